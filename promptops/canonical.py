@@ -1,0 +1,125 @@
+"""One text for one value: canonical JSON (RFC 8785), and the tagged ids made from it.
+
+The same value gives the same bytes on any machine, in Python and in JavaScript: keys in UTF-16 order, numbers as
+ECMAScript prints them (0 and 0.0 are one number), no spaces, no NaN, no integer beyond 2^53 - 1, no lone surrogate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from .errors import VersionError
+
+__all__ = ["canonical", "digest", "number", "tagged"]
+
+MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 200  # deeper JSON is a bomb, not a value; well under the interpreter's own recursion limit
+_ESCAPED = re.compile(r'[\x00-\x1f"\\\ud800-\udfff]')
+_SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+
+
+def canonical(value: object) -> str:
+    """The RFC 8785 text of a JSON value (None, bool, int, float, str, list or tuple, mapping with text keys).
+
+    Raises VersionError, which says what JSON cannot hold and where.
+    """
+    out: list[str] = []
+    _write(value, out, "$", 0)
+    return "".join(out)
+
+
+def digest(value: object) -> str:
+    """64 hex digits: SHA-256 of the canonical text in UTF-8."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def tagged(tag: str, value: object) -> str:
+    """`tag` + "-" + the first 32 hex digits of the digest: an id that says which form it was made in."""
+    return f"{tag}-{digest(value)[:32]}"
+
+
+def number(value: int | float) -> str:
+    """A number as ECMAScript's Number::toString prints it (ECMA-262 section 6.1.6.1.20)."""
+    if isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise VersionError(f"integer {str(value)[:25]} is beyond 2^53 - 1, which JSON readers do not keep; pass it as text.")
+        return str(value)
+    if value != value or value in (float("inf"), float("-inf")):
+        raise VersionError(f"{value!r} is not a JSON number; pass a finite one.")
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{abs(value)!r}".partition("e")
+    whole, _, part = mantissa.partition(".")
+    part = "" if part == "0" else part
+    digits = (whole + part).lstrip("0")
+    point = len(whole) + int(exponent or 0) - (len(whole + part) - len((whole + part).lstrip("0")))
+    digits = digits.rstrip("0")
+    return ("-" if value < 0 else "") + _place(digits, point)
+
+
+def _place(digits: str, point: int) -> str:
+    """ECMAScript's layout of `digits` x 10^(point - len(digits))."""
+    count = len(digits)
+    if count <= point <= 21:
+        return digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return "0." + "0" * -point + digits
+    tail = f".{digits[1:]}" if count > 1 else ""
+    return f"{digits[0]}{tail}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+
+
+def _text(text: str, where: str) -> str:
+    def replace(match: re.Match[str]) -> str:
+        char = match[0]
+        if char >= "\ud800":
+            raise VersionError(f"{where} holds a lone surrogate ({ord(char):#06x}), which UTF-8 cannot carry; clean the text first.")
+        return _SHORT.get(char) or f"\\u{ord(char):04x}"
+
+    return f'"{_ESCAPED.sub(replace, text)}"'
+
+
+def _write(value: object, out: list[str], where: str, depth: int) -> None:
+    if isinstance(value, str):
+        out.append(_text(value, where))
+    elif value is None or value is True or value is False:
+        out.append({None: "null", True: "true", False: "false"}[value])
+    elif isinstance(value, (int, float)):
+        out.append(number(value))
+    elif depth >= MAX_DEPTH:
+        raise VersionError(f"{where[:80]}... is nested deeper than {MAX_DEPTH} levels; flatten it.")
+    elif isinstance(value, (list, tuple)):
+        _write_list(value, out, where, depth)
+    elif hasattr(value, "keys"):
+        _write_object(value, out, where, depth)
+    else:
+        raise VersionError(f"{where} is a {type(value).__name__}, which JSON cannot hold; pass text, a number, a list or a dict.")
+
+
+def _write_list(value: list[object] | tuple[object, ...], out: list[str], where: str, depth: int) -> None:
+    out.append("[")
+    for index, item in enumerate(value):
+        if index:
+            out.append(",")
+        _write(item, out, f"{where}[{index}]", depth + 1)
+    out.append("]")
+
+
+def _write_object(value: object, out: list[str], where: str, depth: int) -> None:
+    keys = list(value.keys())  # type: ignore[attr-defined]
+    for key in keys:
+        if not isinstance(key, str):
+            raise VersionError(f"{where} has the key {key!r}, a {type(key).__name__}; JSON keys are text.")
+    try:
+        keys.sort(key=lambda key: key.encode("utf-16-be"))
+    except UnicodeEncodeError:
+        raise VersionError(f"{where} has a key that holds a lone surrogate; clean the text first.") from None
+    out.append("{")
+    for index, key in enumerate(keys):
+        if index:
+            out.append(",")
+        out.append(_text(key, where) + ":")
+        _write(value[key], out, f"{where}.{key}", depth + 1)  # type: ignore[index]
+    out.append("}")

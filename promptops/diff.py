@@ -1,0 +1,141 @@
+"""What changed between two versions: words within each message, then model, settings, variables, tools, format."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from .canonical import canonical
+from .markup import esc, plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .version import PromptVersion
+
+_WORD = re.compile(r"\s+|\w+|[^\w\s]")
+Piece = tuple[str, str]  # ("same" | "removed" | "added", text)
+
+
+def words(old: str, new: str) -> list[Piece]:
+    """The word diff of two texts, in reading order; joined, the same and removed pieces are `old`, the same and added are `new`."""
+    if len(old) + len(new) > 200_000:  # SequenceMatcher is quadratic; past this nobody reads words
+        return [("same", old)] if old == new else [("removed", old), ("added", new)]
+    a, b = _WORD.findall(old), _WORD.findall(new)
+    pieces: list[Piece] = []
+    for tag, a0, a1, b0, b1 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pieces.append(("same", "".join(a[a0:a1])))
+            continue
+        if a1 > a0:
+            pieces.append(("removed", "".join(a[a0:a1])))
+        if b1 > b0:
+            pieces.append(("added", "".join(b[b0:b1])))
+    return pieces
+
+
+class VersionDiff:
+    """messages: [(role, pieces)]; settings: [(name, old, new)] as canonical JSON, None where absent."""
+
+    __slots__ = ("messages", "new_id", "old_id", "settings")
+
+    def __init__(self, old: PromptVersion, new: PromptVersion) -> None:
+        self.old_id, self.new_id = old.id, new.id
+        self.messages: list[tuple[str, list[Piece]]] = list(_messages(old.template, new.template))
+        self.settings: list[tuple[str, str | None, str | None]] = list(_settings(old, new))
+
+    def __bool__(self) -> bool:
+        return self.old_id != self.new_id
+
+    def __str__(self) -> str:
+        lines = [f"{role}: {''.join(_SIGNS[tag].format(plain(text)) for tag, text in pieces)}" for role, pieces in self.changed()]
+        lines += [f"{name}: {plain(old or '(none)')} -> {plain(new or '(none)')}" for name, old, new in self.settings]
+        return "\n".join(lines) or "no difference"
+
+    __repr__ = __str__
+
+    def changed(self) -> list[tuple[str, list[Piece]]]:
+        """The messages that differ."""
+        return [(role, pieces) for role, pieces in self.messages if any(tag != "same" for tag, _ in pieces)]
+
+    def markdown(self, context: int = 8) -> str:
+        """For a pull request: changed words with `context` words around them, then the settings as a list."""
+        lines = [f"- **{role}**: {_excerpt(pieces, context)}" for role, pieces in self.changed()]
+        lines += [f"- `{name}`: {_code(old)} → {_code(new)}" for name, old, new in self.settings]
+        return "\n".join(lines) or "- no difference"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<p><b>{esc(role)}</b></p><pre style='white-space:pre-wrap'>{''.join(_HTML[tag].format(esc(text)) for tag, text in pieces)}</pre>"
+            for role, pieces in self.changed()
+        )
+        rows += "".join(f"<p><b>{esc(name)}</b> <del>{esc(old or '(none)')}</del> → <ins>{esc(new or '(none)')}</ins></p>" for name, old, new in self.settings)
+        return f"<div>{rows or 'no difference'}</div>"
+
+
+_SIGNS = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
+_HTML = {
+    "same": "{}",
+    "removed": "<del style='background:rgba(213,94,0,.18)'>{}</del>",
+    "added": "<ins style='background:rgba(0,158,115,.2);text-decoration:none'>{}</ins>",
+}
+
+
+def diff(old: PromptVersion, new: PromptVersion) -> VersionDiff:
+    """What changed from `old` to `new`."""
+    return VersionDiff(old, new)
+
+
+def _text(message: dict[str, Any]) -> str:
+    extra = {key: value for key, value in message.items() if key not in ("role", "content")}
+    content = message.get("content")
+    text = content if isinstance(content, str) else "" if content is None else canonical(content)
+    return text + (f"\n{canonical(extra)}" if extra else "")
+
+
+def _messages(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[tuple[str, list[Piece]]]:
+    roles = difflib.SequenceMatcher(None, [m["role"] for m in old], [m["role"] for m in new], autojunk=False)
+    for tag, a0, a1, b0, b1 in roles.get_opcodes():
+        if tag == "equal":
+            for before, after in zip(old[a0:a1], new[b0:b1], strict=True):
+                yield before["role"], words(_text(before), _text(after))
+        else:
+            yield from ((message["role"], [("removed", _text(message) or "(empty)")]) for message in old[a0:a1])
+            yield from ((message["role"], [("added", _text(message) or "(empty)")]) for message in new[b0:b1])
+
+
+def _settings(old: PromptVersion, new: PromptVersion) -> Iterator[tuple[str, str | None, str | None]]:
+    before, after = _flat(old), _flat(new)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            yield name, before.get(name), after.get(name)
+
+
+def _flat(version: PromptVersion) -> dict[str, str]:
+    flat = {name: canonical(value) for name, value in version.settings.items()}
+    flat |= {f"variable {variable.name}": canonical(variable.content()) for variable in version.variables}
+    for name, value in (("model", version.model), ("tools", version.tools or None), ("response_format", version.response_format)):
+        if value is not None:
+            flat[name] = canonical(value)
+    return flat
+
+
+def _code(text: str | None) -> str:
+    return "(none)" if text is None else "`" + text.replace("`", "'") + "`"
+
+
+def _excerpt(pieces: list[Piece], context: int) -> str:
+    out = []
+    for index, (tag, text) in enumerate(pieces):
+        flat = esc(" ".join(text.split())) or "⏎"
+        if tag != "same":
+            out.append(f"~~{flat}~~" if tag == "removed" else f"**{flat}**")
+            continue
+        said = text.split()
+        head = [] if index == 0 else said[:context]
+        tail = [] if index == len(pieces) - 1 else said[-context:]
+        short = len(said) <= len(head) + len(tail)
+        out.append(esc(" ".join(said if short and head and tail else [*head, "…", *tail] if head and tail else ["…", *tail] if tail else [*head, "…"])))
+    return " ".join(out)

@@ -1,0 +1,163 @@
+"""Every error that promptops raises on purpose, so that one `except PromptOpsError` catches them all.
+
+PromptOpsError
+├── VersionError (ValueError)            what a version may not hold
+│   ├── TemplateError                    something between double braces that is not a variable
+│   └── RenderError                      a missing, extra or mistyped value
+├── RegistryError
+│   ├── RegistryNotFound (FileNotFoundError)   no registry file where it was looked for
+│   ├── RegistryCorrupt (ValueError)           a file that is not a registry, or content that was edited by hand
+│   ├── UnknownPrompt (KeyError)
+│   ├── NotDeployed (KeyError)                 the environment serves nothing
+│   ├── Conflict                               somebody else changed the environment first
+│   └── Refused                                the gate says no; holds every unmet point
+├── DatasetError (ValueError)            a file, row or column that cannot be read as examples
+├── ModelError
+│   ├── SetupError (ValueError)          a missing key, model or extra: said before anything runs
+│   └── CallError                        one call failed; carries its failure class
+├── ScorerError (ValueError)             a scorer that was built wrongly
+├── StudyError (ValueError)              a study that cannot be run or found
+├── StoreError (OSError)                 a store that cannot be read, or is newer than this release
+├── StatisticsError (ValueError)         numbers that no test can take: NaN, unequal lengths
+└── MissingExtra (ImportError)           a door that needs the [lab] extra
+
+Each also subclasses the builtin beside it, so that code which never heard of promptops handles it well.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "CallError",
+    "Conflict",
+    "DatasetError",
+    "MissingExtra",
+    "ModelError",
+    "NotDeployed",
+    "PromptOpsError",
+    "Refused",
+    "RegistryCorrupt",
+    "RegistryError",
+    "RegistryNotFound",
+    "RenderError",
+    "ScorerError",
+    "SetupError",
+    "StatisticsError",
+    "StoreError",
+    "StudyError",
+    "TemplateError",
+    "UnknownPrompt",
+    "VersionError",
+]
+
+
+class PromptOpsError(Exception):
+    """The root. Its text is one sentence: the thing, the fault, what was expected, the next step."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of its argument
+        return str(self.args[0]) if self.args else ""
+
+
+class VersionError(PromptOpsError, ValueError):
+    """A version's content breaks a rule (a role, a setting, a number that JSON cannot hold)."""
+
+
+class TemplateError(VersionError):
+    """Something stands between double braces that is not a variable name."""
+
+
+class RenderError(VersionError):
+    """A value is missing, extra or of another type than its variable."""
+
+
+class RegistryError(PromptOpsError):
+    """Anything about the registry file."""
+
+
+class RegistryNotFound(RegistryError, FileNotFoundError):
+    """No registry file; the text says where it was looked for."""
+
+
+class RegistryCorrupt(RegistryError, ValueError):
+    """The file, or one entry in it, is not what its own digests say."""
+
+
+class UnknownPrompt(RegistryError, KeyError):
+    """No prompt of that name."""
+
+
+class NotDeployed(RegistryError, KeyError):
+    """The environment serves no version of this prompt."""
+
+
+class Conflict(RegistryError):
+    """The environment changed since it was read; the text names who changed it and when."""
+
+
+class Refused(RegistryError):
+    """The gate refused a promotion; `reasons` holds every unmet point, one sentence each."""
+
+    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
+
+
+class DatasetError(PromptOpsError, ValueError):
+    """A dataset cannot be read; names file, line or column, and the fault."""
+
+
+class ModelError(PromptOpsError):
+    """Anything about the models that answer."""
+
+
+class SetupError(ModelError, ValueError):
+    """A study or call cannot start: no key, an unknown model, a missing extra."""
+
+
+class CallError(ModelError):
+    """One attempt failed.
+
+    failure: a class of `promptops.run.FAILURES`; code: the provider's own code or HTTP status, as text;
+    retry_after_s: what the server asked for, in seconds, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        failure: str,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.failure = failure
+        self.code = code
+        self.retry_after_s = retry_after_s
+        self.request_id = request_id
+
+
+class ScorerError(PromptOpsError, ValueError):
+    """A scorer was built with arguments that can never work."""
+
+
+class StudyError(PromptOpsError, ValueError):
+    """A study cannot be planned, run, found or compared."""
+
+
+class StoreError(PromptOpsError, OSError):
+    """The store cannot be read or written, or was written by a newer release."""
+
+
+class StatisticsError(PromptOpsError, ValueError):
+    """Numbers that no test can take: NaN, unequal lengths, nothing at all."""
+
+
+class MissingExtra(PromptOpsError, ImportError):
+    """A door that needs packages which a base install does not have."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} needs the lab extra, which is not installed: run `pip install 'promptops-toolkit[lab]'`.")

@@ -1,0 +1,70 @@
+"""Who answers: the one small protocol that endpoints, recordings, scripts, targets and the embedded model share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from ..version import PromptVersion
+
+__all__ = ["Call", "Model", "Reply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question. `request`: the rendered chat-completions arguments (messages, model, settings).
+
+    values: what was rendered; example_id and repeat let a recording find its answer. A model that answers by itself
+    looks at `request` (and `repeat`, where it adds chance) only. on_token: called with each piece of a streamed text.
+    """
+
+    request: Mapping[str, Any]
+    version: PromptVersion | None = None
+    prompt: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    example_id: str | None = None
+    repeat: int = 0
+    timeout_s: float | None = None
+    on_token: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back from one attempt. failure: an outcome class of `run.FAILURES` (refusal, truncated_length, ...)."""
+
+    text: str | None
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    finish_reason: str | None = None
+    failure: str | None = None
+    failure_detail: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    cost_usd: float | None = None  # where the answerer itself states a cost
+    model: str | None = None
+    fingerprint: str | None = None
+    request_id: str | None = None
+    first_token_ms: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # rate-limit headers, lower case
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Answers calls. `label` names it in reuse keys and tables; `remote` says whether pace, retries and budget apply.
+
+    complete raises promptops.errors.CallError, which carries its failure class, when an attempt fails.
+    check(request) raises SetupError before a study starts when it can never answer (no key, unknown name).
+    """
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def remote(self) -> bool: ...
+
+    async def complete(self, call: Call) -> Reply: ...
+
+    def check(self, request: Mapping[str, Any]) -> None: ...
+
+    async def aclose(self) -> None: ...

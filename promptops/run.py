@@ -1,0 +1,128 @@
+"""One recorded call: what was asked, what came back, what it cost, how it failed.
+
+A run is written once and never changed. Unknown is None, never zero. A model's own failure is an outcome; an
+infrastructure failure is nobody's answer: `FAILURES` is the closed table of both.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from .canonical import tagged
+
+__all__ = ["FAILURES", "Attempt", "Run", "new_id", "reuse_key", "utc"]
+
+Kind = Literal["transient", "setup", "stopped", "outcome", "scoring"]
+
+# class -> what it is. transient: retried, then unscored; setup: never retried, stops the study early, unscored;
+# stopped: we did not ask, unscored; outcome: the model's own doing, fails the scorers that it concerns.
+FAILURES: dict[str, Kind] = {
+    **dict.fromkeys(("rate_limit", "timeout_connect", "timeout_read", "connection", "server_error", "overloaded"), "transient"),
+    **dict.fromkeys(("quota_exhausted", "auth", "permission", "not_found_model", "bad_request"), "setup"),
+    **dict.fromkeys(("budget_stop", "cancelled", "circuit_open", "internal"), "stopped"),
+    **dict.fromkeys(
+        (
+            "context_length",
+            "content_filter_input",
+            "content_filter_output",
+            "refusal",
+            "truncated_length",
+            "empty_output",
+            "invalid_json",
+            "schema_mismatch",
+            "tool_error",
+            "render_error",
+        ),
+        "outcome",
+    ),
+    **dict.fromkeys(("scorer_error", "judge_error"), "scoring"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One call for one version, example and repeat: a row of the table `runs`.
+
+    id: `r-` and 32 hex digits; key: what makes an equal call (see `reuse_key`); texts are UTF-8, `request` and
+    `tool_calls` canonical JSON; latency_ms: of the whole call, retries and waits included; `failure` None: it answered.
+    """
+
+    id: str
+    key: str
+    prompt: str  # the prompt's name, "" for a scratch version
+    version_id: str
+    model: str  # the name asked for
+    endpoint: str  # label of who answered; part of the key
+    source: str  # "model" | "target" | "imported" | "judge"
+    example_id: str | None  # None for an ad-hoc call
+    example_fingerprint: str | None  # of the example's content: pairs only equal content
+    repeat: int
+    request: str  # canonical JSON of what was sent, secrets redacted
+    output: str | None  # the assistant's text; None where nothing came back
+    tool_calls: str | None = None
+    finish_reason: str | None = None
+    failure: str | None = None  # a class of FAILURES
+    failure_detail: str | None = None  # the raw code and message
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    cost_usd: float | None = None
+    latency_ms: float | None = None
+    first_token_ms: float | None = None  # of streaming calls
+    attempts: int = 1
+    model_returned: str | None = None
+    fingerprint: str | None = None  # the provider's system_fingerprint
+    started_at: str = ""  # UTC, ISO 8601 without zone, microseconds
+    cell: str | None = None  # hash of the notebook cell's source
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """What sort of failure it was; None where the model answered."""
+        return FAILURES[self.failure] if self.failure else None
+
+    @property
+    def scorable(self) -> bool:
+        """Whether the model did something that can be judged: it answered, or failed by its own doing."""
+        return self.failure is None or FAILURES[self.failure] == "outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a run, number 1 first: a row of `attempts`. failure None: it succeeded."""
+
+    run_id: str
+    number: int
+    started_at: str
+    latency_ms: float
+    status: int | None = None  # HTTP status
+    failure: str | None = None
+    detail: str | None = None
+    request_id: str | None = None
+    waited_ms: float = 0.0  # before this try, for backoff or pace
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+
+def new_id(tag: str = "r") -> str:
+    """A fresh id that sorts by time: `tag`-, 16 hex digits of nanoseconds, 16 of chance."""
+    return f"{tag}-{time.time_ns():016x}{os.urandom(8).hex()}"
+
+
+def reuse_key(version_id: str, inputs: object, endpoint: str, repeat: int) -> str:
+    """The name of an equal call, `k1:` + 32 hex digits: an answered one is never paid for twice.
+
+    inputs: the rendered messages for a model, the example's values for a target.
+    """
+    return "k1:" + tagged("k1", [version_id, inputs, endpoint, repeat])[3:]
+
+
+def utc(seconds: float | None = None) -> str:
+    """Unix seconds (default: now) as UTC ISO 8601 text without zone, microseconds."""
+    moment = time.time() if seconds is None else seconds
+    whole = int(moment)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((moment - whole) * 1e6):06d}"

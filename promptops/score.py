@@ -1,0 +1,51 @@
+"""One judgement of one run: a value in [0, 1] where higher is better, or unscored with the reason.
+
+Unknown is never zero: a scorer that could not judge says `unscored`, and the row stays visible.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .errors import ScorerError
+
+__all__ = ["Score"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """value: in [0, 1], higher is better, or None where unscored; passed: only where the scorer has a threshold.
+
+    measure and unit: the raw figure behind the value (ms, USD, characters, a 1-10 rating); reason: one sentence for
+    people; unscored: why there is no value ("missing expected", "scorer_error: ...", a failure class), else None;
+    label: a nominal verdict (a class name, "A" | "B" | "tie") where the scorer has one.
+    name: set by scorers that give several verdicts from one call; "" is the scorer's own name.
+    """
+
+    value: float | None
+    passed: bool | None = None
+    measure: float | None = None
+    unit: str = ""
+    reason: str = ""
+    unscored: str | None = None
+    label: str | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.value is None) is (self.unscored is None):
+            raise ScorerError("a score has a value, or says why it is unscored: exactly one of the two.")
+        if self.value is not None and not (math.isfinite(self.value) and 0.0 <= self.value <= 1.0):
+            raise ScorerError(f"score {self.value!r} is outside [0, 1]; scale it, and keep the raw figure as `measure`.")
+
+    @classmethod
+    def none(cls, why: str, *, name: str = "") -> Score:
+        """An unscored judgement, with the reason."""
+        return cls(None, unscored=why, name=name)
+
+    @property
+    def outcome(self) -> float | None:
+        """What comparisons use: `passed` as 0 or 1 where there is a threshold, else `value`; None where unscored."""
+        if self.value is None:
+            return None
+        return self.value if self.passed is None else float(self.passed)

@@ -1,0 +1,90 @@
+"""The one strict renderer: `{{name}}` in one pass, and nothing else.
+
+A filled value is never scanned again; whatever else stands between double braces is an error when the text is saved;
+`{{{{` writes a literal `{{`. No filters, no code, no attribute access: other languages must render the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .canonical import canonical, number
+from .errors import RenderError, TemplateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MAX_TEXT = 2_000_000  # characters of one message: far past any context window, small enough to refuse a bomb at once
+_MARK = re.compile(r"\{\{\{\{|\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}|\{\{", re.ASCII)
+TYPES = ("string", "number", "boolean", "object", "list")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The variables of a text, in order of first use. Raises TemplateError where a mark is not a variable."""
+    if len(text) > MAX_TEXT:
+        raise TemplateError(f"a message of {len(text):,} characters is past the {MAX_TEXT:,} that a version may hold; shorten it.")
+    found: dict[str, None] = {}
+    for match in _MARK.finditer(text):
+        if match[1]:
+            found[match[1]] = None
+        elif match[0] == "{{":
+            shown = text[match.start() : match.start() + 40].split("\n")[0]
+            raise TemplateError(
+                f"{shown!r} is not a variable: between double braces only a name such as {{{{ticket}}}} may stand "
+                "(letters, digits, underscore); write {{{{ for literal double braces."
+            )
+    return tuple(found)
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """The text with every mark replaced by its value, in one pass. `values` holds every name of the text."""
+    return _MARK.sub(lambda match: values[match[1]] if match[1] else "{{", text)
+
+
+def literal(text: str) -> str:
+    """The text as a template that renders to exactly it."""
+    return text.replace("{{", "{{{{")
+
+
+def to_text(name: str, kind: str, value: object) -> str:
+    """What a typed value renders to: text as it is, everything else as canonical JSON.
+
+    Raises RenderError where the value is not of the variable's type.
+    """
+    check = _CHECKS[kind]
+    if not check(value):
+        hint = "" if kind != "string" else f'; declare it with variables={{"{name}": "{kind_of(value)}"}} or pass text'
+        raise RenderError(f"variable {name!r} is a {kind}, got {_shown(value)}{hint}.")
+    if kind == "string":
+        _refuse_surrogates(name, str(value))
+        return str(value)
+    if kind == "number":
+        return number(value)  # type: ignore[arg-type]
+    return canonical(value)
+
+
+def kind_of(value: object) -> str:
+    """The variable type that a Python value has; "string" for whatever has none."""
+    return next((kind for kind in TYPES if _CHECKS[kind](value)), "string")
+
+
+def _refuse_surrogates(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RenderError(f"variable {name!r} holds a lone surrogate, which UTF-8 cannot carry; clean the text first.") from None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 40 else text[:39] + '…'}"
+
+
+_CHECKS: dict[str, Callable[[object], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "object": lambda value: hasattr(value, "keys"),
+    "list": lambda value: isinstance(value, (list, tuple)),
+}
