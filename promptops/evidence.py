@@ -1,0 +1,122 @@
+"""What a promotion rests on: per-example outcomes of both arms, the policy, the plan and the figures, as one file.
+
+The bundle is committed beside the registry and its digest stands in the deployment, so that anybody with the clone
+recomputes every number without the store, a key or the network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .canonical import canonical, digest
+from .errors import RegistryCorrupt
+
+__all__ = ["FOLDER", "Evidence"]
+
+FORM = "e1"
+FOLDER = "promptops.evidence"  # beside the registry file
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One comparison as it was when somebody promoted on it.
+
+    examples: ids, n of them, in the order of every list below; clusters: one label an example, or None;
+    scores: scorer name -> {"candidate": [...], "baseline": [...]}: mean outcome over repeats, in [0, 1], None where
+    unscored ("baseline" is absent on a first deployment); measures: "cost" (USD), "latency" (ms), "tokens" likewise;
+    counts: arm -> {"attempted", "scored", "failed"}; scorers: name -> {"version", "kind", "calibrated"};
+    repeats: per arm; figures: what was promoted on, number by number; verdict: {"decision", "reasons", "next"}.
+    """
+
+    prompt: str
+    candidate: str
+    baseline: str | None
+    dataset: Mapping[str, Any]  # {"name", "fingerprint", "split"}
+    study: str
+    policy: Mapping[str, Any]
+    primary: str
+    examples: tuple[str, ...]
+    scores: Mapping[str, Mapping[str, tuple[float | None, ...]]]
+    counts: Mapping[str, Mapping[str, int]]
+    scorers: Mapping[str, Mapping[str, Any]]
+    figures: Mapping[str, Any]
+    verdict: Mapping[str, Any]
+    measures: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
+    clusters: tuple[str, ...] | None = None
+    repeats: Mapping[str, int] = field(default_factory=dict)
+    plan: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()  # said with the verdict: recorded on different dates, not split-tested, ...
+    made_at: str = ""
+    toolkit: str = ""  # release that made it
+
+    @property
+    def decision(self) -> str:
+        """promote, reject or inconclusive."""
+        return str(self.verdict["decision"])
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready: the form's tag and every field."""
+        return {"form": FORM, **json.loads(json.dumps(asdict(self)))}
+
+    @property
+    def digest(self) -> str:
+        """64 hex digits over the canonical document: what the deployment cites."""
+        return digest(self.document())
+
+    def write(self, registry: Path) -> Path:
+        """Write the bundle beside the registry file, once; its name is its digest. Returns its path."""
+        import os
+        import tempfile
+
+        folder = registry.parent / FOLDER
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{self.digest[:32]}.json"
+        if path.exists():
+            return path
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(canonical(self.document()) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return path
+
+    @classmethod
+    def read(cls, registry: Path, cited: str) -> Evidence:
+        """The bundle that a deployment cites. Raises RegistryCorrupt where it is missing or was edited."""
+        path = registry.parent / FOLDER / f"{cited[:32]}.json"
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RegistryCorrupt(f"the evidence {cited[:12]} is missing at {path}; restore it from git, it is committed with the registry.") from None
+        except ValueError as error:
+            raise RegistryCorrupt(f"the evidence at {path} is not JSON ({error}); restore it from git.") from None
+        if digest(document) != cited:
+            raise RegistryCorrupt(f"the evidence at {path} was edited: its digest is no longer {cited[:12]}; restore it from git.")
+        return cls.from_document(document)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Evidence:
+        """The evidence of what `document()` gave."""
+        if document.get("form") != FORM:
+            raise RegistryCorrupt(f"evidence has the form {document.get('form')!r}, this release reads {FORM!r}; install a newer promptops-toolkit.")
+        known = {f.name for f in fields(cls)}
+        values = {key: _frozen(value) for key, value in document.items() if key in known}
+        return cls(**values)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return value
