@@ -1,0 +1,68 @@
+"""One dataset row: what goes into the prompt, what is expected, and where the row belongs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..canonical import canonical
+
+__all__ = ["RESERVED", "Example"]
+
+# columns that are never prompt variables
+RESERVED = ("id", "expected", "split", "cluster", "tags", "history", "checks")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """id: unique in its dataset; inputs: every column that is not reserved, typed as read; expected: the golden answer
+    (text, number, list, object) or None; split: "train" | "val" | "test" or None; cluster: what groups dependent rows
+    (a document, a conversation) or None; history: messages spliced into the prompt; checks: declarative assertions of this row.
+    """
+
+    id: str
+    inputs: Mapping[str, Any]
+    expected: Any = None
+    split: str | None = None
+    cluster: str | None = None
+    tags: tuple[str, ...] = ()
+    history: tuple[Mapping[str, Any], ...] = ()
+    checks: tuple[str, ...] = field(default=())
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hex digits over what a model and a scorer see (inputs, expected, history, checks): not id, split, tags."""
+        content = [self.inputs, self.expected, self.history, self.checks]
+        return hashlib.sha256(canonical(content).encode()).hexdigest()[:32]
+
+    def column(self, name: str) -> Any:
+        """The value of a column by name, reserved or input. Raises KeyError where the row has none."""
+        if name in self.inputs:
+            return self.inputs[name]
+        if name in RESERVED:
+            return getattr(self, name)
+        raise KeyError(name)
+
+    def values(self, names: frozenset[str] | set[str]) -> dict[str, Any]:
+        """The inputs that a version takes: those of `names`, and history where there is one and it is named."""
+        values = {name: value for name, value in self.inputs.items() if name in names}
+        if "history" in names and self.history:
+            values["history"] = [dict(message) for message in self.history]
+        return values
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready: every field that is set."""
+        fields: dict[str, Any] = {"id": self.id, "inputs": dict(self.inputs), "expected": self.expected}
+        for name in ("split", "cluster", "tags", "history", "checks"):
+            value = getattr(self, name)
+            if value:
+                fields[name] = list(value) if isinstance(value, tuple) else value
+        return fields
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Example:
+        """The example of what `document()` gave."""
+        rest = {name: tuple(document.get(name) or ()) for name in ("tags", "history", "checks")}
+        return cls(document["id"], document["inputs"], document.get("expected"), document.get("split"), document.get("cluster"), **rest)

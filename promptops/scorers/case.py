@@ -1,0 +1,68 @@
+"""What a scorer looks at, and what a scorer is: the contract between the score phase and every scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from ..dataset.example import Example
+from ..run import Run
+from ..score import Score
+from ..version import PromptVersion
+
+__all__ = ["Ask", "Case", "Scorer"]
+
+# asks a model on the scorer's behalf: (version, values, repeat) -> the recorded, reused, budgeted run
+Ask = Callable[[PromptVersion, Mapping[str, Any], int], Awaitable[Run]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One answer to judge. output: the run's text, "" where the model gave none; reference: the run of another version
+    on the same example and repeat, for scorers that compare with one; ask: how a judge asks its model, None outside a lab.
+    """
+
+    output: str
+    example: Example
+    run: Run
+    reference: Run | None = None
+    ask: Ask | None = None
+
+    @property
+    def expected(self) -> Any:
+        return self.example.expected
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Judges cases. name and version are stable: old scores stay comparable only under the same pair.
+
+    needs: columns of the dataset that it reads, checked before a study; judges_failures: whether it judges runs whose
+    model failed by its own doing (else those fail without asking it); kind: "assertion" | "semantic" | "regression" |
+    "judge" | "user"; against: the version id whose runs it wants as `reference`, or None;
+    remote: whether it may wait for something (a judge, a user's function): inline scorers never do.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def needs(self) -> tuple[str, ...]: ...
+
+    @property
+    def judges_failures(self) -> bool: ...
+
+    @property
+    def against(self) -> str | None: ...
+
+    @property
+    def remote(self) -> bool: ...
+
+    def score(self, case: Case) -> Score | Sequence[Score] | Awaitable[Score | Sequence[Score]]: ...
