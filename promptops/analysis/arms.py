@@ -1,0 +1,164 @@
+"""One arm of a comparison: what each example came to, repeats averaged; and two arms paired by equal examples.
+
+Unknown is never zero and never dropped: an example whose runs could not be scored stays, with `scored` 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StatisticsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[Any]
+
+__all__ = ["MEASURES", "Arm", "Outcomes", "Pairs", "pair"]
+
+MEASURES = {"cost": "USD", "latency": "ms", "tokens": "tokens"}  # lower is better, not on a 0-1 scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """One measure of one arm, a row an example (all arrays have the same length, in `examples` order).
+
+    mean: over the scored repeats, NaN where none was; scored, attempted: counts of repeats; variance: of the repeats
+    within the example (ddof 1), NaN where fewer than two; passed_all: whether every scored repeat passed.
+    binary: every single outcome was 0 or 1. versions: the scorer's versions met (more than one cannot be compared).
+    """
+
+    examples: Sequence[str]
+    mean: Floats
+    scored: Floats
+    attempted: Floats
+    variance: Floats
+    binary: bool = False
+    kind: str = "assertion"
+    versions: tuple[str, ...] = ("1",)
+    calibrated: bool | None = None  # of a judge: whether it was measured against people
+
+    @classmethod
+    def of(cls, rows: Mapping[str, Sequence[float | None]], *, kind: str = "assertion", versions: tuple[str, ...] = ("1",)) -> Outcomes:
+        """From example id -> the outcomes of its repeats (None: unscored). Raises StatisticsError for NaN."""
+        import numpy as np
+
+        means, scored, variance = [], [], []
+        every: list[float] = []
+        for example, values in rows.items():
+            known = [float(value) for value in values if value is not None]
+            if any(value != value for value in known):
+                raise StatisticsError(f"example {example!r} has the score NaN; an unknown score is None (unscored), never NaN.")
+            every += known
+            means.append(sum(known) / len(known) if known else float("nan"))
+            scored.append(len(known))
+            variance.append(float(np.var(known, ddof=1)) if len(known) > 1 else float("nan"))
+        binary = bool(every) and all(value in (0.0, 1.0) for value in every)
+        attempted = np.array([len(values) for values in rows.values()], dtype=float)
+        return cls(list(rows), np.array(means, float), np.array(scored, float), attempted, np.array(variance, float), binary, kind, versions)
+
+    @property
+    def repeats(self) -> int:
+        """K: the most repeats that any example was asked."""
+        return int(self.attempted.max()) if len(self.attempted) else 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arm:
+    """A version as it did on a set of examples: its outcomes per scorer, and cost, latency and tokens per example.
+
+    label: how people know it ("v2"); facts: when and by what it was answered ({"first", "last", "fingerprints", "models",
+    "calls", "reused", "cost_usd", "cost_unknown", "latency_p50", "latency_p95", "failures"}), where known.
+    """
+
+    version: str
+    label: str
+    scores: Mapping[str, Outcomes]
+    measures: Mapping[str, Outcomes] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Two arms on the examples that both were asked, one measure. d is oriented: positive means the candidate did better.
+
+    examples: paired ids; candidate, baseline: means per example; d: their difference (sign turned where lower is better);
+    unscored: ids asked in both but without a score in one; only_candidate, only_baseline: how many ids were asked in one arm.
+    """
+
+    examples: tuple[str, ...]
+    candidate: Floats
+    baseline: Floats
+    d: Floats
+    repeats: int
+    binary: bool
+    unscored: tuple[str, ...]
+    only_candidate: int
+    only_baseline: int
+    grid: float | None  # every d is a whole multiple of it; None where no such step is known
+    within: tuple[float, float]  # mean variance between repeats: candidate, baseline (NaN where K = 1)
+    failed: tuple[int, int, int, int]  # unscored and attempted runs: candidate, baseline
+
+    @property
+    def n(self) -> int:
+        return len(self.examples)
+
+    @property
+    def missing(self) -> float:
+        """Share of the shared examples that have no pair."""
+        shared = self.n + len(self.unscored)
+        return len(self.unscored) / shared if shared else 0.0
+
+
+def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = False) -> Pairs:
+    """The examples of both arms side by side, in the baseline's order.
+
+    Raises StatisticsError where the two were scored by different versions of the scorer.
+    """
+    import numpy as np
+
+    if set(candidate.versions) != set(baseline.versions) or len(candidate.versions) > 1:
+        found = ", ".join(sorted({*candidate.versions, *baseline.versions}))
+        raise StatisticsError(f"the arms were scored by different versions of the scorer ({found}); re-score both with study.rescore() first.")
+    where = {example: index for index, example in enumerate(candidate.examples)}
+    shared = [(where[example], index) for index, example in enumerate(baseline.examples) if example in where]
+    ci = np.array([i for i, _ in shared], dtype=int)
+    bi = np.array([j for _, j in shared], dtype=int)
+    known = (candidate.scored[ci] > 0) & (baseline.scored[bi] > 0) if len(shared) else np.zeros(0, bool)
+    left, right = candidate.mean[ci[known]], baseline.mean[bi[known]]
+    names = [baseline.examples[j] for j in bi]
+    return Pairs(
+        examples=tuple(name for name, good in zip(names, known, strict=True) if good),
+        candidate=left,
+        baseline=right,
+        d=(right - left) if lower_is_better else (left - right),
+        repeats=max(candidate.repeats, baseline.repeats),
+        binary=candidate.binary and baseline.binary and not lower_is_better,
+        grid=_grid(candidate, baseline, ci[known], bi[known]),
+        unscored=tuple(name for name, good in zip(names, known, strict=True) if not good),
+        only_candidate=len(candidate.examples) - len(shared),
+        only_baseline=len(baseline.examples) - len(shared),
+        within=(_mean(candidate.variance[ci[known]]), _mean(baseline.variance[bi[known]])),
+        failed=(*_lost(candidate, ci), *_lost(baseline, bi)),
+    )
+
+
+def _grid(candidate: Outcomes, baseline: Outcomes, ci: Floats, bi: Floats) -> float | None:
+    """1 / the least common multiple of the repeats, for 0/1 outcomes; None for others, or past 1/1000."""
+    if not (candidate.binary and baseline.binary and len(ci)):
+        return None
+    step = math.lcm(*{int(k) for k in candidate.scored[ci]}, *{int(k) for k in baseline.scored[bi]})
+    return 1 / step if step <= 1000 else None
+
+
+def _mean(values: Floats) -> float:
+    known = values[values == values]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _lost(outcomes: Outcomes, index: Floats) -> tuple[int, int]:
+    attempted = int(outcomes.attempted[index].sum())
+    return attempted - int(outcomes.scored[index].sum()), attempted

@@ -1,0 +1,87 @@
+"""What a careful reader wants to know before believing a comparison: said every time, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from . import words
+
+if TYPE_CHECKING:
+    from .compare import Comparison
+
+__all__ = ["caveats"]
+
+SPLIT_WORN = 20  # verdicts that one test split may serve before adaptive reuse matters
+
+
+def caveats(comparison: Comparison) -> Iterator[str]:
+    """Sentences, most important first."""
+    yield from _completeness(comparison)
+    yield from _discipline(comparison)
+    yield from _alike(comparison)
+    yield from _judges(comparison)
+    yield from _cost(comparison)
+
+
+def _completeness(comparison: Comparison) -> Iterator[str]:
+    first, b, a = comparison.primary, comparison.candidate.label, comparison.baseline.label
+    if first.unscored:
+        yield f"{words.count(first.unscored, 'pair')} of {first.n + first.unscored:,} could not be scored and {'is' if first.unscored == 1 else 'are'} left out, not counted as 0."
+    if first.only_candidate or first.only_baseline:
+        yield f"Not in both arms: {first.only_candidate:,} examples were asked of {b} only, {first.only_baseline:,} of {a} only."
+    if first.repeats > 1:
+        yield f"{first.repeats} repeats an example are averaged first: {first.n:,} examples count, not {first.n * first.repeats:,} answers."
+    if first.clusters:
+        yield f"{first.n:,} examples come in {first.clusters:,} clusters; the clusters count as the independent units."
+
+
+def _discipline(comparison: Comparison) -> Iterator[str]:
+    grounds = comparison.grounds
+    if not grounds.tested:
+        where = f"split {grounds.split!r}" if grounds.split else "all rows of the study"
+        yield f"Not split-tested: {where}, fixed by no plan before the runs; if prompts were tuned on these rows, the lead is optimistic."
+    if grounds.served is not None and grounds.served > SPLIT_WORN:
+        yield f"This split has already served {grounds.served} verdicts; past {SPLIT_WORN}, choosing on it begins to overfit: refresh it."
+    if grounds.noise is None:
+        yield "A/A noise floor: not measured (version.noise(dataset) asks a version against itself)."
+    else:
+        gain, low, high = grounds.noise
+        yield f"A/A noise floor: the same version against itself differs by {words.points(gain)} (90 % interval {words.interval(low, high)})."
+
+
+def _alike(comparison: Comparison) -> Iterator[str]:
+    b, a = comparison.candidate, comparison.baseline
+    ours, theirs = set(b.facts.get("fingerprints") or ()), set(a.facts.get("fingerprints") or ())
+    if ours and theirs and ours != theirs:
+        yield f"The arms were answered by different model fingerprints ({_list(theirs)} for {a.label}, {_list(ours)} for {b.label})."
+    ours, theirs = set(b.facts.get("returned") or ()), set(a.facts.get("returned") or ())
+    if ours and theirs and ours != theirs and set(b.facts.get("models") or ()) == set(a.facts.get("models") or ()):
+        yield f"The same model name was answered by different models ({_list(theirs)} for {a.label}, {_list(ours)} for {b.label})."
+    if b.facts.get("first") and a.facts.get("first"):
+        gap = abs((_moment(b.facts["first"]) - _moment(a.facts["first"])).total_seconds())
+        if gap > 86400:
+            again = words.money(a.facts.get("cost_usd")) if not a.facts.get("cost_unknown") else "an unknown sum"
+            yield f"Recorded {words.duration(gap)} apart: the model may have changed between; asking {a.label} again would cost about {again}."
+
+
+def _judges(comparison: Comparison) -> Iterator[str]:
+    for figures in comparison.scorers:
+        if figures.kind == "judge" and not figures.calibrated:
+            yield f"{figures.name} is an uncalibrated judge: its agreement with people is not measured."
+
+
+def _cost(comparison: Comparison) -> Iterator[str]:
+    for arm in (comparison.candidate, comparison.baseline):
+        unknown = arm.facts.get("cost_unknown") or 0
+        if unknown and arm.facts.get("calls"):
+            yield f"The cost of {unknown:,} of {arm.facts['calls']:,} runs of {arm.label} is unknown (no price for its model), which is not 0."
+
+
+def _list(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _moment(text: object) -> datetime:
+    return text if isinstance(text, datetime) else datetime.fromisoformat(str(text))

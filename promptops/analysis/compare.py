@@ -1,0 +1,166 @@
+"""Two arms side by side: the facts of every measure, where it changed, and one paragraph that says it plainly.
+
+Facts only: what a team makes of them is `decide`. The examples are paired by id and content; whatever could not be
+paired or scored is counted and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StudyError
+from . import words
+from .arms import MEASURES, Arm, Pairs
+from .facts import Difference, difference
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["Comparison", "Grounds", "compare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Where a comparison's examples come from, and under which discipline.
+
+    planned: how many examples both arms were to be asked, None where unknown; clusters: example id -> group; tags: example
+    id -> tags; split: the one split that the examples are of; tested: whether a plan fixed it before the runs; served: how many
+    verdicts this split has already served; noise: the A/A difference of the primary (mean, interval), None: not measured.
+    """
+
+    prompt: str = ""
+    study: str = ""
+    dataset: str = ""
+    fingerprint: str = ""
+    planned: int | None = None
+    clusters: Mapping[str, str] | None = None
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    split: str | None = None
+    tested: bool = False
+    served: int | None = None
+    plan: Mapping[str, Any] | None = None
+    noise: tuple[float, float | None, float | None] | None = None
+
+
+class Comparison:
+    """`candidate` against `baseline`. `differences`: a Difference per scorer in the study's order, then cost, latency, tokens.
+
+    Iterating is not needed: `comparison["similar_to(expected)>=0.9"]` is one measure, `comparison.primary` the first.
+    """
+
+    def __init__(self, candidate: Arm, baseline: Arm, grounds: Grounds, found: Sequence[tuple[Difference, Pairs]], primary: str) -> None:
+        self.candidate, self.baseline, self.grounds = candidate, baseline, grounds
+        self.differences: tuple[Difference, ...] = tuple(figures for figures, _ in found)
+        self._pairs = {figures.name: pairs for figures, pairs in found}
+        self.primary_name = primary
+
+    @property
+    def primary(self) -> Difference:
+        """The measure that decides."""
+        return self[self.primary_name]
+
+    def __getitem__(self, name: str) -> Difference:
+        for figures in self.differences:
+            if figures.name == name:
+                return figures
+        known = ", ".join(figures.name for figures in self.differences)
+        raise StudyError(f"this comparison has no measure {name!r}; it has {known}.")
+
+    def pairs(self, name: str | None = None) -> Pairs:
+        """The per-example numbers of a measure (default: the primary)."""
+        return self._pairs[self[name or self.primary_name].name]
+
+    @property
+    def scorers(self) -> tuple[Difference, ...]:
+        """The measures that are scorers."""
+        return tuple(figures for figures in self.differences if figures.name not in MEASURES)
+
+    @cached_property
+    def frame(self) -> DataFrame:
+        """One row a measure: everything in `Difference`."""
+        import pandas as pd
+
+        return pd.DataFrame([figures.document() for figures in self.differences]).set_index("name")
+
+    def flips(self, name: str | None = None) -> DataFrame:
+        """Examples whose outcome changed, biggest loss first: example_id, candidate, baseline, gain."""
+        import pandas as pd
+
+        pairs = self.pairs(name)
+        frame = pd.DataFrame({"example_id": pairs.examples, "candidate": pairs.candidate, "baseline": pairs.baseline, "gain": pairs.d})
+        frame = frame[frame["gain"].abs() > 1e-12]
+        return frame.sort_values(["gain", "example_id"], kind="stable").reset_index(drop=True)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a careful reader wants to know before believing the figures, one sentence each."""
+        from .caveats import caveats
+
+        return tuple(caveats(self))
+
+    def statement(self, name: str | None = None) -> str:
+        """One paragraph in plain words, true to the figures."""
+        return _statement(self, self[name or self.primary_name])
+
+    def __repr__(self) -> str:
+        return f"<Comparison {self.candidate.label} against {self.baseline.label}: {self.statement()}>"
+
+
+def compare(candidate: Arm, baseline: Arm, *, grounds: Grounds | None = None, primary: str | None = None, alpha: float = 0.05, ties: str = "full") -> Comparison:
+    """The facts of every measure that both arms have.
+
+    primary: a scorer's name, default the first. Raises StudyError where the arms share no scorer or no example.
+    """
+    grounds = grounds or Grounds()
+    shared = [name for name in candidate.scores if name in baseline.scores]
+    if not shared:
+        raise StudyError(f"{candidate.label} and {baseline.label} have no scorer in common; score both with the same scorers first.")
+    chosen = primary or shared[0]
+    if chosen not in shared:
+        raise StudyError(f"the primary scorer {chosen!r} has no scores for both arms; they share {', '.join(shared)}.")
+    measures = [name for name in MEASURES if name in candidate.measures and name in baseline.measures]
+    found = [difference(name, candidate.scores[name], baseline.scores[name], clusters=grounds.clusters, alpha=alpha, ties=ties) for name in shared]
+    found += [difference(name, candidate.measures[name], baseline.measures[name], clusters=grounds.clusters, alpha=alpha) for name in measures]
+    first = dict((figures.name, figures) for figures, _ in found)[chosen]
+    if first.n + first.unscored == 0:
+        raise StudyError(f"{candidate.label} and {baseline.label} were asked no example in common; compare versions on the same dataset.")
+    return Comparison(candidate, baseline, grounds, found, chosen)
+
+
+def _statement(comparison: Comparison, figures: Difference) -> str:
+    a, b = comparison.baseline.label, comparison.candidate.label
+    if not figures.n:
+        return f"No example is scored for both {b} and {a}, so nothing can be said."
+    luck = _luck(figures)
+    if figures.lower_is_better:
+        relative = -figures.gain / figures.baseline if figures.baseline else 0.0
+        return f"{b} has {words.signed(100 * relative)} % {figures.name} against {a} ({_value(figures, figures.candidate)} against {_value(figures, figures.baseline)}); {luck}."
+    span = f"90 % interval {words.interval(figures.low, figures.high)}"
+    if figures.binary and figures.repeats == 1:
+        net = figures.wins - figures.losses
+        if net == 0:
+            head = f"{b} is right on as many of {words.count(figures.n, 'example')} as {a} ({figures.wins} won, {figures.losses} lost)"
+        else:
+            head = f"{b} is right on {abs(net):,} {'more' if net > 0 else 'fewer'} of {words.count(figures.n, 'example')} than {a} ({figures.wins} won, {figures.losses} lost)"
+        return f"{head}: {words.points(figures.gain)}, {span}; {luck}."
+    units = f"{words.count(figures.n, 'example')}" + (f" x {figures.repeats} repeats" if figures.repeats > 1 else "")
+    return f"{b} scores {_value(figures, figures.candidate)} against {_value(figures, figures.baseline)} for {a} on {units}: {words.points(figures.gain)}, {span}; {luck}."
+
+
+def _luck(figures: Difference) -> str:
+    better = figures.gain >= 0
+    p = figures.p_better if better else figures.p_worse
+    if figures.wins + figures.losses == 0:
+        return "not one example differs"
+    return f"a difference like this by luck alone: {words.odds(p)}"
+
+
+def _value(figures: Difference, value: float) -> str:
+    if figures.name == "cost":
+        return words.money(value)
+    if figures.name in MEASURES:
+        return f"{words.number(value)} {figures.unit}"
+    return words.percent(value)

@@ -1,0 +1,254 @@
+"""What the data say about one measure: both means, the difference with its interval, the exact test, what n could see.
+
+Positive `gain` means that the candidate did better, whichever way the measure points. Formulas and defaults: the
+statistics contract in the README (exact one-sided sign-flip; Tango for 0/1, else t and BCa; Wilson, t or clustered
+t for one arm). The same input gives the same figures; the bootstrap's seed is fixed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import intervals, power, sequential, tests
+from .arms import MEASURES, Outcomes, Pairs, pair
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[Any]
+
+__all__ = ["Difference", "difference", "mean_interval"]
+
+LEVEL = 0.90  # of differences: its lower end is the one-sided 95 % bound
+BCA_LIMIT = 2000  # beyond, the t interval alone
+SEED = 20_260_101
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Figures of one measure over n pairs. Shares are 0-1; cost in USD, latency in ms. None: cannot be known from these data.
+
+    low, high: 90 % interval of `gain`; bound: its one-sided 95 % lower bound for guardrails; wins, losses: examples where the
+    candidate did better, worse (b and c); p_better, p_worse: exact one-sided sign-flip; e_value: against "no better" (None off
+    the 0-1 scale); sd: of the per-unit differences; mde: smallest gain found with 80 % power at this n; n_needed: pairs that
+    would settle this gain with 80 % power; clusters: units where examples are grouped, else None; within: mean variance
+    between repeats (candidate, baseline).
+    """
+
+    name: str
+    kind: str
+    unit: str
+    binary: bool
+    n: int
+    clusters: int | None
+    repeats: int
+    candidate: float
+    candidate_interval: tuple[float, float] | None
+    baseline: float
+    baseline_interval: tuple[float, float] | None
+    gain: float
+    low: float | None
+    high: float | None
+    bound: float | None
+    interval_method: str
+    wins: int
+    losses: int
+    p_better: float
+    p_worse: float
+    test_method: str
+    e_value: float | None
+    sd: float | None
+    effect: float | None
+    mde: float | None
+    n_needed: int | None
+    within: tuple[float | None, float | None]
+    between: float | None
+    unscored: int
+    only_candidate: int
+    only_baseline: int
+    failed: tuple[int, int, int, int]
+    calibrated: bool | None = None
+
+    @property
+    def lower_is_better(self) -> bool:
+        return self.name in MEASURES
+
+    @property
+    def ties(self) -> int:
+        return self.n - self.wins - self.losses
+
+    @property
+    def missing(self) -> float:
+        """Share of the shared examples without a pair."""
+        shared = self.n + self.unscored
+        return self.unscored / shared if shared else 0.0
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready; numbers rounded to 12 significant figures, so that other hardware says the same."""
+        return {key: _rounded(value) for key, value in asdict(self).items()}
+
+
+def difference(
+    name: str,
+    candidate: Outcomes,
+    baseline: Outcomes,
+    *,
+    clusters: Mapping[str, str] | None = None,
+    alpha: float = 0.05,
+    ties: str = "full",
+) -> tuple[Difference, Pairs]:
+    """The facts of one measure, and the pairs that they rest on.
+
+    clusters: example id -> group, None where examples are independent. Raises StatisticsError as `pair` does.
+    """
+    pairs = pair(candidate, baseline, lower_is_better=name in MEASURES)
+    labels = [clusters.get(example, example) for example in pairs.examples] if clusters else None
+    units, largest = _units(pairs.d, labels)
+    scale = _scale(name, pairs.d)
+    grid = pairs.grid if name not in MEASURES else None
+    test = tests.sign_flip(units / scale, grid=grid if grid else 0.001, ties=ties)  # type: ignore[arg-type]
+    low, high, bound, method = gain_interval(pairs, labels)
+    gain = float(pairs.d.mean()) if pairs.n else 0.0
+    spread = _sd(units)
+    unit_gain = gain * pairs.n / len(units) if len(units) else 0.0
+    wanted = _n_needed(pairs, labels, unit_gain, spread, alpha)
+    figures = Difference(
+        name=name,
+        kind=candidate.kind,
+        unit=MEASURES.get(name, ""),
+        binary=pairs.binary,
+        n=pairs.n,
+        clusters=len(units) if labels and len(units) < pairs.n else None,
+        repeats=pairs.repeats,
+        candidate=float(pairs.candidate.mean()) if pairs.n else math.nan,
+        candidate_interval=mean_interval(pairs.candidate, pairs.binary and pairs.repeats == 1, labels),
+        baseline=float(pairs.baseline.mean()) if pairs.n else math.nan,
+        baseline_interval=mean_interval(pairs.baseline, pairs.binary and pairs.repeats == 1, labels),
+        gain=gain,
+        low=low,
+        high=high,
+        bound=bound,
+        interval_method=method,
+        wins=int((pairs.d > 1e-12).sum()),
+        losses=int((pairs.d < -1e-12).sum()),
+        p_better=test.p_greater,
+        p_worse=test.p_less,
+        test_method=test.method,
+        e_value=None if name in MEASURES else _e_value(units, largest),
+        sd=spread,
+        effect=unit_gain / spread if spread else None,
+        mde=_mde(spread, len(units), alpha, pairs.n),
+        n_needed=wanted,
+        within=(_known(pairs.within[0]), _known(pairs.within[1])),
+        between=_between(pairs, units) if labels is None else None,
+        unscored=len(pairs.unscored),
+        only_candidate=pairs.only_candidate,
+        only_baseline=pairs.only_baseline,
+        failed=pairs.failed,
+        calibrated=candidate.calibrated,
+    )
+    return figures, pairs
+
+
+def gain_interval(pairs: Pairs, labels: list[str] | None) -> tuple[float | None, float | None, float | None, str]:
+    """90 % interval of the mean gain, its one-sided 95 % lower bound for guardrails, and the method's name."""
+    d = pairs.d
+    if not len(d):
+        return None, None, None, "none"
+    if labels is not None and len(set(labels)) < len(labels):
+        grouped = intervals.clustered_mean(d, labels, level=LEVEL)
+        return (*_pair(grouped.interval), grouped.interval[0] if grouped.interval else None, "clustered t")
+    if pairs.binary and pairs.repeats == 1:
+        low, high = intervals.tango(int((d > 0).sum()), int((d < 0).sum()), len(d), level=LEVEL)
+        return low, high, low, "Tango score"
+    found = intervals.t_interval(d, level=LEVEL)
+    if found is None:
+        return None, None, None, "none"
+    low, high = found
+    bound = low
+    if len(d) <= BCA_LIMIT and _sd(d):
+        accelerated = intervals.bca(d, level=LEVEL, seed=SEED)
+        if accelerated is not None:
+            return low, high, min(bound, accelerated[0]), "t; BCa for the bound"
+    return low, high, bound, "t"
+
+
+def mean_interval(values: Floats, binary: bool, labels: list[str] | None = None) -> tuple[float, float] | None:
+    """95 % interval of one arm's mean: Wilson for 0/1, t on examples, or t on clusters."""
+    if not len(values):
+        return None
+    if labels is not None and len(set(labels)) < len(labels):
+        return intervals.clustered_mean(values, labels, level=0.95).interval
+    if binary:
+        return intervals.wilson(int(values.sum()), len(values), level=0.95)
+    return intervals.t_interval(values, level=0.95)
+
+
+def _units(d: Floats, labels: list[str] | None) -> tuple[Floats, int]:
+    """Independent units: d itself, or its sums within clusters; and the largest cluster's size."""
+    if labels is None:
+        return d, 1
+    import numpy as np
+
+    groups: dict[str, int] = {}
+    index = np.array([groups.setdefault(label, len(groups)) for label in labels], dtype=int)
+    sums = np.bincount(index, weights=d, minlength=len(groups)) if len(d) else d
+    return sums, int(np.bincount(index).max()) if len(d) else 1
+
+
+def _scale(name: str, d: Floats) -> float:
+    """Differences off the 0-1 scale are divided by the largest: a sign-flip p does not change with scale."""
+    top = float(abs(d).max()) if name in MEASURES and len(d) else 1.0
+    return top or 1.0
+
+
+def _e_value(units: Floats, largest: int) -> float:
+    return float(sequential.e_value(units / largest)) if len(units) else 1.0
+
+
+def _sd(values: Floats) -> float | None:
+    spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return spread if spread > 1e-12 else None
+
+
+def _mde(spread: float | None, units: int, alpha: float, n: int) -> float | None:
+    """On the scale of the gain per example."""
+    return power.mde(spread, units, alpha=alpha) * units / n if spread and units > 1 else None
+
+
+def _n_needed(pairs: Pairs, labels: list[str] | None, gain: float, spread: float | None, alpha: float) -> int | None:
+    """Pairs for 80 % power at the gain seen, if it is one: exact for 0/1, the normal approximation plus 15 % else."""
+    if not spread or gain <= 0:
+        return None
+    if labels is None and pairs.binary and pairs.repeats == 1:
+        wins, losses = float((pairs.d > 0).mean()), float((pairs.d < 0).mean())
+        return power.n_binary(wins, losses, alpha=alpha)
+    units = math.ceil(1.15 * power.n_normal(spread, gain, alpha=alpha))
+    size = len(pairs.examples) / max(len(set(labels)), 1) if labels else 1.0
+    return math.ceil(units * size)
+
+
+def _between(pairs: Pairs, units: Floats) -> float | None:
+    """omega^2 = var(d) - (sA^2 + sB^2) / K, at least 0: how much examples differ beyond the repeats' noise."""
+    if pairs.repeats < 2 or len(units) < 2 or any(value != value for value in pairs.within):
+        return None
+    return max(float(units.var(ddof=1)) - sum(pairs.within) / pairs.repeats, 0.0)
+
+
+def _pair(interval: tuple[float, float] | None) -> tuple[float | None, float | None]:
+    return interval if interval is not None else (None, None)
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else value
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if not math.isfinite(value) else float(f"{value:.12g}")
+    if isinstance(value, (tuple, list)):
+        return [_rounded(item) for item in value]
+    return value

@@ -1,0 +1,84 @@
+"""Numbers as people say them: points, odds, money, durations. One place, so that every view says the same."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["count", "duration", "interval", "money", "number", "odds", "percent", "points", "signed"]
+
+
+def odds(p: float) -> str:
+    """A probability as "1 in N", rounded to two figures: .000028 is "1 in 36,000"; above a half, "about even or worse"."""
+    if not p > 0:
+        return "less than 1 in 10^15"
+    if p > 0.5:
+        return "more often than not"
+    n = 1 / p
+    if n > 1e15:
+        return "less than 1 in 10^15"
+    scale = 10 ** max(math.floor(math.log10(n)) - 1, 0)
+    return f"1 in {round(n / scale) * scale:,}"
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share as a percentage; "–" where unknown."""
+    return "–" if value != value else f"{100 * value:.{digits}f} %"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A number with its sign, a real minus."""
+    text = f"{abs(value):.{digits}f}"
+    return f"{'−' if value < 0 and float(text) else '+'}{text}"
+
+
+def points(value: float, digits: int = 1) -> str:
+    """A difference of shares in percentage points."""
+    return "–" if value != value else f"{signed(100 * value, digits)} points"
+
+
+def interval(low: float | None, high: float | None, *, scale: float = 100.0, digits: int = 1) -> str:
+    """`low to high`, scaled; "not known" without one."""
+    if low is None or high is None or low != low or high != high:
+        return "not known"
+    return f"{_minus(low * scale, digits)} to {_minus(high * scale, digits)}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """`digits` significant figures; "–" where unknown."""
+    if value is None or value != value:
+        return "–"
+    if value == 0:
+        return "0"
+    places = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    return f"{value:,.{places}f}".replace("-", "−")
+
+
+def money(value: float | None) -> str:
+    """USD; "unknown" where it is, never 0 for it."""
+    if value is None or value != value:
+        return "unknown"
+    return f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${number(value, 2)}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: 85 ms, 3.2 s, 4 min, 2 h 10 min, 3 days."""
+    if seconds is None or seconds != seconds:
+        return "–"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+    return f"{seconds / 86400:.0f} days"
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """`1 example`, `3 examples`."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def _minus(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")

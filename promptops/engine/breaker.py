@@ -1,0 +1,68 @@
+"""When to stop a sweep that cannot succeed: at once, with what to fix, keeping what was answered.
+
+Five setup failures in a row (a key, a quota, a permission, an unknown model, a request that is refused) or twenty
+connection errors in a row open the circuit; any answer, a model's own failure included, starts both counts again.
+"""
+
+from __future__ import annotations
+
+from ..run import FAILURES
+
+__all__ = ["Breaker"]
+
+SETUP_IN_A_ROW = 5
+CONNECTION_IN_A_ROW = 20
+_UNREACHED = frozenset({"connection", "timeout_connect"})
+_FIX = {
+    "auth": "check the API key",
+    "permission": "ask for access, or use another key",
+    "quota_exhausted": "check the account's credit and limits",
+    "not_found_model": "check the model's name and the endpoint's address",
+    "bad_request": "check the version's settings against what this model takes",
+    "connection": "check the endpoint's address, the network and the proxy",
+    "timeout_connect": "check the endpoint's address, the network and the proxy",
+}
+
+
+class Breaker:
+    """Counts of one endpoint. `open` holds the reason once it opened, one sentence; it never closes again."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.open: str | None = None
+        self._setup = 0
+        self._unreached = 0
+        self._first_unreached = 0.0
+
+    def note(self, failure: str | None, started: float, ended: float, detail: str = "") -> str | None:
+        """Count one attempt that ran from `started` to `ended` (monotonic seconds); the reason when this one opens it.
+
+        Connection errors count after the first only where the attempt began after that first one was known: a server
+        that restarts under 200 open calls breaks them all in one moment, which is one event, not twenty.
+        """
+        if self.open is not None:
+            return None
+        kind = FAILURES[failure] if failure else None
+        if kind is None or kind == "outcome":
+            self._setup = self._unreached = 0
+        elif kind == "setup":
+            self._setup += 1
+            if self._setup >= SETUP_IN_A_ROW:
+                return self._opened(failure, detail, self._setup)
+        elif failure in _UNREACHED:
+            if self._unreached == 0:
+                self._first_unreached = ended
+                self._unreached = 1
+            elif started >= self._first_unreached:
+                self._unreached += 1
+            if self._unreached >= CONNECTION_IN_A_ROW:
+                return self._opened(failure, detail, self._unreached)
+        elif kind == "transient":
+            self._unreached = 0  # it answered, if only to say no
+        return None
+
+    def _opened(self, failure: str | None, detail: str, count: int) -> str:
+        fix = _FIX.get(failure or "", "check the endpoint")
+        told = f": {detail[:200]}" if detail else ""
+        self.open = f"{self.label} failed {count} times in a row with {failure}{told}; {fix}, then run again (what was answered is kept)."
+        return self.open

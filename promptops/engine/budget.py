@@ -1,0 +1,125 @@
+"""Money and tokens: reserved before a call is sent, settled after it, so that a sweep cannot overspend unseen.
+
+A call is sent only while spent + reserved + its own reservation fits. The most that a sweep can go over is what the
+calls in flight cost beyond their reservations. A reply without usage is settled at its reservation, never at zero.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .prices import Price, cost_of, price_of
+
+__all__ = ["Budget", "Ticket", "estimate_tokens"]
+
+CHARACTERS_PER_TOKEN = 4  # an estimate for English text; other scripts take more tokens
+_IMAGE = 1000  # tokens counted for a picture that is sent along, whatever its bytes
+_FIRST_OUTPUT = 1000  # tokens reserved for an answer while none was seen and the request sets no limit
+_TRUSTED = 5  # answers seen before the largest of them replaces that reservation
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What is held back for one attempt."""
+
+    model: str
+    usd: float
+    tokens: int
+
+
+class Budget:
+    """The ledger of one sweep. usd, tokens: what may be spent; None: no limit. Used on one event loop."""
+
+    def __init__(self, usd: float | None = None, tokens: int | None = None, prices: Mapping[str, Any] | None = None) -> None:
+        self.usd, self.tokens = usd, tokens
+        self.spent_usd, self.spent_tokens = 0.0, 0
+        self._held_usd, self._held_tokens, self._open = 0.0, 0, 0
+        self._prices, self._known = prices, dict[str, Price | None]()
+        self._largest = dict[str, tuple[int, int]]()  # model -> answers seen, most output tokens
+        self._settled = asyncio.Event()
+
+    @property
+    def limited(self) -> bool:
+        return self.usd is not None or self.tokens is not None
+
+    def price(self, model: str) -> Price | None:
+        if model not in self._known:
+            self._known[model] = price_of(model, self._prices)
+        return self._known[model]
+
+    async def reserve(self, model: str, request: Mapping[str, Any]) -> Ticket | None:
+        """Hold back what this call may cost; None when it does not fit even after all calls in flight have settled."""
+        while True:
+            ticket = self._ticket(model, request)
+            if self._fits(ticket):
+                self._held_usd += ticket.usd
+                self._held_tokens += ticket.tokens
+                self._open += 1
+                return ticket
+            if self._open == 0:
+                return None
+            self._settled.clear()
+            await self._settled.wait()
+
+    def settle(self, ticket: Ticket, usd: float | None, tokens_in: int | None, tokens_out: int | None) -> None:
+        """Replace a reservation by what was spent. Unknown parts count as reserved."""
+        self._held_usd -= ticket.usd
+        self._held_tokens -= ticket.tokens
+        self._open -= 1
+        known = tokens_in is not None and tokens_out is not None
+        self.spent_tokens += (tokens_in or 0) + (tokens_out or 0) if known else ticket.tokens
+        self.spent_usd += ticket.usd if usd is None else usd
+        if tokens_out:
+            seen, most = self._largest.get(ticket.model, (0, 0))
+            self._largest[ticket.model] = (seen + 1, max(most, tokens_out))
+        self._settled.set()
+
+    def reason(self) -> str:
+        """Why no further call is sent, one sentence."""
+        parts = []
+        if self.usd is not None:
+            parts.append(f"{self.spent_usd:.4f} of {self.usd:g} USD")
+        if self.tokens is not None:
+            parts.append(f"{self.spent_tokens:,} of {self.tokens:,} tokens")
+        return f"the budget is used up ({' and '.join(parts)} spent; the next call may not fit); raise it and run again to go on."
+
+    def _fits(self, ticket: Ticket) -> bool:
+        if self.usd is not None and self.spent_usd + self._held_usd + ticket.usd > self.usd:
+            return False
+        return self.tokens is None or self.spent_tokens + self._held_tokens + ticket.tokens <= self.tokens
+
+    def _ticket(self, model: str, request: Mapping[str, Any]) -> Ticket:
+        tokens_in = estimate_tokens(request)
+        cap = _limit(request)
+        seen, most = self._largest.get(model, (0, 0))
+        tokens_out = most if seen >= _TRUSTED else max(most, cap if cap is not None else _FIRST_OUTPUT)
+        if cap is not None:
+            tokens_out = min(tokens_out, cap)
+        usd = cost_of(self.price(model), tokens_in, tokens_out) or 0.0
+        return Ticket(model, usd, tokens_in + tokens_out)
+
+
+def estimate_tokens(request: Mapping[str, Any]) -> int:
+    """Input tokens of a request by its characters / 4: an estimate, at least 1."""
+    return max(1, _characters([request.get("messages"), request.get("tools"), request.get("response_format")]) // CHARACTERS_PER_TOKEN)
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, str):
+        return _IMAGE * CHARACTERS_PER_TOKEN if value.startswith("data:") else len(value)
+    if isinstance(value, Mapping):
+        return sum(len(str(key)) + _characters(item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return sum(_characters(item) for item in value)
+    return 0
+
+
+def _limit(request: Mapping[str, Any]) -> int | None:
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = request.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return None

@@ -1,0 +1,103 @@
+"""A private event loop in a worker thread, so that a notebook cell ends at once while its calls go on.
+
+Nothing is patched and the kernel's own loop is never touched. The thread is a daemon and starts with the first
+`submit`; a forked child starts its own. The context variables of the submitting thread hold inside the coroutine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+__all__ = ["Background"]
+
+T = TypeVar("T")
+
+
+class Background:
+    """Runs coroutines on one loop of its own; safe to share between threads."""
+
+    def __init__(self, name: str = "promptops") -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop, started where it does not run in this process yet."""
+        if self._pid != os.getpid():
+            self._lock = threading.Lock()  # a fork may have copied it locked
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid() or self._loop.is_closed():
+                self._loop, self._pid = self._started(), os.getpid()
+            return self._loop
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start the coroutine; its result is the future's. Cancelling the future cancels it.
+
+        Raises RuntimeError when called on the loop's own thread, where waiting for the future would never end.
+        """
+        loop, done = self.loop, Future[T]()
+        if self.inside:
+            work.close()
+            raise RuntimeError("this runs on the worker's own loop: await the coroutine instead of submitting it.")
+        context = contextvars.copy_context()
+
+        def start() -> None:
+            if not done.set_running_or_notify_cancel():
+                work.close()
+                return
+            task = loop.create_task(work, context=context)
+            task.add_done_callback(lambda ended: _copy(ended, done))
+
+        loop.call_soon_threadsafe(start)
+        return done
+
+    @property
+    def inside(self) -> bool:
+        """Whether the caller is on the loop's thread."""
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
+
+    def close(self) -> None:
+        """Cancel what runs and end the thread; the next submit starts anew."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None or self._pid != os.getpid() or loop.is_closed():
+            return
+        loop.call_soon_threadsafe(loop.stop)
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True).start()
+        return loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def _copy(task: asyncio.Task[T], done: Future[T]) -> None:
+    if task.cancelled():
+        done.set_exception(asyncio.CancelledError())
+    elif (error := task.exception()) is not None:
+        done.set_exception(error)
+    else:
+        done.set_result(task.result())

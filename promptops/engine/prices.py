@@ -1,0 +1,99 @@
+"""What a call costs: a small table of list prices, dated, never complete and possibly outdated; the caller's own wins.
+
+An unknown price is None, never zero. USD per million tokens, as published by the providers on the date below for
+their standard tier: input, output, cached input (None: the table does not say, and cached tokens count as input).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import SetupError
+
+__all__ = ["DATED", "PRICES", "Price", "check_money", "cost_of", "price_of"]
+
+DATED = "2025-08-07"  # when the table was last compared with the providers' pages; prices change: pass `prices={...}`
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens."""
+
+    input: float
+    output: float
+    cached: float | None = None
+
+
+PRICES: Mapping[str, Price] = {
+    "gpt-5": Price(1.25, 10.0, 0.125),
+    "gpt-5-mini": Price(0.25, 2.0, 0.025),
+    "gpt-5-nano": Price(0.05, 0.4, 0.005),
+    "gpt-4.1": Price(2.0, 8.0, 0.5),
+    "gpt-4.1-mini": Price(0.4, 1.6, 0.1),
+    "gpt-4.1-nano": Price(0.1, 0.4, 0.025),
+    "gpt-4o": Price(2.5, 10.0, 1.25),
+    "gpt-4o-mini": Price(0.15, 0.6, 0.075),
+    "gpt-4-turbo": Price(10.0, 30.0),
+    "gpt-4": Price(30.0, 60.0),
+    "gpt-3.5-turbo": Price(0.5, 1.5),
+    "o1": Price(15.0, 60.0, 7.5),
+    "o3": Price(2.0, 8.0, 0.5),
+    "o3-mini": Price(1.1, 4.4, 0.55),
+    "o4-mini": Price(1.1, 4.4, 0.275),
+    "claude-opus-4": Price(15.0, 75.0, 1.5),
+    "claude-sonnet-4": Price(3.0, 15.0, 0.3),
+    "claude-3-7-sonnet": Price(3.0, 15.0, 0.3),
+    "claude-3-5-sonnet": Price(3.0, 15.0, 0.3),
+    "claude-3-5-haiku": Price(0.8, 4.0, 0.08),
+    "claude-3-haiku": Price(0.25, 1.25, 0.03),
+    "gemini-2.5-flash": Price(0.3, 2.5, 0.075),
+    "gemini-2.5-flash-lite": Price(0.1, 0.4, 0.025),
+    "gemini-2.0-flash": Price(0.1, 0.4, 0.025),
+}
+_DATE = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$")  # gpt-4o-2024-08-06, claude-sonnet-4-20250514, ...-latest
+
+
+def price_of(model: str, prices: Mapping[str, Any] | None = None) -> Price | None:
+    """The price of a model's name: the caller's `prices` first, then the table; None where neither knows it.
+
+    prices: name -> Price, {"input", "output", "cached"} or (input, output[, cached]); USD per million tokens.
+    A dated name (gpt-4o-2024-08-06) has the price of its family; no other name is guessed. Raises SetupError
+    for an entry that is none of these.
+    """
+    family = _DATE.sub("", model)
+    for name in (model, family):
+        if prices is not None and name in prices:
+            return _price(name, prices[name])
+    return PRICES.get(model) or PRICES.get(family)
+
+
+def cost_of(price: Price | None, tokens_in: int | None, tokens_out: int | None, tokens_cached: int | None = None) -> float | None:
+    """USD of a call; None where the price or a token count is unknown. tokens_cached: those of tokens_in read from cache."""
+    if price is None or tokens_in is None or tokens_out is None:
+        return None
+    cached = min(tokens_cached or 0, tokens_in) if price.cached is not None else 0
+    return ((tokens_in - cached) * price.input + cached * (price.cached or 0.0) + tokens_out * price.output) / 1e6
+
+
+def check_money(models: Iterable[str], prices: Mapping[str, Any] | None = None) -> None:
+    """Raise SetupError, naming them, where a budget in USD meets models without a known price."""
+    unknown = sorted({name for name in models if price_of(name, prices) is None})
+    if unknown:
+        raise SetupError(
+            f"a budget in USD needs the price of {', '.join(map(repr, unknown))}, which is unknown; "
+            f'pass prices={{"{unknown[0]}": (input, output)}} in USD per million tokens, or budget in tokens.'
+        )
+
+
+def _price(name: str, entry: Any) -> Price:
+    try:
+        price = entry if isinstance(entry, Price) else Price(**entry) if hasattr(entry, "keys") else Price(*entry)
+        numbers = [float(part) for part in (price.input, price.output, price.cached) if part is not None]
+    except (TypeError, ValueError):
+        numbers = [-1.0]
+    if not all(0 <= part < float("inf") for part in numbers):
+        raise SetupError(f"the price of {name!r} is {entry!r}; give (input, output) or (input, output, cached) in USD per million tokens.")
+    return price

@@ -1,0 +1,268 @@
+"""The score phase: every case meets every scorer, and each pair ends in a score or in the reason why there is none.
+
+Scoring never calls a model but through `Case.ask`, and can be repeated over recorded runs at any time. Built-in rules
+run inline. Users' functions run in threads of their own under a watchdog: one that crashes, hangs or eats the memory
+costs its own row, never another scorer's. Infrastructure failures stay unscored; a model's own failure fails the
+scorers that it concerns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import inspect
+import warnings
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from ..dataset.example import Example
+from ..errors import ScorerError
+from ..markup import shorten
+from ..run import Run, utc
+from ..score import Score
+from ..scorers.case import Ask, Case, Scorer
+from .watchdog import Watchdog
+
+__all__ = ["Judgement", "ScorePhase", "check_needs", "row"]
+
+Judgement = tuple[Run, Scorer, Score]
+
+JUDGE_PATIENCE = 20  # judges wait in `ask`, which has deadlines of its own: this many times a user's scorer's time
+_BATCH = 32  # cases handed to a worker thread at once
+_GOLDEN = ("answer", "gold", "golden", "target", "label", "output", "reference")
+_AHEAD = 4  # batches in flight for each worker
+
+
+class ScorePhase:
+    """Scorers over cases. scorers: names must differ; ask: how judges reach their model; timeout_s, memory_mb: what one
+    call of a user's scorer may take (memory: growth of the process meanwhile); concurrency: threads, and judges at once.
+    """
+
+    def __init__(
+        self,
+        scorers: Sequence[Scorer],
+        *,
+        ask: Ask | None = None,
+        timeout_s: float = 30.0,
+        concurrency: int = 8,
+        memory_mb: int = 4096,
+    ) -> None:
+        check_names(scorers)
+        self.scorers = tuple(scorers)
+        self.inline = tuple(scorer for scorer in self.scorers if not scorer.remote)
+        self.remote = tuple(scorer for scorer in self.scorers if scorer.remote)
+        self._ask = ask
+        self._timeout_s = timeout_s
+        self._concurrency = max(1, concurrency)
+        self._memory_mb = memory_mb
+
+    def score(self, cases: Iterable[Case]) -> Iterator[Judgement]:
+        """The inline scorers' judgements, case by case in the order of `scorers`."""
+        for case in cases:
+            run = case.run
+            for scorer in self.inline:
+                found = withheld(scorer, case) or _inline(scorer, case)
+                if isinstance(found, Score):
+                    yield run, scorer, found
+                else:
+                    for score in found:
+                        yield run, scorer, score
+
+    def rows(self, cases: Iterable[Case]) -> Iterator[dict[str, Any]]:
+        """`score` as rows of the table `scores`."""
+        for run, scorer, score in self.score(cases):
+            yield row(run, scorer, score)
+
+    async def score_async(self, cases: Iterable[Case]) -> AsyncIterator[Judgement]:
+        """The remote scorers' judgements, as they come. Warns at the end of what could not be stopped."""
+        if not self.remote:
+            return
+        dog = Watchdog(self._timeout_s, self._memory_mb, self._concurrency)
+        gate = asyncio.Semaphore(self._concurrency)
+        pending: set[asyncio.Task[list[Judgement]]] = set()
+        work = self._work(cases, dog, gate)
+        try:
+            while True:
+                for part in islice(work, max(0, self._concurrency * _AHEAD - len(pending))):
+                    pending.add(asyncio.create_task(part))
+                if not pending:
+                    break
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    for judgement in task.result():
+                        yield judgement
+        finally:
+            for task in pending:
+                task.cancel()
+            if left := dog.close():
+                warnings.warn(_still(left), RuntimeWarning, stacklevel=2)
+
+    def _work(self, cases: Iterable[Case], dog: Watchdog, gate: asyncio.Semaphore) -> Iterator[Any]:
+        """Batches of cases for each remote scorer in turn, so that a slow one does not hold up the others."""
+        source = iter(cases)
+        while batch := list(islice(source, _BATCH)):
+            if self._ask is not None:
+                batch = [case if case.ask else replace(case, ask=self._ask) for case in batch]
+            for scorer in self.remote:
+                yield self._batch(scorer, batch, dog, gate)
+
+    async def _batch(
+        self, scorer: Scorer, batch: list[Case], dog: Watchdog, gate: asyncio.Semaphore
+    ) -> list[Judgement]:
+        out: list[Judgement] = []
+        asked: list[Case] = []
+        for case in batch:
+            found = withheld(scorer, case)
+            if found is None:
+                asked.append(case)
+            else:
+                out.append((case.run, scorer, found))
+        results = await dog.each(scorer.name, scorer.score, asked)
+        finished = await asyncio.gather(*(self._finish(scorer, result, dog, gate) for result in results))
+        for case, scores in zip(asked, finished, strict=True):
+            out += [(case.run, scorer, score) for score in scores]
+        return out
+
+    async def _finish(self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> list[Score]:
+        """The scores of a result, awaited where it has to be: a user's in a loop of its own, a judge's in this one."""
+        try:
+            if inspect.isawaitable(result):
+                if scorer.kind == "user":
+                    result = await dog.wait_for(scorer.name, result)
+                else:
+                    async with gate:
+                        result = await asyncio.wait_for(result, self._timeout_s * JUDGE_PATIENCE)
+            if isinstance(result, BaseException):
+                raise result
+            return _scores(scorer, result)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            return [crashed(error)]
+
+
+def row(run: Run, scorer: Scorer, score: Score, scored_at: str | None = None) -> dict[str, Any]:
+    """A row of the table `scores`; one of several verdicts is named `scorer/verdict`."""
+    return {
+        "run_id": run.id,
+        "scorer": f"{scorer.name}/{score.name}" if score.name else scorer.name,
+        "scorer_version": scorer.version,
+        "value": score.value,
+        "passed": score.passed,
+        "measure": score.measure,
+        "unit": score.unit,
+        "reason": score.reason,
+        "unscored": score.unscored,
+        "label": score.label,
+        "scored_at": scored_at or utc(),
+    }
+
+
+def withheld(scorer: Scorer, case: Case) -> Score | None:
+    """The score that needs no judgement: the run failed, or the row has not what the scorer needs; else None."""
+    run = case.run
+    if run.failure is not None:
+        if run.kind != "outcome":
+            return Score.none(run.failure)
+        if not scorer.judges_failures:
+            return Score(0.0, False, reason=f"the model failed: {run.failure}")
+    if scorer.needs:
+        example = case.example
+        for name in scorer.needs:
+            try:
+                if example.column(name) is not None:
+                    continue
+            except KeyError:
+                pass
+            return Score.none(f"missing {name}: example {example.id!r} has no value in the column {name!r}")
+    if scorer.against is not None and case.reference is None:
+        return Score.none(f"missing reference: example {case.example.id!r} has no run of version {scorer.against[:11]}")
+    return None
+
+
+def crashed(error: BaseException) -> Score:
+    """What stands in the row of a scorer that raised: the type and the message, cut and storable."""
+    text = str(error)[:1200].encode("utf-8", "replace").decode()
+    return Score.none(f"scorer_error: {type(error).__name__}: {shorten(text, 300)}")
+
+
+def check_names(scorers: Sequence[Scorer]) -> None:
+    """Raises ScorerError where two scorers share a name: their scores could not be told apart."""
+    seen: dict[str, str] = {}
+    for scorer in scorers:
+        if scorer.name in seen:
+            raise ScorerError(f'two scorers are called {scorer.name!r}; give one another name, as in .named("...").')
+        seen[scorer.name] = scorer.version
+
+
+def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[str]:
+    """What the rows lack, before anything is asked: a sentence for each column that some rows leave out.
+
+    Raises ScorerError where no row has a column that a scorer needs, with the column that is likely meant.
+    """
+    check_names(scorers)
+    wanted = {name: scorer.name for scorer in reversed(scorers) for name in scorer.needs}
+    if not wanted:
+        return []
+    listed = list(examples)
+    said = []
+    for column, name in wanted.items():
+        lacking = [example.id for example in listed if _lacks(example, column)]
+        if listed and len(lacking) == len(listed):
+            raise ScorerError(f"{name} needs the column {column!r}, which no example has; {_likely(column, listed)}.")
+        if lacking:
+            said.append(
+                f"{len(lacking):,} of {len(listed):,} examples (first: {lacking[0]!r}) have no value in the column "
+                f"{column!r}; {name} will leave them unscored."
+            )
+    return said
+
+
+def _lacks(example: Example, column: str) -> bool:
+    try:
+        return example.column(column) is None
+    except KeyError:
+        return True
+
+
+def _likely(column: str, examples: list[Example]) -> str:
+    columns = list(dict.fromkeys(name for example in examples[:1000] for name in example.inputs))
+    if any(example.expected is not None for example in examples):
+        columns.append("expected")
+    shown = {name.casefold().replace(" ", "_"): name for name in columns}
+    close = difflib.get_close_matches(column.casefold(), shown, 1, 0.6)
+    held = [name for key, name in shown.items() if column.casefold() in key]
+    if column == "expected":  # the golden answer goes by many names
+        held += [name for key, name in shown.items() if key in _GOLDEN]
+    guess = [shown[name] for name in close] or held
+    if guess:
+        return f"did you mean {guess[0]!r}? Say so when the dataset is read, or build the scorer with that column"
+    return f"its columns are {', '.join(map(repr, columns[:12])) or 'none'}"
+
+
+def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:
+    try:
+        found = scorer.score(case)
+        return found if isinstance(found, Score) else _scores(scorer, found)
+    except Exception as error:
+        return crashed(error)
+
+
+def _scores(scorer: Scorer, found: Any) -> list[Score]:
+    """A scorer's result as scores; raises TypeError where it is something else."""
+    if isinstance(found, Score):
+        return [found]
+    if isinstance(found, (list, tuple)) and found and all(isinstance(score, Score) for score in found):
+        return list(found)
+    if inspect.iscoroutine(found):
+        found.close()
+    raise TypeError(f"{scorer.name} gave {type(found).__name__} instead of a Score")
+
+
+def _still(left: Sequence[str]) -> str:
+    return (
+        f"{len(left)} call(s) of {', '.join(sorted(set(left)))} did not stop when cut off and still run in background "
+        "threads; their rows are unscored, all others are complete. Restart the kernel to be rid of them."
+    )

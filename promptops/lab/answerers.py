@@ -1,0 +1,68 @@
+"""Who answers for a model's name: what was handed to the lab, the embedded model by its name, else the environment's endpoint.
+
+Never a silent fallback: a missing key is an error before anything runs, and "embedded" answers only where it is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import SetupError
+from ..models.protocol import Model
+
+__all__ = ["Answerers"]
+
+
+class Answerers:
+    """Models by the name that versions ask for. Values handed in: a Model, an openai client, or a callable target."""
+
+    def __init__(self, models: Mapping[str, Any] | None = None) -> None:
+        self._given = dict(models or {})
+        self._made: dict[str, Model] = {}
+        self._default: Model | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._given)
+
+    def of(self, name: str | None) -> Model:
+        """The model that answers for `name`. Raises SetupError where nobody can."""
+        if name is None:
+            raise SetupError("this version names no model; save it with model=..., or pass models=[...] to evaluate.")
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name: str) -> Model:
+        if name in self._given:
+            return as_model(self._given[name], name)
+        if name == "embedded":
+            from ..models.embedded import EmbeddedModel
+
+            return EmbeddedModel()
+        if self._default is None:
+            from ..models.endpoint import EndpointModel
+
+            self._default = EndpointModel()
+        return self._default
+
+
+def as_model(value: Any, name: str) -> Model:
+    """A Model as it is; an openai client as an endpoint; a plain callable as a target."""
+    if isinstance(value, Model):
+        return value
+    if hasattr(value, "chat") and hasattr(value, "base_url"):
+        from ..models.endpoint import EndpointModel
+
+        return EndpointModel(value)
+    if callable(value):
+        return as_target(value)
+    raise SetupError(f"models[{name!r}] is a {type(value).__name__}; pass an openai client, a model of promptops.models, or a callable.")
+
+
+def as_target(function: Callable[..., Any]) -> Model:
+    """The user's own callable in a model's place."""
+    from ..models.target import TargetModel
+
+    return TargetModel(function)

@@ -1,0 +1,166 @@
+"""A prompt is a name; its saved versions are numbered contents that can be asked, compared and promoted."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..adopt import looks_like_format
+from ..errors import StudyError
+from ..version import PromptVersion
+from .answer import Answer
+
+if TYPE_CHECKING:
+    from ..diff import VersionDiff
+    from ..variable import Variable
+    from .lab import Lab
+
+__all__ = ["Prompt", "SavedVersion"]
+
+
+class SavedVersion:
+    """A content under a prompt's name with its display number; calling it asks its model once, and records.
+
+    label: "v2"; version: the content; note, author, created: what was said when it was saved.
+    """
+
+    def __init__(self, lab: Lab, prompt: str, number: int, version: PromptVersion, *, note: str = "", author: str = "", created: str = "") -> None:
+        self._lab = lab
+        self.prompt, self.number, self.version = prompt, number, version
+        self.note, self.author, self.created = note, author, created
+
+    @property
+    def label(self) -> str:
+        return f"v{self.number}"
+
+    @property
+    def id(self) -> str:
+        return self.version.id
+
+    @property
+    def model(self) -> str | None:
+        return self.version.model
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.version.settings
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        return self.version.variables
+
+    def __call__(self, *, fresh: bool = False, **values: Any) -> Answer:
+        """Ask the model once. An equal question that was answered before costs nothing: the recorded answer comes back.
+
+        fresh: ask again all the same. Raises RenderError, SetupError, or CallError once the retries end.
+        """
+        return self._lab._ask(self.version, values, prompt=self.prompt, label=self.label, fresh=fresh)
+
+    def messages(self, **values: Any) -> list[dict[str, Any]]:
+        """The rendered messages."""
+        return self.version.render(values)
+
+    def request(self, *, api: str = "chat", **values: Any) -> dict[str, Any]:
+        """Keyword arguments for the openai client, as `PromptVersion.request`."""
+        return self.version.request(api=api, **values)
+
+    def diff(self, other: SavedVersion | PromptVersion) -> VersionDiff:
+        """Words and settings that changed from this version to `other`."""
+        return self.version.diff(other.version if isinstance(other, SavedVersion) else other)
+
+    def noise(self, dataset: Any, scorers: Sequence[Any], *, name: str | None = None) -> Any:
+        """The A/A noise floor: this version against itself on `dataset`, asked twice. Returns the Comparison."""
+        from .noise import measure
+
+        return measure(self._lab, self, dataset, scorers, name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SavedVersion) and (self.prompt, self.id) == (other.prompt, other.id)
+
+    def __hash__(self) -> int:
+        return hash((self.prompt, self.id))
+
+    def __repr__(self) -> str:
+        note = f" “{self.note}”" if self.note else ""
+        takes = ", ".join(map(repr, self.variables))
+        return f"<{self.prompt} {self.label} {self.id[:11]} model={self.model}{note}, takes ({takes})>"
+
+    def _repr_html_(self) -> str:
+        from ..views.prompt import saved_version
+
+        return saved_version(self, self._lab._serving_of(self.prompt, self.id))
+
+
+class Prompt:
+    """`lab.prompt("support-triage")`: save versions, get them back by number, see where each serves."""
+
+    def __init__(self, lab: Lab, name: str) -> None:
+        self._lab = lab
+        self.name = name
+
+    def save(
+        self,
+        messages: str | Sequence[Mapping[str, Any]] | PromptVersion,
+        *,
+        model: str | None = None,
+        note: str = "",
+        variables: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> SavedVersion:
+        """Save a version under the next number; the same content again is the same version and changes nothing.
+
+        settings: model settings such as temperature=0. Raises VersionError or TemplateError.
+        """
+        if isinstance(messages, PromptVersion):
+            if settings or variables or tools or response_format:
+                raise StudyError("a PromptVersion already holds its settings; save it alone, or pass its text and the settings.")
+            version = messages.on(model) if model else messages
+        else:
+            version = PromptVersion(messages, model=model, variables=variables, settings=settings, tools=tools, response_format=response_format)
+        _warn_format(version)
+        number = self._lab._registry.save(self.name, version, note=note, author=self._lab._author)
+        self._lab._remember(version, prompt=self.name, label=f"v{number}", note=note)
+        return self[number]
+
+    @property
+    def versions(self) -> list[SavedVersion]:
+        """All saved versions, oldest first."""
+        return [self._lab._saved(self.name, entry) for entry in self._lab._registry.versions(self.name)]
+
+    def __getitem__(self, number: int | str) -> SavedVersion:
+        """By number (2 or "v2"), or by the beginning of its id."""
+        entries = self._lab._registry.versions(self.name)
+        for entry in entries:
+            if number in (entry.number, f"v{entry.number}") or (isinstance(number, str) and len(number) > 5 and entry.id.startswith(number)):
+                return self._lab._saved(self.name, entry)
+        known = ", ".join(f"v{entry.number}" for entry in entries) or "none yet"
+        raise StudyError(f"{self.name} has no version {number!r}; saved: {known}.")
+
+    def __len__(self) -> int:
+        return len(self._lab._registry.versions(self.name))
+
+    def __iter__(self) -> Iterator[SavedVersion]:
+        return iter(self.versions)
+
+    def __repr__(self) -> str:
+        serving = ", ".join(f"{env}: v{number}" for env, number in self._lab._environments(self.name).items())
+        return f"<prompt {self.name}, {len(self)} versions{f', serves {serving}' if serving else ', serves nowhere yet'}>"
+
+    def _repr_html_(self) -> str:
+        from ..views.prompt import prompt
+
+        return prompt(self.name, self.versions, self._lab._environments(self.name))
+
+
+def _warn_format(version: PromptVersion) -> None:
+    if version.variables:
+        return
+    for message in version.template:
+        content = message.get("content")
+        field = looks_like_format(content) if isinstance(content, str) else None
+        if field:
+            warnings.warn(f"{field} is sent as it stands: a variable is {{{field}}} here; PromptVersion.from_format turns an f-string prompt into a version.", stacklevel=3)
+            return

@@ -1,0 +1,174 @@
+"""A study: versions x examples x repeats, running or done. It watches itself run, and answers for its results afterwards.
+
+In a notebook it works in the lab's own thread and the cell ends at once; whatever needs its results waits for them.
+A stop keeps all that was done, and the same cell finishes the rest.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.decide import Verdict
+from ..errors import StudyError
+from .comparison import Comparison
+from .prompt import SavedVersion
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..engine.progress import Progress
+    from .lab import Lab
+    from .work import Work
+
+__all__ = ["Study"]
+
+LIMIT = 10_000  # rows of runs() and scores() unless asked otherwise
+
+
+class Study:
+    """id: names its design; name: for people; config: {"arms", "dataset", "scorers", "repeats", "split"} as it was recorded."""
+
+    def __init__(self, lab: Lab, id: str, name: str, prompt: str, config: Mapping[str, Any], *, created: str = "") -> None:
+        self._lab = lab
+        self.id, self.name, self.prompt, self.config, self.created = id, name, prompt, config, created
+        self._work: Work | None = None
+        self._future: Future[None] | None = None
+        self._began = time.monotonic()
+
+    # -- while it runs
+
+    def _start(self, work: Work, future: Future[None]) -> None:
+        self._work, self._future = work, future
+
+    @property
+    def status(self) -> str:
+        """running, finished, stopped or failed; of a study from the store: what its last event says."""
+        if self._future is not None:
+            if not self._future.done():
+                return "running"
+            if self._future.cancelled() or self._future.exception() is not None:
+                return "failed"
+            return "stopped" if self._work is not None and self._work.sweep.progress.stopped else "finished"
+        rows = self._lab._store.rows("select arg_max(event, at) from study_events where study_id = ?", [self.id])
+        return str(rows[0][0] or "finished")
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the calls are, while this process runs it; None for a study from the store."""
+        return self._work.sweep.progress if self._work is not None else None
+
+    def wait(self, timeout_s: float | None = None) -> Study:
+        """Wait until it is done. Raises what stopped it from running at all; TimeoutError past `timeout_s`."""
+        if self._future is not None:
+            try:
+                self._future.result(timeout_s)
+            except CancelledError:
+                raise StudyError(f"{self.name} was cancelled; run the cell again to finish it.") from None
+            except KeyboardInterrupt:
+                self.stop("interrupted")
+                raise
+        return self
+
+    def stop(self, reason: str = "stopped by hand") -> Study:
+        """Stop asking within a second; everything done is kept, and running the cell again finishes the rest."""
+        if self._work is not None:
+            self._work.stop(reason)
+        return self
+
+    # -- what came out
+
+    def runs(self, limit: int = LIMIT) -> DataFrame:
+        """One row a place of the study (arm, example, repeat) with its run; at most `limit` rows."""
+        self.wait()
+        return self._lab._store.frame(
+            "select m.arm, m.example_id, m.repeat, m.reused, r.* exclude (example_id, repeat) from study_runs m join runs r on r.id = m.run_id "
+            "where m.study_id = ? order by m.example_id, m.arm, m.repeat limit ?",
+            [self.id, limit],
+        )
+
+    def scores(self, limit: int = LIMIT) -> DataFrame:
+        """One row a judgement: arm, example_id, repeat, scorer, value, passed, reason, ...; at most `limit` rows."""
+        self.wait()
+        return self._lab._store.frame(
+            "select m.arm, m.example_id, m.repeat, s.* exclude (example_fingerprint) from study_runs m "
+            "join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
+            "where m.study_id = ? order by m.example_id, m.arm, m.repeat, s.scorer limit ?",
+            [self.id, limit],
+        )
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The arms' labels."""
+        return tuple(arm["label"] for arm in self.config["arms"])
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """Names, the primary first."""
+        return tuple(scorer["name"] for scorer in self.config["scorers"])
+
+    def compare(self, candidate: Any = None, baseline: Any = None, *, primary: str | None = None) -> Comparison:
+        """`candidate` against `baseline` on this study's examples, paired.
+
+        Arms are versions or labels. baseline: the incumbent of "prod" where it is in the study, else the first arm;
+        candidate: the last arm. Raises StudyError where an arm is not in the study.
+        """
+        from .comparing import compare_in
+
+        return compare_in(self.wait(), candidate, baseline, primary)
+
+    def leaderboard(self, primary: str | None = None) -> Any:
+        """All arms with intervals, best first, and Holm-corrected verdicts on the primary."""
+        from .comparing import leaderboard
+
+        return leaderboard(self.wait(), primary)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The prompt's policy applied to `compare()`."""
+        return self.compare().verdict
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write one self-contained HTML file for reviewers; returns its path."""
+        from ..views.report import write_report
+
+        target = Path(path) if path is not None else self._lab.home.root / f"{self.name.replace('/', '-')}.html"
+        return write_report(self.wait(), target)
+
+    def rescore(self, scorers: Sequence[Any], dataset: Any = None) -> Study:
+        """Score the recorded answers by other scorers, without a call: a study of the same runs."""
+        from .comparing import rescore
+
+        return rescore(self.wait(), scorers, dataset)
+
+    def _arm(self, value: Any) -> Mapping[str, Any]:
+        """The arm of a version, a label or an id."""
+        wanted = value.id if hasattr(value, "id") else str(value)
+        for arm in self.config["arms"]:
+            if wanted in (arm["version"], arm["label"], arm["model"]) or (isinstance(value, SavedVersion) and arm["version"] == value.id):
+                return dict(arm)
+        label = value.label if isinstance(value, SavedVersion) else wanted
+        raise StudyError(f"{label} is not in the study {self.name}, which holds {', '.join(self.versions)}; evaluate them together.")
+
+    def _warn(self) -> None:
+        stopped = self.progress.stopped if self.progress else None
+        if stopped:
+            warnings.warn(f"{self.name} stopped: {stopped} Run the cell again to finish it; what is done is kept.", stacklevel=3)
+
+    def __repr__(self) -> str:
+        config = self.config
+        size = f"{len(config['arms'])} versions x {config['dataset']['n']} examples" + (f" x {config['repeats']} repeats" if config["repeats"] > 1 else "")
+        if self.status == "running" and self.progress is not None:
+            return f"<study {self.name}: {size}, running: {self.progress.done:,} of {self.progress.total:,}>"
+        from ..views.study import headline
+
+        return f"<study {self.name}: {size}, {self.status}. {headline(self)}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        from ..views.live import show
+
+        return show(self)

@@ -1,0 +1,272 @@
+"""Your own code in a model's place: any callable that answers an example, evaluated as a whole.
+
+It is called with the example's values, bound by its signature before anything runs. Whatever goes wrong inside it is the
+failure of that one call. A changed function is another endpoint, so that its old answers are never taken for its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..canonical import canonical
+from ..errors import CallError, PromptOpsError, SetupError
+from .protocol import Call, Reply
+
+__all__ = ["TargetModel"]
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_FINISHED = {"length": "truncated_length", "content_filter": "content_filter_output"}
+
+
+class TargetModel:
+    """A function of yours, sync or async, that answers an example.
+
+    Parameters named like the example's values get them, ``**kwargs`` gets all, and where there is one value, a single
+    parameter of any name gets it. It returns a text, a Reply, a JSON value (kept as canonical text), or an answer of
+    the openai client. A sync function runs in a thread that keeps context variables.
+    label: default is module, name and eight hex digits of the hash of its source (helpers that it calls are not in it).
+    """
+
+    def __init__(self, fn: Callable[..., Any], label: str | None = None) -> None:
+        if not callable(fn):
+            raise SetupError(
+                f"a target is a function, got {type(fn).__name__}; pass the function itself, not what it returned."
+            )
+        self._fn = fn
+        self._parameters = _parameters(fn)
+        self._label = label or _label(fn)
+        self._is_async = inspect.iscoroutinefunction(_inner(fn)) or inspect.iscoroutinefunction(
+            getattr(fn, "__call__", None)
+        )  # noqa: B004  (the bound method is inspected, not whether it exists)
+
+    @property
+    def label(self) -> str:
+        return self._label
+
+    @property
+    def remote(self) -> bool:
+        return False
+
+    def bind(self, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional and keyword arguments for an example's values.
+
+        Raises SetupError, which names the parameters and the values, where a required parameter has no value or no
+        parameter takes any value.
+        """
+        if self._parameters is None:  # a builtin without a signature: one value by position, several by name
+            return ((next(iter(values.values())),), {}) if len(values) == 1 else ((), dict(values))
+        parameters = self._parameters
+        if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+            taken = dict(values)
+        else:
+            names = {parameter.name for parameter in parameters if parameter.kind in _NAMED}
+            taken = {name: value for name, value in values.items() if name in names}
+        lacking = [
+            p
+            for p in parameters
+            if p.kind in (*_POSITIONAL, *_NAMED) and p.default is p.empty and not (p.name in taken and p.kind in _NAMED)
+        ]
+        if not lacking and (taken or not values):
+            return (), taken
+        single = self._single()
+        if len(values) == 1 and single is not None and lacking in ([], [single]):
+            return (next(iter(values.values())),), {}
+        missing = f"needs {', '.join(p.name for p in lacking)}" if lacking else "takes none of them"
+        raise SetupError(
+            f"the target {_name(self._fn)}{self._signature()} cannot be called with the values {', '.join(values) or 'of an example without any'}: "
+            f"it {missing}; name its parameters like the values, or accept **kwargs."
+        )
+
+    async def complete(self, call: Call) -> Reply:
+        """What the function answers for `call.values`.
+
+        Raises CallError: bad_request where the values cannot be bound; internal, naming the exception, where the function raised or returned what no answer is;
+        timeout_read after `call.timeout_s` seconds (a thread cannot be ended: it finishes unheard).
+        """
+        try:
+            args, kwargs = self.bind(call.values)
+        except SetupError as error:  # the class that stops a study at once: the next example would fail alike
+            raise CallError(str(error), failure="bad_request") from None
+        try:
+            async with asyncio.timeout(call.timeout_s) as limit:
+                answer = (
+                    self._fn(*args, **kwargs) if self._is_async else await asyncio.to_thread(self._fn, *args, **kwargs)
+                )
+                if inspect.isawaitable(answer):
+                    answer = await answer
+        except CallError:
+            raise
+        except (Exception, SystemExit) as error:
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise CallError(
+                    f"the target {_name(self._fn)} did not answer within {call.timeout_s:g} s.", failure="timeout_read"
+                ) from None
+            raise CallError(
+                f"the target {_name(self._fn)} raised {type(error).__name__}{_said(error)}",
+                failure="internal",
+                code=type(error).__name__,
+            ) from error
+        reply = self._reply(answer)
+        if call.on_token and reply.text:
+            call.on_token(reply.text)
+        return reply
+
+    def check(self, request: Mapping[str, Any]) -> None:
+        """Proves that the function can be bound, as far as the request tells: its entry ``values`` are the example's.
+
+        Without that entry, only that one call could bind it at all. Raises SetupError as `bind` does.
+        """
+        if isinstance(request.get("values"), Mapping):
+            self.bind(request["values"])
+        elif self._parameters is not None and not any(
+            p.kind is not inspect.Parameter.VAR_POSITIONAL for p in self._parameters
+        ):
+            raise SetupError(
+                f"the target {_name(self._fn)}{self._signature()} takes no value of an example; name its parameters like the values."
+            )
+
+    async def aclose(self) -> None:
+        """Nothing is held open."""
+
+    def _single(self) -> inspect.Parameter | None:
+        """The parameter that one value goes to by position."""
+        positional = [p for p in self._parameters or () if p.kind in _POSITIONAL]
+        required = [p for p in positional if p.default is p.empty]
+        return required[0] if len(required) == 1 else positional[0] if positional and not required else None
+
+    def _signature(self) -> str:
+        return "(...)" if self._parameters is None else f"({', '.join(map(str, self._parameters))})"
+
+    def _reply(self, answer: Any) -> Reply:
+        if isinstance(answer, Reply):
+            return answer
+        if answer is None:
+            return Reply(
+                text=None, failure="empty_output", failure_detail=f"the target {_name(self._fn)} returned None"
+            )
+        if isinstance(answer, str):
+            return Reply(text=answer, finish_reason="stop")
+        if hasattr(answer, "choices"):
+            return _of_completion(answer)
+        if isinstance(getattr(answer, "output_text", None), str):
+            return Reply(
+                text=answer.output_text, finish_reason="stop", model=getattr(answer, "model", None), **_usage(answer)
+            )
+        if hasattr(answer, "model_dump"):
+            answer = answer.model_dump(mode="json")
+        try:
+            return Reply(text=canonical(answer), finish_reason="stop")
+        except PromptOpsError as error:
+            raise CallError(
+                f"the target {_name(self._fn)} returned a {type(answer).__name__} that is no answer: {error}",
+                failure="internal",
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"TargetModel({self._label!r}: your own {'async ' if self._is_async else ''}function {_name(self._fn)}{self._signature()})"
+
+
+def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError):
+        return None
+
+
+def _inner(fn: Any) -> Any:
+    """The function under partials and decorators that say what they wrap."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return inspect.unwrap(fn)
+
+
+def _name(fn: Any) -> str:
+    inner = _inner(fn)
+    return str(getattr(inner, "__qualname__", type(inner).__qualname__))
+
+
+def _label(fn: Any) -> str:
+    inner = _inner(fn)
+    module = getattr(inner, "__module__", None) or type(inner).__module__
+    return f"{module}.{_name(fn)}#{hashlib.sha256(_source(fn).encode()).hexdigest()[:8]}"
+
+
+def _source(fn: Any) -> str:
+    """What makes a changed function another one: its source, or its bytecode where there is no source; and what a partial fixed."""
+    fixed = ""
+    while isinstance(fn, functools.partial):
+        fixed += _stable([fn.args, fn.keywords])
+        fn = fn.func
+    fn = inspect.unwrap(fn)
+    what = fn if inspect.isroutine(fn) or inspect.isclass(fn) else type(fn)
+    try:
+        return textwrap.dedent(inspect.getsource(what)) + fixed
+    except (OSError, TypeError):
+        code = getattr(fn, "__code__", None)
+        return (_bytecode(code) if code is not None else _name(fn)) + fixed
+
+
+def _bytecode(code: Any) -> str:
+    inner = [_bytecode(const) if inspect.iscode(const) else _stable(const) for const in code.co_consts]
+    return f"{code.co_code.hex()}{code.co_names}{code.co_varnames}{inner}"
+
+
+def _stable(value: Any) -> str:
+    """A text without memory addresses, so that it is the same in the next process."""
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_stable, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{_stable(item)}' for key, item in value.items())}}}"
+    return repr(value) if isinstance(value, (str, bytes, int, float, bool, type(None))) else type(value).__qualname__
+
+
+def _said(error: BaseException) -> str:
+    """The first line of what an exception says, as the end of a sentence."""
+    text = " ".join(str(error).split())
+    return f": {text[:300].rstrip('.')}." if text else "."
+
+
+def _of_completion(answer: Any) -> Reply:
+    """A Reply of an openai chat completion, or of anything shaped like one."""
+    if not answer.choices:
+        return Reply(text=None, failure="empty_output", model=getattr(answer, "model", None), **_usage(answer))
+    choice = answer.choices[0]
+    message = choice.message
+    finish = getattr(choice, "finish_reason", None)
+    refusal = getattr(message, "refusal", None)
+    calls = tuple(
+        call.model_dump() if hasattr(call, "model_dump") else dict(call)
+        for call in getattr(message, "tool_calls", None) or ()
+    )
+    text = message.content
+    failure = (
+        "refusal" if refusal else _FINISHED.get(finish or "") or ("empty_output" if not text and not calls else None)
+    )
+    return Reply(
+        text=text,
+        tool_calls=calls,
+        finish_reason=finish,
+        failure=failure,
+        failure_detail=refusal,
+        model=getattr(answer, "model", None),
+        fingerprint=getattr(answer, "system_fingerprint", None),
+        request_id=getattr(answer, "id", None),
+        **_usage(answer),
+    )
+
+
+def _usage(answer: Any) -> dict[str, Any]:
+    """Tokens as chat completions or responses name them; what is not said stays unknown."""
+    usage = getattr(answer, "usage", None)
+    named = {"tokens_in": ("prompt_tokens", "input_tokens"), "tokens_out": ("completion_tokens", "output_tokens")}
+    return {
+        name: next((value for at in names if (value := getattr(usage, at, None)) is not None), None)
+        for name, names in named.items()
+    }

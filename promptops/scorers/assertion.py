@@ -1,0 +1,210 @@
+"""Assertions on the text of an answer: each passes or fails, and says why it failed.
+
+Texts are compared Unicode-normalised. An empty answer is an answer: it fails what it does not fulfil.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import ScorerError
+from ..score import Score
+from .case import Case
+from .reading import NotJSON, fold, read_json, same
+from .rule import PASS, Rule, fail, rule, snippet, spelled, verdict
+
+__all__ = [
+    "contains",
+    "contains_all",
+    "contains_any",
+    "ends_with",
+    "equals",
+    "length",
+    "one_of",
+    "starts_with",
+    "word_count",
+]
+
+
+def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = False) -> Rule:
+    """The answer is the golden one: the column's value in this row (default), or one fixed value.
+
+    Texts: equal after Unicode NFC, without outer white space. Numbers, lists and objects: the answer is read as JSON
+    and compared as values, key order and white space aside; true and false also in other cases ("True").
+    """
+    if value == "expected":
+        raise ScorerError('equals("expected") compares with that very word; equals() compares with the column.')
+    if value is not None:
+        return rule(
+            spelled("equals", value, ignore_case=ignore_case), "assertion", _equal_to(lambda _: value, ignore_case)
+        )
+    shown = spelled("equals", column, ignore_case=ignore_case)
+    if column != "expected":
+        shown = spelled("equals", column=column, ignore_case=ignore_case)
+    return rule(shown, "assertion", _equal_to(lambda case: case.example.column(column), ignore_case), needs=[column])
+
+
+def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Case], Score]:
+    tidy = fold if ignore_case else _composed
+
+    def score(case: Case) -> Score:
+        value, output = wanted(case), case.output
+        if isinstance(value, str):
+            if output == value or tidy(output).strip() == tidy(value).strip():
+                return PASS
+            return fail(f"answered {snippet(output)}, expected {snippet(value)}")
+        if isinstance(value, bool):
+            return verdict(fold(output).strip() == str(value).lower(), f"answered {snippet(output)}, expected {value}")
+        found = read_json(output)
+        if not isinstance(found, NotJSON) and same(found, value):
+            return PASS
+        return fail(f"answered {snippet(output)}, expected {snippet(value)}")
+
+    return score
+
+
+def contains(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
+    """The answer holds the text (or this row's value of the column), also inside a word; for words: `mentions`."""
+    return _part("contains", text, column, ignore_case, lambda part, whole: part in whole, "does not hold")
+
+
+def starts_with(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
+    """The answer begins with the text, outer white space aside."""
+    return _part(
+        "starts_with",
+        text,
+        column,
+        ignore_case,
+        lambda part, whole: whole.lstrip().startswith(part),
+        "does not begin with",
+    )
+
+
+def ends_with(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
+    """The answer ends with the text, outer white space aside."""
+    return _part(
+        "ends_with", text, column, ignore_case, lambda part, whole: whole.rstrip().endswith(part), "does not end with"
+    )
+
+
+def _part(
+    name: str, text: str | None, column: str | None, ignore_case: bool, holds: Callable[[str, str], bool], fault: str
+) -> Rule:
+    if (text is None) is (column is None):
+        raise ScorerError(f'{name} takes a text or a column: {name}("refund"), or {name}(column="keyword").')
+    tidy = fold if ignore_case else _composed
+    cased = None if ignore_case else True
+    if column is not None:
+
+        def by_row(case: Case) -> Score:
+            part = as_text(case.example.column(column))
+            return verdict(holds(tidy(part), tidy(case.output)), f"{fault} {snippet(part)}")
+
+        return rule(spelled(name, column=column, case=cased), "assertion", by_row, needs=[column])
+    part = tidy(_text(name, text))
+    failed = fail(f"{fault} {snippet(text)}")
+
+    def score(case: Case) -> Score:
+        return PASS if holds(part, tidy(case.output)) else failed
+
+    return rule(spelled(name, text, case=cased), "assertion", score)
+
+
+def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
+    """The answer holds at least one of the texts."""
+    tidy = fold if ignore_case else _composed
+    parts = [tidy(text) for text in _texts("contains_any", texts)]
+    failed = fail("holds none of " + ", ".join(snippet(text, 30) for text in texts[:5]))
+
+    def score(case: Case) -> Score:
+        whole = tidy(case.output)
+        return PASS if any(part in whole for part in parts) else failed
+
+    return rule(spelled("contains_any", *texts, case=None if ignore_case else True), "assertion", score)
+
+
+def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
+    """The share of the texts that the answer holds; passed where it holds all."""
+    tidy = fold if ignore_case else _composed
+    parts = [(tidy(text), text) for text in _texts("contains_all", texts)]
+
+    def score(case: Case) -> Score:
+        whole = tidy(case.output)
+        missing = [text for part, text in parts if part not in whole]
+        if not missing:
+            return PASS
+        reason = "does not hold " + ", ".join(snippet(text, 30) for text in missing[:5])
+        return Score(1 - len(missing) / len(parts), False, reason=reason)
+
+    return rule(spelled("contains_all", *texts, case=None if ignore_case else True), "assertion", score)
+
+
+def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
+    """The whole answer, outer white space aside, is one of the texts; the label is the one that it is."""
+    flat = [text for choice in choices for text in ([choice] if isinstance(choice, str) else choice)]
+    tidy = fold if ignore_case else _composed
+    scores = {tidy(text).strip(): Score(1.0, True, label=text) for text in _texts("one_of", flat)}
+    allowed = ", ".join(snippet(text, 20) for text in flat[:6])
+
+    def score(case: Case) -> Score:
+        found = scores.get(tidy(case.output).strip()) if len(case.output) < 100_000 else None
+        return found or fail(f"answered {snippet(case.output)}, expected one of {allowed}")
+
+    return rule(spelled("one_of", *flat, case=None if ignore_case else True), "assertion", score)
+
+
+def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
+    """The number of words (runs of non-space) lies in the range, both ends included; measure: words."""
+    return _counted("word_count", at_least, at_most, lambda text: len(text.split()), "words")
+
+
+def length(at_least: int = 0, at_most: int | None = None) -> Rule:
+    """The number of characters (Unicode code points) lies in the range, both ends included; measure: characters."""
+    return _counted("length", at_least, at_most, len, "characters")
+
+
+def _counted(name: str, at_least: int, at_most: int | None, count: Callable[[str], int], unit: str) -> Rule:
+    for bound in (at_least, 0 if at_most is None else at_most):
+        if isinstance(bound, bool) or not isinstance(bound, int) or bound < 0:
+            raise ScorerError(f"{name} was given the bound {bound!r}; bounds are whole numbers from 0.")
+    if (at_least == 0 and at_most is None) or (at_most is not None and at_most < at_least):
+        raise ScorerError(f"{name}(at_least={at_least}, at_most={at_most}) allows everything or nothing; give a range.")
+
+    def score(case: Case) -> Score:
+        found = count(case.output)
+        ok = found >= at_least and (at_most is None or found <= at_most)
+        reason = "" if ok else f"has {found:,} {unit}, expected {_range(at_least, at_most)}"
+        return Score(float(ok), ok, measure=float(found), unit=unit, reason=reason)
+
+    return rule(spelled(name, at_least=at_least or None, at_most=at_most), "assertion", score)
+
+
+def _range(low: int, high: int | None) -> str:
+    if high is None:
+        return f"at least {low:,}"
+    return f"at most {high:,}" if not low else f"{low:,} to {high:,}"
+
+
+def as_text(value: Any) -> str:
+    """A column's value as text: text as it is, true and false as JSON writes them, all else as Python prints it."""
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _text(name: str, text: object) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise ScorerError(f"{name} was given {text!r}; give a text that is not empty.")
+    return text
+
+
+def _texts(name: str, texts: Sequence[object]) -> list[str]:
+    if not texts:
+        raise ScorerError(f'{name} was given no text; name at least one, as in {name}("refund").')
+    return [_text(name, text) for text in texts]

@@ -1,0 +1,217 @@
+"""Your own scorers: any function, bound by the names of its arguments.
+
+A function's version is the hash of its source, defaults and enclosed plain values: an edited function is another
+version, and its scores are never mixed with the old ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, overload
+
+from ..errors import ScorerError
+from ..score import Score
+from .case import Case, Scorer
+from .rule import Judged, snippet
+
+__all__ = ["FunctionScorer", "as_scorer", "scorer"]
+
+ARGUMENTS = ("output", "example", "expected", "run", "reference")
+_TAKEN = ", ".join(ARGUMENTS)
+# words that a function may answer with; anything else is a label without a value
+_WORDS = {
+    **dict.fromkeys(("pass", "passed", "yes", "true", "correct", "good", "ok"), True),
+    **dict.fromkeys(("fail", "failed", "no", "false", "incorrect", "wrong", "bad"), False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionScorer:
+    """A function as a scorer; calling it calls the function. It may wait, so the score phase gives it a watchdog."""
+
+    function: Callable[..., Any] = field(compare=False)
+    name: str
+    version: str
+    arguments: tuple[str, ...]
+    bar: float | None = None
+    needs: tuple[str, ...] = ()
+    judges_failures: bool = False
+    against: str | None = None
+    labels: Mapping[str, float] | None = field(default=None, compare=False)
+    kind: str = "user"
+    remote: bool = True
+
+    def score(self, case: Case) -> Judged:
+        """What the function says of the case, as scores in [0, 1]; awaitable where the function is async."""
+        result = self.function(**{name: getattr(case, name) for name in self.arguments})
+        return self._later(result) if inspect.isawaitable(result) else self._read(result)
+
+    async def _later(self, result: Awaitable[Any]) -> Score | Sequence[Score]:
+        return self._read(await result)
+
+    def _read(self, result: Any) -> Score | Sequence[Score]:
+        if isinstance(result, Score):
+            return self._held(result)
+        if isinstance(result, Mapping):
+            return [replace(self._one(value), name=str(name)) for name, value in result.items()]
+        if isinstance(result, (list, tuple)) and result and all(isinstance(item, Score) for item in result):
+            return [self._held(item) for item in result]
+        return self._one(result)
+
+    def _one(self, result: Any) -> Score:
+        if hasattr(result, "item") and not isinstance(result, Score):  # numpy's bool and numbers
+            result = result.item()
+        if isinstance(result, Score):
+            return self._held(result)
+        if isinstance(result, bool):
+            return Score(float(result), result)
+        if isinstance(result, (int, float)):
+            return self._held(Score(float(result)))
+        if isinstance(result, str):
+            return self._label(result)
+        if result is None:
+            return Score.none(f"{self.name} gave no verdict (None)")
+        raise TypeError(f"a scorer gives bool, a number in [0, 1], text, Score or scores, not {type(result).__name__}")
+
+    def _label(self, label: str) -> Score:
+        if self.labels is not None:
+            if label not in self.labels:
+                return Score(None, unscored=f"label {snippet(label)} has no value", label=label)
+            return replace(self._held(Score(float(self.labels[label]))), label=label)
+        word = _WORDS.get(label.strip().lower())
+        if word is None:
+            return Score(None, unscored="a label without a value: say @scorer(labels={label: value})", label=label)
+        return Score(float(word), word, label=label)
+
+    def _held(self, score: Score) -> Score:
+        if self.bar is None or score.value is None or score.passed is not None:
+            return score
+        return replace(score, passed=score.value >= self.bar)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@overload
+def scorer(function: Callable[..., Any], /) -> FunctionScorer: ...
+
+
+@overload
+def scorer(
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    at_least: float | None = None,
+    labels: Mapping[str, float] | None = None,
+    needs: Sequence[str] = (),
+    against: str | None = None,
+    judges_failures: bool = False,
+) -> Callable[[Callable[..., Any]], FunctionScorer]: ...
+
+
+def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Makes a function a scorer: `@scorer`, or `@scorer(name=..., version=..., at_least=..., labels=...)`.
+
+    The function takes any of output, example, expected, run, reference, and gives bool, a number in [0, 1], a text
+    label, a Score, several Scores, or a mapping of names to verdicts; it may be async. labels: value of each label.
+    needs: columns that a row must have (`expected` is needed where it is an argument without default). against: the
+    version id whose runs are `reference`. judges_failures: it is asked about answers that failed by the model's doing.
+    """
+    if function is not None:
+        return _build(function)
+    return lambda wrapped: _build(wrapped, **options)
+
+
+def as_scorer(obj: Any) -> Scorer:
+    """A scorer as it is, or a function bound by its argument names. Raises ScorerError, which says what it takes."""
+    if isinstance(obj, type):
+        raise ScorerError(f"{obj.__name__} is a class, not a scorer; pass an instance of it.")
+    if isinstance(obj, Scorer):
+        return obj
+    if not callable(obj):
+        raise ScorerError(f"{obj!r} is no scorer; pass a scorer or a function of output, expected, ...")
+    if inspect.isfunction(obj) and obj.__module__.rpartition(".")[0] == __package__:
+        raise ScorerError(f"{obj.__name__} is not built yet; call it, as in {obj.__name__}(...).")
+    return _build(obj)
+
+
+def _build(
+    function: Callable[..., Any],
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    at_least: float | None = None,
+    labels: Mapping[str, float] | None = None,
+    needs: Sequence[str] = (),
+    against: str | None = None,
+    judges_failures: bool = False,
+) -> FunctionScorer:
+    called: str = name or str(getattr(function, "__name__", type(function).__name__))
+    if called == "<lambda>":
+        raise ScorerError('a lambda has no name; give it one, as in scorer(name="is_short")(lambda output: ...).')
+    if at_least is not None and not (isinstance(at_least, (int, float)) and 0 <= at_least <= 1):
+        raise ScorerError(f"at_least={at_least!r} of {called} is no threshold; give a number between 0 and 1.")
+    wrong = [f"{label}: {value!r}" for label, value in (labels or {}).items() if not 0 <= value <= 1]
+    if wrong:
+        raise ScorerError(f"labels of {called} have values outside [0, 1] ({wrong[0]}); scale them.")
+    taken, needed = _arguments(function, called)
+    edition = version or f"s-{_source_hash(function, at_least, labels)}"
+    columns = tuple(dict.fromkeys((*needed, *needs)))
+    return FunctionScorer(function, called, edition, taken, at_least, columns, judges_failures, against, labels)
+
+
+def _arguments(function: Callable[..., Any], called: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(arguments that are bound, columns that they need). Raises ScorerError for an argument that nobody could fill."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise ScorerError(f"{called} hides its arguments; wrap it in a function of output, expected, ...") from None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return ARGUMENTS, ()
+    taken, needed = [], []
+    for parameter in parameters:
+        free = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
+        known = parameter.name in ARGUMENTS and parameter.kind is not parameter.POSITIONAL_ONLY
+        if known:
+            taken.append(parameter.name)
+            if parameter.name == "expected" and free:
+                needed.append("expected")
+        elif free:
+            raise ScorerError(f"{called} takes {parameter.name!r}, which no scorer is given; it may take {_TAKEN}.")
+    if not taken:
+        raise ScorerError(f"{called} takes nothing of the answer; let it take any of {_TAKEN}.")
+    return tuple(taken), tuple(needed)
+
+
+def _source_hash(function: Callable[..., Any], at_least: float | None, labels: Mapping[str, float] | None) -> str:
+    """8 hex digits over what it does: source (bytecode where there is none), defaults, enclosed plain values."""
+    target: Any = function if hasattr(function, "__code__") else type(function).__call__
+    target = inspect.unwrap(target)
+    try:
+        source = textwrap.dedent(inspect.getsource(target))
+    except (OSError, TypeError):
+        code = getattr(target, "__code__", None)
+        source = f"{code.co_code.hex()} {code.co_names}" if code else repr(type(function))
+    cells = [cell.cell_contents for cell in getattr(target, "__closure__", None) or () if _filled(cell)]
+    plain = [repr(cell) for cell in cells if isinstance(cell, _PLAIN)]
+    defaults = (getattr(target, "__defaults__", None), getattr(target, "__kwdefaults__", None))
+    text = "\n".join((source, *plain, repr(defaults), repr(at_least), repr(sorted((labels or {}).items()))))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+_PLAIN = (str, bytes, int, float, tuple, type(None))  # enclosed values whose repr is the same in every process
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018  (an empty cell raises: a name that is not bound yet)
+    except ValueError:
+        return False
+    return True

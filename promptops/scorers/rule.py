@@ -1,0 +1,160 @@
+"""A built-in scorer is a value: a rule with its arguments, named by what it demands.
+
+The same rule with the same arguments has the same name and version on any machine, so old scores stay comparable; a
+renamed rule keeps its arguments in its version. Rules never wait for anything unless something that they hold does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import ScorerError
+from ..markup import shorten
+from ..score import Score
+from .case import Case
+
+__all__ = ["PASS", "Judged", "Rule", "argument", "fail", "snippet", "spelled", "verdict"]
+
+Judged = Score | Sequence[Score] | Awaitable[Score | Sequence[Score]]
+
+PASS = Score(1.0, True)  # shared: a score is a value, and most verdicts are this one
+_QUOTED = set(',()="{}<>|:')
+_SHOWN = 48  # characters of one argument in a name; longer ones end in their hash
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One built-in scorer, equal by name and version; implements `promptops.scorers.case.Scorer`.
+
+    name: rule and arguments, or what `.named()` gave; spec: rule and arguments, always; version: the rule's edition,
+    raised when the same arguments begin to judge otherwise, and the hash of spec where the name does not show it.
+    """
+
+    name: str
+    version: str
+    kind: str
+    score: Callable[[Case], Judged] = field(compare=False, repr=False)
+    needs: tuple[str, ...] = ()
+    judges_failures: bool = False
+    against: str | None = None
+    remote: bool = False
+    spec: str = ""
+    bar: float | None = None
+
+    def named(self, name: str) -> Rule:
+        """The same rule under a name of your own."""
+        if not isinstance(name, str) or not name.strip() or len(name) > 200:
+            raise ScorerError(f"a scorer's name is {name!r}; give it a text of 1 to 200 characters.")
+        edition = self.version.partition("-")[0]
+        return replace(self, name=name.strip(), version=f"{edition}-{_hash(self.spec or self.name)}")
+
+    def at_least(self, bar: float) -> Rule:
+        """The same rule, passed where its value is at least `bar` (in [0, 1])."""
+        if isinstance(bar, bool) or not isinstance(bar, (int, float)) or not (math.isfinite(bar) and 0 <= bar <= 1):
+            raise ScorerError(f"at_least={bar!r} of {self.name} is no threshold; give a number between 0 and 1.")
+        if self.bar is not None:
+            raise ScorerError(f"{self.name} has the threshold {self.bar:g} already; build it anew with the other one.")
+        spec = f"{self.spec or self.name}>={bar:g}"
+        renamed = bool(self.spec) and self.name != self.spec
+        edition = self.version.partition("-")[0]
+        return replace(
+            self,
+            name=self.name if renamed else spec,
+            version=f"{edition}-{_hash(spec)}" if renamed else self.version,
+            score=_barred(self.score, float(bar)),
+            spec=spec,
+            bar=float(bar),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def rule(
+    spec: str, kind: str, score: Callable[[Case], Judged], *, needs: Sequence[str] = (), edition: str = "1", **more: Any
+) -> Rule:
+    """The rule that `spec` spells; more: judges_failures, against, remote."""
+    return Rule(spec, edition, kind, score, tuple(dict.fromkeys(needs)), spec=spec, **more)
+
+
+def spelled(function: str, *shown: object, **options: object) -> str:
+    """`function(a, b, option=c)`: how a rule is named. Options that are None or False are left out."""
+    parts = [argument(value) for value in shown]
+    shown_options = {name: value for name, value in options.items() if value is not None and value is not False}
+    parts += [f"{name}={argument(value)}" for name, value in shown_options.items()]
+    return f"{function}({', '.join(parts)})"
+
+
+def argument(value: object) -> str:
+    """One argument as a name shows it: plain where that is unambiguous, JSON else, cut with its hash where long."""
+    if isinstance(value, str):
+        text = value
+        if not text or text != text.strip() or not text.isprintable() or _QUOTED & set(text) or _reads_as_json(text):
+            text = json.dumps(text, ensure_ascii=not text.isprintable())
+    else:
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 10]}…#{_hash(text)}"
+
+
+def verdict(ok: bool, reason: str) -> Score:
+    """Passed, or failed with the reason."""
+    return PASS if ok else fail(reason)
+
+
+def fail(reason: str) -> Score:
+    """A failed assertion: value 0, and one sentence why."""
+    return Score(0.0, False, reason=reason)
+
+
+def snippet(text: object, width: int = 60) -> str:
+    """Text of an answer as a reason quotes it: one line, cut, terminal-safe, and always storable as UTF-8."""
+    head = str(text)[: width * 4].encode("utf-8", "replace").decode()
+    return f'"{shorten(head, width)}"'
+
+
+def passed(score: Score) -> bool | None:
+    """Whether a score counts as passed: by its own threshold, else a full value; None where it is unscored."""
+    if score.value is None:
+        return None
+    return score.passed if score.passed is not None else score.value >= 1.0
+
+
+def then(judged: Judged, finish: Callable[[Score], Score]) -> Judged:
+    """`finish` applied to every score of a judgement, awaited first where it has to be."""
+    if isinstance(judged, Score):
+        return finish(judged)
+    if inspect.isawaitable(judged):
+
+        async def later() -> Score | Sequence[Score]:
+            done = await judged
+            return finish(done) if isinstance(done, Score) else [finish(score) for score in done]
+
+        return later()
+    return [finish(score) for score in judged]
+
+
+def _barred(score: Callable[[Case], Judged], bar: float) -> Callable[[Case], Judged]:
+    def held(found: Score) -> Score:
+        return found if found.value is None else replace(found, passed=found.value >= bar)
+
+    return lambda case: then(score(case), held)
+
+
+def _reads_as_json(text: str) -> bool:
+    if text[0] not in "-0123456789[tfnNI":
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

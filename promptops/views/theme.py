@@ -1,0 +1,68 @@
+"""One visual language: the palette, the plotly template, the table style, for light and dark.
+
+Colours are Okabe and Ito's, told apart with any colour vision (Okabe & Ito 2008, "Color Universal Design"). A version
+has one colour everywhere: by its number, or by its place where it has none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+__all__ = ["BAD", "FONT", "GOOD", "NEUTRAL", "PALETTE", "STYLE", "UNSURE", "colour", "page", "style_figure"]
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#6A51A3")
+GOOD, BAD, UNSURE, NEUTRAL = "#00795A", "#C4470A", "#8A6A00", "#6B7280"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
+VERDICTS = {"promote": (GOOD, "▲"), "reject": (BAD, "▼"), "inconclusive": (UNSURE, "◆")}
+
+
+def colour(number: int | None) -> str:
+    """The colour of version `number` (1 first); grey for none."""
+    return NEUTRAL if number is None else PALETTE[(number - 1) % len(PALETTE)]
+
+
+# Scoped under .po; JupyterLab's theme variables where they exist, system colours of a page elsewhere.
+STYLE = """<style>
+.po{font:14px/1.45 FONT;color:var(--jp-ui-font-color1,#1f2328);max-width:1100px;overflow-wrap:anywhere}
+.po h3{font-size:15px;margin:14px 0 6px;font-weight:600}.po h3:first-child{margin-top:2px}
+.po p{margin:4px 0}.po .dim{color:var(--jp-ui-font-color2,#59636e)}.po .num{font-variant-numeric:tabular-nums;text-align:right!important;white-space:nowrap}
+.po table{border-collapse:collapse;margin:6px 0;font-size:13px;display:block;overflow-x:auto;max-width:100%}
+.po th,.po td{text-align:left!important;padding:4px 10px 4px 0;vertical-align:top;border:0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
+.po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);white-space:nowrap}.po tr{background:none!important}
+.po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
+.po pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:4px 0;padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;overflow:auto}
+.po .card{border:1px solid var(--jp-border-color2,#d8dee4);border-left:5px solid var(--po-accent,#6B7280);border-radius:6px;padding:9px 13px;margin:6px 0}
+.po .card b.v{color:var(--po-accent,#6B7280);font-size:15px}.po ul{margin:4px 0 4px 18px;padding:0}
+.po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap}
+.po del{background:rgba(213,94,0,.2)}.po ins{background:rgba(0,158,115,.22);text-decoration:none}
+.po svg text{font-family:FONT}.po svg{max-width:100%;height:auto}
+</style>""".replace("FONT", FONT)
+
+
+def page(body: str) -> str:
+    """An HTML fragment in the house style, for a notebook cell or a report. `body` is safe markup already."""
+    return f"{STYLE}<div class='po'>{body}</div>"
+
+
+def style_figure(figure: Figure, *, title: str = "", height: int = 320, dark: bool = False) -> Figure:
+    """The house template on a plotly figure: no chart junk, titles that state the finding, transparent ground."""
+    ink, grid = ("#d7dbe0", "#3b424b") if dark else ("#1f2328", "#e3e7eb")
+    axis: dict[str, Any] = {"gridcolor": grid, "zerolinecolor": ink, "zerolinewidth": 1, "linecolor": grid, "ticks": "", "automargin": True}
+    figure.update_layout(
+        template="none",
+        colorway=list(PALETTE),
+        font={"family": FONT, "size": 13, "color": ink},
+        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 15}, "pad": {"l": 4}},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 20, "r": 20, "t": 48 if title else 16, "b": 40},
+        height=height,
+        hoverlabel={"font": {"family": FONT}},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+    )
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    return figure
