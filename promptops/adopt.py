@@ -37,7 +37,9 @@ def from_request(request: Mapping[str, Any], variables: Mapping[str, str]) -> di
     messages = [_marked(message, order, left, seen) for message in fields.pop("messages")]
     unseen = [name for name in left if name not in seen]
     if unseen:
-        raise VersionError(f"variable {unseen[0]!r}: its text {left[unseen[0]][:40]!r} occurs in no message; copy it from the call exactly.")
+        raise VersionError(
+            f"variable {unseen[0]!r}: its text {left[unseen[0]][:40]!r} occurs in no message; copy it from the call exactly."
+        )
     parts = {key: fields.pop(key, None) for key in ("model", "tools", "response_format")}
     return {"messages": messages, **parts, "settings": {key: value for key, value in fields.items() if key not in _TRANSPORT}}
 

@@ -71,7 +71,10 @@ class VersionDiff:
             f"<p><b>{esc(role)}</b></p><pre style='white-space:pre-wrap'>{''.join(_HTML[tag].format(esc(text)) for tag, text in pieces)}</pre>"
             for role, pieces in self.changed()
         )
-        rows += "".join(f"<p><b>{esc(name)}</b> <del>{esc(old or '(none)')}</del> → <ins>{esc(new or '(none)')}</ins></p>" for name, old, new in self.settings)
+        rows += "".join(
+            f"<p><b>{esc(name)}</b> <del>{esc(old or '(none)')}</del> → <ins>{esc(new or '(none)')}</ins></p>"
+            for name, old, new in self.settings
+        )
         return f"<div>{rows or 'no difference'}</div>"
 
 
@@ -137,5 +140,11 @@ def _excerpt(pieces: list[Piece], context: int) -> str:
         head = [] if index == 0 else said[:context]
         tail = [] if index == len(pieces) - 1 else said[-context:]
         short = len(said) <= len(head) + len(tail)
-        out.append(esc(" ".join(said if short and head and tail else [*head, "…", *tail] if head and tail else ["…", *tail] if tail else [*head, "…"])))
+        out.append(
+            esc(
+                " ".join(
+                    said if short and head and tail else [*head, "…", *tail] if head and tail else ["…", *tail] if tail else [*head, "…"]
+                )
+            )
+        )
     return " ".join(out)

@@ -97,7 +97,9 @@ class Evidence:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise RegistryCorrupt(f"the evidence {cited[:12]} is missing at {path}; restore it from git, it is committed with the registry.") from None
+            raise RegistryCorrupt(
+                f"the evidence {cited[:12]} is missing at {path}; restore it from git, it is committed with the registry."
+            ) from None
         except ValueError as error:
             raise RegistryCorrupt(f"the evidence at {path} is not JSON ({error}); restore it from git.") from None
         if digest(document) != cited:
@@ -108,7 +110,9 @@ class Evidence:
     def from_document(cls, document: Mapping[str, Any]) -> Evidence:
         """The evidence of what `document()` gave."""
         if document.get("form") != FORM:
-            raise RegistryCorrupt(f"evidence has the form {document.get('form')!r}, this release reads {FORM!r}; install a newer promptops-toolkit.")
+            raise RegistryCorrupt(
+                f"evidence has the form {document.get('form')!r}, this release reads {FORM!r}; install a newer promptops-toolkit."
+            )
         known = {f.name for f in fields(cls)}
         values = {key: _frozen(value) for key, value in document.items() if key in known}
         return cls(**values)

@@ -9,9 +9,7 @@ from __future__ import annotations
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "$": "&#36;", "`": "&#96;"}
 # C0 (but tab and line feed), DEL, C1, and the bidirectional overrides and isolates of Unicode
 _CONTROL = {
-    code: None
-    for span in ((0, 9), (11, 32), (127, 160), (0x200E, 0x2010), (0x202A, 0x202F), (0x2066, 0x206A))
-    for code in range(*span)
+    code: None for span in ((0, 9), (11, 32), (127, 160), (0x200E, 0x2010), (0x202A, 0x202F), (0x2066, 0x206A)) for code in range(*span)
 }
 _TABLE = str.maketrans({**{chr(code): "\N{REPLACEMENT CHARACTER}" for code in _CONTROL}, **_HTML})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -7,7 +7,7 @@ statistics contract: goal better / not_worse / cheaper, one primary, guardrails 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from .canonical import digest
@@ -30,7 +30,9 @@ class Guardrail:
 
     def __post_init__(self) -> None:
         if not 0 <= self.margin <= 1:
-            raise VersionError(f"guardrail {self.measure!r} has the margin {self.margin!r}; expected a share between 0 and 1, such as 0.05.")
+            raise VersionError(
+                f"guardrail {self.measure!r} has the margin {self.margin!r}; expected a share between 0 and 1, such as 0.05."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,9 @@ class Variable:
         default = fields.get("default")  # type: ignore[attr-defined]
         required = bool(fields.get("required", default is None))  # type: ignore[attr-defined]
         if required is not (default is None):
-            raise VersionError(f"variable {name!r} is {'required and has a default' if required else 'optional without a default'}; drop one.")
+            raise VersionError(
+                f"variable {name!r} is {'required and has a default' if required else 'optional without a default'}; drop one."
+            )
         if default is not None:
             try:
                 to_text(name, kind, default)

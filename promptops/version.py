@@ -268,7 +268,11 @@ def _checked_message(message: Any, where: str) -> Message:
     if not (isinstance(content, str) or parts or (content is None and message.get("tool_calls"))):
         raise VersionError(f"{where} has no content; expected text, or a list of typed parts such as {{'type': 'text', 'text': ...}}.")
     canonical(message)  # refuses what JSON cannot hold, before anything is stored
-    return {"role": role, "content": copy.deepcopy(content), **{key: copy.deepcopy(message[key]) for key in message if key not in ("role", "content")}}
+    return {
+        "role": role,
+        "content": copy.deepcopy(content),
+        **{key: copy.deepcopy(message[key]) for key in message if key not in ("role", "content")},
+    }
 
 
 def _checked_history(history: Any) -> list[Message]:
@@ -311,7 +315,11 @@ def _slots(parts: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
 def _filled(message: Message, texts: Mapping[str, str]) -> Message:
     content = message.get("content")
     if isinstance(content, str):
-        return {**message, "content": template.fill(content, texts)} if len(message) == 2 else {**copy.deepcopy(message), "content": template.fill(content, texts)}
+        return (
+            {**message, "content": template.fill(content, texts)}
+            if len(message) == 2
+            else {**copy.deepcopy(message), "content": template.fill(content, texts)}
+        )
     out = copy.deepcopy(message)
     for part, kind in _slots(out.get("content") or []):
         if kind == "text":

@@ -58,7 +58,9 @@ class Outcomes:
             variance.append(float(np.var(known, ddof=1)) if len(known) > 1 else float("nan"))
         binary = bool(every) and all(value in (0.0, 1.0) for value in every)
         attempted = np.array([len(values) for values in rows.values()], dtype=float)
-        return cls(list(rows), np.array(means, float), np.array(scored, float), attempted, np.array(variance, float), binary, kind, versions)
+        return cls(
+            list(rows), np.array(means, float), np.array(scored, float), attempted, np.array(variance, float), binary, kind, versions
+        )
 
     @property
     def repeats(self) -> int:
@@ -122,7 +124,9 @@ def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = Fal
 
     if set(candidate.versions) != set(baseline.versions) or len(candidate.versions) > 1:
         found = ", ".join(sorted({*candidate.versions, *baseline.versions}))
-        raise StatisticsError(f"the arms were scored by different versions of the scorer ({found}); re-score both with study.rescore() first.")
+        raise StatisticsError(
+            f"the arms were scored by different versions of the scorer ({found}); re-score both with study.rescore() first."
+        )
     where = {example: index for index, example in enumerate(candidate.examples)}
     shared = [(where[example], index) for index, example in enumerate(baseline.examples) if example in where]
     ci = np.array([i for i, _ in shared], dtype=int)

@@ -109,7 +109,9 @@ class Comparison:
         return f"<Comparison {self.candidate.label} against {self.baseline.label}: {self.statement()}>"
 
 
-def compare(candidate: Arm, baseline: Arm, *, grounds: Grounds | None = None, primary: str | None = None, alpha: float = 0.05, ties: str = "full") -> Comparison:
+def compare(
+    candidate: Arm, baseline: Arm, *, grounds: Grounds | None = None, primary: str | None = None, alpha: float = 0.05, ties: str = "full"
+) -> Comparison:
     """The facts of every measure that both arms have.
 
     primary: a scorer's name, default the first. Raises StudyError where the arms share no scorer or no example.
@@ -122,8 +124,13 @@ def compare(candidate: Arm, baseline: Arm, *, grounds: Grounds | None = None, pr
     if chosen not in shared:
         raise StudyError(f"the primary scorer {chosen!r} has no scores for both arms; they share {', '.join(shared)}.")
     measures = [name for name in MEASURES if name in candidate.measures and name in baseline.measures]
-    found = [difference(name, candidate.scores[name], baseline.scores[name], clusters=grounds.clusters, alpha=alpha, ties=ties) for name in shared]
-    found += [difference(name, candidate.measures[name], baseline.measures[name], clusters=grounds.clusters, alpha=alpha) for name in measures]
+    found = [
+        difference(name, candidate.scores[name], baseline.scores[name], clusters=grounds.clusters, alpha=alpha, ties=ties)
+        for name in shared
+    ]
+    found += [
+        difference(name, candidate.measures[name], baseline.measures[name], clusters=grounds.clusters, alpha=alpha) for name in measures
+    ]
     first = dict((figures.name, figures) for figures, _ in found)[chosen]
     if first.n + first.unscored == 0:
         raise StudyError(f"{candidate.label} and {baseline.label} were asked no example in common; compare versions on the same dataset.")

@@ -56,7 +56,12 @@ class Verdict:
 
     def document(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {"decision": self.decision, "reasons": list(self.reasons), "next": list(self.next), "checks": [asdict(check) for check in self.checks]}
+        return {
+            "decision": self.decision,
+            "reasons": list(self.reasons),
+            "next": list(self.next),
+            "checks": [asdict(check) for check in self.checks],
+        }
 
     def __repr__(self) -> str:
         against = f" over {self.baseline}" if self.baseline else " as a first deployment"
@@ -90,14 +95,27 @@ def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None 
     n, mean = len(known), float(known.mean()) if len(known) else math.nan
     checks = []
     if n < max(policy.min_n, 1):
-        checks.append(Check("n", "unproven", f"{n} scored examples, the policy asks for {max(policy.min_n, 1)}.", f"Evaluate {arm.label} on {max(policy.min_n, 1) - n} more examples."))
+        checks.append(
+            Check(
+                "n",
+                "unproven",
+                f"{n} scored examples, the policy asks for {max(policy.min_n, 1)}.",
+                f"Evaluate {arm.label} on {max(policy.min_n, 1) - n} more examples.",
+            )
+        )
     good = n > 0 and mean >= policy.min_score
     text = f"{arm.label} scores {words.percent(mean)} on {name} over {words.count(n, 'example')}; a first deployment needs {words.percent(policy.min_score)}."
-    checks.append(Check("first", "pass" if good else "fail", text, "" if good else f"Improve {arm.label}, or lower min_score in the policy by review."))
+    checks.append(
+        Check(
+            "first", "pass" if good else "fail", text, "" if good else f"Improve {arm.label}, or lower min_score in the policy by review."
+        )
+    )
     for example in policy.must_pass:
         score = dict(zip(outcomes.examples, outcomes.mean, strict=True)).get(example, math.nan)
         if not score >= 1:
-            checks.append(Check("must_pass", "fail", f"{arm.label} does not pass the must-pass example {example!r}.", f"Fix {example!r} first."))
+            checks.append(
+                Check("must_pass", "fail", f"{arm.label} does not pass the must-pass example {example!r}.", f"Fix {example!r} first.")
+            )
     return Verdict(_decision(checks), arm.label, None, tuple(checks), policy)
 
 
@@ -114,7 +132,9 @@ def decide_many(comparisons: Sequence[Comparison], policy: Policy | None = None)
         best = max(winners, key=lambda i: (comparisons[i].primary.gain, _saving(comparisons[i])))
         for index in winners:
             if index != best:
-                note = Check("finalists", "unproven", f"{comparisons[best].candidate.label} leads by more on the same examples.", "Promote that one.")
+                note = Check(
+                    "finalists", "unproven", f"{comparisons[best].candidate.label} leads by more on the same examples.", "Promote that one."
+                )
                 verdicts[index] = replace(verdicts[index], decision="inconclusive", checks=(*verdicts[index].checks, note))
     return verdicts
 
@@ -124,9 +144,20 @@ def guard(comparison: Comparison, rail: Guardrail, alpha: float = 0.05) -> Check
     try:
         figures = comparison[rail.measure]
     except StudyError:
-        return Check(rail.measure, "unproven", f"The guardrail {rail.measure} was not measured in both arms.", f"Evaluate both versions with {rail.measure}.")
+        return Check(
+            rail.measure,
+            "unproven",
+            f"The guardrail {rail.measure} was not measured in both arms.",
+            f"Evaluate both versions with {rail.measure}.",
+        )
     margin = rail.margin * figures.baseline if rail.measure in MEASURES else rail.margin
-    return _held(figures, margin, alpha, "guardrail", f"{words.percent(rail.margin, 0)} of the baseline" if rail.measure in MEASURES else words.points(rail.margin).lstrip("+"))
+    return _held(
+        figures,
+        margin,
+        alpha,
+        "guardrail",
+        f"{words.percent(rail.margin, 0)} of the baseline" if rail.measure in MEASURES else words.points(rail.margin).lstrip("+"),
+    )
 
 
 def _held(figures: Difference, margin: float, alpha: float, role: str, said: str) -> Check:
@@ -138,9 +169,19 @@ def _held(figures: Difference, margin: float, alpha: float, role: str, said: str
     if bound is not None and bound > -margin:
         return Check(figures.name, "pass", f"{shown}{'; yet it is significantly worse inside the margin' if worse else ''}.")
     if worse:
-        return Check(figures.name, "fail", f"{shown}, and it is significantly worse (by luck alone {words.odds(figures.p_worse)}).", "Mend what got worse before promoting.")
+        return Check(
+            figures.name,
+            "fail",
+            f"{shown}, and it is significantly worse (by luck alone {words.odds(figures.p_worse)}).",
+            "Mend what got worse before promoting.",
+        )
     need = max(_n_for_margin(figures, margin) - figures.n, 1)
-    return Check(figures.name, "unproven", f"{shown}: {figures.n} examples cannot show that it holds.", f"{words.count(need, 'more example')} would settle {figures.name} if nothing gets worse.")
+    return Check(
+        figures.name,
+        "unproven",
+        f"{shown}: {figures.n} examples cannot show that it holds.",
+        f"{words.count(need, 'more example')} would settle {figures.name} if nothing gets worse.",
+    )
 
 
 def _at_worst(figures: Difference, bound: float | None) -> str:
@@ -164,13 +205,29 @@ def _must_pass(comparison: Comparison, policy: Policy) -> list[Check]:
     if not policy.must_pass:
         return []
     pairs = comparison.pairs(policy.primary)
-    found = {example: (candidate, baseline) for example, candidate, baseline in zip(pairs.examples, pairs.candidate, pairs.baseline, strict=True)}
+    found = {
+        example: (candidate, baseline) for example, candidate, baseline in zip(pairs.examples, pairs.candidate, pairs.baseline, strict=True)
+    }
     checks = []
     for example in policy.must_pass:
         if example not in found:
-            checks.append(Check("must_pass", "unproven", f"The must-pass example {example!r} has no scored pair.", f"Evaluate both versions on {example!r}."))
+            checks.append(
+                Check(
+                    "must_pass",
+                    "unproven",
+                    f"The must-pass example {example!r} has no scored pair.",
+                    f"Evaluate both versions on {example!r}.",
+                )
+            )
         elif found[example][1] >= 1 and found[example][0] < 1:
-            checks.append(Check("must_pass", "fail", f"{comparison.candidate.label} fails the must-pass example {example!r}, which {comparison.baseline.label} passes.", f"Fix {example!r} first."))
+            checks.append(
+                Check(
+                    "must_pass",
+                    "fail",
+                    f"{comparison.candidate.label} fails the must-pass example {example!r}, which {comparison.baseline.label} passes.",
+                    f"Fix {example!r} first.",
+                )
+            )
     return checks or [Check("must_pass", "pass", f"All {len(policy.must_pass)} must-pass examples hold.")]
 
 
@@ -180,7 +237,9 @@ def _complete(comparison: Comparison, policy: Policy) -> list[Check]:
     shared = figures.n + figures.unscored
     missing = 1 - figures.n / max(planned, shared) if planned else figures.missing
     failed = figures.failed
-    unequal = tests.fisher_failures(failed[0], failed[1], failed[2], failed[3]) if failed[1] and failed[3] and failed[0] + failed[2] else 1.0
+    unequal = (
+        tests.fisher_failures(failed[0], failed[1], failed[2], failed[3]) if failed[1] and failed[3] and failed[0] + failed[2] else 1.0
+    )
     checks = []
     if missing > MISSING_LIMIT:
         text = f"Incomplete: {words.percent(missing)} of the pairs have no score, the limit is {words.percent(MISSING_LIMIT, 0)}."
@@ -189,7 +248,9 @@ def _complete(comparison: Comparison, policy: Policy) -> list[Check]:
         text = f"Incomplete: calls failed unequally ({failed[0]} of {failed[1]} against {failed[2]} of {failed[3]}, Fisher p = {words.number(unequal, 2)})."
         checks.append(Check("complete", "unproven", text, "Run the cell again: only what is missing is asked."))
     if figures.n < policy.min_n:
-        checks.append(Check("n", "unproven", f"{figures.n} pairs, the policy asks for {policy.min_n}.", f"Add {policy.min_n - figures.n} examples."))
+        checks.append(
+            Check("n", "unproven", f"{figures.n} pairs, the policy asks for {policy.min_n}.", f"Add {policy.min_n - figures.n} examples.")
+        )
     return checks
 
 
@@ -211,7 +272,12 @@ def _primary(comparison: Comparison, policy: Policy, p_better: float | None, pee
     if figures.p_worse <= policy.alpha:
         return Check(figures.name, "fail", f"It is worse: {statement}", "Look at the lost examples first.")
     if settled:
-        return Check(figures.name, "unproven", f"{statement} That is below the least effect of {words.points(policy.min_effect)}.", "Find a larger gain, or lower min_effect by review.")
+        return Check(
+            figures.name,
+            "unproven",
+            f"{statement} That is below the least effect of {words.points(policy.min_effect)}.",
+            "Find a larger gain, or lower min_effect by review.",
+        )
     return Check(figures.name, "unproven", f"Not settled: {statement} {_could_see(figures)}".strip(), _next_n(figures, policy.alpha))
 
 
@@ -234,11 +300,18 @@ def _cheaper(comparison: Comparison, policy: Policy) -> Check:
     try:
         cost = comparison["cost"]
     except StudyError:
-        return Check("cost", "unproven", "The goal is cheaper, but the cost of the runs is unknown.", "Give prices={...} and evaluate again.")
+        return Check(
+            "cost", "unproven", "The goal is cheaper, but the cost of the runs is unknown.", "Give prices={...} and evaluate again."
+        )
     text = comparison.statement("cost")
     if cost.p_better <= policy.alpha:
         return Check("cost", "pass", text)
-    return Check("cost", "fail" if cost.p_worse <= policy.alpha else "unproven", f"Not shown to be cheaper: {text}", "More examples, or a shorter prompt.")
+    return Check(
+        "cost",
+        "fail" if cost.p_worse <= policy.alpha else "unproven",
+        f"Not shown to be cheaper: {text}",
+        "More examples, or a shorter prompt.",
+    )
 
 
 def _judge(comparison: Comparison, policy: Policy) -> list[Check]:

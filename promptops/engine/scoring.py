@@ -108,9 +108,7 @@ class ScorePhase:
             for scorer in self.remote:
                 yield self._batch(scorer, batch, dog, gate)
 
-    async def _batch(
-        self, scorer: Scorer, batch: list[Case], dog: Watchdog, gate: asyncio.Semaphore
-    ) -> list[Judgement]:
+    async def _batch(self, scorer: Scorer, batch: list[Case], dog: Watchdog, gate: asyncio.Semaphore) -> list[Judgement]:
         out: list[Judgement] = []
         asked: list[Case] = []
         for case in batch:

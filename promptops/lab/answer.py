@@ -37,7 +37,11 @@ class Answer:
         from ..analysis import words
 
         run = self.run
-        who = "embedded model, not an LLM" if run.endpoint == "embedded" else f"{run.model_returned or run.model or 'no model'} at {run.endpoint}"
+        who = (
+            "embedded model, not an LLM"
+            if run.endpoint == "embedded"
+            else f"{run.model_returned or run.model or 'no model'} at {run.endpoint}"
+        )
         parts = [who]
         if run.latency_ms is not None:
             parts.append(words.duration(run.latency_ms / 1000))

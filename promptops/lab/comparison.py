@@ -42,7 +42,9 @@ class Comparison(Facts):
         """For tests: raises AssertionError with the verdict's reasons unless the goal is met; returns the comparison."""
         verdict = decide(self, Policy.from_document({"primary": self.primary_name, **policy, "goal": goal}))
         if verdict.decision != "promote":
-            raise AssertionError(f"{self.candidate.label} is not shown to be {goal.replace('_', ' ')}: {' '.join(verdict.reasons)} {' '.join(verdict.next)}".strip())
+            raise AssertionError(
+                f"{self.candidate.label} is not shown to be {goal.replace('_', ' ')}: {' '.join(verdict.reasons)} {' '.join(verdict.next)}".strip()
+            )
         return self
 
     def markdown(self) -> str:

@@ -67,7 +67,14 @@ class StudyDesign:
         """JSON-ready: what brings the study back after a restart."""
         return {
             "arms": [
-                {"version": arm.id, "label": arm.label, "model": arm.version.model, "endpoint": arm.model.label, "prompt": arm.prompt, "number": arm.number}
+                {
+                    "version": arm.id,
+                    "label": arm.label,
+                    "model": arm.version.model,
+                    "endpoint": arm.model.label,
+                    "prompt": arm.prompt,
+                    "number": arm.number,
+                }
                 for arm in self.arms
             ],
             "dataset": {"fingerprint": self.dataset.fingerprint, "name": self.dataset.name, "n": len(self.dataset)},
@@ -85,7 +92,14 @@ class StudyDesign:
 
 
 def design(
-    versions: Sequence[Any], dataset: Dataset, scorers: Sequence[Scorer], *, answerers: Answerers, models: Sequence[str] | None = None, target: Callable[..., Any] | None = None, repeats: int = 1
+    versions: Sequence[Any],
+    dataset: Dataset,
+    scorers: Sequence[Scorer],
+    *,
+    answerers: Answerers,
+    models: Sequence[str] | None = None,
+    target: Callable[..., Any] | None = None,
+    repeats: int = 1,
 ) -> StudyDesign:
     """The design of a study; `with_identity` gives it its id. Raises StudyError or SetupError before anything is asked."""
     if not versions:
@@ -100,7 +114,9 @@ def design(
         for model in models or [None]:
             asked = version.on(model) if model is not None else version
             who = as_target(target) if target is not None else answerers.of(asked.model)
-            arms.append(ArmDesign(f"{label} · {model}" if model is not None and len(models or ()) > 1 else label, asked, who, prompt, number))
+            arms.append(
+                ArmDesign(f"{label} · {model}" if model is not None and len(models or ()) > 1 else label, asked, who, prompt, number)
+            )
     seen = {(arm.id, arm.model.label) for arm in arms}
     if len(seen) < len(arms):
         raise StudyError("the same version stands twice in the study; v.noise(dataset, scorers) asks a version against itself.")

@@ -25,7 +25,9 @@ class SavedVersion:
     label: "v2"; version: the content; note, author, created: what was said when it was saved.
     """
 
-    def __init__(self, lab: Lab, prompt: str, number: int, version: PromptVersion, *, note: str = "", author: str = "", created: str = "") -> None:
+    def __init__(
+        self, lab: Lab, prompt: str, number: int, version: PromptVersion, *, note: str = "", author: str = "", created: str = ""
+    ) -> None:
         self._lab = lab
         self.prompt, self.number, self.version = prompt, number, version
         self.note, self.author, self.created = note, author, created
@@ -119,7 +121,9 @@ class Prompt:
                 raise StudyError("a PromptVersion already holds its settings; save it alone, or pass its text and the settings.")
             version = messages.on(model) if model else messages
         else:
-            version = PromptVersion(messages, model=model, variables=variables, settings=settings, tools=tools, response_format=response_format)
+            version = PromptVersion(
+                messages, model=model, variables=variables, settings=settings, tools=tools, response_format=response_format
+            )
         _warn_format(version)
         number = self._lab._registry.save(self.name, version, note=note, author=self._lab._author)
         self._lab._remember(version, prompt=self.name, label=f"v{number}", note=note)
@@ -134,7 +138,9 @@ class Prompt:
         """By number (2 or "v2"), or by the beginning of its id."""
         entries = self._lab._registry.versions(self.name)
         for entry in entries:
-            if number in (entry.number, f"v{entry.number}") or (isinstance(number, str) and len(number) > 5 and entry.id.startswith(number)):
+            if number in (entry.number, f"v{entry.number}") or (
+                isinstance(number, str) and len(number) > 5 and entry.id.startswith(number)
+            ):
                 return self._lab._saved(self.name, entry)
         known = ", ".join(f"v{entry.number}" for entry in entries) or "none yet"
         raise StudyError(f"{self.name} has no version {number!r}; saved: {known}.")
@@ -162,5 +168,8 @@ def _warn_format(version: PromptVersion) -> None:
         content = message.get("content")
         field = looks_like_format(content) if isinstance(content, str) else None
         if field:
-            warnings.warn(f"{field} is sent as it stands: a variable is {{{field}}} here; PromptVersion.from_format turns an f-string prompt into a version.", stacklevel=3)
+            warnings.warn(
+                f"{field} is sent as it stands: a variable is {{{field}}} here; PromptVersion.from_format turns an f-string prompt into a version.",
+                stacklevel=3,
+            )
             return

@@ -65,7 +65,15 @@ def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[Mapping[s
     chosen = _chosen(scores, scorers)
     odd = _odd([examples[study, version] for study, version, _ in sources])
     return [
-        _arm(version, label, examples[study, version], _of_version(scores.get((study, version), []), chosen), _facts(facts[study, version], failures.get((study, version), [])), scorers, odd)
+        _arm(
+            version,
+            label,
+            examples[study, version],
+            _of_version(scores.get((study, version), []), chosen),
+            _facts(facts[study, version], failures.get((study, version), [])),
+            scorers,
+            odd,
+        )
         for study, version, label in sources
     ]
 
@@ -109,7 +117,15 @@ def _odd(arms: Sequence[Sequence[Sequence[Any]]]) -> set[str]:
     return {example for example, found in prints.items() if len(found) > 1}
 
 
-def _arm(version: str, label: str, examples: Sequence[Any], scores: Sequence[Any], facts: dict[str, Any], scorers: Sequence[Mapping[str, Any]], odd: set[str]) -> Arm:
+def _arm(
+    version: str,
+    label: str,
+    examples: Sequence[Any],
+    scores: Sequence[Any],
+    facts: dict[str, Any],
+    scorers: Sequence[Mapping[str, Any]],
+    odd: set[str],
+) -> Arm:
     import numpy as np
 
     names = [row[0] if row[0] not in odd else f"{row[0]}@{row[1][:8]}" for row in examples]
@@ -130,7 +146,9 @@ def _arm(version: str, label: str, examples: Sequence[Any], scores: Sequence[Any
         versions = tuple(sorted({row[7] for row in rows}))
         binary = all(row[6] for row in rows if row[4])
         info = known.get(name, {})
-        found[name] = Outcomes(names, mean, count, attempted, variance, binary, str(info.get("kind", "assertion")), versions, info.get("calibrated"))
+        found[name] = Outcomes(
+            names, mean, count, attempted, variance, binary, str(info.get("kind", "assertion")), versions, info.get("calibrated")
+        )
     measures = {name: _measure(names, examples, attempted, 3 + 2 * place) for place, name in enumerate(MEASURES)}
     return Arm(version, label, found, {name: outcomes for name, outcomes in measures.items() if outcomes.scored.sum()}, facts)
 
@@ -139,10 +157,27 @@ def _measure(names: Sequence[str], examples: Sequence[Any], attempted: Any, colu
     import numpy as np
 
     mean = np.array([np.nan if row[column] is None else row[column] for row in examples], float)
-    return Outcomes(names, mean, np.array([row[column + 1] for row in examples], float), attempted, np.full(len(names), np.nan), kind="measure")
+    return Outcomes(
+        names, mean, np.array([row[column + 1] for row in examples], float), attempted, np.full(len(names), np.nan), kind="measure"
+    )
 
 
-_FACT_NAMES = ("calls", "first", "last", "fingerprints", "returned", "models", "cost_usd", "cost_unknown", "latency_p50", "latency_p95", "tokens_in", "tokens_out", "failed", "endpoints")
+_FACT_NAMES = (
+    "calls",
+    "first",
+    "last",
+    "fingerprints",
+    "returned",
+    "models",
+    "cost_usd",
+    "cost_unknown",
+    "latency_p50",
+    "latency_p95",
+    "tokens_in",
+    "tokens_out",
+    "failed",
+    "endpoints",
+)
 
 
 def _facts(row: Sequence[Any], failures: Sequence[Any]) -> dict[str, Any]:
@@ -163,5 +198,7 @@ def latest_sources(store: Store, versions: Mapping[str, str], study: str | None 
     found = dict(rows)
     for version, label in versions.items():
         if version not in found:
-            raise StudyError(f"{label} was never evaluated{' in this study' if study else ''}; call lab.evaluate([...], dataset, scorers=[...]) with it first.")
+            raise StudyError(
+                f"{label} was never evaluated{' in this study' if study else ''}; call lab.evaluate([...], dataset, scorers=[...]) with it first."
+            )
     return [(found[version], version, label) for version, label in versions.items()]

@@ -161,7 +161,9 @@ class Study:
 
     def __repr__(self) -> str:
         config = self.config
-        size = f"{len(config['arms'])} versions x {config['dataset']['n']} examples" + (f" x {config['repeats']} repeats" if config["repeats"] > 1 else "")
+        size = f"{len(config['arms'])} versions x {config['dataset']['n']} examples" + (
+            f" x {config['repeats']} repeats" if config["repeats"] > 1 else ""
+        )
         if self.status == "running" and self.progress is not None:
             return f"<study {self.name}: {size}, running: {self.progress.done:,} of {self.progress.total:,}>"
         from ..views.study import headline

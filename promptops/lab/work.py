@@ -87,7 +87,11 @@ class Work:
         )
         arms = {arm.id: index for index, arm in enumerate(self.plan.arms)}
         examples = {example.id: index for index, example in enumerate(self.plan.dataset)}
-        return {(arms[version], examples[example], int(repeat)): run for version, example, repeat, run in rows if version in arms and example in examples}
+        return {
+            (arms[version], examples[example], int(repeat)): run
+            for version, example, repeat, run in rows
+            if version in arms and example in examples
+        }
 
     def _known(self, linked: Mapping[Place, str]) -> dict[Place, str]:
         """Places whose question was answered before, by any study or call; also fills the table of keys."""

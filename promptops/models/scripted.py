@@ -43,9 +43,7 @@ class ScriptedModel:
         remote: bool = False,
     ) -> None:
         if isinstance(answers, str) or not (callable(answers) or isinstance(answers, (Mapping, Sequence))):
-            raise SetupError(
-                f"a script is a list, a mapping or a function, got {type(answers).__name__}; put a single text in a list."
-            )
+            raise SetupError(f"a script is a list, a mapping or a function, got {type(answers).__name__}; put a single text in a list.")
         for number, failure in (failures or {}).items():
             if isinstance(failure, str) and failure not in FAILURES:
                 raise SetupError(

@@ -36,15 +36,11 @@ class TargetModel:
 
     def __init__(self, fn: Callable[..., Any], label: str | None = None) -> None:
         if not callable(fn):
-            raise SetupError(
-                f"a target is a function, got {type(fn).__name__}; pass the function itself, not what it returned."
-            )
+            raise SetupError(f"a target is a function, got {type(fn).__name__}; pass the function itself, not what it returned.")
         self._fn = fn
         self._parameters = _parameters(fn)
         self._label = label or _label(fn)
-        self._is_async = inspect.iscoroutinefunction(_inner(fn)) or inspect.iscoroutinefunction(
-            getattr(fn, "__call__", None)
-        )  # noqa: B004  (the bound method is inspected, not whether it exists)
+        self._is_async = inspect.iscoroutinefunction(_inner(fn)) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004  (the bound method is inspected, not whether it exists)
 
     @property
     def label(self) -> str:
@@ -96,9 +92,7 @@ class TargetModel:
             raise CallError(str(error), failure="bad_request") from None
         try:
             async with asyncio.timeout(call.timeout_s) as limit:
-                answer = (
-                    self._fn(*args, **kwargs) if self._is_async else await asyncio.to_thread(self._fn, *args, **kwargs)
-                )
+                answer = self._fn(*args, **kwargs) if self._is_async else await asyncio.to_thread(self._fn, *args, **kwargs)
                 if inspect.isawaitable(answer):
                     answer = await answer
         except CallError:
@@ -125,9 +119,7 @@ class TargetModel:
         """
         if isinstance(request.get("values"), Mapping):
             self.bind(request["values"])
-        elif self._parameters is not None and not any(
-            p.kind is not inspect.Parameter.VAR_POSITIONAL for p in self._parameters
-        ):
+        elif self._parameters is not None and not any(p.kind is not inspect.Parameter.VAR_POSITIONAL for p in self._parameters):
             raise SetupError(
                 f"the target {_name(self._fn)}{self._signature()} takes no value of an example; name its parameters like the values."
             )
@@ -148,17 +140,13 @@ class TargetModel:
         if isinstance(answer, Reply):
             return answer
         if answer is None:
-            return Reply(
-                text=None, failure="empty_output", failure_detail=f"the target {_name(self._fn)} returned None"
-            )
+            return Reply(text=None, failure="empty_output", failure_detail=f"the target {_name(self._fn)} returned None")
         if isinstance(answer, str):
             return Reply(text=answer, finish_reason="stop")
         if hasattr(answer, "choices"):
             return _of_completion(answer)
         if isinstance(getattr(answer, "output_text", None), str):
-            return Reply(
-                text=answer.output_text, finish_reason="stop", model=getattr(answer, "model", None), **_usage(answer)
-            )
+            return Reply(text=answer.output_text, finish_reason="stop", model=getattr(answer, "model", None), **_usage(answer))
         if hasattr(answer, "model_dump"):
             answer = answer.model_dump(mode="json")
         try:
@@ -241,14 +229,9 @@ def _of_completion(answer: Any) -> Reply:
     message = choice.message
     finish = getattr(choice, "finish_reason", None)
     refusal = getattr(message, "refusal", None)
-    calls = tuple(
-        call.model_dump() if hasattr(call, "model_dump") else dict(call)
-        for call in getattr(message, "tool_calls", None) or ()
-    )
+    calls = tuple(call.model_dump() if hasattr(call, "model_dump") else dict(call) for call in getattr(message, "tool_calls", None) or ())
     text = message.content
-    failure = (
-        "refusal" if refusal else _FINISHED.get(finish or "") or ("empty_output" if not text and not calls else None)
-    )
+    failure = "refusal" if refusal else _FINISHED.get(finish or "") or ("empty_output" if not text and not calls else None)
     return Reply(
         text=text,
         tool_calls=calls,
@@ -266,7 +249,4 @@ def _usage(answer: Any) -> dict[str, Any]:
     """Tokens as chat completions or responses name them; what is not said stays unknown."""
     usage = getattr(answer, "usage", None)
     named = {"tokens_in": ("prompt_tokens", "input_tokens"), "tokens_out": ("completion_tokens", "output_tokens")}
-    return {
-        name: next((value for at in names if (value := getattr(usage, at, None)) is not None), None)
-        for name, names in named.items()
-    }
+    return {name: next((value for at in names if (value := getattr(usage, at, None)) is not None), None) for name, names in named.items()}

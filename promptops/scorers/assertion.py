@@ -37,9 +37,7 @@ def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = F
     if value == "expected":
         raise ScorerError('equals("expected") compares with that very word; equals() compares with the column.')
     if value is not None:
-        return rule(
-            spelled("equals", value, ignore_case=ignore_case), "assertion", _equal_to(lambda _: value, ignore_case)
-        )
+        return rule(spelled("equals", value, ignore_case=ignore_case), "assertion", _equal_to(lambda _: value, ignore_case))
     shown = spelled("equals", column, ignore_case=ignore_case)
     if column != "expected":
         shown = spelled("equals", column=column, ignore_case=ignore_case)
@@ -84,14 +82,10 @@ def starts_with(text: str | None = None, *, column: str | None = None, ignore_ca
 
 def ends_with(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
     """The answer ends with the text, outer white space aside."""
-    return _part(
-        "ends_with", text, column, ignore_case, lambda part, whole: whole.rstrip().endswith(part), "does not end with"
-    )
+    return _part("ends_with", text, column, ignore_case, lambda part, whole: whole.rstrip().endswith(part), "does not end with")
 
 
-def _part(
-    name: str, text: str | None, column: str | None, ignore_case: bool, holds: Callable[[str, str], bool], fault: str
-) -> Rule:
+def _part(name: str, text: str | None, column: str | None, ignore_case: bool, holds: Callable[[str, str], bool], fault: str) -> Rule:
     if (text is None) is (column is None):
         raise ScorerError(f'{name} takes a text or a column: {name}("refund"), or {name}(column="keyword").')
     tidy = fold if ignore_case else _composed

@@ -25,9 +25,7 @@ SIMILARITIES = {
 _CELLS = 20_000_000_000  # characters of one text times those of the other: about half a second of rapidfuzz
 
 
-def similar_to(
-    column: str = "expected", *, at_least: float | None = None, by: str = "ratio", field: str | None = None
-) -> Rule:
+def similar_to(column: str = "expected", *, at_least: float | None = None, by: str = "ratio", field: str | None = None) -> Rule:
     """How similar the answer is to the golden one in the column, in [0, 1] by rapidfuzz.
 
     by: "ratio" (2 x common subsequence / both lengths), "token_sort" (words in any order), "token_set" (shared words),

@@ -76,9 +76,7 @@ class Rule:
         return self.name
 
 
-def rule(
-    spec: str, kind: str, score: Callable[[Case], Judged], *, needs: Sequence[str] = (), edition: str = "1", **more: Any
-) -> Rule:
+def rule(spec: str, kind: str, score: Callable[[Case], Judged], *, needs: Sequence[str] = (), edition: str = "1", **more: Any) -> Rule:
     """The rule that `spec` spells; more: judges_failures, against, remote."""
     return Rule(spec, edition, kind, score, tuple(dict.fromkeys(needs)), spec=spec, **more)
 

@@ -14,7 +14,10 @@ __all__ = ["absent_values", "form_of", "samples_of", "schema_of", "skeleton_keys
 _JSON = re.compile(r"\bjson\b", re.I)
 _NO_JSON = re.compile(r"\b(?:no|not|don't|never|without|instead of)\b[^.\n]{0,30}\bjson\b", re.I)
 _KEY = re.compile(r"[\"']([A-Za-z_]\w{0,60})[\"']\s*:")
-_KEY_LIST = re.compile(r"\b(?:keys?|fields?|properties|attributes)\b(?: named| called| are)?[ :]*(?:exactly )?((?:[\"'`]?\w+[\"'`]?(?: \([^()]*\))?(?:\s*,\s*(?:and )?|\s+and\s+|\s*$|(?=[.:;\n]))){1,20})", re.I)
+_KEY_LIST = re.compile(
+    r"\b(?:keys?|fields?|properties|attributes)\b(?: named| called| are)?[ :]*(?:exactly )?((?:[\"'`]?\w+[\"'`]?(?: \([^()]*\))?(?:\s*,\s*(?:and )?|\s+and\s+|\s*$|(?=[.:;\n]))){1,20})",
+    re.I,
+)
 _COMPACT = re.compile(r"\b(?:compact|minified|no (?:extra )?(?:spaces|whitespace)|without (?:spaces|whitespace))\b", re.I)
 _SORTED = re.compile(r"\b(?:sorted keys|keys sorted|alphabetical|keys in order of the alphabet|sort(?:ed)? (?:the )?keys)\b", re.I)
 _ONLY = re.compile(
@@ -24,7 +27,10 @@ _ONLY = re.compile(
 )
 _SAMPLE = re.compile(r"(?<![\w-])#?[A-Za-z]{0,8}[-_#]?(?:\d{2,}|#{2,}|[XN]{2,})(?:[-_][\w]{1,10})?(?!\w)")
 _LIKE = r"(?:like|e\.g\.,?|such as|for example|example|format|form|pattern|looks?|written|as|:|\()"
-_UNSAID = re.compile(r"\b(?:never|do not|don't|avoid)\s+(?:mention(?:ing)?|say(?:ing)?|nam(?:e|ing)|us(?:e|ing) the words?)\s+(?:the (?:words?|name) )?[\"'`]?([A-Z][\w-]{2,40})", re.I)
+_UNSAID = re.compile(
+    r"\b(?:never|do not|don't|avoid)\s+(?:mention(?:ing)?|say(?:ing)?|nam(?:e|ing)|us(?:e|ing) the words?)\s+(?:the (?:words?|name) )?[\"'`]?([A-Z][\w-]{2,40})",
+    re.I,
+)
 
 
 def schema_of(response_format: Any) -> tuple[bool, tuple[str, ...], tuple[Field, ...]]:
@@ -85,7 +91,12 @@ def form_of(text: str, shots: Sequence[Shot], json_wanted: bool, keys: tuple[str
         )
     if json_wanted or (_JSON.search(text) and not _NO_JSON.search(text)):
         sketch = text[text.find("{") : text.find("}") + 1]
-        return Format("json", keys, compact=bool(_COMPACT.search(text)) or bool(_KEY.search(sketch) and '": ' not in sketch), sorted=bool(_SORTED.search(text)))
+        return Format(
+            "json",
+            keys,
+            compact=bool(_COMPACT.search(text)) or bool(_KEY.search(sketch) and '": ' not in sketch),
+            sorted=bool(_SORTED.search(text)),
+        )
     if labelled and (_ONLY.search(text) or (shots and all(len(shot.answer.split()) <= 3 for shot in shots))):
         return Format("label")
     return Format()

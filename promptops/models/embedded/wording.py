@@ -32,12 +32,16 @@ _TRIGGER = re.compile(
     re.I,
 )
 _NAMED = re.compile(r"(?P<name>[A-Za-z_][\w]*(?: [A-Za-z_][\w]*)?)[\"'`*]*[ \t]*(?::|=|\()[ \t]*(?=[\"'`\[<]*\w)")
-_PIPED = re.compile(r"(?P<name>[A-Za-z_]\w*)[\"'`*]*[ \t]*[:=(]?[ \t]*(?P<list>[\"'`<]*\w[\w -]{0,30}[\"'`]*(?:[ \t]*\|[ \t]*[\"'`]*\w[\w -]{0,30}[\"'`>]*)+)")
-_VERB = re.compile(r"\b(?:classify|categori[sz]e|label|tag|sort|route|triage|mark|decide)\b[^.\n:]{0,80}?\b(?:as|into|to|between|whether it is)\b[ \t:]*", re.I)
+_PIPED = re.compile(
+    r"(?P<name>[A-Za-z_]\w*)[\"'`*]*[ \t]*[:=(]?[ \t]*(?P<list>[\"'`<]*\w[\w -]{0,30}[\"'`]*(?:[ \t]*\|[ \t]*[\"'`]*\w[\w -]{0,30}[\"'`>]*)+)"
+)
+_VERB = re.compile(
+    r"\b(?:classify|categori[sz]e|label|tag|sort|route|triage|mark|decide)\b[^.\n:]{0,80}?\b(?:as|into|to|between|whether it is)\b[ \t:]*",
+    re.I,
+)
 _BROKEN = re.compile(r"\b(?:is|are|be|of|the|must|should|one|value|values|key|keys|return|answer|reply|not)\b", re.I)
 _FILLER = frozenset(
-    "the a an is are must be should can may one of following these this into from choose its their with to exactly pick select use as allowed values "
-    "value options option possible valid either set it ticket text message and or for each by in which what only in your answer choose".split()
+    ["the", "a", "an", "is", "are", "must", "be", "should", "can", "may", "one", "of", "following", "these", "this", "into", "from", "choose", "its", "their", "with", "to", "exactly", "pick", "select", "use", "as", "allowed", "values", "value", "options", "option", "possible", "valid", "either", "set", "it", "ticket", "text", "message", "and", "or", "for", "each", "by", "in", "which", "what", "only", "in", "your", "answer", "choose"]
 )
 
 
@@ -66,8 +70,7 @@ def read(text: str) -> Wording:
                 _add(found, name, labels)
     _define(text, found)
     fields = tuple(
-        Field(name, tuple(Label(_plain(value, labels), meaning) for value, meaning in labels.items()))
-        for name, labels in found.items()
+        Field(name, tuple(Label(_plain(value, labels), meaning) for value, meaning in labels.items())) for name, labels in found.items()
     )
     return Wording(fields, tuple(keys), tuple(keys.items()))
 
@@ -131,7 +134,9 @@ def _block(lines: list[str], header: int) -> list[tuple[int, str, str]]:
         elif depth > indent:
             found[-1] = (found[-1][0], found[-1][1], f"{found[-1][2]} {body}"[:2000])
             continue
-        elif depth < indent or (bool(bullet) != bool(_BULLET.match(lines[found[0][0]]))) or (not bullet and not re.search(r":|=|–|—", body)):
+        elif (
+            depth < indent or (bool(bullet) != bool(_BULLET.match(lines[found[0][0]]))) or (not bullet and not re.search(r":|=|–|—", body))
+        ):
             break
         item = _ITEM.fullmatch(body.strip().rstrip(".;,")) or _ITEM.match(body)
         name = item["name"].strip(_QUOTES) if item else ""
@@ -164,7 +169,7 @@ def _inline(line: str) -> Iterable[tuple[str, list[tuple[str, str]]]]:
     for match in _TRIGGER.finditer(line):
         start = match.end()
         noun = match["noun"] or ""
-        if noun and line[match.end("noun") : match.end("noun") + 1] not in (":", " ") or (noun and ":" not in match[0]):
+        if (noun and line[match.end("noun") : match.end("noun") + 1] not in (":", " ")) or (noun and ":" not in match[0]):
             start, noun = match.start("noun"), ""  # the noun was the first value
         start += len(line[start:]) - len(line[start:].lstrip("([ "))
         labels = items(line[start:])
