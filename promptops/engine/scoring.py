@@ -20,18 +20,18 @@ from typing import Any
 from ..dataset.example import Example
 from ..errors import ScorerError
 from ..markup import shorten
-from ..run import Run, utc
+from ..run import utc
 from ..score import Score
 from ..scorers.case import Ask, Case, Scorer
 from .watchdog import Watchdog
 
 __all__ = ["Judgement", "ScorePhase", "check_needs", "row"]
 
-Judgement = tuple[Run, Scorer, Score]
+Judgement = tuple[Case, Scorer, Score]
 
 JUDGE_PATIENCE = 20  # judges wait in `ask`, which has deadlines of its own: this many times a user's scorer's time
 _BATCH = 32  # cases handed to a worker thread at once
-_GOLDEN = ("answer", "gold", "golden", "target", "label", "output", "reference")
+_GOLDEN = frozenset(("answer", "gold", "golden", "target", "label", "output", "reference"))
 _AHEAD = 4  # batches in flight for each worker
 
 
@@ -61,19 +61,25 @@ class ScorePhase:
     def score(self, cases: Iterable[Case]) -> Iterator[Judgement]:
         """The inline scorers' judgements, case by case in the order of `scorers`."""
         for case in cases:
-            run = case.run
             for scorer in self.inline:
                 found = withheld(scorer, case) or _inline(scorer, case)
                 if isinstance(found, Score):
-                    yield run, scorer, found
+                    yield case, scorer, found
                 else:
                     for score in found:
-                        yield run, scorer, score
+                        yield case, scorer, score
 
     def rows(self, cases: Iterable[Case]) -> Iterator[dict[str, Any]]:
         """`score` as rows of the table `scores`."""
-        for run, scorer, score in self.score(cases):
-            yield row(run, scorer, score)
+        prints = _Prints()
+        for case, scorer, score in self.score(cases):
+            yield _row(case, scorer, score, prints.of(case), utc())
+
+    async def rows_async(self, cases: Iterable[Case]) -> AsyncIterator[dict[str, Any]]:
+        """`score_async` as rows of the table `scores`."""
+        prints = _Prints()
+        async for case, scorer, score in self.score_async(cases):
+            yield _row(case, scorer, score, prints.of(case), utc())
 
     async def score_async(self, cases: Iterable[Case]) -> AsyncIterator[Judgement]:
         """The remote scorers' judgements, as they come. Warns at the end of what could not be stopped."""
@@ -116,11 +122,11 @@ class ScorePhase:
             if found is None:
                 asked.append(case)
             else:
-                out.append((case.run, scorer, found))
+                out.append((case, scorer, found))
         results = await dog.each(scorer.name, scorer.score, asked)
         finished = await asyncio.gather(*(self._finish(scorer, result, dog, gate) for result in results))
         for case, scores in zip(asked, finished, strict=True):
-            out += [(case.run, scorer, score) for score in scores]
+            out += [(case, scorer, score) for score in scores]
         return out
 
     async def _finish(self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> list[Score]:
@@ -141,10 +147,19 @@ class ScorePhase:
             return [crashed(error)]
 
 
-def row(run: Run, scorer: Scorer, score: Score, scored_at: str | None = None) -> dict[str, Any]:
-    """A row of the table `scores`; one of several verdicts is named `scorer/verdict`."""
+def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) -> dict[str, Any]:
+    """A row of the table `scores`; one of several verdicts is named `scorer/verdict`.
+
+    example_fingerprint: of the example that the run was judged by, so that a row whose golden answer was edited is
+    judged anew although its run is the same.
+    """
+    return _row(case, scorer, score, case.example.fingerprint, scored_at or utc())
+
+
+def _row(case: Case, scorer: Scorer, score: Score, fingerprint: str, scored_at: str) -> dict[str, Any]:
     return {
-        "run_id": run.id,
+        "run_id": case.run.id,
+        "example_fingerprint": fingerprint,
         "scorer": f"{scorer.name}/{score.name}" if score.name else scorer.name,
         "scorer_version": scorer.version,
         "value": score.value,
@@ -154,8 +169,21 @@ def row(run: Run, scorer: Scorer, score: Score, scored_at: str | None = None) ->
         "reason": score.reason,
         "unscored": score.unscored,
         "label": score.label,
-        "scored_at": scored_at or utc(),
+        "scored_at": scored_at,
     }
+
+
+class _Prints:
+    """Fingerprints of examples, each derived once for the judgements of a case that follow each other."""
+
+    def __init__(self) -> None:
+        self._example: Example | None = None
+        self._print = ""
+
+    def of(self, case: Case) -> str:
+        if case.example is not self._example:
+            self._example, self._print = case.example, case.example.fingerprint
+        return self._print
 
 
 def withheld(scorer: Scorer, case: Case) -> Score | None:
@@ -233,7 +261,7 @@ def _likely(column: str, examples: list[Example]) -> str:
     close = difflib.get_close_matches(column.casefold(), shown, 1, 0.6)
     held = [name for key, name in shown.items() if column.casefold() in key]
     if column == "expected":  # the golden answer goes by many names
-        held += [name for key, name in shown.items() if key in _GOLDEN]
+        held += [name for key, name in shown.items() if not _GOLDEN.isdisjoint(key.split("_"))]
     guess = [shown[name] for name in close] or held
     if guess:
         return f"did you mean {guess[0]!r}? Say so when the dataset is read, or build the scorer with that column"

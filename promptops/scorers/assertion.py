@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ScorerError
@@ -65,27 +66,33 @@ def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Cas
 
 def contains(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
     """The answer holds the text (or this row's value of the column), also inside a word; for words: `mentions`."""
-    return _part("contains", text, column, ignore_case, lambda part, whole: part in whole, "does not hold")
+    return _part(_Part("contains", str, lambda part, whole: part in whole, "does not hold"), text, column, ignore_case)
 
 
 def starts_with(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
     """The answer begins with the text, outer white space aside."""
     return _part(
-        "starts_with",
-        text,
-        column,
-        ignore_case,
-        lambda part, whole: whole.lstrip().startswith(part),
-        "does not begin with",
+        _Part("starts_with", str.lstrip, lambda part, whole: whole.startswith(part), "does not begin with"), text, column, ignore_case
     )
 
 
 def ends_with(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
     """The answer ends with the text, outer white space aside."""
-    return _part("ends_with", text, column, ignore_case, lambda part, whole: whole.rstrip().endswith(part), "does not end with")
+    return _part(_Part("ends_with", str.rstrip, lambda part, whole: whole.endswith(part), "does not end with"), text, column, ignore_case)
 
 
-def _part(name: str, text: str | None, column: str | None, ignore_case: bool, holds: Callable[[str, str], bool], fault: str) -> Rule:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """trim: what is left of both texts before they are folded, since folding may make letters of spaces and back."""
+
+    name: str
+    trim: Callable[[str], str]
+    holds: Callable[[str, str], bool]
+    fault: str
+
+
+def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) -> Rule:
+    name, trim, holds = kind.name, kind.trim, kind.holds
     if (text is None) is (column is None):
         raise ScorerError(f'{name} takes a text or a column: {name}("refund"), or {name}(column="keyword").')
     tidy = fold if ignore_case else _composed
@@ -94,14 +101,14 @@ def _part(name: str, text: str | None, column: str | None, ignore_case: bool, ho
 
         def by_row(case: Case) -> Score:
             part = as_text(case.example.column(column))
-            return verdict(holds(tidy(part), tidy(case.output)), f"{fault} {snippet(part)}")
+            return verdict(holds(tidy(trim(part)), tidy(trim(case.output))), f"{kind.fault} {snippet(part)}")
 
         return rule(spelled(name, column=column, case=cased), "assertion", by_row, needs=[column])
-    part = tidy(_text(name, text))
-    failed = fail(f"{fault} {snippet(text)}")
+    part = tidy(trim(_text(name, text)))
+    failed = fail(f"{kind.fault} {snippet(text)}")
 
     def score(case: Case) -> Score:
-        return PASS if holds(part, tidy(case.output)) else failed
+        return PASS if holds(part, tidy(trim(case.output))) else failed
 
     return rule(spelled(name, text, case=cased), "assertion", score)
 

@@ -1,0 +1,215 @@
+"""The score phase: every case meets every scorer, each pair ends in a score or in the reason why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from promptops.dataset.example import Example
+from promptops.engine.scoring import Judgement, ScorePhase, check_needs, row
+from promptops.errors import ScorerError
+from promptops.run import FAILURES, Run
+from promptops.score import Score
+from promptops.scorers import Case, contains, equals, scorer, similar_to
+from promptops.scorers.rule import rule
+
+
+def case(output: str = "hello", expected: Any = "hello", *, id: str = "e1", **run: Any) -> Case:
+    example = Example(id, {"q": "?"}, expected)
+    made = Run(f"r-{id}", "k1:1", "p", "p1-a", "m", "scripted", "model", id, example.fingerprint, 0, "{}", output)
+    return Case(output, example, replace(made, **run))
+
+
+def gather(phase: ScorePhase, cases: list[Case]) -> list[Judgement]:
+    async def run() -> list[Judgement]:
+        return [judgement async for judgement in phase.score_async(cases)]
+
+    return asyncio.run(run())
+
+
+def test_every_pair_once() -> None:
+    """Inline scorers judge case by case in order; remote ones judge each case once, in any order."""
+
+    @scorer
+    def mine(output: str) -> bool:
+        return bool(output)
+
+    cases = [case(id=f"e{number}") for number in range(100)]
+    phase = ScorePhase([equals(), mine, contains("ell")])
+    found = [(judged.example.id, by.name) for judged, by, _ in phase.score(cases)]
+    assert found == [(f"e{number}", name) for number in range(100) for name in ("equals(expected)", "contains(ell)")]
+    remote = gather(phase, cases)
+    assert sorted(judged.example.id for judged, _, _ in remote) == sorted(judged.example.id for judged in cases)
+    assert all(score == Score(1.0, True) for _, _, score in remote)
+
+
+def test_rows() -> None:
+    """A row carries the run, the fingerprint of the example that it was judged by, and the whole score."""
+
+    @scorer
+    def several(output: str) -> dict[str, Any]:
+        return {"length": 0.5, "tone": "kind"}
+
+    one, other = case(), case(expected="other", id="e2")
+    rows = list(ScorePhase([equals()]).rows([one, other]))
+    assert [found["example_fingerprint"] for found in rows] == [one.example.fingerprint, other.example.fingerprint]
+    assert [found["value"] for found in rows] == [1.0, 0.0]
+    assert set(rows[0]) == {
+        *("run_id", "example_fingerprint", "scorer", "scorer_version", "value", "passed", "measure", "unit", "reason"),
+        *("unscored", "label", "scored_at"),
+    }
+
+    async def run() -> list[dict[str, Any]]:
+        return [found async for found in ScorePhase([several]).rows_async([one])]
+
+    later = asyncio.run(run())
+    assert [found["scorer"] for found in later] == ["several/length", "several/tone"]
+    assert later[1]["label"] == "kind"
+    assert row(one, equals(), Score(1.0), "2026-01-01T00:00:00.000000")["scored_at"] == "2026-01-01T00:00:00.000000"
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_failure_classes(failure: str) -> None:
+    """Infrastructure failures stay unscored; a model's own failure fails without asking; who judges failures is asked."""
+    asked = rule("asked", "assertion", lambda _: Score(0.75), judges_failures=True)
+    found = {by.name: score for _, by, score in ScorePhase([equals(), asked]).score([case("", failure=failure)])}
+    if FAILURES[failure] == "outcome":
+        assert found["equals(expected)"] == Score(0.0, False, reason=f"the model failed: {failure}")
+        assert found["asked"] == Score(0.75)
+    else:
+        assert found["equals(expected)"] == found["asked"] == Score.none(failure)
+
+
+def test_missing_golden_is_named() -> None:
+    """A row without what the scorer needs is unscored: row and column are named; so is a missing reference run."""
+    [(_, _, score)] = ScorePhase([equals()]).score([case(expected=None, id="row 7")])
+    assert score.unscored == "missing expected: example 'row 7' has no value in the column 'expected'"
+    against = rule("same", "regression", lambda _: Score(1.0), against="p1-0123456789abcdef")
+    [(_, _, score)] = ScorePhase([against]).score([case()])
+    assert score.unscored == "missing reference: example 'e1' has no run of version p1-01234567"
+
+
+def test_a_crash_costs_its_own_row() -> None:
+    """A scorer that raises, or gives no Score, leaves its row unscored with the reason; all others are judged."""
+    texts = {"e1": ValueError("boom \ud800"), "e2": RecursionError("deep"), "e3": MemoryError(), "e4": "no score"}
+
+    def body(judged: Case) -> Any:
+        error = texts[judged.example.id]
+        if isinstance(error, Exception):
+            raise error
+        return error
+
+    def user(output: str, example: Example) -> Any:
+        error = texts[example.id]
+        if isinstance(error, Exception):
+            raise error
+        return object()
+
+    cases = [case(id=name) for name in texts]
+    inline = [score for _, by, score in ScorePhase([rule("bad", "assertion", body), equals()]).score(cases)]
+    assert all(score.unscored.startswith("scorer_error: ") for score in inline[::2])  # type: ignore[union-attr]
+    assert inline[1::2] == [Score(1.0, True)] * 4
+    assert "boom ?" in str(inline[0].unscored)
+    for _, _, score in gather(ScorePhase([scorer(user)]), cases):
+        assert str(score.unscored).startswith("scorer_error: ")
+        str(score.unscored).encode("utf-8")
+
+
+def test_a_hang_costs_its_own_row() -> None:
+    """A scorer that hangs is cut off after its time; other rows and other scorers are judged, at once."""
+
+    @scorer
+    def hangs(output: str) -> bool:
+        while output == "hang":
+            time.sleep(0.01)
+        return True
+
+    @scorer
+    async def waits(output: str) -> bool:
+        await asyncio.sleep(60 if output == "hang" else 0)
+        return True
+
+    cases = [case("hang" if number == 3 else "x", id=f"e{number}") for number in range(8)]
+    started = time.monotonic()
+    found = gather(ScorePhase([hangs, waits], timeout_s=0.5), cases)
+    assert time.monotonic() - started < 20
+    assert len(found) == 16
+    for judged, _, score in found:
+        if judged.example.id == "e3":
+            assert "took longer than 0.5 s and was cut off" in str(score.unscored)
+        else:
+            assert score.passed
+
+
+def test_a_scorer_that_always_hangs_is_not_called_for_ever() -> None:
+    """After three calls in a row that had to be cut off, a scorer is not called again."""
+
+    @scorer
+    def hangs(output: str) -> bool:
+        while True:
+            time.sleep(0.01)
+
+    started = time.monotonic()
+    found = gather(ScorePhase([hangs], timeout_s=0.3), [case(id=f"e{number}") for number in range(50)])
+    assert time.monotonic() - started < 20
+    assert [("not called" in str(score.unscored)) for _, _, score in found].count(True) >= 40
+
+
+def test_what_does_not_stop_is_said() -> None:
+    """A call that waits in a C function cannot be stopped: it is named in a warning, and nothing waits for it."""
+    release = threading.Event()
+
+    @scorer
+    def stuck(output: str) -> bool:
+        release.wait(60)
+        return True
+
+    with pytest.warns(RuntimeWarning, match="1 call\\(s\\) of stuck did not stop"):
+        found = gather(ScorePhase([stuck], timeout_s=0.2), [case()])
+    release.set()
+    assert "cut off" in str(found[0][2].unscored)
+
+
+def test_judges_wait_in_this_loop() -> None:
+    """A rule of kind judge is awaited beside the others, with `ask` handed in."""
+
+    async def ask(version: Any, values: Any, repeat: int) -> Run:
+        await asyncio.sleep(0.01)
+        return case("yes").run
+
+    async def verdict(judged: Case) -> Score:
+        assert judged.ask is not None
+        answer = await judged.ask(None, {}, 0)  # type: ignore[arg-type]
+        return Score(1.0, True, reason=answer.output or "")
+
+    judge = rule("judge", "judge", verdict, remote=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = gather(ScorePhase([judge], ask=ask), [case(id=f"e{number}") for number in range(20)])
+    assert len(found) == 20
+    assert all(score.reason == "yes" for _, _, score in found)
+
+
+def test_names_must_differ() -> None:
+    """Two scorers of one name could not be told apart in the table."""
+    with pytest.raises(ScorerError, match="two scorers are called"):
+        ScorePhase([equals(), equals()])
+    ScorePhase([equals(), equals().named("again")])
+
+
+def test_check_needs() -> None:
+    """What rows lack is said before anything is asked: a warning where some do, an error with a guess where all do."""
+    rows = [Example("a", {"Golden Answer": "x", "q": 1}, "y"), Example("b", {"q": 1})]
+    assert check_needs([contains("a")], rows) == []
+    [said] = check_needs([equals()], rows)
+    assert said.startswith("1 of 2 examples (first: 'b') have no value in the column 'expected'; equals(expected)")
+    with pytest.raises(ScorerError, match="did you mean 'q'"):
+        check_needs([similar_to("Q")], rows)
+    with pytest.raises(ScorerError, match="did you mean 'Golden Answer'"):
+        check_needs([equals()], [Example("a", {"Golden Answer": "x"})])
