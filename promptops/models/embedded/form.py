@@ -9,7 +9,18 @@ from typing import Any
 
 from .brief import Field, Format, Label, Shot
 
-__all__ = ["absent_values", "form_of", "samples_of", "schema_of", "skeleton_keys", "told_keys", "unsaid_words"]
+__all__ = [
+    "absent_values",
+    "dumps",
+    "form_of",
+    "said_beside",
+    "samples_of",
+    "schema_of",
+    "skeleton_keys",
+    "told_keys",
+    "told_lines",
+    "unsaid_words",
+]
 
 _JSON = re.compile(r"\bjson\b", re.I)
 _NO_JSON = re.compile(r"\b(?:no|not|don't|never|without|instead of)\b[^.\n]{0,30}\bjson\b", re.I)
@@ -27,9 +38,53 @@ _ONLY = re.compile(
 )
 _SAMPLE = re.compile(r"(?<![\w-])#?[A-Za-z]{0,8}[-_#]?(?:\d{2,}|#{2,}|[XN]{2,})(?:[-_][\w]{1,10})?(?!\w)")
 _LIKE = r"(?:like|e\.g\.,?|such as|for example|example|format|form|pattern|looks?|written|as|:|\()"
-_UNSAID = re.compile(
-    r"\b(?:never|do not|don't|avoid)\s+(?:mention(?:ing)?|say(?:ing)?|nam(?:e|ing)|us(?:e|ing) the words?)\s+(?:the (?:words?|name) )?[\"'`]?([A-Z][\w-]{2,40})",
+_FORBIDDEN = re.compile(
+    r"\b(?:never|do not|don't|must not|may not|should not|avoid|without|no)\s+(?:ever\s+)?"
+    r"(?:mention(?:s|ing)?(?: of)?|say(?:ing)?|nam(?:e|ing)|refer(?:ring)? to|us(?:e|ing) the (?:words?|names?|terms?)|the words?)\b\s*(?P<what>[^.;\n]{1,200})",
     re.I,
+)
+_FORBIDDEN_FIRST = re.compile(
+    r"(?P<what>[^.;\n]{1,120}?)\s+(?:must|should|may|is|are)\s+(?:never|not)\s+(?:to\s+)?(?:be\s+)?(?:mentioned|named|said|written|used)\b",
+    re.I,
+)
+_QUOTED_TERM = re.compile(r"[\"'`“‘]([^\"'`”’\n]{2,40})[\"'`”’]")
+_PROPER = re.compile(r"(?<![\w'])[A-Z][\w-]{2,40}(?: [A-Z][\w-]{2,40})*")
+_BARE_TERM = re.compile(r"(?:the (?:words?|names?|terms?) )?([\w-]{3,40})\s*(?:,.*|in .*|at all|ever|again)?", re.I)
+_GENERIC = frozenset(
+    (
+        "the",
+        "any",
+        "competitor",
+        "competitors",
+        "customer",
+        "customers",
+        "user",
+        "name",
+        "names",
+        "them",
+        "it",
+        "other",
+        "others",
+        "anything",
+        "word",
+        "words",
+        "this",
+        "that",
+    )
+)
+_DIGITS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+_SPELT = re.compile(
+    rf"(?P<head>[A-Za-z]{{0,8}}[-_#])[\"'`]?\s*(?:followed by|and|plus|then|with)\s+(?:exactly\s+)?(?P<n>{'|'.join(_DIGITS)}|\d{{1,2}})?\s*(?:digits|numbers|numerals)",
+    re.I,
+)
+_ABSENT = re.compile(
+    r"(?P<null>\bnull\b|\bNone\b)|(?P<empty>\bempty (?:string|text)\b|(?<!\w)\"\"(?!\w))|"
+    r"[\"'`](?P<word>unknown|none|n/a|missing|not given|not found)[\"'`]|\b(?:or|use|write|say|put|else)\s+(?P<bare>unknown|none|n/a|missing)\b",
+    re.I,
+)
+_IDENTIFIER = re.compile(r"`([A-Za-z_]\w{0,40})`|\"([A-Za-z_]\w{0,40})\"")
+_LINE_FORM = re.compile(
+    r"^[ \t]*[-*•]?[ \t]*([A-Za-z_][\w ]{0,30}?)[ \t]*:[ \t]*(?:<[^<>\n]{1,80}>|\[[^\[\]\n]{1,80}\]|\.\.\.|…|_{2,})[^\n]{0,80}$", re.M
 )
 
 
@@ -52,13 +107,20 @@ def schema_of(response_format: Any) -> tuple[bool, tuple[str, ...], tuple[Field,
 
 
 def told_keys(text: str) -> tuple[str, ...]:
-    """The keys of ``with the keys category, priority and user_id``."""
+    """The keys of ``with the keys category, priority and user_id``, or of ``extract `category` (...) and `user_id` as JSON``."""
     for match in _KEY_LIST.finditer(text):
         bare = re.sub(r"\([^()]*\)", "", match[1])
         names = re.findall(r"[A-Za-z_]\w*", re.sub(r"\band\b", ",", bare))
         if len(names) > 1 or (names and _JSON.search(text)):
             return tuple(dict.fromkeys(names))
-    return ()
+    marked = [match[1] or match[2] for match in _IDENTIFIER.finditer(re.sub(r"\([^()]*\)", "", text))]
+    return tuple(dict.fromkeys(marked)) if _JSON.search(text) else ()
+
+
+def told_lines(text: str) -> tuple[str, ...]:
+    """The names of an answer that is sketched line by line: ``Category: <category>`` over ``Priority: <priority>``."""
+    names = [match[1].strip() for match in _LINE_FORM.finditer(text)]
+    return tuple(dict.fromkeys(names)) if len(names) > 1 and "{" not in text else ()
 
 
 def skeleton_keys(text: str) -> tuple[str, ...]:
@@ -89,14 +151,17 @@ def form_of(text: str, shots: Sequence[Shot], json_wanted: bool, keys: tuple[str
             fenced=last.answer.lstrip().startswith("```"),
             indent=2 if "\n" in last.answer.strip().strip("`") and "\n" in last.answer[last.answer.find("{") :] else None,
         )
-    if json_wanted or (_JSON.search(text) and not _NO_JSON.search(text)):
-        sketch = text[text.find("{") : text.find("}") + 1]
+    sketch = text[text.find("{") : text.find("}") + 1]
+    if json_wanted or ((_JSON.search(text) or _KEY.search(sketch)) and not _NO_JSON.search(text)):
         return Format(
             "json",
             keys,
             compact=bool(_COMPACT.search(text)) or bool(_KEY.search(sketch) and '": ' not in sketch),
             sorted=bool(_SORTED.search(text)),
         )
+    lines = told_lines(text)
+    if lines:
+        return Format("lines", lines)
     if labelled and (_ONLY.search(text) or (shots and all(len(shot.answer.split()) <= 3 for shot in shots))):
         return Format("label")
     return Format()
@@ -109,25 +174,59 @@ def samples_of(text: str, keys: Sequence[str], shots: Sequence[Shot], notes: Map
         shown = [shot.fields.get(key) for shot in shots]
         values = [value for value in shown if isinstance(value, str) and re.search(r"\d", value) and len(value) <= 40]
         if not values:
-            beside = notes.get(key, "")
-            for match in re.finditer(rf"\b{re.escape(key)}\b[^\n]{{0,160}}", text):
-                beside += " " + match[0]
-            near = re.search(rf"{_LIKE}[^\n]{{0,40}}?({_SAMPLE.pattern})", beside, re.I) if beside else None
-            values = [near[1]] if near else []
+            beside = said_beside(text, key, keys, notes)
+            near = re.search(rf"{_LIKE}[^\n]{{0,40}}?({_SAMPLE.pattern})", beside, re.I)
+            spelt = _SPELT.search(beside)
+            if near:
+                values = [near[1]]
+            elif spelt:
+                size = spelt["n"] or "5"
+                values = [spelt["head"] + "0" * int(_DIGITS.get(size.lower(), size))]
         if values:
             found[key] = tuple(dict.fromkeys(values))
     return found
 
 
-def absent_values(keys: Sequence[str], shots: Sequence[Shot]) -> dict[str, Any]:
-    """key -> what the examples write where the text holds no such id: null, "" or "unknown"."""
+def said_beside(text: str, key: str, keys: Sequence[str], notes: Mapping[str, str]) -> str:
+    """What stands behind each mention of a key, up to the end of its line or the mention of another key."""
+    others = "|".join(_spaced(other) for other in keys if other != key)
+    stop = rf"(?!(?<!\w)(?:{others})(?!\w))" if others else ""
+    beside = [notes.get(key, "")]
+    pattern = re.compile(rf"(?<!\w){_spaced(key)}(?!\w)(?P<behind>(?:{stop}[^\n]){{0,160}})", re.I)
+    beside.extend(match["behind"] for _, match in zip(range(40), pattern.finditer(text), strict=False))
+    return " \n ".join(beside)
+
+
+def _spaced(key: str) -> str:
+    """The pattern of a key as code and as words: user_id, user id, userId."""
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", key) or [key]
+    return r"[ _-]?".join(map(re.escape, parts))
+
+
+def absent_values(text: str, keys: Sequence[str], shots: Sequence[Shot], notes: Mapping[str, str]) -> dict[str, Any]:
+    """key -> what to write where the text holds no such id: as the examples do, else as the prompt says: null, "" or a word."""
+    found: dict[str, Any] = {}
+    for key in keys:
+        told = _ABSENT.search(said_beside(text, key, keys, notes)) or _ABSENT.search(text)
+        if told:
+            word = told["word"] or told["bare"]
+            found[key] = None if told["null"] else word.lower() if word else ""
     empty = (None, "", "unknown", "none", "null", "n/a", "N/A", "missing")
-    return {key: shot.fields[key] for shot in shots for key in keys if key in shot.fields and shot.fields[key] in empty}
+    for shot in shots:
+        found.update((key, shot.fields[key]) for key in keys if key in shot.fields and shot.fields[key] in empty)
+    return found
 
 
 def unsaid_words(text: str) -> tuple[str, ...]:
-    """Words that the prompt forbids: ``never mention Acme``."""
-    return tuple(dict.fromkeys(match[1] for match in _UNSAID.finditer(text)))
+    """Words that the prompt forbids: ``never mention Acme``, ``Acme must not be named``, ``no mention of "Acme Inc"``."""
+    found: list[str] = []
+    for match in [*_FORBIDDEN.finditer(text), *_FORBIDDEN_FIRST.finditer(text)]:
+        what = match["what"].strip()
+        first = match.re is _FORBIDDEN_FIRST
+        terms = _QUOTED_TERM.findall(what) or [term for term in _PROPER.findall(what) if not (first and term.lower() in _GENERIC)]
+        bare = _BARE_TERM.fullmatch(what) if not terms and not first else None
+        found.extend(terms or ([bare[1]] if bare and bare[1].lower() not in _GENERIC else []))
+    return tuple(dict.fromkeys(found))
 
 
 def dumps(value: Any, form: Format) -> str:

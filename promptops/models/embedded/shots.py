@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 from .brief import Shot
@@ -70,7 +71,7 @@ def _marked(text: str) -> tuple[list[Shot], list[tuple[int, int]]]:
     marks = list(_MARK.finditer(text))
     shots: list[Shot] = []
     spans = []
-    for here, there in zip(marks, marks[1:], strict=False):
+    for here, there in pairwise(marks):
         if not (here["asked"] and there["replied"]) or len(shots) >= MAX_SHOTS:
             continue
         end = _answer_end(text, there.end())

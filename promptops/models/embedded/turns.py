@@ -46,11 +46,14 @@ _ABOUT_FORM = re.compile(r"json|one of|categor|label|\bkeys?\b|\bfields?\b|forma
 def texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(role, text) of each message, long ones cut to head and tail; parts that are no text are left out."""
     found = []
-    for message in request.get("messages") or ():
+    messages = request.get("messages")
+    for message in messages if isinstance(messages, (list, tuple)) else ():
+        if not isinstance(message, Mapping):
+            continue
         content = message.get("content")
         if not isinstance(content, str):
             parts = content if isinstance(content, (list, tuple)) else ()
-            content = "\n".join(str(part.get("text") or "") for part in parts if isinstance(part, Mapping))
+            content = "\n".join(part["text"] for part in parts if isinstance(part, Mapping) and isinstance(part.get("text"), str))
         if len(content) > WINDOW:
             content = f"{content[: WINDOW - _TAIL]}\n{content[-_TAIL:]}"
         found.append((str(message.get("role", "user")), content))
@@ -76,10 +79,10 @@ def _unguided(text: str) -> tuple[str, str]:
     if span:
         start, end, outer_start, outer_end = span
         return f"{text[:outer_start].rstrip()}\n{text[outer_end:].lstrip()}".strip(), text[start:end].strip()
-    start = _last_open(text)
-    if start:
-        body, orders = _without_orders(text[start[1] :])
-        return f"{text[: start[0]].rstrip()}\n{orders}".strip(), _unwrapped(body)
+    opened = _last_open(text)
+    if opened:
+        body, orders = _without_orders(text[opened[1] :])
+        return f"{text[: opened[0]].rstrip()}\n{orders}".strip(), _unwrapped(body)
     order = _ORDER_LINE.match(text)
     if order:
         body, orders = _without_orders(text[order.end() :])

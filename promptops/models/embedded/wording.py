@@ -41,7 +41,61 @@ _VERB = re.compile(
 )
 _BROKEN = re.compile(r"\b(?:is|are|be|of|the|must|should|one|value|values|key|keys|return|answer|reply|not)\b", re.I)
 _FILLER = frozenset(
-    ["the", "a", "an", "is", "are", "must", "be", "should", "can", "may", "one", "of", "following", "these", "this", "into", "from", "choose", "its", "their", "with", "to", "exactly", "pick", "select", "use", "as", "allowed", "values", "value", "options", "option", "possible", "valid", "either", "set", "it", "ticket", "text", "message", "and", "or", "for", "each", "by", "in", "which", "what", "only", "in", "your", "answer", "choose"]
+    [
+        "the",
+        "a",
+        "an",
+        "is",
+        "are",
+        "must",
+        "be",
+        "should",
+        "can",
+        "may",
+        "one",
+        "of",
+        "following",
+        "these",
+        "this",
+        "into",
+        "from",
+        "choose",
+        "its",
+        "their",
+        "with",
+        "to",
+        "exactly",
+        "pick",
+        "select",
+        "use",
+        "as",
+        "allowed",
+        "values",
+        "value",
+        "options",
+        "option",
+        "possible",
+        "valid",
+        "either",
+        "set",
+        "it",
+        "ticket",
+        "text",
+        "message",
+        "and",
+        "or",
+        "for",
+        "each",
+        "by",
+        "in",
+        "which",
+        "what",
+        "only",
+        "in",
+        "your",
+        "answer",
+        "choose",
+    ]
 )
 
 
@@ -81,7 +135,12 @@ def items(text: str) -> list[tuple[str, str]]:
     piped = "|" in text
     found: list[tuple[str, str]] = []
     notes: list[str] = []
-    bare = re.sub(r"\(([^()]*)\)", lambda match: f"\x00{notes.append(match[1]) or len(notes) - 1}\x01", text)
+
+    def noted(match: re.Match[str]) -> str:
+        notes.append(match[1])
+        return f"\x00{len(notes) - 1}\x01"
+
+    bare = re.sub(r"\(([^()]*)\)", noted, text.replace("\x00", " ").replace("\x01", " "))
     for piece in re.split(r"\|" if piped else r"\s*;\s*(?:or\s+)?|\s*,\s*(?:(?:or|and)\s+)?|\s*/\s*|\s+(?:or|and)\s+", bare):
         mark = re.search(r"\x00(\d+)\x01", piece)
         name, _, rest = re.sub(r"\x00\d+\x01", "", piece).strip(_QUOTES + ".").partition(":" if ";" in text else "\n")
@@ -220,23 +279,50 @@ def _add(found: dict[str, dict[str, str]], name: str, labels: Iterable[tuple[str
 
 
 def _define(text: str, found: dict[str, dict[str, str]]) -> None:
-    """Definitions that stand apart from the list, for labels that have none yet."""
-    bare = [value for labels in found.values() for value, meaning in labels.items() if not meaning]
-    if not bare:
-        return
-    names = "|".join(re.escape(value) for value in sorted(bare, key=len, reverse=True))
-    pattern = re.compile(
-        rf"(?:^|[\n.;,(:]|\buse|\bmeans|[-*•])[ \t]*[\"'`*]*({names})[\"'`*]*[ \t]*"
-        r"(?::|=|–|—|->|→|[ \t]-[ \t]|\b(?:is for|is when|means|covers|for|when|if)\b)\**[ \t]*([^\n;]{3,400}?)(?=[.;\n]|$)",
-        re.I,
-    )
-    said: dict[str, str] = {}
-    for match in pattern.finditer(text[:40_000]):
-        said.setdefault(match[1].lower(), match[2].strip())
+    """Definitions that stand apart from the list, for labels that have none yet; and rules, for any label."""
+    every = {value.lower() for labels in found.values() for value in labels}
+    bare = {value.lower() for labels in found.values() for value, meaning in labels.items() if not meaning}
+    said: dict[str, list[str]] = {}
+    if bare:
+        for match in _defined(_alternatives(bare)).finditer(text[:40_000]):
+            said.setdefault(match[1].lower(), [match[2].strip()])
+    if every:
+        for rule in _ruled(_alternatives(every)):
+            for match in rule.finditer(text[:40_000]):
+                said.setdefault(match["value"].lower(), []).append(match["case"].strip())
     for labels in found.values():
         for value, meaning in labels.items():
-            if not meaning:
-                labels[value] = said.get(value.lower(), "")
+            more = said.get(value.lower(), [])
+            labels[value] = "; ".join(dict.fromkeys([meaning, *more] if meaning else more))[:2000]
+
+
+def _alternatives(values: Iterable[str]) -> str:
+    return "|".join(re.escape(value) for value in sorted(values, key=len, reverse=True))
+
+
+def _defined(names: str) -> re.Pattern[str]:
+    """``use billing for refunds, bug for errors``, ``billing means refunds``."""
+    return re.compile(
+        rf"(?:^|[\n.;,(:]|\buse|\bmeans|\band|\bor|[-*•])[ \t]*[\"'`*]*({names})[\"'`*]*[ \t]*"
+        r"(?::|=|–|—|->|→|[ \t]-[ \t]|\b(?:is for|is when|means|covers|for|when|if)\b)\**[ \t]*([^\n;]{3,400}?)"
+        rf"(?=[.;\n]|$|,[ \t]*(?:and[ \t]+|or[ \t]+|use[ \t]+)*[\"'`*]*(?:{names})\b)",
+        re.I,
+    )
+
+
+def _ruled(names: str) -> Iterable[re.Pattern[str]]:
+    """``if money is lost, the priority is urgent``, ``refunds go to billing``."""
+    value = rf"[\"'`*]*(?P<value>{names})(?![\w-])"
+    yield re.compile(
+        r"(?:^|[\n.;:]|[-*•])[ \t]*(?:if|when|where|whenever)[ \t]+(?P<case>[^.;\n]{4,200}?)[ \t]*(?:,|->|→|:|\bthen\b)[ \t]*(?:then )?"
+        rf"(?:(?:the )?\w+ (?:is|becomes|must be|should be)|it is|it's|use|set|choose|answer|pick|mark it(?: as)?|say|return|label it(?: as)?)?[ \t]*{value}",
+        re.I,
+    )
+    yield re.compile(
+        r"(?:^|[\n.;:]|[-*•])[ \t]*(?P<case>[^.;:\n]{4,200}?)[ \t]+"
+        rf"(?:go(?:es)? to|belongs? to|counts? as|(?:is|are) (?:always )?(?:classified|labell?ed|marked|filed) (?:as|under)|falls? under)[ \t]+{value}",
+        re.I,
+    )
 
 
 def _plain(value: str, labels: Sequence[str] | dict[str, str]) -> str | int | bool:
