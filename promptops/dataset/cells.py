@@ -1,0 +1,110 @@
+"""One cell as one field of an example. Each reader raises ValueError, whose text is the fault alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import VersionError
+from ..version import PromptVersion
+from . import strict
+from .split import SPLITS
+
+__all__ = ["as_checks", "as_history", "as_split", "as_tags", "as_text"]
+
+_SPLIT_WORDS = {
+    **{name: name for name in SPLITS},
+    "training": "train",
+    "validation": "val",
+    "valid": "val",
+    "dev": "val",
+    "development": "val",
+    "testing": "test",
+}
+_HISTORY = [{"role": "history"}]
+
+
+def as_text(value: Any) -> str | None:
+    """An id or cluster: text as it is, whole numbers as their digits; None where there is none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"it holds {_shown(value)}; expected text or a whole number")
+    text = str(value)
+    if not text.strip():
+        raise ValueError("it holds white space alone; expected text")
+    return _sound(text)
+
+
+def as_split(value: Any) -> str | None:
+    """ "train", "val" or "test" (also by their usual other names); None where there is none."""
+    if value is None or value == "":
+        return None
+    split = _SPLIT_WORDS.get(str(value).strip().casefold())
+    if split is None:
+        raise ValueError(f"it holds {_shown(value)}; the splits are {', '.join(SPLITS)}")
+    return split
+
+
+def as_tags(value: Any) -> tuple[str, ...]:
+    """A list of texts, or text cut at commas and semicolons; each tag once."""
+    parts = _list_of(value, lambda text: re.split(r"[,;]", text))
+    tags = []
+    for part in parts:
+        if isinstance(part, (dict, list)) or part is None:
+            raise ValueError(f"it holds {_shown(part)}; expected a list of texts")
+        tags.append(_sound(str(part).strip()))
+    return tuple(dict.fromkeys(tag for tag in tags if tag))
+
+
+def as_checks(value: Any) -> tuple[str, ...]:
+    """A list of texts, or text of one check a line."""
+    checks = _list_of(value, str.splitlines)
+    for check in checks:
+        if not isinstance(check, str):
+            raise ValueError(f"it holds {_shown(check)}; expected texts such as 'contains: refund'")
+    return tuple(_sound(check.strip()) for check in checks if check.strip())
+
+
+def as_history(value: Any) -> tuple[Mapping[str, Any], ...]:
+    """Messages, as a list or as JSON text of one; checked as a version checks them before it splices them in."""
+    if value is None or value == "":
+        return ()
+    messages = strict.parse(value) if isinstance(value, str) else value
+    if messages:
+        try:
+            PromptVersion(_HISTORY).render({"history": messages})
+        except VersionError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+    return tuple(messages or ())
+
+
+def _list_of(value: Any, cut: Callable[[str], list[str]]) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        if value.lstrip().startswith("["):
+            try:
+                found = strict.parse(value)
+            except ValueError:
+                return cut(value)
+            return found if isinstance(found, list) else cut(value)
+        return cut(value)
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _sound(text: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds a lone surrogate (half a character), which is not text") from None
+    return text
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,303 @@
+"""A dataset: examples in order, each id once, with a fingerprint over their content and splits that never move.
+
+A dataset is a value: whatever selects or changes examples gives a new one. All that had to be guessed at reading is in
+`said`, and shown wherever the dataset is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from ..canonical import tagged
+from ..errors import DatasetError, MissingExtra
+from . import showing, values, writing
+from .build import build, checked
+from .example import RESERVED, Example
+from .opening import open_source
+from .roles import Asked, Named, assign, likely
+from .shape import flatten
+from .split import SPLITS
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["Dataset"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Dataset:
+    """`Dataset.read(...)` makes one from a file or table, `Dataset.of(...)` from examples.
+
+    examples: in the order of the rows; name: for people; said: what was guessed or found while reading, one sentence
+    each. `dataset[3]` is an example, `dataset[10:20]` a dataset, `dataset["ticket"]` (or `dataset.ticket`) a column as a list.
+    """
+
+    examples: tuple[Example, ...]
+    name: str = "dataset"
+    said: tuple[str, ...] = ()
+    taken: Mapping[str, str] = field(default_factory=dict)  # column of the source -> the role that it was read as
+    _memo: dict[str, Any] = field(default_factory=dict, init=False)
+
+    # -- where it comes from
+
+    @classmethod
+    def read(
+        cls,
+        x: Any,
+        *,
+        inputs: Mapping[str, str] | Sequence[str] | None = None,
+        expected: Named = None,
+        id: Named = None,
+        tags: Named | Sequence[str] = None,
+        cluster: Named = None,
+        split: Named = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Examples from a path (JSONL, JSON, CSV, TSV, XLSX, Parquet), a pandas or polars DataFrame, an Arrow table, a
+        Hugging Face dataset, a list of dicts, chat logs, or another Dataset.
+
+        inputs: variable -> column, or columns that keep their names; then no other column is an input. Without it, every
+        column that has no other role is one, or those within a nested `inputs`. expected, id, tags, cluster, split: their
+        columns; None: by the usual names, which is said; False: none. A column that is named for tags or cluster stays an input.
+
+        CSV cells are text and stay text (see `values_for`); JSON, XLSX and tables keep their types. Raises DatasetError naming
+        file, line and fault, MissingExtra where a format needs the lab extra.
+        """
+        asked = Asked(inputs, expected, id, tags, cluster, split)
+        if isinstance(x, Dataset):
+            if asked.silent():
+                return x if name is None else replace(x, name=name)
+            return replace(cls.read([example.document() for example in x], inputs=inputs, expected=expected, id=id, tags=tags, cluster=cluster, split=split), name=name or x.name)  # fmt: skip
+        source = open_source(x)
+        rows = list(source.rows)
+        if not rows:
+            raise DatasetError(f"{name or source.name} holds no examples; a dataset needs at least one row.")
+        flat, nested = flatten(rows, source, chats=not _names("messages", inputs))
+        roles = assign(flat, nested, asked, source.said)
+        examples = build(flat, roles, source)
+        return cls(examples, name or source.name, tuple(source.said), roles.taken())
+
+    @classmethod
+    def of(cls, examples: Iterable[Example], *, name: str = "dataset") -> Dataset:
+        """A dataset of examples made by hand; those without a split get theirs. Raises DatasetError naming the example at fault."""
+        return cls(checked(examples), name)
+
+    def write(self, path: str | Path) -> Path:
+        """Write a .jsonl file, which reads back as an equal dataset, or a .csv file, where all that is not text becomes JSON text,
+        null and blank are one, and no cell can be a formula. Returns its path."""
+        return writing.write(self.examples, self.columns, Path(path))
+
+    # -- what it holds
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __iter__(self) -> Iterator[Example]:
+        return iter(self.examples)
+
+    @overload
+    def __getitem__(self, key: int) -> Example: ...
+    @overload
+    def __getitem__(self, key: slice) -> Dataset: ...
+    @overload
+    def __getitem__(self, key: str) -> list[Any]: ...
+    def __getitem__(self, key: int | slice | str) -> Example | Dataset | list[Any]:
+        """An example by position, a dataset by slice, a column (None where a row has none) by name."""
+        if isinstance(key, slice):
+            return self._with(self.examples[key])
+        if not isinstance(key, str):
+            return self.examples[key]
+        self._must_have(key)
+        return [_cell(example, key) for example in self.examples]
+
+    def get(self, id: str) -> Example:
+        """The example of an id. Raises DatasetError where there is none."""
+        found = self._index().get(id)
+        if found is None:
+            near = likely(id, list(self._index())) if len(self) <= 10_000 else None
+            raise DatasetError(
+                f"{self.name!r} has no example {id!r}{f'; did you mean {near!r}?' if near else f' among its {len(self):,}.'}"
+            )
+        return self.examples[found]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """id, the inputs in order of first use, then the reserved columns that any example has."""
+        if "columns" not in self._memo:
+            inputs = dict.fromkeys(name for example in self.examples for name in example.inputs)
+            rest = [name for name in RESERVED[1:] if any(getattr(example, name) not in (None, ()) for example in self.examples)]
+            self._memo["columns"] = ("id", *inputs, *rest)
+        found: tuple[str, ...] = self._memo["columns"]
+        return found
+
+    @property
+    def frame(self) -> DataFrame:
+        """A pandas DataFrame of all columns, made when asked for."""
+        try:
+            import pandas
+        except ImportError:
+            raise MissingExtra("a dataset's frame") from None
+        return pandas.DataFrame({name: pandas.Series(self[name], dtype=object if name in ("tags", "history", "checks") else None) for name in self.columns})  # fmt: skip
+
+    @property
+    def fingerprint(self) -> str:
+        """`d1-` and 32 hex digits over ids, content and clusters, whatever the order of the rows; not over splits and tags."""
+        if "fingerprint" not in self._memo:
+            rows = sorted((example.id, example.fingerprint, example.cluster or "") for example in self.examples)
+            self._memo["fingerprint"] = tagged("d1", rows)
+        return str(self._memo["fingerprint"])
+
+    @property
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """Example id -> its tags, for those that have any."""
+        return {example.id: example.tags for example in self.examples if example.tags}
+
+    @property
+    def clusters(self) -> dict[str, str] | None:
+        """Example id -> its cluster, for those that have one; None where none has."""
+        return {example.id: example.cluster for example in self.examples if example.cluster is not None} or None
+
+    # -- parts of it
+
+    def split(self, name: str) -> Dataset:
+        """The examples of "train", "val" or "test": a quarter, a quarter and half of all, by a hash that never moves one."""
+        if name not in SPLITS:
+            raise DatasetError(f"there is no split {name!r}; the splits are {', '.join(SPLITS)}.")
+        return self._with(example for example in self.examples if example.split == name)
+
+    @property
+    def train(self) -> Dataset:
+        return self.split("train")
+
+    @property
+    def val(self) -> Dataset:
+        return self.split("val")
+
+    @property
+    def test(self) -> Dataset:
+        return self.split("test")
+
+    def filter(self, keep: Callable[[Example], object]) -> Dataset:
+        """The examples for which `keep(example)` is true."""
+        return self._with(example for example in self.examples if keep(example))
+
+    def where(self, **columns: Any) -> Dataset:
+        """The examples whose columns are as said: `where(product="billing", tags=["angry", "legal"])`.
+
+        A list, tuple or set means any of them, a function is asked about the value; a tag is found among an example's tags.
+        Raises DatasetError for a column that no example has.
+        """
+        for name in columns:
+            self._must_have(name)
+        return self.filter(lambda example: all(_matches(_cell(example, name), wanted) for name, wanted in columns.items()))
+
+    def sample(self, n: int, *, seed: int = 0) -> Dataset:
+        """`n` examples drawn without replacement, in the dataset's order; the same for the same seed whatever the order of the rows."""
+        if not 0 <= n <= len(self):
+            raise DatasetError(f"{n:,} examples were asked for, and {self.name!r} has {len(self):,}.")
+        drawn = set(random.Random(seed).sample(sorted(example.id for example in self.examples), n))
+        return self.filter(lambda example: example.id in drawn)
+
+    def head(self, n: int = 5) -> Dataset:
+        """The first `n` examples."""
+        return self[: max(n, 0)]
+
+    # -- what a version takes from it
+
+    def values_for(self, version: values.Renders, example: Example) -> dict[str, Any]:
+        """What a version takes from an example: the inputs that it has variables for, and the history where it takes one.
+
+        Text is read as a number, boolean, object or list for a variable of that type, where it reads as one; nothing else is
+        converted. A null or absent input is left to the variable's default.
+        """
+        return values.values_for(values.content(version), example)
+
+    def check(self, version: values.Renders) -> tuple[str, ...]:
+        """Prove that every example renders, before a call is made; returns what is worth saying all the same.
+
+        Raises DatasetError with how many do not, the first of them, what it lacks and the likely column.
+        """
+        return values.check(self.examples, version, name=self.name, taken=self.taken)
+
+    # -- a corrected one
+
+    def with_example(self, example: Example) -> Dataset:
+        """With this example in the place of the one of its id, or at the end."""
+        at = self._index().get(example.id, len(self))
+        return self._with(checked([*self.examples[:at], example, *self.examples[at + 1 :]]))
+
+    def replaced(self, id: str, **changes: Any) -> Dataset:
+        """With fields of one example changed: `replaced("t-17", expected="refund")`. Raises DatasetError for no such example or field."""
+        try:
+            changed = replace(self.get(id), **changes)
+        except TypeError:
+            raise DatasetError(
+                f"an example has no field {next(iter(changes))!r}; its fields are {', '.join(('inputs', *RESERVED))}."
+            ) from None
+        if changed.id != id and changed.id in self._index():
+            raise DatasetError(f"the id {changed.id!r} belongs to another example of {self.name!r}; choose one that is free.")
+        return self._with(checked(changed if example.id == id else example for example in self.examples))
+
+    # -- how it shows
+
+    def __repr__(self) -> str:
+        return showing.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return showing.as_html(self)
+
+    def __dir__(self) -> list[str]:
+        return [*object.__dir__(self), *(name for name in self.columns if name.isidentifier())]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.columns)
+
+    def __getattr__(self, name: str) -> list[Any]:
+        """A column by its name, where the dataset has no attribute of that name."""
+        if not name.startswith("_") and name not in type(self).__slots__ and name in self.columns:
+            return self[name]
+        raise AttributeError(f"a dataset has no attribute or column {name!r}.")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dataset) and self.examples == other.examples
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def _with(self, examples: Iterable[Example]) -> Dataset:
+        return Dataset(tuple(examples), self.name, self.said, self.taken)
+
+    def _index(self) -> dict[str, int]:
+        if "index" not in self._memo:
+            self._memo["index"] = {example.id: position for position, example in enumerate(self.examples)}
+        found: dict[str, int] = self._memo["index"]
+        return found
+
+    def _must_have(self, column: str) -> None:
+        if column not in RESERVED and column not in self.columns:
+            near = likely(column, self.columns)
+            hint = f"did you mean {near!r}?" if near else f"its columns are {', '.join(map(repr, self.columns[:12]))}."
+            raise DatasetError(f"{self.name!r} has no column {column!r}; {hint}")
+
+
+def _names(column: str, inputs: Mapping[str, str] | Sequence[str] | None) -> bool:
+    return inputs is not None and column in (
+        inputs.values() if isinstance(inputs, Mapping) else [inputs] if isinstance(inputs, str) else inputs
+    )
+
+
+def _cell(example: Example, name: str) -> Any:
+    return getattr(example, name) if name in RESERVED else example.inputs.get(name)
+
+
+def _matches(value: Any, wanted: Any) -> bool:
+    if callable(wanted):
+        return bool(wanted(value))
+    wanted_any = wanted if isinstance(wanted, (list, tuple, set, frozenset)) else (wanted,)
+    if isinstance(value, tuple):
+        return value == wanted or any(tag in value for tag in wanted_any)
+    return bool(value == wanted) or any(value == one for one in wanted_any)

@@ -1,0 +1,186 @@
+"""Tables in memory and binary tables on disk as rows: pandas, polars, Arrow, Hugging Face, XLSX, Parquet.
+
+Objects are told by what they can do, not by importing their libraries. Cells become JSON values; what had to be
+changed for that (dates, decimals, class numbers) is said, column by column.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import DatasetError, MissingExtra
+from ..markup import shorten
+from .rows import Row, Source, in_file
+from .sheet import header_of
+
+__all__ = ["Plain", "open_frame", "open_parquet", "open_xlsx"]
+
+
+class Plain:
+    """Cells as JSON values; says once a column what it changed. Raises DatasetError for what JSON cannot hold."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+        self._told: set[tuple[str, str]] = set()
+
+    def __call__(self, value: Any, column: str, where: str) -> Any:
+        kind = type(value)
+        if value is None or kind is str or kind is int or kind is float or kind is bool:
+            return value
+        if isinstance(value, Mapping):
+            return {str(name): self(cell, column, where) for name, cell in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self(cell, column, where) for cell in value]
+        if hasattr(value, "tolist"):  # numpy: an array, or one of its numbers
+            return self(value.tolist(), column, where)
+        for kinds, name in _AS_TEXT:
+            if isinstance(value, kinds):
+                self._say(column, f"the {name} in column {column!r} were read as text, such as {_text(value)!r}.")
+                return _text(value)
+        if isinstance(value, (str, bool, int, float)):  # a subclass, such as an enumeration's member
+            return self(_base(value), column, where)
+        raise DatasetError(
+            f"{where}: column {column!r} holds {shorten(kind.__name__, 40)}, which is no text, number, list or dict; convert or drop it."
+        )
+
+    def _say(self, column: str, sentence: str) -> None:
+        if (column, sentence[:20]) not in self._told:
+            self._told.add((column, sentence[:20]))
+            self._said.append(sentence)
+
+
+_AS_TEXT: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((datetime.date, datetime.time), "dates and times"),  # a datetime is a date
+    ((decimal.Decimal,), "decimals"),
+    ((uuid.UUID,), "UUIDs"),
+)
+
+
+def _text(value: Any) -> str:
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def _base(value: Any) -> Any:
+    return next(kind(value) for kind in (bool, int, float, str) if isinstance(value, kind) and kind is not type(value))
+
+
+def open_frame(x: Any) -> Source | None:
+    """The rows of a DataFrame, an Arrow table or a Hugging Face dataset; None for anything else."""
+    said: list[str] = []
+    if hasattr(x, "collect") and hasattr(x, "collect_schema"):  # a polars LazyFrame
+        x = x.collect()
+    if hasattr(x, "iter_rows") and hasattr(x, "columns"):
+        return _table("DataFrame", x.iter_rows(named=True), said)
+    if hasattr(x, "iterrows") and hasattr(x, "columns"):
+        return _table("DataFrame", _pandas(x, said), said)
+    if hasattr(x, "to_batches") and hasattr(x, "column_names"):
+        return _table("table", (row for batch in x.to_batches() for row in batch.to_pylist()), said)
+    if hasattr(x, "features") and hasattr(x, "__iter__"):
+        return _table(_hub_name(x), _hub(x, said), said)
+    if isinstance(x, Mapping) and x and all(hasattr(part, "features") and hasattr(part, "__iter__") for part in x.values()):
+        said.append(f"the parts {', '.join(map(str, x))} were read together, the part's name as the split.")
+        parts = ({**row, "split": str(name)} for name, part in x.items() for row in _hub(part, said))
+        return _table(_hub_name(next(iter(x.values()))), parts, said)
+    return None
+
+
+def _table(name: str, rows: Iterable[Mapping[Any, Any]], said: list[str]) -> Source:
+    return Source(name, _plain_rows(enumerate(rows), _row, said), _row, said=said)
+
+
+def _row(position: int) -> str:
+    return f"row {position}"
+
+
+def _plain_rows(rows: Iterable[tuple[int, Mapping[Any, Any]]], at: Callable[[int], str], said: list[str]) -> Iterator[Row]:
+    plain = Plain(said)
+    for place, row in rows:
+        yield place, {str(name): plain(cell, str(name), at(place)) for name, cell in row.items()}
+
+
+def _pandas(frame: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
+    if frame.columns.nlevels > 1:
+        raise DatasetError("the DataFrame's columns have several levels; give each one name before it is read.")
+    if any(frame.index.names):  # an index with a name is a column that was set aside
+        said.append(f"the index {', '.join(str(name) for name in frame.index.names)!r} was read as a column.")
+        frame = frame.reset_index()
+    header_of([str(name) for name in frame.columns], "the DataFrame")
+    cells = frame.astype(object)
+    yield from cells.where(frame.notna(), None).to_dict("records")
+
+
+def _hub(data: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
+    """Rows of a Hugging Face dataset, class numbers as their names."""
+    names = {column: feature.names for column, feature in (data.features or {}).items() if hasattr(feature, "int2str")}
+    for column, classes in names.items():
+        sentence = f"the class numbers in column {column!r} were read as their names ({shorten(', '.join(classes), 60)})."
+        if sentence not in said:
+            said.append(sentence)
+    for row in data:
+        yield {
+            column: names[column][cell] if column in names and isinstance(cell, int) and 0 <= cell < len(names[column]) else cell
+            for column, cell in row.items()
+        }
+
+
+def _hub_name(data: Any) -> str:
+    return str(getattr(getattr(data, "info", None), "dataset_name", None) or "dataset")
+
+
+def open_parquet(path: Path) -> Source:
+    """Rows of a Parquet file, batch by batch. Raises DatasetError, MissingExtra."""
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise MissingExtra("reading Parquet") from None
+    try:
+        file = parquet.ParquetFile(path)
+    except (ArrowException, OSError) as error:
+        raise DatasetError(f"{path.name} is no Parquet file ({shorten(error, 80)}); export it again, or as JSONL.") from None
+    said: list[str] = []
+    rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
+    return Source(path.stem, _plain_rows(enumerate(rows), in_file(path.name), said), in_file(path.name), said=said)
+
+
+def open_xlsx(path: Path) -> Source:
+    """Rows of a workbook's first sheet, with their row numbers; formulas as their last values. Raises DatasetError, MissingExtra."""
+    try:
+        import openpyxl
+    except ImportError:
+        raise MissingExtra("reading XLSX") from None
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        sheets = book.worksheets
+    except Exception as error:  # openpyxl passes on whatever zipfile, XML and its own readers raise
+        raise DatasetError(
+            f"{path.name} is no workbook that can be read ({shorten(error, 80)}); save it again as .xlsx, or as CSV."
+        ) from None
+    said: list[str] = []
+    if not sheets:
+        raise DatasetError(f"{path.name} has no sheet with cells; put the examples on its first sheet.")
+    if len(sheets) > 1:
+        said.append(f"of the {len(sheets)} sheets of {path.name} the first was read: {sheets[0].title!r}.")
+    at = in_file(path.name)
+    return Source(path.stem, _plain_rows(_sheet(sheets[0].iter_rows(values_only=True), at, said), at, said), at, said=said)
+
+
+def _sheet(rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], said: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    header: list[str] = []
+    unnamed = False
+    for number, cells in enumerate(rows, 1):
+        if all(cell is None for cell in cells):
+            continue
+        if not header:
+            header = header_of(["" if cell is None else str(cell) for cell in cells], at(number))
+            continue
+        wide = [*header, *[""] * (len(cells) - len(header))]
+        full = [*cells, *[None] * (len(header) - len(cells))]
+        unnamed = unnamed or any(cell is not None for cell, name in zip(full, wide, strict=True) if not name)
+        yield number, {name: cell for name, cell in zip(wide, full, strict=True) if name}
+    if unnamed:
+        said.append("cells without a column name above them were left out; name their columns in the first row to keep them.")

@@ -1,0 +1,100 @@
+"""Where rows come from: a file or an object in memory, opened as one stream of (place, row) pairs.
+
+Nothing is executed and nothing is fetched: pickles and addresses are refused with a sentence. Which format a file has is
+told by its ending; its encoding and delimiter by its content.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import DatasetError
+from ..markup import shorten
+from . import frames, jsonfile, sheet
+from .rows import Row, Source
+
+__all__ = ["open_source"]
+
+_PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".npy", ".npz")
+_FORMATS = "JSONL, JSON, CSV, TSV, XLSX and Parquet"
+
+
+def open_source(x: Any) -> Source:
+    """The rows of a path, a frame, a Hugging Face dataset, or a list of dicts. Raises DatasetError."""
+    if isinstance(x, (str, Path)):
+        return _open_file(x)
+    found = frames.open_frame(x)
+    if found is not None:
+        return found
+    if isinstance(x, Mapping):
+        raise DatasetError(f"a dataset is a list of rows, and this is one dict with the keys {_names(x)}; pass [{{...}}, {{...}}].")
+    if isinstance(x, Iterable) and not isinstance(x, (bytes, bytearray)):
+        said: list[str] = []
+        return Source("list", _listed(x, frames.Plain(said)), lambda index: f"item {index}", said=said)
+    raise DatasetError(f"a dataset cannot be read from {type(x).__name__}; pass a path, a DataFrame or a list of dicts.")
+
+
+def _listed(items: Iterable[Any], plain: Callable[[Any, str, str], Any]) -> Iterator[Row]:
+    for index, value in enumerate(items):
+        document = value.document() if hasattr(value, "document") else value
+        if not isinstance(document, Mapping):
+            raise DatasetError(f"item {index} is a {type(value).__name__}; expected a dict such as {{'ticket': '...', 'expected': '...'}}.")
+        yield index, {str(name): plain(cell, str(name), f"item {index}") for name, cell in document.items()}
+
+
+def _open_file(x: str | Path) -> Source:
+    if isinstance(x, str) and "://" in x[:12]:
+        raise DatasetError(f"{shorten(x, 80)!r} is an address, and nothing is fetched here; download the file and pass its path.")
+    path = Path(x)
+    ending = path.suffix.lower()
+    if ending in _PICKLES:
+        raise DatasetError(
+            f"{path.name} is a pickle or a binary array, which may run code when it is opened; export it as JSONL, CSV or Parquet."
+        )
+    _must_exist(path)
+    readers: dict[str, Callable[[Path], Source]] = {
+        **dict.fromkeys((".jsonl", ".ndjson", ".json"), jsonfile.open_json),
+        **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), sheet.open_csv),
+        **dict.fromkeys((".xlsx", ".xlsm"), frames.open_xlsx),
+        **dict.fromkeys((".parquet", ".pq"), frames.open_parquet),
+    }
+    if ending not in readers:
+        hint = (
+            "save it as .xlsx"
+            if ending in (".xls", ".ods", ".xlsb")
+            else "unpack it first"
+            if ending in (".gz", ".zip", ".bz2", ".xz", ".zst")
+            else "convert it to one of these"
+        )
+        raise DatasetError(f"{path.name} has an ending that is not read; the formats are {_FORMATS}: {hint}.")
+    return readers[ending](path)
+
+
+def _must_exist(path: Path) -> None:
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except (OSError, ValueError):  # a text too long, or with NUL, to be a path
+        there = folder = False
+    if folder:
+        raise DatasetError(f"{path} is a folder; pass one file in it.")
+    if there:
+        return
+    shown = shorten(path, 120)
+    if shown.lstrip().startswith(("{", "[")):
+        raise DatasetError(f"{shorten(shown, 40)!r} is no path; pass rows as a list of dicts, or write them to a file.")
+    near: list[str] = []
+    if path.parent.is_dir():
+        near = difflib.get_close_matches(path.name, [other.name for other in path.parent.iterdir()], 1, 0.6)
+    hint = (
+        f"did you mean {str(path.parent / near[0])!r}?"
+        if near
+        else f"it was looked for in {shorten(Path.cwd() if not path.is_absolute() else path.parent, 200)}."
+    )
+    raise DatasetError(f"there is no file {shown!r}; {hint}")
+
+
+def _names(x: Mapping[Any, Any]) -> str:
+    return ", ".join(repr(str(name)) for name in list(x)[:6]) or "(none)"

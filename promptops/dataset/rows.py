@@ -1,0 +1,35 @@
+"""Rows on their way to becoming examples: cells by column, and where they stand, so that any fault can be named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+__all__ = ["Row", "Source", "in_file", "say_count"]
+
+Row: TypeAlias = tuple[int, dict[str, Any]]  # a line, or a position from 0, and the cells by column
+
+
+@dataclass(slots=True)
+class Source:
+    """name: for people; rows: read once; at: names a place in errors; text: whether every cell is text, as in CSV;
+    said: what was decided while reading, one sentence each (complete once the rows are read).
+    """
+
+    name: str
+    rows: Iterable[Row]
+    at: Callable[[int], str]
+    text: bool = False
+    said: list[str] = field(default_factory=list)
+
+
+def in_file(name: str) -> Callable[[int], str]:
+    """Places as `tickets.csv:7`."""
+    return lambda line: f"{name}:{line}"
+
+
+def say_count(said: list[str], places: list[str], sentence: str) -> None:
+    """Say a sentence about places, where there are any: `{n}` is their number, `{first}` the first."""
+    if places:
+        said.append(sentence.replace("{n}", f"{len(places):,}").replace("{first}", places[0]))

@@ -1,0 +1,97 @@
+"""A dataset as two lines of text, and as a small table: what it holds, how it splits, and what was guessed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from ..canonical import canonical
+from ..markup import esc, plain, shorten
+from .example import RESERVED
+from .split import SPLITS
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
+__all__ = ["as_html", "as_text"]
+
+_ROWS, _COLUMNS, _WIDTH = 5, 7, 160
+_LINE = "color:var(--jp-ui-font-color2,#59636e)"
+_CELL = "text-align:left;vertical-align:top;padding:4px 10px 4px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)"
+
+
+def as_text(dataset: Dataset) -> str:
+    """One line of figures, and a second of what was guessed where anything was."""
+    inputs = [name for name in dataset.columns if name not in RESERVED]
+    shown = ", ".join(shorten(name, 30) for name in inputs[:6]) + (f" and {len(inputs) - 6} more" if len(inputs) > 6 else "")
+    golden = sum(example.expected is not None for example in dataset)
+    parts = [f"{len(dataset):,} examples", f"inputs {shown or 'none'}", _golden(golden, len(dataset)), _splits(dataset)]
+    clusters, tags = dataset.clusters, {tag for each in dataset.tags.values() for tag in each}
+    if clusters:
+        parts.append(f"{len(set(clusters.values())):,} clusters")
+    if tags:
+        parts.append(f"{len(tags):,} tags")
+    line = f"<dataset {shorten(dataset.name, 60)}: {'; '.join(part for part in parts if part)}>"
+    if not dataset.said:
+        return line
+    more = f" (+{len(dataset.said) - 1} more in .said)" if len(dataset.said) > 1 else ""
+    return f"{line}\n  said at reading: {shorten(dataset.said[0], 160)}{more}"
+
+
+def as_html(dataset: Dataset) -> str:
+    """The same with the first rows as a table. All text of the dataset is escaped."""
+    clusters = dataset.clusters
+    golden = sum(example.expected is not None for example in dataset)
+    facts = [
+        f"{len(dataset):,} examples",
+        _golden(golden, len(dataset)),
+        _splits(dataset),
+        f"{len(set(clusters.values())):,} clusters" if clusters else "",
+        f"fingerprint {dataset.fingerprint[:11]}",
+    ]
+    said = "".join(f"<li>{esc(sentence)}</li>" for sentence in dataset.said)
+    said = f"<ul style='margin:4px 0 4px 18px;padding:0;{_LINE}'>{said}</ul>" if said else ""
+    return (
+        f"<div><p style='margin:2px 0'><b>{esc(shorten(dataset.name, 80))}</b> <span style='{_LINE}'>{esc(' · '.join(fact for fact in facts if fact))}</span></p>"
+        f"{_table(dataset)}{said}</div>"
+    )
+
+
+def _table(dataset: Dataset) -> str:
+    if not len(dataset):
+        return f"<p style='{_LINE}'>No example is left here.</p>"
+    wanted = [name for name in dataset.columns if name not in RESERVED]
+    columns = ["id", *wanted[: _COLUMNS - 1], *(name for name in ("expected", "split", "tags") if name in dataset.columns)]
+    head = "".join(f"<th style='{_CELL}'>{esc(shorten(name, 40))}</th>" for name in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td style='{_CELL}'>{esc(_shown(_value(example, name)))}</td>" for name in columns) + "</tr>"
+        for example in dataset.head(_ROWS)
+    )
+    rest = [f"{len(dataset) - _ROWS:,} more rows"] if len(dataset) > _ROWS else []
+    hidden = len(wanted) - (_COLUMNS - 1)
+    rest += [f"{hidden:,} more columns"] if hidden > 0 else []
+    below = f"<p style='margin:2px 0;{_LINE}'>and {' and '.join(rest)}</p>" if rest else ""
+    return f"<table style='border-collapse:collapse'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
+
+
+def _value(example: Any, name: str) -> Any:
+    return getattr(example, name) if name in RESERVED else example.inputs.get(name)
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == ():
+        return "–"
+    if isinstance(value, tuple):
+        return shorten(", ".join(value), _WIDTH)
+    return shorten(value if isinstance(value, str) else canonical(value), _WIDTH)
+
+
+def _golden(golden: int, n: int) -> str:
+    if golden == n:
+        return "all with an expected answer" if n else ""
+    return f"{golden:,} with an expected answer" if golden else "none with an expected answer"
+
+
+def _splits(dataset: Dataset) -> str:
+    counts = Counter(example.split for example in dataset)
+    return ", ".join(plain(f"{counts[split]:,} {split}") for split in SPLITS if counts[split])

@@ -1,0 +1,108 @@
+"""What a version takes from an example, and the proof that every example renders before a call is paid for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from ..errors import DatasetError, RenderError
+from ..version import PromptVersion
+from . import strict
+from .example import RESERVED, Example
+from .roles import likely
+
+__all__ = ["Renders", "check", "values_for"]
+
+Renders: TypeAlias = Any  # a PromptVersion, or a saved or served version, which holds one as `.version`
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+
+
+def content(version: Renders) -> PromptVersion:
+    """The content of a version of any kind. Raises DatasetError for anything else."""
+    held = version if isinstance(version, PromptVersion) else getattr(version, "version", None)
+    if not isinstance(held, PromptVersion):
+        raise DatasetError(f"{version!r} is no version; pass a PromptVersion, or what prompt.save(...) returned.")
+    return held
+
+
+def values_for(version: PromptVersion, example: Example) -> dict[str, Any]:
+    """The inputs that the version has variables for, and the history where it takes one.
+
+    Text is read as JSON for a variable that is a number, boolean, object or list, where it reads as one of that type
+    ("true" in any case); all else goes in as it is, and `render` refuses what does not fit. An input that is absent, null,
+    or blank where text cannot stand, is left to the variable's default if it has one.
+    """
+    values: dict[str, Any] = {}
+    for variable in version.variables:
+        if variable.name in example.inputs:
+            value = example.inputs[variable.name]
+            if variable.type != "string" and isinstance(value, str):
+                value = _read(variable.type, value.strip())
+            if value is not None or variable.required:
+                values[variable.name] = value
+    if version.takes_history and example.history:
+        values["history"] = [dict(message) for message in example.history]
+    return values
+
+
+def _read(kind: str, text: str) -> Any:
+    """The value that a text stands for, None for a blank one; the text itself where it is of another type."""
+    if not text:
+        return None
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if kind == "number" and not _NUMBER.fullmatch(text):
+        return text
+    try:
+        value = strict.parse(text)
+    except ValueError:
+        return text
+    wanted = {"object": dict, "list": list}.get(kind, object)
+    return value if isinstance(value, wanted) else text
+
+
+def check(examples: Sequence[Example], version: Renders, *, name: str, taken: Mapping[str, str]) -> tuple[str, ...]:
+    """Render every example; return what is worth saying though all render. taken: column -> role that it was read as.
+
+    Raises DatasetError with the number of examples that fail, the first of them, its fault, and the likely column.
+    """
+    asked = content(version)
+    failed, first, fault = 0, "", ""
+    missing: set[str] = set()
+    for example in examples:
+        values = values_for(asked, example)
+        lacking = {variable.name for variable in asked.variables if variable.required} - values.keys()
+        try:
+            asked.render(values)
+        except RenderError as error:
+            failed += 1
+            missing |= lacking
+            if failed == 1:
+                first, fault = example.id, str(error).rstrip(".").removeprefix(f"{asked.id[:11]} ")
+    if failed:
+        hints = [hint for variable in sorted(missing) if (hint := _hint(variable, examples, asked, taken))]
+        said = "".join(f"; {hint}" for hint in hints)
+        raise DatasetError(
+            f"{failed:,} of {len(examples):,} examples of {name!r} do not render with {asked.id[:11]}; the first is {first!r}: {fault}{said}."
+        )
+    unread = sum(bool(example.history) for example in examples) if not asked.takes_history else 0
+    return (f"{unread:,} examples hold a history, and {asked.id[:11]} has no place for one.",) if unread else ()
+
+
+def _hint(variable: str, examples: Iterable[Example], asked: PromptVersion, taken: Mapping[str, str]) -> str:
+    """Which column was probably meant."""
+    used = {other.name for other in asked.variables}
+    columns = list(dict.fromkeys(name for example in examples for name in example.inputs))
+    if variable in columns:
+        return f"some rows have no {variable!r}: fill it in, or give the variable a default"
+    if variable in taken:
+        return f"the column {variable!r} was read as {taken[variable]}: say inputs=[...] with it, or {taken[variable]}=... of another"
+    if variable in RESERVED:
+        return f"{variable!r} is a reserved column and never a variable: rename the variable"
+    spare = [name for name in columns if name not in used]
+    guess = likely(variable, [*spare, *taken]) or (spare[0] if len(spare) == 1 else None)
+    if guess is not None:
+        return f"the likely column is {guess!r}: read the dataset with inputs={{{variable!r}: {guess!r}}}"
+    return f"no column looks like {variable!r}: its inputs are {', '.join(map(repr, columns[:12])) or 'none'}"
