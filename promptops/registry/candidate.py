@@ -1,0 +1,52 @@
+"""`use`: inside the block, `load` serves the candidates that it names, so that an application is evaluated as it stands."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from ..errors import RegistryError
+from .served import Served
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextvars import Token
+    from typing import Any
+
+    from ..version import PromptVersion
+
+__all__ = ["CANDIDATES", "use"]
+
+# The one context variable: asyncio tasks inherit it, threads that the application starts do so through copy_context().
+CANDIDATES: ContextVar[Mapping[str, Served] | None] = ContextVar("promptops_candidates", default=None)
+
+
+class use:  # noqa: N801 - a verb, as contextlib's own
+    """`with promptops.use({"support-triage": v2}): answer(ticket)` makes every `load("support-triage")` inside serve v2.
+
+    versions: prompt name -> PromptVersion, or anything with such a `.version` (a saved or served one). Blocks nest.
+    Asyncio tasks started inside see it too; a thread started inside does when run in `contextvars.copy_context()`.
+    Raises RegistryError for what is not a version.
+    """
+
+    __slots__ = ("_served", "_tokens")
+
+    def __init__(self, versions: Mapping[str, Any]) -> None:
+        self._served = {name: _candidate(name, version) for name, version in versions.items()}
+        self._tokens: list[Token[Mapping[str, Served] | None]] = []
+
+    def __enter__(self) -> use:
+        self._tokens.append(CANDIDATES.set({**(CANDIDATES.get() or {}), **self._served}))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        CANDIDATES.reset(self._tokens.pop())
+
+
+def _candidate(name: str, given: Any) -> Served:
+    from ..version import PromptVersion
+
+    version: PromptVersion | Any = given if isinstance(given, PromptVersion) else getattr(given, "version", None)
+    if not isinstance(version, PromptVersion):
+        raise RegistryError(f"use() got a {type(given).__name__} for {name!r}; pass a PromptVersion or a saved version.")
+    return Served(name, None, version, getattr(given, "number", None), source="use", reason="a candidate under use()")

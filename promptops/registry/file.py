@@ -1,0 +1,93 @@
+"""One registry file under change: read when it changed, written whole under its lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..errors import RegistryCorrupt, RegistryError, UnknownPrompt
+from . import document
+from .locate import absolute
+from .writing import locked, replace
+
+if TYPE_CHECKING:
+    from .document import Document
+
+__all__ = ["RegistryFile", "prompt_of"]
+
+
+class RegistryFile:
+    """The document at a path; `read` gives it, `writing` gives it under the lock, `put` replaces it.
+
+    What is read is never changed in place: a change builds a new document that shares what it leaves alone.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = absolute(path)
+        self._seen: object = None
+        self._bytes: bytes | None = None
+        self._document: Document = document.empty()
+
+    def read(self) -> Document:
+        """The document; an empty one where there is no file yet. Raises RegistryCorrupt."""
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            return document.empty()
+        seen = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+        if seen != self._seen:
+            self._load()
+            self._seen = seen
+        return self._document
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Document]:
+        """The document as it is under the write lock. Raises Conflict where the lock is not had in time."""
+        with locked(self.path):
+            self._seen = None
+            if os.path.exists(self.path):
+                self._load()
+                read = self._document
+            else:
+                read = document.empty()
+            if read["promptops"] > document.FORM:
+                raise RegistryError(
+                    f"{self.path} has the form {read['promptops']}, this release writes {document.FORM}; install a newer promptops-toolkit."
+                )
+            if "exported" in read:
+                raise RegistryError(f"{self.path} is an export; change the registry that it was exported from.")
+            yield read
+
+    def put(self, changed: Document) -> bool:
+        """Replace the file by a document, inside `writing`. Returns whether its bytes changed."""
+        data = document.render(changed).encode()
+        self._seen, self._bytes = None, None
+        return replace(self.path, data)
+
+    def _load(self) -> None:
+        try:
+            with open(self.path, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            raise RegistryCorrupt(
+                f"{self.path} cannot be read ({error.strerror}); check its permissions, or restore it from git."
+            ) from None
+        if data != self._bytes:
+            self._document = document.parse(data, self.path, strict=True)
+            self._bytes = data
+
+
+def prompt_of(read: Document, name: str) -> Document:
+    """One prompt of a document. Raises UnknownPrompt, naming near ones, or RegistryCorrupt where it is malformed."""
+    prompt = read["prompts"].get(name)
+    if prompt is None:
+        import difflib
+
+        near = difflib.get_close_matches(str(name), read["prompts"], n=3) or sorted(read["prompts"])[:3]
+        raise UnknownPrompt(f"no prompt {name!r} in the registry; {'it holds ' + ', '.join(near) if near else 'it is empty'}.")
+    fault = document.prompt_fault(name, prompt)
+    if fault:
+        raise RegistryCorrupt(f"{fault}; restore it from git.")
+    return prompt  # type: ignore[no-any-return]

@@ -1,0 +1,210 @@
+"""Evidence held against the policy, point by point; every unmet point comes with its next honest step.
+
+Evidence counts for exactly one content, one incumbent, one policy and, where the policy names one, one dataset. What the
+bundle alone can show (numbers of pairs, must-pass examples, means) is counted here again, from its scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..canonical import digest
+from ..errors import PromptOpsError
+from ..evidence import Evidence
+from ..policy import Policy
+from ..version import PromptVersion
+from .deployment import Deployment
+from .needs import Need
+
+__all__ = ["Request", "Unmet", "arm", "unmet"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A promotion that somebody asks for, and what the registry knows about it.
+
+    chain: the environment's history, oldest first; served: environment -> ids that served there and were not rolled back.
+    """
+
+    prompt: str
+    env: str
+    number: int
+    version: PromptVersion
+    policy: Policy
+    chain: Sequence[Deployment]
+    served: Mapping[str, frozenset[str]]
+    needs: Sequence[Need] = ()
+
+    @property
+    def label(self) -> str:
+        return f"v{self.number}"
+
+    @property
+    def incumbent(self) -> Deployment | None:
+        return self.chain[-1] if self.chain else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """One point that is not met, and what to do about it."""
+
+    point: str
+    next: str
+
+    def __str__(self) -> str:
+        return f"{self.point} Next: {self.next}" if self.next else self.point
+
+
+def unmet(request: Request, evidence: Evidence | None) -> tuple[Unmet, ...]:
+    """Every point at which the promotion falls short; empty where it may go ahead. An ungated environment asks for nothing."""
+    if request.env in request.policy.ungated:
+        return ()
+    points = [*_path(request), *_needs(request)]
+    if evidence is None:
+        against = f" against {request.incumbent.label}, which serves {request.env}" if request.incumbent else ""
+        points.append(
+            Unmet(f"There is no evidence for {request.label}.", f"evaluate {request.label}{against}, and pass the study to promote.")
+        )
+        return tuple(points)
+    points += _about(request, evidence)
+    points += _verdict(request, evidence)
+    points += _numbers(request, evidence)
+    return tuple(points)
+
+
+def arm(evidence: Evidence) -> str:
+    """64 hex digits that name the candidate's own data: equal where the same outcomes are offered once more."""
+    own = {name: scores["candidate"] for name, scores in evidence.scores.items()}
+    return digest({"dataset": evidence.dataset.get("fingerprint"), "examples": evidence.examples, "scores": own})
+
+
+def _path(request: Request) -> Iterator[Unmet]:
+    path = request.policy.path
+    before = path[: path.index(request.env)] if request.env in path else path
+    for env in before:
+        if request.version.id not in request.served.get(env, frozenset()):
+            yield Unmet(
+                f"{request.label} has not served {env}, which comes before {request.env} on the policy's path.",
+                f"promote {request.label} to {env} first.",
+            )
+
+
+def _needs(request: Request) -> Iterator[Unmet]:
+    for need in request.needs:
+        if need.prompt == request.prompt:
+            for fault in need.unmet(request.version):
+                yield Unmet(
+                    f"{request.label} would break a registered consumer: {fault}.",
+                    f"change the version, or have {need.consumer} deploy first and write its statement anew.",
+                )
+
+
+def _about(request: Request, evidence: Evidence) -> Iterator[Unmet]:
+    """Whether the evidence is about this prompt, this content, this incumbent, this policy and this dataset."""
+    label, incumbent, policy = request.label, request.incumbent, request.policy
+    if evidence.prompt != request.prompt:
+        yield Unmet(
+            f"The evidence is about the prompt {evidence.prompt!r}, not {request.prompt!r}.", f"evaluate {label} of {request.prompt}."
+        )
+    if evidence.candidate != request.version.id:
+        yield Unmet(
+            f"The evidence is for other content ({evidence.candidate[:11]}, {label} is {request.version.id[:11]}).",
+            f"evaluate {label} itself: one changed character is another version.",
+        )
+    if incumbent is not None and evidence.baseline != incumbent.id:
+        against = f"against {evidence.baseline[:11]}" if evidence.baseline else "of a first deployment, against nothing"
+        yield Unmet(
+            f"The evidence is {against}, but {request.env} serves {incumbent.label} since {incumbent.at} (by {incumbent.author}).",
+            f"evaluate {label} against {incumbent.label}.",
+        )
+    if incumbent is None and evidence.baseline is not None:
+        yield Unmet(
+            f"The evidence is against {evidence.baseline[:11]}, but {request.env} serves nothing yet.",
+            f"take a first deployment's evidence: {label} alone.",
+        )
+    if not _same_policy(evidence, policy):
+        yield Unmet(
+            "The evidence was decided under another policy than the registry's.",
+            "decide again under the registry's policy; no call is needed.",
+        )
+    if policy.dataset is not None and evidence.dataset.get("fingerprint") != policy.dataset:
+        yield Unmet(
+            f"The evidence is on another dataset ({str(evidence.dataset.get('fingerprint'))[:14]}, the policy names {policy.dataset[:14]}).",
+            "evaluate on the dataset that the policy names, or have its fingerprint renewed by review.",
+        )
+
+
+def _same_policy(evidence: Evidence, policy: Policy) -> bool:
+    """Equal, but for the primary where the registry leaves it to the study."""
+    try:
+        used = Policy.from_document(evidence.policy)
+    except (PromptOpsError, TypeError, ValueError):
+        return False
+    if policy.primary is None:
+        return replace(used, primary=None) == policy
+    return used == replace(policy, primary=used.primary) and evidence.primary == policy.primary
+
+
+def _verdict(request: Request, evidence: Evidence) -> Iterator[Unmet]:
+    if evidence.decision == "promote":
+        return
+    checks = [check for check in evidence.verdict.get("checks") or () if check.get("status") != "pass"]
+    if checks:
+        for check in checks:
+            yield Unmet(str(check.get("text", "")), _step(check.get("next"), request))
+        return
+    steps = list(evidence.verdict.get("next") or ())
+    reasons = list(evidence.verdict.get("reasons") or ()) or [f"The verdict is {evidence.decision}."]
+    for index, reason in enumerate(reasons):
+        yield Unmet(str(reason), _step(steps[index] if index < len(steps) else None, request))
+
+
+def _step(text: object, request: Request) -> str:
+    said = str(text or "")
+    return said[:1].lower() + said[1:] if said else f"improve {request.label}, or add examples."
+
+
+def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
+    policy, label = request.policy, request.label
+    scores = evidence.scores.get(evidence.primary)
+    if scores is None or any(len(side) != len(evidence.examples) for side in scores.values()):
+        yield Unmet(
+            f"The evidence has no score of its primary {evidence.primary!r} for each of its {len(evidence.examples)} examples.",
+            "evaluate again; the bundle was not made by this toolkit, or was cut.",
+        )
+        return
+    candidate = scores["candidate"]
+    baseline = scores.get("baseline") if evidence.baseline is not None else None
+    if evidence.baseline is not None and baseline is None:
+        yield Unmet("The evidence has no scores of its baseline.", "evaluate both versions on the same examples.")
+        return
+    pairs = [index for index, value in enumerate(candidate) if value is not None and (baseline is None or baseline[index] is not None)]
+    least = max(policy.min_n, 1)
+    if len(pairs) < least:
+        yield Unmet(f"{len(pairs)} scored examples, the policy asks for {least}.", f"add {least - len(pairs)} more examples.")
+    mean = sum(candidate[index] or 0.0 for index in pairs) / len(pairs) if pairs else 0.0
+    if evidence.baseline is None and mean < policy.min_score:
+        yield Unmet(
+            f"{label} scores {mean:.3f} on {evidence.primary}, a first deployment needs {policy.min_score:g}.",
+            f"improve {label}, or lower min_score by review.",
+        )
+    at = {example: index for index, example in enumerate(evidence.examples)}
+    for example in policy.must_pass:
+        yield from _must_pass(example, at.get(example), candidate, baseline, label)
+    scorer = evidence.scorers.get(evidence.primary, {})
+    if scorer.get("kind") == "judge" and not scorer.get("calibrated") and not policy.judge_alone:
+        yield Unmet(
+            f"The primary {evidence.primary} is a judge that was not measured against people, and the policy lets no such judge decide alone.",
+            "label some 30 outputs and calibrate the judge, or set judge_alone by review.",
+        )
+
+
+def _must_pass(
+    example: str, index: int | None, candidate: Sequence[float | None], baseline: Sequence[float | None] | None, label: str
+) -> Iterator[Unmet]:
+    own = candidate[index] if index is not None else None
+    if index is None or own is None:
+        yield Unmet(f"The must-pass example {example!r} has no score.", f"evaluate on {example!r} too.")
+    elif own < 1 and (baseline is None or (baseline[index] or 0.0) >= 1):
+        yield Unmet(f"{label} fails the must-pass example {example!r}.", f"fix {example!r} first.")

@@ -1,0 +1,158 @@
+"""Questions to one prompt's history: which version is meant, what served, where a rollback leads, what a cell repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import NotDeployed, RegistryCorrupt, RegistryError
+from ..evidence import Evidence
+from ..version import PromptVersion
+from . import chain
+from .deployment import Deployment, of_chain
+from .entry import to_version
+from .gate import arm
+
+__all__ = ["SavedEntry", "deployments", "find", "numbers", "repeats", "served", "target"]
+
+Prompt = Mapping[str, Any]
+
+
+class SavedEntry:
+    """A version as the registry keeps it; `version` is verified when first asked for.
+
+    number: its display number; id: its content id; created: UTC, ISO 8601.
+    """
+
+    __slots__ = ("_entry", "_prompt", "_version", "author", "created", "id", "note", "number")
+
+    def __init__(self, prompt: str, entry: Mapping[str, Any]) -> None:
+        self._prompt, self._entry = prompt, entry
+        self._version: PromptVersion | None = None
+        try:
+            self.number, self.id = int(entry["number"]), str(entry["id"])
+        except (TypeError, KeyError, ValueError):
+            raise RegistryCorrupt(f"{prompt} holds a version without its number or id; restore it from git.") from None
+        self.note, self.author, self.created = (str(entry.get(key, "")) for key in ("note", "author", "created"))
+
+    @property
+    def version(self) -> PromptVersion:
+        """The content. Raises RegistryCorrupt where it is not what its id says."""
+        if self._version is None:
+            self._version = to_version(self._entry, f"{self._prompt} v{self.number}")
+        return self._version
+
+    def __repr__(self) -> str:
+        return f"<{self._prompt} v{self.number} {self.id[:11]}>"
+
+
+def numbers(prompt: Prompt) -> dict[str, int]:
+    """Content id -> display number."""
+    return {entry["id"]: entry["number"] for entry in prompt["versions"]}
+
+
+def find(prompt: Prompt, name: str, wanted: Any) -> SavedEntry:
+    """The saved version that a number, "v2", the beginning of an id, a PromptVersion or a saved version means."""
+    version = wanted if isinstance(wanted, PromptVersion) else getattr(wanted, "version", None)
+    text = version.id if isinstance(version, PromptVersion) else str(wanted)
+    for entry in prompt["versions"]:
+        if text in (str(entry["number"]), f"v{entry['number']}") or (len(text) > 5 and entry["id"].startswith(text)):
+            return SavedEntry(name, entry)
+    known = ", ".join(f"v{entry['number']}" for entry in prompt["versions"][-8:]) or "none yet"
+    hint = "save it first" if isinstance(version, PromptVersion) else f"saved: {known}"
+    raise RegistryError(f"{name} has no version {text[:40]!r}; {hint}.")
+
+
+def deployments(prompt: Prompt, name: str, env: str, *, whole: bool = True) -> tuple[Deployment, ...]:
+    """The environment's chain, oldest first. whole: check every link, else the last. Raises RegistryCorrupt."""
+    environment = prompt.get("environments", {}).get(env)
+    if environment is None:
+        return ()
+    numbered = numbers(prompt)
+    if whole:
+        for fault in chain.faults(name, env, environment, set(numbered)):
+            raise RegistryCorrupt(f"{fault}; restore it from git, or see `promptops registry check`.")
+    else:
+        chain.tail(name, env, environment)
+    return of_chain(name, env, environment, numbered)
+
+
+def served(prompt: Prompt) -> dict[str, frozenset[str]]:
+    """Environment -> ids that served there and were not rolled back."""
+    out = {}
+    for env, environment in prompt.get("environments", {}).items():
+        links = environment["deployments"]
+        out[env] = frozenset(link["version"] for link in links) - chain.rolled_back(links).keys()
+    return out
+
+
+def target(prompt: Prompt, name: str, links: Sequence[Deployment], undo: str | None, to: Any) -> tuple[str, str]:
+    """(what is undone, what serves then), as ids. Raises NotDeployed where there is nothing to go back to."""
+    now = links[-1]
+    if to is not None:
+        wanted = find(prompt, name, to).id
+        return (now.canary.id if now.canary and wanted == now.id else now.id), wanted
+    if now.canary is not None and undo in (None, now.canary.id):
+        return now.canary.id, now.id
+    undone = chain.rolled_back(prompt["environments"][now.env]["deployments"])
+    for link in reversed(links[:-1]):
+        if link.id != now.id and link.id not in undone:
+            return now.id, link.id
+    raise NotDeployed(
+        f"{name} has no earlier version in {now.env} to go back to from {now.label}; name one with to=, or promote another version."
+    )
+
+
+def repeats(registry: str, prompt: Prompt, links: Sequence[Deployment], wanted: SavedEntry, evidence: Evidence | None) -> str:
+    """Why promoting `wanted` would only repeat what was undone or followed by another version since; "" where it is new.
+
+    New is what rests on data that no earlier deployment of the same version here rested on.
+    """
+    before = [link for link in links if wanted.id == (link.canary.id if link.kind == "canary" and link.canary else link.id)]
+    if not before:
+        return ""
+    undone = chain.rolled_back(prompt["environments"][links[-1].env]["deployments"]).get(wanted.id)
+    if undone is not None:
+        if evidence is not None and _is_later(evidence, undone["at"]) and not _rested_on(registry, before, evidence, unknown=True):
+            return ""
+        why = f" ({undone['reason']})" if undone.get("reason") else ""
+        return (
+            f"v{wanted.number} was rolled back by {undone['author'] or 'unknown'} at {undone['at']}{why}, and nothing was measured since; "
+            'again="reason" promotes it once more.'
+        )
+    if evidence is None or not _rested_on(registry, before, evidence, unknown=False):
+        return ""
+    last = links[-1]
+    return (
+        f"v{wanted.number} served here on the same data until {before[-1].until or last.at}; {last.label} serves since {last.at}, by "
+        f'{last.author or "unknown"}. Roll back to return to v{wanted.number}, or promote it once more with again="reason".'
+    )
+
+
+def _rested_on(registry: str, before: Sequence[Deployment], evidence: Evidence, *, unknown: bool) -> bool:
+    """Whether an earlier deployment cites the same data; `unknown` is the answer where its bundle cannot be read."""
+    own = None
+    for link in before:
+        if link.evidence is None:
+            continue
+        if link.evidence == evidence.digest:
+            return True
+        own = own or arm(evidence)
+        try:
+            if arm(Evidence.read(Path(registry), link.evidence)) == own:
+                return True
+        except RegistryCorrupt:
+            if unknown:
+                return True
+    return False
+
+
+def _is_later(evidence: Evidence, at: str) -> bool:
+    """Whether evidence was made after a moment; where it does not say when, its data alone decide."""
+    try:
+        made, moment = datetime.fromisoformat(evidence.made_at), datetime.fromisoformat(at)
+        return made.timestamp() > moment.timestamp()
+    except ValueError:
+        return True

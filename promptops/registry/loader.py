@@ -1,0 +1,367 @@
+"""Reading the registry: an environment's version at every get, fresh, verified, and never at the price of the application.
+
+- Each get compares the file's signature (one os.stat); a promotion, rollback, `git revert` or symlink swap is served by the
+  next get. A get takes no lock unless the file changed.
+- A version is verified against its content id at its first get; a bad one is refused, the others are served.
+- After its first success a (prompt, environment) never raises again: a missing, torn or corrupt file leaves the last
+  known good version serving, and `health()` says so. At a cold start a valid file always wins; a saved copy serves only
+  where it is missing or corrupt.
+- Threads and forked children share nothing that could hang: one immutable view is swapped at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from _thread import allocate_lock
+from stat import S_ISREG
+
+from ..errors import NotDeployed, RegistryCorrupt, RegistryError, RegistryNotFound, UnknownPrompt
+from . import view as views
+from .candidate import CANDIDATES
+from .document import MAX_BYTES
+from .locate import absolute, environment, find
+from .served import Served
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from .needs import Need
+    from .view import Split, View
+
+__all__ = ["Loader", "load"]
+
+SETTLE_S = 0.05  # a file rewritten in place within one tick of the clock keeps its signature: look once more after this
+
+
+class Loader:
+    """One registry file, read. `Loader(path).get("support-triage", "prod")`.
+
+    path: the file, or None to find it (PROMPTOPS_REGISTRY, else upwards from the working directory); on_change(old, new):
+    called with two served versions after a get found that an environment serves another one; monotonic: never go back
+    along an environment's history, whatever the file says; saved_copy: keep a copy for a cold start without the file;
+    watch_s: look for changes in a thread every so many seconds too, so that no request pays for reading one.
+    Raises RegistryNotFound where path is None and there is none to be found.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        on_change: Callable[[Served, Served], object] | None = None,
+        monotonic: bool = False,
+        saved_copy: bool = True,
+        watch_s: float | None = None,
+    ) -> None:
+        self.path = find() if path is None else absolute(path)
+        self._on_change = on_change
+        self._monotonic = monotonic
+        self._saved_copy = saved_copy
+        self._view: View = views.View(object(), {}, since=time.monotonic())
+        self._good: dict[tuple[str, str], Served | Split] = {}  # last success of every pair that ever succeeded
+        self._known: dict[str, Any] = {}  # id -> (entry, verified version)
+        self._needs: dict[str, Need] = {}
+        self._callback_fault = ""
+        self._lock = (os.getpid(), allocate_lock())
+        if watch_s is not None:
+            from .watching import watch
+
+            watch(self, watch_s)
+
+    # -- reading
+
+    def get(self, name: str, env: str | None = None, key: object = None, default: Any = None) -> Served:
+        """What `env` serves of a prompt. env: None for PROMPTOPS_ENV; key: what makes a canary sticky (a user's id).
+
+        default: a PromptVersion, text or list of messages to serve where nothing else can be, `source="default"`.
+        Raises RegistryNotFound, RegistryCorrupt, UnknownPrompt or NotDeployed, but never once this pair has succeeded.
+        """
+        candidates = CANDIDATES.get()
+        if candidates is not None and name in candidates:
+            return candidates[name]
+        if env is None:
+            env = environment(name)
+        signature: object
+        try:
+            found = os.stat(self.path)
+            signature = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+        except (OSError, ValueError):
+            signature = None
+        view = self._view
+        if signature != view.signature or view.recheck is not None:
+            view = self._refresh(signature)
+        served = view.built.get((name, env))
+        if served is None:
+            served = self._first(view, name, env, default)
+        return served if served.__class__ is Served else served.pick(key)
+
+    def health(self) -> dict[str, Any]:
+        """What a health check wants to know, JSON-ready; looks at the file first.
+
+        ok: the file is good and nothing in it was refused; source: "file", "last_known_good" or "none"; fault: what is
+        wrong with the file and age_s for how long; refused: {"prompt in env": why}; went_back: {"prompt in env": what}.
+        """
+        view = self._fresh()
+        refused = {f"{name} in {env}": reason for (name, env), reason in sorted(view.refused.items())}
+        refused |= dict(sorted(view.faults.items()))
+        source = "file" if view.fault is None else "last_known_good" if view.prompts else "none"
+        return {
+            "ok": view.fault is None and not refused and not self._callback_fault,
+            "path": self.path,
+            "source": source,
+            "fault": None if view.fault is None else str(view.fault),
+            "age_s": 0.0 if view.since is None else round(time.monotonic() - view.since, 3),
+            "prompts": len(view.prompts),
+            "refused": refused,
+            "went_back": {f"{name} in {env}": said for (name, env), said in sorted(view.back.items())},
+            "on_change": self._callback_fault or None,
+        }
+
+    def require(self, name: str, variables: Any = (), output: Mapping[str, Any] | None = None, *, env: str | None = None) -> None:
+        """State what this application fills in and reads: a version that needs more is then never served to it.
+
+        variables: the names that it supplies (a set, or name -> type); output: the JSON Schema that it expects of answers.
+        The last version that fits goes on serving; `promptops require --write` exports the statement, so that promotion
+        refuses such a version first. Raises Refused where `env` (None: PROMPTOPS_ENV, where set) serves one already.
+        """
+        from .needs import Need
+
+        self._needs[name] = Need.of(name, variables, output)
+        self._fresh().built.clear()
+        env = env or os.environ.get("PROMPTOPS_ENV")
+        if env:
+            with contextlib.suppress(RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed):
+                self.get(name, env)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What `require` stated so far."""
+        return tuple(self._needs.values())
+
+    def refresh(self) -> None:
+        """Read the file if it changed, and build again whatever was served before; what the watching thread calls."""
+        view = self._fresh()
+        for name, env in list(self._good):
+            if (name, env) not in view.built:
+                self._first(view, name, env, None)
+
+    # -- changes
+
+    def _fresh(self) -> View:
+        try:
+            signature = _signature(os.stat(self.path))
+        except (OSError, ValueError):
+            signature = None
+        view = self._view
+        return self._refresh(signature) if signature != view.signature or view.recheck is not None else view
+
+    def _refresh(self, signature: object) -> View:
+        view = self._view
+        if signature == view.signature and (view.recheck is None or time.monotonic() < view.recheck):
+            return view
+        pid, lock = self._lock
+        if pid != os.getpid():  # a fork: the lock may have been held by a thread that does not exist here
+            lock = allocate_lock()
+            self._lock = (os.getpid(), lock)
+        with lock:
+            view = self._view
+            settled = view.recheck is None or time.monotonic() < view.recheck
+            if signature is not None and signature == view.signature and settled:
+                return view  # another thread was here first
+            self._view = self._read(view)
+        return self._view
+
+    def _read(self, before: View) -> View:
+        """The next view; never raises, because whatever lies at the path must not take the application down."""
+        seen: object = None
+        stamp: object = None
+        try:
+            seen, data = _bytes(self.path)
+            stamp = (len(data), hash(data))
+            if stamp == before.stamp:  # touched or looked at again, not changed
+                before.signature, before.recheck = seen, time.monotonic() + SETTLE_S if seen != before.signature else None
+                return before
+            view = views.read(seen, data, self.path, self._compared(before))
+        except Exception as error:
+            view = self._held(before, seen, error)
+        else:
+            cited = {key for environments in view.prompts.values() for tail in environments.values() for key in tail.entries}
+            self._known = {key: known for key, known in self._known.items() if key in cited}
+            if self._saved_copy:
+                from .copies import save
+
+                save(self.path, data)
+        view.stamp = stamp
+        view.recheck = None if stamp is None else time.monotonic() + SETTLE_S
+        return view
+
+    def _compared(self, before: View) -> View | None:
+        """What the new reading is compared with: the last one, or at a cold start that must not go back, the saved copy."""
+        if before.prompts or not (self._monotonic and self._saved_copy):
+            return before
+        return self._copied()
+
+    def _held(self, before: View, seen: object, error: Exception) -> View:
+        """The view while the file is bad: what was known before, else the saved copy, else nothing."""
+        fault = _fault(error, self.path)
+        since = before.since if before.since is not None else time.monotonic()
+        prompts, faults = before.prompts, before.faults
+        if not prompts and self._saved_copy and not self._good:
+            copy = self._copied()
+            if copy is not None:
+                prompts, faults, since = copy.prompts, copy.faults, copy.since if copy.since is not None else since
+        view = views.View(seen, prompts, faults=faults, fault=fault, since=since)
+        view.back = before.back
+        return view
+
+    def _copied(self) -> View | None:
+        from .copies import saved
+
+        return saved(self.path)
+
+    # -- the first get of a pair after a change
+
+    def _first(self, view: View, name: str, env: str, default: Any) -> Any:
+        pair = (name, env)
+        before = self._good.get(pair)
+        try:
+            built = self._build(view, name, env)
+        except RegistryError as error:
+            view.refused[pair] = str(error)
+            if before is None:
+                return self._without(view, name, env, error, default)
+            built = _hold(before, str(error), time.monotonic() if view.since is None else view.since)
+        else:
+            view.refused.pop(pair, None)
+        view.built[pair] = built
+        self._good[pair] = built
+        if before is not None:
+            self._tell(before, built)
+        return built
+
+    def _build(self, view: View, name: str, env: str) -> Served | Split:
+        if self._monotonic and (name, env) in view.back:
+            raise RegistryCorrupt(f"{view.back[name, env]}, and this application asked never to go back (monotonic=True).")
+        try:
+            built = view.build(name, env, self._known)
+        except (UnknownPrompt, NotDeployed):
+            if view.fault is None:
+                raise
+            raise type(view.fault)(str(view.fault)) from None
+        if name in self._needs:
+            from .needs import fits
+
+            fits(self._needs[name], built, env)
+        if view.fault is None:
+            return built
+        return _hold(built, str(view.fault), view.since or time.monotonic())
+
+    def _without(self, view: View, name: str, env: str, error: RegistryError, default: Any) -> Served:
+        """A cold start at which the file has nothing good for this pair: the saved copy, the default, or the error."""
+        if isinstance(error, RegistryCorrupt) and view.fault is None and self._saved_copy:
+            copy = self._copied()
+            try:
+                served = self._build(copy, name, env) if copy is not None else None
+            except RegistryError:
+                served = None
+            if served is not None and copy is not None:
+                held = _hold(served, str(error), copy.since or time.monotonic())
+                view.built[name, env] = self._good[name, env] = held
+                return held  # type: ignore[return-value]
+        if default is None:
+            raise error
+        from ..version import PromptVersion
+
+        version = default if isinstance(default, PromptVersion) else getattr(default, "version", None) or PromptVersion(default)
+        return Served(name, env, version, source="default", reason=str(error))
+
+    def _tell(self, before: Served | Split, now: Served | Split) -> None:
+        old, new = (side if isinstance(side, Served) else side.stable for side in (before, now))
+        if self._on_change is None or old.id == new.id:
+            return
+        try:
+            self._on_change(old, new)
+        except Exception as error:  # a callback's fault is not the request's
+            self._callback_fault = f"on_change raised {type(error).__name__}: {error}"
+
+
+def load(
+    name: str,
+    env: str | None = None,
+    key: object = None,
+    default: Any = None,
+    registry: str | os.PathLike[str] | None = None,
+) -> Served:
+    """The version of a prompt that an environment serves now: `promptops.load("support-triage", env="prod")`.
+
+    env: None for PROMPTOPS_ENV; key: what makes a canary sticky, such as the user's id; default: a PromptVersion, text or
+    list of messages for where no registry can be read; registry: the file, None for PROMPTOPS_REGISTRY, else the first
+    `promptops.json` found upwards from the working directory, which then stays the process's registry.
+    Raises RegistryNotFound, RegistryCorrupt, UnknownPrompt or NotDeployed, never once it has succeeded.
+    """
+    candidates = CANDIDATES.get()
+    if candidates is not None and name in candidates:
+        return candidates[name]
+    named = registry if registry is not None else os.environ.get("PROMPTOPS_REGISTRY")
+    loader = _LOADERS.get(named)
+    if loader is None:
+        try:
+            loader = _LOADERS[named] = Loader(named)
+        except RegistryNotFound as error:
+            if default is None:
+                raise
+            loader = _Nowhere(error)
+    return loader.get(name, env, key, default)
+
+
+_LOADERS: dict[Any, Any] = {}  # the process's loaders by what named them; a file is read once however often it is asked
+
+
+class _Nowhere:
+    """No registry was found: only a default can be served, and the next `load` looks again."""
+
+    def __init__(self, error: RegistryNotFound) -> None:
+        self._error = error
+
+    def get(self, name: str, env: str | None, key: object, default: Any) -> Served:
+        from ..version import PromptVersion
+
+        version = default if isinstance(default, PromptVersion) else PromptVersion(default)
+        return Served(name, env, version, source="default", reason=str(self._error))
+
+
+def _hold(built: Served | Split, reason: str, since: float) -> Served | Split:
+    if isinstance(built, Served):
+        return built.held(reason, since)
+    return views.Split(built.stable.held(reason, since), built.canary.held(reason, since), built.percent)
+
+
+def _signature(found: os.stat_result) -> tuple[int, int, int, int]:
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+
+
+def _bytes(path: str) -> tuple[object, bytes]:
+    """The signature and bytes of one file. Raises OSError, or RegistryCorrupt where it is not a file or too large."""
+    for _ in range(3):
+        if not S_ISREG(os.stat(path).st_mode):
+            raise RegistryCorrupt(f"{path} is not a file; put the registry there, or set PROMPTOPS_REGISTRY.")
+        with open(path, "rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            if before.st_size > MAX_BYTES:
+                raise RegistryCorrupt(f"{path} is {before.st_size:,} bytes, past the {MAX_BYTES:,} that a registry may have.")
+            data = file.readall()
+            after = os.fstat(file.fileno())
+        if _signature(before) == _signature(after):
+            break  # else it was written to in place meanwhile
+    return _signature(after), data
+
+
+def _fault(error: Exception, path: str) -> RegistryNotFound | RegistryCorrupt:
+    if isinstance(error, RegistryCorrupt):
+        return error
+    if isinstance(error, FileNotFoundError):
+        return RegistryNotFound(f"no registry file at {path}; restore it from git, or set PROMPTOPS_REGISTRY.")
+    return RegistryCorrupt(f"{path} cannot be read ({type(error).__name__}: {error}); check its permissions, or restore it from git.")
