@@ -1,0 +1,188 @@
+"""The permanent archive: finished segments as compressed Parquet, one folder a batch, each file with its hash.
+
+A batch appears whole or not at all (one rename), and only then are its segments removed: at every moment each row is in
+a segment, in a batch, or in both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .frames import arrow_of
+from .schema import TABLES
+from .segment import Segment, read_pieces, segment_name
+
+__all__ = ["ARCHIVE", "Batch", "batches", "discard", "write_batch"]
+
+ARCHIVE = "archive"
+_MANIFEST = "manifest.json"
+_ROWS = 20_000  # rows that are read at a time
+
+Keep = Callable[[str, int, str, bytes], bool]  # (segment, position, table, JSON row) -> whether the row is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """segments: name -> bytes that it had; rows: table -> how many; hashes: file's name -> SHA-256; dropped: damaged records."""
+
+    folder: Path
+    segments: Mapping[str, int]
+    rows: Mapping[str, int]
+    hashes: Mapping[str, str]
+    dropped: int = 0
+
+    def read(self) -> Iterator[tuple[str, Any]]:
+        """(table, pyarrow table) of some thousand rows each."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for table in self.rows:
+            if table in TABLES:
+                schema = TABLES[table].arrow()
+                with pq.ParquetFile(self.folder / f"{table}.parquet", memory_map=False) as file:
+                    known = [name for name in schema.names if name in file.schema_arrow.names]
+                    for part in file.iter_batches(_ROWS, columns=known):
+                        yield table, _filled(pa.Table.from_batches([part]), schema)
+
+    def damaged(self) -> list[str]:
+        """Names of the files that are missing or no longer have their hash."""
+        return [name for name, digest in self.hashes.items() if _hash(self.folder / name) != digest]
+
+
+def batches(folder: Path) -> list[Batch]:
+    """All batches, oldest first."""
+    found = []
+    try:
+        names = sorted(os.listdir(folder / ARCHIVE))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for name in names:
+        try:
+            manifest = json.loads((folder / ARCHIVE / name / _MANIFEST).read_text(encoding="utf-8"))
+            found.append(Batch(folder / ARCHIVE / name, **manifest))
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # being written, or no batch
+    return found
+
+
+def write_batch(folder: Path, sealed: Sequence[Segment], keep: Keep | None = None, extra: Sequence[Batch] = ()) -> Batch | None:
+    """Make one batch of finished segments, and of the batches in `extra`; None where nothing is left to keep of them.
+
+    keep: says of a row whether it goes in. Raises OSError where the disk is full; then nothing has changed.
+    """
+    (folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
+    place = folder / ARCHIVE / f".writing-{segment_name()}"
+    place.mkdir(mode=0o700)
+    try:
+        with _Files(place) as files:
+            for table, part in _parts(sealed, keep, extra, files):
+                files.write(table, part)
+        marks = {name: size for batch in extra for name, size in batch.segments.items()} | {s.name: s.size for s in sealed}
+        dropped = files.dropped + sum(batch.dropped for batch in extra)
+        hashes = {f"{table}.parquet": _synced(place / f"{table}.parquet") for table in files.rows}
+        manifest = {"segments": marks, "rows": dict(files.rows), "hashes": hashes, "dropped": dropped}
+        (place / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        _synced(place / _MANIFEST)
+        final = folder / ARCHIVE / segment_name()
+        os.rename(place, final)
+        _sync_folder(folder / ARCHIVE)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return Batch(final, marks, dict(files.rows), hashes, dropped)
+
+
+def discard(batch: Batch) -> None:
+    """Remove a batch whose rows are in another."""
+    (batch.folder / _MANIFEST).unlink(missing_ok=True)  # first: without it the folder is no batch
+    shutil.rmtree(batch.folder, ignore_errors=True)
+
+
+class _Files:
+    """One Parquet writer a table, opened with its first rows."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._writers: dict[str, Any] = {}
+        self.rows: dict[str, int] = {}
+        self.dropped = 0
+
+    def __enter__(self) -> _Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+    def write(self, table: str, part: Any) -> None:
+        import pyarrow.parquet as pq
+
+        if table not in self._writers:
+            path = self._place / f"{table}.parquet"
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            self._writers[table] = pq.ParquetWriter(path, TABLES[table].arrow(), compression="zstd")
+        self._writers[table].write_table(part)
+        self.rows[table] = self.rows.get(table, 0) + len(part)
+
+
+def _parts(sealed: Sequence[Segment], keep: Keep | None, extra: Sequence[Batch], files: _Files) -> Iterator[tuple[str, Any]]:
+    for batch in extra:
+        for table, part in batch.read():
+            if keep is not None:
+                part = part.filter([keep("", 0, table, json.dumps(row, default=str).encode()) for row in part.to_pylist()])
+            if len(part):
+                yield table, part
+    for segment in sealed:
+        for piece in read_pieces(segment, 0):
+            files.dropped += len(piece.scan.damage)
+            for table, spans in piece.scan.rows.items():
+                if table in TABLES:
+                    rows = [(piece.start + start, piece.data[start:stop]) for start, stop in spans]
+                    kept = [row for place, row in rows if keep is None or keep(segment.name, place, table, row)]
+                    part, wrong = arrow_of(table, kept)
+                    files.dropped += wrong
+                    if len(part):
+                        yield table, part
+
+
+def _filled(part: Any, schema: Any) -> Any:
+    """The columns of `schema`, those that an older release did not write as nulls."""
+    import pyarrow as pa
+
+    columns = [part.column(f.name).cast(f.type) if f.name in part.column_names else pa.nulls(len(part), f.type) for f in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError:
+        return "missing"
+    return digest.hexdigest()
+
+
+def _synced(path: Path) -> str:
+    """The file's hash, once its bytes are on the disk and only its owner may read them."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.chmod(path, 0o600)
+    return _hash(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

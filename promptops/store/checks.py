@@ -1,0 +1,129 @@
+"""What a doctor looks at: every record, file, column and id is read; each fault is one line that names it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..dataset.example import Example
+from ..errors import PromptOpsError
+from ..version import PromptVersion
+from .database import Busy, Damaged, Database, attach, create
+from .merge import Sources, merge
+from .schema import TABLES
+from .segment import read_pieces
+
+__all__ = ["check_archive", "check_database", "check_segments"]
+
+Connection = Any
+
+
+def check_segments(sources: Sources, merged: Mapping[str, int]) -> Iterator[str]:
+    """Damaged records, and segments that lost bytes which had been merged."""
+    for segment in sources.segments:
+        own = segment.name == sources.pending[0]
+        pending = sources.pending[1] if own else b""
+        size = segment.size + len(pending)
+        if size < merged.get(segment.name, 0):
+            yield f"{segment.path} has {size:,} bytes, {merged[segment.name]:,} were merged from it: it was cut."
+        if pending:
+            yield f"{len(pending):,} bytes of rows wait in the memory of this process, since {segment.path} cannot be written."
+        try:
+            for piece in read_pieces(segment, 0, pending):
+                for start, stop in piece.scan.damage:
+                    yield f"{segment.path} is damaged from byte {piece.start + start:,} to {piece.start + stop:,}: what stood there is lost, the rest is kept."
+        except FileNotFoundError:
+            continue  # archived meanwhile
+
+
+def check_archive(sources: Sources) -> Iterator[str]:
+    """Files of the archive that are missing or were changed, and records that were damaged when they came in."""
+    for batch in sources.batches:
+        for name in batch.damaged():
+            yield f"{batch.folder / name} is missing or no longer has its checksum; restore it from a backup, or from the DuckDB file."
+        if batch.dropped:
+            yield f"{batch.folder} was made of segments with {batch.dropped:,} damaged records, which are lost."
+
+
+def check_database(folder: Path, database: Database, sources: Sources) -> list[str]:
+    """Counts, every value of every column beside what segments and archive hold, and the ids that follow from content."""
+    try:
+        with database.reading() as con:
+            return [*_compared(con, sources), *_versions(con), *_examples(con), *_orphans(con)]
+    except Busy as busy:
+        return [f"{database.path} is held by {busy}: it could not be checked."]
+    except Damaged as damage:
+        return [f"{database.path}: {damage}."]
+    except OSError as error:
+        return [f"{database.path} cannot be opened: {error}."]
+
+
+def _compared(con: Connection, sources: Sources) -> Iterator[str]:
+    """The tables beside the same tables built anew; `hash` reads every byte of every column."""
+    import duckdb
+
+    fresh = attach(":memory:")
+    try:
+        create(fresh)
+        try:
+            merge(fresh, sources)
+        except Exception as error:  # a Parquet file that was changed: its own finding says so
+            yield f"segments and archive cannot be read to the end: {str(error).splitlines()[0]}"
+            return
+        for table in TABLES:
+            query = f"SELECT count(*), bit_xor(hash(t)) FROM {table} t"
+            try:
+                here, there = con.execute(query).fetchall()[0], fresh.execute(query).fetchall()[0]
+            except duckdb.Error as error:
+                yield f"the table {table} cannot be read: {str(error).splitlines()[0]}"
+                continue
+            if here[0] != there[0]:
+                yield f"the table {table} has {here[0]:,} rows, segments and archive have {there[0]:,}."
+            elif here[1] != there[1]:
+                yield f"the table {table} has other values than segments and archive."
+    finally:
+        fresh.close()
+
+
+def _each(con: Connection, query: str, fault: Callable[..., str | None]) -> Iterator[str]:
+    """fault(*row) for every row, in portions."""
+    con.execute(query)
+    while rows := con.fetchmany(5_000):
+        for row in rows:
+            found = fault(*row)
+            if found:
+                yield found
+
+
+def _versions(con: Connection) -> Iterator[str]:
+    def fault(name: str, document: str | None) -> str | None:
+        try:
+            derived = PromptVersion.from_content(json.loads(document or "null")).id
+        except (PromptOpsError, ValueError, TypeError, KeyError, AttributeError) as error:
+            return f"the version {name} cannot be read: {error}"
+        return None if derived == name else f"the version {name} holds the content of {derived}: it was changed."
+
+    return _each(con, "SELECT id, document FROM versions", fault)
+
+
+def _examples(con: Connection) -> Iterator[str]:
+    def fault(name: str, said: str | None, document: str | None) -> str | None:
+        try:
+            derived = Example.from_document(json.loads(document or "null")).fingerprint
+        except (PromptOpsError, ValueError, TypeError, KeyError, AttributeError) as error:
+            return f"the example {name} cannot be read: {error}"
+        return None if derived == said else f"the example {name} no longer has its fingerprint {said}: it was changed."
+
+    return _each(con, "SELECT example_id, example_fingerprint, document FROM examples", fault)
+
+
+def _orphans(con: Connection) -> Iterator[str]:
+    """Rows that speak of a run which is not there."""
+    for table in ("scores", "study_runs", "attempts"):
+        count = con.execute(f"SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = t.run_id)").fetchall()[0][
+            0
+        ]
+        if count:
+            yield f"{count:,} rows of {table} name a run that is not recorded."

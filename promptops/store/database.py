@@ -1,0 +1,269 @@
+"""Opening the DuckDB file: one process at a time writes it, no connection outlives a call, and nobody waits for a stranger.
+
+Processes of ours take turns by a lock file, for moments; a file held by a foreign tool is `Busy` at once. A file or WAL
+that cannot be trusted is set aside, never deleted: its rows are in the segments and the archive.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from .locks import turn
+from .schema import SCHEMA, TABLES
+from .spool import say
+
+__all__ = ["Busy", "Damaged", "Database", "attach", "check_counts", "create", "one_at_a_time"]
+
+ASIDE = "aside"
+WAIT_S = 5.0  # for another process of ours; its merges go in steps of about a second
+# No replacement scans: a name in a query is a table, never a Python variable of ours.
+CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "python_enable_replacements": "false"}
+Connection = Any  # duckdb.DuckDBPyConnection
+
+# DuckDB's file locks are the process's, so threads take turns here. Renewed in a forked child, where its holder is gone.
+_ONE_AT_A_TIME = [threading.RLock()]
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _ONE_AT_A_TIME.__setitem__(0, threading.RLock()))
+
+
+def one_at_a_time() -> Any:
+    """The one lock of the process around opening DuckDB files."""
+    return _ONE_AT_A_TIME[0]
+
+
+class Busy(Exception):
+    """Another process holds the file; the text names it."""
+
+
+class Damaged(Exception):
+    """The file does not open, or holds fewer or more rows than it says; the text says which."""
+
+
+def attach(path: Path | str, *, read_only: bool = False) -> Connection:
+    """A private connection that has the file attached as `store`, and uses it. Raises Busy, Damaged or OSError."""
+    import duckdb
+
+    con = duckdb.connect(":memory:", config=dict(CONFIG))
+    try:
+        options = "READ_ONLY" if read_only else "STORAGE_VERSION 'v1.0.0'"
+        quoted = str(path).replace("'", "''")
+        con.execute(f"ATTACH '{quoted}' AS store ({options})" if str(path) != ":memory:" else "ATTACH ':memory:' AS store")
+        con.execute("USE store")
+    except duckdb.Error as error:
+        con.close()
+        raise _fault(error, path) from None
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _fault(error: Exception, path: Path | str) -> Exception:
+    text = str(error)
+    if "Could not set lock" in text or "being used by another process" in text:
+        found = re.search(r"held in (\S+) \(PID (\d+)\)", text)
+        return Busy(f"{Path(found[1]).name} (process {found[2]})" if found else "another program")
+    if re.search(r"Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk quota", text):
+        return OSError(text.splitlines()[0])
+    return Damaged(f"{Path(path).name} does not open: {text.splitlines()[0]}")
+
+
+def create(con: Connection) -> None:
+    """The tables, comments and the ledger, in one transaction."""
+    con.execute("BEGIN")
+    for table in TABLES.values():
+        for statement in table.ddl():
+            con.execute(statement)
+    con.execute("CREATE SCHEMA internal")
+    con.execute("CREATE TABLE internal.ledger (segment VARCHAR, bytes BIGINT, dropped BIGINT)")
+    con.execute("CREATE TABLE internal.counts (table_name VARCHAR, rows BIGINT)")
+    con.execute("CREATE TABLE internal.form (schema_version INTEGER)")
+    con.execute("INSERT INTO internal.form VALUES (?)", [SCHEMA])
+    con.execute("INSERT INTO internal.counts SELECT unnest(?), 0", [list(TABLES)])
+    con.execute("COMMIT")
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """DuckDB's errors as Busy, Damaged or OSError."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _fault(error, path) from error
+
+
+class Database:
+    """One DuckDB file of the store's form. covered: segment -> bytes that it is known to hold."""
+
+    def __init__(self, path: Path, *, shared: bool = True) -> None:
+        self.path = path
+        self.covered: Mapping[str, int] = {}
+        self._shared = shared
+        self._seen: tuple[int, ...] = ()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection for merging; the tables are there. A damaged file is set aside and a new one begun.
+
+        Raises Busy where another process holds the file, OSError where it cannot be written.
+        """
+        with one_at_a_time(), self._turn(exclusive=True):
+            con = self._sound()
+            try:
+                with _translated(self.path):
+                    yield con
+                self.covered = dict(con.execute("SELECT segment, bytes FROM internal.ledger").fetchall())
+            finally:
+                _close(con)
+                self._private()
+            self._seen = self._identity()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A read-only connection; `covered` is what it holds. Raises Busy, Damaged, or OSError where there is no file."""
+        with one_at_a_time(), self._turn(exclusive=False):
+            con = attach(self.path, read_only=True)
+            try:
+                identity = self._identity()
+                if identity != self._seen:
+                    check_counts(con)
+                    self.covered = dict(con.execute("SELECT segment, bytes FROM internal.ledger").fetchall())
+                    self._seen = identity
+                yield con
+            finally:
+                _close(con)
+
+    def replaced(self, build: Callable[[Path], None]) -> None:
+        """Put the file that `build` makes at the path it is given in this one's place. Raises Busy, and changes nothing then."""
+        fresh = self.path.with_name(f"{self.path.name}.new")
+        with one_at_a_time(), self._turn(exclusive=True):
+            con = self._sound()  # nobody else has it open
+            try:
+                fresh.unlink(missing_ok=True)
+                build(fresh)
+                fresh.chmod(0o600)
+            finally:
+                _close(con)
+            os.replace(fresh, self.path)
+            self._wal.unlink(missing_ok=True)  # its rows are in the new file
+            self.covered, self._seen = {}, ()
+
+    def set_aside(self, why: str) -> list[Path]:
+        """Move the file and its WAL out of the way; returns where to. Nothing is deleted."""
+        moved = [self._moved(path) for path in (self._wal, self.path) if path.exists()]
+        if moved:
+            say(f"{why}; it was set aside as {', '.join(str(path) for path in moved)}, and is rebuilt from segments and archive.")
+        self.covered, self._seen = {}, ()
+        return moved
+
+    # -- opening
+
+    @property
+    def _wal(self) -> Path:
+        return self.path.with_name(self.path.name + ".wal")
+
+    def _sound(self) -> Connection:
+        """Open for writing; where the WAL spoils it, without the WAL; where the file is spoilt, anew."""
+        try:
+            return self._checked()
+        except Damaged as damage:
+            if self._wal.exists():
+                moved = self._moved(self._wal)
+                say(f"{damage}; its WAL was set aside as {moved}, and what it held is merged from the segments again.")
+                try:
+                    return self._checked()
+                except Damaged as still:
+                    damage = still
+            self.set_aside(str(damage))
+            return self._checked()
+
+    def _checked(self) -> Connection:
+        con = attach(self.path)
+        try:
+            self._private()
+            if not con.execute("SELECT 1 FROM duckdb_schemas() WHERE database_name = 'store' AND schema_name = 'internal'").fetchall():
+                create(con)
+            else:
+                check_counts(con)
+        except BaseException:
+            _close(con)
+            raise
+        return con
+
+    def _moved(self, path: Path) -> Path:
+        folder = self.path.parent / ASIDE
+        folder.mkdir(mode=0o700, exist_ok=True)
+        target = folder / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(3).hex()}-{path.name}"
+        os.replace(path, target)
+        return target
+
+    def _identity(self) -> tuple[int, ...]:
+        found = []
+        for path in (self.path, self._wal):
+            try:
+                stat = path.stat()
+                found += [stat.st_ino, stat.st_size, stat.st_mtime_ns]
+            except OSError:
+                found += [0, 0, 0]
+        return tuple(found)
+
+    def _private(self) -> None:
+        """DuckDB makes its files by the umask; ours are for their owner alone."""
+        for path in (self.path, self._wal):
+            try:
+                if path.stat().st_mode & 0o077:
+                    path.chmod(0o600)
+            except OSError:
+                continue
+
+    @contextmanager
+    def _turn(self, *, exclusive: bool) -> Iterator[None]:
+        """The file's turn among our own processes. Raises Busy where one of them keeps it too long."""
+        if not self._shared:
+            yield
+            return
+        with ExitStack() as stack:
+            try:
+                mine = stack.enter_context(turn(self.path.with_name("turn.lock"), exclusive=exclusive, wait_s=WAIT_S))
+            except OSError:
+                if exclusive:
+                    raise
+                mine = True  # a folder that cannot be written: nobody writes there
+            if not mine:
+                raise Busy("another promptops process")
+            yield
+
+
+def _close(con: Connection) -> None:
+    """Close without raising: a failed checkpoint leaves a WAL, which the next open replays."""
+    import duckdb
+
+    try:
+        con.close()
+    except duckdb.Error as error:
+        say(f"the DuckDB file did not close cleanly ({str(error).splitlines()[0]}); the next open replays its WAL.")
+
+
+def check_counts(con: Connection) -> None:
+    """Raises Damaged where a table does not have as many rows as were merged into it."""
+    import duckdb
+
+    try:
+        said = dict(con.execute("SELECT table_name, rows FROM internal.counts").fetchall())
+        if not said:
+            raise Damaged("the database says nothing of its rows")
+        counted = con.execute(" UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in said)).fetchall()
+    except duckdb.Error as error:
+        raise Damaged(f"the database cannot be read: {str(error).splitlines()[0]}") from None
+    for table, rows in counted:
+        if rows != said[table]:
+            raise Damaged(f"the table {table} has {rows:,} rows, {said[table]:,} were merged into it")

@@ -1,0 +1,66 @@
+"""File locks, two kinds, both gone with the process that held them.
+
+`keep`/`held`: of an open file (flock): says that its writer lives; a forked child shares it until it closes the file.
+`turn`: of a process (POSIX record lock): whose turn it is; no fork inherits it, threads take turns by other means.
+Where the platform has neither, a file that was touched within the hour counts as held, and DuckDB's own lock must do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["held", "keep", "turn"]
+
+_QUIET_S = 3600.0
+_fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
+
+
+def keep(fd: int) -> None:
+    """Hold the open file until it is closed."""
+    if _fcntl is not None:
+        _fcntl.flock(fd, _fcntl.LOCK_EX)  # waits for a `held` that is just looking
+
+
+def held(path: Path) -> bool:
+    """Whether a living process keeps the file."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        if _fcntl is None:
+            return time.time() - os.fstat(fd).st_mtime < _QUIET_S
+        _fcntl.flock(fd, _fcntl.LOCK_SH | _fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def turn(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
+    """Whether this process has the turn, asked for up to `wait_s` seconds. Raises OSError where the file cannot be made."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield _fcntl is None or _taken(fd, exclusive, time.monotonic() + wait_s)
+    finally:
+        os.close(fd)
+
+
+def _taken(fd: int, exclusive: bool, until: float) -> bool:
+    kind = _fcntl.LOCK_EX if exclusive else _fcntl.LOCK_SH
+    while True:
+        try:
+            _fcntl.lockf(fd, kind | _fcntl.LOCK_NB)
+            return True
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.003)

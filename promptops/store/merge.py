@@ -1,0 +1,167 @@
+"""Merging segments and archive into DuckDB, exactly once: rows and the offsets that they came from commit together.
+
+Anybody may merge, and kill it at any moment: what did not commit is merged by the next. A row whose key is there
+already is not inserted again, so that the first row recorded is the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .archive import Batch, Keep, batches
+from .frames import arrow_of
+from .purges import keep_of
+from .schema import TABLES
+from .segment import SEGMENTS, SUFFIX, Segment, read_pieces, segments
+
+__all__ = ["Sources", "merge", "sources_of"]
+
+_STEP = 32 << 20  # bytes of segments a transaction
+Connection = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All that was recorded. pending: (segment, bytes) that this process could not write yet; keep: None where nothing was purged."""
+
+    segments: tuple[Segment, ...]
+    batches: tuple[Batch, ...]
+    pending: tuple[str, bytes] = ("", b"")
+    keep: Keep | None = None
+
+    def sizes(self) -> dict[str, int]:
+        """segment -> bytes, of segments and archive."""
+        archived = {name: size for batch in self.batches for name, size in batch.segments.items()}
+        return archived | {segment.name: segment.size + self._waiting(segment.name) for segment in self.segments}
+
+    def beyond(self, covered: Mapping[str, int]) -> bool:
+        """Whether there is anything that `covered` has not."""
+        return any(size > covered.get(name, 0) for name, size in self.sizes().items())
+
+    def _waiting(self, name: str) -> int:
+        return len(self.pending[1]) if name == self.pending[0] else 0
+
+
+def sources_of(folder: Path, own: tuple[str, int, bytes] = ("", 0, b"")) -> Sources:
+    """What stands on the disk, and what waits in this process's memory. Segments are listed before the archive, so that
+    one which is archived meanwhile is met twice rather than never."""
+    name, size, pending = own
+    listed = [segment for segment in segments(folder) if segment.name != name]
+    if name:
+        listed.append(Segment(name, folder / SEGMENTS / f"{name}{SUFFIX}", size))
+    return Sources(tuple(listed), tuple(batches(folder)), (name, pending), keep_of(folder))
+
+
+@dataclass(slots=True)
+class _Step:
+    """What one transaction will hold."""
+
+    lines: dict[str, list[bytes]] = field(default_factory=dict)
+    marks: dict[str, tuple[int, int]] = field(default_factory=dict)  # segment -> (bytes, damaged records)
+    size: int = 0
+
+
+def merge(con: Connection, sources: Sources) -> int:
+    """Insert what is not merged yet; returns how many rows were new.
+
+    con: attached for writing. Memory stays flat: a step of `_STEP` bytes at a time.
+    """
+    ledger = {
+        name: (size, dropped) for name, size, dropped in con.execute("SELECT segment, bytes, dropped FROM internal.ledger").fetchall()
+    }
+    new = 0
+    for batch in sources.batches:
+        if any(size > ledger.get(name, (0, 0))[0] for name, size in batch.segments.items()):
+            new += _archived(con, batch)
+            ledger |= {name: (max(size, ledger.get(name, (0, 0))[0]), batch.dropped) for name, size in batch.segments.items()}
+    for step in _steps(sources, ledger):
+        tables = {}
+        for table, documents in step.lines.items():
+            tables[table], wrong = arrow_of(table, documents)
+            if wrong:
+                last = next(reversed(step.marks))
+                step.marks[last] = (step.marks[last][0], step.marks[last][1] + wrong)
+        new += _commit(con, list(tables.items()), step.marks)
+    return new
+
+
+def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[_Step]:
+    step = _Step()
+    for segment in sources.segments:
+        start, dropped = ledger.get(segment.name, (0, 0))
+        pending = sources.pending[1] if segment.name == sources.pending[0] else b""
+        try:
+            for piece in read_pieces(segment, start, pending):
+                dropped += len(piece.scan.damage)
+                for table, spans in piece.scan.rows.items():
+                    if table in TABLES:
+                        data, keep = piece.data, sources.keep
+                        rows = [
+                            data[begin:stop]
+                            for begin, stop in spans
+                            if keep is None or keep(segment.name, piece.start + begin, table, data[begin:stop])
+                        ]
+                        step.lines.setdefault(table, []).extend(rows)
+                step.marks[segment.name] = (piece.end, dropped)
+                step.size += len(piece.data)
+                if step.size >= _STEP:
+                    yield step
+                    step = _Step()
+        except FileNotFoundError:
+            continue  # archived since it was listed: the next merge meets it there
+    if step.marks:
+        yield step
+
+
+def _archived(con: Connection, batch: Batch) -> int:
+    """All of a batch in one transaction, some thousand rows at a time."""
+    marks = {name: (size, batch.dropped) for name, size in batch.segments.items()}
+    return _commit(con, batch.read(), marks)
+
+
+def _commit(con: Connection, tables: Any, marks: Mapping[str, tuple[int, int]]) -> int:
+    new = 0
+    con.execute("BEGIN")
+    try:
+        _mark(con, marks)
+        for table, rows in tables:
+            new += insert(con, table, rows)
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    return new
+
+
+def _mark(con: Connection, marks: Mapping[str, tuple[int, int]]) -> None:
+    con.execute("DELETE FROM internal.ledger WHERE segment IN (SELECT unnest(?))", [list(marks)])
+    sizes, dropped = [size for size, _ in marks.values()], [count for _, count in marks.values()]
+    con.execute("INSERT INTO internal.ledger SELECT unnest(?), unnest(?), unnest(?)", [list(marks), sizes, dropped])
+
+
+def insert(con: Connection, table: str, rows: Any) -> int:
+    """Insert the rows of a pyarrow table whose keys are new; of equal keys the first. Returns how many."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not len(rows):
+        return 0
+    columns, key = _listed(TABLES[table].names), TABLES[table].key
+    con.register("fresh", rows.append_column("_place", pa.array(np.arange(len(rows)))))
+    try:
+        same = " AND ".join(f'o."{name}" = f."{name}"' for name in key)
+        added = con.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM fresh f "
+            f"WHERE _place IN (SELECT min(_place) FROM fresh GROUP BY {_listed(key)}) AND NOT EXISTS (SELECT 1 FROM {table} o WHERE {same})"
+        ).fetchall()[0][0]
+    finally:
+        con.unregister("fresh")
+    con.execute("UPDATE internal.counts SET rows = rows + ? WHERE table_name = ?", [added, table])
+    return int(added)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

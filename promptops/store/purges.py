@@ -1,0 +1,144 @@
+"""Removing what must not be kept: rows by example, study or age, from the DuckDB file, the segments and the archive.
+
+What a living process still holds in its own segment cannot be cut out of it: those rows are hidden at once, said, and
+removed by the next purge.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .archive import Keep
+from .segment import Segment, read_pieces
+
+__all__ = ["Doomed", "Purged", "doomed_by", "hide", "holds", "keep_all_but", "keep_of"]
+
+HIDDEN = "purged.json"
+# table -> (column, which ids it is held against)
+_HELD: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "runs": (("id", "runs"), ("example_id", "examples")),
+    "attempts": (("run_id", "runs"),),
+    "scores": (("run_id", "runs"),),
+    "study_runs": (("run_id", "runs"), ("example_id", "examples"), ("study_id", "studies")),
+    "labels": (("run_id", "runs"), ("example_id", "examples")),
+    "examples": (("example_id", "examples"),),
+    "studies": (("id", "studies"),),
+    "study_events": (("study_id", "studies"),),
+    "verdicts": (("study_id", "studies"),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """Ids of what is to go."""
+
+    runs: frozenset[str] = frozenset()
+    examples: frozenset[str] = frozenset()
+    studies: frozenset[str] = frozenset()
+
+    def takes(self, table: str, row: Mapping[str, Any]) -> bool:
+        """Whether the row goes."""
+        return any(row.get(column) in getattr(self, ids) for column, ids in _HELD.get(table, ()))
+
+    def counts(self, con: Any) -> dict[str, int]:
+        """table -> rows of the store that go."""
+        found = {}
+        for table, columns in _HELD.items():
+            where = " OR ".join(f"{column} IN (SELECT unnest(?))" for column, _ in columns)
+            values = [sorted(getattr(self, ids)) for _, ids in columns]
+            found[table] = int(con.execute(f"SELECT count(*) FROM {table} WHERE {where}", values).fetchall()[0][0])
+        return {table: count for table, count in found.items() if count}
+
+    def __bool__(self) -> bool:
+        return bool(self.runs or self.examples or self.studies)
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """removed: table -> rows; left: one sentence each for what could not be removed or is not the store's."""
+
+    removed: Mapping[str, int] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        gone = ", ".join(f"{count:,} {table}" for table, count in self.removed.items()) or "nothing"
+        return "\n".join([f"removed: {gone}", *(f"left: {sentence}" for sentence in self.left)])
+
+
+def doomed_by(con: Any, examples: Iterable[str], study: str | None, before: str | None) -> Doomed:
+    """The ids of everything that one of the three names: runs of the examples; the study, and the runs that no other study
+    uses; runs that began before the moment (UTC, ISO 8601)."""
+    named = sorted(set(examples))
+    rows = con.execute(
+        "SELECT id FROM runs WHERE example_id IN (SELECT unnest($examples)) OR started_at < $before::TIMESTAMP "
+        "UNION SELECT run_id FROM study_runs WHERE example_id IN (SELECT unnest($examples)) "
+        "UNION (SELECT run_id FROM study_runs WHERE study_id = $study EXCEPT SELECT run_id FROM study_runs WHERE study_id <> $study)",
+        {"examples": named, "before": before, "study": study},
+    ).fetchall()
+    return Doomed(frozenset(run for (run,) in rows), frozenset(named), frozenset([study] if study else []))
+
+
+def holds(segment: Segment, doomed: Doomed) -> int:
+    """How many rows of the segment go."""
+    found = 0
+    for piece in read_pieces(segment, 0):
+        for table, spans in piece.scan.rows.items():
+            if table in _HELD:
+                found += sum(doomed.takes(table, json.loads(piece.data[start:stop])) for start, stop in spans)
+    return found
+
+
+def keep_all_but(doomed: Doomed) -> Keep:
+    """For the archive: every row but those that go."""
+
+    def keep(_segment: str, _position: int, table: str, row: bytes) -> bool:
+        return table not in _HELD or not doomed.takes(table, json.loads(row))
+
+    return keep
+
+
+def hide(folder: Path, segment: Segment, doomed: Doomed) -> None:
+    """Never merge these rows out of what the segment holds now; what is written behind it is new."""
+    entry = {
+        "segment": segment.name,
+        "bytes": segment.size,
+        "runs": sorted(doomed.runs),
+        "examples": sorted(doomed.examples),
+        "studies": sorted(doomed.studies),
+    }
+    listed = [*_hidden(folder), entry]
+    target, temporary = folder / HIDDEN, folder / f".{HIDDEN}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(listed, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, target)
+
+
+def _hidden(folder: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads((folder / HIDDEN).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return []
+
+
+def keep_of(folder: Path) -> Keep | None:
+    """What merging may take of each segment; None where nothing is hidden."""
+    hidden: dict[str, list[tuple[int, Doomed]]] = {}
+    for entry in _hidden(folder):
+        doomed = Doomed(*(frozenset(entry[ids]) for ids in ("runs", "examples", "studies")))
+        hidden.setdefault(entry["segment"], []).append((entry["bytes"], doomed))
+    if not hidden:
+        return None
+
+    def keep(segment: str, position: int, table: str, row: bytes) -> bool:
+        entries = [doomed for size, doomed in hidden.get(segment, ()) if position < size]
+        return not entries or table not in _HELD or not any(doomed.takes(table, json.loads(row)) for doomed in entries)
+
+    return keep

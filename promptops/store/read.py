@@ -1,0 +1,78 @@
+"""Asking a store: our own SQL with bound values, and the user's own under lock and key.
+
+A user's query reads and nothing else: no file, no extension, no setting, no write; a row limit that is said when it
+cuts, and a time limit.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StoreError
+from .schema import DEPLOYMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pandas import DataFrame
+
+__all__ = ["Deployments", "Params", "ask_user", "show_deployments"]
+
+Params = Sequence[Any] | Mapping[str, Any] | None
+Deployments = Callable[[], Iterable[Mapping[str, Any]]]
+Connection = Any
+_LOCKS = ("SET temp_directory = ''", "SET enable_external_access = false", "SET lock_configuration = true")
+
+
+def show_deployments(con: Connection, query: str, deployments: Deployments | None) -> None:
+    """Make the table `deployments`, filled where the query names it."""
+    for statement in DEPLOYMENTS.ddl(temporary=True):
+        con.execute(statement)
+    if deployments is not None and "deployments" in query.lower():
+        names = DEPLOYMENTS.names
+        rows = [[row.get(name) for name in names] for row in deployments()]
+        if rows:
+            con.executemany(f"INSERT INTO deployments VALUES ({', '.join('?' * len(names))})", rows)
+
+
+def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataFrame:
+    """The answer to one statement that reads, at most `limit` rows (a warning says that it was cut).
+
+    Raises StoreError, which says what was wrong with the query, that it was refused, or that it took too long.
+    """
+    import duckdb
+
+    for lock in _LOCKS:
+        con.execute(lock)
+    try:
+        statements = con.extract_statements(query)
+        if len(statements) != 1:
+            raise StoreError(f"expected one SQL statement, got {len(statements)}; ask them one at a time.")
+        with _interrupted_after(con, timeout_s):
+            relation = con.sql(query)
+            if relation is None:
+                raise StoreError("this statement answers nothing; the store is read-only here: ask it with SELECT.")
+            frame: DataFrame = relation.limit(limit + 1).df()
+    except duckdb.InterruptException:
+        raise StoreError(f"the query ran longer than {timeout_s:g} s and was ended; narrow it, or pass a longer timeout_s.") from None
+    except duckdb.Error as error:
+        raise StoreError(f"the query cannot be answered: {str(error).strip().splitlines()[0]}") from None
+    if len(frame) > limit:
+        warnings.warn(f"only the first {limit:,} rows are shown; pass a larger limit, or aggregate in the query.", stacklevel=3)
+        frame = frame.iloc[:limit]
+    return frame
+
+
+@contextmanager
+def _interrupted_after(con: Connection, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, con.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,106 @@
+"""No known secret reaches the disk: every line is cleaned here before it is written, at the one write point.
+
+Known are the values that were told (`keep_secret`), the values of environment variables that are named like secrets,
+and texts in the shape of the common providers' keys. Cleaning never changes a line's JSON structure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["MARK", "Redactor"]
+
+MARK = "[redacted]"
+_LOOK_S = 0.25  # how long the environment's names are trusted; a look costs some 50 us
+_SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:api_?key|key|token|secret|password|passwd|credentials?)$")
+# One linear pass (google-re2, 2 us a kB) says whether a text may hold a key at all; only then the exact patterns run.
+_HINT = (
+    rb"(?i:sk-[a-z0-9_-]{16}|gh[pousr]_[a-z0-9]{20}|github_pat_|A[KS]IA[0-9A-Z]{16}|AIza[a-z0-9_-]{30}|xox[abeprs]-|hf_[a-z0-9]{20}|"
+    rb"gsk_[a-z0-9]{20}|eyJ[a-z0-9_-]{10}|PRIVATE KEY-----|bearer |"
+    rb"(?:api[-_]?key|secret|password|access[-_]?token|auth[-_]?token|authorization)[a-z_]*[\\\"']*\s*[:=])"
+)
+_KEY = r"[A-Za-z0-9_\-]"
+_VALUE = r"(?=[A-Za-z0-9._~+/=\-]*\d)[A-Za-z0-9._~+/=\-]{12,}"
+_SHAPES = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (rf"(?<![A-Za-z0-9])sk-{_KEY}{{16,}}", MARK),
+        (r"\bgh[pousr]_[A-Za-z0-9]{20,}", MARK),
+        (r"\bgithub_pat_[A-Za-z0-9_]{20,}", MARK),
+        (r"\bA[KS]IA[0-9A-Z]{16}\b", MARK),
+        (rf"\bAIza{_KEY}{{30,}}", MARK),
+        (r"\bxox[abeprs]-[A-Za-z0-9\-]{10,}", MARK),
+        (r"\b(?:hf|gsk)_[A-Za-z0-9]{20,}", MARK),
+        (rf"\beyJ{_KEY}{{10,}}\.{_KEY}{{10,}}\.{_KEY}{{5,}}", MARK),
+        (r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*-----END [A-Z ]{0,30}PRIVATE KEY-----", MARK),
+        (rf"(?i)(\bbearer +){_VALUE}", rf"\1{MARK}"),
+        (
+            r"(?i)((?:api[-_]?key|secret(?:[-_]?(?:access[-_]?)?key)?|password|access[-_]?token|auth[-_]?token|authorization)"
+            rf"\\*[\"']?\s*[:=]\s*\\*[\"']?(?:basic +)?){_VALUE}",
+            rf"\1{MARK}",
+        ),
+    )
+)
+
+
+class Redactor:
+    """`redactor(text)` is the UTF-8 text without secrets. Safe to share between threads."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._told: frozenset[str] = frozenset()
+        self._found: frozenset[str] = frozenset()
+        self._looked = -_LOOK_S
+        self._forms: tuple[str, ...] = ()
+        self._hint: Any = None
+
+    def keep_secret(self, value: str) -> None:
+        """Never store this text. Under 6 characters it stays, since it would stand in ordinary words."""
+        if len(value) >= 6:
+            self._told |= {value}
+            self._learn()
+
+    def __call__(self, text: bytes) -> bytes:
+        now = time.monotonic()
+        if now - self._looked > _LOOK_S:
+            self._look(now)
+        if self._hint.search(text) is None:
+            return text
+        cleaned = text.decode()
+        for secret in self._forms:
+            cleaned = cleaned.replace(secret, MARK)
+        for pattern, replacement in _SHAPES:
+            cleaned = pattern.sub(replacement, cleaned)
+        return cleaned.encode()
+
+    def _look(self, now: float) -> None:
+        found = frozenset(value for name, value in self._environ.items() if _SECRET_NAME.search(name) and _secret(value))
+        if found != self._found or self._hint is None:
+            self._found = found
+            self._learn()
+        self._looked = now
+
+    def _learn(self) -> None:
+        import re2
+
+        self._forms = _forms(self._told | self._found)
+        self._hint = re2.compile(b"|".join([_HINT, *(re2.escape(form.encode()) for form in self._forms)]))
+
+
+def _secret(value: str) -> bool:
+    """Not a word or a small number, which a variable named like a secret may hold too (TOKEN=true, MAX_KEY=100)."""
+    return len(value) >= 16 or (len(value) >= 8 and not value.isalpha() and not value.isdigit())
+
+
+def _forms(secrets: frozenset[str]) -> tuple[str, ...]:
+    """Each secret as it stands in plain text, in JSON, and in JSON inside JSON; longest first."""
+    forms = set()
+    for secret in secrets:
+        once = json.dumps(secret, ensure_ascii=False)[1:-1]
+        forms |= {secret, once, json.dumps(once, ensure_ascii=False)[1:-1]}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))

@@ -1,0 +1,320 @@
+"""The documented tables: one list of columns from which the DuckDB tables, their comments and the Arrow types are made.
+
+Every table has a natural key: rows that repeat it collapse to the first. A column that is not in its key may be null,
+which means unknown. Times are UTC without zone. A change here is a new `SCHEMA`, and old stores must still open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["DEPLOYMENTS", "SCHEMA", "TABLES", "Column", "Table"]
+
+SCHEMA = 1  # raised when a release writes what an older one would misread
+
+Kind = Literal["text", "json", "int", "float", "bool", "time"]
+_SQL: Mapping[Kind, str] = {
+    "text": "VARCHAR",
+    "json": "VARCHAR",
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "bool": "BOOLEAN",
+    "time": "TIMESTAMP",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """kind: "json" is text that holds one JSON document; "time" is UTC without zone."""
+
+    name: str
+    kind: Kind
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """key: names of the columns that identify a row, never null."""
+
+    name: str
+    key: tuple[str, ...]
+    comment: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def ddl(self, temporary: bool = False) -> Iterator[str]:
+        """The statements that make the table; comments only where it is kept."""
+        fields = ", ".join(f'"{c.name}" {_SQL[c.kind]}{" NOT NULL" if c.name in self.key else ""}' for c in self.columns)
+        yield f"CREATE {'TEMP ' if temporary else ''}TABLE {self.name} ({fields})"
+        if not temporary:
+            yield f"COMMENT ON TABLE {self.name} IS {_quoted(self.comment)}"
+            for column in self.columns:
+                yield f'COMMENT ON COLUMN {self.name}."{column.name}" IS {_quoted(column.comment)}'
+
+    def arrow(self) -> Any:
+        """The pyarrow schema, columns in order."""
+        import pyarrow as pa
+
+        types = {
+            "text": pa.string(),
+            "json": pa.string(),
+            "int": pa.int64(),
+            "float": pa.float64(),
+            "bool": pa.bool_(),
+            "time": pa.timestamp("us"),
+        }
+        return pa.schema([(column.name, types[column.kind]) for column in self.columns])
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _table(name: str, key: str, comment: str, columns: str) -> Table:
+    """A table of lines `column kind comment`."""
+    listed = []
+    for line in columns.strip().splitlines():
+        column, kind, text = line.strip().split(None, 2)
+        listed.append(Column(column, kind, text))  # type: ignore[arg-type]  # the literals below, and a test of them
+    return Table(name, tuple(key.split()), comment, tuple(listed))
+
+
+_RUNS = _table(
+    "runs",
+    "id",
+    "One recorded call of one version, example and repeat; written once, never changed.",
+    """
+    id text `r-` and 32 hex digits; sorts by time
+    key text what makes an equal call (`k1:`...): an answered one is never paid for twice
+    prompt text the prompt's name, empty for a scratch version
+    version_id text content id of the version (`p1-`...)
+    model text the model's name that was asked for
+    endpoint text label of who answered
+    source text model, target, imported or judge
+    example_id text id of the dataset row; null for an ad-hoc call
+    example_fingerprint text hash of the example's content, which is what pairs runs
+    repeat int 0 for the first answer to the same question
+    request json what was sent, secrets redacted
+    output text the assistant's text; null where nothing came back
+    tool_calls json the tool calls that came back
+    finish_reason text why the model stopped
+    failure text failure class; null where the model answered
+    failure_detail text the raw code and message of the failure
+    tokens_in int tokens of the prompt
+    tokens_out int tokens of the answer
+    tokens_cached int tokens of the prompt that the provider had cached
+    cost_usd float price of the call in USD, all attempts; null where the price is unknown
+    latency_ms float milliseconds of the whole call, retries and waits included
+    first_token_ms float milliseconds to the first token of a streaming call
+    attempts int how many tries it took
+    model_returned text the model's name that came back
+    fingerprint text the provider's system_fingerprint
+    started_at time when the call began
+    cell text hash of the notebook cell's source
+    git_commit text commit of the project when the call began
+    git_dirty bool whether the project had changes that were not committed
+    """,
+)
+_ATTEMPTS = _table(
+    "attempts",
+    "run_id number",
+    "One try of a run.",
+    """
+    run_id text the run
+    number int 1 for the first try
+    started_at time when the try began
+    latency_ms float milliseconds of this try
+    status int HTTP status
+    failure text failure class; null where it succeeded
+    detail text the raw code and message of the failure
+    request_id text the provider's id of the request
+    waited_ms float milliseconds waited before this try, for backoff or pace
+    tokens_in int tokens of the prompt
+    tokens_out int tokens of the answer
+    """,
+)
+_SCORES = _table(
+    "scores",
+    "run_id example_fingerprint scorer scorer_version",
+    "One judgement of one run by one version of a scorer, against one content of the example.",
+    """
+    run_id text the run
+    example_fingerprint text content of the example that it was judged against
+    scorer text the scorer's name
+    scorer_version text the scorer's version; another one is another score
+    value float in [0, 1], higher is better; null where unscored
+    passed bool whether it met the scorer's threshold; null where there is none
+    measure float the raw figure behind the value
+    unit text unit of the measure
+    reason text one sentence for people
+    unscored text why there is no value; null where there is one
+    label text a nominal verdict
+    scored_at time when it was judged
+    """,
+)
+_STUDY_RUNS = _table(
+    "study_runs",
+    "study_id arm version_id example_id repeat run_id",
+    "Which run stands at which place (arm, example, repeat) of a study; a later run may take the place of a failed one.",
+    """
+    study_id text the study
+    arm text label of the arm
+    version_id text content id of the arm's version
+    example_id text id of the dataset row
+    example_fingerprint text hash of the example's content in this study
+    repeat int 0 for the first answer
+    run_id text the run
+    reused bool whether the run had been recorded before this study asked
+    """,
+)
+_STUDY_EVENTS = _table(
+    "study_events",
+    "study_id at event",
+    "What happened to a study: started, stopped, finished.",
+    """
+    study_id text the study
+    at time when
+    event text what happened
+    detail text why
+    """,
+)
+_STUDIES = _table(
+    "studies",
+    "id",
+    "One evaluation: versions x dataset x scorers.",
+    """
+    id text content id of the design (`s1-`...)
+    name text for people
+    prompt text the prompt's name
+    config json arms, dataset, scorers, repeats, split
+    created_at time when it was first run
+    author text who ran it
+    cell text hash of the notebook cell's source
+    git_commit text commit of the project
+    """,
+)
+_VERSIONS = _table(
+    "versions",
+    "id prompt",
+    "One content saved under one prompt's name; prompt is empty for a scratch version.",
+    """
+    id text content id (`p1-`...)
+    prompt text the prompt's name
+    label text display number (v1, v2, ...)
+    note text what its author said of it
+    document json messages, variables, model, settings, tools, response format
+    parents json ids of the versions that it was made from
+    created_at time when it was saved
+    """,
+)
+_DATASETS = _table(
+    "datasets",
+    "fingerprint",
+    "A set of examples as it was read.",
+    """
+    fingerprint text hash of its examples
+    name text for people
+    source text where it was read from
+    n int number of examples
+    created_at time when it was first used
+    columns json names of its columns, and what they are used for
+    """,
+)
+_EXAMPLES = _table(
+    "examples",
+    "fingerprint example_id",
+    "One row of a dataset.",
+    """
+    fingerprint text of the dataset
+    example_id text id of the row, unique in the dataset
+    example_fingerprint text hash of the row's content
+    position int place in the dataset, 0 first
+    document json inputs, expected, split, cluster, tags, history, checks
+    """,
+)
+_LABELS = _table(
+    "labels",
+    "id",
+    "What a person said of an output.",
+    """
+    id text id of the label
+    run_id text the run that was labelled
+    example_id text the example, where no run was labelled
+    rater text who
+    kind text what was asked (pass, score, choice, ...)
+    value float the number that was given
+    label text the category that was given
+    note text what the rater wrote
+    labelled_at time when
+    """,
+)
+_PLANS = _table(
+    "plans",
+    "id",
+    "A plan fixed before its data were seen.",
+    """
+    id text content id of the plan
+    prompt text the prompt's name
+    document json the plan
+    created_at time when it was fixed
+    """,
+)
+_VERDICTS = _table(
+    "verdicts",
+    "id",
+    "A policy applied to a comparison.",
+    """
+    id text id of the verdict
+    study_id text the study
+    prompt text the prompt's name
+    candidate text version id of the candidate
+    baseline text version id of the baseline; null for a first deployment
+    dataset text fingerprint of the dataset
+    split text split that was compared; null for all rows
+    document json the figures and the decision
+    created_at time when it was decided
+    """,
+)
+TABLES: Mapping[str, Table] = {
+    table.name: table
+    for table in (
+        _RUNS,
+        _ATTEMPTS,
+        _SCORES,
+        _STUDY_RUNS,
+        _STUDY_EVENTS,
+        _STUDIES,
+        _VERSIONS,
+        _DATASETS,
+        _EXAMPLES,
+        _LABELS,
+        _PLANS,
+        _VERDICTS,
+    )
+}
+
+# Not stored: read from the registry file whenever a query names it.
+DEPLOYMENTS = _table(
+    "deployments",
+    "prompt env at",
+    "What every environment of the registry has served, oldest first; read from the registry file.",
+    """
+    prompt text the prompt's name
+    env text the environment
+    at time when it began to serve
+    version int display number of the version
+    version_id text content id of the version
+    kind text promote, canary or rollback
+    author text who
+    reason text why
+    evidence text digest of the evidence; null where there was none
+    forced bool whether the gate had said no
+    percent float the canary's share; null where none ran
+    duration_s float seconds for which it served; null while it serves
+    """,
+)

@@ -1,0 +1,298 @@
+"""The store of a project: every run, score and study that was ever recorded, in one folder beside it.
+
+What `append` returned for is kept, whatever dies. Any number of processes write and read at once, and none waits for
+another: a DuckDB file that somebody else holds is a warning, and the rows come from the segments instead. Opening a
+Store costs nothing; nothing is held open between calls.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StoreError
+from .database import Busy, Connection, Damaged, Database, attach, create, one_at_a_time
+from .lines import encode
+from .merge import Sources, merge, sources_of
+from .moving import export_rows, new_rows, pieces_of
+from .purges import Purged
+from .read import Deployments, Params, ask_user, show_deployments
+from .redaction import Redactor
+from .schema import SCHEMA, TABLES
+from .segment import schema_of, segment_name
+from .spool import Spool, say
+from .upkeep import archive_sealed, purge_rows, repair_store, statistics, verify_store
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["Store"]
+
+FILE = "store.duckdb"
+SCRATCH = "scratch"
+ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way
+
+
+class Store:
+    """folder: made by the first `append`, with an ignore file of its own; deployments: gives the rows of the table of that
+    name whenever a query asks for it.
+
+    Tables and columns are documented in the database: `select * from duckdb_columns()`.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], deployments: Deployments | None = None) -> None:
+        self.folder = Path(folder)
+        self._deployments = deployments
+        self._clean = Redactor()
+        self._spool = Spool(self.folder)
+        self._main = Database(self.folder / FILE)
+        self._scratch: Database | None = None
+        self._said: set[str] = set()
+
+    # -- writing
+
+    def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Record rows of one table: durable against the death of this process on return, on the disk within 50 ms.
+
+        Safe from any thread, from an event loop and after a fork. Texts are capped and cleaned of secrets. Where the disk
+        is full or the folder gone, rows wait in memory and a warning says so. Raises StoreError, and records nothing,
+        where a row does not fit the table or the store was written by a newer release.
+        """
+        if rows:
+            self._spool.append(encode(table, rows, self._clean))
+
+    def keep_secret(self, value: str) -> None:
+        """Never store this text: it is replaced wherever it stands in a row from now on."""
+        self._clean.keep_secret(value)
+
+    def flush(self) -> None:
+        """Sync what was recorded to the disk now. Raises StoreError where rows still wait in memory."""
+        self._spool.flush()
+
+    def close(self) -> None:
+        """Let go of the segment; the store stays usable."""
+        self._spool.close()
+        self._drop_scratch()
+
+    # -- reading
+
+    def rows(self, sql: str, params: Params = None) -> list[tuple[Any, ...]]:
+        """The rows of our own SQL over all that is recorded. params: a list for `?`, a dict for `$name`."""
+        with self._reading(sql) as con:
+            found: list[tuple[Any, ...]] = con.execute(sql, params).fetchall()
+        return found
+
+    def frame(self, sql: str, params: Params = None) -> DataFrame:
+        """As `rows`, as a DataFrame."""
+        with self._reading(sql) as con:
+            frame: DataFrame = con.execute(sql, params).df()
+        return frame
+
+    def sql(self, query: str, limit: int = 10_000, timeout_s: float = 30.0) -> DataFrame:
+        """The answer to a query of the user's own: one statement that reads; at most `limit` rows, said where that cuts.
+
+        It reaches no file, extension or setting. Raises StoreError, which says why there is no answer.
+        """
+        with self._reading(query) as con:
+            return ask_user(con, query, limit, timeout_s)
+
+    # -- upkeep
+
+    def merge(self) -> int:
+        """Merge what is not in the DuckDB file yet; returns how many rows were new. A file that is held by another program
+        is a warning: it is merged another time."""
+        before = self._main.covered
+        try:
+            return self._merged(self._sources())
+        except Busy as busy:
+            self._say_busy(busy)
+        except OSError as error:
+            self._main.covered = before
+            self._say(f"{self._main.path} cannot be written ({error}); its rows stay in the segments.")
+        return 0
+
+    def archive(self) -> int:
+        """Move finished segments that are merged to the permanent Parquet archive; returns how many."""
+        self.merge()
+        return archive_sealed(self.folder, self._main.covered)
+
+    def verify(self) -> list[str]:
+        """One line for each thing that is wrong; an empty list says that every row, id, count and checksum was read and holds."""
+        self.merge()
+        return verify_store(self.folder, self._main, self._sources())
+
+    def repair(self) -> list[str]:
+        """Mend what can be: set a damaged file aside and rebuild it. One line for each thing done, and for what stays wrong."""
+        done = repair_store(self.folder, self._main, self._sources)
+        return [*done, *(f"still wrong: {line}" for line in self.verify())]
+
+    def purge(self, examples: Iterable[str] = (), *, study: str | None = None, before: str | None = None) -> Purged:
+        """Remove for good the runs of these examples, a study with the runs that only it uses, and runs from before a moment
+        (UTC, ISO 8601): from file, segments and archive. The result says what was removed, and what is left and where.
+
+        Raises StoreError where another program holds the DuckDB file.
+        """
+        named = [examples] if isinstance(examples, str) else list(examples)
+        if not named and study is None and before is None:
+            raise StoreError("nothing was named to purge; pass example ids, study= or before=.")
+        self._spool.seal()
+        try:
+            self._merged(self._sources())
+            purged = purge_rows(self.folder, self._main, (named, study, before))
+        except Busy as busy:
+            raise StoreError(f"{self._main.path} is held by {busy}; close it there, then purge again.") from None
+        self._drop_scratch()
+        return purged
+
+    def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:
+        """Write everything, or one study with all that belongs to it, to one file; returns table -> rows."""
+        with self._reading("") as con:
+            return export_rows(con, Path(path), study, self._clean)
+
+    def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
+        """Take in a file that `export` wrote; returns table -> rows that were new, so nothing the second time.
+
+        Raises StoreError, and takes in nothing, where the file is damaged, newer, or no export.
+        """
+        source = Path(path)
+        for _ in pieces_of(source):
+            pass  # all of it is sound before anything is taken
+        counts: dict[str, int] = {}
+        with self._reading("") as con:
+            for piece in pieces_of(source):
+                for table, rows in new_rows(con, piece):
+                    self.append(table, rows)
+                    counts[table] = counts.get(table, 0) + len(rows)
+        return counts
+
+    def stats(self) -> dict[str, Any]:
+        """Figures: rows of each table, bytes of file, segments and archive, rows that wait in memory, damaged records."""
+        with self._reading("") as con:
+            rows = {table: int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in TABLES}
+            dropped = int(con.execute("SELECT coalesce(sum(dropped), 0) FROM internal.ledger").fetchall()[0][0])
+        return {"rows": rows, "damaged_records": dropped, **statistics(self._main.path, self._sources())}
+
+    def __repr__(self) -> str:
+        return f"<store {self.folder}>"
+
+    # -- opening
+
+    def _sources(self) -> Sources:
+        return sources_of(self.folder, self._spool.own)
+
+    @contextmanager
+    def _reading(self, query: str) -> Iterator[Connection]:
+        """A connection that sees all that was recorded, closed at the end."""
+        with one_at_a_time(), ExitStack() as stack:
+            con = self._opened(stack)
+            show_deployments(con, query, self._deployments)
+            yield con
+
+    def _opened(self, stack: ExitStack) -> Connection:
+        sources = self._sources()
+        if schema_of(self.folder) > SCHEMA:
+            return self._of_newer(stack, sources)
+        if not sources.sizes() and not self._main.path.exists():
+            return self._in_memory(stack, sources)
+        for _ in range(3):
+            try:
+                if sources.beyond(self._main.covered):
+                    self._merged(sources)
+                merged = self._main.covered
+                con = stack.enter_context(self._main.reading())
+                if all(self._main.covered.get(name, 0) >= size for name, size in merged.items()):
+                    return con
+                stack.close()  # it went back: a WAL was lost, what it held is merged again
+            except Damaged:
+                self._main.covered = {}
+            except Busy as busy:
+                self._say_busy(busy)
+                break
+            except OSError:
+                break
+            sources = self._sources()
+        return self._elsewhere(stack, sources)
+
+    def _merged(self, sources: Sources) -> int:
+        """Merge into the DuckDB file. Raises Busy or OSError."""
+        with self._main.writing() as con:
+            new = merge(con, sources)
+        if sum(segment.size for segment in sources.segments) >= ARCHIVE_BYTES:
+            archive_sealed(self.folder, self._main.covered)
+        return new
+
+    def _elsewhere(self, stack: ExitStack, sources: Sources) -> Connection:
+        """The rows without the DuckDB file: a private one that is built from segments and archive, and kept up to date."""
+        try:
+            if self._scratch is None:
+                self._scratch = Database(_scratch_folder(self.folder, self) / FILE, shared=False)
+            if sources.beyond(self._scratch.covered):
+                with self._scratch.writing() as con:
+                    merge(con, sources)
+            return stack.enter_context(self._scratch.reading())
+        except (OSError, Busy, Damaged):  # a full disk, a folder that cannot be written
+            self._drop_scratch()
+            return self._in_memory(stack, sources)
+
+    def _in_memory(self, stack: ExitStack, sources: Sources) -> Connection:
+        con = attach(":memory:")
+        stack.callback(con.close)
+        create(con)
+        merge(con, sources)
+        return con
+
+    def _of_newer(self, stack: ExitStack, sources: Sources) -> Connection:
+        self._say(f"the store {self.folder} was written by a newer release: it is read as far as this one knows it, and not written.")
+        try:
+            return stack.enter_context(self._main.reading())
+        except (OSError, Busy, Damaged):
+            return self._in_memory(stack, sources)
+
+    def _drop_scratch(self) -> None:
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch.path.parent, ignore_errors=True)
+            self._scratch = None
+
+    def _say_busy(self, busy: Busy) -> None:
+        self._say(
+            f"{self._main.path} is held by {busy}; nothing is lost and nobody waits: rows are read from the segments until it lets go."
+        )
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            say(text)
+
+
+def _scratch_folder(folder: Path, owner: Store) -> Path:
+    """A folder for this process alone, removed with the store; those of dead processes are removed first."""
+    root = folder / SCRATCH
+    root.mkdir(mode=0o700, exist_ok=True)
+    for old in root.iterdir():
+        pid = old.name.split("-")[1] if old.name.count("-") == 2 else ""
+        if pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(old, ignore_errors=True)
+    place = root / segment_name()
+    place.mkdir(mode=0o700)
+    weakref.finalize(owner, _removed, place, os.getpid())
+    return place
+
+
+def _removed(place: Path, pid: int) -> None:
+    if os.getpid() == pid:  # a forked child leaves its parent's alone
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,157 @@
+"""A store's upkeep: moving what is finished to the archive, checking every byte, mending, and removing for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .archive import Batch, batches, discard, write_batch
+from .checks import check_archive, check_database, check_segments
+from .database import ASIDE, Busy, Damaged, Database, attach, create, one_at_a_time
+from .locks import held, turn
+from .merge import Sources, merge, sources_of
+from .purges import Doomed, Purged, doomed_by, hide, holds, keep_all_but, keep_of
+from .segment import segments
+
+__all__ = ["archive_sealed", "purge_rows", "repair_store", "statistics", "verify_store"]
+
+
+def archive_sealed(folder: Path, merged: Mapping[str, int]) -> int:
+    """Make one batch of all segments that have no writer left and are merged to their end; returns how many.
+
+    Nothing is done where another process is at it, or the folder cannot be written.
+    """
+    try:
+        with _alone(folder) as mine:
+            if not mine:
+                return 0
+            known = {name for batch in batches(folder) for name in batch.segments}
+            sealed = [s for s in segments(folder) if merged.get(s.name, -1) >= s.size and not held(s.path)]
+            fresh = [segment for segment in sealed if segment.name not in known]  # the others were left by a crash
+            if fresh:
+                write_batch(folder, fresh, keep_of(folder))
+            for segment in sealed:
+                segment.path.unlink(missing_ok=True)
+            return len(sealed)
+    except OSError:
+        return 0
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether this process is the only one that rewrites the archive."""
+    with one_at_a_time(), turn(folder / "archive.lock", exclusive=True, wait_s=0.0) as mine:
+        yield mine
+
+
+def verify_store(folder: Path, database: Database, sources: Sources) -> list[str]:
+    """One line a finding."""
+    if not sources.sizes() and not database.path.exists():
+        return []
+    return [*check_segments(sources, database.covered), *check_archive(sources), *check_database(folder, database, sources)]
+
+
+def repair_store(folder: Path, database: Database, sources: Callable[[], Sources]) -> list[str]:
+    """Merge; where the file does not agree with segments and archive, set it aside and build it anew. One line for each thing done."""
+    done: list[str] = []
+    try:
+        aside = set(_aside(folder))
+        with database.writing() as con:
+            merge(con, sources())
+        done += [f"set aside {path}" for path in sorted(set(_aside(folder)) - aside)]
+        if check_database(folder, database, sources()):
+            with one_at_a_time():
+                moved = database.set_aside("the DuckDB file does not agree with segments and archive")
+                with database.writing() as con:
+                    new = merge(con, sources())
+            done += [f"set aside {path}" for path in moved] + [f"rebuilt {database.path} with {new:,} rows"]
+    except Busy as busy:
+        done.append(f"{database.path} is held by {busy}; close it there, then repair again")
+    except (OSError, Damaged) as error:
+        done.append(f"{database.path} cannot be mended: {error}")
+    return done
+
+
+def _aside(folder: Path) -> list[Path]:
+    try:
+        return sorted((folder / ASIDE).iterdir())
+    except OSError:
+        return []
+
+
+def purge_rows(folder: Path, database: Database, wanted: tuple[Sequence[str], str | None, str | None]) -> Purged:
+    """Remove rows from file, segments and archive. wanted: example ids, study, before; everything is merged already.
+
+    Raises Busy where another program holds the file.
+    """
+    with database.reading() as con:
+        doomed = doomed_by(con, *wanted)
+        removed = doomed.counts(con)
+    left = _cut(folder, doomed)
+    database.replaced(lambda path: _build(path, sources_of(folder)))
+    left += [f"{path} was set aside earlier and may hold such rows; delete it when nobody needs it." for path in _aside(folder)]
+    left.append(
+        "files that were exported, reports and the registry are not the store's; the versions' texts and the datasets' names are kept."
+    )
+    return Purged(removed, tuple(left))
+
+
+def _cut(folder: Path, doomed: Doomed) -> list[str]:
+    """Take the rows out of archive and finished segments; returns what living writers still hold."""
+    left = []
+    with _alone(folder) as mine:
+        if not mine:
+            raise Busy("another promptops process, which writes the archive")
+        keep = keep_all_but(doomed)
+        old = batches(folder)
+        known = {name for batch in old for name in batch.segments}
+        touched = [batch for batch in old if _touched(batch, doomed)]
+        listed = segments(folder)
+        sealed = [segment for segment in listed if not held(segment.path)]
+        fresh = [segment for segment in sealed if segment.name not in known]
+        if fresh or touched:
+            write_batch(folder, fresh, keep, touched)
+        for batch in touched:
+            discard(batch)
+        for segment in sealed:
+            segment.path.unlink(missing_ok=True)
+        for segment in listed:
+            count = holds(segment, doomed) if segment not in sealed else 0
+            if count:
+                hide(folder, segment, doomed)
+                left.append(
+                    f"{count:,} rows are hidden, but still in {segment.path}, which process {segment.writer} writes; purge again when it has ended."
+                )
+    return left
+
+
+def _touched(batch: Batch, doomed: Doomed) -> bool:
+    return any(doomed.takes(table, row) for table, part in batch.read() for row in part.to_pylist())
+
+
+def _build(path: Path, sources: Sources) -> None:
+    """A new DuckDB file of all that segments and archive hold."""
+    con: Any = attach(path)
+    try:
+        create(con)
+        merge(con, sources)
+    finally:
+        con.close()
+
+
+def statistics(path: Path, sources: Sources) -> dict[str, Any]:
+    """Sizes in bytes."""
+    return {
+        "file_bytes": path.stat().st_size if path.exists() else 0,
+        "segments": len(sources.segments),
+        "segment_bytes": sum(segment.size for segment in sources.segments),
+        "pending_bytes": len(sources.pending[1]),
+        "archive_batches": len(sources.batches),
+        "archive_bytes": sum(_size(batch.folder) for batch in sources.batches),
+    }
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
