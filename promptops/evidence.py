@@ -28,8 +28,11 @@ class Evidence:
     examples: ids, n of them, in the order of every list below; clusters: one label an example, or None;
     scores: scorer name -> {"candidate": [...], "baseline": [...]}: mean outcome over repeats, in [0, 1], None where
     unscored ("baseline" is absent on a first deployment); measures: "cost" (USD), "latency" (ms), "tokens" likewise;
-    counts: arm -> {"attempted", "scored", "failed"}; scorers: name -> {"version", "kind", "calibrated"};
-    repeats: per arm; figures: what was promoted on, number by number; verdict: {"decision", "reasons", "next"}.
+    counts: arm -> {"attempted", "scored", "failed"} runs, by the primary; scorers: name -> {"version", "kind", "calibrated"};
+    repeats: per arm; tallies: scorer or measure -> arm -> {"attempted", "scored": repeats an example, one number where all are equal;
+    "binary": every outcome was 0 or 1; "variance": between the repeats, where it does not follow from these}, an example with 0 attempted
+    was not asked of that arm; figures: measure -> what was promoted on, number by number; verdict: {"decision", "reasons", "next", "checks"};
+    rule: how the verdict was asked for ({"planned", "p_better", "peeking", "share", "passed_over"}); labels: arm -> how people know it.
     """
 
     prompt: str
@@ -48,6 +51,9 @@ class Evidence:
     measures: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
     clusters: tuple[str, ...] | None = None
     repeats: Mapping[str, int] = field(default_factory=dict)
+    tallies: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    rule: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     plan: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()  # said with the verdict: recorded on different dates, not split-tested, ...
     made_at: str = ""

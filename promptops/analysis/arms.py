@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import eq
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
@@ -103,6 +104,7 @@ class Pairs:
     grid: float | None  # every d is a whole multiple of it; None where no such step is known
     within: tuple[float, float]  # mean variance between repeats: candidate, baseline (NaN where K = 1)
     failed: tuple[int, int, int, int]  # unscored and attempted runs: candidate, baseline
+    measure: bool = False  # lower is better and there is no 0-1 scale: cost, latency, tokens
 
     @property
     def n(self) -> int:
@@ -127,11 +129,8 @@ def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = Fal
         raise StatisticsError(
             f"the arms were scored by different versions of the scorer ({found}); re-score both with study.rescore() first."
         )
-    where = {example: index for index, example in enumerate(candidate.examples)}
-    shared = [(where[example], index) for index, example in enumerate(baseline.examples) if example in where]
-    ci = np.array([i for i, _ in shared], dtype=int)
-    bi = np.array([j for _, j in shared], dtype=int)
-    known = (candidate.scored[ci] > 0) & (baseline.scored[bi] > 0) if len(shared) else np.zeros(0, bool)
+    ci, bi = _shared(candidate.examples, baseline.examples)
+    known = (candidate.scored[ci] > 0) & (baseline.scored[bi] > 0) if len(ci) else np.zeros(0, bool)
     left, right = candidate.mean[ci[known]], baseline.mean[bi[known]]
     names = [baseline.examples[j] for j in bi]
     return Pairs(
@@ -143,18 +142,30 @@ def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = Fal
         binary=candidate.binary and baseline.binary and not lower_is_better,
         grid=_grid(candidate, baseline, ci[known], bi[known]),
         unscored=tuple(name for name, good in zip(names, known, strict=True) if not good),
-        only_candidate=len(candidate.examples) - len(shared),
-        only_baseline=len(baseline.examples) - len(shared),
+        only_candidate=len(candidate.examples) - len(ci),
+        only_baseline=len(baseline.examples) - len(ci),
         within=(_mean(candidate.variance[ci[known]]), _mean(baseline.variance[bi[known]])),
         failed=(*_lost(candidate, ci), *_lost(baseline, bi)),
+        measure=lower_is_better,
     )
+
+
+def _shared(candidate: Sequence[str], baseline: Sequence[str]) -> tuple[Floats, Floats]:
+    """Places of the shared examples in both, in the baseline's order."""
+    import numpy as np
+
+    if len(candidate) == len(baseline) and all(map(eq, candidate, baseline)):  # the usual case, and a million runs are common
+        return np.arange(len(baseline)), np.arange(len(baseline))
+    where = {example: index for index, example in enumerate(candidate)}
+    shared = [(where[example], index) for index, example in enumerate(baseline) if example in where]
+    return np.array([i for i, _ in shared], dtype=int), np.array([j for _, j in shared], dtype=int)
 
 
 def _grid(candidate: Outcomes, baseline: Outcomes, ci: Floats, bi: Floats) -> float | None:
     """1 / the least common multiple of the repeats, for 0/1 outcomes; None for others, or past 1/1000."""
     if not (candidate.binary and baseline.binary and len(ci)):
         return None
-    step = math.lcm(*{int(k) for k in candidate.scored[ci]}, *{int(k) for k in baseline.scored[bi]})
+    step = math.lcm(*(int(k) for k in {*candidate.scored[ci].tolist(), *baseline.scored[bi].tolist()}))
     return 1 / step if step <= 1000 else None
 
 

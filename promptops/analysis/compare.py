@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
-from . import words
+from . import sequential, words
 from .arms import MEASURES, Arm, Pairs
-from .facts import Difference, difference
+from .facts import LEVEL, Difference, Ties, difference, gain_interval, labels_of, units_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -51,8 +51,16 @@ class Comparison:
     Iterating is not needed: `comparison["similar_to(expected)>=0.9"]` is one measure, `comparison.primary` the first.
     """
 
-    def __init__(self, candidate: Arm, baseline: Arm, grounds: Grounds, found: Sequence[tuple[Difference, Pairs]], primary: str) -> None:
-        self.candidate, self.baseline, self.grounds = candidate, baseline, grounds
+    def __init__(
+        self,
+        candidate: Arm,
+        baseline: Arm,
+        grounds: Grounds,
+        found: Sequence[tuple[Difference, Pairs]],
+        primary: str,
+        ties: Ties = "full",
+    ) -> None:
+        self.candidate, self.baseline, self.grounds, self.ties = candidate, baseline, grounds, ties
         self.differences: tuple[Difference, ...] = tuple(figures for figures, _ in found)
         self._pairs = {figures.name: pairs for figures, pairs in found}
         self.primary_name = primary
@@ -72,6 +80,32 @@ class Comparison:
     def pairs(self, name: str | None = None) -> Pairs:
         """The per-example numbers of a measure (default: the primary)."""
         return self._pairs[self[name or self.primary_name].name]
+
+    def bound(self, name: str, alpha: float = 0.05, *, anytime: bool = False) -> float | None:
+        """One-sided (1 - alpha) lower bound of a measure's gain; None where nothing can be said.
+
+        anytime: the confidence sequence, which may be read at every look (None for measures off the 0-1 scale).
+        """
+        figures, pairs = self[name], self._pairs[name]
+        if not anytime and abs(alpha - (1 - LEVEL) / 2) < 1e-12:
+            return figures.bound
+        labels = labels_of(pairs, self.grounds.clusters)
+        if not anytime:
+            return gain_interval(pairs, labels, level=1 - 2 * alpha)[2]
+        units, largest = units_of(pairs.d, labels)
+        if pairs.measure or not len(units) or figures.e_value is None:
+            return None
+        return sequential.lower_bound(units / largest, alpha=alpha) * largest * len(units) / pairs.n
+
+    def e_worse(self, name: str) -> float | None:
+        """The e-value against "not worse": evidence that the candidate lost; None for measures off the 0-1 scale."""
+        pairs = self._pairs[name]
+        units, largest = units_of(pairs.d, labels_of(pairs, self.grounds.clusters))
+        return None if self[name].e_value is None else sequential.e_value(-units / largest)
+
+    def under(self, ties: Ties) -> Comparison:
+        """The same comparison with ties counted as the policy says: "full" or "half"."""
+        return compare(self.candidate, self.baseline, grounds=self.grounds, primary=self.primary_name, ties=ties)
 
     @property
     def scorers(self) -> tuple[Difference, ...]:
@@ -110,7 +144,7 @@ class Comparison:
 
 
 def compare(
-    candidate: Arm, baseline: Arm, *, grounds: Grounds | None = None, primary: str | None = None, alpha: float = 0.05, ties: str = "full"
+    candidate: Arm, baseline: Arm, *, grounds: Grounds | None = None, primary: str | None = None, alpha: float = 0.05, ties: Ties = "full"
 ) -> Comparison:
     """The facts of every measure that both arms have.
 
@@ -129,12 +163,13 @@ def compare(
         for name in shared
     ]
     found += [
-        difference(name, candidate.measures[name], baseline.measures[name], clusters=grounds.clusters, alpha=alpha) for name in measures
+        difference(name, candidate.measures[name], baseline.measures[name], clusters=grounds.clusters, alpha=alpha, ties=ties)
+        for name in measures
     ]
-    first = dict((figures.name, figures) for figures, _ in found)[chosen]
+    first = {figures.name: figures for figures, _ in found}[chosen]
     if first.n + first.unscored == 0:
         raise StudyError(f"{candidate.label} and {baseline.label} were asked no example in common; compare versions on the same dataset.")
-    return Comparison(candidate, baseline, grounds, found, chosen)
+    return Comparison(candidate, baseline, grounds, found, chosen, ties)
 
 
 def _statement(comparison: Comparison, figures: Difference) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import intervals, power, sequential, tests
 from .arms import MEASURES, Outcomes, Pairs, pair
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[Any]
 
-__all__ = ["Difference", "difference", "mean_interval"]
+__all__ = ["Difference", "Ties", "difference", "gain_interval", "labels_of", "mean_interval", "rounded", "units_of"]
 
+Ties = Literal["full", "half"]
+
+GRID = 0.001  # of scores that are no means of a few 0/1 outcomes
 LEVEL = 0.90  # of differences: its lower end is the one-sided 95 % bound
 BCA_LIMIT = 2000  # beyond, the t interval alone
 SEED = 20_260_101
@@ -88,7 +91,7 @@ class Difference:
 
     def document(self) -> dict[str, Any]:
         """JSON-ready; numbers rounded to 12 significant figures, so that other hardware says the same."""
-        return {key: _rounded(value) for key, value in asdict(self).items()}
+        return {key: rounded(value) for key, value in asdict(self).items()}
 
 
 def difference(
@@ -98,30 +101,28 @@ def difference(
     *,
     clusters: Mapping[str, str] | None = None,
     alpha: float = 0.05,
-    ties: str = "full",
+    ties: Ties = "full",
 ) -> tuple[Difference, Pairs]:
     """The facts of one measure, and the pairs that they rest on.
 
     clusters: example id -> group, None where examples are independent. Raises StatisticsError as `pair` does.
     """
     pairs = pair(candidate, baseline, lower_is_better=name in MEASURES)
-    labels = [clusters.get(example, example) for example in pairs.examples] if clusters else None
-    units, largest = _units(pairs.d, labels)
-    scale = _scale(name, pairs.d)
-    grid = pairs.grid if name not in MEASURES else None
-    test = tests.sign_flip(units / scale, grid=grid if grid else 0.001, ties=ties)  # type: ignore[arg-type]
+    labels = labels_of(pairs, clusters)
+    units, largest = units_of(pairs.d, labels)
+    grid = None if name in MEASURES else pairs.grid or GRID
+    test = tests.sign_flip(units, grid=grid, ties=ties)
     low, high, bound, method = gain_interval(pairs, labels)
     gain = float(pairs.d.mean()) if pairs.n else 0.0
     spread = _sd(units)
     unit_gain = gain * pairs.n / len(units) if len(units) else 0.0
-    wanted = _n_needed(pairs, labels, unit_gain, spread, alpha)
     figures = Difference(
         name=name,
         kind=candidate.kind,
         unit=MEASURES.get(name, ""),
         binary=pairs.binary,
         n=pairs.n,
-        clusters=len(units) if labels and len(units) < pairs.n else None,
+        clusters=len(units) if labels is not None else None,
         repeats=pairs.repeats,
         candidate=float(pairs.candidate.mean()) if pairs.n else math.nan,
         candidate_interval=mean_interval(pairs.candidate, pairs.binary and pairs.repeats == 1, labels),
@@ -141,7 +142,7 @@ def difference(
         sd=spread,
         effect=unit_gain / spread if spread else None,
         mde=_mde(spread, len(units), alpha, pairs.n),
-        n_needed=wanted,
+        n_needed=_n_needed(pairs, labels, unit_gain, spread, alpha),
         within=(_known(pairs.within[0]), _known(pairs.within[1])),
         between=_between(pairs, units) if labels is None else None,
         unscored=len(pairs.unscored),
@@ -153,41 +154,63 @@ def difference(
     return figures, pairs
 
 
-def gain_interval(pairs: Pairs, labels: list[str] | None) -> tuple[float | None, float | None, float | None, str]:
-    """90 % interval of the mean gain, its one-sided 95 % lower bound for guardrails, and the method's name."""
+def gain_interval(
+    pairs: Pairs, labels: list[str] | None, *, level: float = LEVEL, bootstrap: bool = True
+) -> tuple[float | None, float | None, float | None, str]:
+    """Interval of the mean gain, its lower bound for guardrails (one-sided, (1 + level) / 2), and the method's name.
+
+    bootstrap: whether the bound of continuous scores is the lower of t and BCa. None where nothing can be said: fewer than two units.
+    """
     d = pairs.d
     if not len(d):
         return None, None, None, "none"
-    if labels is not None and len(set(labels)) < len(labels):
-        grouped = intervals.clustered_mean(d, labels, level=LEVEL)
-        return (*_pair(grouped.interval), grouped.interval[0] if grouped.interval else None, "clustered t")
+    if labels is not None:
+        grouped = intervals.clustered_mean(d, labels, level=level)
+        low, high = grouped.interval or (None, None)
+        if grouped.se == 0.0:
+            return _constant(pairs, grouped.clusters, level)
+        return low, high, low, "clustered t" if grouped.interval else "none"
     if pairs.binary and pairs.repeats == 1:
-        low, high = intervals.tango(int((d > 0).sum()), int((d < 0).sum()), len(d), level=LEVEL)
+        low, high = intervals.tango(int((d > 0).sum()), int((d < 0).sum()), len(d), level=level)
         return low, high, low, "Tango score"
-    found = intervals.t_interval(d, level=LEVEL)
+    found = intervals.t_interval(d, level=level)
     if found is None:
-        return None, None, None, "none"
-    low, high = found
-    bound = low
-    if len(d) <= BCA_LIMIT and _sd(d):
-        accelerated = intervals.bca(d, level=LEVEL, seed=SEED)
-        if accelerated is not None:
-            return low, high, min(bound, accelerated[0]), "t; BCa for the bound"
-    return low, high, bound, "t"
+        return _constant(pairs, len(d), level) if len(d) > 1 else (None, None, None, "none")
+    accelerated = intervals.bca(d, level=level, seed=SEED) if bootstrap and len(d) <= BCA_LIMIT else None
+    if accelerated is None:
+        return *found, found[0], "t"
+    return *found, min(found[0], accelerated[0]), "t; BCa for the bound"
+
+
+def _constant(pairs: Pairs, units: int, level: float) -> tuple[float, float, float, str]:
+    """Every unit shows the same gain, which no t or bootstrap can see past: on the 0-1 scale as wide as Tango's with no disagreement,
+    z^2 / (n + z^2), so that a handful of equal examples proves nothing; a measure is as constant as it looks."""
+    gain = float(pairs.d.mean())
+    square = intervals.quantile(level) ** 2
+    half = 0.0 if pairs.measure else square / (units + square)
+    return gain - half, gain + half, gain - half, "constant"
 
 
 def mean_interval(values: Floats, binary: bool, labels: list[str] | None = None) -> tuple[float, float] | None:
-    """95 % interval of one arm's mean: Wilson for 0/1, t on examples, or t on clusters."""
+    """95 % interval of one arm's mean: t on clusters where `labels` are given, Wilson for 0/1, else t on examples."""
     if not len(values):
         return None
-    if labels is not None and len(set(labels)) < len(labels):
+    if labels is not None:
         return intervals.clustered_mean(values, labels, level=0.95).interval
     if binary:
-        return intervals.wilson(int(values.sum()), len(values), level=0.95)
+        return intervals.wilson(round(float(values.sum())), len(values), level=0.95)
     return intervals.t_interval(values, level=0.95)
 
 
-def _units(d: Floats, labels: list[str] | None) -> tuple[Floats, int]:
+def labels_of(pairs: Pairs, clusters: Mapping[str, str] | None) -> list[str] | None:
+    """A cluster label for every pair; None where no two pairs share one, so that singletons are as no clusters."""
+    if not clusters:
+        return None
+    labels = [f"cluster {clusters[example]}" if example in clusters else f"example {example}" for example in pairs.examples]
+    return labels if len(set(labels)) < len(labels) else None
+
+
+def units_of(d: Floats, labels: list[str] | None) -> tuple[Floats, int]:
     """Independent units: d itself, or its sums within clusters; and the largest cluster's size."""
     if labels is None:
         return d, 1
@@ -195,21 +218,19 @@ def _units(d: Floats, labels: list[str] | None) -> tuple[Floats, int]:
 
     groups: dict[str, int] = {}
     index = np.array([groups.setdefault(label, len(groups)) for label in labels], dtype=int)
-    sums = np.bincount(index, weights=d, minlength=len(groups)) if len(d) else d
-    return sums, int(np.bincount(index).max()) if len(d) else 1
+    sums = np.bincount(index, weights=d, minlength=len(groups))
+    return sums, int(np.bincount(index).max())
 
 
-def _scale(name: str, d: Floats) -> float:
-    """Differences off the 0-1 scale are divided by the largest: a sign-flip p does not change with scale."""
-    top = float(abs(d).max()) if name in MEASURES and len(d) else 1.0
-    return top or 1.0
-
-
-def _e_value(units: Floats, largest: int) -> float:
-    return float(sequential.e_value(units / largest)) if len(units) else 1.0
+def _e_value(units: Floats, largest: int) -> float | None:
+    """None where scores are off the 0-1 scale."""
+    if len(units) and float(abs(units).max()) > largest * (1 + 1e-9):
+        return None
+    return sequential.e_value(units / largest)
 
 
 def _sd(values: Floats) -> float | None:
+    """None where n < 2 or constant."""
     spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return spread if spread > 1e-12 else None
 
@@ -238,17 +259,14 @@ def _between(pairs: Pairs, units: Floats) -> float | None:
     return max(float(units.var(ddof=1)) - sum(pairs.within) / pairs.repeats, 0.0)
 
 
-def _pair(interval: tuple[float, float] | None) -> tuple[float | None, float | None]:
-    return interval if interval is not None else (None, None)
-
-
 def _known(value: float) -> float | None:
     return None if value != value else value
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """JSON-ready: 12 significant figures, None for what is not finite, tuples as lists."""
     if isinstance(value, float):
         return None if not math.isfinite(value) else float(f"{value:.12g}")
     if isinstance(value, (tuple, list)):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return value

@@ -1,0 +1,242 @@
+"""Intervals for one mean and for a difference: each the form that keeps its level at the sizes of prompt evaluation.
+
+Wald (+-1.96 SE of a rate) is not here: it gives 0 to 0 for 0 of 10. `level` is two-sided everywhere: the lower end at 0.90 is the
+one-sided 95 % bound. Every function raises StatisticsError for NaN and for counts that are none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import StatisticsError
+from .values import counts, finite, share
+
+__all__ = [
+    "ClusteredMean",
+    "acceleration",
+    "bayes",
+    "bca",
+    "bonett_price",
+    "clopper_pearson",
+    "clustered_mean",
+    "newcombe",
+    "no_failures",
+    "quantile",
+    "t_interval",
+    "tango",
+    "welch",
+    "wilson",
+]
+
+Interval = tuple[float, float]
+RESAMPLES = 9_999
+_CHUNK = 2_000_000  # resampled numbers in memory at once
+
+
+def quantile(level: float) -> float:
+    """z of a two-sided interval: 1.96 at 0.95."""
+    from scipy.special import ndtri
+
+    return float(ndtri(0.5 + share(level) / 2))
+
+
+# -- one rate
+
+
+def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
+    """Wilson's score interval (1927) of a rate; (0, 1) where n = 0."""
+    k, n = counts(successes, n)
+    if not n:
+        return 0.0, 1.0
+    z = quantile(level)
+    p, z2n = k / n, z * z / n
+    middle = (p + z2n / 2) / (1 + z2n)
+    half = z * math.sqrt(p * (1 - p) / n + z2n / (4 * n)) / (1 + z2n)
+    return (0.0 if k == 0 else max(middle - half, 0.0)), (1.0 if k == n else min(middle + half, 1.0))
+
+
+def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Interval:
+    """The exact interval of a rate (1934): never below its level, wider for it."""
+    from scipy.special import betaincinv
+
+    k, n = counts(successes, n)
+    tail = (1 - share(level)) / 2
+    low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+    return low, float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+
+
+def bayes(successes: int, n: int, *, level: float = 0.95, prior: float = 1.0) -> Interval:
+    """Equal-tailed interval of a rate under a Beta(prior, prior) prior: 1 is uniform (Bowyer 2025), 0.5 Jeffreys."""
+    from scipy.special import betaincinv
+
+    k, n = counts(successes, n)
+    tail = (1 - share(level)) / 2
+    return float(betaincinv(k + prior, n - k + prior, tail)), float(betaincinv(k + prior, n - k + prior, 1 - tail))
+
+
+def no_failures(n: int, *, alpha: float = 0.05) -> float:
+    """One-sided upper bound of a failure rate after 0 failures in n: 1 - alpha^(1/n), about 3/n (the rule of three); 1 where n = 0."""
+    counts(0, n)
+    return -math.expm1(math.log(share(alpha, "alpha")) / n) if n else 1.0
+
+
+# -- one mean
+
+
+def t_interval(values: Any, *, level: float = 0.95) -> Interval | None:
+    """Student's t interval of a mean, n - 1 degrees of freedom; None where n < 2 or every value is the same."""
+    from scipy.special import stdtrit
+
+    array = finite(values, "values")
+    n = len(array)
+    spread = float(array.std(ddof=1)) if n > 1 else 0.0
+    if spread <= 1e-12 * max(1.0, abs(float(array.mean())) if n else 0.0):
+        return None
+    half = float(stdtrit(n - 1, 0.5 + share(level) / 2)) * spread / math.sqrt(n)
+    return float(array.mean()) - half, float(array.mean()) + half
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteredMean:
+    """mean over examples; se with the G/(G-1) correction, None where there is one cluster; interval: t with G - 1 degrees of freedom."""
+
+    mean: float
+    se: float | None
+    clusters: int
+    interval: Interval | None
+
+
+def clustered_mean(values: Any, labels: Sequence[Hashable], *, level: float = 0.95) -> ClusteredMean:
+    """Mean of examples that come in groups: sqrt(G/(G-1) * sum_g (sum_{i in g}(s_i - m))^2) / n (Miller 2024, inspect_ai `stderr(cluster=)`)."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    array = finite(values, "values")
+    if len(labels) != len(array):
+        raise StatisticsError(f"{len(array)} values have {len(labels)} cluster labels; expected one label a value.")
+    if not len(array):
+        raise StatisticsError("a mean over clusters needs at least one value; none was given.")
+    place: dict[Hashable, int] = {}
+    index = np.array([place.setdefault(label, len(place)) for label in labels], dtype=int)
+    mean, groups = float(array.mean()), len(place)
+    sums = np.bincount(index, weights=array - mean, minlength=groups)
+    if groups < 2:
+        return ClusteredMean(mean, None, groups, None)
+    se = math.sqrt(groups / (groups - 1) * float((sums**2).sum())) / len(array)
+    if se <= 1e-12 * max(1.0, abs(mean)):
+        return ClusteredMean(mean, 0.0, groups, None)
+    half = float(stdtrit(groups - 1, 0.5 + share(level) / 2)) * se
+    return ClusteredMean(mean, se, groups, (mean - half, mean + half))
+
+
+def acceleration(d: Any) -> float:
+    """Jackknife acceleration of a mean: sum((d - m)^3) / (6 sum((d - m)^2)^1.5) (Efron and Tibshirani 1993, 14.15); 0 where constant."""
+    array = finite(d)
+    away = array - (array.mean() if len(array) else 0.0)
+    square = float((away**2).sum())
+    return float((away**3).sum()) / (6 * square**1.5) if square > 0 else 0.0
+
+
+def bca(d: Any, *, level: float = 0.95, seed: int, resamples: int = RESAMPLES) -> Interval | None:
+    """Bias-corrected, accelerated bootstrap interval of a mean; examples are resampled, so d holds one number an independent unit.
+
+    The order of d does not matter. None where n < 2 or d is constant, which no bootstrap can see past.
+    """
+    import numpy as np
+    from scipy.special import ndtr, ndtri
+
+    array = np.sort(finite(d))
+    n = len(array)
+    if n < 2 or float(np.ptp(array)) <= 1e-12 * max(1.0, float(np.abs(array).max())):
+        return None
+    means = _resampled(array, seed, resamples)
+    mean = float(array.mean())
+    slack = 1e-12 * max(1.0, float(np.abs(array).max()))
+    below = (np.count_nonzero(means < mean - slack) + 0.5 * np.count_nonzero(np.abs(means - mean) <= slack)) / resamples
+    if not 0 < below < 1:
+        return None
+    bias, bend, z = float(ndtri(below)), acceleration(array), quantile(level)
+    ends = [float(ndtr(bias + (bias + side) / (1 - bend * (bias + side)))) for side in (-z, z)]
+    low, high = np.quantile(means, ends)
+    return float(low), float(high)
+
+
+def _resampled(array: Any, seed: int, resamples: int) -> Any:
+    """Means of resamples, a chunk at a time, so that memory stays bounded."""
+    import numpy as np
+
+    rng, n = np.random.default_rng(seed), len(array)
+    means = np.empty(resamples)
+    step = max(_CHUNK // n, 1)
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        means[start : start + size] = array[rng.integers(0, n, (size, n), dtype=np.int32)].mean(axis=1)
+    return means
+
+
+# -- two arms on the same examples, 0/1
+
+
+def tango(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
+    """Tango's score interval (1998) of (b - c)/n: b examples won, c lost, n in all. Keeps its level where Wald, t and BCa do not."""
+    counts(b + c, n)
+    counts(b, b + c)
+    if not n:
+        return -1.0, 1.0
+    from scipy.optimize import brentq
+
+    z, at = quantile(level), (b - c) / n
+    low = -1.0 if at <= -1 else brentq(lambda delta: tango_score(b, c, n, delta) - z, -1.0, at, xtol=1e-14, rtol=1e-13)
+    high = 1.0 if at >= 1 else brentq(lambda delta: tango_score(b, c, n, delta) + z, at, 1.0, xtol=1e-14, rtol=1e-13)
+    return float(low), float(high)
+
+
+def tango_score(b: int, c: int, n: int, delta: float) -> float:
+    """The score statistic of H: the difference is delta; standard normal under it, falling in delta."""
+    away = b - c - n * delta
+    if abs(away) < 1e-15 * n:
+        return 0.0
+    linear = -b - c + (2 * n - b + c) * delta
+    constant = -c * delta * (1 - delta)
+    lost = (math.sqrt(max(linear * linear - 8 * n * constant, 0.0)) - linear) / (4 * n)  # restricted maximum-likelihood share of c
+    variance = n * (2 * lost + delta * (1 - delta))
+    return away / math.sqrt(variance) if variance > 1e-300 else math.copysign(1e9, away)
+
+
+def bonett_price(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
+    """Bonett and Price (2012): Wald after one more example of each kind, cut to [-1, 1]; the closed form beside Tango."""
+    counts(b + c, n)
+    won, lost = (b + 1) / (n + 2), (c + 1) / (n + 2)
+    half = quantile(level) * math.sqrt((won + lost - (won - lost) ** 2) / (n + 2))
+    return max(won - lost - half, -1.0), min(won - lost + half, 1.0)
+
+
+# -- two arms on different examples: weak, and said to be
+
+
+def newcombe(successes_b: int, n_b: int, successes_a: int, n_a: int, *, level: float = 0.95) -> Interval:
+    """Newcombe's hybrid score interval (1998) of p_b - p_a for unpaired rates; pairing by examples sees several times less."""
+    if not n_a or not n_b:
+        return -1.0, 1.0
+    (low_b, high_b), (low_a, high_a) = wilson(successes_b, n_b, level=level), wilson(successes_a, n_a, level=level)
+    b, a = successes_b / n_b, successes_a / n_a
+    return b - a - math.hypot(b - low_b, high_a - a), b - a + math.hypot(high_b - b, a - low_a)
+
+
+def welch(b: Any, a: Any, *, level: float = 0.95) -> Interval | None:
+    """Welch's interval of mean(b) - mean(a) for unpaired scores; None where an arm has fewer than two values or both are constant."""
+    from scipy.special import stdtrit
+
+    left, right = finite(b, "b"), finite(a, "a")
+    if len(left) < 2 or len(right) < 2:
+        return None
+    vb, va = float(left.var(ddof=1)) / len(left), float(right.var(ddof=1)) / len(right)
+    if not vb + va:
+        return None
+    df = (vb + va) ** 2 / (vb**2 / (len(left) - 1) + va**2 / (len(right) - 1))
+    half = float(stdtrit(df, 0.5 + share(level) / 2)) * math.sqrt(vb + va)
+    gain = float(left.mean() - right.mean())
+    return gain - half, gain + half

@@ -1,0 +1,191 @@
+"""How many examples a question needs, and what a given number can see. One-sided alpha .05 and 80 % power unless told otherwise.
+
+Exact for 0/1 scores, where the normal approximation promises too much; standard deviations are those of the paired difference d.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StatisticsError
+from .values import share
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[Any]
+
+__all__ = [
+    "Repeated",
+    "curve",
+    "exact_power",
+    "least_disagreements",
+    "mde",
+    "n_binary",
+    "n_guard",
+    "n_normal",
+    "n_t",
+    "power_t",
+]
+
+ALPHA, POWER = 0.05, 0.8
+_SCAN_LIMIT = 1500  # pairs up to which every n near the answer is tried; beyond, power wiggles by less than .1 % between neighbours
+_CHANGED_LIMIT = 2000  # expected disagreements beyond which the corrected approximation is within .3 %
+
+
+def mde(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """Smallest mean difference found with this power: (z_{1-alpha} + z_power) sd / sqrt(n) = 2.49 sd / sqrt(n)."""
+    if n < 1:
+        raise StatisticsError(f"n is {n}; a smallest detectable effect needs at least one example.")
+    return _zs(alpha, power) * sd / math.sqrt(n)
+
+
+def n_normal(sd: float, gain: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """Examples by the normal approximation, not rounded: ((z_{1-alpha} + z_power) sd / gain)^2. Inflate by some 15 %."""
+    if not gain > 0:
+        raise StatisticsError(f"the gain to be found is {gain!r}; expected a number above 0.")
+    return (_zs(alpha, power) * sd / gain) ** 2
+
+
+def n_binary(wins: float, losses: float, *, alpha: float = ALPHA, power: float = POWER) -> int:
+    """Least n at which the exact test reaches the power, for 0/1 scores. wins, losses: shares of examples that only B, only A gets right.
+
+    By enumeration up to 2,000 expected disagreements; beyond, by the normal approximation with continuity correction (within .3 %).
+    Raises StatisticsError unless 0 <= losses < wins and wins + losses <= 1.
+    """
+    if not (0 <= losses < wins and wins + losses <= 1 + 1e-12):
+        raise StatisticsError(
+            f"wins {wins!r} and losses {losses!r} leave nothing to find; expected shares with losses < wins, together at most 1."
+        )
+    gain = wins - losses
+    rough = n_normal(math.sqrt(max(wins + losses - gain**2, 0.0)), gain, alpha=alpha, power=power)
+    corrected = (math.sqrt(rough) + math.sqrt(rough + 4 / gain)) ** 2 / 4
+    if corrected * (wins + losses) > _CHANGED_LIMIT and corrected > _SCAN_LIMIT:
+        return math.ceil(corrected)
+    low, high = least_disagreements(alpha) - 1, max(8, math.ceil(corrected))
+    while exact_power(wins, losses, high, alpha=alpha) < power:
+        low, high = high, math.ceil(1.3 * high) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if exact_power(wins, losses, middle, alpha=alpha) >= power else (middle, high)
+    if high > _SCAN_LIMIT:
+        return high
+    start = max(least_disagreements(alpha), math.floor(0.9 * high) - 5)  # power is saw-toothed in n: an earlier tooth may reach it
+    return next(n for n in range(start, high + 1) if exact_power(wins, losses, n, alpha=alpha) >= power)
+
+
+def exact_power(wins: float, losses: float, n: int, *, alpha: float = ALPHA, ties: str = "full") -> float:
+    """P(exact one-sided sign-flip p <= alpha) on n examples of which shares `wins` and `losses` change, by enumeration.
+
+    ties: "full", or "half" for mid-p. With wins = losses it is the size of the test.
+    """
+    import numpy as np
+    from scipy.special import bdtrc
+
+    changed = wins + losses
+    if not changed or not n:
+        return 0.0
+    middle, width = n * min(changed, 1.0), 12 * math.sqrt(n * changed * max(1 - changed, 0.0)) + 40  # e^-60 of the law lies beyond
+    m = np.arange(max(1, math.floor(middle - width)), min(n, math.ceil(middle + width)) + 1)
+    need = _critical(m, share(alpha, "alpha"), ties)
+    reached = np.where(need <= m, bdtrc(need - 1, m, min(wins / changed, 1.0)), 0.0)
+    return float((np.exp(_log_binomial(n, m, changed)) * reached).sum())
+
+
+def _critical(m: Any, alpha: float, ties: str) -> Any:
+    """For each number of disagreements the fewest wins that are significant, m + 1 where none is; by halving, all m at once."""
+    import numpy as np
+    from scipy.special import bdtrc
+
+    low, high = np.zeros_like(m), m + 1  # no win is never significant, m + 1 stands for "never"
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        inside = np.clip(middle, 1, m)
+        tail = bdtrc(inside - 1, m, 0.5)
+        if ties == "half":
+            tail = (tail + np.where(inside < m, bdtrc(inside, m, 0.5), 0.0)) / 2
+        significant = (tail <= alpha * (1 + 1e-12)) & (middle >= 1)
+        searching = high - low > 1
+        high = np.where(searching & significant, middle, high)
+        low = np.where(searching & ~significant, middle, low)
+    return high
+
+
+def _log_binomial(n: int, m: Any, p: float) -> Any:
+    import numpy as np
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    p = min(p, 1.0)
+    with np.errstate(divide="ignore"):
+        return gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1) + xlogy(m, p) + xlog1py(n - m, -p)
+
+
+def n_guard(margin: float, *, alpha: float = ALPHA) -> int:
+    """Examples a guardrail on 0/1 scores needs at `margin` if not one of them changes: above z^2 (1 - margin) / margin (5 pp: 52)."""
+    from scipy.special import ndtri
+
+    share(margin, "margin")
+    z = float(ndtri(1 - share(alpha, "alpha")))
+    return math.floor(z * z * (1 - margin) / margin) + 1
+
+
+def least_disagreements(alpha: float = ALPHA, candidates: int = 1) -> int:
+    """Fewest changed examples, all in favour, that can be significant: ceil(log2(m / alpha)), 5 at .05."""
+    return max(math.ceil(math.log2(candidates / share(alpha, "alpha")) - 1e-12), 1)
+
+
+def power_t(effect: float, n: float, *, alpha: float = ALPHA) -> float:
+    """Power of the one-sided paired t test at mean(d) = effect * sd(d), by the noncentral t."""
+    from scipy.special import nctdtr, stdtrit
+
+    if n <= 1:
+        raise StatisticsError(f"n is {n}; a t test needs at least 2 examples.")
+    return float(1 - nctdtr(n - 1, effect * math.sqrt(n), stdtrit(n - 1, 1 - share(alpha, "alpha"))))
+
+
+def n_t(effect: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """Examples (not rounded) at which the one-sided paired t test reaches the power."""
+    from scipy.optimize import brentq
+
+    rough = n_normal(1.0, effect, alpha=alpha, power=power)
+    return float(brentq(lambda n: power_t(effect, n, alpha=alpha) - power, 1.01, 2 * rough + 50, xtol=1e-10))
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Where the variance of d comes from (Miller 2024, eq. 9): omega2 between examples, sigma2_a and sigma2_b between the repeats of each arm.
+
+    alpha is one-sided here as everywhere; Miller's two-sided .05 is alpha=.025.
+    """
+
+    omega2: float
+    sigma2_a: float = 0.0
+    sigma2_b: float = 0.0
+
+    def sd(self, repeats: int = 1) -> float:
+        """Standard deviation of one example's difference when each arm is asked `repeats` times."""
+        return math.sqrt(self.omega2 + (self.sigma2_a + self.sigma2_b) / repeats)
+
+    def n(self, gain: float, repeats: int = 1, *, alpha: float = ALPHA, power: float = POWER) -> float:
+        """Examples (not rounded) for this gain."""
+        return n_normal(self.sd(repeats), gain, alpha=alpha, power=power)
+
+    def mde(self, n: int, repeats: int = 1, *, alpha: float = ALPHA, power: float = POWER) -> float:
+        """Smallest gain found on n examples."""
+        return mde(self.sd(repeats), n, alpha=alpha, power=power)
+
+
+def curve(wins: float, losses: float, sizes: Sequence[int], *, alpha: float = ALPHA) -> Floats:
+    """Exact power at each number of examples, for a figure."""
+    import numpy as np
+
+    return np.array([exact_power(wins, losses, n, alpha=alpha) for n in sizes])
+
+
+def _zs(alpha: float, power: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(1 - share(alpha, "alpha")) + ndtri(share(power, "power")))

@@ -1,0 +1,332 @@
+"""Evidence made from a comparison and its verdict, and every figure of a piece of evidence computed again from its per-example scores.
+
+The figures in the evidence are those of its own rounded numbers (12 significant figures a score, 6 a cost or latency, 3 a variance between repeats), so
+anybody recomputes them without the store, a key or the network. What differs by more than 1 part in 10^9 is not the same.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from ..errors import StatisticsError
+from ..evidence import Evidence
+from ..policy import Policy
+from .arms import MEASURES, Arm, Outcomes
+from .compare import Comparison, Grounds, compare
+from .decide import Verdict, decide, decide_first, passed_over
+from .facts import mean_interval, rounded
+
+__all__ = ["Figure", "comparison_of", "first_arm_of", "make_evidence", "recompute"]
+
+_DIGITS = 12
+_MEASURE_DIGITS = 6
+_VARIANCE_DIGITS = 3
+_SAME = 1e-9
+_ARMS = ("candidate", "baseline")
+
+
+class Figure(NamedTuple):
+    """One number of the evidence: as recorded, as computed now, and whether the two are the same."""
+
+    name: str
+    recorded: Any
+    recomputed: Any
+    same: bool
+
+
+def make_evidence(
+    subject: Comparison | Arm,
+    verdict: Verdict,
+    policy: Policy | None = None,
+    *,
+    grounds: Grounds | None = None,
+    made_at: str = "",
+    toolkit: str = "",
+) -> Evidence:
+    """What a promotion on `verdict` rests on. subject: the comparison, or the one arm of a first deployment (then with its `grounds`).
+
+    policy: default the verdict's own. Raises StatisticsError where the bundle's rounded numbers would not bear the verdict.
+    """
+    policy = policy or verdict.policy
+    first = isinstance(subject, Arm)
+    grounds = grounds or (Grounds() if first else subject.grounds)  # type: ignore[union-attr]
+    arms = {"candidate": subject} if isinstance(subject, Arm) else {"candidate": subject.candidate, "baseline": subject.baseline}
+    primary = policy.primary or (next(iter(subject.scores)) if isinstance(subject, Arm) else subject.primary_name)
+    draft = _draft(arms, primary, policy, grounds, verdict)
+    draft["notes"] = () if isinstance(subject, Arm) else subject.notes
+    bare = Evidence(**draft, figures={}, verdict={}, made_at=made_at, toolkit=toolkit)
+    figures, found = _results(bare)
+    if found.decision != verdict.decision:
+        raise StatisticsError(
+            f"the verdict was {verdict.decision}, the evidence's own numbers give {found.decision}; decide again on the comparison you pass."
+        )
+    said = {**found.document(), "decision": verdict.decision, "reasons": list(verdict.reasons), "next": list(verdict.next)}
+    return Evidence(**draft, figures=figures, verdict=_plain(said), made_at=made_at, toolkit=toolkit)
+
+
+def recompute(evidence: Evidence) -> list[Figure]:
+    """Every figure of the evidence, recorded and computed again, the verdict last. Raises StatisticsError where its lists do not fit together."""
+    figures, verdict = _results(evidence)
+    now = {**dict(_flat(figures)), **dict(_flat(_verdict_numbers(_plain(verdict.document())), "verdict."))}
+    recorded = {**dict(_flat(_plain(evidence.figures))), **dict(_flat(_verdict_numbers(_plain(evidence.verdict)), "verdict."))}
+    names = [*recorded, *(name for name in now if name not in recorded)]
+    missing = object()
+    out = []
+    for name in names:
+        before, after = recorded.get(name, missing), now.get(name, missing)
+        same = _same(name, before, after)
+        out.append(Figure(name, None if before is missing else before, None if after is missing else after, same))
+    return out
+
+
+def comparison_of(evidence: Evidence) -> Comparison:
+    """The comparison that the evidence holds, as `compare` would make it."""
+    policy = Policy.from_document(_plain(evidence.policy))
+    arms = {arm: _arm(evidence, arm) for arm in _ARMS}
+    return compare(
+        arms["candidate"], arms["baseline"], grounds=_grounds(evidence), primary=evidence.primary, alpha=policy.alpha, ties=policy.ties
+    )
+
+
+def first_arm_of(evidence: Evidence) -> Arm:
+    """The one arm of a first deployment."""
+    return _arm(evidence, "candidate")
+
+
+def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
+    policy = Policy.from_document(_plain(evidence.policy))
+    if evidence.baseline is None:
+        arm = first_arm_of(evidence)
+        return _first_figures(arm, evidence), decide_first(arm, policy, primary=evidence.primary)
+    comparison = comparison_of(evidence)
+    rule = evidence.rule
+    verdict = decide(
+        comparison, policy, p_better=rule.get("p_better"), peeking=bool(rule.get("peeking")), share=float(rule.get("share", 1.0))
+    )
+    if rule.get("passed_over"):
+        verdict = passed_over(verdict, "another finalist")
+    return {figures.name: _figures_of(figures.document()) for figures in comparison.differences}, verdict
+
+
+def _figures_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in ("name", "kind", "unit", "calibrated")}
+
+
+def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
+    out = {}
+    for name, outcomes in {**arm.scores, **arm.measures}.items():
+        known = outcomes.mean[outcomes.scored > 0]
+        grouped = dict(zip(evidence.examples, evidence.clusters or evidence.examples, strict=True))
+        labels: list[str] | None = [grouped[example] for example, n in zip(outcomes.examples, outcomes.scored, strict=True) if n > 0]
+        labels = labels if labels and len(set(labels)) < len(labels) else None
+        interval = mean_interval(known, outcomes.binary and outcomes.repeats == 1, labels)
+        mean = float(known.mean()) if len(known) else None
+        out[name] = {
+            "n": len(known),
+            "candidate": rounded(mean),
+            "candidate_interval": rounded(interval),
+            "unscored": len(outcomes.mean) - len(known),
+        }
+    return out
+
+
+# -- writing
+
+
+def _draft(arms: Mapping[str, Arm], primary: str, policy: Policy, grounds: Grounds, verdict: Verdict) -> dict[str, Any]:
+    """The fields of the evidence that hold data."""
+    names = [name for name in arms["candidate"].scores if all(name in arm.scores for arm in arms.values())]
+    measures = [name for name in MEASURES if all(name in arm.measures for arm in arms.values())]
+    order = [name for arm in sorted(arms) for name in arms[arm].scores[primary].examples]  # the baseline's order, as `pair` keeps it
+    for arm in arms.values():
+        order += [example for name in names for example in arm.scores[name].examples]
+    examples = tuple(dict.fromkeys(order))
+    place = {example: index for index, example in enumerate(examples)}
+    outcomes = {name: {key: arm.scores[name] for key, arm in arms.items()} for name in names}
+    outcomes |= {name: {key: arm.measures[name] for key, arm in arms.items()} for name in measures}
+    columns = {name: {key: _column(o, place, name in MEASURES) for key, o in by_arm.items()} for name, by_arm in outcomes.items()}
+    return {
+        "prompt": grounds.prompt,
+        "candidate": arms["candidate"].version,
+        "baseline": arms["baseline"].version if "baseline" in arms else None,
+        "dataset": {
+            "name": grounds.dataset,
+            "fingerprint": grounds.fingerprint,
+            "split": grounds.split,
+            "tested": grounds.tested,
+            "served": grounds.served,
+        },
+        "study": grounds.study,
+        "policy": _plain(policy.document()),
+        "primary": primary,
+        "examples": examples,
+        "scores": {name: {key: column[0] for key, column in columns[name].items()} for name in names},
+        "measures": {name: {key: column[0] for key, column in columns[name].items()} for name in measures},
+        "tallies": {name: {key: column[1] for key, column in by_arm.items()} for name, by_arm in columns.items()},
+        "counts": {key: _count(arm.scores[primary]) for key, arm in arms.items()},
+        "scorers": {name: _scorer(by_arm["candidate"]) for name, by_arm in outcomes.items() if name in names},
+        "repeats": {key: arm.scores[primary].repeats for key, arm in arms.items()},
+        "clusters": tuple(str(grounds.clusters.get(example, f"example {example}")) for example in examples) if grounds.clusters else None,
+        "rule": {**asdict(verdict.rule), "planned": grounds.planned},
+        "labels": {key: arm.label for key, arm in arms.items()},
+        "plan": _plain(grounds.plan) if grounds.plan is not None else None,
+    }
+
+
+def _column(outcomes: Outcomes, place: Mapping[str, int], measure: bool) -> tuple[tuple[float | None, ...], dict[str, Any]]:
+    """The means in the evidence's order, None where unscored; and their tally."""
+    n = len(place)
+    means: list[float | None] = [None] * n
+    scored, attempted = [0] * n, [0] * n
+    variance: list[float | None] = [None] * n
+    for example, mean, known, asked, spread in zip(
+        outcomes.examples,
+        outcomes.mean.tolist(),
+        outcomes.scored.tolist(),
+        outcomes.attempted.tolist(),
+        outcomes.variance.tolist(),
+        strict=True,
+    ):
+        index = place.get(example)
+        if index is None:
+            continue
+        means[index] = _number(mean, _MEASURE_DIGITS if measure else _DIGITS) if known else None
+        scored[index], attempted[index] = int(known), int(asked)
+        variance[index] = _number(spread, _VARIANCE_DIGITS)
+    tally: dict[str, Any] = {"scored": _short(scored), "attempted": _short(attempted), "binary": outcomes.binary}
+    if not outcomes.binary and any(spread is not None for spread in variance):
+        tally["variance"] = tuple(variance)
+    return tuple(means), tally
+
+
+def _count(outcomes: Outcomes) -> dict[str, int]:
+    attempted, scored = int(outcomes.attempted.sum()), int(outcomes.scored.sum())
+    return {"attempted": attempted, "scored": scored, "failed": attempted - scored}
+
+
+def _scorer(outcomes: Outcomes) -> dict[str, Any]:
+    return {"version": ", ".join(outcomes.versions), "kind": outcomes.kind, "calibrated": outcomes.calibrated}
+
+
+def _short(values: list[int]) -> int | tuple[int, ...]:
+    """One number where all are equal: the usual case, and the bundle is small."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def _number(value: float, digits: int) -> float | int | None:
+    if value != value:
+        return None
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() and abs(short) < 2**53 else short
+
+
+# -- reading
+
+
+def _arm(evidence: Evidence, key: str) -> Arm:
+    scores = {name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.scores.items()}
+    measures = {name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.measures.items()}
+    version = evidence.candidate if key == "candidate" else str(evidence.baseline)
+    return Arm(version, str(evidence.labels.get(key, version)), scores, measures)
+
+
+def _outcomes(evidence: Evidence, name: str, by_arm: Mapping[str, Sequence[float | None]], key: str) -> Outcomes:
+    """Means of 0/1 outcomes are restored to exact shares, and their variance from them."""
+    import numpy as np
+
+    n, tally = len(evidence.examples), evidence.tallies.get(name, {}).get(key, {})
+    if key not in by_arm or len(by_arm[key]) != n:
+        raise StatisticsError(f"the evidence holds no {name} of the {key} for each of its {n} examples; restore it from git.")
+    mean = np.array([math.nan if value is None else float(value) for value in by_arm[key]], dtype=float)
+    scored, attempted = _long(tally.get("scored", 1), n, name), _long(tally.get("attempted", 1), n, name)
+    scored = np.where(np.isnan(mean), 0.0, scored)
+    binary = bool(tally.get("binary", False))
+    variance = np.full(n, math.nan)
+    if binary:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(scored > 0, np.round(mean * scored) / scored, math.nan)
+            variance = np.where(scored > 1, mean * (1 - mean) * scored / (scored - 1), math.nan)
+    elif "variance" in tally:
+        variance = np.array([math.nan if value is None else float(value) for value in tally["variance"]], dtype=float)
+    asked = attempted > 0
+    info = evidence.scorers.get(name, {})
+    return Outcomes(
+        [example for example, here in zip(evidence.examples, asked, strict=True) if here],
+        mean[asked],
+        scored[asked],
+        attempted[asked],
+        variance[asked],
+        binary,
+        str(info.get("kind", "measure")),
+        (str(info.get("version", "1")),),
+        info.get("calibrated"),
+    )
+
+
+def _long(value: Any, n: int, name: str) -> Any:
+    import numpy as np
+
+    if isinstance(value, (int, float)):
+        return np.full(n, float(value))
+    if len(value) != n:
+        raise StatisticsError(f"the evidence tallies {len(value)} of {n} examples for {name}; restore it from git.")
+    return np.array(value, dtype=float)
+
+
+def _grounds(evidence: Evidence) -> Grounds:
+    dataset = evidence.dataset
+    return Grounds(
+        prompt=evidence.prompt,
+        study=evidence.study,
+        dataset=str(dataset.get("name", "")),
+        fingerprint=str(dataset.get("fingerprint", "")),
+        planned=evidence.rule.get("planned"),
+        clusters=dict(zip(evidence.examples, evidence.clusters, strict=True)) if evidence.clusters is not None else None,
+        split=dataset.get("split"),
+        tested=bool(dataset.get("tested", False)),
+        served=dataset.get("served"),
+        plan=evidence.plan,
+    )
+
+
+# -- holding one against the other
+
+
+def _verdict_numbers(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a verdict: each check's status, and the decision. Sentences are not numbers; they follow from them."""
+    seen: dict[str, Any] = {}
+    for check in document.get("checks", ()):
+        name, again = check["name"], 1
+        while name in seen:
+            again += 1
+            name = f"{check['name']} ({again})"
+        seen[name] = check["status"]
+    return {**seen, "decision": document.get("decision")}
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """("exact_match.p_better", .0065), ...: every leaf with its path."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(item, f"{prefix}{key}." if isinstance(item, (Mapping, list)) else f"{prefix}{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _flat(item, f"{prefix}{index}." if isinstance(item, (Mapping, list)) else f"{prefix}{index}")
+    else:
+        yield prefix, value
+
+
+def _same(name: str, a: Any, b: Any) -> bool:
+    """Numbers to 1 part in 10^9; what should be 0 may be 10^-15, but a p may not."""
+    near = 0.0 if name.rpartition(".")[2].startswith("p_") else 1e-15
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (a, b))
+    return bool(math.isclose(a, b, rel_tol=_SAME, abs_tol=near)) if numbers else type(a) is type(b) and bool(a == b)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, all the way down: as it is read back from JSON."""
+    return json.loads(json.dumps(value, default=dict))

@@ -1,0 +1,163 @@
+"""Where it changed: the same comparison within each tag, and example by example. Exploratory: a list to triage, not a verdict.
+
+Benjamini-Hochberg at 10 % over all slices, so that one in ten of those marked may be luck. A version that wins overall and loses in a
+slice is said so, whether or not it is marked (Simpson).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StatisticsError
+from . import multiplicity, tests, words
+from .arms import Pairs
+from .compare import Comparison
+from .facts import GRID, gain_interval, labels_of, units_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["Moved", "Slice", "Slices", "moved", "slices"]
+
+FDR = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The examples of one tag. gain: mean, positive where the candidate did better, with its 90 % interval (not corrected); p: two-sided exact
+    sign-flip; q: BH-adjusted over the slices; marked: q at most the rate accepted."""
+
+    tag: str
+    n: int
+    candidate: float
+    baseline: float
+    gain: float
+    low: float | None
+    high: float | None
+    wins: int
+    losses: int
+    p: float
+    q: float
+    marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """rows: biggest loss first; overall: the gain over all examples; against: slices that go against it; simpson: a sentence for each of them."""
+
+    measure: str
+    overall: float
+    rows: tuple[Slice, ...]
+    against: tuple[Slice, ...]
+    simpson: tuple[str, ...]
+    note: str
+
+    @property
+    def frame(self) -> DataFrame:
+        """One row a slice."""
+        import pandas as pd
+
+        rows = [{name: getattr(row, name) for name in Slice.__slots__} for row in self.rows]
+        return pd.DataFrame(rows, columns=list(Slice.__slots__)).set_index("tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One example asked K times in both arms, 0/1 outcomes: passes of each, two-sided Fisher p, BH-adjusted q. gain: share passed, candidate - baseline."""
+
+    example: str
+    candidate_passed: int
+    candidate_asked: int
+    baseline_passed: int
+    baseline_asked: int
+    gain: float
+    p: float
+    q: float
+    marked: bool
+
+
+def slices(comparison: Comparison, name: str | None = None, *, tags: Mapping[str, Sequence[str]] | None = None, fdr: float = FDR) -> Slices:
+    """The comparison within each tag. name: a measure, default the primary; tags: example id -> tags, default those of the comparison.
+
+    An example of several tags counts in each. Slices of one example are left out: they say nothing.
+    """
+    measure = name or comparison.primary_name
+    pairs = comparison.pairs(measure)
+    given = comparison.grounds.tags if tags is None else tags
+    places: dict[str, list[int]] = {}
+    for index, example in enumerate(pairs.examples):
+        for tag in dict.fromkeys(given.get(example, ())):
+            places.setdefault(tag, []).append(index)
+    found = [_slice(tag, _part(pairs, where), comparison) for tag, where in sorted(places.items()) if len(where) > 1]
+    adjusted = multiplicity.bh([row.p for row in found]).tolist()
+    rows = [replace(row, q=q, marked=q <= fdr) for row, q in zip(found, adjusted, strict=True)]
+    rows.sort(key=lambda row: (row.gain, row.tag))
+    overall = comparison[measure].gain
+    against = tuple(row for row in rows if overall * row.gain < 0 and abs(row.gain) > 1e-12)
+    if overall < 0:
+        against = against[::-1]
+    note = f"Exploratory: {words.count(len(rows), 'slice')}, of which one in {round(1 / fdr)} marked may be luck (Benjamini-Hochberg)."
+    return Slices(measure, overall, tuple(rows), against, tuple(_simpson(row, comparison, measure) for row in against), note)
+
+
+def moved(comparison: Comparison, name: str | None = None, *, fdr: float = FDR) -> list[Moved]:
+    """Which examples got better or worse, biggest loss first: Fisher exact per example on its repeats.
+
+    With K = 1 no single example can be told from luck, and none is marked. Raises StatisticsError for outcomes that are not 0/1.
+    """
+    measure = name or comparison.primary_name
+    pairs = comparison.pairs(measure)
+    arms = (comparison.candidate.scores.get(measure), comparison.baseline.scores.get(measure))
+    if arms[0] is None or arms[1] is None or not (arms[0].binary and arms[1].binary):
+        raise StatisticsError(f"{measure} has outcomes that are not 0 or 1; `flips` lists its examples by size of change.")
+    tallies = [{e: (round(m * k), int(k)) for e, m, k in zip(o.examples, o.mean, o.scored, strict=True) if k > 0} for o in arms if o]
+    known: dict[tuple[int, int, int, int], float] = {}
+    rows: list[tuple[str, tuple[int, int, int, int]]] = []
+    for example in pairs.examples:
+        (won_b, asked_b), (won_a, asked_a) = tallies[0][example], tallies[1][example]
+        key = (asked_b - won_b, asked_b, asked_a - won_a, asked_a)
+        known.setdefault(key, 1.0 if won_b * asked_a == won_a * asked_b else tests.fisher_failures(*key))
+        rows.append((example, key))
+    adjusted = multiplicity.bh([min(known[key], 1.0) for _, key in rows]).tolist()
+    out = []
+    for (example, key), q in zip(rows, adjusted, strict=True):
+        won_b, asked_b, won_a, asked_a = key[1] - key[0], key[1], key[3] - key[2], key[3]
+        out.append(Moved(example, won_b, asked_b, won_a, asked_a, won_b / asked_b - won_a / asked_a, known[key], q, q <= fdr))
+    return sorted((row for row in out if row.gain), key=lambda row: (row.gain, row.example))
+
+
+def _part(pairs: Pairs, where: Sequence[int]) -> Pairs:
+    index: Any = list(where)
+    names = tuple(pairs.examples[i] for i in where)
+    return replace(pairs, examples=names, candidate=pairs.candidate[index], baseline=pairs.baseline[index], d=pairs.d[index], unscored=())
+
+
+def _slice(tag: str, part: Pairs, comparison: Comparison) -> Slice:
+    grouped = labels_of(part, comparison.grounds.clusters)
+    grid = None if part.measure else part.grid or GRID
+    test = tests.sign_flip(units_of(part.d, grouped)[0], grid=grid, ties=comparison.ties)
+    low, high, _, _ = gain_interval(part, grouped, bootstrap=False)
+    return Slice(
+        tag=tag,
+        n=part.n,
+        candidate=float(part.candidate.mean()),
+        baseline=float(part.baseline.mean()),
+        gain=float(part.d.mean()),
+        low=low,
+        high=high,
+        wins=int((part.d > 1e-12).sum()),
+        losses=int((part.d < -1e-12).sum()),
+        p=test.p_two_sided,
+        q=1.0,
+        marked=False,
+    )
+
+
+def _simpson(row: Slice, comparison: Comparison, measure: str) -> str:
+    label = comparison.candidate.label
+    how = ("wins", "loses") if comparison[measure].gain > 0 else ("loses", "wins")
+    size = words.points(row.gain) if not comparison[measure].lower_is_better else f"{words.number(row.gain)} {comparison[measure].unit}"
+    sure = "marked" if row.marked else "not beyond luck"
+    return f"{label} {how[0]} overall but {how[1]} in {row.tag}: {size} on {words.count(row.n, 'example')} ({row.wins} won, {row.losses} lost; {sure})."
