@@ -20,12 +20,14 @@ from .example import RESERVED, Example
 from .opening import open_source
 from .roles import Asked, Named, assign, likely
 from .shape import flatten
-from .split import SPLITS
+from .split import SPLITS, key_of, split_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["Dataset"]
+
+_NESTED = ("tags", "history", "checks")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -71,7 +73,7 @@ class Dataset:
         if isinstance(x, Dataset):
             if asked.silent():
                 return x if name is None else replace(x, name=name)
-            return replace(cls.read([example.document() for example in x], inputs=inputs, expected=expected, id=id, tags=tags, cluster=cluster, split=split), name=name or x.name)  # fmt: skip
+            x, name = [_unsplit(example) for example in x], name or x.name
         source = open_source(x)
         rows = list(source.rows)
         if not rows:
@@ -141,7 +143,7 @@ class Dataset:
             import pandas
         except ImportError:
             raise MissingExtra("a dataset's frame") from None
-        return pandas.DataFrame({name: pandas.Series(self[name], dtype=object if name in ("tags", "history", "checks") else None) for name in self.columns})  # fmt: skip
+        return pandas.DataFrame({name: pandas.Series(self[name], dtype=object if name in _NESTED else None) for name in self.columns})
 
     @property
     def fingerprint(self) -> str:
@@ -282,6 +284,14 @@ class Dataset:
             near = likely(column, self.columns)
             hint = f"did you mean {near!r}?" if near else f"its columns are {', '.join(map(repr, self.columns[:12]))}."
             raise DatasetError(f"{self.name!r} has no column {column!r}; {hint}")
+
+
+def _unsplit(example: Example) -> dict[str, Any]:
+    """The document of an example; a split that its hash gave is left out, so that another cluster gives another."""
+    document = example.document()
+    if example.split == split_of(key_of(example.id, example.cluster)):
+        del document["split"]
+    return document
 
 
 def _names(column: str, inputs: Mapping[str, str] | Sequence[str] | None) -> bool:

@@ -80,7 +80,7 @@ def _narrow(path: Path, must_be_utf8: bool) -> tuple[str, list[str]]:
                 bad = _INVALID.search(text)
                 if bad and not first:
                     first = lines + text.count("\n", 0, bad.start()) + 1
-                    around = text[max(bad.start() - 15, 0) : bad.end() + 15]
+                    around = text[max(bad.start() - 15, text.rfind("\n", 0, bad.start()) + 1) : bad.end() + 15].split("\n")[0]
                     sample = around.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
                 invalid += len(_INVALID.findall(text))
                 valid += len(_OTHER.findall(text))

@@ -59,7 +59,8 @@ def _delimiter(path: Path, encoding: str) -> tuple[int, str]:
     first = lines[0].strip("\r\n")
     if first[:4].lower() == "sep=" and len(first) == 5:
         return 1, first[4]
-    for candidates in (_DELIMITERS, _RARE):
+    tabs = path.suffix.lower() in (".tsv", ".tab") and "\t" in first
+    for candidates in (("\t",),) if tabs else (_DELIMITERS, _RARE):
         scored = [(_agreement(lines, mark, size > _SAMPLE), -order, mark) for order, mark in enumerate(candidates)]
         agreement, _, mark = max(scored)
         if agreement[0] > 0:

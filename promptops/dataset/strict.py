@@ -11,20 +11,22 @@ from typing import Any, NoReturn
 
 __all__ = ["item", "parse"]
 
+_SPACE = " \t\r\n"  # JSON's white space
+
 
 def parse(text: str) -> Any:
     """The value of a JSON text. Raises ValueError, whose text is the fault alone."""
     value, end = item(text, 0)
-    rest = text[end:].strip(" \t\r\n")
+    rest = text[end:].lstrip(_SPACE)
     if rest:
-        raise ValueError(f"something stands after the value, at column {end + 1}: {rest[:20]!r}")
+        raise ValueError(f"something stands after the value, at column {_column(text, len(text) - len(rest))}: {rest[:20].rstrip(_SPACE)!r}")
     return value
 
 
 def item(text: str, start: int) -> tuple[Any, int]:
     """The value that begins at `start` (white space before it skipped) and where it ends. Raises ValueError as `parse` does."""
     begin = start
-    while text[begin : begin + 1] in (" ", "\t", "\r", "\n"):
+    while begin < len(text) and text[begin] in _SPACE:
         begin += 1
     try:
         value, end = _DECODER.raw_decode(text, begin)
