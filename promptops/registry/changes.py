@@ -1,0 +1,175 @@
+"""What changed between two registries, as a reviewer reads it: words, settings, what serves, on what ground, at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..diff import VersionDiff
+from ..errors import RegistryCorrupt
+from ..evidence import Evidence
+from ..markup import esc
+from ..policy import Policy
+from .deployment import Deployment, of_chain
+from .history import SavedEntry, numbers
+
+if TYPE_CHECKING:
+    from .document import Document
+
+__all__ = ["Change", "changes", "markdown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one prompt.
+
+    versions: (new version, the one before it or None, their diff or None); deployments: new ones per environment, oldest
+    first; back: environments that went back -> (from label, to label or None); policy: (old, new), None where unchanged;
+    faults: what cannot be shown, a sentence each.
+    """
+
+    name: str
+    versions: tuple[tuple[SavedEntry, SavedEntry | None, VersionDiff | None], ...] = ()
+    deployments: tuple[Deployment, ...] = ()
+    back: tuple[tuple[str, str, str | None], ...] = ()
+    policy: tuple[Policy, Policy] | None = None
+    faults: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.versions or self.deployments or self.back or self.policy or self.faults)
+
+
+def changes(old: Document, new: Document) -> list[Change]:
+    """Every prompt that differs, in order of name."""
+    found = [
+        _change(name, old["prompts"].get(name, {"versions": []}), new["prompts"].get(name, {"versions": []}))
+        for name in sorted(old["prompts"].keys() | new["prompts"].keys())
+        if old["prompts"].get(name) != new["prompts"].get(name)
+    ]
+    return [change for change in found if change]
+
+
+def markdown(old: Document, new: Document, registry: Path | None = None) -> str:
+    """The changes for a pull request. registry: the new file's path, so that evidence beside it is read and summed up."""
+    lines: list[str] = []
+    if old.get("policy") != new.get("policy"):
+        lines.append(
+            f"The registry's policy: {_policies(Policy.from_document(old.get('policy', {})), Policy.from_document(new.get('policy', {})))}"
+        )
+    for change in changes(old, new):
+        lines += (
+            ["", f"### {esc(change.name)}", *_lines(change, registry)] if lines else [f"### {esc(change.name)}", *_lines(change, registry)]
+        )
+    return "\n".join(lines) + "\n" if lines else "No prompt changed.\n"
+
+
+def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
+    faults: list[str] = []
+    entries = [SavedEntry(name, entry) for entry in new["versions"]]
+    had = {entry["id"] for entry in old["versions"]}
+    versions = []
+    for index, entry in enumerate(entries):
+        if entry.id in had:
+            continue
+        before = entries[index - 1] if index else None
+        try:
+            versions.append((entry, before, before.version.diff(entry.version) if before else None))
+        except RegistryCorrupt as error:
+            faults.append(str(error))
+    lost = sorted(had - {entry.id for entry in entries})
+    faults += [f"the version {version_id[:11]} is gone, which no change may do" for version_id in lost]
+    deployments, back = _environments(name, old, new)
+    stated = [Policy.from_document(side.get("policy", {})) for side in (old, new)]
+    policy = (stated[0], stated[1]) if stated[0] != stated[1] else None
+    return Change(name, tuple(versions), tuple(deployments), tuple(back), policy, tuple(faults))
+
+
+def _environments(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[Deployment], list[tuple[str, str, str | None]]]:
+    numbered = {**numbers(old), **numbers(new)}
+    deployments: list[Deployment] = []
+    back = []
+    was, now = old.get("environments", {}), new.get("environments", {})
+    for env in sorted(was.keys() | now.keys()):
+        before = of_chain(name, env, was[env], numbered) if env in was else ()
+        after = of_chain(name, env, now[env], numbered) if env in now else ()
+        digests = [link.digest for link in after]
+        if before and before[-1].digest not in digests:
+            back.append((env, before[-1].label, after[-1].label if after else None))
+        else:
+            deployments += after[digests.index(before[-1].digest) + 1 if before else 0 :]
+    return deployments, back
+
+
+def _lines(change: Change, registry: Path | None) -> Iterator[str]:
+    for entry, before, diff in change.versions:
+        by = f" by {esc(entry.author)}" if entry.author else ""
+        note = f": {esc(entry.note)}" if entry.note else ""
+        if before is None or diff is None:
+            yield f"- **v{entry.number}** is new{by}{note}: {_first(entry)}"
+            continue
+        yield f"- **v{entry.number}**{by}{note}, from v{before.number}:"
+        yield from (f"  {line}" for line in diff.markdown().split("\n"))
+    for link in change.deployments:
+        yield f"- {_deployed(link)}"
+        if registry is not None and link.evidence is not None:
+            yield f"  - {_evidence(registry, link.evidence)}"
+        yield from (f"  - forced past: {esc(point)}" for point in link.unmet)
+    for env, was, now in change.back:
+        yield f"- **{esc(env)}** goes back from {was} to {now or 'nothing'}: its history was cut or replaced, not rolled back."
+    if change.policy:
+        yield f"- policy: {_policies(*change.policy)}"
+    yield from (f"- ⚠ {esc(fault)}" for fault in change.faults)
+
+
+def _first(entry: SavedEntry) -> str:
+    messages = entry.version.template
+    length = sum(len(str(message.get("content") or "")) for message in messages)
+    model = f", model {esc(entry.version.model)}" if entry.version.model else ""
+    takes = esc(", ".join(map(repr, entry.version.variables)) or "no variables")
+    return f"{len(messages)} messages, {length:,} characters{model}, takes {takes}"
+
+
+def _deployed(link: Deployment) -> str:
+    by = f" by {esc(link.author)}{f' ({esc(link.reason)})' if link.reason else ''}"
+    mark = ", **forced**" if link.forced else "" if link.evidence or link.kind == "rollback" else ", without evidence"
+    if link.canary:
+        return f"**{esc(link.env)}** gives v{link.canary.number} to {link.canary.percent:g} %, the rest stays on {link.label}{by}{mark}"
+    verb = "goes back to" if link.kind == "rollback" else "serves"
+    return f"**{esc(link.env)}** {verb} {link.label}{by}{mark}"
+
+
+def _evidence(registry: Path, cited: str) -> str:
+    try:
+        evidence = Evidence.read(registry, cited)
+    except RegistryCorrupt as error:
+        return f"⚠ {esc(error)}"
+    said = [
+        f"verdict **{esc(evidence.decision)}** on {len(evidence.examples)} examples of {esc(evidence.dataset.get('name', 'a dataset'))}"
+    ]
+    for name, sides in evidence.scores.items():
+        said.append(f"{esc(name)} {_pair(sides, '{:.3f}')}")
+    if "cost" in evidence.measures:
+        said.append(f"cost {_pair(evidence.measures['cost'], '{:.6f}')} USD an example")
+    return "; ".join(said)
+
+
+def _pair(sides: Mapping[str, Sequence[float | None]], form: str) -> str:
+    """Mean of the baseline and of the candidate over what both have, as "old → new"."""
+    candidate, baseline = sides["candidate"], sides.get("baseline")
+    if baseline is None:
+        known = [value for value in candidate if value is not None]
+        return form.format(sum(known) / len(known)) if known else "unknown"
+    pairs = [(new, old) for new, old in zip(candidate, baseline, strict=True) if new is not None and old is not None]
+    if not pairs:
+        return "unknown"
+    new, old = (sum(side) / len(pairs) for side in zip(*pairs, strict=True))
+    return f"{form.format(old)} → {form.format(new)}"
+
+
+def _policies(old: Policy, new: Policy) -> str:
+    before, after = old.document(), new.document()
+    names = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    said = [f"`{name}`: {esc(before.get(name, 'default'))} → {esc(after.get(name, 'default'))}" for name in names]
+    return ", ".join(said) or "unchanged"
