@@ -21,7 +21,12 @@ def written(tmp_path, data, name="odd.csv"):
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_delimiter_encoding_and_line_end(tmp_path, delimiter, encoding, end):
     """The same cells come out of each of 147 ways to write them; whatever had to be guessed is said."""
-    cells = [["id", "ticket", "expected"], ["1", "Café geschlossen, spät; ein|zwei", "“ja”"], ["2", "zwei\nZeilen", "nein"], ["3", ' "x" ', "–"]]
+    cells = [
+        ["id", "ticket", "expected"],
+        ["1", "Café geschlossen, spät; ein|zwei", "“ja”"],
+        ["2", "zwei\nZeilen", "nein"],
+        ["3", ' "x" ', "–"],
+    ]
     text = end.join(delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in cells) + end
     data = Dataset.read(written(tmp_path, text.encode(encoding)))
     assert [[e.id, e.inputs["ticket"], e.expected] for e in data] == cells[1:]
@@ -57,7 +62,10 @@ def test_bytes_of_no_encoding_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("ticket,expected\na,b\nc,d,e\n", r"odd\.csv:3 has 3 cells under 2 columns \(ticket, expected\); put cells that hold ',' between double quotes"),
+        (
+            "ticket,expected\na,b\nc,d,e\n",
+            r"odd\.csv:3 has 3 cells under 2 columns \(ticket, expected\); put cells that hold ',' between double quotes",
+        ),
         ("ticket,expected\na,b\nc\n", r"odd\.csv:3 has 1 cells under 2 columns .*add the missing ones"),
         ('ticket,expected\n"a\nb",x\n"never closed,y\nz,w\n', r"odd\.csv:4: a double quote opens a cell here and nothing closes it"),
         ('ticket,expected\na,b\n"a"b,c\n', r"odd\.csv:3: text follows a closing double quote"),

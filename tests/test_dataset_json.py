@@ -75,7 +75,13 @@ def test_the_integer_limit_switched_off_changes_nothing(tmp_path):
         sys.set_int_max_str_digits(before)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v), max_leaves=20))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda v: st.lists(v) | st.dictionaries(st.text(), v),
+        max_leaves=20,
+    )
+)
 def test_whatever_json_writes_is_read(value):
     """The strict reader gives what the standard one gives for every value that both may hold."""
     for escaped in (True, False):
@@ -156,7 +162,9 @@ def test_empty_files_say_so(tmp_path):
 def test_a_hundred_thousand_rows_take_seconds(tmp_path):
     """100,000 rows of 300 characters are read, checked, named and split well within the time of a coffee."""
     path = tmp_path / "many.jsonl"
-    path.write_text("".join(json.dumps({"ticket": f"{index} " + "word " * 60, "expected": {"n": index}}) + "\n" for index in range(100_000)))
+    path.write_text(
+        "".join(json.dumps({"ticket": f"{index} " + "word " * 60, "expected": {"n": index}}) + "\n" for index in range(100_000))
+    )
     begun = time.perf_counter()
     data = Dataset.read(path)
     took = time.perf_counter() - begun

@@ -126,7 +126,12 @@ def test_the_fingerprint_is_over_content():
     """Ids, inputs, expected answers and clusters count; splits and tags do not."""
     base = Example("a", {"q": "1"}, "yes", "test", None, ("t",))
     same = Example("a", {"q": "1"}, "yes", "train", None, ("u",))
-    others = [Example("b", {"q": "1"}, "yes"), Example("a", {"q": "2"}, "yes"), Example("a", {"q": "1"}, "no"), Example("a", {"q": "1"}, "yes", None, "c")]
+    others = [
+        Example("b", {"q": "1"}, "yes"),
+        Example("a", {"q": "2"}, "yes"),
+        Example("a", {"q": "1"}, "no"),
+        Example("a", {"q": "1"}, "yes", None, "c"),
+    ]
     prints = [Dataset.of([example]).fingerprint for example in (base, same, *others)]
     assert prints[0] == prints[1]
     assert len(set(prints)) == 5

@@ -232,7 +232,7 @@ class Dataset:
         at = self._index().get(example.id, len(self))
         return self._with(checked([*self.examples[:at], example, *self.examples[at + 1 :]]))
 
-    def replaced(self, id: str, **changes: Any) -> Dataset:
+    def replaced(self, id: str, /, **changes: Any) -> Dataset:
         """With fields of one example changed: `replaced("t-17", expected="refund")`. Raises DatasetError for no such example or field."""
         try:
             changed = replace(self.get(id), **changes)

@@ -83,7 +83,7 @@ def _shown(value: Any) -> str:
         return "–"
     if isinstance(value, tuple):
         return shorten(", ".join(value), _WIDTH)
-    return shorten(value if isinstance(value, str) else canonical(value), _WIDTH)
+    return shorten((value if isinstance(value, str) else canonical(value))[: 20 * _WIDTH], _WIDTH)
 
 
 def _golden(golden: int, n: int) -> str:

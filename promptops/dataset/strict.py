@@ -19,7 +19,9 @@ def parse(text: str) -> Any:
     value, end = item(text, 0)
     rest = text[end:].lstrip(_SPACE)
     if rest:
-        raise ValueError(f"something stands after the value, at column {_column(text, len(text) - len(rest))}: {rest[:20].rstrip(_SPACE)!r}")
+        raise ValueError(
+            f"something stands after the value, at column {_column(text, len(text) - len(rest))}: {rest[:20].rstrip(_SPACE)!r}"
+        )
     return value
 
 
