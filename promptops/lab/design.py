@@ -6,7 +6,7 @@ The same design is the same study: running the cell again finishes it, and pays 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
@@ -19,15 +19,14 @@ from ..models.target import TargetModel
 from ..run import reuse_key
 from ..scorers.case import Scorer
 from ..version import PromptVersion
-from .answerers import Answerers, as_model, as_target
+from .answerers import Answerers, as_target
+from .marking import Place
 from .prompt import SavedVersion
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ArmDesign", "Place", "StudyDesign", "as_dataset", "as_version", "design", "question"]
-
-Place = tuple[int, int, int]  # arm, example, repeat: indices into the design
+__all__ = ["ArmDesign", "Place", "StudyDesign", "as_dataset", "as_version", "ask", "design", "question", "with_identity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ def design(
     arms: list[ArmDesign] = []
     for value in versions:
         version, prompt, number, label = as_version(value)
-        for model in models or [None]:
+        for model in models or (None,):
             asked = version.on(model) if model is not None else version
             who = as_target(target) if target is not None else answerers.of(asked.model)
             arms.append(
@@ -127,9 +126,7 @@ def design(
 
 def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyDesign:
     """The design with the id that its content gives, and a name for people."""
-    from dataclasses import replace
-
-    identity = {key: value for key, value in plan.config().items()}
+    identity = dict(plan.config().items())
     for arm in identity["arms"]:
         del arm["label"], arm["number"]
     study = tagged("s1", {**identity, "salt": salt})
@@ -192,8 +189,6 @@ def as_dataset(value: Any, root: Path | None = None) -> Dataset:
 
 
 def _distinct_labels(arms: list[ArmDesign]) -> None:
-    from dataclasses import replace
-
     labels = [arm.label for arm in arms]
     for index, arm in enumerate(arms):
         if labels.count(arm.label) > 1:
@@ -204,6 +199,3 @@ def _split(dataset: Dataset) -> str | None:
     """The one split that all examples are of; None where there is none or several."""
     found = {example.split for example in dataset}
     return found.pop() if len(found) == 1 else None
-
-
-__all__ += ["as_model", "with_identity"]

@@ -6,11 +6,12 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from ..engine.calling import Provenance
 
 __all__ = ["Home", "author", "in_kernel", "provenance"]
 
@@ -71,10 +72,10 @@ def cell_hash() -> str | None:
     return hashlib.sha256(history[-1].encode()).hexdigest()[:16] if history and history[-1] else None
 
 
-def provenance(root: Path) -> Mapping[str, Any]:
-    """{"cell", "git_commit", "git_dirty"}: where a call came from."""
+def provenance(root: Path) -> Provenance:
+    """Where a call comes from: the running cell's source, the git commit, and whether tracked files differ from it."""
     commit, dirty = _git_state(str(root), os.getpid())
-    return {"cell": cell_hash(), "git_commit": commit, "git_dirty": dirty}
+    return Provenance(cell_hash(), commit, dirty)
 
 
 @lru_cache(maxsize=8)

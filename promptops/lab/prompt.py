@@ -57,7 +57,7 @@ class SavedVersion:
 
         fresh: ask again all the same. Raises RenderError, SetupError, or CallError once the retries end.
         """
-        return self._lab._ask(self.version, values, prompt=self.prompt, label=self.label, fresh=fresh)
+        return self._lab._desk.call(self.version, values, prompt=self.prompt, label=self.label, fresh=fresh)
 
     def messages(self, **values: Any) -> list[dict[str, Any]]:
         """The rendered messages."""
@@ -91,7 +91,7 @@ class SavedVersion:
     def _repr_html_(self) -> str:
         from ..views.prompt import saved_version
 
-        return saved_version(self, self._lab._serving_of(self.prompt, self.id))
+        return saved_version(self)
 
 
 class Prompt:
@@ -132,7 +132,7 @@ class Prompt:
     @property
     def versions(self) -> list[SavedVersion]:
         """All saved versions, oldest first."""
-        return [self._lab._saved(self.name, entry) for entry in self._lab._registry.versions(self.name)]
+        return [self._made(entry) for entry in self._lab._registry.versions(self.name)]
 
     def __getitem__(self, number: int | str) -> SavedVersion:
         """By number (2 or "v2"), or by the beginning of its id."""
@@ -141,9 +141,15 @@ class Prompt:
             if number in (entry.number, f"v{entry.number}") or (
                 isinstance(number, str) and len(number) > 5 and entry.id.startswith(number)
             ):
-                return self._lab._saved(self.name, entry)
+                return self._made(entry)
         known = ", ".join(f"v{entry.number}" for entry in entries) or "none yet"
         raise StudyError(f"{self.name} has no version {number!r}; saved: {known}.")
+
+    def _made(self, entry: Any) -> SavedVersion:
+        return SavedVersion(self._lab, self.name, entry.number, entry.version, note=entry.note, author=entry.author, created=entry.created)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [f"v{entry.number}" for entry in self._lab._registry.versions(self.name)]
 
     def __len__(self) -> int:
         return len(self._lab._registry.versions(self.name))
@@ -158,7 +164,7 @@ class Prompt:
     def _repr_html_(self) -> str:
         from ..views.prompt import prompt
 
-        return prompt(self.name, self.versions, self._lab._environments(self.name))
+        return prompt(self)
 
 
 def _warn_format(version: PromptVersion) -> None:

@@ -6,10 +6,10 @@ A stop keeps all that was done, and the same cell finishes the rest.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,11 @@ from .prompt import SavedVersion
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from ..dataset import Dataset
     from ..engine.progress import Progress
+    from ..version import PromptVersion
     from .lab import Lab
+    from .marking import Tally
     from .work import Work
 
 __all__ = ["Study"]
@@ -38,7 +41,6 @@ class Study:
         self.id, self.name, self.prompt, self.config, self.created = id, name, prompt, config, created
         self._work: Work | None = None
         self._future: Future[None] | None = None
-        self._began = time.monotonic()
 
     # -- while it runs
 
@@ -54,7 +56,7 @@ class Study:
             if self._future.cancelled() or self._future.exception() is not None:
                 return "failed"
             return "stopped" if self._work is not None and self._work.sweep.progress.stopped else "finished"
-        rows = self._lab._store.rows("select arg_max(event, at) from study_events where study_id = ?", [self.id])
+        rows = self._lab.store.rows("select arg_max(event, at) from study_events where study_id = ?", [self.id])
         return str(rows[0][0] or "finished")
 
     @property
@@ -74,18 +76,56 @@ class Study:
                 raise
         return self
 
+    def _watch(self) -> None:
+        """Wait in a script, with a line of progress. An interrupt stops the study, keeps what is done, and goes on upwards."""
+        from ..views.progress import follow
+
+        try:
+            follow(self)
+        except KeyboardInterrupt:
+            self.stop("interrupted")
+            if self._future is not None:
+                self._future.exception(timeout=30)
+            self._warn()
+            raise
+        self.wait()
+        self._warn()
+
     def stop(self, reason: str = "stopped by hand") -> Study:
         """Stop asking within a second; everything done is kept, and running the cell again finishes the rest."""
         if self._work is not None:
             self._work.stop(reason)
         return self
 
+    @property
+    def reused(self) -> int:
+        """Runs that were there before and cost nothing now, while this process runs it."""
+        return self._work.reused if self._work is not None else 0
+
+    def tally(self, arm: int, scorer: str | None = None) -> Tally | None:
+        """What an arm (by its place) has come to so far on a scorer (default: the primary), while it runs."""
+        name = scorer or (self.scorers[0] if self.scorers else "")
+        return self._work.marking.tallies.get((arm, name)) if self._work is not None else None
+
+    def done_of(self, arm: int) -> int:
+        """Answered places of an arm so far, reused ones included."""
+        if self._work is None or self.progress is None:
+            return 0
+        found = self.progress.arms.get(self.config["arms"][arm]["version"])
+        return (found.done if found is not None else 0) + self._work.reused_of(arm)
+
+    def version_of(self, id: str) -> PromptVersion | None:
+        """The content of an arm by its version's id; None where only its answers are known."""
+        from .keeping import load_version
+
+        return load_version(self._lab.store, id)
+
     # -- what came out
 
     def runs(self, limit: int = LIMIT) -> DataFrame:
         """One row a place of the study (arm, example, repeat) with its run; at most `limit` rows."""
         self.wait()
-        return self._lab._store.frame(
+        return self._lab.store.frame(
             "select m.arm, m.example_id, m.repeat, m.reused, r.* exclude (example_id, repeat) from study_runs m join runs r on r.id = m.run_id "
             "where m.study_id = ? order by m.example_id, m.arm, m.repeat limit ?",
             [self.id, limit],
@@ -94,12 +134,19 @@ class Study:
     def scores(self, limit: int = LIMIT) -> DataFrame:
         """One row a judgement: arm, example_id, repeat, scorer, value, passed, reason, ...; at most `limit` rows."""
         self.wait()
-        return self._lab._store.frame(
+        return self._lab.store.frame(
             "select m.arm, m.example_id, m.repeat, s.* exclude (example_fingerprint) from study_runs m "
             "join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
             "where m.study_id = ? order by m.example_id, m.arm, m.repeat, s.scorer limit ?",
             [self.id, limit],
         )
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The examples as they were when the study was made."""
+        from .keeping import load_dataset
+
+        return load_dataset(self._lab.store, self.config["dataset"]["fingerprint"])
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -136,7 +183,7 @@ class Study:
         """Write one self-contained HTML file for reviewers; returns its path."""
         from ..views.report import write_report
 
-        target = Path(path) if path is not None else self._lab.home.root / f"{self.name.replace('/', '-')}.html"
+        target = Path(path) if path is not None else self._lab._root / f"{self.name.replace('/', '-')}.html"
         return write_report(self.wait(), target)
 
     def rescore(self, scorers: Sequence[Any], dataset: Any = None) -> Study:
@@ -170,7 +217,12 @@ class Study:
 
         return f"<study {self.name}: {size}, {self.status}. {headline(self)}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+    def _ipython_display_(self) -> None:
         from ..views.live import show
 
-        return show(self)
+        show(self)
+
+    def _repr_html_(self) -> str:
+        from ..views.study import html
+
+        return html(self)

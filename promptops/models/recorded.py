@@ -13,7 +13,7 @@ from ..errors import CallError, SetupError
 from ..run import FAILURES
 from .protocol import Call, Reply
 
-__all__ = ["RecordedModel"]
+__all__ = ["RecordedModel", "columns_of", "sample_numbers"]
 
 _COLUMNS = (
     "example",
@@ -44,7 +44,7 @@ class RecordedModel:
 
     def __init__(self, table: Any, label: str = "recorded", *, versions: Mapping[str, Any] | None = None) -> None:
         self._label = label
-        self._columns = _columns_of(table)
+        self._columns = columns_of(table)
         self._aliases = {getattr(version, "id", version): name for name, version in (versions or {}).items()}
         self._versioned = "version" in self._columns
         self._rows = self._index()
@@ -91,7 +91,7 @@ class RecordedModel:
         columns = self._columns
         examples = columns["example"]
         versions = columns.get("version") or [_ANY] * len(examples)
-        samples = _sample_numbers(columns["sample"]) if "sample" in columns else None
+        samples = sample_numbers(columns["sample"]) if "sample" in columns else None
         rows: dict[tuple[str, str], dict[int, int]] = {}
         for row, (example, version) in enumerate(zip(examples, versions, strict=True)):
             found = rows.setdefault((str(example), str(version)), {})
@@ -144,7 +144,7 @@ class RecordedModel:
         return f"RecordedModel({self._label!r}, {len(self):,} recorded outputs of {len({key[0] for key in self._rows}):,} examples; not an LLM)"
 
 
-def _columns_of(table: Any) -> dict[str, list[Any]]:
+def columns_of(table: Any) -> dict[str, list[Any]]:
     """The known columns as lists of plain values, missing cells None."""
     if hasattr(table, "columns") and hasattr(table, "__getitem__"):
         present = [str(name) for name in table.columns]
@@ -182,7 +182,7 @@ def _known(value: Any) -> Any:
         return None
 
 
-def _sample_numbers(column: list[Any]) -> list[int]:
+def sample_numbers(column: list[Any]) -> list[int]:
     """The samples counted from 0, whether the table counts from 0 or from 1."""
     try:
         numbers = [int(sample) for sample in column]

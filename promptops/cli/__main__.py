@@ -1,0 +1,90 @@
+"""`promptops COMMAND`: each command lives in a file of its own and is imported when it is called.
+
+Exit codes: 0 ok, 1 refused by policy (or a check does not hold), 2 misuse.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MissingExtra, PromptOpsError, Refused
+
+if TYPE_CHECKING:
+    import click
+
+__all__ = ["main"]
+
+# command -> (module of promptops.cli, name in it); the help line is the command's own
+COMMANDS = {
+    "demo": "demo",
+    "lab": "tour",
+    "init": "init",
+    "studies": "studies",
+    "report": "report",
+    "scorers": "scorers",
+    "compare": "compare",
+    "evaluate": "evaluate",
+    "doctor": "doctor",
+    "list": "prompts",
+    "show": "prompts",
+    "diff": "prompts",
+    "history": "deployments",
+    "promote": "deployments",
+    "rollback": "deployments",
+    "canary": "deployments",
+    "verify": "verify",
+    "registry": "registry",
+    "require": "consumers",
+    "sync": "publish",
+    "export": "publish",
+    "dashboard": "dashboard",
+}
+HIDDEN_NAMES = {"list": "list_", "lab": "lab", "export": "export"}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; every error that promptops raises on purpose is one line on standard error."""
+    try:
+        command = _group()
+    except ImportError as error:
+        sys.stderr.write(f"{MissingExtra('the command line')} ({error})\n")
+        sys.exit(2)
+    try:
+        command(args=arguments, prog_name="promptops")
+    except Refused as error:
+        sys.stderr.write(f"refused: {error}\n")
+        sys.exit(1)
+    except PromptOpsError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _group() -> click.Group:
+    import click
+
+    class Lazy(click.Group):
+        """Commands by name; their modules are imported when they are asked for."""
+
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return list(COMMANDS)
+
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            if cmd_name not in COMMANDS:
+                return None
+            module = importlib.import_module(f"promptops.cli.{COMMANDS[cmd_name]}")
+            found: Any = getattr(module, HIDDEN_NAMES.get(cmd_name, cmd_name))
+            return found if isinstance(found, click.Command) else None
+
+    from importlib.metadata import version
+
+    group = Lazy(name="promptops", help="Prompts as source code: versions, evidence, promotion, one registry file.", no_args_is_help=True)
+    return click.version_option(version("promptops-toolkit"), prog_name="promptops-toolkit")(group)  # type: ignore[no-any-return,unused-ignore]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""`promptops demo`: the whole story on the embedded model, in a new folder, with real progress and a closing summary."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import Refused
+from .tour import source
+
+if TYPE_CHECKING:
+    from ..lab import Lab, Study
+
+__all__ = ["demo"]
+
+NAME = "support-triage"
+SYSTEM = """You triage support tickets of a company with several products. Answer with one JSON object and nothing else, with the keys user_id, category and priority.
+user_id: the customer's id as it stands in the ticket, like u-48213, or null where there is none.
+category: one of billing, bug, how_to, account, shipping, feedback.
+priority: one of low, normal, high, urgent.
+Never mention Acme."""
+DEFINITIONS = """
+Categories:
+- billing: charges, invoices, refunds, prices, payment cards, subscriptions and renewals
+- bug: something is broken, crashes, shows an error, is slow or loses data
+- how_to: a question about how to do something, set something up or find a feature
+- account: sign in, password, email address, two-factor codes, profile, deleting the account
+- shipping: delivery, parcels, tracking, address, damaged or missing goods, returns
+- feedback: praise, ideas, wishes, complaints about design or direction"""
+_APP = """
+import sys, promptops
+prompt = promptops.load("support-triage", env="prod")
+request = prompt.request(ticket="I was charged twice (user u-20417)")
+extras = sorted({name.partition(".")[0] for name in sys.modules} & {"numpy", "pandas", "duckdb", "openai", "plotly"})
+print(f"v{prompt.number} from {prompt.source}, {len(request['messages'])} messages, extras loaded: {extras or 'none'}")
+"""
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+def demo(folder: Path | None) -> None:
+    """Run the whole story into FOLDER (default: a new promptops-demo)."""
+    from ..lab import Dataset, Lab
+
+    began = time.perf_counter()
+    home = folder or _fresh(Path("promptops-demo"))
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source("data", "support_tickets.jsonl"), home / "support_tickets.jsonl")
+    lab = Lab(home)
+    _step(
+        "1  Two versions of one prompt",
+        "the text that was in the code, and one that says what it wants. The embedded model answers: it is not an LLM.",
+    )
+    triage = lab.prompt(NAME)
+    v1 = triage.save("Classify this ticket: {{ticket}}", model="embedded", note="what we had in the code")
+    v2 = triage.save(_messages(SYSTEM + DEFINITIONS), model="embedded", note="labels, definitions and JSON", temperature=0)
+    click.echo(f"   {v1!r}\n   {v2!r}")
+    answer = v2(ticket="I was charged twice for March, please refund one. My id is u-20417.")
+    click.echo(f"   asked once: {answer.text}   [{answer.facts()}]")
+    tickets = Dataset.read(home / "support_tickets.jsonl", expected="expected")
+    _step("2  A study", f"{len(tickets)} tickets, both versions, three scorers; every run is recorded.")
+    study = lab.evaluate([v1, v2], tickets, _scorers())
+    for row in _arms(study):
+        click.echo(f"   {row}")
+    _step("3  What the data say", "paired by example, with an exact test.")
+    click.echo(f"   {study.compare(v2, v1).statement()}")
+    _step("4  Promotion, carried by evidence", "the first deployment has no incumbent; after that a version must beat what serves.")
+    summary = _deploy(lab, study, v1, v2)
+    _step("5  The application", "a process of its own, standard library only, reads the one registry file.")
+    click.echo(f"   {_application(home)}")
+    _step("6  Rollback", "one call, no gate, logged.")
+    back = lab.rollback(v2, "prod", reason="the demo shows how")
+    click.echo(f"   {back!r}\n   {_application(home)}")
+    again = lab.promote(v2, "prod", study=study, again="the demo is over")
+    click.echo(f"   {again!r}\n   {_application(home)}")
+    report = study.report(home / "report.html")
+    _close(home, report, summary, time.perf_counter() - began)
+
+
+def _messages(system: str) -> list[dict[str, str]]:
+    return [{"role": "system", "content": system}, {"role": "user", "content": "{{ticket}}"}]
+
+
+def _scorers() -> list[Any]:
+    from ..scorers import json_has, never_mentions, similar_to
+
+    return [similar_to("expected", at_least=0.9), json_has("user_id"), never_mentions("Acme")]
+
+
+def _arms(study: Study) -> list[str]:
+    from ..views.study import arm_rows
+
+    return [f"{row['label']}  {study.scorers[0]}: {row['said']}" for row in arm_rows(study)]
+
+
+def _deploy(lab: Lab, study: Study, v1: Any, v2: Any) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said in step 1: the embedded model is no LLM
+        click.echo(f"   {lab.promote(v1, 'prod', study=study)!r}")
+        deployed = lab.promote(v2, "prod", study=study)
+        click.echo(f"   {deployed!r}")
+        try:
+            lab.promote(v1, "prod", study=study, again="to show the gate")
+        except Refused as error:
+            click.echo(f"   and back without evidence? refused: {str(error).splitlines()[0][:220]}")
+    return repr(deployed)
+
+
+def _application(home: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", _APP], cwd=home, capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout.strip() or f"failed: {done.stderr.strip()[-300:]}"
+
+
+def _step(title: str, said: str) -> None:
+    click.echo(f"\n{click.style(title, bold=True)} {click.style('— ' + said, dim=True)}")
+
+
+def _fresh(base: Path) -> Path:
+    """A folder that is not there yet."""
+    found, number = base, 1
+    while found.exists():
+        number += 1
+        found = base.with_name(f"{base.name}-{number}")
+    return found
+
+
+def _close(home: Path, report: Path, summary: str, seconds: float) -> None:
+    click.echo(f"\n{click.style('Done', bold=True)} in {seconds:.0f} s: {summary}")
+    for what, path in (
+        ("registry (commit it)", "promptops.json"),
+        ("evidence (commit it)", "promptops.evidence/"),
+        ("every run", ".promptops/"),
+        ("report for reviewers", report.name),
+    ):
+        click.echo(f"   {what:22} {home / path}")
+    click.echo(f"\nNext: open {report} in a browser, or run `promptops lab` for the notebooks.")

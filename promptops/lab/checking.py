@@ -1,0 +1,33 @@
+"""Everything about a study that can be known before a call is made is said before a call is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..engine.prices import check_money
+from ..engine.scoring import check_needs
+from ..models.target import TargetModel
+from ..scorers import Scorer, as_scorer
+from .design import StudyDesign, question
+
+__all__ = ["check_design", "checked_scorers"]
+
+
+def checked_scorers(scorers: Sequence[Any] | Any) -> list[Scorer]:
+    """Scorers as scorers, functions as scorers of their own. Raises ScorerError."""
+    listed = scorers if isinstance(scorers, (list, tuple)) else [scorers]
+    return [as_scorer(scorer) for scorer in listed]
+
+
+def check_design(drawn: StudyDesign, *, budget_usd: float | None = None, prices: Mapping[str, Any] | None = None) -> list[str]:
+    """Sentences to warn with. Raises DatasetError, RenderError, ScorerError or SetupError where the study cannot work."""
+    for index, arm in enumerate(drawn.arms):
+        if isinstance(arm.model, TargetModel):
+            arm.model.check({"values": dict(drawn.dataset[0].inputs)})
+            continue
+        drawn.dataset.check(arm.version)
+        arm.model.check(question(drawn, (index, 0, 0)).call.request)
+    if budget_usd is not None:
+        check_money({arm.version.model or "" for arm in drawn.arms if arm.model.remote}, prices)
+    return check_needs(drawn.scorers, drawn.dataset)

@@ -1,0 +1,217 @@
+"""From stored runs to comparisons: within one study, or over the latest studies of two versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.arms import Arm
+from ..analysis.compare import Grounds, compare
+from ..errors import StudyError
+from ..policy import Policy
+from ..run import utc
+from .comparison import Comparison
+from .design import as_version
+from .keeping import keep_dataset, keep_study, load_dataset, runs_where
+from .marking import Marking
+from .noise import measured
+from .reading import Source, arms_of, latest_sources
+
+if TYPE_CHECKING:
+    from .lab import Lab
+    from .study import Study
+
+__all__ = ["compare_across", "compare_in", "grounds_of", "leaderboard", "leaderboard_across", "rescore"]
+
+
+def compare_in(study: Study, candidate: Any, baseline: Any, primary: str | None) -> Comparison:
+    """Two arms of one study; see Study.compare."""
+    arms = list(study.config["arms"])
+    b = study._arm(candidate) if candidate is not None else arms[-1]
+    a = study._arm(baseline) if baseline is not None else _incumbent(study) or arms[0]
+    if (a["version"], a["endpoint"]) == (b["version"], b["endpoint"]):
+        others = [arm for arm in arms if arm["version"] != b["version"]]
+        if baseline is not None or not others:
+            raise StudyError(f"{b['label']} cannot be compared with itself; name another arm of {study.name}: {', '.join(study.versions)}.")
+        a = others[0] if candidate is not None else a
+        b = b if candidate is not None else others[-1]
+    found = arms_of(study._lab.store, [(study.id, arm["version"], arm["label"]) for arm in (b, a)], study.config["scorers"])
+    return _shown(study._lab, found[0], found[1], study, primary)
+
+
+def compare_across(lab: Lab, candidate: Any, baseline: Any, primary: str | None) -> Comparison:
+    """Two versions on the examples that both were asked, over the latest study of each; the shared study where there is one."""
+    content, prompt, _, label = as_version(candidate)
+    if baseline is None:
+        serving = lab._registry.serving(prompt, "prod") if prompt else None
+        if serving is None:
+            raise StudyError(f"{prompt or label} serves nothing in prod yet, so there is no incumbent to compare with; name the baseline.")
+        baseline = lab.prompt(prompt)[serving.id]
+    other, _, _, other_label = as_version(baseline)
+    shared = lab.store.rows(
+        "select m.study_id from study_runs m join studies s on s.id = m.study_id where m.version_id in (?, ?) "
+        "group by m.study_id having count(distinct m.version_id) = 2 order by max(s.created_at) desc limit 1",
+        [content.id, other.id],
+    )
+    labels = {content.id: label, other.id: other_label}
+    sources = latest_sources(lab.store, labels, shared[0][0] if shared else None)
+    where = {version: study for study, version, _ in sources}
+    home = lab.studies[where[content.id]]
+    scorers = _scorers_of(lab, [where[content.id], where[other.id]])
+    found = arms_of(lab.store, [(where[v], v, labels[v]) for v in (content.id, other.id)], scorers)
+    return _shown(lab, found[0], found[1], home, primary)
+
+
+def leaderboard(study: Study, primary: str | None) -> Any:
+    """All arms of a study, best first."""
+    sources = [(study.id, arm["version"], arm["label"]) for arm in study.config["arms"]]
+    return _ranked(study._lab, sources, study.config["scorers"], study, primary)
+
+
+def leaderboard_across(lab: Lab, versions: Sequence[Any], primary: str | None) -> Any:
+    """Versions over their latest studies, best first."""
+    labels = {content.id: label for content, _, _, label in map(as_version, versions)}
+    sources = latest_sources(lab.store, labels)
+    scorers = _scorers_of(lab, [study for study, _, _ in sources])
+    return _ranked(lab, sources, scorers, lab.studies[sources[0][0]], primary)
+
+
+def _ranked(lab: Lab, sources: Sequence[Source], scorers: Sequence[Mapping[str, Any]], study: Study, primary: str | None) -> Any:
+    from ..analysis.leaderboard import leaderboard
+
+    arms = arms_of(lab.store, sources, scorers)
+    return leaderboard(arms, grounds=grounds_of(lab, study, None), primary=primary or policy_of(lab, study.prompt).primary)
+
+
+def rescore(study: Study, scorers: Sequence[Any], dataset: Any = None) -> Study:
+    """The same answers judged by other scorers, without a call: a study of its own over the same runs."""
+    from .checking import checked_scorers
+
+    lab = study._lab
+    data = lab._dataset(dataset) if dataset is not None else load_dataset(lab.store, study.config["dataset"]["fingerprint"])
+    checked = checked_scorers(scorers)
+    config = {
+        **study.config,
+        "scorers": [{"name": scorer.name, "version": scorer.version, "kind": scorer.kind} for scorer in checked],
+        "dataset": {"fingerprint": data.fingerprint, "name": data.name, "n": len(data)},
+        "rescored": study.id,
+    }
+    from ..canonical import tagged
+
+    identity = tagged("s1", {"rescored": study.id, "dataset": data.fingerprint, "scorers": [[s.name, s.version] for s in checked]})
+    head = {
+        "id": identity,
+        "name": f"{study.name}-rescored-{identity[3:7]}",
+        "prompt": study.prompt,
+        "config": config,
+        "author": lab._author,
+        "cell": None,
+        "git_commit": None,
+    }
+    keep_dataset(lab.store, data)
+    if keep_study(lab.store, head):
+        _copy_places(lab, study.id, identity, data)
+    again = lab.studies[identity]
+    score_study(again, data, checked)
+    return again
+
+
+def _copy_places(lab: Lab, old: str, new: str, dataset: Any) -> None:
+    prints = {example.id: example.fingerprint for example in dataset}
+    rows = lab.store.rows("select arm, version_id, example_id, repeat, run_id from study_runs where study_id = ?", [old])
+    names = ("arm", "version_id", "example_id", "repeat", "run_id")
+    lab.store.append(
+        "study_runs",
+        [
+            {**dict(zip(names, row, strict=True)), "study_id": new, "example_fingerprint": prints[row[2]], "reused": True}
+            for row in rows
+            if row[2] in prints
+        ],
+    )
+
+
+def score_study(study: Study, dataset: Any, scorers: Sequence[Any]) -> None:
+    """Score what a study's recorded runs lack, wait for it, and note that it is done."""
+    lab = study._lab
+    arms = {arm["version"]: index for index, arm in enumerate(study.config["arms"])}
+    examples = {example.id: index for index, example in enumerate(dataset)}
+    lacking = " or ".join(
+        "not exists (select 1 from scores s where s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and s.scorer = ? and s.scorer_version = ?)"
+        for _ in scorers
+    )
+    values = [value for scorer in scorers for value in (scorer.name, scorer.version)]
+    rows = lab.store.rows(
+        f"select m.version_id, m.example_id, m.repeat, m.run_id from study_runs m where m.study_id = ? and ({lacking or 'false'})",
+        [study.id, *values],
+    )
+    if not rows:
+        return
+    marking = Marking(lab.store, dataset, scorers, ask=lab._desk.ask)
+    places: dict[str, list[tuple[int, int, int]]] = {}
+    for version, example, repeat, run in rows:
+        places.setdefault(run, []).append((arms[version], examples[example], int(repeat)))
+    for start in range(0, len(rows), 20_000):
+        chunk = list(places)[start : start + 20_000]
+        if chunk:
+            runs = runs_where(lab.store, "r.id in (select unnest(?))", [chunk])
+            marking.take([(place, run) for run in runs if run.scorable for place in places[run.id]])
+    lab._loop.submit(marking.finish()).result()
+    lab.store.append("study_events", [{"study_id": study.id, "at": utc(), "event": "finished", "detail": "scored"}])
+
+
+def policy_of(lab: Lab, prompt: str) -> Policy:
+    """The prompt's policy in the registry, else the registry's, else the default."""
+    return lab._registry.policy(prompt or None)
+
+
+def _shown(lab: Lab, candidate: Arm, baseline: Arm, study: Study, primary: str | None) -> Comparison:
+    policy = policy_of(lab, study.prompt)
+    facts = compare(
+        candidate,
+        baseline,
+        grounds=grounds_of(lab, study, (candidate, baseline)),
+        primary=primary or policy.primary,
+        alpha=policy.alpha,
+        ties=policy.ties,
+    )
+    return Comparison.shown(facts, policy, lab)
+
+
+def grounds_of(lab: Lab, study: Study, arms: tuple[Arm, Arm] | None) -> Grounds:
+    """Where a study's examples come from, and under which discipline they were chosen."""
+    data = study.dataset
+    split, plan = study.config.get("split"), study.config.get("plan")
+    served = lab.store.rows(
+        "select count(distinct (candidate, baseline)) from verdicts where dataset = ? and split is not distinct from ?",
+        [data.fingerprint, split],
+    )
+    frozen = lab.store.rows("select document from plans where id = ?", [plan]) if plan else []
+    return Grounds(
+        prompt=study.prompt,
+        study=study.id,
+        dataset=data.name,
+        fingerprint=data.fingerprint,
+        planned=len(data),
+        clusters=data.clusters,
+        tags={example.id: example.tags for example in data if example.tags},
+        split=split,
+        tested=bool(frozen),
+        served=int(served[0][0]),
+        plan={"id": plan} if frozen else None,
+        noise=measured(lab, arms[1].version, study.config["scorers"]) if arms else None,
+    )
+
+
+def _incumbent(study: Study) -> Mapping[str, Any] | None:
+    """The arm that serves in prod, where it is in the study."""
+    serving = study._lab._registry.serving(study.prompt, "prod") if study.prompt else None
+    return next((arm for arm in study.config["arms"] if serving is not None and arm["version"] == serving.id), None)
+
+
+def _scorers_of(lab: Lab, studies: Sequence[str]) -> list[dict[str, Any]]:
+    """The scorers of several studies, each once, in order."""
+    seen: dict[str, dict[str, Any]] = {}
+    for study in dict.fromkeys(studies):
+        for scorer in lab.studies[study].config["scorers"]:
+            seen.setdefault(scorer["name"], dict(scorer))
+    return list(seen.values())

@@ -1,0 +1,137 @@
+"""What a lab writes into its store and reads back: versions, datasets, studies, runs. Written once each, found by id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from ..canonical import canonical
+from ..dataset import Dataset, Example
+from ..errors import StudyError
+from ..run import FAILURES, Attempt, Run, utc
+from ..version import PromptVersion
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+__all__ = [
+    "ANSWERED",
+    "OUTCOMES",
+    "attempts_of",
+    "find_runs",
+    "keep_dataset",
+    "keep_study",
+    "keep_version",
+    "load_dataset",
+    "load_version",
+    "row_of",
+    "runs_where",
+]
+
+OUTCOMES = [name for name, kind in FAILURES.items() if kind == "outcome"]
+ANSWERED = "(r.failure is null or r.failure in (select unnest(?)))"
+_COLUMNS = ", ".join(f"r.{field.name}" for field in fields(Run))
+_ATTEMPT = ", ".join(f"a.{field.name}" for field in fields(Attempt))
+
+
+def row_of(value: Run | Attempt) -> dict[str, Any]:
+    """A run or attempt as a row of its table."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def keep_version(store: Store, version: PromptVersion, *, prompt: str = "", label: str = "", note: str = "") -> None:
+    """Write a version under its prompt's name, once."""
+    if not store.rows("select 1 from versions where id = ? and prompt = ? limit 1", [version.id, prompt]):
+        document = canonical(version.document())
+        store.append(
+            "versions",
+            [
+                {
+                    "id": version.id,
+                    "prompt": prompt,
+                    "label": label,
+                    "note": note,
+                    "document": document,
+                    "parents": "[]",
+                    "created_at": utc(),
+                }
+            ],
+        )
+
+
+def load_version(store: Store, id: str) -> PromptVersion | None:
+    """The content of a version by its id; None where the store has none (outputs made elsewhere)."""
+    rows = store.rows("select document from versions where id = ? limit 1", [id])
+    return PromptVersion.from_content(json.loads(rows[0][0])) if rows else None
+
+
+def keep_dataset(store: Store, dataset: Dataset) -> None:
+    """Write a dataset's examples, once: a study can be scored and compared again when the file is gone."""
+    print_ = dataset.fingerprint
+    if store.rows("select 1 from datasets where fingerprint = ? limit 1", [print_]):
+        return
+    store.append(
+        "examples",
+        [
+            {
+                "fingerprint": print_,
+                "example_id": example.id,
+                "example_fingerprint": example.fingerprint,
+                "position": position,
+                "document": json.dumps(example.document(), ensure_ascii=False),
+            }
+            for position, example in enumerate(dataset)
+        ],
+    )
+    columns = json.dumps(list(dataset.columns), ensure_ascii=False)
+    store.append(
+        "datasets",
+        [{"fingerprint": print_, "name": dataset.name, "source": dataset.name, "n": len(dataset), "created_at": utc(), "columns": columns}],
+    )
+
+
+def load_dataset(store: Store, fingerprint: str) -> Dataset:
+    """The dataset of a fingerprint, as it was. Raises StudyError where the store has none."""
+    head = store.rows("select name from datasets where fingerprint = ? limit 1", [fingerprint])
+    if not head:
+        raise StudyError(f"the store holds no dataset {fingerprint[:12]}; read it from its file, and evaluate on it.")
+    rows = store.rows("select document from examples where fingerprint = ? order by position", [fingerprint])
+    return Dataset.of([Example.from_document(json.loads(row[0])) for row in rows], name=head[0][0])
+
+
+def keep_study(store: Store, study: Mapping[str, Any]) -> bool:
+    """Write a study's head (id, name, prompt, config, author, cell, git_commit), once; whether it is new."""
+    if store.rows("select 1 from studies where id = ? limit 1", [study["id"]]):
+        return False
+    store.append("studies", [{**study, "config": json.dumps(study["config"], ensure_ascii=False), "created_at": utc()}])
+    return True
+
+
+def find_runs(store: Store, keys: Iterable[str]) -> dict[str, str]:
+    """key -> id of the latest run that answered it (or failed by the model's own doing)."""
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    rows = store.rows(
+        f"select r.key, arg_max(r.id, r.started_at) from runs r where r.key in (select unnest(?)) and {ANSWERED} group by r.key",
+        [wanted, OUTCOMES],
+    )
+    return dict(rows)
+
+
+def runs_where(store: Store, condition: str, values: Sequence[Any]) -> list[Run]:
+    """Runs by a condition of ours on `r`."""
+    return [Run(*map(_plain, row)) for row in store.rows(f"select {_COLUMNS} from runs r where {condition}", list(values))]
+
+
+def attempts_of(store: Store, run: str) -> list[Attempt]:
+    """The attempts of a run, in order."""
+    return [
+        Attempt(*map(_plain, row)) for row in store.rows(f"select {_ATTEMPT} from attempts a where a.run_id = ? order by a.number", [run])
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat(timespec="microseconds") if hasattr(value, "isoformat") else value

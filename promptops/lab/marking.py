@@ -1,0 +1,105 @@
+"""Scoring as it is recorded: answers in, rows of the table `scores` out, and a running tally for whoever watches.
+
+Answers are scored as they come. Scorers that may wait (judges, users' functions), or that compare with another version's
+answer, get theirs once the answers are in. No model is called but through `ask`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..engine.scoring import ScorePhase
+from ..run import Run
+from ..scorers.case import Case, Scorer
+from .keeping import runs_where
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+    from ..scorers.case import Ask
+    from ..store import Store
+
+__all__ = ["Marking", "Place", "Tally"]
+
+Place = tuple[int, int, int]  # arm, example, repeat: indices into the design
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an arm has come to so far on one scorer. squares: the sum of squared outcomes, for an interval while it runs."""
+
+    scored: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    unscored: int = 0
+
+    @property
+    def mean(self) -> float | None:
+        return self.total / self.scored if self.scored else None
+
+
+class Marking:
+    """Scores placed runs of one study. tallies: (arm, scorer) -> Tally, safe to read from any thread."""
+
+    def __init__(self, store: Store, dataset: Dataset, scorers: Sequence[Scorer], *, ask: Ask | None = None) -> None:
+        self._store, self._dataset = store, dataset
+        self._now = ScorePhase([scorer for scorer in scorers if not scorer.remote and scorer.against is None])
+        self._against = [scorer for scorer in scorers if scorer.against is not None]
+        self._late = ScorePhase([scorer for scorer in scorers if scorer.remote or scorer.against is not None], ask=ask)
+        self._waiting: list[tuple[Place, Case]] = []
+        self._lock = threading.Lock()
+        self.tallies: dict[tuple[int, str], Tally] = {}
+
+    def take(self, placed: Iterable[tuple[Place, Run]]) -> None:
+        """Score these now, as far as that needs no waiting."""
+        cases = [(place, Case(run.output or "", self._dataset[place[1]], run)) for place, run in placed]
+        if self._late.scorers:
+            self._waiting += cases
+        if self._now.scorers:
+            self._keep(self._now.rows(case for _, case in cases), cases)
+
+    async def finish(self) -> None:
+        """Score what had to wait."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        if self._against:
+            found = self._references({str(scorer.against) for scorer in self._against})
+            for scorer in self._against:
+                cases = [
+                    (place, replace(case, reference=found.get((str(scorer.against), case.example.fingerprint, place[2]))))
+                    for place, case in waiting
+                ]
+                if not scorer.remote:
+                    self._keep(ScorePhase([scorer]).rows(case for _, case in cases), cases)
+        if self._late.remote:
+            rows = [row async for row in self._late.rows_async(case for _, case in waiting)]
+            self._keep(rows, waiting)
+
+    def _references(self, versions: set[str]) -> dict[tuple[str, str, int], Run]:
+        """(version id, example fingerprint, repeat) -> its latest scorable run."""
+        runs = runs_where(self._store, "r.version_id in (select unnest(?)) order by r.started_at", [sorted(versions)])
+        return {(run.version_id, run.example_fingerprint or "", run.repeat): run for run in runs if run.scorable}
+
+    def _keep(self, rows: Iterable[Mapping[str, Any]], cases: Sequence[tuple[Place, Case]]) -> None:
+        arms: dict[tuple[str, str], list[int]] = {}
+        for place, case in cases:
+            arms.setdefault((case.run.id, case.example.fingerprint), []).append(place[0])
+        kept = list(rows)
+        with self._lock:
+            for row in kept:
+                for arm in arms[row["run_id"], row["example_fingerprint"]]:
+                    _count(self.tallies.setdefault((arm, row["scorer"]), Tally()), row)
+        self._store.append("scores", kept)
+
+
+def _count(tally: Tally, row: Mapping[str, Any]) -> None:
+    if row["value"] is None:
+        tally.unscored += 1
+        return
+    outcome = row["value"] if row["passed"] is None else float(row["passed"])
+    tally.scored += 1
+    tally.total += outcome
+    tally.squares += outcome * outcome

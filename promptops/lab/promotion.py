@@ -1,0 +1,153 @@
+"""Promotion with its evidence, and the way back.
+
+What serves already is promoted by doing nothing. A step that was taken before on the same outcomes is not taken again by a
+re-run cell: the registry stays as it is and a warning says why; `again="reason"` takes it on purpose.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from importlib.metadata import version as release
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.decide import Verdict, decide_first
+from ..analysis.recompute import make_evidence
+from ..errors import Refused, StudyError
+from ..evidence import Evidence
+from ..run import new_id, utc
+from .comparing import grounds_of
+from .deployment import Deployment
+from .prompt import Prompt, SavedVersion
+from .reading import arms_of
+
+if TYPE_CHECKING:
+    from ..analysis.arms import Arm
+    from ..registry.deployment import Deployment as Entry
+    from .comparison import Comparison
+    from .lab import Lab
+    from .study import Study
+
+__all__ = ["promote", "rollback"]
+
+
+def promote(
+    lab: Lab,
+    version: Any,
+    env: str,
+    study: Study | None,
+    *,
+    reason: str = "",
+    force: bool = False,
+    again: str = "",
+    percent: float | None = None,
+) -> Deployment:
+    """See Lab.promote."""
+    saved = _saved(version)
+    serving = lab._registry.serving(saved.prompt, env)
+    if serving is not None and serving.id == saved.id and percent is None:
+        return Deployment(lab, replace(serving, changed=False), note=f"{saved.label} serves already.")
+    if saved.model == "embedded":
+        warnings.warn(f"{saved.label} names the embedded model, which is not an LLM: it is for tours and tests.", stacklevel=3)
+    grounds = _study(lab, saved, env, study, serving)
+    evidence, verdict = _evidence(lab, saved, grounds, serving) if grounds is not None else (None, None)
+    try:
+        entry = lab._registry.promote(
+            saved.prompt, saved.number, env, evidence=evidence, author=lab._author, reason=reason, force=force, again=again, percent=percent
+        )
+    except Refused:
+        _keep_verdict(lab, grounds, saved, serving, verdict)
+        raise
+    if entry.changed:
+        _keep_verdict(lab, grounds, saved, serving, verdict)
+    return Deployment(lab, entry, verdict=verdict if entry.changed else None)
+
+
+def rollback(lab: Lab, version: Any, env: str, *, to: Any = None, reason: str = "") -> Deployment | None:
+    """See Lab.rollback."""
+    if isinstance(version, (str, Prompt)):
+        name, undo = version if isinstance(version, str) else version.name, None
+    else:
+        saved = _saved(version)
+        name, undo = saved.prompt, saved.number
+    target = to.number if isinstance(to, SavedVersion) else to
+    entry = lab._registry.rollback(name, env, undo=undo, to=target, author=lab._author, reason=reason)
+    return Deployment(lab, entry) if entry is not None else None
+
+
+def _saved(version: Any) -> SavedVersion:
+    if not isinstance(version, SavedVersion):
+        raise StudyError(f"{version!r} is not a saved version; save it first: lab.prompt(name).save(...), then promote what that returns.")
+    return version
+
+
+def _study(lab: Lab, saved: SavedVersion, env: str, study: Study | None, serving: Entry | None) -> Study | None:
+    """The study to go by: the one named, else the newest that holds the version and the incumbent; none where nobody asks for one."""
+    if study is None and env not in lab._registry.policy(saved.prompt).ungated:
+        study = _latest(lab, saved, serving)
+    if study is None:
+        return None
+    if serving is not None and all(arm["version"] != serving.id for arm in study.config["arms"]):
+        point = f"the incumbent v{serving.number} is not in the study {study.name}; evaluate {saved.label} and v{serving.number} together."
+        raise Refused(f"{saved.prompt} {saved.label} is not promoted to {env}: {point}", [point])
+    return study.wait()
+
+
+def _evidence(lab: Lab, saved: SavedVersion, study: Study, serving: Entry | None) -> tuple[Evidence, Verdict]:
+    """What the study says of this step, as a bundle, and the policy's verdict on it."""
+    policy = lab._registry.policy(saved.prompt)
+    if serving is None:
+        arm = study._arm(saved)
+        first = arms_of(lab.store, [(study.id, arm["version"], saved.label)], study.config["scorers"])[0]
+        verdict = decide_first(first, policy, primary=study.scorers[0] if study.scorers else None)
+        subject: Comparison | Arm = first
+        grounds = grounds_of(lab, study, None)
+    else:
+        comparison = study.compare(saved, lab.prompt(saved.prompt)[serving.id])
+        subject, verdict, grounds = comparison, comparison.verdict, comparison.grounds
+    grounds = replace(grounds, prompt=saved.prompt)
+    return make_evidence(subject, verdict, policy, grounds=grounds, made_at=utc(), toolkit=release("promptops-toolkit")), verdict
+
+
+def _latest(lab: Lab, saved: SavedVersion, serving: Entry | None) -> Study | None:
+    """The newest study that holds this version, and the incumbent where there is one."""
+    wanted = [saved.id] + ([serving.id] if serving is not None else [])
+    rows = lab.store.rows(
+        "select m.study_id from study_runs m join studies s on s.id = m.study_id where m.version_id in (select unnest(?)) "
+        "group by m.study_id having count(distinct m.version_id) = ? order by max(s.created_at) desc limit 1",
+        [wanted, len(wanted)],
+    )
+    return lab.studies[rows[0][0]] if rows else None
+
+
+def _dataset(study: Study) -> dict[str, Any]:
+    return {**study.config["dataset"], "split": study.config.get("split")}
+
+
+def _keep_verdict(lab: Lab, study: Study | None, saved: SavedVersion, serving: Entry | None, verdict: Verdict | None) -> None:
+    """One row a judged pair of versions on a dataset's split: what counts how often a split was used to decide."""
+    if study is None or verdict is None:
+        return
+    data, baseline = _dataset(study), serving.id if serving is not None else None
+    if lab.store.rows(
+        "select 1 from verdicts where study_id = ? and candidate = ? and baseline is not distinct from ? limit 1",
+        [study.id, saved.id, baseline],
+    ):
+        return
+    lab.store.append(
+        "verdicts",
+        [
+            {
+                "id": new_id("d"),
+                "study_id": study.id,
+                "prompt": saved.prompt,
+                "candidate": saved.id,
+                "baseline": baseline,
+                "dataset": data["fingerprint"],
+                "split": data["split"],
+                "document": json.dumps(verdict.document(), ensure_ascii=False),
+                "created_at": utc(),
+            }
+        ],
+    )

@@ -1,0 +1,250 @@
+"""A comparison as people look at it: the verdict in plain words, the differences with their intervals, what got worse.
+
+Static HTML with inline SVG, so that a saved notebook and a report show the same as the live cell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..analysis import words
+from ..analysis.arms import MEASURES
+from ..analysis.facts import Difference
+from ..markup import esc
+from . import svg
+from .theme import BAD, GOOD, NEUTRAL, VERDICTS, page, style_figure
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from ..analysis.decide import Verdict
+    from ..lab.comparison import Comparison
+
+__all__ = ["body", "card", "forest", "html", "markdown"]
+
+_SHOWN = 8  # lost examples listed in a cell
+
+
+def html(comparison: Comparison) -> str:
+    """The cell's view of a comparison."""
+    return page(body(comparison))
+
+
+def body(comparison: Comparison) -> str:
+    """The same without the style around it."""
+    figures = comparison.primary
+    b, a = comparison.candidate.label, comparison.baseline.label
+    bars = svg.disagreement(
+        figures.wins,
+        figures.losses,
+        figures.ties,
+        title=f"{figures.wins} examples better and {figures.losses} worse with {b}",
+        left="got worse",
+        right="got better",
+    )
+    return "".join(
+        (
+            card(comparison.verdict, comparison.statement()),
+            f"<h3>Difference {esc(b)} − {esc(a)}</h3>",
+            svg.forest(_rows(comparison), title=comparison.statement(), left=f"{_cut(a)} better", right=f"{_cut(b)} better"),
+            bars,
+            _table(comparison),
+            _flips(comparison),
+            _notes(comparison),
+        )
+    )
+
+
+def card(verdict: Verdict, statement: str) -> str:
+    """The verdict, why, and what to do next."""
+    colour, sign = VERDICTS[verdict.decision]
+    reasons = "".join(f"<li>{esc(reason)}</li>" for reason in verdict.reasons if reason != statement)
+    steps = "".join(f"<li><b>Next:</b> {esc(step)}</li>" for step in verdict.next)
+    against = f" over {esc(verdict.baseline)}" if verdict.baseline else " as a first deployment"
+    listed = f"<ul>{reasons}{steps}</ul>" if reasons or steps else ""
+    return (
+        f"<div class='card' style='--po-accent:{colour}'><b class='v'>{sign} {esc(verdict.decision)}</b> "
+        f"<span class='dim'>{esc(verdict.candidate)}{against}, goal {esc(verdict.policy.goal.replace('_', ' '))}</span><p>{esc(statement)}</p>{listed}</div>"
+    )
+
+
+def _rows(comparison: Comparison) -> list[svg.Row]:
+    margins = {rail.measure: rail.margin for rail in comparison.policy.guardrails}
+    rows = []
+    for figures in comparison.differences:
+        scale = 100.0
+        if figures.name in MEASURES:
+            if not figures.baseline or figures.baseline != figures.baseline:
+                continue
+            scale = 100.0 / figures.baseline
+        low, high = (None if v is None else v * scale for v in (figures.low, figures.high))
+        margin = margins.get(figures.name)
+        name = f"{figures.name} (% saved)" if figures.name in MEASURES else figures.name
+        said = f"{words.signed(figures.gain * scale)} ({words.interval(low, high, scale=1)})"
+        rows.append(
+            svg.Row(
+                name,
+                figures.gain * scale,
+                low,
+                high,
+                None if margin is None else 100 * margin,
+                said,
+                figures.name == comparison.primary_name,
+            )
+        )
+    rows.sort(key=lambda row: not row.primary)
+    return rows
+
+
+def _table(comparison: Comparison) -> str:
+    head = "".join(
+        f"<th{cls}>{esc(text)}</th>"
+        for text, cls in (
+            ("measure", ""),
+            (comparison.candidate.label, " class='num'"),
+            (comparison.baseline.label, " class='num'"),
+            ("difference (90 % interval)", " class='num'"),
+            ("better : worse", " class='num'"),
+            ("by luck alone", " class='num'"),
+            ("finds 4 of 5 times", " class='num'"),
+            ("n", " class='num'"),
+        )
+    )
+    rows = "".join(_line(comparison, figures) for figures in comparison.differences)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _line(comparison: Comparison, figures: Difference) -> str:
+    name = f"<b>{esc(figures.name)}</b>" if figures.name == comparison.primary_name else esc(figures.name)
+    cells = (
+        _mean(figures, figures.candidate, figures.candidate_interval),
+        _mean(figures, figures.baseline, figures.baseline_interval),
+        _gain(figures),
+        f"{figures.wins:,} : {figures.losses:,}",
+        words.odds(min(figures.p_better, figures.p_worse)) if figures.wins + figures.losses else "–",
+        _mde(figures),
+        f"{figures.n:,}" + (f" ({figures.unscored:,} unscored)" if figures.unscored else ""),
+    )
+    return f"<tr><td>{name}</td>{''.join(f'<td class=num>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _mean(figures: Difference, value: float, interval: tuple[float, float] | None) -> str:
+    if figures.name == "cost":
+        return esc(words.money(value))
+    if figures.name in MEASURES:
+        return esc(f"{words.number(value)} {figures.unit}")
+    span = f" <span class='dim'>{esc(words.interval(*interval))}</span>" if interval else ""
+    return f"{esc(words.percent(value))}{span}"
+
+
+def _gain(figures: Difference) -> str:
+    if figures.name in MEASURES:
+        if not figures.baseline:
+            return "–"
+        scale = -100 / figures.baseline
+        ends = sorted(v * scale for v in (figures.low, figures.high) if v is not None)
+        span = f" <span class='dim'>{esc(words.interval(ends[0], ends[1], scale=1))}</span>" if len(ends) == 2 else ""
+        return f"{esc(words.signed(figures.gain * scale))} %{span}"
+    span = f" <span class='dim'>{esc(words.interval(figures.low, figures.high))}</span>" if figures.low is not None else ""
+    return f"{esc(words.points(figures.gain))}{span}"
+
+
+def _mde(figures: Difference) -> str:
+    if figures.mde is None:
+        return "–"
+    if figures.name in MEASURES:
+        return f"{100 * figures.mde / figures.baseline:.1f} %" if figures.baseline else "–"
+    return esc(words.points(figures.mde))
+
+
+def _flips(comparison: Comparison) -> str:
+    flips = comparison.flips()
+    lost, won = flips[flips["gain"] < 0], flips[flips["gain"] > 0]
+    if not len(flips):
+        return "<p class='dim'>Not one example changed.</p>"
+    shown = ", ".join(f"<code>{esc(example)}</code>" for example in lost["example_id"].head(_SHOWN))
+    more = f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else ""
+    listed = f": {shown}{more}" if len(lost) else ""
+    return (
+        f"<p><span style='color:{BAD}'>▼</span> {words.count(len(lost), 'example')} got worse{listed}. "
+        f"<span style='color:{GOOD}'>▲</span> {words.count(len(won), 'example')} got better. <span class='dim'>All of them: comparison.flips()</span></p>"
+    )
+
+
+def _notes(comparison: Comparison) -> str:
+    listed = "".join(f"<li>{esc(note)}</li>" for note in comparison.notes)
+    return f"<ul class='dim'>{listed}</ul>" if listed else ""
+
+
+def forest(comparison: Comparison) -> Figure:
+    """The differences with intervals and margins as a plotly figure; its title states the finding."""
+    import plotly.graph_objects as go
+
+    rows = _rows(comparison)[::-1]
+    figure = go.Figure()
+    for row in rows:
+        sure = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
+        tint = (GOOD if row.value > 0 else BAD) if sure else NEUTRAL
+        arms = {
+            "array": [(row.high or row.value) - row.value],
+            "arrayminus": [row.value - (row.low if row.low is not None else row.value)],
+            "thickness": 2,
+            "width": 6,
+        }
+        figure.add_trace(
+            go.Scatter(
+                x=[row.value],
+                y=[esc(row.name)],
+                error_x=arms,
+                mode="markers",
+                marker={"color": tint, "size": 12 if row.primary else 9},
+                name=esc(row.name),
+                showlegend=False,
+                hovertemplate=esc(row.said) + "<extra></extra>",
+            )
+        )
+        if row.margin is not None:
+            figure.add_shape(
+                type="line", x0=-row.margin, x1=-row.margin, y0=row.name, y1=row.name, line={"color": BAD, "dash": "dash", "width": 2}
+            )
+    figure.add_vline(x=0, line_width=1)
+    figure.update_xaxes(title="percentage points (measures: per cent saved), 90 % interval")
+    b, a, decision = comparison.candidate.label, comparison.baseline.label, comparison.verdict.decision
+    title = f"{esc(b)} against {esc(a)}: {words.points(comparison.primary.gain)} on {esc(comparison.primary_name)} — {decision}"
+    return style_figure(figure, title=title, height=150 + 34 * len(rows))
+
+
+def markdown(comparison: Comparison) -> str:
+    """The comparison for a pull request."""
+    verdict = comparison.verdict
+    _, sign = VERDICTS[verdict.decision]
+    lines = [
+        f"**{sign} {verdict.decision}** {_md(comparison.candidate.label)} over {_md(comparison.baseline.label)}: {_md(comparison.statement())}",
+        "",
+    ]
+    lines += [f"- {_md(reason)}" for reason in verdict.reasons if reason != comparison.statement()]
+    lines += [f"- Next: {_md(step)}" for step in verdict.next]
+    lines += [
+        "",
+        f"| measure | {_md(comparison.candidate.label)} | {_md(comparison.baseline.label)} | difference (90 %) | better : worse | n |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for figures in comparison.differences:
+        in_measures = figures.name in MEASURES
+        means = [f"{words.number(v)} {figures.unit}" if in_measures else words.percent(v) for v in (figures.candidate, figures.baseline)]
+        gain = (
+            f"{words.signed(-100 * figures.gain / figures.baseline)} %"
+            if in_measures and figures.baseline
+            else f"{words.points(figures.gain)} ({words.interval(figures.low, figures.high)})"
+        )
+        lines.append(f"| {_md(figures.name)} | {means[0]} | {means[1]} | {gain} | {figures.wins} : {figures.losses} | {figures.n} |")
+    lines += ["", *(f"- {_md(note)}" for note in comparison.notes)]
+    return "\n".join(lines)
+
+
+def _md(text: str) -> str:
+    return esc(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 22 else text[:21] + "…"

@@ -1,0 +1,131 @@
+"""A study as people look at it: one line, or the table of its arms with intervals and the comparison that matters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..analysis import words
+from ..errors import PromptOpsError
+from ..markup import esc
+from . import svg
+from .progress import line
+from .theme import colour, page
+
+if TYPE_CHECKING:
+    from ..lab.study import Study
+
+__all__ = ["arm_rows", "headline", "html", "results"]
+
+
+def headline(study: Study) -> str:
+    """What came out, in one sentence; why nothing can be said yet where that is so."""
+    try:
+        if len(study.config["arms"]) < 2:
+            rows = arm_rows(study)
+            return (
+                f"{rows[0]['label']} scores {words.percent(rows[0]['mean'])} on {study.scorers[0]}."
+                if rows and study.scorers
+                else "One version, no scorer."
+            )
+        return study.compare().statement()
+    except PromptOpsError as error:
+        return str(error)
+
+
+def html(study: Study) -> str:
+    """The cell's view of a study that is done or stopped."""
+    return page(results(study))
+
+
+def results(study: Study) -> str:
+    """Arms with intervals, the comparison of the last arm with the incumbent or the first, and what was not asked."""
+    from .comparison import body
+
+    config = study.config
+    size = (
+        f"{words.count(len(config['arms']), 'version')} × {words.count(config['dataset']['n'], 'example')} of {config['dataset']['name']}"
+    )
+    if config["repeats"] > 1:
+        size += f" × {config['repeats']} repeats"
+    done = line(study.progress, reused=study.reused) if study.progress is not None else ""
+    head = f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} · {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
+    rows = arm_rows(study)
+    bars = [svg.Bar(row["label"], row["mean"], row["low"], row["high"], row["colour"], row["said"]) for row in rows]
+    primary = study.scorers[0] if study.scorers else ""
+    picture = svg.strip(bars, title=f"{primary} by version", axis=f"{primary}, mean with 95 % interval") if bars and primary else ""
+    try:
+        compared = body(study.compare()) if len(rows) > 1 else ""
+    except PromptOpsError as error:
+        compared = f"<p class='dim'>{esc(error)}</p>"
+    return head + picture + _table(study, rows) + compared
+
+
+def arm_rows(study: Study) -> list[dict[str, Any]]:
+    """One dict an arm: label, number, colour, mean, low, high and said of the primary, scores by scorer, facts."""
+    from ..analysis.facts import mean_interval
+    from ..lab.reading import arms_of
+
+    sources = [(study.id, arm["version"], arm["label"]) for arm in study.config["arms"]]
+    try:
+        arms = arms_of(study._lab.store, sources, study.config["scorers"])
+    except PromptOpsError:
+        return []
+    rows = []
+    for place, (arm, config) in enumerate(zip(arms, study.config["arms"], strict=True)):
+        scores = {}
+        for name, outcomes in arm.scores.items():
+            known = outcomes.mean[outcomes.scored > 0]
+            interval = mean_interval(known, outcomes.binary and outcomes.repeats <= 1)
+            scores[name] = (float(known.mean()) if len(known) else None, interval, len(known), len(outcomes.examples))
+        first = scores.get(study.scorers[0]) if study.scorers else None
+        mean, interval, n, total = first or (None, None, 0, 0)
+        said = f"{words.percent(mean)} ({words.interval(*interval)})" if mean is not None and interval else "not scored"
+        if n < total:
+            said += f", {total - n} unscored"
+        low, high = interval or (None, None)
+        number = config.get("number") or place + 1
+        rows.append(
+            {
+                "label": arm.label,
+                "number": number,
+                "colour": colour(number),
+                "mean": mean,
+                "low": low,
+                "high": high,
+                "said": said,
+                "scores": scores,
+                "facts": arm.facts,
+            }
+        )
+    return rows
+
+
+def _table(study: Study, rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "<p class='dim'>No run is recorded yet. Run the cell again to go on.</p>"
+    head = "<th>version</th>" + "".join(f"<th class='num'>{esc(name)}</th>" for name in study.scorers)
+    head += "<th class='num'>cost</th><th class='num'>latency p50 / p95</th><th class='num'>failed</th><th class='num'>runs</th>"
+    lines = []
+    for row in rows:
+        facts = row["facts"]
+        cells = "".join(f"<td class='num'>{_score(row['scores'].get(name))}</td>" for name in study.scorers)
+        cost = words.money(facts["cost_usd"]) if facts.get("cost_usd") is not None else "unknown"
+        failed = ", ".join(f"{count} {name}" for name, count in facts.get("failures", {}).items()) or "0"
+        lines.append(
+            f"<tr><td><span class='chip' style='--po-accent:{row['colour']}'>{esc(row['label'])}</span></td>{cells}<td class='num'>{esc(cost)}</td>"
+            f"<td class='num'>{esc(_latency(facts))}</td><td class='num'>{esc(failed)}</td><td class='num'>{facts['calls']:,}</td></tr>"
+        )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def _score(found: tuple[float | None, tuple[float, float] | None, int, int] | None) -> str:
+    if found is None or found[0] is None:
+        return "–"
+    span = f" <span class='dim'>{esc(words.interval(*found[1]))}</span>" if found[1] else ""
+    return f"{esc(words.percent(found[0]))}{span}"
+
+
+def _latency(facts: dict[str, Any]) -> str:
+    if facts.get("latency_p50") is None:
+        return "unknown"
+    return f"{words.duration(facts['latency_p50'] / 1000)} / {words.duration(facts['latency_p95'] / 1000)}"
