@@ -1,7 +1,9 @@
 """When to stop a sweep that cannot succeed: at once, with what to fix, keeping what was answered.
 
 Five setup failures in a row (a key, a quota, a permission, an unknown model, a request that is refused) or twenty
-connection errors in a row open the circuit; any answer, a model's own failure included, starts both counts again.
+connection errors in a row open the circuit; any answer, a model's own failure included, starts the counts again. What
+is a version's own fault (its settings, its model's name) is counted by version, so that another arm's answers between
+do not hide it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ __all__ = ["Breaker"]
 
 SETUP_IN_A_ROW = 5
 CONNECTION_IN_A_ROW = 20
+_EVERYBODYS = frozenset({"auth", "quota_exhausted"})
 _UNREACHED = frozenset({"connection", "timeout_connect"})
 _FIX = {
     "auth": "check the API key",
@@ -30,11 +33,11 @@ class Breaker:
     def __init__(self, label: str) -> None:
         self.label = label
         self.open: str | None = None
-        self._setup = 0
+        self._setup: dict[str, int] = {}
         self._unreached = 0
         self._first_unreached = 0.0
 
-    def note(self, failure: str | None, started: float, ended: float, detail: str = "") -> str | None:
+    def note(self, failure: str | None, started: float, ended: float, detail: str = "", version: str = "") -> str | None:
         """Count one attempt that ran from `started` to `ended` (monotonic seconds); the reason when this one opens it.
 
         Connection errors count after the first only where the attempt began after that first one was known: a server
@@ -44,11 +47,16 @@ class Breaker:
             return None
         kind = FAILURES[failure] if failure else None
         if kind is None or kind == "outcome":
-            self._setup = self._unreached = 0
+            self._unreached = 0
+            if self._setup:
+                self._setup.pop("", None)
+                self._setup.pop(version, None)
         elif kind == "setup":
-            self._setup += 1
-            if self._setup >= SETUP_IN_A_ROW:
-                return self._opened(failure, detail, self._setup)
+            self._unreached = 0
+            whose = "" if failure in _EVERYBODYS else version
+            self._setup[whose] = count = self._setup.get(whose, 0) + 1
+            if count >= SETUP_IN_A_ROW:
+                return self._opened(failure, detail, count)
         elif failure in _UNREACHED:
             if self._unreached == 0:
                 self._first_unreached = ended

@@ -91,6 +91,11 @@ class Pace:
         self.in_flight -= 1
         self._admit()
 
+    def close(self) -> None:
+        """Nothing more will enter."""
+        if self._wake is not None:
+            self._wake.cancel()
+
     # -- what it learns from
 
     def answered(self, sent_at: float) -> None:

@@ -79,6 +79,11 @@ class Ledger:
     def end(self) -> None:
         self._ended = time.perf_counter()
 
+    def fewer(self, count: int) -> None:
+        """So many of the expected calls will not be made: others answer for them."""
+        if self.total is not None:
+            self.total -= count
+
     def add(self, runs: Sequence[Run], attempts: Sequence[Attempt], remote: Sequence[bool]) -> None:
         """Count a recorded batch. remote: per run, whether its cost is to be known."""
         now = time.perf_counter()

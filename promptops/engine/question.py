@@ -1,0 +1,62 @@
+"""What is asked, within which limits, and from where: the values that a sweep is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import SetupError
+from ..models.protocol import Call, Model
+
+__all__ = ["Limits", "Provenance", "Question"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call with what its run is filed under. key: `run.reuse_key` of it."""
+
+    call: Call
+    model: Model
+    key: str
+    prompt: str
+    version_id: str
+    model_name: str
+    example_id: str | None = None
+    example_fingerprint: str | None = None
+    source: str = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a sweep may use. None: no limit, and for concurrency: found out as it goes (see pace).
+
+    timeout_s: of one attempt; deadline_s: of one call with its retries and waits; prices: see `prices.price_of`.
+    """
+
+    concurrency: int | None = None
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
+    deadline_s: float | None = 600.0
+    timeout_s: float = 120.0
+    max_attempts: int = 8
+    prices: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "max_attempts", "timeout_s", "deadline_s"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise SetupError(f"{name} is {value!r}; give a number above 0.")
+        for name in ("budget_usd", "budget_tokens"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise SetupError(f"{name} is {value!r}; give 0 or more, or None for no budget.")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a run was asked from: the hash of the notebook cell's source, the git commit and whether it was dirty."""
+
+    cell: str | None = None
+    git_commit: str | None = None
+    git_dirty: bool | None = None

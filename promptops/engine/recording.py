@@ -1,0 +1,111 @@
+"""Finished runs are recorded in groups, in a thread of its own: a slow disk or a slow scorer never holds up a call.
+
+While a group is being written the next one gathers, so that groups grow with the load. A run counts only once it is
+recorded. What could not be recorded is tried once more at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ..run import Attempt, Run
+from .progress import Ledger
+
+__all__ = ["Finished", "Recorder"]
+
+GATHER_S = 0.005  # that the first run of a group waits for others
+GROUP = 500  # runs written at once
+Finished = tuple[Run, list[Attempt], bool]  # the bool: whether its cost is to be known
+
+
+class Recorder:
+    """Takes finished runs on one event loop, where `run` is awaited as a task of its own.
+
+    record(runs, attempts): keeps a group durably; take(runs): the same runs afterwards; then the ledger has counted them.
+    told: called on the loop with the runs of a recorded group, and the exception that `record` or `take` raised, or None.
+    error: what is left to say at the end: `record` failed twice, or `take` failed (it is not called again after that).
+    """
+
+    def __init__(
+        self,
+        record: Callable[[Sequence[Run], Sequence[Attempt]], object],
+        take: Callable[[Sequence[Run]], object] | None,
+        ledger: Ledger,
+        told: Callable[[Sequence[Run], Exception | None], None],
+    ) -> None:
+        self._record, self._take, self._ledger, self._told = record, take, ledger, told
+        self._gathered: list[Finished] = []
+        self._some = asyncio.Event()
+        self._closing = False
+        self._failed = 0  # groups that could not be recorded
+        self.error: Exception | None = None
+
+    @property
+    def pending(self) -> int:
+        """Runs that wait to be recorded."""
+        return len(self._gathered)
+
+    def add(self, finished: Finished) -> None:
+        """One run more to record."""
+        self._gathered.append(finished)
+        self._some.set()
+
+    def close(self) -> None:
+        """No more will come: `run` ends when all is recorded."""
+        self._closing = True
+        self._some.set()
+
+    async def run(self) -> None:
+        """Record until closed. Where the loop itself ends first, what is finished is recorded on the spot."""
+        try:
+            await self._groups()
+        except asyncio.CancelledError:
+            if self._gathered:
+                group, self._gathered = self._gathered, []
+                self._write([run for run, _, _ in group], group)
+            raise
+
+    async def _groups(self) -> None:
+        with ThreadPoolExecutor(1, thread_name_prefix="promptops-recorder") as thread:
+            while self._gathered or not self._closing:
+                await self._some.wait()
+                if not self._closing and len(self._gathered) < GROUP:
+                    await asyncio.sleep(GATHER_S)
+                self._some.clear()
+                if self._failed and not self._closing:
+                    continue  # the sweep is being stopped; the end will try again
+                await self._commit(thread)
+                if self._failed > 1:
+                    return
+                if self._gathered or self._closing:
+                    self._some.set()
+
+    async def _commit(self, thread: ThreadPoolExecutor) -> None:
+        group, self._gathered = self._gathered[:GROUP], self._gathered[GROUP:]
+        if not group:
+            return
+        runs = [run for run, _, _ in group]
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(thread, self._write, runs, group)
+        except Exception as error:
+            self._failed += 1
+            self._gathered = group + self._gathered
+            self.error = error if self._failed > 1 else self.error
+            self._told((), error)
+            return
+        try:
+            if self._take is not None:
+                await loop.run_in_executor(thread, self._take, runs)
+        except Exception as error:
+            self._take, self.error = None, error
+            self._told(runs, error)
+            return
+        self._told(runs, None)
+
+    def _write(self, runs: list[Run], group: list[Finished]) -> None:
+        attempts = [attempt for _, tried, _ in group for attempt in tried]
+        self._record(runs, attempts)
+        self._ledger.add(runs, attempts, [away for _, _, away in group])

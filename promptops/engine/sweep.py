@@ -1,0 +1,274 @@
+"""Many questions, asked as fast as their endpoints take them, every answer recorded before it counts.
+
+Questions are pulled when there is room for them, so that a hundred thousand take no more memory than a thousand. No
+failure of one question stops the others. A stop, from any thread and at any moment, acts within a second and keeps
+everything that was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import StudyError
+from ..models.redact import HoldsSecrets, environment_secrets
+from ..run import Attempt, Run
+from .breaker import Breaker
+from .budget import Budget
+from .calling import Caller, NotAsked
+from .clock import SYSTEM, Clock
+from .filing import Filing
+from .pace import Pace
+from .prices import check_money
+from .progress import Ledger, Progress
+from .question import Limits, Provenance, Question
+from .recording import Recorder
+from .stop import Stop
+
+__all__ = ["Limits", "Progress", "Provenance", "Question", "Sweep"]
+
+LOCAL = 8  # calls at once of a model in this process, where the caller names no number
+_SURPLUS = 64  # questions that may wait between two attempts beside those in flight, so that memory stays flat
+_AHEAD = 256  # questions pulled while their own endpoint is full and another has room
+_UNRECORDED = 4000  # finished runs that may wait to be recorded before no more is asked
+_GRACE_S = {"cancelled": 0.5, "internal": 0.5, "circuit_open": 2.0}  # until calls in flight are cut off; else they may end
+
+
+class _Lane:
+    """One endpoint: its caller, its questions that wait for room, its tasks."""
+
+    __slots__ = ("backlog", "caller", "tasks")
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self.backlog: deque[Question] = deque()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def room(self) -> bool:
+        return len(self.tasks) < self.caller.pace.limit + min(self.caller.waiting, _SURPLUS)
+
+
+class Sweep:
+    """One pass over questions; `run` is awaited once, on any event loop.
+
+    questions: pulled on that loop, in their order for each endpoint; one whose key is in flight already is not asked
+    again. record(runs, attempts): keeps a group durably. on_runs(runs): the same runs, once they are recorded. Both are
+    called in one thread that is not the loop's. provenance: a Provenance, or a mapping with its fields.
+    """
+
+    def __init__(
+        self,
+        questions: Iterable[Question],
+        *,
+        record: Callable[[Sequence[Run], Sequence[Attempt]], object],
+        on_runs: Callable[[Sequence[Run]], object] | None = None,
+        limits: Limits | None = None,
+        provenance: Provenance | Mapping[str, Any] | None = None,
+        clock: Clock = SYSTEM,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._questions = iter(questions)
+        self._limits = limits or Limits()
+        self._clock, self._chance = clock, chance or random.Random()
+        where = provenance if isinstance(provenance, Provenance) else Provenance(**(provenance or {}))
+        self._filing = Filing(where, environment_secrets())
+        self._budget = Budget(self._limits.budget_usd, self._limits.budget_tokens, self._limits.prices)
+        self._stop = Stop(self._stopping)
+        self._ledger = Ledger(None)
+        self._recorder = Recorder(record, on_runs, self._ledger, self._recorded)
+        self._lanes: dict[str, _Lane] = {}
+        self._keys: set[str] = set()  # of questions that are asked and not recorded yet
+        self._pulled, self._exhausted = 0, False
+        self._ahead = 0  # questions in backlogs
+        self._priced: set[str] = set()
+        self._error: Exception | None = None
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._early: str | None = None  # the reason of a stop before the start
+        self._over: asyncio.Event = asyncio.Event()
+
+    def expect(self, total: int) -> None:
+        """Say how many questions there will be, for progress and the time left."""
+        self._ledger.total = total
+
+    def stop(self, reason: str = "stopped by hand") -> None:
+        """Ask nothing more; calls in flight get half a second to end. May be called from any thread, and again."""
+        with self._lock:
+            loop = self._loop
+            if loop is None:
+                self._early = reason
+                return
+        try:
+            loop.call_soon_threadsafe(self._stop_by_hand, reason)
+        except RuntimeError:  # the loop is closed: the sweep is over
+            return
+
+    @property
+    def progress(self) -> Progress:
+        """How it stands; may be read from any thread at any time."""
+        lanes = list(self._lanes.items())
+        return replace(
+            self._ledger.snapshot(),
+            in_flight=sum(lane.caller.pace.in_flight for _, lane in lanes),
+            waiting=sum(lane.caller.waiting for _, lane in lanes),
+            concurrency={label: lane.caller.pace.limit for label, lane in lanes},
+            history={label: tuple(lane.caller.pace.history) for label, lane in lanes},
+            stopped=self._stop.reason if self._stop.code is not None else None,
+        )
+
+    async def run(self) -> None:
+        """Ask until all is answered, or the stop. Raises SetupError before anything is sent to an endpoint that cannot
+        answer; what the questions' iterator, `record` (twice) or `on_runs` raised, after keeping what was done."""
+        with self._lock:
+            if self._loop is not None:
+                raise StudyError("a sweep runs once; make a new one, it will ask only what is missing.")
+            self._loop = asyncio.get_running_loop()
+            early = self._early
+        self._ledger.begin()
+        recording = asyncio.create_task(self._recorder.run())
+        try:
+            if early is not None:
+                self._stop_by_hand(early)
+            self._pump()
+            await self._over.wait()
+        except asyncio.CancelledError:
+            self._stop.set("cancelled", "the program was interrupted.")
+            raise
+        finally:
+            await self._end(recording)
+        if self._error is not None:
+            raise self._error
+        if self._recorder.error is not None:
+            raise self._recorder.error
+
+    async def _end(self, recording: asyncio.Task[None]) -> None:
+        """Nothing is left in flight, everything finished is recorded."""
+        self._cut()
+        tasks = [task for lane in self._lanes.values() for task in lane.tasks]
+        if tasks:
+            await asyncio.wait(tasks)
+        for lane in self._lanes.values():
+            lane.caller.pace.close()
+        self._recorder.close()
+        await asyncio.wait([recording])
+        self._ledger.end()
+
+    # -- asking
+
+    def _pump(self) -> None:
+        """Start what there is room for; called whenever that may have changed."""
+        try:
+            while self._stop.code is None and self._start_one():
+                pass
+        except Exception as error:  # the questions' own
+            self._error = error
+            self._stop.set("internal", f"the questions broke off: {error}")
+        if not any(lane.tasks for lane in self._lanes.values()) and (self._stop.code is not None or (self._exhausted and not self._ahead)):
+            self._over.set()
+
+    def _start_one(self) -> bool:
+        """Start one question, or put one aside for an endpoint that is full; whether to go on."""
+        if self._recorder.pending >= _UNRECORDED:
+            return False
+        for lane in self._lanes.values():
+            if lane.backlog and lane.room:
+                self._ahead -= 1
+                self._start(lane, lane.backlog.popleft())
+                return True
+        full = all(not lane.room for lane in self._lanes.values())
+        if self._exhausted or self._ahead >= _AHEAD or (self._lanes and full):
+            return False
+        question = self._next()
+        if question is None:
+            return not self._exhausted
+        lane = self._lane(question)
+        if lane.room:
+            self._start(lane, question)
+        else:
+            lane.backlog.append(question)
+            self._ahead += 1
+        return True
+
+    def _next(self) -> Question | None:
+        """The next question that is not in flight; None for one that is, and at the end."""
+        for question in self._questions:
+            if question.key in self._keys:
+                self._ledger.fewer(1)
+                return None
+            self._keys.add(question.key)
+            self._pulled += 1
+            return question
+        self._exhausted = True
+        self._ledger.total = self._pulled
+        return None
+
+    def _lane(self, question: Question) -> _Lane:
+        model = question.model
+        lane = self._lanes.get(model.label)
+        if lane is None:
+            if model.remote:
+                model.check(question.call.request)
+            lane = self._lanes[model.label] = self._opened(question)
+        if self._budget.usd is not None and model.remote and question.model_name not in self._priced:
+            check_money([question.model_name], self._limits.prices)
+            self._priced.add(question.model_name)
+        return lane
+
+    def _opened(self, question: Question) -> _Lane:
+        limits, model = self._limits, question.model
+        fixed = limits.concurrency if model.remote else limits.concurrency or LOCAL
+        filing = self._filing.with_secrets(model.secrets) if isinstance(model, HoldsSecrets) else self._filing
+        pace, breaker = Pace(self._clock, fixed), Breaker(model.label)
+        return _Lane(Caller(limits, pace, self._budget, breaker, self._stop, filing, self._clock, self._chance, self._pump))
+
+    def _start(self, lane: _Lane, question: Question) -> None:
+        task = asyncio.create_task(self._ask(lane, question))
+        lane.tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            lane.tasks.discard(task)
+            self._pump()
+
+        task.add_done_callback(ended)
+
+    async def _ask(self, lane: _Lane, question: Question) -> None:
+        try:
+            run, attempts = await lane.caller.ask(question)
+        except (NotAsked, asyncio.CancelledError):
+            self._keys.discard(question.key)
+            return
+        except Exception as error:  # ours: it costs this question only
+            run, attempts = lane.caller.filing.unsent(question, "internal", f"{type(error).__name__}: {error}"), []
+        self._recorder.add((run, attempts, question.model.remote))
+
+    def _recorded(self, runs: Sequence[Run], error: Exception | None) -> None:
+        self._keys.difference_update(run.key for run in runs)
+        if error is not None:
+            self._stop.set("internal", f"recording failed: {error}")
+        self._pump()
+
+    # -- stopping
+
+    def _stop_by_hand(self, reason: str) -> None:
+        self._stop.set("cancelled", reason)
+        if self._stop.code != "cancelled":  # it was ending already, at leisure
+            self._stopping("cancelled")
+
+    def _stopping(self, code: str) -> None:
+        """The stop is set: what is in flight may end, for a while."""
+        loop = asyncio.get_running_loop()
+        if code in _GRACE_S:
+            loop.call_later(_GRACE_S[code], self._cut)
+        loop.call_soon(self._pump)
+
+    def _cut(self) -> None:
+        """Cut off what is in flight."""
+        for lane in self._lanes.values():
+            for task in lane.tasks:
+                task.cancel()

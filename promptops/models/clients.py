@@ -1,0 +1,276 @@
+"""The openai clients behind an endpoint: one for each event loop, made when first needed, never retrying.
+
+A client that is handed in is used with all its options. A plain one (no http_client, provider or callable key of the
+caller's; sync or async) lends its address and headers to the HTTP client that openai itself would send with, which
+takes a quarter of the time. Any other async one sends by its own `post`, any other sync one does so from threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from ..errors import MissingExtra, SetupError
+from .redact import SHORTEST, header_secrets
+
+__all__ = ["Clients", "Sender", "label_of"]
+
+OPENAI = "https://api.openai.com/v1"
+_THREADS = 256  # calls in flight of a sync client; threads start as they are needed
+
+
+class Clients:
+    """base_url: where calls go; secrets: what must not be shown of how they get there."""
+
+    def __init__(self, client: Any, base_url: str | None, api_key: str | None) -> None:
+        self._client = client
+        self._key = api_key or os.environ.get("OPENAI_API_KEY") or None
+        self.base_url = str(client.base_url) if client is not None else base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
+        if client is None and self._key is None and _loopback(self.base_url):
+            self._key = "none"  # the client wants one; a server of one's own does not
+        self.secrets = _secrets(client, self.base_url, self._key)
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, Sender] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raises SetupError where there is no key, MissingExtra where there is no openai package."""
+        if self._client is None:
+            if self._key is None:
+                raise SetupError(
+                    f"no API key for {label_of(self.base_url)}: set OPENAI_API_KEY, hand in a client with models={{name: client}}, "
+                    'or save the version with model="embedded" to try it without an endpoint.'
+                )
+            _openai()
+
+    def here(self) -> Sender:
+        """The sender of the running event loop."""
+        loop = asyncio.get_running_loop()
+        found = self._made.get(loop)
+        if found is None:
+            self.check()
+            with self._lock:
+                found = self._made[loop] = self._make()
+        return found
+
+    async def aclose(self) -> None:
+        """Close what was made on this event loop."""
+        found = self._made.pop(asyncio.get_running_loop(), None)
+        if found is not None:
+            await found.aclose()
+
+    def _make(self) -> Sender:
+        openai = _openai()
+        given = self._client
+        try:
+            if given is None:
+                http = openai.DefaultAioHttpClient()
+                return _Direct(openai, openai.AsyncOpenAI(api_key=self._key, base_url=self.base_url, http_client=http, max_retries=0), http)
+            if not _plain(openai, given):
+                copy = given.with_options(max_retries=0)
+                return _Async(openai, copy, owned=False) if isinstance(given, openai.AsyncOpenAI) else _Threads(openai, copy)
+            http = openai.DefaultAioHttpClient(timeout=given.timeout)
+            twin = given.copy(http_client=http, max_retries=0) if isinstance(given, openai.AsyncOpenAI) else _twin(openai, given, http)
+            return _Direct(openai, twin, http) if type(twin) is openai.AsyncOpenAI else _Async(openai, twin, owned=True)
+        except openai.OpenAIError as error:
+            raise SetupError(f"the openai client for {label_of(self.base_url)} cannot be made: {error}") from None
+
+
+class Sender(Protocol):
+    """How requests leave. Raises whatever the client or its transport raises."""
+
+    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+        """The HTTP response, read."""
+
+    def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncIterator[tuple[Any, Any]]:
+        """(HTTP response, chunk) as chunks come."""
+
+    async def aclose(self) -> None:
+        """Close the connections that are ours."""
+
+
+class _Async:
+    """Sends on the event loop that made it. owned: whether the connections are ours to close."""
+
+    def __init__(self, openai: Any, client: Any, *, owned: bool) -> None:
+        self._client, self._owned = client, owned
+        self._response = _response_type(openai)
+        self._stream = openai.AsyncStream[object]
+
+    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+        """The HTTP response, read."""
+        return await self._client.post(path, body=body, cast_to=self._response, options=options)
+
+    async def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncIterator[tuple[Any, Any]]:
+        """(HTTP response, chunk) as chunks come."""
+        stream = await self._client.post(path, body=body, cast_to=object, options=options, stream=True, stream_cls=self._stream)
+        try:
+            async for chunk in stream:
+                yield stream.response, chunk
+        finally:
+            await stream.close()
+
+    async def aclose(self) -> None:
+        if self._owned:
+            await self._client.close()
+
+
+class _Direct(_Async):
+    """Sends what the client would send, with its address and headers, through the HTTP client underneath it."""
+
+    def __init__(self, openai: Any, client: Any, http: Any) -> None:
+        super().__init__(openai, client, owned=True)
+        self._http = http
+        module = sys.modules[self._response.__module__.partition(".")[0]]
+        self._url = module.URL(str(client.base_url).rstrip("/"))
+        self._query = dict(client.default_query)
+        self._urls: dict[str, Any] = {}
+        named = {**client.default_headers, **client.auth_headers}
+        headers = {**http.headers, **{name.lower(): value for name, value in named.items() if isinstance(value, str)}}
+        self._headers = module.Headers(headers).raw
+        self._request = module.Request
+        self._extensions = {"timeout": http.timeout.as_dict()}
+
+    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+        """The HTTP response, read, whatever its status."""
+        if options or self._query:
+            return await super().post(path, body, options)
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + path.encode())
+        request = self._request("POST", url, headers=self._headers, content=_json(body), extensions=self._extensions)
+        return await self._http.send(request)
+
+
+class _Threads:
+    """Sends a sync client's calls from threads."""
+
+    def __init__(self, openai: Any, client: Any) -> None:
+        self._client = client
+        self._response = _response_type(openai)
+        self._stream = openai.Stream[object]
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="promptops-endpoint")
+
+    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: self._client.post(path, body=body, cast_to=self._response, options=options))
+
+    async def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncIterator[tuple[Any, Any]]:
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[Any]()
+
+        def put(item: Any) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, item)
+
+        def work() -> None:
+            try:
+                with self._client.post(path, body=body, cast_to=object, options=options, stream=True, stream_cls=self._stream) as stream:
+                    for chunk in stream:
+                        put((stream.response, chunk))
+                put(None)
+            except Exception as error:
+                put(error)
+
+        self._pool.submit(work)
+        while (item := await queue.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    async def aclose(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def label_of(base_url: str) -> str:
+    """Host, port and path of an address, without user, password and query; OpenAI's own is only its host."""
+    if base_url.rstrip("/") == OPENAI:
+        return "api.openai.com"
+    parts = urlsplit(base_url)
+    host = parts.hostname or base_url.partition("?")[0]
+    host = f"[{host}]" if ":" in host else host
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise SetupError(f"the address of the endpoint has no valid port: {host}; give one such as http://127.0.0.1:8000/v1.") from None
+    return host + port + parts.path.rstrip("/")
+
+
+def _openai() -> Any:
+    try:
+        import openai
+    except ImportError:
+        raise MissingExtra("asking an endpoint") from None
+    return openai
+
+
+def _response_type(openai: Any) -> Any:
+    """The response class of the HTTP library that this release of openai is built on."""
+    for base in openai.DefaultAsyncHttpxClient.__mro__:
+        module = sys.modules.get(base.__module__.partition(".")[0])
+        if module is not None and module is not openai and hasattr(module, "Response"):
+            return module.Response
+    raise SetupError(
+        f"openai {openai.__version__} is built on an HTTP library that promptops does not know; install a release that is supported."
+    )
+
+
+def _plain(openai: Any, client: Any) -> bool:
+    """Whether address, headers, key and timeout are all there is to a client."""
+    special = ("_provider", "workload_identity", "_api_key_provider", "_azure_ad_token_provider")
+    return (
+        type(client) in (openai.OpenAI, openai.AsyncOpenAI, openai.AzureOpenAI, openai.AsyncAzureOpenAI)
+        and type(client._client).__name__ in ("SyncHttpxClientWrapper", "AsyncHttpxClientWrapper")
+        and all(getattr(client, name, None) is None for name in special)
+    )
+
+
+def _twin(openai: Any, client: Any, http: Any) -> Any:
+    """The async client with the options of a plain sync one."""
+    options: dict[str, Any] = {
+        "api_key": client.api_key,
+        "organization": client.organization,
+        "project": client.project,
+        "base_url": str(client.base_url),
+        "timeout": client.timeout,
+        "max_retries": 0,
+        "default_headers": client._custom_headers,
+        "default_query": client._custom_query,
+        "http_client": http,
+    }
+    if type(client) is openai.OpenAI:
+        return openai.AsyncOpenAI(**options)
+    if client._azure_ad_token is not None:
+        options |= {"api_key": None, "azure_ad_token": client._azure_ad_token}
+    return openai.AsyncAzureOpenAI(**options, api_version=client._api_version)
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeEncodeError:  # a lone surrogate, which only its escape can carry
+        return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _loopback(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _secrets(client: Any, base_url: str, key: str | None) -> frozenset[str]:
+    found = {key, urlsplit(base_url).password}
+    if client is not None:
+        found |= {getattr(client, name, None) for name in ("api_key", "admin_api_key", "webhook_secret", "_azure_ad_token")}
+        found |= header_secrets(getattr(client, "_custom_headers", None) or {})
+        query = getattr(client, "_custom_query", None) or {}
+        found |= header_secrets(query)
+    return frozenset(secret for secret in found if isinstance(secret, str) and len(secret) >= SHORTEST)

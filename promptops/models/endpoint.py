@@ -1,0 +1,170 @@
+"""Any OpenAI-compatible endpoint, through the openai package, by the shortest way that it offers.
+
+The client's own `post` is used, so that whatever it honours still works: proxies, an own CA, Azure, headers, a client or
+http_client handed in; only the objects that it builds around a reply are left out. The client never retries, we do. A
+missing key is an error before anything is sent. No text that leaves here holds a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import CallError, SetupError
+from .clients import Clients, Sender, label_of
+from .completion import Assembly, read_body, reply_of
+from .failures import error_of_exception, error_of_status
+from .protocol import Call, Reply
+from .redact import redact_failure
+
+__all__ = ["EndpointModel"]
+
+PATH = "/chat/completions"
+_OURS = ("extra_body", "timeout", "extra_headers", "extra_query")  # arguments of `create` that are no part of the body
+
+
+class EndpointModel:
+    """Answers from an endpoint that speaks chat completions.
+
+    client: an openai client to use (OpenAI, AsyncOpenAI, AzureOpenAI, ...), else one is made: api_key, or
+    OPENAI_API_KEY; base_url, or OPENAI_BASE_URL, or OpenAI's own. A loopback address needs no key. label: what names it
+    in reuse keys and tables; default is host and path, never a secret. stream: read answers as they are written, so that
+    the time to the first token is known. Nothing is imported, read or opened before the first call; the environment is
+    read when the model is made. Raises SetupError where client and other arguments contradict each other.
+    """
+
+    def __init__(
+        self,
+        client: Any = None,
+        *,
+        label: str | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        stream: bool = False,
+    ) -> None:
+        if client is not None and (base_url is not None or api_key is not None):
+            raise SetupError("a client was handed in together with base_url or api_key; set them on the client, or leave the client out.")
+        self._clients = Clients(client, base_url, api_key)
+        self._label = label or label_of(self._clients.base_url)
+        self._stream = stream
+
+    @property
+    def label(self) -> str:
+        return self._label
+
+    @property
+    def remote(self) -> bool:
+        return True
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Keys and credentials that this model sends, for whoever writes rows."""
+        return self._clients.secrets
+
+    def check(self, request: Mapping[str, Any]) -> None:
+        """Raises SetupError where no call can succeed: no key, no openai package, no model's name, nothing to ask."""
+        self._clients.check()
+        if not request.get("model"):
+            raise SetupError(f'no model is named for {self._label}; save the version with model="...", or pass models=["..."].')
+        if not request.get("messages"):
+            raise SetupError(f"the request to {self._label} has no messages; a version needs at least one.")
+
+    async def complete(self, call: Call) -> Reply:
+        """One attempt. Raises CallError of exactly one class; SetupError as `check` does; cancelling closes the connection."""
+        send = self._clients.here()
+        body, options = _body_of(call.request)
+        stream = self._stream or bool(body.get("stream")) or call.on_token is not None
+        try:
+            if call.timeout_s is None:
+                return await (self._streamed(send, body, options, call.on_token) if stream else self._whole(send, body, options))
+            async with asyncio.timeout(call.timeout_s):
+                return await (self._streamed(send, body, options, call.on_token) if stream else self._whole(send, body, options))
+        except CallError as error:
+            raise self._told(error) from None
+        except SetupError:
+            raise
+        except Exception as error:
+            raise self._told(_failed(error)) from None  # the chain holds request headers, and so the key
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened here on this event loop; clients that were handed in stay open."""
+        await self._clients.aclose()
+
+    async def _whole(self, send: Sender, body: dict[str, Any], options: dict[str, Any]) -> Reply:
+        response = await send.post(PATH, body, options)
+        headers = _headers(response)
+        if response.status_code >= 300:
+            raise error_of_status(response.status_code, _body_or_text(response), headers)
+        return reply_of(read_body(response.content, headers, response.status_code), headers)
+
+    async def _streamed(self, send: Sender, body: dict[str, Any], options: dict[str, Any], on_token: Callable[[str], None] | None) -> Reply:
+        began, first = time.perf_counter(), None
+        body["stream"] = True
+        body.setdefault("stream_options", {"include_usage": True})
+        assembly, headers = Assembly(), dict[str, str]()
+        async for response, chunk in send.stream(PATH, body, options):
+            if not headers:
+                headers = _headers(response)
+            piece = assembly.add(chunk)
+            if piece:
+                if first is None:
+                    first = (time.perf_counter() - began) * 1e3
+                if on_token is not None:
+                    on_token(piece)
+        return reply_of(assembly.finished(), headers, first)
+
+    def _told(self, error: CallError) -> CallError:
+        """The same failure, its words without secrets."""
+        told = redact_failure(str(error), self.secrets)
+        return CallError(told, failure=error.failure, code=error.code, retry_after_s=error.retry_after_s, request_id=error.request_id)
+
+    def __repr__(self) -> str:
+        return f"EndpointModel({self._label!r}{', streaming' if self._stream else ''})"
+
+
+def _body_of(request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The body to send, and the client's options for it, as `create(**request)` would send them."""
+    body, options = dict(request), dict[str, Any]()
+    if any(name in body for name in _OURS):
+        extra = {name: body.pop(name) for name in _OURS if name in body}
+        body.update(extra.get("extra_body") or {})
+        if extra.get("extra_headers"):
+            options["headers"] = extra["extra_headers"]
+        if extra.get("extra_query"):
+            options["params"] = extra["extra_query"]
+        if extra.get("timeout") is not None:
+            options["timeout"] = extra["timeout"]
+    return body, options
+
+
+def _headers(response: Any) -> dict[str, str]:
+    """The headers that are read: rate limits, Retry-After, the request's id. Names in lower case."""
+    found = {}
+    for raw_name, raw in response.headers.raw:
+        name = raw_name.lower()
+        if name.startswith((b"x-ratelimit-", b"retry-after", b"x-request-id")) or name == b"date":
+            found[name.decode("latin-1")] = raw.decode("latin-1")
+    return found
+
+
+def _body_or_text(response: Any) -> Any:
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return response.content[:4000].decode("utf-8", "replace")
+
+
+def _failed(error: Exception) -> CallError:
+    """The failure of an exception of the client or its transport."""
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", None)
+    if isinstance(status, int) and status >= 300:
+        return error_of_status(status, getattr(error, "body", None) or "", _headers(response))
+    if isinstance(getattr(error, "body", None), Mapping):  # an error event in a stream
+        from .failures import error_of_body
+
+        return error_of_body({"error": error.body}, {})  # type: ignore[attr-defined]
+    return error_of_exception(error)
