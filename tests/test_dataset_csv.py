@@ -53,6 +53,8 @@ def test_bytes_of_no_encoding_are_refused(tmp_path):
     """A byte that Windows-1252 leaves open is no text; neither are zero bytes nor a disguised pickle."""
     with pytest.raises(DatasetError, match=r"odd\.csv:3 is not UTF-8"):
         Dataset.read(written(tmp_path, b"ticket,expected\na,b\nc\x81\xe9,d\n"))
+    with pytest.raises(DatasetError, match=r"odd\.csv:2 is not UTF-8 and does not look like Windows-1252"):
+        Dataset.read(written(tmp_path, "ticket,expected\nПривет,как ваши дела\n".encode("cp1251")))
     with pytest.raises(DatasetError, match="zero bytes and is no text file"):
         Dataset.read(written(tmp_path, b"ticket,expected\n\0\x01\0\0\x02\0\0\0\0\x05\x06,b\n"))
     with pytest.raises(DatasetError, match="pickle under another name"):

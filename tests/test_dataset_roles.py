@@ -46,6 +46,13 @@ def test_of_two_candidates_the_other_is_named():
     assert any("'gold', not 'answer';" in sentence for sentence in data.said)
 
 
+def test_a_second_golden_that_stays_an_input_is_said():
+    """Where `expected` is there, a column named as an answer stays an input, and it is said: a target would see it."""
+    data = Dataset.read([{"q": "x", "expected": "y", "answer": "long y"}])
+    assert data[0].inputs == {"q": "x", "answer": "long y"}
+    assert any("besides 'expected', 'answer' stayed among the inputs" in sentence for sentence in data.said)
+
+
 def test_what_is_named_is_taken():
     """inputs renames and selects; expected, id, tags, cluster and split are the columns named; the rest is left out and said."""
     rows = [{"No": 7, "Ticket Text": "Hi", "Gold answer": "x", "topic": "a, b", "who": "u1", "part": "train", "noise": 1}]
@@ -111,12 +118,21 @@ def test_a_missing_column_names_the_likely_one(options, fault):
 
 
 @pytest.mark.parametrize(
-    ("column", "role"), [("expcted", "expected"), ("clusters", "cluster"), ("histroy", "history"), ("check", "checks"), ("splits", "split")]
+    ("column", "role"),
+    [
+        ("expcted", "expected"),
+        ("labels", "expected"),
+        ("anwser", "expected"),
+        ("clusters", "cluster"),
+        ("histroy", "history"),
+        ("check", "checks"),
+        ("splits", "split"),
+    ],
 )
 def test_a_near_miss_is_said(column, role):
     """An input whose name nearly is a reserved one is said, with what to do."""
     data = Dataset.read([{"q": "x", column: "y"}])
-    assert any(f"{column!r} was read as an input and looks like the reserved column {role!r}" in sentence for sentence in data.said)
+    assert any(f"{column!r} was read as an input and looks like the column {role!r}" in sentence for sentence in data.said)
 
 
 def test_a_repeating_group_is_said():

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import pickle
 import uuid
+import zipfile
 from types import SimpleNamespace
 
 import openpyxl
@@ -14,6 +15,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+import promptops.dataset.frames
 from promptops.dataset import Dataset, Example
 from promptops.errors import DatasetError
 
@@ -139,6 +141,25 @@ def test_broken_binaries_say_so(tmp_path):
             Dataset.read(tmp_path / name)
 
 
+def test_a_broken_sheet_and_a_bomb_say_so(tmp_path, monkeypatch):
+    """A sheet that is no XML, or that unpacks to more than memory is for, is a DatasetError before it does harm."""
+    book = openpyxl.Workbook()
+    book.active.append(["ticket"])
+    book.active.append(["x"])
+    book.save(tmp_path / "whole.xlsx")
+    with zipfile.ZipFile(tmp_path / "whole.xlsx") as whole, zipfile.ZipFile(tmp_path / "torn.xlsx", "w") as torn:
+        for part in whole.namelist():
+            data = whole.read(part)
+            torn.writestr(part, data[: len(data) // 2] if "sheet1" in part else data)
+    with pytest.raises(DatasetError, match=r"torn\.xlsx is no workbook"):
+        Dataset.read(tmp_path / "torn.xlsx")
+    with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as bomb, bomb.open("xl/worksheets/sheet1.xml", "w") as part:
+        part.write(b" " * 3_000_000)
+    monkeypatch.setattr(promptops.dataset.frames, "_UNPACKED", 2_000_000)
+    with pytest.raises(DatasetError, match=r"bomb\.xlsx unpacks to 0\.0 GB"):
+        Dataset.read(tmp_path / "bomb.xlsx")
+
+
 def test_pandas_gaps_are_missing_and_said():
     """NaN, NaT and NA are missing values, not numbers; dates become text, and both are said."""
     frame = pandas.DataFrame(
@@ -182,6 +203,10 @@ def test_what_json_cannot_hold():
     ):
         with pytest.raises(DatasetError, match=f"item 1.*'q'.*{fault}"):
             Dataset.read([{"q": "fine"}, {"q": value}])
+    endless = []
+    endless.append(endless)
+    with pytest.raises(DatasetError, match=r"item 0: the column 'q' is nested too deep"):
+        Dataset.read([{"q": endless}])
     with pytest.raises(DatasetError, match=r"item 0.*'id'"):
         Dataset.read([{"id": "\ud800", "q": "x"}])
 

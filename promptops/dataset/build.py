@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..canonical import canonical
 from ..errors import DatasetError
-from .cells import as_checks, as_history, as_split, as_tags, as_text
+from .cells import as_checks, as_history, as_split, as_tags, as_text, fault_of
 from .example import RESERVED, Example
 from .roles import Roles
 from .rows import Row, Source, say_count
@@ -113,28 +112,8 @@ def _canonical(columns: dict[str, Any], where: str | Callable[[], str]) -> str:
     try:
         return canonical(columns)
     except ValueError as error:
-        name = next((name for name, value in columns.items() if not _is_json(value)), "")
-        place = where if isinstance(where, str) else where()
-        raise DatasetError(f"{place}: the column {name!r} {_fault(str(error))}") from None
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        canonical(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _fault(said: str) -> str:
-    """The fault alone, without the path that `canonical` puts before it."""
-    if "nested deeper" in said:
-        return "is nested too deep to be data; flatten it."
-    if said.startswith("integer") or "digits" in said:  # one of too many digits cannot even be printed
-        return "holds an integer beyond 2^53 - 1, which JSON readers do not keep; give it as text."
-    if "surrogate" in said:
-        return "holds a lone surrogate (half a character), which is not text; clean it first."
-    return "holds " + re.sub(r"^\$\S* is (a )?", "", said)
+        name, fault = next(((name, found) for name, value in columns.items() if (found := fault_of([name, value]))), ("", str(error)))
+        raise DatasetError(f"{where if isinstance(where, str) else where()}: the column {name!r} {fault}.") from None
 
 
 def _digest(text: str) -> str:
@@ -168,7 +147,7 @@ def _give_ids(drafts: list[_Draft], source: Source, roles: Roles) -> None:
             seen[name] = draft
     lacking = [source.at(draft.place) for group in nameless.values() for draft in group]
     if roles.id is None:
-        source.said.append("there is no id column: ids are made from the inputs.")
+        source.said.append("there is no id column: ids are made from the inputs (give rows an id to keep it when their inputs change).")
     else:
         say_count(source.said, lacking, "{n} rows have no id (first: {first}): theirs are made from the inputs.")
 

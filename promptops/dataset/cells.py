@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..canonical import MAX_DEPTH, MAX_INTEGER
 from ..errors import VersionError
 from ..version import PromptVersion
 from . import strict
 from .split import SPLITS
 
-__all__ = ["as_checks", "as_history", "as_split", "as_tags", "as_text"]
+__all__ = ["as_checks", "as_history", "as_split", "as_tags", "as_text", "fault_of"]
 
 _SPLIT_WORDS = {
     **{name: name for name in SPLITS},
@@ -82,6 +84,38 @@ def as_history(value: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(messages or ())
 
 
+def fault_of(value: Any, depth: int = 0) -> str | None:
+    """Why JSON cannot hold a value (the first fault in it), or None where it can."""
+    if depth > MAX_DEPTH:
+        return "is nested too deep to be data; flatten it"
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return None if value.isascii() or _is_sound(value) else "holds a lone surrogate (half a character), which is not text; clean it"
+    if isinstance(value, int):
+        return None if abs(value) <= MAX_INTEGER else "holds an integer beyond 2^53 - 1, which JSON readers do not keep; give it as text"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"holds {value!r}, which is no number of JSON; leave it out or give text"
+    if isinstance(value, Mapping):
+        odd = next((name for name in value if not isinstance(name, str)), None)
+        return _first([*value, *value.values()], depth) if odd is None else f"holds the key {_shown(odd)}; JSON keys are text"
+    if isinstance(value, (list, tuple)):
+        return _first(value, depth)
+    return f"holds a {type(value).__name__}; give text, a number, a list or a dict"
+
+
+def _first(values: Iterable[Any], depth: int) -> str | None:
+    return next((fault for value in values if (fault := fault_of(value, depth + 1))), None)
+
+
+def _is_sound(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _list_of(value: Any, cut: Callable[[str], list[str]]) -> list[Any]:
     if value is None:
         return []
@@ -97,11 +131,8 @@ def _list_of(value: Any, cut: Callable[[str], list[str]]) -> list[Any]:
 
 
 def _sound(text: str) -> str:
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise ValueError("it holds a lone surrogate (half a character), which is not text") from None
+    if not text.isascii() and not _is_sound(text):
+        raise ValueError("it holds a lone surrogate (half a character), which is not text")
     return text
 
 

@@ -229,8 +229,7 @@ class Dataset:
 
     def with_example(self, example: Example) -> Dataset:
         """With this example in the place of the one of its id, or at the end."""
-        at = self._index().get(example.id, len(self))
-        return self._with(checked([*self.examples[:at], example, *self.examples[at + 1 :]]))
+        return self._put(self._index().get(example.id, len(self)), example)
 
     def replaced(self, id: str, /, **changes: Any) -> Dataset:
         """With fields of one example changed: `replaced("t-17", expected="refund")`. Raises DatasetError for no such example or field."""
@@ -242,7 +241,7 @@ class Dataset:
             ) from None
         if changed.id != id and changed.id in self._index():
             raise DatasetError(f"the id {changed.id!r} belongs to another example of {self.name!r}; choose one that is free.")
-        return self._with(checked(changed if example.id == id else example for example in self.examples))
+        return self._put(self._index()[id], changed)
 
     # -- how it shows
 
@@ -272,6 +271,9 @@ class Dataset:
 
     def _with(self, examples: Iterable[Example]) -> Dataset:
         return Dataset(tuple(examples), self.name, self.said, self.taken)
+
+    def _put(self, position: int, example: Example) -> Dataset:
+        return self._with([*self.examples[:position], *checked([example]), *self.examples[position + 1 :]])
 
     def _index(self) -> dict[str, int]:
         if "index" not in self._memo:

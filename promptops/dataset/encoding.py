@@ -22,6 +22,7 @@ _MARKS = (  # the longer marks first: a UTF-32 mark begins as a UTF-16 one
 _CHUNK = 1 << 20
 _INVALID = re.compile("[\udc80-\udcff]")  # how the surrogateescape handler marks a byte that is not UTF-8
 _OTHER = re.compile("[^\x00-\x7f\udc80-\udcff]")
+_LETTER = re.compile("[A-Za-z]")  # in a Western text these outnumber the accented ones by far; in Greek or Russian they do not
 _NOT_CP1252 = re.compile("[\udc81\udc8d\udc8f\udc90\udc9d]")  # the five bytes that Windows-1252 leaves open
 
 
@@ -70,7 +71,7 @@ def _wide(head: bytes, path: Path) -> str:
 def _narrow(path: Path, must_be_utf8: bool) -> tuple[str, list[str]]:
     """UTF-8 where every byte is; Windows-1252 where its letters are single bytes throughout."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    invalid = valid = lines = 0
+    invalid = valid = letters = lines = 0
     first, open_byte, sample = 0, 0, ""
     with path.open("rb") as file:
         while True:
@@ -83,6 +84,7 @@ def _narrow(path: Path, must_be_utf8: bool) -> tuple[str, list[str]]:
                     around = text[max(bad.start() - 15, text.rfind("\n", 0, bad.start()) + 1) : bad.end() + 15].split("\n")[0]
                     sample = around.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
                 invalid += len(_INVALID.findall(text))
+                letters += len(_LETTER.findall(text))
                 valid += len(_OTHER.findall(text))
                 hole = _NOT_CP1252.search(text)
                 if hole and not open_byte:
@@ -92,9 +94,14 @@ def _narrow(path: Path, must_be_utf8: bool) -> tuple[str, list[str]]:
                 break
     if not invalid:
         return "utf-8", []
-    if must_be_utf8 or valid >= invalid or open_byte:
-        what = "is not UTF-8" if must_be_utf8 or valid < invalid else "is not UTF-8, though other lines are"
-        raise DatasetError(f"{path.name}:{open_byte if open_byte and valid < invalid else first} {what}; save the whole file as UTF-8.")
+    if must_be_utf8 or valid >= invalid or open_byte or invalid > letters:
+        mixed = valid >= invalid and not must_be_utf8
+        fault = (
+            "is not UTF-8, though other lines are"
+            if mixed
+            else "is not UTF-8" + ("" if must_be_utf8 else " and does not look like Windows-1252")
+        )
+        raise DatasetError(f"{path.name}:{first if mixed or must_be_utf8 else open_byte or first} {fault}; save the whole file as UTF-8.")
     return "cp1252", [
         f"{path.name} is not UTF-8 and was read as Windows-1252: check that {shorten(sample, 40)!r} (line {first:,}) reads well."
     ]

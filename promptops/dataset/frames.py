@@ -9,16 +9,21 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..canonical import MAX_DEPTH
 from ..errors import DatasetError, MissingExtra
 from ..markup import shorten
 from .rows import Row, Source, in_file
 from .sheet import header_of
 
 __all__ = ["Plain", "open_frame", "open_parquet", "open_xlsx"]
+
+
+_UNPACKED = 2_000_000_000  # bytes of XML; a sheet of a million full rows is below it
 
 
 class Plain:
@@ -28,16 +33,18 @@ class Plain:
         self._said = said
         self._told: set[tuple[str, str]] = set()
 
-    def __call__(self, value: Any, column: str, where: str) -> Any:
+    def __call__(self, value: Any, column: str, where: str, depth: int = 0) -> Any:
         kind = type(value)
         if value is None or kind is str or kind is int or kind is float or kind is bool:
             return value
+        if depth > MAX_DEPTH:
+            raise DatasetError(f"{where}: the column {column!r} is nested too deep to be data; flatten it.")
         if isinstance(value, Mapping):
-            return {str(name): self(cell, column, where) for name, cell in value.items()}
+            return {str(name): self(cell, column, where, depth + 1) for name, cell in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self(cell, column, where) for cell in value]
+            return [self(cell, column, where, depth + 1) for cell in value]
         if hasattr(value, "tolist"):  # numpy: an array, or one of its numbers
-            return self(value.tolist(), column, where)
+            return self(value.tolist(), column, where, depth + 1)
         for kinds, name in _AS_TEXT:
             if isinstance(value, kinds):
                 self._say(column, f"the {name} in column {column!r} were read as text, such as {_text(value)!r}.")
@@ -45,7 +52,7 @@ class Plain:
         if isinstance(value, (str, bool, int, float)):  # a subclass, such as an enumeration's member
             return self(_base(value), column, where)
         raise DatasetError(
-            f"{where}: column {column!r} holds {shorten(kind.__name__, 40)}, which is no text, number, list or dict; convert or drop it."
+            f"{where}: the column {column!r} holds {shorten(kind.__name__, 40)}, which is no text, number, list or dict; convert or drop it."
         )
 
     def _say(self, column: str, sentence: str) -> None:
@@ -153,20 +160,44 @@ def open_xlsx(path: Path) -> Source:
         import openpyxl
     except ImportError:
         raise MissingExtra("reading XLSX") from None
+    said: list[str] = []
     try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+        if size > _UNPACKED:
+            raise DatasetError(f"{path.name} unpacks to {size / 1e9:.1f} GB, more than a workbook is read for; export the sheet as CSV.")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         sheets = book.worksheets
+    except DatasetError:
+        raise
     except Exception as error:  # openpyxl passes on whatever zipfile, XML and its own readers raise
-        raise DatasetError(
-            f"{path.name} is no workbook that can be read ({shorten(error, 80)}); save it again as .xlsx, or as CSV."
-        ) from None
-    said: list[str] = []
+        raise _no_workbook(path, error) from None
     if not sheets:
         raise DatasetError(f"{path.name} has no sheet with cells; put the examples on its first sheet.")
     if len(sheets) > 1:
         said.append(f"of the {len(sheets)} sheets of {path.name} the first was read: {sheets[0].title!r}.")
     at = in_file(path.name)
-    return Source(path.stem, _plain_rows(_sheet(sheets[0].iter_rows(values_only=True), at, said), at, said), at, said=said)
+    return Source(path.stem, _plain_rows(_sheet(_cells(book, path), at, said), at, said), at, said=said)
+
+
+def _no_workbook(path: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"{path.name} is no workbook that can be read ({shorten(error, 80)}); save it again as .xlsx, or as CSV.")
+
+
+def _cells(book: Any, path: Path) -> Iterator[tuple[Any, ...]]:
+    """The rows of the first sheet; the file is closed after the last."""
+    rows = book.worksheets[0].iter_rows(values_only=True)
+    try:
+        while True:
+            try:
+                cells = next(rows)
+            except StopIteration:
+                return
+            except Exception as error:  # as above: a sheet is parsed while it is read
+                raise _no_workbook(path, error) from None
+            yield cells
+    finally:
+        book.close()
 
 
 def _sheet(rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], said: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:

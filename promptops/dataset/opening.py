@@ -7,6 +7,7 @@ told by its ending; its encoding and delimiter by its content.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ _FORMATS = "JSONL, JSON, CSV, TSV, XLSX and Parquet"
 
 def open_source(x: Any) -> Source:
     """The rows of a path, a frame, a Hugging Face dataset, or a list of dicts. Raises DatasetError."""
-    if isinstance(x, (str, Path)):
+    if isinstance(x, (str, os.PathLike)):
         return _open_file(x)
     found = frames.open_frame(x)
     if found is not None:
@@ -45,7 +46,7 @@ def _listed(items: Iterable[Any], plain: Callable[[Any, str, str], Any]) -> Iter
         yield index, {str(name): plain(cell, str(name), f"item {index}") for name, cell in document.items()}
 
 
-def _open_file(x: str | Path) -> Source:
+def _open_file(x: str | os.PathLike[str]) -> Source:
     if isinstance(x, str) and "://" in x[:12]:
         raise DatasetError(f"{shorten(x, 80)!r} is an address, and nothing is fetched here; download the file and pass its path.")
     path = Path(x)

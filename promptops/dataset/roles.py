@@ -112,6 +112,8 @@ def _one(role: str, asked: Named, columns: Sequence[str], free: Sequence[str], s
     hits = [name for alias in _ALIASES.get(role, (role,)) for name in free if _key(name) == alias]
     if not hits:
         return None
+    if hits[0] == role and role == "expected" and hits[1:]:
+        said.append(f"besides 'expected', {_shown(hits[1:])} stayed among the inputs; say inputs=[...] without what a model may not see.")
     if hits[0] != role:
         others = f", not {', '.join(map(repr, hits[1:]))}" if hits[1:] else ""
         said.append(f"{role} was taken from the column {hits[0]!r}{others}; say {role}=... to choose ({role}=False for none).")
@@ -162,11 +164,13 @@ def _say_rest(rows: list[Row], columns: Sequence[str], nested: Sequence[str], ro
     unfilled = [
         role for role in RESERVED if not (roles.tags if role == "tags" else getattr(roles, role)) and getattr(asked, role, None) is None
     ]
+    alike = {alias: role for role in unfilled for alias in _ALIASES.get(role, (role,))}
     for name, column in roles.inputs.items():
-        near = difflib.get_close_matches(_key(name), unfilled, 1, 0.8) if column not in taken and name not in nested else []
+        near = difflib.get_close_matches(_key(name), alike, 1, 0.8) if column not in taken and name not in nested else []
+        role = alike[near[0]] if near else ""
         if near:
-            how = f"say {near[0]}={column!r} if it is meant" if near[0] not in ("history", "checks") else "rename it if it is meant"
-            said.append(f"{name!r} was read as an input and looks like the reserved column {near[0]!r}; {how}.")
+            how = f"say {role}={column!r} if it is meant" if role not in ("history", "checks") else "rename it if it is meant"
+            said.append(f"{name!r} was read as an input and looks like the column {role!r}; {how}.")
         elif "cluster" in unfilled and _key(name) in _GROUPS and _repeats(rows, column):
             said.append(f"{name!r} repeats: if its rows depend on each other, say cluster={column!r} so that they count as one.")
 

@@ -113,7 +113,7 @@ def _fitted(cells: list[str], header: list[str], delimiter: str, where: str) -> 
         if len(cells) > len(header)
         else "add the missing ones"
     )
-    raise DatasetError(f"{where} has {len(cells)} cells under {len(header)} columns ({', '.join(header)[:80]}); {hint}.")
+    raise DatasetError(f"{where} has {len(cells)} cells under {len(header)} columns ({shorten(', '.join(header), 80)}); {hint}.")
 
 
 def _records(path: Path, encoding: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str]]]:

@@ -49,7 +49,7 @@ def as_html(dataset: Dataset) -> str:
         f"{len(set(clusters.values())):,} clusters" if clusters else "",
         f"fingerprint {dataset.fingerprint[:11]}",
     ]
-    said = "".join(f"<li>{esc(sentence)}</li>" for sentence in dataset.said)
+    said = "".join(f"<li>{esc(shorten(sentence, 400))}</li>" for sentence in dataset.said)
     said = f"<ul style='margin:4px 0 4px 18px;padding:0;{_LINE}'>{said}</ul>" if said else ""
     return (
         f"<div><p style='margin:2px 0'><b>{esc(shorten(dataset.name, 80))}</b> <span style='{_LINE}'>{esc(' · '.join(fact for fact in facts if fact))}</span></p>"
