@@ -78,9 +78,13 @@ def leaderboard_across(lab: Lab, versions: Sequence[Any], primary: str | None) -
 
 def _ranked(lab: Lab, sources: Sequence[Source], scorers: Sequence[Mapping[str, Any]], study: Study, primary: str | None) -> Any:
     from ..analysis.leaderboard import leaderboard
+    from .leaderboard import Leaderboard
 
+    policy = policy_of(lab, study.prompt)
     arms = arms_of(lab.store, sources, scorers)
-    return leaderboard(arms, grounds=grounds_of(lab, study, None), primary=primary or policy_of(lab, study.prompt).primary)
+    return Leaderboard.shown(
+        leaderboard(arms, primary=primary or policy.primary, clusters=study.dataset.clusters, ties=policy.ties, alpha=policy.alpha)
+    )
 
 
 def rescore(study: Study, scorers: Sequence[Any], dataset: Any = None) -> Study:

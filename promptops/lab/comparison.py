@@ -10,6 +10,7 @@ from ..analysis.decide import Verdict, decide
 from ..policy import Policy
 
 if TYPE_CHECKING:
+    from ..analysis.slices import Slices
     from .lab import Lab
 
 __all__ = ["Comparison"]
@@ -46,6 +47,12 @@ class Comparison(Facts):
                 f"{self.candidate.label} is not shown to be {goal.replace('_', ' ')}: {' '.join(verdict.reasons)} {' '.join(verdict.next)}".strip()
             )
         return self
+
+    def slices(self, name: str | None = None) -> Slices:
+        """The same comparison within each tag, biggest loss first; exploratory, marked by Benjamini-Hochberg at 10 %."""
+        from ..analysis.slices import slices
+
+        return slices(self, name)
 
     def markdown(self) -> str:
         """For a pull request: verdict, statement, a table, notes."""

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from ..analysis.decide import Verdict
     from ..lab.comparison import Comparison
 
-__all__ = ["body", "card", "forest", "html", "markdown"]
+__all__ = ["body", "card", "details", "forest", "html", "markdown"]
 
+_LEAST = 5  # examples of a tag that is shown
+_SLICES = 12  # tags shown: the biggest losses and the biggest gains
 _SHOWN = 8  # lost examples listed in a cell
 
 
@@ -32,24 +34,22 @@ def html(comparison: Comparison) -> str:
 
 def body(comparison: Comparison) -> str:
     """The same without the style around it."""
+    return card(comparison.verdict, comparison.statement()) + details(comparison)
+
+
+def details(comparison: Comparison) -> str:
+    """Everything below the verdict: differences, who won where, the figures, what got worse, what to keep in mind."""
     figures = comparison.primary
     b, a = comparison.candidate.label, comparison.baseline.label
-    bars = svg.disagreement(
-        figures.wins,
-        figures.losses,
-        figures.ties,
-        title=f"{figures.wins} examples better and {figures.losses} worse with {b}",
-        left="got worse",
-        right="got better",
-    )
+    title = f"{figures.wins} examples better and {figures.losses} worse with {b}"
     return "".join(
         (
-            card(comparison.verdict, comparison.statement()),
             f"<h3>Difference {esc(b)} − {esc(a)}</h3>",
             svg.forest(_rows(comparison), title=comparison.statement(), left=f"{_cut(a)} better", right=f"{_cut(b)} better"),
-            bars,
+            svg.disagreement(figures.wins, figures.losses, figures.ties, title=title, left="got worse", right="got better"),
             _table(comparison),
             _flips(comparison),
+            _slices(comparison),
             _notes(comparison),
         )
     )
@@ -74,7 +74,7 @@ def _rows(comparison: Comparison) -> list[svg.Row]:
     for figures in comparison.differences:
         scale = 100.0
         if figures.name in MEASURES:
-            if not figures.baseline or figures.baseline != figures.baseline:
+            if figures.name not in margins or not figures.baseline or figures.baseline != figures.baseline:
                 continue
             scale = 100.0 / figures.baseline
         low, high = (None if v is None else v * scale for v in (figures.low, figures.high))
@@ -106,7 +106,7 @@ def _table(comparison: Comparison) -> str:
             ("difference (90 % interval)", " class='num'"),
             ("better : worse", " class='num'"),
             ("by luck alone", " class='num'"),
-            ("finds 4 of 5 times", " class='num'"),
+            ("finds 4 in 5", " class='num'"),
             ("n", " class='num'"),
         )
     )
@@ -121,7 +121,7 @@ def _line(comparison: Comparison, figures: Difference) -> str:
         _mean(figures, figures.baseline, figures.baseline_interval),
         _gain(figures),
         f"{figures.wins:,} : {figures.losses:,}",
-        words.odds(min(figures.p_better, figures.p_worse)) if figures.wins + figures.losses else "–",
+        words.odds(min(figures.p_better, figures.p_worse)).replace("less than ", "< ") if figures.wins + figures.losses else "–",
         _mde(figures),
         f"{figures.n:,}" + (f" ({figures.unscored:,} unscored)" if figures.unscored else ""),
     )
@@ -133,7 +133,7 @@ def _mean(figures: Difference, value: float, interval: tuple[float, float] | Non
         return esc(words.money(value))
     if figures.name in MEASURES:
         return esc(f"{words.number(value)} {figures.unit}")
-    span = f" <span class='dim'>{esc(words.interval(*interval))}</span>" if interval else ""
+    span = f"<span class='ci'>{esc(words.interval(*interval))}</span>" if interval else ""
     return f"{esc(words.percent(value))}{span}"
 
 
@@ -143,9 +143,9 @@ def _gain(figures: Difference) -> str:
             return "–"
         scale = -100 / figures.baseline
         ends = sorted(v * scale for v in (figures.low, figures.high) if v is not None)
-        span = f" <span class='dim'>{esc(words.interval(ends[0], ends[1], scale=1))}</span>" if len(ends) == 2 else ""
+        span = f"<span class='ci'>{esc(words.interval(ends[0], ends[1], scale=1))}</span>" if len(ends) == 2 else ""
         return f"{esc(words.signed(figures.gain * scale))} %{span}"
-    span = f" <span class='dim'>{esc(words.interval(figures.low, figures.high))}</span>" if figures.low is not None else ""
+    span = f"<span class='ci'>{esc(words.interval(figures.low, figures.high))}</span>" if figures.low is not None else ""
     return f"{esc(words.points(figures.gain))}{span}"
 
 
@@ -169,6 +169,40 @@ def _flips(comparison: Comparison) -> str:
         f"<p><span style='color:{BAD}'>▼</span> {words.count(len(lost), 'example')} got worse{listed}. "
         f"<span style='color:{GOOD}'>▲</span> {words.count(len(won), 'example')} got better. <span class='dim'>All of them: comparison.flips()</span></p>"
     )
+
+
+def _slices(comparison: Comparison) -> str:
+    """The tags where it changed most, as a forest plot; what goes against the whole is said."""
+    if not comparison.grounds.tags:
+        return ""
+    found = comparison.slices()
+    rows = [row for row in found.rows if row.n >= _LEAST and row.wins + row.losses]
+    if not rows:
+        return ""
+    chosen = rows if len(rows) <= _SLICES else [*rows[: _SLICES // 2], *rows[-_SLICES // 2 :]]
+    lines = [
+        svg.Row(
+            f"{row.tag} (n={row.n})",
+            100 * row.gain,
+            _hundred(row.low),
+            _hundred(row.high),
+            None,
+            f"{words.signed(100 * row.gain)}{' *' if row.marked else ''}",
+            row.marked,
+        )
+        for row in chosen
+    ]
+    said = "".join(f"<li>{esc(sentence)}</li>" for sentence in found.simpson)
+    a, b = comparison.baseline.label, comparison.candidate.label
+    picture = svg.forest(lines, title="difference by tag", left=f"{_cut(a)} better", right=f"{_cut(b)} better")
+    return (
+        f"<details><summary>By tag, exploratory ({words.count(len(found.rows), 'tag')}; * marks a false discovery rate of 10 %)</summary>{picture}</details>"
+        + (f"<ul>{said}</ul>" if said else "")
+    )
+
+
+def _hundred(value: float | None) -> float | None:
+    return None if value is None else 100 * value
 
 
 def _notes(comparison: Comparison) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..markup import esc
-from .theme import colour, page
+from .theme import chip, colour, page
 
 if TYPE_CHECKING:
     from ..lab.collections import Studies
@@ -31,9 +31,7 @@ def _prompts(lab: Lab) -> str:
     rows = []
     for name in names:
         environments = lab._environments(name)
-        chips = " ".join(
-            f"<span class='chip' style='--po-accent:{colour(number)}'>{esc(env)}: v{number}</span>" for env, number in environments.items()
-        )
+        chips = " ".join(chip(f"{env}: v{number}", colour(number)) for env, number in environments.items())
         rows.append(
             f"<tr><td><b>{esc(name)}</b></td><td class='num'>{len(lab.prompt(name)):,}</td><td>{chips or '<span class=dim>nowhere yet</span>'}</td></tr>"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
 from ..markup import esc, shorten
-from .theme import colour, page
+from .theme import GOOD, chip, colour, page
 
 if TYPE_CHECKING:
     from ..lab.prompt import Prompt, SavedVersion
@@ -20,8 +20,8 @@ _MARK = re.compile(r"\{\{[ \t]*[A-Za-z_][A-Za-z0-9_]*[ \t]*\}\}")
 def saved_version(version: SavedVersion) -> str:
     """One version: its text, settings, variables, note, and where it serves."""
     serving = [env for env, number in version._lab._environments(version.prompt).items() if number == version.number]
-    places = "".join(f" <span class='chip' style='--po-accent:#00795A'>serves in {esc(env)}</span>" for env in serving)
-    head = f"<p><span class='chip' style='--po-accent:{colour(version.number)}'>{esc(version.label)}</span> <b>{esc(version.prompt)}</b>{places} <span class='dim'>{esc(version.id)}</span></p>"
+    places = "".join(" " + chip(f"serves in {env}", GOOD) for env in serving)
+    head = f"<p>{chip(version.label, colour(version.number))} <b>{esc(version.prompt)}</b>{places} <span class='dim'>{esc(version.id)}</span></p>"
     note = f"<p>“{esc(version.note)}”</p>" if version.note else ""
     rest = [f"model {version.model or 'none'}"] + [f"{name} = {canonical(value)}" for name, value in version.settings.items()]
     takes = ", ".join(map(repr, version.variables)) or "no variables"
@@ -61,7 +61,7 @@ def prompt(shown: Prompt) -> str:
         serving = ", ".join(env for env, number in environments.items() if number == version.number)
         text = " ".join(str(message.get("content") or "") for message in version.version.template)
         rows.append(
-            f"<tr><td><span class='chip' style='--po-accent:{colour(version.number)}'>{esc(version.label)}</span></td><td>{esc(serving)}</td>"
+            f"<tr><td>{chip(version.label, colour(version.number))}</td><td>{esc(serving)}</td>"
             f"<td>{esc(version.note)}</td><td>{esc(version.model or '–')}</td><td class='dim'>{esc(shorten(text, 90))}</td>"
             f"<td class='dim'>{esc(version.created[:10])}</td></tr>"
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc
-from .theme import BAD, GOOD, NEUTRAL, UNSURE, colour, page
+from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, page
 
 if TYPE_CHECKING:
     from ..lab.deployment import Deployment, History
@@ -48,7 +48,7 @@ def history_html(history: History) -> str:
         now = " <span class='dim'>serves now</span>" if index == 0 else ""
         forced = " forced" if entry.forced else ""
         rows.append(
-            f"<tr><td class='dim'>{esc(entry.at[:19].replace('T', ' '))}</td><td><span class='chip' style='--po-accent:{colour(entry.number)}'>v{entry.number}</span>{now}</td>"
+            f"<tr><td class='dim'>{esc(entry.at[:19].replace('T', ' '))}</td><td>{chip(entry.label, colour(entry.number))}{now}</td>"
             f"<td style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + forced)}</td><td>{esc(entry.author)}</td><td>{esc(entry.reason)}</td>"
             f"<td class='dim'>{esc((entry.evidence or '–')[:12])}</td><td class='num'>{esc(words.duration(entry.duration_s))}</td></tr>"
         )

@@ -19,7 +19,7 @@ from ..markup import esc
 from ..run import utc
 from .prompt import template_html
 from .study import results
-from .theme import STYLE, colour
+from .theme import STYLE, chip, colour
 
 if TYPE_CHECKING:
     from ..lab.comparison import Comparison
@@ -140,7 +140,7 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
 
 def _flip(flip: _Flip, comparison: Comparison) -> str:
     b, a = comparison.candidate, comparison.baseline
-    kind, word, tint = ("won", "got better", "#00795A") if flip.gain > 0 else ("lost", "got worse", "#C4470A")
+    kind, word, tint = ("won", "got better", "#0A875B") if flip.gain > 0 else ("lost", "got worse", "#CC5018")
     buttons = "".join(
         f"<button class='label' type='button' value='{value}' aria-pressed='false'>{esc(said)}</button> "
         for value, said in (("first", f"{b.label} is better"), ("tie", "alike"), ("second", f"{a.label} is better"))
@@ -170,9 +170,24 @@ def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
         example = data.get(example_id)
         new, old = (found.get((arm.version, example_id), ("", "")) for arm in (comparison.candidate, comparison.baseline))
         out.append(
-            _Flip(example_id, float(gain), _shown(example.inputs) if example else "", _expected(example), new[0], old[0], (new[1], old[1]))
+            _Flip(
+                example_id,
+                float(gain),
+                _shown(_asked(study, comparison, example)) if example else "",
+                _expected(example),
+                new[0],
+                old[0],
+                (new[1], old[1]),
+            )
         )
     return out
+
+
+def _asked(study: Study, comparison: Comparison, example: Any) -> dict[str, Any]:
+    """The inputs that the versions take; all of them where no version is known."""
+    versions = [version for arm in (comparison.candidate, comparison.baseline) if (version := study.version_of(arm.version)) is not None]
+    names = {variable.name for version in versions for variable in version.variables}
+    return {name: value for name, value in example.inputs.items() if name in names} or dict(example.inputs)
 
 
 def _shown(inputs: Any) -> str:
@@ -195,9 +210,9 @@ def _prompts(study: Study) -> str:
     for place, arm in enumerate(study.config["arms"]):
         version = study.version_of(arm["version"])
         if version is not None:
-            chip = f"<span class='chip' style='--po-accent:{colour(arm.get('number') or place + 1)}'>{esc(arm['label'])}</span>"
+            name = chip(arm["label"], colour(arm.get("number") or place + 1))
             parts.append(
-                f"<p>{chip} <span class='dim'>{esc(version.id)} · model {esc(version.model or 'none')} · answered by {esc(arm['endpoint'])}</span></p>{template_html(version.template)}"
+                f"<p>{name} <span class='dim'>{esc(version.id)} · model {esc(version.model or 'none')} · answered by {esc(arm['endpoint'])}</span></p>{template_html(version.template)}"
             )
     return f"<h2>The versions</h2>{''.join(parts)}" if parts else ""
 

@@ -9,7 +9,7 @@ from ..errors import PromptOpsError
 from ..markup import esc
 from . import svg
 from .progress import line
-from .theme import colour, page
+from .theme import chip, colour, page
 
 if TYPE_CHECKING:
     from ..lab.study import Study
@@ -39,8 +39,6 @@ def html(study: Study) -> str:
 
 def results(study: Study) -> str:
     """Arms with intervals, the comparison of the last arm with the incumbent or the first, and what was not asked."""
-    from .comparison import body
-
     config = study.config
     size = (
         f"{words.count(len(config['arms']), 'version')} × {words.count(config['dataset']['n'], 'example')} of {config['dataset']['name']}"
@@ -53,11 +51,19 @@ def results(study: Study) -> str:
     bars = [svg.Bar(row["label"], row["mean"], row["low"], row["high"], row["colour"], row["said"]) for row in rows]
     primary = study.scorers[0] if study.scorers else ""
     picture = svg.strip(bars, title=f"{primary} by version", axis=f"{primary}, mean with 95 % interval") if bars and primary else ""
+    verdict, rest = _compared(study) if len(rows) > 1 else ("", "")
+    return head + verdict + picture + _table(study, rows) + rest
+
+
+def _compared(study: Study) -> tuple[str, str]:
+    """(the verdict's card, everything below it) of the comparison that matters, or why there is none."""
+    from .comparison import card, details
+
     try:
-        compared = body(study.compare()) if len(rows) > 1 else ""
+        comparison = study.compare()
+        return card(comparison.verdict, comparison.statement()), details(comparison)
     except PromptOpsError as error:
-        compared = f"<p class='dim'>{esc(error)}</p>"
-    return head + picture + _table(study, rows) + compared
+        return "", f"<p class='dim'>{esc(error)}</p>"
 
 
 def arm_rows(study: Study) -> list[dict[str, Any]]:
@@ -112,7 +118,7 @@ def _table(study: Study, rows: list[dict[str, Any]]) -> str:
         cost = words.money(facts["cost_usd"]) if facts.get("cost_usd") is not None else "unknown"
         failed = ", ".join(f"{count} {name}" for name, count in facts.get("failures", {}).items()) or "0"
         lines.append(
-            f"<tr><td><span class='chip' style='--po-accent:{row['colour']}'>{esc(row['label'])}</span></td>{cells}<td class='num'>{esc(cost)}</td>"
+            f"<tr><td>{chip(row['label'], row['colour'])}</td>{cells}<td class='num'>{esc(cost)}</td>"
             f"<td class='num'>{esc(_latency(facts))}</td><td class='num'>{esc(failed)}</td><td class='num'>{facts['calls']:,}</td></tr>"
         )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

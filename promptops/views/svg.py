@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..markup import esc
 from .theme import BAD, GOOD, NEUTRAL, UNSURE
 
-__all__ = ["Bar", "Row", "disagreement", "forest", "strip", "wrap"]
+__all__ = ["Bar", "Point", "Row", "disagreement", "forest", "scatter", "strip", "wrap"]
 
 INK, GRID = "currentColor", "#9aa4af"
 
@@ -168,3 +168,62 @@ def _grid(low: float, high: float, step: float, x: object, top: float, bottom: f
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One dot: x (0 or more), y on a 0-1 scale with its interval; front: nothing else is as good and as cheap."""
+
+    name: str
+    x: float
+    y: float
+    low: float | None
+    high: float | None
+    colour: str
+    front: bool = False
+
+
+def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) -> str:
+    """Quality against a cost: up and to the left is better; the front is joined by a line."""
+    width, height, left, right, top, bottom = 760, 300, 70, 150, 14, 48
+    x_low, x_high, x_step = _axis(0.0, max(point.x for point in points))
+    y_values = [v for point in points for v in (point.y, point.low, point.high) if v is not None]
+    y_low, y_high, y_step = _axis(min(y_values), max(y_values))
+    x_low, y_low, y_high = max(x_low, 0.0), max(y_low, 0.0), min(y_high, 1.0)
+
+    def x(value: float) -> float:
+        return left + (value - x_low) / (x_high - x_low) * (width - left - right)
+
+    def y(value: float) -> float:
+        return height - bottom - (value - y_low) / (y_high - y_low) * (height - top - bottom)
+
+    out = []
+    for k in range(round((y_high - y_low) / y_step) + 1):
+        at = y_low + k * y_step
+        out.append(f"<line x1='{left}' x2='{width - right}' y1='{y(at):.1f}' y2='{y(at):.1f}' stroke='{GRID}' stroke-opacity='.3'/>")
+        out.append(f"<text x='{left - 8}' y='{y(at) + 4:.1f}' text-anchor='end' font-size='11' opacity='.75'>{100 * at:.3g} %</text>")
+    for k in range(round((x_high - x_low) / x_step) + 1):
+        at = x_low + k * x_step
+        out.append(f"<text x='{x(at):.1f}' y='{height - bottom + 16}' text-anchor='middle' font-size='11' opacity='.75'>{at:.3g}</text>")
+    front = sorted((point for point in points if point.front), key=lambda point: point.x)
+    if len(front) > 1:
+        path = " ".join(f"{x(point.x):.1f},{y(point.y):.1f}" for point in front)
+        out.append(f"<polyline points='{path}' fill='none' stroke='{GRID}' stroke-dasharray='4 3'/>")
+    for point in points:
+        if point.low is not None and point.high is not None:
+            out.append(
+                f"<line x1='{x(point.x):.1f}' x2='{x(point.x):.1f}' y1='{y(point.low):.1f}' y2='{y(point.high):.1f}' stroke='{point.colour}' stroke-width='2'/>"
+            )
+        out.append(
+            f"<circle cx='{x(point.x):.1f}' cy='{y(point.y):.1f}' r='6' fill='{point.colour}'><title>{esc(point.name)}</title></circle>"
+        )
+        out.append(
+            f"<text x='{x(point.x) + 10:.1f}' y='{y(point.y) + 4:.1f}' font-weight='{600 if point.front else 400}'>{esc(_cut(point.name, 20))}</text>"
+        )
+    out.append(
+        f"<text x='{left + (width - left - right) / 2:.0f}' y='{height - 8}' text-anchor='middle' font-size='11' opacity='.75'>{esc(x_axis)}</text>"
+    )
+    out.append(
+        f"<text x='14' y='{height / 2:.0f}' font-size='11' opacity='.75' text-anchor='middle' transform='rotate(-90 14 {height / 2:.0f})'>{esc(_cut(y_axis, 44))}</text>"
+    )
+    return wrap("".join(out), width, height, title)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..markup import esc
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["BAD", "FONT", "GOOD", "NEUTRAL", "PALETTE", "STYLE", "UNSURE", "colour", "page", "style_figure"]
+__all__ = ["BAD", "FONT", "GOOD", "NEUTRAL", "PALETTE", "STYLE", "UNSURE", "chip", "colour", "page", "style_figure"]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#6A51A3")
-GOOD, BAD, UNSURE, NEUTRAL = "#00795A", "#C4470A", "#8A6A00", "#6B7280"
+# readable as text on white and on JupyterLab's dark ground alike: contrast 4.2 or more on either (tests/test_views_theme.py)
+GOOD, BAD, UNSURE, NEUTRAL = "#0A875B", "#CC5018", "#946F00", "#757D88"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
 VERDICTS = {"promote": (GOOD, "▲"), "reject": (BAD, "▼"), "inconclusive": (UNSURE, "◆")}
 
@@ -24,6 +27,13 @@ def colour(number: int | None) -> str:
     return NEUTRAL if number is None else PALETTE[(number - 1) % len(PALETTE)]
 
 
+def chip(label: str, tint: str) -> str:
+    """A version's name on its colour, in the ink that reads on it. `label` is text, not markup."""
+    red, green, blue = (int(tint[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    ink = "#000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.52 else "#fff"
+    return f"<span class='chip' style='background:{tint};color:{ink}'>{esc(label)}</span>"
+
+
 # Scoped under .po; JupyterLab's theme variables where they exist, system colours of a page elsewhere.
 STYLE = """<style>
 .po{font:14px/1.45 FONT;color:var(--jp-ui-font-color1,#1f2328);max-width:1100px;overflow-wrap:anywhere}
@@ -31,9 +41,10 @@ STYLE = """<style>
 .po p{margin:4px 0}.po .dim{color:var(--jp-ui-font-color2,#59636e)}.po .num{font-variant-numeric:tabular-nums;text-align:right!important;white-space:nowrap}
 .po table{border-collapse:collapse;margin:6px 0;font-size:13px;display:block;overflow-x:auto;max-width:100%}
 .po th,.po td{text-align:left!important;padding:4px 10px 4px 0;vertical-align:top;border:0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
-.po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);white-space:nowrap}.po tr{background:none!important}
+.po td:first-child,.po th:first-child{min-width:130px}.po td,.po th{overflow-wrap:normal}.po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);white-space:nowrap}.po tr{background:none!important}
 .po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
 .po pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:4px 0;padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;overflow:auto}
+.po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
 .po .card{border:1px solid var(--jp-border-color2,#d8dee4);border-left:5px solid var(--po-accent,#6B7280);border-radius:6px;padding:9px 13px;margin:6px 0}
 .po .card b.v{color:var(--po-accent,#6B7280);font-size:15px}.po ul{margin:4px 0 4px 18px;padding:0}
 .po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap}

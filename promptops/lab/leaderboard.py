@@ -1,0 +1,28 @@
+"""Many versions at once, as a notebook shows them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from ..analysis.leaderboard import Leaderboard as Ranking
+
+__all__ = ["Leaderboard"]
+
+
+class Leaderboard(Ranking):
+    """`analysis.leaderboard.Leaderboard` with a face."""
+
+    __slots__ = ()
+
+    @classmethod
+    def shown(cls, ranking: Ranking) -> Leaderboard:
+        """The ranking, ready to show."""
+        return cls(**{field.name: getattr(ranking, field.name) for field in fields(ranking)})
+
+    def __repr__(self) -> str:
+        return f"<Leaderboard: {self.statement()}>"
+
+    def _repr_html_(self) -> str:
+        from ..views.leaderboard import html
+
+        return html(self)
