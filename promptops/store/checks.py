@@ -10,8 +10,8 @@ from typing import Any
 from ..dataset.example import Example
 from ..errors import PromptOpsError
 from ..version import PromptVersion
-from .database import Busy, Damaged, Database, attach, create
-from .merge import Sources, merge
+from .database import Busy, Damaged, Database
+from .merge import Sources, everything
 from .schema import TABLES
 from .segment import read_pieces
 
@@ -61,30 +61,44 @@ def check_database(folder: Path, database: Database, sources: Sources) -> list[s
 
 
 def _compared(con: Connection, sources: Sources) -> Iterator[str]:
-    """The tables beside the same tables built anew; `hash` reads every byte of every column."""
+    """Every row beside what was recorded, by hashes over all its columns, and no key too few or too many."""
     import duckdb
 
-    fresh = attach(":memory:")
+    for table in TABLES:
+        con.execute(f"CREATE TEMP TABLE met_{table} (key UBIGINT, content UBIGINT)")
     try:
-        create(fresh)
+        for table, rows in everything(sources):
+            con.register("fresh", rows)
+            con.execute(f"INSERT INTO met_{table} SELECT {_hashes(table, 'f')} FROM fresh f")
+            con.unregister("fresh")
+    except Exception as error:  # a Parquet file that was changed, say: its own finding says which
+        yield f"segments and archive cannot be read to the end: {str(error).splitlines()[0]}."
+        return
+    for table in TABLES:
         try:
-            merge(fresh, sources)
-        except Exception as error:  # a Parquet file that was changed: its own finding says so
-            yield f"segments and archive cannot be read to the end: {str(error).splitlines()[0]}"
-            return
-        for table in TABLES:
-            query = f"SELECT count(*), bit_xor(hash(t)) FROM {table} t"
-            try:
-                here, there = con.execute(query).fetchall()[0], fresh.execute(query).fetchall()[0]
-            except duckdb.Error as error:
-                yield f"the table {table} cannot be read: {str(error).splitlines()[0]}"
-                continue
-            if here[0] != there[0]:
-                yield f"the table {table} has {here[0]:,} rows, segments and archive have {there[0]:,}."
-            elif here[1] != there[1]:
-                yield f"the table {table} has other values than segments and archive."
-    finally:
-        fresh.close()
+            con.execute(f"CREATE TEMP TABLE here AS SELECT {_hashes(table, 't')} FROM {table} t")
+        except duckdb.Error as error:
+            yield f"the table {table} cannot be read: {str(error).splitlines()[0]}"
+            continue
+        for fault, query in (
+            ("are missing, which segments and archive hold", "SELECT count(DISTINCT m.key) FROM met m ANTI JOIN here h ON h.key = m.key"),
+            ("are there that were never recorded", "SELECT count(*) FROM here h ANTI JOIN met m ON h.key = m.key"),
+            ("are there twice", "SELECT count(*) - count(DISTINCT key) FROM here"),
+            (
+                "have other values than were recorded",
+                "SELECT count(*) FROM here h SEMI JOIN met m USING (key) ANTI JOIN met n USING (content)",
+            ),
+        ):
+            count = con.execute(query.replace(" met ", f" met_{table} ")).fetchall()[0][0]
+            if count:
+                yield f"{count:,} rows of {table} {fault}."
+        con.execute("DROP TABLE here")
+
+
+def _hashes(table: str, row: str) -> str:
+    keys = ", ".join(f'{row}."{name}"' for name in TABLES[table].key)
+    columns = ", ".join(f'{row}."{name}"' for name in TABLES[table].names)
+    return f"hash({keys}) AS key, hash({columns}) AS content"
 
 
 def _each(con: Connection, query: str, fault: Callable[..., str | None]) -> Iterator[str]:

@@ -21,10 +21,13 @@ def arrow_of(table: str, documents: Sequence[bytes]) -> tuple[Any, int]:
     import pyarrow as pa
 
     try:
-        return _parsed(table, documents), 0
+        rows = _parsed(table, documents)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        rows = None
+    if rows is None or len(rows) != len(documents) or any(rows.column(name).null_count for name in TABLES[table].key):
         sound = [document for document in documents if _sound(table, document)]
         return _parsed(table, sound), len(documents) - len(sound)
+    return rows, 0
 
 
 def _parsed(table: str, documents: Sequence[bytes]) -> Any:

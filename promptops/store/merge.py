@@ -17,7 +17,7 @@ from .purges import keep_of
 from .schema import TABLES
 from .segment import SEGMENTS, SUFFIX, Segment, read_pieces, segments
 
-__all__ = ["Sources", "merge", "sources_of"]
+__all__ = ["Sources", "everything", "merge", "sources_of"]
 
 _STEP = 32 << 20  # bytes of segments a transaction
 Connection = Any
@@ -52,6 +52,7 @@ def sources_of(folder: Path, own: tuple[str, int, bytes] = ("", 0, b"")) -> Sour
     listed = [segment for segment in segments(folder) if segment.name != name]
     if name:
         listed.append(Segment(name, folder / SEGMENTS / f"{name}{SUFFIX}", size))
+    listed.sort(key=lambda segment: segment.name)
     return Sources(tuple(listed), tuple(batches(folder)), (name, pending), keep_of(folder))
 
 
@@ -114,6 +115,15 @@ def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[
             continue  # archived since it was listed: the next merge meets it there
     if step.marks:
         yield step
+
+
+def everything(sources: Sources) -> Iterator[tuple[str, Any]]:
+    """(table, pyarrow table) of all that was ever recorded and is not hidden, repeated keys and all."""
+    for batch in sources.batches:
+        yield from batch.read()
+    for step in _steps(sources, {}):
+        for table, documents in step.lines.items():
+            yield table, arrow_of(table, documents)[0]
 
 
 def _archived(con: Connection, batch: Batch) -> int:

@@ -6,7 +6,6 @@ and texts in the shape of the common providers' keys. Cleaning never changes a l
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -56,7 +55,7 @@ class Redactor:
         self._told: frozenset[str] = frozenset()
         self._found: frozenset[str] = frozenset()
         self._looked = -_LOOK_S
-        self._forms: tuple[str, ...] = ()
+        self._secrets: re.Pattern[str] | None = None
         self._hint: Any = None
 
     def keep_secret(self, value: str) -> None:
@@ -72,8 +71,8 @@ class Redactor:
         if self._hint.search(text) is None:
             return text
         cleaned = text.decode()
-        for secret in self._forms:
-            cleaned = cleaned.replace(secret, MARK)
+        if self._secrets is not None:
+            cleaned = self._secrets.sub(MARK, cleaned)
         for pattern, replacement in _SHAPES:
             cleaned = pattern.sub(replacement, cleaned)
         return cleaned.encode()
@@ -88,8 +87,10 @@ class Redactor:
     def _learn(self) -> None:
         import re2
 
-        self._forms = _forms(self._told | self._found)
-        self._hint = re2.compile(b"|".join([_HINT, *(re2.escape(form.encode()) for form in self._forms)]))
+        secrets = sorted(self._told | self._found, key=lambda secret: (-len(secret), secret))  # the longest first: one may hold another
+        patterns = [_pattern(secret) for secret in secrets]
+        self._secrets = re.compile("|".join(patterns)) if patterns else None
+        self._hint = re2.compile(b"|".join([_HINT, *(pattern.encode() for pattern in patterns)]))
 
 
 def _secret(value: str) -> bool:
@@ -97,10 +98,23 @@ def _secret(value: str) -> bool:
     return len(value) >= 16 or (len(value) >= 8 and not value.isalpha() and not value.isdigit())
 
 
-def _forms(secrets: frozenset[str]) -> tuple[str, ...]:
-    """Each secret as it stands in plain text, in JSON, and in JSON inside JSON; longest first."""
-    forms = set()
-    for secret in secrets:
-        once = json.dumps(secret, ensure_ascii=False)[1:-1]
-        forms |= {secret, once, json.dumps(once, ensure_ascii=False)[1:-1]}
-    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+_SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+
+
+def _pattern(secret: str) -> str:
+    """The secret as it stands in plain text, in JSON, and in JSON inside JSON to any depth; for re and for re2."""
+    return "".join(map(_escaped, secret))
+
+
+def _escaped(char: str) -> str:
+    if char == "\\":
+        return r"\\+"
+    if char in '"/':
+        return r"\\*" + char
+    if " " <= char <= "~":
+        return re.escape(char)
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    forms = [re.escape(char), "".join(rf"\\+u(?i:{units[start : start + 4]})" for start in range(0, len(units), 4))]
+    if char in _SHORT:
+        forms.append(r"\\+" + _SHORT[char])
+    return f"(?:{'|'.join(forms)})"
