@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from operator import eq
 from typing import TYPE_CHECKING, Any
 
@@ -132,16 +133,16 @@ def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = Fal
     ci, bi = _shared(candidate.examples, baseline.examples)
     known = (candidate.scored[ci] > 0) & (baseline.scored[bi] > 0) if len(ci) else np.zeros(0, bool)
     left, right = candidate.mean[ci[known]], baseline.mean[bi[known]]
-    names = [baseline.examples[j] for j in bi]
+    names = baseline.examples if len(bi) == len(baseline.examples) else [baseline.examples[j] for j in bi]
     return Pairs(
-        examples=tuple(name for name, good in zip(names, known, strict=True) if good),
+        examples=tuple(names) if known.all() else tuple(compress(names, known)),
         candidate=left,
         baseline=right,
         d=(right - left) if lower_is_better else (left - right),
         repeats=max(candidate.repeats, baseline.repeats),
         binary=candidate.binary and baseline.binary and not lower_is_better,
         grid=_grid(candidate, baseline, ci[known], bi[known]),
-        unscored=tuple(name for name, good in zip(names, known, strict=True) if not good),
+        unscored=() if known.all() else tuple(compress(names, ~known)),
         only_candidate=len(candidate.examples) - len(ci),
         only_baseline=len(baseline.examples) - len(ci),
         within=(_mean(candidate.variance[ci[known]]), _mean(baseline.variance[bi[known]])),

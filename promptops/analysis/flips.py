@@ -89,16 +89,22 @@ def _tilt(sizes: Ints, a: int) -> tuple[float, float]:
     """t with E_t[X] = a under P_t(X = x) ~ P(X = x) e^(t x), and log(E[e^(t X)]) - t a, the Chernoff bound of P(X <= a)."""
     import numpy as np
 
-    scaled = sizes / float(sizes[-1])
-    target = a / float(sizes[-1])
+    from scipy.special import expit
+
+    weights, repeats = np.unique(sizes, return_counts=True)
+    scaled, target = weights / float(weights[-1]), a / float(weights[-1])
+
+    def mean(t: float) -> float:
+        return float((repeats * scaled * expit(t * scaled)).sum())
+
     low, high = -1.0, 0.0
-    while float((scaled / (1 + np.exp(-low * scaled))).sum()) > target and low > -1e6:
+    while mean(low) > target and low > -1e6:
         low, high = 2 * low, low
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if float((scaled / (1 + np.exp(-middle * scaled))).sum()) > target else (middle, high)
-    tilt = (low + high) / 2 / float(sizes[-1])
-    log_moment = float((np.log1p(np.exp(tilt * sizes))).sum()) - len(sizes) * math.log(2)
+        low, high = (low, middle) if mean(middle) > target else (middle, high)
+    tilt = (low + high) / 2 / float(weights[-1])
+    log_moment = float((repeats * np.log1p(np.exp(tilt * weights))).sum()) - len(sizes) * math.log(2)
     return tilt, log_moment - tilt * a
 
 
@@ -110,8 +116,9 @@ def _invert(sizes: Ints, a: int, tilt: float, log_scale: float) -> tuple[float, 
     """
     import numpy as np
     from scipy.fft import irfft, next_fast_len, rfft
+    from scipy.special import expit
 
-    chances = 1 / (1 + np.exp(-tilt * sizes))
+    chances = expit(tilt * sizes)
     variance = float((sizes.astype(float) ** 2 * chances * (1 - chances)).sum())
     edge = _NATS * float(sizes[-1]) / 3
     points = next_fast_len(int(2 * (edge + math.sqrt(edge**2 + 2 * _NATS * variance))) + 2, real=True)

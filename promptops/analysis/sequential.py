@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[Any]
 
-__all__ = ["CAP", "anytime_p", "e_value", "e_value_of_counts", "lower_bound", "wealth"]
+__all__ = ["CAP", "anytime_p", "e_value", "e_value_of_counts", "lower_bound", "stakes", "wealth"]
 
 CAP = 1e300  # larger e-values are given as this
 _ROUND_DOWN = 20_000  # examples beyond which d is rounded down to 1/10,000, which can only lower E
@@ -62,13 +62,31 @@ def anytime_p(d: Any, looks: Sequence[int] | None = None) -> float:
     return min(1.0, 1 / max(best, 1.0))
 
 
-def wealth(d: Any, stake: float) -> Floats:
-    """What a gambler holds after each example who began with 1 and stakes the share `stake` on "above 0" every time."""
+def wealth(d: Any, stake: float | Sequence[float]) -> Floats:
+    """What a gambler holds after each example who began with 1 and stakes the share `stake` on "above 0": one share for all, or one an
+    example, which may depend on earlier examples only (`stakes`)."""
     import numpy as np
 
-    if not 0 <= stake <= 1:
-        raise StatisticsError(f"stake is {stake!r}; expected a share from 0 to 1.")
-    out: Floats = np.cumprod(1 + stake * _bounded(d))
+    values, staked = _bounded(d), np.asarray(stake, dtype=float)
+    if staked.ndim > 1 or (staked.ndim == 1 and len(staked) != len(values)) or not ((staked >= 0) & (staked <= 1)).all():
+        raise StatisticsError(f"stake is {stake!r}; expected a share from 0 to 1, or one an example.")
+    out: Floats = np.cumprod(1 + staked * values)
+    return out
+
+
+def stakes(d: Any, *, alpha: float = 0.05, most: float = 0.5) -> Floats:
+    """A share for each example from those before it: sqrt(2 log(1/alpha) / (t log(1+t) v)), at most `most`.
+
+    v is the variance of (d + 1) / 2 so far, begun at 1/4 (predictable plug-in, Waudby-Smith and Ramdas 2024, section 3.2).
+    """
+    import numpy as np
+
+    x = (_bounded(d) + 1) / 2
+    t = np.arange(1, len(x) + 1)
+    mean = (0.5 + np.cumsum(x)) / (t + 1)
+    variance = (0.25 + np.cumsum((x - mean) ** 2)) / (t + 1)
+    before = np.concatenate([[0.25], variance[:-1]]) if len(x) else variance
+    out: Floats = np.minimum(np.sqrt(2 * math.log(1 / share(alpha, "alpha")) / (t * np.log1p(t) * before)) / 2, most)
     return out
 
 
