@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["as_html", "as_text"]
 
-_ROWS, _COLUMNS, _WIDTH = 5, 7, 160
+_ROWS, _COLUMNS, _WIDTH = 5, 7, 140
 _LINE = "color:var(--jp-ui-font-color2,#59636e)"
-_CELL = "text-align:left;vertical-align:top;padding:4px 10px 4px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)"
+_CELL = "text-align:left;vertical-align:top;font-size:13px;padding:4px 10px 4px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)"
 
 
 def as_text(dataset: Dataset) -> str:
@@ -62,16 +62,25 @@ def _table(dataset: Dataset) -> str:
         return f"<p style='{_LINE}'>No example is left here.</p>"
     wanted = [name for name in dataset.columns if name not in RESERVED]
     columns = ["id", *wanted[: _COLUMNS - 1], *(name for name in ("expected", "split", "tags") if name in dataset.columns)]
+    shown = {name: [_shown(_value(example, name)) for example in dataset.head(_ROWS)] for name in columns}
     head = "".join(f"<th style='{_CELL}'>{esc(shorten(name, 40))}</th>" for name in columns)
+    styles = {name: f"{_CELL};{_width(cells)}" for name, cells in shown.items()}
     body = "".join(
-        "<tr>" + "".join(f"<td style='{_CELL}'>{esc(_shown(_value(example, name)))}</td>" for name in columns) + "</tr>"
-        for example in dataset.head(_ROWS)
+        "<tr>" + "".join(f"<td style='{styles[name]}'>{esc(shown[name][row])}</td>" for name in columns) + "</tr>"
+        for row in range(min(len(dataset), _ROWS))
     )
     rest = [f"{len(dataset) - _ROWS:,} more rows"] if len(dataset) > _ROWS else []
     hidden = len(wanted) - (_COLUMNS - 1)
     rest += [f"{hidden:,} more columns"] if hidden > 0 else []
     below = f"<p style='margin:2px 0;{_LINE}'>and {' and '.join(rest)}</p>" if rest else ""
-    return f"<table style='border-collapse:collapse'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
+    table = f"<table style='border-collapse:collapse'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div style='overflow-x:auto'>{table}</div>{below}"
+
+
+def _width(cells: list[str]) -> str:
+    """Short cells stay on one line, long ones get room and break anywhere."""
+    longest = max(map(len, cells))
+    return "white-space:nowrap" if longest <= 16 else f"min-width:{min(longest * 3, 300)}px;overflow-wrap:anywhere"
 
 
 def _value(example: Any, name: str) -> Any:
