@@ -16,12 +16,11 @@ from typing import Any
 from . import form, ids
 from .brief import Brief, Scalar
 from .language import sentences, tokens
-from .learner import Learner
+from .learner import SHARP, Learner, shares
 from .reading import KEPT, Told, brief_of
 
 __all__ = ["Chance", "answer"]
 
-SHARP = 12.0  # how fast a label that scores less becomes rare: the odds of two labels at temperature 1 are exp(SHARP * difference)
 QUOTE = 240  # characters of the text that prose quotes
 _OPENINGS = ("This seems to be", "I would say that this is", "It is probably", "This is most likely")
 
@@ -34,7 +33,7 @@ class Chance:
         self._random = random.Random(seed)
 
     def pick(self, scores: Sequence[float]) -> int:
-        """The index of the highest score, the first of equals; above temperature 0 one drawn by softmax."""
+        """The index of the highest score, the first of equals; above temperature 0 one drawn from the softmax at that temperature."""
         if self._temperature <= 0 or len(scores) < 2:
             return max(range(len(scores)), key=scores.__getitem__)
         noisy = [SHARP * score / self._temperature - math.log(-math.log(self._random.random() or 1e-300)) for score in scores]
@@ -85,9 +84,7 @@ def _label_in(fields: Mapping[str, Any], text: str, name: str) -> Scalar:
 def _decide(learner: Learner, found: Sequence[str], chance: Chance) -> _Decided:
     scores = learner.scores(found)
     index = chance.pick(scores)
-    top = max(scores)
-    weights = [math.exp(SHARP * (score - top)) for score in scores]
-    return _Decided(learner.labels[index], weights[index] / sum(weights))
+    return _Decided(learner.labels[index], shares(scores, SHARP)[index])
 
 
 def _values(brief: Brief, decided: Mapping[str, _Decided], text: str) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["FUNCTION_WORDS", "Token", "sentences", "tokens", "words"]
+__all__ = ["COMMON", "FUNCTION_WORDS", "Token", "sentences", "stem", "tokens", "words"]
 
 Token = str  # a stem, or a cue such as "?ask" that no word can spell
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]{1,3})?|\d[\d.,:/-]*|[?!€$£¥%]", re.UNICODE)
-_CODE = re.compile(r"(?<!\w)#?[A-Za-z]{0,8}[-_#]?\d[\w-]*")  # an id says nothing about the subject
+# an id says nothing about the subject, nor do the words that introduce one: "my account is", "user id:", "order"
+_CODE = re.compile(
+    r"(?:(?<![\w'’])[^\W\d_][\w'’]{0,20}[:,]?[^\S\n]+){0,3}[(#:-]{0,2}[^\S\n]{0,2}\b[A-Za-z]{1,4}[-_#]\d[\w-]*|(?<!\w)#?[A-Za-z]{0,8}\d[\w-]*"
+)
 _SENTENCE = re.compile(r"(?:[^.!?\n…]|[.!?…](?=[^\s.!?…]))+[.!?…]*")  # a mark ends it where a space follows
 _NUMBER = re.compile(r"\d")
 
@@ -86,6 +89,28 @@ def stem(word: str) -> str:
     if len(word) > 3 and word[-1] == "e":
         word = word[:-1]
     return f"{word[:-1]}i" if len(word) > 3 and word[-1] == "y" else word
+
+
+# the commonest English words that are no function words: they occur in texts about anything, so they tell little
+COMMON = frozenset(
+    stem(word)
+    for word in _listed(
+        "able add against ago air allow almost already although always among another anyone anything appear area around art ask away back "
+        "bad because begin believe best better big body book bring build business buy came car case change child city clear come "
+        "community company consider continue country create cut day die different door down during early education eight else end enough "
+        "even ever every everyone everything expect eye face fact fall family father few find first five follow force found four free "
+        "friend full game gave get girl give given go going good got government great group grow guy half hand happen hard head health "
+        "hear help high history home hour house however hundred idea important include issue job keep kept kill kind knew know large last "
+        "late law lead learn let level life like line little live long look lose lot made make man maybe meet member minute moment money "
+        "month morning mother move name need never new next nice night nine nothing now number offer office often old one open others out "
+        "own parent part party pay people perhaps person place play point possible power president problem program provide public put "
+        "question quite reach read real really reason remain remember research result right room run said same sans saw say school second "
+        "see seem seen seit send serve service set seven show side since sit six small someone something soon speak spend stand state "
+        "stay still stop story student study sure system take taken teacher team tell ten then thing think third though thought three "
+        "through time today together told tomorrow took tried true try two understand until up use used using wait walk want war watch "
+        "water way week well went while whole win within without woman word work world write wrong year yesterday yet young "
+    )
+)
 
 
 def words(text: str) -> list[str]:
