@@ -26,6 +26,8 @@ Each also subclasses the builtin beside it, so that code which never heard of pr
 
 from __future__ import annotations
 
+import copyreg
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +58,9 @@ __all__ = [
 
 class PromptOpsError(Exception):
     """The root. Its text is one sentence: the thing, the fault, what was expected, the next step."""
+
+    def __reduce__(self) -> tuple[object, ...]:  # made again from its state: some errors take more than their text
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def __str__(self) -> str:  # KeyError would print the repr of its argument
         return str(self.args[0]) if self.args else ""
@@ -159,5 +164,5 @@ class StatisticsError(PromptOpsError, ValueError):
 class MissingExtra(PromptOpsError, ImportError):
     """A door that needs packages which a base install does not have."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} needs the lab extra, which is not installed: run `pip install 'promptops-toolkit[lab]'`.")
+    def __init__(self, what: str, extra: str = "lab") -> None:
+        super().__init__(f"{what} needs the {extra} extra, which is not installed: run `pip install 'promptops-toolkit[{extra}]'`.")

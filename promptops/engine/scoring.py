@@ -22,7 +22,8 @@ from ..errors import ScorerError
 from ..markup import shorten
 from ..run import utc
 from ..score import Score
-from ..scorers.case import Ask, Case, Scorer
+from ..scorers.case import Ask, BatchScorer, Case, Scorer
+from ..scorers.checks import check_checks
 from .watchdog import Watchdog
 
 __all__ = ["Judgement", "ScorePhase", "check_needs", "row"]
@@ -123,28 +124,45 @@ class ScorePhase:
                 asked.append(case)
             else:
                 out.append((case, scorer, found))
+        many = await self._many(scorer, asked, dog, gate) if isinstance(scorer, BatchScorer) and len(asked) > 1 else None
+        if many is not None:
+            return out + [(case, scorer, score) for case, score in zip(asked, many, strict=True)]
         results = await dog.each(scorer.name, scorer.score, asked)
         finished = await asyncio.gather(*(self._finish(scorer, result, dog, gate) for result in results))
         for case, scores in zip(asked, finished, strict=True):
             out += [(case, scorer, score) for score in scores]
         return out
 
-    async def _finish(self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> list[Score]:
-        """The scores of a result, awaited where it has to be: a user's in a loop of its own, a judge's in this one."""
+    async def _many(self, scorer: BatchScorer, asked: list[Case], dog: Watchdog, gate: asyncio.Semaphore) -> list[Score] | None:
+        """The scores of a whole batch; None where it failed, so that each case is asked about alone and one cannot harm the rest."""
+        [result] = await dog.each(scorer.name, scorer.score_many, [asked])
         try:
-            if inspect.isawaitable(result):
-                if scorer.kind == "user":
-                    result = await dog.wait_for(scorer.name, result)
-                else:
-                    async with gate:
-                        result = await asyncio.wait_for(result, self._timeout_s * JUDGE_PATIENCE)
-            if isinstance(result, BaseException):
-                raise result
-            return _scores(scorer, result)
+            found = await self._awaited(scorer, result, dog, gate)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            return None
+        whole = isinstance(found, (list, tuple)) and len(found) == len(asked) and all(isinstance(score, Score) for score in found)
+        return list(found) if whole else None
+
+    async def _finish(self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> list[Score]:
+        try:
+            return _scores(scorer, await self._awaited(scorer, result, dog, gate))
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             return [crashed(error)]
+
+    async def _awaited(self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> Any:
+        """A result, awaited where it has to be: a user's in a loop of its own, a judge's in this one. Raises what it raised."""
+        if inspect.isawaitable(result):
+            if scorer.kind == "user":
+                return await dog.wait_for(scorer.name, result)
+            async with gate:
+                return await asyncio.wait_for(result, self._timeout_s * JUDGE_PATIENCE)
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
 
 def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) -> dict[str, Any]:
@@ -198,7 +216,7 @@ def withheld(scorer: Scorer, case: Case) -> Score | None:
         example = case.example
         for name in scorer.needs:
             try:
-                if example.column(name) is not None:
+                if example.column(name) not in (None, ()):
                     continue
             except KeyError:
                 pass
@@ -226,13 +244,16 @@ def check_names(scorers: Sequence[Scorer]) -> None:
 def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[str]:
     """What the rows lack, before anything is asked: a sentence for each column that some rows leave out.
 
-    Raises ScorerError where no row has a column that a scorer needs, with the column that is likely meant.
+    Raises ScorerError where no row has a column that a scorer needs, with the column that is likely meant, and for the
+    first row whose own checks cannot be read.
     """
     check_names(scorers)
     wanted = {name: scorer.name for scorer in reversed(scorers) for name in scorer.needs}
     if not wanted:
         return []
     listed = list(examples)
+    if "checks" in wanted:
+        check_checks(listed)
     said = []
     for column, name in wanted.items():
         lacking = [example.id for example in listed if _lacks(example, column)]
@@ -248,7 +269,7 @@ def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[
 
 def _lacks(example: Example, column: str) -> bool:
     try:
-        return example.column(column) is None
+        return example.column(column) in (None, ())
     except KeyError:
         return True
 

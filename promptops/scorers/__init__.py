@@ -1,34 +1,108 @@
-"""What a good answer is."""
+"""What a good answer is: assertions, semantics, regressions, judges, what they are composed of, and your own functions.
+
+`CATALOGUE` lists every built-in scorer; `try_out(scorer, output)` shows what one says of an answer. Names of scores are
+stable: a rule that begins to judge otherwise raises its version, and scores of two versions are never mixed.
+"""
 
 from __future__ import annotations
 
 from .assertion import contains, contains_all, contains_any, ends_with, equals, length, one_of, starts_with, word_count
-from .case import Ask, Case, Scorer
+from .case import Ask, BatchScorer, Case, Scorer
+from .catalogue import CATALOGUE, Entry
+from .checks import checks
+from .chosen import answer_after, choice
+from .composition import after, all_of, any_of, gated_by, not_, per_field, weighted
+from .embedding import Embedder, EndpointEmbedder
+from .fields import json_equals, json_schema
 from .function import as_scorer, scorer
+from .ifeval import instruction, instructions
+from .judging import JudgeModel, JudgeRule
+from .meaning import classified, similar_meaning
+from .numbers import number_close
+from .overlap import chrf, rouge_l
+from .pairs import pair_scores, pairwise
 from .patterns import matches
-from .regression import similar_to
+from .pii import no_pii
+from .refusal import does_not_refuse, refuses
+from .regression import edit_distance, exact, similar_to, unchanged_from
+from .rating import Graded, answer_relevance, faithfulness, rubric
 from .semantic import mentions, never_mentions
 from .structure import json_has, json_valid
+from .tools import tool_arguments, tool_called, tool_sequence
+from .transform import Transform, answer_part, extract_json, last_line, strip_fences
+from .trial import try_out
+from .usage import cost_below, finish_reason, latency_below, tokens_below
 
 __all__ = [
+    "CATALOGUE",
     "Ask",
+    "BatchScorer",
     "Case",
+    "Embedder",
+    "EndpointEmbedder",
+    "Entry",
+    "Graded",
+    "JudgeModel",
+    "JudgeRule",
     "Scorer",
+    "Transform",
+    "after",
+    "all_of",
+    "answer_after",
+    "answer_part",
+    "answer_relevance",
+    "any_of",
     "as_scorer",
+    "checks",
+    "choice",
+    "chrf",
+    "classified",
     "contains",
     "contains_all",
     "contains_any",
+    "cost_below",
+    "does_not_refuse",
+    "edit_distance",
     "ends_with",
     "equals",
+    "exact",
+    "extract_json",
+    "faithfulness",
+    "finish_reason",
+    "gated_by",
+    "instruction",
+    "instructions",
+    "json_equals",
     "json_has",
+    "json_schema",
     "json_valid",
+    "last_line",
+    "latency_below",
     "length",
     "matches",
     "mentions",
     "never_mentions",
+    "no_pii",
+    "not_",
+    "number_close",
     "one_of",
+    "pair_scores",
+    "pairwise",
+    "per_field",
+    "refuses",
+    "rouge_l",
+    "rubric",
     "scorer",
+    "similar_meaning",
     "similar_to",
     "starts_with",
+    "strip_fences",
+    "tokens_below",
+    "tool_arguments",
+    "tool_called",
+    "tool_sequence",
+    "try_out",
+    "unchanged_from",
+    "weighted",
     "word_count",
 ]

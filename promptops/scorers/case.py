@@ -11,7 +11,7 @@ from ..run import Run
 from ..score import Score
 from ..version import PromptVersion
 
-__all__ = ["Ask", "Case", "Scorer"]
+__all__ = ["Ask", "BatchScorer", "Case", "Scorer"]
 
 # asks a model on the scorer's behalf: (version, values, repeat) -> the recorded, reused, budgeted run
 Ask = Callable[[PromptVersion, Mapping[str, Any], int], Awaitable[Run]]
@@ -66,3 +66,12 @@ class Scorer(Protocol):
     def remote(self) -> bool: ...
 
     def score(self, case: Case) -> Score | Sequence[Score] | Awaitable[Score | Sequence[Score]]: ...
+
+
+@runtime_checkable
+class BatchScorer(Scorer, Protocol):
+    """A scorer that does better with many cases at once: an embedder, a local classifier. It is `remote`."""
+
+    def score_many(self, cases: Sequence[Case]) -> Sequence[Score] | Awaitable[Sequence[Score]]:
+        """One score for each case, in their order."""
+        ...

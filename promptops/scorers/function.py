@@ -99,6 +99,33 @@ class FunctionScorer:
         return self.name
 
 
+@dataclass(frozen=True, slots=True)
+class BatchFunctionScorer(FunctionScorer):
+    """A function of many answers at once: each argument is a list, and so is what it gives; implements `BatchScorer`."""
+
+    def score(self, case: Case) -> Judged:
+        """The verdict on one case, asked for as a batch of one."""
+        found = self.score_many([case])
+        return found[0] if isinstance(found, list) else self._first(found)
+
+    def score_many(self, cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
+        """A score for each case, in order. Raises TypeError where the function gives another number of verdicts."""
+        result = self.function(**{name: [getattr(case, name) for case in cases] for name in self.arguments})
+        return self._all_later(result, len(cases)) if inspect.isawaitable(result) else self._all(result, len(cases))
+
+    async def _all_later(self, result: Awaitable[Any], count: int) -> list[Score]:
+        return self._all(await result, count)
+
+    async def _first(self, found: Awaitable[list[Score]]) -> Score:
+        return (await found)[0]
+
+    def _all(self, result: Any, count: int) -> list[Score]:
+        verdicts = list(result)
+        if len(verdicts) != count:
+            raise TypeError(f"{self.name} gave {len(verdicts)} verdicts on {count} answers; a batch scorer gives one for each.")
+        return [self._one(verdict) for verdict in verdicts]
+
+
 @overload
 def scorer(function: Callable[..., Any], /) -> FunctionScorer: ...
 
@@ -113,6 +140,7 @@ def scorer(
     needs: Sequence[str] = (),
     against: str | None = None,
     judges_failures: bool = False,
+    batch: bool = False,
 ) -> Callable[[Callable[..., Any]], FunctionScorer]: ...
 
 
@@ -123,6 +151,7 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     label, a Score, several Scores, or a mapping of names to verdicts; it may be async. labels: value of each label.
     needs: columns that a row must have (`expected` is needed where it is an argument without default). against: the
     version id whose runs are `reference`. judges_failures: it is asked about answers that failed by the model's doing.
+    batch: its arguments are lists over many answers, and it gives a list of as many verdicts.
     """
     if function is not None:
         return _build(function)
@@ -152,6 +181,7 @@ def _build(
     needs: Sequence[str] = (),
     against: str | None = None,
     judges_failures: bool = False,
+    batch: bool = False,
 ) -> FunctionScorer:
     called: str = name or str(getattr(function, "__name__", type(function).__name__))
     if called == "<lambda>":
@@ -162,9 +192,10 @@ def _build(
     if wrong:
         raise ScorerError(f"labels of {called} have values outside [0, 1] ({wrong[0]}); scale them.")
     taken, needed = _arguments(function, called)
-    edition = version or f"s-{_source_hash(function, at_least, labels)}"
+    edition = version or f"s-{source_hash(function, at_least, labels)}"
     columns = tuple(dict.fromkeys((*needed, *needs)))
-    return FunctionScorer(function, called, edition, taken, at_least, columns, judges_failures, against, labels)
+    build = BatchFunctionScorer if batch else FunctionScorer
+    return build(function, called, edition, taken, at_least, columns, judges_failures, against, labels)
 
 
 def _arguments(function: Callable[..., Any], called: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -190,7 +221,7 @@ def _arguments(function: Callable[..., Any], called: str) -> tuple[tuple[str, ..
     return tuple(taken), tuple(needed)
 
 
-def _source_hash(function: Callable[..., Any], at_least: float | None, labels: Mapping[str, float] | None) -> str:
+def source_hash(function: Callable[..., Any], at_least: float | None = None, labels: Mapping[str, float] | None = None) -> str:
     """8 hex digits over what it does: source (bytecode where there is none), defaults, enclosed plain values."""
     target: Any = function if hasattr(function, "__code__") else type(function).__call__
     target = inspect.unwrap(target)

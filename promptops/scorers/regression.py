@@ -1,4 +1,7 @@
-"""How close an answer is to a golden one: values in [0, 1], 1 where they are equal, symmetric in the two texts."""
+"""How close an answer is to a golden one, or to what another version answered on the same example.
+
+Values lie in [0, 1], 1 where the texts are equal, and are symmetric in the two texts.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from typing import Any
 from ..errors import ScorerError
 from ..score import Score
 from .case import Case
-from .reading import ABSENT, NotJSON, find, parse_path, read_json
-from .rule import Rule, rule, snippet, spelled
+from .reading import ABSENT, NotJSON, find, fold, parse_path, read_json
+from .rule import PASS, Rule, fail, rule, snippet, spelled
 
-__all__ = ["similar_to"]
+__all__ = ["edit_distance", "exact", "similar_to", "unchanged_from"]
 
 # rapidfuzz scorers (its documentation, "fuzz"); all give 0 to 100
 SIMILARITIES = {
@@ -22,6 +25,7 @@ SIMILARITIES = {
     "token_sort": "token_sort_ratio",
     "token_set": "token_set_ratio",
 }
+_ARTICLES = frozenset(("a", "an", "the"))
 _CELLS = 20_000_000_000  # characters of one text times those of the other: about half a second of rapidfuzz
 
 
@@ -45,6 +49,67 @@ def similar_to(column: str = "expected", *, at_least: float | None = None, by: s
     spec = spelled("similar_to", column, by=by if by != "ratio" else None, field=field)
     found = rule(spec, "regression", score, needs=[column])
     return found if at_least is None else found.at_least(at_least)
+
+
+def exact(column: str = "expected") -> Rule:
+    """The answer equals the golden one after normalisation: case, punctuation, articles and white space are left aside.
+
+    The exact match of SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250), for any script: texts are NFKC and case-folded; the
+    articles a, an and the are those of English. A golden list holds alternatives, any of which will do. 0 or 1.
+    """
+
+    def score(case: Case) -> Score:
+        golden = case.example.column(column)
+        wanted = [as_golden(one) for one in golden] if isinstance(golden, (list, tuple)) else [as_golden(golden)]
+        found = normalised(case.output)
+        if any(found == normalised(text) for text in wanted):
+            return PASS
+        return fail(f"answered {snippet(case.output)}, expected {' or '.join(map(snippet, wanted[:3]))}")
+
+    return rule(spelled("exact", column), "regression", score, needs=[column])
+
+
+def edit_distance(column: str = "expected", *, at_most: int | None = None) -> Rule:
+    """1 - d / max(length): d is the Levenshtein distance to the golden answer in characters, its measure. [0, 1].
+
+    at_most: passed where d is at most that. Texts are NFC without outer white space. By rapidfuzz.
+    """
+    if at_most is not None and (isinstance(at_most, bool) or not isinstance(at_most, int) or at_most < 0):
+        raise ScorerError(f"edit_distance was given at_most={at_most!r}; give a whole number from 0.")
+    from rapidfuzz.distance import Levenshtein
+
+    def score(case: Case) -> Score:
+        one, two = composed(case.output).strip(), composed(as_golden(case.example.column(column))).strip()
+        if len(one) * len(two) > _CELLS and one != two:
+            return Score.none(f"too long to compare: {len(one):,} and {len(two):,} characters")
+        distance = Levenshtein.distance(one, two)
+        value = 1 - distance / max(len(one), len(two), 1)
+        ok = None if at_most is None else distance <= at_most
+        return Score(value, ok, measure=float(distance), unit="edits", reason="" if ok is not False else f"{distance:,} edits away")
+
+    return rule(spelled("edit_distance", column, at_most=at_most), "regression", score, needs=[column])
+
+
+def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
+    """How similar the answer is to what `version` answered on the same example and repeat, by rapidfuzz's ratio. [0, 1].
+
+    version: a version, a saved one, or its id; so a change of model or prompt shows as a change of behaviour without any
+    golden answer. Passed from `at_least` on (1: the same text, outer white space aside). A row that the other version did
+    not answer is unscored.
+    """
+    id_ = version if isinstance(version, str) else getattr(version, "id", None)
+    if not isinstance(id_, str) or not id_.startswith("p1-"):
+        raise ScorerError(f"unchanged_from was given {snippet(version)}; give a version or its id, which begins with p1-.")
+    measure = _ratio("ratio")
+
+    def score(case: Case) -> Score:
+        other = case.reference
+        if other is None or other.output is None or not other.scorable:
+            return Score.none(f"missing reference: example {case.example.id!r} has no answer of version {id_[:11]}")
+        return measure(composed(case.output).strip(), composed(other.output).strip())
+
+    shown = spelled("unchanged_from", id_[:19])
+    return rule(shown, "regression", score, against=id_, inner=id_).at_least(at_least)
 
 
 def _ratio(by: str) -> Callable[[str, str], Score]:
@@ -90,7 +155,14 @@ def _both_json(one: str, two: str) -> bool:
     return opened and not any(isinstance(read_json(text), NotJSON) for text in (one, two))
 
 
+def normalised(text: str) -> str:
+    """A text without case, punctuation, articles and runs of white space."""
+    plain = "".join(" " if unicodedata.category(letter)[0] in "PSZC" else letter for letter in fold(text))
+    return " ".join(word for word in plain.split() if word not in _ARTICLES)
+
+
 def as_golden(value: Any) -> str:
+    """A golden value as text: text as it is, JSON with its keys sorted else."""
     return composed(value).strip() if isinstance(value, str) else sorted_json(value)
 
 

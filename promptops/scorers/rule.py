@@ -12,14 +12,14 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from ..errors import ScorerError
 from ..markup import shorten
 from ..score import Score
 from .case import Case
 
-__all__ = ["PASS", "Judged", "Rule", "argument", "fail", "snippet", "spelled", "verdict"]
+__all__ = ["PASS", "Judged", "Rule", "argument", "fail", "passed", "rule", "snippet", "spelled", "then", "verdict"]
 
 Judged = Score | Sequence[Score] | Awaitable[Score | Sequence[Score]]
 
@@ -32,8 +32,9 @@ _SHOWN = 48  # characters of one argument in a name; longer ones end in their ha
 class Rule:
     """One built-in scorer, equal by name and version; implements `promptops.scorers.case.Scorer`.
 
-    name: rule and arguments, or what `.named()` gave; spec: rule and arguments, always; version: the rule's edition,
-    raised when the same arguments begin to judge otherwise, and the hash of spec where the name does not show it.
+    name: rule and arguments, or what `.named()` gave; spec: rule and arguments, always; inner: whatever else decides how
+    it judges and no name shows (the versions of its parts, a judge's prompt); version: the rule's edition, raised when
+    the same arguments begin to judge otherwise, and the hash of spec, where the name does not show it, and of inner.
     """
 
     name: str
@@ -46,15 +47,15 @@ class Rule:
     remote: bool = False
     spec: str = ""
     bar: float | None = None
+    inner: str = ""
 
-    def named(self, name: str) -> Rule:
+    def named(self, name: str) -> Self:
         """The same rule under a name of your own."""
         if not isinstance(name, str) or not name.strip() or len(name) > 200:
             raise ScorerError(f"a scorer's name is {name!r}; give it a text of 1 to 200 characters.")
-        edition = self.version.partition("-")[0]
-        return replace(self, name=name.strip(), version=f"{edition}-{_hash(self.spec or self.name)}")
+        return replace(self, name=name.strip(), version=_version(self.version, self.spec or self.name, self.inner))
 
-    def at_least(self, bar: float) -> Rule:
+    def at_least(self, bar: float) -> Self:
         """The same rule, passed where its value is at least `bar` (in [0, 1])."""
         if isinstance(bar, bool) or not isinstance(bar, (int, float)) or not (math.isfinite(bar) and 0 <= bar <= 1):
             raise ScorerError(f"at_least={bar!r} of {self.name} is no threshold; give a number between 0 and 1.")
@@ -62,11 +63,10 @@ class Rule:
             raise ScorerError(f"{self.name} has the threshold {self.bar:g} already; build it anew with the other one.")
         spec = f"{self.spec or self.name}>={bar:g}"
         renamed = bool(self.spec) and self.name != self.spec
-        edition = self.version.partition("-")[0]
         return replace(
             self,
             name=self.name if renamed else spec,
-            version=f"{edition}-{_hash(spec)}" if renamed else self.version,
+            version=_version(self.version, spec, self.inner) if renamed else self.version,
             score=_barred(self.score, float(bar)),
             spec=spec,
             bar=float(bar),
@@ -76,9 +76,18 @@ class Rule:
         return self.name
 
 
-def rule(spec: str, kind: str, score: Callable[[Case], Judged], *, needs: Sequence[str] = (), edition: str = "1", **more: Any) -> Rule:
+def rule(
+    spec: str,
+    kind: str,
+    score: Callable[[Case], Judged],
+    *,
+    needs: Sequence[str] = (),
+    edition: str = "1",
+    inner: str = "",
+    **more: Any,
+) -> Rule:
     """The rule that `spec` spells; more: judges_failures, against, remote."""
-    return Rule(spec, edition, kind, score, tuple(dict.fromkeys(needs)), spec=spec, **more)
+    return Rule(spec, _version(edition, "", inner), kind, score, tuple(dict.fromkeys(needs)), spec=spec, inner=inner, **more)
 
 
 def spelled(function: str, *shown: object, **options: object) -> str:
@@ -135,6 +144,13 @@ def then(judged: Judged, finish: Callable[[Score], Score]) -> Judged:
 
         return later()
     return [finish(score) for score in judged]
+
+
+def _version(version: str, spec: str, inner: str) -> str:
+    """The edition that `version` begins with, and a hash over what the name does not show."""
+    edition = version.partition("-")[0]
+    hidden = f"{spec}\n{inner}" if inner else spec
+    return f"{edition}-{_hash(hidden)}" if hidden else edition
 
 
 def _barred(score: Callable[[Case], Judged], bar: float) -> Callable[[Case], Judged]:

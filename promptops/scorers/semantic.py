@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -9,37 +10,74 @@ from collections.abc import Callable, Sequence
 from ..errors import ScorerError
 from ..score import Score
 from .case import Case
+from .embedding import Embedder, Vectors, cosine
 from .reading import bare
 from .rule import PASS, Rule, rule, snippet, spelled
+from .sentences import sentences
 
 __all__ = ["mentions", "never_mentions"]
 
 _VOWELS = "aeiou"
+_SENTENCES = 200  # of an answer that are embedded
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _GAP = r"[\s\-\u2010-\u2015_/]+"  # between the words of a term: "charge back" is found in "charge-back"
 _START, _END = r"(?<![^\W_])", r"(?![^\W_])"
 # scripts that write no spaces between words, where no boundary can be asked for
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 
 
-def mentions(term: str, *, aliases: Sequence[str] = (), forms: bool = True) -> Rule:
-    """The answer names the term or one of its aliases, as words of their own; measure: how often.
+def mentions(
+    term: str,
+    *,
+    aliases: Sequence[str] = (),
+    forms: bool = True,
+    fuzzy: float | None = None,
+    embedder: Embedder | None = None,
+    near: float = 0.8,
+) -> Rule:
+    """The answer names the term or one of its aliases, as words of their own; measure: how often. 0 or 1.
 
     Compared case-folded and without accents; a term of several words also matches with hyphens. forms: English
-    inflections of each last word count too (refund: refunds, refunded, refunding); switch it off for odd names.
+    inflections of each last word count too (refund: refunds, refunded, refunding); switch it off for odd names. fuzzy:
+    misspelt mentions count too, from this similarity on (rapidfuzz's ratio in [0, 1] of as many words). embedder: where no
+    word is found, a sentence counts whose embedding's cosine with the term's or an alias's is at least `near`.
     """
-    count = _counter(term, aliases, forms)
+    count = _counter(term, aliases, forms, fuzzy)
     none = Score(0.0, False, measure=0.0, unit="mentions", reason=f"does not mention {snippet(term, 40)}")
 
-    def score(case: Case) -> Score:
+    def words(case: Case) -> Score:
         found, _ = count(case.output)
         return Score(1.0, True, measure=float(found), unit="mentions") if found else none
 
-    return rule(_named("mentions", term, aliases, forms), "semantic", score)
+    spec = _named("mentions", term, aliases, forms, fuzzy)
+    if embedder is None:
+        return rule(spec, "semantic", words)
+    if isinstance(near, bool) or not isinstance(near, (int, float)) or not 0 < near <= 1:
+        raise ScorerError(f"mentions was given near={near!r}; give a number above 0, at most 1.")
+    vectors = Vectors(embedder)
+
+    async def score(case: Case) -> Score:
+        found = words(case)
+        return found if found.passed else await _nearest(vectors, [term, *aliases], case.output, near)
+
+    return rule(f"{spec[:-1]}, near={near:g}, by={vectors.name})", "semantic", score, inner=vectors.version, remote=True)
 
 
-def never_mentions(term: str, *, aliases: Sequence[str] = (), forms: bool = True) -> Rule:
-    """The answer names neither the term nor an alias, in no form of them; words are found as by `mentions`."""
-    count = _counter(term, aliases, forms)
+async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: float) -> Score:
+    said = sentences(text)[:_SENTENCES]
+    given = vectors.of([*terms, *said])
+    found = await given if inspect.isawaitable(given) else given
+    closeness = [
+        (cosine(one, two), sentence) for sentence, two in zip(said, found[len(terms) :], strict=True) for one in found[: len(terms)]
+    ]
+    most, sentence = max(closeness, default=(0.0, ""))
+    reason = f"nearest is {snippet(sentence)}" if sentence else "says nothing"
+    return Score(float(most >= near), most >= near, measure=most, unit="cosine", reason=reason)
+
+
+def never_mentions(term: str, *, aliases: Sequence[str] = (), forms: bool = True, fuzzy: float | None = None) -> Rule:
+    """The answer names neither the term nor an alias, in no form of them; words are found as by `mentions`. 0 or 1."""
+    count = _counter(term, aliases, forms, fuzzy)
 
     def score(case: Case) -> Score:
         found, first = count(case.output)
@@ -48,17 +86,19 @@ def never_mentions(term: str, *, aliases: Sequence[str] = (), forms: bool = True
         times = "once" if found == 1 else f"{found:,} times"
         return Score(0.0, False, measure=float(found), unit="mentions", reason=f"mentions {snippet(first, 40)} {times}")
 
-    return rule(_named("never_mentions", term, aliases, forms), "semantic", score)
+    return rule(_named("never_mentions", term, aliases, forms, fuzzy), "semantic", score)
 
 
-def _named(name: str, term: str, aliases: Sequence[str], forms: bool) -> str:
-    return spelled(name, term, aliases=list(aliases) or None, forms="off" if not forms else None)
+def _named(name: str, term: str, aliases: Sequence[str], forms: bool, fuzzy: float | None) -> str:
+    return spelled(name, term, aliases=list(aliases) or None, forms="off" if not forms else None, fuzzy=fuzzy)
 
 
-def _counter(term: str, aliases: Sequence[str], forms: bool) -> Callable[[str], tuple[int, str]]:
+def _counter(term: str, aliases: Sequence[str], forms: bool, fuzzy: float | None) -> Callable[[str], tuple[int, str]]:
     """Text -> (how many mentions, the first one as found)."""
     if isinstance(aliases, str):
         raise ScorerError(f'aliases={aliases!r} is one text; give a list, as in aliases=["{aliases}"].')
+    if fuzzy is not None and (isinstance(fuzzy, bool) or not isinstance(fuzzy, (int, float)) or not 0.5 <= fuzzy <= 1):
+        raise ScorerError(f"mentions was given fuzzy={fuzzy!r}; give a similarity from 0.5 to 1.")
     words = [_words(text) for text in (term, *aliases)]
     stems = tuple({_stem(parts[-1]) if forms else parts[-1] for parts in words})
     # longest first, so that the longer of two names is the one reported
@@ -67,12 +107,26 @@ def _counter(term: str, aliases: Sequence[str], forms: bool) -> Callable[[str], 
 
     def count(text: str) -> tuple[int, str]:
         plain = bare(text)
-        if not any(stem in plain for stem in stems):  # most answers: no search at all
-            return 0, ""
-        found = search.findall(plain)
-        return len(found), found[0] if found else ""
+        if any(stem in plain for stem in stems):  # in most answers none is, and no search is needed
+            found = search.findall(plain)
+            if found:
+                return len(found), found[0]
+        return _misspelt(plain, words, fuzzy) if fuzzy is not None else (0, "")
 
     return count
+
+
+def _misspelt(plain: str, terms: Sequence[Sequence[str]], fuzzy: float) -> tuple[int, str]:
+    """(how many runs of as many words as a term come close to it, the first of them)."""
+    from rapidfuzz import fuzz, process
+
+    said = _WORD.findall(plain)
+    found: dict[int, str] = {}
+    for words in terms:
+        runs = [" ".join(said[start : start + len(words)]) for start in range(len(said) - len(words) + 1)]
+        close = process.extract(" ".join(words), runs, scorer=fuzz.ratio, score_cutoff=100 * fuzzy, limit=None)
+        found.update({place: run for run, _, place in close})
+    return len(found), found[min(found)] if found else ""
 
 
 def _words(term: object) -> list[str]:

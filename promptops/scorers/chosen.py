@@ -1,0 +1,127 @@
+"""What an answer settles on: the letter of a multiple choice, and what stands after a marker.
+
+0 or 1, higher is better; an answer that settles on nothing fails.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import ScorerError
+from ..score import Score
+from .assertion import as_text
+from .case import Case
+from .reading import fold
+from .rule import PASS, Rule, fail, rule, snippet, spelled
+
+__all__ = ["answer_after", "choice", "text_after"]
+
+_MARKUP = " \t\r\n*_`"
+_END = 2_000  # characters at the end in which a letter is looked for
+
+
+def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
+    """The letter that a multiple-choice answer settles on is the golden one; label: the letter that was chosen.
+
+    The first of these that is there: the letter after the last "answer is" or "answer:"; the letter that the answer
+    begins with ("B", "(B) Paris", "B. Paris"); the letter in parentheses, or alone on a line, that stands last; the only
+    letter of all that stands as a word. Capitals, but where the letter is the whole answer. The golden value may be "B",
+    "b" or "(B)".
+    """
+    if (
+        not isinstance(letters, str)
+        or len(set(letters)) != len(letters)
+        or len(letters) < 2
+        or not letters.isalpha()
+        or not letters.isascii()
+    ):
+        raise ScorerError(f'choice was given the letters {letters!r}; give two or more different letters, as in choice("ABCD").')
+    known = letters.upper()
+    settle = _settler(known)
+
+    def score(case: Case) -> Score:
+        golden = as_text(case.example.column(column)).strip(" ().").upper()
+        if len(golden) != 1 or golden not in known:
+            return Score.none(f"missing letter: example {case.example.id!r} has none of {', '.join(known)} in the column {column!r}")
+        found = settle(case.output)
+        if found is None:
+            return fail(f"chose none of {', '.join(known)}: {snippet(case.output[-120:])}")
+        return Score(
+            float(found == golden), found == golden, label=found, reason="" if found == golden else f"chose {found}, expected {golden}"
+        )
+
+    return rule(spelled("choice", letters, column=column if column != "expected" else None), "assertion", score, needs=[column])
+
+
+def _settler(letters: str) -> Callable[[str], str | None]:
+    one = f"[{letters}]"
+    whole = re.compile(rf"\W*({one})\W*", re.IGNORECASE)
+    marked = re.compile(
+        rf"answer(?:\s+is|\s+would\s+be)?\s*:?[\s*_`\"']*(?:option\s+|choice\s+)?[\s*_`\"'(\[]*({one})(?![\w'\u2019])", re.IGNORECASE
+    )
+    begins = re.compile(rf"[\s*_`]*(?:\(({one})\)|\[({one})\]|({one})(?:[).:\]]|\s*\n|\s+-))")
+    held = re.compile(rf"[(\[]({one})[)\]]|(?m:^[\s*_`]*({one})[\s*_`.]*$)")
+    alone = re.compile(rf"(?<![\w'\u2019])({one})(?![\w'\u2019])")
+
+    def settle(text: str) -> str | None:
+        if len(text) < 20 and (match := whole.fullmatch(text)):
+            return match[1].upper()
+        if len(text) > 2 * _END:
+            head, tail = text[:_END], text[-_END:]
+        else:
+            head = tail = text
+        said = [match[1] for match in marked.finditer(tail) if match[1].isupper()]
+        if said:
+            return said[-1].upper()
+        if match := begins.match(head):
+            return match[1] or match[2] or match[3]
+        kept = [match[1] or match[2] for match in held.finditer(tail)]
+        if kept:
+            return kept[-1]
+        words = set(alone.findall(tail))
+        if len(words) > 1:
+            words -= {"A", "I"}  # words of English too
+        return words.pop() if len(words) == 1 else None
+
+    return settle
+
+
+def answer_after(marker: str = "answer is", *, column: str = "expected", ignore_case: bool = True) -> Rule:
+    """What stands after the last marker, to the end of its line and without a closing period, is the golden answer.
+
+    The marker is found in any case. Markup, quotes and outer white space are left aside.
+    """
+    if not isinstance(marker, str) or not marker.strip():
+        raise ScorerError(f'answer_after was given {marker!r}; give the text before the answer, as in answer_after("So the answer is").')
+    tidy: Callable[[str], str] = fold if ignore_case else str
+    take = text_after(marker)
+
+    def score(case: Case) -> Score:
+        golden: Any = as_text(case.example.column(column))
+        found = take(case.output)
+        if found is None:
+            return fail(f"no {snippet(marker, 40)} in the answer {snippet(case.output[-120:])}")
+        if tidy(found) == tidy(golden.strip().removesuffix(".")):
+            return PASS
+        return fail(f"answered {snippet(found)}, expected {snippet(golden)}")
+
+    shown = spelled("answer_after", marker, column=column if column != "expected" else None, case=None if ignore_case else True)
+    return rule(shown, "assertion", score, needs=[column])
+
+
+def text_after(marker: str) -> Callable[[str], str | None]:
+    """Text -> what stands after the last marker in its line, without markup, quotes and closing period; None without one."""
+    find = re.compile(re.escape(marker.strip()).replace(r"\ ", r"\s+"), re.IGNORECASE)
+
+    def take(text: str) -> str | None:
+        last = deque(find.finditer(text), maxlen=1)
+        if not last:
+            return None
+        end = last[0].end()
+        line = text[end : end + _END].lstrip(":" + _MARKUP).partition("\n")[0].strip(_MARKUP)
+        return line.removesuffix(".").strip(_MARKUP + "\"'\u201c\u201d")
+
+    return take

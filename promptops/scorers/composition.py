@@ -1,0 +1,289 @@
+"""Scorers made of scorers: negated, all, any, weighted, gated, per field, and after a step that transforms the answer.
+
+A composition is named by its parts and versioned with them, waits where one of them waits, and needs what they need.
+Unknown stays unknown: it is unscored wherever the parts that were scored do not decide it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import ScorerError
+from ..score import Score
+from .case import Case, Scorer
+from .function import as_scorer
+from .reading import ABSENT, NotJSON, find, parse_path, read_json
+from .regression import as_golden
+from .rule import Judged, Rule, fail, passed, rule, snippet
+from .transform import Transform
+
+__all__ = ["after", "all_of", "any_of", "asked", "gated_by", "not_", "per_field", "weighted"]
+
+
+def not_(scorer: Any) -> Rule:
+    """The opposite of a scorer: 1 - its value, passed where it did not pass. [0, 1]."""
+    part = _part("not_", scorer)
+
+    def score(case: Case) -> Judged:
+        return _with(case, [part], lambda found: _negated(part, found[0]))
+
+    # an answer that failed must not pass for not being judged: `judges_failures` stays what the part says
+    return _composed(f"not_({part.name})", [part], score, judges_failures=part.judges_failures)
+
+
+def all_of(*scorers: Any) -> Rule:
+    """Every scorer passed; value: the least of theirs. One that failed decides, even beside one that is unscored."""
+    parts = _parts("all_of", scorers)
+
+    def join(found: list[Score]) -> Score:
+        failed = [f"{part.name}: {score.reason or 'failed'}" for part, score in zip(parts, found, strict=True) if passed(score) is False]
+        unknown = _unknown(parts, found)
+        if unknown and not failed:
+            return unknown
+        value = min(score.value for score in found if score.value is not None)
+        return Score(value, not failed, reason="; ".join(failed[:3]))
+
+    return _composed(f"all_of({_names(parts)})", parts, lambda case: _with(case, parts, join))
+
+
+def any_of(*scorers: Any) -> Rule:
+    """At least one scorer passed; value: the greatest of theirs. One that passed decides, even beside one that is unscored."""
+    parts = _parts("any_of", scorers)
+
+    def join(found: list[Score]) -> Score:
+        unknown = _unknown(parts, found)
+        ok = any(passed(score) for score in found)
+        if unknown and not ok:
+            return unknown
+        value = max(score.value for score in found if score.value is not None)
+        return Score(value, ok, reason="" if ok else f"none passed: {'; '.join(score.reason or 'failed' for score in found[:3])}")
+
+    return _composed(f"any_of({_names(parts)})", parts, lambda case: _with(case, parts, join))
+
+
+def weighted(*pairs: tuple[Any, float]) -> Rule:
+    """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored where one of them is. [0, 1].
+
+    Each pair is (scorer, weight above 0), as in `weighted((equals(), 3), (word_count(at_most=50), 1))`.
+    """
+    if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+        raise ScorerError("weighted takes pairs of scorer and weight, as in weighted((equals(), 3), (json_valid(), 1)).")
+    parts = _parts("weighted", [scorer for scorer, _ in pairs])
+    weights = [weight for _, weight in pairs]
+    wrong = [
+        weight for weight in weights if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < float("inf")
+    ]
+    if wrong:
+        raise ScorerError(f"weighted was given the weight {wrong[0]!r}; give finite numbers above 0.")
+
+    def join(found: list[Score]) -> Score:
+        unknown = _unknown(parts, found)
+        if unknown:
+            return unknown
+        total = sum(weight * (score.value or 0.0) for weight, score in zip(weights, found, strict=True))
+        short = [f"{part.name} {score.value:.3g}" for part, score in zip(parts, found, strict=True) if score.value != 1]
+        return Score(min(total / sum(weights), 1.0), reason=", ".join(short[:5]))
+
+    shown = ", ".join(f"{part.name}*{weight:g}" for part, weight in zip(parts, weights, strict=True))
+    return _composed(f"weighted({shown})", parts, lambda case: _with(case, parts, join))
+
+
+def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
+    """The scorer's score where the gate passed, which is asked first; where it did not, unscored, or the value `otherwise`.
+
+    Unscored rows leave a comparison incomplete: say otherwise=0.0 where an answer behind a closed gate counts as failed.
+    """
+    first, then_ = _part("gated_by", gate), _part("gated_by", scorer)
+    if otherwise is not None and not (isinstance(otherwise, (int, float)) and 0 <= otherwise <= 1):
+        raise ScorerError(f"gated_by was given otherwise={otherwise!r}; give a number between 0 and 1, or None.")
+
+    def score(case: Case) -> Judged:
+        def decide(found: list[Score]) -> Judged:
+            if passed(found[0]):
+                return asked(then_, case)
+            if found[0].value is None:
+                return replace(found[0], name="")
+            why = f"the gate {first.name} did not pass: {found[0].reason or 'failed'}"
+            return Score.none(why) if otherwise is None else Score(float(otherwise), False, reason=why)
+
+        return _with(case, [first], decide)
+
+    shown = f"gated_by({first.name}, {then_.name}{'' if otherwise is None else f', otherwise={otherwise:g}'})"
+    return _composed(shown, [first, then_], score)
+
+
+def per_field(**scorers: Any) -> Rule:
+    """Each scorer on one field of the JSON answer, as a verdict of its own, and the mean of their values as the score.
+
+    `per_field(total=number_close(), name=similar_to())`: the field's golden value is that of the golden object's field;
+    a path is given as a mapping, `per_field(**{"user.name": equals()})`. An answer that is no JSON, or lacks the field,
+    fails it. [0, 1]; passed where all fields passed; unscored where one of them is.
+    """
+    if not scorers:
+        raise ScorerError("per_field was given no field; name at least one, as in per_field(total=number_close()).")
+    parts = [_part("per_field", scorer) for scorer in scorers.values()]
+    paths = {field: parse_path(field) for field in scorers}
+
+    def score(case: Case) -> Judged:
+        value = read_json(case.output)
+        return _gathered([_field(part, case, value, field, paths[field]) for part, field in zip(parts, scorers, strict=True)], join)
+
+    def join(found: list[Score]) -> list[Score]:
+        each = [replace(score, name=field) for field, score in zip(scorers, found, strict=True)]
+        unknown = _unknown(parts, found)
+        if unknown:
+            return [unknown, *each]
+        failed = [f"{score.name}: {score.reason or 'failed'}" for score in each if passed(score) is False]
+        mean = sum(score.value or 0.0 for score in found) / len(found)
+        return [Score(mean, not failed, reason="; ".join(failed[:3])), *each]
+
+    return _composed(
+        "per_field(" + ", ".join(f"{field}={part.name}" for field, part in zip(scorers, parts, strict=True)) + ")", parts, score
+    )
+
+
+def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Rule:
+    """The scorer on what a transform makes of the answer: `after(strip_fences, json_valid())`.
+
+    transform: strip_fences, extract_json, last_line, `answer_part(marker)`, or a function of the text. Where it finds
+    nothing (None) the answer fails.
+    """
+    part = _part("after", scorer)
+    step = transform if isinstance(transform, Transform) else Transform.of(transform)
+
+    def score(case: Case) -> Judged:
+        text = step(case.output)
+        return fail(f"{step.name} found nothing in {snippet(case.output)}") if text is None else asked(part, replace(case, output=text))
+
+    return _composed(f"after({step.name}, {part.name})", [part], score, inner=step.version)
+
+
+# -- how parts are asked, and what a composition takes over from them
+
+
+def _part(name: str, scorer: Any) -> Scorer:
+    try:
+        return as_scorer(scorer)
+    except ScorerError as error:
+        raise ScorerError(f"{name} was given what is no scorer: {error}") from None
+
+
+def _parts(name: str, scorers: Sequence[Any]) -> list[Scorer]:
+    parts = [_part(name, scorer) for scorer in scorers]
+    if not parts or (len(parts) < 2 and name != "weighted"):
+        raise ScorerError(f"{name} joins scorers and was given {len(parts)}; give at least two.")
+    return parts
+
+
+def _names(parts: Sequence[Scorer]) -> str:
+    return ", ".join(part.name for part in parts)
+
+
+def _composed(
+    spec: str,
+    parts: Sequence[Scorer],
+    score: Callable[[Case], Judged],
+    *,
+    judges_failures: bool | None = None,
+    inner: str = "",
+) -> Rule:
+    against = {part.against for part in parts if part.against is not None}
+    if len(against) > 1:
+        raise ScorerError(f"{spec[:80]} compares with two versions at once, {' and '.join(sorted(against))}; use one.")
+    kinds = [part.kind for part in parts]
+    kind = next((kind for kind in ("judge", "user", "regression", "semantic") if kind in kinds), "assertion")
+    versions = "\n".join(f"{part.name} {part.version}" for part in parts if part.version != "1")
+    failures = any(part.judges_failures for part in parts) if judges_failures is None else judges_failures
+    return rule(
+        _shortened(spec),
+        kind,
+        score,
+        needs=[column for part in parts for column in part.needs],
+        inner="\n".join(filter(None, (inner, versions, spec if len(spec) > _LONGEST else ""))),
+        judges_failures=failures,
+        against=next(iter(against), None),
+        remote=any(part.remote for part in parts),
+    )
+
+
+_LONGEST = 160  # characters of a composition's name; a longer one is cut, and told apart by its version
+
+
+def _shortened(spec: str) -> str:
+    return spec if len(spec) <= _LONGEST else spec[: _LONGEST - 1] + "…"
+
+
+def asked(part: Scorer, case: Case) -> Judged:
+    """A part's judgement; a failure of the model that the part does not judge fails it."""
+    if case.run.failure is not None and not part.judges_failures:
+        return Score(0.0, False, reason=f"the model failed: {case.run.failure}")
+    return part.score(case)
+
+
+def _with(case: Case, parts: Sequence[Scorer], join: Callable[[list[Score]], Any]) -> Judged:
+    return _gathered([asked(part, case) for part in parts], join)
+
+
+def _gathered(judged: Sequence[Judged], join: Callable[[list[Score]], Any]) -> Judged:
+    """`join` over the main score of each judgement, in order; awaited one after another where one has to be."""
+    if not any(inspect.isawaitable(one) for one in judged):
+        joined: Judged = join([_main(one) for one in judged])
+        return joined
+
+    async def later() -> Score | Sequence[Score]:
+        found = [_main(await one if isinstance(one, Awaitable) else one) for one in judged]
+        result = join(found)
+        done: Score | Sequence[Score] = await result if inspect.isawaitable(result) else result
+        return done
+
+    return later()
+
+
+def _main(judged: Any) -> Score:
+    """The score of its own name, where a scorer gives several verdicts; the mean of them where it gives none."""
+    if isinstance(judged, Score):
+        return judged
+    scores: list[Score] = list(judged)
+    if not scores or not all(isinstance(score, Score) for score in scores):
+        raise TypeError(f"a part gave {type(judged).__name__} instead of a Score")
+    own = [score for score in scores if not score.name]
+    if own:
+        return own[0]
+    lacking = next((score for score in scores if score.value is None), None)
+    if lacking is not None:
+        return replace(lacking, name="")
+    return Score(sum(score.value or 0.0 for score in scores) / len(scores), all(passed(score) for score in scores))
+
+
+def _unknown(parts: Sequence[Scorer], found: Sequence[Score]) -> Score | None:
+    for part, score in zip(parts, found, strict=True):
+        if score.value is None:
+            return Score.none(f"{part.name}: {score.unscored}")
+    return None
+
+
+def _negated(part: Scorer, found: Score) -> Score:
+    if found.value is None:
+        return replace(found, name="")
+    if found.passed is None and found.value not in (0.0, 1.0):
+        return Score(1 - found.value, measure=found.measure, unit=found.unit)
+    ok = not passed(found)
+    return Score(1 - found.value, ok, measure=found.measure, unit=found.unit, reason="" if ok else f"{part.name} passed")
+
+
+def _field(part: Scorer, case: Case, value: Any, field: str, path: tuple[str | int, ...]) -> Judged:
+    """A part's judgement of one field: its value as text, held against the golden object's field."""
+    if isinstance(value, NotJSON):
+        return fail(f"not JSON: {value.why}")
+    golden = case.example.expected
+    golden = read_json(golden) if isinstance(golden, str) else golden
+    inner = find(golden, path) if isinstance(golden, (Mapping, list)) else ABSENT
+    if inner is ABSENT and "expected" in part.needs:
+        return Score.none(f"missing {field}: example {case.example.id!r} has no such field in 'expected'")
+    found = find(value, path)
+    if found is ABSENT:
+        return fail(f"no field {field}")
+    return asked(part, replace(case, output=as_golden(found), example=replace(case.example, expected=None if inner is ABSENT else inner)))

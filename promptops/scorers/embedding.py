@@ -1,0 +1,160 @@
+"""Vectors of texts for scorers that compare meaning: an OpenAI-compatible endpoint, any callable, or the lexical default.
+
+An embedder is a callable: texts -> as many vectors of equal length, or an awaitable of them. Vectors are kept for a
+while, since the same golden answers meet every version; an empty text is never sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import random
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from ..errors import CallError, ScorerError
+from ..models.clients import Clients
+from ..models.completion import read_body
+from ..models.failures import error_of_exception, error_of_status
+from ..run import FAILURES
+from .function import source_hash
+from .reading import bare
+
+__all__ = ["Embedder", "EndpointEmbedder", "Vectors", "cosine", "lexical"]
+
+Dense = list[tuple[float, ...]]
+Vector = Mapping[str, float] | Sequence[float]
+Embedder = Callable[[Sequence[str]], Sequence[Sequence[float]] | Awaitable[Sequence[Sequence[float]]]]
+
+_KEPT = 4096  # vectors
+_LONGEST = 200_000  # characters of a text that is sent
+_TRIES = 4
+
+
+class EndpointEmbedder:
+    """Embeddings of an OpenAI-compatible endpoint (`POST /embeddings`).
+
+    model: the embedding model's name; client: an openai client of your own; else base_url and api_key, or the environment
+    variables OPENAI_BASE_URL and OPENAI_API_KEY. Transient failures are tried up to 4 times. Raises CallError, or
+    SetupError where there is no key.
+    """
+
+    def __init__(self, model: str, *, client: Any = None, base_url: str | None = None, api_key: str | None = None) -> None:
+        if not isinstance(model, str) or not model.strip():
+            raise ScorerError(f"the embedding model is {model!r}; give its name as text.")
+        self.name = model
+        self._clients = Clients(client, base_url, api_key)
+
+    async def __call__(self, texts: Sequence[str]) -> list[list[float]]:
+        body = {"model": self.name, "input": list(texts), "encoding_format": "float"}
+        for tried in range(1, _TRIES + 1):
+            try:
+                return await self._asked(body, len(texts))
+            except CallError as error:
+                if tried == _TRIES or FAILURES[error.failure] != "transient":
+                    raise
+                await asyncio.sleep(error.retry_after_s or random.uniform(0.1, 0.5) * 2**tried)
+        raise AssertionError
+
+    async def _asked(self, body: dict[str, Any], count: int) -> list[list[float]]:
+        try:
+            response = await self._clients.here().post("/embeddings", body, {})
+        except (CallError, ScorerError):
+            raise
+        except Exception as error:
+            if not hasattr(error, "response") or getattr(error.response, "status_code", None) is None:
+                raise error_of_exception(error) from None  # the chain holds request headers, and so the key
+            response = error.response
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if response.status_code >= 300:
+            text = response.content[:4000].decode("utf-8", "replace")
+            raise error_of_status(response.status_code, text, headers)
+        found = read_body(response.content, headers, response.status_code)
+        data = found.get("data") if isinstance(found, dict) else None
+        if not isinstance(data, list) or len(data) != count:
+            raise CallError(
+                f"the endpoint answered {count} texts without as many embeddings.", failure="server_error", code="200 unreadable"
+            )
+        data = sorted(data, key=lambda item: item.get("index", 0))
+        return [item["embedding"] for item in data]
+
+    def __repr__(self) -> str:
+        return f"EndpointEmbedder({self.name!r})"
+
+
+class Vectors:
+    """Texts to checked vectors, the last few thousand kept. name and version: of the embedder, for a scorer's name."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        if not callable(embedder):
+            raise ScorerError(f"the embedder is {embedder!r}; give a callable of texts, such as EndpointEmbedder(model).")
+        self.embedder = embedder
+        self.name = str(getattr(embedder, "name", None) or getattr(embedder, "__name__", type(embedder).__name__))
+        if self.name == "<lambda>":
+            raise ScorerError("the embedder is a lambda; give it a name, so that scores can be told apart.")
+        self.version = "" if isinstance(embedder, EndpointEmbedder) else source_hash(embedder)
+        self._kept: OrderedDict[str, tuple[float, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, texts: Sequence[str]) -> Dense | Awaitable[Dense]:
+        """A vector for each text, all embedded in one call; () for one that is empty. Awaitable where the embedder is.
+
+        Raises TypeError or ValueError where the embedder gives something else than finite vectors of one length.
+        """
+        clean = [text[:_LONGEST].encode("utf-8", "replace").decode() for text in texts]
+        with self._lock:
+            known = {text: self._kept[text] for text in clean if text in self._kept}
+        missing = list(dict.fromkeys(text for text in clean if text.strip() and text not in known))
+        given = self.embedder(missing) if missing else []
+        if inspect.isawaitable(given):
+
+            async def later() -> Dense:
+                return self._keep(clean, known, missing, await given)
+
+            return later()
+        return self._keep(clean, known, missing, given)
+
+    def _keep(self, clean: list[str], known: dict[str, tuple[float, ...]], missing: list[str], vectors: Any) -> Dense:
+        if missing:
+            known.update(zip(missing, _checked(vectors, len(missing)), strict=True))
+        with self._lock:
+            self._kept.update(known)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return [known.get(text, ()) for text in clean]
+
+
+def _checked(vectors: Any, count: int) -> list[tuple[float, ...]]:
+    rows = [tuple(map(float, vector)) for vector in vectors]
+    if len(rows) != count or len({len(row) for row in rows}) > 1 or not rows[0]:
+        raise ValueError(f"the embedder gave {len(rows)} vectors for {count} texts, or of different lengths")
+    if not all(math.isfinite(value) for row in rows for value in row):
+        raise ValueError("the embedder gave a vector with NaN or infinity")
+    return rows
+
+
+def cosine(one: Vector, two: Vector) -> float:
+    """Cosine of two vectors, or of two sparse ones (name -> weight), in [-1, 1]; 0 where one has no length."""
+    if one == two:
+        return float(any(one.values() if isinstance(one, Mapping) else one))
+    if isinstance(one, Mapping) and isinstance(two, Mapping):
+        product = sum(weight * two.get(name, 0.0) for name, weight in one.items())
+        first, second = list(one.values()), list(two.values())
+    elif isinstance(one, Mapping) or isinstance(two, Mapping):
+        raise TypeError("a sparse vector meets a dense one")
+    else:
+        first, second = list(one), list(two)
+        product = sum(map(lambda a, b: a * b, first, second))
+    length = math.hypot(*first) * math.hypot(*second)
+    return min(max(product / length, -1.0), 1.0) if length > 0 else 0.0
+
+
+def lexical(text: str) -> dict[str, float]:
+    """A text as counts of its words and of the three-letter pieces of its words, folded: shared wording, not meaning."""
+    words = "".join(letter if letter.isalnum() else " " for letter in bare(text[:_LONGEST])).split()
+    counts = Counter[str](words)
+    counts.update(f"{word[start : start + 3]}~" for word in (f" {word} " for word in words) for start in range(len(word) - 2))
+    return {name: 1 + math.log(count) for name, count in counts.items()}

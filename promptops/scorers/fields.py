@@ -1,0 +1,143 @@
+"""JSON answers held against a golden object, field by field, and against a schema.
+
+A schema is checked when the scorer is built; it is never fetched from anywhere, and its patterns run in linear time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..errors import ScorerError
+from ..score import Score
+from .case import Case
+from .reading import ABSENT, NotJSON, find, parse_path, read_json, same
+from .rule import PASS, Rule, fail, rule, snippet, spelled
+
+__all__ = ["compared", "json_equals", "json_schema"]
+
+_SAID = 3  # differences that a reason names
+
+
+def json_schema(schema: Mapping[str, Any] | bool) -> Rule:
+    """The whole answer is JSON that the JSON Schema accepts (drafts 4 to 2020-12, by `jsonschema-rs`). 0 or 1.
+
+    Raises ScorerError for an invalid schema, one that refers to another document, or a pattern that needs backtracking.
+    """
+    import jsonschema_rs
+
+    if not isinstance(schema, (Mapping, bool)):
+        raise ScorerError(f"json_schema was given a {type(schema).__name__}; give the schema as a mapping.")
+    try:
+        plain = dict(schema) if isinstance(schema, Mapping) else schema
+        validator = jsonschema_rs.validator_for(plain, offline=True, pattern_options=jsonschema_rs.RegexOptions())
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError, RecursionError) as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise ScorerError(f"the schema is not valid: {said[0][:200]}; correct it.") from None
+
+    def score(case: Case) -> Score:
+        value = read_json(case.output)
+        if isinstance(value, NotJSON):
+            return fail(f"not JSON: {value.why}")
+        if validator.is_valid(value):
+            return PASS
+        errors = []
+        for error in validator.iter_errors(value):
+            where = ".".join(map(str, error.instance_path)) or "the answer"
+            errors.append(f"{where}: {error.message[:120]}")
+            if len(errors) == _SAID:
+                break
+        return fail(snippet("; ".join(errors), 300).strip('"'))
+
+    return rule(spelled("json_schema", schema), "assertion", score)
+
+
+def json_equals(
+    value: Any = None,
+    *,
+    column: str = "expected",
+    tolerance: float = 0.0,
+    ignore: Sequence[str] = (),
+    extra: bool = False,
+) -> Rule:
+    """The share of the golden fields that the JSON answer has right; passed where all are and nothing is added.
+
+    Fields are the leaves of the golden value (this row's column, or a fixed value), each compared as JSON; a wrong or
+    missing leaf counts as wrong, and so does a field that the golden value has not, unless extra=True. tolerance: how far
+    numbers may differ, absolute; ignore: paths that are not compared ("id", "meta.at"). [0, 1], higher is better.
+    """
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance < float("inf"):
+        raise ScorerError(f"json_equals was given tolerance={tolerance!r}; give a finite number from 0.")
+    if isinstance(ignore, str):
+        raise ScorerError(f'ignore={ignore!r} is one text; give a list, as in ignore=["{ignore}"].')
+    left_out = [parse_path(path) for path in ignore]
+
+    def score(case: Case) -> Score:
+        golden = value if value is not None else case.example.column(column)
+        if isinstance(golden, str):
+            golden = read_json(golden)
+        if isinstance(golden, NotJSON):
+            return Score.none(f"missing JSON: example {case.example.id!r} has none in the column {column!r}: {golden.why}")
+        found = read_json(case.output)
+        if isinstance(found, NotJSON):
+            return fail(f"not JSON: {found.why}")
+        right, wrong = compared(found, golden, tolerance, left_out, extra=extra)
+        if not wrong:
+            return PASS
+        return Score(right / (right + len(wrong)), False, reason="; ".join(wrong[:_SAID]))
+
+    shown = spelled("json_equals", value) if value is not None else spelled("json_equals", column)
+    options = spelled("", tolerance=tolerance or None, ignore=list(ignore) or None, extra=extra)[1:-1]
+    spec = f"{shown[:-1]}, {options})" if options else shown
+    return rule(spec, "assertion", score, needs=[] if value is not None else [column])
+
+
+def compared(
+    found: Any,
+    golden: Any,
+    tolerance: float = 0.0,
+    ignore: Sequence[tuple[str | int, ...]] = (),
+    *,
+    extra: bool = False,
+) -> tuple[int, list[str]]:
+    """(how many golden leaves are right, a sentence for each that is wrong, missing or added)."""
+    leaves = [(path, leaf) for path, leaf in _leaves(golden) if not _ignored(path, ignore)]
+    right, wrong = 0, []
+    for path, leaf in leaves:
+        value = find(found, path)
+        if value is not ABSENT and same(value, leaf, tolerance):
+            right += 1
+        else:
+            wrong.append(f"{_spelled(path)} is {'missing' if value is ABSENT else snippet(value, 40)}, expected {snippet(leaf, 40)}")
+    if not extra:
+        known = {path for path, _ in leaves}
+        wrong += [
+            f"{_spelled(path)} is not expected" for path, _ in _leaves(found) if not _ignored(path, ignore) and not _within(path, known)
+        ]
+    return right, wrong
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every value that is no filled container, with its path; read_json bounds the depth."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, str(key)))
+    elif isinstance(value, (list, tuple)) and value:
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, (*path, index))
+    else:
+        yield path, value
+
+
+def _within(path: tuple[str | int, ...], known: set[tuple[str | int, ...]]) -> bool:
+    """Whether the path or one above it is a golden leaf: what stands below a wrong leaf is said once."""
+    return any(path[:length] in known for length in range(len(path) + 1)) or any(leaf[: len(path)] == path for leaf in known)
+
+
+def _ignored(path: tuple[str | int, ...], ignore: Sequence[tuple[str | int, ...]]) -> bool:
+    return any(path[: len(left)] == left for left in ignore)
+
+
+def _spelled(path: tuple[str | int, ...]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")[:80] or "the answer"

@@ -1,0 +1,92 @@
+"""Instructions that a program can check: one of the 25 kinds of IFEval, or all those that a dataset's row carries.
+
+0 or 1 for one, the share that was followed for a row; higher is better. Source: Zhou et al. 2023, arXiv:2311.07911.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import ScorerError
+from ..score import Score
+from .case import Case
+from .ifeval_kinds import Check, described, prepared
+from .rule import PASS, Rule, fail, rule, spelled
+
+__all__ = ["instruction", "instructions"]
+
+
+def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
+    """The answer follows one instruction, as in `instruction("keywords:existence", keywords=["refund"])`. 0 or 1.
+
+    The kinds and their arguments are those of IFEval. An empty answer follows none. loose: it is enough that the answer
+    follows it without its first line, its last line or both, or without its asterisks (IFEval's loose criterion).
+    Raises ScorerError for an unknown kind and for arguments that it does not take.
+    """
+    check = prepared(kind, arguments)
+    failed = fail(f"does not follow {described(kind, arguments)}")
+
+    def score(case: Case) -> Score:
+        return PASS if follows(check, case.output, loose) else failed
+
+    return rule(spelled("instruction", kind, loose=loose, **dict(sorted(arguments.items()))), "assertion", score)
+
+
+def instructions(column: str = "instruction_id_list", *, arguments: str = "kwargs", loose: bool = False) -> Rule:
+    """The share of the row's instructions that the answer follows; passed where it follows all; measure: how many.
+
+    column: the row's list of kinds; arguments: its list of arguments, one mapping for each (IFEval's own columns by
+    default; None inside means not given). [0, 1], higher is better. A row whose kinds or arguments cannot be read is
+    unscored, with its name and the fault.
+    """
+    if not all(isinstance(name, str) and name for name in (column, arguments)):
+        raise ScorerError(f"instructions takes the names of two columns, not {column!r} and {arguments!r}.")
+
+    def score(case: Case) -> Score:
+        try:
+            wanted = _read(case.example.column(column), case.example.column(arguments))
+        except (ScorerError, ValueError, KeyError) as error:
+            return Score.none(f"missing instructions: example {case.example.id!r}: {str(error)[:300]}")
+        missed = [said for said, check in wanted if not follows(check, case.output, loose)]
+        value = 1 - len(missed) / len(wanted)
+        reason = "does not follow " + "; ".join(missed[:3]) if missed else ""
+        return Score(value, not missed, measure=float(len(wanted) - len(missed)), unit=f"of {len(wanted)}", reason=reason)
+
+    shown = spelled("instructions", loose=loose)
+    if (column, arguments) != ("instruction_id_list", "kwargs"):
+        shown = spelled("instructions", column, arguments=arguments, loose=loose)
+    return rule(shown, "assertion", score, needs=[column, arguments])
+
+
+def follows(check: Check, text: str, loose: bool) -> bool:
+    """Whether a text, or with `loose` any of its eight lenient forms, follows the instruction; an empty one never does."""
+    return any(form.strip() and check(form) for form in (_forms(text) if loose else (text,)))
+
+
+def _forms(text: str) -> Sequence[str]:
+    lines = text.split("\n")
+    forms = [text, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
+    return [*forms, *(form.replace("*", "") for form in forms)]
+
+
+def _read(kinds: Any, arguments: Any) -> list[tuple[str, Check]]:
+    """(the instruction as a reason names it, its check) of a row's two columns, lists or their JSON text."""
+    kinds, arguments = (json.loads(value) if isinstance(value, str) else value for value in (kinds, arguments))
+    if not (isinstance(kinds, (list, tuple)) and isinstance(arguments, (list, tuple)) and kinds and len(kinds) == len(arguments)):
+        raise ScorerError("the kinds and their arguments must be two lists of the same length, at least one.")
+    found = []
+    for kind, given in zip(kinds, arguments, strict=True):
+        if not (isinstance(kind, str) and isinstance(given, (Mapping, type(None)))):
+            raise ScorerError(f"the kind {kind!r} with the arguments {given!r} is none.")
+        plain = {name: value for name, value in (given or {}).items() if value is not None}
+        found.append((described(kind, plain), _prepared(kind, json.dumps(plain, sort_keys=True, default=str))))
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _prepared(kind: str, arguments: str) -> Check:
+    """One check for the many answers to a row."""
+    return prepared(kind, json.loads(arguments))

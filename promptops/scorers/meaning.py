@@ -1,0 +1,127 @@
+"""Meaning that words alone do not show: closeness by embeddings, and labels by a classifier of your own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import ScorerError
+from ..score import Score
+from .assertion import as_text
+from .case import Case
+from .embedding import Dense, Embedder, Vectors, cosine, lexical
+from .function import source_hash
+from .regression import as_golden
+from .rule import Judged, Rule, rule, snippet, spelled
+
+__all__ = ["BatchRule", "classified", "similar_meaning"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRule(Rule):
+    """A rule that judges many cases with one call of what it asks; implements `BatchScorer`."""
+
+    many: Callable[[Sequence[Case]], list[Score] | Awaitable[list[Score]]] = field(default=lambda _: [], compare=False, repr=False)
+
+    def score_many(self, cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
+        """A score for each case, in order."""
+        found = self.many(cases)
+        if not inspect.isawaitable(found):
+            return list(map(self._held, found))
+
+        async def later() -> list[Score]:
+            return list(map(self._held, await found))
+
+        return later()
+
+    def _held(self, score: Score) -> Score:
+        bar = self.bar
+        return score if bar is None or score.value is None else replace(score, passed=score.value >= bar)
+
+
+def similar_meaning(column: str = "expected", *, embedder: Embedder | None = None, at_least: float | None = None) -> Rule:
+    """max(0, cosine) of the embeddings of the answer and the golden one. [0, 1], symmetric; 0 where one is empty.
+
+    embedder: texts -> vectors, sync or async, such as EndpointEmbedder("text-embedding-3-small"), or the `encode` of a
+    local sentence model. Without one the comparison is lexical, which its name says: it counts shared words and pieces of
+    words, and finds no synonym. Batches of cases are embedded with one call.
+    """
+    if embedder is None:
+        found = rule(spelled("similar_meaning", column, by="lexical"), "semantic", lambda case: _lexically(case, column), needs=[column])
+        return found if at_least is None else found.at_least(at_least)
+    vectors = Vectors(embedder)
+
+    def many(cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
+        golden = [as_golden(case.example.column(column)) for case in cases]
+        found = vectors.of([case.output for case in cases] + golden)
+        if not inspect.isawaitable(found):
+            return _paired(found)
+
+        async def later() -> list[Score]:
+            return _paired(await found)
+
+        return later()
+
+    def score(case: Case) -> Judged:
+        found = many([case])
+        return found[0] if isinstance(found, list) else _first(found)
+
+    spec = spelled("similar_meaning", column, by=vectors.name)
+    plain = rule(spec, "semantic", score, needs=[column], inner=vectors.version, remote=True)
+    built = BatchRule(**{name: getattr(plain, name) for name in Rule.__dataclass_fields__}, many=many)
+    return built if at_least is None else built.at_least(at_least)
+
+
+def _paired(vectors: Dense) -> list[Score]:
+    """The first half of the vectors against the second."""
+    half = len(vectors) // 2
+    return [_close(one, two) for one, two in zip(vectors[:half], vectors[half:], strict=True)]
+
+
+async def _first(found: Awaitable[list[Score]]) -> Score:
+    return (await found)[0]
+
+
+def _lexically(case: Case, column: str) -> Score:
+    return Score(max(0.0, cosine(lexical(case.output), lexical(as_golden(case.example.column(column))))))
+
+
+def _close(one: tuple[float, ...], two: tuple[float, ...]) -> Score:
+    if not one or not two:
+        return Score(0.0, reason="an empty text has no meaning to compare")
+    value = cosine(one, two)
+    return Score(max(0.0, value), measure=value, unit="cosine")
+
+
+def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "expected") -> Rule:
+    """The classifier gives the answer one of the wanted labels (or this row's label in the column). 0 or 1; label: what it gave.
+
+    classifier: text -> label as text, sync or async, with a name; it runs under the watchdog as a function of yours.
+    """
+    name = getattr(classifier, "__name__", type(classifier).__name__)
+    if not callable(classifier) or name == "<lambda>":
+        raise ScorerError("classified takes a function of the text that has a name and gives a label.")
+    if not all(isinstance(label, str) and label for label in wanted):
+        raise ScorerError('classified takes the wanted labels as texts, as in classified(tone, "friendly").')
+
+    def read(label: Any, case: Case) -> Score:
+        if not isinstance(label, str):
+            raise TypeError(f"the classifier {name} gave {type(label).__name__} instead of a label")
+        allowed = wanted or (as_text(case.example.column(column)),)
+        ok = label in allowed
+        return Score(float(ok), ok, label=label, reason="" if ok else f"is {snippet(label, 40)}, expected {' or '.join(allowed)[:200]}")
+
+    def score(case: Case) -> Judged:
+        given = classifier(case.output)
+        if not inspect.isawaitable(given):
+            return read(given, case)
+
+        async def later() -> Score:
+            return read(await given, case)
+
+        return later()
+
+    spec = spelled("classified", name, *wanted) if wanted else spelled("classified", name, column=column)
+    return rule(spec, "user", score, needs=[] if wanted else [column], inner=source_hash(classifier), remote=True)

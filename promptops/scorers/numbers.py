@@ -1,0 +1,104 @@
+"""The number that an answer comes to: taken out of prose, compared with a tolerance, never by its spelling."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from typing import Any
+
+from ..errors import ScorerError
+from ..score import Score
+from .case import Case
+from .rule import Rule, fail, rule, snippet, spelled
+
+__all__ = ["final_number", "number_close"]
+
+_WINDOW = 1_000  # characters around the last digit, in which the last number stands whole
+_DIGITS = 400  # a longer run of digits is no number that anybody means
+_SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+_NUMBER = re.compile(
+    r"(?:(?<![\w)\]%.])(?<![\w)\]%]\s)(?P<sign>[-+\u2212])\s?)?(?:[$\u20ac\u00a3\u00a5]\s?(?P<inner>[-\u2212])?)?"
+    r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)?(?P<part>(?<=[0-9])\.[0-9]+|(?<![\w.])\.[0-9]+)?(?(whole)|(?(part)|(?!)))"
+    r"(?P<power>[eE][-+]?[0-9]{1,3}(?!\w))?(?:\s?/\s?(?P<under>[0-9]+(?:\.[0-9]+)?)(?![0-9/]))?(?:\s?(?P<scale>thousand|million|billion|trillion)\b)?",
+    re.IGNORECASE,
+)
+_MARKER = re.compile(r"####|\\boxed\s?\{|(?m:^\s*(?:\*\*)?A(?:nswer)?\s?:)|\banswer\s?(?:is|was|[:=]|would be|comes to)", re.IGNORECASE)
+_FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
+_CLAUSE = re.compile(r"\n|[.!?](?=\s)")
+
+
+def number_close(column: str = "expected", *, within: float = 0.0, relative: float = 1e-9, after: str | None = None) -> Rule:
+    """The answer's number is the golden one: |found - golden| <= max(within, relative x |golden|); measure: the number.
+
+    The number is the one after the last "answer is", "Answer:", "A:", "####" or \\boxed{ (after the last `=` where that
+    sentence calculates), else the last one in the answer; after: a marker of your own. Read are signs, thousands commas,
+    decimals, exponents, fractions ("3/4"), currency signs and scales ("1.5 million"); a percent sign is left aside.
+    0 or 1, higher is better. Without a number the answer fails; a golden value without one is unscored.
+    """
+    for name, bound in (("within", within), ("relative", relative)):
+        if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not (math.isfinite(bound) and bound >= 0):
+            raise ScorerError(f"number_close was given {name}={bound!r}; give a finite number from 0.")
+    if after is not None and not (isinstance(after, str) and after.strip()):
+        raise ScorerError(f"number_close was given after={after!r}; give the text that stands before the number.")
+    marker = _MARKER if after is None else re.compile(re.escape(after.strip()), re.IGNORECASE)
+
+    def score(case: Case) -> Score:
+        golden = _golden(case.example.column(column))
+        if golden is None:
+            return Score.none(f"missing number: example {case.example.id!r} has no number in the column {column!r}")
+        found = final_number(case.output, marker)
+        if found is None:
+            return fail(f"no number in the answer {snippet(case.output[-200:])}")
+        ok = abs(found - golden) <= max(within, relative * abs(golden))
+        return Score(float(ok), ok, measure=found, reason="" if ok else f"came to {found:.12g}, expected {golden:.12g}")
+
+    spec = spelled("number_close", column, within=within or None, relative=relative if relative != 1e-9 else None, after=after)
+    return rule(spec, "assertion", score, needs=[column])
+
+
+def final_number(text: str, marker: re.Pattern[str] = _MARKER) -> float | None:
+    """The number that a text comes to, or None; finite always."""
+    marked = deque(marker.finditer(text), maxlen=1)
+    if marked:
+        end = marked[0].end()
+        said = _FRACTION.sub(r"\1/\2", text[end : end + 300].lstrip(" \t\r\n*:"))
+        clause = _CLAUSE.split(said, maxsplit=1)[0]
+        found = _numbers(clause.rpartition("=")[2]) or _numbers(clause)
+        if found:
+            return found[0]
+    end = max(text.rfind(digit) for digit in "0123456789")
+    found = _numbers(_FRACTION.sub(r"\1/\2", text[max(end - _WINDOW, 0) : end + 40])) if end >= 0 else []
+    return found[-1] if found else None
+
+
+def _golden(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        try:
+            return float(value) if math.isfinite(value) else None
+        except OverflowError:
+            return None
+    return final_number(value) if isinstance(value, str) else None
+
+
+def _numbers(text: str) -> list[float]:
+    return [value for match in _NUMBER.finditer(text) if (value := _value(match)) is not None]
+
+
+def _value(match: re.Match[str]) -> float | None:
+    whole, part, under = match["whole"] or "0", match["part"] or "", match["under"]
+    if match.string[match.start() - 1 : match.start()] == "/":  # a date
+        under = None
+    if len(match[0]) > _DIGITS:
+        return None
+    try:
+        value = float(whole.replace(",", "") + part + (match["power"] or "")) / (float(under) if under else 1.0)
+    except (ZeroDivisionError, OverflowError):
+        return None
+    if match["scale"]:
+        value *= _SCALES[match["scale"].lower()]
+    if (match["sign"] or match["inner"] or "+") not in "+":
+        value = -value
+    return value if math.isfinite(value) else None

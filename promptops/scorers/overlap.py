@@ -1,0 +1,57 @@
+"""Overlap with a golden answer as translation and summary are measured: ROUGE-L and chrF, by the libraries that define them.
+
+Both need the extra `text`, which is said when the scorer is built. [0, 1], higher is better; not symmetric by nature:
+the golden answer is the reference.
+"""
+
+from __future__ import annotations
+
+from ..errors import MissingExtra
+from ..score import Score
+from .case import Case
+from .regression import as_golden
+from .rule import Rule, rule, spelled
+
+__all__ = ["chrf", "rouge_l"]
+
+_WORDS = 4_000  # of a text: the common subsequence of two such texts takes seconds in Python
+_CHARACTERS = 2_000_000
+
+
+def rouge_l(column: str = "expected", *, stem: bool = False) -> Rule:
+    """ROUGE-L F1: the longest common subsequence of words over both lengths, 2PR / (P + R) (Lin 2004; package rouge-score).
+
+    stem: words are cut to their Porter stem first (English). Without any word on one side it is 0.
+    """
+    try:
+        from rouge_score.rouge_scorer import RougeScorer
+    except ImportError:
+        raise MissingExtra("rouge_l", "text") from None
+    scorer = RougeScorer(["rougeL"], use_stemmer=stem)
+
+    def score(case: Case) -> Score:
+        golden = as_golden(case.example.column(column))
+        if max(len(golden), len(case.output)) > _CHARACTERS or max(len(golden.split()), len(case.output.split())) > _WORDS:
+            return Score.none(f"too long to compare: more than {_WORDS:,} words")
+        return Score(min(max(float(scorer.score(golden, case.output)["rougeL"].fmeasure), 0.0), 1.0))
+
+    return rule(spelled("rouge_l", column, stem=stem), "regression", score, needs=[column])
+
+
+def chrf(column: str = "expected", *, word_order: int = 0) -> Rule:
+    """chrF2 / 100: the F2 score of character n-grams up to 6 (Popovic 2015; package sacrebleu); word_order=2 is chrF++."""
+    try:
+        from sacrebleu.metrics.chrf import CHRF
+    except ImportError:
+        raise MissingExtra("chrf", "text") from None
+    metric = CHRF(word_order=word_order)
+
+    def score(case: Case) -> Score:
+        golden = as_golden(case.example.column(column))
+        if max(len(golden), len(case.output)) > _CHARACTERS:
+            return Score.none(f"too long to compare: more than {_CHARACTERS:,} characters")
+        if not golden.strip() or not case.output.strip():
+            return Score(float(golden.strip() == case.output.strip()))
+        return Score(min(max(float(metric.sentence_score(case.output, [golden]).score) / 100, 0.0), 1.0))
+
+    return rule(spelled("chrf", column, word_order=word_order or None), "regression", score, needs=[column])

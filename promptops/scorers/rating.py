@@ -1,0 +1,193 @@
+"""Judges that rate one answer: by a rubric of your own, by how far it answers, claim by claim against a context.
+
+Each is of kind "judge": it asks a model through the study, so its calls are recorded, reused and budgeted, and its version
+changes with every word of its prompt, its model and its settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ScorerError
+from ..score import Score
+from ..template import literal
+from .case import Case
+from .judging import EDITION, JudgeModel, JudgeRule, Unread, build_judge, consult, judge_prompt, shown_inputs
+from .rule import rule, snippet, spelled
+
+__all__ = ["Graded", "answer_relevance", "faithfulness", "rubric"]
+
+_SCALE = {1: "does not meet the criteria at all", 3: "meets them in part", 5: "meets them fully"}
+_RELEVANCE = (
+    "How directly and completely the answer addresses what was asked. Ignore whether it is true and how it is written. "
+    "Unasked additions, evasions and answers to another question count against it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """An example that shows a judge how to rate: an answer, its rating, and why."""
+
+    answer: str
+    rating: int
+    reason: str
+
+
+def rubric(
+    criteria: str,
+    *,
+    scale: Mapping[int, str] | None = None,
+    examples: Sequence[Graded] = (),
+    sees: Sequence[str] | None = None,
+    judge: JudgeModel | str | None = None,
+    name: str | None = None,
+) -> JudgeRule:
+    """A model's rating of the answer by the criteria: (rating - lowest) / (highest - lowest). [0, 1], higher is better.
+
+    scale: rating -> what it means, lowest and highest at least; examples: graded answers; sees: columns that are shown
+    beside the answer (all inputs by default; name "expected" to show the golden answer); judge: a model's name, or
+    JudgeModel with settings and samples. Measure: the mean rating. With several samples each is also a verdict of its
+    own, "sample 1", ..., and the score is the mean of those that could be read, unscored where most could not.
+    """
+    anchors = _anchors(scale)
+    low, high = min(anchors), max(anchors)
+    who = JudgeModel.of(judge)
+    rest = "Scale:\n" + "\n".join(f"{rating}: {literal(meaning)}" for rating, meaning in sorted(anchors.items()))
+    for example in examples:
+        if not (isinstance(example, Graded) and low <= example.rating <= high):
+            raise ScorerError(f"an example of the rubric is {example!r}; give Graded(answer, rating, reason) within the scale.")
+        rest += f"\n\nAn answer rated {example.rating}, because {literal(example.reason)}\n{literal(example.answer)}"
+    prompt = judge_prompt(
+        "You rate one answer by the criteria below.",
+        criteria,
+        rest,
+        f'"reason": "<one or two sentences>", "score": <whole number from {low} to {high}>',
+        ("task", "answer"),
+        who,
+    )
+
+    def check(verdict: Mapping[str, Any]) -> str:
+        rating = verdict.get("score")
+        right = verdict.keys() == {"case", "reason", "score"} and isinstance(verdict["reason"], str)
+        whole = isinstance(rating, int) and not isinstance(rating, bool) and low <= rating <= high
+        return "" if right and whole else f"not the fields asked for, or no rating from {low} to {high}: {snippet(verdict)}"
+
+    async def score(case: Case) -> list[Score]:
+        parts = {"task": shown_inputs(case, sees), "answer": case.output}
+        asked = (consult(case, prompt, parts, check, judge=who, sample=sample) for sample in range(who.samples))
+        found = await asyncio.gather(*asked)
+        return _joined([_rated(verdict, low, high) for verdict in found], f"of {high}")
+
+    built = rule(
+        spelled("rubric", snippet(criteria, 40).strip('"')),
+        "judge",
+        score,
+        needs=list(sees or ()),
+        edition=EDITION,
+        inner=f"{prompt.id} x{who.samples}",
+        remote=True,
+    )
+    made = build_judge(built, prompt, who)
+    return made if name is None else made.named(name)
+
+
+def answer_relevance(*, sees: Sequence[str] | None = None, judge: JudgeModel | str | None = None) -> JudgeRule:
+    """How directly and completely the answer addresses what was asked, rated 1 to 5 by a judge. [0, 1], as `rubric`.
+
+    After answer relevance in RAGAS (Es et al. 2023, arXiv:2309.15217), asked as a rating rather than by embeddings.
+    """
+    return rubric(_RELEVANCE, sees=sees, judge=judge, name="answer_relevance")
+
+
+def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = None) -> JudgeRule:
+    """Supported claims / claims of the answer, claim by claim by a judge that sees this row's context. [0, 1].
+
+    Passed where every claim is supported; an answer that claims nothing is faithful; measure: unsupported claims. After
+    faithfulness in RAGAS (Es et al. 2023, arXiv:2309.15217). context: the column with the text that must support it.
+    """
+    who = JudgeModel.of(judge)
+    prompt = judge_prompt(
+        "You check whether an answer is supported by a context, claim by claim.",
+        "Split the answer into its factual claims, each one statement that can be understood alone. A claim is supported only "
+        "if the context states it or it follows from the context; your own knowledge does not count.",
+        "Give every claim in the order of the answer; give an empty list where the answer claims nothing.",
+        '"claims": [{"claim": "<statement>", "supported": <true or false>}, ...]',
+        ("context", "answer"),
+        who,
+    )
+
+    async def score(case: Case) -> list[Score]:
+        shown = case.example.column(context)
+        parts = {"context": shown if isinstance(shown, str) else str(shown), "answer": case.output}
+        asked = (consult(case, prompt, parts, _claims_wrong, judge=who, sample=sample) for sample in range(who.samples))
+        return _joined([_supported(verdict) for verdict in await asyncio.gather(*asked)], "unsupported")
+
+    built = rule(
+        spelled("faithfulness", context), "judge", score, needs=[context], edition=EDITION, inner=f"{prompt.id} x{who.samples}", remote=True
+    )
+    return build_judge(built, prompt, who)
+
+
+def _anchors(scale: Mapping[int, str] | None) -> Mapping[int, str]:
+    anchors = _SCALE if scale is None else scale
+    if not isinstance(anchors, Mapping):
+        raise ScorerError(f"the scale is {anchors!r}; give a mapping of ratings to what they mean.")
+    whole = all(
+        isinstance(rating, int) and not isinstance(rating, bool) and isinstance(meaning, str) for rating, meaning in anchors.items()
+    )
+    if not whole or len(anchors) < 2:
+        raise ScorerError("a scale needs two whole numbers or more, each with what it means, as in {1: 'wrong', 5: 'right'}.")
+    return dict(anchors)
+
+
+def _rated(verdict: Mapping[str, Any] | Unread, low: int, high: int) -> Score:
+    if isinstance(verdict, Unread):
+        return Score.none(verdict.why)
+    rating = int(verdict["score"])
+    return Score((rating - low) / (high - low), measure=float(rating), unit=f"of {high}", reason=snippet(verdict["reason"], 400)[1:-1])
+
+
+def _claims_wrong(verdict: Mapping[str, Any]) -> str:
+    claims = verdict.get("claims")
+    if verdict.keys() != {"case", "claims"} or not isinstance(claims, list):
+        return f"not the fields asked for: {snippet(verdict)}"
+    right = (
+        isinstance(claim, dict)
+        and claim.keys() == {"claim", "supported"}
+        and isinstance(claim["claim"], str)
+        and isinstance(claim["supported"], bool)
+        for claim in claims
+    )
+    return "" if all(right) else f"a claim without its two fields: {snippet(verdict)}"
+
+
+def _supported(verdict: Mapping[str, Any] | Unread) -> Score:
+    if isinstance(verdict, Unread):
+        return Score.none(verdict.why)
+    claims = verdict["claims"]
+    against = [claim["claim"] for claim in claims if not claim["supported"]]
+    value = 1 - len(against) / len(claims) if claims else 1.0
+    said = f"{len(against)} of {len(claims)} claims are not supported: {'; '.join(snippet(claim, 80) for claim in against[:3])}"
+    return Score(value, not against, measure=float(len(against)), unit="unsupported", reason=said if against else "")
+
+
+def _joined(samples: list[Score], unit: str) -> list[Score]:
+    """The mean of the samples that could be read, and each sample as a verdict of its own where there are several."""
+    if len(samples) == 1:
+        return samples
+    each = [_renamed(score, f"sample {number}") for number, score in enumerate(samples, 1)]
+    read = [score for score in samples if score.value is not None]
+    if 2 * len(read) <= len(samples):
+        return [Score.none(next(score.unscored or "" for score in samples if score.value is None)), *each]
+    value = sum(score.value or 0.0 for score in read) / len(read)
+    measure = sum(score.measure or 0.0 for score in read) / len(read)
+    verdicts = [score.passed for score in read if score.passed is not None]
+    passed = 2 * sum(verdicts) > len(verdicts) if verdicts else None
+    return [Score(value, passed, measure=measure, unit=unit, reason=read[0].reason), *each]
+
+
+def _renamed(score: Score, name: str) -> Score:
+    return Score(score.value, score.passed, score.measure, score.unit, score.reason, score.unscored, score.label, name)

@@ -1,0 +1,117 @@
+"""What an answer calls: the tools by name, their arguments field by field, their order.
+
+Read from the recorded calls of the run, in the chat-completions form; a run without calls fails. Arguments that are no
+JSON fail with the reason, never with an exception.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import ScorerError
+from ..run import Run
+from ..score import Score
+from .case import Case
+from .fields import compared
+from .reading import NotJSON, read_json
+from .rule import PASS, Rule, fail, rule, snippet, spelled, verdict
+
+__all__ = ["tool_arguments", "tool_called", "tool_sequence"]
+
+
+def tool_called(name: str, *, times: int | None = None) -> Rule:
+    """The answer calls the tool (exactly `times` times, where given); measure: how often. 0 or 1."""
+    if (
+        not isinstance(name, str)
+        or not name
+        or (times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 0))
+    ):
+        raise ScorerError(f"tool_called({name!r}, times={times!r}) cannot work; give a tool's name and a whole number of times.")
+
+    def score(case: Case) -> Score:
+        found = [call for call, _ in calls(case.run)]
+        count = found.count(name)
+        ok = count > 0 if times is None else count == times
+        wanted = "" if times is None else f" {times} times"
+        reason = "" if ok else f"called {_listed(found)}, expected {name}{wanted}"
+        return Score(float(ok), ok, measure=float(count), unit="calls", reason=reason)
+
+    return rule(spelled("tool_called", name, times=times), "assertion", score)
+
+
+def tool_arguments(name: str, arguments: Mapping[str, Any] | None = None, *, column: str = "expected", tolerance: float = 0.0) -> Rule:
+    """The share of the wanted arguments that the best call of the tool has right; passed where all are.
+
+    arguments: what is wanted, compared as `json_equals` compares (arguments beyond them may be there); without it, this
+    row's object in the column. tolerance: how far numbers may differ, absolute. [0, 1], higher is better.
+    """
+    if not isinstance(name, str) or not name or (arguments is not None and not isinstance(arguments, Mapping)):
+        raise ScorerError(f"tool_arguments({name!r}, {arguments!r}) cannot work; give a tool's name and its arguments as a mapping.")
+
+    def score(case: Case) -> Score:
+        wanted = dict(arguments) if arguments is not None else case.example.column(column)
+        if isinstance(wanted, str):
+            wanted = read_json(wanted)
+        if not isinstance(wanted, dict):
+            return Score.none(f"missing arguments: example {case.example.id!r} has no object in the column {column!r}")
+        found = calls(case.run)
+        tried = [_matched(given, wanted, tolerance) for call, given in found if call == name]
+        if not tried:
+            return fail(f"called {_listed([call for call, _ in found])}, expected {name}")
+        return max(tried, key=lambda score: score.value or 0.0)
+
+    shown = spelled("tool_arguments", name, dict(arguments) if arguments is not None else None, tolerance=tolerance or None)
+    if arguments is None:
+        shown = spelled("tool_arguments", name, column=column, tolerance=tolerance or None)
+    return rule(shown, "assertion", score, needs=[] if arguments is not None else [column])
+
+
+def tool_sequence(*names: str, exact: bool = True) -> Rule:
+    """The tools are called in this order; exact=False: others may stand between, before and after. 0 or 1.
+
+    Without names: the list in this row's column `expected`.
+    """
+    if not all(isinstance(name, str) and name for name in names):
+        raise ScorerError('tool_sequence takes names of tools, as in tool_sequence("search", "book").')
+
+    def score(case: Case) -> Score:
+        wanted = list(names) if names else case.example.expected
+        if isinstance(wanted, str):
+            wanted = read_json(wanted)
+        if not isinstance(wanted, (list, tuple)) or not all(isinstance(name, str) for name in wanted):
+            return Score.none(f"missing names: example {case.example.id!r} has no list of tools in the column 'expected'")
+        found = [call for call, _ in calls(case.run)]
+        rest = iter(found)
+        ok = found == list(wanted) if exact else all(name in rest for name in wanted)
+        return verdict(ok, f"called {_listed(found)}, expected {_listed(list(wanted))}{'' if exact else ' in this order'}")
+
+    shown = spelled("tool_sequence", *names, exact="off" if not exact else None)
+    return rule(shown, "assertion", score, needs=[] if names else ["expected"])
+
+
+def calls(run: Run) -> list[tuple[str, Any]]:
+    """(name, arguments read as JSON, or NotJSON) of each call that the run recorded, in order."""
+    recorded = json.loads(run.tool_calls) if run.tool_calls else []
+    found = []
+    for call in recorded if isinstance(recorded, list) else []:
+        function = call.get("function", call) if isinstance(call, dict) else {}
+        given = function.get("arguments", {}) if isinstance(function, dict) else {}
+        found.append((str(function.get("name", "")), read_json(given or "{}") if isinstance(given, str) else given))
+    return found
+
+
+def _matched(given: Any, wanted: dict[str, Any], tolerance: float) -> Score:
+    if isinstance(given, NotJSON):
+        return fail(f"its arguments are no JSON: {given.why}")
+    if not isinstance(given, dict):
+        return fail(f"its arguments are no object but {snippet(given)}")
+    right, wrong = compared({name: given[name] for name in wanted if name in given}, wanted, tolerance)
+    if not wrong:
+        return PASS
+    return Score(right / (right + len(wrong)), False, reason="; ".join(wrong[:3]))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "no tool"

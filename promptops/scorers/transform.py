@@ -1,0 +1,91 @@
+"""Steps that take the part of an answer that is to be judged: out of code fences, out of prose, after a marker.
+
+Each is a value with a name and a version, so that a scorer behind it is named and versioned by it. A step never raises
+on any text; it gives None where what it looks for is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..errors import ScorerError
+from .chosen import text_after
+from .function import source_hash
+from .rule import spelled
+
+__all__ = ["Transform", "answer_part", "extract_json", "last_line", "strip_fences"]
+
+_FENCED = re.compile(r"\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n?[ \t]*\1\s*", re.DOTALL)
+_BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n`]*\n(.*?)\n?^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_OPENED = re.compile(r"[{\[]")
+_EFFORT = 5_000_000  # characters that a search for JSON reads in all, however often a text opens a bracket
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A named step; version: "" for the built-in ones, whose name says all."""
+
+    name: str
+    step: Callable[[str], str | None] = field(compare=False, repr=False)
+    version: str = ""
+
+    def __call__(self, text: str) -> str | None:
+        return self.step(text)
+
+    @classmethod
+    def of(cls, function: Callable[[str], str | None]) -> Transform:
+        """A function of the text as a step, versioned by its source. Raises ScorerError for what is no named function."""
+        name = getattr(function, "__name__", "<lambda>")
+        if not callable(function) or name == "<lambda>":
+            raise ScorerError("after takes a transform such as strip_fences, or a function of the text that has a name.")
+        return cls(name, function, source_hash(function))
+
+
+def _strip_fences(text: str) -> str:
+    match = _FENCED.fullmatch(text)
+    return match[2] if match else text.strip()
+
+
+def _last_line(text: str) -> str | None:
+    tail = text.rstrip()
+    return tail[tail.rfind("\n") + 1 :].strip() or None
+
+
+def _extract_json(text: str) -> str | None:
+    """The first JSON object or list of the last code block that holds one, else of the whole text."""
+    for match in reversed(list(_BLOCK.finditer(text))[-20:]):
+        if (found := _first_json(match[2])) is not None:
+            return found
+    return _first_json(text)
+
+
+def _first_json(text: str) -> str | None:
+    """The first JSON object or list in a text that is not inside another one."""
+    decode, effort = json.JSONDecoder().raw_decode, 0
+    opened = _OPENED.search(text)
+    while opened is not None and effort < _EFFORT:
+        start = opened.start()
+        try:
+            _, end = decode(text, start)
+            return text[start:end]
+        except json.JSONDecodeError as error:
+            effort += (len(text) if error.msg.startswith("Unterminated") else error.pos) - start + 100
+        except (RecursionError, ValueError):
+            effort += 100_000
+        opened = _OPENED.search(text, start + 1)
+    return None
+
+
+strip_fences = Transform("strip_fences", _strip_fences)
+extract_json = Transform("extract_json", _extract_json)
+last_line = Transform("last_line", _last_line)
+
+
+def answer_part(marker: str = "answer is") -> Transform:
+    """What stands after the last marker in its line, without markup and closing period (see `answer_after`)."""
+    if not isinstance(marker, str) or not marker.strip():
+        raise ScorerError(f'answer_part was given {marker!r}; give the text before the answer, as in answer_part("answer is").')
+    return Transform(spelled("answer_part", marker), text_after(marker))

@@ -1,0 +1,71 @@
+"""One answer, one scorer, now: how a scorer is tried in a notebook before it meets a study."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..dataset.example import Example
+from ..run import Run
+from ..score import Score
+from .case import Ask, Case
+from .function import as_scorer
+
+__all__ = ["try_out"]
+
+
+def try_out(
+    scorer: Any,
+    output: str,
+    *,
+    expected: Any = None,
+    reference: str | None = None,
+    run: Mapping[str, Any] | None = None,
+    ask: Ask | None = None,
+    **columns: Any,
+) -> Score | list[Score]:
+    """What a scorer says of one answer: `try_out(equals(), "Paris", expected="Paris").passed`.
+
+    columns: further columns of the row; reference: what another version answered; run: fields of the recorded call that
+    matter (cost_usd, tool_calls, finish_reason, ...); ask: who answers a judge. Waits for scorers that wait. Raises what
+    the scorer raises.
+    """
+    judge = as_scorer(scorer)
+    checks = tuple(columns.pop("checks", ()))
+    example = Example("tried", columns, expected, checks=checks)
+    recorded = replace(_run(output, judge.against or "p1-tried"), **(run or {}))
+    other = None if reference is None else _run(reference, judge.against or "p1-other")
+    found = judge.score(Case(output, example, recorded, other, ask))
+    done = _waited(found) if inspect.isawaitable(found) else found
+    return done if isinstance(done, Score) else list(done)
+
+
+def _run(output: str, version: str) -> Run:
+    return Run("r-tried", "k1:tried", "", version, "", "tried", "imported", "tried", None, 0, "{}", output)
+
+
+def _waited(found: Any) -> Score | Sequence[Score]:
+    """The result of an awaitable, in a thread of its own: a notebook's thread has a running loop already."""
+    kept: list[Any] = []
+
+    def run() -> None:
+        async def wait() -> Any:
+            return await found
+
+        try:
+            kept.append(asyncio.run(wait()))
+        except BaseException as error:
+            kept.append(error)
+
+    thread = threading.Thread(target=run, name="promptops-trial", daemon=True)
+    thread.start()
+    thread.join()
+    [result] = kept
+    if isinstance(result, BaseException):
+        raise result
+    done: Score | Sequence[Score] = result
+    return done
