@@ -23,9 +23,9 @@ from .overlap import chrf, rouge_l
 from .pairs import pair_scores, pairwise
 from .patterns import matches
 from .pii import no_pii
+from .rating import Graded, answer_relevance, faithfulness, rubric
 from .refusal import does_not_refuse, refuses
 from .regression import edit_distance, exact, similar_to, unchanged_from
-from .rating import Graded, answer_relevance, faithfulness, rubric
 from .semantic import mentions, never_mentions
 from .structure import json_has, json_valid
 from .tools import tool_arguments, tool_called, tool_sequence
