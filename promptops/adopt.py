@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+__all__ = ["from_format", "from_request", "looks_like_format"]
+
 _FIELD = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|\{[^{}]*\}|[{}]")
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _MARK = re.compile(r"\{\{[ \t]*[A-Za-z_]")
@@ -25,8 +27,8 @@ def from_request(request: Mapping[str, Any], variables: Mapping[str, str]) -> di
 
     Texts are replaced longest first, so that one value inside another does no harm.
     """
-    fields = copy.deepcopy(dict(request))
-    if "messages" not in fields:
+    fields = dict(request)
+    if not isinstance(fields.get("messages"), (list, tuple)):
         raise VersionError("the request has no messages; pass the keyword arguments of chat.completions.create.")
     left = dict(variables)
     for name, text in left.items():
@@ -44,15 +46,20 @@ def from_request(request: Mapping[str, Any], variables: Mapping[str, str]) -> di
     return {"messages": messages, **parts, "settings": {key: value for key, value in fields.items() if key not in _TRANSPORT}}
 
 
-def _marked(message: Any, order: list[str], texts: Mapping[str, str], seen: set[str]) -> dict[str, Any]:
-    out = dict(message)
+def _marked(message: Any, order: list[str], texts: Mapping[str, str], seen: set[str]) -> Any:
+    if hasattr(message, "model_dump"):  # an answer of the openai client, appended to the conversation as it came
+        message = message.model_dump(exclude_none=True)
+    if not hasattr(message, "keys"):
+        return message
+    out = copy.deepcopy(dict(message))
     content = out.get("content")
     if isinstance(content, str):
         out["content"] = _mark(content, order, texts, seen)
-    elif isinstance(content, list):
+    elif isinstance(content, (list, tuple)):
         for part in content:
-            if part.get("type") == "text":
-                part["text"] = _mark(part["text"], order, texts, seen)
+            place, key = (part.get("image_url"), "url") if part.get("type") == "image_url" else (part, "text")
+            if part.get("type") in ("text", "image_url") and hasattr(place, "keys") and isinstance(place.get(key), str):
+                place[key] = _mark(place[key], order, texts, seen)
     return out
 
 
@@ -68,15 +75,20 @@ def _mark(text: str, order: list[str], texts: Mapping[str, str], seen: set[str])
 
 def from_format(text: str) -> str:
     """A `str.format` text as a template. Raises VersionError for `{0}`, `{a.b}`, `{a!r}`, `{a:.2f}` and stray braces."""
-
-    def swap(match: re.Match[str]) -> str:
+    out: list[str] = []
+    said: list[str] = []  # literal text since the last field
+    end = 0
+    for match in _FIELD.finditer(text):
+        said.append(text[end : match.start()])
+        end = match.end()
         if match[0] in ("{{", "}}"):
-            return match[0][0]
-        if match[1]:
-            return f"\0{match[1]}\1"
-        raise VersionError(f"{match[0]!r} is not a plain {{name}}; compute it before, and pass the result as a variable.")
-
-    return literal(_FIELD.sub(swap, text)).replace("\0", "{{").replace("\1", "}}")
+            said.append(match[0][0])
+        elif match[1]:
+            out += [literal("".join(said)), f"{{{{{match[1]}}}}}"]
+            said.clear()
+        else:
+            raise VersionError(f"{match[0][:40]!r} is not a plain {{name}}; compute it before, and pass the result as a variable.")
+    return "".join([*out, literal("".join(said) + text[end:])])
 
 
 def looks_like_format(text: str) -> str | None:

@@ -11,7 +11,11 @@ import re
 
 from .errors import VersionError
 
-__all__ = ["canonical", "digest", "number", "tagged"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["MAX_DEPTH", "MAX_INTEGER", "canonical", "digest", "json_copy", "number", "tagged"]
 
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 200  # deeper JSON is a bomb, not a value; well under the interpreter's own recursion limit
@@ -19,14 +23,24 @@ _ESCAPED = re.compile(r'[\x00-\x1f"\\\ud800-\udfff]')
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
-def canonical(value: object) -> str:
+def canonical(value: object, where: str = "$") -> str:
     """The RFC 8785 text of a JSON value (None, bool, int, float, str, list or tuple, mapping with text keys).
 
-    Raises VersionError, which says what JSON cannot hold and where.
+    where: what the value is, for errors. Raises VersionError, which says what JSON cannot hold and where.
     """
     out: list[str] = []
-    _write(value, out, "$", 0)
+    _write(value, out, where, 0)
     return "".join(out)
+
+
+def json_copy(value: object, where: str = "$") -> Any:
+    """The value as dicts, lists, str, int, float, bool and None that share nothing with it; keys keep their order.
+
+    What a version keeps must survive a file: so beside what `canonical` refuses, a float such as 1e17, whose text would be read
+    back as an integer beyond 2^53 - 1. Raises VersionError.
+    """
+    canonical(value, where)
+    return _copied(value, where)
 
 
 def digest(value: object) -> str:
@@ -43,13 +57,15 @@ def number(value: int | float) -> str:
     """A number as ECMAScript's Number::toString prints it (ECMA-262 section 6.1.6.1.20)."""
     if isinstance(value, int):
         if abs(value) > MAX_INTEGER:
-            raise VersionError(f"integer {str(value)[:25]} is beyond 2^53 - 1, which JSON readers do not keep; pass it as text.")
-        return str(value)
+            raise VersionError(
+                f"an integer of {value.bit_length()} bits is beyond 2^53 - 1, which JSON readers do not keep; pass it as text."
+            )
+        return int.__repr__(value)  # an IntEnum has a text of its own
     if value != value or value in (float("inf"), float("-inf")):
         raise VersionError(f"{value!r} is not a JSON number; pass a finite one.")
     if value == 0:
         return "0"
-    mantissa, _, exponent = f"{abs(value)!r}".partition("e")
+    mantissa, _, exponent = float.__repr__(abs(value)).partition("e")  # a numpy float prints its type
     whole, _, part = mantissa.partition(".")
     part = "" if part == "0" else part
     digits = (whole + part).lstrip("0")
@@ -78,7 +94,7 @@ def _text(text: str, where: str) -> str:
             raise VersionError(f"{where} holds a lone surrogate ({ord(char):#06x}), which UTF-8 cannot carry; clean the text first.")
         return _SHORT.get(char) or f"\\u{ord(char):04x}"
 
-    return f'"{_ESCAPED.sub(replace, text)}"'
+    return '"' + _ESCAPED.sub(replace, text) + '"'  # not formatted: an enum of text formats as its own name
 
 
 def _write(value: object, out: list[str], where: str, depth: int) -> None:
@@ -87,7 +103,7 @@ def _write(value: object, out: list[str], where: str, depth: int) -> None:
     elif value is None or value is True or value is False:
         out.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, (int, float)):
-        out.append(number(value))
+        out.append(_number(value, where))
     elif depth >= MAX_DEPTH:
         raise VersionError(f"{where[:80]}... is nested deeper than {MAX_DEPTH} levels; flatten it.")
     elif isinstance(value, (list, tuple)):
@@ -96,6 +112,29 @@ def _write(value: object, out: list[str], where: str, depth: int) -> None:
         _write_object(value, out, where, depth)
     else:
         raise VersionError(f"{where} is a {type(value).__name__}, which JSON cannot hold; pass text, a number, a list or a dict.")
+
+
+def _number(value: int | float, where: str) -> str:
+    try:
+        return number(value)
+    except VersionError as error:
+        raise VersionError(f"{where}: {error}") from None
+
+
+def _copied(value: Any, where: str) -> Any:
+    if isinstance(value, str):
+        return str.__str__(value)
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if value.is_integer() and MAX_INTEGER < abs(value) < 1e21:
+            raise VersionError(f"{where} is {float(value)!r}, a whole number beyond 2^53 - 1; pass it as text, or a smaller one.")
+        return float(value)
+    if isinstance(value, (list, tuple)):
+        return [_copied(item, where) for item in value]
+    return {str.__str__(key): _copied(value[key], f"{where}.{key}") for key in value.keys()}  # noqa: SIM118 - a mapping by its keys
 
 
 def _write_list(value: list[object] | tuple[object, ...], out: list[str], where: str, depth: int) -> None:

@@ -15,25 +15,72 @@ if TYPE_CHECKING:
 
     from .version import PromptVersion
 
+__all__ = ["Piece", "VersionDiff", "diff", "words"]
+
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
+_SENTENCE = re.compile(r"[^\n.!?]*[\n.!?]+|[^\n.!?]+")
+_MARKS = re.compile(r"[\\*_\[\]~|]")  # what Markdown would obey; HTML and back-ticks are entities by then
+_WORK = 2_000_000  # pairs of tokens that are compared for one text: SequenceMatcher is quadratic, and this takes it 0.2 s
 Piece = tuple[str, str]  # ("same" | "removed" | "added", text)
 
 
 def words(old: str, new: str) -> list[Piece]:
-    """The word diff of two texts, in reading order; joined, the same and removed pieces are `old`, the same and added are `new`."""
-    if len(old) + len(new) > 200_000:  # SequenceMatcher is quadratic; past this nobody reads words
+    """The word diff of two texts, in reading order; joined, the same and removed pieces are `old`, the same and added are `new`.
+
+    Long texts are compared by sentence first, and by word within what changed; past 200,000 characters as a whole.
+    """
+    if len(old) + len(new) > 200_000:  # nobody reads words there
         return [("same", old)] if old == new else [("removed", old), ("added", new)]
     a, b = _WORD.findall(old), _WORD.findall(new)
-    pieces: list[Piece] = []
+    head = _shared(a, b)
+    tail = _shared(a[head:][::-1], b[head:][::-1])
+    pieces: list[Piece] = [("same", "".join(a[:head]))]
+    a_middle, b_middle = a[head : len(a) - tail], b[head : len(b) - tail]
+    if len(a_middle) * len(b_middle) <= _WORK:
+        pieces += _compared(a_middle, b_middle)
+    else:
+        pieces += _by_sentence("".join(a_middle), "".join(b_middle))
+    return _joined([*pieces, ("same", "".join(a[len(a) - tail :]))])
+
+
+def _shared(a: list[str], b: list[str]) -> int:
+    return next((index for index, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _compared(a: list[str], b: list[str]) -> Iterator[Piece]:
     for tag, a0, a1, b0, b1 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if tag == "equal":
-            pieces.append(("same", "".join(a[a0:a1])))
+            yield "same", "".join(a[a0:a1])
+        else:
+            yield "removed", "".join(a[a0:a1])
+            yield "added", "".join(b[b0:b1])
+
+
+def _by_sentence(old: str, new: str) -> Iterator[Piece]:
+    a, b = _SENTENCE.findall(old), _SENTENCE.findall(new)
+    if len(a) * len(b) > 4 * _WORK:  # sentences seldom repeat, which is what costs time
+        yield from (("removed", old), ("added", new))
+        return
+    left = 2 * _WORK
+    for tag, a0, a1, b0, b1 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        before, after = "".join(a[a0:a1]), "".join(b[b0:b1])
+        if tag == "equal":
+            yield "same", before
             continue
-        if a1 > a0:
-            pieces.append(("removed", "".join(a[a0:a1])))
-        if b1 > b0:
-            pieces.append(("added", "".join(b[b0:b1])))
-    return pieces
+        was, now = _WORD.findall(before), _WORD.findall(after)
+        left -= len(was) * len(now)
+        yield from _compared(was, now) if left >= 0 else (("removed", before), ("added", after))
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Without empty pieces, and neighbours of one kind as one."""
+    out: list[Piece] = []
+    for tag, text in pieces:
+        if text and out and out[-1][0] == tag:
+            out[-1] = (tag, out[-1][1] + text)
+        elif text:
+            out.append((tag, text))
+    return out
 
 
 class VersionDiff:
@@ -63,7 +110,7 @@ class VersionDiff:
     def markdown(self, context: int = 8) -> str:
         """For a pull request: changed words with `context` words around them, then the settings as a list."""
         lines = [f"- **{role}**: {_excerpt(pieces, context)}" for role, pieces in self.changed()]
-        lines += [f"- `{name}`: {_code(old)} → {_code(new)}" for name, old, new in self.settings]
+        lines += [f"- {_code(name)}: {_code(old)} → {_code(new)}" for name, old, new in self.settings]
         return "\n".join(lines) or "- no difference"
 
     def _repr_html_(self) -> str:
@@ -126,25 +173,26 @@ def _flat(version: PromptVersion) -> dict[str, str]:
 
 
 def _code(text: str | None) -> str:
-    return "(none)" if text is None else "`" + text.replace("`", "'") + "`"
+    return "(none)" if text is None else "`" + plain(text).replace("`", "'").replace("\n", " ") + "`"
+
+
+def _markdown(text: str) -> str:
+    """The text on one line, shown as it is: neither HTML nor Markdown of its own."""
+    return _MARKS.sub(r"\\\g<0>", esc(" ".join(text.split())))
 
 
 def _excerpt(pieces: list[Piece], context: int) -> str:
     out = []
     for index, (tag, text) in enumerate(pieces):
-        flat = esc(" ".join(text.split())) or "⏎"
         if tag != "same":
-            out.append(f"~~{flat}~~" if tag == "removed" else f"**{flat}**")
+            shown = _markdown(text) or "⏎"
+            out.append(f"~~{shown}~~" if tag == "removed" else f"**{shown}**")
             continue
         said = text.split()
-        head = [] if index == 0 else said[:context]
-        tail = [] if index == len(pieces) - 1 else said[-context:]
-        short = len(said) <= len(head) + len(tail)
-        out.append(
-            esc(
-                " ".join(
-                    said if short and head and tail else [*head, "…", *tail] if head and tail else ["…", *tail] if tail else [*head, "…"]
-                )
-            )
-        )
-    return " ".join(out)
+        first, last = index == 0, index == len(pieces) - 1
+        if len(said) > context * (2 - first - last):
+            head = [] if first else said[:context]
+            tail = [] if last else said[len(said) - context :]
+            said = [*head, "…", *tail]
+        out.append(_markdown(" ".join(said)))
+    return " ".join(filter(None, out))

@@ -6,33 +6,40 @@ becomes markup, a formula of a spreadsheet, or a control sequence of a terminal.
 
 from __future__ import annotations
 
+__all__ = ["cell", "esc", "plain", "shorten", "uncell"]
+
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "$": "&#36;", "`": "&#96;"}
-# C0 (but tab and line feed), DEL, C1, and the bidirectional overrides and isolates of Unicode
-_CONTROL = {
-    code: None for span in ((0, 9), (11, 32), (127, 160), (0x200E, 0x2010), (0x202A, 0x202F), (0x2066, 0x206A)) for code in range(*span)
-}
-_TABLE = str.maketrans({**{chr(code): "\N{REPLACEMENT CHARACTER}" for code in _CONTROL}, **_HTML})
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# C0 (but tab and line feed), DEL, C1, and the bidirectional marks, overrides and isolates of Unicode
+_CONTROL = [
+    code
+    for span in ((0, 9), (11, 32), (127, 160), (0x61C, 0x61D), (0x200E, 0x2010), (0x202A, 0x202F), (0x2066, 0x206A))
+    for code in range(*span)
+]
+_BLANK = "\N{REPLACEMENT CHARACTER}"
+_SURROGATE = dict.fromkeys(range(0xD800, 0xE000), _BLANK)  # no file and no terminal takes a lone one
+_PLAIN: dict[int, str | None] = {**dict.fromkeys(_CONTROL), **_SURROGATE}
+_TABLE = {**dict.fromkeys(_CONTROL, _BLANK), **_SURROGATE, **str.maketrans(_HTML)}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in East Asian versions
 
 
 def esc(text: object) -> str:
     """HTML text or attribute value that shows `text` and does nothing.
 
     `$` becomes an entity too: notebooks and plotly turn `$...$` into mathematics, which may hold links.
-    Control and bidirectional characters show as the replacement character.
+    Control and bidirectional characters and lone surrogates show as the replacement character.
     """
-    return str(text).translate(_TABLE)
+    return str(text).replace("\r\n", "\n").translate(_TABLE)
 
 
 def plain(text: object) -> str:
-    """One-terminal-safe text: control sequences, carriage returns and bidirectional overrides taken out."""
-    return str(text).translate(_CONTROL)
+    """Text that a terminal shows and does not obey: control and bidirectional characters taken out, lone surrogates replaced."""
+    return str(text).translate(_PLAIN)
 
 
 def shorten(text: object, width: int) -> str:
     """At most `width` characters on one line, `…` where something was left out; terminal-safe."""
     line = " ".join(plain(text).split())
-    return line if len(line) <= width else line[: max(width - 1, 0)] + "…"
+    return line if len(line) <= width else (line[: width - 1] + "…" if width > 0 else "")
 
 
 def cell(text: str) -> str:

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from .canonical import digest
+from .canonical import MAX_INTEGER, digest
 from .errors import VersionError
 
-__all__ = ["Guardrail", "Policy"]
+__all__ = ["Goal", "Guardrail", "Policy"]
 
 Goal = Literal["better", "not_worse", "cheaper"]
+
+_SHARES = (("min_score", 0, 1), ("margin", 0, 1), ("min_effect", 0, 1), ("min_n", 0, MAX_INTEGER))
+_LISTS = ("must_pass", "path", "ungated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,9 @@ class Guardrail:
     margin: float = 0.05
 
     def __post_init__(self) -> None:
-        if not 0 <= self.margin <= 1:
+        if not isinstance(self.measure, str) or not self.measure:
+            raise VersionError(f'guardrail measure is {self.measure!r}; name a scorer, or "cost", "latency" or "tokens".')
+        if not _is_number(self.margin) or not 0 <= self.margin <= 1:
             raise VersionError(
                 f"guardrail {self.measure!r} has the margin {self.margin!r}; expected a share between 0 and 1, such as 0.05."
             )
@@ -66,13 +71,24 @@ class Policy:
     def __post_init__(self) -> None:
         if self.goal not in ("better", "not_worse", "cheaper"):
             raise VersionError(f"policy goal is {self.goal!r}; the goals are better, not_worse and cheaper.")
-        if not 0 < self.alpha < 0.5:
+        if not _is_number(self.alpha) or not 0 < self.alpha < 0.5:
             raise VersionError(f"policy alpha is {self.alpha!r}; expected a share between 0 and 0.5, such as 0.05.")
         if self.ties not in ("full", "half"):
             raise VersionError(f'policy ties is {self.ties!r}; expected "full" or "half".')
-        for name, low, high in (("min_score", 0, 1), ("margin", 0, 1), ("min_effect", 0, 1), ("min_n", 0, float("inf"))):
-            if not low <= getattr(self, name) <= high:
-                raise VersionError(f"policy {name} is {getattr(self, name)!r}; expected a number from {low} to {high}.")
+        for name, low, high in _SHARES:
+            value = getattr(self, name)
+            if not _is_number(value) or not low <= value <= high or (name == "min_n" and value != int(value)):
+                raise VersionError(
+                    f"policy {name} is {value!r}; expected a {'whole ' if name == 'min_n' else ''}number from {low} to {high}."
+                )
+        if not isinstance(self.judge_alone, bool):
+            raise VersionError(f"policy judge_alone is {self.judge_alone!r}; expected True or False.")
+        for name in ("primary", "dataset"):
+            if not isinstance(getattr(self, name), (str, type(None))):
+                raise VersionError(f"policy {name} is {getattr(self, name)!r}; expected a name as text, or None.")
+        for name in _LISTS:
+            object.__setattr__(self, name, _texts(getattr(self, name), name))
+        object.__setattr__(self, "guardrails", _guardrails(self.guardrails))
 
     def document(self) -> dict[str, Any]:
         """The fields that differ from the default, JSON-ready: what a registry stores."""
@@ -82,17 +98,38 @@ class Policy:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Policy:
-        """The policy of what `document()` gave. Raises VersionError for an unknown field."""
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(document) - known)
-        if unknown:
-            raise VersionError(f"policy has the unknown field {unknown[0]!r}; the fields are {', '.join(sorted(known))}.")
-        values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
-        if "guardrails" in values:
-            values["guardrails"] = tuple(g if isinstance(g, Guardrail) else Guardrail(**g) for g in values["guardrails"])
-        return cls(**values)
+        """The policy of what `document()` gave. Raises VersionError for an unknown field, or a value that it cannot take."""
+        return cls(**_closed(cls, document, "policy"))
 
     @property
     def digest(self) -> str:
         """64 hex digits that name this policy."""
         return digest(self.document())
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _texts(values: Any, what: str) -> tuple[str, ...]:
+    if not isinstance(values, (list, tuple)) or not all(isinstance(value, str) for value in values):
+        raise VersionError(f"policy {what} is {values!r}; expected a list of texts.")
+    return tuple(values)
+
+
+def _guardrails(values: Any) -> tuple[Guardrail, ...]:
+    if not isinstance(values, (list, tuple)):
+        raise VersionError(f"policy guardrails is {values!r}; expected a list of guardrails.")
+    return tuple(value if isinstance(value, Guardrail) else Guardrail(**_closed(Guardrail, value, "guardrail")) for value in values)
+
+
+def _closed(kind: type[Guardrail | Policy], document: Any, what: str) -> dict[str, Any]:
+    if not isinstance(document, Mapping):
+        raise VersionError(f"a {what} is {document!r}; expected a map of its fields.")
+    known = {f.name for f in fields(kind)}
+    unknown = sorted(map(str, set(document) - known))
+    if unknown:
+        raise VersionError(f"{what} has the unknown field {unknown[0]!r}; the fields are {', '.join(sorted(known))}.")
+    if kind is Guardrail and "measure" not in document:
+        raise VersionError('a guardrail lacks its measure; name a scorer, or "cost", "latency" or "tokens".')
+    return dict(document)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from .canonical import tagged
 
-__all__ = ["FAILURES", "Attempt", "Run", "new_id", "reuse_key", "utc"]
+__all__ = ["FAILURES", "Attempt", "Kind", "Run", "new_id", "reuse_key", "utc"]
 
 Kind = Literal["transient", "setup", "stopped", "outcome", "scoring"]
 
@@ -123,6 +123,5 @@ def reuse_key(version_id: str, inputs: object, endpoint: str, repeat: int) -> st
 
 def utc(seconds: float | None = None) -> str:
     """Unix seconds (default: now) as UTC ISO 8601 text without zone, microseconds."""
-    moment = time.time() if seconds is None else seconds
-    whole = int(moment)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((moment - whole) * 1e6):06d}"
+    whole, micro = divmod(round((time.time() if seconds is None else seconds) * 1e6), 1_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{micro:06d}"

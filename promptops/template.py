@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 
 from .canonical import canonical, number
-from .errors import RenderError, TemplateError
+from .errors import RenderError, TemplateError, VersionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+__all__ = ["MAX_TEXT", "TYPES", "fill", "kind_of", "literal", "names", "to_text"]
 
 MAX_TEXT = 2_000_000  # characters of one message: far past any context window, small enough to refuse a bomb at once
 _MARK = re.compile(r"\{\{\{\{|\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}|\{\{", re.ASCII)
@@ -23,7 +25,7 @@ TYPES = ("string", "number", "boolean", "object", "list")
 def names(text: str) -> tuple[str, ...]:
     """The variables of a text, in order of first use. Raises TemplateError where a mark is not a variable."""
     if len(text) > MAX_TEXT:
-        raise TemplateError(f"a message of {len(text):,} characters is past the {MAX_TEXT:,} that a version may hold; shorten it.")
+        raise TemplateError(f"a text of {len(text):,} characters is past the {MAX_TEXT:,} that a version may hold; shorten it.")
     found: dict[str, None] = {}
     for match in _MARK.finditer(text):
         if match[1]:
@@ -50,18 +52,20 @@ def literal(text: str) -> str:
 def to_text(name: str, kind: str, value: object) -> str:
     """What a typed value renders to: text as it is, everything else as canonical JSON.
 
-    Raises RenderError where the value is not of the variable's type.
+    Raises RenderError where the value is not of the variable's type, or holds what JSON cannot (NaN, a set, a date).
     """
     check = _CHECKS[kind]
     if not check(value):
         hint = "" if kind != "string" else f'; declare it with variables={{"{name}": "{kind_of(value)}"}} or pass text'
         raise RenderError(f"variable {name!r} is a {kind}, got {_shown(value)}{hint}.")
     if kind == "string":
-        _refuse_surrogates(name, str(value))
-        return str(value)
-    if kind == "number":
-        return number(value)  # type: ignore[arg-type]
-    return canonical(value)
+        text = str.__str__(value)  # an enum of text stands for its value
+        _refuse_surrogates(name, text)
+        return text
+    try:
+        return number(value) if kind == "number" else canonical(value, name)  # type: ignore[arg-type]
+    except VersionError as error:
+        raise RenderError(f"variable {name!r} cannot be filled: {error}") from None
 
 
 def kind_of(value: object) -> str:

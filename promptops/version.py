@@ -10,8 +10,10 @@ from __future__ import annotations
 import copy
 
 from . import template
-from .canonical import canonical, tagged
+from .canonical import json_copy, tagged
 from .errors import RenderError, VersionError
+from .message import checked_history, checked_messages, filled, variable_names
+from .setting import checked_map, checked_settings, checked_tools
 from .variable import Variable, collect
 
 TYPE_CHECKING = False
@@ -23,17 +25,9 @@ if TYPE_CHECKING:
 
     Message = dict[str, Any]
 
-__all__ = ["PromptVersion"]
+__all__ = ["FORM", "PromptVersion"]
 
 FORM = "p1"  # names the canonical form of `content()`: change one, change the other
-ROLES = ("system", "developer", "user", "assistant", "tool")
-_MESSAGE_KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
-_FORBIDDEN_SETTINGS = {
-    **dict.fromkeys(("model", "messages", "tools", "response_format"), "is an argument of its own"),
-    **dict.fromkeys(("stream", "stream_options"), "is how a call is sent, not what is asked"),
-    "n": "asks for several answers; repeats are the study's",
-}
-_SECRET_WORDS = ("base_url", "api_key", "apikey", "headers", "endpoint", "secret", "password", "authorization", "http_client", "proxy")
 
 
 class PromptVersion:
@@ -48,6 +42,12 @@ class PromptVersion:
 
     __slots__ = ("_history", "_id", "_messages", "_response_format", "_settings", "_tools", "model", "variables")
 
+    _history: bool
+    _id: str
+    _messages: list[Message]
+    _response_format: dict[str, Any] | None
+    _settings: dict[str, Any]
+    _tools: list[dict[str, Any]]
     model: str | None
     variables: tuple[Variable, ...]
 
@@ -62,29 +62,31 @@ class PromptVersion:
         response_format: Mapping[str, Any] | None = None,
     ) -> None:
         listed: Any = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
-        checked = _checked_messages(listed)
+        checked = checked_messages(listed)
         if model is not None and (not isinstance(model, str) or not model.strip()):
             raise VersionError(f"model is {model!r}; give the model's name as text, or None.")
-        used = [name for message in checked for text in _texts(message) for name in template.names(text)]
+        used = variable_names(checked)
         history = any(message["role"] == "history" for message in checked)
         if history and "history" in used:
             raise VersionError('the variable {{history}} and a {"role": "history"} message share a name; rename the variable.')
         fields: dict[str, object] = {
             "_messages": checked,
             "_history": history,
-            "model": model,
-            "variables": collect(dict.fromkeys(used), variables or {}),
-            "_settings": _checked_settings(settings or {}),
-            "_tools": copy.deepcopy(list(tools or [])),
-            "_response_format": copy.deepcopy(dict(response_format)) if response_format else None,
-            "_id": None,
+            "model": None if model is None else str.__str__(model),
+            "variables": collect(used, checked_map(variables, "variables")),
+            "_settings": checked_settings(checked_map(settings, "settings")),
+            "_tools": checked_tools(tools or []),
+            "_response_format": json_copy(checked_map(response_format, "response_format"), "response_format") or None,
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "_id", tagged(FORM, self.content()))
+        object.__setattr__(self, "_id", tagged(FORM, self._content()))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self._id} is immutable; make a new version instead of changing {name!r}.")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{self._id} is immutable; make a new version instead of dropping {name!r}.")
 
     # -- what it is
 
@@ -96,7 +98,7 @@ class PromptVersion:
     @property
     def text_id(self) -> str:
         """The id of the same content without its model's name: one row of a text x model grid."""
-        return tagged("t1", {**self.content(), "model": None})
+        return tagged("t1", {**self._content(), "model": None})
 
     @property
     def template(self) -> list[Message]:
@@ -110,10 +112,12 @@ class PromptVersion:
 
     @property
     def tools(self) -> list[dict[str, Any]]:
+        """The tools that the model may call, as chat completions take them; a copy."""
         return copy.deepcopy(self._tools)
 
     @property
     def response_format(self) -> dict[str, Any] | None:
+        """The form that answers must have, as chat completions take it; a copy, or None."""
         return copy.deepcopy(self._response_format)
 
     @property
@@ -122,7 +126,10 @@ class PromptVersion:
         return self._history
 
     def content(self) -> dict[str, Any]:
-        """All that is hashed into the id: six fields, always present."""
+        """All that is hashed into the id: six fields, always present; a copy."""
+        return copy.deepcopy(self._content())
+
+    def _content(self) -> dict[str, Any]:
         return {
             "messages": self._messages,
             "model": self.model,
@@ -155,18 +162,19 @@ class PromptVersion:
         one. Raises RenderError before filling any, naming what is missing, extra or mistyped.
         """
         given = dict(values)
-        history = _checked_history(given.pop("history", ())) if self._history else []
+        history = checked_history(given.pop("history", ())) if self._history else []
         missing = [variable.name for variable in self.variables if variable.required and variable.name not in given]
-        extra = sorted(given.keys() - {variable.name for variable in self.variables})
+        extra = sorted(map(str, given.keys() - {variable.name for variable in self.variables}))
         if missing or extra:
             raise RenderError(self._mismatch(missing, extra))
-        texts = {v.name: template.to_text(v.name, v.type, given.get(v.name, v.default)) for v in self.variables}
+        whole = {v.name: v.default for v in self.variables if not v.required} | given
+        texts = {v.name: template.to_text(v.name, v.type, whole[v.name]) for v in self.variables}
         out: list[Message] = []
         for message in self._messages:
             if message["role"] == "history":
                 out.extend(history)
             else:
-                out.append(_filled(message, texts))
+                out.append(filled(message, texts))
         return out
 
     def messages(self, **values: Any) -> list[Message]:
@@ -244,86 +252,3 @@ class PromptVersion:
     def __repr__(self) -> str:
         takes = ", ".join(map(repr, self.variables))
         return f"PromptVersion({self._id[:11]}, model={self.model!r}, {len(self._messages)} messages, takes ({takes}))"
-
-
-def _checked_messages(messages: Any) -> list[Message]:
-    if not isinstance(messages, (list, tuple)) or not messages:
-        raise VersionError("a version needs a text or a non-empty list of messages.")
-    return [_checked_message(message, f"message {index}") for index, message in enumerate(messages)]
-
-
-def _checked_message(message: Any, where: str) -> Message:
-    if not hasattr(message, "keys"):
-        raise VersionError(f'{where} is a {type(message).__name__}; expected {{"role": ..., "content": ...}}.')
-    role = message.get("role")
-    if role == "history" and set(message) == {"role"}:
-        return {"role": "history"}
-    if role not in ROLES:
-        raise VersionError(f'{where} has the role {role!r}; the roles are {", ".join(ROLES)}, and {{"role": "history"}} alone.')
-    unknown = sorted(set(message) - _MESSAGE_KEYS)
-    if unknown:
-        raise VersionError(f"{where} has the unknown field {unknown[0]!r}; the fields are {', '.join(sorted(_MESSAGE_KEYS))}.")
-    content = message.get("content")
-    parts = isinstance(content, (list, tuple)) and bool(content) and all(hasattr(part, "keys") and part.get("type") for part in content)
-    if not (isinstance(content, str) or parts or (content is None and message.get("tool_calls"))):
-        raise VersionError(f"{where} has no content; expected text, or a list of typed parts such as {{'type': 'text', 'text': ...}}.")
-    canonical(message)  # refuses what JSON cannot hold, before anything is stored
-    return {
-        "role": role,
-        "content": copy.deepcopy(content),
-        **{key: copy.deepcopy(message[key]) for key in message if key not in ("role", "content")},
-    }
-
-
-def _checked_history(history: Any) -> list[Message]:
-    if not isinstance(history, (list, tuple)):
-        raise RenderError(f"history is a {type(history).__name__}; pass a list of messages.")
-    try:
-        return [_checked_message(message, f"history[{index}]") for index, message in enumerate(history)]
-    except VersionError as error:
-        raise RenderError(str(error)) from None
-
-
-def _checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    for name in settings:
-        if name in _FORBIDDEN_SETTINGS:
-            raise VersionError(f"setting {name!r} {_FORBIDDEN_SETTINGS[name]}; leave it out of the settings.")
-        if any(word in str(name).lower() for word in _SECRET_WORDS):
-            raise VersionError(f"setting {name!r} names an endpoint or a secret, which no version may carry; give it to Lab(models=...).")
-    canonical(settings)
-    return copy.deepcopy(dict(settings))
-
-
-def _texts(message: Message) -> list[str]:
-    """The templated texts of a message: its content, its text parts, and the addresses of its images."""
-    content = message.get("content")
-    if isinstance(content, str):
-        return [content]
-    return [part[kind] if kind == "text" else part[kind]["url"] for part, kind in _slots(content or [])]
-
-
-def _slots(parts: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
-    found = []
-    for part in parts:
-        if part.get("type") == "text" and isinstance(part.get("text"), str):
-            found.append((part, "text"))
-        elif part.get("type") == "image_url" and hasattr(part.get("image_url"), "keys") and isinstance(part["image_url"].get("url"), str):
-            found.append((part, "image_url"))
-    return found
-
-
-def _filled(message: Message, texts: Mapping[str, str]) -> Message:
-    content = message.get("content")
-    if isinstance(content, str):
-        return (
-            {**message, "content": template.fill(content, texts)}
-            if len(message) == 2
-            else {**copy.deepcopy(message), "content": template.fill(content, texts)}
-        )
-    out = copy.deepcopy(message)
-    for part, kind in _slots(out.get("content") or []):
-        if kind == "text":
-            part["text"] = template.fill(part["text"], texts)
-        else:
-            part["image_url"]["url"] = template.fill(part["image_url"]["url"], texts)
-    return out
