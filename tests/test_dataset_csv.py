@@ -124,7 +124,7 @@ def test_an_escaped_formula_is_restored_and_said(tmp_path):
     data = Dataset.read(written(tmp_path, "ticket,expected\n'=HYPERLINK(1),'tis\n''+1,b\n"))
     assert data["ticket"] == ["=HYPERLINK(1)", "'+1"]
     assert data["expected"] == ["'tis", "b"]
-    assert any("apostrophe" in sentence and "2 rows (first: line 2)" in sentence for sentence in data.said)
+    assert any("apostrophe" in sentence and "taken off: 2 (first: line 2)" in sentence for sentence in data.said)
 
 
 def test_unnamed_columns_are_left_out_and_said(tmp_path):

@@ -67,6 +67,14 @@ def test_what_is_named_is_taken():
     assert list(Dataset.read(rows, inputs="noise")[0].inputs) == ["noise"]
 
 
+def test_a_named_input_is_never_guessed_to_be_golden():
+    """What the caller names as an input is not also taken as expected by its name."""
+    data = Dataset.read([{"q": "x", "answer": "y"}], inputs=["q", "answer"])
+    assert (data[0].inputs, data[0].expected) == ({"q": "x", "answer": "y"}, None)
+    data = Dataset.read([{"id": "7", "q": "x", "answer": "y", "gold": "z"}], inputs={"number": "id", "draft": "gold"})
+    assert (data[0].id, data[0].inputs, data[0].expected) == ("7", {"number": "7", "draft": "z"}, "y")
+
+
 def test_false_means_none():
     """expected=False and its kin take no column, whatever it is named."""
     data = Dataset.read([{"uid": "u", "q": "x", "answer": "y", "tag": "t"}], expected=False, id=False, tags=False)
@@ -169,7 +177,7 @@ def test_reserved_columns_are_read_into_their_places():
 def test_rows_without_an_id_are_said():
     """Ids that are missing in some rows are made for these, and it is said where."""
     data = Dataset.read([{"id": "a", "q": "x"}, {"id": None, "q": "y"}, {"q": "z"}])
-    assert "2 rows have no id (first: item 1): theirs are made from the inputs." in data.said
+    assert "rows without an id: 2 (first: item 1); theirs are made from the inputs." in data.said
     assert data[0].id == "a"
     assert len({example.id for example in data}) == 3
 
@@ -177,5 +185,5 @@ def test_rows_without_an_id_are_said():
 def test_equal_rows_are_said_with_both_places():
     """Equal content under two ids is said; where the ids put them in different splits, that too."""
     data = Dataset.read([{"id": name, "q": "x", "expected": "y"} for name in ("a", "b", "c")])
-    assert "2 rows repeat another under a different id (first: item 1 equals item 0)." in data.said
-    assert any("lie in different splits" in sentence for sentence in data.said)  # a is train, b and c are test
+    assert "rows equal to another under a different id: 2 (first: item 1 equals item 0)." in data.said
+    assert any("lie across two splits" in sentence for sentence in data.said)  # a is train, b and c are test

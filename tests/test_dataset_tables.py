@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import os
 import pickle
 import uuid
 import zipfile
@@ -245,7 +246,7 @@ def test_a_chat_log_is_its_last_question():
     assert data[1].history == ()
     said = " ".join(data.said)
     assert "the last user message is the input 'message'" in said
-    assert "the system message of 1 chats (first: item 0) was left out" in said
+    assert "since a version brings its own: 1 (first: item 0)" in said
 
 
 def test_a_chat_log_can_be_kept_whole():
@@ -320,6 +321,13 @@ def test_what_is_no_dataset_says_what_one_is(x, fault):
     with pytest.raises(DatasetError, match=fault) as caught:
         Dataset.read(x)
     assert len(str(caught.value)) < 400
+
+
+def test_a_pipe_is_never_waited_for(tmp_path):
+    """What is no regular file is refused at once."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(DatasetError, match=r"pipe\.csv is no regular file"):
+        Dataset.read(tmp_path / "pipe.csv")
 
 
 def test_an_unread_ending_and_a_near_name(tmp_path):

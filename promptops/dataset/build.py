@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..canonical import canonical
@@ -74,8 +74,6 @@ def checked(examples: Iterable[Example]) -> tuple[Example, ...]:
 
 
 def _with_split(example: Example) -> Example:
-    from dataclasses import replace
-
     return replace(example, split=split_of(key_of(example.id, example.cluster)))
 
 
@@ -149,7 +147,7 @@ def _give_ids(drafts: list[_Draft], source: Source, roles: Roles) -> None:
     if roles.id is None:
         source.said.append("there is no id column: ids are made from the inputs (give rows an id to keep it when their inputs change).")
     else:
-        say_count(source.said, lacking, "{n} rows have no id (first: {first}): theirs are made from the inputs.")
+        say_count(source.said, lacking, "rows without an id: {n} (first: {first}); theirs are made from the inputs.")
 
 
 def _say_missing(drafts: list[_Draft], roles: Roles, source: Source) -> None:
@@ -163,7 +161,7 @@ def _say_missing(drafts: list[_Draft], roles: Roles, source: Source) -> None:
         say_count(source.said, lacking, f"{{n}} of {len(drafts):,} rows have no expected answer (first: {{first}}).")
     if roles.cluster:
         lacking = [source.at(draft.place) for draft in drafts if draft.fields["cluster"] is None]
-        say_count(source.said, lacking, "{n} rows have no cluster (first: {first}): each counts by itself.")
+        say_count(source.said, lacking, "rows without a cluster: {n} (first: {first}); each counts by itself.")
 
 
 def _say_equal(drafts: list[_Draft], source: Source) -> None:
@@ -181,10 +179,10 @@ def _say_equal(drafts: list[_Draft], source: Source) -> None:
         elif alike is not draft:
             torn.append(f"{source.at(draft.place)} and {source.at(alike.place)}")
             apart += alike.fields["split"] != draft.fields["split"]
-    say_count(source.said, equal, "{n} rows repeat another under a different id (first: {first}).")
-    say_count(source.said, torn, "{n} rows ask the same as another and expect something else (first: {first}).")
+    say_count(source.said, equal, "rows equal to another under a different id: {n} (first: {first}).")
+    say_count(source.said, torn, "rows that ask the same as another and expect something else: {n} (first: {first}).")
     if apart:
-        source.said.append(f"{apart:,} of these lie in different splits, so that one gives the other away.")
+        source.said.append(f"of these pairs {apart:,} lie across two splits, so that one side gives the other away.")
 
 
 def _say_torn(drafts: list[_Draft], source: Source) -> None:
@@ -198,5 +196,5 @@ def _say_torn(drafts: list[_Draft], source: Source) -> None:
     say_count(
         source.said,
         list(map(repr, torn)),
-        "{n} clusters lie in more than one split (first: {first}): what is learnt on one side is known on the other.",
+        "clusters in more than one split: {n} (first: {first}); what is learnt on one side is known on the other.",
     )

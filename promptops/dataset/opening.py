@@ -82,7 +82,7 @@ def _must_exist(path: Path) -> None:
     if folder:
         raise DatasetError(f"{path} is a folder; pass one file in it.")
     if there:
-        return
+        return _must_open(path)
     shown = shorten(path, 120)
     if shown.lstrip().startswith(("{", "[")):
         raise DatasetError(f"{shorten(shown, 40)!r} is no path; pass rows as a list of dicts, or write them to a file.")
@@ -95,6 +95,15 @@ def _must_exist(path: Path) -> None:
         else f"it was looked for in {shorten(Path.cwd() if not path.is_absolute() else path.parent, 200)}."
     )
     raise DatasetError(f"there is no file {shown!r}; {hint}")
+
+
+def _must_open(path: Path) -> None:
+    if not path.is_file():  # a pipe would keep the reader waiting
+        raise DatasetError(f"{path.name} is no regular file; pass the path of one.")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise DatasetError(f"{path.name} cannot be opened ({error.strerror}); check who may read it.") from None
 
 
 def _names(x: Mapping[Any, Any]) -> str:

@@ -72,10 +72,12 @@ def assign(rows: list[Row], nested: Sequence[str], asked: Asked, said: list[str]
     """
     columns = list(dict.fromkeys(name for _, row in rows for name in row))
     free = [name for name in columns if name not in nested and any(row.get(name) not in (None, "") for _, row in rows)]
+    given = set(_named(asked).values())
     found: dict[str, str | None] = {}
     for role in RESERVED:
         if role != "tags":
-            found[role] = _one(role, getattr(asked, role, None), columns, free, said)
+            spare = [name for name in free if name not in given] if role == "expected" else free  # never an input's own column
+            found[role] = _one(role, getattr(asked, role, None), columns, spare, said)
     listed = [asked.tags] if isinstance(asked.tags, str) else asked.tags
     if listed:
         tags = tuple(_existing(name, "tags", columns) for name in listed)
@@ -128,13 +130,17 @@ def _existing(name: Any, role: str, columns: Sequence[str]) -> str:
     raise DatasetError(f"no row has the column {name!r} that {role} names; {hint}")
 
 
+def _named(asked: Asked) -> dict[str, str]:
+    """What `inputs` names, as variable -> column."""
+    given = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs or []
+    return dict(given) if isinstance(given, Mapping) else {str(name): name for name in given}
+
+
 def _inputs(
     asked: Asked, columns: Sequence[str], nested: Sequence[str], found: Mapping[str, str | None], tags: Sequence[str]
 ) -> dict[str, str]:
-    given = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
-    if given is not None:
-        named = dict(given) if isinstance(given, Mapping) else {str(name): name for name in given}
-        inputs = {name: _existing(column, "inputs", columns) for name, column in named.items()}
+    if asked.inputs is not None:
+        inputs = {name: _existing(column, "inputs", columns) for name, column in _named(asked).items()}
     else:
         kept = {found["cluster"] if asked.cluster else None, *(tags if asked.tags else ())}  # a group or a topic gives nothing away
         used = {*found.values(), *tags} - kept

@@ -67,7 +67,9 @@ def _chats(rows: list[Row], source: Source) -> list[Row]:
         + (", the assistant's last text after it is expected." if answered else ".")
     )
     say_count(
-        source.said, systems, "the system message of {n} chats (first: {first}) was left out of the history: a version brings its own."
+        source.said,
+        systems,
+        "chats whose system message was left out of the history, since a version brings its own: {n} (first: {first}).",
     )
     return flat
 

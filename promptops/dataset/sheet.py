@@ -39,9 +39,11 @@ def open_csv(path: Path) -> Source:
 def header_of(cells: list[str], where: str) -> list[str]:
     """Column names with white space around them taken off, "" for unnamed ones. Raises DatasetError where one stands twice."""
     names = [cell.strip() for cell in cells]
-    for index, name in enumerate(names):
-        if name and name in names[:index]:
+    seen: set[str] = set()
+    for name in filter(None, names):
+        if name in seen:
             raise DatasetError(f"{where} names the column {shorten(name, 40)!r} twice; rename one (is that line the header?).")
+        seen.add(name)
     return names
 
 
@@ -101,7 +103,9 @@ def _rows(path: Path, encoding: str, delimiter: str, skipped: int, said: list[st
         yield line, row
     if unnamed:
         said.append(f"a column of {path.name} without a name was left out; name it in the first line to keep it.")
-    say_count(said, restored, "the apostrophe that keeps a spreadsheet from computing a cell was taken off in {n} rows (first: {first}).")
+    say_count(
+        said, restored, "rows where the apostrophe that keeps a spreadsheet from computing a cell was taken off: {n} (first: {first})."
+    )
 
 
 def _fitted(cells: list[str], header: list[str], delimiter: str, where: str) -> list[str]:

@@ -25,12 +25,12 @@ def as_text(dataset: Dataset) -> str:
     inputs = [name for name in dataset.columns if name not in RESERVED]
     shown = ", ".join(shorten(name, 30) for name in inputs[:6]) + (f" and {len(inputs) - 6} more" if len(inputs) > 6 else "")
     golden = sum(example.expected is not None for example in dataset)
-    parts = [f"{len(dataset):,} examples", f"inputs {shown or 'none'}", _golden(golden, len(dataset)), _splits(dataset)]
+    parts = [_count(len(dataset), "example"), f"inputs {shown or 'none'}", _golden(golden, len(dataset)), _splits(dataset)]
     clusters, tags = dataset.clusters, {tag for each in dataset.tags.values() for tag in each}
     if clusters:
-        parts.append(f"{len(set(clusters.values())):,} clusters")
+        parts.append(_count(len(set(clusters.values())), "cluster"))
     if tags:
-        parts.append(f"{len(tags):,} tags")
+        parts.append(_count(len(tags), "tag"))
     line = f"<dataset {shorten(dataset.name, 60)}: {'; '.join(part for part in parts if part)}>"
     if not dataset.said:
         return line
@@ -43,10 +43,10 @@ def as_html(dataset: Dataset) -> str:
     clusters = dataset.clusters
     golden = sum(example.expected is not None for example in dataset)
     facts = [
-        f"{len(dataset):,} examples",
+        _count(len(dataset), "example"),
         _golden(golden, len(dataset)),
         _splits(dataset),
-        f"{len(set(clusters.values())):,} clusters" if clusters else "",
+        _count(len(set(clusters.values())), "cluster") if clusters else "",
         f"fingerprint {dataset.fingerprint[:11]}",
     ]
     said = "".join(f"<li>{esc(shorten(sentence, 400))}</li>" for sentence in dataset.said)
@@ -69,9 +69,9 @@ def _table(dataset: Dataset) -> str:
         "<tr>" + "".join(f"<td style='{styles[name]}'>{esc(shown[name][row])}</td>" for name in columns) + "</tr>"
         for row in range(min(len(dataset), _ROWS))
     )
-    rest = [f"{len(dataset) - _ROWS:,} more rows"] if len(dataset) > _ROWS else []
+    rest = [_count(len(dataset) - _ROWS, "more row")] if len(dataset) > _ROWS else []
     hidden = len(wanted) - (_COLUMNS - 1)
-    rest += [f"{hidden:,} more columns"] if hidden > 0 else []
+    rest += [_count(hidden, "more column")] if hidden > 0 else []
     below = f"<p style='margin:2px 0;{_LINE}'>and {' and '.join(rest)}</p>" if rest else ""
     table = f"<table style='border-collapse:collapse'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f"<div style='overflow-x:auto'>{table}</div>{below}"
@@ -93,6 +93,10 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return shorten(", ".join(value), _WIDTH)
     return shorten((value if isinstance(value, str) else canonical(value))[: 20 * _WIDTH], _WIDTH)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _golden(golden: int, n: int) -> str:

@@ -88,7 +88,7 @@ def check(examples: Sequence[Example], version: Renders, *, name: str, taken: Ma
             f"{failed:,} of {len(examples):,} examples of {name!r} do not render with {asked.id[:11]}; the first is {first!r}: {fault}{said}."
         )
     unread = sum(bool(example.history) for example in examples) if not asked.takes_history else 0
-    return (f"{unread:,} examples hold a history, and {asked.id[:11]} has no place for one.",) if unread else ()
+    return (f"examples with a history that {asked.id[:11]} has no place for: {unread:,}.",) if unread else ()
 
 
 def _hint(variable: str, examples: Iterable[Example], asked: PromptVersion, taken: Mapping[str, str]) -> str:
