@@ -78,7 +78,9 @@ def demo(folder: Path | None) -> None:
     _step("6  Rollback", "one call, no gate, logged.")
     back = lab.rollback(v2, "prod", reason="the demo shows how")
     click.echo(f"   {back!r}\n   {_application(home)}")
-    again = lab.promote(v2, "prod", study=study, again="the demo is over")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        again = lab.promote(v2, "prod", study=study, again="the demo is over")
     click.echo(f"   {again!r}\n   {_application(home)}")
     report = study.report(home / "report.html")
     _close(home, report, summary, time.perf_counter() - began)
@@ -109,7 +111,7 @@ def _deploy(lab: Lab, study: Study, v1: Any, v2: Any) -> str:
         try:
             lab.promote(v1, "prod", study=study, again="to show the gate")
         except Refused as error:
-            click.echo(f"   and back without evidence? refused: {str(error).splitlines()[0][:220]}")
+            click.echo(f"   and back again, to a version that is worse? Refused: {error.reasons[0]}")
     return repr(deployed)
 
 
@@ -132,7 +134,7 @@ def _fresh(base: Path) -> Path:
 
 
 def _close(home: Path, report: Path, summary: str, seconds: float) -> None:
-    click.echo(f"\n{click.style('Done', bold=True)} in {seconds:.0f} s: {summary}")
+    click.echo(f"\n{click.style('Done', bold=True)} in {seconds:.0f} s: {summary.strip('<>')}")
     for what, path in (
         ("registry (commit it)", "promptops.json"),
         ("evidence (commit it)", "promptops.evidence/"),

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+
+from ..errors import MissingExtra
+
+if any(importlib.util.find_spec(name) is None for name in ("duckdb", "numpy", "pandas")):
+    raise MissingExtra("promptops.lab")
+
 from ..dataset import Dataset, Example
 from ..policy import Guardrail, Policy
 from ..version import PromptVersion

@@ -56,7 +56,7 @@ class Study:
             if self._future.cancelled() or self._future.exception() is not None:
                 return "failed"
             return "stopped" if self._work is not None and self._work.sweep.progress.stopped else "finished"
-        rows = self._lab.store.rows("select arg_max(event, at) from study_events where study_id = ?", [self.id])
+        rows = self._lab.store.rows("select arg_max(event, "at") from study_events where study_id = ?", [self.id])
         return str(rows[0][0] or "finished")
 
     @property
@@ -132,13 +132,15 @@ class Study:
         )
 
     def scores(self, limit: int = LIMIT) -> DataFrame:
-        """One row a judgement: arm, example_id, repeat, scorer, value, passed, reason, ...; at most `limit` rows."""
+        """One row a judgement by the study's scorers: arm, example_id, repeat, scorer, value, passed, reason, ...; at most `limit` rows."""
         self.wait()
+        own = self.config["scorers"]
         return self._lab.store.frame(
             "select m.arm, m.example_id, m.repeat, s.* exclude (example_fingerprint) from study_runs m "
             "join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
+            "join (select unnest(?) as name, unnest(?) as edition) own on s.scorer_version = own.edition and (s.scorer = own.name or starts_with(s.scorer, own.name || '/')) "
             "where m.study_id = ? order by m.example_id, m.arm, m.repeat, s.scorer limit ?",
-            [self.id, limit],
+            [[scorer["name"] for scorer in own], [scorer["version"] for scorer in own], self.id, limit],
         )
 
     @cached_property

@@ -100,11 +100,10 @@ class Work:
         if not places or not self.plan.scorers:
             return {}
         rows = self.store.rows(
-            "select distinct s.run_id, s.example_fingerprint, split_part(s.scorer, '/', 1), s.scorer, s.scorer_version from scores s "
-            "where s.run_id in (select unnest(?))",
+            "select distinct s.run_id, s.example_fingerprint, s.scorer, s.scorer_version from scores s where s.run_id in (select unnest(?))",
             [sorted(set(places.values()))],
         )
-        have = {(run, print_, name, version) for run, print_, base, whole, version in rows for name in (base, whole)}
+        have = {(run, print_, name, version) for run, print_, whole, version in rows for name in _names(whole)}
         wanted = [(scorer.name, scorer.version) for scorer in self.plan.scorers]
         prints = [example.fingerprint for example in self.plan.dataset]
         return {place: run for place, run in places.items() if any((run, prints[place[1]], *pair) not in have for pair in wanted)}
@@ -131,6 +130,11 @@ class Work:
 
     def _event(self, event: str, detail: str = "") -> None:
         self.store.append("study_events", [{"study_id": self.plan.id, "at": utc(), "event": event, "detail": detail}])
+
+
+def _names(scorer: str) -> list[str]:
+    """The scorer itself, and for one of several verdicts ("rubric/clarity") the scorer that gave it."""
+    return [scorer, *(scorer[:at] for at, char in enumerate(scorer) if char == "/")]
 
 
 def link(store: Store, plan: StudyDesign, places: Mapping[Place, str], *, reused: bool) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..canonical import canonical
 from ..errors import CallError, PromptOpsError, SetupError
+from ..registry.candidate import use
 from .protocol import Call, Reply
 
 __all__ = ["TargetModel"]
@@ -30,7 +31,8 @@ class TargetModel:
 
     Parameters named like the example's values get them, ``**kwargs`` gets all, and where there is one value, a single
     parameter of any name gets it. It returns a text, a Reply, a JSON value (kept as canonical text), or an answer of
-    the openai client. A sync function runs in a thread that keeps context variables.
+    the openai client. A sync function runs in a thread that keeps context variables. Inside it, `promptops.load` of the
+    prompt under study serves the version that is being asked.
     label: default is module, name and eight hex digits of the hash of its source (helpers that it calls are not in it).
     """
 
@@ -91,10 +93,11 @@ class TargetModel:
         except SetupError as error:  # the class that stops a study at once: the next example would fail alike
             raise CallError(str(error), failure="bad_request") from None
         try:
-            async with asyncio.timeout(call.timeout_s) as limit:
-                answer = self._fn(*args, **kwargs) if self._is_async else await asyncio.to_thread(self._fn, *args, **kwargs)
-                if inspect.isawaitable(answer):
-                    answer = await answer
+            with use({call.prompt: call.version} if call.prompt and call.version is not None else {}):
+                async with asyncio.timeout(call.timeout_s) as limit:
+                    answer = self._fn(*args, **kwargs) if self._is_async else await asyncio.to_thread(self._fn, *args, **kwargs)
+                    if inspect.isawaitable(answer):
+                        answer = await answer
         except CallError:
             raise
         except (Exception, SystemExit) as error:

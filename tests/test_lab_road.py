@@ -1,0 +1,438 @@
+"""The main road in a lab: save, ask, evaluate, compare, promote, roll back; twice over, after a restart, and with bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import promptops
+from promptops.errors import (
+    CallError,
+    DatasetError,
+    NotDeployed,
+    Refused,
+    RegistryCorrupt,
+    RegistryError,
+    RenderError,
+    ScorerError,
+    SetupError,
+    StudyError,
+)
+from promptops.lab import Dataset, Lab, Policy
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals, json_has, scorer, similar_to
+
+TICKETS = [{"id": f"t{i}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no"} for i in range(40)]
+MakeLab = Callable[..., Lab]
+
+
+def always(text: str) -> ScriptedModel:
+    return ScriptedModel(lambda request: text, label=f"always-{text}")
+
+
+def by_number(request: dict[str, Any]) -> str:
+    """Right for all tickets: it reads the number."""
+    return "yes" if int(request["messages"][-1]["content"].split()[-1]) % 4 else "no"
+
+
+@pytest.fixture
+def road(make_lab: MakeLab) -> tuple[Lab, Any, Any, Dataset]:
+    """A lab with two models: "yes" is right on three of four tickets, "smart" on all."""
+    lab = make_lab(models={"yes": always("yes"), "smart": ScriptedModel(by_number, label="smart")})
+    prompt = lab.prompt("triage")
+    return (
+        lab,
+        prompt.save("Judge: {{ticket}}", model="yes", note="first"),
+        prompt.save("Judge well: {{ticket}}", model="smart"),
+        Dataset.read(TICKETS),
+    )
+
+
+def quietly(action: Callable[[], Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return action()
+
+
+def walk(lab: Lab, v1: Any, v2: Any, data: Dataset) -> Any:
+    """All cells of the quickstart's kind."""
+    v2(ticket="ticket number 4")
+    study = lab.evaluate([v1, v2], data, scorers=[equals()])
+    study.compare(v2, v1)
+    quietly(lambda: lab.promote(v1, to="prod", study=study))
+    quietly(lambda: lab.promote(v2, to="prod", study=study))
+    lab.rollback(v2, "prod")
+    return study
+
+
+def test_the_road_end_to_end(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """The better version wins by an exact test, is promoted on committed evidence, served, and rolled back."""
+    lab, v1, v2, data = road
+    study = lab.evaluate([v1, v2], data, scorers=[equals()])
+    comparison = study.compare(v2, v1)
+    assert (comparison.primary.wins, comparison.primary.losses, comparison.primary.n) == (10, 0, 40)
+    assert comparison.primary.p_better == pytest.approx(0.5**10)
+    assert comparison.verdict.decision == "promote"
+    first = lab.promote(v1, to="prod", study=study)
+    assert (first.number, first.kind, first.changed) == (1, "promote", True)
+    second = lab.promote(v2, to="prod", study=study)
+    assert second.number == 2
+    assert (lab._home.registry.parent / "promptops.evidence" / f"{second.evidence[:32]}.json").exists()
+    assert promptops.load("triage", env="prod", registry=str(lab._home.registry)).messages(ticket="x")[0]["content"] == "Judge well: x"
+    assert lab.rollback(v2, "prod", reason="trial").number == 1
+    assert promptops.load("triage", env="prod", registry=str(lab._home.registry)).number == 1
+    assert lab.rollback(v2, "prod") is None  # it no longer serves
+    assert [entry.kind for entry in lab.history("triage", "prod")] == ["promote", "promote", "rollback"]
+
+
+def test_run_all_twice_makes_no_call_no_row_and_leaves_the_registry_byte_identical(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """The second pass changes nothing anywhere, in the same process and in a new lab over the same folder."""
+    lab, v1, v2, data = road
+    walk(lab, v1, v2, data)
+    before = counts(lab), lab._home.registry.read_bytes(), len(lab._model("yes").calls) + len(lab._model("smart").calls)
+    walk(
+        lab,
+        lab.prompt("triage").save("Judge: {{ticket}}", model="yes", note="first"),
+        lab.prompt("triage").save("Judge well: {{ticket}}", model="smart"),
+        data,
+    )
+    assert (counts(lab), lab._home.registry.read_bytes(), len(lab._model("yes").calls) + len(lab._model("smart").calls)) == before
+    other = Lab(lab._home.root, models={"yes": always("yes"), "smart": ScriptedModel(by_number, label="smart")})
+    walk(other, other.prompt("triage")[1], other.prompt("triage")[2], Dataset.read(TICKETS))
+    assert (counts(other), other._home.registry.read_bytes()) == before[:2]
+    assert not other._model("smart").calls
+
+
+def counts(lab: Lab) -> dict[str, int]:
+    tables = ("runs", "attempts", "scores", "studies", "study_runs", "study_events", "versions", "datasets", "examples", "verdicts")
+    return {table: lab.store.rows(f"select count(*) from {table}")[0][0] for table in tables}
+
+
+def test_a_study_comes_back_after_a_restart(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """By name, id and collection: config, runs, scores and comparison are those of before."""
+    lab, v1, v2, data = road
+    study = lab.evaluate([v1, v2], data, scorers=[equals()])
+    other = Lab(lab._home.root)
+    found = other.study(study.name)
+    assert (found.id, found.status, len(found.runs()), len(found.scores())) == (study.id, "finished", 80, 80)
+    assert found.compare("v2", "v1").statement() == study.compare(v2, v1).statement()
+    assert other.studies[study.id[:12]].name == study.name
+    assert study.name in other.studies._ipython_key_completions_()
+    with pytest.raises(StudyError, match="did you mean"):
+        other.study(study.name[:-1])
+
+
+def test_asking_once_is_recorded_reused_and_asked_anew(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """The same question costs nothing the second time; fresh=True asks; a study reuses the answer."""
+    lab, _, v2, data = road
+    first, again = v2(ticket="ticket number 4"), v2(ticket="ticket number 4")
+    assert (first.text, first.reused, again.reused, again.run.id) == ("no", False, True, first.run.id)
+    assert v2(ticket="ticket number 4", fresh=True).run.id != first.run.id
+    lab.evaluate([v2], data.filter(lambda example: example.id == "t4"), scorers=[equals()])
+    assert len(lab._model("smart").calls) == 2
+    assert "asked before" in repr(again)
+
+
+def test_refused_without_evidence_and_with_evidence_that_does_not_carry(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """Every refusal names what is unmet and the next step; forcing needs a reason and stays visible."""
+    lab, v1, v2, data = road
+    with pytest.raises(Refused, match="no evidence"):
+        lab.promote(v1, to="prod")
+    study = lab.evaluate([v1, v2], data, scorers=[equals()])
+    lab.promote(v2, to="prod", study=study)
+    with pytest.raises(Refused) as refused:
+        lab.promote(v1, to="prod", study=study)
+    assert any("worse" in reason for reason in refused.value.reasons)
+    with pytest.raises(Refused, match="reason"):
+        lab.promote(v1, to="prod", study=study, force=True)
+    forced = lab.promote(v1, to="prod", study=study, force=True, reason="an experiment")
+    assert forced.forced
+    assert [entry.forced for entry in lab.history("triage", "prod")] == [False, True]
+    third = lab.prompt("triage").save("Another: {{ticket}}", model="smart")
+    alone = lab.evaluate([third], data, scorers=[equals()])
+    with pytest.raises(Refused, match="incumbent"):
+        lab.promote(third, to="prod", study=alone)
+
+
+def test_an_ungated_environment_asks_for_nothing(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """dev takes any saved version, without a study."""
+    lab, v1, _, _ = road
+    assert lab.promote(v1, to="dev").number == 1
+    assert lab._environments("triage") == {"dev": 1}
+
+
+def test_a_target_is_evaluated_with_the_candidate_served_inside(make_lab: MakeLab, tmp_path: Path) -> None:
+    """A script with one `load` and its own function around it is evaluated on three candidates with two added lines."""
+    lab = make_lab()
+    prompt = lab.prompt("greet")
+    candidates = [prompt.save(f"{word} {{{{name}}}}") for word in ("Hello", "Hi", "Dear")]
+    lab.promote(candidates[0], to="prod", force=True, reason="what the script serves")
+    registry = str(lab._home.registry)
+
+    def answer(name: str) -> str:
+        return promptops.load("greet", env="prod", registry=registry).messages(name=name)[0]["content"].upper()
+
+    assert answer("Ada") == "HELLO ADA"
+    study = lab.evaluate(candidates, [{"id": "a", "name": "Ada", "expected": "HI ADA"}], [equals()], target=answer)
+    outputs = study.runs().set_index("arm")["output"].to_dict()
+    assert outputs == {"v1": "HELLO ADA", "v2": "HI ADA", "v3": "DEAR ADA"}
+    assert study.runs()["source"].unique().tolist() == ["target"]
+
+
+def test_one_failing_example_never_stops_a_study(make_lab: MakeLab) -> None:
+    """Failures of both kinds are rows; the others are scored; running the cell again asks only what nobody answered."""
+    failing = ScriptedModel(by_number, label="flaky", failures={3: "server_error", 5: "refusal", 7: ValueError("odd")})
+    lab = make_lab(models={"m": failing})
+    v1 = lab.prompt("p").save("{{ticket}}", model="m")
+    study = lab.evaluate([v1], Dataset.read(TICKETS), scorers=[equals()])
+    failures = study.runs()["failure"].dropna().tolist()
+    assert sorted(failures) == ["internal", "refusal", "server_error"]
+    assert len(study.runs()) == 40
+    assert len(study.scores()) == 38  # the refusal is the model's own: it is scored as a failure
+    again = lab.evaluate([v1], Dataset.read(TICKETS), scorers=[equals()])
+    assert again.id == study.id
+    assert len(failing.calls) == 42
+    assert lab.store.rows(
+        "select count(distinct m.example_id) from study_runs m join runs r on r.id = m.run_id where r.failure is null or r.failure = 'refusal'"
+    ) == [(40,)]
+
+
+def test_a_grid_of_texts_and_models(make_lab: MakeLab) -> None:
+    """Each version on each model, with text and model as columns of their own."""
+    lab = make_lab(models={"yes": always("yes"), "no": always("no")})
+    prompt = lab.prompt("p")
+    v1, v2 = prompt.save("A {{ticket}}"), prompt.save("B {{ticket}}")
+    study = lab.evaluate([v1, v2], Dataset.read(TICKETS), [equals()], models=["yes", "no"])
+    assert study.versions == ("v1 · yes", "v1 · no", "v2 · yes", "v2 · no")
+    assert study.runs().groupby(["arm", "model"]).size().tolist() == [40, 40, 40, 40]
+    assert [standing.label for standing in study.leaderboard().standings][:2] == ["v1 · yes", "v2 · yes"]
+
+
+def test_repeats_are_averaged_within_examples_and_the_noise_floor_is_measured(make_lab: MakeLab) -> None:
+    """Two repeats of 40 examples are 40 pairs; asked against itself, a version shows its noise, and comparisons show that."""
+    seen: dict[str, int] = {}
+
+    def moody(request: dict[str, Any]) -> str:
+        text = request["messages"][-1]["content"]
+        seen[text] = seen.get(text, 0) + 1
+        return by_number(request) if (int(text.split()[-1]) + seen[text]) % 5 else "?"
+
+    lab = make_lab(models={"moody": ScriptedModel(moody, label="moody"), "yes": always("yes")})
+    prompt = lab.prompt("p")
+    v1, v2 = prompt.save("A {{ticket}}", model="yes"), prompt.save("B {{ticket}}", model="moody")
+    data = Dataset.read(TICKETS)
+    study = lab.evaluate([v1, v2], data, [equals()], repeats=2)
+    assert (study.compare(v2, v1).primary.n, study.compare(v2, v1).primary.repeats) == (40, 2)
+    noise = v2.noise(data, [equals()])
+    assert (noise.primary.n, noise.primary.wins + noise.primary.losses) == (40, 16)
+    assert len(lab._model("moody").calls) == 80  # the study's answers are reused
+    assert any("differs by" in note for note in study.compare(v1, v2).notes)
+
+
+def test_rescoring_calls_no_model_and_keeps_both_sets_of_scores(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """Other scorers over the same answers are a study of the same runs."""
+    lab, v1, v2, data = road
+    study = lab.evaluate([v1, v2], data, scorers=[equals()])
+    calls = len(lab._model("smart").calls)
+
+    @scorer
+    def is_short(output: str) -> bool:
+        return len(output) < 3
+
+    again = study.rescore([is_short, similar_to("expected", at_least=0.5)])
+    assert len(lab._model("smart").calls) == calls
+    assert again.scorers == ("is_short", "similar_to(expected)>=0.5")
+    assert len(again.scores()) == 160
+    assert len(study.scores()) == 80
+    assert study.rescore([is_short, similar_to("expected", at_least=0.5)]).id == again.id
+
+
+def test_a_plan_fixes_the_split_before_the_runs(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """The study runs on the planned split only, the comparison says that it was planned, and a change of mind is refused."""
+    lab, v1, v2, data = road
+    plan = lab.plan("triage", data, [equals()], policy=Policy(goal="better"))
+    assert plan.id == lab.plan("triage", data, [equals()], policy=Policy(goal="better")).id
+    study = lab.evaluate([v1, v2], data, plan=plan)
+    assert study.config["dataset"]["n"] == len(data.test)
+    comparison = study.compare(v2, v1)
+    assert comparison.grounds.tested
+    assert not any("Not split-tested" in note for note in comparison.notes)
+    with pytest.raises(StudyError, match="plan"):
+        lab.evaluate([v1, v2], data, [json_has("x")], plan=plan)
+    assert plan.examples_for(0.10, disagree=0.20) == 134  # statistics contract, section 9
+
+
+def test_an_estimate_asks_nothing(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """Calls, reuse and tokens are known before; an unknown price is said, never zero."""
+    lab, v1, v2, data = road
+    estimate = lab.estimate([v1, v2], data, [equals()])
+    assert (estimate.calls, estimate.reused) == (80, 0)
+    assert not lab._model("smart").calls
+    lab.evaluate([v1, v2], data, [equals()])
+    assert (lab.estimate([v1, v2], data, [equals()]).calls, lab.estimate([v1, v2], data, [equals()], repeats=2).calls) == (0, 80)
+
+
+@pytest.mark.parametrize(
+    ("action", "error", "says"),
+    [
+        (lambda lab, v, d: v(), RenderError, "missing ticket"),
+        (lambda lab, v, d: lab.prompt("Bad Name"), RegistryError, "not valid"),
+        (lambda lab, v, d: promptops.load("nobody", env="prod", registry=str(lab._home.registry)), KeyError, "nobody"),
+        (lambda lab, v, d: promptops.load("triage", env="prod", registry=str(lab._home.registry)), NotDeployed, "prod"),
+        (lambda lab, v, d: lab.evaluate([v], []), DatasetError, "no examples"),
+        (lambda lab, v, d: lab.evaluate([], d), StudyError, "at least one version"),
+        (lambda lab, v, d: lab.evaluate([v, v], d), StudyError, "twice"),
+        (lambda lab, v, d: lab.evaluate([v], d, repeats=0), StudyError, "at least 1"),
+        (lambda lab, v, d: lab.evaluate([v], [{"question": "x"}]), DatasetError, "ticket"),
+        (lambda lab, v, d: lab.evaluate([v], [{"ticket": "x"}], [equals()]), ScorerError, "expected"),
+        (lambda lab, v, d: lab.evaluate([v], d, [equals(), equals()]), ScorerError, "two scorers"),
+        (lambda lab, v, d: lab.evaluate([v], d, models=["gpt-4o-mini"]), SetupError, "OPENAI_API_KEY"),
+        (lambda lab, v, d: lab.evaluate([v], d, target=lambda other, one: "x"), SetupError, "other"),
+        (lambda lab, v, d: lab.evaluate([v], d, budget_usd=1.0, models=["unpriced"]), SetupError, "OPENAI_API_KEY"),
+        (lambda lab, v, d: lab.rollback(v, "prod"), NotDeployed, "nothing to roll back"),
+        (lambda lab, v, d: lab.promote("triage", "prod"), StudyError, "save it first"),
+        (lambda lab, v, d: lab.study("nope"), StudyError, "nope"),
+        (lambda lab, v, d: lab.prompt("triage")[9], StudyError, "saved: v1"),
+    ],
+)
+def test_bad_input_answers_with_one_sentence(
+    road: tuple[Lab, Any, Any, Dataset], action: Callable[..., Any], error: type[Exception], says: str
+) -> None:
+    """Before anything is asked: what is wrong, and what to do."""
+    lab, v1, _, data = road
+    with pytest.raises(error) as raised:
+        action(lab, v1, data)
+    assert says in str(raised.value)
+    assert not lab._model("yes").calls
+    assert not lab.store.rows("select 1 from studies")
+
+
+def test_rolling_back_the_first_deployment(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """There is nothing to go back to, which is said."""
+    lab, v1, _, _ = road
+    lab.promote(v1, to="dev")
+    with pytest.raises(NotDeployed, match=r"nothing to go back to|no earlier"):
+        lab.rollback(v1, "dev")
+
+
+def test_a_registry_that_is_not_json(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """It is said, with the path, and nothing is overwritten."""
+    lab, _, _, _ = road
+    lab._home.registry.write_text("{ not json", encoding="utf-8")
+    with pytest.raises(RegistryCorrupt, match=r"promptops\.json"):
+        lab.prompt("triage").save("New {{ticket}}")
+    assert lab._home.registry.read_text(encoding="utf-8") == "{ not json"
+
+
+def test_an_unreachable_endpoint_stops_early_and_says_what_to_fix(make_lab: MakeLab) -> None:
+    """Nobody listens: a single call raises, a study ends with the reason and keeps its rows."""
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    from openai import OpenAI
+
+    lab = make_lab(models={"gone": OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k")})
+    v1 = lab.prompt("p").save("{{ticket}}", model="gone")
+    with pytest.warns(UserWarning, match="stopped"):
+        study = lab.evaluate([v1], Dataset.read(TICKETS), [equals()], deadline_s=2.0)
+    assert study.status in ("stopped", "finished")
+    assert set(study.runs()["failure"]) <= {"connection", "timeout_connect", "cancelled", "circuit_open"}
+    with pytest.raises(CallError):
+        lab._desk.call(v1.version, {"ticket": "x"}, prompt="p", label="v1", fresh=False)
+
+
+def test_formats_are_warned_about_and_settings_travel(make_lab: MakeLab) -> None:
+    """`{ticket}` where {{ticket}} was meant is said; settings and response format reach the request."""
+    lab = make_lab()
+    with pytest.warns(UserWarning, match="from_format"):
+        lab.prompt("p").save("Classify {ticket}")
+    version = lab.prompt("p").save("Classify {{ticket}}", model="m", temperature=0, max_tokens=5, response_format={"type": "json_object"})
+    request = version.request(ticket="x")
+    assert (request["temperature"], request["max_tokens"], request["response_format"], request["model"]) == (
+        0,
+        5,
+        {"type": "json_object"},
+        "m",
+    )
+
+
+def test_lab_has_at_most_sixteen_public_names() -> None:
+    """The notebook's door stays small."""
+    names = {name for name in dir(Lab) if not name.startswith("_")} | {"store"}
+    assert len(names) <= 16, sorted(names)
+
+
+def test_every_noun_shows_itself(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """Each has a bare repr on one or few lines, and an HTML view that holds no raw text of ours to be rendered."""
+    lab, v1, v2, data = road
+    study = lab.evaluate([v1, v2], data, scorers=[equals()])
+    comparison = study.compare(v2, v1)
+    deployment = lab.promote(v1, to="prod", study=study)
+    nouns = [
+        lab,
+        lab.prompt,
+        lab.prompt("triage"),
+        v1,
+        data,
+        study,
+        lab.studies,
+        comparison,
+        comparison.verdict,
+        deployment,
+        lab.history("triage"),
+        study.leaderboard(),
+        v2(ticket="ticket number 1"),
+        lab.estimate([v1], data),
+    ]
+    for noun in nouns:
+        text = repr(noun)
+        assert 0 < len(text) < 1200, type(noun)
+        if noun is not comparison.verdict:
+            assert "<" in noun._repr_html_(), type(noun)
+    assert "triage" in lab.prompt._ipython_key_completions_()
+    assert "ticket" in data._ipython_key_completions_()
+
+
+def test_import_of_the_lab_is_light() -> None:
+    """`import promptops.lab` loads nothing heavy before it is needed."""
+    code = "import sys, promptops.lab; print(sorted({'numpy', 'pandas', 'scipy', 'duckdb', 'plotly', 'openai', 'ipywidgets', 'pyarrow'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_imported_outputs_are_there_once(make_lab: MakeLab) -> None:
+    """The same table imported twice is one study with the same rows; an unknown example is named."""
+    lab = make_lab()
+    data = Dataset.read(TICKETS)
+    table = [{"example_id": row["id"], "version": v, "output": "yes"} for v in ("a", "b") for row in TICKETS]
+    first = lab.import_runs(table, data, [equals()])
+    before = counts(lab)
+    assert lab.import_runs(table, data, [equals()]).id == first.id
+    assert counts(lab) == before
+    assert first.compare("b", "a").verdict.decision == "inconclusive"
+    with pytest.raises(StudyError, match="nobody"):
+        lab.import_runs([{"example_id": "nobody", "version": "a", "output": "x"}], data)
+
+
+def test_the_report_is_one_file_that_loads_nothing(road: tuple[Lab, Any, Any, Dataset], tmp_path: Path) -> None:
+    """Self-contained HTML: no address outside, hostile output only as text, and the comparison's statement in it."""
+    lab, v1, v2, _ = road
+    hostile = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
+    data = Dataset.read([{"id": f"h{i}", "ticket": f"{hostile} {i}", "expected": "yes" if i % 4 else "no"} for i in range(20)])
+    study = lab.evaluate([v1, v2], data, scorers=[equals()])
+    text = study.report(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in text
+    assert "<img" not in text
+    assert text.count("<script>") == 1
+    assert json.dumps(hostile)[1:-1] not in text
+    assert len(text) < 1_000_000
