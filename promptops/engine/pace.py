@@ -104,7 +104,7 @@ class Pace:
             return
         now = self._clock.now()
         self._round += 1
-        if self._slow_start and self._full:
+        if self._slow_start and self._full and now >= self._paused_until:
             self._limit = min(self._limit + 1, self._ceiling)
             self._admit()
         if self._round >= self.limit:

@@ -6,6 +6,7 @@ the same protocol and fail in their own words. What nobody knows is a server err
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -170,6 +171,10 @@ def _status_of_words(words: str) -> int:
 def _class_of_chain(chain: list[BaseException]) -> str:
     names = " ".join(name for link in chain for name in (c.__name__ for c in type(link).__mro__))
     last = " ".join(c.__name__ for c in type(chain[-1]).__mro__)
+    if any(word in last for word in ("JSONDecodeError", "UnicodeDecodeError", "RecursionError")):
+        return "server_error"  # of a stream's event
+    if any(word in names for word in ("TooManyRedirects", "UnsupportedProtocol", "InvalidURL")):
+        return "bad_request"  # the address is wrong, and will be the next time
     if "ConnectionTimeoutError" in names:  # aiohttp's, of the connection
         return "timeout_connect"
     if "SocketTimeoutError" in names or "ReadTimeout" in names or "WriteTimeout" in names:
@@ -191,7 +196,7 @@ def _chain(error: BaseException) -> list[BaseException]:
         if cause in chain or len(chain) > 10:
             break
         chain.append(cause)
-    return chain
+    return [link for link in chain if not isinstance(link, asyncio.CancelledError)] or [error]  # how a timeout ends its task
 
 
 def _told(body: Any) -> tuple[str, str, str]:

@@ -1,0 +1,232 @@
+"""Whatever the openai client honours still works: proxies, an own CA, Azure, headers, an http_client handed in."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from promptops.errors import CallError, SetupError
+from promptops.models.clients import _Async, _Direct, _Threads
+from promptops.models.endpoint import EndpointModel
+from promptops.models.protocol import Call, Reply
+from tests.faults.server import FaultServer, Proxy, Say, Seen, completion, error, events
+
+REQUEST = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+KEY = "sk-handed-in-000111"
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def ask(model: EndpointModel, how: type | None = None, **call: Any) -> Reply:
+    """One call; `how` checks by which way it was sent."""
+
+    async def once() -> Reply:
+        try:
+            reply = await model.complete(Call(REQUEST, **call))
+            assert how is None or type(model._clients.here()) is how
+            return reply
+        finally:
+            await model.aclose()
+
+    return asyncio.run(once())
+
+
+def good(seen: Seen) -> Say:
+    if seen.body.get("stream"):
+        choice = {"index": 0, "delta": {"content": "ok"}, "finish_reason": "stop"}
+        return Say(pieces=events({"id": "c", "model": "m", "choices": [choice]}))
+    return Say(body=completion())
+
+
+CLIENTS: list[tuple[str, Any, type]] = [
+    ("async", lambda url: openai.AsyncOpenAI(api_key=KEY, base_url=url, default_headers={"X-Team": "a"}), _Direct),
+    ("sync", lambda url: openai.OpenAI(api_key=KEY, base_url=url, default_headers={"X-Team": "a"}), _Direct),
+    (
+        "async http_client",
+        lambda url: openai.AsyncOpenAI(
+            api_key=KEY, base_url=url, default_headers={"X-Team": "a"}, http_client=openai.DefaultAsyncHttpxClient(headers={"X-Http": "1"})
+        ),
+        _Async,
+    ),
+    (
+        "sync http_client",
+        lambda url: openai.OpenAI(
+            api_key=KEY, base_url=url, default_headers={"X-Team": "a"}, http_client=openai.DefaultHttpxClient(headers={"X-Http": "1"})
+        ),
+        _Threads,
+    ),
+    ("sync callable key", lambda url: openai.OpenAI(api_key=lambda: KEY, base_url=url, default_headers={"X-Team": "a"}), _Threads),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "how"), CLIENTS, ids=[row[0] for row in CLIENTS])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_is_handed_in_is_used_as_it_is(name: str, make: Any, how: type, stream: bool) -> None:
+    """Its key, headers, address with a path and http_client go with every call; it is never asked to retry."""
+    with FaultServer(good) as server:
+        model = EndpointModel(make(f"{server.url}/team"), stream=stream)
+        assert ask(model, how).text == "ok"
+        assert model.label == f"127.0.0.1:{server.port}/v1/team"
+    (seen,) = server.seen
+    assert seen.path == "/v1/team/chat/completions"
+    assert seen.headers["authorization"] == f"Bearer {KEY}"
+    assert seen.headers["x-team"] == "a"
+    assert ("x-http" in seen.headers) == ("http_client" in name)
+
+
+@pytest.mark.parametrize(("name", "make", "how"), CLIENTS, ids=[row[0] for row in CLIENTS])
+def test_no_client_retries_by_itself(name: str, make: Any, how: type) -> None:
+    """One attempt is one request, whatever max_retries the client had; its failure is classed the same by every way."""
+    with FaultServer(lambda seen: Say(status=500, body=error("boom"), headers={"Retry-After": "4"})) as server:
+        with pytest.raises(CallError) as caught:
+            ask(EndpointModel(make(server.url)))
+        assert len(server.seen) == 1
+    assert (caught.value.failure, caught.value.code, caught.value.retry_after_s) == ("server_error", "500", 4.0)
+
+
+def test_a_query_of_the_client_is_sent() -> None:
+    """default_query goes with the address."""
+    with FaultServer(good) as server:
+        ask(EndpointModel(openai.AsyncOpenAI(api_key=KEY, base_url=server.url, default_query={"api-version": "7"})))
+    assert server.seen[0].path == "/v1/chat/completions?api-version=7"
+
+
+@pytest.mark.parametrize("kind", [openai.AzureOpenAI, openai.AsyncAzureOpenAI])
+def test_azure_clients_reach_their_deployment(kind: Any) -> None:
+    """Address, api-version and api-key header are Azure's; the model's name is the deployment."""
+    with FaultServer(good) as server:
+        client = kind(api_key=KEY, api_version="2026-01-01", azure_endpoint=f"http://127.0.0.1:{server.port}")
+        assert ask(EndpointModel(client), _Async).text == "ok"
+    (seen,) = server.seen
+    assert seen.path == "/openai/deployments/m/chat/completions?api-version=2026-01-01"
+    assert seen.headers["api-key"] == KEY
+    assert "authorization" not in seen.headers
+
+
+def test_azure_tokens_are_asked_for_at_every_call() -> None:
+    """A token provider is called for each request, so that a token that expires is renewed."""
+    tokens = iter(["first-token-000", "second-token-11"])
+    with FaultServer(good) as server:
+        client = openai.AzureOpenAI(
+            azure_ad_token_provider=lambda: next(tokens), api_version="1", azure_endpoint=f"http://127.0.0.1:{server.port}"
+        )
+        model = EndpointModel(client)
+
+        async def twice() -> None:
+            await model.complete(Call(REQUEST))
+            await model.complete(Call(REQUEST))
+            await model.aclose()
+
+        asyncio.run(twice())
+    assert [seen.headers["authorization"] for seen in server.seen] == ["Bearer first-token-000", "Bearer second-token-11"]
+
+
+def test_secrets_of_a_client_are_known() -> None:
+    """Key, credential headers and the address's password are what rows must not hold."""
+    client = openai.AsyncOpenAI(
+        api_key=KEY,
+        base_url="http://u:hidden-pass-1@127.0.0.1:1/v1",
+        default_headers={"Authorization": "Bearer other-secret-9", "X-Team": "visible-team"},
+    )
+    assert EndpointModel(client).secrets == {KEY, "hidden-pass-1", "other-secret-9"}
+    assert EndpointModel(base_url="http://127.0.0.1:1/v1").secrets == frozenset()
+
+
+def test_a_client_that_cannot_be_made_is_a_setup_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the openai client says against its own options is said as a setup error, and no call is made."""
+    client = openai.AsyncOpenAI(api_key=KEY, base_url="http://127.0.0.1:1/v1")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise openai.OpenAIError("no such option")
+
+    monkeypatch.setattr(client, "copy", refuse)
+    with pytest.raises(SetupError, match="cannot be made: no such option"):
+        ask(EndpointModel(client))
+
+
+def test_calls_go_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY with user and password: a host that exists nowhere is reached through it."""
+    with FaultServer(good) as server, Proxy(server.port) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", "http://ann:s3cret-word@"))
+        assert ask(EndpointModel(base_url="http://llm.invalid/v1", api_key=KEY), _Direct).text == "ok"
+        assert proxy.hosts == ["http://llm.invalid/v1/chat/completions"]
+        assert proxy.credentials == ["Basic YW5uOnMzY3JldC13b3Jk"]
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """(CA file, server context of a certificate for llm.invalid that it signed)."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command, which makes the test's own CA, is not installed")
+
+    def run(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=tmp_path, check=True, capture_output=True)
+
+    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Own CA", "-keyout", "ca.key", "-out", "ca.pem",
+        "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+    run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=llm.invalid", "-keyout", "llm.key", "-out", "llm.csr")
+    (tmp_path / "ext").write_text("subjectAltName=DNS:llm.invalid\nauthorityKeyIdentifier=keyid\n")
+    run(
+        "x509",
+        "-req",
+        "-in",
+        "llm.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-extfile",
+        "ext",
+        "-out",
+        "llm.pem",
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "llm.pem", tmp_path / "llm.key")
+    return tmp_path / "ca.pem", context
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_proxy_and_an_own_ca_from_the_environment(authority: Any, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    """HTTPS_PROXY and SSL_CERT_FILE, as behind a company's proxy: the tunnel is used and the certificate verified."""
+    file, context = authority
+    with FaultServer(good, tls=context) as server, Proxy(server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        untrusted = EndpointModel(base_url="https://llm.invalid/v1", api_key=KEY, stream=stream)
+        with pytest.raises(CallError) as caught:
+            ask(untrusted)
+        assert caught.value.failure == "connection"
+        assert server.seen == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        assert ask(EndpointModel(base_url="https://llm.invalid/v1", api_key=KEY, stream=stream), _Direct).text == "ok"
+        assert set(proxy.hosts) == {"llm.invalid:443"}
+
+
+@pytest.mark.parametrize("kind", ["async", "sync"])
+def test_a_proxy_and_an_own_ca_of_the_http_client(authority: Any, kind: str) -> None:
+    """An http_client that was handed in with proxy and CA is what sends."""
+    file, context = authority
+    trust = ssl.create_default_context(cafile=str(file))
+    with FaultServer(good, tls=context) as server, Proxy(server.port) as proxy:
+        options: dict[str, Any] = {"proxy": proxy.url, "verify": trust}
+        client: Any = (
+            openai.AsyncOpenAI(api_key=KEY, base_url="https://llm.invalid/v1", http_client=openai.DefaultAsyncHttpxClient(**options))
+            if kind == "async"
+            else openai.OpenAI(api_key=KEY, base_url="https://llm.invalid/v1", http_client=openai.DefaultHttpxClient(**options))
+        )
+        assert ask(EndpointModel(client), _Async if kind == "async" else _Threads).text == "ok"
+        assert proxy.hosts == ["llm.invalid:443"]
