@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from promptops.dataset import Dataset
 from promptops.errors import DatasetError
@@ -144,3 +146,25 @@ def test_a_mark_in_utf16_is_recognised(tmp_path):
     """UTF-16 with its mark, as Excel's "Unicode text" writes it."""
     path = written(tmp_path, codecs.BOM_UTF16_LE + "ticket\texpected\nñandú\tsí\n".encode("utf-16-le"), "excel.txt")
     assert Dataset.read(path)["expected"] == ["sí"]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=200) | st.text(alphabet="a1,;\t|\"'=\n\r é{}[]:\\", max_size=80).map(str.encode),
+    st.sampled_from([".csv", ".tsv", ".txt", ".jsonl", ".json", ".xlsx", ".parquet"]),
+)
+def test_any_bytes_are_read_or_refused_with_a_sentence(tmp_path, data, ending):
+    """Whatever a file holds, reading gives a dataset that can be shown, or a DatasetError of one short sentence."""
+    path = written(tmp_path, data, f"f{ending}")
+    try:
+        read, refused = Dataset.read(path), ""
+    except DatasetError as error:
+        read, refused = None, str(error)
+    assert (read is None) == bool(refused)
+    assert len(refused) < 500
+    assert "\n" not in refused
+    if read is not None:
+        assert len(read) > 0
+        assert repr(read)
+        assert read._repr_html_()
+        assert read.fingerprint.startswith("d1-")
