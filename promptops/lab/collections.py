@@ -72,7 +72,7 @@ class Studies:
         return self._lab.store.frame(
             "select s.name, s.prompt, json_array_length(s.config, '$.arms')::int as arms, (s.config->>'$.dataset.name') as dataset, "
             "(s.config->>'$.dataset.n')::int as examples, (select count(*) from study_runs m where m.study_id = s.id) as runs, "
-            "(select arg_max(e.event, e."at") from study_events e where e.study_id = s.id) as status, s.created_at, s.id from studies s order by s.created_at desc"
+            '(select arg_max(e.event, e."at") from study_events e where e.study_id = s.id) as status, s.created_at, s.id from studies s order by s.created_at desc'
         )
 
     def __getitem__(self, name: str) -> Study:

@@ -56,7 +56,7 @@ class Study:
             if self._future.cancelled() or self._future.exception() is not None:
                 return "failed"
             return "stopped" if self._work is not None and self._work.sweep.progress.stopped else "finished"
-        rows = self._lab.store.rows("select arg_max(event, "at") from study_events where study_id = ?", [self.id])
+        rows = self._lab.store.rows('select arg_max(event, "at") from study_events where study_id = ?', [self.id])
         return str(rows[0][0] or "finished")
 
     @property
