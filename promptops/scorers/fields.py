@@ -47,7 +47,7 @@ def json_schema(schema: Mapping[str, Any] | bool) -> Rule:
             errors.append(f"{where}: {error.message[:120]}")
             if len(errors) == _SAID:
                 break
-        return fail(snippet("; ".join(errors), 300).strip('"'))
+        return fail(snippet("; ".join(errors), 300)[1:-1])
 
     return rule(spelled("json_schema", schema), "assertion", score)
 
@@ -71,11 +71,15 @@ def json_equals(
     if isinstance(ignore, str):
         raise ScorerError(f'ignore={ignore!r} is one text; give a list, as in ignore=["{ignore}"].')
     left_out = [parse_path(path) for path in ignore]
+    fixed = read_json(value) if isinstance(value, str) else value
+    if isinstance(fixed, NotJSON):
+        raise ScorerError(f"json_equals was given {snippet(value)}, which is no JSON: {fixed.why}; give the value, or its JSON text.")
 
     def score(case: Case) -> Score:
-        golden = value if value is not None else case.example.column(column)
-        if isinstance(golden, str):
-            golden = read_json(golden)
+        golden = fixed
+        if value is None:
+            golden = case.example.column(column)
+            golden = read_json(golden) if isinstance(golden, str) else golden
         if isinstance(golden, NotJSON):
             return Score.none(f"missing JSON: example {case.example.id!r} has none in the column {column!r}: {golden.why}")
         found = read_json(case.output)

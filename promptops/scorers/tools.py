@@ -97,7 +97,8 @@ def calls(run: Run) -> list[tuple[str, Any]]:
     found = []
     for call in recorded if isinstance(recorded, list) else []:
         function = call.get("function", call) if isinstance(call, dict) else {}
-        given = function.get("arguments", {}) if isinstance(function, dict) else {}
+        function = function if isinstance(function, dict) else {}
+        given = function.get("arguments", {})
         found.append((str(function.get("name", "")), read_json(given or "{}") if isinstance(given, str) else given))
     return found
 
