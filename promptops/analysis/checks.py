@@ -21,6 +21,7 @@ from .facts import Difference
 __all__ = ["Check", "Rule", "cheaper", "complete", "first_must_pass", "guard", "judged", "main", "must_pass", "primary"]
 
 MISSING_LIMIT = 0.02  # share of pairs that may lack a score before the data count as incomplete
+_JUST = 1e-9  # 2 of 100 is not above 2 %, whatever the last bit says
 _AGAIN = "Run the cell again: only what is missing is asked."
 
 
@@ -91,7 +92,7 @@ def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
     lost_b, asked_b, lost_a, asked_a = figures.failed
     unequal = tests.fisher_failures(lost_b, asked_b, lost_a, asked_a) if asked_b and asked_a and lost_b + lost_a else 1.0
     checks = []
-    if missing > MISSING_LIMIT:
+    if missing > MISSING_LIMIT + _JUST:
         text = f"Incomplete: {words.percent(missing)} of the pairs have no score, the limit is {words.percent(MISSING_LIMIT, 0)}."
         checks.append(Check("complete", "unproven", text, _AGAIN))
     elif unequal < 0.05:
@@ -139,7 +140,7 @@ def cheaper(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
         text = "The goal is cheaper, but the cost of the runs is unknown."
         return Check("cost", "unproven", text, "Give prices={...} and evaluate again.")
     text = comparison.statement("cost")
-    if cost.missing > MISSING_LIMIT:
+    if cost.missing > MISSING_LIMIT + _JUST:
         return _incomplete(cost)
     if cost.p_better <= policy.alpha * rule.share and not rule.peeking:
         return Check("cost", "pass", text)
@@ -154,7 +155,7 @@ def guard(comparison: Comparison, rail: Guardrail, alpha: float = 0.05, *, peeki
     except StudyError:
         text = f"The guardrail {rail.measure} was not measured in both arms."
         return Check(rail.measure, "unproven", text, f"Evaluate both versions with {rail.measure}.")
-    if figures.missing > MISSING_LIMIT:
+    if figures.missing > MISSING_LIMIT + _JUST:
         return _incomplete(figures)
     relative = rail.measure in MEASURES
     margin = rail.margin * figures.baseline if relative else rail.margin

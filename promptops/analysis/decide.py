@@ -92,7 +92,7 @@ def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None 
     n, asked, least = len(known), len(outcomes.examples), max(policy.min_n, 1)
     mean = float(known.mean()) if n else math.nan
     checks = list(held.first_must_pass(arm.label, outcomes, policy))
-    if asked and 1 - n / asked > MISSING_LIMIT:
+    if asked and (asked - n) / asked > MISSING_LIMIT:
         text = f"Incomplete: {asked - n} of {words.count(asked, 'example')} have no score, the limit is {words.percent(MISSING_LIMIT, 0)}."
         checks.append(Check("complete", "unproven", text, "Run the cell again: only what is missing is asked."))
     if n < least:

@@ -88,7 +88,6 @@ def _add_up(sizes: Ints, chances: Floats, last: int) -> Floats:
 def _tilt(sizes: Ints, a: int) -> tuple[float, float]:
     """t with E_t[X] = a under P_t(X = x) ~ P(X = x) e^(t x), and log(E[e^(t X)]) - t a, the Chernoff bound of P(X <= a)."""
     import numpy as np
-
     from scipy.special import expit
 
     weights, repeats = np.unique(sizes, return_counts=True)

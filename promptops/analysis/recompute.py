@@ -1,7 +1,7 @@
 """Evidence made from a comparison and its verdict, and every figure of a piece of evidence computed again from its per-example scores.
 
 The figures in the evidence are those of its own rounded numbers (12 significant figures a score, 6 a cost or latency, 3 a variance between repeats), so
-anybody recomputes them without the store, a key or the network. What differs by more than 1 part in 10^9 is not the same.
+anybody recomputes them without the store, a key or the network (of cost, latency and tokens the spread between repeats is not kept). What differs by more than 1 part in 10^9 is not the same.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .facts import mean_interval, rounded
 __all__ = ["Figure", "comparison_of", "first_arm_of", "make_evidence", "recompute"]
 
 _DIGITS = 12
+_SHARE_DIGITS = 6
 _MEASURE_DIGITS = 6
 _VARIANCE_DIGITS = 3
 _SAME = 1e-9
@@ -148,7 +149,10 @@ def _draft(arms: Mapping[str, Arm], primary: str, policy: Policy, grounds: Groun
     place = {example: index for index, example in enumerate(examples)}
     outcomes = {name: {key: arm.scores[name] for key, arm in arms.items()} for name in names}
     outcomes |= {name: {key: arm.measures[name] for key, arm in arms.items()} for name in measures}
-    columns = {name: {key: _column(o, place, name in MEASURES) for key, o in by_arm.items()} for name, by_arm in outcomes.items()}
+    asked = {key: _spread(arm.scores[primary].attempted, arm.scores[primary].examples, place) for key, arm in arms.items()}
+    columns = {
+        name: {key: _column(o, place, asked[key], name in MEASURES) for key, o in by_arm.items()} for name, by_arm in outcomes.items()
+    }
     return {
         "prompt": grounds.prompt,
         "candidate": arms["candidate"].version,
@@ -166,6 +170,7 @@ def _draft(arms: Mapping[str, Arm], primary: str, policy: Policy, grounds: Groun
         "examples": examples,
         "scores": {name: {key: column[0] for key, column in columns[name].items()} for name in names},
         "measures": {name: {key: column[0] for key, column in columns[name].items()} for name in measures},
+        "asked": {key: _short(values) for key, values in asked.items()},
         "tallies": {name: {key: column[1] for key, column in by_arm.items()} for name, by_arm in columns.items()},
         "counts": {key: _count(arm.scores[primary]) for key, arm in arms.items()},
         "scorers": {name: _scorer(by_arm["candidate"]) for name, by_arm in outcomes.items() if name in names},
@@ -177,28 +182,35 @@ def _draft(arms: Mapping[str, Arm], primary: str, policy: Policy, grounds: Groun
     }
 
 
-def _column(outcomes: Outcomes, place: Mapping[str, int], measure: bool) -> tuple[tuple[float | None, ...], dict[str, Any]]:
-    """The means in the evidence's order, None where unscored; and their tally."""
-    n = len(place)
-    means: list[float | None] = [None] * n
-    scored, attempted = [0] * n, [0] * n
-    variance: list[float | None] = [None] * n
-    for example, mean, known, asked, spread in zip(
-        outcomes.examples,
-        outcomes.mean.tolist(),
-        outcomes.scored.tolist(),
-        outcomes.attempted.tolist(),
-        outcomes.variance.tolist(),
-        strict=True,
+def _spread(values: Any, examples: Sequence[str], place: Mapping[str, int]) -> list[int]:
+    """Counts in the evidence's order, 0 for examples that are not among these."""
+    out = [0] * len(place)
+    for example, value in zip(examples, values.tolist(), strict=True):
+        if example in place:
+            out[place[example]] = int(value)
+    return out
+
+
+def _column(
+    outcomes: Outcomes, place: Mapping[str, int], asked: list[int], measure: bool
+) -> tuple[tuple[float | None, ...], dict[str, Any]]:
+    """The means in the evidence's order, None where unscored; and their tally. Shares of 0/1 outcomes are restored from 6 digits exactly."""
+    digits = _MEASURE_DIGITS if measure else _SHARE_DIGITS if outcomes.binary else _DIGITS
+    means: list[float | None] = [None] * len(place)
+    variance: list[float | None] = [None] * len(place)
+    for example, mean, known, spread in zip(
+        outcomes.examples, outcomes.mean.tolist(), outcomes.scored.tolist(), outcomes.variance.tolist(), strict=True
     ):
-        index = place.get(example)
-        if index is None:
-            continue
-        means[index] = _number(mean, _MEASURE_DIGITS if measure else _DIGITS) if known else None
-        scored[index], attempted[index] = int(known), int(asked)
-        variance[index] = _number(spread, _VARIANCE_DIGITS)
-    tally: dict[str, Any] = {"scored": _short(scored), "attempted": _short(attempted), "binary": outcomes.binary}
-    if not outcomes.binary and any(spread is not None for spread in variance):
+        if example in place:
+            means[place[example]] = _number(mean, digits) if known else None
+            variance[place[example]] = _number(spread, _VARIANCE_DIGITS)
+    scored, attempted = (_spread(values, outcomes.examples, place) for values in (outcomes.scored, outcomes.attempted))
+    tally: dict[str, Any] = {"binary": outcomes.binary}
+    if attempted != asked:
+        tally["attempted"] = _short(attempted)
+    if scored != [n if mean is not None else 0 for n, mean in zip(attempted, means, strict=True)]:
+        tally["scored"] = _short(scored)
+    if not measure and not outcomes.binary and any(spread is not None for spread in variance):
         tally["variance"] = tuple(variance)
     return tuple(means), tally
 
@@ -242,7 +254,8 @@ def _outcomes(evidence: Evidence, name: str, by_arm: Mapping[str, Sequence[float
     if key not in by_arm or len(by_arm[key]) != n:
         raise StatisticsError(f"the evidence holds no {name} of the {key} for each of its {n} examples; restore it from git.")
     mean = np.array([math.nan if value is None else float(value) for value in by_arm[key]], dtype=float)
-    scored, attempted = _long(tally.get("scored", 1), n, name), _long(tally.get("attempted", 1), n, name)
+    attempted = _long(tally.get("attempted", evidence.asked.get(key, 1)), n, name)
+    scored = _long(tally["scored"], n, name) if "scored" in tally else attempted
     scored = np.where(np.isnan(mean), 0.0, scored)
     binary = bool(tally.get("binary", False))
     variance = np.full(n, math.nan)
