@@ -21,6 +21,7 @@ from .prompt import SavedVersion
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from ..analysis.arms import Arm
     from ..dataset import Dataset
     from ..engine.progress import Progress
     from ..version import PromptVersion
@@ -169,6 +170,12 @@ class Study:
         from .comparing import compare_in
 
         return compare_in(self.wait(), candidate, baseline, primary)
+
+    def arms(self) -> list[Arm]:
+        """The recorded outcomes of every version, an example at a time, in the study's order. Raises StudyError where one has no run."""
+        from .reading import arms_of
+
+        return arms_of(self._lab.store, [(self.id, arm["version"], arm["label"]) for arm in self.config["arms"]], self.config["scorers"])
 
     def leaderboard(self, primary: str | None = None) -> Any:
         """All arms with intervals, best first, and Holm-corrected verdicts on the primary."""

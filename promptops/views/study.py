@@ -69,11 +69,8 @@ def _compared(study: Study) -> tuple[str, str]:
 def arm_rows(study: Study) -> list[dict[str, Any]]:
     """One dict an arm: label, number, colour, mean, low, high and said of the primary, scores by scorer, facts."""
     from ..analysis.facts import mean_interval
-    from ..lab.reading import arms_of
-
-    sources = [(study.id, arm["version"], arm["label"]) for arm in study.config["arms"]]
     try:
-        arms = arms_of(study._lab.store, sources, study.config["scorers"])
+        arms = study.arms()
     except PromptOpsError:
         return []
     rows = []
