@@ -46,7 +46,7 @@ class Batch:
         for table in self.rows:
             if table in TABLES:
                 schema = TABLES[table].arrow()
-                with pq.ParquetFile(self.folder / f"{table}.parquet", memory_map=False) as file:
+                with pq.ParquetFile(self.folder / f"{table}.parquet", page_checksum_verification=True) as file:
                     known = [name for name in schema.names if name in file.schema_arrow.names]
                     for part in file.iter_batches(_ROWS, columns=known):
                         yield table, _filled(pa.Table.from_batches([part]), schema)
@@ -127,7 +127,7 @@ class _Files:
         if table not in self._writers:
             path = self._place / f"{table}.parquet"
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            self._writers[table] = pq.ParquetWriter(path, TABLES[table].arrow(), compression="zstd")
+            self._writers[table] = pq.ParquetWriter(path, TABLES[table].arrow(), compression="zstd", write_page_checksum=True)
         self._writers[table].write_table(part)
         self.rows[table] = self.rows.get(table, 0) + len(part)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..dataset.example import Example
@@ -15,7 +14,7 @@ from .merge import Sources, everything
 from .schema import TABLES
 from .segment import read_pieces
 
-__all__ = ["check_archive", "check_database", "check_segments"]
+__all__ = ["check_archive", "check_database", "check_segments", "unrecorded"]
 
 Connection = Any
 
@@ -47,7 +46,7 @@ def check_archive(sources: Sources) -> Iterator[str]:
             yield f"{batch.folder} was made of segments with {batch.dropped:,} damaged records, which are lost."
 
 
-def check_database(folder: Path, database: Database, sources: Sources) -> list[str]:
+def check_database(database: Database, sources: Sources) -> list[str]:
     """Counts, every value of every column beside what segments and archive hold, and the ids that follow from content."""
     try:
         with database.reading() as con:
@@ -60,18 +59,22 @@ def check_database(folder: Path, database: Database, sources: Sources) -> list[s
         return [f"{database.path} cannot be opened: {error}."]
 
 
+_FAULTS = (
+    ("are missing, which segments and archive hold", "SELECT count(DISTINCT m._key) FROM met m ANTI JOIN here h ON h._key = m._key"),
+    ("are there that segments and archive do not hold", "SELECT count(*) FROM here h ANTI JOIN met m ON h._key = m._key"),
+    ("are there twice", "SELECT count(*) - count(DISTINCT _key) FROM here"),
+    ("have other values than were recorded", "SELECT count(*) FROM here h SEMI JOIN met m USING (_key) ANTI JOIN met n USING (_content)"),
+)
+
+
 def _compared(con: Connection, sources: Sources) -> Iterator[str]:
     """Every row beside what was recorded, by hashes over all its columns, and no key too few or too many."""
     import duckdb
+    import pyarrow as pa
 
-    for table in TABLES:
-        con.execute(f"CREATE TEMP TABLE met_{table} (key UBIGINT, content UBIGINT)")
     try:
-        for table, rows in everything(sources):
-            con.register("fresh", rows)
-            con.execute(f"INSERT INTO met_{table} SELECT {_hashes(table, 'f')} FROM fresh f")
-            con.unregister("fresh")
-    except Exception as error:  # a Parquet file that was changed, say: its own finding says which
+        _meet(con, sources)
+    except (pa.ArrowException, OSError) as error:  # a Parquet file that was changed, say: its own finding says which
         yield f"segments and archive cannot be read to the end: {str(error).splitlines()[0]}."
         return
     for table in TABLES:
@@ -80,25 +83,39 @@ def _compared(con: Connection, sources: Sources) -> Iterator[str]:
         except duckdb.Error as error:
             yield f"the table {table} cannot be read: {str(error).splitlines()[0]}"
             continue
-        for fault, query in (
-            ("are missing, which segments and archive hold", "SELECT count(DISTINCT m.key) FROM met m ANTI JOIN here h ON h.key = m.key"),
-            ("are there that were never recorded", "SELECT count(*) FROM here h ANTI JOIN met m ON h.key = m.key"),
-            ("are there twice", "SELECT count(*) - count(DISTINCT key) FROM here"),
-            (
-                "have other values than were recorded",
-                "SELECT count(*) FROM here h SEMI JOIN met m USING (key) ANTI JOIN met n USING (content)",
-            ),
-        ):
+        for fault, query in _FAULTS:
             count = con.execute(query.replace(" met ", f" met_{table} ")).fetchall()[0][0]
             if count:
                 yield f"{count:,} rows of {table} {fault}."
         con.execute("DROP TABLE here")
 
 
+def unrecorded(con: Connection, sources: Sources) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """(table, rows) that the database alone holds, in portions."""
+    _meet(con, sources)
+    for table in TABLES:
+        names = TABLES[table].names
+        columns = ", ".join(f'"{name}"' for name in names)
+        hashed = f"SELECT {columns}, {_hashes(table, 't')} FROM {table} t"
+        con.execute(f"SELECT {columns} FROM ({hashed}) h ANTI JOIN met_{table} m ON h._key = m._key")
+        while rows := con.fetchmany(5_000):
+            yield table, [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _meet(con: Connection, sources: Sources) -> None:
+    """Temporary tables `met_...`: the hashes of everything that segments and archive hold."""
+    for table in TABLES:
+        con.execute(f"CREATE TEMP TABLE met_{table} (_key UBIGINT, _content UBIGINT)")
+    for table, rows in everything(sources):
+        con.register("fresh", rows)
+        con.execute(f"INSERT INTO met_{table} SELECT {_hashes(table, 'f')} FROM fresh f")
+        con.unregister("fresh")
+
+
 def _hashes(table: str, row: str) -> str:
     keys = ", ".join(f'{row}."{name}"' for name in TABLES[table].key)
     columns = ", ".join(f'{row}."{name}"' for name in TABLES[table].names)
-    return f"hash({keys}) AS key, hash({columns}) AS content"
+    return f"hash({keys}) AS _key, hash({columns}) AS _content"
 
 
 def _each(con: Connection, query: str, fault: Callable[..., str | None]) -> Iterator[str]:

@@ -142,8 +142,11 @@ class Database:
             finally:
                 _close(con)
 
-    def replaced(self, build: Callable[[Path], None]) -> None:
-        """Put the file that `build` makes at the path it is given in this one's place. Raises Busy, and changes nothing then."""
+    def replaced(self, build: Callable[[Path], None], *, aside: bool) -> list[Path]:
+        """Put the file that `build` makes at the path it is given in this one's place; aside: keep the old one, and return where.
+
+        Raises Busy, or what `build` raises, and changes nothing then.
+        """
         fresh = self.path.with_name(f"{self.path.name}.new")
         with one_at_a_time(), self._turn(exclusive=True):
             con = self._sound()  # nobody else has it open
@@ -153,17 +156,18 @@ class Database:
                 fresh.chmod(0o600)
             finally:
                 _close(con)
-            os.replace(fresh, self.path)
+            moved = [self._moved(path) for path in (self._wal, self.path) if aside and path.exists()]
             self._wal.unlink(missing_ok=True)  # its rows are in the new file
+            os.replace(fresh, self.path)
             self.covered, self._seen = {}, ()
+        return moved
 
-    def set_aside(self, why: str) -> list[Path]:
-        """Move the file and its WAL out of the way; returns where to. Nothing is deleted."""
+    def _set_aside(self, why: str) -> None:
+        """Move the file and its WAL out of the way. Nothing is deleted."""
         moved = [self._moved(path) for path in (self._wal, self.path) if path.exists()]
         if moved:
             say(f"{why}; it was set aside as {', '.join(str(path) for path in moved)}, and is rebuilt from segments and archive.")
         self.covered, self._seen = {}, ()
-        return moved
 
     # -- opening
 
@@ -183,7 +187,7 @@ class Database:
                     return self._checked()
                 except Damaged as still:
                     damage = still
-            self.set_aside(str(damage))
+            self._set_aside(str(damage))
             return self._checked()
 
     def _checked(self) -> Connection:

@@ -16,6 +16,7 @@ from .frames import arrow_of
 from .purges import keep_of
 from .schema import TABLES
 from .segment import SEGMENTS, SUFFIX, Segment, read_pieces, segments
+from .spool import say
 
 __all__ = ["Sources", "everything", "merge", "sources_of"]
 
@@ -70,13 +71,21 @@ def merge(con: Connection, sources: Sources) -> int:
 
     con: attached for writing. Memory stays flat: a step of `_STEP` bytes at a time.
     """
+    import pyarrow as pa
+
     ledger = {
         name: (size, dropped) for name, size, dropped in con.execute("SELECT segment, bytes, dropped FROM internal.ledger").fetchall()
     }
     new = 0
     for batch in sources.batches:
         if any(size > ledger.get(name, (0, 0))[0] for name, size in batch.segments.items()):
-            new += _archived(con, batch)
+            try:
+                new += _archived(con, batch)
+            except (pa.ArrowException, OSError) as error:  # damaged, or rewritten since it was listed
+                say(
+                    f"the archive {batch.folder} cannot be read ({str(error).splitlines()[0]}); its rows are left out: run the store's repair()."
+                )
+                continue
             ledger |= {name: (max(size, ledger.get(name, (0, 0))[0]), batch.dropped) for name, size in batch.segments.items()}
     for step in _steps(sources, ledger):
         tables = {}

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..errors import StoreError
 from .frames import arrow_of
-from .lines import encode
+from .lines import encode, meta_line
 from .schema import SCHEMA, TABLES
-from .segment import Piece, Segment, SegmentFile, read_pieces, segment_name
+from .segment import Piece, Segment, read_pieces, segment_name
 
 __all__ = ["export_rows", "new_rows", "pieces_of"]
 
@@ -43,7 +43,7 @@ def export_rows(con: Connection, path: Path, study: str | None, clean: Callable[
     counts: dict[str, int] = {}
     try:
         with temporary.open("wb") as file:
-            file.write(SegmentFile.first_line())
+            file.write(meta_line())
             for table in TABLES:
                 for rows in _rows(con, table, study):
                     file.write(encode(table, rows, clean))
@@ -70,10 +70,9 @@ def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[
 
 def pieces_of(path: Path) -> Iterator[Piece]:
     """The records of an exported file. Raises StoreError where it is none, is damaged, or is newer than this release."""
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror}); give the path of a file that export() wrote.") from None
+    if not path.is_file():
+        raise StoreError(f"{path} is no file; give the path of one that export() wrote.")
+    size = path.stat().st_size
     end = 0
     for piece in read_pieces(Segment(path.name, path, size), 0):
         if piece.scan.damage:

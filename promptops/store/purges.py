@@ -124,7 +124,7 @@ def hide(folder: Path, segment: Segment, doomed: Doomed) -> None:
 def _hidden(folder: Path) -> list[dict[str, Any]]:
     try:
         return list(json.loads((folder / HIDDEN).read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -113,13 +113,11 @@ class Spool:
     # -- writing, by the one thread that holds `_writing`
 
     def _drain(self) -> None:
-        while True:
-            with self._queueing:
-                chunk = bytes(memoryview(self._pending)[:_WRITE])
-            if not chunk:
-                break
+        while self._pending:
             try:
-                segment = self._opened()
+                segment = self._opened()  # first: it may change what is pending
+                with self._queueing:
+                    chunk = bytes(memoryview(self._pending)[:_WRITE])
                 count = os.write(segment.fd, chunk)
             except StoreError:
                 raise

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StoreError
 from .database import Busy, Connection, Damaged, Database, attach, create, one_at_a_time
 from .lines import encode
+from .mending import repair_store, rescued, verify_store
 from .merge import Sources, merge, sources_of
 from .moving import export_rows, new_rows, pieces_of
 from .purges import Purged
 from .read import Deployments, Params, ask_user, show_deployments
 from .redaction import Redactor
 from .schema import SCHEMA, TABLES
-from .segment import schema_of, segment_name
+from .segment import check_schema, schema_of, segment_name
 from .spool import Spool, say
-from .upkeep import archive_sealed, purge_rows, repair_store, statistics, verify_store
+from .upkeep import archive_sealed, purge_rows, statistics
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,6 +37,7 @@ __all__ = ["Store"]
 FILE = "store.duckdb"
 SCRATCH = "scratch"
 ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way
+_NEWER = "the store {} was written by a newer release: it is read as far as this one knows it, and neither checked nor written."
 
 
 class Store:
@@ -106,6 +108,8 @@ class Store:
     def merge(self) -> int:
         """Merge what is not in the DuckDB file yet; returns how many rows were new. A file that is held by another program
         is a warning: it is merged another time."""
+        if self._newer():
+            return 0
         before = self._main.covered
         try:
             return self._merged(self._sources())
@@ -119,16 +123,16 @@ class Store:
     def archive(self) -> int:
         """Move finished segments that are merged to the permanent Parquet archive; returns how many."""
         self.merge()
-        return archive_sealed(self.folder, self._main.covered)
+        return 0 if self._newer() else archive_sealed(self.folder, self._main.covered)
 
     def verify(self) -> list[str]:
         """One line for each thing that is wrong; an empty list says that every row, id, count and checksum was read and holds."""
         self.merge()
-        return verify_store(self.folder, self._main, self._sources())
+        return [_NEWER.format(self.folder)] if self._newer() else verify_store(self._main, self._sources())
 
     def repair(self) -> list[str]:
         """Mend what can be: set a damaged file aside and rebuild it. One line for each thing done, and for what stays wrong."""
-        done = repair_store(self.folder, self._main, self._sources)
+        done = [] if self._newer() else repair_store(self.folder, self._main, self._sources, self.append)
         return [*done, *(f"still wrong: {line}" for line in self.verify())]
 
     def purge(self, examples: Iterable[str] = (), *, study: str | None = None, before: str | None = None) -> Purged:
@@ -140,8 +144,11 @@ class Store:
         named = [examples] if isinstance(examples, str) else list(examples)
         if not named and study is None and before is None:
             raise StoreError("nothing was named to purge; pass example ids, study= or before=.")
-        self._spool.seal()
+        check_schema(self.folder)
         try:
+            self._merged(self._sources())
+            rescued(self.folder, self._main, self._sources(), self.append)
+            self._spool.seal()
             self._merged(self._sources())
             purged = purge_rows(self.folder, self._main, (named, study, before))
         except Busy as busy:
@@ -195,7 +202,7 @@ class Store:
 
     def _opened(self, stack: ExitStack) -> Connection:
         sources = self._sources()
-        if schema_of(self.folder) > SCHEMA:
+        if self._newer():
             return self._of_newer(stack, sources)
         if not sources.sizes() and not self._main.path.exists():
             return self._in_memory(stack, sources)
@@ -247,11 +254,17 @@ class Store:
         return con
 
     def _of_newer(self, stack: ExitStack, sources: Sources) -> Connection:
-        self._say(f"the store {self.folder} was written by a newer release: it is read as far as this one knows it, and not written.")
         try:
             return stack.enter_context(self._main.reading())
         except (OSError, Busy, Damaged):
             return self._in_memory(stack, sources)
+
+    def _newer(self) -> bool:
+        """Whether a newer release wrote the store; said once."""
+        if schema_of(self.folder) <= SCHEMA:
+            return False
+        self._say(_NEWER.format(self.folder))
+        return True
 
     def _drop_scratch(self) -> None:
         if self._scratch is not None:

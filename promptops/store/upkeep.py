@@ -1,21 +1,21 @@
-"""A store's upkeep: moving what is finished to the archive, checking every byte, mending, and removing for good."""
+"""A store's upkeep: moving what is finished to the archive, and removing what must not be kept from all places."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .archive import Batch, batches, discard, write_batch
-from .checks import check_archive, check_database, check_segments
-from .database import ASIDE, Busy, Damaged, Database, attach, create, one_at_a_time
+from .database import Busy, Database, one_at_a_time
 from .locks import held, turn
-from .merge import Sources, merge, sources_of
+from .mending import aside_of, build
+from .merge import Sources, sources_of
 from .purges import Doomed, Purged, doomed_by, hide, holds, keep_all_but, keep_of
 from .segment import segments
 
-__all__ = ["archive_sealed", "purge_rows", "repair_store", "statistics", "verify_store"]
+__all__ = ["archive_sealed", "purge_rows", "statistics"]
 
 
 def archive_sealed(folder: Path, merged: Mapping[str, int]) -> int:
@@ -46,41 +46,6 @@ def _alone(folder: Path) -> Iterator[bool]:
         yield mine
 
 
-def verify_store(folder: Path, database: Database, sources: Sources) -> list[str]:
-    """One line a finding."""
-    if not sources.sizes() and not database.path.exists():
-        return []
-    return [*check_segments(sources, database.covered), *check_archive(sources), *check_database(folder, database, sources)]
-
-
-def repair_store(folder: Path, database: Database, sources: Callable[[], Sources]) -> list[str]:
-    """Merge; where the file does not agree with segments and archive, set it aside and build it anew. One line for each thing done."""
-    done: list[str] = []
-    try:
-        aside = set(_aside(folder))
-        with database.writing() as con:
-            merge(con, sources())
-        done += [f"set aside {path}" for path in sorted(set(_aside(folder)) - aside)]
-        if check_database(folder, database, sources()):
-            with one_at_a_time():
-                moved = database.set_aside("the DuckDB file does not agree with segments and archive")
-                with database.writing() as con:
-                    new = merge(con, sources())
-            done += [f"set aside {path}" for path in moved] + [f"rebuilt {database.path} with {new:,} rows"]
-    except Busy as busy:
-        done.append(f"{database.path} is held by {busy}; close it there, then repair again")
-    except (OSError, Damaged) as error:
-        done.append(f"{database.path} cannot be mended: {error}")
-    return done
-
-
-def _aside(folder: Path) -> list[Path]:
-    try:
-        return sorted((folder / ASIDE).iterdir())
-    except OSError:
-        return []
-
-
 def purge_rows(folder: Path, database: Database, wanted: tuple[Sequence[str], str | None, str | None]) -> Purged:
     """Remove rows from file, segments and archive. wanted: example ids, study, before; everything is merged already.
 
@@ -90,8 +55,8 @@ def purge_rows(folder: Path, database: Database, wanted: tuple[Sequence[str], st
         doomed = doomed_by(con, *wanted)
         removed = doomed.counts(con)
     left = _cut(folder, doomed)
-    database.replaced(lambda path: _build(path, sources_of(folder)))
-    left += [f"{path} was set aside earlier and may hold such rows; delete it when nobody needs it." for path in _aside(folder)]
+    database.replaced(lambda path: build(path, sources_of(folder)), aside=False)
+    left += [f"{path} was set aside earlier and may hold such rows; delete it when nobody needs it." for path in aside_of(folder)]
     left.append(
         "files that were exported, reports and the registry are not the store's; the versions' texts and the datasets' names are kept."
     )
@@ -129,16 +94,6 @@ def _cut(folder: Path, doomed: Doomed) -> list[str]:
 
 def _touched(batch: Batch, doomed: Doomed) -> bool:
     return any(doomed.takes(table, row) for table, part in batch.read() for row in part.to_pylist())
-
-
-def _build(path: Path, sources: Sources) -> None:
-    """A new DuckDB file of all that segments and archive hold."""
-    con: Any = attach(path)
-    try:
-        create(con)
-        merge(con, sources)
-    finally:
-        con.close()
 
 
 def statistics(path: Path, sources: Sources) -> dict[str, Any]:
