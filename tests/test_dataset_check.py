@@ -5,13 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promptops.canonical import canonical
 from promptops.dataset import Dataset, Example
 from promptops.errors import DatasetError, RenderError
 from promptops.version import PromptVersion
+
+steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are noisy
 
 ASK = PromptVersion("Classify {{ticket}}")
 TYPED = PromptVersion("{{n}} {{b}} {{o}} {{l}} {{s}}", variables={"n": "number", "b": "boolean", "o": "object", "l": "list"})
@@ -141,6 +143,7 @@ def test_history_goes_where_it_is_taken():
     assert data.check(ASK) == (f"examples with a history that {ASK.id[:11]} has no place for: 1.",)
 
 
+@steady
 @given(json_objects)
 def test_json_text_is_the_same_as_the_value(value):
     """An object written as JSON text renders to the bytes of the object itself."""
@@ -149,6 +152,7 @@ def test_json_text_is_the_same_as_the_value(value):
     assert version.render(data.values_for(version, data[0])) == version.render(data.values_for(version, data[1]))
 
 
+@steady
 @given(st.text(max_size=20), st.sampled_from("nbol"))
 def test_check_holds_what_it_promises(text, name):
     """Whatever a cell holds: where check passes, render does; where it does not, render raises."""

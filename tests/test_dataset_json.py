@@ -7,12 +7,14 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promptops.dataset import Dataset
 from promptops.dataset.strict import parse
 from promptops.errors import DatasetError
+
+steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are noisy
 
 GOOD = '{"id": "a", "ticket": "x", "expected": {"n": 1}}\n'
 
@@ -75,6 +77,7 @@ def test_the_integer_limit_switched_off_changes_nothing(tmp_path):
         sys.set_int_max_str_digits(before)
 
 
+@steady
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -88,6 +91,7 @@ def test_whatever_json_writes_is_read(value):
         assert parse(json.dumps(value, ensure_ascii=escaped)) == value
 
 
+@steady
 @given(st.text(alphabet='{}[]",:0123456789eE+-.truefalsn\\u \n', max_size=40))
 def test_the_reader_accepts_no_more_than_the_standard_one(text):
     """What the strict reader takes, the standard one reads alike; it never raises anything but ValueError."""

@@ -8,11 +8,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promptops.dataset import Dataset, Example
 from promptops.errors import DatasetError
+
+steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are noisy
 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 names = st.from_regex(r"[a-z]{1,6}", fullmatch=True).filter(lambda name: name not in ("id", "split", "tags", "checks"))
@@ -51,6 +53,7 @@ def there_and_back(made, ending):
         return Dataset.read(Dataset.of(made).write(Path(folder) / f"d.{ending}"))
 
 
+@steady
 @given(examples())
 def test_jsonl_reads_back_equal(made):
     """Every field, type, split, tag and message comes back as it was."""
@@ -59,6 +62,7 @@ def test_jsonl_reads_back_equal(made):
     assert back.fingerprint == Dataset.of(made).fingerprint
 
 
+@steady
 @given(examples(text))
 def test_csv_of_texts_reads_back_equal(made):
     """Where inputs and expected are text, CSV loses nothing: quotes, line ends, apostrophes and formulas included."""
