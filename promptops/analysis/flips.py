@@ -24,6 +24,7 @@ DRAWS = 9_999
 _ADD_LIMIT = 6e7  # terms that adding up may take: about 20 ms
 _WIDEST = 2**23  # points of the inversion: about half a second
 _NATS = 46.0  # e^-46 = 1e-20: what may be cut off
+_CUT = 1e-20
 _EXACT_COUNTS = 1000
 
 
@@ -114,7 +115,7 @@ def _invert(sizes: Ints, a: int, tilt: float, log_scale: float) -> tuple[float, 
     wherever it is below 1e-20 the product is, so the other coins are multiplied in at the few points that remain.
     """
     import numpy as np
-    from scipy.fft import irfft, next_fast_len, rfft
+    from scipy.fft import next_fast_len, rfft
     from scipy.special import expit
 
     chances = expit(tilt * sizes)
@@ -126,26 +127,24 @@ def _invert(sizes: Ints, a: int, tilt: float, log_scale: float) -> tuple[float, 
         return None
     block, rest = _block(sizes, chances)
     law = _add_up(sizes[block], chances[block], int(sizes[block].sum()))
-    folded = np.bincount(np.arange(len(law)) % points, weights=law, minlength=points)
-    spectrum = np.conj(rfft(folded))
-    alive = np.flatnonzero(np.abs(spectrum) > 1e-20)
-    product = spectrum[alive]
+    if len(law) > points:
+        law = np.bincount(np.arange(len(law)) % points, weights=law, minlength=points)
+    spectrum = rfft(law, points)
+    alive = np.flatnonzero(spectrum.real**2 + spectrum.imag**2 > _CUT**2)
+    product = np.conj(spectrum[alive])
     weights, first, repeats = np.unique(sizes[rest], return_index=True, return_counts=True)
-    shown = chances[rest][first]
-    for weight, chance, n in zip(weights.tolist(), shown.tolist(), repeats.tolist(), strict=True):
-        angle = (alive * weight % points) * (2 * math.pi / points)
-        product = product * ((1 - chance) + chance * np.exp(1j * angle)) ** n
-        keep = np.abs(product) > 1e-20
+    turn = 2 * math.pi / points
+    for weight, chance, n in zip(weights.tolist(), chances[rest][first].tolist(), repeats.tolist(), strict=True):
+        product = product * ((1 - chance) + chance * np.exp(1j * turn * (alive * weight % points))) ** n
+        keep = np.abs(product) > _CUT
         if not keep.all():
             alive, product = alive[keep], product[keep]
-    product = product * np.exp(-1j * ((alive * (a % points) % points) * (2 * math.pi / points)))
-    whole = np.zeros(points // 2 + 1, dtype=complex)
-    whole[alive] = product
-    around = np.maximum(irfft(np.conj(whole), points), 0.0)  # around[v]: P_t(X = a + v), v < 0 at the end
-    below = np.arange(points // 2)
-    tail = float((around[-below] * np.exp(tilt * below)).sum())  # tilt <= 0: the weights fall with the distance
-    scale = math.exp(log_scale)
-    return max(scale * tail, TINY), max(scale * float(around[0]), TINY)
+    # P_t(X = a - v) is the mean of product * e^(-i angle (a - v)); summed over v with weights e^(tilt v) it is a geometric series
+    product = product * np.exp(-1j * turn * (alive * (a % points) % points)) * np.where((alive == 0) | (2 * alive == points), 1.0, 2.0)
+    terms, ratio = points // 2, tilt + 1j * turn * alive
+    series = np.where(ratio == 0, terms, np.expm1(terms * ratio) / np.where(ratio == 0, 1.0, np.expm1(ratio)))
+    scale = math.exp(log_scale) / points
+    return max(scale * float((product * series).real.sum()), TINY), max(scale * float(product.real.sum()), TINY)
 
 
 def _block(sizes: Ints, chances: Floats) -> tuple[Any, Any]:
