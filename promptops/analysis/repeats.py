@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StatisticsError
+from .arms import Outcomes
 from .values import counts, finite
 
-__all__ = ["Mean", "Split", "mean_pass_at_k", "mean_pass_hat_k", "pass_at_k", "pass_hat_k", "split"]
+__all__ = ["Mean", "Split", "at_k", "mean_pass_at_k", "mean_pass_hat_k", "pass_at_k", "pass_hat_k", "split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,30 @@ def mean_pass_at_k(passed: Sequence[int], asked: Sequence[int], k: int) -> Mean:
 def mean_pass_hat_k(passed: Sequence[int], asked: Sequence[int], k: int) -> Mean:
     """pass^k averaged over examples."""
     return _mean([pass_hat_k(n, c, k) for c, n in zip(passed, asked, strict=True)])
+
+
+def at_k(outcomes: Outcomes, k: int, *, every: bool = False) -> Outcomes:
+    """The outcomes of a scorer as pass@k an example (`every`: pass^k), to be compared like any other: best-of-k is another question than the mean.
+
+    An example with fewer than k scored repeats is unscored. Raises StatisticsError for outcomes that are not 0 or 1.
+    """
+    import numpy as np
+
+    _chosen(k)
+    if not outcomes.binary and (outcomes.scored > 0).any():
+        raise StatisticsError("pass@k needs outcomes that are 0 or 1; give the scorer a threshold.")
+    measure = pass_hat_k if every else pass_at_k
+    values = [
+        measure(int(n), round(mean * n), k) if n >= k else math.nan
+        for mean, n in zip(outcomes.mean.tolist(), outcomes.scored.tolist(), strict=True)
+    ]
+    mean, known = np.array(values, dtype=float), np.array([value == value for value in values], dtype=float)
+    binary = all(value in (0.0, 1.0) for value in values if value == value)
+    one = np.minimum(outcomes.attempted, 1.0)
+    blank = np.full(len(values), math.nan)
+    return Outcomes(
+        outcomes.examples, mean, known, one, blank, binary and bool(known.any()), outcomes.kind, outcomes.versions, outcomes.calibrated
+    )
 
 
 def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Split:
