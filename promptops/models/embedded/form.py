@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .brief import Field, Format, Label, Shot
 
 __all__ = [
+    "Schema",
     "absent_values",
     "dumps",
     "form_of",
@@ -88,33 +90,47 @@ _LINE_FORM = re.compile(
 )
 
 
-def schema_of(response_format: Any) -> tuple[bool, tuple[str, ...], tuple[Field, ...]]:
-    """(JSON is wanted, its keys, its label fields) of a request's response_format."""
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a request's response_format says. json: JSON is wanted; notes: key -> its description."""
+
+    json: bool = False
+    keys: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def schema_of(response_format: Any) -> Schema:
+    """The schema in a request's response_format; an empty one for anything that is none."""
     if not isinstance(response_format, Mapping) or response_format.get("type") not in ("json_object", "json_schema"):
-        return False, (), ()
-    schema: Any = (response_format.get("json_schema") or {}).get("schema") or {}
+        return Schema()
+    named = response_format.get("json_schema")
+    schema = named.get("schema") if isinstance(named, Mapping) else None
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
     if not isinstance(properties, Mapping):
-        return True, (), ()
+        return Schema(json=True)
     fields = []
+    notes = {}
     for name, about in properties.items():
-        values = about.get("enum") if isinstance(about, Mapping) else None
-        if isinstance(about, Mapping) and about.get("type") == "boolean":
-            values = [True, False]
-        if isinstance(values, list):
+        if not isinstance(about, Mapping):
+            continue
+        values = [True, False] if about.get("type") == "boolean" else about.get("enum")
+        if isinstance(values, list) and values:
             fields.append(Field(str(name), tuple(Label(value) for value in values if not isinstance(value, (list, dict)))))
-    return True, tuple(map(str, properties)), tuple(fields)
+        notes[str(name)] = " ".join(str(about.get(key) or "") for key in ("description", "examples", "pattern"))
+    return Schema(True, tuple(map(str, properties)), tuple(each for each in fields if each.labels), notes)
 
 
 def told_keys(text: str) -> tuple[str, ...]:
     """The keys of ``with the keys category, priority and user_id``, or of ``extract `category` (...) and `user_id` as JSON``."""
+    json_said = bool(_JSON.search(text))
     for match in _KEY_LIST.finditer(text):
         bare = re.sub(r"\([^()]*\)", "", match[1])
         names = re.findall(r"[A-Za-z_]\w*", re.sub(r"\band\b", ",", bare))
-        if len(names) > 1 or (names and _JSON.search(text)):
+        if len(names) > 1 or (names and json_said):
             return tuple(dict.fromkeys(names))
     marked = [match[1] or match[2] for match in _IDENTIFIER.finditer(re.sub(r"\([^()]*\)", "", text))]
-    return tuple(dict.fromkeys(marked)) if _JSON.search(text) else ()
+    return tuple(dict.fromkeys(marked)) if json_said else ()
 
 
 def told_lines(text: str) -> tuple[str, ...]:

@@ -15,16 +15,20 @@ from typing import Any
 
 from . import form, shots, wording
 from .brief import Brief, Field, Format, Label, Shot
-from .turns import WINDOW, question_of, texts
+from .language import sentences
+from .turns import WINDOW, opens_with_order, question_of, texts
 
 __all__ = ["KEPT", "Told", "brief_of", "read"]
 
 KEPT = 256  # prompts that are kept read
 _TURNS = 2 * shots.MAX_SHOTS
+_BLANKS = re.compile(r"[ \t]{33,}")  # wider gaps say no more, and every pattern would try each of their places
 _FENCE = re.compile(r"```|code (?:block|fence)|fenced", re.I)
 _NO_FENCE = re.compile(r"\b(?:no|not|never|without|don't|do not)\b[^.\n]{0,40}(?:```|code (?:block|fence)|fence|markdown)", re.I)
 
 
+_YES_NO = re.compile(r"(?:\b(?:with|by|only|just|exactly|simply)\s+)*[\"'`]?\byes\b[\"'`]?\s*(?:or|/|\|)\s*[\"'`]?\bno\b[\"'`]?", re.I)
+_WHETHER = re.compile(r"\b(?:whether|if)\b", re.I)
 _SWITCH = re.compile(r"\btrue\b[^\n]{0,12}\bfalse\b|\bfalse\b[^\n]{0,12}\btrue\b|\bbool(?:ean)?\b|\btrue (?:if|when|where)\b", re.I)
 
 
@@ -49,17 +53,19 @@ def read(request: Mapping[str, Any]) -> tuple[Told, str]:
     told = Told(system, turns, wanted)
     if last < 0:  # nothing is asked: an answer by the instructions alone
         return told, ""
-    guided = bool(turns) or (bool(system) and _guides(told))
+    guided = bool(turns) or (bool(system) and _guides(told, said[last][1]))
     instructions, question = question_of(said[last][1], guided)
     if instructions:
         told = Told(f"{system}\n\n{instructions}"[:WINDOW] if system else instructions, turns, wanted)
     return told, question
 
 
-def _guides(told: Told) -> bool:
-    """Whether the system message alone says what to decide, so that the user message is nothing but the text to judge."""
+def _guides(told: Told, text: str) -> bool:
+    """Whether the system message says what to do by itself, so that the user message is nothing but the text to judge."""
     brief = brief_of(told)
-    return bool(brief.fields or brief.shots or brief.format.keys)
+    if brief.shots or brief.format.kind != "prose":
+        return True
+    return bool(brief.fields) and not opens_with_order(text)
 
 
 def _pairs(said: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -79,7 +85,9 @@ def _as_text(response_format: Any) -> str:
     if not response_format:
         return ""
     try:
-        return json.dumps(response_format, default=str)
+        text = json.dumps(response_format, default=str)
+        json.loads(text)
+        return text
     except (TypeError, ValueError, RecursionError):  # no JSON: it asks for nothing that could be followed
         return ""
 
@@ -87,19 +95,19 @@ def _as_text(response_format: Any) -> str:
 @lru_cache(maxsize=KEPT)
 def brief_of(told: Told) -> Brief:
     """The Brief of instructions, earlier turns and response_format."""
-    examples, rest = shots.from_text(told.instructions)
+    examples, rest = shots.from_text(_BLANKS.sub(" " * 32, told.instructions))
     examples += [shots.shot(question_of(asked, True)[1], answer) for asked, answer in told.turns]
     said = wording.read(rest)
-    json_wanted, schema_keys, schema_fields = form.schema_of(json.loads(told.response_format) if told.response_format else None)
-    fields = _joined(schema_fields, said.fields)
-    keys = schema_keys or form.skeleton_keys(rest) or said.keys or form.told_keys(rest)
+    schema = form.schema_of(json.loads(told.response_format) if told.response_format else None)
+    fields = _joined(schema.fields, said.fields) or _yes_or_no(rest)
+    notes = {**dict(said.notes), **schema.notes}
+    keys = schema.keys or form.skeleton_keys(rest) or said.keys or form.told_keys(rest)
     labels = {str(label.value).lower() for field in fields for label in field.labels}
     keys = tuple(key for key in keys if key.lower() not in labels)
     fields = _named(fields or _shown(examples), keys, examples)
-    fields += _switches(rest, [key for key in keys if all(field.name != key for field in fields)], dict(said.notes))
-    shape = _format(rest, examples, json_wanted, keys, fields)
+    fields += _switches(rest, [key for key in keys if all(field.name != key for field in fields)], notes)
+    shape = _format(rest, examples, schema.json, keys, fields)
     ids = [key for key in shape.keys if not any(field.name == key for field in fields)]
-    notes = dict(said.notes)
     return Brief(
         fields=fields,
         shots=tuple(examples),
@@ -108,6 +116,14 @@ def brief_of(told: Told) -> Brief:
         absent=form.absent_values(rest, ids, examples, notes),
         unsaid=form.unsaid_words(rest),
     )
+
+
+def _yes_or_no(text: str) -> tuple[Field, ...]:
+    """The field of a question to be answered by yes or no; its words are what speaks for yes."""
+    if not _YES_NO.search(text):
+        return ()
+    asked = " ".join(sentence for sentence in sentences(_YES_NO.sub(" ", text)) if sentence.endswith("?") or _WHETHER.search(sentence))
+    return (Field("answer", (Label("no", "everything else"), Label("yes", asked))),)
 
 
 def _switches(text: str, keys: Sequence[str], notes: Mapping[str, str]) -> tuple[Field, ...]:
@@ -187,6 +203,8 @@ def _format(text: str, examples: Sequence[Shot], json_wanted: bool, keys: tuple[
     shape = form.form_of(text, examples, json_wanted, keys, bool(fields))
     if json_wanted and shape.kind != "json":
         shape = Format("json", keys)
+    if shape.kind == "prose" and _YES_NO.search(text) and len(fields) == 1:
+        shape = Format("label")
     if shape.kind == "json" and not shape.keys:
         shape = Format(
             "json", tuple(field.name for field in fields) or ("answer",), shape.compact, shape.sorted, shape.fenced, shape.indent

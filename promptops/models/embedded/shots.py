@@ -22,7 +22,8 @@ _TAGGED = re.compile(
     r"<(answer|output|label|category|response|json|result|assistant)>(?P<a>[^<]{1,4000})</\3>",
     re.I,
 )
-_ARROW = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])?[ \t]*(?P<q>[^\n]{2,600}?)[ \t]*(?:->|=>|→)[ \t]*(?P<a>[^\n]{1,400})$", re.M)
+_ARROW = re.compile(r"->|=>|→")
+_BULLET = re.compile(r"[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]+")
 _LINE = re.compile(r"[ \t]*[\"'`*]*([A-Za-z_][\w -]{0,30}?)[\"'`*]*[ \t]*[:=][ \t]*(.{0,200}?)[ \t]*")
 _DECODE = json.JSONDecoder()
 MAX_SHOTS = 400  # more examples than any prompt holds: a bound for hostile text
@@ -105,11 +106,22 @@ def _by_tags(text: str) -> tuple[list[Shot], list[tuple[int, int]]]:
 
 
 def _by_arrows(text: str) -> tuple[list[Shot], list[tuple[int, int]]]:
-    found = list(_ARROW.finditer(text))[:MAX_SHOTS]
-    longer = sum(len(match["q"].split()) > len(match["a"].split()) for match in found)
+    found: list[tuple[str, str]] = []
+    spans = []
+    at = 0
+    for line in text.splitlines(keepends=True):
+        arrows = list(_ARROW.finditer(line))[:50]
+        if arrows and len(line) <= 1200 and len(found) < MAX_SHOTS:
+            bullet = _BULLET.match(line)
+            asked, answer = line[bullet.end() if bullet else 0 : arrows[-1].start()].strip(), line[arrows[-1].end() :].strip()
+            if len(asked) > 1 and answer:
+                found.append((asked, answer.strip("\"'` ")))
+                spans.append((at, at + len(line)))
+        at += len(line)
+    longer = sum(len(asked.split()) > len(answer.split()) for asked, answer in found)
     if len(found) < 2 or 2 * longer < len(found):  # "billing -> refunds and invoices" is a definition
         return [], []
-    return [shot(match["q"], match["a"].strip("\"'` ")) for match in found], [match.span() for match in found]
+    return [shot(asked, answer) for asked, answer in found], spans
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:

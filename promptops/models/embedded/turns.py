@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ASKED", "REPLIED", "question_of", "texts"]
+__all__ = ["ASKED", "REPLIED", "WINDOW", "opens_with_order", "question_of", "texts"]
 
 WINDOW = 40_000  # characters of one message that are read closely: the head and the tail of anything longer
 _TAIL = 8_000
@@ -25,7 +25,8 @@ REPLIED = (
     r"(?:(?:expected |correct |your |the )?(?:answer|output|label|category|class|classification|response|json|result|reply|"
     r"assistant|sentiment|prediction|a)(?:\s*#?\d+)?)"
 )
-_OPENS = re.compile(rf"^[ \t>*#-]*{ASKED}\**[ \t]*:\**[ \t]*", re.I | re.M)
+_HEADED = r"^#{1,4}[ \t]+(?:the )?(?:(?:support|customer|user|new)[ _])?(?:ticket|text|input|message|email|mail|question|query|request|review|comment|post|tweet)[ \t]*#*[ \t]*\n+"
+_OPENS = re.compile(rf"^[ \t>*#-]*{ASKED}\**[ \t]*:\**[ \t]*|{_HEADED}", re.I | re.M)
 _CLOSES = re.compile(rf"\n[ \t>*#-]*{REPLIED}(?: \(json\))?\**[ \t]*:?\**\s*\Z", re.I)
 _ANSWERED = re.compile(rf"^[ \t>*#-]*{REPLIED}\**[ \t]*:\**[ \t]*\S", re.I | re.M)
 _TAG = re.compile(rf"<({_NOUNS})>", re.I)
@@ -72,6 +73,11 @@ def question_of(text: str, guided: bool) -> tuple[str, str]:
         body, orders = _without_orders(text[opened.end() :])
         return orders, _unwrapped(body)
     return "", _unwrapped(text)
+
+
+def opens_with_order(text: str) -> bool:
+    """Whether a text begins by telling what to do: ``Classify ...``, ``Please read ...``."""
+    return bool(_ORDER.match(text.lstrip()))
 
 
 def _unguided(text: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ MAX_LABELS = 60
 _QUOTES = "\"'`*“”‘’[]<>{} \t"
 _BULLET = re.compile(r"^([ \t]*)(?:[-*•+–]|\(?\d{1,2}[.)]|[a-z][.)])[ \t]+(.*)$")
 _NOT_LABELS = re.compile(r"\b(?:rules?|guidelines?|instructions?|examples?|notes?|steps?|important|tips?|constraints?|style)\b", re.I)
-_KEYS = re.compile(r"\b(?:keys?|fields?|json|object|attributes?|properties|columns?)\b", re.I)
+_KEYS = re.compile(r"\b(?:keys?|fields?|json|object|attributes?|properties|columns?|form|format|template|layout|structure)\b", re.I)
 _ITEM = re.compile(
     r"[\"'`*“‘<]*(?P<name>[\w][\w &/+.'-]{0,39}?)[\"'`*”’>]*[ \t]*"
     r"(?:\((?P<inner>[^()]{0,300})\)[ \t]*)?"
@@ -209,7 +209,7 @@ def _take_block(
 ) -> None:
     lists = [_TRIGGER.search(meaning) or _PIPED.match(f"x: {meaning}") for _, _, meaning in block]
     title = header.strip().strip("#*_: ")
-    if (_KEYS.search(title) or any(lists)) and all(re.fullmatch(r"\w+", name) for _, name, _ in block):
+    if (_KEYS.search(title) or any(lists)) and all(re.fullmatch(r"\w+(?: \w+)?", name) for _, name, _ in block):
         for _, name, meaning in block:
             keys.setdefault(name, meaning)
         return  # their own lines are read for lists in the sentence, or as blocks below them
@@ -235,19 +235,19 @@ def _inline(line: str) -> Iterable[tuple[str, list[tuple[str, str]]]]:
         if len(labels) > 1:
             seen.append((match.start(), start + len(_list_part(line[start:]))))
             yield _field_name(noun or line[: match.start()]), labels
-    for pattern, least in ((_PIPED, 2), (_VERB, 2), (_NAMED, 3)):
+    for pattern, least in ((_PIPED, 2), (_VERB, 2), (_NAMED, 2 if _KEYS.search(line) else 3)):
         for match in pattern.finditer(line):
             if any(start <= match.end() and match.start() < end for start, end in seen):
                 continue
             rest = match["list"] if pattern is _PIPED else line[match.end() :]
             labels = items(rest)
-            name = match["name"] if "name" in pattern.groupindex else ""
+            name = match["name"].split()[-1] if "name" in pattern.groupindex else ""
             short = all(len(value.split()) <= 2 for value, _ in labels)
             if len(labels) < least or not short or (name and (_KEYS.search(name) or _NOT_LABELS.search(name))):
                 continue
             if pattern is _VERB and len(labels) == 2 and " or " not in rest:
                 continue
-            seen.append((match.start(), match.end() + len(_list_part(rest))))
+            seen.append((match.start(), match.end() + (0 if pattern is _PIPED else len(_list_part(rest)))))
             yield _field_name(name), labels
 
 
