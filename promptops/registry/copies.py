@@ -36,8 +36,11 @@ def save(path: str, data: bytes) -> None:
         threading.Thread(target=_save, args=(path, data), name="promptops-copy", daemon=False).start()
 
 
-def saved(path: str) -> View | None:
-    """The view of the saved copy, its `since` set by the time it was written; None where there is none to trust."""
+def saved(path: str, unlike: bytes | None = None) -> View | None:
+    """The view of the saved copy, its `since` set by the time it was written; None where there is none to trust.
+
+    unlike: None too where the copy holds just these bytes.
+    """
     try:
         name = _place(path)
         if name is None:
@@ -46,7 +49,10 @@ def saved(path: str) -> View | None:
             found = os.fstat(file.fileno())
             if found.st_uid != os.geteuid() or found.st_mode & 0o022:
                 return None
-            view = views.read(None, file.read(), name, None)
+            data = file.read()
+        if data == unlike:
+            return None
+        view = views.read(None, data, name, None)
     except Exception:  # a copy is a help, never a fault
         return None
     view.since = time.monotonic() - max(time.time() - found.st_mtime, 0.0)

@@ -59,7 +59,7 @@ def parse(data: bytes, where: str, *, strict: bool = False) -> Document:
     if len(data) > MAX_BYTES:
         raise RegistryCorrupt(f"{where} is {len(data):,} bytes, past the {MAX_BYTES:,} that a registry may have; check what wrote it.")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.removeprefix(b"\xef\xbb\xbf").decode()
         document = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates if strict else None)
     except RegistryCorrupt as error:
         raise RegistryCorrupt(f"{where} {error}") from None

@@ -184,7 +184,10 @@ class Loader:
             if stamp == before.stamp:  # touched or looked at again, not changed
                 before.signature, before.recheck = seen, time.monotonic() + SETTLE_S if seen != before.signature else None
                 return before
-            view = views.read(seen, data, self.path, self._compared(before))
+            compared = self._compared(before, data)
+            view = views.read(seen, data, self.path, compared)
+            if self._monotonic and compared is not None:
+                view.keep_forward(compared)
         except Exception as error:
             view = self._held(before, seen, error)
         else:
@@ -198,11 +201,9 @@ class Loader:
         view.recheck = None if stamp is None else time.monotonic() + SETTLE_S
         return view
 
-    def _compared(self, before: View) -> View | None:
-        """What the new reading is compared with: the last one, or at a cold start that must not go back, the saved copy."""
-        if before.prompts or not (self._monotonic and self._saved_copy):
-            return before
-        return self._copied()
+    def _compared(self, before: View, data: bytes) -> View | None:
+        """What the new reading is compared with: the last one, or at a cold start the saved copy, where it differs."""
+        return before if before.prompts or not self._saved_copy else self._copied(unlike=data)
 
     def _held(self, before: View, seen: object, error: Exception) -> View:
         """The view while the file is bad: what was known before, else the saved copy, else nothing."""
@@ -217,16 +218,17 @@ class Loader:
         view.back = before.back
         return view
 
-    def _copied(self) -> View | None:
+    def _copied(self, unlike: bytes | None = None) -> View | None:
         from .copies import saved
 
-        return saved(self.path)
+        return saved(self.path, unlike)
 
     # -- the first get of a pair after a change
 
     def _first(self, view: View, name: str, env: str, default: Any) -> Any:
         pair = (name, env)
         before = self._good.get(pair)
+        view.refused.pop(pair, None)
         try:
             built = self._build(view, name, env)
         except RegistryError as error:
@@ -234,8 +236,6 @@ class Loader:
             if before is None:
                 return self._without(view, name, env, error, default)
             built = _hold(before, str(error), time.monotonic() if view.since is None else view.since)
-        else:
-            view.refused.pop(pair, None)
         view.built[pair] = built
         self._good[pair] = built
         if before is not None:
@@ -243,8 +243,6 @@ class Loader:
         return built
 
     def _build(self, view: View, name: str, env: str) -> Served | Split:
-        if self._monotonic and (name, env) in view.back:
-            raise RegistryCorrupt(f"{view.back[name, env]}, and this application asked never to go back (monotonic=True).")
         try:
             built = view.build(name, env, self._known)
         except (UnknownPrompt, NotDeployed):
@@ -255,9 +253,11 @@ class Loader:
             from .needs import fits
 
             fits(self._needs[name], built, env)
+        if self._monotonic and (name, env) in view.back:
+            return _hold(built, f"{view.back[name, env]}; this application asked never to go back (monotonic=True).", time.monotonic())
         if view.fault is None:
             return built
-        return _hold(built, str(view.fault), view.since or time.monotonic())
+        return _hold(built, str(view.fault), time.monotonic() if view.since is None else view.since)
 
     def _without(self, view: View, name: str, env: str, error: RegistryError, default: Any) -> Served:
         """A cold start at which the file has nothing good for this pair: the saved copy, the default, or the error."""

@@ -78,7 +78,7 @@ class View:
     ) -> None:
         self.signature = signature
         self.prompts = prompts
-        self.faults = faults or {}
+        self.faults = {} if faults is None else faults
         self.fault = fault
         self.since = since
         self.back: dict[Pair, str] = {}
@@ -86,6 +86,12 @@ class View:
         self.refused: dict[Pair, str] = {}
         self.recheck: float | None = None
         self.stamp: object = None
+
+    def keep_forward(self, before: View) -> None:
+        """Put the later ends of `before` in the place of those that went back, for who asked never to."""
+        for name, env in self.back:
+            if env in before.prompts.get(name, {}):
+                self.prompts.setdefault(name, {})[env] = before.prompts[name][env]
 
     def tail(self, name: str, env: str) -> Tail:
         """The end of the chain. Raises RegistryCorrupt, UnknownPrompt or NotDeployed, each naming what there is."""
