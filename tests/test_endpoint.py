@@ -182,12 +182,12 @@ def test_a_stream_that_breaks_is_one_failure(said: Say, failure: str) -> None:
 def test_a_missing_key_is_an_error_before_anything_runs() -> None:
     """check and complete say what to set; nothing else answers in the endpoint's place. A loopback server needs no key."""
     model = EndpointModel()
-    with pytest.raises(SetupError, match="no API key for api.openai.com: set OPENAI_API_KEY"):
+    with pytest.raises(SetupError, match=r"no API key for api\.openai\.com: set OPENAI_API_KEY"):
         model.check(REQUEST)
     with pytest.raises(SetupError, match="no API key"):
         ask(model)
     EndpointModel(base_url="http://localhost:9/v1").check(REQUEST)
-    with pytest.raises(SetupError, match="no model is named for 127.0.0.1:9/v1"):
+    with pytest.raises(SetupError, match=r"no model is named for 127\.0\.0\.1:9/v1"):
         EndpointModel(base_url="http://127.0.0.1:9/v1").check({"messages": [{}]})
     with pytest.raises(SetupError, match="handed in together"):
         EndpointModel(object(), api_key="k")

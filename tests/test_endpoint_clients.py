@@ -35,7 +35,7 @@ def ask(model: EndpointModel, how: type | None = None, **call: Any) -> Reply:
     async def once() -> Reply:
         try:
             reply = await model.complete(Call(REQUEST, **call))
-            assert how is None or type(model._clients.here()) is how
+            assert how is None or type(await model._clients.here()) is how
             return reply
         finally:
             await model.aclose()

@@ -1,22 +1,27 @@
 """A private event loop in a worker thread, so that a notebook cell ends at once while its calls go on.
 
 Nothing is patched and the kernel's own loop is never touched. The thread is a daemon and starts with the first
-`submit`; a forked child starts its own. The context variables of the submitting thread hold inside the coroutine.
+`submit`; a forked child starts its own. The context variables of the submitting thread hold inside the coroutine. At
+the interpreter's end what still runs is cancelled and gets a moment to put things away.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import os
 import threading
+import weakref
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 __all__ = ["Background"]
 
 T = TypeVar("T")
+_THREADS = 256  # sync work that may run at once for the loop; threads start as they are needed
+_GOODBYE_S = 2.0  # that the interpreter's end waits for the loop's
 
 
 class Background:
@@ -27,6 +32,7 @@ class Background:
         self._lock = threading.Lock()
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -77,8 +83,19 @@ class Background:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.new_event_loop()
-        threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True).start()
+        loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix=f"{self._name}-sync"))
+        if self._thread is None:
+            atexit.register(_goodbye, weakref.ref(self))
+        self._thread = threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True)
+        self._thread.start()
         return loop
+
+
+def _goodbye(reference: weakref.ref[Background]) -> None:
+    background = reference()
+    if background is not None and background._thread is not None and background._pid == os.getpid():
+        background.close()
+        background._thread.join(_GOODBYE_S)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -87,9 +87,8 @@ class Recorder:
         if not group:
             return
         runs = [run for run, _, _ in group]
-        loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(thread, self._write, runs, group)
+            await _run_in(thread, self._write, runs, group)
         except Exception as error:
             self._failed += 1
             self._gathered = group + self._gathered
@@ -98,7 +97,7 @@ class Recorder:
             return
         try:
             if self._take is not None:
-                await loop.run_in_executor(thread, self._take, runs)
+                await _run_in(thread, self._take, runs)
         except Exception as error:
             self._take, self.error = None, error
             self._told(runs, error)
@@ -109,3 +108,13 @@ class Recorder:
         attempts = [attempt for _, tried, _ in group for attempt in tried]
         self._record(runs, attempts)
         self._ledger.add(runs, attempts, [away for _, _, away in group])
+
+
+async def _run_in(thread: ThreadPoolExecutor, function: Callable[..., object], *arguments: object) -> None:
+    """In the thread; on the spot where the interpreter is ending, since then no thread takes work any more."""
+    try:
+        work = asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
+    except RuntimeError:
+        function(*arguments)
+        return
+    await work

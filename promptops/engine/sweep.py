@@ -137,6 +137,8 @@ class Sweep:
                 self._stop_by_hand(early)
             self._pump()
             await self._over.wait()
+            if self._error is not None:
+                self._stop.set("internal", f"it could not go on: {self._error}")
         except asyncio.CancelledError:
             self._stop.set("cancelled", "the program was interrupted.")
             raise
@@ -166,9 +168,9 @@ class Sweep:
         try:
             while self._stop.code is None and self._start_one():
                 pass
-        except Exception as error:  # the questions' own
+        except Exception as error:  # a model that cannot be asked at all
             self._error = error
-            self._stop.set("internal", f"the questions broke off: {error}")
+            self._stop.set("internal", str(error))
         if not any(lane.tasks for lane in self._lanes.values()) and (self._stop.code is not None or (self._exhausted and not self._ahead)):
             self._over.set()
 
@@ -196,17 +198,24 @@ class Sweep:
         return True
 
     def _next(self) -> Question | None:
-        """The next question that is not in flight; None for one that is, and at the end."""
-        for question in self._questions:
-            if question.key in self._keys:
-                self._ledger.fewer(1)
-                return None
+        """The next question that is not in flight; None for one that is, and at the end.
+
+        A source that breaks off has ended: what it gave before is still asked, then `run` raises what it raised.
+        """
+        try:
+            question = next(self._questions, None)
+        except Exception as error:
+            question, self._error = None, error
+        if question is None:
+            self._exhausted = True
+            self._ledger.total = self._pulled
+        elif question.key in self._keys:
+            self._ledger.fewer(1)
+            return None
+        else:
             self._keys.add(question.key)
             self._pulled += 1
-            return question
-        self._exhausted = True
-        self._ledger.total = self._pulled
-        return None
+        return question
 
     def _lane(self, question: Question) -> _Lane:
         model = question.model

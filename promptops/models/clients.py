@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ class Clients:
         if client is None and self._key is None and _loopback(self.base_url):
             self._key = "none"  # the client wants one; a server of one's own does not
         self.secrets = _secrets(client, self.base_url, self._key)
-        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, Sender] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Sender, AsyncGenerator[None, None]]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def check(self) -> None:
@@ -51,21 +51,23 @@ class Clients:
                 )
             _openai()
 
-    def here(self) -> Sender:
-        """The sender of the running event loop."""
+    async def here(self) -> Sender:
+        """The sender of the running event loop; it closes with the loop, or before by `aclose`."""
         loop = asyncio.get_running_loop()
         found = self._made.get(loop)
         if found is None:
             self.check()
             with self._lock:
-                found = self._made[loop] = self._make()
-        return found
+                sender = self._make()
+                found = self._made[loop] = (sender, _closing(sender))
+            await anext(found[1])
+        return found[0]
 
     async def aclose(self) -> None:
         """Close what was made on this event loop."""
         found = self._made.pop(asyncio.get_running_loop(), None)
         if found is not None:
-            await found.aclose()
+            await found[1].aclose()
 
     def _make(self) -> Sender:
         openai = _openai()
@@ -95,6 +97,14 @@ class Sender(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections that are ours."""
+
+
+async def _closing(sender: Sender) -> AsyncGenerator[None, None]:
+    """Open until it is closed: an event loop that ends closes its generators, and so the connections."""
+    try:
+        yield
+    finally:
+        await sender.aclose()
 
 
 class _Async:

@@ -74,7 +74,7 @@ class EndpointModel:
 
     async def complete(self, call: Call) -> Reply:
         """One attempt. Raises CallError of exactly one class; SetupError as `check` does; cancelling closes the connection."""
-        send = self._clients.here()
+        send = await self._clients.here()
         body, options = _body_of(call.request)
         stream = self._stream or bool(body.get("stream")) or call.on_token is not None
         try:
