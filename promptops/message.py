@@ -48,19 +48,15 @@ def checked_history(history: Any) -> list[Message]:
 
 def variable_names(messages: list[Message]) -> list[str]:
     """The variables of all messages in order of first use. Raises TemplateError, which names the message at fault."""
+    texts = [(index, text) for index, message in enumerate(messages) for text in _texts(message)]
+    if sum(len(text) for _, text in texts) > MAX_TEXTS:  # before any is read
+        raise TemplateError(f"messages of more than {MAX_TEXTS:,} characters together are past what a version may hold; shorten them.")
     found: dict[str, None] = {}
-    size = 0
-    for index, message in enumerate(messages):
-        for text in _texts(message):
-            size += len(text)
-            if size > MAX_TEXTS:
-                raise TemplateError(
-                    f"messages of more than {MAX_TEXTS:,} characters together are past what a version may hold; shorten them."
-                )
-            try:
-                found.update(dict.fromkeys(template.names(text)))
-            except TemplateError as error:
-                raise TemplateError(f"message {index}: {error}") from None
+    for index, text in texts:
+        try:
+            found.update(dict.fromkeys(template.names(text)))
+        except TemplateError as error:
+            raise TemplateError(f"message {index}: {error}") from None
     return list(found)
 
 

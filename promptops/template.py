@@ -81,7 +81,10 @@ def _refuse_surrogates(name: str, text: str) -> None:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # an integer of too many digits, or a class of the user's
+        text = "that cannot be shown"
     return f"{type(value).__name__} {text if len(text) <= 40 else text[:39] + '…'}"
 
 
