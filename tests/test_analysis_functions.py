@@ -140,7 +140,7 @@ def test_bca_is_scipy_s() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-@few
+@settings(max_examples=15, deadline=None)  # statsmodels takes 40 ms a call
 def test_holm_is_statsmodels_s(p: list[float]) -> None:
     """Any list of p."""
     assert multiplicity.holm(p).tolist() == pytest.approx(multipletests(p, method="holm")[1].tolist(), abs=1e-12)
@@ -284,6 +284,15 @@ def test_unequal_failures_are_fisher_s() -> None:
 def test_odds_are_said_as_people_say_them(p: float, said: str) -> None:
     """Two figures, and nothing is impossible."""
     assert words.odds(p) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0312, "0.0312"), (-1234.5, "−1,234"), (0, "0"), (None, "–"), (math.nan, "–"), (1e300, "1.00 × 10^300"), (3.2e-12, "3.20 × 10^−12")],
+)
+def test_numbers_stay_readable(value: float | None, said: str) -> None:
+    """Three figures; huge e-values and tiny p are powers of ten, not rows of digits."""
+    assert words.number(value) == said
 
 
 def test_the_exact_test_is_quick_enough_to_be_the_default() -> None:

@@ -228,6 +228,14 @@ def test_degenerate_input_is_answered() -> None:
     assert (cluster.clusters, cluster.p_better, cluster.bound, cluster.interval_method) == (1, 0.5, None, "none")
 
 
+def test_gains_that_cancel_are_0_and_not_float_noise() -> None:
+    """0.1 + 0.2 - 0.3 is no lead, so no number of examples is asked for."""
+    found = facts({"a": [0.1], "b": [0.2], "c": [0.0]}, {"a": [0.0], "b": [0.0], "c": [0.3]})
+    assert (found.gain, found.n_needed) == (0.0, None)
+    thirds = facts({"a": [1.0, 0, 0], "b": [1.0, 1, 0], "c": [0.0, 0, 0]}, {"a": [0.0] * 3, "b": [0.0] * 3, "c": [1.0] * 3})
+    assert (thirds.gain, thirds.n_needed) == (0.0, None)
+
+
 def test_unknown_is_reported_and_never_dropped_or_counted_as_0() -> None:
     """Unscored pairs, and examples of one arm only, are counted beside the figures."""
     found = facts({"a": [1.0], "b": [None], "c": [1.0], "d": [0.0]}, {"a": [0.0], "b": [1.0], "c": [None], "e": [1.0]})

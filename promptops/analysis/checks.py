@@ -18,7 +18,7 @@ from .arms import MEASURES, Outcomes
 from .compare import Comparison
 from .facts import Difference
 
-__all__ = ["Check", "Rule", "cheaper", "complete", "first_must_pass", "guard", "judged", "main", "must_pass", "primary"]
+__all__ = ["Check", "Rule", "cheaper", "complete", "failed_texts", "first_must_pass", "guard", "judged", "main", "must_pass", "primary"]
 
 MISSING_LIMIT = 0.02  # share of pairs that may lack a score before the data count as incomplete
 _JUST = 1e-9  # 2 of 100 is not above 2 %, whatever the last bit says
@@ -229,6 +229,8 @@ def _next_n(figures: Difference, alpha: float) -> str:
     changed = figures.wins + figures.losses
     if changed < least and figures.n_needed is None:
         return f"Only {words.count(changed, 'example')} differ{'s' if changed == 1 else ''}; at least {least}, all in favour, can ever settle it: add examples where the versions differ."
+    if figures.n_needed is None and figures.gain > 0:
+        return "The lead is too small for any number of examples to settle it."
     if figures.n_needed is None:
         return "The lead is not in its favour: no number of examples like these would promote it."
     more = max(figures.n_needed - figures.n, 1)
@@ -238,6 +240,3 @@ def _next_n(figures: Difference, alpha: float) -> str:
 def failed_texts(checks: Sequence[Check]) -> tuple[str, ...]:
     """The sentences of every check that did not pass."""
     return tuple(check.text for check in checks if check.status != "pass")
-
-
-__all__ += ["failed_texts"]

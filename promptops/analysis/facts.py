@@ -28,6 +28,7 @@ GRID = 0.001  # of scores that are no means of a few 0/1 outcomes
 LEVEL = 0.90  # of differences: its lower end is the one-sided 95 % bound
 BCA_LIMIT = 2000  # beyond, the t interval alone
 SEED = 20_260_101
+_NEVER = 10**9  # pairs that nobody will ever ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def difference(
     grid = None if name in MEASURES else pairs.grid or GRID
     test = tests.sign_flip(units, grid=grid, ties=ties)
     low, high, bound, method = gain_interval(pairs, labels)
-    gain = float(pairs.d.mean()) if pairs.n else 0.0
+    gain = _gain(pairs.d)
     spread = _sd(units)
     unit_gain = gain * pairs.n / len(units) if len(units) else 0.0
     figures = Difference(
@@ -222,6 +223,14 @@ def units_of(d: Floats, labels: list[str] | None) -> tuple[Floats, int]:
     return sums, int(np.bincount(index).max())
 
 
+def _gain(d: Floats) -> float:
+    """The mean; what is left of float noise where gains and losses cancel is 0."""
+    if not len(d):
+        return 0.0
+    mean = float(d.mean())
+    return mean if abs(mean) > 1e-13 * float(abs(d).max()) else 0.0
+
+
 def _e_value(units: Floats, largest: int) -> float | None:
     """None where scores are off the 0-1 scale."""
     if len(units) and float(abs(units).max()) > largest * (1 + 1e-9):
@@ -241,15 +250,16 @@ def _mde(spread: float | None, units: int, alpha: float, n: int) -> float | None
 
 
 def _n_needed(pairs: Pairs, labels: list[str] | None, gain: float, spread: float | None, alpha: float) -> int | None:
-    """Pairs for 80 % power at the gain seen, if it is one: exact for 0/1, the normal approximation plus 15 % else."""
+    """Pairs for 80 % power at the gain seen, if it is one: exact for 0/1, the normal approximation plus 15 % else; None past a billion."""
     if not spread or gain <= 0:
         return None
     if labels is None and pairs.binary and pairs.repeats == 1:
         wins, losses = float((pairs.d > 0).mean()), float((pairs.d < 0).mean())
-        return power.n_binary(wins, losses, alpha=alpha)
-    units = math.ceil(1.15 * power.n_normal(spread, gain, alpha=alpha))
-    size = len(pairs.examples) / max(len(set(labels)), 1) if labels else 1.0
-    return math.ceil(units * size)
+        n = power.n_binary(wins, losses, alpha=alpha)
+        return n if n < _NEVER else None
+    units = 1.15 * power.n_normal(spread, gain, alpha=alpha)
+    wanted = math.ceil(units) * len(pairs.examples) / max(len(set(labels)), 1) if labels else units
+    return math.ceil(wanted) if wanted < _NEVER else None
 
 
 def _between(pairs: Pairs, units: Floats) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[Any]
 
-__all__ = ["finite", "share"]
+__all__ = ["counts", "finite", "share"]
 
 
 def finite(values: Any, what: str = "d") -> Floats:
@@ -40,11 +39,8 @@ def share(value: float, what: str = "level") -> float:
     return value
 
 
-def counts(successes: int, n: int) -> Sequence[int]:
+def counts(successes: int, n: int) -> tuple[int, int]:
     """(successes, n) as integers with 0 <= successes <= n. Raises StatisticsError else."""
     if not 0 <= successes <= n or int(successes) != successes or int(n) != n:
         raise StatisticsError(f"{successes!r} of {n!r} is no count; expected whole numbers with 0 <= successes <= n.")
     return int(successes), int(n)
-
-
-__all__ += ["counts"]

@@ -44,11 +44,14 @@ def interval(low: float | None, high: float | None, *, scale: float = 100.0, dig
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """`digits` significant figures; "–" where unknown."""
+    """`digits` significant figures, as a power of ten where it would be mostly zeros; "–" where unknown."""
     if value is None or value != value:
         return "–"
     if value == 0:
         return "0"
+    if not 1e-9 <= abs(value) < 1e15:
+        figures, _, power = f"{value:.{digits - 1}e}".partition("e")
+        return f"{figures} × 10^{int(power)}".replace("-", "−")
     places = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
     return f"{value:,.{places}f}".replace("-", "−")
 
