@@ -99,7 +99,7 @@ def brief_of(told: Told) -> Brief:
     examples += [shots.shot(question_of(asked, True)[1], answer) for asked, answer in told.turns]
     said = wording.read(rest)
     schema = form.schema_of(json.loads(told.response_format) if told.response_format else None)
-    fields = _joined(schema.fields, said.fields) or _yes_or_no(rest)
+    fields = _joined(schema.fields, said.fields, rest) or _yes_or_no(rest)
     notes = {**dict(said.notes), **schema.notes}
     keys = schema.keys or form.skeleton_keys(rest) or said.keys or form.told_keys(rest)
     labels = {str(label.value).lower() for field in fields for label in field.labels}
@@ -137,17 +137,17 @@ def _switches(text: str, keys: Sequence[str], notes: Mapping[str, str]) -> tuple
     return tuple(found)
 
 
-def _joined(schema: Sequence[Field], said: Sequence[Field]) -> tuple[Field, ...]:
+def _joined(schema: Sequence[Field], said: Sequence[Field], text: str) -> tuple[Field, ...]:
     """The fields of a schema with the meanings that the words give to their labels; without a schema, those of the words."""
     if not schema:
         return tuple(said)
-    meanings = {str(label.value).lower(): label.definition for field in said for label in field.labels}
-    return tuple(
-        Field(
-            field.name, tuple(Label(label.value, label.definition or meanings.get(str(label.value).lower(), "")) for label in field.labels)
-        )
-        for field in schema
-    )
+    named = wording.meanings(text, [str(label.value) for field in schema for label in field.labels])
+    listed = {str(label.value): label.definition for field in said for label in field.labels}
+
+    def meant(label: Label) -> Label:
+        return Label(label.value, listed.get(str(label.value)) or named[str(label.value)])
+
+    return tuple(Field(field.name, tuple(map(meant, field.labels))) for field in schema)
 
 
 def _named(fields: Sequence[Field], keys: Sequence[str], examples: Sequence[Shot]) -> tuple[Field, ...]:

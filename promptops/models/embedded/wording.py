@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .brief import Field, Label
 
-__all__ = ["Wording", "items", "read"]
+__all__ = ["Wording", "items", "meanings", "read"]
 
 MAX_LABELS = 60
 _QUOTES = "\"'`*“”‘’[]<>{} \t"
@@ -127,6 +127,13 @@ def read(text: str) -> Wording:
         Field(name, tuple(Label(_plain(value, labels), meaning) for value, meaning in labels.items())) for name, labels in found.items()
     )
     return Wording(fields, tuple(keys), tuple(keys.items()))
+
+
+def meanings(text: str, values: Iterable[str]) -> dict[str, str]:
+    """value -> what the text says of it apart from any list ("" where nothing), for values that are named elsewhere."""
+    found = {"": dict.fromkeys(values, "")}
+    _define(text, found)
+    return found[""]
 
 
 def items(text: str) -> list[tuple[str, str]]:
