@@ -52,9 +52,12 @@ def attach(path: Path | str, *, read_only: bool = False) -> Connection:
 
     con = duckdb.connect(":memory:", config=dict(CONFIG))
     try:
+        if not read_only:
+            con.execute("SET threads = 1")  # merging is no faster with more, takes more memory, and a study is running beside it
+        spill = "" if str(path) == ":memory:" else _quoted(Path(path).parent / "spill")  # else it would be .tmp in the working directory
+        con.execute(f"SET temp_directory = '{spill}'")
         options = "READ_ONLY" if read_only else "STORAGE_VERSION 'v1.0.0'"
-        quoted = str(path).replace("'", "''")
-        con.execute(f"ATTACH '{quoted}' AS store ({options})" if str(path) != ":memory:" else "ATTACH ':memory:' AS store")
+        con.execute(f"ATTACH '{_quoted(path)}' AS store ({options})" if str(path) != ":memory:" else "ATTACH ':memory:' AS store")
         con.execute("USE store")
     except duckdb.Error as error:
         con.close()
@@ -65,6 +68,10 @@ def attach(path: Path | str, *, read_only: bool = False) -> Connection:
     return con
 
 
+def _quoted(path: Path | str) -> str:
+    return str(path).replace("'", "''")
+
+
 def _fault(error: Exception, path: Path | str) -> Exception:
     text = str(error)
     if "Could not set lock" in text or "being used by another process" in text:
@@ -72,7 +79,7 @@ def _fault(error: Exception, path: Path | str) -> Exception:
         return Busy(f"{Path(found[1]).name} (process {found[2]})" if found else "another program")
     if re.search(r"Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk quota", text):
         return OSError(text.splitlines()[0])
-    return Damaged(f"{Path(path).name} does not open: {text.splitlines()[0]}")
+    return Damaged(f"{Path(path).name} cannot be used: {text.splitlines()[0]}")
 
 
 def create(con: Connection) -> None:

@@ -7,6 +7,7 @@ already is not inserted again, so that the first row recorded is the row.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from .spool import say
 
 __all__ = ["Sources", "everything", "merge", "sources_of"]
 
-_STEP = 32 << 20  # bytes of segments a transaction
+_STEP = 16 << 20  # bytes of segments a transaction
 Connection = Any
 
 
@@ -142,6 +143,8 @@ def _archived(con: Connection, batch: Batch) -> int:
 
 
 def _commit(con: Connection, tables: Any, marks: Mapping[str, tuple[int, int]]) -> int:
+    import duckdb
+
     new = 0
     con.execute("BEGIN")
     try:
@@ -150,7 +153,8 @@ def _commit(con: Connection, tables: Any, marks: Mapping[str, tuple[int, int]]) 
             new += insert(con, table, rows)
         con.execute("COMMIT")
     except BaseException:
-        con.execute("ROLLBACK")
+        with suppress(duckdb.Error):  # a commit that failed has rolled back already
+            con.execute("ROLLBACK")
         raise
     return new
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
 from .schema import DEPLOYMENTS
+from .spool import outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
     except duckdb.Error as error:
         raise StoreError(f"the query cannot be answered: {str(error).strip().splitlines()[0]}") from None
     if len(frame) > limit:
-        warnings.warn(f"only the first {limit:,} rows are shown; pass a larger limit, or aggregate in the query.", stacklevel=3)
+        warnings.warn(f"only the first {limit:,} rows are shown; pass a larger limit, or aggregate in the query.", stacklevel=outside())
         frame = frame.iloc[:limit]
     return frame
 

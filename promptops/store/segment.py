@@ -22,7 +22,7 @@ __all__ = ["SEGMENTS", "Piece", "SegmentFile", "make_folder", "read_pieces", "se
 
 SEGMENTS = "segments"
 SUFFIX = ".jsonl"
-CHUNK = 16 << 20  # bytes that are read and merged at a time: memory stays flat
+CHUNK = 8 << 20  # bytes that are read and merged at a time: memory stays flat
 _IGNORE = "# promptops keeps its runs here; none of it belongs in git.\n*\n"
 
 
@@ -32,6 +32,8 @@ def make_folder(folder: Path) -> Path:
     Raises StoreError where a newer release wrote the store; OSError where nothing can be made there.
     """
     where = folder / SEGMENTS
+    if where.is_symlink():
+        raise StoreError(f"{where} is a symlink, which could lead anywhere; remove it, and promptops makes a folder.")
     if not where.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         where.mkdir(mode=0o700, exist_ok=True)
@@ -46,7 +48,7 @@ def make_folder(folder: Path) -> Path:
 def schema_of(folder: Path) -> int:
     """The schema that the store was last written in; ours where nothing says."""
     try:
-        return int((folder / "SCHEMA").read_text(encoding="ascii"))
+        return int((folder / "SCHEMA").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return SCHEMA
 

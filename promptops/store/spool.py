@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
 import warnings
@@ -18,7 +19,7 @@ from pathlib import Path
 from ..errors import StoreError
 from .segment import SegmentFile, check_schema, segment_name
 
-__all__ = ["Spool", "say"]
+__all__ = ["Spool", "outside", "say"]
 
 SYNC_S = 0.02  # a group waits so long for others before it is synced; a sync itself may take 30 ms
 RETRY_S = 0.5
@@ -27,10 +28,18 @@ ROTATE = 64 << 20  # bytes after which a new segment begins, so that the old one
 _WRITE = 8 << 20  # bytes a write
 
 
+def outside() -> int:
+    """The stacklevel at which a warning of the caller's points to the code that called promptops."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("promptops", "contextlib"):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def say(text: str) -> None:
     """Warn, and never raise: where warnings are errors the log has it, since a result must not be lost to a warning."""
     try:
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
+        warnings.warn(text, RuntimeWarning, stacklevel=outside())
     except RuntimeWarning:
         logging.getLogger("promptops.store").error(text)
 

@@ -54,6 +54,7 @@ class Store:
         self._spool = Spool(self.folder)
         self._main = Database(self.folder / FILE)
         self._scratch: Database | None = None
+        self._scratch_pid = 0
         self._said: set[str] = set()
 
     # -- writing
@@ -115,7 +116,7 @@ class Store:
             return self._merged(self._sources())
         except Busy as busy:
             self._say_busy(busy)
-        except OSError as error:
+        except (OSError, Damaged) as error:
             self._main.covered = before
             self._say(f"{self._main.path} cannot be written ({error}); its rows stay in the segments.")
         return 0
@@ -236,7 +237,8 @@ class Store:
     def _elsewhere(self, stack: ExitStack, sources: Sources) -> Connection:
         """The rows without the DuckDB file: a private one that is built from segments and archive, and kept up to date."""
         try:
-            if self._scratch is None:
+            if self._scratch is None or self._scratch_pid != os.getpid():  # a forked child leaves its parent's alone
+                self._scratch_pid = os.getpid()
                 self._scratch = Database(_scratch_folder(self.folder, self) / FILE, shared=False)
             if sources.beyond(self._scratch.covered):
                 with self._scratch.writing() as con:
@@ -267,9 +269,9 @@ class Store:
         return True
 
     def _drop_scratch(self) -> None:
-        if self._scratch is not None:
+        if self._scratch is not None and self._scratch_pid == os.getpid():
             shutil.rmtree(self._scratch.path.parent, ignore_errors=True)
-            self._scratch = None
+        self._scratch = None
 
     def _say_busy(self, busy: Busy) -> None:
         self._say(
@@ -302,6 +304,8 @@ def _removed(place: Path, pid: int) -> None:
 
 
 def _alive(pid: int) -> bool:
+    if os.name != "posix":  # there, asking would end it
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -9,12 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptops.errors import StoreError
 from promptops.store import Store
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits, modes and signals")
@@ -62,7 +64,8 @@ def test_a_foreign_tool_that_holds_the_file_is_a_warning(tmp_path: Path, how: st
             assert count(store) == 600
         store.append("study_events", [event("late")])
         assert count(store) == 601
-        assert count(Store(tmp_path)) == 601
+        with pytest.warns(RuntimeWarning, match=rf"process {holder.pid}"):
+            assert count(Store(tmp_path)) == 601
         assert store.merge() == 0
         assert len(store.sql("select * from study_events")) == 601
         assert sorted(took)[-5] < 0.5
@@ -96,8 +99,9 @@ def test_record_p99_while_another_process_holds_the_file(tmp_path: Path) -> None
         merger.wait()
 
 
-def test_a_merger_of_ours_that_is_stopped_holds_nobody_up_for_long(tmp_path: Path) -> None:
+def test_a_merger_of_ours_that_is_stopped_holds_nobody_up_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """R5: a stopped process keeps its turn, so the rows come from the segments."""
+    monkeypatch.setattr("promptops.store.database.WAIT_S", 0.5)
     store = Store(tmp_path)
     store.append("study_events", [event(n) for n in range(10)])
     store.merge()
@@ -201,20 +205,49 @@ def test_a_folder_that_cannot_be_made_degrades_to_memory(tmp_path: Path) -> None
     assert count(Store(tmp_path / "store")) == 3
 
 
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_degrades_to_memory(tmp_path: Path) -> None:
-    """R8: chmod 555."""
-    store = Store(tmp_path / "store")
-    store.append("study_events", [event(1)])
-    store.close()
-    for path in [tmp_path / "store", *(tmp_path / "store").iterdir()]:
-        if path.is_dir():
-            path.chmod(0o555)
-    reader = Store(tmp_path / "store")
-    assert count(reader) == 1
-    with pytest.warns(RuntimeWarning, match="kept in memory"):
-        reader.append("study_events", [event(2)])
-    assert count(reader) == 2
+READ_ONLY = """
+import os, sys, warnings
+import duckdb, numpy, pandas, pyarrow.json, re2  # while they can be read
+from pathlib import Path
+from promptops.store import Store
+row = lambda n: {"study_id": "s", "at": "2026-01-01T00:00:00", "event": str(n)}
+folder = Path(sys.argv[1])
+if os.geteuid() == 0:  # root may write anywhere
+    os.chown(folder, 65534, 65534)
+    os.setegid(65534)
+    os.seteuid(65534)
+store = Store(folder / "store")
+store.append("study_events", [row(1)])
+if sys.argv[2] == "merged":
+    store.merge()
+store.close()
+folders = [path for path in (folder / "store").rglob("*") if path.is_dir()] + [folder / "store"]
+for path in folders:
+    path.chmod(0o555)
+reader = Store(folder / "store")
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    assert reader.rows("select count(*) from study_events") == [(1,)]
+    reader.append("study_events", [row(2)])
+    assert any("kept in memory" in str(one.message) for one in said), said
+    assert reader.rows("select count(*) from study_events") == [(2,)]
+    assert reader.merge() == 0
+    assert any("wait in the memory" in line for line in reader.verify()), reader.verify()
+for path in folders:
+    path.chmod(0o755)
+reader.flush()
+assert Store(folder / "store").rows("select count(*) from study_events") == [(2,)]
+assert reader.verify() == []
+"""
+
+
+@pytest.mark.parametrize("state", ["merged", "unmerged"])
+def test_a_read_only_folder_degrades_to_memory(state: str) -> None:
+    """R8: chmod 555; what is there is read, what is new is kept and seen, and written once it may be."""
+    with tempfile.TemporaryDirectory() as folder:  # outside pytest's own, which no other user may enter
+        os.chmod(folder, 0o755)
+        done = subprocess.run([sys.executable, "-c", READ_ONLY, folder, state], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_folder_that_is_removed_on_the_way_is_made_again(tmp_path: Path) -> None:
@@ -229,6 +262,16 @@ def test_a_folder_that_is_removed_on_the_way_is_made_again(tmp_path: Path) -> No
     store.flush()
     assert count(Store(tmp_path / "store")) == 2
     assert store.verify() == []
+
+
+def test_a_symlinked_spool_is_not_followed(tmp_path: Path) -> None:
+    """S7: the segments are written in the store's own folder or not at all."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "segments").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="symlink"):
+        Store(tmp_path / "store").append("study_events", [event(1)])
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 CRASH = """
