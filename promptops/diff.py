@@ -27,10 +27,8 @@ Piece = tuple[str, str]  # ("same" | "removed" | "added", text)
 def words(old: str, new: str) -> list[Piece]:
     """The word diff of two texts, in reading order; joined, the same and removed pieces are `old`, the same and added are `new`.
 
-    Long texts are compared by sentence first, and by word within what changed; past 200,000 characters as a whole.
+    Long texts are compared by sentence first, and by word within what changed; past 200,000 changed characters as a whole.
     """
-    if len(old) + len(new) > 200_000:  # nobody reads words there
-        return [("same", old)] if old == new else [("removed", old), ("added", new)]
     a, b = _WORD.findall(old), _WORD.findall(new)
     head = _shared(a, b)
     tail = _shared(a[head:][::-1], b[head:][::-1])
@@ -57,6 +55,9 @@ def _compared(a: list[str], b: list[str]) -> Iterator[Piece]:
 
 
 def _by_sentence(old: str, new: str) -> Iterator[Piece]:
+    if len(old) + len(new) > 200_000:  # nobody reads words there
+        yield from (("removed", old), ("added", new))
+        return
     a, b = _SENTENCE.findall(old), _SENTENCE.findall(new)
     if len(a) * len(b) > 4 * _WORK:  # sentences seldom repeat, which is what costs time
         yield from (("removed", old), ("added", new))
