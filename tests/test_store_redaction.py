@@ -23,6 +23,8 @@ SHAPED = [
     "xoxb-0123456789-abcdefghij",
     "hf_0123456789abcdefghijKLMN",
     "gsk_0123456789abcdefghijKLMN",
+    "xai-0123456789abcdefghijKLMN",
+    "sk_live_0123456789abcdefghij",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl",
 ]
 

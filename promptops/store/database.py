@@ -25,6 +25,8 @@ ASIDE = "aside"
 WAIT_S = 5.0  # for another process of ours; its merges go in steps of about a second
 # No replacement scans: a name in a query is a table, never a Python variable of ours.
 CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "python_enable_replacements": "false"}
+# Said of a sound file on a disk that is full or not ours, or of one that a newer DuckDB wrote.
+_NOT_THE_FILES = "Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk quota|version number"
 Connection = Any  # duckdb.DuckDBPyConnection
 
 # DuckDB's file locks are the process's, so threads take turns here. Renewed in a forked child, where its holder is gone.
@@ -73,11 +75,15 @@ def _quoted(path: Path | str) -> str:
 
 
 def _fault(error: Exception, path: Path | str) -> Exception:
+    """Whose fault it was: another process's, the file's, or nobody's that setting the file aside would help."""
+    import duckdb
+
     text = str(error)
     if "Could not set lock" in text or "being used by another process" in text:
         found = re.search(r"held in (\S+) \(PID (\d+)\)", text)
         return Busy(f"{Path(found[1]).name} (process {found[2]})" if found else "another program")
-    if re.search(r"Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk quota", text):
+    passing = isinstance(error, (duckdb.OutOfMemoryException, duckdb.InterruptException))  # no fault of the file's
+    if passing or re.search(_NOT_THE_FILES, text):
         return OSError(text.splitlines()[0])
     return Damaged(f"{Path(path).name} cannot be used: {text.splitlines()[0]}")
 

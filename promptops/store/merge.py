@@ -87,7 +87,7 @@ def merge(con: Connection, sources: Sources) -> int:
                     f"the archive {batch.folder} cannot be read ({str(error).splitlines()[0]}); its rows are left out: run the store's repair()."
                 )
                 continue
-            ledger |= {name: (max(size, ledger.get(name, (0, 0))[0]), batch.dropped) for name, size in batch.segments.items()}
+            ledger |= {name: (max(size, ledger.get(name, (0, 0))[0]), 0) for name, size in batch.segments.items()}
     for step in _steps(sources, ledger):
         tables = {}
         for table, documents in step.lines.items():
@@ -138,7 +138,8 @@ def everything(sources: Sources) -> Iterator[tuple[str, Any]]:
 
 def _archived(con: Connection, batch: Batch) -> int:
     """All of a batch in one transaction, some thousand rows at a time."""
-    marks = {name: (size, batch.dropped) for name, size in batch.segments.items()}
+    first = next(iter(batch.segments), "")  # the batch's damaged records are counted once
+    marks = {name: (size, batch.dropped if name == first else 0) for name, size in batch.segments.items()}
     return _commit(con, batch.read(), marks)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from .archive import Keep
 from .segment import Segment, read_pieces
 
-__all__ = ["Doomed", "Purged", "doomed_by", "hide", "holds", "keep_all_but", "keep_of"]
+__all__ = ["Doomed", "Purged", "doomed_by", "hide", "holds", "keep_all_but", "keep_of", "reveal"]
 
 HIDDEN = "purged.json"
 # table -> (column, which ids it is held against)
@@ -111,7 +111,18 @@ def hide(folder: Path, segment: Segment, doomed: Doomed) -> None:
         "examples": sorted(doomed.examples),
         "studies": sorted(doomed.studies),
     }
-    listed = [*_hidden(folder), entry]
+    _write(folder, [*_hidden(folder), entry])
+
+
+def reveal(folder: Path, segments: set[str]) -> None:
+    """Forget what was hidden in segments that are gone."""
+    listed = _hidden(folder)
+    rest = [entry for entry in listed if entry["segment"] not in segments]
+    if len(rest) < len(listed):
+        _write(folder, rest)
+
+
+def _write(folder: Path, listed: list[dict[str, Any]]) -> None:
     target, temporary = folder / HIDDEN, folder / f".{HIDDEN}"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:

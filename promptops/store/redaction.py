@@ -19,7 +19,7 @@ _LOOK_S = 0.25  # how long the environment's names are trusted; a look costs som
 _SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:api_?key|key|token|secret|password|passwd|credentials?)$")
 # One linear pass (google-re2, 2 us a kB) says whether a text may hold a key at all; only then the exact patterns run.
 _HINT = (
-    rb"(?i:sk-[a-z0-9_-]{16}|gh[pousr]_[a-z0-9]{20}|github_pat_|A[KS]IA[0-9A-Z]{16}|AIza[a-z0-9_-]{30}|xox[abeprs]-|hf_[a-z0-9]{20}|"
+    rb"(?i:sk-[a-z0-9_-]{16}|[rs]k_live_|xai-[a-z0-9]{20}|gh[pousr]_[a-z0-9]{20}|github_pat_|A[KS]IA[0-9A-Z]{16}|AIza[a-z0-9_-]{30}|xox[abeprs]-|hf_[a-z0-9]{20}|"
     rb"gsk_[a-z0-9]{20}|eyJ[a-z0-9_-]{10}|PRIVATE KEY-----|bearer |"
     rb"(?:api[-_]?key|secret|password|access[-_]?token|auth[-_]?token|authorization)[a-z_]*[\\\"']*\s*[:=])"
 )
@@ -34,7 +34,7 @@ _SHAPES = tuple(
         (r"\bA[KS]IA[0-9A-Z]{16}\b", MARK),
         (rf"\bAIza{_KEY}{{30,}}", MARK),
         (r"\bxox[abeprs]-[A-Za-z0-9\-]{10,}", MARK),
-        (r"\b(?:hf|gsk)_[A-Za-z0-9]{20,}", MARK),
+        (r"\b(?:hf_|gsk_|xai-|[rs]k_live_)[A-Za-z0-9]{16,}", MARK),
         (rf"\beyJ{_KEY}{{10,}}\.{_KEY}{{10,}}\.{_KEY}{{5,}}", MARK),
         (r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*-----END [A-Z ]{0,30}PRIVATE KEY-----", MARK),
         (rf"(?i)(\bbearer +){_VALUE}", rf"\1{MARK}"),
@@ -78,7 +78,8 @@ class Redactor:
         return cleaned.encode()
 
     def _look(self, now: float) -> None:
-        found = frozenset(value for name, value in self._environ.items() if _SECRET_NAME.search(name) and _secret(value))
+        named = [self._environ.get(name, "") for name in list(self._environ) if _SECRET_NAME.search(name)]  # other threads may change it
+        found = frozenset(filter(_secret, named))
         if found != self._found or self._hint is None:
             self._found = found
             self._learn()

@@ -36,7 +36,8 @@ __all__ = ["Store"]
 
 FILE = "store.duckdb"
 SCRATCH = "scratch"
-ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way
+ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way,
+ARCHIVE_SEGMENTS = 200  # or so many of them: each session of each kernel leaves one
 _NEWER = "the store {} was written by a newer release: it is read as far as this one knows it, and neither checked nor written."
 
 
@@ -230,7 +231,7 @@ class Store:
         """Merge into the DuckDB file. Raises Busy or OSError."""
         with self._main.writing() as con:
             new = merge(con, sources)
-        if sum(segment.size for segment in sources.segments) >= ARCHIVE_BYTES:
+        if len(sources.segments) > ARCHIVE_SEGMENTS or sum(segment.size for segment in sources.segments) >= ARCHIVE_BYTES:
             archive_sealed(self.folder, self._main.covered)
         return new
 
@@ -240,9 +241,10 @@ class Store:
             if self._scratch is None or self._scratch_pid != os.getpid():  # a forked child leaves its parent's alone
                 self._scratch_pid = os.getpid()
                 self._scratch = Database(_scratch_folder(self.folder, self) / FILE, shared=False)
-            if sources.beyond(self._scratch.covered):
-                with self._scratch.writing() as con:
-                    merge(con, sources)
+            for found in (sources, self._sources()):  # twice: a segment may be archived between listing and reading
+                if found.beyond(self._scratch.covered):
+                    with self._scratch.writing() as con:
+                        merge(con, found)
             return stack.enter_context(self._scratch.reading())
         except (OSError, Busy, Damaged):  # a full disk, a folder that cannot be written
             self._drop_scratch()
@@ -252,7 +254,8 @@ class Store:
         con = attach(":memory:")
         stack.callback(con.close)
         create(con)
-        merge(con, sources)
+        for found in (sources, self._sources()):
+            merge(con, found)
         return con
 
     def _of_newer(self, stack: ExitStack, sources: Sources) -> Connection:

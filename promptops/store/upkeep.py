@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,8 @@ from .database import Busy, Database, one_at_a_time
 from .locks import held, turn
 from .mending import aside_of, build
 from .merge import Sources, sources_of
-from .purges import Doomed, Purged, doomed_by, hide, holds, keep_all_but, keep_of
-from .segment import segments
+from .purges import Doomed, Purged, doomed_by, hide, holds, keep_all_but, keep_of, reveal
+from .segment import Segment, segments
 
 __all__ = ["archive_sealed", "purge_rows", "statistics"]
 
@@ -28,15 +29,24 @@ def archive_sealed(folder: Path, merged: Mapping[str, int]) -> int:
             if not mine:
                 return 0
             known = {name for batch in batches(folder) for name in batch.segments}
-            sealed = [s for s in segments(folder) if merged.get(s.name, -1) >= s.size and not held(s.path)]
-            fresh = [segment for segment in sealed if segment.name not in known]  # the others were left by a crash
+            sealed = [s for s in segments(folder) if merged.get(s.name, 0 if _stale(s) else -1) >= s.size and not held(s.path)]
+            fresh = [segment for segment in sealed if segment.size and segment.name not in known]  # the others were left by a crash
             if fresh:
                 write_batch(folder, fresh, keep_of(folder))
             for segment in sealed:
                 segment.path.unlink(missing_ok=True)
+            reveal(folder, {segment.name for segment in sealed})
             return len(sealed)
     except OSError:
         return 0
+
+
+def _stale(segment: Segment) -> bool:
+    """Whether an empty segment has been so for a while: its writer died before its first row."""
+    try:
+        return segment.size == 0 and time.time() - segment.path.stat().st_mtime > 60
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -82,6 +92,7 @@ def _cut(folder: Path, doomed: Doomed) -> list[str]:
             discard(batch)
         for segment in sealed:
             segment.path.unlink(missing_ok=True)
+        reveal(folder, {segment.name for segment in sealed})
         for segment in listed:
             count = holds(segment, doomed) if segment not in sealed else 0
             if count:
