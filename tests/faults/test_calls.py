@@ -126,7 +126,7 @@ def sweep_against(scripts: list[list[Any]], timeout_s: float) -> tuple[list[Run]
 
 def check(count: int, rate: float, seed: int) -> None:
     scripts, ends = plan(count, rate, seed)
-    runs, attempts, seen, stopped = sweep_against(scripts, timeout_s=2.0)
+    runs, attempts, seen, stopped = sweep_against(scripts, timeout_s=1.5)
     assert stopped is None
     by_example = {int(run.example_id or -1): run for run in runs}
     assert len(runs) == len(by_example) == count, f"seed {seed}"
