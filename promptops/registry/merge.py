@@ -79,7 +79,8 @@ def _prompt(name: str, base: Document, ours: Document, theirs: Document, notes: 
     environments = {}
     for env in sorted(chains[1].keys() | chains[2].keys()):
         environments[env] = _chain(name, env, [side.get(env) for side in chains], (ours, theirs), conflicts)
-    out["environments"] = environments
+    if environments:
+        out["environments"] = environments
     out["versions"] = _versions(name, base["versions"], ours["versions"], theirs["versions"], notes)
     return out
 
