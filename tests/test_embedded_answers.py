@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import subprocess
 import sys
@@ -208,13 +209,19 @@ def test_it_is_a_model_that_says_that_it_is_no_llm() -> None:
 
 
 def test_the_name_of_the_learner_changes_with_its_answers() -> None:
-    """Pinned: whoever changes what is answered gives LEARNER a new number and pins again."""
-    assert LEARNER == "embedded-learner-1"
-    request = {"messages": [{"role": "system", "content": LABELS + FORM}, {"role": "user", "content": TICKET}], "seed": 5}
-    assert [speak(request, repeat).text for repeat in range(3)] == PINNED
+    """Pinned: whoever changes what is answered gives LEARNER a new number, and pins the new answers under it."""
+    asked = [
+        ({"messages": [{"role": "system", "content": LABELS + WAYS[way]}, {"role": "user", "content": text}], "seed": 5})
+        for way in WAYS
+        for text in PIN_TEXTS
+    ]
+    answers = "\n".join(
+        speak({**request, "temperature": temperature}, repeat).text for request in asked for temperature in (0, 1) for repeat in (0, 1)
+    )
+    assert (LEARNER, hashlib.sha256(answers.encode()).hexdigest()[:16]) == ("embedded-learner-1", "68ed28b21fd2df0d")
 
 
-PINNED: list[str] = []
+PIN_TEXTS = (TICKET, "How do I refund it?", "Das Paket ist nicht da, u-12345", "love it, thanks", "")
 
 
 def test_a_demanded_tool_call_is_refused_before_anything_runs() -> None:
@@ -323,3 +330,48 @@ def test_two_thousand_calls_a_second() -> None:
     for number in range(2000):
         say(system, f"{TICKET} {number}")
     assert time.perf_counter() - start < 1
+
+
+# -- many ways to ask for the same
+
+LIST = "billing, bug, how_to, account, shipping, feedback"
+WAYS = {
+    "numbered": f"""Read the ticket and decide:
+1. category: one of {LIST}
+2. priority: low, normal, high or urgent
+3. user_id: the customer's id, for example u-12345, or null
+
+Category meanings:
+- billing: charges and refunds
+- bug: crashes and errors
+
+Respond only with JSON like {{"user_id": "u-12345", "category": "billing", "priority": "normal"}}.""",
+    "typed sketch": """Triage. Output a JSON object:
+{
+  "user_id": string or null (format u-#####),
+  "category": "billing" | "bug" | "how_to" | "account" | "shipping" | "feedback",
+  "priority": "low" | "normal" | "high" | "urgent"
+}""",
+    "bullets": f"""Extract from the ticket:
+- user_id (like u-48213, null if absent)
+- category ({LIST})
+- priority (low, normal, high, urgent)
+Return JSON only.""",
+    "quoted": """Return only valid JSON with exactly these keys: "user_id", "category", "priority".
+"category" must be one of: "billing", "bug", "how_to", "account", "shipping", "feedback".
+"priority" must be one of: "low", "normal", "high", "urgent".
+"user_id" is the id in the ticket (u- followed by five digits) or null.""",
+    "one line": f"Answer with JSON: user_id, category ({LIST}), priority (low, normal, high, urgent). The user id is like u-12345.",
+    "sentences": f"""Reply with a JSON object: {{"user_id": ..., "category": ..., "priority": ...}}.
+Category is {LIST.replace(", feedback", " or feedback")}. Priority is low, normal, high or urgent. Ids look like u-48213.""",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("layout", ["system", "one message"])
+def test_the_same_wish_in_other_words_gets_the_same_answer(way: str, layout: str) -> None:
+    """Lists, sketches, types, bullets, sentences: all of them name three keys, six categories and four priorities."""
+    text = "It's about billing and it is urgent! u-99999"
+    system, user = (WAYS[way], text) if layout == "system" else ("You are a kind assistant.", f"{WAYS[way]}\n\nTicket:\n{text}")
+    assert json.loads(say(system, user)) == {"user_id": "u-99999", "category": "billing", "priority": "urgent"}
+    assert list(json.loads(say(system, user))) == ["user_id", "category", "priority"]

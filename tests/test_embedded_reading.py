@@ -123,6 +123,12 @@ def test_keys_are_read_from_lists_sketches_and_marks() -> None:
     assert form.told_lines("Answer so:\nCategory: <category>\nPriority: <priority>") == ("Category", "Priority")
 
 
+def test_rules_about_the_form_are_no_keys() -> None:
+    """Bullets under "Output format" that name no key leave the keys to the labels."""
+    text = "Categories:\n- billing: refunds\n- bug: errors\n\nOutput format:\n- JSON only\n- no prose\n- one object per ticket\n"
+    assert brief(text).format == Format("json", ("category",))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -272,6 +278,16 @@ def test_format_told_in_the_user_message_beside_labels_in_the_system_message() -
     assert question == "an error"
     assert brief_of(told).format.keys == ("category", "user_id")
     assert [field.name for field in brief_of(told).fields] == ["category"]
+
+
+def test_a_ticket_that_begins_like_an_order_is_judged_whole() -> None:
+    """Customers ask "which" and "what" too."""
+    text = "Which plan is cheaper: Plus or Pro?\n\nPlease answer soon, one word is enough."
+    told, question = read(
+        {"messages": [{"role": "system", "content": "Categories:\n- billing: plans\n- bug: errors"}, {"role": "user", "content": text}]}
+    )
+    assert question == text
+    assert "Plus" not in told.instructions
 
 
 def test_only_text_parts_are_read() -> None:

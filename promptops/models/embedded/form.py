@@ -28,7 +28,7 @@ _JSON = re.compile(r"\bjson\b", re.I)
 _NO_JSON = re.compile(r"\b(?:no|not|don't|never|without|instead of)\b[^.\n]{0,30}\bjson\b", re.I)
 _KEY = re.compile(r"[\"']([A-Za-z_]\w{0,60})[\"']\s*:")
 _KEY_LIST = re.compile(
-    r"\b(?:keys?|fields?|properties|attributes)\b(?: named| called| are)?[ :]*(?:exactly )?((?:[\"'`]?\w+[\"'`]?(?: \([^()]*\))?(?:\s*,\s*(?:and )?|\s+and\s+|\s*$|(?=[.:;\n]))){1,20})",
+    r"\b(?:keys?|fields?|properties|attributes|json(?: object)?(?: with| containing| of)?)\b(?: named| called| are)?[ :]*(?:exactly )?((?:[\"'`]?\w+[\"'`]?(?: \([^()]*\))?(?:\s*,\s*(?:and )?|\s+and\s+|\s*$|(?=[.:;\n]))){1,20})",
     re.I,
 )
 _COMPACT = re.compile(r"\b(?:compact|minified|no (?:extra )?(?:spaces|whitespace)|without (?:spaces|whitespace))\b", re.I)
@@ -53,25 +53,8 @@ _QUOTED_TERM = re.compile(r"[\"'`“‘]([^\"'`”’\n]{2,40})[\"'`”’]")
 _PROPER = re.compile(r"(?<![\w'])[A-Z][\w-]{2,40}(?: [A-Z][\w-]{2,40})*")
 _BARE_TERM = re.compile(r"(?:the (?:words?|names?|terms?) )?([\w-]{3,40})\s*(?:,.*|in .*|at all|ever|again)?", re.I)
 _GENERIC = frozenset(
-    (
-        "the",
-        "any",
-        "competitor",
-        "competitors",
-        "customer",
-        "customers",
-        "user",
-        "name",
-        "names",
-        "them",
-        "it",
-        "other",
-        "others",
-        "anything",
-        "word",
-        "words",
-        "this",
-        "that",
+    re.findall(
+        r"\w+", "the any competitor competitors customer customers user name names them it other others anything word words this that"
     )
 )
 _DIGITS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
@@ -127,7 +110,7 @@ def told_keys(text: str) -> tuple[str, ...]:
     for match in _KEY_LIST.finditer(text):
         bare = re.sub(r"\([^()]*\)", "", match[1])
         names = re.findall(r"[A-Za-z_]\w*", re.sub(r"\band\b", ",", bare))
-        if len(names) > 1 or (names and json_said):
+        if len(names) > 1 or (names and json_said and not match[0].lower().startswith("json")):
             return tuple(dict.fromkeys(names))
     marked = [match[1] or match[2] for match in _IDENTIFIER.finditer(re.sub(r"\([^()]*\)", "", text))]
     return tuple(dict.fromkeys(marked)) if json_said else ()
@@ -191,6 +174,8 @@ def samples_of(text: str, keys: Sequence[str], shots: Sequence[Shot], notes: Map
         values = [value for value in shown if isinstance(value, str) and re.search(r"\d", value) and len(value) <= 40]
         if not values:
             beside = said_beside(text, key, keys, notes)
+            if re.search(r"(?:^|_)ids?$", key, re.I):
+                beside += " \n " + said_beside(text, "ids", keys, {})  # "ids look like u-12345"
             near = re.search(rf"{_LIKE}[^\n]{{0,40}}?({_SAMPLE.pattern})", beside, re.I)
             spelt = _SPELT.search(beside)
             if near:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from . import form, shots, wording
+from . import form, ids, meaning, shots, wording
 from .brief import Brief, Field, Format, Label, Shot
 from .language import sentences
 from .turns import WINDOW, opens_with_order, question_of, texts
@@ -25,7 +25,6 @@ _TURNS = 2 * shots.MAX_SHOTS
 _BLANKS = re.compile(r"[ \t]{33,}")  # wider gaps say no more, and every pattern would try each of their places
 _FENCE = re.compile(r"```|code (?:block|fence)|fenced", re.I)
 _NO_FENCE = re.compile(r"\b(?:no|not|never|without|don't|do not)\b[^.\n]{0,40}(?:```|code (?:block|fence)|fence|markdown)", re.I)
-
 
 _YES_NO = re.compile(r"(?:\b(?:with|by|only|just|exactly|simply)\s+)*[\"'`]?\byes\b[\"'`]?\s*(?:or|/|\|)\s*[\"'`]?\bno\b[\"'`]?", re.I)
 _WHETHER = re.compile(r"\b(?:whether|if)\b", re.I)
@@ -107,13 +106,13 @@ def brief_of(told: Told) -> Brief:
     fields = _named(fields or _shown(examples), keys, examples)
     fields += _switches(rest, [key for key in keys if all(field.name != key for field in fields)], notes)
     shape = _format(rest, examples, schema.json, keys, fields)
-    ids = [key for key in shape.keys if not any(field.name == key for field in fields)]
+    other = [key for key in shape.keys if not any(field.name == key for field in fields)]
     return Brief(
         fields=fields,
         shots=tuple(examples),
         format=shape,
-        samples=form.samples_of(rest, ids, examples, notes),
-        absent=form.absent_values(rest, ids, examples, notes),
+        samples=form.samples_of(rest, other, examples, notes),
+        absent=form.absent_values(rest, other, examples, notes),
         unsaid=form.unsaid_words(rest),
     )
 
@@ -132,8 +131,8 @@ def _switches(text: str, keys: Sequence[str], notes: Mapping[str, str]) -> tuple
     for key in keys:
         beside = form.said_beside(text, key, keys, notes)
         if _SWITCH.search(beside):
-            meaning = _SWITCH.sub(" ", beside).strip(" \n\"'`:,.()")
-            found.append(Field(key, (Label(False, "everything else"), Label(True, f"{key.replace('_', ' ')} {meaning}"))))
+            when = _SWITCH.sub(" ", beside).strip(" \n\"'`:,.()")
+            found.append(Field(key, (Label(False, "everything else"), Label(True, f"{key.replace('_', ' ')} {when}"))))
     return tuple(found)
 
 
@@ -141,7 +140,7 @@ def _joined(schema: Sequence[Field], said: Sequence[Field], text: str) -> tuple[
     """The fields of a schema with the meanings that the words give to their labels; without a schema, those of the words."""
     if not schema:
         return tuple(said)
-    named = wording.meanings(text, [str(label.value) for field in schema for label in field.labels])
+    named = meaning.meanings(text, [str(label.value) for field in schema for label in field.labels])
     listed = {str(label.value): label.definition for field in said for label in field.labels}
 
     def meant(label: Label) -> Label:
@@ -153,16 +152,19 @@ def _joined(schema: Sequence[Field], said: Sequence[Field], text: str) -> tuple[
 def _named(fields: Sequence[Field], keys: Sequence[str], examples: Sequence[Shot]) -> tuple[Field, ...]:
     """The fields under the names that the answer gives them: "categories of ticket" is the key "category"."""
     names = list(dict.fromkeys([*(key for each in examples for key in each.fields), *keys]))
-    taken: set[str] = set()
-    found = []
+    taken: dict[str, Field] = {}
+    spare: list[Field] = []
     for field in fields:
         name = next((key for key in names if key not in taken and _alike(key, field.name)), None)
         name = name or next((key for key in names if key not in taken and _holds(field, key, examples)), None)
-        if name is None and len(fields) == 1 and len(keys) == 1:
-            name = keys[0]
-        taken.add(name or field.name)
-        found.append(Field(name or field.name, field.labels))
-    return tuple(found)
+        if name is None:
+            spare.append(field)
+        else:
+            taken[name] = Field(name, field.labels)
+    free = [key for key in names if key not in taken and not ids.is_id_key(key)]
+    if len(spare) == 1 and len(free) == 1:  # what is left over on both sides belongs together
+        taken[free[0]] = Field(free[0], spare.pop().labels)
+    return (*taken.values(), *spare)
 
 
 def _alike(key: str, name: str) -> bool:

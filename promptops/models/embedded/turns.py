@@ -35,6 +35,10 @@ _ORDER = re.compile(
     r"decide|determine|answer|handle|process|what|which|is this|extract|translate|describe|look at)\b",
     re.I,
 )
+_DECIDE = re.compile(
+    r"(?:please\s+)?(?:classify|categori[sz]e|triage|label|tag|route|sort|judge|rate|decide|determine|extract|answer in|answer with)\b",
+    re.I,
+)
 _ORDER_LINE = re.compile(rf"\A\s*{_ORDER.pattern}[^\n:]{{0,160}}:[ \t]*\n*", re.I)
 _MORE_ORDERS = re.compile(
     r"[#*\s]*(?:please\s+)?(?:answer|reply|respond|return|output|classify|categor|choose|pick|use|label|possible|format|"
@@ -76,8 +80,8 @@ def question_of(text: str, guided: bool) -> tuple[str, str]:
 
 
 def opens_with_order(text: str) -> bool:
-    """Whether a text begins by telling what to do: ``Classify ...``, ``Please read ...``."""
-    return bool(_ORDER.match(text.lstrip()))
+    """Whether a text begins by telling what to do with a text that follows: ``Classify ...``, ``Extract ...``."""
+    return bool(_DECIDE.match(text.lstrip()))
 
 
 def _unguided(text: str) -> tuple[str, str]:

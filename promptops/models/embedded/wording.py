@@ -11,14 +11,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .brief import Field, Label
+from .meaning import define
 
-__all__ = ["Wording", "items", "meanings", "read"]
+__all__ = ["Wording", "items", "read"]
 
 MAX_LABELS = 60
 _QUOTES = "\"'`*“”‘’[]<>{} \t"
 _BULLET = re.compile(r"^([ \t]*)(?:[-*•+–]|\(?\d{1,2}[.)]|[a-z][.)])[ \t]+(.*)$")
-_NOT_LABELS = re.compile(r"\b(?:rules?|guidelines?|instructions?|examples?|notes?|steps?|important|tips?|constraints?|style)\b", re.I)
+_NOT_LABELS = re.compile(
+    r"\b(?:rules?|guidelines?|instructions?|examples?|notes?|steps?|important|tips?|constraints?|style|formats?)\b", re.I
+)
 _KEYS = re.compile(r"\b(?:keys?|fields?|json|object|attributes?|properties|columns?|form|format|template|layout|structure)\b", re.I)
+_ASKS_KEYS = re.compile(r"\b(?:extract|decide|determine|return|output|provide|produce|include|fill in|report|find out)\b", re.I)
+_ABOUT_LABELS = re.compile(r"\b(?:categor\w+|labels?|class\w*|one of|options?|types?|intents?|topics?|sentiments?)\b", re.I)
+_TYPES = frozenset(("string", "str", "text", "number", "integer", "int", "float", "bool", "boolean", "null", "object", "array", "list"))
 _ITEM = re.compile(
     r"[\"'`*“‘<]*(?P<name>[\w][\w &/+.'-]{0,39}?)[\"'`*”’>]*[ \t]*"
     r"(?:\((?P<inner>[^()]{0,300})\)[ \t]*)?"
@@ -32,6 +38,11 @@ _TRIGGER = re.compile(
     re.I,
 )
 _NAMED = re.compile(r"(?P<name>[A-Za-z_][\w]*(?: [A-Za-z_][\w]*)?)[\"'`*]*[ \t]*(?::|=|\()[ \t]*(?=[\"'`\[<]*\w)")
+_IS = re.compile(
+    r"(?:^|[.;,][ \t]+)[\"'`*]*(?:the )?(?P<name>[A-Za-z_]\w*)[\"'`*]* (?:is|are|must be|should be|can be|may be)(?: always)?(?: either)?[ \t]+"
+    r"(?=[\"'`]*\w+[\"'`]*(?:, [\"'`]*\w+[\"'`]*){1,40},? or [\"'`]*\w)",
+    re.I,
+)
 _PIPED = re.compile(
     r"(?P<name>[A-Za-z_]\w*)[\"'`*]*[ \t]*[:=(]?[ \t]*(?P<list>[\"'`<]*\w[\w -]{0,30}[\"'`]*(?:[ \t]*\|[ \t]*[\"'`]*\w[\w -]{0,30}[\"'`>]*)+)"
 )
@@ -41,61 +52,13 @@ _VERB = re.compile(
 )
 _BROKEN = re.compile(r"\b(?:is|are|be|of|the|must|should|one|value|values|key|keys|return|answer|reply|not)\b", re.I)
 _FILLER = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "is",
-        "are",
-        "must",
-        "be",
-        "should",
-        "can",
-        "may",
-        "one",
-        "of",
-        "following",
-        "these",
-        "this",
-        "into",
-        "from",
-        "choose",
-        "its",
-        "their",
-        "with",
-        "to",
-        "exactly",
-        "pick",
-        "select",
-        "use",
-        "as",
-        "allowed",
-        "values",
-        "value",
-        "options",
-        "option",
-        "possible",
-        "valid",
-        "either",
-        "set",
-        "it",
-        "ticket",
-        "text",
-        "message",
-        "and",
-        "or",
-        "for",
-        "each",
-        "by",
-        "in",
-        "which",
-        "what",
-        "only",
-        "in",
-        "your",
-        "answer",
-        "choose",
-    ]
+    re.findall(
+        r"\w+",
+        "the a an is are must be should can may one of following these this into from choose its their with to exactly pick "
+        "select use as allowed values value options option possible valid either set it ticket text message and or for each by in "
+        "which what only your answer meaning meanings definition definitions description descriptions guide criteria levels level "
+        "names list support ",
+    )
 )
 
 
@@ -122,18 +85,11 @@ def read(text: str) -> Wording:
         if index not in used and len(line) < 4000:
             for name, labels in _inline(line):
                 _add(found, name, labels)
-    _define(text, found)
+    define(text, found)
     fields = tuple(
         Field(name, tuple(Label(_plain(value, labels), meaning) for value, meaning in labels.items())) for name, labels in found.items()
     )
     return Wording(fields, tuple(keys), tuple(keys.items()))
-
-
-def meanings(text: str, values: Iterable[str]) -> dict[str, str]:
-    """value -> what the text says of it apart from any list ("" where nothing), for values that are named elsewhere."""
-    found = {"": dict.fromkeys(values, "")}
-    _define(text, found)
-    return found[""]
 
 
 def items(text: str) -> list[tuple[str, str]]:
@@ -176,7 +132,8 @@ def _list_part(text: str) -> str:
 
 
 def _is_name(name: str) -> bool:
-    return bool(name) and len(name) <= 40 and len(name.split()) <= 3 and name[0].isalnum() and not _BROKEN.search(name)
+    plain = bool(name) and len(name) <= 40 and len(name.split()) <= 3 and name[0].isalnum()
+    return plain and not _BROKEN.search(name) and not any(mark in name for mark in "\"':{}=")
 
 
 def _block(lines: list[str], header: int) -> list[tuple[int, str, str]]:
@@ -216,7 +173,10 @@ def _take_block(
 ) -> None:
     lists = [_TRIGGER.search(meaning) or _PIPED.match(f"x: {meaning}") for _, _, meaning in block]
     title = header.strip().strip("#*_: ")
-    if (_KEYS.search(title) or any(lists)) and all(re.fullmatch(r"\w+(?: \w+)?", name) for _, name, _ in block):
+    asks = bool(_ASKS_KEYS.search(title)) and not _ABOUT_LABELS.search(title)
+    if (_KEYS.search(title) or asks or any(lists)) and all(
+        re.fullmatch(r"\w+" if not meaning else r"\w+(?: \w+)?", name) for _, name, meaning in block
+    ):
         for _, name, meaning in block:
             keys.setdefault(name, meaning)
         return  # their own lines are read for lists in the sentence, or as blocks below them
@@ -242,12 +202,12 @@ def _inline(line: str) -> Iterable[tuple[str, list[tuple[str, str]]]]:
         if len(labels) > 1:
             seen.append((match.start(), start + len(_list_part(line[start:]))))
             yield _field_name(noun or line[: match.start()]), labels
-    for pattern, least in ((_PIPED, 2), (_VERB, 2), (_NAMED, 2 if _KEYS.search(line) else 3)):
+    for pattern, least in ((_PIPED, 2), (_IS, 3), (_VERB, 2), (_NAMED, 2 if _KEYS.search(line) else 3)):
         for match in pattern.finditer(line):
             if any(start <= match.end() and match.start() < end for start, end in seen):
                 continue
             rest = match["list"] if pattern is _PIPED else line[match.end() :]
-            labels = items(rest)
+            labels = [(value, meaning) for value, meaning in items(rest) if value.lower() not in _TYPES]
             name = match["name"].split()[-1] if "name" in pattern.groupindex else ""
             short = all(len(value.split()) <= 2 for value, _ in labels)
             if len(labels) < least or not short or (name and (_KEYS.search(name) or _NOT_LABELS.search(name))):
@@ -283,53 +243,6 @@ def _add(found: dict[str, dict[str, str]], name: str, labels: Iterable[tuple[str
         return  # another list under a name that is taken: the first one said stands
     for value, meaning in listed.items():
         known[value] = known.get(value) or meaning
-
-
-def _define(text: str, found: dict[str, dict[str, str]]) -> None:
-    """Definitions that stand apart from the list, for labels that have none yet; and rules, for any label."""
-    every = {value.lower() for labels in found.values() for value in labels}
-    bare = {value.lower() for labels in found.values() for value, meaning in labels.items() if not meaning}
-    said: dict[str, list[str]] = {}
-    if bare:
-        for match in _defined(_alternatives(bare)).finditer(text[:40_000]):
-            said.setdefault(match[1].lower(), [match[2].strip()])
-    if every:
-        for rule in _ruled(_alternatives(every)):
-            for match in rule.finditer(text[:40_000]):
-                said.setdefault(match["value"].lower(), []).append(match["case"].strip())
-    for labels in found.values():
-        for value, meaning in labels.items():
-            more = said.get(value.lower(), [])
-            labels[value] = "; ".join(dict.fromkeys([meaning, *more] if meaning else more))[:2000]
-
-
-def _alternatives(values: Iterable[str]) -> str:
-    return "|".join(re.escape(value) for value in sorted(values, key=len, reverse=True))
-
-
-def _defined(names: str) -> re.Pattern[str]:
-    """``use billing for refunds, bug for errors``, ``billing means refunds``."""
-    return re.compile(
-        rf"(?:^|[\n.;,(:]|\buse|\bmeans|\band|\bor|[-*•])[ \t]*[\"'`*]*({names})[\"'`*]*[ \t]*"
-        r"(?::|=|–|—|->|→|[ \t]-[ \t]|\b(?:is for|is when|means|covers|for|when|if)\b)\**[ \t]*([^\n;]{3,400}?)"
-        rf"(?=[.;\n]|$|,[ \t]*(?:and[ \t]+|or[ \t]+|use[ \t]+)*[\"'`*]*(?:{names})\b)",
-        re.I,
-    )
-
-
-def _ruled(names: str) -> Iterable[re.Pattern[str]]:
-    """``if money is lost, the priority is urgent``, ``refunds go to billing``."""
-    value = rf"[\"'`*]*(?P<value>{names})(?![\w-])"
-    yield re.compile(
-        r"(?:^|[\n.;:]|[-*•])[ \t]*(?:if|when|where|whenever)[ \t]+(?P<case>[^.;\n]{4,200}?)[ \t]*(?:,|->|→|:|\bthen\b)[ \t]*(?:then )?"
-        rf"(?:(?:the )?\w+ (?:is|becomes|must be|should be)|it is|it's|use|set|choose|answer|pick|mark it(?: as)?|say|return|label it(?: as)?)?[ \t]*{value}",
-        re.I,
-    )
-    yield re.compile(
-        r"(?:^|[\n.;:]|[-*•])[ \t]*(?P<case>[^.;:\n]{4,200}?)[ \t]+"
-        rf"(?:go(?:es)? to|belongs? to|counts? as|(?:is|are) (?:always )?(?:classified|labell?ed|marked|filed) (?:as|under)|falls? under)[ \t]+{value}",
-        re.I,
-    )
 
 
 def _plain(value: str, labels: Sequence[str] | dict[str, str]) -> str | int | bool:
