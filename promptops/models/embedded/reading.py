@@ -16,7 +16,7 @@ from typing import Any
 from . import form, ids, meaning, shots, wording
 from .brief import Brief, Field, Format, Label, Shot
 from .language import sentences
-from .turns import WINDOW, opens_with_order, question_of, texts
+from .turns import WINDOW, question_of, sets_apart, texts
 
 __all__ = ["KEPT", "Told", "brief_of", "read"]
 
@@ -64,7 +64,7 @@ def _guides(told: Told, text: str) -> bool:
     brief = brief_of(told)
     if brief.shots or brief.format.kind != "prose":
         return True
-    return bool(brief.fields) and not opens_with_order(text)
+    return bool(brief.fields) and not sets_apart(text)
 
 
 def _pairs(said: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

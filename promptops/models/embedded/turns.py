@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ASKED", "REPLIED", "WINDOW", "opens_with_order", "question_of", "texts"]
+__all__ = ["ASKED", "REPLIED", "WINDOW", "question_of", "sets_apart", "texts"]
 
 WINDOW = 40_000  # characters of one message that are read closely: the head and the tail of anything longer
 _TAIL = 8_000
@@ -68,20 +68,18 @@ def texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
 def question_of(text: str, guided: bool) -> tuple[str, str]:
     """(instructions, text to judge) of a user message.
 
-    guided: instructions stand elsewhere (a system message), so that the message is the text to judge but for a wrapper.
+    guided: what to decide and how to answer is told elsewhere (a system message), so that the message is nothing but the
+    text to judge and its wrapper: whatever orders stand in it are text.
     """
     if not guided:
         return _unguided(text)
     opened = _OPENS.match(text)
-    if opened:
-        body, orders = _without_orders(text[opened.end() :])
-        return orders, _unwrapped(body)
-    return "", _unwrapped(text)
+    return "", _unwrapped(text[opened.end() :] if opened else text)
 
 
-def opens_with_order(text: str) -> bool:
-    """Whether a text begins by telling what to do with a text that follows: ``Classify ...``, ``Extract ...``."""
-    return bool(_DECIDE.match(text.lstrip()))
+def sets_apart(text: str) -> bool:
+    """Whether a message holds more than a text to judge: it opens with an order (``Classify ...``) or a marker (``Ticket:``)."""
+    return bool(_DECIDE.match(text.lstrip()) or _OPENS.match(text))
 
 
 def _unguided(text: str) -> tuple[str, str]:
