@@ -68,17 +68,19 @@ def markdown(old: Document, new: Document, registry: Path | None = None) -> str:
 def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
     faults: list[str] = []
     entries = [SavedEntry(name, entry) for entry in new["versions"]]
-    had = {entry["id"] for entry in old["versions"]}
+    had = {entry["id"]: entry for entry in old["versions"]}
     versions = []
     for index, entry in enumerate(entries):
-        if entry.id in had:
-            continue
         before = entries[index - 1] if index else None
         try:
-            versions.append((entry, before, before.version.diff(entry.version) if before else None))
+            if entry.id not in had:
+                now = entry.version
+                versions.append((entry, before, before.version.diff(now) if before else None))
+            elif had[entry.id] != new["versions"][index]:
+                entry.version  # noqa: B018 - reworded notes are fine, edited content is told
         except RegistryCorrupt as error:
             faults.append(str(error))
-    lost = sorted(had - {entry.id for entry in entries})
+    lost = sorted(had.keys() - {entry.id for entry in entries})
     faults += [f"the version {version_id[:11]} is gone, which no change may do" for version_id in lost]
     deployments, back = _environments(name, old, new)
     stated = [Policy.from_document(side.get("policy", {})) for side in (old, new)]
