@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import sys
 from email.utils import formatdate
 from typing import Any
 
 import pytest
 
 from promptops.errors import CallError
+from promptops.models.clients import _response_type
 from promptops.models.endpoint import EndpointModel
 from promptops.models.failures import error_of_exception, error_of_status, retry_after_s
 from promptops.models.protocol import Call
@@ -138,10 +140,10 @@ def test_connect_and_read_timeouts_are_told_apart() -> None:
 def test_transports_exceptions_are_read_by_their_deepest_cause() -> None:
     """openai's aiohttp transport calls a server that hung up a connect timeout; the cause below it says what it was."""
     import aiohttp
-    import httpx2
     import openai
 
-    request = httpx2.Request("POST", "http://127.0.0.1/")
+    http: Any = sys.modules[_response_type(openai).__module__.partition(".")[0]]  # httpx, or httpx2 in newer releases
+    request = http.Request("POST", "http://127.0.0.1/")
 
     def chained(*links: BaseException) -> BaseException:
         for outer, inner in itertools.pairwise(links):
@@ -149,13 +151,12 @@ def test_transports_exceptions_are_read_by_their_deepest_cause() -> None:
         return links[0]
 
     outer = openai.APITimeoutError(request=request)
-    assert error_of_exception(chained(outer, httpx2.ConnectTimeout(""), aiohttp.ServerDisconnectedError())).failure == "connection"
-    assert error_of_exception(chained(outer, httpx2.ConnectTimeout(""), aiohttp.ConnectionTimeoutError())).failure == "timeout_connect"
-    assert error_of_exception(chained(outer, httpx2.ReadTimeout(""), aiohttp.SocketTimeoutError())).failure == "timeout_read"
-    assert error_of_exception(chained(outer, httpx2.ConnectTimeout(""), TimeoutError())).failure == "timeout_connect"
+    assert error_of_exception(chained(outer, http.ConnectTimeout(""), aiohttp.ServerDisconnectedError())).failure == "connection"
+    assert error_of_exception(chained(outer, http.ConnectTimeout(""), aiohttp.ConnectionTimeoutError())).failure == "timeout_connect"
+    assert error_of_exception(chained(outer, http.ReadTimeout(""), aiohttp.SocketTimeoutError())).failure == "timeout_read"
+    assert error_of_exception(chained(outer, http.ConnectTimeout(""), TimeoutError())).failure == "timeout_connect"
     assert (
-        error_of_exception(chained(openai.APIConnectionError(request=request), httpx2.ReadError(""), OSError("gone"))).failure
-        == "connection"
+        error_of_exception(chained(openai.APIConnectionError(request=request), http.ReadError(""), OSError("gone"))).failure == "connection"
     )
     assert error_of_exception(KeyError("x")).failure == "internal"
 

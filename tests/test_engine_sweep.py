@@ -384,6 +384,21 @@ def test_models_in_process_run_a_few_at_once() -> None:
     assert model.most == 8
 
 
+def test_a_slow_disk_holds_up_no_call() -> None:
+    """While a group takes a fifth of a second to be written, calls go on and their latencies stay what they are."""
+
+    class SlowDisk(Kept):
+        def record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
+            time.sleep(0.2)
+            super().record(runs, attempts)
+
+    kept, _ = swept(questions(Slow(0.005), 400), SlowDisk(), concurrency=10)
+    latencies = sorted(run.latency_ms or 0 for run in kept.runs)
+    assert len(latencies) == 400
+    assert latencies[360] < 100
+    assert max(kept.groups) > 20
+
+
 def peak_of(count: int) -> float:
     """Megabytes that the process grew by, at its most, while `count` runs of 1 kB were swept."""
 

@@ -101,7 +101,7 @@ class Ledger:
                 self._tokens_out += run.tokens_out or 0
             self._done += len(runs)
             self._retries += sum(attempt.number > 1 for attempt in attempts)
-            if now - self._recent[-1][0] > _WINDOW_S / 2000:
+            if len(self._recent) == 1 or now - self._recent[-1][0] > _WINDOW_S / 2000:  # the first entry is where it began
                 self._recent.append((now, self._done))
             else:
                 self._recent[-1] = (self._recent[-1][0], self._done)
