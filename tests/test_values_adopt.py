@@ -113,8 +113,8 @@ def test_from_request_with_everything() -> None:
 def test_the_longest_text_is_replaced_first() -> None:
     """A text inside another does no harm: the longer one is replaced where both would fit."""
     request = {"messages": [{"role": "user", "content": "red wine and red"}]}
-    version = PromptVersion.from_request(request, {"colour": "red", "drink": "red wine"})
-    assert version.template[0]["content"] == "{{drink}} and {{colour}}"
+    version = PromptVersion.from_request(request, {"hue": "red", "a_drink": "red wine"})
+    assert version.template[0]["content"] == "{{a_drink}} and {{hue}}"
 
 
 @pytest.mark.parametrize(
