@@ -229,6 +229,35 @@ def test_a_stop_from_another_thread_acts_within_a_second_and_keeps_all() -> None
     sweep.stop("after the end")
 
 
+def test_a_stop_after_the_end_changes_nothing() -> None:
+    """A button that is pressed as the last answer comes does not turn a finished sweep into a stopped one."""
+    loop = Background("test")
+    sweep = Sweep(questions(Slow(0), 5), record=Kept().record)
+    loop.submit(sweep.run()).result(10)
+    sweep.stop("too late")
+    loop.submit(asyncio.sleep(0.01)).result(10)
+    loop.close()
+    assert (sweep.progress.stopped, sweep.progress.finished) == (None, True)
+
+
+def test_a_models_secrets_are_in_no_row() -> None:
+    """What a model says it holds is taken out of requests and answers, also of a second model under the same label."""
+
+    class Holds(Slow):
+        def __init__(self, secret: str) -> None:
+            super().__init__(0)
+            self.secrets = frozenset({secret})
+
+        async def complete(self, call: Call) -> Reply:
+            return Reply("the keys are first-canary-1 and second-canary-2")
+
+    mixed = [*questions(Holds("first-canary-1"), 1), *questions(Holds("second-canary-2"), 1, 1)]
+    kept, _ = swept(mixed)
+    told = {run.output for run in kept.runs if run.example_id == "1"}
+    assert told == {"the keys are [redacted] and [redacted]"}
+    assert "first-canary-1" not in repr(kept.runs)
+
+
 def test_a_stop_ends_the_waits_between_attempts() -> None:
     """A question that waits a minute for its next attempt does not hold up the stop."""
     kept, loop = Kept(), Background("test")

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import StudyError
+from ..models.protocol import Model
 from ..models.redact import HoldsSecrets, environment_secrets
 from ..run import Attempt, Run
 from .breaker import Breaker
@@ -83,6 +84,7 @@ class Sweep:
         self._ledger = Ledger(None)
         self._recorder = Recorder(record, on_runs, self._ledger, self._recorded)
         self._lanes: dict[str, _Lane] = {}
+        self._met: dict[int, Model] = {}  # models that were checked, by identity
         self._keys: set[str] = set()  # of questions that are asked and not recorded yet
         self._pulled, self._exhausted = 0, False
         self._ahead = 0  # questions in backlogs
@@ -218,23 +220,26 @@ class Sweep:
         return question
 
     def _lane(self, question: Question) -> _Lane:
-        model = question.model
-        lane = self._lanes.get(model.label)
-        if lane is None:
+        """The question's endpoint. Raises SetupError where its model cannot be asked, or a money budget lacks its price."""
+        model, limits = question.model, self._limits
+        if id(model) not in self._met:
             if model.remote:
                 model.check(question.call.request)
-            lane = self._lanes[model.label] = self._opened(question)
+            self._met[id(model)] = model
+            lane = self._lanes.get(model.label) or self._opened(model)
+            if isinstance(model, HoldsSecrets):
+                lane.caller.filing = lane.caller.filing.with_secrets(model.secrets)
+            self._lanes[model.label] = lane
         if self._budget.usd is not None and model.remote and question.model_name not in self._priced:
-            check_money([question.model_name], self._limits.prices)
+            check_money([question.model_name], limits.prices)
             self._priced.add(question.model_name)
-        return lane
+        return self._lanes[model.label]
 
-    def _opened(self, question: Question) -> _Lane:
-        limits, model = self._limits, question.model
+    def _opened(self, model: Model) -> _Lane:
+        limits = self._limits
         fixed = limits.concurrency if model.remote else limits.concurrency or LOCAL
-        filing = self._filing.with_secrets(model.secrets) if isinstance(model, HoldsSecrets) else self._filing
         pace, breaker = Pace(self._clock, fixed), Breaker(model.label)
-        return _Lane(Caller(limits, pace, self._budget, breaker, self._stop, filing, self._clock, self._chance, self._pump))
+        return _Lane(Caller(limits, pace, self._budget, breaker, self._stop, self._filing, self._clock, self._chance, self._pump))
 
     def _start(self, lane: _Lane, question: Question) -> None:
         task = asyncio.create_task(self._ask(lane, question))
@@ -265,6 +270,8 @@ class Sweep:
     # -- stopping
 
     def _stop_by_hand(self, reason: str) -> None:
+        if self._over.is_set():
+            return  # it was through before the stop came
         self._stop.set("cancelled", reason)
         if self._stop.code != "cancelled":  # it was ending already, at leisure
             self._stopping("cancelled")
