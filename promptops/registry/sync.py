@@ -103,6 +103,7 @@ def _fetch(source: str, headers: dict[str, str], timeout_s: float) -> tuple[byte
                 raise RegistryError(f"{source} was cut short at {len(data):,} of {length} bytes; try again.")
             return data, answer.headers.get("ETag")
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == 304:
             return None
         raise RegistryError(f"{source} answered {error.code} {error.reason}; check the address and who may read it.") from None
