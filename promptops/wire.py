@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["to_responses"]
 
-_RENAMED = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens"}
+_RENAMED = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens", "reasoning_effort": "reasoning"}
 _ABSENT = (
     *("stop", "seed", "logit_bias", "frequency_penalty", "presence_penalty", "logprobs", "modalities", "audio", "prediction"),
     *("functions", "function_call", "web_search_options"),
@@ -37,15 +37,21 @@ def to_responses(body: dict[str, Any]) -> dict[str, Any]:
             text["format"] = _flat(value)
         elif name == "verbosity":
             text["verbosity"] = value
-        elif name == "reasoning_effort":
+        elif name == "reasoning_effort" and "reasoning" not in out:
             out["reasoning"] = {"effort": value}
         elif _RENAMED.get(name, name) in out:
-            raise RenderError(f"setting {name!r} is said twice, by max_tokens and max_completion_tokens; keep one.")
+            raise _twice(name, _RENAMED.get(name, name))
         else:
             out[_RENAMED.get(name, name)] = value
+    if text and "text" in out:
+        raise _twice("text", "text")
     if text:
         out["text"] = text
     return out
+
+
+def _twice(name: str, field: str) -> RenderError:
+    return RenderError(f"setting {name!r} and another both become {field!r} in the responses API; keep one of them.")
 
 
 def _flat(value: dict[str, Any]) -> dict[str, Any]:

@@ -75,10 +75,20 @@ def test_what_has_no_place(name: str) -> None:
         PromptVersion("a", settings={name: 1}).request(api="responses")
 
 
-def test_two_caps_are_one_too_many() -> None:
-    """max_tokens and max_completion_tokens would be one field: both is an error."""
-    with pytest.raises(RenderError, match="said twice"):
-        settings_of(max_tokens=1, max_completion_tokens=2)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_tokens": 1, "max_completion_tokens": 2},
+        {"reasoning_effort": "low", "reasoning": {"effort": "high"}},
+        {"reasoning": {"effort": "high"}, "reasoning_effort": "low"},
+        {"verbosity": "low", "text": {"verbosity": "high"}},
+        {"input": "other"},
+    ],
+)
+def test_two_settings_for_one_field(settings: dict[str, Any]) -> None:
+    """Two settings that would be one field are an error that names one of them: neither wins silently."""
+    with pytest.raises(RenderError, match="both become"):
+        settings_of(**settings)
 
 
 @pytest.mark.parametrize(
