@@ -60,7 +60,6 @@ class Spool:
         self._name = ""
         self._size = 0  # bytes of the segment that are written
         self._pending = bytearray()  # bytes that follow them
-        self._asked = self._written = 0
         self._failing = ""
         self._dirty = threading.Event()
         self._syncer: threading.Thread | None = None
@@ -79,14 +78,11 @@ class Spool:
                 self._hook()
                 self._name = segment_name()
                 self._pending += SegmentFile.first_line()
-                self._asked += len(self._pending)
             self._pending += lines
-            self._asked += len(lines)
-            mine = self._asked
         with self._writing:
-            if self._written < mine:
+            if self._pending:  # else another thread wrote these lines with its own
                 self._drain()
-                if self._size > ROTATE and not self._pending:
+                if self._size > ROTATE:
                     self._rotate()
         self._wake()
 
@@ -107,17 +103,11 @@ class Spool:
             raise StoreError(f"{len(self._pending):,} bytes of rows cannot be written to {self._folder}: {self._failing}.")
 
     def seal(self) -> None:
-        """End this segment; the next append begins another. Rows that wait in memory keep it open."""
+        """Sync and end this segment; the next append begins another. Rows that wait in memory keep it open."""
         with self._writing:
             if self._pending:
                 self._drain()
-            if not self._pending:
-                self._rotate()
-
-    def close(self) -> None:
-        """Sync and let go of the file; a later append opens a new one."""
-        self.seal()
-        self._dirty.set()
+            self._rotate()
 
     # -- writing, by the one thread that holds `_writing`
 
@@ -142,7 +132,6 @@ class Spool:
         """`count` bytes were written. After a short write the rest follows: no other bytes ever come between."""
         with self._queueing:
             del self._pending[:count]
-            self._written += count
             self._size += count
 
     def _opened(self) -> SegmentFile:
@@ -162,7 +151,6 @@ class Spool:
         """The file was removed, not its bytes: they are written once more, under the same name."""
         with self._queueing:
             self._pending[:0] = os.pread(lost.fd, self._size, 0)
-            self._written -= self._size
             self._size = 0
         self._let_go()
         say(f"the folder {self._folder} was removed while it was recorded to; this process writes its rows there again.")
@@ -174,9 +162,11 @@ class Spool:
         self._failing = what
 
     def _rotate(self) -> None:
-        self._let_go()
         with self._queueing:
+            if self._pending:  # some thread queued meanwhile, for this segment
+                return
             self._name, self._size = "", 0
+        self._let_go()
 
     def _let_go(self) -> None:
         if self._closing is not None:
@@ -187,14 +177,18 @@ class Spool:
 
     def _wake(self) -> None:
         self._dirty.set()
-        if self._syncer is None or not self._syncer.is_alive():
-            with self._queueing:
-                if self._syncer is None or not self._syncer.is_alive():
-                    self._syncer = threading.Thread(target=self._sync, name="promptops-sync", daemon=True)
-                    self._syncer.start()
+        with self._queueing:
+            if self._syncer is None or not self._syncer.is_alive():
+                self._syncer = threading.Thread(target=self._sync, name="promptops-sync", daemon=True)
+                self._syncer.start()
 
     def _sync(self) -> None:
-        while self._dirty.wait(_IDLE_S):
+        while True:
+            if not self._dirty.wait(_IDLE_S):
+                with self._queueing:
+                    if not self._dirty.is_set():  # else a group came just now, which counts on this thread
+                        self._syncer = None
+                        return
             time.sleep(RETRY_S if self._failing else SYNC_S)
             self._dirty.clear()
             try:

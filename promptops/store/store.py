@@ -80,7 +80,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the segment; the store stays usable."""
-        self._spool.close()
+        self._spool.seal()
         self._drop_scratch()
 
     # -- reading

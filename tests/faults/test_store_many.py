@@ -180,4 +180,34 @@ def test_a_writer_thread_ends_when_there_is_nothing_to_sync(tmp_path: Path, monk
         assert thread is not None
         thread.join(5)
         assert not thread.is_alive()
-    spool.close()
+        assert spool._syncer is None
+    spool.seal()
+
+
+def test_segments_that_end_while_others_record_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads record while segments are full or sealed every moment: each row is in a segment with a name and a first line."""
+    monkeypatch.setattr("promptops.store.spool.ROTATE", 2_000)
+    store = Store(tmp_path)
+    stop = threading.Event()
+
+    def seal() -> None:
+        while not stop.is_set():
+            store.close()
+
+    def work(name: str) -> None:
+        for n in range(150):
+            store.append("study_events", [event(name, n)])
+
+    sealer = threading.Thread(target=seal)
+    threads = [threading.Thread(target=work, args=(f"thread{n}",)) for n in range(4)]
+    for thread in [sealer, *threads]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    sealer.join()
+    store.flush()
+    paths = list((tmp_path / "segments").iterdir())
+    assert len(paths) > 5
+    assert all(path.name.count("-") == 2 and path.read_bytes()[18:23] == b"meta " for path in paths)
+    assert store.rows("select count(*), count(distinct (study_id, event)) from study_events") == [(600, 600)]
