@@ -52,16 +52,20 @@ def promote(
         warnings.warn(f"{saved.label} names the embedded model, which is not an LLM: it is for tours and tests.", stacklevel=3)
     grounds = _study(lab, saved, env, study, serving)
     evidence, verdict = _evidence(lab, saved, grounds, serving) if grounds is not None else (None, None)
+    step = {"evidence": evidence, "reason": reason, "force": force, "again": again, "percent": percent}
     try:
-        entry = lab._registry.promote(
-            saved.prompt, saved.number, env, evidence=evidence, author=lab._author, reason=reason, force=force, again=again, percent=percent
-        )
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            entry = lab._registry.promote(saved.prompt, saved.number, env, author=lab._author, **step)
     except Refused:
         _keep_verdict(lab, grounds, saved, serving, verdict)
         raise
+    note = " ".join(str(warning.message) for warning in said)
+    if note:
+        warnings.warn(note, stacklevel=3)  # where the person who asked reads it
     if entry.changed:
         _keep_verdict(lab, grounds, saved, serving, verdict)
-    return Deployment(lab, entry, verdict=verdict if entry.changed else None)
+    return Deployment(lab, entry, note=note, verdict=verdict if entry.changed else None)
 
 
 def rollback(lab: Lab, version: Any, env: str, *, to: Any = None, reason: str = "") -> Deployment | None:

@@ -133,7 +133,8 @@ def _arm(
     attempted = np.array([row[2] for row in examples], float)
     by_scorer: dict[str, list[Any]] = {}
     for row in scores:
-        by_scorer.setdefault(row[0], []).append(row)
+        if row[1] in index:  # a study that is still running may have more scores by now than it had runs a moment ago
+            by_scorer.setdefault(row[0], []).append(row)
     known = {scorer["name"]: scorer for scorer in scorers}
     found: dict[str, Outcomes] = {}
     for name in [*[n for n in known if n in by_scorer], *[n for n in by_scorer if n not in known and not known]]:

@@ -221,7 +221,9 @@ class Study:
             f" x {config['repeats']} repeats" if config["repeats"] > 1 else ""
         )
         if self.status == "running" and self.progress is not None:
-            return f"<study {self.name}: {size}, running: {self.progress.done:,} of {self.progress.total:,}>"
+            from ..views.progress import line
+
+            return f"<study {self.name}: {size}, running: {line(self.progress, reused=self.reused)}>"
         from ..views.study import headline
 
         return f"<study {self.name}: {size}, {self.status}. {headline(self)}>"

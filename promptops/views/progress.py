@@ -21,6 +21,8 @@ _LOG_EVERY_S = 10.0  # where the output is no terminal
 
 def line(progress: Progress, *, reused: int = 0) -> str:
     """`1,204 of 4,000 · 3 failed (2 rate_limit, 1 refusal) · 310/s · $0.42 · 9 s left · 120 reused`."""
+    if progress.total == 0 and not progress.stopped:
+        return f"nothing left to ask · {reused:,} reused"
     total = "" if progress.total is None else f" of {progress.total:,}"
     parts = [f"{progress.done:,}{total} calls"]
     if progress.failures:

@@ -1,0 +1,44 @@
+"""The tour's notebooks: run twice they ask nothing, write nothing and leave the registry as it is; what is committed holds no output."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from promptops.lab import Lab
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TABLES = ("runs", "attempts", "scores", "studies", "study_runs", "study_events", "verdicts", "versions", "examples", "labels", "plans")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_without_outputs(path: Path) -> None:
+    """A notebook in the repository is its source: no output, no execution count, no path of anybody's machine."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in cells)
+    assert len({cell["id"] for cell in cells}) == len(cells)
+
+
+def test_the_quickstart_twice_makes_no_call_no_row_and_no_change(tmp_path: Path) -> None:
+    """Run All a second time: 0 calls, 0 new rows, the registry byte-identical."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    for name in ("notebooks", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("project", "images", ".ipynb_checkpoints"))
+    path = tmp_path / "notebooks" / "01_quickstart.ipynb"
+    seen = []
+    for _ in range(2):
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+        lab = Lab(path.parent / "project")
+        rows = {table: lab.store.rows(f"select count(*) from {table}")[0][0] for table in TABLES}
+        digest = hashlib.sha256((path.parent / "project" / "promptops.json").read_bytes()).hexdigest()
+        seen.append((rows, digest))
+    assert seen[0][0]["runs"] > 500
+    assert seen[0] == seen[1]
