@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -92,7 +92,7 @@ class Sender(Protocol):
     async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         """The HTTP response, read."""
 
-    def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncIterator[tuple[Any, Any]]:
+    def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncGenerator[tuple[Any, Any], None]:
         """(HTTP response, chunk) as chunks come."""
 
     async def aclose(self) -> None:
@@ -119,7 +119,7 @@ class _Async:
         """The HTTP response, read."""
         return await self._client.post(path, body=body, cast_to=self._response, options=options)
 
-    async def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncIterator[tuple[Any, Any]]:
+    async def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncGenerator[tuple[Any, Any], None]:
         """(HTTP response, chunk) as chunks come."""
         stream = await self._client.post(path, body=body, cast_to=object, options=options, stream=True, stream_cls=self._stream)
         try:
@@ -173,7 +173,7 @@ class _Threads:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, lambda: self._client.post(path, body=body, cast_to=self._response, options=options))
 
-    async def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncIterator[tuple[Any, Any]]:
+    async def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncGenerator[tuple[Any, Any], None]:
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[Any]()
 
         def put(item: Any) -> None:

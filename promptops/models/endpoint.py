@@ -8,6 +8,7 @@ missing key is an error before anything is sent. No text that leaves here holds 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 from ..errors import CallError, SetupError
 from .clients import Clients, Sender, label_of
 from .completion import Assembly, read_body, reply_of
-from .failures import error_of_exception, error_of_status
+from .failures import error_of_body, error_of_exception, error_of_status
 from .protocol import Call, Reply
 from .redact import redact_failure
 
@@ -78,10 +79,10 @@ class EndpointModel:
         body, options = _body_of(call.request)
         stream = self._stream or bool(body.get("stream")) or call.on_token is not None
         try:
-            if call.timeout_s is None:
-                return await (self._streamed(send, body, options, call.on_token) if stream else self._whole(send, body, options))
             async with asyncio.timeout(call.timeout_s):
-                return await (self._streamed(send, body, options, call.on_token) if stream else self._whole(send, body, options))
+                if stream:
+                    return await self._streamed(send, body, options, call.on_token)
+                return await self._whole(send, body, options)
         except CallError as error:
             raise self._told(error) from None
         except SetupError:
@@ -105,21 +106,21 @@ class EndpointModel:
         body["stream"] = True
         body.setdefault("stream_options", {"include_usage": True})
         assembly, headers = Assembly(), dict[str, str]()
-        async for response, chunk in send.stream(PATH, body, options):
-            if not headers:
-                headers = _headers(response)
-            piece = assembly.add(chunk)
-            if piece:
-                if first is None:
+        async with contextlib.aclosing(send.stream(PATH, body, options)) as chunks:
+            async for response, chunk in chunks:
+                headers = headers or _headers(response)
+                piece = assembly.add(chunk)
+                if piece and first is None:
                     first = (time.perf_counter() - began) * 1e3
-                if on_token is not None:
+                if piece and on_token is not None:
                     on_token(piece)
         return reply_of(assembly.finished(), headers, first)
 
     def _told(self, error: CallError) -> CallError:
         """The same failure, its words without secrets."""
         told = redact_failure(str(error), self.secrets)
-        return CallError(told, failure=error.failure, code=error.code, retry_after_s=error.retry_after_s, request_id=error.request_id)
+        code = redact_failure(error.code, self.secrets) if error.code else None
+        return CallError(told, failure=error.failure, code=code, retry_after_s=error.retry_after_s, request_id=error.request_id)
 
     def __repr__(self) -> str:
         return f"EndpointModel({self._label!r}{', streaming' if self._stream else ''})"
@@ -164,7 +165,5 @@ def _failed(error: Exception) -> CallError:
     if isinstance(status, int) and status >= 300:
         return error_of_status(status, getattr(error, "body", None) or "", _headers(response))
     if isinstance(getattr(error, "body", None), Mapping):  # an error event in a stream
-        from .failures import error_of_body
-
         return error_of_body({"error": error.body}, {})  # type: ignore[attr-defined]
     return error_of_exception(error)
