@@ -143,6 +143,21 @@ def test_an_archiver_that_died_before_it_removed_its_segments_doubles_nothing(st
     assert content(store) == before
 
 
+def test_a_batch_that_was_never_finished_is_no_batch(store: Store) -> None:
+    """An archiver was killed just before its rename: its folder counts for nothing, and the next archiver removes it."""
+    before = content(store)
+    store.close()
+    store.archive()
+    (batch,) = (store.folder / "archive").iterdir()
+    shutil.copytree(batch, batch.with_name(".writing-1-2-aa"))
+    (batch.with_name(".writing-1-2-aa") / "runs.parquet").write_bytes(b"half")
+    (store.folder / "store.duckdb").unlink()
+    assert content(Store(store.folder)) == before
+    assert store.verify() == []
+    store.archive()
+    assert list((store.folder / "archive").iterdir()) == [batch]
+
+
 def test_a_full_disk_leaves_the_segments_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch appears whole or not at all."""
     before = content(store)

@@ -19,13 +19,15 @@ from .frames import arrow_of
 from .schema import TABLES
 from .segment import Segment, read_pieces, segment_name
 
-__all__ = ["ARCHIVE", "Batch", "batches", "discard", "write_batch"]
+__all__ = ["ARCHIVE", "Batch", "batches", "discard", "sweep", "write_batch"]
 
 ARCHIVE = "archive"
 _MANIFEST = "manifest.json"
+_WRITING = ".writing-"
 _ROWS = 20_000  # rows that are read at a time
 
 Keep = Callable[[str, int, str, bytes], bool]  # (segment, position, table, JSON row) -> whether the row is kept
+Rest = Callable[[str, Any], Any]  # (table, pyarrow table) -> the rows that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def batches(folder: Path) -> list[Batch]:
     """All batches, oldest first."""
     found = []
     try:
-        names = sorted(os.listdir(folder / ARCHIVE))
+        names = sorted(name for name in os.listdir(folder / ARCHIVE) if not name.startswith(_WRITING))
     except (FileNotFoundError, NotADirectoryError):
         return []
     for name in names:
@@ -72,18 +74,24 @@ def batches(folder: Path) -> list[Batch]:
     return found
 
 
-def write_batch(folder: Path, sealed: Sequence[Segment], keep: Keep | None = None, extra: Sequence[Batch] = ()) -> Batch | None:
-    """Make one batch of finished segments, and of the batches in `extra`; None where nothing is left to keep of them.
+def write_batch(
+    folder: Path, sealed: Sequence[Segment], keep: Keep | None = None, extra: Sequence[Batch] = (), rest: Rest | None = None
+) -> Batch:
+    """Make one batch of finished segments, and of the batches in `extra`.
 
-    keep: says of a row whether it goes in. Raises OSError where the disk is full; then nothing has changed.
+    keep, rest: what goes in of segments and of batches. Raises OSError where the disk is full; then nothing has changed.
     """
     (folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
-    place = folder / ARCHIVE / f".writing-{segment_name()}"
+    place = folder / ARCHIVE / f"{_WRITING}{segment_name()}"
     place.mkdir(mode=0o700)
     try:
         with _Files(place) as files:
-            for table, part in _parts(sealed, keep, extra, files):
+            for table, part in _parts(sealed, keep, files):
                 files.write(table, part)
+            for table, part in (found for batch in extra for found in batch.read()):
+                part = part if rest is None else rest(table, part)
+                if len(part):
+                    files.write(table, part)
         marks = {name: size for batch in extra for name, size in batch.segments.items()} | {s.name: s.size for s in sealed}
         dropped = files.dropped + sum(batch.dropped for batch in extra)
         hashes = {f"{table}.parquet": _synced(place / f"{table}.parquet") for table in files.rows}
@@ -97,6 +105,12 @@ def write_batch(folder: Path, sealed: Sequence[Segment], keep: Keep | None = Non
         shutil.rmtree(place, ignore_errors=True)
         raise
     return Batch(final, marks, dict(files.rows), hashes, dropped)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what archivers that died left half written; nobody else may be writing."""
+    for place in (folder / ARCHIVE).glob(f"{_WRITING}*"):
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def discard(batch: Batch) -> None:
@@ -132,13 +146,7 @@ class _Files:
         self.rows[table] = self.rows.get(table, 0) + len(part)
 
 
-def _parts(sealed: Sequence[Segment], keep: Keep | None, extra: Sequence[Batch], files: _Files) -> Iterator[tuple[str, Any]]:
-    for batch in extra:
-        for table, part in batch.read():
-            if keep is not None:
-                part = part.filter([keep("", 0, table, json.dumps(row, default=str).encode()) for row in part.to_pylist()])
-            if len(part):
-                yield table, part
+def _parts(sealed: Sequence[Segment], keep: Keep | None, files: _Files) -> Iterator[tuple[str, Any]]:
     for segment in sealed:
         for piece in read_pieces(segment, 0):
             files.dropped += len(piece.scan.damage)

@@ -45,6 +45,15 @@ class Doomed:
         """Whether the row goes."""
         return any(row.get(column) in getattr(self, ids) for column, ids in _HELD.get(table, ()))
 
+    def rest(self, table: str, rows: Any) -> Any:
+        """The rows of a pyarrow table that stay."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for column, ids in _HELD.get(table, ()):
+            rows = rows.filter(pc.invert(pc.is_in(rows.column(column), value_set=pa.array(sorted(getattr(self, ids)), pa.string()))))
+        return rows
+
     def counts(self, con: Any) -> dict[str, int]:
         """table -> rows of the store that go."""
         found = {}

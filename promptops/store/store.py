@@ -27,7 +27,7 @@ from .redaction import Redactor
 from .schema import SCHEMA, TABLES
 from .segment import check_schema, schema_of, segment_name
 from .spool import Spool, say
-from .upkeep import archive_sealed, purge_rows, statistics
+from .upkeep import SCRATCH, archive_sealed, purge_rows, statistics
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 FILE = "store.duckdb"
-SCRATCH = "scratch"
 ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way,
 ARCHIVE_SEGMENTS = 200  # or so many of them: each session of each kernel leaves one
 _NEWER = "the store {} was written by a newer release: it is read as far as this one knows it, and neither checked nor written."
@@ -147,6 +146,7 @@ class Store:
         if not named and study is None and before is None:
             raise StoreError("nothing was named to purge; pass example ids, study= or before=.")
         check_schema(self.folder)
+        self._drop_scratch()
         try:
             self._merged(self._sources())
             rescued(self.folder, self._main, self._sources(), self.append)
@@ -155,7 +155,6 @@ class Store:
             purged = purge_rows(self.folder, self._main, (named, study, before))
         except Busy as busy:
             raise StoreError(f"{self._main.path} is held by {busy}; close it there, then purge again.") from None
-        self._drop_scratch()
         return purged
 
     def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:

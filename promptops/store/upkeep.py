@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .archive import Batch, batches, discard, write_batch
+from .archive import Batch, batches, discard, sweep, write_batch
 from .database import Busy, Database, one_at_a_time
 from .locks import held, turn
 from .mending import aside_of, build
@@ -16,7 +16,9 @@ from .merge import Sources, sources_of
 from .purges import Doomed, Purged, doomed_by, hide, holds, keep_all_but, keep_of, reveal
 from .segment import Segment, segments
 
-__all__ = ["archive_sealed", "purge_rows", "statistics"]
+__all__ = ["SCRATCH", "archive_sealed", "purge_rows", "statistics"]
+
+SCRATCH = "scratch"  # private copies of processes that cannot use the DuckDB file
 
 
 def archive_sealed(folder: Path, merged: Mapping[str, int]) -> int:
@@ -28,6 +30,7 @@ def archive_sealed(folder: Path, merged: Mapping[str, int]) -> int:
         with _alone(folder) as mine:
             if not mine:
                 return 0
+            sweep(folder)
             known = {name for batch in batches(folder) for name in batch.segments}
             sealed = [s for s in segments(folder) if merged.get(s.name, 0 if _stale(s) else -1) >= s.size and not held(s.path)]
             fresh = [segment for segment in sealed if segment.size and segment.name not in known]  # the others were left by a crash
@@ -79,7 +82,7 @@ def _cut(folder: Path, doomed: Doomed) -> list[str]:
     with _alone(folder) as mine:
         if not mine:
             raise Busy("another promptops process, which writes the archive")
-        keep = keep_all_but(doomed)
+        sweep(folder)
         old = batches(folder)
         known = {name for batch in old for name in batch.segments}
         touched = [batch for batch in old if _touched(batch, doomed)]
@@ -87,7 +90,7 @@ def _cut(folder: Path, doomed: Doomed) -> list[str]:
         sealed = [segment for segment in listed if not held(segment.path)]
         fresh = [segment for segment in sealed if segment.name not in known]
         if fresh or touched:
-            write_batch(folder, fresh, keep, touched)
+            write_batch(folder, fresh, keep_all_but(doomed), touched, doomed.rest)
         for batch in touched:
             discard(batch)
         for segment in sealed:
@@ -104,7 +107,7 @@ def _cut(folder: Path, doomed: Doomed) -> list[str]:
 
 
 def _touched(batch: Batch, doomed: Doomed) -> bool:
-    return any(doomed.takes(table, row) for table, part in batch.read() for row in part.to_pylist())
+    return any(len(doomed.rest(table, part)) < len(part) for table, part in batch.read())
 
 
 def statistics(path: Path, sources: Sources) -> dict[str, Any]:
