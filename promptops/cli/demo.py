@@ -28,12 +28,18 @@ priority: one of low, normal, high, urgent.
 Never mention Acme."""
 DEFINITIONS = """
 Categories:
-- billing: charges, invoices, refunds, prices, payment cards, subscriptions and renewals
-- bug: something is broken, crashes, shows an error, is slow or loses data
-- how_to: a question about how to do something, set something up or find a feature
-- account: sign in, password, email address, two-factor codes, profile, deleting the account
-- shipping: delivery, parcels, tracking, address, damaged or missing goods, returns
-- feedback: praise, ideas, wishes, complaints about design or direction"""
+- billing: money: charged, payment, refund, invoice, receipt, price, discount, subscription, renewal, credit card, tax
+- bug: something does not work as it should: error, crash, freeze, broken, wrong, stopped, empty, lost, since the update
+- how_to: a question how to do something: how do I, where do I find, can I, is it possible, is there a way, setting
+- account: sign in, login, password, code, two-factor, locked out, profile, delete my account, members, roles
+- shipping: parcel, package, delivery, courier, tracking, address, arrived, customs, return label, missing part
+- feedback: thank you, love, great, praise, criticism, wish, idea, suggestion, would be nice, and everything else
+
+Priorities:
+- urgent: danger, smoke, somebody may be hurt; money or data is being lost right now; today, tomorrow, within 24 hours
+- high: charged wrongly, refund overdue, cannot use it at all, locked out, data out of reach, this week
+- normal: an answer or a repair is due, the rest works
+- low: praise, wishes, ideas, curiosity, no hurry, a question before buying"""
 _APP = """
 import sys, promptops
 prompt = promptops.load("support-triage", env="prod")

@@ -52,7 +52,7 @@ def promote(
         warnings.warn(f"{saved.label} names the embedded model, which is not an LLM: it is for tours and tests.", stacklevel=3)
     grounds = _study(lab, saved, env, study, serving)
     evidence, verdict = _evidence(lab, saved, grounds, serving) if grounds is not None else (None, None)
-    step = {"evidence": evidence, "reason": reason, "force": force, "again": again, "percent": percent}
+    step: dict[str, Any] = {"evidence": evidence, "reason": reason, "force": force, "again": again, "percent": percent}
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
