@@ -251,6 +251,26 @@ def test_a_doctor_finds_and_mends_what_was_changed_in_the_file(store: Store, sta
     assert list((store.folder / "aside").iterdir())
 
 
+@pytest.mark.parametrize("how", ["removed", "cut"])
+def test_a_doctor_records_once_more_what_a_lost_segment_held(store: Store, how: str) -> None:
+    """The DuckDB file is the only place that still has the rows: named, and after `repair` they can be rebuilt again."""
+    before = content(store)
+    store.close()
+    (path,) = (store.folder / "segments").iterdir()
+    if how == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:3_000])
+    assert any("segments and archive do not hold" in line for line in Store(store.folder).verify())
+    done = Store(store.folder).repair()
+    assert any("once more" in line for line in done)
+    assert content(Store(store.folder)) == before
+    (store.folder / "store.duckdb").unlink()
+    assert content(Store(store.folder)) == before
+    found = Store(store.folder).verify()
+    assert all("is damaged from byte" in line for line in found)  # of the record that was cut through
+
+
 def test_a_doctor_rederives_the_ids_of_content(tmp_path: Path) -> None:
     """A version or example whose text is not what its id says; a score of a run that is not there."""
     store = Store(tmp_path / "store")

@@ -50,7 +50,7 @@ def repair_store(folder: Path, database: Database, sources: Callable[[], Sources
 def rescued(folder: Path, database: Database, sources: Sources, append: Append) -> list[str]:
     """Record once more what segments and archive lost and the file still holds; set damaged batches of the archive aside."""
     bad = [batch for batch in sources.batches if batch.damaged()]
-    if not bad and not any("cut" in line or "damaged" in line for line in check_segments(sources, database.covered)):
+    if not bad and not _beyond(database, sources) and not any(check_segments(sources, database.covered)):
         return []
     sound = replace(sources, batches=tuple(batch for batch in sources.batches if batch not in bad))
     done, count = [], 0
@@ -87,6 +87,6 @@ def aside_of(folder: Path) -> list[Path]:
 
 
 def _beyond(database: Database, sources: Sources) -> bool:
-    """Whether the file claims bytes that no segment has."""
+    """Whether the file holds bytes of segments that were cut or removed."""
     sizes = sources.sizes()
     return any(size > sizes.get(name, 0) for name, size in database.covered.items())
