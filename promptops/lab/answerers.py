@@ -52,6 +52,10 @@ def as_model(value: Any, name: str) -> Model:
     """A Model as it is; an openai client as an endpoint; a plain callable as a target."""
     if isinstance(value, Model):
         return value
+    from ..models.embedded import EmbeddedClient, EmbeddedModel
+
+    if isinstance(value, EmbeddedClient):
+        return EmbeddedModel()
     if hasattr(value, "chat") and hasattr(value, "base_url"):
         from ..models.endpoint import EndpointModel
 

@@ -1,0 +1,36 @@
+"""`promptops doctor`: every stored id, count and checksum looked at again, one line a finding; `--repair` mends what can be."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+__all__ = ["doctor"]
+
+
+@click.command()
+@click.option(
+    "--repair", is_flag=True, help="Mend what can be mended: merge again, rebuild from segments and archive, set a bad WAL aside."
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def doctor(repair: bool, as_json: bool) -> None:
+    """Verify this project's store by reading every column. Exit code 1 where something is wrong."""
+    import json
+
+    from ..lab import Lab
+
+    store = Lab().store
+    done = store.repair() if repair else []
+    found = store.verify()
+    if as_json:
+        click.echo(json.dumps({"repaired": done, "findings": found, "stats": store.stats()}, default=str, indent=2))
+    else:
+        for line in done:
+            click.echo(f"repaired: {line}")
+        for line in found:
+            click.echo(f"found: {line}")
+        if not found:
+            rows = store.stats().get("rows")
+            click.echo(f"the store is sound{f': {rows}' if rows else ''}")
+    sys.exit(1 if found else 0)
