@@ -19,6 +19,7 @@ import pytest
 import promptops
 from promptops import Loader, NotDeployed, PromptVersion, Refused, RegistryCorrupt, RegistryNotFound, UnknownPrompt
 from promptops.registry import loader as loading
+from promptops.registry import source
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"
@@ -140,6 +141,13 @@ def test_a_cold_start_serves_the_default_with_its_settings(tmp_path: Path, bad: 
     assert loader.get(NAME, "dev", default=V[0]).id == V[1].id  # a good file wins at the next get
 
 
+def test_a_default_serves_where_the_environment_is_not_known(path: Path) -> None:
+    """PROMPTOPS_ENV forgotten: an application that brought a default goes on, and says why."""
+    served = Loader(path).get(NAME, default=V[0])
+    assert (served.source, served.env) == ("default", None)
+    assert "PROMPTOPS_ENV" in served.reason
+
+
 def test_load_serves_the_default_where_no_registry_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """G4: not even a path; and as soon as a file appears, it wins."""
     monkeypatch.chdir(tmp_path)
@@ -186,7 +194,7 @@ def test_a_file_rewritten_in_place_within_one_tick_is_still_seen(path: Path, tmp
     assert two != one
     loader._view.signature = None  # as if the rewrite had left the signature as it was
     path.write_bytes(two)
-    loader._view.signature = loading._signature(os.stat(path))
+    loader._view.signature = source.signature(os.stat(path))
     settled()
     before = loader._view
     loader.get(NAME, "prod")

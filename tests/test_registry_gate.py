@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from promptops import PromptVersion, Refused
+from promptops import Conflict, PromptVersion, Refused
 from promptops.evidence import Evidence
 from promptops.policy import Guardrail, Policy
 from promptops.registry.editor import Editor
@@ -247,6 +247,29 @@ def test_a_canary_passes_the_same_gate(editor: Editor) -> None:
     given = evidence(V[1], V[0])
     editor.promote(NAME, 2, "prod", evidence=given, author="ann", percent=10)
     assert editor.finish(NAME, "prod", author="ann").evidence == given.digest
+
+
+def test_promoting_a_running_canary_finishes_it(editor: Editor) -> None:
+    """The same evidence carries it on to everyone: that is no repetition."""
+    given = evidence(V[1], V[0])
+    editor.promote(NAME, 2, "prod", evidence=given, author="ann", percent=10)
+    done = editor.promote(NAME, 2, "prod", evidence=given, author="ann")
+    assert (done.number, done.kind, done.canary, done.changed) == (2, "promote", None, True)
+
+
+def test_a_conflict_leaves_no_bundle_behind(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence is committed with the deployment that cites it, not by an attempt that came second."""
+    append = editor._append
+
+    def late(*args: Any) -> Any:
+        Editor(editor.path).promote(NAME, 3, "prod", author="bob", force=True, reason="first")
+        return append(*args)
+
+    monkeypatch.setattr(editor, "_append", late)
+    given = evidence(V[1], V[0])
+    with pytest.raises(Conflict, match="bob"):
+        editor.promote(NAME, 2, "prod", evidence=given, author="ann")
+    assert not list(Path(editor.path).parent.glob(f"promptops.evidence/{given.digest[:32]}*"))
 
 
 def test_a_registered_consumer_is_not_broken(editor: Editor) -> None:

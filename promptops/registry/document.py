@@ -84,11 +84,13 @@ def check(document: Document) -> Iterator[tuple[str, str]]:
     """Every fault of a document as (prompt, sentence): fields, numbers, content ids, chains. Empty means sound."""
     from . import chain, entry
 
+    yield from (("", fault) for fault in _policy_faults("the registry", document))
     for name, prompt in document["prompts"].items():
         fault = prompt_fault(name, prompt, closed=document["promptops"] <= FORM)
         if fault:
             yield name, fault
             continue
+        yield from ((name, fault) for fault in _policy_faults(name, prompt))
         yield from ((name, fault) for fault in entry.faults(name, prompt["versions"]))
         known = {version.get("id") for version in prompt["versions"] if hasattr(version, "keys")}
         for env, environment in prompt.get("environments", {}).items():
@@ -113,6 +115,15 @@ def prompt_fault(name: str, prompt: object, *, closed: bool = True) -> str | Non
         if closed and environment.keys() - ENVIRONMENT_FIELDS:
             return f"environment {env!r} of {name!r} has the unknown field {sorted(environment.keys() - ENVIRONMENT_FIELDS)[0]!r}"
     return None
+
+
+def _policy_faults(whose: str, holder: Document) -> Iterator[str]:
+    from ..policy import Policy  # costs more than a reader may pay
+
+    try:
+        Policy.from_document(holder.get("policy", {}))
+    except (TypeError, ValueError, AttributeError) as error:
+        yield f"the policy of {whose} cannot be read ({error})"
 
 
 def _frame(document: object) -> str | None:

@@ -155,7 +155,8 @@ class Editor:
         now = links[-1] if links else None
         if now is not None and (wanted.id == now.id or (percent is not None and now.canary and wanted.id == now.canary.id)):
             return replace(now, changed=False)
-        told = "" if again.strip() or now is None else history.repeats(self.path, prompt, links, wanted, evidence)
+        running = now is not None and now.canary is not None and now.canary.id == wanted.id  # its canary: this finishes it
+        told = "" if again.strip() or now is None or running else history.repeats(self.path, prompt, links, wanted, evidence)
         if told and now is not None:
             warnings.warn(f"{name} in {env} is unchanged: {told}", stacklevel=2)
             return replace(now, changed=False)
@@ -170,9 +171,7 @@ class Editor:
         link = self._link(wanted.id, "promote", author, reason, evidence=cited, forced=bool(unmet), unmet=unmet, again=again.strip())
         if percent is not None and now is not None:
             link |= {"version": now.id, "kind": "canary", "canary": {"version": wanted.id, "percent": percent}}
-        if evidence is not None:
-            evidence.write(Path(os.path.realpath(self.path)))
-        return self._append(name, env, link, now)
+        return self._append(name, env, link, now, evidence)
 
     def rollback(self, name: str, env: str, *, undo: Any = None, to: Any = None, author: str, reason: str = "") -> Deployment | None:
         """Make an environment serve an earlier version at once; nothing is asked, everything is logged.
@@ -231,7 +230,7 @@ class Editor:
         link |= {key: rest.get(key) for key in ("evidence", "forced", "unmet", "again", "undoes") if rest.get(key)}
         return link | ({"reason": reason.strip()} if reason.strip() else {})
 
-    def _append(self, name: str, env: str, link: chain.Link, before: Deployment | None) -> Deployment:
+    def _append(self, name: str, env: str, link: chain.Link, before: Deployment | None, evidence: Evidence | None = None) -> Deployment:
         """Seal a deployment onto a chain that still ends as it was read. Raises Conflict, naming who was first and when."""
         with self._file.writing() as read:
             links = history.deployments(prompt_of(read, name), name, env, whole=False)
@@ -239,6 +238,8 @@ class Editor:
             if (last.digest if last else None) != (before.digest if before else None):
                 who = f"{last.author or 'unknown'} made it serve {last.label} at {last.at}" if last else "it was emptied"
                 raise Conflict(f"{env} of {name} changed meanwhile: {who}; look at that first, then try again.")
+            if evidence is not None:
+                evidence.write(Path(os.path.realpath(self.path)))  # before what cites it
             return self._seal(read, name, env, link)
 
     def _seal(self, read: Document, name: str, env: str, link: chain.Link) -> Deployment:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import RegistryCorrupt, RegistryError, UnknownPrompt
 from . import document
 from .locate import absolute
+from .source import signature
 from .writing import locked, replace
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class RegistryFile:
             found = os.stat(self.path)
         except FileNotFoundError:
             return document.empty()
-        seen = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+        seen = signature(found)
         if seen != self._seen:
             self._load()
             self._seen = seen
@@ -61,10 +62,15 @@ class RegistryFile:
             yield read
 
     def put(self, changed: Document) -> bool:
-        """Replace the file by a document, inside `writing`. Returns whether its bytes changed."""
+        """Replace the file by a document, inside `writing`. Returns whether its bytes changed. Raises RegistryError."""
         data = document.render(changed).encode()
         self._seen, self._bytes = None, None
-        return replace(self.path, data)
+        try:
+            return replace(self.path, data)
+        except OSError as error:
+            raise RegistryError(
+                f"{self.path} could not be written ({error.strerror}) and is as it was; make room, then try again."
+            ) from error
 
     def _load(self) -> None:
         try:
@@ -85,8 +91,8 @@ def prompt_of(read: Document, name: str) -> Document:
     if prompt is None:
         import difflib
 
-        near = difflib.get_close_matches(str(name), read["prompts"], n=3) or sorted(read["prompts"])[:3]
-        raise UnknownPrompt(f"no prompt {name!r} in the registry; {'it holds ' + ', '.join(near) if near else 'it is empty'}.")
+        near = difflib.get_close_matches(str(name)[:128], read["prompts"], n=3) or sorted(read["prompts"])[:3]
+        raise UnknownPrompt(f"no prompt {str(name)[:128]!r} in the registry; {'it holds ' + ', '.join(near) if near else 'it is empty'}.")
     fault = document.prompt_fault(name, prompt)
     if fault:
         raise RegistryCorrupt(f"{fault}; restore it from git.")

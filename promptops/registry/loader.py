@@ -15,12 +15,11 @@ import contextlib
 import os
 import time
 from _thread import allocate_lock
-from stat import S_ISREG
 
 from ..errors import NotDeployed, RegistryCorrupt, RegistryError, RegistryNotFound, UnknownPrompt
+from . import source
 from . import view as views
 from .candidate import CANDIDATES
-from .document import MAX_BYTES
 from .locate import absolute, environment, find
 from .served import Served
 
@@ -77,13 +76,19 @@ class Loader:
         """What `env` serves of a prompt. env: None for PROMPTOPS_ENV; key: what makes a canary sticky (a user's id).
 
         default: a PromptVersion, text or list of messages to serve where nothing else can be, `source="default"`.
-        Raises RegistryNotFound, RegistryCorrupt, UnknownPrompt or NotDeployed, but never once this pair has succeeded.
+        Raises RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed, or Refused (what `require` stated is not
+        met), but never once this pair has succeeded.
         """
         candidates = CANDIDATES.get()
         if candidates is not None and name in candidates:
             return candidates[name]
         if env is None:
-            env = environment(name)
+            try:
+                env = environment(name)
+            except NotDeployed as error:
+                if default is None:
+                    raise
+                return _default(name, None, default, error)
         signature: object
         try:
             found = os.stat(self.path)
@@ -107,11 +112,11 @@ class Loader:
         view = self._fresh()
         refused = {f"{name} in {env}": reason for (name, env), reason in sorted(view.refused.items())}
         refused |= dict(sorted(view.faults.items()))
-        source = "file" if view.fault is None else "last_known_good" if view.prompts else "none"
+        origin = "file" if view.fault is None else "last_known_good" if view.prompts else "none"
         return {
             "ok": view.fault is None and not refused and not self._callback_fault,
             "path": self.path,
-            "source": source,
+            "source": origin,
             "fault": None if view.fault is None else str(view.fault),
             "age_s": 0.0 if view.since is None else round(time.monotonic() - view.since, 3),
             "prompts": len(view.prompts),
@@ -152,7 +157,7 @@ class Loader:
 
     def _fresh(self) -> View:
         try:
-            signature = _signature(os.stat(self.path))
+            signature = source.signature(os.stat(self.path))
         except (OSError, ValueError):
             signature = None
         view = self._view
@@ -169,7 +174,7 @@ class Loader:
         with lock:
             view = self._view
             settled = view.recheck is None or time.monotonic() < view.recheck
-            if signature is not None and signature == view.signature and settled:
+            if signature == view.signature and settled:
                 return view  # another thread was here first
             self._view = self._read(view)
         return self._view
@@ -179,7 +184,7 @@ class Loader:
         seen: object = None
         stamp: object = None
         try:
-            seen, data = _bytes(self.path)
+            seen, data = source.contents(self.path)
             stamp = (len(data), hash(data))
             if stamp == before.stamp:  # touched or looked at again, not changed
                 before.signature, before.recheck = seen, time.monotonic() + SETTLE_S if seen != before.signature else None
@@ -207,7 +212,7 @@ class Loader:
 
     def _held(self, before: View, seen: object, error: Exception) -> View:
         """The view while the file is bad: what was known before, else the saved copy, else nothing."""
-        fault = _fault(error, self.path)
+        fault = source.fault(error, self.path)
         since = before.since if before.since is not None else time.monotonic()
         prompts, faults = before.prompts, before.faults
         if not prompts and self._saved_copy and not self._good:
@@ -273,10 +278,7 @@ class Loader:
                 return held  # type: ignore[return-value]
         if default is None:
             raise error
-        from ..version import PromptVersion
-
-        version = default if isinstance(default, PromptVersion) else getattr(default, "version", None) or PromptVersion(default)
-        return Served(name, env, version, source="default", reason=str(error))
+        return _default(name, env, default, error)
 
     def _tell(self, before: Served | Split, now: Served | Split) -> None:
         old, new = (side if isinstance(side, Served) else side.stable for side in (before, now))
@@ -327,41 +329,18 @@ class _Nowhere:
         self._error = error
 
     def get(self, name: str, env: str | None, key: object, default: Any) -> Served:
-        from ..version import PromptVersion
+        return _default(name, env, default, self._error)
 
-        version = default if isinstance(default, PromptVersion) else PromptVersion(default)
-        return Served(name, env, version, source="default", reason=str(self._error))
+
+def _default(name: str, env: str | None, default: Any, error: RegistryError) -> Served:
+    """What the code brought along: a PromptVersion, anything that holds one, a text or messages."""
+    from ..version import PromptVersion
+
+    held = getattr(default, "version", default)
+    return Served(name, env, held if isinstance(held, PromptVersion) else PromptVersion(default), source="default", reason=str(error))
 
 
 def _hold(built: Served | Split, reason: str, since: float) -> Served | Split:
     if isinstance(built, Served):
         return built.held(reason, since)
     return views.Split(built.stable.held(reason, since), built.canary.held(reason, since), built.percent)
-
-
-def _signature(found: os.stat_result) -> tuple[int, int, int, int]:
-    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
-
-
-def _bytes(path: str) -> tuple[object, bytes]:
-    """The signature and bytes of one file. Raises OSError, or RegistryCorrupt where it is not a file or too large."""
-    for _ in range(3):
-        if not S_ISREG(os.stat(path).st_mode):
-            raise RegistryCorrupt(f"{path} is not a file; put the registry there, or set PROMPTOPS_REGISTRY.")
-        with open(path, "rb", buffering=0) as file:
-            before = os.fstat(file.fileno())
-            if before.st_size > MAX_BYTES:
-                raise RegistryCorrupt(f"{path} is {before.st_size:,} bytes, past the {MAX_BYTES:,} that a registry may have.")
-            data = file.readall()
-            after = os.fstat(file.fileno())
-        if _signature(before) == _signature(after):
-            break  # else it was written to in place meanwhile
-    return _signature(after), data
-
-
-def _fault(error: Exception, path: str) -> RegistryNotFound | RegistryCorrupt:
-    if isinstance(error, RegistryCorrupt):
-        return error
-    if isinstance(error, FileNotFoundError):
-        return RegistryNotFound(f"no registry file at {path}; restore it from git, or set PROMPTOPS_REGISTRY.")
-    return RegistryCorrupt(f"{path} cannot be read ({type(error).__name__}: {error}); check its permissions, or restore it from git.")

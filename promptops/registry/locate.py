@@ -26,7 +26,7 @@ def find() -> str:
     """
     named = os.environ.get("PROMPTOPS_REGISTRY")
     if named:
-        return absolute(named)
+        return absolute(os.path.expanduser(named))
     start = folder = _here()
     while True:
         path = os.path.join(folder, FILE)

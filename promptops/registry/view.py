@@ -38,11 +38,8 @@ class Tail:
 
     @property
     def digest(self) -> str:
+        """Of the last deployment."""
         return str(self.digests[1])
-
-    def same(self, other: Tail) -> bool:
-        """Whether both say the same, digest and entries alike."""
-        return self.environment == other.environment and self.entries == other.entries
 
 
 class Split:
@@ -54,6 +51,7 @@ class Split:
         self.stable, self.canary, self.percent = stable.on_arm("stable"), canary.on_arm("canary"), percent
 
     def pick(self, key: object) -> Served:
+        """The arm of a key."""
         return self.canary if chain.in_canary(self.canary.name, self.canary.id, self.percent, key) else self.stable
 
 
@@ -101,8 +99,10 @@ class View:
         if environments is None:
             import difflib
 
-            near = difflib.get_close_matches(str(name), self.prompts, n=3) or sorted(self.prompts)[:3]
-            raise UnknownPrompt(f"no prompt {name!r} in the registry; {'it holds ' + ', '.join(near) if near else 'it is empty'}.")
+            near = difflib.get_close_matches(str(name)[:128], self.prompts, n=3) or sorted(self.prompts)[:3]
+            raise UnknownPrompt(
+                f"no prompt {str(name)[:128]!r} in the registry; {'it holds ' + ', '.join(near) if near else 'it is empty'}."
+            )
         found = environments.get(env)
         if found is None:
             serves = ", ".join(sorted(environments)) or "nowhere yet"

@@ -86,6 +86,9 @@ def _acquire(lock: str, wait_s: float) -> int:
                 os.write(handle, f"{os.getpid()}".encode())
                 return handle
             holder = os.pread(handle, 20, 0).decode("ascii", "replace") if hasattr(os, "pread") else ""
+        except OSError as error:
+            os.close(handle)
+            raise RegistryError(f"{lock} cannot be locked ({error.strerror}); keep the registry on a filesystem that has locks.") from None
         except BaseException:
             os.close(handle)
             raise

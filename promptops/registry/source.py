@@ -1,0 +1,41 @@
+"""The bytes at a path, whatever lies there: read whole with the signature that they had, or refused in one sentence."""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISREG
+
+from ..errors import RegistryCorrupt, RegistryNotFound
+from .document import MAX_BYTES
+
+__all__ = ["contents", "fault", "signature"]
+
+
+def signature(found: os.stat_result) -> tuple[int, int, int, int]:
+    """What differs once the file was replaced or written to: modification and change times, size, inode."""
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+
+
+def contents(path: str) -> tuple[object, bytes]:
+    """The signature and bytes of one file. Raises OSError, or RegistryCorrupt where it is not a file or too large."""
+    for _ in range(3):
+        if not S_ISREG(os.stat(path).st_mode):
+            raise RegistryCorrupt(f"{path} is not a file; put the registry there, or set PROMPTOPS_REGISTRY.")
+        with open(path, "rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            if before.st_size > MAX_BYTES:
+                raise RegistryCorrupt(f"{path} is {before.st_size:,} bytes, past the {MAX_BYTES:,} that a registry may have.")
+            data = file.readall()
+            after = os.fstat(file.fileno())
+        if signature(before) == signature(after):
+            break  # else it was written to in place meanwhile
+    return signature(after), data
+
+
+def fault(error: Exception, path: str) -> RegistryNotFound | RegistryCorrupt:
+    """What is wrong with the file, as a new error: the one that was raised would keep what it had read alive."""
+    if isinstance(error, RegistryCorrupt):
+        return RegistryCorrupt(str(error))
+    if isinstance(error, FileNotFoundError):
+        return RegistryNotFound(f"no registry file at {path}; restore it from git, or set PROMPTOPS_REGISTRY.")
+    return RegistryCorrupt(f"{path} cannot be read ({type(error).__name__}: {error}); check its permissions, or restore it from git.")
