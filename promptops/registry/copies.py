@@ -32,7 +32,7 @@ def save(path: str, data: bytes) -> None:
     """Keep a copy of the file at `path`, in a thread that the interpreter waits for at its end; never raises."""
     import threading
 
-    with contextlib.suppress(RuntimeError):  # no more threads, or the interpreter is ending
+    with contextlib.suppress(Exception):  # no more threads, no more memory, or the interpreter is ending
         threading.Thread(target=_save, args=(path, data), name="promptops-copy", daemon=False).start()
 
 

@@ -198,7 +198,7 @@ class Loader:
         else:
             cited = {key for environments in view.prompts.values() for tail in environments.values() for key in tail.entries}
             self._known = {key: known for key, known in self._known.items() if key in cited}
-            if self._saved_copy:
+            if self._saved_copy and not (self._monotonic and view.back):  # the copy remembers how far it had come
                 from .copies import save
 
                 save(self.path, data)
@@ -236,14 +236,13 @@ class Loader:
         view.refused.pop(pair, None)
         try:
             built = self._build(view, name, env)
-        except RegistryError as error:
+        except Exception as error:  # whatever is wrong with it: a pair that succeeded before goes on
             view.refused[pair] = str(error)
             if before is None:
                 return self._without(view, name, env, error, default)
             built = _hold(before, str(error), time.monotonic() if view.since is None else view.since)
-        view.built[pair] = built
         self._good[pair] = built
-        if before is not None:
+        if view.built.setdefault(pair, built) is built and before is not None:  # of threads that build at once, one tells
             self._tell(before, built)
         return built
 
@@ -264,18 +263,17 @@ class Loader:
             return built
         return _hold(built, str(view.fault), time.monotonic() if view.since is None else view.since)
 
-    def _without(self, view: View, name: str, env: str, error: RegistryError, default: Any) -> Served:
+    def _without(self, view: View, name: str, env: str, error: Exception, default: Any) -> Any:
         """A cold start at which the file has nothing good for this pair: the saved copy, the default, or the error."""
         if isinstance(error, RegistryCorrupt) and view.fault is None and self._saved_copy:
-            copy = self._copied()
-            try:
-                served = self._build(copy, name, env) if copy is not None else None
-            except RegistryError:
-                served = None
-            if served is not None and copy is not None:
-                held = _hold(served, str(error), copy.since or time.monotonic())
-                view.built[name, env] = self._good[name, env] = held
-                return held  # type: ignore[return-value]
+            if view.copy is None:
+                view.copy = (self._copied(),)
+            copy = view.copy[0]
+            with contextlib.suppress(RegistryError):
+                if copy is not None:
+                    held = _hold(self._build(copy, name, env), str(error), copy.since or time.monotonic())
+                    view.built[name, env] = self._good[name, env] = held
+                    return held
         if default is None:
             raise error
         return _default(name, env, default, error)
@@ -311,7 +309,7 @@ def load(
     loader = _LOADERS.get(named)
     if loader is None:
         try:
-            loader = _LOADERS[named] = Loader(named)
+            loader = _LOADERS[named] = Loader(registry)
         except RegistryNotFound as error:
             if default is None:
                 raise
@@ -332,7 +330,7 @@ class _Nowhere:
         return _default(name, env, default, self._error)
 
 
-def _default(name: str, env: str | None, default: Any, error: RegistryError) -> Served:
+def _default(name: str, env: str | None, default: Any, error: Exception) -> Served:
     """What the code brought along: a PromptVersion, anything that holds one, a text or messages."""
     from ..version import PromptVersion
 

@@ -60,10 +60,11 @@ class View:
 
     signature: of the file as read, None where it is missing; prompts: name -> env -> Tail; faults: name -> what is wrong
     with that prompt; fault: what is wrong with the file, None where nothing; since: time.monotonic at which the file was
-    last good, None while it is; back: (name, env) -> why that environment went back; built: what gets return.
+    last good, None while it is; back: (name, env) -> why that environment went back; built: what gets return; refused:
+    why not; recheck: when to look once more; stamp: of the bytes; copy: the saved copy's view, once it was looked for.
     """
 
-    __slots__ = ("back", "built", "fault", "faults", "prompts", "recheck", "refused", "signature", "since", "stamp")
+    __slots__ = ("back", "built", "copy", "fault", "faults", "prompts", "recheck", "refused", "signature", "since", "stamp")
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class View:
         self.back: dict[Pair, str] = {}
         self.built: dict[Pair, Any] = {}
         self.refused: dict[Pair, str] = {}
+        self.copy: tuple[View | None] | None = None
         self.recheck: float | None = None
         self.stamp: object = None
 
