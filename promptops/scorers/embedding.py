@@ -15,7 +15,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from ..errors import CallError, ScorerError
+from ..errors import CallError, PromptOpsError, ScorerError
 from ..models.clients import Clients
 from ..models.completion import read_body
 from ..models.failures import error_of_exception, error_of_status
@@ -61,13 +61,13 @@ class EndpointEmbedder:
 
     async def _asked(self, body: dict[str, Any], count: int) -> list[list[float]]:
         try:
-            response = await self._clients.here().post("/embeddings", body, {})
-        except (CallError, ScorerError):
+            response = await (await self._clients.here()).post("/embeddings", body, {})
+        except PromptOpsError:
             raise
         except Exception as error:
-            if not hasattr(error, "response") or getattr(error.response, "status_code", None) is None:
+            response = getattr(error, "response", None)
+            if getattr(response, "status_code", None) is None:
                 raise error_of_exception(error) from None  # the chain holds request headers, and so the key
-            response = error.response
         headers = {name.lower(): value for name, value in response.headers.items()}
         if response.status_code >= 300:
             text = response.content[:4000].decode("utf-8", "replace")
