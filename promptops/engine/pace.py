@@ -47,6 +47,7 @@ class Pace:
         self._limit = float(fixed) if fixed is not None else min(START, ceiling)
         self._ceiling = ceiling
         self.in_flight = 0
+        self.held = 0  # places of answers that are not recorded yet: what a crash costs is never more than the limit
         self._queue: deque[asyncio.Future[None]] = deque()
         self._began = clock.now()
         self._held_until = -math.inf  # nothing is sent before: the provider said that its quota is empty
@@ -67,7 +68,7 @@ class Pace:
 
     def try_enter(self) -> bool:
         """Take a place if one is free now and nobody waits."""
-        if self._queue or self.in_flight >= self.limit or self._clock.now() < self._held_until:
+        if self._queue or self.in_flight + self.held >= self.limit or self._clock.now() < self._held_until:
             return False
         self._take()
         return True
@@ -89,6 +90,15 @@ class Pace:
     def leave(self) -> None:
         """Give the place back."""
         self.in_flight -= 1
+        self._admit()
+
+    def hold(self) -> None:
+        """Keep the place of an answer until it is recorded."""
+        self.held += 1
+
+    def release(self) -> None:
+        """An answer was recorded: its place is free."""
+        self.held -= 1
         self._admit()
 
     def close(self) -> None:
@@ -146,7 +156,7 @@ class Pace:
 
     def _take(self) -> None:
         self.in_flight += 1
-        if self.in_flight >= self.limit:
+        if self.in_flight + self.held >= self.limit:
             self._full = True
 
     def _admit(self) -> None:
@@ -156,7 +166,7 @@ class Pace:
             if self._wake is None or self._wake.done():
                 self._wake = asyncio.get_running_loop().create_task(self._open_later())
             return
-        while self._queue and self.in_flight < self.limit:
+        while self._queue and self.in_flight + self.held < self.limit:
             place = self._queue.popleft()
             if not place.done():
                 self._take()
@@ -190,7 +200,7 @@ class Pace:
 
     def _new_round(self, now: float) -> None:
         self._round, self._round_began = 0, now
-        self._full = self.in_flight >= self.limit
+        self._full = self.in_flight + self.held >= self.limit
 
     def _note(self, reason: str) -> None:
         limit = self.limit

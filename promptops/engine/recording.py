@@ -1,4 +1,4 @@
-"""Finished runs are recorded in groups, in a thread of its own: a slow disk or a slow scorer never holds up a call.
+"""Finished runs are recorded in groups, in a thread of its own: a slow disk or scorer lengthens no call that is in flight.
 
 While a group is being written the next one gathers, so that groups grow with the load. A run counts only once it is
 recorded. What could not be recorded is tried once more at the end.
@@ -15,8 +15,8 @@ from .progress import Ledger
 
 __all__ = ["Finished", "Recorder"]
 
-GATHER_S = 0.005  # that the first run of a group waits for others
-GROUP = 500  # runs written at once
+GATHER_S = 0.005  # that the first run of a group waits for others, at most
+GROUP = 500  # runs written at once, at most
 Finished = tuple[Run, list[Attempt], bool]  # the bool: whether its cost is to be known
 
 
@@ -38,19 +38,19 @@ class Recorder:
         self._record, self._take, self._ledger, self._told = record, take, ledger, told
         self._gathered: list[Finished] = []
         self._some = asyncio.Event()
+        self._due: asyncio.TimerHandle | None = None
+        self.enough = GROUP  # runs that are worth a group at once; the sweep knows how many it can wait for
         self._closing = False
         self._failed = 0  # groups that could not be recorded
         self.error: Exception | None = None
 
-    @property
-    def pending(self) -> int:
-        """Runs that wait to be recorded."""
-        return len(self._gathered)
-
     def add(self, finished: Finished) -> None:
         """One run more to record."""
         self._gathered.append(finished)
-        self._some.set()
+        if len(self._gathered) >= self.enough:
+            self._some.set()
+        elif self._due is None:
+            self._due = asyncio.get_running_loop().call_later(GATHER_S, self._some.set)
 
     def close(self) -> None:
         """No more will come: `run` ends when all is recorded."""
@@ -71,9 +71,10 @@ class Recorder:
         with ThreadPoolExecutor(1, thread_name_prefix="promptops-recorder") as thread:
             while self._gathered or not self._closing:
                 await self._some.wait()
-                if not self._closing and len(self._gathered) < GROUP:
-                    await asyncio.sleep(GATHER_S)
                 self._some.clear()
+                if self._due is not None:
+                    self._due.cancel()
+                    self._due = None
                 if self._failed and not self._closing:
                     continue  # the sweep is being stopped; the end will try again
                 await self._commit(thread)
@@ -95,14 +96,13 @@ class Recorder:
             self.error = error if self._failed > 1 else self.error
             self._told((), error)
             return
+        self._told(runs, None)
         try:
             if self._take is not None:
                 await _run_in(thread, self._take, runs)
         except Exception as error:
             self._take, self.error = None, error
-            self._told(runs, error)
-            return
-        self._told(runs, None)
+            self._told((), error)
 
     def _write(self, runs: list[Run], group: list[Finished]) -> None:
         attempts = [attempt for _, tried, _ in group for attempt in tried]

@@ -1,6 +1,7 @@
 """Many questions, asked as fast as their endpoints take them, every answer recorded before it counts.
 
-Questions are pulled when there is room for them, so that a hundred thousand take no more memory than a thousand. No
+Questions are pulled when there is room for them, so that a hundred thousand take no more memory than a thousand. An
+answer keeps its place until it is recorded, so that a crash costs no more calls than may be in flight at once. No
 failure of one question stops the others. A stop, from any thread and at any moment, acts within a second and keeps
 everything that was done.
 """
@@ -36,7 +37,6 @@ __all__ = ["Limits", "Progress", "Provenance", "Question", "Sweep"]
 LOCAL = 8  # calls at once of a model in this process, where the caller names no number
 _SURPLUS = 64  # questions that may wait between two attempts beside those in flight, so that memory stays flat
 _AHEAD = 256  # questions pulled while their own endpoint is full and another has room
-_UNRECORDED = 4000  # finished runs that may wait to be recorded before no more is asked
 _GRACE_S = {"cancelled": 0.5, "internal": 0.5, "circuit_open": 2.0}  # until calls in flight are cut off; else they may end
 
 
@@ -52,7 +52,8 @@ class _Lane:
 
     @property
     def room(self) -> bool:
-        return len(self.tasks) < self.caller.pace.limit + min(self.caller.waiting, _SURPLUS)
+        pace = self.caller.pace
+        return len(self.tasks) + pace.held < pace.limit + min(self.caller.waiting, _SURPLUS)
 
 
 class Sweep:
@@ -178,8 +179,6 @@ class Sweep:
 
     def _start_one(self) -> bool:
         """Start one question, or put one aside for an endpoint that is full; whether to go on."""
-        if self._recorder.pending >= _UNRECORDED:
-            return False
         for lane in self._lanes.values():
             if lane.backlog and lane.room:
                 self._ahead -= 1
@@ -259,10 +258,15 @@ class Sweep:
             return
         except Exception as error:  # ours: it costs this question only
             run, attempts = lane.caller.filing.unsent(question, "internal", f"{type(error).__name__}: {error}"), []
+        pace = lane.caller.pace
+        pace.hold()
+        self._recorder.enough = max(1, pace.limit // 4)  # so that three quarters of the places are at work meanwhile
         self._recorder.add((run, attempts, question.model.remote))
 
     def _recorded(self, runs: Sequence[Run], error: Exception | None) -> None:
-        self._keys.difference_update(run.key for run in runs)
+        for run in runs:
+            self._keys.discard(run.key)
+            self._lanes[run.endpoint].caller.pace.release()
         if error is not None:
             self._stop.set("internal", f"recording failed: {error}")
         self._pump()
