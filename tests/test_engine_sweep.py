@@ -420,8 +420,8 @@ def test_a_slow_disk_lengthens_no_call() -> None:
     class SlowDisk(Kept):
         def record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
             time.sleep(0.1)
-            super().record(runs, attempts)
             unrecorded.append(model.answered - len(self.runs))
+            super().record(runs, attempts)
 
     unrecorded: list[int] = []
     model = Slow(0.005)
