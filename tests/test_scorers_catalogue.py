@@ -47,7 +47,9 @@ def test_entries_are_complete(entry: Entry) -> None:
     assert entry.signature.startswith(f"{entry.name}(")
     assert "'Any'" not in entry.signature
     assert len(entry.doc) > 30
-    assert "\n" not in entry.doc
+    assert "\n" not in entry.doc + entry.rule
+    said = " ".join(inspect.cleandoc(getattr(scorers, entry.name).__doc__).split())
+    assert " ".join(f"{entry.doc} {entry.rule}".split()) == said
     assert entry.range in ("0 or 1", "[0, 1]")
     assert entry.source
     assert entry.direction == "higher is better"

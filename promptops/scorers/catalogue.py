@@ -42,7 +42,7 @@ class Entry:
     """One scorer of the catalogue.
 
     family: "assertion" | "semantic" | "regression" | "judge" | "composition"; signature: as Python prints it; doc: its
-    first sentence; example: an expression over the names of `promptops.scorers`; output, given: what it is tried on with
+    first paragraph on one line; rule: the rest of it; example: an expression over the names of `promptops.scorers`; output, given: what it is tried on with
     `try_out(example, output, **given)`; value: what it then gives, None where a model has to be asked; range: "0 or 1" or
     "[0, 1]"; source: where the rule comes from. Higher is better in every one.
     """
@@ -58,6 +58,7 @@ class Entry:
     source: str
     given: Mapping[str, Any] = field(default_factory=dict)
     direction: str = "higher is better"
+    rule: str = ""
 
 
 _OWN = "promptops"
@@ -179,19 +180,20 @@ def _entry(
     source: str,
     given: dict[str, Any],
 ) -> Entry:
-    lines = inspect.cleandoc(function.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+    doc, _, rest = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
     signature = _ANNOTATED.sub(r": \1", str(inspect.signature(function)).partition(" ->")[0])
     return Entry(
         function.__name__,
         family,
         f"{function.__name__}{signature}",
-        lines,
+        doc.replace("\n", " "),
         example,
         output,
         value,
         "0 or 1" if whole else "[0, 1]",
         source,
         given,
+        rule=rest.replace("\n", " "),
     )
 
 

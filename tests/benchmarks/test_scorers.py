@@ -15,7 +15,28 @@ from promptops.scorers import Case, contains, equals, json_has, never_mentions, 
 
 pytestmark = pytest.mark.benchmark
 
-WORDS = ["your", "order", "was", "shipped", "on", "monday", "and", "the", "refund", "will", "reach", "you", "within", "five", "working", "days", "thank", "you", "for", "waiting"]
+WORDS = [
+    "your",
+    "order",
+    "was",
+    "shipped",
+    "on",
+    "monday",
+    "and",
+    "the",
+    "refund",
+    "will",
+    "reach",
+    "you",
+    "within",
+    "five",
+    "working",
+    "days",
+    "thank",
+    "you",
+    "for",
+    "waiting",
+]
 
 
 def cases(count: int, words: int, golden: bool = False) -> list[Case]:
