@@ -182,9 +182,9 @@ def _draft(arms: Mapping[str, Arm], primary: str, policy: Policy, grounds: Groun
     }
 
 
-def _spread(values: Any, examples: Sequence[str], place: Mapping[str, int]) -> list[int]:
-    """Counts in the evidence's order, 0 for examples that are not among these."""
-    out = [0] * len(place)
+def _spread(values: Any, examples: Sequence[str], place: Mapping[str, int]) -> list[int | None]:
+    """Counts in the evidence's order, None for examples that are not among these."""
+    out: list[int | None] = [None] * len(place)
     for example, value in zip(examples, values.tolist(), strict=True):
         if example in place:
             out[place[example]] = int(value)
@@ -192,7 +192,7 @@ def _spread(values: Any, examples: Sequence[str], place: Mapping[str, int]) -> l
 
 
 def _column(
-    outcomes: Outcomes, place: Mapping[str, int], asked: list[int], measure: bool
+    outcomes: Outcomes, place: Mapping[str, int], asked: list[int | None], measure: bool
 ) -> tuple[tuple[float | None, ...], dict[str, Any]]:
     """The means in the evidence's order, None where unscored; and their tally. Shares of 0/1 outcomes are restored from 6 digits exactly."""
     digits = _MEASURE_DIGITS if measure else _SHARE_DIGITS if outcomes.binary else _DIGITS
@@ -208,7 +208,7 @@ def _column(
     tally: dict[str, Any] = {"binary": outcomes.binary}
     if attempted != asked:
         tally["attempted"] = _short(attempted)
-    if scored != [n if mean is not None else 0 for n, mean in zip(attempted, means, strict=True)]:
+    if scored != [n if mean is not None or n is None else 0 for n, mean in zip(attempted, means, strict=True)]:
         tally["scored"] = _short(scored)
     if not measure and not outcomes.binary and any(spread is not None for spread in variance):
         tally["variance"] = tuple(variance)
@@ -224,9 +224,10 @@ def _scorer(outcomes: Outcomes) -> dict[str, Any]:
     return {"version": ", ".join(outcomes.versions), "kind": outcomes.kind, "calibrated": outcomes.calibrated}
 
 
-def _short(values: list[int]) -> int | tuple[int, ...]:
+def _short(values: list[int | None]) -> int | tuple[int | None, ...]:
     """One number where all are equal: the usual case, and the bundle is small."""
-    return values[0] if len(set(values)) == 1 else tuple(values)
+    first = values[0] if len(set(values)) == 1 else None
+    return first if first is not None else tuple(values)
 
 
 def _number(value: float, digits: int) -> float | int | None:
@@ -265,7 +266,7 @@ def _outcomes(evidence: Evidence, name: str, by_arm: Mapping[str, Sequence[float
             variance = np.where(scored > 1, mean * (1 - mean) * scored / (scored - 1), math.nan)
     elif "variance" in tally:
         variance = np.array([math.nan if value is None else float(value) for value in tally["variance"]], dtype=float)
-    asked = attempted > 0
+    asked = ~np.isnan(attempted)
     info = evidence.scorers.get(name, {})
     return Outcomes(
         [example for example, here in zip(evidence.examples, asked, strict=True) if here],
@@ -287,7 +288,7 @@ def _long(value: Any, n: int, name: str) -> Any:
         return np.full(n, float(value))
     if len(value) != n:
         raise StatisticsError(f"the evidence tallies {len(value)} of {n} examples for {name}; restore it from git.")
-    return np.array(value, dtype=float)
+    return np.array([math.nan if count is None else count for count in value], dtype=float)
 
 
 def _grounds(evidence: Evidence) -> Grounds:
