@@ -254,6 +254,8 @@ def test_tampering_is_found(tmp_path: Path) -> None:
     assert "not among" in faults(lambda p: p["support-triage"]["versions"].pop(1))[0]
     assert "malformed" in faults(lambda p: deployments(p).__setitem__(0, 7))[0]
     assert "policy of support-triage" in faults(lambda p: p["support-triage"].__setitem__("policy", {"novel": 1}))[0]
+    assert "not allowed" in faults(lambda p: p.__setitem__("../x", p["a/b.c_d"]))[0]
+    assert "not allowed" in faults(lambda p: p["support-triage"]["environments"].__setitem__("../x", {"deployments": deployments(p)}))[0]
     assert "not an object" in faults(lambda p: p.__setitem__("x", []))[0]
     assert faults(lambda p: deployments(p).pop()) == []  # a chain cut short is `git revert`: the file is the truth
 

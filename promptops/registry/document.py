@@ -110,6 +110,8 @@ def prompt_fault(name: str, prompt: object, *, closed: bool = True) -> str | Non
     if unknown:
         return f"prompt {name!r} has the unknown field {unknown[0]!r}"
     for env, environment in environments.items():
+        if not NAME.fullmatch(env) or ".." in env:
+            return f"environment {env[:60]!r} of {name!r} has a name that is not allowed"
         if not isinstance(environment, dict) or not isinstance(environment.get("deployments"), list) or not environment["deployments"]:
             return f"environment {env!r} of {name!r} lacks its list of deployments"
         if closed and environment.keys() - ENVIRONMENT_FIELDS:
