@@ -260,7 +260,7 @@ class Sweep:
             run, attempts = lane.caller.filing.unsent(question, "internal", f"{type(error).__name__}: {error}"), []
         pace = lane.caller.pace
         pace.hold()
-        self._recorder.enough = max(1, pace.limit // 4)  # so that three quarters of the places are at work meanwhile
+        self._recorder.enough = max(1, pace.limit // 16)  # so that most places are at work while a few answers are recorded
         self._recorder.add((run, attempts, question.model.remote))
 
     def _recorded(self, runs: Sequence[Run], error: Exception | None) -> None:

@@ -196,7 +196,7 @@ def test_close_to_what_latency_and_concurrency_allow(binary: Path, tmp_path: Pat
     """500 ms latency, concurrency 200: at most 1.15 times calls x latency / concurrency."""
     ideal = 2 * EXAMPLES * 0.5 / 200
     with Server(binary, 500) as server:
-        mine = min(asyncio.run(ours(server.url, 200, tmp_path / str(number))) for number in range(2))
+        mine = min(asyncio.run(ours(server.url, 200, tmp_path / str(number))) for number in range(ROUNDS))
     with capsys.disabled():
         print(f"\n500 ms, 200 at once: {mine:.2f} s, ideal {ideal:.2f} s: {mine / ideal:.3f}x")
     assert mine / ideal <= 1.15
