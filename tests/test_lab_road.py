@@ -157,8 +157,20 @@ def test_refused_without_evidence_and_with_evidence_that_does_not_carry(road: tu
     assert [entry.forced for entry in lab.history("triage", "prod")] == [False, True]
     third = lab.prompt("triage").save("Another: {{ticket}}", model="smart")
     alone = lab.evaluate([third], data, scorers=[equals()])
-    with pytest.raises(Refused, match="incumbent"):
+    with pytest.raises(Refused, match="of a first deployment, against nothing, but prod serves v1"):
         lab.promote(third, to="prod", study=alone)
+
+
+def test_a_rerun_cell_whose_version_was_superseded_changes_nothing(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """Promoting v1 again, on its own study alone, once v2 serves: no error, no change, a warning that says why."""
+    lab, v1, v2, data = road
+    alone = lab.evaluate([v1], data, scorers=[equals()])
+    lab.promote(v1, to="prod", study=alone)
+    lab.promote(v2, to="prod", study=lab.evaluate([v1, v2], data, scorers=[equals()]))
+    before = lab._home.registry.read_bytes()
+    with pytest.warns(UserWarning, match="unchanged"):
+        assert not lab.promote(v1, to="prod", study=alone).changed
+    assert lab._home.registry.read_bytes() == before
 
 
 def test_an_ungated_environment_asks_for_nothing(road: tuple[Lab, Any, Any, Dataset]) -> None:

@@ -90,18 +90,16 @@ def _study(lab: Lab, saved: SavedVersion, env: str, study: Study | None, serving
     """The study to go by: the one named, else the newest that holds the version and the incumbent; none where nobody asks for one."""
     if study is None and env not in lab._registry.policy(saved.prompt).ungated:
         study = _latest(lab, saved, serving)
-    if study is None:
-        return None
-    if serving is not None and all(arm["version"] != serving.id for arm in study.config["arms"]):
-        point = f"the incumbent v{serving.number} is not in the study {study.name}; evaluate {saved.label} and v{serving.number} together."
-        raise Refused(f"{saved.prompt} {saved.label} is not promoted to {env}: {point}", [point])
-    return study.wait()
+    return study.wait() if study is not None else None
 
 
 def _evidence(lab: Lab, saved: SavedVersion, study: Study, serving: Entry | None) -> tuple[Evidence, Verdict]:
-    """What the study says of this step, as a bundle, and the policy's verdict on it."""
+    """What the study says of this step, as a bundle, and the policy's verdict on it.
+
+    A study without the incumbent says what the version does alone; that this is not enough is the gate's to say.
+    """
     policy = lab._registry.policy(saved.prompt)
-    if serving is None:
+    if serving is None or all(other["version"] != serving.id for other in study.config["arms"]):
         arm = study._arm(saved)
         first = arms_of(lab.store, [(study.id, arm["version"], saved.label)], study.config["scorers"])[0]
         verdict = decide_first(first, policy, primary=study.scorers[0] if study.scorers else None)
