@@ -43,6 +43,7 @@ class Asked:
     split: Named = None
 
     def silent(self) -> bool:
+        """Whether nothing was asked for."""
         return all(value is None for value in (self.inputs, self.expected, self.id, self.tags, self.cluster, self.split))
 
 

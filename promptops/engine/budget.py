@@ -46,6 +46,7 @@ class Budget:
         return self.usd is not None or self.tokens is not None
 
     def price(self, model: str) -> Price | None:
+        """The price of a model, looked up once; None where it is unknown."""
         if model not in self._known:
             self._known[model] = price_of(model, self._prices)
         return self._known[model]

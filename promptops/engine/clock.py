@@ -20,7 +20,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The machine's own time: `now` by its monotonic clock, `wall` by its calendar, `sleep` on the event loop."""
 
     def now(self) -> float:
         return time.perf_counter()

@@ -44,6 +44,7 @@ class Filing:
     secrets: frozenset[str] = frozenset()
 
     def with_secrets(self, more: Iterable[str]) -> Filing:
+        """The same filing, with more texts to take out."""
         return Filing(self.provenance, self.secrets.union(more))
 
     def answered(self, asked: Asked, reply: Reply, cost_usd: float | None) -> Run:

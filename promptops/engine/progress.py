@@ -73,10 +73,12 @@ class Ledger:
         self._recent: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=4096)
 
     def begin(self) -> None:
+        """The clock of the rate starts."""
         self._began = time.perf_counter()
         self._recent = deque([(self._began, 0)], maxlen=4096)
 
     def end(self) -> None:
+        """The counts are final."""
         self._ended = time.perf_counter()
 
     def fewer(self, count: int) -> None:

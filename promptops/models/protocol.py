@@ -54,7 +54,8 @@ class Model(Protocol):
     """Answers calls. `label` names it in reuse keys and tables; `remote` says whether pace, retries and budget apply.
 
     complete raises promptops.errors.CallError, which carries its failure class, when an attempt fails.
-    check(request) raises SetupError before a study starts when it can never answer (no key, unknown name).
+    check(request) raises SetupError before a study starts when it can never answer (no key, unknown name); aclose lets go
+    of connections.
     """
 
     @property

@@ -41,7 +41,8 @@ class Scorer(Protocol):
     needs: columns of the dataset that it reads, checked before a study; judges_failures: whether it judges runs whose
     model failed by its own doing (else those fail without asking it); kind: "assertion" | "semantic" | "regression" |
     "judge" | "user"; against: the version id whose runs it wants as `reference`, or None;
-    remote: whether it may wait for something (a judge, a user's function): inline scorers never do.
+    remote: whether it may wait for something (a judge, a user's function): inline scorers never do. score: what it says of
+    a case, one score or several, awaitable where it waits.
     """
 
     @property

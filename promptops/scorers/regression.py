@@ -172,4 +172,5 @@ def sorted_json(value: Any) -> str:
 
 
 def composed(text: str) -> str:
+    """The text in Unicode NFC."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -94,6 +94,7 @@ class SegmentFile:
         return found.st_size, found.st_nlink == 0
 
     def sync(self) -> None:
+        """Make what was written outlive a power cut."""
         getattr(os, "fdatasync", os.fsync)(self.fd)
 
     def close(self) -> None:

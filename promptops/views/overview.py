@@ -15,12 +15,14 @@ __all__ = ["lab_html", "prompts_html", "studies_html"]
 
 
 def lab_html(lab: Lab) -> str:
+    """A lab: where it lives, and its prompts."""
     home = lab._home
     where = f"<p><b>Lab</b> <span class='dim'>{esc(home.root)} ({esc(home.why)}) · registry {esc(home.registry.name)} · store {esc(home.store.name)}/</span></p>"
     return page(where + _prompts(lab))
 
 
 def prompts_html(lab: Lab) -> str:
+    """Every prompt with what serves where."""
     return page(_prompts(lab))
 
 
@@ -41,6 +43,7 @@ def _prompts(lab: Lab) -> str:
 
 
 def studies_html(studies: Studies) -> str:
+    """The studies, newest first."""
     frame = studies.frame.head(50)
     if not len(frame):
         return page("<p class='dim'>No study yet: <code>lab.evaluate([v1, v2], dataset, scorers=[...])</code></p>")

@@ -47,6 +47,8 @@ class Message(_Shaped):
 
 @dataclass(frozen=True, slots=True)
 class Choice(_Shaped):
+    """One answer of a completion."""
+
     index: int
     message: Message
     finish_reason: str
@@ -55,6 +57,8 @@ class Choice(_Shaped):
 
 @dataclass(frozen=True, slots=True)
 class StreamChoice(_Shaped):
+    """One piece of a streamed answer."""
+
     index: int
     delta: Message
     finish_reason: str | None = None
@@ -138,6 +142,8 @@ class Completions:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
+    """What `client.chat` is: it holds `completions`."""
+
     completions: Completions = field(default_factory=Completions)
 
 
