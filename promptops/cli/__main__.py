@@ -14,7 +14,7 @@ from ..errors import MissingExtra, PromptOpsError, Refused
 if TYPE_CHECKING:
     import click
 
-__all__ = ["main"]
+__all__ = ["group", "main"]
 
 # command -> (module of promptops.cli, name in it); the help line is the command's own
 COMMANDS = {
@@ -47,7 +47,7 @@ HIDDEN_NAMES = {"list": "list_", "lab": "lab", "export": "export"}
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; every error that promptops raises on purpose is one line on standard error."""
     try:
-        command = _group()
+        command = group()
     except ImportError as error:
         sys.stderr.write(f"{MissingExtra('the command line')} ({error})\n")
         sys.exit(2)
@@ -64,7 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(0)
 
 
-def _group() -> click.Group:
+def group() -> click.Group:
+    """The commands; each module is imported when its command is asked for."""
     import click
 
     class Lazy(click.Group):
