@@ -102,3 +102,14 @@ def test_texts_too_long_to_compare_are_unscored() -> None:
     assert found.unscored == "too long to compare: 50,000,000 and 50,000,000 characters"
     assert judge(similar_to(), one, one).value == 1.0
     assert time.monotonic() - started < 20
+
+
+def test_partial_ratio_never_takes_minutes() -> None:
+    """The best part of two long texts would take rapidfuzz minutes to find: beyond about a second it is unscored."""
+    started = time.monotonic()
+    words = [f"w{number * 7919 % 1000}" for number in range(4_000)]
+    one, two = " ".join(words), " ".join(reversed(words))
+    assert str(judge(similar_to(by="partial"), one, two).unscored).startswith("too long to compare")
+    assert judge(similar_to(by="partial"), one[:2_000], two[:2_000]).value is not None
+    assert judge(similar_to(by="partial"), one[:200], one).value == 1.0
+    assert time.monotonic() - started < 10

@@ -27,6 +27,7 @@ SIMILARITIES = {
 }
 _ARTICLES = frozenset(("a", "an", "the"))
 _CELLS = 20_000_000_000  # characters of one text times those of the other: about half a second of rapidfuzz
+_PARTIAL = 30_000_000_000  # the shorter text squared times the longer: about a second of its partial ratio
 
 
 def similar_to(column: str = "expected", *, at_least: float | None = None, by: str = "ratio", field: str | None = None) -> Rule:
@@ -81,7 +82,7 @@ def edit_distance(column: str = "expected", *, at_most: int | None = None) -> Ru
     def score(case: Case) -> Score:
         one, two = composed(case.output).strip(), composed(as_golden(case.example.column(column))).strip()
         if len(one) * len(two) > _CELLS and one != two:
-            return Score.none(f"too long to compare: {len(one):,} and {len(two):,} characters")
+            return too_long(one, two)
         distance = Levenshtein.distance(one, two)
         value = 1 - distance / max(len(one), len(two), 1)
         ok = None if at_most is None else distance <= at_most
@@ -119,10 +120,16 @@ def _ratio(by: str) -> Callable[[str, str], Score]:
 
     def measure(one: str, two: str) -> Score:
         if len(one) * len(two) > _CELLS and one != two:
-            return Score.none(f"too long to compare: {len(one):,} and {len(two):,} characters")
+            return too_long(one, two)
+        if by == "partial" and min(len(one), len(two)) * len(one) * len(two) > _PARTIAL and one != two:
+            return too_long(one, two)
         return Score(1.0 if one == two else min(max(compare(one, two) / 100, 0.0), 1.0))
 
     return measure
+
+
+def too_long(one: str, two: str) -> Score:
+    return Score.none(f"too long to compare: {len(one):,} and {len(two):,} characters")
 
 
 def paired(column: str, field: str | None) -> Callable[[Case], tuple[str, str] | Score]:
