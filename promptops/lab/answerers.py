@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import SetupError
 from ..models.protocol import Model
+from ..models.redact import HoldsSecrets
 
 __all__ = ["Answerers"]
 
@@ -17,8 +18,10 @@ __all__ = ["Answerers"]
 class Answerers:
     """Models by the name that versions ask for. Values handed in: a Model, an openai client, or a callable target."""
 
-    def __init__(self, models: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, models: Mapping[str, Any] | None = None, told: Callable[[str], None] = lambda secret: None) -> None:
+        """told: is given every secret that a model holds, before the model is asked anything."""
         self._given = dict(models or {})
+        self._told = told
         self._made: dict[str, Model] = {}
         self._default: Model | None = None
 
@@ -31,7 +34,9 @@ class Answerers:
         if name is None:
             raise SetupError("this version names no model; save it with model=..., or pass models=[...] to evaluate.")
         if name not in self._made:
-            self._made[name] = self._make(name)
+            made = self._made[name] = self._make(name)
+            for secret in made.secrets if isinstance(made, HoldsSecrets) else ():
+                self._told(secret)
         return self._made[name]
 
     def _make(self, name: str) -> Model:

@@ -77,13 +77,13 @@ class Lab:
         prices: Mapping[str, Any] | None = None,
     ) -> None:
         self._home = Home.find(root)
-        self._answerers = Answerers(models)
         self._prices = prices
         self._registry = Editor(self._home.registry)
         self._loop = Background()
         self._desk = Desk(self)
         self._live: dict[str, Study] = {}
         self.store = Store(self._home.store, deployments=self._deployments)
+        self._answerers = Answerers(models, self.store.keep_secret)
         _say(f"lab at {self._home.root} ({self._home.why}): registry {self._home.registry.name}, store {self._home.store.name}/")
 
     # -- prompts

@@ -69,6 +69,7 @@ def _compared(study: Study) -> tuple[str, str]:
 def arm_rows(study: Study) -> list[dict[str, Any]]:
     """One dict an arm: label, number, colour, mean, low, high and said of the primary, scores by scorer, facts."""
     from ..analysis.facts import mean_interval
+
     try:
         arms = study.arms()
     except PromptOpsError:
