@@ -49,7 +49,7 @@ def longer(one: str, two: str) -> str:
 CASES = [
     (longer, "long answer", "short", 1.0, "A"),
     (longer, "short", "long answer", 0.0, "B"),
-    (longer, "same", "same", 0.5, "tie"),
+    (longer, "same", "long", 0.5, "tie"),
     (lambda one, two: "1", "a", "b", 0.5, "tie"),  # always the first: position bias
     (lambda one, two: "2", "a", "b", 0.5, "tie"),
 ]
@@ -70,6 +70,12 @@ def test_both_orders(prefers: Any, output: str, reference: str, value: float, la
 def test_symmetry(one: str, two: str) -> None:
     """Swapping the answers turns the verdict around."""
     assert judged(desk(longer), one, two)[0].value == 1 - (judged(desk(longer), two, one)[0].value or 0)
+
+
+def test_equal_answers_are_a_tie_unasked() -> None:
+    """Nobody is asked which of two equal answers is better."""
+    [score] = judged(None, " same", "same\n")
+    assert (score.value, score.label, score.reason) == (0.5, "tie", "the answers are the same")
 
 
 PLANTED = [

@@ -33,7 +33,7 @@ def pairwise(
     """Whether a judge prefers the answer to that of `against`: 1 preferred in both orders, 0 the other one, 0.5 a tie.
 
     against: a version, a saved one, or its id, whose run on the same example and repeat is the reference. Orders that
-    disagree are a tie. label: "A" (this answer), "B" or "tie"; "shown first" and "shown second" are the verdicts of the two
+    disagree are a tie, and so are equal answers, which no judge is asked about. label: "A" (this answer), "B" or "tie"; "shown first" and "shown second" are the verdicts of the two
     orders, from which position bias is read. Higher is better. sees, judge: as in `rubric`. With several samples the
     value is their mean and the label that of the mean.
     """
@@ -54,6 +54,8 @@ def pairwise(
         other = case.reference.output if case.reference is not None else None
         if other is None:
             return [Score.none(f"missing reference: example {case.example.id!r} has no answer of version {version[:11]}")]
+        if case.output.strip() == other.strip():  # nothing to prefer, and nothing to pay for
+            return [Score(_VALUES["tie"], label="tie", reason="the answers are the same")]
         task = shown_inputs(case, sees)
         orders = [{"task": task, "answer_1": one, "answer_2": two} for one, two in ((case.output, other), (other, case.output))]
         asked = [consult(case, prompt, parts, _wrong, judge=who, sample=sample) for sample in range(who.samples) for parts in orders]
