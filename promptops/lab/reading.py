@@ -1,4 +1,4 @@
-"""Stored runs and scores as the arms of a comparison: aggregated an example at a time inside DuckDB, never row by row."""
+"""Stored runs and scores as the arms of a comparison: joined, aggregated and sorted inside DuckDB, handed over as columns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import MEASURES, Arm, Outcomes
 from ..errors import StudyError
+from ..run import FAILURES
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from ..store import Store
 
 __all__ = ["Source", "arms_of", "latest_sources"]
@@ -16,31 +19,19 @@ __all__ = ["Source", "arms_of", "latest_sources"]
 # (study id, version id, label): where an arm's runs are
 Source = tuple[str, str, str]
 
+_ARMS = "arms as (select unnest($studies) as study_id, unnest($versions) as version_id, unnest($numbers)::int as arm)"
+_LINKED = """select a.arm, m.example_id, m.example_fingerprint as print, m.repeat, m.run_id
+  from study_runs m join arms a on m.study_id = a.study_id and m.version_id = a.version_id"""
 # One row a place: its answered run where there is one, else its last failed one.
-_PLACES = """places as (
-  select m.study_id, m.version_id, m.example_id, m.example_fingerprint as print, m.repeat,
+_LATEST = f"""select l.arm, l.example_id, l.print, l.repeat,
          arg_max(r.id, (r.failure is null or r.failure in (select unnest($outcomes)), r.started_at)) as run_id
-  from study_runs m join runs r on r.id = m.run_id
-  where m.study_id in (select unnest($studies)) and m.version_id in (select unnest($versions))
-  group by all)"""
-_OUTCOME = "case when s.passed is null then s.value else s.passed::double end"
-_SCORES = f"""with {_PLACES}
-select p.study_id, p.version_id, s.scorer, p.example_id, any_value(p.print),
-       avg({_OUTCOME}), count({_OUTCOME}), var_samp({_OUTCOME}), bool_and({_OUTCOME} in (0, 1)), s.scorer_version
-from places p join scores s on s.run_id = p.run_id and s.example_fingerprint = p.print
-group by p.study_id, p.version_id, s.scorer, s.scorer_version, p.example_id order by all"""
-_EXAMPLES = f"""with {_PLACES}
-select p.study_id, p.version_id, p.example_id, any_value(p.print), count(*),
-       avg(r.cost_usd), count(r.cost_usd), avg(r.latency_ms), count(r.latency_ms),
-       avg(r.tokens_in + r.tokens_out), count(r.tokens_in + r.tokens_out)
-from places p join runs r on r.id = p.run_id group by p.study_id, p.version_id, p.example_id order by p.example_id"""
-_FACTS = f"""with {_PLACES}
-select p.study_id, p.version_id, count(*), min(r.started_at), max(r.started_at), list(distinct r.fingerprint), list(distinct r.model_returned),
-       list(distinct r.model), sum(r.cost_usd), count(*) - count(r.cost_usd), quantile_cont(r.latency_ms, .5), quantile_cont(r.latency_ms, .95),
-       sum(r.tokens_in), sum(r.tokens_out), count(*) filter (where r.failure is not null), list(distinct r.endpoint)
-from places p join runs r on r.id = p.run_id group by p.study_id, p.version_id"""
-_FAILURES = f"""with {_PLACES}
-select p.study_id, p.version_id, r.failure, count(*) from places p join runs r on r.id = p.run_id where r.failure is not null group by all order by all"""
+  from ({_LINKED}) l join runs r on r.id = l.run_id group by all"""
+_OUTCOME = "case when s{0}.passed is null then s{0}.value else s{0}.passed::double end"
+_SCORE = "left join scores s{0} on s{0}.run_id = p.run_id and s{0}.example_fingerprint = p.print and s{0}.scorer = $name{0} and s{0}.scorer_version = $edition{0}"
+_MEASURED = (("cost", "r.cost_usd"), ("latency", "r.latency_ms"), ("tokens", "(r.tokens_in + r.tokens_out)::double"))
+_FACTS = """min(r.started_at), max(r.started_at), list(distinct r.fingerprint), list(distinct r.model_returned), list(distinct r.model),
+       list(distinct r.endpoint), sum(r.cost_usd), count(*) - count(r.cost_usd), quantile_cont(r.latency_ms, [.5, .95]), sum(r.tokens_in),
+       sum(r.tokens_out), count(r.failure), histogram(r.failure)"""
 
 
 def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[Mapping[str, Any]]) -> list[Arm]:
@@ -48,145 +39,213 @@ def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[Mapping[s
 
     Examples are paired by id where the content is equal in all arms; an id with other content in another arm stands apart.
     """
-    from ..run import FAILURES
+    known = {str(scorer["name"]): scorer for scorer in scorers}
+    repeats = _repeats(store, sources)
+    editions = [{name: str(scorer["version"]) for name, scorer in known.items()}] * len(sources)
+    read = _Reading(store, sources, repeats)
+    found = read.examples(editions) if known else None
+    if found is None or any(part[f"n{place}"].sum() == 0 for part in found for place in range(len(known))):
+        editions = _editions(store, sources, known)
+        found = read.examples(editions)
+    odd = _odd(found)
+    facts = read.facts()
+    return [_arm(source, found[place], editions[place], facts[place], known, odd) for place, source in enumerate(sources)]
 
-    values = {
-        "studies": sorted({study for study, _, _ in sources}),
-        "versions": sorted({version for _, version, _ in sources}),
-        "outcomes": [name for name, kind in FAILURES.items() if kind == "outcome"],
-    }
-    examples = _by_source(store.rows(_EXAMPLES, values))
-    scores = _by_source(store.rows(_SCORES, values))
-    facts = {(row[0], row[1]): row[2:] for row in store.rows(_FACTS, values)}
-    failures = _by_source(store.rows(_FAILURES, values))
-    for study, version, label in sources:
-        if (study, version) not in examples:
+
+def _repeats(store: Store, sources: Sequence[Source]) -> int:
+    """K: the most repeats of any place. Raises StudyError for a source without runs."""
+    rows = store.rows(
+        f"with {_ARMS} select a.arm, max(m.repeat) from study_runs m join arms a on m.study_id = a.study_id and m.version_id = a.version_id group by a.arm",
+        _values(sources),
+    )
+    found = {int(arm): int(repeat) for arm, repeat in rows}
+    for place, (_, _, label) in enumerate(sources):
+        if place not in found:
             raise StudyError(f"{label} has no runs in this study; evaluate it first.")
-    chosen = _chosen(scores, scorers)
-    odd = _odd([examples[study, version] for study, version, _ in sources])
-    return [
-        _arm(
-            version,
-            label,
-            examples[study, version],
-            _of_version(scores.get((study, version), []), chosen),
-            _facts(facts[study, version], failures.get((study, version), [])),
-            scorers,
-            odd,
+    return max(found.values()) + 1
+
+
+def _values(sources: Sequence[Source]) -> dict[str, Any]:
+    return {
+        "studies": [study for study, _, _ in sources],
+        "versions": [version for _, version, _ in sources],
+        "numbers": list(range(len(sources))),
+    }
+
+
+class _Reading:
+    """The places of some sources. A place that was asked again after a failure has several runs: the one that counts is looked for
+    only where that happened, since it takes as long as all the rest."""
+
+    def __init__(self, store: Store, sources: Sequence[Source], repeats: int) -> None:
+        self._store, self._sources, self._repeats = store, sources, repeats
+        self._again = False
+
+    def examples(self, editions: Sequence[Mapping[str, str]]) -> list[DataFrame]:
+        """One frame a source, a row an example by id: print (a number that stands for its content), attempted, and per measure and scorer mean, count, variance, binary."""
+        frames: dict[int, DataFrame] = {}
+        alike: dict[tuple[tuple[str, str], ...], list[int]] = {}
+        for place, edition in enumerate(editions):
+            alike.setdefault(tuple(edition.items()), []).append(place)
+        for chosen, places in alike.items():
+            whole = self._asked(dict(chosen), places)
+            starts = [*whole["arm"].searchsorted(places, side="left").tolist(), len(whole)]
+            for place, start, end in zip(places, starts[:-1], starts[1:], strict=True):
+                frames[place] = whole.iloc[start:end]
+        return [frames[place] for place in range(len(editions))]
+
+    def _asked(self, edition: Mapping[str, str], places: Sequence[int]) -> DataFrame:
+        frame = self._ask(edition, places)
+        if not self._again and self._doubled(frame):
+            self._again = True
+            frame = self._ask(edition, places)
+        return frame
+
+    def _doubled(self, frame: DataFrame) -> bool:
+        """Whether a place has more than one run."""
+        if self._repeats > 1:
+            return bool((frame["attempted"] > self._repeats).any())
+        ids, arms = frame["example_id"].to_numpy(), frame["arm"].to_numpy()
+        return bool(((ids[1:] == ids[:-1]) & (arms[1:] == arms[:-1])).any())
+
+    def _ask(self, edition: Mapping[str, str], places: Sequence[int]) -> DataFrame:
+        values = _values(self._sources)
+        chosen: dict[str, Any] = {name: [column[place] for place in places] for name, column in values.items()}
+        for place, (name, version) in enumerate(edition.items()):
+            chosen |= {f"name{place}": name, f"edition{place}": version}
+        joins = " ".join(_SCORE.format(place) for place in range(len(edition)))
+        columns = [*_MEASURED, *((str(place), _OUTCOME.format(place)) for place in range(len(edition)))]
+        if self._repeats == 1:
+            picked = ", ".join(f"{sql} as m{name}" for name, sql in columns)
+            body = f"select p.arm, p.example_id, hash(p.print) as print, {picked} from places p join runs r on r.id = p.run_id {joins} order by p.arm, p.example_id"
+        else:
+            picked = ", ".join(
+                f"avg({sql}) as m{name}, count({sql}) as n{name}"
+                + (f", var_samp({sql}) as v{name}, bool_and({sql} in (0, 1)) as b{name}" if name.isdecimal() else "")
+                for name, sql in columns
+            )
+            body = f"select p.arm, p.example_id, hash(any_value(p.print)) as print, count(*) as attempted, {picked} from places p join runs r on r.id = p.run_id {joins} group by p.arm, p.example_id order by p.arm, p.example_id"
+        frame = self._store.frame(f"with {_ARMS}, {self._places(chosen)} {body}", chosen)
+        return self._single(frame, len(edition)) if self._repeats == 1 else frame
+
+    def _single(self, frame: DataFrame, scorers: int) -> DataFrame:
+        """What aggregating one run an example would give."""
+        import numpy as np
+
+        frame["attempted"] = 1.0
+        for name in (*(name for name, _ in _MEASURED), *map(str, range(scorers))):
+            frame[f"n{name}"] = frame[f"m{name}"].notna().to_numpy(float)
+        for place in range(scorers):
+            frame[f"v{place}"] = np.nan
+            frame[f"b{place}"] = frame[f"m{place}"].isin((0.0, 1.0))
+        return frame
+
+    def _places(self, values: dict[str, Any]) -> str:
+        if self._again:
+            values["outcomes"] = [name for name, kind in FAILURES.items() if kind == "outcome"]
+        return f"places as ({_LATEST if self._again else _LINKED})"
+
+    def facts(self) -> list[dict[str, Any]]:
+        """When and by what each source was answered, and what it cost."""
+        values = _values(self._sources)
+        rows = self._store.rows(
+            f"with {_ARMS}, {self._places(values)} select p.arm, count(*), {_FACTS} from places p join runs r on r.id = p.run_id group by p.arm order by p.arm",
+            values,
         )
-        for study, version, label in sources
-    ]
+        return [_facts(row[1:]) for row in rows]
 
 
-def _by_source(rows: Sequence[Sequence[Any]]) -> dict[tuple[str, str], list[Sequence[Any]]]:
-    out: dict[tuple[str, str], list[Sequence[Any]]] = {}
-    for row in rows:
-        out.setdefault((row[0], row[1]), []).append(row[2:])
+def _editions(store: Store, sources: Sequence[Source], known: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Per source scorer -> the version to read: the study's own where every arm has it, else the newest that all have; where the
+    arms share none, each its newest, which `pair` then refuses."""
+    rows = store.rows(
+        f"with {_ARMS} select distinct a.arm, s.scorer, s.scorer_version from study_runs m join arms a on m.study_id = a.study_id "
+        "and m.version_id = a.version_id join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint order by all",
+        _values(sources),
+    )
+    met: dict[str, dict[int, set[str]]] = {}
+    for arm, scorer, version in rows:
+        met.setdefault(scorer, {}).setdefault(int(arm), set()).add(version)
+    out: list[dict[str, str]] = [{} for _ in sources]
+    for name in [name for name in known if name in met] if known else sorted(met):
+        shared = set.intersection(*met[name].values())
+        own = str(known[name]["version"]) if name in known else ""
+        for arm, versions in met[name].items():
+            out[arm][name] = own if own in shared else max(shared or versions)
     return out
 
 
-def _chosen(scores: Mapping[tuple[str, str], Sequence[Any]], scorers: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """scorer -> the version to compare by: the study's own where every arm has it, else the newest that all have."""
-    met: dict[str, list[set[str]]] = {}
-    for rows in scores.values():
-        here: dict[str, set[str]] = {}
-        for row in rows:
-            here.setdefault(row[0], set()).add(row[7])
-        for name, versions in here.items():
-            met.setdefault(name, []).append(versions)
-    own = {str(scorer["name"]): str(scorer["version"]) for scorer in scorers}
-    out = {}
-    for name, found in met.items():
-        shared = set.intersection(*found)
-        if own.get(name) in shared or shared:
-            out[name] = own[name] if own.get(name) in shared else max(shared)
-    return out
-
-
-def _of_version(rows: Sequence[Any], chosen: Mapping[str, str]) -> list[Any]:
-    """The rows by the chosen version of each scorer; all of them where the arms share none, which `pair` then refuses."""
-    return [row for row in rows if chosen.get(row[0], row[7]) == row[7]]
-
-
-def _odd(arms: Sequence[Sequence[Sequence[Any]]]) -> set[str]:
+def _odd(frames: Sequence[DataFrame]) -> set[str]:
     """Example ids whose content differs between the arms."""
-    prints: dict[str, set[str]] = {}
-    for rows in arms:
-        for row in rows:
-            prints.setdefault(row[0], set()).add(row[1])
+    first = frames[0]
+    if all(len(frame) == len(first) and (frame["print"].to_numpy() == first["print"].to_numpy()).all() for frame in frames[1:]):
+        return set()  # the usual case, and a million runs are common
+    prints: dict[str, set[int]] = {}
+    for frame in frames:
+        for example, print_ in zip(frame["example_id"], frame["print"], strict=True):
+            prints.setdefault(example, set()).add(print_)
     return {example for example, found in prints.items() if len(found) > 1}
 
 
 def _arm(
-    version: str,
-    label: str,
-    examples: Sequence[Any],
-    scores: Sequence[Any],
-    facts: dict[str, Any],
-    scorers: Sequence[Mapping[str, Any]],
-    odd: set[str],
+    source: Source, frame: DataFrame, edition: Mapping[str, str], facts: dict[str, Any], known: Mapping[str, Any], odd: set[str]
 ) -> Arm:
-    import numpy as np
-
-    names = [row[0] if row[0] not in odd else f"{row[0]}@{row[1][:8]}" for row in examples]
-    index = {row[0]: place for place, row in enumerate(examples)}
-    attempted = np.array([row[2] for row in examples], float)
-    by_scorer: dict[str, list[Any]] = {}
-    for row in scores:
-        if row[1] in index:  # a study that is still running may have more scores by now than it had runs a moment ago
-            by_scorer.setdefault(row[0], []).append(row)
-    known = {scorer["name"]: scorer for scorer in scorers}
-    found: dict[str, Outcomes] = {}
-    for name in [*[n for n in known if n in by_scorer], *[n for n in by_scorer if n not in known and not known]]:
-        rows = by_scorer[name]
-        mean, count, variance = np.full(len(names), np.nan), np.zeros(len(names)), np.full(len(names), np.nan)
-        where = np.array([index[row[1]] for row in rows], int)
-        mean[where] = [np.nan if row[3] is None else row[3] for row in rows]
-        count[where] = [row[4] for row in rows]
-        variance[where] = [np.nan if row[5] is None else row[5] for row in rows]
-        versions = tuple(sorted({row[7] for row in rows}))
-        binary = all(row[6] for row in rows if row[4])
-        info = known.get(name, {})
-        found[name] = Outcomes(
-            names, mean, count, attempted, variance, binary, str(info.get("kind", "assertion")), versions, info.get("calibrated")
-        )
-    measures = {name: _measure(names, examples, attempted, 3 + 2 * place) for place, name in enumerate(MEASURES)}
-    return Arm(version, label, found, {name: outcomes for name, outcomes in measures.items() if outcomes.scored.sum()}, facts)
+    _, version, label = source
+    names: list[str] = frame["example_id"].tolist()
+    if odd:
+        names = [
+            f"{name}@{int(print_):016x}"[: len(name) + 9] if name in odd else name
+            for name, print_ in zip(names, frame["print"], strict=True)
+        ]
+    attempted = frame["attempted"].to_numpy(float)
+    scores = {
+        name: _outcomes(frame, str(place), names, attempted, known.get(name, {}), edition[name]) for place, name in enumerate(edition)
+    }
+    measures = {name: _measure(frame, name, names, attempted) for name in MEASURES}
+    return Arm(version, label, scores, {name: outcomes for name, outcomes in measures.items() if outcomes.scored.sum()}, facts)
 
 
-def _measure(names: Sequence[str], examples: Sequence[Any], attempted: Any, column: int) -> Outcomes:
-    import numpy as np
-
-    mean = np.array([np.nan if row[column] is None else row[column] for row in examples], float)
+def _outcomes(frame: DataFrame, place: str, names: Sequence[str], attempted: Any, scorer: Mapping[str, Any], edition: str) -> Outcomes:
+    scored = frame[f"n{place}"].to_numpy(float)
+    binary = frame[f"b{place}"].to_numpy()[scored > 0]
     return Outcomes(
-        names, mean, np.array([row[column + 1] for row in examples], float), attempted, np.full(len(names), np.nan), kind="measure"
+        names,
+        frame[f"m{place}"].to_numpy(float),
+        scored,
+        attempted,
+        frame[f"v{place}"].to_numpy(float),
+        bool(len(binary)) and bool(binary.astype(bool).all()),
+        str(scorer.get("kind", "assertion")),
+        (edition,),
+        scorer.get("calibrated"),
     )
 
 
-_FACT_NAMES = (
-    "calls",
-    "first",
-    "last",
-    "fingerprints",
-    "returned",
-    "models",
-    "cost_usd",
-    "cost_unknown",
-    "latency_p50",
-    "latency_p95",
-    "tokens_in",
-    "tokens_out",
-    "failed",
-    "endpoints",
-)
+def _measure(frame: DataFrame, name: str, names: Sequence[str], attempted: Any) -> Outcomes:
+    import numpy as np
+
+    mean = frame[f"m{name}"].to_numpy(float)
+    return Outcomes(names, mean, frame[f"n{name}"].to_numpy(float), attempted, np.full(len(names), np.nan), kind="measure")
 
 
-def _facts(row: Sequence[Any], failures: Sequence[Any]) -> dict[str, Any]:
-    facts = dict(zip(_FACT_NAMES, row, strict=True))
-    for name in ("fingerprints", "returned", "models", "endpoints"):
-        facts[name] = tuple(sorted(value for value in facts[name] or () if value))
-    facts["failures"] = {str(failure): int(count) for failure, count in failures}
-    return facts
+def _facts(row: Sequence[Any]) -> dict[str, Any]:
+    """calls, first and last (UTC), fingerprints, returned, models, endpoints, cost_usd, cost_unknown, latency_p50 and p95, tokens, failures."""
+    calls, first, last, fingerprints, returned, models, endpoints, cost, unknown, latency, tokens_in, tokens_out, failed, failures = row
+    texts = {"fingerprints": fingerprints, "returned": returned, "models": models, "endpoints": endpoints}
+    return {
+        "calls": calls,
+        "first": first,
+        "last": last,
+        **{name: tuple(sorted(value for value in found or () if value)) for name, found in texts.items()},
+        "cost_usd": cost,
+        "cost_unknown": unknown,
+        "latency_p50": latency[0] if latency else None,
+        "latency_p95": latency[1] if latency else None,
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "failed": failed,
+        "failures": {str(failure): int(count) for failure, count in sorted((failures or {}).items())},
+    }
 
 
 def latest_sources(store: Store, versions: Mapping[str, str], study: str | None = None) -> list[Source]:
