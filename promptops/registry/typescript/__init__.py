@@ -1,0 +1,88 @@
+"""The TypeScript reader, and the types of each prompt's variables, as one file for an application's own tree.
+
+`promptops.ts` beside this module is the reader; it is read here only, when somebody exports. The same registry gives the
+same bytes, so that CI can tell whether the file in an application is up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from ...errors import RegistryError
+from ..entry import to_version
+from ..writing import replace
+
+if TYPE_CHECKING:
+    from ...version import PromptVersion
+    from ..document import Document
+
+__all__ = ["FILE", "reader", "types", "write"]
+
+FILE = "promptops.ts"
+_BEGIN, _END = "// <prompts>\n", "// </prompts>\n"
+_TYPES = {"string": "string", "number": "number", "boolean": "boolean", "object": "object", "list": "readonly unknown[]"}
+
+
+def write(read: Document, folder: str, env: str | None = None) -> bool:
+    """Write the reader with the registry's types into `folder`. Returns whether the file changed.
+
+    env: type what this environment serves; None for what any environment serves, else the latest version.
+    Raises RegistryError where there is no prompt to type, RegistryCorrupt where a version is not sound.
+    """
+    head, rest = reader().split(_BEGIN)
+    tail = rest.split(_END)[1]
+    os.makedirs(folder, exist_ok=True)
+    return replace(os.path.join(os.path.abspath(folder), FILE), f"{head}{_BEGIN}{types(read, env)}{_END}{tail}".encode())
+
+
+def reader() -> str:
+    """The text of the reader, untyped: any prompt, any variables."""
+    from importlib.resources import files
+
+    return files(__package__).joinpath(FILE).read_text(encoding="utf-8")
+
+
+def types(read: Document, env: str | None = None) -> str:
+    """The interface `Prompts`: prompt name -> its variables. Versions that differ beside each other are a union."""
+    lines = []
+    for name, prompt in sorted(read["prompts"].items()):
+        served = _served(prompt, env)
+        if not served:
+            continue
+        versions = [(entry["number"], to_version(entry, f"{name} v{entry['number']}")) for entry in served]
+        shapes: dict[str, list[int]] = {}
+        for number, version in versions:
+            shapes.setdefault(_shape(version), []).append(number)
+        said = "; ".join(f"v{', v'.join(map(str, numbers))}" for numbers in shapes.values())
+        union = " | ".join(shapes)
+        lines += [f"  /** {said} */", f"  {json.dumps(name)}: {union};"]
+    if not lines:
+        raise RegistryError(
+            f"the registry serves nothing{f' in {env!r}' if env else ''}, so there is no prompt to type; promote a version first."
+        )
+    where = f"as {env} serves it" if env else "as any environment serves it"
+    again = f"`promptops export --typescript DIR{f' --env {env}' if env else ''}`"
+    return "\n".join([f"/** What each prompt takes, {where}. Written by {again}. */", "export interface Prompts {", *lines, "}", ""])
+
+
+def _served(prompt: Document, env: str | None) -> list[Document]:
+    """The entries that an application may meet, oldest first."""
+    ends = [environment["deployments"][-1] for name, environment in prompt.get("environments", {}).items() if env in (None, name)]
+    cited = {link["version"] for link in ends} | {link["canary"]["version"] for link in ends if link.get("canary")}
+    found = [entry for entry in prompt["versions"] if entry["id"] in cited]
+    return found or (prompt["versions"][-1:] if env is None else [])
+
+
+def _shape(version: PromptVersion) -> str:
+    """The object type of a version's variables."""
+    fields = []
+    for variable in version.variables:
+        said = variable.description.replace("*/", "* /").replace("\n", " ")
+        comment = f"/** {said} */ " if said else ""
+        kind = _TYPES[variable.type]
+        fields.append(f"{comment}{variable.name}{'' if variable.required else '?'}: {kind}{'' if variable.required else ' | undefined'}")
+    if version.takes_history:
+        fields.append("history?: readonly Message[] | undefined")
+    return "{ " + "; ".join(fields) + " }" if fields else "Record<string, never>"
