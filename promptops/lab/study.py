@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from ..analysis.arms import Arm
     from ..dataset import Dataset
     from ..engine.progress import Progress
+    from ..policy import Policy
     from ..version import PromptVersion
+    from .examples import Examples
     from .lab import Lab
+    from .labelling import Among, Labelling
     from .marking import Tally
     from .work import Work
 
@@ -182,6 +185,68 @@ class Study:
         from .comparing import leaderboard
 
         return leaderboard(self.wait(), primary)
+
+    # -- looking at answers, and what a review leaves behind
+
+    def examples(self, candidate: Any = None, baseline: Any = None) -> Examples:
+        """Two arms side by side, an example at a time: `.page(Filter("lost"))`, `.detail(id)`. Nothing is read that is not asked for."""
+        from .examples import Examples
+
+        return Examples(self, candidate, baseline)
+
+    def labelling(self, rater: str, kind: str = "pairwise", **options: Any) -> Labelling:
+        """A rater's blind, shuffled queue: `.task`, then `.answer(...)`. kind: "pairwise" or "rubric"; options: wanted=Filter(...)."""
+        from .labelling import Labelling
+
+        return Labelling(self, rater, kind, **options)
+
+    def labels(self) -> DataFrame:
+        """One row a label that people gave to this study's answers: example_id, rater, kind, label, value, note, run_id, labelled_at, id."""
+        from .labelling import labels_of
+
+        return labels_of(self)
+
+    def agreement(self, kind: str = "pairwise") -> Among:
+        """How far the raters agree on what two or more of them labelled."""
+        from .labelling import agreement
+
+        return agreement(self, kind)
+
+    def import_labels(self, path: str | Path) -> int:
+        """Take in the labels that a reviewer downloaded from this study's report; returns how many were new. Raises StudyError."""
+        from .labelling import import_labels
+
+        return import_labels(self, path)
+
+    def pin(self, example_id: str) -> Policy:
+        """Make an example a must-pass one of the prompt's policy: no candidate may fail it where the baseline passes."""
+        from .review import pin
+
+        return pin(self, example_id)
+
+    def unpin(self, example_id: str) -> Policy:
+        """Take an example out of the must-pass ones."""
+        from .review import unpin
+
+        return unpin(self, example_id)
+
+    def correct(self, example_id: str, expected: Any, path: str | Path | None = None) -> Path:
+        """Write a golden answer into the dataset's file, found by its name where `path` is None; returns its path. Raises DatasetError."""
+        from .review import correct
+
+        return correct(self, example_id, expected, path)
+
+    def dataset_file(self) -> Path | None:
+        """The file that the dataset was probably read from; None where none is found by its name."""
+        from .review import dataset_file
+
+        return dataset_file(self)
+
+    def gate(self, version: SavedVersion, to: str) -> tuple[str, ...]:
+        """Why promoting `version` to an environment would be refused now, a sentence each; empty where it would not. Changes nothing."""
+        from .review import gate_says
+
+        return gate_says(self._lab, version, to, self.wait())
 
     @property
     def verdict(self) -> Verdict:

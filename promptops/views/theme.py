@@ -49,6 +49,10 @@ STYLE = """<style>
 .po .card b.v{color:var(--po-accent,#6B7280);font-size:15px}.po ul{margin:4px 0 4px 18px;padding:0}
 .po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap}
 .po del{background:rgba(213,94,0,.2)}.po ins{background:rgba(0,158,115,.22);text-decoration:none}
+.po .po-two{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:14px}.po .po-two>div{min-width:0}
+.po .po-list{position:relative;max-height:330px;overflow:auto}.po .po-cut{max-width:420px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.po .po-list table{display:table;width:100%;overflow:visible}.po-pane{outline:none;border-radius:6px;padding:2px 6px}.po-pane:focus-visible{box-shadow:0 0 0 2px #0072B2}
+.po summary{cursor:pointer}.po button{font:inherit;padding:3px 10px;border:1px solid var(--jp-border-color2,#afb8c1);border-radius:6px;background:var(--jp-layout-color2,#f6f8fa);color:inherit;cursor:pointer}
 .po svg text{font-family:FONT}.po svg{max-width:100%;height:auto}
 </style>""".replace("FONT", FONT)
 

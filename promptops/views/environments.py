@@ -1,0 +1,227 @@
+"""What serves where, and the two steps that change it: promote with the gate's answer before the click, roll back in one.
+
+Both ask once more in the same place before they act; who has only this view sees what is in prod, since when, and why.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from ..analysis import words
+from ..errors import PromptOpsError
+from ..markup import esc
+from . import svg
+from .registry import history_html
+from .theme import BAD, GOOD, UNSURE, chip, colour, page
+
+if TYPE_CHECKING:
+    from ..lab.deployment import History
+    from ..lab.lab import Lab
+
+__all__ = ["EnvironmentsView", "gate_html", "serving_html", "timeline"]
+
+_SHOWN = 24  # deployments in the timeline
+
+
+class EnvironmentsView:
+    """The widget of one prompt's environments. box: its container; writes: whether it may promote and roll back."""
+
+    def __init__(self, lab: Lab, prompt: str = "", *, writes: bool = True) -> None:
+        import ipywidgets as widgets
+
+        self.lab, self.writes, self.said = lab, writes, ""
+        self._asked = ""
+        names = list(lab._registry.names())
+        wide: dict[str, Any] = {"layout": widgets.Layout(width="auto")}
+        self.prompt = _choice("prompt", names or [""], prompt or None, "300px")
+        self.env = widgets.Combobox(
+            value="prod",
+            options=("prod", "staging", "dev"),
+            description="environment",
+            ensure_option=False,
+            layout=widgets.Layout(width="240px"),
+        )
+        self.version = _choice("version", [("–", 0)], None, "220px")
+        self.study = _choice("evidence", [("–", "")], None, "320px")
+        self.reason = widgets.Text(placeholder="why, for the history", layout=widgets.Layout(width="340px"))
+        self.percent = widgets.BoundedFloatText(value=0, min=0, max=99.99, description="canary %", layout=widgets.Layout(width="170px"), tooltip="0: everyone")  # fmt: skip
+        self.promote = widgets.Button(description="Promote", icon="arrow-up", **wide)
+        self.rollback = widgets.Button(description="Roll back", icon="undo", **wide)
+        self.cancel = widgets.Button(description="Cancel", **wide)
+        self.cancel.layout.display = "none"
+        self.view, self.gate, self.status = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.prompt.observe(lambda _change: self._of_prompt(), names="value")
+        for control in (self.env, self.version, self.study):
+            control.observe(lambda _change: self.refresh(), names="value")
+        self.promote.on_click(lambda _button: self._promote())
+        self.rollback.on_click(lambda _button: self._roll_back())
+        self.cancel.on_click(lambda _button: self._settle())
+        wrap = widgets.Layout(flex_flow="row wrap")
+        steps = [
+            widgets.HBox([self.version, self.study, self.percent], layout=wrap),
+            self.gate,
+            widgets.HBox([self.reason, self.promote, self.rollback, self.cancel], layout=wrap),
+        ]
+        self.box = widgets.VBox([widgets.HBox([self.prompt, self.env], layout=wrap), self.status, self.view, *(steps if writes else [])])
+        self._of_prompt()
+
+    # -- what is shown
+
+    def _of_prompt(self) -> None:
+        name = self.prompt.value
+        versions = self.lab.prompt(name).versions if name else []
+        self.version.options = [(f"{v.label}{' · ' + v.note[:40] if v.note else ''}", v.number) for v in reversed(versions)] or [("–", 0)]
+        studies = [study for study in self.lab.studies if study.prompt == name][:50]
+        self.study.options = [*((study.name, study.id) for study in studies), ("no study", "")]
+        envs = list(self.lab._environments(name)) if name else []
+        self.env.options = tuple(dict.fromkeys([*envs, "prod", "staging", "dev"]))
+        self.refresh()
+
+    def refresh(self, said: str = "") -> None:
+        """Read the registry again and draw it."""
+        self._settle()
+        self.said = said
+        self.status.value = page(f"<p role='status'><b>{esc(said)}</b></p>") if said else ""
+        name, env = self.prompt.value, self.env.value.strip()
+        if not name:
+            self.view.value = page("<p class='dim'>No prompt is saved yet.</p>")
+            return
+        try:
+            history = self.lab.history(name, env)
+            self.view.value = page(serving_html(self.lab, name) + timeline(history)) + history_html(history)
+            self.gate.value = page(self._gate())
+        except PromptOpsError as error:
+            self.view.value = page(f"<p role='alert'>{esc(error)}</p>")
+
+    def _gate(self) -> str:
+        name, env = self.prompt.value, self.env.value.strip()
+        if not self.version.value or not self.writes:
+            return ""
+        version = self.lab.prompt(name)[self.version.value]
+        serving = self.lab._registry.serving(name, env)
+        same = serving is not None and serving.id == version.id
+        self.promote.disabled = same
+        self.rollback.disabled = serving is None
+        if same:
+            return f"<p class='dim'>{chip(version.label, colour(version.number))} serves in {esc(env)} already.</p>"
+        if not self.study.value:
+            return "<p class='dim'>Choose the study that is its evidence; without one only an ungated environment can be promoted to.</p>"
+        try:
+            points = self.lab.study(self.study.value).gate(version, env)
+        except PromptOpsError as error:
+            points = (str(error),)
+        return gate_html(points, version.label, env, serving.label if serving else None)
+
+    # -- what is done
+
+    def _promote(self) -> None:
+        version, env = self.lab.prompt(self.prompt.value)[self.version.value], self.env.value.strip()
+        share = f" for {self.percent.value:g} % of the keys" if self.percent.value else ""
+        if not self._sure("promote", self.promote, f"Yes: {version.label} to {env}{share}"):
+            return
+        options: dict[str, Any] = {"reason": self.reason.value.strip(), "percent": self.percent.value or None}
+        before = [entry for entry in self.lab.history(version.prompt, env) if entry.id == version.id]
+        if before and options["reason"]:
+            options["again"] = options["reason"]  # a step that was undone is taken again on purpose, and says why
+        study = self.lab.study(self.study.value) if self.study.value else None
+        self._do(lambda: self.lab.promote(version, env, study=study, **options))
+
+    def _roll_back(self) -> None:
+        name, env = self.prompt.value, self.env.value.strip()
+        serving = self.lab._registry.serving(name, env)
+        if serving is not None and self._sure("rollback", self.rollback, f"Yes: undo {serving.label} in {env}"):
+            self._do(lambda: self.lab.rollback(name, env, reason=self.reason.value.strip()))
+
+    def _sure(self, step: str, button: Any, said: str) -> bool:
+        """The first click asks, the second acts."""
+        if not self.writes:
+            return False
+        if self._asked == step:
+            return True
+        self._settle()
+        self._asked, button.description, button.button_style = step, said, "warning"
+        self.cancel.layout.display = ""
+        return False
+
+    def _settle(self) -> None:
+        self._asked = ""
+        self.promote.description, self.rollback.description = "Promote", "Roll back"
+        self.promote.button_style = self.rollback.button_style = ""
+        self.cancel.layout.display = "none"
+
+    def _do(self, action: Any) -> None:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            try:
+                done = action()
+                text = "Nothing changed." if done is None else str(done.entry)[1:-1] if done.entry.changed else done.note or "Nothing changed."
+            except (PromptOpsError, OSError) as error:
+                text = str(error)
+        noted = " ".join(str(warning.message) for warning in said if str(warning.message) not in text)
+        self.refresh(f"{text} {noted}".strip())
+
+
+def _choice(name: str, options: Any, value: Any, width: str) -> Any:
+    import ipywidgets as widgets
+
+    shown = widgets.Dropdown(options=options, description=name, layout=widgets.Layout(width=width))
+    if value is not None:
+        shown.value = value
+    return shown
+
+
+def gate_html(points: tuple[str, ...], label: str, env: str, incumbent: str | None) -> str:
+    """The gate's answer to a promotion that nobody has asked for yet."""
+    against = f" over {incumbent}" if incumbent else " as the first version there"
+    if not points:
+        return f"<div class='card' style='--po-accent:{GOOD}'><b class='v'>▲ the gate lets it through</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span></div>"
+    listed = "".join(f"<li>{esc(point)}</li>" for point in points)
+    return f"<div class='card' style='--po-accent:{BAD}'><b class='v'>▼ the gate would refuse</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span><ul>{listed}</ul></div>"
+
+
+def serving_html(lab: Lab, prompt: str) -> str:
+    """One row an environment: what serves, since when, who decided it and why; a canary with its share."""
+    rows = []
+    for env in lab._environments(prompt):
+        now = lab._registry.serving(prompt, env)
+        if now is None:
+            continue
+        share = ""
+        if now.canary is not None:
+            shown = chip(f"v{now.canary.number}", colour(now.canary.number))
+            share = f" {shown} <span style='color:{UNSURE}'>canary, {now.canary.percent:g} % of the keys</span>"
+        ground = f"evidence {now.evidence[:12]}" if now.evidence else "no evidence"
+        forced = f" <b style='color:{BAD}'>forced</b>" if now.forced else ""
+        rows.append(
+            f"<tr><td><b>{esc(env)}</b></td><td>{chip(now.label, colour(now.number))}{share}</td><td>{esc(now.at[:19].replace('T', ' '))}</td>"
+            f"<td>{esc(now.kind)}{forced}</td><td>{esc(now.author)}</td><td>{esc(now.reason)}</td><td class='dim'>{esc(ground)}</td></tr>"
+        )
+    if not rows:
+        return f"<p class='dim'>{esc(prompt)} serves nowhere yet.</p>"
+    head = "<tr><th>environment</th><th>serves</th><th>since (UTC)</th><th>step</th><th>by</th><th>why</th><th>on</th></tr>"
+    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def timeline(history: History) -> str:
+    """The latest deployments of an environment as a strip, oldest first, each as wide as the others: an order, not a scale of time."""
+    entries = list(history)[-_SHOWN:]
+    if len(entries) < 2:
+        return ""
+    width, each = 760, 760 / len(entries)
+    out = []
+    for place, entry in enumerate(entries):
+        x = place * each
+        mark = {"rollback": "↩", "canary": "◔"}.get(entry.kind, "")
+        tint = colour(entry.number)
+        said = f"{entry.label} {entry.kind} {entry.at[:16].replace('T', ' ')} by {entry.author}"
+        out.append(f"<rect x='{x:.1f}' y='4' width='{max(each - 2, 1):.1f}' height='22' rx='4' fill='{tint}'><title>{esc(said)}</title></rect>")
+        if each > 30:
+            out.append(
+                f"<text x='{x + 7:.1f}' y='19.5' font-size='11.5' font-weight='600' fill='{svg.ink(tint)}'>{esc(entry.label + ' ' + mark)}</text>"
+            )
+            if each > 84:
+                out.append(f"<text x='{x + 1:.1f}' y='40' font-size='10.5' opacity='.75'>{esc(entry.at[:16].replace('T', ' '))}</text>")
+    last = entries[-1]
+    title = f"{words.count(len(history), 'deployment')} of {history.prompt} in {history.env}; {last.label} serves now"
+    return f"<p class='dim'>{esc(title)}</p>" + svg.wrap("".join(out), width, 46, title)
