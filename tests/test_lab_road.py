@@ -448,3 +448,42 @@ def test_the_report_is_one_file_that_loads_nothing(road: tuple[Lab, Any, Any, Da
     assert text.count("<script>") == 1
     assert json.dumps(hostile)[1:-1] not in text
     assert len(text) < 1_000_000
+
+
+def test_a_policy_is_kept_in_the_registry_and_decides(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """Guardrails and least numbers set on a prompt refuse what the default would let through; the default is the registry's."""
+    lab, v1, v2, data = road
+    study = lab.evaluate([v1, v2], data, scorers=[equals()])
+    lab.promote(v1, to="prod", study=study)
+    lab.prompt("triage").policy = Policy(min_n=100)
+    with pytest.raises(Refused, match="100"):
+        lab.promote(v2, to="prod", study=study)
+    assert json.loads(lab._home.registry.read_text(encoding="utf-8"))["prompts"]["triage"]["policy"] == {"min_n": 100}
+    lab.prompt("triage").policy = None
+    lab.prompt.policy = Policy(min_effect=0.5)
+    with pytest.raises(Refused, match="least effect"):
+        lab.promote(v2, to="prod", study=study)
+    lab.prompt.policy = None
+    assert lab.prompt("triage").policy == Policy()
+    assert lab.promote(v2, to="prod", study=study).number == 2
+
+
+def test_a_canary_is_widened_finished_and_ended(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """One call each; the share is in the history, and the loader stamps the arm."""
+    lab, v1, v2, data = road
+    study = lab.evaluate([v1, v2], data, scorers=[equals()])
+    lab.promote(v1, to="prod", study=study)
+    registry = str(lab._home.registry)
+
+    def share() -> int:
+        return sum(promptops.load("triage", env="prod", key=f"user-{k}", registry=registry).number == 2 for k in range(400))
+
+    assert lab.promote(v2, to="prod", study=study, percent=10).percent == 10
+    assert 15 <= share() <= 70
+    assert lab.promote(v2, to="prod", study=study, percent=50).percent == 50
+    assert 150 <= share() <= 250
+    assert lab.rollback(v2, "prod").number == 1
+    assert share() == 0
+    lab.promote(v2, to="prod", study=study, percent=5, again="another try")
+    assert lab.promote(v2, to="prod", study=study, again="it held").number == 2
+    assert share() == 400

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
+from ..policy import Policy
 from .prompt import Prompt
 from .study import Study
 
@@ -38,6 +39,15 @@ class Prompts:
     @property
     def names(self) -> list[str]:
         return list(self._lab._registry.names())
+
+    @property
+    def policy(self) -> Policy:
+        """The registry's default policy, for prompts that have none of their own. Assign a Policy to set it."""
+        return self._lab._registry.policy()
+
+    @policy.setter
+    def policy(self, policy: Policy | None) -> None:
+        self._lab._registry.set_policy(policy)
 
     def __iter__(self) -> Iterator[Prompt]:
         return (Prompt(self._lab, name) for name in self.names)

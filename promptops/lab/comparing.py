@@ -12,7 +12,7 @@ from ..policy import Policy
 from ..run import utc
 from .comparison import Comparison
 from .design import as_version
-from .keeping import keep_dataset, keep_study, load_dataset, runs_where
+from .keeping import ANSWERED, OUTCOMES, keep_dataset, keep_study, load_dataset, runs_where
 from .marking import Marking
 from .noise import measured
 from .reading import Source, arms_of, latest_sources
@@ -140,13 +140,15 @@ def score_study(study: Study, dataset: Any, scorers: Sequence[Any]) -> None:
     arms = {arm["version"]: index for index, arm in enumerate(study.config["arms"])}
     examples = {example.id: index for index, example in enumerate(dataset)}
     lacking = " or ".join(
-        "not exists (select 1 from scores s where s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and s.scorer = ? and s.scorer_version = ?)"
+        "not exists (select 1 from scores s where s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
+        "and (s.scorer = ? or starts_with(s.scorer, ?)) and s.scorer_version = ?)"
         for _ in scorers
     )
-    values = [value for scorer in scorers for value in (scorer.name, scorer.version)]
+    values = [value for scorer in scorers for value in (scorer.name, f"{scorer.name}/", scorer.version)]
     rows = lab.store.rows(
-        f"select m.version_id, m.example_id, m.repeat, m.run_id from study_runs m where m.study_id = ? and ({lacking or 'false'})",
-        [study.id, *values],
+        f"select m.version_id, m.example_id, m.repeat, m.run_id from study_runs m join runs r on r.id = m.run_id "
+        f"where m.study_id = ? and {ANSWERED} and ({lacking or 'false'})",
+        [study.id, OUTCOMES, *values],
     )
     if not rows:
         return

@@ -175,7 +175,7 @@ class Lab:
     def promote(self, version: Any, to: str, *, study: Study | None = None, **options: Any) -> Deployment:
         """Serve `version` in the environment `to`, where the evidence of `study` carries it against what serves now.
 
-        options: percent=10 (a canary share), reason="...", force=True (needs a reason, and is marked for ever),
+        options: percent=10 (a canary share; again with another percent widens it, without one finishes it), reason="...", force=True (needs a reason, and is marked for ever),
         again="reason" (after a roll back), example=... Promoting what serves already changes nothing.
         Raises Refused with every unmet point and its next step, or Conflict.
         """
@@ -184,7 +184,7 @@ class Lab:
         return promote(self, version, to, study, **options)
 
     def rollback(self, version: Any, env: str, *, to: Any = None, reason: str = "") -> Deployment | None:
-        """Undo `version` in `env` at once: the last different version serves again (or `to`). Nothing if it no longer serves.
+        """Undo `version` in `env` at once (a running canary: end it): the last different version serves again (or `to`). Nothing if it no longer serves.
 
         version: a saved version, or a prompt's name for whatever serves now. Ungated, and logged.
         """

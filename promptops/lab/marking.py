@@ -47,7 +47,8 @@ class Marking:
         self._store, self._dataset = store, dataset
         self._now = ScorePhase([scorer for scorer in scorers if not scorer.remote and scorer.against is None])
         self._against = [scorer for scorer in scorers if scorer.against is not None]
-        self._late = ScorePhase([scorer for scorer in scorers if scorer.remote or scorer.against is not None], ask=ask)
+        self._late = ScorePhase([scorer for scorer in scorers if scorer.remote and scorer.against is None], ask=ask)
+        self._ask = ask
         self._waiting: list[tuple[Place, Case]] = []
         self._lock = threading.Lock()
         self.tallies: dict[tuple[int, str], Tally] = {}
@@ -55,7 +56,7 @@ class Marking:
     def take(self, placed: Iterable[tuple[Place, Run]]) -> None:
         """Score these now, as far as that needs no waiting."""
         cases = [(place, Case(run.output or "", self._dataset[place[1]], run)) for place, run in placed]
-        if self._late.scorers:
+        if self._late.scorers or self._against:
             self._waiting += cases
         if self._now.scorers:
             self._keep(self._now.rows(case for _, case in cases), cases)
@@ -72,8 +73,9 @@ class Marking:
                     (place, replace(case, reference=found.get((str(scorer.against), case.example.fingerprint, place[2]))))
                     for place, case in waiting
                 ]
-                if not scorer.remote:
-                    self._keep(ScorePhase([scorer]).rows(case for _, case in cases), cases)
+                phase = ScorePhase([scorer], ask=self._ask)
+                self._keep(phase.rows(case for _, case in cases), cases)
+                self._keep([row async for row in phase.rows_async(case for _, case in cases)], cases)
         if self._late.remote:
             rows = [row async for row in self._late.rows_async(case for _, case in waiting)]
             self._keep(rows, waiting)
@@ -88,6 +90,8 @@ class Marking:
         for place, case in cases:
             arms.setdefault((case.run.id, case.example.fingerprint), []).append(place[0])
         kept = list(rows)
+        if not kept:
+            return
         with self._lock:
             for row in kept:
                 for arm in arms[row["run_id"], row["example_fingerprint"]]:

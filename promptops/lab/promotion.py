@@ -6,7 +6,6 @@ re-run cell: the registry stays as it is and a warning says why; `again="reason"
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import replace
 from importlib.metadata import version as release
@@ -16,11 +15,12 @@ from ..analysis.decide import Verdict, decide_first
 from ..analysis.recompute import make_evidence
 from ..errors import Refused, StudyError
 from ..evidence import Evidence
-from ..run import new_id, utc
+from ..run import utc
 from .comparing import grounds_of
 from .deployment import Deployment
 from .prompt import Prompt, SavedVersion
 from .reading import arms_of
+from .served import keep_verdict
 
 if TYPE_CHECKING:
     from ..analysis.arms import Arm
@@ -48,6 +48,8 @@ def promote(
     serving = lab._registry.serving(saved.prompt, env)
     if serving is not None and serving.id == saved.id and percent is None:
         return Deployment(lab, replace(serving, changed=False), note=f"{saved.label} serves already.")
+    if percent is not None and serving is not None and serving.canary is not None and serving.canary.id == saved.id:
+        return Deployment(lab, lab._registry.widen(saved.prompt, env, percent, author=lab._author, reason=reason))
     if saved.model == "embedded":
         warnings.warn(f"{saved.label} names the embedded model, which is not an LLM: it is for tours and tests.", stacklevel=3)
     grounds = _study(lab, saved, env, study, serving)
@@ -107,7 +109,7 @@ def _evidence(lab: Lab, saved: SavedVersion, study: Study, serving: Entry | None
         grounds = grounds_of(lab, study, None)
     else:
         comparison = study.compare(saved, lab.prompt(saved.prompt)[serving.id])
-        subject, verdict, grounds = comparison, comparison.verdict, comparison.grounds
+        subject, verdict, grounds = comparison, comparison.decide(policy), comparison.grounds
     grounds = replace(grounds, prompt=saved.prompt)
     return make_evidence(subject, verdict, policy, grounds=grounds, made_at=utc(), toolkit=release("promptops-toolkit")), verdict
 
@@ -123,33 +125,7 @@ def _latest(lab: Lab, saved: SavedVersion, serving: Entry | None) -> Study | Non
     return lab.studies[rows[0][0]] if rows else None
 
 
-def _dataset(study: Study) -> dict[str, Any]:
-    return {**study.config["dataset"], "split": study.config.get("split")}
-
-
 def _keep_verdict(lab: Lab, study: Study | None, saved: SavedVersion, serving: Entry | None, verdict: Verdict | None) -> None:
-    """One row a judged pair of versions on a dataset's split: what counts how often a split was used to decide."""
-    if study is None or verdict is None:
-        return
-    data, baseline = _dataset(study), serving.id if serving is not None else None
-    if lab.store.rows(
-        "select 1 from verdicts where study_id = ? and candidate = ? and baseline is not distinct from ? limit 1",
-        [study.id, saved.id, baseline],
-    ):
-        return
-    lab.store.append(
-        "verdicts",
-        [
-            {
-                "id": new_id("d"),
-                "study_id": study.id,
-                "prompt": saved.prompt,
-                "candidate": saved.id,
-                "baseline": baseline,
-                "dataset": data["fingerprint"],
-                "split": data["split"],
-                "document": json.dumps(verdict.document(), ensure_ascii=False),
-                "created_at": utc(),
-            }
-        ],
-    )
+    """Counted once a judged pair of versions of a study."""
+    if study is not None and verdict is not None:
+        keep_verdict(lab, study, saved.id, serving.id if serving is not None else None, verdict)

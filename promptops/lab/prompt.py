@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..adopt import looks_like_format
 from ..errors import StudyError
+from ..policy import Policy
 from ..version import PromptVersion
 from .answer import Answer
 
@@ -144,6 +145,15 @@ class Prompt:
                 return self._made(entry)
         known = ", ".join(f"v{entry.number}" for entry in entries) or "none yet"
         raise StudyError(f"{self.name} has no version {number!r}; saved: {known}.")
+
+    @property
+    def policy(self) -> Policy:
+        """What a promotion of this prompt must show. Assign a Policy to set it in the registry (None: the registry's default again)."""
+        return self._lab._registry.policy(self.name)
+
+    @policy.setter
+    def policy(self, policy: Policy | None) -> None:
+        self._lab._registry.set_policy(policy, self.name)
 
     def _made(self, entry: Any) -> SavedVersion:
         return SavedVersion(self._lab, self.name, entry.number, entry.version, note=entry.note, author=entry.author, created=entry.created)

@@ -129,6 +129,7 @@ def _ratio(by: str) -> Callable[[str, str], Score]:
 
 
 def too_long(one: str, two: str) -> Score:
+    """The score of two texts that would take seconds to compare: unscored, with their lengths."""
     return Score.none(f"too long to compare: {len(one):,} and {len(two):,} characters")
 
 
