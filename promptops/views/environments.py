@@ -13,7 +13,7 @@ from ..errors import PromptOpsError
 from ..markup import esc
 from . import svg
 from .registry import history_html
-from .theme import BAD, GOOD, UNSURE, chip, colour, page
+from .theme import BAD, GOOD, UNSURE, chip, colour, ink, page
 
 if TYPE_CHECKING:
     from ..lab.deployment import History
@@ -74,6 +74,7 @@ class EnvironmentsView:
         self.version.options = [(f"{v.label}{' · ' + v.note[:40] if v.note else ''}", v.number) for v in reversed(versions)] or [("–", 0)]
         studies = [study for study in self.lab.studies if study.prompt == name][:50]
         self.study.options = [*((study.name, study.id) for study in studies), ("no study", "")]
+        self.version.index = self.study.index = 0
         envs = list(self.lab._environments(name)) if name else []
         self.env.options = tuple(dict.fromkeys([*envs, "prod", "staging", "dev"]))
         self.refresh()
@@ -155,7 +156,9 @@ class EnvironmentsView:
             warnings.simplefilter("always")
             try:
                 done = action()
-                text = "Nothing changed." if done is None else str(done.entry)[1:-1] if done.entry.changed else done.note or "Nothing changed."
+                text = (
+                    "Nothing changed." if done is None else str(done.entry)[1:-1] if done.entry.changed else done.note or "Nothing changed."
+                )
             except (PromptOpsError, OSError) as error:
                 text = str(error)
         noted = " ".join(str(warning.message) for warning in said if str(warning.message) not in text)
@@ -215,10 +218,12 @@ def timeline(history: History) -> str:
         mark = {"rollback": "↩", "canary": "◔"}.get(entry.kind, "")
         tint = colour(entry.number)
         said = f"{entry.label} {entry.kind} {entry.at[:16].replace('T', ' ')} by {entry.author}"
-        out.append(f"<rect x='{x:.1f}' y='4' width='{max(each - 2, 1):.1f}' height='22' rx='4' fill='{tint}'><title>{esc(said)}</title></rect>")
+        out.append(
+            f"<rect x='{x:.1f}' y='4' width='{max(each - 2, 1):.1f}' height='22' rx='4' fill='{tint}'><title>{esc(said)}</title></rect>"
+        )
         if each > 30:
             out.append(
-                f"<text x='{x + 7:.1f}' y='19.5' font-size='11.5' font-weight='600' fill='{svg.ink(tint)}'>{esc(entry.label + ' ' + mark)}</text>"
+                f"<text x='{x + 7:.1f}' y='19.5' font-size='11.5' font-weight='600' fill='{ink(tint)}'>{esc(entry.label + ' ' + mark)}</text>"
             )
             if each > 84:
                 out.append(f"<text x='{x + 1:.1f}' y='40' font-size='10.5' opacity='.75'>{esc(entry.at[:16].replace('T', ' '))}</text>")

@@ -107,7 +107,9 @@ def task_html(task: Task | None, kind: str, *, done: int, total: int) -> str:
     )
     head = f"<p class='dim' role='status'>{done:,} of {total:,} labelled · keys 1, 2, 3 · s skips · b goes back</p>{bar}"
     if task is None:
-        what = "Everything here is labelled. Thank you." if total else "Nothing changed between these versions, so there is no pair to label."
+        what = (
+            "Everything here is labelled. Thank you." if total else "Nothing changed between these versions, so there is no pair to label."
+        )
         return f"{head}<p><b>{what}</b></p>"
     asked = "".join(f"<p class='dim'>{esc(name)}</p><pre>{_text(value)}</pre>" for name, value in _asked(task))
     golden = f"<details><summary>expected answer</summary><pre>{_text(task.expected)}</pre></details>" if task.expected is not None else ""

@@ -17,15 +17,15 @@ __all__ = ["Pane"]
 
 
 class Pane(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]  # anywidget is untyped
-    """html: safe markup; keys: what is heard, as KeyboardEvent.key names it; label: what it is, for those who cannot see it."""
+    """html: safe markup; heard: its keys, as KeyboardEvent.key names it; label: what it is, for those who cannot see it."""
 
     _esm = Path(__file__).parent / "static" / "pane.js"
     html = traitlets.Unicode("").tag(sync=True)
-    keys: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    heard: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)  # `keys` is the widget's own
     label = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, pressed: Callable[[str], None], *, keys: Sequence[str] = (), label: str = "") -> None:
-        super().__init__(keys=list(keys), label=label)
+        super().__init__(heard=list(keys), label=label)
         self._pressed = pressed
         self.on_msg(self._heard)
 

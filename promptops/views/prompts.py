@@ -92,7 +92,9 @@ class PromptsView:
         for message in version.template:
             if isinstance(message.get("content"), str):
                 rows = min(max(message["content"].count("\n") + 2, 2), 14)
-                box = widgets.Textarea(value=message["content"], description=message["role"], layout=widgets.Layout(width="100%"), rows=rows)
+                box = widgets.Textarea(
+                    value=message["content"], description=message["role"], layout=widgets.Layout(width="100%"), rows=rows
+                )
                 box.observe(lambda _change: self._render(), names="value")
                 boxes.append(box)
         self.texts.children = tuple(boxes)
@@ -120,7 +122,7 @@ class PromptsView:
             return version
         kept = {variable.name: variable for variable in version.variables}
         fresh = PromptVersion(messages, model=version.model, settings=version.settings)
-        types = {variable.name: kept[variable.name] for variable in fresh.variables if variable.name in kept}
+        types = {variable.name: kept[variable.name].content() for variable in fresh.variables if variable.name in kept}
         return PromptVersion(
             messages,
             model=version.model,

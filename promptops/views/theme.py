@@ -13,7 +13,7 @@ from ..markup import esc
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["BAD", "FONT", "GOOD", "NEUTRAL", "PALETTE", "STYLE", "UNSURE", "chip", "colour", "page", "style_figure"]
+__all__ = ["BAD", "FONT", "GOOD", "NEUTRAL", "PALETTE", "STYLE", "UNSURE", "chip", "colour", "ink", "page", "style_figure"]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#6A51A3")
 # readable as text on white and on JupyterLab's dark ground alike: contrast 4.2 or more on either (tests/test_views_theme.py)
@@ -27,11 +27,15 @@ def colour(number: int | None) -> str:
     return NEUTRAL if number is None else PALETTE[(number - 1) % len(PALETTE)]
 
 
+def ink(tint: str) -> str:
+    """Black or white: what reads on this colour."""
+    red, green, blue = (int(tint[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return "#000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.52 else "#fff"
+
+
 def chip(label: str, tint: str) -> str:
     """A version's name on its colour, in the ink that reads on it. `label` is text, not markup."""
-    red, green, blue = (int(tint[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    ink = "#000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.52 else "#fff"
-    return f"<span class='chip' style='background:{tint};color:{ink}'>{esc(label)}</span>"
+    return f"<span class='chip' style='background:{tint};color:{ink(tint)}'>{esc(label)}</span>"
 
 
 # Scoped under .po; JupyterLab's theme variables where they exist, system colours of a page elsewhere.

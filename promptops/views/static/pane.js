@@ -27,7 +27,7 @@ function render({ model, el }) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab" || event.key === "Escape") return;
     event.stopPropagation();
     const onButton = event.target.closest("button") && (event.key === "Enter" || event.key === " ");
-    if (typing(event.target) || onButton || !model.get("keys").includes(event.key)) return;
+    if (typing(event.target) || onButton || !model.get("heard").includes(event.key)) return;
     event.preventDefault();
     model.send({ press: event.key });
   });

@@ -1,0 +1,207 @@
+"""Everything of a lab in one cell, for people who never wrote Python: studies, examples, prompts, labels, what serves where.
+
+A tab is built when it is first opened, and shows what the store and the registry hold then; `Refresh` reads them again.
+Read-only, it has no button that writes. The saved notebook keeps a static page in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PromptOpsError
+from ..markup import esc, shorten
+from .environments import EnvironmentsView
+from .examples import ExamplesView
+from .labels import LabelView
+from .overview import lab_html, studies_html
+from .prompts import PromptsView
+from .study import html as study_html
+from .theme import page
+
+if TYPE_CHECKING:
+    from ..lab.lab import Lab
+    from ..lab.study import Study
+
+__all__ = ["Dashboard", "StudiesView", "dashboard"]
+
+TABS = ("Studies", "Examples", "Prompts", "Label", "Registry")
+_STUDIES = 200  # offered to choose from
+
+
+def dashboard(lab: Lab, *, writes: bool = True) -> Dashboard:
+    """The app of a lab. writes: whether it may label, pin, save, promote and roll back."""
+    return Dashboard(lab, writes=writes)
+
+
+class Dashboard:
+    """box: its container; study: what the first, second and fourth tab are about; views: tab -> its view, once it was opened."""
+
+    def __init__(self, lab: Lab, *, writes: bool = True) -> None:
+        import ipywidgets as widgets
+
+        self.lab, self.writes = lab, writes
+        self.views: dict[str, Any] = {}
+        self.picker = widgets.Dropdown(description="study", layout=widgets.Layout(width="440px"), style={"description_width": "50px"})
+        self.refresh = widgets.Button(
+            description="Refresh", icon="refresh", tooltip="Read store and registry again", layout=widgets.Layout(width="auto")
+        )
+        self.tab = widgets.Tab(children=tuple(widgets.VBox() for _ in TABS), titles=TABS)
+        self.picker.observe(lambda _change: self._of_study(), names="value")
+        self.refresh.on_click(lambda _button: self.reload())
+        self.tab.observe(lambda _change: self.open(), names="selected_index")
+        self.said = widgets.HTML()
+        head = widgets.HBox([self.picker, self.refresh], layout=widgets.Layout(flex_flow="row wrap"))
+        self.box = widgets.VBox([head, self.said, self.tab])
+        self._silent = False
+        self.reload()
+
+    @property
+    def study(self) -> Study | None:
+        """What is chosen; None before the first study."""
+        return self.lab.study(self.picker.value) if self.picker.value else None
+
+    def reload(self) -> None:
+        """Read the studies again and build the open tab anew."""
+        chosen = self.picker.value
+        rows = list(self.lab.studies.frame.head(_STUDIES).itertuples(index=False))
+        self._silent = True
+        options = [
+            (f"{shorten(row.name, 40)} · {shorten(row.prompt or 'no prompt', 24)} · {str(row.created_at)[:10]}", row.id) for row in rows
+        ]
+        self.picker.options = options
+        if options:
+            kept = [place for place, (_, value) in enumerate(options) if value == chosen]
+            self.picker.index = kept[0] if kept else 0
+        self._silent = False
+        self.views.clear()
+        self.open()
+
+    def _of_study(self) -> None:
+        if not self._silent:
+            for name in ("Studies", "Examples", "Label"):
+                self.views.pop(name, None)
+            self.open()
+
+    def open(self, name: str | None = None) -> Any:
+        """Show a tab, the chosen one by default; returns its view."""
+        if name is not None and self.tab.selected_index != TABS.index(name):
+            self.tab.selected_index = TABS.index(name)  # comes back here
+        at = self.tab.selected_index or 0
+        tab = TABS[at]
+        if tab not in self.views:
+            self.views[tab] = self._made(tab)
+            self.tab.children[at].children = (self.views[tab].box,)
+        elif tab == "Registry":
+            self.views[tab].refresh()
+        return self.views[tab]
+
+    def _made(self, tab: str) -> Any:
+        """The view of a tab, or what to do first."""
+        prompt = self.study.prompt if self.study is not None and self.study.prompt in self.lab._registry.names() else ""
+        builders: dict[str, Callable[[], Any]] = {
+            "Prompts": lambda: PromptsView(self.lab, prompt, writes=self.writes),
+            "Registry": lambda: EnvironmentsView(self.lab, prompt, writes=self.writes),
+        }
+        if tab in builders:
+            return self._try(builders[tab])
+        study = self.study
+        if study is None:
+            return _Empty(studies_html(self.lab.studies))
+        if study.status == "running":
+            return _Empty(page(f"<p class='dim'>{esc(study.name)} is running; refresh when it is done.</p>"))
+        of_study: dict[str, Callable[[], Any]] = {
+            "Studies": lambda: StudiesView(study),
+            "Examples": lambda: ExamplesView(study, writes=self.writes),
+            "Label": lambda: LabelView(study, writes=self.writes),
+        }
+        return self._try(of_study[tab])
+
+    def _try(self, build: Callable[[], Any]) -> Any:
+        try:
+            return build()
+        except PromptOpsError as error:
+            return _Empty(page(f"<p role='alert'>{esc(error)}</p>"))
+
+    def static(self) -> str:
+        """What is left of it where no kernel is: the lab at a glance, and the chosen study."""
+        study = self.study
+        return lab_html(self.lab) + studies_html(self.lab.studies) + (study_html(study) if study is not None else "")
+
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
+        mime = self.box._repr_mimebundle_() or {}
+        return {**mime, "text/html": self.static(), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<dashboard of {self.lab!r}{'' if self.writes else ', read-only'}>"
+
+
+class StudiesView:
+    """A study's results; with several arms, any two of them compared. box: its container."""
+
+    def __init__(self, study: Study) -> None:
+        import ipywidgets as widgets
+
+        self.study = study
+        self.view, self.more = widgets.HTML(), widgets.HTML()
+        arms = list(study.versions)
+        wide: dict[str, Any] = {"layout": widgets.Layout(width="240px")}
+        self.candidate = widgets.Dropdown(options=arms, value=arms[-1], description="candidate", **wide)
+        self.baseline = widgets.Dropdown(options=arms, value=arms[0], description="baseline", **wide)
+        self.scorer = widgets.Dropdown(options=list(study.scorers) or [""], description="by", layout=widgets.Layout(width="320px"))
+        self._default = True
+        for control in (self.candidate, self.baseline, self.scorer):
+            control.observe(lambda _change: self._chosen(), names="value")
+        pickers = [widgets.HBox([self.candidate, self.baseline, self.scorer], layout=widgets.Layout(flex_flow="row wrap"))]
+        self.box = widgets.VBox([self.view, *(pickers if len(arms) > 2 or len(study.scorers) > 1 else []), self.more])
+        if len(arms) > 1:
+            comparison = self._compared(lambda: study.compare())
+            if comparison is not None:
+                self._quietly(comparison.candidate.label, comparison.baseline.label)
+        self.draw()
+
+    def _quietly(self, candidate: str, baseline: str) -> None:
+        self._default = False
+        if candidate in self.study.versions and baseline in self.study.versions:
+            self.candidate.value, self.baseline.value = candidate, baseline
+        self._default = True
+
+    def _chosen(self) -> None:
+        if self._default:
+            self.draw(again=True)
+
+    def draw(self, *, again: bool = False) -> None:
+        """The results; `again`: of the arms that were chosen."""
+        from .comparison import body
+        from .figures import extras
+
+        if not again:
+            self.view.value = study_html(self.study)
+        if len(self.study.versions) < 2:
+            return
+        if self.candidate.value == self.baseline.value:
+            self.more.value = page("<p class='dim'>Choose two different arms.</p>")
+            return
+        primary = self.scorer.value or None
+        comparison = self._compared(lambda: self.study.compare(self.candidate.value, self.baseline.value, primary=primary))
+        if comparison is not None:
+            self.more.value = page((body(comparison) if again else "") + extras(comparison))
+
+    def _compared(self, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except PromptOpsError as error:
+            self.more.value = page(f"<p role='alert'>{esc(error)}</p>")
+            return None
+
+
+class _Empty:
+    """A tab that says what to do first."""
+
+    def __init__(self, html: str) -> None:
+        import ipywidgets as widgets
+
+        self.box = widgets.VBox([widgets.HTML(html)])
+
+    def refresh(self) -> None:
+        """Nothing to read again."""

@@ -1,0 +1,211 @@
+"""More figures of a comparison as inline SVG: what n would settle it, quality against cost, how outcomes lie, where they differ by tag.
+
+Each is built from aggregates, says in its title what it shows, and is empty where the data do not carry it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..analysis import power, words
+from ..analysis.arms import Outcomes
+from ..errors import PromptOpsError
+from ..markup import esc
+from . import svg
+from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, ink
+
+if TYPE_CHECKING:
+    from ..analysis.slices import Slice
+    from ..lab.comparison import Comparison
+
+__all__ = ["distributions", "extras", "heatmap", "pareto", "power_curve"]
+
+_POWER = 0.8
+_BINS = 20
+_TAGS, _LEAST = 12, 5  # tags in the heatmap, examples of each
+_W, _H = 760, 250
+
+
+def extras(comparison: Comparison) -> str:
+    """All of them, each in a fold of its own."""
+    parts = (
+        ("What n would settle it", power_curve(comparison)),
+        ("Quality against cost and latency", pareto(comparison, "cost") + pareto(comparison, "latency")),
+        ("How the outcomes lie", distributions(comparison)),
+        ("By tag and scorer", heatmap(comparison)),
+    )
+    return "".join(f"<details><summary>{name}</summary>{picture}</details>" for name, picture in parts if picture)
+
+
+def power_curve(comparison: Comparison) -> str:
+    """The chance to show the difference seen, by number of examples: exact for 0/1 outcomes, else by the normal law."""
+    figures = comparison.primary
+    if figures.n < 2 or not figures.wins + figures.losses or figures.gain == 0:
+        return ""
+    wins, losses = sorted((figures.wins / figures.n, figures.losses / figures.n), reverse=True)
+    needed = figures.n_needed if figures.gain > 0 else None
+    top = max(figures.n * 2, min(needed or 0, 200_000) * 1.25, 40)
+    sizes = sorted({max(round(top * step / 40), 2) for step in range(1, 41)})
+    if figures.binary and figures.clusters is None and figures.repeats == 1 and top <= 20_000:
+        chances = [float(value) for value in power.curve(wins, losses, sizes)]
+    elif figures.effect:
+        chances = [_normal(abs(figures.effect) * math.sqrt(n) - 1.645) for n in sizes]
+    else:
+        return ""
+    seen = f"{figures.n:,} examples show a difference of {words.points(abs(figures.gain))} in {_share(sizes, chances, figures.n)}"
+    more = f"; {needed:,} would show it 4 times in 5" if needed and needed > figures.n else ""
+    return _line_plot(sizes, chances, seen + more, figures.n)
+
+
+def _share(sizes: Sequence[int], chances: Sequence[float], n: int) -> str:
+    near = min(range(len(sizes)), key=lambda place: abs(sizes[place] - n))
+    return f"{100 * chances[near]:.0f} of 100 such studies"
+
+
+def _normal(z: float) -> float:
+    return 0.5 * math.erfc(-z / math.sqrt(2))
+
+
+def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: int) -> str:
+    left, right, top, bottom = 60, 30, 14, 46
+    most = sizes[-1]
+
+    def x(n: float) -> float:
+        return left + n / most * (_W - left - right)
+
+    def y(chance: float) -> float:
+        return _H - bottom - chance * (_H - top - bottom)
+
+    out = []
+    for step in range(6):
+        chance = step / 5
+        out.append(
+            f"<line x1='{left}' x2='{_W - right}' y1='{y(chance):.1f}' y2='{y(chance):.1f}' stroke='{svg.GRID}' stroke-opacity='.3'/>"
+        )
+        out.append(_tick(left - 8, y(chance) + 4, f"{100 * chance:.0f} %", "end"))
+    power_of_ten = 10 ** math.floor(math.log10(most / 5))
+    every = next(power_of_ten * m for m in (1, 2, 5, 10) if power_of_ten * m >= most / 7)
+    out += [_tick(x(n), _H - bottom + 16, f"{n:,.0f}", "middle") for n in _steps(0, most, every)]
+    out.append(f"<line x1='{left}' x2='{_W - right}' y1='{y(_POWER):.1f}' y2='{y(_POWER):.1f}' stroke='{GOOD}' stroke-dasharray='4 3'/>")
+    out.append(f"<line x1='{x(now):.1f}' x2='{x(now):.1f}' y1='{top}' y2='{_H - bottom}' stroke='{UNSURE}' stroke-dasharray='3 2'/>")
+    out.append(f"<text x='{x(now) + 5:.1f}' y='{_H - bottom - 6}' font-size='11' fill='{UNSURE}'>this study</text>")
+    path = " ".join(f"{x(n):.1f},{y(chance):.1f}" for n, chance in zip(sizes, chances, strict=True))
+    out.append(f"<polyline points='{path}' fill='none' stroke='{PALETTE[0]}' stroke-width='2'/>")
+    out.append(_tick((left + _W - right) / 2, _H - 8, "examples", "middle"))
+    return f"<p class='dim'>{esc(title)}.</p>" + svg.wrap("".join(out), _W, _H, title)
+
+
+def _steps(low: float, high: float, every: float) -> list[float]:
+    return [low + place * every for place in range(int((high - low) / every) + 1)]
+
+
+def _tick(x: float, y: float, text: str, anchor: str) -> str:
+    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11' opacity='.75'>{esc(text)}</text>"
+
+
+def pareto(comparison: Comparison, measure: str) -> str:
+    """Quality of both arms against what they cost, or how long they take."""
+    figures = comparison.primary
+    found = next((other for other in comparison.differences if other.name == measure), None)
+    if found is None or (not found.baseline and not found.candidate):
+        return ""
+    arms = (
+        (comparison.candidate.label, found.candidate, figures.candidate, figures.candidate_interval),
+        (comparison.baseline.label, found.baseline, figures.baseline, figures.baseline_interval),
+    )
+    points = []
+    for place, (label, x, y, interval) in enumerate(arms):
+        low, high = interval or (None, None)
+        beaten = any(ox <= x and oy >= y and (ox, oy) != (x, y) for _, ox, oy, _ in arms)
+        points.append(svg.Point(label, x, y, low, high, PALETTE[place], not beaten))
+    unit = {"cost": "USD an example", "latency": "milliseconds an answer"}[measure]
+    title = f"{figures.name} against {measure}: up and to the left is better"
+    return f"<p class='dim'>{esc(title)}.</p>" + svg.scatter(points, title=title, x_axis=unit, y_axis=figures.name)
+
+
+def distributions(comparison: Comparison) -> str:
+    """Histograms of scores that are not 0 or 1, and of latency, one arm above the other on one scale."""
+    out = []
+    candidate, baseline = comparison.candidate, comparison.baseline
+    for kind, unit in (("scores", ""), ("measures", " (ms)")):
+        a_of, b_of = getattr(baseline, kind), getattr(candidate, kind)
+        for name in b_of:
+            if name in a_of and name not in ("cost", "tokens") and not (b_of[name].binary and a_of[name].binary):
+                out.append(_histograms(name, unit, (candidate.label, b_of[name]), (baseline.label, a_of[name])))
+    return "".join(out)
+
+
+def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
+    import numpy as np
+
+    known: list[Any] = [outcomes.mean[outcomes.scored > 0] for _, outcomes in arms]
+    if not all(len(values) for values in known):
+        return ""
+    whole = np.concatenate(known)
+    low, high = (0.0, 1.0) if not unit else (0.0, float(np.quantile(whole, 0.99)) or 1.0)
+    left, right, each = 150, 20, 62
+    width, height = _W - left - right, each * len(arms) + 44
+    out = []
+    for place, ((label, _), values) in enumerate(zip(arms, known, strict=True)):
+        counts, _edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=(low, high))
+        base, most = 8 + each * (place + 1) - 8, max(int(counts.max()), 1)
+        out.append(_tick(left - 10, base - 14, label if len(label) < 22 else label[:21] + "…", "end"))
+        for at, count in enumerate(counts.tolist()):
+            tall = count / most * (each - 16)
+            out.append(
+                f"<rect x='{left + at * width / _BINS:.1f}' y='{base - tall:.1f}' width='{width / _BINS - 1.5:.1f}' height='{tall:.1f}' fill='{PALETTE[place]}'><title>{count:,}</title></rect>"
+            )
+        middle = left + (float(np.median(values)) - low) / (high - low) * width
+        out.append(
+            f"<line x1='{middle:.1f}' x2='{middle:.1f}' y1='{base - each + 14}' y2='{base + 3}' stroke='{svg.INK}' stroke-width='1.4'/>"
+        )
+    for step in range(6):
+        value = low + step / 5 * (high - low)
+        out.append(_tick(left + step / 5 * width, height - 24, f"{value:.3g}", "middle"))
+    title = f"{name}{unit} of each arm; the line is the median"
+    out.append(_tick(left + width / 2, height - 6, name + unit, "middle"))
+    return f"<p class='dim'>{esc(title)}.</p>" + svg.wrap("".join(out), _W, height, title)
+
+
+def heatmap(comparison: Comparison) -> str:
+    """Difference by tag (rows) and scorer (columns), the tags with the most examples; colour says how far from alike."""
+    if not comparison.grounds.tags:
+        return ""
+    names = [figures.name for figures in comparison.differences if figures.name in comparison.candidate.scores][:6]
+    found: dict[str, dict[str, Slice]] = {}
+    for name in names:
+        try:
+            for part in comparison.slices(name).rows:
+                if part.n >= _LEAST:
+                    found.setdefault(part.tag, {})[name] = part
+        except PromptOpsError:
+            continue
+    tags = sorted(found, key=lambda tag: -max(row.n for row in found[tag].values()))[:_TAGS]
+    if not tags:
+        return ""
+    most = max((abs(row.gain) for tag in tags for row in found[tag].values()), default=0.0) or 1.0
+    left, each = 230, 26
+    wide = min((_W - left) / len(names), 190)
+    out = [_tick(left + wide * (place + 0.5), 14, _short(name, int(wide / 7)), "middle") for place, name in enumerate(names)]
+    for line, tag in enumerate(tags):
+        y = 24 + line * each
+        n = max(row.n for row in found[tag].values())
+        out.append(f"<text x='{left - 10}' y='{y + 16}' text-anchor='end'>{esc(_short(f'{tag} (n={n:,})', 34))}</text>")
+        for place, name in enumerate(names):
+            row: Slice | None = found[tag].get(name)
+            tint = NEUTRAL if row is None or abs(row.gain) < 1e-12 else GOOD if row.gain > 0 else BAD
+            strength = 0.12 if row is None else 0.12 + 0.88 * abs(row.gain) / most
+            said = "–" if row is None else words.signed(100 * row.gain)
+            dark = strength > 0.62
+            out.append(
+                f"<rect x='{left + place * wide + 1:.1f}' y='{y}' width='{wide - 2:.1f}' height='{each - 2}' rx='3' fill='{tint}' fill-opacity='{strength:.2f}'/>"
+                f"<text x='{left + (place + 0.5) * wide:.1f}' y='{y + 16}' text-anchor='middle' font-size='11.5' fill='{ink(tint) if dark else svg.INK}'>{esc(said)}{'*' if row is not None and row.marked else ''}</text>"
+            )
+    title = "Difference in percentage points by tag and scorer, exploratory; * marks a false discovery rate of 10 %"
+    return f"<p class='dim'>{title}.</p>" + svg.wrap("".join(out), _W, 30 + each * len(tags), title)
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
