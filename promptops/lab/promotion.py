@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .lab import Lab
     from .study import Study
 
-__all__ = ["promote", "rollback"]
+__all__ = ["evidence_of", "promote", "rollback"]
 
 
 def promote(
@@ -80,6 +80,14 @@ def rollback(lab: Lab, version: Any, env: str, *, to: Any = None, reason: str = 
     target = to.number if isinstance(to, SavedVersion) else to
     entry = lab._registry.rollback(name, env, undo=undo, to=target, author=lab._author, reason=reason)
     return Deployment(lab, entry) if entry is not None else None
+
+
+def evidence_of(lab: Lab, version: Any, env: str, study: Study | None = None) -> Evidence | None:
+    """The bundle that `promote` would rest on, without promoting: of the study, else of the newest that fits; None where there is none."""
+    saved = _saved(version)
+    serving = lab._registry.serving(saved.prompt, env)
+    grounds = _study(lab, saved, env, study, serving)
+    return _evidence(lab, saved, grounds, serving)[0] if grounds is not None else None
 
 
 def _saved(version: Any) -> SavedVersion:

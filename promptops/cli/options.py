@@ -1,0 +1,86 @@
+"""What the commands around the registry share: options, exit codes, who acts, and a rehearsal that writes nothing real."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import RegistryNotFound
+from ..evidence import FOLDER as EVIDENCE
+from ..registry.locate import absolute, find
+from ..registry.needs import FOLDER as CONSUMERS
+
+__all__ = ["EXITS", "acting", "as_json", "author", "dry_run", "notes", "rehearsed", "registry", "say"]
+
+EXITS = "Exit codes: 0 done, or nothing to do; 1 refused by policy, or a check does not hold; 2 misuse, or the command could not run."
+
+registry: Callable[[Any], Any] = click.option(
+    "--registry",
+    "path",
+    type=click.Path(dir_okay=False),
+    callback=lambda _context, _option, value: _existing(value),
+    help="The file; PROMPTOPS_REGISTRY, or promptops.json upwards from here, without it.",
+)
+as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+dry_run: Callable[[Any], Any] = click.option(
+    "--dry-run", is_flag=True, help="Say what would be written, with the same checks; write nothing."
+)
+acting: Callable[[Any], Any] = click.option(
+    "--author", default="", help="Who acts; PROMPTOPS_USER, git's user name or the login without it."
+)
+
+
+def _existing(named: str | None) -> str:
+    path = absolute(named) if named else find()
+    if not os.path.isfile(path):
+        raise RegistryNotFound(f"no registry file at {path}; the first lab.prompt(name).save(...) makes it, or give --registry.")
+    return path
+
+
+def author(named: str, path: str) -> str:
+    """Who acts on the registry at `path`."""
+    if named:
+        return named
+    from ..lab.home import author as found
+
+    return found(os.path.dirname(path))
+
+
+@contextlib.contextmanager
+def rehearsed(path: str, rehearse: bool) -> Iterator[str]:
+    """The registry's path, or where it is rehearsed that of a copy, beside copies of its evidence and its consumers' statements."""
+    if not rehearse:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="promptops-") as folder:
+        if os.path.exists(path):
+            shutil.copyfile(path, os.path.join(folder, os.path.basename(path)))
+        for beside in (EVIDENCE, CONSUMERS):
+            source = Path(os.path.realpath(path)).parent / beside if beside == EVIDENCE else Path(path).parent / beside
+            if source.is_dir():
+                shutil.copytree(source, Path(folder) / beside)
+        yield os.path.join(folder, os.path.basename(path))
+
+
+@contextlib.contextmanager
+def notes() -> Iterator[None]:
+    """What is said by way of a warning becomes a line on standard error, without the place in the code."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        yield
+    for warning in said:
+        click.echo(f"note: {warning.message}", err=True)
+
+
+def say(line: str, value: Any, machine: bool) -> None:
+    """One line for people, or the value as JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str) if machine else line)
