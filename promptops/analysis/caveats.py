@@ -39,6 +39,11 @@ def _completeness(comparison: Comparison) -> Iterator[str]:
 
 def _discipline(comparison: Comparison) -> Iterator[str]:
     grounds = comparison.grounds
+    plan = grounds.plan or {}
+    if plan.get("departures"):
+        yield f"The plan {str(plan['id'])[:9]} was not followed: {'; '.join(plan['departures'])}."
+    elif grounds.tested and plan.get("frozen"):
+        yield f"The plan {str(plan['id'])[:9]}, frozen {str(plan['frozen'])[:16].replace('T', ' ')} UTC before the runs, was followed."
     if not grounds.tested:
         where = f"split {grounds.split!r}" if grounds.split else "all rows of the study"
         yield f"Not split-tested: {where}, fixed by no plan before the runs; if prompts were tuned on these rows, the lead is optimistic."

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm
+from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import Grounds, compare
 from ..errors import StudyError
 from ..policy import Policy
@@ -15,20 +18,33 @@ from .design import as_version
 from .keeping import ANSWERED, OUTCOMES, keep_dataset, keep_study, load_dataset, runs_where
 from .marking import Marking
 from .noise import measured
+from .plan import departures
 from .reading import Source, arms_of, latest_sources
+from .served import keep_verdict, served
+from .settling import early, order, part
 
 if TYPE_CHECKING:
     from .lab import Lab
     from .study import Study
 
-__all__ = ["compare_across", "compare_in", "grounds_of", "leaderboard", "leaderboard_across", "rescore"]
+__all__ = [
+    "baseline_of",
+    "compare_across",
+    "compare_in",
+    "frozen_plan",
+    "grounds_of",
+    "leaderboard",
+    "leaderboard_across",
+    "policy_for",
+    "rescore",
+]
 
 
 def compare_in(study: Study, candidate: Any, baseline: Any, primary: str | None) -> Comparison:
     """Two arms of one study; see Study.compare."""
     arms = list(study.config["arms"])
     b = study._arm(candidate) if candidate is not None else arms[-1]
-    a = study._arm(baseline) if baseline is not None else _incumbent(study) or arms[0]
+    a = study._arm(baseline) if baseline is not None else baseline_of(study)
     if (a["version"], a["endpoint"]) == (b["version"], b["endpoint"]):
         others = [arm for arm in arms if arm["version"] != b["version"]]
         if baseline is not None or not others:
@@ -171,27 +187,81 @@ def policy_of(lab: Lab, prompt: str) -> Policy:
 
 
 def _shown(lab: Lab, candidate: Arm, baseline: Arm, study: Study, primary: str | None) -> Comparison:
-    policy = policy_of(lab, study.prompt)
-    facts = compare(
+    """The facts with the policy that applies: the plan's where one fixed it before the runs, else the registry's."""
+    policy, plan, ended = policy_for(study), frozen_plan(study), early(lab.store, study.id)
+    grounds = grounds_of(lab, study, (candidate, baseline), primary)
+    chosen: set[str] | None = None
+    if ended is not None:
+        chosen = set(order(study.id, [example.id for example in study.dataset])[: ended["examples"]])
+        candidate, baseline, grounds = part(candidate, chosen), part(baseline, chosen), replace(grounds, planned=len(chosen))
+    found = compare(
         candidate,
         baseline,
-        grounds=grounds_of(lab, study, (candidate, baseline)),
+        grounds=grounds,
         primary=primary or policy.primary,
         alpha=policy.alpha,
         ties=policy.ties,
     )
-    return Comparison.shown(facts, policy, lab)
+    shown = Comparison.shown(found, policy, lab)
+    if ended is not None:
+        shown.peeking = True
+        shown.early = (
+            f"Ended early: the e-values settled it after {ended['examples']:,} of {ended['of']:,} examples in a shuffled order, at look "
+            f"{ended['looks']}; {ended['saved']:,} answers were not needed."
+        )
+    if study.config.get("split") == "test" and study.status == "finished":
+        shown._looked = lambda verdict: keep_verdict(lab, study, candidate.version, baseline.version, verdict)
+    others = [
+        id_ for id_ in (plan[0].get("finalists") or [] if plan is not None else []) if id_ not in (candidate.version, baseline.version)
+    ]
+    if others and candidate.version in plan[0]["finalists"]:  # type: ignore[index]  # others come from the plan
+        shown._rivals = lambda: _rivals(study, others, baseline, found, chosen)
+    return shown
 
 
-def grounds_of(lab: Lab, study: Study, arms: tuple[Arm, Arm] | None) -> Grounds:
+def _rivals(study: Study, versions: Sequence[str], baseline: Arm, found: Facts, chosen: set[str] | None) -> list[Facts]:
+    """The other finalists against the same baseline. Raises StudyError where one of them is not in the study."""
+    labels = {arm["version"]: arm["label"] for arm in study.config["arms"]}
+    missing = [version for version in versions if version not in labels]
+    if missing:
+        raise StudyError(
+            f"the plan's finalist {missing[0][:11]} is not in the study {study.name}; evaluate all finalists together, they are judged together."
+        )
+    arms = arms_of(study._lab.store, [(study.id, version, labels[version]) for version in versions], study.config["scorers"])
+    grounds, name = found.grounds, found.primary_name
+    kept = arms if chosen is None else [part(arm, chosen) for arm in arms]
+    return [compare(arm, baseline, grounds=grounds, primary=name, ties=found.ties) for arm in kept]
+
+
+def frozen_plan(study: Study) -> tuple[dict[str, Any], str] | None:
+    """(document, when it was frozen) of the plan that a study was evaluated with."""
+    plan = study.config.get("plan")
+    rows = study._lab.store.rows("select document, min(created_at) from plans where id = ? group by 1", [plan]) if plan else []
+    return (json.loads(rows[0][0]), str(rows[0][1])) if rows else None
+
+
+def policy_for(study: Study) -> Policy:
+    """The policy that a study is judged by: its plan's, else the registry's."""
+    plan = frozen_plan(study)
+    return Policy.from_document(plan[0]["policy"]) if plan is not None else policy_of(study._lab, study.prompt)
+
+
+def baseline_of(study: Study) -> Mapping[str, Any]:
+    """The arm that the others are held against: what serves in prod, else the first."""
+    return _incumbent(study) or dict(study.config["arms"][0])
+
+
+def grounds_of(lab: Lab, study: Study, arms: tuple[Arm, Arm] | None, primary: str | None = None) -> Grounds:
     """Where a study's examples come from, and under which discipline they were chosen."""
-    data = study.dataset
-    split, plan = study.config.get("split"), study.config.get("plan")
-    served = lab.store.rows(
-        "select count(distinct (candidate, baseline)) from verdicts where dataset = ? and split is not distinct from ?",
-        [data.fingerprint, split],
-    )
-    frozen = lab.store.rows("select document from plans where id = ?", [plan]) if plan else []
+    data, config = study.dataset, study.config
+    split, plan = config.get("split"), frozen_plan(study)
+    pair = (arms[0].version, arms[1].version) if arms else (None, None)
+    said: dict[str, Any] | None = None
+    if plan is not None:
+        name = primary or (config["scorers"][0]["name"] if config["scorers"] else "")
+        chosen = primary or plan[0]["policy"].get("primary") or name
+        went = departures(plan[0], plan[1], dict(config), arms, chosen) if arms else ()
+        said = {"id": config["plan"], "frozen": plan[1], "followed": not went, "departures": list(went)}
     return Grounds(
         prompt=study.prompt,
         study=study.id,
@@ -199,12 +269,12 @@ def grounds_of(lab: Lab, study: Study, arms: tuple[Arm, Arm] | None) -> Grounds:
         fingerprint=data.fingerprint,
         planned=len(data),
         clusters=data.clusters,
-        tags={example.id: example.tags for example in data if example.tags},
+        tags=data.tags,
         split=split,
-        tested=bool(frozen),
-        served=int(served[0][0]),
-        plan={"id": plan} if frozen else None,
-        noise=measured(lab, arms[1].version, study.config["scorers"]) if arms else None,
+        tested=bool(said and said["followed"]),
+        served=served(lab, data.fingerprint, split, *pair),
+        plan=said,
+        noise=measured(lab, arms[1].version, config["scorers"]) if arms else None,
     )
 
 

@@ -72,6 +72,12 @@ class History:
 
         return pd.DataFrame(list(_rows(self.deployments, self.prompt)), columns=list(_COLUMNS))
 
+    def over_time(self, primary: str | None = None) -> DataFrame:
+        """One row a study of a version that served here, oldest first: mean with its 95 % interval, examples that changed since."""
+        from .overtime import environment_over_time
+
+        return environment_over_time(self, primary)
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.deployments)
 

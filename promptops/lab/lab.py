@@ -11,10 +11,11 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..engine.calling import Limits
 from ..engine.loop import Background
+from ..errors import StudyError
 from ..registry.editor import Editor
 from ..store import Store
 from .answerers import Answerers
@@ -26,6 +27,7 @@ from .design import StudyDesign, as_dataset, design, with_identity
 from .home import Home, author, in_kernel, provenance
 from .keeping import keep_dataset, keep_study, keep_version
 from .plan import Plan
+from .settling import Settling
 from .study import Study
 
 if TYPE_CHECKING:
@@ -45,13 +47,15 @@ class EvaluateOptions(TypedDict, total=False):
     """Keywords of `Lab.evaluate` and `Lab.estimate` beyond its own.
 
     name: for people; fresh: ask again what was answered before; plan: a Plan whose split, scorers and repeats it follows;
-    concurrency: calls in flight (None: found out); budget_usd, budget_tokens: stop before spending more; timeout_s: of one
+    stop_when: "settled" asks in batches of a shuffled order, and no more once the e-values settle the verdict against the incumbent
+    (else the first version); concurrency: calls in flight (None: found out); budget_usd, budget_tokens: stop before spending more; timeout_s: of one
     attempt; deadline_s: of one call with its retries.
     """
 
     name: str | None
     fresh: bool
     plan: Plan | None
+    stop_when: Literal["settled"] | None
     concurrency: int | None
     budget_usd: float | None
     budget_tokens: int | None
@@ -131,12 +135,25 @@ class Lab:
         return estimate(self, self._design(versions, dataset, scorers, models, None, repeats, options), options.get("concurrency"))
 
     def plan(
-        self, prompt: str, dataset: Any, scorers: Sequence[Any], *, policy: Any = None, repeats: int = 1, split: str | None = "test"
+        self,
+        prompt: str,
+        dataset: Any,
+        scorers: Sequence[Any],
+        *,
+        policy: Any = None,
+        repeats: int = 1,
+        split: str | None = "test",
+        finalists: Sequence[Any] = (),
     ) -> Plan:
-        """Fix before looking: split, primary, goal, guardrails, alpha and repeats are frozen into the store, before the runs."""
+        """Fix before looking: split, primary, goal, guardrails, alpha, repeats and finalists are frozen into the store, before the runs.
+
+        Comparisons of a study that was evaluated with it say whether the analysis followed it. finalists: the candidates that
+        may be promoted on it; several are judged together (Holm).
+        """
         from .plan import freeze
 
-        return freeze(self, prompt, self._dataset(dataset), scorers, policy=policy, repeats=repeats, split=split)
+        data = self._dataset(dataset)
+        return freeze(self, prompt, data, scorers, policy=policy, repeats=repeats, split=split, finalists=finalists)
 
     @property
     def studies(self) -> Studies:
@@ -289,12 +306,23 @@ class Lab:
             },
         )
         study = Studies(self)[drawn.id]
-        work = Work(drawn, self.store, limits=self._limits(options), provenance=where, ask=self._desk.ask)
+        settling = self._settling(drawn, study, options)
+        work = Work(drawn, self.store, limits=self._limits(options), provenance=where, ask=self._desk.ask, settling=settling)
         study._start(work, self._loop.submit(work.run()))
         self._live[drawn.id] = study
         if not in_kernel():
             study._watch()
         return study
+
+    def _settling(self, drawn: StudyDesign, study: Study, options: Mapping[str, Any]) -> Settling | None:
+        """How a study may end early; None where it goes to its end. Raises StudyError where nothing could settle it."""
+        if options.get("stop_when") is None:
+            return None
+        from .comparing import baseline_of, policy_for
+
+        if options["stop_when"] != "settled" or len(drawn.arms) < 2 or not drawn.scorers:
+            raise StudyError('stop_when="settled" is the one way to end early, and needs two versions and a scorer to settle.')
+        return Settling(drawn, self.store, policy_for(study), str(baseline_of(study)["version"]))
 
     def _remember(self, version: PromptVersion, *, prompt: str, label: str, note: str) -> None:
         keep_version(self.store, version, prompt=prompt, label=label, note=note)

@@ -19,6 +19,7 @@ __all__ = ["measure", "measured"]
 _SCORES = (
     "select s.scorer, m.example_id, m.repeat, any_value(case when s.passed is null then s.value else s.passed::double end), any_value(s.scorer_version) "
     "from study_runs m join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
+    "join (select unnest(?) as name, unnest(?) as edition) own on s.scorer = own.name and s.scorer_version = own.edition "
     "where m.study_id = ? and m.version_id = ? and m.repeat < 2 group by all order by all"
 )
 
@@ -60,7 +61,9 @@ def _two(lab: Lab, study: str, version: str, label: str) -> tuple[Arm, Arm]:
     """The first and the second answers as arms."""
     found: list[dict[str, dict[str, list[float | None]]]] = [{}, {}]
     versions: dict[str, set[str]] = {}
-    for scorer, example, repeat, outcome, edition in lab.store.rows(_SCORES, [study, version]):
+    own = lab.studies[study].config["scorers"]  # its own versions only: scores of two versions of a scorer are never mixed
+    names, editions = [scorer["name"] for scorer in own], [scorer["version"] for scorer in own]
+    for scorer, example, repeat, outcome, edition in lab.store.rows(_SCORES, [names, editions, study, version]):
         found[int(repeat)].setdefault(scorer, {})[example] = [outcome]
         versions.setdefault(scorer, set()).add(edition)
     arms = [

@@ -13,6 +13,8 @@ from ..version import PromptVersion
 from .answer import Answer
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from ..diff import VersionDiff
     from ..variable import Variable
     from .lab import Lab
@@ -77,6 +79,12 @@ class SavedVersion:
         from .noise import measure
 
         return measure(self._lab, self, dataset, scorers, name)
+
+    def over_time(self, primary: str | None = None) -> DataFrame:
+        """One row a study that asked this version, oldest first: mean with its 95 % interval, and how many examples got better or worse."""
+        from .overtime import over_time
+
+        return over_time(self._lab, {self.id: self.label}, primary)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SavedVersion) and (self.prompt, self.id) == (other.prompt, other.id)

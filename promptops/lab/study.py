@@ -61,12 +61,12 @@ class Study:
                 return "failed"
             return "stopped" if self._work is not None and self._work.sweep.progress.stopped else "finished"
         rows = self._lab.store.rows('select arg_max(event, "at") from study_events where study_id = ?', [self.id])
-        return str(rows[0][0] or "finished")
+        return "finished" if rows[0][0] in (None, "settled") else str(rows[0][0])
 
     @property
     def progress(self) -> Progress | None:
         """How far the calls are, while this process runs it; None for a study from the store."""
-        return self._work.sweep.progress if self._work is not None else None
+        return self._work.progress if self._work is not None else None
 
     def wait(self, timeout_s: float | None = None) -> Study:
         """Wait until it is done. Raises what stopped it from running at all; TimeoutError past `timeout_s`."""
@@ -173,6 +173,25 @@ class Study:
         from .comparing import compare_in
 
         return compare_in(self.wait(), candidate, baseline, primary)
+
+    def peek(self, candidate: Any = None, baseline: Any = None) -> Comparison:
+        """`compare` on what is in so far, without waiting: only the e-values may decide, so that looking early cheats nobody."""
+        from .overtime import peek
+
+        return peek(self, candidate, baseline)
+
+    def since(self, earlier: Study | None = None, version: Any = None) -> Comparison:
+        """A version (default: the last arm) against itself in an earlier study (default: its latest with other answers); `.flips()`
+        lists what it has lost since. Raises StudyError where there is none."""
+        from .overtime import since
+
+        return since(self.wait(), earlier, version)
+
+    def pass_at(self, k: int, scorer: str | None = None) -> DataFrame:
+        """One row an arm: pass@k (at least one of k answers is right) and pass^k (all k are) with 95 % intervals over examples."""
+        from .overtime import pass_at
+
+        return pass_at(self.wait(), k, scorer)
 
     def arms(self) -> list[Arm]:
         """The recorded outcomes of every version, an example at a time, in the study's order. Raises StudyError where one has no run."""

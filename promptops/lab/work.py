@@ -6,15 +6,19 @@ keeps all that was done; running it again does only the rest.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..engine.sweep import Limits, Provenance, Question, Sweep
+from ..engine.progress import Arm as Part
+from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
 from ..run import Attempt, Run, utc
 from .design import StudyDesign, question
 from .keeping import ANSWERED, OUTCOMES, find_runs, row_of, runs_where
 from .marking import Marking, Place
+from .settling import Settling, early
 
 if TYPE_CHECKING:
     from ..scorers.case import Ask
@@ -26,34 +30,116 @@ __all__ = ["Work", "link"]
 class Work:
     """One pass over a design. `run()` is a coroutine for the lab's own loop; `stop()` may be called from any thread."""
 
-    def __init__(self, plan: StudyDesign, store: Store, *, limits: Limits, provenance: Provenance, ask: Ask | None = None) -> None:
+    def __init__(
+        self,
+        plan: StudyDesign,
+        store: Store,
+        *,
+        limits: Limits,
+        provenance: Provenance,
+        ask: Ask | None = None,
+        settling: Settling | None = None,
+    ) -> None:
         self.plan, self.store = plan, store
+        self._limits, self._provenance, self._settling = limits, provenance, settling
+        self._earlier: list[Progress] = []  # of the batches that are done
+        self._to_ask, self._halted = 0, ""
         self._reused: Counter[int] = Counter()
         self.marking = Marking(store, plan.dataset, plan.scorers, ask=ask)
         self._places: dict[str, list[Place]] = {}
         self._asked: list[Place] = []
-        self.sweep = Sweep(self._questions(), record=self._record, on_runs=self._take, limits=limits, provenance=provenance)
+        self.sweep = self._sweep()
+
+    def _sweep(self) -> Sweep:
+        return Sweep(self._questions(), record=self._record, on_runs=self._take, limits=self._limits, provenance=self._provenance)
 
     async def run(self) -> None:
         """Link what is known, ask the rest, score everything. Where nothing is left to do, nothing is written."""
         linked = self._linked()
+        if self._settling is not None:
+            if early(self.store, self.plan.id) is None:
+                await self._run_settling(linked, self._settling)
+            return
         known = self._known(linked)
         self._asked = [place for place in self.plan.places() if place not in linked and place not in known]
         self._reused = Counter(place[0] for place in (*linked, *known))
-        self.sweep.expect(len(self._asked))
+        self._to_ask = len(self._asked)
+        self.sweep.expect(self._to_ask)
         lacking = self._lacking({**linked, **known})
         if not (self._asked or known or lacking):
             return
         self._event("started")
         link(self.store, self.plan, known, reused=True)
-        if lacking:
-            runs = {run.id: run for run in runs_where(self.store, "r.id in (select unnest(?))", [sorted(set(lacking.values()))])}
-            self.marking.take([(place, runs[run]) for place, run in lacking.items() if run in runs])
+        self._score(lacking)
         if self._asked:
             await self.sweep.run()
         await self.marking.finish()
         stopped = self.sweep.progress.stopped
         self._event("stopped" if stopped else "finished", stopped or "")
+
+    async def _run_settling(self, linked: Mapping[Place, str], settling: Settling) -> None:
+        """Batch by batch in the shuffled order, until the e-values settle it, or all is in."""
+        known = self._known(linked)
+        self._reused = Counter(place[0] for place in (*linked, *known))
+        self._to_ask = self.plan.planned - self._reused.total()
+        if self.plan.planned == len(linked) and not self._lacking(linked):
+            return  # all of it is in: the fixed test decides
+        self._event("started")
+        for batch in settling.batches:
+            examples = set(batch)
+            places = [place for place in self.plan.places() if place[1] in examples]
+            link(self.store, self.plan, {place: known[place] for place in places if place in known}, reused=True)
+            answered = {place: run for found in (linked, known) for place, run in found.items() if place[1] in examples}
+            self._score(self._lacking(answered))
+            self._asked = [place for place in places if place not in answered]
+            if self._asked:
+                self._earlier.append(self.sweep.progress)
+                self.sweep = self._sweep()
+                if self._halted:
+                    self.sweep.stop(self._halted)
+                self.sweep.expect(len(self._asked))
+                await self.sweep.run()
+            await self.marking.finish()
+            if self.sweep.progress.stopped or self._halted:
+                self._event("stopped", self.sweep.progress.stopped or self._halted)
+                return
+            said = await asyncio.to_thread(settling.look)
+            if said is not None:
+                self._to_ask = sum(done.done for done in self._earlier) + self.sweep.progress.done
+                self._event("settled", said)
+                return
+        self._event("finished")
+
+    def _score(self, lacking: Mapping[Place, str]) -> None:
+        """Score answers that were there before."""
+        if lacking:
+            runs = {run.id: run for run in runs_where(self.store, "r.id in (select unnest(?))", [sorted(set(lacking.values()))])}
+            self.marking.take([(place, runs[run]) for place, run in lacking.items() if run in runs])
+
+    @property
+    def progress(self) -> Progress:
+        """How far the calls are, over all batches; may be read from any thread."""
+        now, before = self.sweep.progress, [done for done in self._earlier if done.done]
+        if not before:
+            return now if not self._earlier else replace(now, total=self._to_ask)
+        done = [*before, now]
+        arms = {version: _added([each.arms[version] for each in done if version in each.arms]) for each in done for version in each.arms}
+        failed: Counter[str] = Counter()
+        for each in done:
+            failed.update(each.failed)
+        return replace(
+            now,
+            total=self._to_ask,
+            done=sum(each.done for each in done),
+            failed=dict(failed),
+            retries=sum(each.retries for each in done),
+            cost_usd=sum(each.cost_usd for each in done),
+            cost_unknown=sum(each.cost_unknown for each in done),
+            tokens_in=sum(each.tokens_in for each in done),
+            tokens_out=sum(each.tokens_out for each in done),
+            elapsed_s=sum(each.elapsed_s for each in done),
+            arms=arms,
+        )
 
     @property
     def reused(self) -> int:
@@ -66,6 +152,7 @@ class Work:
 
     def stop(self, reason: str = "stopped by hand") -> None:
         """Keep what is done, ask nothing more."""
+        self._halted = reason
         self.sweep.stop(reason)
 
     # -- what was there before
@@ -130,6 +217,10 @@ class Work:
 
     def _event(self, event: str, detail: str = "") -> None:
         self.store.append("study_events", [{"study_id": self.plan.id, "at": utc(), "event": event, "detail": detail}])
+
+
+def _added(parts: Sequence[Part]) -> Part:
+    return Part(sum(part.done for part in parts), sum(part.failed for part in parts))
 
 
 def _names(scorer: str) -> list[str]:
