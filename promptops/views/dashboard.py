@@ -16,6 +16,7 @@ from .examples import ExamplesView
 from .labels import LabelView
 from .overview import lab_html, studies_html
 from .prompts import PromptsView
+from .study import arms_html
 from .study import html as study_html
 from .theme import page
 
@@ -137,62 +138,38 @@ class Dashboard:
 
 
 class StudiesView:
-    """A study's results; with several arms, any two of them compared. box: its container."""
+    """A study's arms, and any two of them compared by any of its scorers. box: its container."""
 
     def __init__(self, study: Study) -> None:
         import ipywidgets as widgets
 
         self.study = study
-        self.view, self.more = widgets.HTML(), widgets.HTML()
+        self.view, self.more = widgets.HTML(page(arms_html(study))), widgets.HTML()
         arms = list(study.versions)
-        wide: dict[str, Any] = {"layout": widgets.Layout(width="240px")}
-        self.candidate = widgets.Dropdown(options=arms, value=arms[-1], description="candidate", **wide)
-        self.baseline = widgets.Dropdown(options=arms, value=arms[0], description="baseline", **wide)
-        self.scorer = widgets.Dropdown(options=list(study.scorers) or [""], description="by", layout=widgets.Layout(width="320px"))
-        self._default = True
-        for control in (self.candidate, self.baseline, self.scorer):
-            control.observe(lambda _change: self._chosen(), names="value")
-        pickers = [widgets.HBox([self.candidate, self.baseline, self.scorer], layout=widgets.Layout(flex_flow="row wrap"))]
-        self.box = widgets.VBox([self.view, *(pickers if len(arms) > 2 or len(study.scorers) > 1 else []), self.more])
+        self.candidate = widgets.Dropdown(options=arms, value=arms[-1], description="candidate", layout=widgets.Layout(width="240px"))
+        self.baseline = widgets.Dropdown(options=arms, value=arms[0], description="baseline", layout=widgets.Layout(width="240px"))
+        self.scorer = widgets.Dropdown(options=list(study.scorers) or [""], description="by", layout=widgets.Layout(width="340px"))
+        picker = widgets.HBox([self.candidate, self.baseline, self.scorer], layout=widgets.Layout(flex_flow="row wrap"))
+        self.box = widgets.VBox([self.view, *([picker, self.more] if len(arms) > 1 else [])])
         if len(arms) > 1:
-            comparison = self._compared(lambda: study.compare())
-            if comparison is not None:
-                self._quietly(comparison.candidate.label, comparison.baseline.label)
+            usual = study.examples()  # the incumbent is the baseline where it is in the study
+            self.candidate.value, self.baseline.value = usual.candidate["label"], usual.baseline["label"] if usual.baseline else arms[0]
+        for control in (self.candidate, self.baseline, self.scorer):
+            control.observe(lambda _change: self.draw(), names="value")
         self.draw()
 
-    def _quietly(self, candidate: str, baseline: str) -> None:
-        self._default = False
-        if candidate in self.study.versions and baseline in self.study.versions:
-            self.candidate.value, self.baseline.value = candidate, baseline
-        self._default = True
-
-    def _chosen(self) -> None:
-        if self._default:
-            self.draw(again=True)
-
-    def draw(self, *, again: bool = False) -> None:
-        """The results; `again`: of the arms that were chosen."""
+    def draw(self) -> None:
+        """The comparison of the arms that are chosen."""
         from .comparison import body
         from .figures import extras
 
-        if not again:
-            self.view.value = study_html(self.study)
         if len(self.study.versions) < 2:
             return
-        if self.candidate.value == self.baseline.value:
-            self.more.value = page("<p class='dim'>Choose two different arms.</p>")
-            return
-        primary = self.scorer.value or None
-        comparison = self._compared(lambda: self.study.compare(self.candidate.value, self.baseline.value, primary=primary))
-        if comparison is not None:
-            self.more.value = page((body(comparison) if again else "") + extras(comparison))
-
-    def _compared(self, make: Callable[[], Any]) -> Any:
         try:
-            return make()
+            comparison = self.study.compare(self.candidate.value, self.baseline.value, primary=self.scorer.value or None)
+            self.more.value = page(body(comparison) + extras(comparison))
         except PromptOpsError as error:
             self.more.value = page(f"<p role='alert'>{esc(error)}</p>")
-            return None
 
 
 class _Empty:

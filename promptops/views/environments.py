@@ -33,23 +33,22 @@ class EnvironmentsView:
         self.lab, self.writes, self.said = lab, writes, ""
         self._asked = ""
         names = list(lab._registry.names())
-        wide: dict[str, Any] = {"layout": widgets.Layout(width="auto")}
         self.prompt = _choice("prompt", names or [""], prompt or None, "300px")
         self.env = widgets.Combobox(
             value="prod",
             options=("prod", "staging", "dev"),
             description="environment",
             ensure_option=False,
-            layout=widgets.Layout(width="240px"),
+            layout=widgets.Layout(width="260px"),
+            style={"description_width": "90px"},
         )
         self.version = _choice("version", [("–", 0)], None, "220px")
         self.study = _choice("evidence", [("–", "")], None, "320px")
         self.reason = widgets.Text(placeholder="why, for the history", layout=widgets.Layout(width="340px"))
         self.percent = widgets.BoundedFloatText(value=0, min=0, max=99.99, description="canary %", layout=widgets.Layout(width="170px"), tooltip="0: everyone")  # fmt: skip
-        self.promote = widgets.Button(description="Promote", icon="arrow-up", **wide)
-        self.rollback = widgets.Button(description="Roll back", icon="undo", **wide)
-        self.cancel = widgets.Button(description="Cancel", **wide)
-        self.cancel.layout.display = "none"
+        self.promote = widgets.Button(description="Promote", icon="arrow-up", layout=widgets.Layout(width="auto"))
+        self.rollback = widgets.Button(description="Roll back", icon="undo", layout=widgets.Layout(width="auto"))
+        self.cancel = widgets.Button(description="Cancel", layout=widgets.Layout(width="auto", display="none"))
         self.view, self.gate, self.status = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.prompt.observe(lambda _change: self._of_prompt(), names="value")
         for control in (self.env, self.version, self.study):

@@ -204,12 +204,11 @@ def table_html(found: Page, at: int, examples: Examples) -> str:
 
 
 def _row(row: Row, place: int, selected: bool, paired: bool) -> str:
-    ground = "background:var(--jp-layout-color2,#eef1f4);box-shadow:inset 3px 0 0 #0072B2" if selected else ""
     cells = f"<td class='num'>{_said(row.new, row.new_failure)}</td>"
     if paired:
         cells += f"<td class='num'>{_said(row.old, row.old_failure)}</td><td class='num'>{_moved(row.gain)}</td>"
     return (
-        f"<tr data-press='row:{place}' aria-selected='{str(selected).lower()}' style='cursor:pointer;{ground}'><td class='num dim'>{place + 1}</td>"
+        f"<tr data-press='row:{place}' aria-selected='{str(selected).lower()}' style='cursor:pointer'><td class='num dim'>{place + 1}</td>"
         f"<td><b>{esc(row.example_id)}</b></td><td class='po-cut'>{esc(shorten(row.asked, 110))}</td>{cells}</tr>"
     )
 

@@ -14,7 +14,7 @@ from ..analysis.arms import Outcomes
 from ..errors import PromptOpsError
 from ..markup import esc
 from . import svg
-from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, ink
+from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, ink, label_colour
 
 if TYPE_CHECKING:
     from ..analysis.slices import Slice
@@ -46,8 +46,8 @@ def power_curve(comparison: Comparison) -> str:
         return ""
     wins, losses = sorted((figures.wins / figures.n, figures.losses / figures.n), reverse=True)
     needed = figures.n_needed if figures.gain > 0 else None
-    top = max(figures.n * 2, min(needed or 0, 200_000) * 1.25, 40)
-    sizes = sorted({max(round(top * step / 40), 2) for step in range(1, 41)})
+    top = max(figures.n * 1.2, min(needed or 0, 200_000) * 1.25, 40)
+    sizes = sorted({max(round(top * (step / 48) ** 2), 2) for step in range(6, 49)})  # denser where it rises
     if figures.binary and figures.clusters is None and figures.repeats == 1 and top <= 20_000:
         chances = [float(value) for value in power.curve(wins, losses, sizes)]
     elif figures.effect:
@@ -119,7 +119,7 @@ def pareto(comparison: Comparison, measure: str) -> str:
     for place, (label, x, y, interval) in enumerate(arms):
         low, high = interval or (None, None)
         beaten = any(ox <= x and oy >= y and (ox, oy) != (x, y) for _, ox, oy, _ in arms)
-        points.append(svg.Point(label, x, y, low, high, PALETTE[place], not beaten))
+        points.append(svg.Point(label, x, y, low, high, label_colour(label, place), not beaten))
     unit = {"cost": "USD an example", "latency": "milliseconds an answer"}[measure]
     title = f"{figures.name} against {measure}: up and to the left is better"
     return f"<p class='dim'>{esc(title)}.</p>" + svg.scatter(points, title=title, x_axis=unit, y_axis=figures.name)
@@ -155,7 +155,7 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
         for at, count in enumerate(counts.tolist()):
             tall = count / most * (each - 16)
             out.append(
-                f"<rect x='{left + at * width / _BINS:.1f}' y='{base - tall:.1f}' width='{width / _BINS - 1.5:.1f}' height='{tall:.1f}' fill='{PALETTE[place]}'><title>{count:,}</title></rect>"
+                f"<rect x='{left + at * width / _BINS:.1f}' y='{base - tall:.1f}' width='{width / _BINS - 1.5:.1f}' height='{tall:.1f}' fill='{label_colour(label, place)}'><title>{count:,}</title></rect>"
             )
         middle = left + (float(np.median(values)) - low) / (high - low) * width
         out.append(

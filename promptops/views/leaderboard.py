@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..analysis import words
 from ..markup import esc
 from . import svg
-from .theme import BAD, GOOD, NEUTRAL, chip, colour, page
+from .theme import BAD, GOOD, NEUTRAL, chip, label_colour, page
 
 if TYPE_CHECKING:
     from ..analysis.leaderboard import Leaderboard, Standing
@@ -18,7 +18,7 @@ __all__ = ["html"]
 
 def html(board: Leaderboard) -> str:
     """The cell's view."""
-    tints = {standing.label: _tint(standing.label, place) for place, standing in enumerate(board.standings)}
+    tints = {standing.label: label_colour(standing.label, place) for place, standing in enumerate(board.standings)}
     bars = [
         svg.Bar(
             s.label,
@@ -35,11 +35,6 @@ def html(board: Leaderboard) -> str:
     return page(
         f"<p><b>{esc(board.statement())}</b></p>{picture}{_table(board, tints)}{_duels(board)}{_pareto(board, tints)}<ul class='dim'>{notes}</ul>"
     )
-
-
-def _tint(label: str, place: int) -> str:
-    number = label[1:].split(" ")[0] if label.startswith("v") else ""
-    return colour(int(number) if number.isdecimal() else place + 1)
 
 
 def _table(board: Leaderboard, tints: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from .theme import chip, colour, page
 if TYPE_CHECKING:
     from ..lab.study import Study
 
-__all__ = ["arm_rows", "headline", "html", "results"]
+__all__ = ["arm_rows", "arms_html", "headline", "html", "results"]
 
 
 def headline(study: Study) -> str:
@@ -39,6 +39,17 @@ def html(study: Study) -> str:
 
 def results(study: Study) -> str:
     """Arms with intervals, the comparison of the last arm with the incumbent or the first, and what was not asked."""
+    rows = arm_rows(study)
+    verdict, rest = _compared(study) if len(rows) > 1 else ("", "")
+    return _head(study) + verdict + _arms(study, rows) + rest
+
+
+def arms_html(study: Study) -> str:
+    """The arms alone: one line of the study, means with intervals, the table of scores, cost and latency."""
+    return _head(study) + _arms(study, arm_rows(study))
+
+
+def _head(study: Study) -> str:
     config = study.config
     size = (
         f"{words.count(len(config['arms']), 'version')} × {words.count(config['dataset']['n'], 'example')} of {config['dataset']['name']}"
@@ -46,13 +57,14 @@ def results(study: Study) -> str:
     if config["repeats"] > 1:
         size += f" × {config['repeats']} repeats"
     done = line(study.progress, reused=study.reused) if study.progress is not None else ""
-    head = f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} · {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
-    rows = arm_rows(study)
+    return f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} · {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
+
+
+def _arms(study: Study, rows: list[dict[str, Any]]) -> str:
     bars = [svg.Bar(row["label"], row["mean"], row["low"], row["high"], row["colour"], row["said"]) for row in rows]
     primary = study.scorers[0] if study.scorers else ""
     picture = svg.strip(bars, title=f"{primary} by version", axis=f"{primary}, mean with 95 % interval") if bars and primary else ""
-    verdict, rest = _compared(study) if len(rows) > 1 else ("", "")
-    return head + verdict + picture + _table(study, rows) + rest
+    return picture + _table(study, rows)
 
 
 def _compared(study: Study) -> tuple[str, str]:

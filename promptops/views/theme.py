@@ -13,7 +13,7 @@ from ..markup import esc
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["BAD", "FONT", "GOOD", "NEUTRAL", "PALETTE", "STYLE", "UNSURE", "chip", "colour", "ink", "page", "style_figure"]
+__all__ = ["BAD", "FONT", "GOOD", "NEUTRAL", "PALETTE", "STYLE", "UNSURE", "chip", "colour", "ink", "label_colour", "page", "style_figure"]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#6A51A3")
 # readable as text on white and on JupyterLab's dark ground alike: contrast 4.2 or more on either (tests/test_views_theme.py)
@@ -25,6 +25,12 @@ VERDICTS = {"promote": (GOOD, "▲"), "reject": (BAD, "▼"), "inconclusive": (U
 def colour(number: int | None) -> str:
     """The colour of version `number` (1 first); grey for none."""
     return NEUTRAL if number is None else PALETTE[(number - 1) % len(PALETTE)]
+
+
+def label_colour(label: str, place: int) -> str:
+    """The colour of the version that a label names: by its number ("v3", "v3 gpt"), else by its place (0 first)."""
+    number = label[1:].split(" ")[0] if label.startswith("v") else ""
+    return colour(int(number) if number.isdecimal() else place + 1)
 
 
 def ink(tint: str) -> str:
@@ -47,15 +53,17 @@ STYLE = """<style>
 .po th,.po td{text-align:left!important;padding:4px 10px 4px 0;vertical-align:top;border:0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
 .po td:first-child,.po th:first-child{min-width:130px}.po td,.po th{overflow-wrap:normal}.po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);white-space:nowrap}.po tr{background:none!important}
 .po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
-.po pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:4px 0;padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;overflow:auto}
+.po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;overflow:auto}
 .po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
 .po .card{border:1px solid var(--jp-border-color2,#d8dee4);border-left:5px solid var(--po-accent,#6B7280);border-radius:6px;padding:9px 13px;margin:6px 0}
 .po .card b.v{color:var(--po-accent,#6B7280);font-size:15px}.po ul{margin:4px 0 4px 18px;padding:0}
 .po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap}
 .po del{background:rgba(213,94,0,.2)}.po ins{background:rgba(0,158,115,.22);text-decoration:none}
+.widget-html-content:has(>.po),.jupyter-widget-html-content:has(>.po){min-width:0;flex:1 1 0}
+.po .po-list td:first-child,.po .po-list th:first-child{min-width:0;padding-left:8px}.po .po-list tr[aria-selected=true] td{background:rgba(0,114,178,.13)}
 .po .po-two{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:14px}.po .po-two>div{min-width:0}
 .po .po-list{position:relative;max-height:330px;overflow:auto}.po .po-cut{max-width:420px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.po .po-list table{display:table;width:100%;overflow:visible}.po-pane{outline:none;border-radius:6px;padding:2px 6px}.po-pane:focus-visible{box-shadow:0 0 0 2px #0072B2}
+.po .po-list table{display:table;width:100%;overflow:visible}.po-pane{outline:none;border-radius:6px;padding:2px 6px}.po-pane:focus-visible{box-shadow:inset 0 0 0 2px #0072B2}
 .po summary{cursor:pointer}.po button{font:inherit;padding:3px 10px;border:1px solid var(--jp-border-color2,#afb8c1);border-radius:6px;background:var(--jp-layout-color2,#f6f8fa);color:inherit;cursor:pointer}
 .po svg text{font-family:FONT}.po svg{max-width:100%;height:auto}
 </style>""".replace("FONT", FONT)
