@@ -13,7 +13,7 @@ from ..scorers.case import Scorer
 __all__ = ["as_scores", "guessed"]
 
 _MOST = 0.9  # share of the golden answers that must look alike
-_WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "pass": 1.0, "fail": 0.0}
+_WORDS = {"true": 1.0, "false": 0.0}
 
 
 def as_scores(cells: Sequence[Any]) -> list[float | None] | None:
@@ -54,7 +54,7 @@ def guessed(dataset: Dataset, outputs: Sequence[Any]) -> tuple[Scorer, str]:
         return scorers.json_equals(), "the golden answers are JSON"
     if sorted(len(text.split()) for text in texts)[len(texts) // 2] > 4:
         return scorers.similar_to("expected", at_least=0.8), "the golden answers are texts"
-    if sum(len(answer.split()) > 12 for answer in answers) > len(answers) / 2:
+    if sum(len(answer.split()) > 12 for answer in answers) > len(answers) / 4:  # most of one arm
         return scorers.contains(column="expected"), "the golden answers are short and the answers long"
     return scorers.exact(), "the golden answers are short"
 

@@ -104,6 +104,8 @@ def compare(
         chosen = _chosen(scorer, held, said)
         said += check_needs(chosen, held.dataset)
         arms = {label: _arm(label, held, chosen) for label in (a, b)}
+    if expected is None and scores is None:
+        said += [sentence for sentence in held.dataset.said if sentence.startswith("expected ")]
     said += _blanks(held)
     data = held.dataset
     grounds = Grounds(dataset=data.name, fingerprint=data.fingerprint, planned=len(data), clusters=data.clusters, tags=data.tags)
@@ -114,7 +116,10 @@ def compare(
 
 
 def _scores_in(held: Table) -> dict[str, dict[str, list[float | None]]] | None:
-    """arm -> example -> scores, where both arms hold nothing else."""
+    """arm -> example -> scores, where both arms hold nothing else and no golden answer looks like them (0 and 1 may be answers, too)."""
+    golden = [example.expected for example in held.dataset if example.expected is not None]
+    if golden and as_scores(golden) is not None:
+        return None
     out: dict[str, dict[str, list[float | None]]] = {}
     for label, cells in held.cells.items():
         found = as_scores([cell for row in cells.values() for cell in row])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dataset import Dataset
+from ..dataset.example import RESERVED
 from ..dataset.opening import open_source
 from ..errors import StudyError
 
@@ -21,6 +22,7 @@ Cells = Mapping[str, Mapping[str, Sequence[Any]]]  # arm -> example id -> its an
 ROLES = ("id", "output", "tags", "cluster")  # columns that may be named beside the arms
 _OUTPUTS = ("output", "answer", "response", "completion", "prediction", "text", "score")
 _IDS = ("id", "example_id", "example", "question_id", "qid", "row_id")
+_TOLD = frozenset((*RESERVED, *_IDS, "gold", "golden", "target", "label", "reference", "tag", "topic", "group"))  # no inputs by themselves
 _VERSIONS = ("version", "model", "prompt", "variant", "arm", "system")
 
 
@@ -137,7 +139,7 @@ def _guess(names: Sequence[str], likely: Sequence[str], role: str, said: list[st
 def _dataset(rows: list[dict[str, Any]], expected: str | None, columns: Mapping[str, str]) -> Dataset:
     """The examples; rows that hold nothing but the golden answer are told apart by their number."""
     used = {expected, *columns.values()}
-    bare = not any(key not in used for row in rows for key in row)
+    bare = not any(key not in used and key.casefold() not in _TOLD for row in rows for key in row)
     wide = [{**row, "row": str(index + 1)} for index, row in enumerate(rows)] if bare else rows
     if "id" not in columns and not any("id" in row for row in wide):
         wide = [{"id": f"row-{index + 1}", **row} for index, row in enumerate(wide)]
