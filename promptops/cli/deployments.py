@@ -45,14 +45,12 @@ def history(name: str, env: str | None, path: str, as_json: bool) -> None:
     rows = [
         {
             "env": link.env,
-            "at": link.at,
-            "kind": link.kind,
-            "serves": link.label,
-            "canary": f"v{link.canary.number} {link.canary.percent:g} %" if link.canary else None,
+            "at": link.at[:16].replace("T", " "),
+            "kind": f"{link.kind}, forced" if link.forced else link.kind,
+            "serves": f"{link.label} + v{link.canary.number} {link.canary.percent:g} %" if link.canary else link.label,
             "by": link.author,
             "for": _lasted(link.duration_s),
-            "evidence": link.evidence[:12] if link.evidence else None,
-            "forced": link.forced,
+            "evidence": link.evidence[:8] if link.evidence else None,
             "why": link.again or link.reason or None,
         }
         for link in links

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -14,22 +15,49 @@ from typing import Any
 
 import click
 
-from ..errors import RegistryNotFound
+from ..errors import PromptOpsError, RegistryCorrupt, RegistryError, RegistryNotFound
 from ..evidence import FOLDER as EVIDENCE
 from ..registry.locate import absolute, find
 from ..registry.needs import FOLDER as CONSUMERS
 
-__all__ = ["EXITS", "acting", "as_json", "author", "dry_run", "notes", "rehearsed", "registry", "say"]
+__all__ = ["EXITS", "acting", "as_json", "author", "dry_run", "explained", "notes", "rehearsed", "registry", "say"]
 
 EXITS = "Exit codes: 0 done, or nothing to do; 1 refused by policy, or a check does not hold; 2 misuse, or the command could not run."
 
-registry: Callable[[Any], Any] = click.option(
-    "--registry",
-    "path",
-    type=click.Path(dir_okay=False),
-    callback=lambda _context, _option, value: _existing(value),
-    help="The file; PROMPTOPS_REGISTRY, or promptops.json upwards from here, without it.",
-)
+
+def explained(run: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, with one sentence in place of a traceback where a file cannot be read or written, or the registry is malformed."""
+
+    @functools.wraps(run)
+    def explaining(*args: Any, **options: Any) -> Any:
+        try:
+            return run(*args, **options)
+        except (PromptOpsError, BrokenPipeError):
+            raise
+        except OSError as error:
+            raise RegistryError(f"{error.filename or 'a file'} cannot be read or written ({error.strerror}).") from None
+        except (TypeError, KeyError, AttributeError):
+            faults = _faults(options.get("path"))
+            if not faults:
+                raise
+            more = f" and {len(faults) - 1} more faults" if len(faults) > 1 else ""
+            raise RegistryCorrupt(f"{faults[0]}{more}; restore it from git, or see `promptops registry check`.") from None
+
+    return explaining
+
+
+def registry(run: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --registry, passed as `path`: an existing file, absolute."""
+    option = click.option(
+        "--registry",
+        "path",
+        type=click.Path(dir_okay=False),
+        callback=lambda _context, _option, value: _existing(value),
+        help="The file; PROMPTOPS_REGISTRY, or promptops.json upwards from here, without it.",
+    )
+    return option(explained(run))
+
+
 as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 dry_run: Callable[[Any], Any] = click.option(
     "--dry-run", is_flag=True, help="Say what would be written, with the same checks; write nothing."
@@ -44,6 +72,15 @@ def _existing(named: str | None) -> str:
     if not os.path.isfile(path):
         raise RegistryNotFound(f"no registry file at {path}; the first lab.prompt(name).save(...) makes it, or give --registry.")
     return path
+
+
+def _faults(path: str | None) -> list[str]:
+    from ..registry import document
+
+    if path is None:
+        return []
+    with open(path, "rb") as file:
+        return [fault for _, fault in document.check(document.parse(file.read(), path, strict=True))]
 
 
 def author(named: str, path: str) -> str:

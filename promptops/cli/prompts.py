@@ -56,7 +56,8 @@ def show(name: str, version: str | None, path: str, as_json: bool) -> None:
             {**_facts(entry), "serves": ", ".join(served.get(f"v{entry.number}", [])) or None}
             for entry in (SavedEntry(name, stored) for stored in prompt["versions"])
         ]
-        table(rows, as_json=as_json)
+        short = [{**row, "id": row["id"][:11], "created": (row["created"] or "")[:10] or None} for row in rows]
+        table(rows if as_json else short, as_json=as_json)
         return
     entry = find(prompt, name, version)
     content = entry.version.document()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ..errors import RegistryError
-from .options import EXITS, as_json, dry_run, registry, say
+from .options import EXITS, as_json, dry_run, explained, registry, say
 
 __all__ = ["export", "sync"]
 
@@ -22,6 +22,7 @@ __all__ = ["export", "sync"]
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds.")
 @dry_run
 @as_json
+@explained
 def sync(source: str, dest: str, token_env: str | None, timeout: float, dry_run: bool, as_json: bool) -> None:
     """Make DEST hold the registry at SOURCE, an https address or a file: fetched if it changed, verified, put in place whole.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import RegistryCorrupt, RegistryError
-from .options import EXITS, as_json, dry_run, say
+from .options import EXITS, as_json, dry_run, explained, say
 from .options import registry as registry_option
 from .table import show as table
 
@@ -41,8 +41,9 @@ def check(every: bool, path: str, as_json: bool) -> None:
     except RegistryCorrupt as error:
         say(str(error), {"faults": [str(error)], "environments": []}, as_json)
         sys.exit(1)
-    faults = [fault for _, fault in document.check(read)]
-    rows = [] if "exported" in read else list(_environments(path, read, every))
+    found = list(document.check(read))
+    faults = [fault for _, fault in found]
+    rows = [] if "exported" in read else list(_environments(path, read, {name for name, _ in found}, every))
     faults += [fault for row in rows for fault in row.pop("faults")]
     if as_json:
         say("", {"faults": faults, "environments": rows}, True)
@@ -61,6 +62,7 @@ def check(every: bool, path: str, as_json: bool) -> None:
 @click.argument("theirs", type=click.Path(exists=True, dir_okay=False))
 @dry_run
 @as_json
+@explained
 def merge(base: str, ours: str, theirs: str, dry_run: bool, as_json: bool) -> None:
     """Merge three files into OURS; git's merge driver with %O %A %B. Exit code 1 where a person must decide.
 
@@ -106,21 +108,23 @@ def diff(old: str, new: str | None, path: str, as_json: bool) -> None:
     click.echo(markdown(sides[0], sides[1], evidence.resolve()), nl=False)
 
 
-def _environments(path: str, read: Document, every: bool) -> Iterator[dict[str, Any]]:
-    """One row an environment, with the faults of its evidence; chains that are broken were told already."""
+def _environments(path: str, read: Document, broken: set[str], every: bool) -> Iterator[dict[str, Any]]:
+    """One row an environment, with the faults of its evidence; `broken` prompts were told already, and are not read further."""
     from ..registry.editor import Editor
     from .verify import check as checked
     from .verify import grounds, summary
 
     editor = Editor(path)
     for name in sorted(read["prompts"]):
-        prompt = read["prompts"][name]
-        environments = prompt.get("environments") if isinstance(prompt, dict) else None
-        for env in sorted(environments or {}):
+        if name in broken:
+            yield {"prompt": name, "env": None, "serves": None, "figures": "not read: the prompt is not sound", "faults": []}
+            continue
+        for env in sorted(read["prompts"][name].get("environments", {})):
             try:
                 links = editor.history(name, env)
-            except RegistryError:
-                yield {"prompt": name, "env": env, "serves": None, "figures": "chain or shape is broken", "faults": []}
+            except (KeyError, TypeError, AttributeError) as error:  # sealed by hand, without a field that every deployment has
+                fault = f"a deployment of {name} in {env} is malformed ({type(error).__name__}: {error})"
+                yield {"prompt": name, "env": env, "serves": None, "figures": "not read", "faults": [fault]}
                 continue
             last = grounds(links)
             faults, figures = checked(editor, links, last)

@@ -74,9 +74,9 @@ def check(editor: Editor, links: Sequence[Deployment], link: Deployment) -> tupl
     from ..analysis.recompute import recompute
     from ..evidence import Evidence
 
-    if link.evidence is None:
-        return list(_without(editor, link)), []
     try:
+        if link.evidence is None:
+            return list(_without(editor, link)), []
         evidence = Evidence.read(Path(editor.path).resolve(), link.evidence)
         return list(_about(evidence, links, link)), recompute(evidence)
     except (PromptOpsError, TypeError, ValueError, KeyError, AttributeError) as error:

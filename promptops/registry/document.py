@@ -92,7 +92,7 @@ def check(document: Document) -> Iterator[tuple[str, str]]:
             continue
         yield from ((name, fault) for fault in _policy_faults(name, prompt))
         yield from ((name, fault) for fault in entry.faults(name, prompt["versions"]))
-        known = {version.get("id") for version in prompt["versions"] if hasattr(version, "keys")}
+        known = {version["id"] for version in prompt["versions"] if hasattr(version, "keys") and isinstance(version.get("id"), str)}
         for env, environment in prompt.get("environments", {}).items():
             yield from ((name, fault) for fault in chain.faults(name, env, environment, known))
 
