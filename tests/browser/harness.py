@@ -17,10 +17,20 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --disable-extensions --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
 _CALM = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 
 
@@ -79,7 +89,9 @@ def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def served(command: Sequence[str], probe: str, env: dict[str, str], log: Path, cwd: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def served(
+    command: Sequence[str], probe: str, env: dict[str, str], log: Path, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server that answers at `probe`, ended at the end."""
     with log.open("wb") as out:
         process = subprocess.Popen(list(command), env=env, stdout=out, stderr=subprocess.STDOUT, cwd=cwd)
@@ -125,9 +137,7 @@ def open_notebook(page: Any, url: str, name: str) -> None:
 
 def idle(page: Any) -> None:
     """Wait until the kernel has nothing to do."""
-    page.wait_for_function(
-        "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'", timeout=60_000
-    )
+    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'", timeout=60_000)
 
 
 def run_all(page: Any) -> None:

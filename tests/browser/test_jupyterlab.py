@@ -1,0 +1,208 @@
+"""The road of a person who only has the notebook's widgets, in a real JupyterLab: run, watch, stop, resume, review, promote, roll back."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from harness import idle, jupyterlab, notebook, open_notebook
+
+from promptops.lab import Lab
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<script>window.hit=1</script><img src=x onerror='window.hit=1'>$\\\\href{javascript:window.hit=1}{x}$<a href='javascript:window.hit=1'>x</a>"
+SETUP = f"""
+import time, warnings
+warnings.simplefilter("ignore")
+from promptops.lab import Dataset, Lab
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals
+pace = {{"s": 0.05}}
+def slow(answer):
+    def call(request):
+        time.sleep(pace["s"])
+        return answer(int(request["messages"][-1]["content"].split()[-1]))
+    return ScriptedModel(call, label="slow")
+bad = {HOSTILE!r}
+models = {{"one": slow(lambda n: "yes"), "two": slow(lambda n: bad if n in (1, 2, 3) else "yes" if n % 4 else "no")}}
+lab = Lab("project", models=models)
+prompt = lab.prompt("triage")
+v1 = prompt.save("Judge: {{{{ticket}}}}", model="one")
+v2 = prompt.save("Judge well: {{{{ticket}}}}", model="two")
+data = Dataset.read([{{"id": f"t{{i:03}}", "ticket": f"ticket number {{i}}", "expected": "yes" if i % 4 else "no"}} for i in range(200)], name="tickets")
+"""
+RUN = 'study = lab.evaluate([v1, v2], data, [equals()], name="live", concurrency=2)\nstudy'
+RESUME = 'pace["s"] = 0\nstudy = lab.evaluate([v1, v2], data, [equals()], name="live", concurrency=8)\nstudy'
+BOARD = 'study.wait()\nlab.promote(v1, to="prod", study=study)\nlab.dashboard()'
+
+
+_WIDE = """[...document.querySelectorAll('.jp-OutputArea-output .po')].filter((shown) => shown.offsetParent && shown.scrollWidth > shown.clientWidth + 1)
+  .map((shown) => [shown.clientWidth, shown.scrollWidth, shown.innerText.slice(0, 60)])"""
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The notebook, open and idle; `page.home` is its folder, `page.asked` every address that is not this machine's."""
+    folder, home = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("jupyter")
+    (folder / "road.ipynb").write_text(notebook([SETUP, RUN, RESUME, BOARD]))
+    with jupyterlab(folder, home) as url:
+        found = browser.new_page(viewport={"width": 1024, "height": 1000})
+        found.asked, found.home = [], folder
+        found.on("request", lambda request: found.asked.append(request.url) if "127.0.0.1" not in request.url else None)
+        open_notebook(found, url, "road.ipynb")
+        found.evaluate("window.jupyterapp.shell.collapseLeft()")
+        yield found
+        found.close()
+
+
+def run_cell(page: Any, number: int) -> None:
+    page.evaluate(
+        "async (n) => { const panel = window.jupyterapp.shell.currentWidget; panel.content.activeCellIndex = n; await window.jupyterapp.commands.execute('notebook:run-cell'); }",
+        number,
+    )
+
+
+def cell(page: Any, number: int) -> Any:
+    return page.locator(".jp-Notebook .jp-Cell").nth(number)
+
+
+def lab_of(page: Any) -> Lab:
+    return Lab(page.home / "project")
+
+
+def test_a_study_is_watched_stopped_and_resumed(page: Any) -> None:
+    """The cell ends at once, the counts move, the stop button acts within a second and keeps what is done; the rest is asked later."""
+    run_cell(page, 0)
+    idle(page)
+    run_cell(page, 1)
+    stop = cell(page, 1).locator("button:has-text('Stop')")
+    stop.wait_for(timeout=20_000)
+    first = cell(page, 1).inner_text()
+    page.wait_for_function("(before) => document.querySelectorAll('.jp-Cell')[1].innerText !== before", arg=first, timeout=10_000)
+    began = time.monotonic()
+    stop.click()
+    cell(page, 1).get_by_text("stopped by hand").wait_for(timeout=5_000)
+    assert time.monotonic() - began < 3  # a second in the kernel, and this machine's browser
+    store = lab_of(page).store
+    done = store.rows("select count(*) from runs where failure is null")[0][0]
+    assert 0 < done < 400
+    run_cell(page, 2)
+    cell(page, 2).get_by_text("finished").first.wait_for(timeout=30_000)
+    assert store.rows("select count(*), count(distinct key) from runs where failure is null")[0] == (400, 400)
+
+
+def test_the_results_say_what_the_store_says(page: Any) -> None:
+    """Means in the cell are those of the recorded scores; the picture has a text alternative."""
+    rows = lab_of(page).store.rows(
+        "select m.arm, avg(s.passed::int) from study_runs m join scores s on s.run_id = m.run_id group by m.arm order by m.arm"
+    )
+    shown = cell(page, 2).inner_text()
+    for _, mean in rows:
+        assert f"{100 * mean:.1f} %" in shown
+    assert cell(page, 2).locator("svg[role=img][aria-label]").count() >= 2
+
+
+def test_the_dashboard_opens_and_filters_to_lost_examples_by_key(page: Any) -> None:
+    """l, j and 1 stay in the widget: the notebook keeps its cells and its mode."""
+    run_cell(page, 3)
+    page.locator(".jupyter-widget-tab").wait_for(timeout=30_000)
+    tab(page, "Examples")
+    page.locator(".po-pane").first.wait_for()
+    page.locator(".po-pane tr[data-press='row:1']").click()
+    selected(page, "t002")
+    page.keyboard.press("l")
+    page.get_by_text("1 to 3 of 3 examples").wait_for(timeout=5_000)
+    selected(page, "t001")
+    page.keyboard.press("j")
+    selected(page, "t002")
+    page.keyboard.press("1")
+    selected(page, "t001")
+    page.keyboard.press("d")
+    page.keyboard.press("d")  # would delete the cell in command mode
+    assert page.locator(".jp-Notebook .jp-Cell").count() == 4
+    assert page.locator(".po-pane ins").count() >= 1
+
+
+def test_an_example_is_pinned(page: Any) -> None:
+    """One click, and the policy in the registry file holds it."""
+    page.locator("button:has-text('Pin as must-pass')").click()
+    page.get_by_text("is now a must-pass example").wait_for(timeout=5_000)
+    assert lab_of(page)._registry.policy("triage").must_pass == ("t001",)
+    page.locator("button:has-text('Unpin')").click()
+    page.get_by_text("no longer a must-pass").wait_for(timeout=5_000)
+
+
+def test_one_is_labelled_by_keyboard(page: Any) -> None:
+    """A key answers, the next task is there, the row is in the store."""
+    tab(page, "Label")
+    page.get_by_text("0 of 53 labelled").wait_for(timeout=10_000)
+    page.locator(".po-pane:visible").click(position={"x": 5, "y": 5})
+    page.keyboard.press("1")
+    page.get_by_text("1 of 53 labelled").wait_for(timeout=5_000)
+    assert lab_of(page).store.rows("select count(*) from labels")[0][0] == 1
+
+
+def test_promoted_and_rolled_back(page: Any) -> None:
+    """The gate answers before the click, the second click acts, the environment changes, and changes back."""
+    tab(page, "Registry")
+    page.get_by_text("the gate lets it through").wait_for(timeout=15_000)
+    page.locator("button:has-text('Promote')").click()
+    page.locator("button:has-text('Yes: v2 to prod')").click()
+    page.get_by_text("serves v2").first.wait_for(timeout=10_000)
+    assert lab_of(page)._environments("triage") == {"prod": 2}
+    page.locator("button:has-text('Roll back')").click()
+    page.locator("button:has-text('Yes: undo v2 in prod')").click()
+    page.get_by_text("went back to v1").first.wait_for(timeout=10_000)
+    assert lab_of(page)._environments("triage") == {"prod": 1}
+
+
+def test_hostile_output_ran_nothing_and_loaded_nothing(page: Any) -> None:
+    """After all of the above: no script of the data ran, no element of it exists, nothing left this machine."""
+    for name in ("Studies", "Examples", "Prompts", "Label", "Registry"):
+        tab(page, name)
+        time.sleep(0.6)
+    assert page.evaluate("window.hit") is None
+    assert page.evaluate("document.querySelectorAll('.po img, .po a, .po script, .po-pane img, .po-pane a, .po-pane script').length") == 0
+    assert page.asked == []
+
+
+def test_nothing_overflows(page: Any) -> None:
+    """At 1,024 px and at 200 % zoom (half of it) no view is wider than its cell; wide tables scroll within."""
+    for width in (1024, 512):
+        page.set_viewport_size({"width": width, "height": 900})
+        for name in ("Studies", "Examples", "Prompts", "Label", "Registry"):
+            tab(page, name)
+            time.sleep(0.6)
+            page.evaluate("document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })")
+            assert page.evaluate(_WIDE) == [], (width, name)
+    page.set_viewport_size({"width": 1024, "height": 1000})
+
+
+def test_what_is_saved_is_small_and_shows_the_result(page: Any) -> None:
+    """The saved notebook holds the results as HTML without a script, at most 100 kB a view."""
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    time.sleep(2)
+    cells = json.loads((page.home / "road.ipynb").read_text())["cells"]
+    for made in cells[1:]:
+        assert len(json.dumps(made["outputs"])) < 100_000
+    html = "".join("".join(output["data"].get("text/html", "")) for output in cells[2]["outputs"] if "data" in output)
+    assert "<svg" in html
+    assert "<script" not in html
+
+
+def tab(page: Any, name: str) -> None:
+    page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{name}')").click()
+
+
+def selected(page: Any, name: str) -> None:
+    page.wait_for_function(
+        "(name) => document.querySelector(\".po-pane tr[aria-selected='true']\")?.innerText.includes(name)", arg=name, timeout=8_000
+    )

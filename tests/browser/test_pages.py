@@ -1,0 +1,119 @@
+"""The dashboard as a page behind a token, and the report from disk with the network cut."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from harness import free_port, served
+
+from promptops.lab import Dataset, Lab
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<script>window.hit=1</script><img src=http://example.invalid/x onerror='window.hit=1'>$\\href{javascript:window.hit=1}{x}$</pre><a href='javascript:window.hit=1'>x</a>"
+TOKEN = "a-token-of-this-test-0123456789"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A finished study with hostile output, in prod since a promotion."""
+
+    def two(request: dict[str, Any]) -> str:
+        number = int(request["messages"][-1]["content"].split()[-1])
+        return HOSTILE if number in (1, 2, 3) else "yes" if number % 4 else "no"
+
+    models = {"one": ScriptedModel(lambda request: "yes", label="one"), "two": ScriptedModel(two, label="two")}
+    lab = Lab(tmp_path_factory.mktemp("project"), models=models)
+    prompt = lab.prompt("triage")
+    versions = [prompt.save("Judge: {{ticket}}", model="one", note=HOSTILE), prompt.save("Judge well: {{ticket}}", model="two")]
+    rows = [{"id": f"t{i:02}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no"} for i in range(60)]
+    study = lab.evaluate(versions, Dataset.read(rows, name="tickets"), [equals()], name="first")
+    lab.promote(versions[0], to="prod", study=study, reason=HOSTILE)
+    yield lab
+    lab._loop.close()
+    lab.store.close()
+
+
+def test_the_page_is_read_only_and_behind_a_token(browser: Any, project: Lab, tmp_path: Path) -> None:
+    """Without the token nothing is shown; with it every tab is, no button writes, and hostile data does nothing."""
+    port = free_port()
+    env = {**os.environ, "PROMPTOPS_DASHBOARD_TOKEN": TOKEN, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}  # fmt: skip
+    command = [sys.executable, "-m", "promptops.cli.__main__", "dashboard", "--root", str(project._root), "--port", str(port)]
+    with served(command, f"http://127.0.0.1:{port}/?token={TOKEN}", env, tmp_path / "log"):
+        for query in ("", "?token=wrong"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{query}", timeout=20) as answer:
+                assert "triage" not in answer.read().decode()
+                assert "login" in answer.url
+        page = browser.new_page(viewport={"width": 1024, "height": 900})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "127.0.0.1" not in request.url else None)
+        page.goto(f"http://127.0.0.1:{port}/?token={TOKEN}", wait_until="domcontentloaded")
+        page.locator(".jupyter-widget-tab").wait_for(timeout=60_000)
+        page.get_by_text("examples better and").or_(page.get_by_text("got better")).first.wait_for(timeout=20_000)
+        for name in ("Examples", "Prompts", "Label", "Registry"):
+            page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{name}')").click()
+            page.wait_for_timeout(900)
+        assert "triage" in page.inner_text("body")
+        labels = page.locator("button:visible").all_inner_texts()
+        assert not [text for text in labels if any(word in text for word in ("Promote", "Roll back", "Save", "Pin"))]
+        assert page.evaluate("window.hit") is None
+        assert page.evaluate("document.querySelectorAll('.po img, .po a, .po script').length") == 0
+        assert asked == []
+        page.close()
+
+
+def test_the_report_from_disk_without_a_network(browser: Any, project: Lab, tmp_path: Path) -> None:
+    """It filters, labels and downloads with the network cut; hostile output is text; what it downloads comes back as labels."""
+    study = project.study("first")
+    report = study.report(tmp_path / "report.html")
+    assert report.stat().st_size < 8_000_000
+    context = browser.new_context(offline=True, accept_downloads=True, viewport={"width": 1024, "height": 900})
+    page = context.new_page()
+    asked: list[str] = []
+    faults: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if not request.url.startswith(("file:", "blob:")) else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(report.as_uri())
+    assert page.locator(".flip").count() == 18
+    page.select_option("#kind", "lost")
+    assert page.locator(".flip:visible").count() == 3
+    assert page.locator(".flip:visible").first.inner_text().count("window.hit=1") >= 1
+    page.fill("#rater", "cleo")
+    page.locator(".flip:visible .label").first.click()
+    with page.expect_download() as waiting:
+        page.click("#save")
+    file = tmp_path / "labels.jsonl"
+    waiting.value.save_as(file)
+    assert json.loads(file.read_text())["rater"] == "cleo"
+    assert (study.import_labels(file), study.import_labels(file)) == (1, 0)
+    assert page.evaluate("window.hit") is None
+    assert page.evaluate("document.querySelectorAll('main img, main a, main script').length") == 0
+    assert (asked, faults) == ([], [])
+    for width in (1024, 512):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), width
+    context.close()
+
+
+def test_the_static_page_survives_a_sanitiser(browser: Any, project: Lab) -> None:
+    """Without styles, handlers and scripts, as a code host shows a saved notebook, tables and pictures still say the result."""
+    static = project.dashboard().static()
+    page = browser.new_page(java_script_enabled=False)
+    page.set_content("".join(part.partition("</style>")[2] if place else part for place, part in enumerate(static.split("<style>"))))
+    text = page.inner_text("body")
+    assert "v2" in text
+    assert "triage" in text
+    assert page.locator("svg").count() >= 2
+    assert page.locator("table").count() >= 2
+    page.close()
