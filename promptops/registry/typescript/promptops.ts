@@ -172,7 +172,7 @@ function entryFault(entry: unknown): string | null {
   const unknown = Object.keys(entry).filter((key) => !ENTRY_FIELDS.includes(key)).sort()[0];
   if (unknown !== undefined) return `has the unknown field '${unknown}', which no version may carry`;
   const number = entry["number"];
-  if (!Number.isInteger(number) || (number as number) < 1 || typeof entry["id"] !== "string") return "lacks its number or id";
+  if (!Number.isSafeInteger(number) || (number as number) < 1 || typeof entry["id"] !== "string") return "lacks its number or id";
   return Array.isArray(entry["messages"]) ? null : "lacks its messages";
 }
 
@@ -438,7 +438,7 @@ function parsed(data: Uint8Array, path: string): Obj {
   } catch (error) {
     throw fault(data.length === 0 ? "is empty" : `is not JSON (${said(error)})`);
   }
-  if (!isObject(document) || !Number.isInteger(field(document, "promptops"))) throw fault('is not a registry: a JSON object with "promptops": 1 was expected');
+  if (!isObject(document) || !Number.isSafeInteger(field(document, "promptops"))) throw fault('is not a registry: a JSON object with "promptops": 1 was expected');
   if (!isObject(field(document, "prompts"))) throw fault('lacks its "prompts" object');
   if ((document["promptops"] as number) <= FORM) {
     const unknown = Object.keys(document).find((key) => !["promptops", "policy", "prompts", "exported"].includes(key));
@@ -456,23 +456,36 @@ function tails(name: string, prompt: unknown, closed: boolean): Map<string, Tail
   const environments = has(prompt, "environments") ? prompt["environments"] : {};
   if (!Array.isArray(versions) || !isObject(environments)) throw fault("lacks its list of versions or its map of environments");
   if (closed && Object.keys(prompt).some((key) => !["policy", "environments", "versions"].includes(key))) throw fault("has an unknown field");
-  if (!versions.every((entry) => isObject(entry) && has(entry, "id"))) throw fault("holds a version without its id");
+  if (!versions.every((entry) => isObject(entry) && isKey(entry, "id"))) throw fault("holds a version without its id");
   const out = new Map<string, Tail>();
   for (const [env, environment] of Object.entries(environments)) {
     const links = isObject(environment) ? field(environment, "deployments") : undefined;
     if (!isName(env) || !isObject(environment) || !Array.isArray(links) || !links.length) throw fault(`lacks the deployments of '${env.slice(0, 60)}'`);
     if (closed && Object.keys(environment).some((key) => !["deployments", "earlier"].includes(key))) throw fault(`has an unknown field in '${env}'`);
-    const earlier = field(environment, "earlier");
-    const last: unknown = links[links.length - 1];
-    const before: unknown = links.length > 1 ? links[links.length - 2] : isObject(earlier) ? earlier : {};
-    if (!isObject(last) || typeof last["version"] !== "string" || typeof last["digest"] !== "string" || !isObject(before)) throw fault(`is malformed in '${env}'`);
-    const canary = field(last, "canary");
-    const cited = [last["version"], isObject(canary) ? canary["version"] : undefined];
-    const entries = new Map((versions as Obj[]).filter((entry) => cited.includes(entry["id"])).map((entry) => [entry["id"] as string, entry]));
-    out.set(env, { previous: (field(before, "digest") as string | undefined) ?? null, last, entries });
+    const tail = end(environment, links, versions as Obj[]);
+    if (tail === null) throw fault(`is malformed in '${env}'`);
+    out.set(env, tail);
   }
   return out;
 }
+
+/** The last deployment of a chain, what seals it, and the entries that it cites; null where their shape is wrong. */
+function end(environment: Obj, links: readonly unknown[], versions: readonly Obj[]): Tail | null {
+  const last = links[links.length - 1];
+  const earlier = has(environment, "earlier") ? environment["earlier"] : {};
+  const before = links.length > 1 ? links[links.length - 2] : earlier;
+  if (!isObject(last) || !isKey(last, "version") || !has(last, "digest") || !isObject(earlier) || !isObject(before)) return null;
+  if (has(earlier, "count") && !isCount(earlier["count"])) return null;
+  if (links.length > 1 && !has(before, "digest")) return null;
+  const canary = field(last, "canary");
+  if (isFilled(canary) && !(isObject(canary) && isKey(canary, "version"))) return null;
+  const cited = [last["version"], isObject(canary) ? field(canary, "version") : undefined];
+  const entries = new Map(versions.filter((entry) => cited.includes(entry["id"])).map((entry) => [entry["id"] as string, entry]));
+  return { previous: (field(before, "digest") as string | undefined) ?? null, last, entries };
+}
+
+const isKey = (value: Obj, name: string): boolean => has(value, name) && (value[name] === null || typeof value[name] !== "object");
+const isCount = (value: unknown): boolean => typeof value === "number" || typeof value === "boolean" || (typeof value === "string" && /^\s*[+-]?\d+\s*$/.test(value));
 
 type Built = { readonly stable: Served; readonly canary: Served | null; readonly percent: number };
 
