@@ -172,7 +172,7 @@ def _through_lab(path: str, rehearse: bool, study: str, name: str, version: str,
         evidence = evidence_of(lab, saved, env, found)
         return _promoted(path, True, evidence, name, version, env, author=who(named, path), **step)
     if named:
-        os.environ["PROMPTOPS_USER"] = named
+        os.environ["PROMPTOPS_USER"] = named  # where the lab of this process asks who acts
     return lab.promote(saved, env, study=found, **step).entry  # type: ignore[no-any-return,unused-ignore]
 
 

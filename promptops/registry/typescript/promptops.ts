@@ -10,7 +10,7 @@
  * - After its first success a prompt in an environment never throws again: whatever happens to the file, the last known good
  *   version serves, and `Loader.health()` says so.
  *
- * No dependencies; Node 18 or later, Bun and Deno through their node: modules. Written by `promptops export --typescript DIR`,
+ * No dependencies; Node 20 or later. Written by `promptops export --typescript DIR`,
  * which fills in `Prompts`; proved by the same cases as the Python loader.
  */
 import { createHash } from "node:crypto";
