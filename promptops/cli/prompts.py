@@ -47,10 +47,7 @@ def show(name: str, version: str | None, path: str, as_json: bool) -> None:
     from ..registry.history import SavedEntry, find
 
     prompt = _prompt(path, name)
-    served: dict[str, list[str]] = {}
-    for env, label in _serving(Editor(path), name).items():
-        for part in label.split(" + "):
-            served.setdefault(part.split(" ")[0], []).append(env if part == label.split(" + ")[0] else f"{env} ({part.partition(' ')[2]})")
+    served = _served(Editor(path), name)
     if version is None:
         rows = [
             {**_facts(entry), "serves": ", ".join(served.get(f"v{entry.number}", [])) or None}
@@ -104,6 +101,18 @@ def _prompt(path: str, name: str) -> dict[str, Any]:
     from ..registry.file import RegistryFile, prompt_of
 
     return prompt_of(RegistryFile(path).read(), name)
+
+
+def _served(editor: Editor, name: str) -> dict[str, list[str]]:
+    """Version's label -> where it serves: "prod", or "dev (20 %)" as a canary."""
+    out: dict[str, list[str]] = {}
+    for env in editor.environments(name):
+        now = editor.serving(name, env)
+        if now is not None:
+            out.setdefault(now.label, []).append(env)
+            if now.canary:
+                out.setdefault(f"v{now.canary.number}", []).append(f"{env} ({now.canary.percent:g} %)")
+    return out
 
 
 def _serving(editor: Editor, name: str) -> dict[str, str]:
