@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.arms import MEASURES, Arm, Outcomes
 from ..errors import StudyError
 from ..run import FAILURES
+from .calibration import calibrated
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from numpy.typing import NDArray
 
     from ..store import Store
 
@@ -18,6 +19,8 @@ __all__ = ["Source", "arms_of", "latest_sources"]
 
 # (study id, version id, label): where an arm's runs are
 Source = tuple[str, str, str]
+
+Columns = dict[str, "NDArray[Any]"]
 
 _ARMS = "arms as (select unnest($studies) as study_id, unnest($versions) as version_id, unnest($numbers)::int as arm)"
 _LINKED = """select a.arm, m.example_id, m.example_fingerprint as print, m.repeat, m.run_id
@@ -49,7 +52,15 @@ def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[Mapping[s
         found = read.examples(editions)
     odd = _odd(found)
     facts = read.facts()
+    known = {name: _measured(store, scorer, editions[0].get(name)) for name, scorer in known.items()}
     return [_arm(source, found[place], editions[place], facts[place], known, odd) for place, source in enumerate(sources)]
+
+
+def _measured(store: Store, scorer: Mapping[str, Any], edition: str | None) -> Mapping[str, Any]:
+    """A judge with whether people's labels of the answers it judged calibrate it; any other scorer as it is."""
+    if scorer.get("kind") != "judge" or "calibrated" in scorer or edition is None:
+        return scorer
+    return {**scorer, "calibrated": calibrated(store, str(scorer["name"]), edition)}
 
 
 def _repeats(store: Store, sources: Sequence[Source]) -> int:
@@ -81,34 +92,34 @@ class _Reading:
         self._store, self._sources, self._repeats = store, sources, repeats
         self._again = False
 
-    def examples(self, editions: Sequence[Mapping[str, str]]) -> list[DataFrame]:
-        """One frame a source, a row an example by id: print (a number that stands for its content), attempted, and per measure and scorer mean, count, variance, binary."""
-        frames: dict[int, DataFrame] = {}
+    def examples(self, editions: Sequence[Mapping[str, str]]) -> list[Columns]:
+        """Columns of each source, a row an example by id: print (a number that stands for its content), attempted, and per measure and scorer mean, count, variance, binary."""
+        frames: dict[int, Columns] = {}
         alike: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for place, edition in enumerate(editions):
             alike.setdefault(tuple(edition.items()), []).append(place)
         for chosen, places in alike.items():
             whole = self._asked(dict(chosen), places)
-            starts = [*whole["arm"].searchsorted(places, side="left").tolist(), len(whole)]
+            starts = [*whole["arm"].searchsorted(places, side="left").tolist(), len(whole["arm"])]
             for place, start, end in zip(places, starts[:-1], starts[1:], strict=True):
-                frames[place] = whole.iloc[start:end]
+                frames[place] = {name: column[start:end] for name, column in whole.items()}
         return [frames[place] for place in range(len(editions))]
 
-    def _asked(self, edition: Mapping[str, str], places: Sequence[int]) -> DataFrame:
+    def _asked(self, edition: Mapping[str, str], places: Sequence[int]) -> Columns:
         frame = self._ask(edition, places)
         if not self._again and self._doubled(frame):
             self._again = True
             frame = self._ask(edition, places)
         return frame
 
-    def _doubled(self, frame: DataFrame) -> bool:
+    def _doubled(self, frame: Columns) -> bool:
         """Whether a place has more than one run."""
         if self._repeats > 1:
             return bool((frame["attempted"] > self._repeats).any())
-        ids, arms = frame["example_id"].to_numpy(), frame["arm"].to_numpy()
+        ids, arms = frame["example_id"], frame["arm"]
         return bool(((ids[1:] == ids[:-1]) & (arms[1:] == arms[:-1])).any())
 
-    def _ask(self, edition: Mapping[str, str], places: Sequence[int]) -> DataFrame:
+    def _ask(self, edition: Mapping[str, str], places: Sequence[int]) -> Columns:
         values = _values(self._sources)
         chosen: dict[str, Any] = {name: [column[place] for place in places] for name, column in values.items()}
         for place, (name, version) in enumerate(edition.items()):
@@ -125,19 +136,20 @@ class _Reading:
                 for name, sql in columns
             )
             body = f"select p.arm, p.example_id, hash(any_value(p.print)) as print, count(*) as attempted, {picked} from places p join runs r on r.id = p.run_id {joins} group by p.arm, p.example_id order by p.arm, p.example_id"
-        frame = self._store.frame(f"with {_ARMS}, {self._places(chosen)} {body}", chosen)
+        frame = self._store.columns(f"with {_ARMS}, {self._places(chosen)} {body}", chosen)
         return self._single(frame, len(edition)) if self._repeats == 1 else frame
 
-    def _single(self, frame: DataFrame, scorers: int) -> DataFrame:
+    def _single(self, frame: Columns, scorers: int) -> Columns:
         """What aggregating one run an example would give."""
         import numpy as np
 
-        frame["attempted"] = 1.0
+        size = len(frame["arm"])
+        frame["attempted"] = np.ones(size)
         for name in (*(name for name, _ in _MEASURED), *map(str, range(scorers))):
-            frame[f"n{name}"] = frame[f"m{name}"].notna().to_numpy(float)
+            frame[f"n{name}"] = (frame[f"m{name}"] == frame[f"m{name}"]).astype(float)
         for place in range(scorers):
-            frame[f"v{place}"] = np.nan
-            frame[f"b{place}"] = frame[f"m{place}"].isin((0.0, 1.0))
+            mean = frame[f"m{place}"]
+            frame[f"v{place}"], frame[f"b{place}"] = np.full(size, np.nan), (mean == 0) | (mean == 1)
         return frame
 
     def _places(self, values: dict[str, Any]) -> str:
@@ -175,10 +187,10 @@ def _editions(store: Store, sources: Sequence[Source], known: Mapping[str, Any])
     return out
 
 
-def _odd(frames: Sequence[DataFrame]) -> set[str]:
+def _odd(frames: Sequence[Columns]) -> set[str]:
     """Example ids whose content differs between the arms."""
     first = frames[0]
-    if all(len(frame) == len(first) and (frame["print"].to_numpy() == first["print"].to_numpy()).all() for frame in frames[1:]):
+    if all(len(frame["print"]) == len(first["print"]) and (frame["print"] == first["print"]).all() for frame in frames[1:]):
         return set()  # the usual case, and a million runs are common
     prints: dict[str, set[int]] = {}
     for frame in frames:
@@ -187,9 +199,7 @@ def _odd(frames: Sequence[DataFrame]) -> set[str]:
     return {example for example, found in prints.items() if len(found) > 1}
 
 
-def _arm(
-    source: Source, frame: DataFrame, edition: Mapping[str, str], facts: dict[str, Any], known: Mapping[str, Any], odd: set[str]
-) -> Arm:
+def _arm(source: Source, frame: Columns, edition: Mapping[str, str], facts: dict[str, Any], known: Mapping[str, Any], odd: set[str]) -> Arm:
     _, version, label = source
     names: list[str] = frame["example_id"].tolist()
     if odd:
@@ -197,7 +207,7 @@ def _arm(
             f"{name}@{int(print_):016x}"[: len(name) + 9] if name in odd else name
             for name, print_ in zip(names, frame["print"], strict=True)
         ]
-    attempted = frame["attempted"].to_numpy(float)
+    attempted = frame["attempted"].astype(float)
     scores = {
         name: _outcomes(frame, str(place), names, attempted, known.get(name, {}), edition[name]) for place, name in enumerate(edition)
     }
@@ -205,15 +215,15 @@ def _arm(
     return Arm(version, label, scores, {name: outcomes for name, outcomes in measures.items() if outcomes.scored.sum()}, facts)
 
 
-def _outcomes(frame: DataFrame, place: str, names: Sequence[str], attempted: Any, scorer: Mapping[str, Any], edition: str) -> Outcomes:
-    scored = frame[f"n{place}"].to_numpy(float)
-    binary = frame[f"b{place}"].to_numpy()[scored > 0]
+def _outcomes(frame: Columns, place: str, names: Sequence[str], attempted: Any, scorer: Mapping[str, Any], edition: str) -> Outcomes:
+    scored = frame[f"n{place}"].astype(float)
+    binary = frame[f"b{place}"][scored > 0]
     return Outcomes(
         names,
-        frame[f"m{place}"].to_numpy(float),
+        frame[f"m{place}"].astype(float),
         scored,
         attempted,
-        frame[f"v{place}"].to_numpy(float),
+        frame[f"v{place}"].astype(float),
         bool(len(binary)) and bool(binary.astype(bool).all()),
         str(scorer.get("kind", "assertion")),
         (edition,),
@@ -221,11 +231,11 @@ def _outcomes(frame: DataFrame, place: str, names: Sequence[str], attempted: Any
     )
 
 
-def _measure(frame: DataFrame, name: str, names: Sequence[str], attempted: Any) -> Outcomes:
+def _measure(frame: Columns, name: str, names: Sequence[str], attempted: Any) -> Outcomes:
     import numpy as np
 
-    mean = frame[f"m{name}"].to_numpy(float)
-    return Outcomes(names, mean, frame[f"n{name}"].to_numpy(float), attempted, np.full(len(names), np.nan), kind="measure")
+    mean = frame[f"m{name}"].astype(float)
+    return Outcomes(names, mean, frame[f"n{name}"].astype(float), attempted, np.full(len(names), np.nan), kind="measure")
 
 
 def _facts(row: Sequence[Any]) -> dict[str, Any]:
