@@ -13,8 +13,23 @@ from ..dataset import Dataset, Example
 from ..policy import Guardrail, Policy
 from ..version import PromptVersion
 from .comparison import Comparison
+from .judge import JudgeReport, keep_labels, measure_judge, position_bias
 from .lab import Lab
 from .study import Study
 from .table import compare
 
-__all__ = ["Comparison", "Dataset", "Example", "Guardrail", "Lab", "Policy", "PromptVersion", "Study", "compare"]
+__all__ = [
+    "Comparison",
+    "Dataset",
+    "Example",
+    "Guardrail",
+    "JudgeReport",
+    "Lab",
+    "Policy",
+    "PromptVersion",
+    "Study",
+    "compare",
+    "keep_labels",
+    "measure_judge",
+    "position_bias",
+]

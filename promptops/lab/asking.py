@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..engine.calling import Limits
-from ..engine.sweep import Sweep
+from ..engine.sweep import Limits, Question, Sweep
 from ..errors import CallError
 from ..run import Attempt, Run
 from ..version import PromptVersion
@@ -21,14 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk"]
 
+_TOGETHER_S = 0.005  # questions that come within it are asked together
+
 
 class Desk:
     """Asks on behalf of one lab. Equal questions that are asked at the same time are asked once."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._open: dict[str, asyncio.Task[Run]] = {}
-        self._gate: asyncio.Semaphore | None = None
+        self._open: dict[str, asyncio.Future[Run]] = {}  # key of a judge's question -> who waits for it
+        self._queue: list[Question] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def call(self, version: PromptVersion, values: Mapping[str, Any], *, prompt: str, label: str, fresh: bool) -> Answer:
         """Ask now, and wait for the answer. Raises RenderError, SetupError, or CallError where nothing came back."""
@@ -51,27 +53,63 @@ class Desk:
         return Answer(run, label=label)
 
     async def ask(self, version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
-        """A judge's question, on the lab's own loop: recorded, reused, never asked twice at once."""
+        """A judge's question, on the lab's own loop: recorded, reused, never asked twice at once. Raises CallError where it was stopped.
+
+        Questions that come at the same time are looked up, asked and recorded together: they share one pace and one write.
+        """
         arm = ArmDesign("judge", version, self._lab._model(version.model), "")
         asked = ask(arm, None, values, repeat, source="judge")
-        known = find_runs(self._lab.store, [asked.key])
-        if known:
-            return runs_where(self._lab.store, "r.id = ?", [known[asked.key]])[0]
-        if asked.key not in self._open:
-            task = asyncio.create_task(self._ask(asked))
-            self._open[asked.key] = task
-            task.add_done_callback(lambda _: self._open.pop(asked.key, None))
-        return await self._open[asked.key]
+        waiting = self._open.get(asked.key)
+        if waiting is None:
+            waiting = self._open[asked.key] = asyncio.get_running_loop().create_future()
+            waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # one whose asker is gone is no error
+            if not self._queue:
+                self._tasks.add(flush := asyncio.create_task(self._flush()))
+                flush.add_done_callback(self._tasks.discard)
+            self._queue.append(asked)
+        return await asyncio.shield(waiting)
 
-    async def _ask(self, asked: Any) -> Run:
-        found: list[Run] = []
-        sweep = Sweep(
-            [asked],
-            record=self._record,
-            on_runs=found.extend,
-            limits=Limits(prices=self._lab._prices),
-            provenance=provenance(self._lab._root),
+    async def _flush(self) -> None:
+        """Answer what is asked at this moment: from the store where it can, the rest in one sweep."""
+        await asyncio.sleep(_TOGETHER_S)
+        batch, self._queue = self._queue, []
+        error: Exception = CallError("the call was stopped before an answer came.", failure="cancelled")
+        try:
+            for run in await asyncio.to_thread(self._known, [asked.key for asked in batch]):
+                self._answer(run)
+            loop = asyncio.get_running_loop()
+            rest = [asked for asked in batch if asked.key in self._open]
+            if rest:
+                await self._sweep(rest, lambda runs: loop.call_soon_threadsafe(self._answers, list(runs))).run()
+        except Exception as raised:
+            error = raised
+        finally:
+            for asked in batch:
+                left = self._open.pop(asked.key, None)
+                if left is not None and not left.done():
+                    left.set_exception(error)
+
+    def _known(self, keys: Sequence[str]) -> list[Run]:
+        found = find_runs(self._lab.store, keys)
+        return runs_where(self._lab.store, "r.id in (select unnest(?))", [sorted(found.values())]) if found else []
+
+    def _answers(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._answer(run)
+
+    def _answer(self, run: Run) -> None:
+        waiting = self._open.pop(run.key, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(run)
+
+    def _sweep(self, questions: Sequence[Question], on_runs: Callable[[Sequence[Run]], object]) -> Sweep:
+        return Sweep(
+            questions, record=self._record, on_runs=on_runs, limits=Limits(prices=self._lab._prices), provenance=provenance(self._lab._root)
         )
+
+    async def _ask(self, asked: Question) -> Run:
+        found: list[Run] = []
+        sweep = self._sweep([asked], found.extend)
         await sweep.run()
         if not found:
             raise CallError(sweep.progress.stopped or "the call was stopped before an answer came.", failure="cancelled")
