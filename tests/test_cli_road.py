@@ -36,7 +36,7 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
     ):
         assert said in done.stdout, said
     assert promptops.load("support-triage", env="prod", registry=str(story / "promptops.json")).number == 2
-    assert (story / ".promptops" / ".gitignore").read_text(encoding="utf-8").strip() == "*"
+    assert (story / ".promptops" / ".gitignore").read_text(encoding="utf-8").splitlines()[-1] == "*"
     assert run("doctor", cwd=story).returncode == 0
     listed = json.loads(run("studies", "--json", cwd=story).stdout)
     assert [(study["arms"], study["runs"], study["status"]) for study in listed] == [(2, 742, "finished")]

@@ -30,6 +30,7 @@ ANSWERS: Mapping[str, Mapping[str, float]] = {
     "pairwise": {"first": 1.0, "tie": 0.5, "second": 0.0},
     "rubric": {"pass": 1.0, "partly": 0.5, "fail": 0.0},
 }
+_AHEAD = 40  # tasks that are read at once, so that a label waits for nothing but its own row
 _LABELS = """select l.example_id, l.rater, split_part(l.kind, ':', 1) as kind, l.label, l.value, l.note, l.run_id, l.labelled_at, l.id
   from labels l where l.run_id in (select run_id from study_runs where study_id = ?) order by l.labelled_at, l.id"""
 
@@ -81,6 +82,7 @@ class Labelling:
         self._queue = self._order(ids)
         self._at, self._done = 0, self._before()
         self._given: list[tuple[int, tuple[str, int]]] = []
+        self._read: dict[str, Any] = {}
         self._skip()
 
     @property
@@ -98,13 +100,13 @@ class Labelling:
         if self._at >= len(self._queue):
             return None
         example_id, side = self._queue[self._at]
-        detail = self._examples.detail(example_id)
-        example = detail.example
-        arms = (detail.new, detail.old) if self.kind == "pairwise" else ((detail.new, detail.old)[side],)
-        sides = [(arm.run_id if arm else "", arm.output if arm else None) for arm in arms]
+        if example_id not in self._read:
+            ahead = dict.fromkeys(name for name, _ in self._queue[self._at : self._at + _AHEAD])
+            self._read = self._examples.outputs(list(ahead))
+        example, new, old = self._read[example_id]
+        arms = [new, old] if self.kind == "pairwise" else [(new, old)[side]]
         swapped = self.kind == "pairwise" and bool(side)
-        if swapped:
-            sides.reverse()
+        sides = [arm or ("", None) for arm in (arms[::-1] if swapped else arms)]
         return Task(
             example_id,
             dict(example.inputs) if example else {},
@@ -225,7 +227,7 @@ def _read(study: Study, path: Path) -> Iterator[dict[str, Any]]:
         if form != "l1" or of != study.id:
             raise StudyError(f"{where} is a label of another study ({str(of)[:20]}); open that one to import it.")
         if (first, example) not in runs or (second, example) not in runs or label not in ANSWERS["pairwise"]:
-            raise StudyError(f"{where} labels {example!r} as {label!r}, which is not in {study.name}; was the file edited?")
+            raise StudyError(f"{where} labels {example!r} as {label!r}, which is not in {study.name}; label in a report of this study, or import the file as it was.")
         id_ = "l-" + tagged("l1", [of, example, first, second, label, rater, str(given.get("labelled_at"))])[3:]
         kind, note = f"pairwise:{runs[second, example]}", str(given.get("note") or "")
         yield _row(id_, runs[first, example], example, rater, kind, label, note, _moment(given.get("labelled_at")))
