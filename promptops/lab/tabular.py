@@ -76,8 +76,8 @@ def _version_column(rows: Sequence[Mapping[str, Any]], names: Sequence[str], a: 
     if found is None:
         missing = [name for name in (a, b) if name not in names]
         raise StudyError(
-            f"the table has no column {missing[0]!r}; its columns are {', '.join(map(repr, names[:20]))}. "
-            "In a long table name the column of the versions, as in version='model'."
+            f"the table has no column {missing[0]!r}; its columns are {', '.join(map(repr, names[:20]))}; "
+            "in a long table name the column of the versions, as in version='model'."
         )
     said.append(f"Long table: the versions stand in the column {found!r}.")
     return found
