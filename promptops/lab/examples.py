@@ -48,6 +48,10 @@ _SIDES = f"""select m.version_id, r.id, left(r.output, {LONG}), r.failure, r.fai
   r.attempts, left(r.request, {4 * LONG}), m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
   where m.study_id = $study and m.version_id in ($new, $old) and m.example_id = $example order by m.repeat desc, r.started_at"""
 
+_OUTPUTS = f"""select m.example_id, m.version_id, arg_max(r.id, r.started_at), arg_max(left(coalesce(r.output, r.failure), {LONG}), r.started_at)
+  from study_runs m join runs r on r.id = m.run_id
+  where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in (select unnest($examples)) group by all"""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -199,6 +203,18 @@ class Examples:
             "select document from examples where fingerprint = ? and example_id = ? limit 1", [self._dataset, example_id]
         )
         return Example.from_document(json.loads(rows[0][0])) if rows else None
+
+    def outputs(self, ids: Sequence[str]) -> dict[str, tuple[Example | None, tuple[str, str | None] | None, tuple[str, str | None] | None]]:
+        """id -> (the example, the candidate's and the baseline's run id with its output, cut at LONG): several in one question."""
+        rows = self._store.rows(_OUTPUTS, {**self._arms(), "examples": list(ids)})
+        found = {(example, version): (run, output) for example, version, run, output in rows}
+        documents = self._store.rows(
+            "select example_id, document from examples where fingerprint = ? and example_id in (select unnest(?))",
+            [self._dataset, list(ids)],
+        )
+        known = {name: Example.from_document(json.loads(document)) for name, document in documents}
+        arms = self._arms()
+        return {name: (known.get(name), found.get((name, arms["new"])), found.get((name, arms["old"]))) for name in ids}
 
     # -- how
 
