@@ -134,6 +134,29 @@ def test_a_study_that_nothing_settles_goes_to_its_end(lab: Lab) -> None:
     assert not comparison.verdict.rule.peeking
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("way", ["settled", "finalists"])
+def test_what_was_promoted_on_is_recomputed_from_the_bundle(lab: Lab, way: str) -> None:
+    """Ended early, or one of several finalists: the committed evidence gives every figure and the verdict again."""
+    from promptops.analysis.recompute import recompute
+    from promptops.evidence import Evidence
+
+    v1, v2, v3 = versions(lab, "half", "good", "better")
+    if way == "settled":
+        study = lab.evaluate([v1, v2], ROWS, [equals()], stop_when="settled")
+    else:
+        plan = lab.plan("triage", ROWS, [equals()], split=None, finalists=[v2, v3])
+        study = lab.evaluate([v1, v2, v3], ROWS, plan=plan)
+    lab.promote(v1, to="prod", study=study)
+    deployed = lab.promote(v2, to="prod", study=study)
+    evidence = Evidence.read(lab._home.registry, deployed.evidence)
+    found = recompute(evidence)
+    assert found
+    assert all(figure.same for figure in found), [figure for figure in found if not figure.same]
+    assert evidence.rule["peeking"] is (way == "settled")
+    assert (evidence.rule["p_better"] is not None) is (way == "finalists")
+
+
 def test_looking_early_is_judged_by_e_values_only(lab: Lab) -> None:
     """Of a study that was stopped, the beginning that is complete counts, and says that it was looked at early."""
     v1, v2 = versions(lab, "half", "good")

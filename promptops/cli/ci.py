@@ -93,9 +93,11 @@ class Declared:
         """Evaluate, and compare under the policy. What was answered before is not asked again."""
         versions, data, scorers = self._parts(lab)
         study = lab.evaluate(versions, data, scorers, repeats=self.repeats, **{"name": self.name, **self.options}).wait()
-        comparison = study.compare(versions[1], versions[0])
-        if self.policy is not None:
-            comparison.policy = Policy.from_document(self.policy)
+        if self.policy is None:
+            return study.compare(versions[1], versions[0]), study
+        policy = Policy.from_document(self.policy)
+        comparison = study.compare(versions[1], versions[0], primary=policy.primary or study.scorers[0])
+        comparison.policy = policy
         return comparison, study
 
     def _parts(self, lab: Lab) -> tuple[list[Any], Dataset, list[Any]]:
