@@ -30,12 +30,15 @@ class Example:
     tags: tuple[str, ...] = ()
     history: tuple[Mapping[str, Any], ...] = ()
     checks: tuple[str, ...] = field(default=())
+    _print: str = field(default="", init=False, repr=False, compare=False)  # the fingerprint, once it was asked for
 
     @property
     def fingerprint(self) -> str:
         """32 hex digits over what a model and a scorer see (inputs, expected, history, checks): not id, split, tags."""
-        content = [self.inputs, self.expected, self.history, self.checks]
-        return hashlib.sha256(canonical(content).encode()).hexdigest()[:32]
+        if not self._print:
+            content = [self.inputs, self.expected, self.history, self.checks]
+            object.__setattr__(self, "_print", hashlib.sha256(canonical(content).encode()).hexdigest()[:32])
+        return self._print
 
     def column(self, name: str) -> Any:
         """The value of a column by name, reserved or input. Raises KeyError where the row has none."""

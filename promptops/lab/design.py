@@ -133,14 +133,14 @@ def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyD
     return replace(plan, id=study, name=name or f"{plan.prompt or 'study'}-{study[3:9]}", fresh=bool(salt))
 
 
-def question(plan: StudyDesign, place: Place) -> Question:
-    """The call that a place asks. Raises RenderError where the example does not render."""
+def question(plan: StudyDesign, place: Place, key: str = "") -> Question:
+    """The call that a place asks; `key` where it is known. Raises RenderError where the example does not render."""
     arm, example = plan.arms[place[0]], plan.dataset[place[1]]
-    return ask(arm, example, plan.dataset.values_for(arm.version, example), place[2])
+    return ask(arm, example, plan.dataset.values_for(arm.version, example), place[2], key=key)
 
 
-def ask(arm: ArmDesign, example: Example | None, values: Mapping[str, Any], repeat: int, source: str = "") -> Question:
-    """One question to an arm's model, with its reuse key."""
+def ask(arm: ArmDesign, example: Example | None, values: Mapping[str, Any], repeat: int, *, source: str = "", key: str = "") -> Question:
+    """One question to an arm's model, with its reuse key (worked out where `key` is not given)."""
     target = isinstance(arm.model, TargetModel)
     if target and example is not None:
         values = dict(example.inputs)
@@ -153,7 +153,7 @@ def ask(arm: ArmDesign, example: Example | None, values: Mapping[str, Any], repe
     return Question(
         call=Call(request, arm.version, arm.prompt, values, example.id if example else None, repeat),
         model=arm.model,
-        key=reuse_key(arm.id, inputs, arm.model.label, repeat),
+        key=key or reuse_key(arm.id, inputs, arm.model.label, repeat),
         prompt=arm.prompt,
         version_id=arm.id,
         model_name=arm.version.model or "",

@@ -46,8 +46,8 @@ class Work:
         self._to_ask, self._halted = 0, ""
         self._reused: Counter[int] = Counter()
         self.marking = Marking(store, plan.dataset, plan.scorers, ask=ask)
-        self._places: dict[str, list[Place]] = {}
-        self._asked: list[Place] = []
+        self._places: dict[str, list[Place]] = {}  # key -> the places without an answer that it would answer
+        self._asked: list[str] = []  # keys
         self.sweep = self._sweep()
 
     def _sweep(self) -> Sweep:
@@ -61,7 +61,7 @@ class Work:
                 await self._run_settling(linked, self._settling)
             return
         known = self._known(linked)
-        self._asked = [place for place in self.plan.places() if place not in linked and place not in known]
+        self._asked = [key for key, places in self._places.items() if places[0] not in known]
         self._reused = Counter(place[0] for place in (*linked, *known))
         self._to_ask = len(self._asked)
         self.sweep.expect(self._to_ask)
@@ -82,6 +82,7 @@ class Work:
         known = self._known(linked)
         self._reused = Counter(place[0] for place in (*linked, *known))
         self._to_ask = self.plan.planned - self._reused.total()
+        keys = {place: key for key, found in self._places.items() for place in found}
         if self.plan.planned == len(linked) and not self._lacking(linked):
             return  # all of it is in: the fixed test decides
         self._event("started")
@@ -91,7 +92,7 @@ class Work:
             link(self.store, self.plan, {place: known[place] for place in places if place in known}, reused=True)
             answered = {place: run for found in (linked, known) for place, run in found.items() if place[1] in examples}
             self._score(self._lacking(answered))
-            self._asked = [place for place in places if place not in answered]
+            self._asked = list(dict.fromkeys(keys[place] for place in places if place not in answered))
             if self._asked:
                 self._earlier.append(self.sweep.progress)
                 self.sweep = self._sweep()
@@ -198,12 +199,8 @@ class Work:
     # -- what is new
 
     def _questions(self) -> Iterator[Question]:
-        seen: set[str] = set()
-        for place in self._asked:
-            asked = question(self.plan, place)
-            if asked.key not in seen:
-                seen.add(asked.key)
-                yield asked
+        for key in self._asked:
+            yield question(self.plan, self._places[key][0], key)
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
         self.store.append("attempts", [row_of(attempt) for attempt in attempts])
