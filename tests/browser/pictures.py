@@ -36,7 +36,8 @@ tickets = Dataset.read("support_tickets.jsonl", inputs=["ticket"], expected="exp
 study = lab.evaluate([v1, v2, v3], tickets.test, _scorers(), name="support-triage, test split").wait()
 lab.promote(v1, "prod", study=study)
 lab.promote(v2, "prod", study=study)
-lab.rollback(v2, "prod", reason="the gate is shown in a picture")
+lab.rollback(v2, "prod", reason="a customer complained")
+lab.promote(v2, "prod", study=study, again="it was another release", reason="it was another release")
 for rater in ("ana", "bo"):
     queue = Labelling(study, rater)
     for place in range(24):
