@@ -13,8 +13,8 @@ import pytest
 
 from promptops.errors import StudyError
 from promptops.lab import Lab, Study, keep_labels, measure_judge, position_bias
-from promptops.lab.calibration import calibrated
-from promptops.lab.judge import correlation
+from promptops.lab.bias import correlation
+from promptops.lab.calibration import calibrated, kappa_of
 from promptops.models.protocol import Call
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import JudgeModel, equals, pair_scores, pairwise, rubric
@@ -286,3 +286,7 @@ def test_vicuna80() -> None:
     assert length.n > 300
     assert length.low is not None
     assert length.low > 0
+    verdict = [1.0 if one > two else 0.0 if one < two else 0.5 for _, (one, two) in known]
+    alike = kappa_of(verdict, [float(more > 0) for more in longer])
+    assert alike is not None  # with a rater who only counts characters
+    assert alike.value == pytest.approx(0.298, abs=0.002)

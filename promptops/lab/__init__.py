@@ -12,8 +12,9 @@ if any(importlib.util.find_spec(name) is None for name in ("duckdb", "numpy", "p
 from ..dataset import Dataset, Example
 from ..policy import Guardrail, Policy
 from ..version import PromptVersion
+from .bias import position_bias
 from .comparison import Comparison
-from .judge import JudgeReport, keep_labels, measure_judge, position_bias
+from .judge import JudgeReport, keep_labels, measure_judge
 from .lab import Lab
 from .study import Study
 from .table import compare
