@@ -1,0 +1,68 @@
+"""A study in its cell: the widget follows it a few times a second, its button stops it, and it becomes the results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.lab import Dataset, Lab
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals
+from promptops.views import live
+
+ROWS = [{"id": f"q{i}", "question": f"is {i} so", "expected": "yes"} for i in range(200)]
+
+
+@pytest.fixture
+def running(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A slow study that runs on as in a notebook."""
+
+    def answer(request: dict[str, Any]) -> str:
+        time.sleep(0.02)
+        return "yes"
+
+    monkeypatch.setattr("promptops.lab.lab.in_kernel", lambda: True)
+    lab = make_lab(models={"slow": ScriptedModel(answer, label="slow")})
+    prompt = lab.prompt("ask")
+    versions = [prompt.save("{{question}}", model="slow"), prompt.save("Well: {{question}}", model="slow")]
+    study = lab.evaluate(versions, Dataset.read(ROWS), [equals()], concurrency=2)
+    yield study
+    study.stop()
+    study.wait()
+
+
+def test_it_shows_progress_a_few_times_a_second_in_place(running: Any) -> None:
+    """The same widget changes; at most five times a second; counts only grow."""
+    widget = live.LiveStudy(running)
+    seen: list[tuple[float, str]] = []
+    widget.view.observe(lambda change: seen.append((time.monotonic(), change["new"])), names="value")
+    began = time.monotonic()
+    widget.display()
+    time.sleep(1.6)
+    taken = time.monotonic() - began
+    assert running.status == "running"
+    assert 1 <= len(seen) <= 5 * taken + 1
+    assert "of 400 calls" in seen[-1][1]
+    assert widget.box.children == (widget.view, widget.stop)
+
+
+def test_its_button_stops_it_and_it_becomes_the_results(running: Any) -> None:
+    """Within a second nothing more is asked; the widget shows results without a button; what was answered is kept."""
+    widget = live.LiveStudy(running)
+    widget.display()
+    time.sleep(0.5)
+    began = time.monotonic()
+    widget.stop.click()
+    running.wait(10)
+    assert time.monotonic() - began < 3  # one second, and a machine that does other things
+    assert widget.stop.disabled
+    deadline = time.monotonic() + 10
+    while widget.box.children != (widget.view,) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert widget.box.children == (widget.view,)
+    assert "stopped" in widget.view.value
+    done = running._lab.store.rows("select count(*) from runs where failure is null")[0][0]
+    assert 0 < done < 400
