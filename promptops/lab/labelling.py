@@ -227,7 +227,9 @@ def _read(study: Study, path: Path) -> Iterator[dict[str, Any]]:
         if form != "l1" or of != study.id:
             raise StudyError(f"{where} is a label of another study ({str(of)[:20]}); open that one to import it.")
         if (first, example) not in runs or (second, example) not in runs or label not in ANSWERS["pairwise"]:
-            raise StudyError(f"{where} labels {example!r} as {label!r}, which is not in {study.name}; label in a report of this study, or import the file as it was.")
+            raise StudyError(
+                f"{where} labels {example!r} as {label!r}, which is not in {study.name}; label in a report of this study, or import the file as it was."
+            )
         id_ = "l-" + tagged("l1", [of, example, first, second, label, rater, str(given.get("labelled_at"))])[3:]
         kind, note = f"pairwise:{runs[second, example]}", str(given.get("note") or "")
         yield _row(id_, runs[first, example], example, rater, kind, label, note, _moment(given.get("labelled_at")))

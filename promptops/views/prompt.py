@@ -63,7 +63,7 @@ def prompt(shown: Prompt) -> str:
         rows.append(
             f"<tr><td>{chip(version.label, colour(version.number))}</td><td>{esc(serving)}</td>"
             f"<td>{esc(version.note)}</td><td>{esc(version.model or '–')}</td><td class='dim'>{esc(shorten(text, 90))}</td>"
-            f"<td class='dim'>{esc(version.created[:10])}</td></tr>"
+            f"<td class='dim' style='white-space:nowrap'>{esc(version.created[:10])}</td></tr>"
         )
     head = "<tr><th>version</th><th>serves in</th><th>note</th><th>model</th><th>text</th><th>saved</th></tr>"
     return page(f"<p><b>{esc(shown.name)}</b></p><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>")
