@@ -39,6 +39,8 @@ __all__ = [
     "rescore",
 ]
 
+_AT_ONCE = 5000  # runs that are read and scored at once, so that a large study takes little memory
+
 
 def compare_in(study: Study, candidate: Any, baseline: Any, primary: str | None) -> Comparison:
     """Two arms of one study; see Study.compare."""
@@ -172,11 +174,10 @@ def score_study(study: Study, dataset: Any, scorers: Sequence[Any]) -> None:
     places: dict[str, list[tuple[int, int, int]]] = {}
     for version, example, repeat, run in rows:
         places.setdefault(run, []).append((arms[version], examples[example], int(repeat)))
-    for start in range(0, len(rows), 20_000):
-        chunk = list(places)[start : start + 20_000]
-        if chunk:
-            runs = runs_where(lab.store, "r.id in (select unnest(?))", [chunk])
-            marking.take([(place, run) for run in runs if run.scorable for place in places[run.id]])
+    found = list(places)
+    for start in range(0, len(found), _AT_ONCE):
+        runs = runs_where(lab.store, "r.id in (select unnest(?))", [found[start : start + _AT_ONCE]])
+        marking.take([(place, run) for run in runs if run.scorable for place in places[run.id]])
     lab._loop.submit(marking.finish()).result()
     lab.store.append("study_events", [{"study_id": study.id, "at": utc(), "event": "finished", "detail": "scored"}])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
@@ -32,6 +33,7 @@ __all__ = [
 
 OUTCOMES = [name for name, kind in FAILURES.items() if kind == "outcome"]
 ANSWERED = "(r.failure is null or r.failure in (select unnest(?)))"
+_AT_ONCE = 2000  # examples written at once, so that a large dataset takes little memory
 _COLUMNS = ", ".join(f"r.{field.name}" for field in fields(Run))
 _ATTEMPT = ", ".join(f"a.{field.name}" for field in fields(Attempt))
 
@@ -72,19 +74,20 @@ def keep_dataset(store: Store, dataset: Dataset) -> None:
     print_ = dataset.fingerprint
     if store.rows("select 1 from datasets where fingerprint = ? limit 1", [print_]):
         return
-    store.append(
-        "examples",
-        [
-            {
-                "fingerprint": print_,
-                "example_id": example.id,
-                "example_fingerprint": example.fingerprint,
-                "position": position,
-                "document": json.dumps(example.document(), ensure_ascii=False),
-            }
-            for position, example in enumerate(dataset)
-        ],
-    )
+    for start in range(0, len(dataset), _AT_ONCE):
+        store.append(
+            "examples",
+            [
+                {
+                    "fingerprint": print_,
+                    "example_id": example.id,
+                    "example_fingerprint": example.fingerprint,
+                    "position": position,
+                    "document": json.dumps(example.document(), ensure_ascii=False),
+                }
+                for position, example in enumerate(islice(dataset, start, start + _AT_ONCE), start)
+            ],
+        )
     columns = json.dumps(list(dataset.columns), ensure_ascii=False)
     store.append(
         "datasets",
