@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from .canonical import canonical, digest
+from .canonical import MAX_INTEGER, canonical, digest
 from .errors import RegistryCorrupt
 
 __all__ = ["FOLDER", "Evidence"]
@@ -102,7 +102,7 @@ class Evidence:
         """The bundle that a deployment cites. Raises RegistryCorrupt where it is missing or was edited."""
         path = registry.parent / FOLDER / f"{cited[:32]}.json"
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(path.read_text(encoding="utf-8"), parse_int=_integer)
         except FileNotFoundError:
             raise RegistryCorrupt(
                 f"the evidence {cited[:12]} is missing at {path}; restore it from git, it is committed with the registry."
@@ -123,6 +123,12 @@ class Evidence:
         known = {f.name for f in fields(cls)}
         values = {key: _frozen(value) for key, value in document.items() if key in known}
         return cls(**values)
+
+
+def _integer(text: str) -> int | float:
+    """A whole number as it was: canonical JSON writes the float 2e16 without a point, and no integer of ours is that large."""
+    value = int(text)
+    return value if abs(value) <= MAX_INTEGER else float(text)
 
 
 def _frozen(value: Any) -> Any:
