@@ -86,13 +86,16 @@ class Work:
         if self.plan.planned == len(linked) and not self._lacking(linked):
             return  # all of it is in: the fixed test decides
         self._event("started")
+        before: set[str] = set()  # keys that earlier batches asked
         for batch in settling.batches:
             examples = set(batch)
             places = [place for place in self.plan.places() if place[1] in examples]
             link(self.store, self.plan, {place: known[place] for place in places if place in known}, reused=True)
             answered = {place: run for found in (linked, known) for place, run in found.items() if place[1] in examples}
             self._score(self._lacking(answered))
-            self._asked = list(dict.fromkeys(keys[place] for place in places if place not in answered))
+            fresh = dict.fromkeys(keys[place] for place in places if place not in answered)
+            self._asked = [key for key in fresh if key not in before]  # equal rows of an earlier batch have their answer
+            before.update(fresh)
             if self._asked:
                 self._earlier.append(self.sweep.progress)
                 self.sweep = self._sweep()
