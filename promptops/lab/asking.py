@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..engine.sweep import Limits, Question, Sweep
+from ..engine.sweep import Limits, Progress, Question, Sweep
 from ..errors import CallError
 from ..run import Attempt, Run
 from ..version import PromptVersion
@@ -24,10 +25,17 @@ _TOGETHER_S = 0.005  # questions that come within it are asked together
 
 
 class Desk:
-    """Asks on behalf of one lab. Equal questions that are asked at the same time are asked once."""
+    """Asks on behalf of one lab. Equal questions that are asked at the same time are asked once.
 
-    def __init__(self, lab: Lab) -> None:
+    limits: of a study whose judges ask here; spent: what else that study has spent so far, as a Progress, so that judging and
+    answering share one budget (the most that judging can go over is what its calls in flight cost beyond their reservations).
+    """
+
+    def __init__(self, lab: Lab, limits: Limits | None = None, spent: Callable[[], Progress] | None = None) -> None:
         self._lab = lab
+        self._limits = limits or Limits(prices=lab._prices)
+        self._spent = spent
+        self._sweeps: list[Sweep] = []  # of this desk, for what they spent
         self._open: dict[str, asyncio.Future[Run]] = {}  # key of a judge's question -> who waits for it
         self._queue: list[Question] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,7 +88,10 @@ class Desk:
             loop = asyncio.get_running_loop()
             rest = [asked for asked in batch if asked.key in self._open]
             if rest:
-                await self._sweep(rest, lambda runs: loop.call_soon_threadsafe(self._answers, list(runs))).run()
+                sweep = self._sweep(rest, lambda runs: loop.call_soon_threadsafe(self._answers, list(runs)))
+                await sweep.run()
+                if sweep.progress.stopped:
+                    error = CallError(sweep.progress.stopped, failure="budget_stop")
         except Exception as raised:
             error = raised
         finally:
@@ -103,8 +114,22 @@ class Desk:
             waiting.set_result(run)
 
     def _sweep(self, questions: Sequence[Question], on_runs: Callable[[Sequence[Run]], object]) -> Sweep:
-        return Sweep(
-            questions, record=self._record, on_runs=on_runs, limits=Limits(prices=self._lab._prices), provenance=provenance(self._lab._root)
+        sweep = Sweep(questions, record=self._record, on_runs=on_runs, limits=self._left(), provenance=provenance(self._lab._root))
+        if self._spent is not None:
+            self._sweeps.append(sweep)
+        return sweep
+
+    def _left(self) -> Limits:
+        """The study's limits, less what it has spent on answers and on judges."""
+        limits = self._limits
+        if self._spent is None or (limits.budget_usd is None and limits.budget_tokens is None):
+            return limits
+        spent = [self._spent(), *(sweep.progress for sweep in self._sweeps)]
+        usd, tokens = sum(each.cost_usd for each in spent), sum(each.tokens_in + each.tokens_out for each in spent)
+        return replace(
+            limits,
+            budget_usd=None if limits.budget_usd is None else max(limits.budget_usd - usd, 0.0),
+            budget_tokens=None if limits.budget_tokens is None else max(limits.budget_tokens - tokens, 0),
         )
 
     async def _ask(self, asked: Question) -> Run:

@@ -307,7 +307,9 @@ class Lab:
         )
         study = Studies(self)[drawn.id]
         settling = self._settling(drawn, study, options)
-        work = Work(drawn, self.store, limits=self._limits(options), provenance=where, ask=self._desk.ask, settling=settling)
+        limits = self._limits(options)
+        desk = Desk(self, limits, lambda: work.sweep.progress)
+        work = Work(drawn, self.store, limits=limits, provenance=where, ask=desk.ask, settling=settling)
         study._start(work, self._loop.submit(work.run()))
         self._live[drawn.id] = study
         if not in_kernel():

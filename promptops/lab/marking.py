@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..engine.scoring import ScorePhase
-from ..run import Run
+from ..run import FAILURES, Run
 from ..scorers.case import Case, Scorer
 from .keeping import runs_where
 
@@ -52,6 +52,7 @@ class Marking:
         self._waiting: list[tuple[Place, Case]] = []
         self._lock = threading.Lock()
         self.tallies: dict[tuple[int, str], Tally] = {}
+        self.open, self.why = 0, ""  # judgements that nobody gave, and why: they are not recorded, so that the next run asks
 
     def take(self, placed: Iterable[tuple[Place, Run]]) -> None:
         """Score these now, as far as that needs no waiting."""
@@ -89,7 +90,11 @@ class Marking:
         arms: dict[tuple[str, str], list[int]] = {}
         for place, case in cases:
             arms.setdefault((case.run.id, case.example.fingerprint), []).append(place[0])
-        kept = list(rows)
+        found = list(rows)
+        kept = [row for row in found if not _unasked(row)]
+        if len(kept) < len(found):
+            self.open += len(found) - len(kept)
+            self.why = next(row["unscored"] for row in found if _unasked(row))
         if not kept:
             return
         with self._lock:
@@ -97,6 +102,17 @@ class Marking:
                 for arm in arms[row["run_id"], row["example_fingerprint"]]:
                     _count(self.tallies.setdefault((arm, row["scorer"]), Tally()), row)
         self._store.append("scores", kept)
+
+
+# what stands in the row of a judge that was never answered, for a reason that is not the judge's own
+_UNASKED = (
+    *(f"judge_error: {name}" for name, kind in FAILURES.items() if kind in ("transient", "setup", "stopped")),
+    "scorer_error: CallError",
+)
+
+
+def _unasked(row: Mapping[str, Any]) -> bool:
+    return row["unscored"] is not None and row["unscored"].startswith(_UNASKED)
 
 
 def _count(tally: Tally, row: Mapping[str, Any]) -> None:

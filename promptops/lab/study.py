@@ -298,6 +298,10 @@ class Study:
         stopped = self.progress.stopped if self.progress else None
         if stopped:
             warnings.warn(f"{self.name} stopped: {stopped} Run the cell again to finish it; what is done is kept.", stacklevel=3)
+        marking = self._work.marking if self._work is not None else None
+        if marking is not None and marking.open:
+            said = f"{marking.open:,} judgements of {self.name} are open, nobody gave them ({marking.why}); run the cell again to ask for them."
+            warnings.warn(said, stacklevel=3)
 
     def __repr__(self) -> str:
         config = self.config

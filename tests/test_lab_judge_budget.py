@@ -1,0 +1,48 @@
+"""Judges spend from their study's budget, and a judgement that nobody gave stays open until somebody gives it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.lab import Dataset, Lab
+from promptops.models.protocol import Reply
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals, rubric
+
+DATA = [{"id": f"t{i}", "ticket": f"ticket {i}", "expected": "yes"} for i in range(20)]
+
+
+def judge(request: dict[str, Any]) -> Reply:
+    """Grades everything best, in the form that it is asked for, at 100 tokens a call."""
+    text = json.dumps(request["messages"])
+    case = re.search(r"case\W+([0-9a-f]{6,})", text)
+    assert case is not None
+    return Reply(json.dumps({"case": case[1], "reason": "fine", "score": 5}), finish_reason="stop", tokens_in=90, tokens_out=10)
+
+
+@pytest.fixture
+def lab(make_lab: Callable[..., Lab]) -> Lab:
+    answers = ScriptedModel(lambda request: Reply("yes", finish_reason="stop", tokens_in=5, tokens_out=5), label="answers", remote=True)
+    return make_lab(models={"m": answers, "j": ScriptedModel(judge, label="j", remote=True)})
+
+
+def test_judging_stops_at_the_budget_and_goes_on_with_a_larger_one(lab: Lab) -> None:
+    """Answers and judges share the tokens; what was not judged is said, not recorded, and asked when there is money again."""
+    version = lab.prompt("p").save("{{ticket}}", model="m", max_tokens=20)
+    scorers = [equals(), rubric("Is it right?", judge="j", name="quality")]
+    with pytest.warns(UserWarning, match="judgements of .* are open"):
+        study = lab.evaluate([version], Dataset.read(DATA), scorers, budget_tokens=2500, concurrency=1)
+    judged = len(lab._model("j").calls)
+    assert 0 < judged < 20
+    spent = lab.store.rows("select sum(tokens_in + tokens_out) from runs")[0][0]
+    assert spent <= 2500 + 8 * 1000  # at most the calls in flight beyond the budget
+    assert len(study.scores()) == 20 + judged
+    again = lab.evaluate([version], Dataset.read(DATA), scorers)
+    assert again.id == study.id
+    assert len(lab._model("j").calls) == 20
+    assert len(again.scores()) == 40
