@@ -29,9 +29,10 @@ class Evidence:
     scores: scorer name -> {"candidate": [...], "baseline": [...]}: mean outcome over repeats, in [0, 1], None where
     unscored ("baseline" is absent on a first deployment); measures: "cost" (USD), "latency" (ms), "tokens" likewise;
     counts: arm -> {"attempted", "scored", "failed"} runs, by the primary; scorers: name -> {"version", "kind", "calibrated"};
-    repeats: per arm; asked: arm -> repeats attempted an example, one number where all are equal (None: the example is not one of that arm);
-    tallies: scorer or measure -> arm -> {"binary": every outcome was 0 or 1; "attempted", where other than asked; "scored": repeats with an
-    outcome, where some but not all have one; "variance": between the repeats, where it does not follow from these}; figures: measure -> what was promoted on, number by number; verdict: {"decision", "reasons", "next", "checks"};
+    repeats: per arm; asked: arm -> repeats attempted an example, one number where all are equal (None: the example is not one of
+    that arm); tallies: scorer or measure -> arm -> {"binary": every outcome was 0 or 1; "attempted", where other than asked;
+    "scored": repeats with an outcome, where some but not all have one; "variance": between the repeats, where it does not follow
+    from these}; figures: measure -> what was promoted on, number by number; verdict: {"decision", "reasons", "next", "checks"};
     rule: how the verdict was asked for ({"planned", "p_better", "peeking", "share", "passed_over"}); labels: arm -> how people know it.
     """
 
