@@ -51,8 +51,7 @@ def compare_in(study: Study, candidate: Any, baseline: Any, primary: str | None)
         others = [arm for arm in arms if arm["version"] != b["version"]]
         if baseline is not None or not others:
             raise StudyError(f"{b['label']} cannot be compared with itself; name another arm of {study.name}: {', '.join(study.versions)}.")
-        a = others[0] if candidate is not None else a
-        b = b if candidate is not None else others[-1]
+        a = others[0]
     found = arms_of(study._lab.store, [(study.id, arm["version"], arm["label"]) for arm in (b, a)], study.config["scorers"])
     return _shown(study._lab, found[0], found[1], study, primary)
 

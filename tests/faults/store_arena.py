@@ -83,6 +83,9 @@ def merger(folder: Path, tell: int, broken: bool) -> None:
     Store(folder).merge()
 
 
+REACH = [0.012]  # seconds within which a kill falls, adjusted so that kills fall on both sides of the commit
+
+
 def merge_round(folder: Path, turn: int, chance: random.Random, broken: bool) -> str:
     """Some rows, and one merger of them, killed; returns "before" or "after" its commit."""
     store = Store(folder)
@@ -101,12 +104,14 @@ def merge_round(folder: Path, turn: int, chance: random.Random, broken: bool) ->
     said = b""
     while awaited not in said and (more := os.read(reading, 1)):
         said += more
-    time.sleep(chance.uniform(0, 0.0 if broken else 0.012))
+    time.sleep(chance.uniform(0, 0.0 if broken else REACH[0]))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     while more := os.read(reading, 64):
         said += more
     os.close(reading)
+    if not turn % 2:  # meant to fall before the commit: aim by how long this machine's commits take
+        REACH[0] *= 0.5 if b"c" in said else 1.5
     return "after" if b"c" in said else "before"
 
 

@@ -84,7 +84,7 @@ def test_two_hundred_kills(tmp_path: Path, seed: int) -> None:
 
 def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
     """Ctrl-C in the script that waits: it ends within five seconds, what was answered is recorded, and the same script finishes it."""
-    with Mother(tmp_path, 400) as mother:
+    with Mother(tmp_path, 1200) as mother:
         pid = mother.start("s", "0")
         wait_for_calls(tmp_path, 60)
         began = time.monotonic()
@@ -92,7 +92,7 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
         assert mother.end() == 130, mother.said()
         assert time.monotonic() - began < 5.0
         first = len(calls(tmp_path))
-        assert first < 800
+        assert first < 2400
         store = Store(tmp_path / ".promptops")
         assert store.rows('select event from study_events order by "at" desc limit 1') == [("stopped",)]
         kept = figures(store, "s")
@@ -100,8 +100,8 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
         assert kept["scored"] == kept["places"]
         mother.start("s", "1")
         assert mother.end() == 0, mother.said()
-    assert figures(store, "s") == {"places": 800, "answers": 800, "scored": 800}
-    assert len(calls(tmp_path)) - 800 <= WIDTH
+    assert figures(store, "s") == {"places": 2400, "answers": 2400, "scored": 2400}
+    assert len(calls(tmp_path)) - 2400 <= WIDTH
 
 
 def test_two_processes_over_one_folder(tmp_path: Path) -> None:
