@@ -66,3 +66,30 @@ def test_its_button_stops_it_and_it_becomes_the_results(running: Any) -> None:
     assert "stopped" in widget.view.value
     done = running._lab.store.rows("select count(*) from runs where failure is null")[0][0]
     assert 0 < done < 400
+
+
+def test_losses_can_be_read_while_it_runs(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest examples on which the last arm is worse than the first stand in the widget before the study is done; text stays text."""
+    monkeypatch.setattr("promptops.lab.lab.in_kernel", lambda: True)
+
+    def answer(request: dict[str, Any]) -> str:
+        time.sleep(0.005)
+        text = request["messages"][-1]["content"]
+        return "<b>no</b>" if text.startswith("Well") and int(text.split()[-2]) % 3 == 0 else "yes"
+
+    lab = make_lab(models={"slow": ScriptedModel(answer, label="slow")})
+    prompt = lab.prompt("ask")
+    versions = [prompt.save("{{question}}", model="slow"), prompt.save("Well: {{question}}", model="slow")]
+    study = lab.evaluate(versions, Dataset.read(ROWS), [equals()], concurrency=2)
+    deadline = time.monotonic() + 20
+    while study.losses.count < 5 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    shown = live.snapshot(study)
+    assert study.status == "running"
+    assert "v2 has lost" in shown
+    assert "&lt;b&gt;no&lt;/b&gt;" in shown
+    assert "<b>no</b>" not in shown
+    study.wait()
+    lost = study.compare("v2", "v1").flips()
+    assert study.losses.count == len(lost) == 67
+    assert {loss.example_id for loss in study.losses.newest} <= set(lost["example_id"])

@@ -15,6 +15,7 @@ from ..engine.scoring import ScorePhase
 from ..run import FAILURES, Run
 from ..scorers.case import Case, Scorer
 from .keeping import runs_where
+from .losses import Losses
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
@@ -41,10 +42,14 @@ class Tally:
 
 
 class Marking:
-    """Scores placed runs of one study. tallies: (arm, scorer) -> Tally, safe to read from any thread."""
+    """Scores placed runs of one study. tallies: (arm, scorer) -> Tally; losses: of the last arm by the primary; both are safe
+    to read from any thread. arms: how many the study has.
+    """
 
-    def __init__(self, store: Store, dataset: Dataset, scorers: Sequence[Scorer], *, ask: Ask | None = None) -> None:
+    def __init__(self, store: Store, dataset: Dataset, scorers: Sequence[Scorer], *, arms: int = 1, ask: Ask | None = None) -> None:
         self._store, self._dataset = store, dataset
+        self._primary = scorers[0].name if scorers else ""
+        self.losses = Losses(arms - 1)
         self._now = ScorePhase([scorer for scorer in scorers if not scorer.remote and scorer.against is None])
         self._against = [scorer for scorer in scorers if scorer.against is not None]
         self._late = ScorePhase([scorer for scorer in scorers if scorer.remote and scorer.against is None], ask=ask)
@@ -87,9 +92,9 @@ class Marking:
         return {(run.version_id, run.example_fingerprint or "", run.repeat): run for run in runs if run.scorable}
 
     def _keep(self, rows: Iterable[Mapping[str, Any]], cases: Sequence[tuple[Place, Case]]) -> None:
-        arms: dict[tuple[str, str], list[int]] = {}
+        where: dict[tuple[str, str], list[tuple[Place, Case]]] = {}
         for place, case in cases:
-            arms.setdefault((case.run.id, case.example.fingerprint), []).append(place[0])
+            where.setdefault((case.run.id, case.example.fingerprint), []).append((place, case))
         found = list(rows)
         kept = [row for row in found if not _unasked(row)]
         if len(kept) < len(found):
@@ -99,8 +104,10 @@ class Marking:
             return
         with self._lock:
             for row in kept:
-                for arm in arms[row["run_id"], row["example_fingerprint"]]:
-                    _count(self.tallies.setdefault((arm, row["scorer"]), Tally()), row)
+                for place, case in where[row["run_id"], row["example_fingerprint"]]:
+                    _count(self.tallies.setdefault((place[0], row["scorer"]), Tally()), row)
+                    if row["scorer"] == self._primary and row["value"] is not None:
+                        self.losses.meet(place[0], place[1:], _outcome(row), case)
         self._store.append("scores", kept)
 
 
@@ -119,7 +126,12 @@ def _count(tally: Tally, row: Mapping[str, Any]) -> None:
     if row["value"] is None:
         tally.unscored += 1
         return
-    outcome = row["value"] if row["passed"] is None else float(row["passed"])
+    outcome = _outcome(row)
     tally.scored += 1
     tally.total += outcome
     tally.squares += outcome * outcome
+
+
+def _outcome(row: Mapping[str, Any]) -> float:
+    """Passed as 0 or 1 where there is a threshold, else the value."""
+    return float(row["value"] if row["passed"] is None else row["passed"])

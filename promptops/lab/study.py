@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .examples import Examples
     from .lab import Lab
     from .labelling import Among, Labelling
+    from .losses import Losses
     from .marking import Tally
     from .work import Work
 
@@ -110,6 +111,11 @@ class Study:
         """What an arm (by its place) has come to so far on a scorer (default: the primary), while it runs."""
         name = scorer or (self.scorers[0] if self.scorers else "")
         return self._work.marking.tallies.get((arm, name)) if self._work is not None else None
+
+    @property
+    def losses(self) -> Losses | None:
+        """What the last arm has lost against the first so far, while this process runs it; None for a study from the store."""
+        return self._work.marking.losses if self._work is not None else None
 
     def done_of(self, arm: int) -> int:
         """Answered places of an arm so far, reused ones included."""

@@ -45,7 +45,7 @@ class Work:
         self._earlier: list[Progress] = []  # of the batches that are done
         self._to_ask, self._halted = 0, ""
         self._reused: Counter[int] = Counter()
-        self.marking = Marking(store, plan.dataset, plan.scorers, ask=ask)
+        self.marking = Marking(store, plan.dataset, plan.scorers, arms=len(plan.arms), ask=ask)
         self._places: dict[str, list[Place]] = {}  # key -> the places without an answer that it would answer
         self._asked: list[str] = []  # keys
         self.sweep = self._sweep()

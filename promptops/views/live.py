@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..errors import PromptOpsError
-from ..markup import esc
+from ..markup import esc, shorten
 from . import svg
 from .progress import line
 from .study import html
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["LiveStudy", "bundle", "show", "snapshot"]
 
 TICK_S = 0.25
+_LOSSES = 5  # shown while it runs
 _Z95 = 1.96  # while it runs the interval is a sketch; the results have the exact ones
 
 
@@ -68,9 +69,22 @@ def snapshot(study: Study) -> str:
             low, high = max(mean - spread, 0.0), min(mean + spread, 1.0)
             bars.append(svg.Bar(arm["label"], mean, low, high, tint, f"{words.percent(mean)} so far ({tally.scored:,} scored)"))
     picture = svg.strip(bars, title=f"{study.scorers[0]} so far", axis=f"{study.scorers[0]} so far") if bars else ""
-    return page(
-        f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(line(progress, reused=study.reused))}</span></p>{''.join(rows)}{picture}"
+    head = f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(line(progress, reused=study.reused))}</span></p>"
+    return page(head + "".join(rows) + picture + _lost(study))
+
+
+def _lost(study: Study) -> str:
+    """The newest losses of the last arm, to be read while it runs."""
+    losses = study.losses
+    if losses is None or not losses.count:
+        return ""
+    last, first = study.versions[-1], study.versions[0]
+    rows = "".join(
+        f"<tr><td>{esc(loss.example_id)}</td><td>{esc(shorten(loss.asked, 90))}</td><td>{esc(shorten(loss.candidate, 70))}</td><td>{esc(shorten(loss.baseline, 70))}</td></tr>"
+        for loss in list(losses.newest)[:_LOSSES]
     )
+    head = f"<tr><th>example</th><th>asked</th><th>{esc(last)}</th><th>{esc(first)}</th></tr>"
+    return f"<p><span style='color:{BAD}'>▼</span> {esc(last)} has lost {words.count(losses.count, 'example')} against {esc(first)} so far, the newest:</p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def _bar(label: str, done: int, planned: int, failed: int, tint: str) -> str:
