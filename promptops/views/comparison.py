@@ -103,7 +103,7 @@ def _table(comparison: Comparison) -> str:
             ("measure", ""),
             (comparison.candidate.label, " class='num'"),
             (comparison.baseline.label, " class='num'"),
-            ("difference (90 % interval)", " class='num'"),
+            ("difference, points", " class='num'"),
             ("better : worse", " class='num'"),
             ("by luck alone", " class='num'"),
             ("finds 4 in 5", " class='num'"),
@@ -146,7 +146,7 @@ def _gain(figures: Difference) -> str:
         span = f"<span class='ci'>{esc(words.interval(ends[0], ends[1], scale=1))}</span>" if len(ends) == 2 else ""
         return f"{esc(words.signed(figures.gain * scale))} %{span}"
     span = f"<span class='ci'>{esc(words.interval(figures.low, figures.high))}</span>" if figures.low is not None else ""
-    return f"{esc(words.points(figures.gain))}{span}"
+    return f"{esc(words.points(figures.gain).removesuffix(' points'))}{span}"
 
 
 def _mde(figures: Difference) -> str:
@@ -154,7 +154,7 @@ def _mde(figures: Difference) -> str:
         return "–"
     if figures.name in MEASURES:
         return f"{100 * figures.mde / figures.baseline:.1f} %" if figures.baseline else "–"
-    return esc(words.points(figures.mde))
+    return esc(words.points(figures.mde).removesuffix(" points"))
 
 
 def _flips(comparison: Comparison) -> str:

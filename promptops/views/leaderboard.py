@@ -54,7 +54,7 @@ def _row(standing: Standing, others: list[str], tint: str) -> str:
     cost, latency = standing.measures.get("cost"), standing.measures.get("latency")
     return (
         f"<tr><td class='num'>{standing.rank}</td><td>{chip(standing.label, tint)}</td>"
-        f"<td class='num'>{esc(words.percent(standing.primary.mean))} <span class='dim'>{esc(words.interval(standing.primary.low, standing.primary.high))}</span></td>{cells}"
+        f"<td class='num'>{esc(words.percent(standing.primary.mean))}<span class='ci'>{esc(words.interval(standing.primary.low, standing.primary.high))}</span></td>{cells}"
         f"<td class='num'>{esc(words.money(cost))}</td><td class='num'>{esc(words.duration(latency / 1000 if latency is not None else None))}</td><td class='num'>{standing.primary.n:,}</td></tr>"
     )
 
@@ -67,7 +67,7 @@ def _duels(board: Leaderboard) -> str:
         tint = {"better": GOOD, "worse": BAD}.get(duel.verdict, NEUTRAL)
         said = {"better": "shown to be better", "worse": "shown to be worse", "open": "not settled"}[duel.verdict]
         rows.append(
-            f"<tr><td>{esc(duel.b)} against {esc(duel.a)}</td><td class='num'>{esc(words.points(duel.gain))} <span class='dim'>{esc(words.interval(duel.low, duel.high))}</span></td>"
+            f"<tr><td>{esc(duel.b)} against {esc(duel.a)}</td><td class='num'>{esc(words.points(duel.gain))}<span class='ci'>{esc(words.interval(duel.low, duel.high))}</span></td>"
             f"<td class='num'>{duel.wins:,} : {duel.losses:,}</td><td class='num'>{esc(words.number(duel.adjusted, 2))}</td><td style='color:{tint}'>{said}</td></tr>"
         )
     head = "<tr><th>pair</th><th class='num'>difference (90 % interval)</th><th class='num'>better : worse</th><th class='num'>p, Holm-adjusted</th><th>on all pairs together</th></tr>"

@@ -137,7 +137,7 @@ def _table(study: Study, rows: list[dict[str, Any]]) -> str:
 def _score(found: tuple[float | None, tuple[float, float] | None, int, int] | None) -> str:
     if found is None or found[0] is None:
         return "–"
-    span = f" <span class='dim'>{esc(words.interval(*found[1]))}</span>" if found[1] else ""
+    span = f"<span class='ci'>{esc(words.interval(*found[1]))}</span>" if found[1] else ""
     return f"{esc(words.percent(found[0]))}{span}"
 
 

@@ -50,8 +50,8 @@ STYLE = """<style>
 .po h3{font-size:15px;margin:14px 0 6px;font-weight:600}.po h3:first-child{margin-top:2px}
 .po p{margin:4px 0}.po .dim{color:var(--jp-ui-font-color2,#59636e)}.po .num{font-variant-numeric:tabular-nums;text-align:right!important;white-space:nowrap}
 .po table{border-collapse:collapse;margin:6px 0;font-size:13px;display:block;overflow-x:auto;max-width:100%}
-.po th,.po td{text-align:left!important;padding:4px 10px 4px 0;vertical-align:top;border:0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
-.po td:first-child,.po th:first-child{min-width:130px}.po td,.po th{overflow-wrap:normal}.po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);white-space:nowrap}.po tr{background:none!important}
+.po th,.po td{text-align:left!important;padding:4px 9px 4px 0;vertical-align:top;border:0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
+.po td,.po th{overflow-wrap:normal}.po td:first-child{overflow-wrap:anywhere;min-width:110px;max-width:210px}.po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);white-space:nowrap}.po tr{background:none!important}
 .po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
 .po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;overflow:auto}
 .po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
