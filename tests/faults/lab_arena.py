@@ -16,7 +16,8 @@ WIDTH = 8
 
 # reads a job, forks, prints the child's pid; reads a line, prints how the child ended
 MOTHER = """
-import json, os, sys
+import json, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
 import duckdb, pandas, pyarrow.json
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
