@@ -141,5 +141,4 @@ class Desk:
         return found[0]
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
-        self._lab.store.append("attempts", [row_of(attempt) for attempt in attempts])
-        self._lab.store.append("runs", [row_of(run) for run in runs])
+        self._lab.store.append_all({"runs": [row_of(run) for run in runs], "attempts": [row_of(attempt) for attempt in attempts]})

@@ -206,8 +206,7 @@ class Work:
             yield question(self.plan, self._places[key][0], key)
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
-        self.store.append("attempts", [row_of(attempt) for attempt in attempts])
-        self.store.append("runs", [row_of(run) for run in runs])
+        self.store.append_all({"runs": [row_of(run) for run in runs], "attempts": [row_of(attempt) for attempt in attempts]})
 
     def _take(self, runs: Sequence[Run]) -> None:
         """Answers as they come: their places are recorded where they count, and their scores."""

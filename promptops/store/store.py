@@ -66,8 +66,13 @@ class Store:
         is full or the folder gone, rows wait in memory and a warning says so. Raises StoreError, and records nothing,
         where a row does not fit the table or the store was written by a newer release.
         """
-        if rows:
-            self._spool.append(encode(table, rows, self._clean))
+        self.append_all({table: rows})
+
+    def append_all(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Record rows of several tables in one write, as `append` does one: a process that dies leaves all of them, or none."""
+        lines = b"".join(encode(table, rows, self._clean) for table, rows in tables.items() if rows)
+        if lines:
+            self._spool.append(lines)
 
     def keep_secret(self, value: str) -> None:
         """Never store this text: it is replaced wherever it stands in a row from now on."""
