@@ -487,3 +487,49 @@ def test_a_canary_is_widened_finished_and_ended(road: tuple[Lab, Any, Any, Datas
     lab.promote(v2, to="prod", study=study, percent=5, again="another try")
     assert lab.promote(v2, to="prod", study=study, again="it held").number == 2
     assert share() == 400
+
+
+def test_a_study_whose_calls_failed_says_so_in_one_line(make_lab: MakeLab) -> None:
+    """One version or two, some or all calls: the repr counts the failures and quotes one, and never raises."""
+
+    def down(request: dict[str, Any]) -> str:
+        raise RuntimeError("the line is down")
+
+    def half(request: dict[str, Any]) -> str:
+        return down(request) if int(request["messages"][-1]["content"].split()[-1]) % 2 else by_number(request)
+
+    lab = make_lab(models={"down": ScriptedModel(down, label="down"), "half": ScriptedModel(half, label="half")})
+    prompt, data = lab.prompt("p"), Dataset.read(TICKETS)
+    v1, v2, v3 = prompt.save("{{ticket}}", model="down"), prompt.save("A {{ticket}}", model="down"), prompt.save("{{ticket}}", model="half")
+    assert "Not one answer of v1 could be scored. 40 calls failed (40 internal): RuntimeError: the line is down" in repr(
+        lab.evaluate([v1], data, [equals()])
+    )
+    assert "over 20 examples. 20 calls failed (20 internal)" in repr(lab.evaluate([v3], data, [equals()]))
+    assert "80 calls failed (80 internal): RuntimeError" in repr(lab.evaluate([v1, v2], data, [equals()]))
+
+
+def test_slips_are_answered_well(road: tuple[Lab, Any, Any, Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One version without a list is one version; a text for models is said; studies have places; a key that came later counts."""
+    lab, v1, _, data = road
+    study = lab.evaluate(v1, data, [equals()])  # type: ignore[arg-type]
+    assert lab.studies[0].id == study.id
+    with pytest.raises(StudyError, match="there is no study 7"):
+        lab.studies[7]
+    with pytest.raises(StudyError, match="pass a list"):
+        lab.evaluate([v1], data, [equals()], models="smart")
+    third = lab.prompt("triage").save("{{ticket}}", model="somebody-else")
+    with pytest.raises(SetupError, match="OPENAI_API_KEY"):
+        third(ticket="x")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-a-test-that-calls-nobody")
+    lab._model("somebody-else").check(third.request(ticket="x"))
+
+
+def test_the_version_that_serves_is_still_compared_with_another(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """By default the last arm is the candidate, also where it serves; outputs under an unsaved prompt's name are compared too."""
+    lab, v1, v2, data = road
+    study = lab.evaluate([v1, v2], data, [equals()])
+    lab.promote(v2, to="prod", study=study)
+    assert (study.compare().candidate.label, study.compare().baseline.label) == ("v2", "v1")
+    assert (study.peek().candidate.label, study.peek().baseline.label) == ("v2", "v1")
+    table = [{"example_id": row["id"], "version": v, "output": "yes"} for v in ("a", "b") for row in TICKETS]
+    assert "right on as many" in repr(lab.import_runs(table, data, [equals()], prompt="nobody-saved-it"))

@@ -78,7 +78,7 @@ def demo(folder: Path | None) -> None:
     _step("3  What the data say", "paired by example, with an exact test.")
     click.echo(f"   {study.compare(v2, v1).statement()}")
     _step("4  Promotion, carried by evidence", "the first deployment has no incumbent; after that a version must beat what serves.")
-    summary = _deploy(lab, study, v1, v2)
+    _deploy(lab, study, v1, v2)
     _step("5  The application", "a process of its own, standard library only, reads the one registry file.")
     click.echo(f"   {_application(home)}")
     _step("6  Rollback", "one call, no gate, logged.")
@@ -89,7 +89,7 @@ def demo(folder: Path | None) -> None:
         again = lab.promote(v2, "prod", study=study, again="the demo is over")
     click.echo(f"   {again!r}\n   {_application(home)}")
     report = study.report(home / "report.html")
-    _close(home, report, summary, time.perf_counter() - began)
+    _close(home, report, repr(again), time.perf_counter() - began)
 
 
 def _messages(system: str) -> list[dict[str, str]]:
@@ -108,17 +108,15 @@ def _arms(study: Study) -> list[str]:
     return [f"{row['label']}  {study.scorers[0]}: {row['said']}" for row in arm_rows(study)]
 
 
-def _deploy(lab: Lab, study: Study, v1: Any, v2: Any) -> str:
+def _deploy(lab: Lab, study: Study, v1: Any, v2: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said in step 1: the embedded model is no LLM
         click.echo(f"   {lab.promote(v1, 'prod', study=study)!r}")
-        deployed = lab.promote(v2, "prod", study=study)
-        click.echo(f"   {deployed!r}")
+        click.echo(f"   {lab.promote(v2, 'prod', study=study)!r}")
         try:
             lab.promote(v1, "prod", study=study, again="to show the gate")
         except Refused as error:
             click.echo(f"   and back again, to a version that is worse? Refused: {error.reasons[0]}")
-    return repr(deployed)
 
 
 def _application(home: Path) -> str:

@@ -5,6 +5,7 @@ Never a silent fallback: a missing key is an error before anything runs, and "em
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ class Answerers:
         self._told = told
         self._made: dict[str, Model] = {}
         self._default: Model | None = None
+        self._environment: tuple[str | None, ...] = ()  # what it was made from
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -34,9 +36,12 @@ class Answerers:
         if name is None:
             raise SetupError("this version names no model; save it with model=..., or pass models=[...] to evaluate.")
         if name not in self._made:
-            made = self._made[name] = self._make(name)
+            made = self._make(name)
+            if made is not self._default:  # the environment's endpoint is made anew until it has its key
+                self._made[name] = made
             for secret in made.secrets if isinstance(made, HoldsSecrets) else ():
                 self._told(secret)
+            return made
         return self._made[name]
 
     def _make(self, name: str) -> Model:
@@ -46,10 +51,11 @@ class Answerers:
             from ..models.embedded import EmbeddedModel
 
             return EmbeddedModel()
-        if self._default is None:
-            from ..models.endpoint import EndpointModel
+        from ..models.endpoint import EndpointModel
 
-            self._default = EndpointModel()
+        said = tuple(os.environ.get(variable) for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"))
+        if self._default is None or said != self._environment:
+            self._default, self._environment = EndpointModel(), said
         return self._default
 
 

@@ -85,8 +85,15 @@ class Studies:
             '(select arg_max(e.event, e."at") from study_events e where e.study_id = s.id) as status, s.created_at, s.id from studies s order by s.created_at desc'
         )
 
-    def __getitem__(self, name: str) -> Study:
-        """By name, id or the beginning of an id. Raises StudyError, which names what is near."""
+    def __getitem__(self, name: str | int) -> Study:
+        """By name, id, the beginning of an id, or place (0 is the newest). Raises StudyError, which names what is near."""
+        if isinstance(name, int):
+            rows = self._lab.store.rows(f"{_HEAD} order by created_at desc")
+            if not -len(rows) <= name < len(rows):
+                raise StudyError(f"there is no study {name}; there are {len(rows)}, the newest is 0.")
+            return self._made(rows[name])
+        if not isinstance(name, str):
+            raise StudyError(f"a study is found by its name, its id or its place, not by {type(name).__name__}.")
         for study in self._lab._live.values():
             if name in (study.id, study.name):
                 return study

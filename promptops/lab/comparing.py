@@ -280,7 +280,8 @@ def grounds_of(lab: Lab, study: Study, arms: tuple[Arm, Arm] | None, primary: st
 
 def _incumbent(study: Study) -> Mapping[str, Any] | None:
     """The arm that serves in prod, where it is in the study."""
-    serving = study._lab._registry.serving(study.prompt, "prod") if study.prompt else None
+    known = study.prompt in study._lab._registry.names()  # a study of outputs made elsewhere may name a prompt that nobody saved
+    serving = study._lab._registry.serving(study.prompt, "prod") if known else None
     return next((arm for arm in study.config["arms"] if serving is not None and arm["version"] == serving.id), None)
 
 

@@ -40,13 +40,22 @@ class Deployment:
         state = "" if entry.changed else " (nothing changed)"
         said = f" {self.note}" if self.note else ""
         return plain(
-            f"<{entry.prompt} v{entry.number} in {entry.env} since {entry.at[:19].replace('T', ' ')} UTC by {entry.author}, {entry.kind}{state}.{said}>"
+            f"<{entry.prompt} v{entry.number} in {entry.env} since {entry.at[:19].replace('T', ' ')} UTC by {entry.author}, {_step(entry)}{state}.{said}>"
         )
 
     def _repr_html_(self) -> str:
         from ..views.registry import deployment_html
 
         return deployment_html(self)
+
+
+def _step(entry: Entry) -> str:
+    """promote, rollback, or which version is a canary for how many."""
+    return (
+        f"canary {(entry.canary.number and f'v{entry.canary.number}') or entry.canary.id[:11]} for {entry.canary.percent:g} % beside"
+        if entry.canary
+        else entry.kind
+    )
 
 
 class History:
@@ -86,7 +95,7 @@ class History:
 
     def __repr__(self) -> str:
         steps = "; ".join(
-            f"{entry.at[:16].replace('T', ' ')} {entry.kind} v{entry.number} by {entry.author}" for entry in self.deployments[-6:]
+            f"{entry.at[:16].replace('T', ' ')} {_step(entry)} {entry.label} by {entry.author}" for entry in self.deployments[-6:]
         )
         return f"<{self.prompt} in {self.env}: {steps or 'nothing was ever deployed'}>"
 

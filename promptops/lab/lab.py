@@ -264,6 +264,9 @@ class Lab:
         """The checked design of a study: everything that can be said before money is spent is said here."""
         from .checking import check_design, checked_scorers
 
+        versions = versions if isinstance(versions, (list, tuple)) else [versions]
+        if isinstance(models, str):
+            raise StudyError(f"models is the text {models!r}; pass a list of names, as in models=[{models!r}].")
         data = self._dataset(dataset)
         plan = options.get("plan")
         if plan is not None:

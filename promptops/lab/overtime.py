@@ -126,6 +126,8 @@ def peek(study: Study, candidate: Any, baseline: Any) -> Comparison:
     """
     arms = [study._arm(value) if value is not None else None for value in (candidate, baseline)]
     b, a = arms[0] or study.config["arms"][-1], arms[1] or baseline_of(study)
+    if a["version"] == b["version"] and arms[1] is None:
+        a = next((arm for arm in study.config["arms"] if arm["version"] != b["version"]), a)
     found = arms_of(study._lab.store, [(study.id, arm["version"], arm["label"]) for arm in (b, a)], study.config["scorers"])
     answered = [set(arm.scores[study.scorers[0]].examples) if study.scorers else set() for arm in found]
     chosen: set[str] = set()

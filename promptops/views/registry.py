@@ -10,6 +10,7 @@ from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, page
 
 if TYPE_CHECKING:
     from ..lab.deployment import Deployment, History
+    from ..registry.deployment import Deployment as Entry
 
 __all__ = ["deployment_html", "history_html"]
 
@@ -26,7 +27,7 @@ def deployment_html(deployment: Deployment) -> str:
         else f"{entry.prompt} v{entry.number} goes on serving in {entry.env}"
     )
     share = f" for {entry.percent:g} % of the keys" if entry.percent is not None else ""
-    facts = [entry.kind, f"since {entry.at[:19].replace('T', ' ')} UTC", f"by {entry.author}"]
+    facts = [entry.kind + _share(entry), f"since {entry.at[:19].replace('T', ' ')} UTC", f"by {entry.author}"]
     facts += [f"evidence {entry.evidence[:12]}"] if entry.evidence else ["no evidence"]
     facts += ["forced"] if entry.forced else []
     said = "".join(f"<p>{esc(text)}</p>" for text in (deployment.note, entry.reason) if text)
@@ -34,6 +35,11 @@ def deployment_html(deployment: Deployment) -> str:
     return page(
         f"<div class='card' style='--po-accent:{tint}'><b class='v'>{esc(title + share)}</b><p class='dim'>{esc(' · '.join(facts))}</p>{said}{reasons}</div>"
     )
+
+
+def _share(entry: Entry) -> str:
+    """Which version runs beside, and for how many; "" without a canary."""
+    return f" v{entry.canary.number} {entry.canary.percent:g} %" if entry.canary else ""
 
 
 def history_html(history: History) -> str:
@@ -49,7 +55,7 @@ def history_html(history: History) -> str:
         forced = " forced" if entry.forced else ""
         rows.append(
             f"<tr><td class='dim'>{esc(entry.at[:19].replace('T', ' '))}</td><td>{chip(entry.label, colour(entry.number))}{now}</td>"
-            f"<td style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + forced)}</td><td>{esc(entry.author)}</td><td>{esc(entry.reason)}</td>"
+            f"<td style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + _share(entry) + forced)}</td><td>{esc(entry.author)}</td><td>{esc(entry.reason)}</td>"
             f"<td class='dim'>{esc((entry.evidence or '–')[:12])}</td><td class='num'>{esc(words.duration(entry.duration_s))}</td></tr>"
         )
     head = (

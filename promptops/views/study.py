@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..errors import PromptOpsError
-from ..markup import esc
+from ..markup import esc, shorten
 from . import svg
 from .progress import line
 from .theme import chip, colour, page
@@ -18,18 +18,35 @@ __all__ = ["arm_rows", "arms_html", "headline", "html", "results"]
 
 
 def headline(study: Study) -> str:
-    """What came out, in one sentence; why nothing can be said yet where that is so."""
+    """What came out, in one sentence, with what failed; why nothing can be said yet where that is so."""
     try:
-        if len(study.config["arms"]) < 2:
-            rows = arm_rows(study)
-            return (
-                f"{rows[0]['label']} scores {words.percent(rows[0]['mean'])} on {study.scorers[0]}."
-                if rows and study.scorers
-                else "One version, no scorer."
-            )
-        return study.compare().statement()
+        said = _alone(study) if len(study.config["arms"]) < 2 else study.compare().statement()
     except PromptOpsError as error:
-        return str(error)
+        said = str(error)
+    return f"{said} {_failures(study)}".strip()
+
+
+def _alone(study: Study) -> str:
+    rows = arm_rows(study)
+    if not rows or not study.scorers:
+        return "One version, no scorer."
+    mean, _, n, _ = rows[0]["scores"].get(study.scorers[0]) or (None, None, 0, 0)
+    if mean is None:
+        return f"Not one answer of {rows[0]['label']} could be scored."
+    return f"{rows[0]['label']} scores {words.percent(mean)} on {study.scorers[0]} over {words.count(n, 'example')}."
+
+
+def _failures(study: Study) -> str:
+    """How many calls failed, by class, with what one of them said; "" where none did."""
+    rows = study._lab.store.rows(
+        "select r.failure, count(*), any_value(r.failure_detail), sum(count(*)) over () from study_runs m join runs r on r.id = m.run_id "
+        "where m.study_id = ? and r.failure is not null group by r.failure order by 2 desc",
+        [study.id],
+    )
+    if not rows:
+        return ""
+    classes = ", ".join(f"{count:,} {failure}" for failure, count, _, _ in rows)
+    return f"{words.count(int(rows[0][3]), 'call')} failed ({classes}): {shorten(rows[0][2] or 'no detail', 160)}"
 
 
 def html(study: Study) -> str:
