@@ -137,7 +137,7 @@ class _Reading:
             )
             body = f"select p.arm, p.example_id, hash(any_value(p.print)) as print, count(*) as attempted, {picked} from places p join runs r on r.id = p.run_id {joins} group by p.arm, p.example_id order by p.arm, p.example_id"
         frame = self._store.columns(f"with {_ARMS}, {self._places(chosen)} {body}", chosen)
-        return self._single(frame, len(edition)) if self._repeats == 1 else frame
+        return self._single(frame, len(edition)) if self._repeats == 1 else _settled(frame, len(edition))
 
     def _single(self, frame: Columns, scorers: int) -> Columns:
         """What aggregating one run an example would give."""
@@ -272,3 +272,26 @@ def latest_sources(store: Store, versions: Mapping[str, str], study: str | None 
                 f"{label} was never evaluated{' in this study' if study else ''}; call lab.evaluate([...], dataset, scorers=[...]) with it first."
             )
     return [(found[version], version, label) for version, label in versions.items()]
+
+
+def _settled(frame: Columns, scorers: int) -> Columns:
+    """The same figures whatever order DuckDB's threads added them up in: what is not exact is kept to 12 significant figures."""
+    for name, _ in _MEASURED:
+        frame[f"m{name}"] = _significant(frame[f"m{name}"])
+    for place in range(scorers):
+        frame[f"v{place}"] = _significant(frame[f"v{place}"])
+        known = frame[f"n{place}"] > 0
+        if not frame[f"b{place}"][known].astype(bool).all():  # means of 0 and 1 are sums of whole numbers: exact in any order
+            frame[f"m{place}"] = _significant(frame[f"m{place}"])
+    return frame
+
+
+def _significant(values: Any) -> Any:
+    """Numbers rounded to 12 significant figures; zeros and NaN as they are."""
+    import numpy as np
+
+    numbers = values.astype(float)
+    known = np.isfinite(numbers) & (numbers != 0)
+    scale = np.ones(len(numbers))
+    scale[known] = 10.0 ** (11 - np.floor(np.log10(np.abs(numbers[known]))))
+    return np.where(known, np.rint(np.where(known, numbers, 0.0) * scale) / scale, numbers)
