@@ -97,6 +97,11 @@ class Policy:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in rest.items()}
 
     @classmethod
+    def of(cls, value: Policy | Mapping[str, Any]) -> Policy:
+        """A policy as it is, or of a map of its fields: {"primary": "exact(expected)", "goal": "not_worse"}. Raises VersionError."""
+        return value if isinstance(value, Policy) else cls.from_document(value)
+
+    @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Policy:
         """The policy of what `document()` gave. Raises VersionError for an unknown field, or a value that it cannot take."""
         return cls(**_closed(cls, document, "policy"))
@@ -125,7 +130,8 @@ def _guardrails(values: Any) -> tuple[Guardrail, ...]:
 
 def _closed(kind: type[Guardrail | Policy], document: Any, what: str) -> dict[str, Any]:
     if not isinstance(document, Mapping):
-        raise VersionError(f"a {what} is {document!r}; expected a map of its fields.")
+        example = '{"goal": "not_worse"}' if kind is Policy else '{"measure": "cost", "margin": 0.1}'
+        raise VersionError(f"a {what} is {document!r}; expected a map of its fields such as {example}, or a {kind.__name__}.")
     known = {f.name for f in fields(kind)}
     unknown = sorted(map(str, set(document) - known))
     if unknown:

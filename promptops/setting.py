@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["checked_map", "checked_settings", "checked_tools"]
+__all__ = ["check_numbers", "checked_map", "checked_settings", "checked_tools"]
+
+_NUMBERS = {  # of chat completions: what each takes beside null
+    **dict.fromkeys(("temperature", "top_p", "frequency_penalty", "presence_penalty"), "number"),
+    **dict.fromkeys(("max_tokens", "max_completion_tokens", "seed", "top_logprobs"), "whole number"),
+}
 
 _FORBIDDEN_SETTINGS = {
     **dict.fromkeys(("model", "messages", "tools", "response_format"), "is an argument of its own"),
@@ -38,6 +43,21 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     checked: dict[str, Any] = json_copy(settings, "settings")
     _refuse_secrets(checked, "setting")
     return checked
+
+
+def check_numbers(settings: Mapping[str, Any]) -> None:
+    """Raises VersionError where a setting that every chat endpoint reads as a number is something else. Unknown ones are the endpoint's.
+
+    Asked when a version is saved, not when it is read: a registry that holds one must still load.
+    """
+    for name, value in settings.items():
+        kind = _NUMBERS.get(name)
+        if kind is None or value is None:
+            continue
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or (kind == "whole number" and value != int(value)):
+            example = "0.2" if kind == "number" else "200"
+            raise VersionError(f"setting {name!r} is {value!r}; expected a {kind}, as in {name}={example}.")
 
 
 def checked_tools(tools: Any) -> list[dict[str, Any]]:

@@ -56,8 +56,7 @@ def to_text(name: str, kind: str, value: object) -> str:
     """
     check = _CHECKS[kind]
     if not check(value):
-        hint = "" if kind != "string" else f'; declare it with variables={{"{name}": "{kind_of(value)}"}} or pass text'
-        raise RenderError(f"variable {name!r} is a {kind}, got {_shown(value)}{hint}.")
+        raise RenderError(f"variable {name!r} is a {kind}, got {_shown(value)}; {_remedy(name, kind, value)}.")
     if kind == "string":
         text = str.__str__(value)  # an enum of text stands for its value
         _refuse_surrogates(name, text)
@@ -71,6 +70,17 @@ def to_text(name: str, kind: str, value: object) -> str:
 def kind_of(value: object) -> str:
     """The variable type that a Python value has; "string" for whatever has none."""
     return next((kind for kind in TYPES if _CHECKS[kind](value)), "string")
+
+
+def _remedy(name: str, kind: str, value: object) -> str:
+    """What to pass in place of a value that is not of the variable's type."""
+    if value is None:
+        nothing = 'pass "" where there is none' if kind == "string" else f"pass a {kind}"
+        return f"{nothing}, or declare it with a default and leave it out"
+    if kind != "string":
+        return f"pass a {kind}"
+    other = kind_of(value)
+    return "pass text, as in str(value)" if other == "string" else f'declare it with variables={{"{name}": "{other}"}} or pass text'
 
 
 def _refuse_surrogates(name: str, text: str) -> None:

@@ -24,8 +24,9 @@ from promptops.errors import (
     ScorerError,
     SetupError,
     StudyError,
+    VersionError,
 )
-from promptops.lab import Dataset, Lab, Policy
+from promptops.lab import Dataset, Guardrail, Lab, Policy
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals, json_has, scorer, similar_to
 
@@ -533,3 +534,96 @@ def test_the_version_that_serves_is_still_compared_with_another(road: tuple[Lab,
     assert (study.peek().candidate.label, study.peek().baseline.label) == ("v2", "v1")
     table = [{"example_id": row["id"], "version": v, "output": "yes"} for v in ("a", "b") for row in TICKETS]
     assert "right on as many" in repr(lab.import_runs(table, data, [equals()], prompt="nobody-saved-it"))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"repeats": "3"}, "repeats is '3'; expected a whole number"),
+        ({"repeats": 2.5}, "repeats is 2.5; expected a whole number"),
+        ({"repeats": True}, "repeats is True; expected a whole number"),
+        ({"concurrency": "3"}, "concurrency is '3'; give a number above 0"),
+        ({"budget_usd": "3"}, "budget_usd is '3'; give 0 or more"),
+    ],
+)
+def test_a_number_that_is_none_is_said(road: tuple[Lab, Any, Any, Dataset], options: dict[str, Any], says: str) -> None:
+    """Repeats and limits of another type are one sentence before anything is asked, also in a plan."""
+    lab, v1, _, data = road
+    with pytest.raises((StudyError, SetupError), match=says):
+        lab.evaluate([v1], data, [equals()], **options)
+    if "repeats" in options:
+        with pytest.raises(StudyError, match=says):
+            lab.plan("triage", data, [equals()], split=None, **options)
+    assert not lab._model("yes").calls
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"models": ["yes"]}, r"models is a list; expected a map from names to who answers"),
+        ({"models": "yes"}, r"models is the text 'yes'; expected a map"),
+        ({"models": {"yes": 3}}, r"models\['yes'\] is int 3; pass an openai client"),
+        ({"models": {"yes": "gpt-4o"}}, r"models\['yes'\] is the text 'gpt-4o'; pass an openai client"),
+        ({"prices": [1.0, 2.0]}, r"prices is a list; expected a map"),
+        ({"prices": {"m": "cheap"}}, r"the price of 'm' is 'cheap'; give \(input, output\)"),
+    ],
+)
+def test_a_lab_is_not_opened_on_what_cannot_answer(make_lab: MakeLab, options: dict[str, Any], says: str) -> None:
+    """Models and prices are looked at when they are handed in: the thing, the fault, what was expected."""
+    with pytest.raises(SetupError, match=says):
+        make_lab(**options)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "says"),
+    [
+        ("", {}, "triage would be saved without a word"),
+        (" \n", {}, "triage would be saved without a word"),
+        ([{"role": "system", "content": ""}, {"role": "user", "content": " "}], {}, "without a word"),
+        ("{{ticket}}", {"temperature": "hot"}, "setting 'temperature' is 'hot'; expected a number, as in temperature=0.2"),
+        ("{{ticket}}", {"temperature": True}, "setting 'temperature' is True; expected a number"),
+        ("{{ticket}}", {"max_tokens": "10"}, "setting 'max_tokens' is '10'; expected a whole number"),
+        ("{{ticket}}", {"max_tokens": 2.5}, "setting 'max_tokens' is 2.5; expected a whole number"),
+        ("{{ticket}}", {"note": 3}, "note is a int; expected text"),
+    ],
+)
+def test_what_is_certain_to_be_a_mistake_is_not_saved(make_lab: MakeLab, text: Any, settings: dict[str, Any], says: str) -> None:
+    """A version without a word, a number that is none, a note that is no text: refused before the registry is written."""
+    lab = make_lab()
+    with pytest.raises(VersionError, match=says):
+        lab.prompt("triage").save(text, **settings)
+    assert not lab._home.registry.exists()
+
+
+def test_settings_that_nobody_knows_are_saved(make_lab: MakeLab) -> None:
+    """Unknown keys, null, whole numbers as floats, a history alone and parts without text are the user's own business."""
+    prompt = make_lab().prompt("triage")
+    known = prompt.save("{{ticket}}", temperature=None, max_tokens=20.0, seed=7, top_k="many", reasoning={"effort": "low"})
+    assert known.settings["top_k"] == "many"
+    assert prompt.save([{"role": "history"}]).version.takes_history
+    image = [{"type": "image_url", "image_url": {"url": "{{address}}"}}]
+    assert prompt.save([{"role": "user", "content": image}]).number == 3
+
+
+def test_a_policy_is_assigned_as_a_map(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """A map of fields is the policy that it spells, for one prompt, for the registry, in a plan and for one decision."""
+    lab, v1, v2, data = road
+    prompt = lab.prompt("triage")
+    prompt.policy = {"primary": "equals(expected)", "guardrails": [{"measure": "cost", "margin": 0.1}]}  # type: ignore[assignment]
+    assert prompt.policy == Policy(primary="equals(expected)", guardrails=(Guardrail("cost", 0.1),))
+    with pytest.raises(VersionError, match="unknown field 'prime'"):
+        prompt.policy = {"prime": "equals(expected)"}  # type: ignore[assignment]
+    prompt.policy = None  # type: ignore[assignment]
+    lab.prompt.policy = {"alpha": 0.01}  # type: ignore[assignment]
+    assert prompt.policy == Policy(alpha=0.01)
+    study = lab.evaluate([v1, v2], data, [equals()])
+    assert study.compare(v2, v1).decide({"goal": "not_worse"}).policy.goal == "not_worse"
+    with pytest.raises(VersionError, match="a policy is 'better'"):
+        prompt.policy = "better"  # type: ignore[assignment]
+
+
+def test_completion_offers_the_names_of_the_door() -> None:
+    """`dir(promptops.lab)` is what it exports, without the modules behind it."""
+    import promptops.lab as door
+
+    assert dir(door) == sorted(door.__all__)

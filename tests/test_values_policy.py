@@ -123,3 +123,14 @@ def test_a_document_is_a_map(document: Any) -> None:
     """What is no map of fields is refused."""
     with pytest.raises(VersionError, match="expected a map of its fields"):
         Policy.from_document(document)
+
+
+def test_a_policy_is_taken_as_a_map_wherever_one_is_asked_for() -> None:
+    """`Policy.of` gives a policy as it is and makes one of a map; anything else is one sentence with an example."""
+    policy = Policy(goal="not_worse", margin=0.02)
+    assert Policy.of(policy) is policy
+    assert Policy.of({"goal": "not_worse", "margin": 0.02}) == policy
+    with pytest.raises(
+        VersionError, match=r"""a policy is 'better'; expected a map of its fields such as \{"goal": "not_worse"\}, or a Policy"""
+    ):
+        Policy.of("better")  # type: ignore[arg-type]

@@ -220,6 +220,22 @@ def test_missing_and_extra_are_named(values: dict[str, str], more: dict[str, str
     assert all(name in said for name in left_out | extra)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "says"),
+    [
+        ("string", None, 'pass "" where there is none, or declare it with a default'),
+        ("number", None, "pass a number, or declare it with a default"),
+        ("string", {1}, r"pass text, as in str\(value\)\.$"),
+        ("string", 3, r'declare it with variables=\{"field": "number"\} or pass text'),
+        ("number", "3", "; pass a number"),
+    ],
+)
+def test_a_mistyped_value_is_told_what_to_do(kind: str, value: object, says: str) -> None:
+    """The next step fits the value: nothing where nothing was meant, a type that it has, never one that would refuse it again."""
+    with pytest.raises(RenderError, match=says):
+        PromptVersion("{{field}}", variables={"field": kind}).messages(field=value)
+
+
 class Silent:
     def __repr__(self) -> str:
         raise RuntimeError("no text")

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import SetupError
 
-__all__ = ["DATED", "PRICES", "Price", "check_money", "cost_of", "price_of"]
+__all__ = ["DATED", "PRICES", "Price", "check_money", "check_prices", "cost_of", "price_of"]
 
 DATED = "2025-08-07"  # when the table was last compared with the providers' pages; prices change: pass `prices={...}`
 
@@ -86,6 +86,16 @@ def check_money(models: Iterable[str], prices: Mapping[str, Any] | None = None) 
             f"a budget in USD needs the price of {', '.join(map(repr, unknown))}, which is unknown; "
             f'pass prices={{"{unknown[0]}": (input, output)}} in USD per million tokens, or budget in tokens.'
         )
+
+
+def check_prices(prices: Any) -> None:
+    """Raises SetupError where `prices` is no map from models' names to prices, or holds a price that is none; None is no prices."""
+    if prices is not None and not hasattr(prices, "keys"):
+        raise SetupError(
+            f'prices is a {type(prices).__name__}; expected a map, as in prices={{"gpt-4o": (2.5, 10.0)}}, in USD per million tokens.'
+        )
+    for name in prices or ():
+        price_of(name, prices)
 
 
 def _price(name: str, entry: Any) -> Price:

@@ -45,12 +45,16 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_attempts", "timeout_s", "deadline_s"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not (_is_number(value) and value > 0):
                 raise SetupError(f"{name} is {value!r}; give a number above 0.")
         for name in ("budget_usd", "budget_tokens"):
             value = getattr(self, name)
-            if value is not None and not value >= 0:
+            if value is not None and not (_is_number(value) and value >= 0):
                 raise SetupError(f"{name} is {value!r}; give 0 or more, or None for no budget.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,3 +34,8 @@ __all__ = [
     "measure_judge",
     "position_bias",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the names of this door, not the modules behind it."""
+    return sorted(__all__)

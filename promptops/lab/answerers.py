@@ -20,8 +20,8 @@ class Answerers:
     """Models by the name that versions ask for. Values handed in: a Model, an openai client, or a callable target."""
 
     def __init__(self, models: Mapping[str, Any] | None = None, told: Callable[[str], None] = lambda secret: None) -> None:
-        """told: is given every secret that a model holds, before the model is asked anything."""
-        self._given = dict(models or {})
+        """told: is given every secret that a model holds, before the model is asked anything. Raises SetupError for what cannot answer."""
+        self._given = _named(models)
         self._told = told
         self._made: dict[str, Model] = {}
         self._default: Model | None = None
@@ -59,6 +59,26 @@ class Answerers:
         return self._default
 
 
+def _named(models: Any) -> dict[str, Any]:
+    """name -> what was handed in. Raises SetupError, before anything runs, where that is no map or one of them can never answer."""
+    if models is not None and not isinstance(models, Mapping):
+        shown = f"the text {models!r}" if isinstance(models, str) else f"a {type(models).__name__}"
+        raise SetupError(f'models is {shown}; expected a map from names to who answers, as in models={{"gpt-4o": client}}.')
+    for name, value in (models or {}).items():
+        if not (isinstance(value, Model) or hasattr(value, "chat") or callable(value)):
+            raise SetupError(_cannot_answer(name, value))
+    return dict(models or {})
+
+
+def _is_client(value: Any) -> bool:
+    return hasattr(value, "chat") and hasattr(value, "base_url")
+
+
+def _cannot_answer(name: Any, value: Any) -> str:
+    given = f"the text {value!r}" if isinstance(value, str) else f"{type(value).__name__} {value!r:.40}"
+    return f"models[{name!r}] is {given}; pass an openai client, a model of promptops.models, or a callable."
+
+
 def as_model(value: Any, name: str) -> Model:
     """A Model as it is; an openai client as an endpoint; a plain callable as a target."""
     if isinstance(value, Model):
@@ -67,13 +87,13 @@ def as_model(value: Any, name: str) -> Model:
 
     if isinstance(value, EmbeddedClient):
         return EmbeddedModel()
-    if hasattr(value, "chat") and hasattr(value, "base_url"):
+    if _is_client(value):
         from ..models.endpoint import EndpointModel
 
         return EndpointModel(value)
     if callable(value):
         return as_target(value)
-    raise SetupError(f"models[{name!r}] is a {type(value).__name__}; pass an openai client, a model of promptops.models, or a callable.")
+    raise SetupError(_cannot_answer(name, value))
 
 
 def as_target(function: Callable[..., Any]) -> Model:

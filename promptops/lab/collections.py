@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
@@ -42,12 +42,12 @@ class Prompts:
 
     @property
     def policy(self) -> Policy:
-        """The registry's default policy, for prompts that have none of their own. Assign a Policy to set it."""
+        """The registry's default policy, for prompts that have none of their own. Assign a Policy, or a map of its fields, to set it."""
         return self._lab._registry.policy()
 
     @policy.setter
-    def policy(self, policy: Policy | None) -> None:
-        self._lab._registry.set_policy(policy)
+    def policy(self, policy: Policy | Mapping[str, Any] | None) -> None:
+        self._lab._registry.set_policy(None if policy is None else Policy.of(policy))
 
     def __iter__(self) -> Iterator[Prompt]:
         return (Prompt(self._lab, name) for name in self.names)

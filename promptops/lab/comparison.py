@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,9 @@ class Comparison(Facts):
             self._looked(verdict)
         return verdict
 
-    def decide(self, policy: Policy) -> Verdict:
-        """What another policy would make of them. Several finalists of a plan are judged together (Holm), and one is promoted at most."""
+    def decide(self, policy: Policy | Mapping[str, Any]) -> Verdict:
+        """What another policy (or a map of its fields) would make of them. Several finalists of a plan are judged together (Holm), and one is promoted at most."""
+        policy = Policy.of(policy)
         rivals = list(self._rivals()) if self._rivals is not None else []
         if rivals:
             return decide_many([self, *rivals], policy, peeking=self.peeking)[0]

@@ -26,7 +26,7 @@ from .prompt import SavedVersion
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ArmDesign", "Place", "StudyDesign", "as_dataset", "as_version", "ask", "design", "question", "with_identity"]
+__all__ = ["ArmDesign", "Place", "StudyDesign", "as_dataset", "as_version", "ask", "check_repeats", "design", "question", "with_identity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,7 @@ def design(
     """The design of a study; `with_identity` gives it its id. Raises StudyError or SetupError before anything is asked."""
     if not versions:
         raise StudyError("a study needs at least one version; pass evaluate([v1, v2], ...).")
-    if repeats < 1:
-        raise StudyError(f"repeats is {repeats}; expected at least 1.")
+    check_repeats(repeats)
     if not len(dataset):
         raise StudyError(f"the dataset {dataset.name!r} is empty; give it at least one example.")
     arms: list[ArmDesign] = []
@@ -122,6 +121,12 @@ def design(
     _distinct_labels(arms)
     prompts = {arm.prompt for arm in arms if arm.prompt}
     return StudyDesign("", "", prompts.pop() if len(prompts) == 1 else "", tuple(arms), dataset, tuple(scorers), repeats)
+
+
+def check_repeats(repeats: Any) -> None:
+    """Raises StudyError for anything but a whole number from 1."""
+    if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
+        raise StudyError(f"repeats is {repeats!r}; expected a whole number, at least 1, as in repeats=3.")
 
 
 def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyDesign:

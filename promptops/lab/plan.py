@@ -165,12 +165,13 @@ def freeze(
 ) -> Plan:
     """See Lab.plan. Freezing the same plan again is the same plan."""
     from .checking import checked_scorers
-    from .design import as_version
+    from .design import as_version, check_repeats
 
+    check_repeats(repeats)
     checked = checked_scorers(scorers)
     if not checked:
         raise StudyError("a plan fixes the primary scorer; name at least one.")
-    chosen = policy if isinstance(policy, Policy) else Policy.from_document(policy) if policy else lab._registry.policy(prompt)
+    chosen = Policy.of(policy) if policy is not None else lab._registry.policy(prompt)
     rows = dataset.split(split) if split is not None else dataset
     if not len(rows):
         raise StudyError(f"the split {split!r} of {dataset.name!r} is empty; plan on more examples, or pass split=None for all rows.")

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..adopt import looks_like_format
-from ..errors import StudyError
+from ..errors import StudyError, VersionError
 from ..policy import Policy
+from ..setting import check_numbers
 from ..version import PromptVersion
 from .answer import Answer
 
@@ -123,8 +124,10 @@ class Prompt:
     ) -> SavedVersion:
         """Save a version under the next number; the same content again is the same version and changes nothing.
 
-        settings: model settings such as temperature=0. Raises VersionError or TemplateError.
+        settings: model settings such as temperature=0. Raises VersionError or TemplateError, also for a version that says nothing.
         """
+        if not isinstance(note, str):
+            raise VersionError(f'note is a {type(note).__name__}; expected text, as in note="shorter".')
         if isinstance(messages, PromptVersion):
             if settings or variables or tools or response_format:
                 raise StudyError("a PromptVersion already holds its settings; save it alone, or pass its text and the settings.")
@@ -133,6 +136,8 @@ class Prompt:
             version = PromptVersion(
                 messages, model=model, variables=variables, settings=settings, tools=tools, response_format=response_format
             )
+        check_numbers(version.settings)
+        _check_says_something(self.name, version)
         _warn_format(version)
         number = self._lab._registry.save(self.name, version, note=note, author=self._lab._author)
         self._lab._remember(version, prompt=self.name, label=f"v{number}", note=note)
@@ -156,12 +161,13 @@ class Prompt:
 
     @property
     def policy(self) -> Policy:
-        """What a promotion of this prompt must show. Assign a Policy to set it in the registry (None: the registry's default again)."""
+        """What a promotion of this prompt must show. Assign a Policy, or a map of its fields, to set it in the registry (None: the
+        registry's default again)."""
         return self._lab._registry.policy(self.name)
 
     @policy.setter
-    def policy(self, policy: Policy | None) -> None:
-        self._lab._registry.set_policy(policy, self.name)
+    def policy(self, policy: Policy | Mapping[str, Any] | None) -> None:
+        self._lab._registry.set_policy(None if policy is None else Policy.of(policy), self.name)
 
     def _made(self, entry: Any) -> SavedVersion:
         return SavedVersion(self._lab, self.name, entry.number, entry.version, note=entry.note, author=entry.author, created=entry.created)
@@ -183,6 +189,15 @@ class Prompt:
         from ..views.prompt import prompt
 
         return prompt(self)
+
+
+def _check_says_something(name: str, version: PromptVersion) -> None:
+    """Raises VersionError where not one message holds a text, a part, a call or a history."""
+    for message in version.template:
+        content = message.get("content")
+        if (content.strip() if isinstance(content, str) else content) or message.get("tool_calls") or message["role"] == "history":
+            return
+    raise VersionError(f'{name} would be saved without a word; pass its text, as in save("Answer this ticket: {{{{ticket}}}}").')
 
 
 def _warn_format(version: PromptVersion) -> None:
