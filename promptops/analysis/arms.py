@@ -6,6 +6,7 @@ Unknown is never zero and never dropped: an example whose runs could not be scor
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[Any]
 
-__all__ = ["MEASURES", "Arm", "Outcomes", "Pairs", "pair"]
+__all__ = ["MEASURES", "Arm", "Outcomes", "Pairs", "pair", "why_unscored"]
 
 MEASURES = {"cost": "USD", "latency": "ms", "tokens": "tokens"}  # lower is better, not on a 0-1 scale
 
@@ -116,6 +117,23 @@ class Pairs:
         """Share of the shared examples that have no pair."""
         shared = self.n + len(self.unscored)
         return len(self.unscored) / shared if shared else 0.0
+
+
+def why_unscored(arms: Sequence[Arm]) -> str:
+    """One sentence on the arms among these that hold no score at all, with what to do; "" where each has some, or nothing is known of them."""
+    silent = [arm for arm in arms if not arm.scores and arm.facts.get("calls")]
+    dead = [arm for arm in silent if arm.facts.get("failed") == arm.facts["calls"]]
+    if dead:
+        failures: Counter[str] = Counter()
+        for arm in dead:
+            failures.update(arm.facts.get("failures") or {})
+        worst, count = failures.most_common(1)[0] if failures else ("internal", 0)
+        all_ = " and ".join(f"all {arm.facts['calls']:,} calls of {arm.label}" for arm in dead)
+        return f"{all_} failed, most often with {worst} ({count:,}); see what they said in study.runs(), mend it, and run the cell again."
+    if silent:
+        names = " and ".join(arm.label for arm in silent)
+        return f"{names} {'has' if len(silent) == 1 else 'have'} answers and not one score; run the cell again, or study.rescore([...])."
+    return ""
 
 
 def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = False) -> Pairs:

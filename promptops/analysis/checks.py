@@ -23,6 +23,7 @@ __all__ = ["Check", "Rule", "cheaper", "complete", "failed_texts", "first_must_p
 MISSING_LIMIT = 0.02  # share of pairs that may lack a score before the data count as incomplete
 _JUST = 1e-9  # 2 of 100 is not above 2 %, whatever the last bit says
 _AGAIN = "Run the cell again: only what is missing is asked."
+_PRICED = "Give the models' prices to Lab(prices={...}) and evaluate with fresh=True (a target of yours states its cost in its Reply)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def cheaper(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
         cost = comparison["cost"]
     except StudyError:
         text = "The goal is cheaper, but the cost of the runs is unknown."
-        return Check("cost", "unproven", text, "Give prices={...} and evaluate again.")
+        return Check("cost", "unproven", text, f"{_PRICED}.")
     text = comparison.statement("cost")
     if cost.missing > MISSING_LIMIT + _JUST:
         return _incomplete(cost)
@@ -153,8 +154,7 @@ def guard(comparison: Comparison, rail: Guardrail, alpha: float = 0.05, *, peeki
     try:
         figures = comparison[rail.measure]
     except StudyError:
-        text = f"The guardrail {rail.measure} was not measured in both arms."
-        return Check(rail.measure, "unproven", text, f"Evaluate both versions with {rail.measure}.")
+        return _unmeasured(comparison, rail.measure)
     if figures.missing > MISSING_LIMIT + _JUST:
         return _incomplete(figures)
     relative = rail.measure in MEASURES
@@ -169,6 +169,17 @@ def judged(name: str, kind: str, calibrated: bool | None, policy: Policy) -> lis
         return []
     text = f"The primary {name} is a judge that was not measured against people, and this policy lets no such judge decide alone."
     return [Check("judge", "unproven", text, "Label some 30 outputs and calibrate the judge, or set judge_alone in the policy by review.")]
+
+
+def _unmeasured(comparison: Comparison, name: str) -> Check:
+    """Of a guardrail that this comparison has no figures for: a name that is no measure of it, or a cost that nobody knows."""
+    known = ", ".join(figures.name for figures in comparison.differences)
+    if name not in MEASURES:
+        text = f"The guardrail {name} is no measure of this comparison, which has {known}."
+        return Check(name, "unproven", text, f"Name one of these in the policy, or evaluate both versions with a scorer called {name}.")
+    text = f"The guardrail {name} cannot be held, since the {name} of the runs is unknown; known are {known}."
+    mend = _PRICED if name == "cost" else f"Evaluate with a model that reports its {name}"
+    return Check(name, "unproven", text, f"{mend}, or take the guardrail out of the policy.")
 
 
 def _incomplete(figures: Difference) -> Check:

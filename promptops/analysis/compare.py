@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
 from . import sequential, words
-from .arms import MEASURES, Arm, Pairs
+from .arms import MEASURES, Arm, Pairs, why_unscored
 from .facts import LEVEL, Difference, Ties, difference, gain_interval, labels_of, units_of
 
 if TYPE_CHECKING:
@@ -153,10 +153,14 @@ def compare(
     grounds = grounds or Grounds()
     shared = [name for name in candidate.scores if name in baseline.scores]
     if not shared:
-        raise StudyError(f"{candidate.label} and {baseline.label} have no scorer in common; score both with the same scorers first.")
+        apart = f"{candidate.label} and {baseline.label} have no scorer in common; score both with the same scorers first."
+        raise StudyError(why_unscored([candidate, baseline]) or apart)
     chosen = primary or shared[0]
     if chosen not in shared:
-        raise StudyError(f"the primary scorer {chosen!r} has no scores for both arms; they share {', '.join(shared)}.")
+        raise StudyError(
+            f"the primary scorer {chosen!r} has no scores for both arms, which share {', '.join(shared)}; name one of these as primary "
+            "(the prompt's policy may name it), or evaluate both versions with that scorer."
+        )
     measures = [name for name in MEASURES if name in candidate.measures and name in baseline.measures]
     found = [
         difference(name, candidate.scores[name], baseline.scores[name], clusters=grounds.clusters, alpha=alpha, ties=ties)

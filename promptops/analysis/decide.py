@@ -16,7 +16,7 @@ from ..errors import StudyError
 from ..policy import Policy
 from . import checks as held
 from . import multiplicity, words
-from .arms import Arm
+from .arms import Arm, why_unscored
 from .checks import MISSING_LIMIT, Check, Rule, guard
 from .compare import Comparison
 
@@ -86,7 +86,9 @@ def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None 
     policy = policy or Policy()
     name = policy.primary or primary or next(iter(arm.scores), None)
     if name is None or name not in arm.scores:
-        raise StudyError(f"{arm.label} has no scores{f' by {name}' if name else ''}; evaluate it with the primary scorer first.")
+        has = f", it has {', '.join(arm.scores)}" if arm.scores else ""
+        missing = f"{arm.label} has no scores{f' by {name}' if name else ''}{has}; evaluate it with the primary scorer (of the policy, where it names one) first."
+        raise StudyError(why_unscored([arm]) or missing)
     outcomes = arm.scores[name]
     known = outcomes.mean[outcomes.scored > 0]
     n, asked, least = len(known), len(outcomes.examples), max(policy.min_n, 1)

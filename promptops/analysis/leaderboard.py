@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..errors import StudyError
 from . import multiplicity, tests, words
-from .arms import MEASURES, Arm, Outcomes, pair
+from .arms import MEASURES, Arm, Outcomes, pair, why_unscored
 from .facts import GRID, Ties, gain_interval, labels_of, mean_interval, units_of
 
 if TYPE_CHECKING:
@@ -133,10 +133,10 @@ def leaderboard(
     labels = [arm.label for arm in arms]
     if len(set(labels)) < len(labels):
         raise StudyError(f"two arms are called {next(x for x in labels if labels.count(x) > 1)!r}; give each its own label.")
-    name = primary or next(iter(arms[0].scores), "")
+    name = primary or next((scorer for arm in arms for scorer in arm.scores), "")
     for arm in arms:
         if name not in arm.scores:
-            raise StudyError(f"{arm.label} has no scores by {name!r}; score every version with it first.")
+            raise StudyError(why_unscored(arms) or _no_score(arm, name))
     scores = [{scorer: _score(outcomes, clusters) for scorer, outcomes in arm.scores.items()} for arm in arms]
     order = sorted(range(len(arms)), key=lambda i: (-_or(scores[i][name].mean, -math.inf), labels[i]))
     duels = _duels([arms[i] for i in order], name, clusters, ties, alpha)
@@ -158,6 +158,12 @@ def leaderboard(
         for i in order
     )
     return Leaderboard(name, standings, duels, tuple(_notes(standings, arms, name)))
+
+
+def _no_score(arm: Arm, name: str) -> str:
+    if not name:
+        return f"{arm.label} has no scores; score every version with the same scorer first."
+    return f"{arm.label} has no scores by {name!r} (it has {', '.join(arm.scores) or 'none'}); name another primary, or score every version with it first."
 
 
 def _score(outcomes: Outcomes, clusters: Mapping[str, str] | None) -> Score:

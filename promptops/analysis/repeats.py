@@ -70,13 +70,19 @@ def mean_pass_hat_k(passed: Sequence[int], asked: Sequence[int], k: int) -> Mean
 def at_k(outcomes: Outcomes, k: int, *, every: bool = False) -> Outcomes:
     """The outcomes of a scorer as pass@k an example (`every`: pass^k), to be compared like any other: best-of-k is another question than the mean.
 
-    An example with fewer than k scored repeats is unscored. Raises StatisticsError for outcomes that are not 0 or 1.
+    An example with fewer than k scored repeats is unscored. Raises StatisticsError for outcomes that are not 0 or 1, and where no
+    example has k.
     """
     import numpy as np
 
     _chosen(k)
     if not outcomes.binary and (outcomes.scored > 0).any():
         raise StatisticsError("pass@k needs outcomes that are 0 or 1; give the scorer a threshold.")
+    most = int(outcomes.scored.max()) if len(outcomes.scored) else 0
+    if most < k:
+        raise StatisticsError(
+            f"pass@{k} needs {k} scored answers of an example, and no example has more than {most}; evaluate with repeats={k}."
+        )
     measure = pass_hat_k if every else pass_at_k
     values = [
         measure(int(n), round(mean * n), k) if n >= k else math.nan
@@ -129,8 +135,8 @@ def _mean(values: Sequence[float]) -> Mean:
 
 
 def _chosen(k: int) -> None:
-    if k < 1:
-        raise StatisticsError(f"k is {k!r}; expected at least 1.")
+    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+        raise StatisticsError(f"k is {k!r}; expected a whole number, at least 1.")
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -9,6 +9,7 @@ from ..analysis import words
 from ..engine.budget import estimate_tokens
 from ..engine.pace import CEILING
 from ..engine.prices import cost_of, price_of
+from ..models.embedded import EmbeddedModel
 from .design import StudyDesign, question
 from .keeping import find_runs
 
@@ -78,6 +79,8 @@ def estimate(lab: Lab, drawn: StudyDesign, concurrency: int | None) -> Estimate:
             / (min(concurrency or CEILING, max(len(mine), 1)) if arm.model.remote else 1)
         )
         if not arm.model.remote:
+            if mine and not isinstance(arm.model, EmbeddedModel):  # a target may well call somebody who is paid
+                unpriced.add(arm.model.label)
             continue
         price = price_of(arm.version.model or "", lab._prices)
         if price is None and mine:
