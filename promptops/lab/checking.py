@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..dataset.example import RESERVED
 from ..engine.prices import check_money
 from ..engine.scoring import check_needs
 from ..models.target import TargetModel
 from ..scorers import Scorer, as_scorer
+from ..scorers.rule import Rule
 from .design import StudyDesign, question
 
-__all__ = ["check_design", "checked_scorers"]
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+
+__all__ = ["check_design", "check_texts", "checked_scorers"]
 
 
 def checked_scorers(scorers: Sequence[Any] | Any) -> list[Scorer]:
@@ -30,4 +35,18 @@ def check_design(drawn: StudyDesign, *, budget_usd: float | None = None, prices:
         arm.model.check(question(drawn, (index, 0, 0)).call.request)
     if budget_usd is not None:
         check_money({arm.version.model or "" for arm in drawn.arms if arm.model.remote}, prices)
-    return check_needs(drawn.scorers, drawn.dataset)
+    return [*check_needs(drawn.scorers, drawn.dataset), *check_texts(drawn.scorers, drawn.dataset)]
+
+
+def check_texts(scorers: Sequence[Scorer], dataset: Dataset) -> list[str]:
+    """A sentence for each scorer whose fixed text is also a column of the dataset: both readings, and how the column is written."""
+    said = []
+    columns = {name for name in dataset.columns if name not in RESERVED or name == "expected"}
+    for scorer in scorers:
+        for text, column in scorer.texts if isinstance(scorer, Rule) else ():
+            if text in columns:
+                said.append(
+                    f"{scorer.name} holds answers against the very word {text!r}, and the dataset has a column {text!r}; "
+                    f"write {column} where each row's value of that column is meant."
+                )
+    return said

@@ -20,6 +20,7 @@ from ..errors import StudyError
 from ..policy import Policy
 from ..run import Run
 from ..scorers.case import Case, Scorer
+from .checking import check_texts
 from .comparison import Comparison
 from .guess import as_scores, guessed
 from .tabular import Table, read_table
@@ -102,7 +103,7 @@ def compare(
         arms = {label: Arm(label, label, {"score": Outcomes.of(rows, kind="user")}) for label, rows in scores.items()}
     else:
         chosen = _chosen(scorer, held, said)
-        said += check_needs(chosen, held.dataset)
+        said += [*check_needs(chosen, held.dataset), *check_texts(chosen, held.dataset)]
         arms = {label: _arm(label, held, chosen) for label in (a, b)}
     if expected is None and scores is None:
         said += [sentence for sentence in held.dataset.said if sentence.startswith("expected ")]

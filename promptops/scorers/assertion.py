@@ -38,7 +38,8 @@ def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = F
     if value == "expected":
         raise ScorerError('equals("expected") compares with that very word; equals() compares with the column.')
     if value is not None:
-        return rule(spelled("equals", value, ignore_case=ignore_case), "assertion", _equal_to(lambda _: value, ignore_case))
+        texts = ((value, f'equals(column="{value}")'),) if isinstance(value, str) else ()
+        return rule(spelled("equals", value, ignore_case=ignore_case), "assertion", _equal_to(lambda _: value, ignore_case), texts=texts)
     shown = spelled("equals", column, ignore_case=ignore_case)
     if column != "expected":
         shown = spelled("equals", column=column, ignore_case=ignore_case)
@@ -110,7 +111,7 @@ def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) 
     def score(case: Case) -> Score:
         return PASS if holds(part, tidy(trim(case.output))) else failed
 
-    return rule(spelled(name, text, case=cased), "assertion", score)
+    return rule(spelled(name, text, case=cased), "assertion", score, texts=((str(text), f'{name}(column="{text}")'),))
 
 
 def contains_any(*texts: str, ignore_case: bool = True) -> Rule:

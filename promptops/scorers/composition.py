@@ -202,6 +202,7 @@ def _composed(
         kind,
         score,
         needs=[column for part in parts for column in part.needs],
+        texts=tuple(text for part in parts if isinstance(part, Rule) for text in part.texts),
         inner="\n".join(filter(None, (inner, versions, spec if len(spec) > _LONGEST else ""))),
         judges_failures=failures,
         against=next(iter(against), None),

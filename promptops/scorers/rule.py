@@ -34,7 +34,8 @@ class Rule:
 
     name: rule and arguments, or what `.named()` gave; spec: rule and arguments, always; inner: whatever else decides how
     it judges and no name shows (the versions of its parts, a judge's prompt); version: the rule's edition, raised when
-    the same arguments begin to judge otherwise, and the hash of spec, where the name does not show it, and of inner.
+    the same arguments begin to judge otherwise, and the hash of spec, where the name does not show it, and of inner;
+    texts: (text, how a column is written) of each fixed text that stands where a column could be meant.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Rule:
     spec: str = ""
     bar: float | None = None
     inner: str = ""
+    texts: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     def named(self, name: str) -> Self:
         """The same rule under a name of your own."""
@@ -86,7 +88,7 @@ def rule(
     inner: str = "",
     **more: Any,
 ) -> Rule:
-    """The rule that `spec` spells; more: judges_failures, against, remote."""
+    """The rule that `spec` spells; more: judges_failures, against, remote, texts."""
     return Rule(spec, _version(edition, "", inner), kind, score, tuple(dict.fromkeys(needs)), spec=spec, inner=inner, **more)
 
 
