@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-__all__ = ["item", "parse"]
+__all__ = ["DECODER", "item", "parse"]
 
 _SPACE = " \t\r\n"  # JSON's white space
 
@@ -31,7 +31,7 @@ def item(text: str, start: int) -> tuple[Any, int]:
     while begin < len(text) and text[begin] in _SPACE:
         begin += 1
     try:
-        value, end = _DECODER.raw_decode(text, begin)
+        value, end = DECODER.raw_decode(text, begin)
         if text.find("\\u", begin, end) >= 0:
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -69,4 +69,4 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)
+DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)  # what scorers read answers with, too

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..canonical import MAX_DEPTH
+from ..dataset.strict import DECODER
 from ..errors import ScorerError
 
 __all__ = ["ABSENT", "NotJSON", "bare", "find", "fold", "parse_path", "read_json", "same"]
@@ -69,7 +70,7 @@ def read_json(text: str) -> Any:
     and more than 200 levels are refused. The value is shared: read it, never change it.
     """
     try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+        value = DECODER.decode(text)
     except RecursionError:
         return NotJSON(f"nested deeper than {MAX_DEPTH} levels")
     except ValueError as error:
@@ -126,19 +127,6 @@ def same(one: Any, two: Any, tolerance: float = 0.0) -> bool:
     if isinstance(one, (list, tuple)) and isinstance(two, (list, tuple)):
         return len(one) == len(two) and all(map(lambda a, b: same(a, b, tolerance), one, two))
     return type(one) is type(two) and bool(one == two)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice[:40]!r} stands twice in one object")
-    return found
 
 
 def _deep(value: Any) -> bool:
