@@ -8,11 +8,13 @@ takes a quarter of the time. Any other async one sends by its own `post`, any ot
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import os
 import sys
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -61,6 +63,8 @@ class Clients:
                 sender = self._make()
                 found = self._made[loop] = (sender, _closing(sender))
             await anext(found[1])
+            # held until then, so that nothing open becomes garbage unclosed when a lab is replaced in a notebook
+            weakref.finalize(self, _close_on, weakref.ref(loop), found[1]).atexit = False
         return found[0]
 
     async def aclose(self) -> None:
@@ -105,6 +109,19 @@ async def _closing(sender: Sender) -> AsyncGenerator[None, None]:
         yield
     finally:
         await sender.aclose()
+
+
+def _close_on(owner: weakref.ref[asyncio.AbstractEventLoop], open_: AsyncGenerator[None, None]) -> None:
+    """Close on the event loop that opened it, from any thread; a loop that has ended has closed it."""
+    loop = owner()
+    if loop is None or loop.is_closed():
+        return
+    with contextlib.suppress(RuntimeError):  # it closes at this moment
+        loop.call_soon_threadsafe(lambda: loop.create_task(_closed(open_)))
+
+
+async def _closed(open_: AsyncGenerator[None, None]) -> None:
+    await open_.aclose()
 
 
 class _Async:
