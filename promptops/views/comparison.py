@@ -12,6 +12,7 @@ from ..analysis.arms import MEASURES
 from ..analysis.facts import Difference
 from ..markup import esc
 from . import svg
+from .grid import Column, breaking, grid
 from .theme import BAD, GOOD, NEUTRAL, VERDICTS, page, style_figure
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ __all__ = ["body", "card", "details", "forest", "html", "markdown"]
 
 _LEAST = 5  # examples of a tag that is shown
 _SLICES = 12  # tags shown: the biggest losses and the biggest gains
+_MEANING = (
+    "By luck alone: how often two equally good versions would differ as much. "
+    "Finds 4 in 5: the smallest difference that this many examples show four times in five."
+)
 _SHOWN = 8  # lost examples listed in a cell
 
 
@@ -48,6 +53,7 @@ def details(comparison: Comparison) -> str:
             svg.forest(_rows(comparison), title=comparison.statement(), left=f"{_cut(a)} better", right=f"{_cut(b)} better"),
             svg.disagreement(figures.wins, figures.losses, figures.ties, title=title, left="got worse", right="got better"),
             _table(comparison),
+            f"<p class='dim ci'>{_MEANING}</p>",
             _flips(comparison),
             _slices(comparison),
             _notes(comparison),
@@ -97,35 +103,31 @@ def _rows(comparison: Comparison) -> list[svg.Row]:
 
 
 def _table(comparison: Comparison) -> str:
-    head = "".join(
-        f"<th{cls}>{esc(text)}</th>"
-        for text, cls in (
-            ("measure", ""),
-            (comparison.candidate.label, " class='num'"),
-            (comparison.baseline.label, " class='num'"),
-            ("difference, points", " class='num'"),
-            ("better : worse", " class='num'"),
-            ("by luck alone", " class='num'"),
-            ("finds 4 in 5", " class='num'"),
-            ("n", " class='num'"),
-        )
+    names = (
+        comparison.candidate.label,
+        comparison.baseline.label,
+        "difference, points",
+        "better : worse",
+        "by luck alone",
+        "finds 4 in 5",
+        "n",
     )
-    rows = "".join(_line(comparison, figures) for figures in comparison.differences)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    columns: list[Column | str] = ["measure", *(Column(name, number=True) for name in names)]
+    return grid(columns, [_line(comparison, figures) for figures in comparison.differences], caption=comparison.statement())
 
 
-def _line(comparison: Comparison, figures: Difference) -> str:
-    name = f"<b>{esc(figures.name)}</b>" if figures.name == comparison.primary_name else esc(figures.name)
-    cells = (
+def _line(comparison: Comparison, figures: Difference) -> tuple[str, ...]:
+    name = breaking(figures.name)
+    return (
+        f"<b>{name}</b>" if figures.name == comparison.primary_name else name,
         _mean(figures, figures.candidate, figures.candidate_interval),
         _mean(figures, figures.baseline, figures.baseline_interval),
         _gain(figures),
         f"{figures.wins:,} : {figures.losses:,}",
-        words.odds(min(figures.p_better, figures.p_worse)).replace("less than ", "< ") if figures.wins + figures.losses else "–",
+        esc(words.odds(min(figures.p_better, figures.p_worse)).replace("less than ", "< ")) if figures.wins + figures.losses else "–",
         _mde(figures),
-        f"{figures.n:,}" + (f" ({figures.unscored:,} unscored)" if figures.unscored else ""),
+        f"{figures.n:,}" + (f"<span class='ci'>{figures.unscored:,} unscored</span>" if figures.unscored else ""),
     )
-    return f"<tr><td>{name}</td>{''.join(f'<td class=num>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _mean(figures: Difference, value: float, interval: tuple[float, float] | None) -> str:
@@ -265,15 +267,23 @@ def markdown(comparison: Comparison) -> str:
     ]
     for figures in comparison.differences:
         in_measures = figures.name in MEASURES
-        means = [f"{words.number(v)} {figures.unit}" if in_measures else words.percent(v) for v in (figures.candidate, figures.baseline)]
-        gain = (
-            f"{words.signed(-100 * figures.gain / figures.baseline)} %"
-            if in_measures and figures.baseline
-            else f"{words.points(figures.gain)} ({words.interval(figures.low, figures.high)})"
-        )
+        means = [_level(figures, v) if in_measures else words.percent(v) for v in (figures.candidate, figures.baseline)]
+        gain = _change(figures) if in_measures else f"{words.points(figures.gain)} ({words.interval(figures.low, figures.high)})"
         lines.append(f"| {_md(figures.name)} | {means[0]} | {means[1]} | {gain} | {figures.wins} : {figures.losses} | {figures.n} |")
     lines += ["", *(f"- {_md(note)}" for note in comparison.notes)]
     return "\n".join(lines)
+
+
+def _level(figures: Difference, value: float) -> str:
+    """A cost, a latency or a number of tokens in its unit."""
+    return words.money(value) if figures.name == "cost" else f"{words.number(value)} {figures.unit}"
+
+
+def _change(figures: Difference) -> str:
+    """Of a cost, a latency or tokens: by how much they rose, in its unit, and in per cent where there is something to compare with."""
+    rise = -figures.gain
+    said = f"{'−' if rise < 0 else '+'}{_level(figures, abs(rise))}"
+    return f"{said} ({words.signed(100 * rise / figures.baseline)} %)" if figures.baseline else said
 
 
 def _md(text: str) -> str:

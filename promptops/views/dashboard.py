@@ -16,6 +16,7 @@ from .examples import ExamplesView
 from .labels import LabelView
 from .overview import lab_html, studies_html
 from .prompts import PromptsView
+from .shown import View, fitting
 from .study import arms_html
 from .study import html as study_html
 from .theme import page
@@ -35,7 +36,7 @@ def dashboard(lab: Lab, *, writes: bool = True) -> Dashboard:
     return Dashboard(lab, writes=writes)
 
 
-class Dashboard:
+class Dashboard(View):
     """box: its container; study: what the first, second and fourth tab are about; views: tab -> its view, once it was opened."""
 
     def __init__(self, lab: Lab, *, writes: bool = True) -> None:
@@ -127,17 +128,13 @@ class Dashboard:
     def static(self) -> str:
         """What is left of it where no kernel is: the lab at a glance, and the chosen study."""
         study = self.study
-        return lab_html(self.lab) + studies_html(self.lab.studies) + (study_html(study) if study is not None else "")
-
-    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
-        mime = self.box._repr_mimebundle_() or {}
-        return {**mime, "text/html": self.static(), "text/plain": repr(self)}
+        return fitting((lab_html(self.lab), study_html(study) if study is not None else "", studies_html(self.lab.studies)))
 
     def __repr__(self) -> str:
         return f"<dashboard of {self.lab!r}{'' if self.writes else ', read-only'}>"
 
 
-class StudiesView:
+class StudiesView(View):
     """A study's arms, and any two of them compared by any of its scorers. box: its container."""
 
     def __init__(self, study: Study) -> None:
@@ -157,6 +154,13 @@ class StudiesView:
         for control in (self.candidate, self.baseline, self.scorer):
             control.observe(lambda _change: self.draw(), names="value")
         self.draw()
+
+    def static(self) -> str:
+        """The arms and the comparison as they are shown."""
+        return fitting((self.view.value, self.more.value))
+
+    def __repr__(self) -> str:
+        return repr(self.study)
 
     def draw(self) -> None:
         """The comparison of the arms that are chosen."""

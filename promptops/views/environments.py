@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc
-from . import svg
+from .grid import grid
 from .registry import history_html
+from .shown import View, fitting
 from .theme import BAD, GOOD, UNSURE, chip, colour, ink, page
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["EnvironmentsView", "gate_html", "serving_html", "timeline"]
 _SHOWN = 24  # deployments in the timeline
 
 
-class EnvironmentsView:
+class EnvironmentsView(View):
     """The widget of one prompt's environments. box: its container; writes: whether it may promote and roll back."""
 
     def __init__(self, lab: Lab, prompt: str = "", *, writes: bool = True) -> None:
@@ -66,6 +67,13 @@ class EnvironmentsView:
         self._of_prompt()
 
     # -- what is shown
+
+    def static(self) -> str:
+        """What serves, its history, and the gate's answer."""
+        return fitting((self.view.value, self.gate.value))
+
+    def __repr__(self) -> str:
+        return f"<environments of {self.prompt.value or 'no prompt'}>"
 
     def _of_prompt(self) -> None:
         name = self.prompt.value
@@ -196,36 +204,32 @@ def serving_html(lab: Lab, prompt: str) -> str:
         ground = f"evidence {now.evidence[:12]}" if now.evidence else "no evidence"
         forced = f" <b style='color:{BAD}'>forced</b>" if now.forced else ""
         rows.append(
-            f"<tr><td><b>{esc(env)}</b></td><td>{chip(now.label, colour(now.number))}{share}</td><td>{esc(now.at[:19].replace('T', ' '))}</td>"
-            f"<td>{esc(now.kind)}{forced}</td><td>{esc(now.author)}</td><td>{esc(now.reason)}</td><td class='dim'>{esc(ground)}</td></tr>"
+            (
+                f"<b>{esc(env)}</b>",
+                chip(now.label, colour(now.number)) + share,
+                f"<span class='po-day'>{esc(now.at[:19].replace('T', ' '))}</span>",
+                esc(now.kind) + forced,
+                esc(now.author),
+                esc(now.reason),
+                f"<span class='dim'>{esc(ground)}</span>",
+            )
         )
     if not rows:
-        return f"<p class='dim'>{esc(prompt)} serves nowhere yet.</p>"
-    head = "<tr><th>environment</th><th>serves</th><th>since (UTC)</th><th>step</th><th>by</th><th>why</th><th>on</th></tr>"
-    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+        return f"<p class='dim'>{esc(prompt)} serves nowhere yet: <code>lab.promote(version, to=&#39;prod&#39;, study=study)</code></p>"
+    names = ["environment", "serves", "since (UTC)", "step", "by", "why", "on"]
+    return grid(names, rows, caption=f"what serves of {prompt}, by environment")
 
 
 def timeline(history: History) -> str:
-    """The latest deployments of an environment as a strip, oldest first, each as wide as the others: an order, not a scale of time."""
+    """The latest deployments of an environment in a row, oldest first, each as wide as the others: an order, not a scale of time."""
     entries = list(history)[-_SHOWN:]
     if len(entries) < 2:
         return ""
-    width, each = 760, 760 / len(entries)
-    out = []
-    for place, entry in enumerate(entries):
-        x = place * each
-        mark = {"rollback": "↩", "canary": "◔"}.get(entry.kind, "")
-        tint = colour(entry.number)
-        said = f"{entry.label} {entry.kind} {entry.at[:16].replace('T', ' ')} by {entry.author}"
-        out.append(
-            f"<rect x='{x:.1f}' y='4' width='{max(each - 2, 1):.1f}' height='22' rx='4' fill='{tint}'><title>{esc(said)}</title></rect>"
-        )
-        if each > 30:
-            out.append(
-                f"<text x='{x + 7:.1f}' y='19.5' font-size='11.5' font-weight='600' fill='{ink(tint)}'>{esc(entry.label + ' ' + mark)}</text>"
-            )
-            if each > 84:
-                out.append(f"<text x='{x + 1:.1f}' y='40' font-size='10.5' opacity='.75'>{esc(entry.at[:16].replace('T', ' '))}</text>")
-    last = entries[-1]
-    title = f"{words.count(len(history), 'deployment')} of {history.prompt} in {history.env}; {last.label} serves now"
-    return f"<p class='dim'>{esc(title)}</p>" + svg.wrap("".join(out), width, 46, title)
+    marks = {"rollback": "↩ rolled back to", "canary": "◔ canary beside"}
+    steps = "".join(
+        f"<li><b style='background:{colour(entry.number)};color:{ink(colour(entry.number))}'>{esc(f'{marks.get(entry.kind, str())} {entry.label}'.strip())}</b>"
+        f"{esc(entry.at[:16].replace('T', ' '))}</li>"
+        for entry in entries
+    )
+    title = f"{words.count(len(history), 'deployment')} of {history.prompt} in {history.env}, oldest first; {entries[-1].label} serves now"
+    return f"<p class='dim'>{esc(title)}</p><ol class='po-time' aria-label='{esc(title)}'>{steps}</ol>"

@@ -10,25 +10,25 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
-from ..diff import words as word_diff
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
-from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, page
+from .detail import detail_html
+from .shown import View, fitting
+from .theme import BAD, GOOD, UNSURE, page
 
 if TYPE_CHECKING:
-    from ..lab.examples import Examples, Page, Row, Side, SideBySide
+    from ..lab.examples import Examples, Page, Row
     from ..lab.study import Study
 
-__all__ = ["ExamplesView", "detail_html", "table_html"]
+__all__ = ["ExamplesView", "table_html"]
 
 SIZE = 12
-_SHOWN = 4_000  # characters of an output that a cell holds
 KEYS = ("j", "k", "n", "p", "a", "c", "l", "w", "?", "ArrowDown", "ArrowUp", *"123456789")
 HELP = "j/k next and previous · 1-9 choose a row · n/p page · a all · c changed · l lost · w won · ? these keys"
 _KINDS = (("all", "all"), ("changed", "changed"), ("got worse", "lost"), ("got better", "won"), ("not passed", "failing"), ("unscored", "unscored"))  # fmt: skip
 
 
-class ExamplesView:
+class ExamplesView(View):
     """The widget of one study's examples. box: its container; pane: table and detail; writes: whether it may pin and save."""
 
     def __init__(self, study: Study, examples: Examples | None = None, *, writes: bool = True) -> None:
@@ -54,7 +54,7 @@ class ExamplesView:
             tooltip="No candidate may fail this example where the baseline passes",
             **wide,
         )
-        self.golden = widgets.Textarea(placeholder="the answer that is right", layout=widgets.Layout(width="100%", height="64px"))
+        self.golden = widgets.Textarea(placeholder="the answer that is right", layout=widgets.Layout(width="auto", height="64px"))
         self.file = widgets.Text(value=str(study.dataset_file() or ""), placeholder="the dataset's file (.jsonl, .csv)", layout=widgets.Layout(width="360px"))  # fmt: skip
         self.save = widgets.Button(description="Save golden answer", icon="check", tooltip="Write it into the dataset's file", **wide)
         self.pane = Pane(self._pressed, keys=KEYS, label="examples; press ? for the keys")
@@ -70,6 +70,17 @@ class ExamplesView:
         self.show()
 
     # -- what is shown
+
+    def static(self) -> str:
+        """The page of rows, and the example that is open."""
+        if not self.rows:
+            return str(self.pane.html)
+        detail = self.examples.detail(self.chosen) if self.chosen else None
+        shown = page(detail_html(detail, self.study, pinned=self.chosen in self._pinned())) if detail else ""
+        return fitting((page(table_html(self.page, self.at, self.examples)), shown))
+
+    def __repr__(self) -> str:
+        return f"<{words.count(self.page.total if self.rows else 0, 'example')} of {self.study.name}>"
 
     @property
     def chosen(self) -> str | None:
@@ -226,93 +237,6 @@ def _moved(gain: float | None) -> str:
     if abs(gain) <= 1e-12:
         return "<span class='dim'>=</span>"
     return f"<span style='color:{GOOD if gain > 0 else BAD}'>{'▲' if gain > 0 else '▼'} {esc(words.signed(gain, 2))}</span>"
-
-
-def detail_html(detail: SideBySide, study: Study, *, pinned: bool = False) -> str:
-    """One example: what was asked, what was expected, both answers with the words that differ marked, and their scores."""
-    example = detail.example
-    pin = f" {chip('must-pass', UNSURE)}" if pinned else ""
-    tags = f" <span class='dim'>{esc(', '.join(example.tags))}</span>" if example and example.tags else ""
-    asked = "".join(f"<p class='dim'>{esc(name)}</p><pre>{_text(value)}</pre>" for name, value in _inputs(detail, study))
-    golden = f"<p class='dim'>expected</p><pre>{_text(example.expected)}</pre>" if example and example.expected is not None else ""
-    sides = [side for side in (detail.new, detail.old) if side is not None]
-    pieces = word_diff(sides[1].output or "", sides[0].output or "") if len(sides) == 2 else None
-    shown = "".join(
-        f"<div>{_side(side, _marked(pieces, 'removed' if place == 0 else 'added') if pieces else _text(side.output), study)}</div>"
-        for place, side in enumerate(sides)
-    )
-    return f"<h3>{esc(detail.example_id)}{pin}{tags}</h3>{asked}{golden}<div class='po-two'>{shown}</div>"
-
-
-def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
-    """The inputs that went into a prompt; all of them where no version is known."""
-    if detail.example is None:
-        return []
-    names: set[str] = set()
-    for arm in study.config["arms"]:
-        version = study.version_of(arm["version"])
-        names |= {variable.name for variable in version.variables} if version else set()
-    inputs = detail.example.inputs
-    return [(name, value) for name, value in inputs.items() if name in names] or list(inputs.items())
-
-
-def _side(side: Side, shown: str, study: Study) -> str:
-    number = next((arm.get("number") or place + 1 for place, arm in enumerate(study.config["arms"]) if arm["label"] == side.label), None)
-    failed = f"<p style='color:{BAD}'>{esc(side.failure)}: {esc(shorten(side.detail, 300))}</p>" if side.failure else ""
-    scores = "".join(
-        f"<tr><td>{esc(score.scorer)}</td><td class='num' style='color:{_tint(score.value, score.passed)}'>{_value(score.value, score.passed)}</td><td class='dim'>{esc(shorten(score.reason, 400))}</td></tr>"
-        for score in side.scores
-    )
-    tokens = (
-        f"{side.tokens_in:,} + {side.tokens_out:,} tokens"
-        if side.tokens_in is not None and side.tokens_out is not None
-        else "tokens unknown"
-    )
-    latency = words.duration(side.latency_ms / 1000 if side.latency_ms is not None else None)
-    facts = " · ".join((words.money(side.cost_usd), latency, tokens, words.count(side.attempts, "attempt")))
-    sent = "".join(f"<p class='dim'>{esc(role)}</p><pre>{_text(text)}</pre>" for role, text in side.request)
-    tries = "".join(
-        f"<tr><td class='num'>{a.number}</td><td>{esc(a.failure or 'answered')}</td><td class='num'>{esc(words.duration(a.latency_ms / 1000))}</td><td class='dim'>{esc(shorten(a.detail or '', 200))}</td></tr>"
-        for a in side.tries
-    )
-    return (
-        f"<p>{chip(side.label, colour(number))}</p><pre>{shown or '<i>no answer</i>'}</pre>{failed}<table>{scores}</table><p class='dim'>{esc(facts)}</p>"
-        f"<details><summary>messages as sent</summary>{sent}</details>"
-        f"<details><summary>{words.count(len(side.tries), 'attempt')}</summary><table>{tries}</table></details>"
-    )
-
-
-def _tint(value: float | None, passed: bool | None) -> str:
-    return NEUTRAL if value is None else GOOD if (value >= 1 if passed is None else passed) else BAD
-
-
-def _value(value: float | None, passed: bool | None) -> str:
-    if value is None:
-        return "unscored"
-    said = "" if passed is None else "passed " if passed else "failed "
-    return esc(said + words.number(value, 3))
-
-
-def _marked(pieces: list[tuple[str, str]], hidden: str) -> str:
-    """One side of a word diff: its own words marked, the other side's left out."""
-    marks = {"added": "<ins>{}</ins>", "removed": "<del>{}</del>", "same": "{}"}
-    left, out = _SHOWN, []
-    for tag, text in pieces:
-        if tag == hidden:
-            continue
-        out.append(marks[tag].format(esc(text[:left])))
-        left -= len(text)
-        if left <= 0:
-            out.append("<i> … cut here</i>")
-            break
-    return "".join(out)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "<i>no answer</i>"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
-    return esc(text[:_SHOWN]) + ("<i> … cut here</i>" if len(text) > _SHOWN else "")
 
 
 def _golden(expected: Any) -> str:

@@ -14,7 +14,8 @@ from ..analysis.arms import Outcomes
 from ..errors import PromptOpsError
 from ..markup import esc
 from . import svg
-from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, ink, label_colour
+from .grid import Column, breaking, grid
+from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, label_colour
 
 if TYPE_CHECKING:
     from ..analysis.slices import Slice
@@ -25,7 +26,7 @@ __all__ = ["distributions", "extras", "heatmap", "pareto", "power_curve"]
 _POWER = 0.8
 _BINS = 20
 _TAGS, _LEAST = 12, 5  # tags in the heatmap, examples of each
-_W, _H = 760, 250
+_W, _H = svg.WIDTH, 250
 
 
 def extras(comparison: Comparison) -> str:
@@ -69,7 +70,7 @@ def _normal(z: float) -> float:
 
 
 def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: int) -> str:
-    left, right, top, bottom = 60, 30, 14, 46
+    left, right, top, bottom = 62, 26, 32, 48
     most = sizes[-1]
 
     def x(n: float) -> float:
@@ -78,7 +79,7 @@ def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: 
     def y(chance: float) -> float:
         return _H - bottom - chance * (_H - top - bottom)
 
-    out = []
+    out = [_tick(2, 14, "chance to show the difference", "start")]
     for step in range(6):
         chance = step / 5
         out.append(
@@ -87,10 +88,13 @@ def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: 
         out.append(_tick(left - 8, y(chance) + 4, f"{100 * chance:.0f} %", "end"))
     power_of_ten = 10 ** math.floor(math.log10(most / 5))
     every = next(power_of_ten * m for m in (1, 2, 5, 10) if power_of_ten * m >= most / 7)
-    out += [_tick(x(n), _H - bottom + 16, f"{n:,.0f}", "middle") for n in _steps(0, most, every)]
+    out += [_tick(x(n), _H - bottom + 18, f"{n:,.0f}", "middle") for n in _steps(0, most, every)]
     out.append(f"<line x1='{left}' x2='{_W - right}' y1='{y(_POWER):.1f}' y2='{y(_POWER):.1f}' stroke='{GOOD}' stroke-dasharray='4 3'/>")
     out.append(f"<line x1='{x(now):.1f}' x2='{x(now):.1f}' y1='{top}' y2='{_H - bottom}' stroke='{UNSURE}' stroke-dasharray='3 2'/>")
-    out.append(f"<text x='{x(now) + 5:.1f}' y='{_H - bottom - 6}' font-size='11' fill='{UNSURE}'>this study</text>")
+    far = x(now) > _W * 0.7
+    out.append(
+        f"<text x='{x(now) + (-6 if far else 6):.1f}' y='{_H - bottom - 8}' text-anchor='{'end' if far else 'start'}' font-size='11' fill='{UNSURE}'>this study</text>"
+    )
     path = " ".join(f"{x(n):.1f},{y(chance):.1f}" for n, chance in zip(sizes, chances, strict=True))
     out.append(f"<polyline points='{path}' fill='none' stroke='{PALETTE[0]}' stroke-width='2'/>")
     out.append(_tick((left + _W - right) / 2, _H - 8, "examples", "middle"))
@@ -121,15 +125,23 @@ def pareto(comparison: Comparison, measure: str) -> str:
         beaten = any(ox <= x and oy >= y and (ox, oy) != (x, y) for _, ox, oy, _ in arms)
         points.append(svg.Point(label, x, y, low, high, label_colour(label, place), not beaten))
     unit = {"cost": "USD an example", "latency": "milliseconds an answer"}[measure]
-    title = f"{figures.name} against {measure}: up and to the left is better"
+    title = f"{_traded(figures.gain, found.candidate - found.baseline, measure, *(arm[0] for arm in arms))}; up and to the left is better"
     return f"<p class='dim'>{esc(title)}.</p>" + svg.scatter(points, title=title, x_axis=unit, y_axis=figures.name)
+
+
+def _traded(gain: float, more: float, measure: str, new: str, old: str) -> str:
+    """What the two points say: better or worse, at what price."""
+    quality = "scores higher" if gain > 0 else "scores lower" if gain < 0 else "scores the same"
+    low, high = {"cost": ("costs less", "costs more"), "latency": ("is faster", "is slower")}[measure]
+    price = high if more > 0 else low if more < 0 else {"cost": "costs the same", "latency": "takes as long"}[measure]
+    return f"Against {old}, {new} {quality} and {price}"
 
 
 def distributions(comparison: Comparison) -> str:
     """Histograms of scores that are not 0 or 1, and of latency, one arm above the other on one scale."""
     out = []
     candidate, baseline = comparison.candidate, comparison.baseline
-    for kind, unit in (("scores", ""), ("measures", " (ms)")):
+    for kind, unit in (("scores", ""), ("measures", " ms")):
         a_of, b_of = getattr(baseline, kind), getattr(candidate, kind)
         for name in b_of:
             if name in a_of and name not in ("cost", "tokens") and not (b_of[name].binary and a_of[name].binary):
@@ -145,27 +157,31 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
         return ""
     whole = np.concatenate(known)
     low, high = (0.0, 1.0) if not unit else (0.0, float(np.quantile(whole, 0.99)) or 1.0)
-    left, right, each = 150, 20, 62
-    width, height = _W - left - right, each * len(arms) + 44
-    out = []
+    left, right, each, tall = 8, 24, 82, 50
+    width, height = _W - left - right, each * len(arms) + 40
+    out, medians = [], []
     for place, ((label, _), values) in enumerate(zip(arms, known, strict=True)):
         counts, _edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=(low, high))
-        base, most = 8 + each * (place + 1) - 8, max(int(counts.max()), 1)
-        out.append(_tick(left - 10, base - 14, label if len(label) < 22 else label[:21] + "…", "end"))
+        base, most, middle = each * (place + 1) - 6, max(int(counts.max()), 1), float(np.median(values))
+        lines = svg.folded(label, 40)
+        name = lines[0] + ("…" if len(lines) > 1 else "")
+        out.append(f"<text x='{left}' y='{base - tall - 10:.1f}' font-weight='600'>{esc(name)}</text>")
+        said = f"median {words.number(middle)}{unit}"
+        medians.append(f"{said} with {label}")
+        out.append(_tick(_W - right, base - tall - 10, said, "end"))
         for at, count in enumerate(counts.tolist()):
-            tall = count / most * (each - 16)
+            high_of = count / most * tall
             out.append(
-                f"<rect x='{left + at * width / _BINS:.1f}' y='{base - tall:.1f}' width='{width / _BINS - 1.5:.1f}' height='{tall:.1f}' fill='{label_colour(label, place)}'><title>{count:,}</title></rect>"
+                f"<rect x='{left + at * width / _BINS:.1f}' y='{base - high_of:.1f}' width='{width / _BINS - 1.5:.1f}' height='{high_of:.1f}' fill='{label_colour(label, place)}'><title>{count:,}</title></rect>"
             )
-        middle = left + (float(np.median(values)) - low) / (high - low) * width
-        out.append(
-            f"<line x1='{middle:.1f}' x2='{middle:.1f}' y1='{base - each + 14}' y2='{base + 3}' stroke='{svg.INK}' stroke-width='1.4'/>"
-        )
+        line = left + min(max((middle - low) / (high - low), 0.0), 1.0) * width
+        out.append(f"<line x1='{line:.1f}' x2='{line:.1f}' y1='{base - tall - 4}' y2='{base + 3}' stroke='{svg.INK}' stroke-width='1.6'/>")
     for step in range(6):
         value = low + step / 5 * (high - low)
-        out.append(_tick(left + step / 5 * width, height - 24, f"{value:.3g}", "middle"))
-    title = f"{name}{unit} of each arm; the line is the median"
-    out.append(_tick(left + width / 2, height - 6, name + unit, "middle"))
+        anchor = "start" if step == 0 else "end" if step == 5 else "middle"
+        out.append(_tick(left + step / 5 * width, height - 22, f"{value:.3g}", anchor))
+    title = f"{name}: {', '.join(medians)}; the line is the median"
+    out.append(_tick(left + width / 2, height - 5, svg.folded(f"{name}, {unit.strip()}" if unit else name, 64)[0], "middle"))
     return f"<p class='dim'>{esc(title)}.</p>" + svg.wrap("".join(out), _W, height, title)
 
 
@@ -186,26 +202,22 @@ def heatmap(comparison: Comparison) -> str:
     if not tags:
         return ""
     most = max((abs(row.gain) for tag in tags for row in found[tag].values()), default=0.0) or 1.0
-    left, each = 230, 26
-    wide = min((_W - left) / len(names), 190)
-    out = [_tick(left + wide * (place + 0.5), 14, _short(name, int(wide / 7)), "middle") for place, name in enumerate(names)]
-    for line, tag in enumerate(tags):
-        y = 24 + line * each
+    rows = []
+    for tag in tags:
         n = max(row.n for row in found[tag].values())
-        out.append(f"<text x='{left - 10}' y='{y + 16}' text-anchor='end'>{esc(_short(f'{tag} (n={n:,})', 34))}</text>")
-        for place, name in enumerate(names):
-            row: Slice | None = found[tag].get(name)
-            tint = NEUTRAL if row is None or abs(row.gain) < 1e-12 else GOOD if row.gain > 0 else BAD
-            strength = 0.12 if row is None else 0.12 + 0.88 * abs(row.gain) / most
-            said = "–" if row is None else words.signed(100 * row.gain)
-            dark = strength > 0.62
-            out.append(
-                f"<rect x='{left + place * wide + 1:.1f}' y='{y}' width='{wide - 2:.1f}' height='{each - 2}' rx='3' fill='{tint}' fill-opacity='{strength:.2f}'/>"
-                f"<text x='{left + (place + 0.5) * wide:.1f}' y='{y + 16}' text-anchor='middle' font-size='11.5' fill='{ink(tint) if dark else svg.INK}'>{esc(said)}{'*' if row is not None and row.marked else ''}</text>"
-            )
-    title = "Difference in percentage points by tag and scorer, exploratory; * marks a false discovery rate of 10 %"
-    return f"<p class='dim'>{title}.</p>" + svg.wrap("".join(out), _W, 30 + each * len(tags), title)
+        rows.append((f"{esc(tag)} <span class='dim'>n={n:,}</span>", *(_warmth(found[tag].get(name), most) for name in names)))
+    far = max((row for tag in tags for row in found[tag].values()), key=lambda row: abs(row.gain))
+    title = f"{comparison.candidate.label} differs most on {far.tag}: {words.points(far.gain)}"
+    note = "Percentage points by tag and scorer, exploratory; * marks a false discovery rate of 10 %."
+    table = grid(["tag", *(Column(name, number=True, shown=breaking(name)) for name in names)], rows, caption=title)
+    return f"<p class='dim'>{esc(title)}. {note}</p>{table.replace('po-grid', 'po-heat po-grid', 1)}"
 
 
-def _short(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
+def _warmth(row: Slice | None, most: float) -> str:
+    """A difference on its colour, the stronger the farther from alike; the text stays in the page's own ink."""
+    if row is None:
+        return "–"
+    tint = NEUTRAL if abs(row.gain) < 1e-12 else GOOD if row.gain > 0 else BAD
+    strength = round(16 + 90 * abs(row.gain) / most)
+    said = f"{words.signed(100 * row.gain)}{'*' if row.marked else ''}"
+    return f"<span class='po-warm' style='background:{tint}{strength:02x}'>{esc(said)}</span>"

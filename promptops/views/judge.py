@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc
+from .grid import Column, grid
 from .svg import Bar, strip
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, page
 
@@ -94,13 +95,17 @@ def html(report: JudgeReport) -> str:
         if value is not None and low is not None and high is not None
     ]
     picture = strip(bars, title=f"{report.name} measured", axis="value, with 95 % interval", low=-1.0, high=1.0) if bars else ""
-    body = "".join(
-        f"<tr><td>{esc(name)}</td><td class='num'>{_number(value)}"
-        + (f"<span class='ci'>{_number(low)} to {_number(high)}</span>" if low is not None and high is not None else "")
-        + f"</td><td class='num'>{n:,}</td><td>{esc(said)}</td></tr>"
+    lines = [
+        (
+            esc(name),
+            _number(value) + (f"<span class='ci'>{_number(low)} to {_number(high)}</span>" if low is not None and high is not None else ""),
+            f"{n:,}",
+            esc(said),
+        )
         for name, value, low, high, n, said in figures
-    )
-    table = f"<table><tr><th>figure</th><th class='num'>value</th><th class='num'>n</th><th>what it says</th></tr>{body}</table>"
+    ]
+    columns: list[Column | str] = ["figure", Column("value", number=True), Column("n", number=True), "what it says"]
+    table = grid(columns, lines, caption=f"everything that was measured of {report.name}")
     return page(f"{head}{picture}{_confusion(report)}{table}")
 
 
@@ -121,12 +126,11 @@ def _confusion(report: JudgeReport) -> str:
         {0.0: "other better", 0.5: "tie", 1.0: "this better"} if report.position is not None else {0.0: "fail", 0.5: "partly", 1.0: "pass"}
     )
     answers = [names[answer] for answer in report.kappa.answers]
-    head = "".join(f"<th class='num'>people: {esc(answer)}</th>" for answer in answers)
-    body = "".join(
-        f"<tr><td>judge: {esc(answer)}</td>" + "".join(f"<td class='num'>{count:,}</td>" for count in counts) + "</tr>"
-        for answer, counts in zip(answers, report.kappa.table, strict=True)
-    )
-    return f"<h3>Judge against people, answers</h3><table><tr><th></th>{head}</tr>{body}</table>"
+    columns: list[Column | str] = ["", *(Column(f"people: {answer}", number=True) for answer in answers)]
+    rows = [
+        (f"judge: {esc(answer)}", *(f"{count:,}" for count in counts)) for answer, counts in zip(answers, report.kappa.table, strict=True)
+    ]
+    return f"<h3>Judge against people, answers</h3>{grid(columns, rows, caption='answers of the judge against those of people')}"
 
 
 def _number(value: float | None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc
+from .shown import View, fitting
 from .theme import GOOD, NEUTRAL, UNSURE, page
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _GRADES = {
 }
 
 
-class LabelView:
+class LabelView(View):
     """The widget of one study's labelling. box: its container; pane: the task; writes: whether labels are taken."""
 
     def __init__(self, study: Study, *, writes: bool = True, rater: str = "") -> None:
@@ -59,6 +60,15 @@ class LabelView:
         head = widgets.HBox([self.rater, self.kind], layout=widgets.Layout(flex_flow="row wrap"))
         self.box = widgets.VBox([head, self.pane, self.note, self.among] if writes else [self.among])
         self.begin()
+
+    def static(self) -> str:
+        """How far it is and how far people agree; the task itself is for who is there."""
+        done = self.labelling
+        far = f"{done.labelled:,} of {done.total:,} labelled by {done.rater}" if done is not None else "nobody is labelling"
+        return fitting((page(f"<p><b>Labels of {esc(self.study.name)}</b> <span class='dim'>{esc(far)}</span></p>"), str(self.among.value)))
+
+    def __repr__(self) -> str:
+        return f"<labels of {self.study.name}>"
 
     def begin(self) -> None:
         """A queue for whoever is named now."""

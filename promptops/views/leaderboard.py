@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..analysis import words
 from ..markup import esc
 from . import svg
+from .grid import Column, breaking, grid, measures
 from .theme import BAD, GOOD, NEUTRAL, chip, label_colour, page
 
 if TYPE_CHECKING:
@@ -38,24 +39,37 @@ def html(board: Leaderboard) -> str:
 
 
 def _table(board: Leaderboard, tints: dict[str, str]) -> str:
+    """The ranking with cost and latency; below it what the other scorers say of each."""
+    columns: list[Column | str] = [
+        "version",
+        Column("rank", number=True),
+        Column(board.primary, number=True, shown=breaking(board.primary)),
+        Column("cost an example", number=True),
+        Column("latency", number=True),
+        Column("n", number=True),
+    ]
+    ranking = grid(columns, [_row(standing, tints[standing.label]) for standing in board.standings], caption=board.statement())
     others = [name for name in board.standings[0].scores if name != board.primary]
-    head = f"<th class='num'>rank</th><th>version</th><th class='num'>{esc(board.primary)}</th>" + "".join(
-        f"<th class='num'>{esc(name)}</th>" for name in others
-    )
-    head += "<th class='num'>cost an example</th><th class='num'>latency</th><th class='num'>n</th>"
-    rows = "".join(_row(standing, others, tints[standing.label]) for standing in board.standings)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    if not others:
+        return ranking
+    versions = [Column(s.label, number=True, shown=chip(s.label, tints[s.label])) for s in board.standings]
+    lines = [(breaking(name), [_other(standing, name) for standing in board.standings]) for name in others]
+    return f"{ranking}<h3>The other scorers</h3>{measures(versions, lines, caption='means of the other scorers')}"
 
 
-def _row(standing: Standing, others: list[str], tint: str) -> str:
-    cells = "".join(
-        f"<td class='num'>{esc(words.percent(standing.scores[name].mean)) if name in standing.scores else '–'}</td>" for name in others
-    )
-    cost, latency = standing.measures.get("cost"), standing.measures.get("latency")
+def _other(standing: Standing, name: str) -> str:
+    return esc(words.percent(standing.scores[name].mean)) if name in standing.scores else "–"
+
+
+def _row(standing: Standing, tint: str) -> tuple[str, ...]:
+    cost, latency, primary = standing.measures.get("cost"), standing.measures.get("latency"), standing.primary
     return (
-        f"<tr><td class='num'>{standing.rank}</td><td>{chip(standing.label, tint)}</td>"
-        f"<td class='num'>{esc(words.percent(standing.primary.mean))}<span class='ci'>{esc(words.interval(standing.primary.low, standing.primary.high))}</span></td>{cells}"
-        f"<td class='num'>{esc(words.money(cost))}</td><td class='num'>{esc(words.duration(latency / 1000 if latency is not None else None))}</td><td class='num'>{standing.primary.n:,}</td></tr>"
+        chip(standing.label, tint),
+        str(standing.rank),
+        f"{esc(words.percent(primary.mean))}<span class='ci'>{esc(words.interval(primary.low, primary.high))}</span>",
+        esc(words.money(cost)),
+        esc(words.duration(latency / 1000 if latency is not None else None)),
+        f"{primary.n:,}",
     )
 
 
@@ -67,11 +81,17 @@ def _duels(board: Leaderboard) -> str:
         tint = {"better": GOOD, "worse": BAD}.get(duel.verdict, NEUTRAL)
         said = {"better": "shown to be better", "worse": "shown to be worse", "open": "not settled"}[duel.verdict]
         rows.append(
-            f"<tr><td>{esc(duel.b)} against {esc(duel.a)}</td><td class='num'>{esc(words.points(duel.gain))}<span class='ci'>{esc(words.interval(duel.low, duel.high))}</span></td>"
-            f"<td class='num'>{duel.wins:,} : {duel.losses:,}</td><td class='num'>{esc(words.number(duel.adjusted, 2))}</td><td style='color:{tint}'>{said}</td></tr>"
+            (
+                f"{esc(duel.b)} against {esc(duel.a)}",
+                f"{esc(words.points(duel.gain))}<span class='ci'>{esc(words.interval(duel.low, duel.high))}</span>",
+                f"{duel.wins:,} : {duel.losses:,}",
+                esc(words.number(duel.adjusted, 2)),
+                f"<span style='color:{tint}'>{said}</span>",
+            )
         )
-    head = "<tr><th>pair</th><th class='num'>difference (90 % interval)</th><th class='num'>better : worse</th><th class='num'>p, Holm-adjusted</th><th>on all pairs together</th></tr>"
-    return f"<h3>Which differences are shown</h3><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    numbers = ("difference (90 % interval)", "better : worse", "p, Holm-adjusted")
+    columns: list[Column | str] = ["pair", *(Column(name, number=True) for name in numbers), "on all pairs together"]
+    return f"<h3>Which differences are shown</h3>{grid(columns, rows, caption='pairs of versions')}"
 
 
 def _pareto(board: Leaderboard, tints: dict[str, str]) -> str:
@@ -84,5 +104,5 @@ def _pareto(board: Leaderboard, tints: dict[str, str]) -> str:
         return ""
     best = ", ".join(point.name for point in points if point.front)
     return f"<h3>Quality against cost: {esc(best)} on the front</h3>" + svg.scatter(
-        points, title="quality against cost", x_axis="USD an example", y_axis=board.primary
+        points, title=f"quality against cost: {best} on the front", x_axis="USD an example", y_axis=board.primary
     )

@@ -1,7 +1,7 @@
 """A study in a notebook cell: it shows itself while it runs, with a stop button, and becomes its results when it is done.
 
 The cell has ended long before; a thread of ours updates the widget in place, at most four times a second. When the study
-is done the cell's output is replaced once by the results as static HTML, so that the saved notebook shows them too.
+is done the same widget holds the results, with the way to its examples, and the saved notebook has them as static HTML.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from . import svg
+from .grid import grid
 from .progress import line
-from .study import html
-from .theme import BAD, NEUTRAL, colour, page
+from .shown import MOST, Shown, View
+from .study import headline, html
+from .theme import BAD, NEUTRAL, chip, colour, page
 
 if TYPE_CHECKING:
     from ..lab.study import Study
 
-__all__ = ["LiveStudy", "bundle", "show", "snapshot"]
+__all__ = ["LiveStudy", "show", "snapshot"]
 
 TICK_S = 0.25
 _LOSSES = 5  # shown while it runs
@@ -31,22 +33,7 @@ _Z95 = 1.96  # while it runs the interval is a sketch; the results have the exac
 
 def show(study: Study) -> None:
     """Display the study in the running cell."""
-    if study.status == "running":
-        LiveStudy(study).display()
-    else:
-        _display(bundle(study))
-
-
-def _display(shown: dict[str, Any], **options: Any) -> Any:
-    from IPython import display
-
-    put: Any = display.display  # untyped
-    return put(shown, raw=True, **options)
-
-
-def bundle(study: Study) -> dict[str, Any]:
-    """The static form: HTML and text."""
-    return {"text/html": html(study), "text/plain": repr(study)}
+    LiveStudy(study).display()
 
 
 def snapshot(study: Study) -> str:
@@ -79,47 +66,59 @@ def _lost(study: Study) -> str:
     if losses is None or not losses.count:
         return ""
     last, first = study.versions[-1], study.versions[0]
-    rows = "".join(
-        f"<tr><td>{esc(loss.example_id)}</td><td>{esc(shorten(loss.asked, 90))}</td><td>{esc(shorten(loss.candidate, 70))}</td><td>{esc(shorten(loss.baseline, 70))}</td></tr>"
+    rows = [
+        (esc(loss.example_id), esc(shorten(loss.asked, 90)), esc(shorten(loss.candidate, 70)), esc(shorten(loss.baseline, 70)))
         for loss in list(losses.newest)[:_LOSSES]
-    )
-    head = f"<tr><th>example</th><th>asked</th><th>{esc(last)}</th><th>{esc(first)}</th></tr>"
-    return f"<p><span style='color:{BAD}'>▼</span> {esc(last)} has lost {words.count(losses.count, 'example')} against {esc(first)} so far, the newest:</p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    ]
+    head = f"<span style='color:{BAD}'>▼</span> {esc(last)} has lost {words.count(losses.count, 'example')} against {esc(first)} so far, the newest:"
+    return f"<p>{head}</p>{grid(['example', 'asked', last, first], rows, caption='the newest losses')}"
 
 
 def _bar(label: str, done: int, planned: int, failed: int, tint: str) -> str:
     share = 100 * min(done / planned, 1.0) if planned else 100
     lost = f" · <span style='color:{BAD}'>{failed:,} failed</span>" if failed else ""
     return (
-        f"<div style='display:flex;align-items:center;gap:10px;margin:3px 0'><span style='width:120px'>{esc(label)}</span>"
-        f"<span style='flex:1;max-width:420px;height:10px;border-radius:5px;background:{NEUTRAL}33;overflow:hidden'>"
-        f"<span style='display:block;height:100%;width:{share:.1f}%;background:{tint}'></span></span><span class='dim num'>{done:,} of {planned:,}{lost}</span></div>"
+        f"<div class='po-arm'>{chip(label, tint)}<span class='po-bar' style='background:{NEUTRAL}33' role='img' aria-label='{esc(label)}: {share:.0f} % done'>"
+        f"<span style='width:{share:.1f}%;background:{tint}'></span></span><span class='dim num'>{done:,} of {planned:,}{lost}</span></div>"
     )
 
 
-class LiveStudy:
-    """The widget of one running study. `box` is the ipywidgets container; `stop` its button."""
+class LiveStudy(View):
+    """The widget of one study. box: the ipywidgets container; stop: its button while it runs; more: the way to its examples when it is done."""
 
     def __init__(self, study: Study) -> None:
         import ipywidgets as widgets
 
         self.study = study
-        self.view = widgets.HTML(snapshot(study))
+        self.view = widgets.HTML()
         self.stop = widgets.Button(
             description="Stop", icon="stop", tooltip="Stop asking; everything done is kept, and running the cell again finishes the rest"
         )
+        self.more = widgets.Button(
+            description="Look into the examples", icon="search", layout=widgets.Layout(width="auto", align_self="flex-start")
+        )
         self.stop.on_click(self._stopped)
-        self.box = widgets.VBox([self.view, self.stop])
-        self._handle: Any = None
+        self.more.on_click(lambda _button: self.look())
+        self.box = widgets.VBox()
+        self._shown: Shown | None = None
+        if study.status == "running":
+            self.view.value, self.box.children = snapshot(study), (self.view, self.stop)
+        else:
+            self.finish()
+
+    def static(self) -> str:
+        """What stands in the widget now."""
+        return self.view.value if len(self.view.value.encode()) < MOST else page(f"<p>{esc(headline(self.study))}</p>")
+
+    def __repr__(self) -> str:
+        return repr(self.study)
 
     def display(self) -> None:
         """Show it here, and keep it current from a thread until the study is done."""
-        self._handle = _display(self._bundle(), display_id=True)
-        threading.Thread(target=self._follow, name="promptops-live", daemon=True).start()
-
-    def _bundle(self) -> dict[str, Any]:
-        mime = self.box._repr_mimebundle_() or {}
-        return {**mime, "text/html": self.view.value, "text/plain": repr(self.study)}
+        self._shown = self.shown()
+        self._shown.display()
+        if self.study.status == "running" or self.stop in self.box.children:
+            threading.Thread(target=self._follow, name="promptops-live", daemon=True).start()
 
     def _stopped(self, _button: Any) -> None:
         self.stop.disabled = True
@@ -133,11 +132,24 @@ class LiveStudy:
         self.finish()
 
     def finish(self) -> None:
-        """Turn into the results."""
+        """Turn into the results; what the notebook keeps does too."""
         try:
             self.view.value = html(self.study)
+            self.box.children = (self.view, self.more)
         except PromptOpsError as error:
             self.view.value = page(f"<p>{esc(error)}</p>")
-        self.box.children = (self.view,)
-        if self._handle is not None:
-            self._handle.update(bundle(self.study), raw=True)
+            self.box.children = (self.view,)
+        if self._shown is not None:
+            self._shown.keep(self.static(), repr(self))
+
+    def look(self) -> None:
+        """The examples below the results, read when they are first asked for."""
+        import ipywidgets as widgets
+
+        from .examples import ExamplesView
+
+        try:
+            below: Any = ExamplesView(self.study).box
+        except PromptOpsError as error:
+            below = widgets.HTML(page(f"<p role='alert'>{esc(error)}</p>"))
+        self.box.children = (self.view, below)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..markup import esc
+from .grid import Column, grid
 from .theme import chip, colour, page
 
 if TYPE_CHECKING:
@@ -35,11 +36,9 @@ def _prompts(lab: Lab) -> str:
         environments = lab._environments(name)
         chips = " ".join(chip(f"{env}: v{number}", colour(number)) for env, number in environments.items())
         rows.append(
-            f"<tr><td><b>{esc(name)}</b></td><td class='num'>{len(lab.prompt(name)):,}</td><td>{chips or '<span class=dim>nowhere yet</span>'}</td></tr>"
+            (f"<b>{esc(name)}</b>", f"{len(lab.prompt(name)):,}", chips or "<span class='dim'>nowhere yet</span>"),
         )
-    return (
-        f"<table><thead><tr><th>prompt</th><th class='num'>versions</th><th>serves</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    )
+    return grid(["prompt", Column("versions", number=True), "serves"], rows, caption="prompts and where they serve")
 
 
 def studies_html(studies: Studies) -> str:
@@ -47,10 +46,17 @@ def studies_html(studies: Studies) -> str:
     frame = studies.frame.head(50)
     if not len(frame):
         return page("<p class='dim'>No study yet: <code>lab.evaluate([v1, v2], dataset, scorers=[...])</code></p>")
-    rows = "".join(
-        f"<tr><td><b>{esc(row.name)}</b></td><td>{esc(row.prompt or '–')}</td><td class='num'>{row.arms} × {row.examples:,}</td><td>{esc(row.dataset)}</td>"
-        f"<td class='num'>{row.runs:,}</td><td>{esc(row.status or '–')}</td><td class='dim'>{esc(str(row.created_at)[:16])}</td></tr>"
+    rows = [
+        (
+            f"<b>{esc(row.name)}</b>",
+            esc(row.prompt or "–"),
+            f"{row.arms} × {row.examples:,}",
+            esc(row.dataset),
+            f"{row.runs:,}",
+            esc(row.status or "–"),
+            f"<span class='dim po-day'>{esc(str(row.created_at)[:16])}</span>",
+        )
         for row in frame.itertuples(index=False)
-    )
-    head = "<tr><th>study</th><th>prompt</th><th class='num'>versions × examples</th><th>dataset</th><th class='num'>runs</th><th>state</th><th>made (UTC)</th></tr>"
-    return page(f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>")
+    ]
+    size, runs = Column("versions × examples", number=True), Column("runs", number=True)
+    return page(grid(["study", "prompt", size, "dataset", runs, "state", "made (UTC)"], rows, caption="studies, newest first"))

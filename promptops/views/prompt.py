@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
 from ..markup import esc, shorten
+from .grid import grid
 from .theme import GOOD, chip, colour, page
 
 if TYPE_CHECKING:
@@ -61,9 +62,14 @@ def prompt(shown: Prompt) -> str:
         serving = ", ".join(env for env, number in environments.items() if number == version.number)
         text = " ".join(str(message.get("content") or "") for message in version.version.template)
         rows.append(
-            f"<tr><td>{chip(version.label, colour(version.number))}</td><td>{esc(serving)}</td>"
-            f"<td>{esc(version.note)}</td><td>{esc(version.model or '–')}</td><td class='dim'>{esc(shorten(text, 90))}</td>"
-            f"<td class='dim' style='white-space:nowrap'>{esc(version.created[:10])}</td></tr>"
+            (
+                chip(version.label, colour(version.number)),
+                esc(serving) or "<span class='dim'>–</span>",
+                esc(version.note),
+                esc(version.model or "–"),
+                f"<span class='dim'>{esc(shorten(text, 90))}</span>",
+                f"<span class='dim po-day'>{esc(version.created[:10])}</span>",
+            )
         )
-    head = "<tr><th>version</th><th>serves in</th><th>note</th><th>model</th><th>text</th><th>saved</th></tr>"
-    return page(f"<p><b>{esc(shown.name)}</b></p><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>")
+    columns = ["version", "serves in", "note", "model", "text", "saved"]
+    return page(f"<p><b>{esc(shown.name)}</b></p>{grid(columns, rows, caption=f'versions of {shown.name}, newest first')}")

@@ -8,6 +8,7 @@ from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from ..version import PromptVersion
 from .prompt import prompt as versions_html
+from .shown import View, fitting
 from .theme import page
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _EXAMPLES = 200  # offered to render on
 _TEXT = 8_000
 
 
-class PromptsView:
+class PromptsView(View):
     """The widget of one prompt. box: its container; writes: whether versions may be saved."""
 
     def __init__(self, lab: Lab, prompt: str = "", *, writes: bool = True) -> None:
@@ -63,6 +64,13 @@ class PromptsView:
         )
         self.open()
 
+    def static(self) -> str:
+        """The versions, what changed between the two that are chosen, and how the newer one renders."""
+        return fitting((self.table.value, self.changes.value, self.rendered.value))
+
+    def __repr__(self) -> str:
+        return f"<versions of {self.prompt.value or 'no prompt'}>"
+
     def open(self) -> None:
         """Read the prompt's versions."""
         if not self.prompt.value:
@@ -93,7 +101,7 @@ class PromptsView:
             if isinstance(message.get("content"), str):
                 rows = min(max(message["content"].count("\n") + 2, 2), 14)
                 box = widgets.Textarea(
-                    value=message["content"], description=message["role"], layout=widgets.Layout(width="100%"), rows=rows
+                    value=message["content"], description=message["role"], layout=widgets.Layout(width="auto"), rows=rows
                 )
                 box.observe(lambda _change: self._render(), names="value")
                 boxes.append(box)

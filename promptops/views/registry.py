@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc
+from .grid import Column, grid
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, page
 
 if TYPE_CHECKING:
@@ -54,13 +55,16 @@ def history_html(history: History) -> str:
         now = " <span class='dim'>serves now</span>" if index == 0 else ""
         forced = " forced" if entry.forced else ""
         rows.append(
-            f"<tr><td class='dim'>{esc(entry.at[:19].replace('T', ' '))}</td><td>{chip(entry.label, colour(entry.number))}{now}</td>"
-            f"<td style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + _share(entry) + forced)}</td><td>{esc(entry.author)}</td><td>{esc(entry.reason)}</td>"
-            f"<td class='dim'>{esc((entry.evidence or '–')[:12])}</td><td class='num'>{esc(words.duration(entry.duration_s))}</td></tr>"
+            (
+                chip(entry.label, colour(entry.number)) + now,
+                f"<span class='dim po-day'>{esc(entry.at[:19].replace('T', ' '))}</span>",
+                f"<span style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + _share(entry) + forced)}</span>",
+                esc(entry.author),
+                esc(entry.reason),
+                f"<span class='dim'>{esc((entry.evidence or '–')[:12])}</span>",
+                esc(words.duration(entry.duration_s)) if index else "still",
+            )
         )
-    head = (
-        "<tr><th>at (UTC)</th><th>version</th><th>step</th><th>by</th><th>reason</th><th>evidence</th><th class='num'>served for</th></tr>"
-    )
-    return page(
-        f"<p><b>{esc(history.prompt)}</b> in <b>{esc(history.env)}</b></p><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
-    )
+    columns: list[Column | str] = ["version", "at (UTC)", "step", "by", "reason", "evidence", Column("served for", number=True)]
+    name = f"deployments of {history.prompt} in {history.env}, newest first"
+    return page(f"<p><b>{esc(history.prompt)}</b> in <b>{esc(history.env)}</b></p>{grid(columns, rows, caption=name)}")

@@ -8,6 +8,7 @@ from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from . import svg
+from .grid import Column, breaking, measures
 from .progress import line
 from .theme import chip, colour, page
 
@@ -80,8 +81,24 @@ def _head(study: Study) -> str:
 def _arms(study: Study, rows: list[dict[str, Any]]) -> str:
     bars = [svg.Bar(row["label"], row["mean"], row["low"], row["high"], row["colour"], row["said"]) for row in rows]
     primary = study.scorers[0] if study.scorers else ""
-    picture = svg.strip(bars, title=f"{primary} by version", axis=f"{primary}, mean with 95 % interval") if bars and primary else ""
-    return picture + _table(study, rows)
+    if not bars or not primary:
+        return _table(study, rows)
+    said = _finding(primary, rows)
+    return f"<h3>{esc(said)}</h3>" + svg.strip(bars, title=said, axis=f"{primary}, mean with 95 % interval") + _table(study, rows)
+
+
+def _finding(primary: str, rows: list[dict[str, Any]]) -> str:
+    """What the picture of the arms shows, in words; whether it is shown to be so is the comparison's to say."""
+    known = [row for row in rows if row["mean"] is not None]
+    if not known:
+        return f"No answer is scored by {primary} yet"
+    most = max(row["mean"] for row in known)
+    best = [row["label"] for row in known if row["mean"] == most]
+    if len(rows) == 1:
+        return f"{best[0]} scores {words.percent(most)} on {primary}"
+    if len(best) > 1:
+        return f"{', '.join(best[:-1])} and {best[-1]} score the same on {primary}: {words.percent(most)}"
+    return f"{best[0]} scores highest on {primary}: {words.percent(most)}"
 
 
 def _compared(study: Study) -> tuple[str, str]:
@@ -136,19 +153,23 @@ def arm_rows(study: Study) -> list[dict[str, Any]]:
 def _table(study: Study, rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "<p class='dim'>No run is recorded yet. Run the cell again to go on.</p>"
-    head = "<th>version</th>" + "".join(f"<th class='num'>{esc(name)}</th>" for name in study.scorers)
-    head += "<th class='num'>cost</th><th class='num'>latency p50 / p95</th><th class='num'>failed</th><th class='num'>runs</th>"
-    lines = []
-    for row in rows:
-        facts = row["facts"]
-        cells = "".join(f"<td class='num'>{_score(row['scores'].get(name))}</td>" for name in study.scorers)
-        cost = words.money(facts["cost_usd"]) if facts.get("cost_usd") is not None else "unknown"
-        failed = ", ".join(f"{count} {name}" for name, count in facts.get("failures", {}).items()) or "0"
-        lines.append(
-            f"<tr><td>{chip(row['label'], row['colour'])}</td>{cells}<td class='num'>{esc(cost)}</td>"
-            f"<td class='num'>{esc(_latency(facts))}</td><td class='num'>{esc(failed)}</td><td class='num'>{facts['calls']:,}</td></tr>"
-        )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    versions = [Column(row["label"], number=True, shown=chip(row["label"], row["colour"])) for row in rows]
+    lines = [
+        (f"<b>{breaking(name)}</b>" if place == 0 else breaking(name), [_score(row["scores"].get(name)) for row in rows])
+        for place, name in enumerate(study.scorers)
+    ]
+    facts = [row["facts"] for row in rows]
+    lines += [
+        ("cost", [esc(words.money(each["cost_usd"]) if each.get("cost_usd") is not None else "unknown") for each in facts]),
+        ("latency, p50<wbr> / p95", [_latency(each) for each in facts]),
+        ("failed calls", [_failed(each.get("failures", {})) for each in facts]),
+        ("runs", [f"{each['calls']:,}" for each in facts]),
+    ]
+    return measures(versions, lines, caption="scores, cost and latency of each version")
+
+
+def _failed(failures: dict[str, int]) -> str:
+    return f"{sum(failures.values()):,}" + "".join(f"<span class='ci'>{count:,} {esc(name)}</span>" for name, count in failures.items())
 
 
 def _score(found: tuple[float | None, tuple[float, float] | None, int, int] | None) -> str:
@@ -161,4 +182,5 @@ def _score(found: tuple[float | None, tuple[float, float] | None, int, int] | No
 def _latency(facts: dict[str, Any]) -> str:
     if facts.get("latency_p50") is None:
         return "unknown"
-    return f"{words.duration(facts['latency_p50'] / 1000)} / {words.duration(facts['latency_p95'] / 1000)}"
+    middle, high = (words.duration(facts[name] / 1000) for name in ("latency_p50", "latency_p95"))
+    return f"{esc(middle)} <wbr>/ {esc(high)}"

@@ -1,20 +1,27 @@
 """Pictures as inline SVG: what a saved notebook, a code host and a printed report can all show without a script.
 
-Every picture has a title for those who cannot see it. Text is escaped here; colours come from the theme.
+Every picture has a title for those who cannot see it. Names and numbers stand above their row, never beside it, so that a
+long name is shown whole and the text may grow where the page is narrow (theme.STYLE). Text is escaped here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..markup import esc
 from .theme import BAD, GOOD, NEUTRAL, UNSURE
 
-__all__ = ["Bar", "Point", "Row", "disagreement", "forest", "scatter", "strip", "wrap"]
+__all__ = ["GRID", "INK", "WIDTH", "Bar", "Point", "Row", "disagreement", "folded", "forest", "scatter", "strip", "wrap"]
 
 INK, GRID = "currentColor", "#9aa4af"
+WIDTH = 640
+_PAD = 30  # beside a scale, for half of its outermost numbers
+_LINE, _TRACK = 20, 20  # height of a line of text, and of the scale below it
+_NAME = 36  # characters of a name on one line
+_BREAK = re.compile(r"[^\s_(),.:/=>-]*[\s_(),.:/=>-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,134 +49,6 @@ class Bar:
     said: str = ""
 
 
-def wrap(body: str, width: int, height: int, title: str) -> str:
-    """An SVG of this size that says what it shows."""
-    return (
-        f"<svg role='img' aria-label='{esc(title)}' viewBox='0 0 {width} {height}' width='{width}' height='{height}' "
-        f"font-size='12' fill='{INK}' xmlns='http://www.w3.org/2000/svg'><title>{esc(title)}</title>{body}</svg>"
-    )
-
-
-def forest(rows: Sequence[Row], *, title: str, left: str, right: str, unit: str = "percentage points") -> str:
-    """Differences with their intervals around zero; a declared margin is a dashed mark. left, right: what the sides mean."""
-    known = [
-        v
-        for row in rows
-        for v in (row.value, row.low, row.high, -row.margin if row.margin is not None else None)
-        if v is not None and math.isfinite(v)
-    ]
-    low, high, step = _axis(min([0.0, *known]), max([0.0, *known]))
-    width, name_w, said_w, row_h, top = 760, 236, 196, 26, 24
-    plot = width - name_w - said_w
-    height = top + row_h * len(rows) + 42
-
-    def x(value: float) -> float:
-        return name_w + (value - low) / (high - low) * plot
-
-    out = [_grid(low, high, step, x, top, top + row_h * len(rows))]
-    out.append(f"<line x1='{x(0):.1f}' x2='{x(0):.1f}' y1='{top - 4}' y2='{top + row_h * len(rows)}' stroke='{INK}' stroke-width='1.2'/>")
-    out.append(f"<text x='{x(0) - 6:.1f}' y='12' text-anchor='end' opacity='.75' font-size='11'>{esc(left)}</text>")
-    out.append(f"<text x='{x(0) + 6:.1f}' y='12' opacity='.75' font-size='11'>{esc(right)}</text>")
-    for index, row in enumerate(rows):
-        out.append(_forest_row(row, top + row_h * index + row_h / 2, x, width, name_w))
-    out.append(
-        f"<text x='{name_w + plot / 2:.0f}' y='{height - 6}' text-anchor='middle' opacity='.75' font-size='11'>{esc(unit)}, with 90 % interval</text>"
-    )
-    return wrap("".join(out), width, height, title)
-
-
-def _forest_row(row: Row, y: float, x: object, width: int, name_w: int) -> str:
-    at = x  # a function of the value
-    assert callable(at)
-    sure = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
-    colour = (GOOD if row.value > 0 else BAD) if sure else UNSURE if row.primary else NEUTRAL
-    weight = "600" if row.primary else "400"
-    out = [f"<text x='{name_w - 10}' y='{y + 4:.1f}' text-anchor='end' font-weight='{weight}'>{esc(_cut(row.name, 34))}</text>"]
-    if row.margin is not None:
-        edge = at(-row.margin)
-        out.append(
-            f"<line x1='{edge:.1f}' x2='{edge:.1f}' y1='{y - 11:.1f}' y2='{y + 11:.1f}' stroke='{BAD}' stroke-dasharray='3 2' stroke-width='1.5'/>"
-        )
-    if row.low is not None and row.high is not None:
-        out.append(
-            f"<line x1='{at(row.low):.1f}' x2='{at(row.high):.1f}' y1='{y:.1f}' y2='{y:.1f}' stroke='{colour}' stroke-width='{3 if row.primary else 2}' stroke-linecap='round'/>"
-        )
-    out.append(f"<circle cx='{at(row.value):.1f}' cy='{y:.1f}' r='{5 if row.primary else 4}' fill='{colour}'/>")
-    out.append(f"<text x='{width - 186}' y='{y + 4:.1f}' font-size='11.5' font-weight='{weight}'>{esc(row.said)}</text>")
-    return "".join(out)
-
-
-def strip(bars: Sequence[Bar], *, title: str, axis: str = "score", low: float = 0.0, high: float = 1.0) -> str:
-    """One arm a row: its mean with its interval, on a common scale (percent where it is 0 to 1)."""
-    width, name_w, said_w, row_h, top = 760, 236, 196, 26, 8
-    plot = width - name_w - said_w
-    height = top + row_h * len(bars) + 40
-    percent = (low, high) == (0.0, 1.0)
-
-    def x(value: float) -> float:
-        return name_w + (value - low) / ((high - low) or 1.0) * plot
-
-    step = 0.2 if percent else _axis(low, high)[2]
-    out = [_grid(low, high, step, x, top, top + row_h * len(bars), percent)]
-    for index, bar in enumerate(bars):
-        y = top + row_h * index + row_h / 2
-        out.append(f"<text x='{name_w - 10}' y='{y + 4:.1f}' text-anchor='end'>{esc(_cut(bar.name, 34))}</text>")
-        if bar.low is not None and bar.high is not None:
-            out.append(
-                f"<line x1='{x(bar.low):.1f}' x2='{x(bar.high):.1f}' y1='{y:.1f}' y2='{y:.1f}' stroke='{bar.colour}' stroke-width='3' stroke-linecap='round'/>"
-            )
-        if bar.value is not None:
-            out.append(f"<circle cx='{x(bar.value):.1f}' cy='{y:.1f}' r='5' fill='{bar.colour}'/>")
-        out.append(f"<text x='{width - 186}' y='{y + 4:.1f}' font-size='11.5'>{esc(bar.said)}</text>")
-    out.append(f"<text x='{name_w + plot / 2:.0f}' y='{height - 6}' text-anchor='middle' opacity='.75' font-size='11'>{esc(axis)}</text>")
-    return wrap("".join(out), width, height, title)
-
-
-def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, right: str) -> str:
-    """How many examples the one and the other won, to scale, and how many were alike."""
-    width, height, top = 760, 56, 20
-    total = max(wins + losses + ties, 1)
-    scale = (width - 4) / total
-    spans = ((losses, BAD, f"{losses:,} {left}"), (ties, "#9aa4af66", f"{ties:,} alike"), (wins, GOOD, f"{wins:,} {right}"))
-    out, at = [], 2.0
-    for count, colour, said in spans:
-        w = count * scale
-        out.append(
-            f"<rect x='{at:.1f}' y='{top}' width='{max(w - 1, 0):.1f}' height='14' fill='{colour}' rx='2'><title>{esc(said)}</title></rect>"
-        )
-        at += w
-    out.append(f"<text x='2' y='13' font-size='11.5' fill='{BAD}' font-weight='600'>{esc(spans[0][2])}</text>")
-    out.append(f"<text x='{width - 2}' y='13' text-anchor='end' font-size='11.5' fill='{GOOD}' font-weight='600'>{esc(spans[2][2])}</text>")
-    out.append(f"<text x='{width / 2:.0f}' y='50' text-anchor='middle' font-size='11' opacity='.75'>{esc(spans[1][2])}</text>")
-    return wrap("".join(out), width, height, title)
-
-
-def _axis(low: float, high: float) -> tuple[float, float, float]:
-    """(low, high, step) of a tidy axis that holds the range with some air."""
-    span = (high - low) or 1.0
-    low, high = low - 0.06 * span, high + 0.06 * span
-    rough = (high - low) / 6
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
-    return math.floor(low / step) * step, math.ceil(high / step) * step, step
-
-
-def _grid(low: float, high: float, step: float, x: object, top: float, bottom: float, percent: bool = False) -> str:
-    at = x
-    assert callable(at)
-    out = []
-    for k in range(round((high - low) / step) + 1):
-        value = low + k * step
-        text = f"{100 * value:.0f} %" if percent else f"{value:+g}".replace("-", "−") if abs(value) > step / 1e6 else "0"
-        out.append(f"<line x1='{at(value):.1f}' x2='{at(value):.1f}' y1='{top}' y2='{bottom}' stroke='{GRID}' stroke-opacity='.3'/>")
-        out.append(f"<text x='{at(value):.1f}' y='{bottom + 15}' text-anchor='middle' font-size='11' opacity='.75'>{esc(text)}</text>")
-    return "".join(out)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
 @dataclass(frozen=True, slots=True)
 class Point:
     """One dot: x (0 or more), y on a 0-1 scale with its interval; front: nothing else is as good and as cheap."""
@@ -183,47 +62,205 @@ class Point:
     front: bool = False
 
 
+def wrap(body: str, width: int, height: float, title: str) -> str:
+    """An SVG of this size that says what it shows."""
+    return (
+        f"<svg role='img' aria-label='{esc(title)}' viewBox='0 0 {width} {height:.0f}' width='{width}' height='{height:.0f}' "
+        f"font-size='12' fill='{INK}' xmlns='http://www.w3.org/2000/svg'><title>{esc(title)}</title>{body}</svg>"
+    )
+
+
+def folded(name: str, width: int = _NAME) -> list[str]:
+    """A name as lines of at most `width` characters, whole, broken after a space or a sign where that can be."""
+    lines = [""]
+    for piece in _BREAK.findall(name):
+        if lines[-1] and len(lines[-1] + piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    return [line.strip() for line in lines if line.strip()] or [""]
+
+
+def forest(rows: Sequence[Row], *, title: str, left: str, right: str, unit: str = "percentage points") -> str:
+    """Differences with their intervals around zero; a declared margin is a dashed mark. left, right: what the sides mean."""
+    ends = [v for row in rows for v in (row.value, row.low, row.high, -row.margin if row.margin is not None else None)]
+    known = [v for v in ends if v is not None and math.isfinite(v)]
+    low, high, step = _axis(min([0.0, *known]), max([0.0, *known]))
+    x = _scale(low, high)
+    out = [_side(2, "start", f"◂ {left}"), _side(WIDTH - 2, "end", f"{right} ▸")]
+    y = 22.0
+    for row in rows:
+        head, y = _head(row.name, row.said, y, bold=row.primary)
+        out += [head, _marks(low, high, step, x, y), _forest_row(row, x, y)]
+        y += _TRACK + 3
+    out.append(_axis_numbers(low, high, step, x, y + 8, percent=False))
+    out.append(_tick(WIDTH / 2, y + 29, f"{unit}, with 90 % interval", "middle"))
+    return wrap("".join(out), WIDTH, y + 36, title + "".join(f"; {row.name} {row.said}" for row in rows))
+
+
+def _forest_row(row: Row, x: Callable[[float], float], y: float) -> str:
+    sure = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
+    colour = (GOOD if row.value > 0 else BAD) if sure else UNSURE if row.primary else NEUTRAL
+    middle = y + _TRACK / 2
+    out = [_upright(x(0), y, y + _TRACK, INK, "stroke-width='1.4'")]
+    if row.margin is not None:
+        out.append(_upright(x(-row.margin), y, y + _TRACK, BAD, "stroke-dasharray='3 2' stroke-width='1.6'"))
+    if row.low is not None and row.high is not None:
+        out.append(_interval(x(row.low), x(row.high), middle, colour, 3.5 if row.primary else 2.5))
+    out.append(f"<circle cx='{x(row.value):.1f}' cy='{middle:.1f}' r='{5.5 if row.primary else 4.5}' fill='{colour}'/>")
+    return "".join(out)
+
+
+def strip(bars: Sequence[Bar], *, title: str, axis: str = "score", low: float = 0.0, high: float = 1.0) -> str:
+    """One arm a row: its mean with its interval, on a common scale (percent where it is 0 to 1)."""
+    percent = (low, high) == (0.0, 1.0)
+    step = 0.2 if percent else _axis(low, high)[2]
+    x = _scale(low, high)
+    out, y = [], 2.0
+    for bar in bars:
+        head, y = _head(bar.name, bar.said, y)
+        out += [head, _marks(low, high, step, x, y)]
+        middle = y + _TRACK / 2
+        if bar.low is not None and bar.high is not None:
+            out.append(_interval(x(bar.low), x(bar.high), middle, bar.colour, 3.5))
+        if bar.value is not None:
+            out.append(f"<circle cx='{x(bar.value):.1f}' cy='{middle:.1f}' r='5.5' fill='{bar.colour}'/>")
+        y += _TRACK + 3
+    out.append(_axis_numbers(low, high, step, x, y + 8, percent=percent))
+    for line in folded(axis, 64):
+        out.append(_tick(WIDTH / 2, y + 29, line, "middle"))
+        y += 15
+    return wrap("".join(out), WIDTH, y + 21, title + "".join(f"; {bar.name} {bar.said}" for bar in bars))
+
+
+def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, right: str) -> str:
+    """How many examples the one and the other won, to scale, and how many were alike."""
+    height, top = 56, 20
+    scale = (WIDTH - 4) / max(wins + losses + ties, 1)
+    spans = ((losses, BAD, f"{losses:,} {left}"), (ties, f"{GRID}66", f"{ties:,} alike"), (wins, GOOD, f"{wins:,} {right}"))
+    out, at = [], 2.0
+    for count, colour, said in spans:
+        w = count * scale
+        out.append(
+            f"<rect x='{at:.1f}' y='{top}' width='{max(w - 1, 0):.1f}' height='14' fill='{colour}' rx='2'><title>{said}</title></rect>"
+        )
+        at += w
+    out.append(f"<text x='2' y='13' fill='{BAD}' font-weight='600'>▼ {esc(spans[0][2])}</text>")
+    out.append(f"<text x='{WIDTH - 2}' y='13' text-anchor='end' fill='{GOOD}' font-weight='600'>▲ {esc(spans[2][2])}</text>")
+    out.append(_tick(WIDTH / 2, 51, spans[1][2], "middle"))
+    return wrap("".join(out), WIDTH, height, title)
+
+
 def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) -> str:
     """Quality against a cost: up and to the left is better; the front is joined by a line."""
-    width, height, left, right, top, bottom = 760, 300, 70, 150, 14, 48
-    x_low, x_high, x_step = _axis(0.0, max(point.x for point in points))
+    height, left, right, bottom = 300, 62, 26, 50
+    names = folded(y_axis, 64)
+    top = 14 + 16 * len(names)
+    x_low, x_high, x_step = _axis(0.0, max(point.x for point in points) or 1.0)
     y_values = [v for point in points for v in (point.y, point.low, point.high) if v is not None]
     y_low, y_high, y_step = _axis(min(y_values), max(y_values))
     x_low, y_low, y_high = max(x_low, 0.0), max(y_low, 0.0), min(y_high, 1.0)
 
     def x(value: float) -> float:
-        return left + (value - x_low) / (x_high - x_low) * (width - left - right)
+        return left + (value - x_low) / (x_high - x_low) * (WIDTH - left - right)
 
     def y(value: float) -> float:
         return height - bottom - (value - y_low) / (y_high - y_low) * (height - top - bottom)
 
-    out = []
+    out = [_tick(2, 13 + 16 * place, line, "start") for place, line in enumerate(names)]
     for k in range(round((y_high - y_low) / y_step) + 1):
         at = y_low + k * y_step
-        out.append(f"<line x1='{left}' x2='{width - right}' y1='{y(at):.1f}' y2='{y(at):.1f}' stroke='{GRID}' stroke-opacity='.3'/>")
-        out.append(f"<text x='{left - 8}' y='{y(at) + 4:.1f}' text-anchor='end' font-size='11' opacity='.75'>{100 * at:.3g} %</text>")
-    for k in range(round((x_high - x_low) / x_step) + 1):
-        at = x_low + k * x_step
-        out.append(f"<text x='{x(at):.1f}' y='{height - bottom + 16}' text-anchor='middle' font-size='11' opacity='.75'>{at:.3g}</text>")
+        out.append(f"<line x1='{left}' x2='{WIDTH - right}' y1='{y(at):.1f}' y2='{y(at):.1f}' stroke='{GRID}' stroke-opacity='.3'/>")
+        out.append(_tick(left - 8, y(at) + 4, f"{100 * at:.3g} %", "end"))
+    out += [_tick(x(x_low + k * x_step), height - bottom + 18, f"{x_low + k * x_step:.3g}", "middle") for k in range(round((x_high - x_low) / x_step) + 1)]  # fmt: skip
     front = sorted((point for point in points if point.front), key=lambda point: point.x)
     if len(front) > 1:
         path = " ".join(f"{x(point.x):.1f},{y(point.y):.1f}" for point in front)
         out.append(f"<polyline points='{path}' fill='none' stroke='{GRID}' stroke-dasharray='4 3'/>")
     for point in points:
         if point.low is not None and point.high is not None:
-            out.append(
-                f"<line x1='{x(point.x):.1f}' x2='{x(point.x):.1f}' y1='{y(point.low):.1f}' y2='{y(point.high):.1f}' stroke='{point.colour}' stroke-width='2'/>"
-            )
+            out.append(_upright(x(point.x), y(point.high), y(point.low), point.colour, "stroke-width='2.5' stroke-linecap='round'"))
         out.append(
             f"<circle cx='{x(point.x):.1f}' cy='{y(point.y):.1f}' r='6' fill='{point.colour}'><title>{esc(point.name)}</title></circle>"
         )
-        out.append(
-            f"<text x='{x(point.x) + 10:.1f}' y='{y(point.y) + 4:.1f}' font-weight='{600 if point.front else 400}'>{esc(_cut(point.name, 20))}</text>"
-        )
-    out.append(
-        f"<text x='{left + (width - left - right) / 2:.0f}' y='{height - 8}' text-anchor='middle' font-size='11' opacity='.75'>{esc(x_axis)}</text>"
+    out += _labels([(x(point.x), y(point.y), point) for point in points], top, height - bottom)
+    out.append(_tick(left + (WIDTH - left - right) / 2, height - 8, x_axis, "middle"))
+    return wrap("".join(out), WIDTH, height, title + "".join(f"; {point.name} {100 * point.y:.1f} % at {point.x:.3g}" for point in points))
+
+
+def _labels(placed: list[tuple[float, float, Point]], top: float, bottom: float) -> list[str]:
+    """The points' names, on the side that has room, moved apart where they would lie on each other."""
+    out, taken = [], list[tuple[bool, float]]()
+    for x, y, point in sorted(placed, key=lambda one: one[1]):
+        left = x > WIDTH * 0.6
+        at = min(max(y + 4, top + 12), bottom - 2)
+        for side, other in taken:
+            if side == left and abs(at - other) < 15:
+                at = other + 15
+        taken.append((left, at))
+        name = folded(point.name, 28)
+        shown = name[0] + ("…" if len(name) > 1 else "")
+        out.append(f"<text x='{x + (-11 if left else 11):.1f}' y='{at:.1f}' text-anchor='{'end' if left else 'start'}' font-weight='{600 if point.front else 400}'>{esc(shown)}</text>")  # fmt: skip
+    return out
+
+
+def _head(name: str, said: str, y: float, *, bold: bool = False) -> tuple[str, float]:
+    """The text above a row: its name on as many lines as it needs, what it says at the right; and where its scale begins."""
+    weight = " font-weight='600'" if bold else ""
+    lines = folded(name)
+    shown = "".join(f"<text x='2' y='{y + _LINE * (place + 1) - 5:.0f}'{weight}>{esc(line)}</text>" for place, line in enumerate(lines))
+    shown += f"<text x='{WIDTH - 2}' y='{y + _LINE - 5:.0f}' text-anchor='end'{weight}>{esc(said)}</text>"
+    return shown, y + _LINE * len(lines)
+
+
+def _scale(low: float, high: float) -> Callable[[float], float]:
+    return lambda value: _PAD + (value - low) / ((high - low) or 1.0) * (WIDTH - 2 * _PAD)
+
+
+def _axis(low: float, high: float) -> tuple[float, float, float]:
+    """(low, high, step) of a tidy axis that holds the range with some air."""
+    span = (high - low) or 1.0
+    low, high = low - 0.06 * span, high + 0.06 * span
+    rough = (high - low) / 6
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
+    return math.floor(low / step) * step, math.ceil(high / step) * step, step
+
+
+def _marks(low: float, high: float, step: float, x: Callable[[float], float], y: float) -> str:
+    """The scale of one row: a line to lie on, and its marks."""
+    lines = [
+        f"<line x1='{x(low):.1f}' x2='{x(high):.1f}' y1='{y + _TRACK / 2}' y2='{y + _TRACK / 2}' stroke='{GRID}' stroke-opacity='.25'/>"
+    ]
+    lines += [
+        _upright(x(low + k * step), y + 3, y + _TRACK - 3, GRID, "stroke-opacity='.45'") for k in range(round((high - low) / step) + 1)
+    ]
+    return "".join(lines)
+
+
+def _axis_numbers(low: float, high: float, step: float, x: Callable[[float], float], y: float, *, percent: bool) -> str:
+    out = []
+    for k in range(round((high - low) / step) + 1):
+        value = low + k * step
+        text = f"{100 * value:.0f} %" if percent else f"{value:+g}".replace("-", "−") if abs(value) > step / 1e6 else "0"
+        out.append(_tick(x(value), y, text, "middle"))
+    return "".join(out)
+
+
+def _upright(x: float, top: float, bottom: float, stroke: str, more: str) -> str:
+    return f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{top:.1f}' y2='{bottom:.1f}' stroke='{stroke}' {more}/>"
+
+
+def _interval(low: float, high: float, y: float, stroke: str, width: float) -> str:
+    return (
+        f"<line x1='{low:.1f}' x2='{high:.1f}' y1='{y:.1f}' y2='{y:.1f}' stroke='{stroke}' stroke-width='{width}' stroke-linecap='round'/>"
     )
-    out.append(
-        f"<text x='14' y='{height / 2:.0f}' font-size='11' opacity='.75' text-anchor='middle' transform='rotate(-90 14 {height / 2:.0f})'>{esc(_cut(y_axis, 44))}</text>"
-    )
-    return wrap("".join(out), width, height, title)
+
+
+def _side(x: float, anchor: str, text: str) -> str:
+    return f"<text x='{x}' y='14' text-anchor='{anchor}' font-size='11.5' opacity='.8'>{esc(text)}</text>"
+
+
+def _tick(x: float, y: float, text: str, anchor: str) -> str:
+    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11' opacity='.8'>{esc(text)}</text>"

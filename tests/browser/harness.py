@@ -63,8 +63,11 @@ def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
     """A JupyterLab that shows `folder`; its own state is in `home`. Gives `http://.../` and the token as one URL prefix and suffix."""
     settings = home / "settings"
     place = settings / "@jupyterlab" / "apputils-extension"
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     (place / "notification.jupyterlab-settings").write_text(json.dumps(_CALM))
+    cells = settings / "@jupyterlab" / "notebook-extension"
+    cells.mkdir(parents=True, exist_ok=True)
+    (cells / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))  # every cell is in the page
     theme = os.environ.get("PROMPTOPS_TEST_THEME")
     if theme:
         (place / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))

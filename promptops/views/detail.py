@@ -1,0 +1,123 @@
+"""One example: what was asked, what is right, two answers with the words that differ marked, and what their scorers say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..analysis import words
+from ..diff import words as word_diff
+from ..markup import esc, shorten
+from .grid import Column, breaking, grid
+from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour
+
+if TYPE_CHECKING:
+    from ..lab.examples import Side, SideBySide
+    from ..lab.study import Study
+
+__all__ = ["detail_html"]
+
+_SHOWN = 4_000  # characters of an output that a cell holds
+
+
+def detail_html(detail: SideBySide, study: Study, *, pinned: bool = False) -> str:
+    """One example: what was asked, what was expected, both answers with the words that differ marked, and their scores."""
+    example = detail.example
+    pin = f" {chip('must-pass', UNSURE)}" if pinned else ""
+    tags = f" <span class='dim'>{esc(', '.join(example.tags))}</span>" if example and example.tags else ""
+    asked = "".join(f"<p class='dim'>{esc(name)}</p><pre>{_text(value)}</pre>" for name, value in _inputs(detail, study))
+    golden = f"<p class='dim'>expected</p><pre>{_text(example.expected)}</pre>" if example and example.expected is not None else ""
+    sides = [side for side in (detail.new, detail.old) if side is not None]
+    pieces = word_diff(sides[1].output or "", sides[0].output or "") if len(sides) == 2 else None
+    shown = "".join(
+        f"<div>{_side(side, _marked(pieces, 'removed' if place == 0 else 'added') if pieces else _text(side.output), study)}</div>"
+        for place, side in enumerate(sides)
+    )
+    return f"<h3>{esc(detail.example_id)}{pin}{tags}</h3>{asked}{golden}<div class='po-two'>{shown}</div>"
+
+
+def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
+    """The inputs that went into a prompt; all of them where no version is known."""
+    if detail.example is None:
+        return []
+    names: set[str] = set()
+    for arm in study.config["arms"]:
+        version = study.version_of(arm["version"])
+        names |= {variable.name for variable in version.variables} if version else set()
+    inputs = detail.example.inputs
+    return [(name, value) for name, value in inputs.items() if name in names] or list(inputs.items())
+
+
+def _side(side: Side, shown: str, study: Study) -> str:
+    number = next((arm.get("number") or place + 1 for place, arm in enumerate(study.config["arms"]) if arm["label"] == side.label), None)
+    failed = f"<p style='color:{BAD}'>{esc(side.failure)}: {esc(shorten(side.detail, 300))}</p>" if side.failure else ""
+    scores = grid(
+        ["scorer", Column("score", number=True), "reason"],
+        [
+            (
+                breaking(score.scorer),
+                f"<span style='color:{_tint(score.value, score.passed)}'>{_value(score.value, score.passed)}</span>",
+                f"<span class='dim'>{esc(shorten(score.reason, 400))}</span>",
+            )
+            for score in side.scores
+        ],
+        caption=f"scores of {side.label}",
+    )
+    tokens = (
+        f"{side.tokens_in:,} + {side.tokens_out:,} tokens"
+        if side.tokens_in is not None and side.tokens_out is not None
+        else "tokens unknown"
+    )
+    latency = words.duration(side.latency_ms / 1000 if side.latency_ms is not None else None)
+    facts = " · ".join((words.money(side.cost_usd), latency, tokens, words.count(side.attempts, "attempt")))
+    sent = "".join(f"<p class='dim'>{esc(role)}</p><pre>{_text(text)}</pre>" for role, text in side.request)
+    tries = grid(
+        ["attempt", "outcome", Column("took", number=True), "detail"],
+        [
+            (
+                f"{a.number}",
+                esc(a.failure or "answered"),
+                esc(words.duration(a.latency_ms / 1000)),
+                f"<span class='dim'>{esc(shorten(a.detail or '', 200))}</span>",
+            )
+            for a in side.tries
+        ],
+    )
+    return (
+        f"<p>{chip(side.label, colour(number))}</p><pre>{shown or '<i>no answer</i>'}</pre>{failed}{scores}<p class='dim'>{esc(facts)}</p>"
+        f"<details><summary>messages as sent</summary>{sent}</details>"
+        f"<details><summary>{words.count(len(side.tries), 'attempt')}</summary>{tries}</details>"
+    )
+
+
+def _tint(value: float | None, passed: bool | None) -> str:
+    return NEUTRAL if value is None else GOOD if (value >= 1 if passed is None else passed) else BAD
+
+
+def _value(value: float | None, passed: bool | None) -> str:
+    if value is None:
+        return "unscored"
+    said = "" if passed is None else "passed " if passed else "failed "
+    return esc(said + words.number(value, 3))
+
+
+def _marked(pieces: list[tuple[str, str]], hidden: str) -> str:
+    """One side of a word diff: its own words marked, the other side's left out."""
+    marks = {"added": "<ins>{}</ins>", "removed": "<del>{}</del>", "same": "{}"}
+    left, out = _SHOWN, []
+    for tag, text in pieces:
+        if tag == hidden:
+            continue
+        out.append(marks[tag].format(esc(text[:left])))
+        left -= len(text)
+        if left <= 0:
+            out.append("<i> … cut here</i>")
+            break
+    return "".join(out)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "<i>no answer</i>"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    return esc(text[:_SHOWN]) + ("<i> … cut here</i>" if len(text) > _SHOWN else "")
