@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from promptops.errors import StoreError
 from promptops.store.frames import arrow_of
-from promptops.store.lines import MAX_TEXT, encode, meta_line, scan
+from promptops.store.lines import meta_line, scan
+from promptops.store.records import MAX_TEXT, encode
 
 
 def event(name: str, **more: Any) -> dict[str, Any]:

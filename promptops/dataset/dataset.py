@@ -88,6 +88,13 @@ class Dataset:
         """A dataset of examples made by hand; those without a split get theirs. Raises DatasetError naming the example at fault."""
         return cls(checked(examples), name)
 
+    @classmethod
+    def recorded(cls, examples: Iterable[Example], *, name: str, fingerprint: str) -> Dataset:
+        """A dataset as a store has it: it was checked when it was recorded, and its fingerprint stands beside it."""
+        found = cls(tuple(examples), name)
+        found._memo["fingerprint"] = fingerprint
+        return found
+
     def write(self, path: str | Path) -> Path:
         """Write a .jsonl file, which reads back as an equal dataset, or a .csv file, where all that is not text becomes JSON text,
         null and blank are one, and no cell can be a formula. Returns its path."""

@@ -65,7 +65,9 @@ class Example:
         return fields
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Example:
-        """The example of what `document()` gave."""
+    def from_document(cls, document: Mapping[str, Any], fingerprint: str = "") -> Example:
+        """The example of what `document()` gave. fingerprint: as it was recorded beside the document, so that it is not derived again."""
         rest = {name: tuple(document.get(name) or ()) for name in ("tags", "history", "checks")}
-        return cls(document["id"], document["inputs"], document.get("expected"), document.get("split"), document.get("cluster"), **rest)
+        found = cls(document["id"], document["inputs"], document.get("expected"), document.get("split"), document.get("cluster"), **rest)
+        object.__setattr__(found, "_print", fingerprint)
+        return found

@@ -13,7 +13,7 @@ import difflib
 import inspect
 import warnings
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -26,7 +26,7 @@ from ..scorers.case import Ask, BatchScorer, Case, Scorer
 from ..scorers.checks import check_checks
 from .watchdog import Watchdog
 
-__all__ = ["Judgement", "ScorePhase", "check_needs", "row"]
+__all__ = ["Block", "Judgement", "ScorePhase", "blocks", "check_needs", "row"]
 
 Judgement = tuple[Case, Scorer, Score]
 
@@ -61,9 +61,11 @@ class ScorePhase:
 
     def score(self, cases: Iterable[Case]) -> Iterator[Judgement]:
         """The inline scorers' judgements, case by case in the order of `scorers`."""
+        each = [(scorer, not scorer.needs and scorer.against is None) for scorer in self.inline]
         for case in cases:
-            for scorer in self.inline:
-                found = withheld(scorer, case) or _inline(scorer, case)
+            answered = case.run.failure is None
+            for scorer, always in each:
+                found = (None if answered and always else withheld(scorer, case)) or _inline(scorer, case)
                 if isinstance(found, Score):
                     yield case, scorer, found
                 else:
@@ -165,6 +167,50 @@ class ScorePhase:
         return result
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Judgements of one scorer under one name: scores[i] is of cases[i]. name: as in the table `scores`."""
+
+    name: str
+    scorer: Scorer
+    cases: list[Case]
+    scores: list[Score]
+
+    def columns(self) -> dict[str, Any]:
+        """As rows of the table `scores`, column by column."""
+        scores = self.scores
+        return {
+            "run_id": [case.run.id for case in self.cases],
+            "example_fingerprint": [case.example.fingerprint for case in self.cases],
+            "scorer": self.name,
+            "scorer_version": self.scorer.version,
+            "value": [score.value for score in scores],
+            "passed": [score.passed for score in scores],
+            "measure": [score.measure for score in scores],
+            "unit": [score.unit for score in scores],
+            "reason": [score.reason for score in scores],
+            "unscored": [score.unscored for score in scores],
+            "label": [score.label for score in scores],
+            "scored_at": utc(),
+        }
+
+
+def blocks(judgements: Iterable[Judgement]) -> list[Block]:
+    """Judgements, grouped by the name that they are recorded under."""
+    found: dict[tuple[str, str], Block] = {}
+    for case, scorer, score in judgements:
+        block = found.get((scorer.name, score.name))
+        if block is None:
+            block = found[scorer.name, score.name] = Block(_name(scorer, score), scorer, [], [])
+        block.cases.append(case)
+        block.scores.append(score)
+    return list(found.values())
+
+
+def _name(scorer: Scorer, score: Score) -> str:
+    return f"{scorer.name}/{score.name}" if score.name else scorer.name
+
+
 def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) -> dict[str, Any]:
     """A row of the table `scores`; one of several verdicts is named `scorer/verdict`.
 
@@ -178,7 +224,7 @@ def _row(case: Case, scorer: Scorer, score: Score, fingerprint: str, scored_at: 
     return {
         "run_id": case.run.id,
         "example_fingerprint": fingerprint,
-        "scorer": f"{scorer.name}/{score.name}" if score.name else scorer.name,
+        "scorer": _name(scorer, score),
         "scorer_version": scorer.version,
         "value": score.value,
         "passed": score.passed,

@@ -12,11 +12,8 @@ from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import Grounds, compare
 from ..errors import StudyError
 from ..policy import Policy
-from ..run import utc
 from .comparison import Comparison
 from .design import as_version
-from .keeping import ANSWERED, OUTCOMES, keep_dataset, keep_study, load_dataset, runs_where
-from .marking import Marking
 from .noise import measured
 from .plan import departures
 from .reading import Source, arms_of, latest_sources
@@ -36,10 +33,7 @@ __all__ = [
     "leaderboard",
     "leaderboard_across",
     "policy_for",
-    "rescore",
 ]
-
-_AT_ONCE = 5000  # runs that are read and scored at once, so that a large study takes little memory
 
 
 def compare_in(study: Study, candidate: Any, baseline: Any, primary: str | None) -> Comparison:
@@ -102,83 +96,6 @@ def _ranked(lab: Lab, sources: Sequence[Source], scorers: Sequence[Mapping[str, 
     return Leaderboard.shown(
         leaderboard(arms, primary=primary or policy.primary, clusters=study.dataset.clusters, ties=policy.ties, alpha=policy.alpha)
     )
-
-
-def rescore(study: Study, scorers: Sequence[Any], dataset: Any = None) -> Study:
-    """The same answers judged by other scorers, without a call: a study of its own over the same runs."""
-    from .checking import checked_scorers
-
-    lab = study._lab
-    data = lab._dataset(dataset) if dataset is not None else load_dataset(lab.store, study.config["dataset"]["fingerprint"])
-    checked = checked_scorers(scorers)
-    config = {
-        **study.config,
-        "scorers": [{"name": scorer.name, "version": scorer.version, "kind": scorer.kind} for scorer in checked],
-        "dataset": {"fingerprint": data.fingerprint, "name": data.name, "n": len(data)},
-        "rescored": study.id,
-    }
-    from ..canonical import tagged
-
-    identity = tagged("s1", {"rescored": study.id, "dataset": data.fingerprint, "scorers": [[s.name, s.version] for s in checked]})
-    head = {
-        "id": identity,
-        "name": f"{study.name}-rescored-{identity[3:7]}",
-        "prompt": study.prompt,
-        "config": config,
-        "author": lab._author,
-        "cell": None,
-        "git_commit": None,
-    }
-    keep_dataset(lab.store, data)
-    if keep_study(lab.store, head):
-        _copy_places(lab, study.id, identity, data)
-    again = lab.studies[identity]
-    score_study(again, data, checked)
-    return again
-
-
-def _copy_places(lab: Lab, old: str, new: str, dataset: Any) -> None:
-    prints = {example.id: example.fingerprint for example in dataset}
-    rows = lab.store.rows("select arm, version_id, example_id, repeat, run_id from study_runs where study_id = ?", [old])
-    names = ("arm", "version_id", "example_id", "repeat", "run_id")
-    lab.store.append(
-        "study_runs",
-        [
-            {**dict(zip(names, row, strict=True)), "study_id": new, "example_fingerprint": prints[row[2]], "reused": True}
-            for row in rows
-            if row[2] in prints
-        ],
-    )
-
-
-def score_study(study: Study, dataset: Any, scorers: Sequence[Any]) -> None:
-    """Score what a study's recorded runs lack, wait for it, and note that it is done."""
-    lab = study._lab
-    arms = {arm["version"]: index for index, arm in enumerate(study.config["arms"])}
-    examples = {example.id: index for index, example in enumerate(dataset)}
-    lacking = " or ".join(
-        "not exists (select 1 from scores s where s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
-        "and (s.scorer = ? or starts_with(s.scorer, ?)) and s.scorer_version = ?)"
-        for _ in scorers
-    )
-    values = [value for scorer in scorers for value in (scorer.name, f"{scorer.name}/", scorer.version)]
-    rows = lab.store.rows(
-        f"select m.version_id, m.example_id, m.repeat, m.run_id from study_runs m join runs r on r.id = m.run_id "
-        f"where m.study_id = ? and {ANSWERED} and ({lacking or 'false'})",
-        [study.id, OUTCOMES, *values],
-    )
-    if not rows:
-        return
-    marking = Marking(lab.store, dataset, scorers, ask=lab._desk.ask)
-    places: dict[str, list[tuple[int, int, int]]] = {}
-    for version, example, repeat, run in rows:
-        places.setdefault(run, []).append((arms[version], examples[example], int(repeat)))
-    found = list(places)
-    for start in range(0, len(found), _AT_ONCE):
-        runs = runs_where(lab.store, "r.id in (select unnest(?))", [found[start : start + _AT_ONCE]])
-        marking.take([(place, run) for run in runs if run.scorable for place in places[run.id]])
-    lab._loop.submit(marking.finish()).result()
-    lab.store.append("study_events", [{"study_id": study.id, "at": utc(), "event": "finished", "detail": "scored"}])
 
 
 def policy_of(lab: Lab, prompt: str) -> Policy:

@@ -56,7 +56,7 @@ class _Arm:
 def import_runs(lab: Lab, table: Any, dataset: Dataset, scorers: Sequence[Any], **columns: Any) -> Study:
     """See Lab.import_runs. Raises StudyError for a row whose example the dataset does not have, naming it."""
     from .checking import checked_scorers
-    from .comparing import score_study
+    from .rescoring import score_study
 
     where = Columns(**columns)
     cells = columns_of(_renamed(table, where))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -28,14 +28,24 @@ __all__ = [
     "load_dataset",
     "load_version",
     "row_of",
+    "runs_of",
     "runs_where",
 ]
 
 OUTCOMES = [name for name, kind in FAILURES.items() if kind == "outcome"]
 ANSWERED = "(r.failure is null or r.failure in (select unnest(?)))"
 _AT_ONCE = 2000  # examples written at once, so that a large dataset takes little memory
-_COLUMNS = ", ".join(f"r.{field.name}" for field in fields(Run))
-_ATTEMPT = ", ".join(f"a.{field.name}" for field in fields(Attempt))
+_RUNS_AT_ONCE = 10_000
+_MOMENT = "strftime({}, '%Y-%m-%dT%H:%M:%S.%f')"  # times as the values have them: texts
+
+
+def _listed(value: type[Run | Attempt], alias: str) -> str:
+    names = [f"{alias}.{field.name}" for field in fields(value)]
+    return ", ".join(_MOMENT.format(name) if name.endswith(".started_at") else name for name in names)
+
+
+_COLUMNS = _listed(Run, "r")
+_ATTEMPT = _listed(Attempt, "a")
 
 
 def row_of(value: Run | Attempt) -> dict[str, Any]:
@@ -100,8 +110,9 @@ def load_dataset(store: Store, fingerprint: str) -> Dataset:
     head = store.rows("select name from datasets where fingerprint = ? limit 1", [fingerprint])
     if not head:
         raise StudyError(f"the store holds no dataset {fingerprint[:12]}; read it from its file, and evaluate on it.")
-    rows = store.rows("select document from examples where fingerprint = ? order by position", [fingerprint])
-    return Dataset.of([Example.from_document(json.loads(row[0])) for row in rows], name=head[0][0])
+    rows = store.rows("select document, example_fingerprint from examples where fingerprint = ? order by position", [fingerprint])
+    examples = [Example.from_document(json.loads(document), print_) for document, print_ in rows]
+    return Dataset.recorded(examples, name=head[0][0], fingerprint=fingerprint)
 
 
 def keep_study(store: Store, study: Mapping[str, Any]) -> bool:
@@ -124,17 +135,20 @@ def find_runs(store: Store, keys: Iterable[str]) -> dict[str, str]:
     return dict(rows)
 
 
-def runs_where(store: Store, condition: str, values: Sequence[Any]) -> list[Run]:
-    """Runs by a condition of ours on `r`."""
-    return [Run(*map(_plain, row)) for row in store.rows(f"select {_COLUMNS} from runs r where {condition}", list(values))]
+def runs_where(store: Store, condition: str, values: Sequence[Any], *, fresh: bool = True) -> list[Run]:
+    """Runs by a condition of ours on `r`. fresh: see `Store.rows`."""
+    return [Run(*row) for row in store.rows(f"select {_COLUMNS} from runs r where {condition}", list(values), fresh=fresh)]
+
+
+def runs_of(store: Store, ids: Iterable[str]) -> Iterator[list[Run]]:
+    """The runs of these ids, some thousand at a time so that many take little memory; those that the store has not are left out."""
+    wanted = sorted(ids)  # by time, as they stand in the file: each portion reads its own stretch
+    for start in range(0, len(wanted), _RUNS_AT_ONCE):
+        part = wanted[start : start + _RUNS_AT_ONCE]
+        condition = "r.id between ? and ? and r.id in (select unnest(?))"
+        yield runs_where(store, condition, [part[0], part[-1], part], fresh=start == 0)
 
 
 def attempts_of(store: Store, run: str) -> list[Attempt]:
     """The attempts of a run, in order."""
-    return [
-        Attempt(*map(_plain, row)) for row in store.rows(f"select {_ATTEMPT} from attempts a where a.run_id = ? order by a.number", [run])
-    ]
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat(timespec="microseconds") if hasattr(value, "isoformat") else value
+    return [Attempt(*row) for row in store.rows(f"select {_ATTEMPT} from attempts a where a.run_id = ? order by a.number", [run])]

@@ -9,22 +9,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..engine.scoring import ScorePhase
+from ..engine.scoring import Block, Judgement, ScorePhase, blocks
 from ..run import FAILURES, Run
 from ..scorers.case import Case, Scorer
-from .keeping import runs_where
+from .keeping import runs_of, runs_where
 from .losses import Losses
 
 if TYPE_CHECKING:
-    from ..dataset import Dataset
+    from ..dataset import Dataset, Example
     from ..scorers.case import Ask
     from ..store import Store
 
-__all__ = ["Marking", "Place", "Tally"]
+__all__ = ["Judged", "Marking", "Place", "Tally", "judged"]
 
 Place = tuple[int, int, int]  # arm, example, repeat: indices into the design
+Once = dict[tuple[str, str], tuple[Case, list[Place]]]  # (run's id, example's fingerprint) -> the case, and where it stands
+
+_AT_ONCE = 500  # answers whose scores are in memory at once
 
 
 @dataclass(slots=True)
@@ -35,6 +38,15 @@ class Tally:
     total: float = 0.0
     squares: float = 0.0
     unscored: int = 0
+
+    def add(self, outcome: float | None) -> None:
+        """One judgement more. outcome: passed as 0 or 1 where there is a threshold, else the value; None: unscored."""
+        if outcome is None:
+            self.unscored += 1
+            return
+        self.scored += 1
+        self.total += outcome
+        self.squares += outcome * outcome
 
     @property
     def mean(self) -> float | None:
@@ -65,7 +77,15 @@ class Marking:
         if self._late.scorers or self._against:
             self._waiting += cases
         if self._now.scorers:
-            self._keep(self._now.rows(case for _, case in cases), cases)
+            once = _once(cases)
+            self._keep(self._now.score(case for case, _ in once.values()), once)
+
+    def take_recorded(self, places: Mapping[str, Sequence[Place]]) -> None:
+        """Score answers that were there before: run's id -> where it stands."""
+        for runs in runs_of(self._store, places):
+            for start in range(0, len(runs), _AT_ONCE):
+                part = runs[start : start + _AT_ONCE]
+                self.take([(place, run) for run in part if run.scorable for place in places[run.id]])
 
     async def finish(self) -> None:
         """Score what had to wait."""
@@ -75,40 +95,92 @@ class Marking:
         if self._against:
             found = self._references({str(scorer.against) for scorer in self._against})
             for scorer in self._against:
-                cases = [
+                once = _once(
                     (place, replace(case, reference=found.get((str(scorer.against), case.example.fingerprint, place[2]))))
                     for place, case in waiting
-                ]
-                phase = ScorePhase([scorer], ask=self._ask)
-                self._keep(phase.rows(case for _, case in cases), cases)
-                self._keep([row async for row in phase.rows_async(case for _, case in cases)], cases)
+                )
+                await self._judge(ScorePhase([scorer], ask=self._ask), once)
         if self._late.remote:
-            rows = [row async for row in self._late.rows_async(case for _, case in waiting)]
-            self._keep(rows, waiting)
+            await self._judge(self._late, _once(waiting))
+
+    async def _judge(self, phase: ScorePhase, once: Once) -> None:
+        cases = [case for case, _ in once.values()]
+        self._keep(phase.score(cases), once)
+        self._keep([found async for found in phase.score_async(cases)], once)
 
     def _references(self, versions: set[str]) -> dict[tuple[str, str, int], Run]:
         """(version id, example fingerprint, repeat) -> its latest scorable run."""
         runs = runs_where(self._store, "r.version_id in (select unnest(?)) order by r.started_at", [sorted(versions)])
         return {(run.version_id, run.example_fingerprint or "", run.repeat): run for run in runs if run.scorable}
 
-    def _keep(self, rows: Iterable[Mapping[str, Any]], cases: Sequence[tuple[Place, Case]]) -> None:
-        where: dict[tuple[str, str], list[tuple[Place, Case]]] = {}
-        for place, case in cases:
-            where.setdefault((case.run.id, case.example.fingerprint), []).append((place, case))
-        found = list(rows)
-        kept = [row for row in found if not _unasked(row)]
-        if len(kept) < len(found):
-            self.open += len(found) - len(kept)
-            self.why = next(row["unscored"] for row in found if _unasked(row))
-        if not kept:
-            return
-        with self._lock:
-            for row in kept:
-                for place, case in where[row["run_id"], row["example_fingerprint"]]:
-                    _count(self.tallies.setdefault((place[0], row["scorer"]), Tally()), row)
-                    if row["scorer"] == self._primary and row["value"] is not None:
-                        self.losses.meet(place[0], place[1:], _outcome(row), case)
-        self._store.append("scores", kept)
+    def _keep(self, judgements: Iterable[Judgement], once: Once) -> None:
+        for block in blocks(judgements):
+            kept = self._asked(block)
+            if kept.cases:
+                with self._lock:
+                    self._count(kept, once)
+                self._store.append_columns("scores", kept.columns())
+
+    def _asked(self, block: Block) -> Block:
+        """The block without what nobody gave."""
+        reasons = [score.unscored for score in block.scores]
+        if not any(reasons) or not any(map(_unasked, reasons)):
+            return block
+        pairs = list(zip(block.cases, block.scores, strict=True))
+        kept = [(case, score) for case, score in pairs if not _unasked(score.unscored)]
+        self.open += len(pairs) - len(kept)
+        self.why = next(reason for reason in reasons if reason is not None and _unasked(reason))
+        return Block(block.name, block.scorer, [case for case, _ in kept], [score for _, score in kept])
+
+    def _count(self, block: Block, once: Once) -> None:
+        tallies: dict[int, Tally] = {}
+        primary = block.name == self._primary
+        for case, score in zip(block.cases, block.scores, strict=True):
+            outcome = score.outcome
+            for place in once[case.run.id, case.example.fingerprint][1]:
+                arm = place[0]
+                tally = tallies.get(arm)
+                if tally is None:
+                    tally = tallies[arm] = self.tallies.setdefault((arm, block.name), Tally())
+                tally.add(outcome)
+                if primary and outcome is not None:
+                    self.losses.meet(arm, place[1:], outcome, case)
+
+
+class Judged:
+    """Which scores the store has of some runs, by some scorers as they are now."""
+
+    def __init__(self, scorers: Sequence[Scorer], rows: Iterable[tuple[str, str, str, str]]) -> None:
+        self._wanted = [(scorer.name, scorer.version) for scorer in scorers]
+        self._have = {(run, print_, name, version) for run, print_, whole, version in rows for name in _names(whole)}
+
+    def lacks(self, run: str, example: Example) -> bool:
+        """Whether a scorer has not judged the run against the example yet."""
+        return any((run, example.fingerprint, *pair) not in self._have for pair in self._wanted)
+
+
+def judged(store: Store, runs: Sequence[str], scorers: Sequence[Scorer]) -> Judged:
+    """What is there of these runs."""
+    rows = store.rows(
+        "select s.run_id, s.example_fingerprint, s.scorer, s.scorer_version from scores s semi join (select unnest(?) as id) w on w.id = s.run_id "
+        "where s.scorer_version in (select unnest(?))",
+        [list(runs), [scorer.version for scorer in scorers]],
+    )
+    return Judged(scorers, rows)
+
+
+def _names(scorer: str) -> list[str]:
+    """The scorer itself, and for one of several verdicts ("rubric/clarity") the scorer that gave it."""
+    return [scorer, *(scorer[:at] for at, char in enumerate(scorer) if char == "/")]
+
+
+def _once(cases: Iterable[tuple[Place, Case]]) -> Once:
+    """Each case once, with all the places where it stands: equal rows of a dataset share a run."""
+    found: Once = {}
+    for place, case in cases:
+        known = found.setdefault((case.run.id, case.example.fingerprint), (case, []))
+        known[1].append(place)
+    return found
 
 
 # what stands in the row of a judge that was never answered, for a reason that is not the judge's own
@@ -118,20 +190,5 @@ _UNASKED = (
 )
 
 
-def _unasked(row: Mapping[str, Any]) -> bool:
-    return row["unscored"] is not None and row["unscored"].startswith(_UNASKED)
-
-
-def _count(tally: Tally, row: Mapping[str, Any]) -> None:
-    if row["value"] is None:
-        tally.unscored += 1
-        return
-    outcome = _outcome(row)
-    tally.scored += 1
-    tally.total += outcome
-    tally.squares += outcome * outcome
-
-
-def _outcome(row: Mapping[str, Any]) -> float:
-    """Passed as 0 or 1 where there is a threshold, else the value."""
-    return float(row["value"] if row["passed"] is None else row["passed"])
+def _unasked(reason: str | None) -> bool:
+    return reason is not None and reason.startswith(_UNASKED)

@@ -287,7 +287,7 @@ class Study:
 
     def rescore(self, scorers: Sequence[Any], dataset: Any = None) -> Study:
         """Score the recorded answers by other scorers, without a call: a study of the same runs."""
-        from .comparing import rescore
+        from .rescoring import rescore
 
         return rescore(self.wait(), scorers, dataset)
 

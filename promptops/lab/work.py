@@ -16,8 +16,8 @@ from ..engine.progress import Arm as Part
 from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
 from ..run import Attempt, Run, utc
 from .design import StudyDesign, question
-from .keeping import ANSWERED, OUTCOMES, find_runs, row_of, runs_where
-from .marking import Marking, Place
+from .keeping import ANSWERED, OUTCOMES, find_runs, row_of
+from .marking import Marking, Place, judged
 from .settling import Settling, early
 
 if TYPE_CHECKING:
@@ -116,9 +116,10 @@ class Work:
 
     def _score(self, lacking: Mapping[Place, str]) -> None:
         """Score answers that were there before."""
-        if lacking:
-            runs = {run.id: run for run in runs_where(self.store, "r.id in (select unnest(?))", [sorted(set(lacking.values()))])}
-            self.marking.take([(place, runs[run]) for place, run in lacking.items() if run in runs])
+        places: dict[str, list[Place]] = {}
+        for place, run in lacking.items():
+            places.setdefault(run, []).append(place)
+        self.marking.take_recorded(places)
 
     @property
     def progress(self) -> Progress:
@@ -190,14 +191,8 @@ class Work:
         """Answered places that lack a score by one of the scorers."""
         if not places or not self.plan.scorers:
             return {}
-        rows = self.store.rows(
-            "select distinct s.run_id, s.example_fingerprint, s.scorer, s.scorer_version from scores s where s.run_id in (select unnest(?))",
-            [sorted(set(places.values()))],
-        )
-        have = {(run, print_, name, version) for run, print_, whole, version in rows for name in _names(whole)}
-        wanted = [(scorer.name, scorer.version) for scorer in self.plan.scorers]
-        prints = [example.fingerprint for example in self.plan.dataset]
-        return {place: run for place, run in places.items() if any((run, prints[place[1]], *pair) not in have for pair in wanted)}
+        have, data = judged(self.store, list(places.values()), self.plan.scorers), self.plan.dataset
+        return {place: run for place, run in places.items() if have.lacks(run, data[place[1]])}
 
     # -- what is new
 
@@ -220,11 +215,6 @@ class Work:
 
 def _added(parts: Sequence[Part]) -> Part:
     return Part(sum(part.done for part in parts), sum(part.failed for part in parts))
-
-
-def _names(scorer: str) -> list[str]:
-    """The scorer itself, and for one of several verdicts ("rubric/clarity") the scorer that gave it."""
-    return [scorer, *(scorer[:at] for at, char in enumerate(scorer) if char == "/")]
 
 
 def link(store: Store, plan: StudyDesign, places: Mapping[Place, str], *, reused: bool) -> None:

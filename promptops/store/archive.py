@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .frames import arrow_of
+from .frames import Gathered, Keep
 from .schema import TABLES
 from .segment import Segment, read_pieces, segment_name
 
@@ -26,7 +26,6 @@ _MANIFEST = "manifest.json"
 _WRITING = ".writing-"
 _ROWS = 20_000  # rows that are read at a time
 
-Keep = Callable[[str, int, str, bytes], bool]  # (segment, position, table, JSON row) -> whether the row is kept
 Rest = Callable[[str, Any], Any]  # (table, pyarrow table) -> the rows that are kept
 
 
@@ -150,14 +149,10 @@ def _parts(sealed: Sequence[Segment], keep: Keep | None, files: _Files) -> Itera
     for segment in sealed:
         for piece in read_pieces(segment, 0):
             files.dropped += len(piece.scan.damage)
-            for table, spans in piece.scan.rows.items():
-                if table in TABLES:
-                    rows = [(piece.start + start, piece.data[start:stop]) for start, stop in spans]
-                    kept = [row for place, row in rows if keep is None or keep(segment.name, place, table, row)]
-                    part, wrong = arrow_of(table, kept)
-                    files.dropped += wrong
-                    if len(part):
-                        yield table, part
+            rows = Gathered()
+            rows.add(piece, keep)
+            yield from ((table, part) for table, part in rows.tables() if len(part))
+            files.dropped += rows.wrong
 
 
 def _filled(part: Any, schema: Any) -> Any:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .archive import Batch, Keep, batches
-from .frames import arrow_of
+from .archive import Batch, batches
+from .frames import Gathered, Keep
 from .purges import keep_of
 from .schema import TABLES
 from .segment import SEGMENTS, SUFFIX, Segment, read_pieces, segments
@@ -62,7 +62,7 @@ def sources_of(folder: Path, own: tuple[str, int, bytes] = ("", 0, b"")) -> Sour
 class _Step:
     """What one transaction will hold."""
 
-    lines: dict[str, list[bytes]] = field(default_factory=dict)
+    rows: Gathered = field(default_factory=Gathered)
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)  # segment -> (bytes, damaged records)
     size: int = 0
 
@@ -89,13 +89,11 @@ def merge(con: Connection, sources: Sources) -> int:
                 continue
             ledger |= {name: (max(size, ledger.get(name, (0, 0))[0]), 0) for name, size in batch.segments.items()}
     for step in _steps(sources, ledger):
-        tables = {}
-        for table, documents in step.lines.items():
-            tables[table], wrong = arrow_of(table, documents)
-            if wrong:
-                last = next(reversed(step.marks))
-                step.marks[last] = (step.marks[last][0], step.marks[last][1] + wrong)
-        new += _commit(con, list(tables.items()), step.marks)
+        tables = list(step.rows.tables())
+        if step.rows.wrong:
+            last = next(reversed(step.marks))
+            step.marks[last] = (step.marks[last][0], step.marks[last][1] + step.rows.wrong)
+        new += _commit(con, tables, step.marks)
     return new
 
 
@@ -107,15 +105,7 @@ def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[
         try:
             for piece in read_pieces(segment, start, pending):
                 dropped += len(piece.scan.damage)
-                for table, spans in piece.scan.rows.items():
-                    if table in TABLES:
-                        data, keep = piece.data, sources.keep
-                        rows = [
-                            data[begin:stop]
-                            for begin, stop in spans
-                            if keep is None or keep(segment.name, piece.start + begin, table, data[begin:stop])
-                        ]
-                        step.lines.setdefault(table, []).extend(rows)
+                step.rows.add(piece, sources.keep)
                 step.marks[segment.name] = (piece.end, dropped)
                 step.size += len(piece.data)
                 if step.size >= _STEP:
@@ -132,8 +122,7 @@ def everything(sources: Sources) -> Iterator[tuple[str, Any]]:
     for batch in sources.batches:
         yield from batch.read()
     for step in _steps(sources, {}):
-        for table, documents in step.lines.items():
-            yield table, arrow_of(table, documents)[0]
+        yield from step.rows.tables()
 
 
 def _archived(con: Connection, batch: Batch) -> int:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from .frames import arrow_of
-from .lines import encode, meta_line
+from .frames import Gathered
+from .lines import meta_line
+from .records import encode
 from .schema import SCHEMA, TABLES
 from .segment import Piece, Segment, read_pieces, segment_name
 
@@ -89,10 +90,9 @@ def pieces_of(path: Path) -> Iterator[Piece]:
 
 def new_rows(con: Connection, piece: Piece) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
     """(table, rows) of a piece whose keys the store does not have."""
-    for table, spans in piece.scan.rows.items():
-        if table not in TABLES:
-            continue
-        rows, _ = arrow_of(table, [piece.data[start:stop] for start, stop in spans])
+    taken = Gathered()
+    taken.add(piece)
+    for table, rows in taken.tables():
         con.register("fresh", rows)
         same = " AND ".join(f'o."{name}" = f."{name}"' for name in TABLES[table].key)
         found = con.execute(f"SELECT * FROM fresh f WHERE NOT EXISTS (SELECT 1 FROM {table} o WHERE {same})").fetchall()

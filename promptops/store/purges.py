@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .archive import Keep
+from .frames import Keep, documents_of
 from .segment import Segment, read_pieces
 
 __all__ = ["Doomed", "Purged", "doomed_by", "hide", "holds", "keep_all_but", "keep_of", "reveal"]
@@ -96,9 +96,7 @@ def holds(segment: Segment, doomed: Doomed) -> int:
     """How many rows of the segment go."""
     found = 0
     for piece in read_pieces(segment, 0):
-        for table, spans in piece.scan.rows.items():
-            if table in _HELD:
-                found += sum(doomed.takes(table, json.loads(piece.data[start:stop])) for start, stop in spans)
+        found += sum(table in _HELD and doomed.takes(table, json.loads(row)) for table, _, row in documents_of(piece))
     return found
 
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
 from .database import Busy, Connection, Damaged, Database, attach, create, one_at_a_time
-from .lines import encode
 from .mending import repair_store, rescued, verify_store
 from .merge import Sources, merge, sources_of
 from .moving import export_rows, new_rows, pieces_of
 from .purges import Purged
 from .read import Deployments, Params, ask_user, show_deployments
+from .records import encode, encode_columns
 from .redaction import Redactor
 from .schema import SCHEMA, TABLES
 from .segment import check_schema, schema_of, segment_name
@@ -74,6 +74,11 @@ class Store:
         if lines:
             self._spool.append(lines)
 
+    def append_columns(self, table: str, columns: Mapping[str, Any]) -> None:
+        """Record many rows of `scores` or `study_runs` at once, column by column: a list holds a value a row, anything else is
+        what all rows share. Durable and refused as in `append`."""
+        self._spool.append(encode_columns(table, columns, self._clean))
+
     def keep_secret(self, value: str) -> None:
         """Never store this text: it is replaced wherever it stands in a row from now on."""
         self._clean.keep_secret(value)
@@ -89,9 +94,12 @@ class Store:
 
     # -- reading
 
-    def rows(self, sql: str, params: Params = None) -> list[tuple[Any, ...]]:
-        """The rows of our own SQL over all that is recorded. params: a list for `?`, a dict for `$name`."""
-        with self._reading(sql) as con:
+    def rows(self, sql: str, params: Params = None, *, fresh: bool = True) -> list[tuple[Any, ...]]:
+        """The rows of our own SQL over all that is recorded. params: a list for `?`, a dict for `$name`.
+
+        fresh: False where what is merged is enough, as for rows that were seen a moment ago: then nothing is merged first.
+        """
+        with self._reading(sql, fresh) as con:
             found: list[tuple[Any, ...]] = con.execute(sql, params).fetchall()
         return found
 
@@ -205,14 +213,14 @@ class Store:
         return sources_of(self.folder, self._spool.own)
 
     @contextmanager
-    def _reading(self, query: str) -> Iterator[Connection]:
-        """A connection that sees all that was recorded, closed at the end."""
+    def _reading(self, query: str, fresh: bool = True) -> Iterator[Connection]:
+        """A connection that sees all that was recorded, or is merged, closed at the end."""
         with one_at_a_time(), ExitStack() as stack:
-            con = self._opened(stack)
+            con = self._opened(stack, fresh)
             show_deployments(con, query, self._deployments)
             yield con
 
-    def _opened(self, stack: ExitStack) -> Connection:
+    def _opened(self, stack: ExitStack, fresh: bool) -> Connection:
         sources = self._sources()
         if self._newer():
             return self._of_newer(stack, sources)
@@ -220,7 +228,7 @@ class Store:
             return self._in_memory(stack, sources)
         for _ in range(3):
             try:
-                if sources.beyond(self._main.covered):
+                if sources.beyond(self._main.covered) and (fresh or not self._main.covered):
                     self._merged(sources)
                 merged = self._main.covered
                 con = stack.enter_context(self._main.reading())
