@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +18,7 @@ import pytest
 from promptops.cli.__main__ import main
 from promptops.errors import ScorerError, StudyError
 from promptops.lab import Lab
+from tests.faults.server import FaultServer, Say, Seen, completion
 
 STUDY = """
 prompt = "triage"
@@ -178,3 +185,40 @@ def test_junit_survives_what_xml_cannot_hold() -> None:
     rows = [{"id": f"a\x01\ufffe{i}<&", "a": 1.0, "b": 0.0} for i in range(9)]
     root = Xml.fromstring(junit_xml(compare(rows, "a", "b"), "x\x1b").encode())
     assert root[0].get("skipped") == "9"
+
+
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job begins with it ignored
+from promptops.cli.__main__ import main
+main(["evaluate", sys.argv[1]])
+"""
+
+
+def test_an_interrupt_is_exit_130_and_one_line(project: Path) -> None:
+    """Ctrl-C says how many calls are kept and how to go on, without a traceback, and the same command asks only the rest."""
+    lab = Lab(project)
+    for text in ("First: {{ticket}}", "Second: {{ticket}}"):
+        lab.prompt("triage").save(text, model="m")
+    lab.store.close()
+    slow = 0.2
+
+    def answer(seen: Seen) -> Say:
+        return Say(body=completion(), wait_s=slow)
+
+    with FaultServer(answer) as server:
+        command = [sys.executable, "-c", INTERRUPTIBLE, written(project, "v4", "v3")]
+        where = {**os.environ, "OPENAI_BASE_URL": server.url}
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=where)
+        while child.poll() is None and len(server.seen) < 30:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+        assert child.returncode == 130, err
+        said = re.search(r"^interrupted: (\d+) of 120 calls of triage-\w+ are answered and kept; run the same again to go on\.$", err, re.M)
+        assert said is not None, err
+        assert "Traceback" not in err
+        kept, slow, before = int(said[1]), 0.0, len(server.seen)
+        done = subprocess.run(command, capture_output=True, text=True, env=where, timeout=120, check=False)
+        assert done.returncode == 1, done.stderr  # asked to the end: not shown to be better
+        assert len(server.seen) - before == 120 - kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ from promptops.errors import (
     VersionError,
 )
 from promptops.lab import Dataset, Guardrail, Lab, Policy
+from promptops.lab.promotion import evidence_of
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals, json_has, scorer, similar_to
 
@@ -627,3 +629,151 @@ def test_completion_offers_the_names_of_the_door() -> None:
     import promptops.lab as door
 
     assert dir(door) == sorted(door.__all__)
+
+
+@pytest.mark.parametrize("held", [0, 3, 39])
+def test_a_script_that_is_asked_too_much_fails_the_study(make_lab: MakeLab, held: int) -> None:
+    """A test whose script lacks an answer fails with the sentence that names it, however many answers there were, and keeps those."""
+    lab = make_lab(models={"short": ScriptedModel(["yes"] * held, label="short")})
+    v1, data = lab.prompt("p").save("{{ticket}}", model="short"), Dataset.read(TICKETS)
+    with pytest.raises(
+        SetupError, match=rf"the script 'short' holds {held} answers and all were given; call {held} asks 'ticket number {held}'"
+    ):
+        quietly(lambda: lab.evaluate([v1], data, [equals()]))
+    study = lab.studies[0]
+    assert study.status == "failed"
+    with pytest.raises(SetupError, match="that the script has no answer to"):
+        study.scores()
+    assert lab.store.rows("select count(*) from runs where failure is null") == [(held,)]
+    enough = make_lab(models={"short": ScriptedModel(["yes"] * 40, label="short")})
+    again = enough.evaluate([v1], data, [equals()])
+    assert (again.status, again.reused) == ("finished", held)
+
+
+def test_a_scripts_earlier_questions_are_not_a_later_studys(make_lab: MakeLab) -> None:
+    """A script that could not answer one study serves another one without fault."""
+    model = ScriptedModel({f"ticket number {i}": "yes" for i in range(20)}, label="map")
+    lab = make_lab(models={"map": model})
+    v1, data = lab.prompt("p").save("{{ticket}}", model="map"), Dataset.read(TICKETS)
+    with pytest.raises(SetupError, match="knows 20 questions"):
+        quietly(lambda: lab.evaluate([v1], data, [equals()], concurrency=1))
+    assert lab.evaluate([v1], Dataset.read(TICKETS[:20]), [equals()]).status == "finished"
+
+
+def test_an_interrupted_wait_says_what_is_kept(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interrupt goes upwards with the number of answers that are recorded; the same again asks only the rest."""
+    model = ScriptedModel(lambda request: "yes", label="slow", latency_ms=15)
+    lab = make_lab(models={"slow": model})
+    v1, data = lab.prompt("p").save("{{ticket}}", model="slow"), Dataset.read(TICKETS)
+
+    def impatient(study: Any) -> None:
+        while study.progress.done < 3:
+            time.sleep(0.002)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("promptops.views.progress.follow", impatient)
+    with pytest.raises(KeyboardInterrupt, match=r"^\d+ of 40 calls of p-\w+ are answered and kept; run the same again to go on\.$") as said:
+        lab.evaluate([v1], data, [equals()], concurrency=1)
+    kept = int(str(said.value).split()[0])
+    assert 3 <= kept < 40
+    assert lab.store.rows("select count(*) from runs where failure is null") == [(kept,)]
+    monkeypatch.undo()
+    assert lab.evaluate([v1], data, [equals()], concurrency=1).reused == kept
+
+
+def test_a_mended_scorer_judges_again_without_a_call(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """An edited function is another version of the scorer: what it failed on is judged anew on the recorded answers."""
+    lab, v1, _, data = road
+
+    @scorer(name="mine")
+    def broken(output: str) -> bool:
+        return output.nonsense()  # type: ignore[attr-defined, no-any-return]
+
+    @scorer(name="mine")
+    def mended(output: str) -> bool:
+        return output == "yes"
+
+    failed = lab.evaluate([v1], data, [broken])
+    assert set(failed.scores()["unscored"].str[:27]) == {"scorer_error: AttributeErro"}
+    asked = len(lab._model("yes").calls)
+    assert lab.evaluate([v1], data, [mended]).scores()["value"].tolist() == [1.0] * 40
+    assert len(lab._model("yes").calls) == asked
+
+
+def test_a_scorer_that_failed_is_asked_again_there_and_nowhere_else(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """A network that was down: `rescore(..., again=True)` asks about the failed answers only, and about none once all are judged."""
+    lab, v1, _, data = road
+    down, asked = True, list[str]()
+
+    @scorer
+    def remote(output: str, example: Any) -> bool:
+        asked.append(example.id)
+        if down and int(example.id[1:]) >= 37:
+            raise ConnectionError("no route to host")
+        return True
+
+    study = lab.evaluate([v1], data, [remote])
+    lab.evaluate([v1], data, [remote])
+    assert len(asked) == 40  # an error is final until somebody says otherwise
+    asked.clear()
+    assert study.rescore([remote], again=True).scores()["value"].count() == 37
+    down = False
+    again = study.rescore([remote], again=True)
+    assert sorted(asked) == ["t37", "t37", "t38", "t38", "t39", "t39"]
+    assert again.scores()["value"].tolist() == [1.0] * 40
+    assert study.rescore([remote], again=True).id == again.id
+    assert len(asked) == 6
+    assert study.scores()["value"].count() == 37  # what was recorded stays
+
+
+def test_a_pinned_example_holds_at_the_gate(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """Pinning changes the policy: evidence that lacks the example no longer carries, the refusal says which and what to do, and
+    evaluating on it does."""
+    lab, v1, v2, data = road
+    small = Dataset.read(TICKETS[:30])
+    lab.promote(v1, to="prod", study=lab.evaluate([v1], small, [equals()]))
+    study = lab.evaluate([v1, v2], small, [equals()])
+    old = evidence_of(lab, v2, "prod", study)
+    assert not study.gate(v2, "prod")
+    wider = lab.evaluate([v1, v2], data, [equals()])
+    assert wider.pin("t39").must_pass == ("t39",)
+    with pytest.raises(Refused) as refused:
+        lab.promote(v2, to="prod", study=study)
+    assert "The must-pass example 't39' has no scored pair. Next: evaluate both versions on 't39'." in str(refused.value)
+    with pytest.raises(Refused, match="decided under another policy than the registry's. Next: decide again") as stale:
+        lab._registry.promote("triage", v2.number, "prod", evidence=old, author="somebody")
+    assert "The must-pass example 't39' has no score." in str(stale.value)
+    assert lab.history("triage", "prod").deployments[-1].number == v1.number
+    assert lab.promote(v2, to="prod", study=lab.evaluate([v1, v2], data, [equals()])).number == v2.number
+
+
+def test_a_pinned_example_that_the_candidate_fails_is_named(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """Better on the whole, and still refused: the example that must not break is named, and unpinning it lets the version go."""
+    lab, v1, _, data = road
+    model = ScriptedModel(lambda r: "no" if r["messages"][-1]["content"].endswith(" 5") else by_number(r), label="worse")
+    lab = Lab(lab._home.root, models={"yes": always("yes"), "worse": model})
+    v3 = lab.prompt("triage").save("Judge so: {{ticket}}", model="worse")
+    lab.promote(v1, to="prod", study=lab.evaluate([v1], data, [equals()]))
+    study = lab.evaluate([v1, v3], data, [equals()])
+    study.pin("t5")
+    with pytest.raises(Refused, match="v3 fails the must-pass example 't5', which v1 passes. Next: fix 't5' first"):
+        lab.promote(v3, to="prod", study=study)
+    study.unpin("t5")
+    assert lab.promote(v3, to="prod", study=study).number == v3.number
+
+
+def test_the_store_takes_in_every_file_that_is_handed_out(road: tuple[Lab, Any, Any, Dataset], make_lab: MakeLab, tmp_path: Path) -> None:
+    """`lab.store.import_` reads an export and the labels of a report, each once; a label of a study that is not here takes nothing in."""
+    lab, v1, v2, data = road
+    study = lab.evaluate([v1, v2], data, [equals()])
+    line = {"form": "l1", "kind": "pairwise", "study": study.id, "example_id": "t4", "first": v2.id, "second": v1.id, "label": "first", "rater": "cleo"}  # fmt: skip
+    labels, exported = tmp_path / "labels.jsonl", tmp_path / "all.jsonl"
+    labels.write_text(f"{json.dumps(line)}\n{json.dumps({**line, 'example_id': 't8'})}\n", encoding="utf-8")
+    other = make_lab("elsewhere")
+    with pytest.raises(StudyError, match=r"labels\.jsonl, line 1 is a label of the study s1-.*import that study's export first"):
+        other.store.import_(labels)
+    lab.store.export(exported)
+    assert other.store.import_(exported)["studies"] == 1
+    assert (other.store.import_(labels), other.store.import_(labels)) == ({"labels": 2}, {})
+    assert other.study(study.id).labels()["value"].tolist() == [1.0, 1.0]
+    assert study.import_labels(labels) == 2

@@ -103,3 +103,15 @@ def test_latency_is_waited_and_remote_is_said() -> None:
     assert time.perf_counter() - began >= 0.029
     assert (ScriptedModel([]).remote, ScriptedModel([], remote=True).remote) == (False, True)
     assert "not an LLM" in repr(ScriptedModel(["a"]))
+
+
+def test_what_nobody_scripted_is_kept_for_whoever_asked_many() -> None:
+    """Each question without an answer leaves its sentence in `unanswered`; scheduled failures and answered ones leave none."""
+    model = ScriptedModel(["one"], failures={0: "rate_limit"})
+    with pytest.raises(CallError):
+        ask(model)
+    assert (ask(model).text, model.unanswered) == ("one", [])
+    for text in ("two", "three"):
+        with pytest.raises(SetupError):
+            ask(model, text)
+    assert [said.split("asks ")[1].split(",")[0] for said in model.unanswered] == ["'two'", "'three'"]

@@ -1,6 +1,6 @@
 """`promptops COMMAND`: each command lives in a file of its own and is imported when it is called.
 
-Exit codes: 0 ok, 1 refused by policy (or a check does not hold), 2 misuse.
+Exit codes: 0 ok, 1 refused by policy (or a check does not hold), 2 misuse, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ COMMANDS = {
     "export": "publish",
     "dashboard": "dashboard",
 }
+INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 HIDDEN_NAMES = {"list": "list_", "lab": "lab", "export": "export"}
 
 
@@ -80,6 +81,13 @@ def group() -> click.Group:
             module = importlib.import_module(f"promptops.cli.{COMMANDS[cmd_name]}")
             found: Any = getattr(module, HIDDEN_NAMES.get(cmd_name, cmd_name))
             return found if isinstance(found, click.Command) else None
+
+        def invoke(self, ctx: click.Context) -> Any:
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt as stopped:  # click would exit with 1, which here means refused
+                click.echo(f"interrupted: {stopped}" if str(stopped) else "interrupted", err=True)
+                ctx.exit(INTERRUPTED)
 
     from importlib.metadata import version
 

@@ -1,7 +1,7 @@
 """`promptops evaluate study.toml`: a study and its policy as one reviewed file, so that a prompt change is tested like code.
 
 Nothing in the file is executed: scorers are names of the catalogue with constants. Exit code 0: the policy holds, 1: it
-does not (also where the data cannot tell), 2: misuse.
+does not (also where the data cannot tell), 2: misuse, 130: interrupted, and what was answered is kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ __all__ = ["evaluate"]
 @click.option("--root", type=click.Path(file_okay=False, path_type=Path), help="The project's folder (default: found upwards from STUDY).")
 @click.option("--dry-run", is_flag=True, help="Check the file and say what would be asked.")
 def evaluate(study: Path, junit: Path | None, markdown: Path | None, report: Path | None, root: Path | None, dry_run: bool) -> None:
-    """Evaluate what STUDY (a TOML file) declares, and hold it to its policy: exit 0 holds, 1 does not, 2 misuse.
+    """Evaluate what STUDY (a TOML file) declares, and hold it to its policy: exit 0 holds, 1 does not, 2 misuse, 130 interrupted
+    (the same command goes on).
 
     \b
     prompt = "support-triage"

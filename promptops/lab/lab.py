@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..engine.calling import Limits
 from ..engine.loop import Background
+from ..engine.prices import check_prices
 from ..errors import StudyError
 from ..registry.editor import Editor
-from ..store import Store
 from .answerers import Answerers
 from .asking import Desk
 from .collections import Prompts, Studies
@@ -28,6 +28,7 @@ from .home import Home, author, in_kernel, provenance
 from .keeping import keep_dataset, keep_study, keep_version
 from .plan import Plan
 from .settling import Settling
+from .shelf import ProjectStore
 from .study import Study
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..models.protocol import Model
+    from ..store import Store
     from ..version import PromptVersion
     from .deployment import Deployment
     from .estimate import Estimate
@@ -70,7 +72,9 @@ class Lab:
     """A project's prompts, runs and studies.
 
     root: the project's folder, found upwards from the working directory where not named; models: name -> an openai client,
-    a model of promptops.models, or a callable; prices: model -> (input, output) in USD per million tokens.
+    a model of promptops.models, or a callable of yours, which is a target: it gets the example's values by its parameters'
+    names (a single value goes to a single parameter of any name); prices: model -> (input, output) in USD per million tokens.
+    Raises SetupError for a model that can never answer, or a price that is none.
     """
 
     def __init__(
@@ -80,13 +84,14 @@ class Lab:
         models: Mapping[str, Any] | None = None,
         prices: Mapping[str, Any] | None = None,
     ) -> None:
+        check_prices(prices)
         self._home = Home.find(root)
         self._prices = prices
         self._registry = Editor(self._home.registry)
         self._loop = Background()
         self._desk = Desk(self)
         self._live: dict[str, Study] = {}
-        self.store = Store(self._home.store, deployments=self._deployments)
+        self.store: Store = ProjectStore(self._home.store, deployments=self._deployments)
         self._answerers = Answerers(models, self.store.keep_secret)
         _say(f"lab at {self._home.root} ({self._home.why}): registry {self._home.registry.name}, store {self._home.store.name}/")
 
@@ -114,8 +119,9 @@ class Lab:
 
         versions: saved versions or PromptVersions; dataset: a Dataset or whatever `Dataset.read` reads; the first scorer is
         the primary; models: evaluate each version on each of these instead of its own; target: a callable of yours in the
-        model's place. In a notebook the study returns at once and lives on; in a script it is done when it returns. What was
-        answered before is not asked again. Raises StudyError, SetupError or ScorerError before anything is asked.
+        model's place, which gets the example's values by its parameters' names. In a notebook the study returns at once and
+        lives on; in a script it is done when it returns. What was answered before is not asked again. Raises StudyError,
+        SetupError or ScorerError before anything is asked; in a script also what `Study.wait` raises.
         """
         return self._start(self._design(versions, dataset, scorers, models, target, repeats, options), options)
 
@@ -313,7 +319,7 @@ class Lab:
         limits = self._limits(options)
         desk = Desk(self, limits, lambda: work.sweep.progress)
         work = Work(drawn, self.store, limits=limits, provenance=where, ask=desk.ask, settling=settling)
-        study._start(work, self._loop.submit(work.run()))
+        study._start(work, self._loop)
         self._live[drawn.id] = study
         if not in_kernel():
             study._watch()

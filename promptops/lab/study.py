@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.decide import Verdict
-from ..errors import StudyError
+from ..errors import SetupError, StudyError
 from .comparison import Comparison
+from .ending import Scripts, interrupted
 from .prompt import SavedVersion
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..analysis.arms import Arm
     from ..dataset import Dataset
+    from ..engine.loop import Background
     from ..engine.progress import Progress
     from ..policy import Policy
     from ..version import PromptVersion
@@ -46,11 +48,13 @@ class Study:
         self.id, self.name, self.prompt, self.config, self.created = id, name, prompt, config, created
         self._work: Work | None = None
         self._future: Future[None] | None = None
+        self._scripts: Scripts | None = None
 
     # -- while it runs
 
-    def _start(self, work: Work, future: Future[None]) -> None:
-        self._work, self._future = work, future
+    def _start(self, work: Work, loop: Background) -> None:
+        self._scripts = Scripts(work)
+        self._work, self._future = work, loop.submit(work.run())
 
     @property
     def status(self) -> str:
@@ -58,7 +62,7 @@ class Study:
         if self._future is not None:
             if not self._future.done():
                 return "running"
-            if self._future.cancelled() or self._future.exception() is not None:
+            if self._future.cancelled() or self._future.exception() is not None or self._unscripted:
                 return "failed"
             return "stopped" if self._work is not None and self._work.sweep.progress.stopped else "finished"
         rows = self._lab.store.rows('select arg_max(event, "at") from study_events where study_id = ?', [self.id])
@@ -70,29 +74,33 @@ class Study:
         return self._work.progress if self._work is not None else None
 
     def wait(self, timeout_s: float | None = None) -> Study:
-        """Wait until it is done. Raises what stopped it from running at all; TimeoutError past `timeout_s`."""
+        """Wait until it is done. Raises what stopped it from running at all; TimeoutError past `timeout_s`; SetupError where a
+        ScriptedModel was asked what nobody scripted. An interrupt stops the study, keeps what is done, and goes on upwards."""
         if self._future is not None:
             try:
                 self._future.result(timeout_s)
             except CancelledError:
                 raise StudyError(f"{self.name} was cancelled; run the cell again to finish it.") from None
             except KeyboardInterrupt:
-                self.stop("interrupted")
-                raise
+                raise interrupted(self, self._future) from None
+            if self._unscripted:
+                raise SetupError(self._unscripted)
         return self
 
+    @property
+    def _unscripted(self) -> str:
+        return self._scripts.fault(self.name) if self._scripts is not None else ""
+
     def _watch(self) -> None:
-        """Wait in a script, with a line of progress. An interrupt stops the study, keeps what is done, and goes on upwards."""
+        """Wait in a script, with a line of progress."""
         from ..views.progress import follow
 
         try:
             follow(self)
         except KeyboardInterrupt:
-            self.stop("interrupted")
-            if self._future is not None:
-                self._future.exception(timeout=30)
-            self._warn()
-            raise
+            if self._future is None:
+                raise
+            raise interrupted(self, self._future) from None
         self.wait()
         self._warn()
 
@@ -194,10 +202,19 @@ class Study:
         return since(self.wait(), earlier, version)
 
     def pass_at(self, k: int, scorer: str | None = None) -> DataFrame:
-        """One row an arm: pass@k (at least one of k answers is right) and pass^k (all k are) with 95 % intervals over examples."""
+        """One row an arm: pass@k (at least one of k answers is right) and pass^k (all k are) with 95 % intervals over examples.
+
+        What cannot be known is NaN. Raises StudyError where the study has fewer than k repeats, or an outcome is not 0 or 1.
+        """
         from .overtime import pass_at
 
-        return pass_at(self.wait(), k, scorer)
+        repeats = int(self.config["repeats"])
+        if isinstance(k, int) and k > repeats:
+            raise StudyError(
+                f"pass@{k} needs {k} answers of each example, and {self.name} has {repeats}; evaluate with repeats={k}: what is there is not asked again."
+            )
+        found = pass_at(self.wait(), k, scorer)
+        return found.astype({name: float for name in found.columns if name not in ("examples", "skipped")})
 
     def arms(self) -> list[Arm]:
         """The recorded outcomes of every version, an example at a time, in the study's order. Raises StudyError where one has no run."""
@@ -238,10 +255,13 @@ class Study:
         return agreement(self, kind)
 
     def import_labels(self, path: str | Path) -> int:
-        """Take in the labels that a reviewer downloaded from this study's report; returns how many were new. Raises StudyError."""
+        """Take in the labels that a reviewer downloaded from this study's report; returns how many were new. Raises StudyError.
+
+        `lab.store.import_(path)` takes them of any study.
+        """
         from .labelling import import_labels
 
-        return import_labels(self, path)
+        return import_labels(self._lab.store, path, self)
 
     def pin(self, example_id: str) -> Policy:
         """Make an example a must-pass one of the prompt's policy: no candidate may fail it where the baseline passes."""
@@ -285,11 +305,18 @@ class Study:
         target = Path(path) if path is not None else self._lab._root / f"{self.name.replace('/', '-')}.html"
         return write_report(self.wait(), target)
 
-    def rescore(self, scorers: Sequence[Any], dataset: Any = None) -> Study:
-        """Score the recorded answers by other scorers, without a call: a study of the same runs."""
+    def rescore(self, scorers: Sequence[Any], dataset: Any = None, *, again: bool = False) -> Study:
+        """Score the recorded answers by other scorers, without a call: a study of the same runs.
+
+        again: the same scorers, asked once more where they failed (`scorer_error`) and nowhere else. Without it an error is
+        final until the scorer's own code or version changes; what a judge was not asked is asked by running the cell again.
+        """
+        from .again import asked_again
+        from .checking import checked_scorers
         from .rescoring import rescore
 
-        return rescore(self.wait(), scorers, dataset)
+        checked = checked_scorers(scorers)
+        return rescore(self.wait(), [asked_again(self, scorer) for scorer in checked] if again else checked, dataset)
 
     def _arm(self, value: Any) -> Mapping[str, Any]:
         """The arm of a version, a label or an id."""

@@ -30,7 +30,7 @@ class ScriptedModel:
     be async. An answer is a text, a Reply, or an exception, which is raised. latency_ms: waited before each answer.
     failures: number of the call, from 0 -> a class of `run.FAILURES` or an exception; such a call uses up no answer of a
     list. remote: True where a test wants pace, retries and budget. Raises SetupError, which names the question, when
-    the script has no answer.
+    the script has no answer; a study that asked such a question raises it when it is waited for.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class ScriptedModel:
         self._remote = remote
         self._used = 0  # answers of a list that were given
         self.calls: list[Call] = []
+        self.unanswered: list[str] = []  # what was said of each question that the script has no answer to
 
     @property
     def label(self) -> str:
@@ -72,7 +73,7 @@ class ScriptedModel:
         self.calls.append(call)
         failure = self._failures.get(number)
         # taken before the wait, so that concurrent callers get the answers in the order in which they asked
-        answer = self._answer(call, number) if failure is None else None
+        answer = self._given(call, number) if failure is None else None
         if inspect.isawaitable(answer):
             answer = await answer
         if self._latency_ms:
@@ -88,6 +89,14 @@ class ScriptedModel:
 
     async def aclose(self) -> None:
         """Nothing is held open."""
+
+    def _given(self, call: Call, number: int) -> Any:
+        """The answer; a question without one is kept in `unanswered`, so that whoever asks many can be told at their end."""
+        try:
+            return self._answer(call, number)
+        except SetupError as error:
+            self.unanswered.append(str(error))
+            raise
 
     def _answer(self, call: Call, number: int) -> Any:
         if isinstance(self._answers, Mapping):
