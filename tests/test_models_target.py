@@ -128,3 +128,16 @@ def test_sync_functions_run_at_once() -> None:
         return time.perf_counter() - began
 
     assert asyncio.run(story()) < 0.7
+
+
+def test_the_rule_of_names_stands_in_the_error() -> None:
+    """A misspelt parameter beside two values is told how values are passed, also where one value alone would have reached it."""
+
+    def answer(tikcet: str) -> str:
+        return tikcet
+
+    assert TargetModel(answer).bind({"ticket": "x"}) == (("x",), {})
+    with pytest.raises(
+        SetupError, match=r"it needs tikcet; values are passed by name \(one value alone also to a single parameter of any name\)"
+    ):
+        TargetModel(answer).bind({"ticket": "x", "language": "en"})

@@ -29,8 +29,8 @@ _FINISHED = {"length": "truncated_length", "content_filter": "content_filter_out
 class TargetModel:
     """A function of yours, sync or async, that answers an example.
 
-    Parameters named like the example's values get them, ``**kwargs`` gets all, and where there is one value, a single
-    parameter of any name gets it. It returns a text, a Reply, a JSON value (kept as canonical text), or an answer of
+    Values are passed by name: parameters named like the example's values get them, ``**kwargs`` gets all. Only where there
+    is exactly one value and one parameter does the name not matter: that parameter gets it, however it is spelt. It returns a text, a Reply, a JSON value (kept as canonical text), or an answer of
     the openai client. A sync function runs in a thread that keeps context variables. Inside it, `promptops.load` of the
     prompt under study serves the version that is being asked.
     label: default is module, name and eight hex digits of the hash of its source (helpers that it calls are not in it).
@@ -79,7 +79,8 @@ class TargetModel:
         missing = f"needs {', '.join(p.name for p in lacking)}" if lacking else "takes none of them"
         raise SetupError(
             f"the target {_name(self._fn)}{self._signature()} cannot be called with the values {', '.join(values) or 'of an example without any'}: "
-            f"it {missing}; name its parameters like the values, or accept **kwargs."
+            f"it {missing}; values are passed by name (one value alone also to a single parameter of any name): "
+            "name its parameters like the values, or accept **kwargs."
         )
 
     async def complete(self, call: Call) -> Reply:
