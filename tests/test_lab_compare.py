@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from promptops.errors import StatisticsError, StudyError
-from promptops.lab import Dataset, Lab, Policy
+from promptops.errors import CallError, StatisticsError, StudyError
+from promptops.lab import Dataset, Guardrail, Lab, Policy
+from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
-from promptops.scorers import equals, scorer
+from promptops.scorers import contains, equals, not_, scorer
 
 ROWS = [{"id": f"t{i}", "ticket": f"ticket number {i}", "expected": "yes", "tags": ["even" if i % 2 == 0 else "odd"]} for i in range(120)]
 MakeLab = Callable[..., Lab]
@@ -287,3 +289,107 @@ def test_policy_of_a_plan_is_what_judges(lab: Lab) -> None:
     comparison = lab.evaluate([v1, v2], ROWS, plan=plan).compare(v2, v1)
     assert comparison.policy.goal == "not_worse"
     assert comparison.verdict.decision == "promote"
+
+
+def test_a_guardrail_that_nothing_measures_says_what_is_measured(lab: Lab) -> None:
+    """A misspelt scorer and a cost without a price: the measures that there are, and a step that can be taken."""
+    v1, v2 = versions(lab, "half", "good")
+    comparison = lab.evaluate([v1, v2], ROWS, [equals()]).compare(v2, v1)
+    verdict = comparison.decide(Policy(guardrails=(Guardrail("equlas"), Guardrail("cost"))))
+    assert verdict.decision == "inconclusive"
+    assert verdict.reasons[0] == "The guardrail equlas was not measured; this comparison has equals(expected), latency."
+    assert (
+        verdict.reasons[1]
+        == "The guardrail cost cannot be held, since the cost of the runs is unknown; known are equals(expected), latency."
+    )
+    assert verdict.next[0] == "Name one of these in the policy, or evaluate both versions with a scorer called equlas."
+    assert verdict.next[1].startswith("Give the models' prices to Lab(prices={...}) and evaluate with fresh=True")
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda s: s.compare(), lambda s: s.leaderboard(), lambda s: s._lab.promote(s._lab.prompt("triage")[2], "prod", study=s)]
+)
+def test_a_primary_that_nothing_measures_says_what_is_measured(lab: Lab, ask: Any) -> None:
+    """A policy whose primary is misspelt: the scorers that there are stand in the sentence."""
+    v1, v2 = versions(lab, "half", "good")
+    study = lab.evaluate([v1, v2], ROWS, [equals()])
+    lab.prompt("triage").policy = Policy(primary="equlas")
+    with pytest.raises(StudyError, match=r"equlas.*equals\(expected\).*primary"):
+        ask(study)
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda s: s.compare(), lambda s: s.leaderboard(), lambda s: s._lab.promote(s._lab.prompt("triage")[1], "prod", study=s)]
+)
+@pytest.mark.parametrize("other", ["down", "good"])
+def test_where_every_call_failed_it_is_said(make_lab: MakeLab, ask: Any, other: str) -> None:
+    """The number of calls, the class of most failures and what to do, in place of a scorer that is missing."""
+
+    def fails(request: dict[str, Any]) -> Any:
+        number = int(request["messages"][-1]["content"].split()[-1])
+        return CallError("no", failure="timeout_read" if number < 5 else "rate_limit")
+
+    lab = make_lab(models={"down": ScriptedModel(fails, label="down"), "good": right_on(0.9, 2)})
+    v1, v2 = lab.prompt("triage").save("{{ticket}}", model="down"), lab.prompt("triage").save("Other {{ticket}}", model=other)
+    study = lab.evaluate([v1, v2], ROWS, [equals()])
+    with pytest.raises(
+        StudyError,
+        match=r"all 120 calls of v1 .*failed, most often with rate_limit \(\d+\); see what they said in study\.runs\(\), mend it, and run the cell again",
+    ):
+        ask(study)
+    with pytest.raises(StudyError, match="all 240 calls of v1 failed, most often with rate_limit"):
+        v1.noise(ROWS, [equals()])
+
+
+def test_more_answers_than_there_are_is_said(lab: Lab) -> None:
+    """pass@5 of a study with two repeats is refused with what it needs, alone and in a comparison; what is asked must be a number."""
+    v1, v2 = versions(lab, "half", "good")
+    study = lab.evaluate([v1, v2], ROWS, [equals()], repeats=2)
+    with pytest.raises(StudyError, match="pass@5 needs 5 answers of each example, and triage-.* has 2; evaluate with repeats=5"):
+        study.pass_at(5)
+    with pytest.raises(StatisticsError, match="pass@5 needs 5 scored answers of an example, and no example has more than 2"):
+        study.compare(v2, v1).pass_at(5)
+    for wrong in (0, "2", True):
+        with pytest.raises(StatisticsError, match=f"k is {wrong!r}"):
+            study.pass_at(wrong)  # type: ignore[arg-type]
+    table = study.pass_at(2)
+    assert all(table[column].dtype == float for column in table if column not in ("examples", "skipped"))
+
+
+def test_a_cost_that_nobody_knows_is_never_zero(lab: Lab) -> None:
+    """Your own function may call somebody who is paid: a plan and an estimate say unknown; the embedded model costs nothing."""
+    v1, v2 = versions(lab, "half", "good")
+    plan = lab.plan("triage", ROWS, [equals()], split=None)
+    needs = plan.needs(0.1, disagree=0.2, versions=[v1, v2])
+    assert needs.cost_usd is None
+    assert "at an unknown cost (no price for right-0.5-1, right-0.95-2)" in repr(needs)
+    assert "$0.00" not in repr(lab.estimate([v1, v2], ROWS, [equals()]))
+    free = lab.prompt("triage").save("Embedded {{ticket}}", model="embedded")
+    assert lab.estimate([free], ROWS, [equals()]).cost_usd == (0.0, 0.0)
+
+
+def test_a_fixed_text_that_is_a_column_is_asked_about(lab: Lab) -> None:
+    """equals("gold") holds answers against a word; where the dataset has a column of that name, both readings are said, once."""
+    (v1,) = versions(lab, "half")
+    rows = [{**row, "gold": "yes"} for row in ROWS[:4]]
+    with pytest.warns(
+        UserWarning, match=r"""equals\(gold\) holds answers against the very word 'gold'.* write equals\(column="gold"\)"""
+    ) as said:
+        lab.evaluate([v1], rows, [equals("gold")])
+    assert len(said) == 1
+    with pytest.warns(UserWarning, match=r"""write contains\(column="gold"\)"""):
+        lab.evaluate([v1], rows, [not_(contains("gold"))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lab.evaluate([v1], rows, [equals(column="gold"), contains("id"), equals("yes")])
+
+
+@pytest.mark.parametrize("ways", [({"cost_usd": 0.002}, {"cost_usd": 0.0}), ({"cost_usd": 0.003}, {"cost_usd": 0.002})])
+def test_markdown_tells_money_as_money(make_lab: MakeLab, ways: Any) -> None:
+    """A difference of cost is in dollars, with per cent where there is something to compare with; never in points."""
+    models = {name: ScriptedModel(lambda request, way=way: Reply("yes", **way), label=name) for name, way in zip("ba", ways, strict=True)}
+    lab = make_lab(models=models)
+    v1, v2 = (lab.prompt("triage").save(f"{name} {{{{ticket}}}}", model=name) for name in "ab")
+    (line,) = (row for row in lab.evaluate([v1, v2], ROWS, [equals()]).compare(v2, v1).markdown().splitlines() if row.startswith("| cost"))
+    assert "points" not in line
+    assert "| +$0.0020 |" in line if not ways[1]["cost_usd"] else "| +$0.0010 (+50.0 %) |" in line

@@ -175,7 +175,7 @@ def _unmeasured(comparison: Comparison, name: str) -> Check:
     """Of a guardrail that this comparison has no figures for: a name that is no measure of it, or a cost that nobody knows."""
     known = ", ".join(figures.name for figures in comparison.differences)
     if name not in MEASURES:
-        text = f"The guardrail {name} is no measure of this comparison, which has {known}."
+        text = f"The guardrail {name} was not measured; this comparison has {known}."
         return Check(name, "unproven", text, f"Name one of these in the policy, or evaluate both versions with a scorer called {name}.")
     text = f"The guardrail {name} cannot be held, since the {name} of the runs is unknown; known are {known}."
     mend = _PRICED if name == "cost" else f"Evaluate with a model that reports its {name}"

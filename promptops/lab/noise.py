@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.arms import Arm, Outcomes
+from ..analysis.arms import Arm, Outcomes, why_unscored
 from ..analysis.compare import Grounds, compare
+from ..errors import StudyError
 from .comparison import Comparison
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def measured(lab: Lab, version: str, scorers: Sequence[Mapping[str, Any]]) -> tu
 
 def _against_itself(lab: Lab, study: Study, version: str, label: str) -> Comparison:
     first, second = _two(lab, study.id, version, label)
+    if not first.scores and not second.scores and (why := why_unscored(study.arms())):
+        raise StudyError(why)
     grounds = Grounds(
         prompt=study.prompt, study=study.id, dataset=study.dataset.name, fingerprint=study.dataset.fingerprint, planned=len(study.dataset)
     )
