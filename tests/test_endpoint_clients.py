@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,27 @@ def test_a_proxy_and_an_own_ca_of_the_http_client(authority: Any, kind: str) -> 
         )
         assert ask(EndpointModel(client), _Async if kind == "async" else _Threads).text == "ok"
         assert proxy.hosts == ["llm.invalid:443"]
+
+
+REPLACED = """
+import gc, sys, tempfile, time, warnings
+warnings.simplefilter("always")
+from promptops.lab import Lab
+from promptops.models.endpoint import EndpointModel
+for _ in range(2):
+    lab = Lab(tempfile.mkdtemp(dir=sys.argv[2]), models={"m": EndpointModel(base_url=sys.argv[1])})
+    print(lab.prompt("p").save("{{x}}", model="m")(x="a").text)
+    gc.collect()
+del lab
+gc.collect()
+time.sleep(0.2)
+"""
+
+
+def test_a_lab_that_is_replaced_closes_its_connections(tmp_path: Path) -> None:
+    """A notebook's second `lab = Lab(...)` leaves no open session to be complained about, and nothing is printed at the end."""
+    with FaultServer(good) as server:
+        command = [sys.executable, "-c", REPLACED, server.url, str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["ok", "ok"]
+    assert "nclosed" not in done.stderr

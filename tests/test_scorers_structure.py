@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptops.dataset import strict
 from promptops.dataset.example import Example
 from promptops.errors import ScorerError
 from promptops.run import Run
@@ -146,3 +147,14 @@ def test_find_and_parse_path() -> None:
     assert parse_path('a.b[0]["c d"]') == ("a", "b", 0, "c d")
     assert find({"a": None}, ("a",)) is None
     assert repr(find({"a": None}, ("b",))) == "ABSENT"
+
+
+@pytest.mark.parametrize(
+    "name", ["long integer", "NaN", "infinity", "key twice", "lone surrogate", "trailing comma", "two values", "cut", "BOM"]
+)
+def test_an_answer_and_a_line_of_a_dataset_are_read_alike(name: str) -> None:
+    """What a dataset's file may not hold, an answer that is called JSON may not either, and the other way round."""
+    assert isinstance(read_json(BOMBS[name]), NotJSON)
+    with pytest.raises(ValueError, match="."):
+        strict.parse(BOMBS[name])
+    assert read_json('{"a": [1, "é"]}') == strict.parse('{"a": [1, "é"]}')
