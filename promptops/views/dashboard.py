@@ -44,7 +44,9 @@ class Dashboard(View):
 
         self.lab, self.writes = lab, writes
         self.views: dict[str, Any] = {}
-        self.picker = widgets.Dropdown(description="study", layout=widgets.Layout(width="440px"), style={"description_width": "50px"})
+        self.picker = widgets.Dropdown(
+            description="study", layout=widgets.Layout(width="440px", max_width="98%"), style={"description_width": "50px"}
+        )
         self.refresh = widgets.Button(
             description="Refresh", icon="refresh", tooltip="Read store and registry again", layout=widgets.Layout(width="auto")
         )
@@ -143,9 +145,15 @@ class StudiesView(View):
         self.study = study
         self.view, self.more = widgets.HTML(page(arms_html(study))), widgets.HTML()
         arms = list(study.versions)
-        self.candidate = widgets.Dropdown(options=arms, value=arms[-1], description="candidate", layout=widgets.Layout(width="240px"))
-        self.baseline = widgets.Dropdown(options=arms, value=arms[0], description="baseline", layout=widgets.Layout(width="240px"))
-        self.scorer = widgets.Dropdown(options=list(study.scorers) or [""], description="by", layout=widgets.Layout(width="340px"))
+        self.candidate = widgets.Dropdown(
+            options=arms, value=arms[-1], description="candidate", layout=widgets.Layout(width="240px", max_width="98%")
+        )
+        self.baseline = widgets.Dropdown(
+            options=arms, value=arms[0], description="baseline", layout=widgets.Layout(width="240px", max_width="98%")
+        )
+        self.scorer = widgets.Dropdown(
+            options=list(study.scorers) or [""], description="by", layout=widgets.Layout(width="340px", max_width="98%")
+        )
         picker = widgets.HBox([self.candidate, self.baseline, self.scorer], layout=widgets.Layout(flex_flow="row wrap"))
         self.box = widgets.VBox([self.view, *([picker, self.more] if len(arms) > 1 else [])])
         if len(arms) > 1:

@@ -40,13 +40,13 @@ class EnvironmentsView(View):
             options=("prod", "staging", "dev"),
             description="environment",
             ensure_option=False,
-            layout=widgets.Layout(width="260px"),
+            layout=widgets.Layout(width="260px", max_width="98%"),
             style={"description_width": "90px"},
         )
         self.version = _choice("version", [("–", 0)], None, "220px")
         self.study = _choice("evidence", [("–", "")], None, "320px")
-        self.reason = widgets.Text(placeholder="why, for the history", layout=widgets.Layout(width="340px"))
-        self.percent = widgets.BoundedFloatText(value=0, min=0, max=99.99, description="canary %", layout=widgets.Layout(width="170px"), tooltip="0: everyone")  # fmt: skip
+        self.reason = widgets.Text(placeholder="why, for the history", layout=widgets.Layout(width="340px", max_width="98%"))
+        self.percent = widgets.BoundedFloatText(value=0, min=0, max=99.99, description="canary %", layout=widgets.Layout(width="170px", max_width="98%"), tooltip="0: everyone")  # fmt: skip
         self.promote = widgets.Button(description="Promote", icon="arrow-up", layout=widgets.Layout(width="auto"))
         self.rollback = widgets.Button(description="Roll back", icon="undo", layout=widgets.Layout(width="auto"))
         self.cancel = widgets.Button(description="Cancel", layout=widgets.Layout(width="auto", display="none"))
@@ -175,7 +175,7 @@ class EnvironmentsView(View):
 def _choice(name: str, options: Any, value: Any, width: str) -> Any:
     import ipywidgets as widgets
 
-    shown = widgets.Dropdown(options=options, description=name, layout=widgets.Layout(width=width))
+    shown = widgets.Dropdown(options=options, description=name, layout=widgets.Layout(width=width, max_width="98%"))
     if value is not None:
         shown.value = value
     return shown

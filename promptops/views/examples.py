@@ -41,8 +41,10 @@ class ExamplesView(View):
         self.first, self.at, self.help, self.said = 0, 0, False, ""
         self.rows: tuple[Row, ...] = ()
         wide: dict[str, Any] = {"layout": widgets.Layout(width="auto")}
-        self.kind = widgets.Dropdown(options=_KINDS, value="all", description="show", layout=widgets.Layout(width="180px"), style={"description_width": "40px"})  # fmt: skip
-        self.text = widgets.Text(placeholder="search outputs, inputs, ids", continuous_update=False, layout=widgets.Layout(width="220px"))
+        self.kind = widgets.Dropdown(options=_KINDS, value="all", description="show", layout=widgets.Layout(width="180px", max_width="98%"), style={"description_width": "40px"})  # fmt: skip
+        self.text = widgets.Text(
+            placeholder="search outputs, inputs, ids", continuous_update=False, layout=widgets.Layout(width="220px", max_width="98%")
+        )
         self.tag = _choice("tag", [("any", ""), *((shorten(tag, 40), tag) for tag in self.examples.tags)])
         self.failure = _choice("failure", [("any", ""), *((name, name) for name in self.examples.failures)])
         self.scorer = _choice("by", [(shorten(name, 40), name) for name in study.scorers] or [("none", "")])
@@ -55,7 +57,7 @@ class ExamplesView(View):
             **wide,
         )
         self.golden = widgets.Textarea(placeholder="the answer that is right", layout=widgets.Layout(width="auto", height="64px"))
-        self.file = widgets.Text(value=str(study.dataset_file() or ""), placeholder="the dataset's file (.jsonl, .csv)", layout=widgets.Layout(width="360px"))  # fmt: skip
+        self.file = widgets.Text(value=str(study.dataset_file() or ""), placeholder="the dataset's file (.jsonl, .csv)", layout=widgets.Layout(width="360px", max_width="98%"))  # fmt: skip
         self.save = widgets.Button(description="Save golden answer", icon="check", tooltip="Write it into the dataset's file", **wide)
         self.pane = Pane(self._pressed, keys=KEYS, label="examples; press ? for the keys")
         for control in (self.kind, self.text, self.tag, self.failure, self.scorer):
@@ -192,7 +194,7 @@ class ExamplesView(View):
 def _choice(name: str, options: Any) -> Any:
     import ipywidgets as widgets
 
-    return widgets.Dropdown(options=options, value=options[0][1], description=name, layout=widgets.Layout(width="190px"), style={"description_width": "48px"})  # fmt: skip
+    return widgets.Dropdown(options=options, value=options[0][1], description=name, layout=widgets.Layout(width="190px", max_width="98%"), style={"description_width": "48px"})  # fmt: skip
 
 
 def table_html(found: Page, at: int, examples: Examples) -> str:

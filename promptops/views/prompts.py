@@ -29,15 +29,15 @@ class PromptsView(View):
         self.lab, self.writes = lab, writes
         self._examples: dict[str, Any] = {}
         names = list(lab._registry.names())
-        narrow: dict[str, Any] = {"layout": widgets.Layout(width="260px")}
-        self.prompt = widgets.Dropdown(options=names or [""], description="prompt", layout=widgets.Layout(width="300px"))
+        narrow: dict[str, Any] = {"layout": widgets.Layout(width="260px", max_width="98%")}
+        self.prompt = widgets.Dropdown(options=names or [""], description="prompt", layout=widgets.Layout(width="300px", max_width="98%"))
         if prompt:
             self.prompt.value = prompt
         self.old, self.new = widgets.Dropdown(description="from", **narrow), widgets.Dropdown(description="to", **narrow)
-        self.example = widgets.Dropdown(description="example", layout=widgets.Layout(width="300px"))
+        self.example = widgets.Dropdown(description="example", layout=widgets.Layout(width="300px", max_width="98%"))
         self.table, self.changes, self.rendered, self.status = widgets.HTML(), widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.texts = widgets.VBox()
-        self.note = widgets.Text(placeholder="what is new in it", description="note", layout=widgets.Layout(width="420px"))
+        self.note = widgets.Text(placeholder="what is new in it", description="note", layout=widgets.Layout(width="420px", max_width="98%"))
         self.save = widgets.Button(description="Save as new version", icon="save", layout=widgets.Layout(width="auto"))
         self.prompt.observe(lambda _change: self.open(), names="value")
         self.old.observe(lambda _change: self.draw(), names="value")

@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PromptOpsError
 from ..markup import esc
 from ..run import utc
+from .environments import serving_html
+from .figures import extras
+from .folds import PAGE, chosen, flip, listed, opened
+from .grid import grid
 from .prompt import template_html
 from .study import results
-from .theme import STYLE, chip, colour
+from .theme import ROOT, STYLE, chip, colour
 
 if TYPE_CHECKING:
     from ..lab.comparison import Comparison
@@ -27,21 +31,27 @@ if TYPE_CHECKING:
 
 __all__ = ["report_html", "write_report"]
 
-MOST = 400  # changed examples in a report, biggest losses first
+MOST = 400  # changed examples in a report
 _TEXT = 4_000  # characters of one output
 
 _SCRIPT = """
 const $ = (q) => [...document.querySelectorAll(q)];
-const rows = $('.flip'), text = document.getElementById('find'), kind = document.getElementById('kind'), count = document.getElementById('count');
+const rows = $('.flip'), folds = $('.more'), text = document.getElementById('find'), kind = document.getElementById('kind'), count = document.getElementById('count');
+const words = new Map();
 function filter() {
-  const wanted = text.value.toLowerCase(); let shown = 0;
+  const wanted = text.value.toLowerCase(), narrow = wanted || kind.value !== 'all'; let shown = 0;
   for (const row of rows) {
-    const on = (kind.value === 'all' || row.dataset.kind === kind.value) && (!wanted || row.textContent.toLowerCase().includes(wanted));
+    if (!words.has(row)) words.set(row, row.textContent.toLowerCase());
+    const on = (kind.value === 'all' || row.dataset.kind === kind.value) && (!wanted || words.get(row).includes(wanted));
     row.hidden = !on; shown += on;
   }
-  count.textContent = shown + ' of ' + rows.length + ' shown';
+  for (const fold of folds) if (narrow) fold.open = true;
+  count.textContent = shown + ' of ' + rows.length + (narrow ? ' match' : '');
 }
 if (text) { text.addEventListener('input', filter); kind.addEventListener('change', filter); filter(); }
+let closed = [];
+window.addEventListener('beforeprint', () => { closed = $('details:not(.more):not([open])').filter((one) => !one.closest('.more:not([open])')); for (const one of closed) one.open = true; });
+window.addEventListener('afterprint', () => { for (const one of closed) one.open = false; closed = []; });
 const labels = new Map();
 for (const button of $('.label')) button.addEventListener('click', () => {
   const row = button.closest('.flip');
@@ -59,15 +69,11 @@ if (save) save.addEventListener('click', () => {
 });
 """
 
-_PAGE_STYLE = """<style>
-body{margin:0;background:#fff;color:#1f2328}main{max-width:1060px;margin:0 auto;padding:26px 22px 60px}
-.po{max-width:none}.po h1{font-size:22px;margin:0 0 4px}.po h2{font-size:17px;margin:26px 0 6px;border-bottom:1px solid #d8dee4;padding-bottom:4px}
-.flip{border:1px solid #d8dee4;border-radius:6px;padding:8px 12px;margin:8px 0;break-inside:avoid}.two{display:grid;grid-template-columns:1fr 1fr;gap:12px}
-@media(max-width:760px){.two{grid-template-columns:1fr}}
-.bar{display:flex;gap:10px;flex-wrap:wrap;align-items:center;margin:8px 0}.bar input,.bar select,.bar button,.label{font:inherit;padding:4px 9px;border:1px solid #afb8c1;border-radius:6px;background:#f6f8fa}
-.label[aria-pressed=true]{background:#0072B2;color:#fff}.po pre{max-height:240px}
-@media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0;--jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;--jp-border-color2:#3b424b;--jp-layout-color2:#161b22}.flip{border-color:#3b424b}.bar input,.bar select,.bar button,.label{background:#161b22;color:#d7dbe0;border-color:#3b424b}.po h2{border-color:#3b424b}}
-@media print{.bar,.label{display:none}.po pre{max-height:none;overflow:visible}main{padding:0}}
+_TOOLS_STYLE = """<style>
+.bar{display:flex;gap:10px;flex-wrap:wrap;align-items:center;margin:8px 0}.bar input,.bar select,.bar button,.label{font:inherit;max-width:100%;padding:4px 9px;border:1px solid #afb8c1;border-radius:6px;background:#f6f8fa}
+.label[aria-pressed=true]{background:#0072B2;color:#fff}:is(input,select,button,summary):focus-visible{outline:2px solid #0072B2;outline-offset:2px}
+@media(prefers-color-scheme:dark){.bar input,.bar select,.bar button,.label{background:#161b22;color:#d7dbe0;border-color:#3b424b}}
+@media print{.bar,.label{display:none}}
 </style>"""
 
 
@@ -99,16 +105,34 @@ def report_html(study: Study) -> str:
         comparison = study.compare() if len(study.config["arms"]) > 1 else None
     except PromptOpsError:
         comparison = None
-    body = "".join((_head(study), results(study), _changes(study, comparison), _flipped(study, comparison), _prompts(study), _how(study)))
+    parts = (
+        _head(study),
+        results(study),
+        extras(comparison) if comparison is not None else "",
+        _serves(study),
+        _changes(study, comparison),
+        _flipped(study, comparison),
+        _prompts(study),
+        _how(study),
+    )
+    body = "".join(parts)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{esc(study.name)}: promptops report</title>{STYLE}{_PAGE_STYLE}</head>'
-        f'<body data-study="{esc(study.id)}"><main><div class="po">{body}</div></main><script>{_SCRIPT}</script></body></html>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{esc(study.name)}: promptops report</title>{STYLE}{PAGE}{_TOOLS_STYLE}</head>'
+        f'<body data-study="{esc(study.id)}"><main><div class="{ROOT}">{body}</div></main><script>{_SCRIPT}</script></body></html>\n'
     )
 
 
 def _head(study: Study) -> str:
     return f"<h1>{esc(study.prompt or study.name)}</h1><p class='dim'>promptops report of {esc(study.name)}, made {esc(utc()[:16].replace('T', ' '))} UTC</p>"
+
+
+def _serves(study: Study) -> str:
+    """What is in each environment, since when, by whom and why, on the day of the report."""
+    lab = study._lab
+    if study.prompt not in lab._registry.names():
+        return ""
+    return f"<h2>What serves</h2><p class='dim'>When this report was made.</p>{serving_html(lab, study.prompt)}"
 
 
 def _changes(study: Study, comparison: Comparison | None) -> str:
@@ -135,28 +159,32 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
         "<span id='count' class='dim'></span><input id='rater' placeholder='your name, for labels' aria-label='your name'><span id='labelled' class='dim'>0 labelled</span>"
         "<button id='save' type='button'>download labels</button></div>"
     )
-    return f"<h2>Changed examples{cut}</h2>{tools}" + "".join(_flip(flip, comparison) for flip in flips)
+    lost, won = ([each for each in flips if (each.gain > 0) is up] for up in (False, True))
+    return f"<h2>Changed examples{cut}</h2>{tools}" + listed(
+        [_flip(each, comparison, opened=opened(place)) for place, each in enumerate(lost)], [_flip(each, comparison) for each in won]
+    )
 
 
-def _flip(flip: _Flip, comparison: Comparison) -> str:
+def _flip(found: _Flip, comparison: Comparison, *, opened: bool = False) -> str:
     b, a = comparison.candidate, comparison.baseline
-    kind, word, tint = ("won", "got better", "#0A875B") if flip.gain > 0 else ("lost", "got worse", "#CC5018")
     buttons = "".join(
         f"<button class='label' type='button' value='{value}' aria-pressed='false'>{esc(said)}</button> "
         for value, said in (("first", f"{b.label} is better"), ("tie", "alike"), ("second", f"{a.label} is better"))
     )
-    golden = f"<p class='dim'>expected</p><pre>{esc(flip.expected)}</pre>" if flip.expected else ""
-    return (
-        f"<div class='flip' data-kind='{kind}' data-example='{esc(flip.example)}' data-candidate='{esc(b.version)}' data-baseline='{esc(a.version)}'>"
-        f"<p><b>{esc(flip.example)}</b> <span style='color:{tint}'>{word}</span></p><pre>{esc(flip.inputs)}</pre>{golden}<div class='two'>"
-        f"<div><p class='dim'>{esc(b.label)}</p><pre>{esc(flip.candidate) or '<i>no answer</i>'}</pre><p class='dim'>{esc(flip.reasons[0])}</p></div>"
-        f"<div><p class='dim'>{esc(a.label)}</p><pre>{esc(flip.baseline) or '<i>no answer</i>'}</pre><p class='dim'>{esc(flip.reasons[1])}</p></div></div>{buttons}</div>"
+    golden = f"<p class='dim'>expected</p><pre>{esc(found.expected)}</pre>" if found.expected else ""
+    sides = "".join(
+        f"<div><p class='dim'>{esc(arm.label)}</p><pre>{esc(output) or '<i>no answer</i>'}</pre><p class='dim'>{esc(reason)}</p></div>"
+        for arm, output, reason in ((b, found.candidate, found.reasons[0]), (a, found.baseline, found.reasons[1]))
     )
+    body = f"<pre>{esc(found.inputs)}</pre>{golden}<div class='two'>{sides}</div>{buttons}"
+    names = f" data-example='{esc(found.example)}' data-candidate='{esc(b.version)}' data-baseline='{esc(a.version)}'"
+    return flip(found.example, found.inputs, body, gain=found.gain, attributes=names, opened=opened)
 
 
 def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
-    frame = comparison.flips().head(MOST)
-    ids = list(frame["example_id"])
+    flips = comparison.flips()
+    changed = chosen(list(zip(flips["example_id"], flips["gain"], strict=True)), MOST)
+    ids = [example for example, _ in changed]
     rows = study._lab.store.rows(
         "select m.version_id, m.example_id, any_value(left(r.output, ?)), any_value(s.reason) from study_runs m join runs r on r.id = m.run_id "
         "left join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and s.scorer = ? "
@@ -166,7 +194,7 @@ def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
     found = {(version, example): (output or "", reason or "") for version, example, output, reason in rows}
     data = {example.id: example for example in study.dataset}
     out = []
-    for example_id, gain in zip(ids, frame["gain"], strict=True):
+    for example_id, gain in changed:
         example = data.get(example_id)
         new, old = (found.get((arm.version, example_id), ("", "")) for arm in (comparison.candidate, comparison.baseline))
         out.append(
@@ -226,5 +254,5 @@ def _how(study: Study) -> str:
         ("repeats", config["repeats"]),
         ("scorers", ", ".join(f"{scorer['name']} (version {scorer['version']})" for scorer in config["scorers"])),
     )
-    rows = "".join(f"<tr><td>{esc(name)}</td><td>{esc(value)}</td></tr>" for name, value in facts)
-    return f"<h2>How to see this again</h2><table>{rows}</table><pre>from promptops.lab import Lab\nLab().study({esc(repr(study.name))}).compare()</pre>"
+    table = grid(["what", "which"], [(esc(name), esc(value)) for name, value in facts], caption="what this report rests on")
+    return f"<h2>How to see this again</h2>{table}<pre>from promptops.lab import Lab\nLab().study({esc(repr(study.name))}).compare()</pre>"

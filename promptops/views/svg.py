@@ -87,6 +87,8 @@ def forest(rows: Sequence[Row], *, title: str, left: str, right: str, unit: str 
     ends = [v for row in rows for v in (row.value, row.low, row.high, -row.margin if row.margin is not None else None)]
     known = [v for v in ends if v is not None and math.isfinite(v)]
     low, high, step = _axis(min([0.0, *known]), max([0.0, *known]))
+    if known and max(map(abs, known)) <= 100:
+        low, high = max(low, -100.0), min(high, 100.0)  # there are no more points than these
     x = _scale(low, high)
     out = [_side(2, "start", f"◂ {left}"), _side(WIDTH - 2, "end", f"{right} ▸")]
     y = 22.0

@@ -12,21 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..markup import esc
 from .comparison import body
-from .theme import BAD, GOOD, STYLE, page
+from .folds import PAGE, chosen, flip, listed, opened
+from .theme import ROOT, STYLE, page
 
 if TYPE_CHECKING:
     from ..lab.table import TableComparison
 
 __all__ = ["html", "report_html", "write_report"]
 
-MOST = 400  # changed examples on the page, biggest losses first
+MOST = 400  # changed examples on the page
 _TEXT = 4_000  # characters of one answer
-_PAGE = """<style>body{margin:0;background:#fff;color:#1f2328}main{max-width:1060px;margin:0 auto;padding:26px 22px 60px}.po{max-width:none}
-.po h1{font-size:22px;margin:0 0 4px}.po h2{font-size:17px;margin:26px 0 6px;border-bottom:1px solid #d8dee4;padding-bottom:4px}
-.flip{border:1px solid #d8dee4;border-radius:6px;padding:8px 12px;margin:8px 0;break-inside:avoid}.two{display:grid;grid-template-columns:1fr 1fr;gap:12px}
-@media(max-width:760px){.two{grid-template-columns:1fr}}
-@media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0;--jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;--jp-border-color2:#3b424b;--jp-layout-color2:#161b22}.flip,.po h2{border-color:#3b424b}}
-</style>"""
 
 
 def html(comparison: TableComparison) -> str:
@@ -49,8 +44,8 @@ def report_html(comparison: TableComparison) -> str:
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{esc(title)}: promptops comparison</title>{STYLE}{_PAGE}</head>'
-        f"<body><main><div class='po'><h1>{esc(title)}</h1>{body(comparison)}{_said(comparison)}{_flips(comparison)}</div></main></body></html>\n"
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{esc(title)}: promptops comparison</title>{STYLE}{PAGE}</head>'
+        f"<body><main><div class='{ROOT}'><h1>{esc(title)}</h1>{body(comparison)}{_said(comparison)}{_flips(comparison)}</div></main></body></html>\n"
     )
 
 
@@ -64,14 +59,16 @@ def _flips(comparison: TableComparison) -> str:
     if not len(frame):
         return ""
     examples = {example.id: example for example in comparison.table.dataset}
-    listed: list[tuple[str, float]] = list(zip(frame["example_id"].head(MOST), frame["gain"].head(MOST), strict=True))
-    shown = "".join(_flip(comparison, examples[example], gain) for example, gain in listed)
+    first: list[tuple[str, float]] = chosen(list(zip(frame["example_id"], frame["gain"], strict=True)), MOST)
+    lost, won = ([(examples[example], gain) for example, gain in first if (gain > 0) is up] for up in (False, True))
+    shown = listed(
+        [_flip(comparison, *each, opened=opened(place)) for place, each in enumerate(lost)], [_flip(comparison, *each) for each in won]
+    )
     cut = f" <span class='dim'>(the {MOST:,} first of {len(frame):,})</span>" if len(frame) > MOST else ""
     return f"<h2>Changed examples, biggest losses first{cut}</h2>{shown}"
 
 
-def _flip(comparison: TableComparison, example: Any, gain: float) -> str:
-    word, tint = ("got better", GOOD) if gain > 0 else ("got worse", BAD)
+def _flip(comparison: TableComparison, example: Any, gain: float, *, opened: bool = False) -> str:
     b, a = comparison.candidate.label, comparison.baseline.label
     golden = f"<p class='dim'>expected</p><pre>{_shown(example.expected)}</pre>" if example.expected is not None else ""
     arms = "".join(
@@ -79,7 +76,7 @@ def _flip(comparison: TableComparison, example: Any, gain: float) -> str:
         for label in (b, a)
     )
     inputs = "\n".join(f"{name}: {value}" for name, value in example.inputs.items())
-    return f"<div class='flip'><p><b>{esc(example.id)}</b> <span style='color:{tint}'>{word}</span></p><pre>{_shown(inputs)}</pre>{golden}<div class='two'>{arms}</div></div>"
+    return flip(example.id, inputs, f"<pre>{_shown(inputs)}</pre>{golden}<div class='two'>{arms}</div>", gain=gain, opened=opened)
 
 
 def _shown(value: Any) -> str:

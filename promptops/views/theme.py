@@ -13,7 +13,22 @@ from ..markup import esc
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["BAD", "FONT", "GOOD", "NEUTRAL", "PALETTE", "STYLE", "UNSURE", "chip", "colour", "ink", "label_colour", "page", "style_figure"]
+__all__ = [
+    "BAD",
+    "FONT",
+    "GOOD",
+    "NEUTRAL",
+    "PALETTE",
+    "ROOT",
+    "STYLE",
+    "UNSURE",
+    "chip",
+    "colour",
+    "ink",
+    "label_colour",
+    "page",
+    "style_figure",
+]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#6A51A3")
 # readable as text on white and on JupyterLab's dark ground alike: contrast 4.2 or more on either (tests/test_views_theme.py)
@@ -83,10 +98,13 @@ STYLE = """<style>
 @media print{.po pre,.po .po-list{max-height:none;overflow:visible}}
 </style>""".replace("FONT", FONT)
 
+# MathJax reads the page, not the markup, so no escape keeps it from text between two dollars, which may hold links; these classes do (3, 2)
+ROOT = "po mathjax_ignore tex2jax_ignore"
+
 
 def page(body: str) -> str:
     """An HTML fragment in the house style, for a notebook cell or a report. `body` is safe markup already."""
-    return f"{STYLE}<div class='po'>{body}</div>"
+    return f"{STYLE}<div class='{ROOT}'>{body}</div>"
 
 
 def style_figure(figure: Figure, *, title: str = "", height: int = 320, dark: bool = False) -> Figure:

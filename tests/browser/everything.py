@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # what an answer, an input, a tag, a note or a name may hold: script, handlers, SVG, addresses, styles, terminal codes, bidi marks
 HOSTILE = (
-    "<script>window.hit=1</script><img src=http://example.invalid/x onerror='window.hit=1'><svg onload='window.hit=1'><a href='http://example.invalid/y'>"
+    "$\\href{http://example.invalid/q}{q}$ \\(\\href{javascript:window.hit=1}{x}\\)<script>window.hit=1</script><img src=http://example.invalid/x onerror='window.hit=1'><svg onload='window.hit=1'><a href='http://example.invalid/y'>"
     "</svg><svg><script>window.hit=1</script></svg><a href='javascript:window.hit=1'>x</a><iframe src='data:text/html,<script>parent.hit=1</script>'></iframe>"
     "<style>body{display:none;background:url(http://example.invalid/z)}</style><link rel=stylesheet href=http://example.invalid/s>"
     "<object data=http://example.invalid/o></object><form action=http://example.invalid/f><button>x</button></form><base href=http://example.invalid/>"
@@ -70,7 +70,7 @@ VIEWS = {
 
 LIVE = """
 def slow(request):
-    time.sleep(0.2)
+    time.sleep(0.4)
     return "yes"
 other = Lab("live", models={"slow": ScriptedModel(slow, label="slow")})
 ask = other.prompt("ask")

@@ -59,8 +59,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
-    """A JupyterLab that shows `folder`; its own state is in `home`. Gives `http://.../` and the token as one URL prefix and suffix."""
+def jupyterlab(folder: Path, home: Path, *more: str) -> Iterator[str]:
+    """A JupyterLab that shows `folder`; its own state is in `home`; more: options. Gives `http://.../` and the token as one URL prefix and suffix."""
     settings = home / "settings"
     place = settings / "@jupyterlab" / "apputils-extension"
     place.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
     command = [
         sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}", "--no-browser", "--allow-root", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
-        f"--ServerApp.root_dir={folder}",
+        f"--ServerApp.root_dir={folder}", *more,
     ]  # fmt: skip
     with served(command, f"http://127.0.0.1:{port}/api/status?token={token}", env, home / "lab.log"):
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"

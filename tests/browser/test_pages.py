@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from everything import HOSTILE, LONG
 from harness import free_port, served
+from looks import MADE, WIDE
 
-from promptops.lab import Dataset, Lab
+from promptops.lab import Dataset, Lab, compare
 from promptops.models.scripted import ScriptedModel
-from promptops.scorers import equals
+from promptops.scorers import contains, equals, scorer, similar_to
 
 pytestmark = pytest.mark.browser
 
-HOSTILE = "<script>window.hit=1</script><img src=http://example.invalid/x onerror='window.hit=1'>$\\href{javascript:window.hit=1}{x}$</pre><a href='javascript:window.hit=1'>x</a>"
 TOKEN = "a-token-of-this-test-0123456789"
 
 
@@ -38,7 +39,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     prompt = lab.prompt("triage")
     versions = [prompt.save("Judge: {{ticket}}", model="one", note=HOSTILE), prompt.save("Judge well: {{ticket}}", model="two")]
     rows = [{"id": f"t{i:02}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no"} for i in range(60)]
-    study = lab.evaluate(versions, Dataset.read(rows, name="tickets"), [equals()], name="first")
+    wordy = scorer(name=LONG, version="1")(lambda output, expected: output == expected)
+    graders = [equals(), wordy, similar_to("expected"), contains("e"), contains("y"), contains("s")]
+    study = lab.evaluate(versions, Dataset.read(rows, name="tickets"), graders, name="first")
     lab.promote(versions[0], to="prod", study=study, reason=HOSTILE)
     yield lab
     lab._loop.close()
@@ -61,15 +64,23 @@ def test_the_page_is_read_only_and_behind_a_token(browser: Any, project: Lab, tm
         page.on("requestfinished", lambda request: asked.append(request.url) if "127.0.0.1" not in request.url else None)
         page.goto(f"http://127.0.0.1:{port}/?token={TOKEN}", wait_until="domcontentloaded")
         page.locator(".jupyter-widget-tab").wait_for(timeout=60_000)
-        page.locator("h3:has-text('Difference v2')").first.wait_for(timeout=20_000)
+        page.locator("h3:visible:has-text('Difference v2')").first.wait_for(timeout=20_000)
         for name in ("Examples", "Prompts", "Label", "Registry"):
             page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{name}')").click()
             page.wait_for_timeout(900)
+        for width in (1024, 512):
+            page.set_viewport_size({"width": width, "height": 900})
+            for name in ("Examples", "Prompts", "Label", "Registry", "Studies"):
+                page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{name}')").click()
+                page.wait_for_timeout(500)
+                page.evaluate("document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })")
+                assert page.evaluate(WIDE) == [], (width, name)
+        assert page.locator("[class*=po-still]:visible").count() == 0  # the static page gives way to the widget
         assert "triage" in page.inner_text("body")
         labels = page.locator("button:visible").all_inner_texts()
         assert not [text for text in labels if any(word in text for word in ("Promote", "Roll back", "Save", "Pin"))]
         assert page.evaluate("window.hit") is None
-        assert page.evaluate("document.querySelectorAll('.po img, .po a, .po script').length") == 0
+        assert page.evaluate(MADE, ".po *") == []
         assert asked == []
         page.close()
 
@@ -99,12 +110,53 @@ def test_the_report_from_disk_without_a_network(browser: Any, project: Lab, tmp_
     assert json.loads(file.read_text())["rater"] == "cleo"
     assert (study.import_labels(file), study.import_labels(file)) == (1, 0)
     assert page.evaluate("window.hit") is None
-    assert page.evaluate("document.querySelectorAll('main img, main a, main script').length") == 0
+    assert page.evaluate(MADE, "main *") == []
     assert (asked, faults) == ([], [])
+    page.select_option("#kind", "all")
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     for width in (1024, 512):
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), width
+        assert page.evaluate(WIDE) == [], width
     context.close()
+
+
+def test_the_report_is_short_and_opens_without_a_script(browser: Any, project: Lab, tmp_path: Path) -> None:
+    """Losses first, a few open; the rest a line each, in folds that need no script; all that is not folded away is opened for paper."""
+    report = project.study("first").report(tmp_path / "report.html")
+    page = browser.new_page(java_script_enabled=False, viewport={"width": 1024, "height": 900})
+    page.goto(report.as_uri())
+    kinds = page.locator(".flip").evaluate_all("(rows) => rows.map((row) => row.dataset.kind)")
+    assert kinds == ["lost"] * 3 + ["won"] * 15
+    assert page.locator(".flip[open]").count() == 3
+    assert page.evaluate("document.documentElement.scrollHeight") < 9_000
+    assert page.get_by_text("5 more that got better").is_visible()
+    assert page.locator(".more .flip").first.is_hidden()
+    page.get_by_text("5 more that got better").click()
+    page.locator(".more .flip summary").first.click()
+    assert page.locator(".more .flip pre").first.is_visible()
+    for said in ("What serves", "triage", "since (UTC)", "better : worse"):
+        assert said in page.inner_text("body")
+    page.close()
+    page = browser.new_page(viewport={"width": 1024, "height": 900})
+    page.goto(report.as_uri())
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".flip[open]").count() == 13
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".flip[open]").count() == 3
+    assert len(page.pdf()) > 20_000
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1024, 512])
+def test_the_page_of_a_table_fits_too(browser: Any, tmp_path: Path, width: int) -> None:
+    """A compared file writes a page of its own: the same look, no script at all."""
+    rows = [{"ticket": HOSTILE, "expected": "yes", "a": "yes" if i % 3 else HOSTILE, "b": "yes" if i % 5 else "no"} for i in range(40)]
+    made = compare(rows, "a", "b", expected="expected")
+    page = browser.new_page(viewport={"width": width, "height": 900}, java_script_enabled=False)
+    page.goto(made.report(tmp_path / "page.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    assert (page.evaluate(WIDE), page.evaluate(MADE, "main *")) == ([], [])
+    page.close()
 
 
 def test_the_static_page_survives_a_sanitiser(browser: Any, project: Lab) -> None:
