@@ -40,13 +40,11 @@ def check_design(drawn: StudyDesign, *, budget_usd: float | None = None, prices:
 
 def check_texts(scorers: Sequence[Scorer], dataset: Dataset) -> list[str]:
     """A sentence for each scorer whose fixed text is also a column of the dataset: both readings, and how the column is written."""
-    said = []
-    columns = {name for name in dataset.columns if name not in RESERVED or name == "expected"}
-    for scorer in scorers:
-        for text, column in scorer.texts if isinstance(scorer, Rule) else ():
-            if text in columns:
-                said.append(
-                    f"{scorer.name} holds answers against the very word {text!r}, and the dataset has a column {text!r}; "
-                    f"write {column} where each row's value of that column is meant."
-                )
-    return said
+    texts = [(scorer.name, *text) for scorer in scorers if isinstance(scorer, Rule) for text in scorer.texts]
+    columns = {name for name in dataset.columns if name not in RESERVED or name == "expected"} if texts else set()
+    return [
+        f"{name} holds answers against the very word {text!r}, and the dataset has a column {text!r}; "
+        f"write {column} where each row's value of that column is meant."
+        for name, text, column in texts
+        if text in columns
+    ]

@@ -49,7 +49,7 @@ class Rule:
     spec: str = ""
     bar: float | None = None
     inner: str = ""
-    texts: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    texts: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
     def named(self, name: str) -> Self:
         """The same rule under a name of your own."""
