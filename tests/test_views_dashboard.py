@@ -218,12 +218,15 @@ def test_an_empty_lab_says_what_to_do(make_lab: Callable[..., Lab]) -> None:
 
 
 def test_what_a_displayed_dashboard_costs_a_notebook(lab: Lab) -> None:
-    """The bundle that a notebook saves is at most 100 kB, and its HTML holds no script."""
-    board = lab.dashboard()
-    bundle = board._repr_mimebundle_()
-    assert len(json.dumps(bundle)) < 100_000
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert "<script" not in bundle["text/html"]
+    """Its two outputs, the page that is kept and the widget, are at most 100 kB; the page holds no script, and only the widget's needs a kernel."""
+    shown = lab.dashboard().shown()
+    assert len(json.dumps([shown.still(), shown.live()])) < 100_000
+    assert set(shown.live()) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
+    assert set(shown.still()) == {"text/html", "text/plain"}
+    assert "<script" not in shown.still()["text/html"]
+    name = re.search(r"po-still-([0-9a-f]{8})", shown.still()["text/html"])
+    assert name is not None
+    assert f"po-live-{name[1]}" in shown.box._dom_classes  # by which the page's style knows that the widget is drawn
 
 
 def test_labels_travel_as_a_file(lab: Lab, tmp_path: Path) -> None:

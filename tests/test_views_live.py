@@ -60,10 +60,13 @@ def test_its_button_stops_it_and_it_becomes_the_results(running: Any) -> None:
     assert time.monotonic() - began < 3  # one second, and a machine that does other things
     assert widget.stop.disabled
     deadline = time.monotonic() + 10
-    while widget.box.children != (widget.view,) and time.monotonic() < deadline:
+    while widget.stop in widget.box.children and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert widget.box.children == (widget.view,)
+    assert widget.box.children == (widget.view, widget.more)
     assert "stopped" in widget.view.value
+    assert "stopped" in widget.shown().still()["text/html"]
+    widget.more.click()  # the way down to the examples, read when it is asked for
+    assert "biggest loss first" in widget.box.children[1].children[2].html
     done = running._lab.store.rows("select count(*) from runs where failure is null")[0][0]
     assert 0 < done < 400
 

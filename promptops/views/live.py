@@ -28,6 +28,7 @@ __all__ = ["LiveStudy", "show", "snapshot"]
 
 TICK_S = 0.25
 _LOSSES = 5  # shown while it runs
+_READ = 2_000  # characters of a text that are looked at for a line of it
 _Z95 = 1.96  # while it runs the interval is a sketch; the results have the exact ones
 
 
@@ -67,11 +68,19 @@ def _lost(study: Study) -> str:
         return ""
     last, first = study.versions[-1], study.versions[0]
     rows = [
-        (esc(loss.example_id), esc(shorten(loss.asked, 90)), esc(shorten(loss.candidate, 70)), esc(shorten(loss.baseline, 70)))
+        tuple(
+            esc(shorten(_clean(study, text or ""), width))
+            for text, width in ((loss.example_id, 80), (loss.asked, 90), (loss.candidate, 70), (loss.baseline, 70))
+        )
         for loss in list(losses.newest)[:_LOSSES]
     ]
     head = f"<span style='color:{BAD}'>▼</span> {esc(last)} has lost {words.count(losses.count, 'example')} against {esc(first)} so far, the newest:"
     return f"<p>{head}</p>{grid(['example', 'asked', last, first], rows, caption='the newest losses')}"
+
+
+def _clean(study: Study, text: str) -> str:
+    """Without keys: what is shown here has not been through the store yet, where they are taken out."""
+    return study._lab.store._clean(text[:_READ].encode("utf-8", "replace")).decode()
 
 
 def _bar(label: str, done: int, planned: int, failed: int, tint: str) -> str:
