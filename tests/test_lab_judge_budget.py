@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -46,3 +48,36 @@ def test_judging_stops_at_the_budget_and_goes_on_with_a_larger_one(lab: Lab) -> 
     assert again.id == study.id
     assert len(lab._model("j").calls) == 20
     assert len(again.scores()) == 40
+
+
+def test_a_stop_ends_judging_at_once_and_keeps_what_was_judged(make_lab: Callable[..., Lab]) -> None:
+    """Stopped while judges are asked: within a second no more is asked, what they said is recorded, the rest is asked by the next run."""
+    slow = ScriptedModel(judge, label="j", remote=True, latency_ms=100)
+    answers = ScriptedModel(lambda _: Reply("yes", finish_reason="stop", tokens_in=5, tokens_out=5), label="answers", remote=True)
+    lab = make_lab(models={"m": answers, "j": slow})
+    data = [{"id": f"t{i}", "ticket": f"ticket {i}", "expected": "yes"} for i in range(200)]
+    version = lab.prompt("p").save("{{ticket}}", model="m", max_tokens=20)
+    scorers = [equals(), rubric("Is it right?", judge="j", name="quality")]
+    stopped: list[tuple[float, int]] = []
+
+    def stop() -> None:
+        while len(slow.calls) < 120:  # judged in portions of 32, so that the first are whole
+            time.sleep(0.01)
+        next(iter(lab._live.values())).stop()
+        stopped.append((time.monotonic(), len(slow.calls)))
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.warns(UserWarning, match="run the cell again to ask for them"):
+        study = lab.evaluate([version], Dataset.read(data), scorers)
+    thread.join()
+    at, asked = stopped[0]
+    assert time.monotonic() - at < 5.0  # a second, and what the machine takes to look at the study
+    assert study.status == "stopped"
+    assert len(slow.calls) <= asked + 8  # those that were about to be sent
+    kept = len(study.scores()) - 200
+    assert 0 < kept <= asked
+    again = lab.evaluate([version], Dataset.read(data), scorers)
+    assert (again.id, again.status) == (study.id, "finished")
+    assert len(again.scores()) == 400
+    assert len(slow.calls) <= 200 + 16  # only what was in flight at the stop is asked twice

@@ -130,7 +130,13 @@ class ScorePhase:
         if many is not None:
             return out + [(case, scorer, score) for case, score in zip(asked, many, strict=True)]
         results = await dog.each(scorer.name, scorer.score, asked)
-        finished = await asyncio.gather(*(self._finish(scorer, result, dog, gate) for result in results))
+        try:
+            finished = await asyncio.gather(*(self._finish(scorer, result, dog, gate) for result in results))
+        except asyncio.CancelledError:
+            for result in results:  # those whose turn had not come
+                if inspect.iscoroutine(result) and inspect.getcoroutinestate(result) == inspect.CORO_CREATED:
+                    result.close()
+            raise
         for case, scores in zip(asked, finished, strict=True):
             out += [(case, scorer, score) for score in scores]
         return out

@@ -6,6 +6,7 @@ answer, get theirs once the answers are in. No model is called but through `ask`
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -64,20 +65,24 @@ class Marking:
         self.losses = Losses(arms - 1)
         self._now = ScorePhase([scorer for scorer in scorers if not scorer.remote and scorer.against is None])
         self._against = [scorer for scorer in scorers if scorer.against is not None]
-        self._late = ScorePhase([scorer for scorer in scorers if scorer.remote and scorer.against is None], ask=ask)
+        self._late = [scorer for scorer in scorers if scorer.remote and scorer.against is None]
         self._ask = ask
-        self._waiting: list[tuple[Place, Case]] = []
+        self._waiting: dict[str, list[Place]] = {}  # run's id -> where it stands; the runs are read again then
+        self._judging: asyncio.Future[None] | None = None
+        self._halted = ""
         self._lock = threading.Lock()
         self.tallies: dict[tuple[int, str], Tally] = {}
         self.open, self.why = 0, ""  # judgements that nobody gave, and why: they are not recorded, so that the next run asks
+        self.cut = False  # whether some of them are open because of a stop
 
     def take(self, placed: Iterable[tuple[Place, Run]]) -> None:
         """Score these now, as far as that needs no waiting."""
-        cases = [(place, Case(run.output or "", self._dataset[place[1]], run)) for place, run in placed]
-        if self._late.scorers or self._against:
-            self._waiting += cases
+        if self._late or self._against:
+            placed = list(placed)
+            for place, run in placed:
+                self._waiting.setdefault(run.id, []).append(place)
         if self._now.scorers:
-            once = _once(cases)
+            once = _once((place, self._case(place, run)) for place, run in placed)
             self._keep(self._now.score(case for case, _ in once.values()), once)
 
     def take_recorded(self, places: Mapping[str, Sequence[Place]]) -> None:
@@ -88,30 +93,69 @@ class Marking:
                 self.take([(place, run) for run in part if run.scorable for place in places[run.id]])
 
     async def finish(self) -> None:
-        """Score what had to wait."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        if self._against:
-            found = self._references({str(scorer.against) for scorer in self._against})
-            for scorer in self._against:
-                once = _once(
-                    (place, replace(case, reference=found.get((str(scorer.against), case.example.fingerprint, place[2]))))
-                    for place, case in waiting
-                )
-                await self._judge(ScorePhase([scorer], ask=self._ask), once)
-        if self._late.remote:
-            await self._judge(self._late, _once(waiting))
+        """Score what had to wait, portion by portion, each recorded as it comes. After `stop` no judge is asked any more: what
+        they did not say is open, and asked for by the next run; users' functions see what is in."""
+        waiting, self._waiting = self._waiting, {}
+        try:
+            self._judging = asyncio.ensure_future(self._finish(waiting))
+            await self._judging
+        except asyncio.CancelledError:
+            if not self._halted:
+                raise
+        finally:
+            self._judging = None
 
-    async def _judge(self, phase: ScorePhase, once: Once) -> None:
-        cases = [case for case, _ in once.values()]
+    def stop(self, reason: str) -> None:
+        """Ask no judge any more, and end what is being asked. From any thread."""
+        self._halted = reason
+        if (task := self._judging) is not None:
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+    async def _finish(self, waiting: Mapping[str, Sequence[Place]]) -> None:
+        portions = runs_of(self._store, waiting)
+        while (runs := await asyncio.to_thread(next, portions, None)) is not None:
+            cases = [(place, self._case(place, run)) for run in runs for place in waiting[run.id]]
+            if self._against:
+                found = self._references(sorted({case.example.fingerprint for _, case in cases}))
+                for scorer in self._against:
+                    against = str(scorer.against)
+                    once = _once(
+                        (place, replace(case, reference=found.get((against, case.example.fingerprint, place[2])))) for place, case in cases
+                    )
+                    await self._judge([scorer], once)
+            if self._late:
+                await self._judge(self._late, _once(cases))
+
+    async def _judge(self, scorers: Sequence[Scorer], once: Once) -> None:
+        asked = [scorer for scorer in scorers if not self._halted or scorer.kind != "judge"]
+        if len(asked) < len(scorers):
+            self.open, self.why, self.cut = self.open + len(once) * (len(scorers) - len(asked)), self._halted, True
+        phase, cases = ScorePhase(asked, ask=self._ask), [case for case, _ in once.values()]
         self._keep(phase.score(cases), once)
-        self._keep([found async for found in phase.score_async(cases)], once)
+        found: list[Judgement] = []
+        left = len(cases) * len(phase.remote)
+        try:
+            async for judgement in phase.score_async(cases):
+                found.append(judgement)
+                if len(found) >= _AT_ONCE:
+                    left -= len(found)
+                    self._keep(found, once)
+                    found = []
+        except asyncio.CancelledError:
+            self.open, self.why, self.cut = self.open + max(0, left - len(found)), self._halted, True
+            raise
+        finally:
+            self._keep(found, once)
 
-    def _references(self, versions: set[str]) -> dict[tuple[str, str, int], Run]:
-        """(version id, example fingerprint, repeat) -> its latest scorable run."""
-        runs = runs_where(self._store, "r.version_id in (select unnest(?)) order by r.started_at", [sorted(versions)])
+    def _references(self, prints: list[str]) -> dict[tuple[str, str, int], Run]:
+        """(version id, example fingerprint, repeat) -> its latest scorable run, of these examples."""
+        versions = sorted({str(scorer.against) for scorer in self._against})
+        where = "r.version_id in (select unnest(?)) and r.example_fingerprint in (select unnest(?)) order by r.started_at"
+        runs = runs_where(self._store, where, [versions, prints])
         return {(run.version_id, run.example_fingerprint or "", run.repeat): run for run in runs if run.scorable}
+
+    def _case(self, place: Place, run: Run) -> Case:
+        return Case(run.output or "", self._dataset[place[1]], run)
 
     def _keep(self, judgements: Iterable[Judgement], once: Once) -> None:
         for block in blocks(judgements):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.arms import Arm
+from ..analysis.arms import Arm, why_unscored
 from ..analysis.compare import compare
 from ..analysis.facts import mean_interval
 from ..errors import PromptOpsError, StudyError
@@ -129,14 +129,18 @@ def peek(study: Study, candidate: Any, baseline: Any) -> Comparison:
     if a["version"] == b["version"] and arms[1] is None:
         a = next((arm for arm in study.config["arms"] if arm["version"] != b["version"]), a)
     found = arms_of(study._lab.store, [(study.id, arm["version"], arm["label"]) for arm in (b, a)], study.config["scorers"])
-    answered = [set(arm.scores[study.scorers[0]].examples) if study.scorers else set() for arm in found]
+    first = study.scorers[0] if study.scorers else ""
+    answered = [set(arm.scores[first].examples) if first in arm.scores else set() for arm in found]
     chosen: set[str] = set()
     for example in study.dataset:
         if not all(example.id in ids for ids in answered):
             break
         chosen.add(example.id)
     if not chosen:
-        raise StudyError(f"no example of {study.name} is answered by both {b['label']} and {a['label']} yet; look again in a moment.")
+        raise StudyError(
+            why_unscored(found)
+            or f"no example of {study.name} is answered by both {b['label']} and {a['label']} yet; look again in a moment."
+        )
     shown = _shown(study, [part(arm, chosen) for arm in found])
     shown.peeking = True
     shown.early = (
@@ -162,7 +166,9 @@ def pass_at(study: Study, k: int, name: str | None) -> DataFrame:
     for arm in study.arms():
         measure = name or study.scorers[0]
         if measure not in arm.scores:
-            raise StudyError(f"{arm.label} has no scores by {measure!r}; the study's scorers are {', '.join(study.scorers)}.")
+            raise StudyError(
+                why_unscored([arm]) or f"{arm.label} has no scores by {measure!r}; the study's scorers are {', '.join(study.scorers)}."
+            )
         outcomes = arm.scores[measure]
         if not outcomes.binary:
             raise StudyError(f"pass@k needs outcomes that are 0 or 1, and {measure} gives others; give it a threshold.")

@@ -64,7 +64,7 @@ class Study:
                 return "running"
             if self._future.cancelled() or self._future.exception() is not None or self._unscripted:
                 return "failed"
-            return "stopped" if self._work is not None and self._work.sweep.progress.stopped else "finished"
+            return "stopped" if self._work is not None and self._work.stopped else "finished"
         rows = self._lab.store.rows('select arg_max(event, "at") from study_events where study_id = ?', [self.id])
         return "finished" if rows[0][0] in (None, "settled") else str(rows[0][0])
 

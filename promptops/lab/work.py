@@ -74,7 +74,7 @@ class Work:
         if self._asked:
             await self.sweep.run()
         await self.marking.finish()
-        stopped = self.sweep.progress.stopped
+        stopped = self.stopped
         self._event("stopped" if stopped else "finished", stopped or "")
 
     async def _run_settling(self, linked: Mapping[Place, str], settling: Settling) -> None:
@@ -104,8 +104,8 @@ class Work:
                 self.sweep.expect(len(self._asked))
                 await self.sweep.run()
             await self.marking.finish()
-            if self.sweep.progress.stopped or self._halted:
-                self._event("stopped", self.sweep.progress.stopped or self._halted)
+            if self.stopped or self._halted:
+                self._event("stopped", self.stopped or self._halted)
                 return
             said = await asyncio.to_thread(settling.look)
             if said is not None:
@@ -147,6 +147,11 @@ class Work:
         )
 
     @property
+    def stopped(self) -> str | None:
+        """Why calls or judgements are missing; None where none are."""
+        return self.sweep.progress.stopped or (self._halted if self.marking.cut else None)
+
+    @property
     def reused(self) -> int:
         """Places that were answered before, at no cost now."""
         return self._reused.total()
@@ -159,6 +164,7 @@ class Work:
         """Keep what is done, ask nothing more."""
         self._halted = reason
         self.sweep.stop(reason)
+        self.marking.stop(reason)
 
     # -- what was there before
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +30,19 @@ INSTALL_S = 1200
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """name: of its driver; packages: what its environment holds; n: examples of each version."""
+    """name: of its driver; packages: what its environment holds; n: examples of each version; settings: environment variables."""
 
     name: str
     packages: tuple[str, ...]
     n: int = EXAMPLES
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 RIVALS = (
     Rival("dspy", ("dspy",)),
     Rival("inspect", ("inspect_ai", "openai")),
-    Rival("mlflow", ("mlflow", "openai"), 500),
+    # with its default pool of connections to SQLite, 50 calls in flight wait for one another for ever
+    Rival("mlflow", ("mlflow", "openai"), 500, {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "200"}),
     Rival("promptfoo", ()),
 )
 
@@ -80,12 +84,12 @@ def install(rival: Rival, work: Path) -> str:
     return "" if done.returncode == 0 else f"did not install: exit {done.returncode}"
 
 
-def run(name: str, n: int, runs: int, work: Path) -> list[dict[str, Any]]:
+def run(name: str, n: int, runs: int, work: Path, settings: Mapping[str, str]) -> list[dict[str, Any]]:
     """The figures of its runs that came to a proper end, as the benchmark's runner takes them."""
     results = work / "results" / "runs.jsonl"
     before = len(results.read_text().splitlines()) if results.exists() else 0
     words = [sys.executable, "run.py", name, "--latency", "0", "--c", str(WIDTH), "--n", str(n), "--runs", str(runs), "--timeout", "600"]
-    subprocess.run(words, cwd=work, check=False, stdout=sys.stderr)
+    subprocess.run(words, cwd=work, check=False, stdout=sys.stderr, env={**os.environ, **settings})
     rows = [json.loads(line) for line in results.read_text().splitlines()[before:]] if results.exists() else []
     return [row for row in rows if row["rc"] == 0 and not row["killed"] and row["result"]]
 
@@ -117,8 +121,8 @@ def measure(rivals: list[Rival], runs: int, work: Path) -> int:
         if problem:
             said.append(f"{rival.name} {problem}; it is not in the table.")
             continue
-        mine += run("ours", EXAMPLES, 1, work)
-        rows = run(rival.name, rival.n, runs, work)
+        mine += run("ours", EXAMPLES, 1, work, {})
+        rows = run(rival.name, rival.n, runs, work, rival.settings)
         if not rows:
             said.append(f"{rival.name} came to no result; it is not in the table.")
             continue
