@@ -184,13 +184,18 @@ class StudiesView(View):
             self.more.value = page(f"<p role='alert'>{esc(error)}</p>")
 
 
-class _Empty:
+class _Empty(View):
     """A tab that says what to do first."""
 
     def __init__(self, html: str) -> None:
         import ipywidgets as widgets
 
+        self.html = html
         self.box = widgets.VBox([widgets.HTML(html)])
+
+    def static(self) -> str:
+        """The same."""
+        return self.html
 
     def refresh(self) -> None:
         """Nothing to read again."""

@@ -207,11 +207,11 @@ def serving_html(lab: Lab, prompt: str) -> str:
             (
                 f"<b>{esc(env)}</b>",
                 chip(now.label, colour(now.number)) + share,
-                f"<span class='po-day'>{esc(now.at[:19].replace('T', ' '))}</span>",
+                f"<span class='po-whole'>{esc(now.at[:19].replace('T', ' '))}</span>",
                 esc(now.kind) + forced,
                 esc(now.author),
                 esc(now.reason),
-                f"<span class='dim'>{esc(ground)}</span>",
+                f"<span class='dim po-whole'>{esc(ground)}</span>",
             )
         )
     if not rows:

@@ -54,7 +54,7 @@ def studies_html(studies: Studies) -> str:
             esc(row.dataset),
             f"{row.runs:,}",
             esc(row.status or "–"),
-            f"<span class='dim po-day'>{esc(str(row.created_at)[:16])}</span>",
+            f"<span class='dim po-whole'>{esc(str(row.created_at)[:16])}</span>",
         )
         for row in frame.itertuples(index=False)
     ]

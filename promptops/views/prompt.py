@@ -68,7 +68,7 @@ def prompt(shown: Prompt) -> str:
                 esc(version.note),
                 esc(version.model or "–"),
                 f"<span class='dim'>{esc(shorten(text, 90))}</span>",
-                f"<span class='dim po-day'>{esc(version.created[:10])}</span>",
+                f"<span class='dim po-whole'>{esc(version.created[:10])}</span>",
             )
         )
     columns = ["version", "serves in", "note", "model", "text", "saved"]

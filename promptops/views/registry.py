@@ -57,11 +57,11 @@ def history_html(history: History) -> str:
         rows.append(
             (
                 chip(entry.label, colour(entry.number)) + now,
-                f"<span class='dim po-day'>{esc(entry.at[:19].replace('T', ' '))}</span>",
+                f"<span class='dim po-whole'>{esc(entry.at[:19].replace('T', ' '))}</span>",
                 f"<span style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + _share(entry) + forced)}</span>",
                 esc(entry.author),
                 esc(entry.reason),
-                f"<span class='dim'>{esc((entry.evidence or '–')[:12])}</span>",
+                f"<span class='dim po-whole'>{esc((entry.evidence or '–')[:12])}</span>",
                 esc(words.duration(entry.duration_s)) if index else "still",
             )
         )

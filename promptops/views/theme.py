@@ -68,7 +68,7 @@ STYLE = """<style>
 .po table{border-collapse:collapse;margin:6px 0;font-size:13px;display:block;overflow-x:auto;max-width:100%}
 .po th,.po td{text-align:left!important;padding:4px 12px 4px 0;vertical-align:top;border:0;border-bottom:1px solid var(--jp-border-color2,#d8dee4);overflow-wrap:normal}
 .po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);vertical-align:bottom;white-space:normal}.po tr{background:none!important}
-.po .po-grid td:not(.num){overflow-wrap:anywhere;min-width:58px}.po .po-grid td:first-child{min-width:76px;max-width:230px;overflow-wrap:break-word}.po .po-day{white-space:nowrap}.po th:last-child,.po td:last-child{padding-right:2px}
+.po .po-grid td:not(.num){overflow-wrap:anywhere;min-width:58px}.po .po-grid td:first-child{min-width:76px;max-width:230px;overflow-wrap:break-word}.po .po-whole{white-space:nowrap}.po th:last-child,.po td:last-child{padding-right:2px}
 .po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
 .po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;overflow:auto}
 .po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
