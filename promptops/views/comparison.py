@@ -144,7 +144,7 @@ def _gain(figures: Difference) -> str:
         if not figures.baseline:
             return "–"
         scale = -100 / figures.baseline
-        ends = sorted(v * scale for v in (figures.low, figures.high) if v is not None)
+        ends = sorted(v * scale + 0.0 for v in (figures.low, figures.high) if v is not None)
         span = f"<span class='ci'>{esc(words.interval(ends[0], ends[1], scale=1))}</span>" if len(ends) == 2 else ""
         return f"{esc(words.signed(figures.gain * scale))} %{span}"
     span = f"<span class='ci'>{esc(words.interval(figures.low, figures.high))}</span>" if figures.low is not None else ""
@@ -184,12 +184,12 @@ def _slices(comparison: Comparison) -> str:
     chosen = rows if len(rows) <= _SLICES else [*rows[: _SLICES // 2], *rows[-_SLICES // 2 :]]
     lines = [
         svg.Row(
-            f"{row.tag} (n={row.n})",
+            row.tag,
             100 * row.gain,
             _hundred(row.low),
             _hundred(row.high),
             None,
-            f"{words.signed(100 * row.gain)}{' *' if row.marked else ''}",
+            f"{words.signed(100 * row.gain)}{' *' if row.marked else ''}, n = {row.n:,}",
             row.marked,
         )
         for row in chosen

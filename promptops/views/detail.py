@@ -51,43 +51,49 @@ def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
 def _side(side: Side, shown: str, study: Study) -> str:
     number = next((arm.get("number") or place + 1 for place, arm in enumerate(study.config["arms"]) if arm["label"] == side.label), None)
     failed = f"<p style='color:{BAD}'>{esc(side.failure)}: {esc(shorten(side.detail, 300))}</p>" if side.failure else ""
-    scores = grid(
-        ["scorer", Column("score", number=True), "reason"],
-        [
-            (
-                breaking(score.scorer),
-                f"<span style='color:{_tint(score.value, score.passed)}'>{_value(score.value, score.passed)}</span>",
-                f"<span class='dim'>{esc(shorten(score.reason, 400))}</span>",
-            )
-            for score in side.scores
-        ],
-        caption=f"scores of {side.label}",
-    )
+    scores = _scores(side)
     tokens = (
         f"{side.tokens_in:,} + {side.tokens_out:,} tokens"
         if side.tokens_in is not None and side.tokens_out is not None
         else "tokens unknown"
     )
     latency = words.duration(side.latency_ms / 1000 if side.latency_ms is not None else None)
-    facts = " · ".join((words.money(side.cost_usd), latency, tokens, words.count(side.attempts, "attempt")))
+    cost = words.money(side.cost_usd) if side.cost_usd is not None else "cost unknown"
+    facts = " · ".join((cost, latency if latency != "–" else "latency unknown", tokens, words.count(side.attempts, "attempt")))
     sent = "".join(f"<p class='dim'>{esc(role)}</p><pre>{_text(text)}</pre>" for role, text in side.request)
-    tries = grid(
-        ["attempt", "outcome", Column("took", number=True), "detail"],
-        [
-            (
-                f"{a.number}",
-                esc(a.failure or "answered"),
-                esc(words.duration(a.latency_ms / 1000)),
-                f"<span class='dim'>{esc(shorten(a.detail or '', 200))}</span>",
-            )
-            for a in side.tries
-        ],
-    )
     return (
         f"<p>{chip(side.label, colour(number))}</p><pre>{shown or '<i>no answer</i>'}</pre>{failed}{scores}<p class='dim'>{esc(facts)}</p>"
-        f"<details><summary>messages as sent</summary>{sent}</details>"
-        f"<details><summary>{words.count(len(side.tries), 'attempt')}</summary>{tries}</details>"
+        + (f"<details><summary>messages as sent</summary>{sent}</details>" if sent else "")
+        + (f"<details><summary>{words.count(len(side.tries), 'attempt')}</summary>{_tries(side)}</details>" if side.tries else "")
     )
+
+
+def _scores(side: Side) -> str:
+    """What each scorer says; reasons have a column where any has one."""
+    columns: list[Column | str] = ["scorer", Column("score", number=True), "reason"]
+    rows = [
+        (
+            breaking(score.scorer),
+            f"<span style='color:{_tint(score.value, score.passed)}'>{_value(score.value, score.passed)}</span>",
+            f"<span class='dim'>{esc(shorten(score.reason, 400))}</span>",
+        )
+        for score in side.scores
+    ]
+    width = 3 if any(score.reason for score in side.scores) else 2
+    return grid(columns[:width], [row[:width] for row in rows], caption=f"scores of {side.label}") if rows else ""
+
+
+def _tries(side: Side) -> str:
+    rows = [
+        (
+            f"{each.number}",
+            esc(each.failure or "answered"),
+            esc(words.duration(each.latency_ms / 1000)),
+            f"<span class='dim'>{esc(shorten(each.detail or '', 200))}</span>",
+        )
+        for each in side.tries
+    ]
+    return grid(["attempt", "outcome", Column("took", number=True), "detail"], rows, caption=f"attempts of {side.label}")
 
 
 def _tint(value: float | None, passed: bool | None) -> str:

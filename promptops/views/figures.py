@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import power, words
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from ..analysis.slices import Slice
     from ..lab.comparison import Comparison
 
-__all__ = ["distributions", "extras", "heatmap", "pareto", "power_curve"]
+__all__ = ["distributions", "extras", "heatmap", "pareto", "power_curve", "priced"]
 
 _POWER = 0.8
+_SURE = 1.645 + 3.09  # standard errors of a difference that shows 999 times in 1,000
 _BINS = 20
 _TAGS, _LEAST = 12, 5  # tags in the heatmap, examples of each
 _W, _H = svg.WIDTH, 250
@@ -48,6 +50,9 @@ def power_curve(comparison: Comparison) -> str:
     wins, losses = sorted((figures.wins / figures.n, figures.losses / figures.n), reverse=True)
     needed = figures.n_needed if figures.gain > 0 else None
     top = max(figures.n * 1.2, min(needed or 0, 200_000) * 1.25, 40)
+    sure = max((_SURE / figures.effect) ** 2 if figures.effect else 0.0, 40)
+    if top > 8 * sure:  # a study far larger than it takes: show where the curve rises, and say in words how much larger
+        top = 2 * sure
     sizes = sorted({max(round(top * (step / 48) ** 2), 2) for step in range(6, 49)})  # denser where it rises
     if figures.binary and figures.clusters is None and figures.repeats == 1 and top <= 20_000:
         chances = [float(value) for value in power.curve(wins, losses, sizes)]
@@ -86,14 +91,15 @@ def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: 
             f"<line x1='{left}' x2='{_W - right}' y1='{y(chance):.1f}' y2='{y(chance):.1f}' stroke='{svg.GRID}' stroke-opacity='.3'/>"
         )
         out.append(_tick(left - 8, y(chance) + 4, f"{100 * chance:.0f} %", "end"))
-    power_of_ten = 10 ** math.floor(math.log10(most / 5))
-    every = next(power_of_ten * m for m in (1, 2, 5, 10) if power_of_ten * m >= most / 7)
-    out += [_tick(x(n), _H - bottom + 18, f"{n:,.0f}", "middle") for n in _steps(0, most, every)]
+    out += [_tick(x(n), _H - bottom + 18, f"{n:,.0f}", "middle") for n in _steps(0, most, _every(most))]
     out.append(f"<line x1='{left}' x2='{_W - right}' y1='{y(_POWER):.1f}' y2='{y(_POWER):.1f}' stroke='{GOOD}' stroke-dasharray='4 3'/>")
-    out.append(f"<line x1='{x(now):.1f}' x2='{x(now):.1f}' y1='{top}' y2='{_H - bottom}' stroke='{UNSURE}' stroke-dasharray='3 2'/>")
-    far = x(now) > _W * 0.7
+    beyond = now > most
+    far = beyond or x(now) > _W * 0.7
+    if not beyond:
+        out.append(f"<line x1='{x(now):.1f}' x2='{x(now):.1f}' y1='{top}' y2='{_H - bottom}' stroke='{UNSURE}' stroke-dasharray='3 2'/>")
     out.append(
-        f"<text x='{x(now) + (-6 if far else 6):.1f}' y='{_H - bottom - 8}' text-anchor='{'end' if far else 'start'}' font-size='11' fill='{UNSURE}'>this study</text>"
+        f"<text x='{min(x(now), _W - right) + (-6 if far else 6):.1f}' y='{_H - bottom - 8}' text-anchor='{'end' if far else 'start'}' font-size='11' fill='{UNSURE}'>"
+        f"{f'this study: {now:,} ▸' if beyond else 'this study'}</text>"
     )
     path = " ".join(f"{x(n):.1f},{y(chance):.1f}" for n, chance in zip(sizes, chances, strict=True))
     out.append(f"<polyline points='{path}' fill='none' stroke='{PALETTE[0]}' stroke-width='2'/>")
@@ -101,8 +107,14 @@ def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: 
     return f"<p class='dim'>{esc(title)}.</p>" + svg.wrap("".join(out), _W, _H, title)
 
 
+def _every(span: float) -> float:
+    """A tidy step that a span holds five to twelve times."""
+    power_of_ten: float = 10 ** math.floor(math.log10(span / 5))
+    return next(power_of_ten * m for m in (1, 2, 5, 10) if power_of_ten * m >= span / 7)
+
+
 def _steps(low: float, high: float, every: float) -> list[float]:
-    return [low + place * every for place in range(int((high - low) / every) + 1)]
+    return [low + place * every for place in range(int((high - low) / every + 1e-9) + 1)]
 
 
 def _tick(x: float, y: float, text: str, anchor: str) -> str:
@@ -124,9 +136,19 @@ def pareto(comparison: Comparison, measure: str) -> str:
         low, high = interval or (None, None)
         beaten = any(ox <= x and oy >= y and (ox, oy) != (x, y) for _, ox, oy, _ in arms)
         points.append(svg.Point(label, x, y, low, high, label_colour(label, place), not beaten))
-    unit = {"cost": "USD an example", "latency": "milliseconds an answer"}[measure]
+    scale, unit = priced([point.x for point in points]) if measure == "cost" else (1, "milliseconds an answer")
+    points = [replace(point, x=point.x * scale) for point in points]
     title = f"{_traded(figures.gain, found.candidate - found.baseline, measure, *(arm[0] for arm in arms))}; up and to the left is better"
     return f"<p class='dim'>{esc(title)}.</p>" + svg.scatter(points, title=title, x_axis=unit, y_axis=figures.name)
+
+
+def priced(costs: Sequence[float]) -> tuple[int, str]:
+    """(factor, unit) in which prices of an example are numbers that can be read."""
+    most = max(costs)
+    if most >= 0.01 or most <= 0:
+        return 1, "USD an example"
+    scale = 1_000 if most >= 0.00001 else 1_000_000
+    return scale, f"USD for {scale:,} examples"
 
 
 def _traded(gain: float, more: float, measure: str, new: str, old: str) -> str:
@@ -164,8 +186,8 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
         counts, _edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=(low, high))
         base, most, middle = each * (place + 1) - 6, max(int(counts.max()), 1), float(np.median(values))
         lines = svg.folded(label, 40)
-        name = lines[0] + ("…" if len(lines) > 1 else "")
-        out.append(f"<text x='{left}' y='{base - tall - 10:.1f}' font-weight='600'>{esc(name)}</text>")
+        shown = lines[0] + ("…" if len(lines) > 1 else "")
+        out.append(f"<text x='{left}' y='{base - tall - 10:.1f}' font-weight='600'>{esc(shown)}</text>")
         said = f"median {words.number(middle)}{unit}"
         medians.append(f"{said} with {label}")
         out.append(_tick(_W - right, base - tall - 10, said, "end"))
@@ -176,10 +198,10 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
             )
         line = left + min(max((middle - low) / (high - low), 0.0), 1.0) * width
         out.append(f"<line x1='{line:.1f}' x2='{line:.1f}' y1='{base - tall - 4}' y2='{base + 3}' stroke='{svg.INK}' stroke-width='1.6'/>")
-    for step in range(6):
-        value = low + step / 5 * (high - low)
-        anchor = "start" if step == 0 else "end" if step == 5 else "middle"
-        out.append(_tick(left + step / 5 * width, height - 22, f"{value:.3g}", anchor))
+    every = _every(high - low)
+    for value in _steps(low, high, every):
+        x = left + (value - low) / (high - low) * width
+        out.append(_tick(x, height - 22, f"{value:.3g}", "start" if x < left + 12 else "end" if x > left + width - 12 else "middle"))
     title = f"{name}: {', '.join(medians)}; the line is the median"
     out.append(_tick(left + width / 2, height - 5, svg.folded(f"{name}, {unit.strip()}" if unit else name, 64)[0], "middle"))
     return f"<p class='dim'>{esc(title)}.</p>" + svg.wrap("".join(out), _W, height, title)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc
 from . import svg
+from .figures import priced
 from .grid import Column, breaking, grid, measures
 from .theme import BAD, GOOD, NEUTRAL, chip, label_colour, page
 
@@ -103,6 +105,8 @@ def _pareto(board: Leaderboard, tints: dict[str, str]) -> str:
     if len(points) < 2 or not any(point.x for point in points):
         return ""
     best = ", ".join(point.name for point in points if point.front)
+    scale, unit = priced([point.x for point in points])
+    points = [replace(point, x=point.x * scale) for point in points]
     return f"<h3>Quality against cost: {esc(best)} on the front</h3>" + svg.scatter(
-        points, title=f"quality against cost: {best} on the front", x_axis="USD an example", y_axis=board.primary
+        points, title=f"quality against cost: {best} on the front", x_axis=unit, y_axis=board.primary
     )

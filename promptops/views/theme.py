@@ -80,7 +80,7 @@ STYLE = """<style>
 .po .po-list td:first-child,.po .po-list th:first-child{padding-left:8px;width:1%}.po .po-list tr[aria-selected=true] td{background:rgba(0,114,178,.13)}
 .po .po-two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));gap:14px}.po .po-two>div{min-width:0}
 .po .po-list{position:relative;max-height:330px;overflow:auto}.po .po-list td{white-space:nowrap}.po .po-list .po-cut{width:99%;max-width:0;overflow:hidden;text-overflow:ellipsis}
-.po .po-list table{display:table;width:100%;overflow:visible}.po-pane{outline:none;border-radius:6px;padding:2px 6px}.po-pane:focus-visible{box-shadow:inset 0 0 0 2px #0072B2}
+.po .po-list table{display:table;table-layout:auto!important;width:100%;overflow:visible}.po-pane{outline:none;border-radius:6px;padding:2px 6px}.po-pane:focus-visible{box-shadow:inset 0 0 0 2px #0072B2}
 .po summary{cursor:pointer;padding:2px 0}.po :is(button,summary):focus-visible{outline:2px solid #0072B2;outline-offset:2px;border-radius:4px}
 .po button{font:inherit;padding:3px 10px;border:1px solid var(--jp-border-color2,#afb8c1);border-radius:6px;background:var(--jp-layout-color2,#f6f8fa);color:inherit;cursor:pointer}
 .po svg text{font-family:FONT}.po svg{display:block;max-width:100%;height:auto;margin:4px 0}
