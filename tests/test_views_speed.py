@@ -110,6 +110,32 @@ def test_a_study_of_300000_runs_opens_and_pages_without_a_freeze(tmp_path: Path)
     lab._loop.close()
 
 
+@pytest.mark.soak
+def test_a_million_runs_are_paged_without_a_freeze(tmp_path: Path) -> None:
+    """500,000 examples of two arms: opened once, every key of the view answers within a second, and what is shown is right."""
+    from promptops.views.examples import ExamplesView
+
+    lab = Lab(tmp_path / "project")
+    fill(lab, 500_000)
+    study = Lab(tmp_path / "project").study("large")
+    began = time.perf_counter()
+    view = ExamplesView(study)
+    opened = time.perf_counter() - began
+    taken = {}
+    for key in ("j", "k", "n", "p", "l", "n", "w", "a", "5", "c"):
+        began = time.perf_counter()
+        view.pane.press(key)
+        taken[key] = max(time.perf_counter() - began, taken.get(key, 0.0))
+    said = f"1,000,000 runs: opened in {opened:.2f} s, {', '.join(f'{key} {1e3 * each:.0f} ms' for key, each in taken.items())}"
+    print(said)
+    view.pane.press("l")
+    assert view.page.total == 25_000
+    assert len(view.pane.html) < 60_000
+    assert opened <= 5.0, said
+    assert max(taken.values()) <= 1.0, said
+    lab._loop.close()
+
+
 def test_a_page_reads_no_more_than_it_shows(make_lab: Callable[..., Lab]) -> None:
     """A page of 12 asks the store for 12 outputs, whatever the size of the study."""
     lab = make_lab()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..diff import words as word_diff
 from ..markup import esc, shorten
-from .grid import Column, breaking, grid
+from .grid import Column, breaking, grid, short
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _tries(side: Side) -> str:
     rows = [
         (
             f"{each.number}",
-            esc(each.failure or "answered"),
+            short(each.failure or "answered"),
             esc(words.duration(each.latency_ms / 1000)),
             f"<span class='dim'>{esc(shorten(each.detail or '', 200))}</span>",
         )

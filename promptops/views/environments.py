@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc
-from .grid import grid
+from .grid import grid, short
 from .registry import history_html
 from .shown import View, fitting
 from .theme import BAD, GOOD, UNSURE, chip, colour, ink, page
@@ -209,7 +209,7 @@ def serving_html(lab: Lab, prompt: str) -> str:
                 chip(now.label, colour(now.number)) + share,
                 f"<span class='po-whole'>{esc(now.at[:19].replace('T', ' '))}</span>",
                 esc(now.kind) + forced,
-                esc(now.author),
+                short(now.author),
                 esc(now.reason),
                 f"<span class='dim po-whole'>{esc(ground)}</span>",
             )

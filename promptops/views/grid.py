@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from ..markup import esc
 
-__all__ = ["Column", "breaking", "grid", "measures"]
+__all__ = ["Column", "breaking", "grid", "measures", "short"]
 
 _ABREAST = 6  # versions side by side: what 640 pixels hold with an interval each
+_WORD = 22  # characters that a cell keeps on one line
 _FEW = 4  # columns that fit beside each other until it is very narrow
 _SIGNS = re.compile(r"[_(),.:/=>]+")
 
@@ -35,6 +36,11 @@ def breaking(name: str) -> str:
         out.append(esc(name[at : match.end()]))
         at = match.end()
     return "<wbr>".join([*out, esc(name[at:])]) if at < len(name) else "<wbr>".join(out)
+
+
+def short(text: str) -> str:
+    """A word or two as safe markup that stays on one line; longer text as it is, which may break."""
+    return f"<span class='po-whole'>{esc(text)}</span>" if len(text) <= _WORD else esc(text)
 
 
 def grid(columns: Sequence[Column | str], rows: Sequence[Sequence[str]], *, caption: str = "") -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["html"]
 
+_TINY = 0.001  # smaller p are told as smaller than this
+
 
 def html(board: Leaderboard) -> str:
     """The cell's view."""
@@ -87,7 +89,7 @@ def _duels(board: Leaderboard) -> str:
                 f"{esc(duel.b)} against {esc(duel.a)}",
                 f"{esc(words.points(duel.gain))}<span class='ci'>{esc(words.interval(duel.low, duel.high))}</span>",
                 f"{duel.wins:,} : {duel.losses:,}",
-                esc(words.number(duel.adjusted, 2)),
+                "&lt; 0.001" if duel.adjusted < _TINY else esc(words.number(duel.adjusted, 2)),
                 f"<span style='color:{tint}'>{said}</span>",
             )
         )

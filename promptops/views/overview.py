@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..markup import esc
-from .grid import Column, grid
+from .grid import Column, grid, short
 from .theme import chip, colour, page
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def studies_html(studies: Studies) -> str:
     rows = [
         (
             f"<b>{esc(row.name)}</b>",
-            esc(row.prompt or "–"),
+            short(str(row.prompt or "–")),
             f"{row.arms} × {row.examples:,}",
-            esc(row.dataset),
+            short(str(row.dataset)),
             f"{row.runs:,}",
-            esc(row.status or "–"),
+            short(str(row.status or "–")),
             f"<span class='dim po-whole'>{esc(str(row.created_at)[:16])}</span>",
         )
         for row in frame.itertuples(index=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
 from ..markup import esc, shorten
-from .grid import grid
+from .grid import grid, short
 from .theme import GOOD, chip, colour, page
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def prompt(shown: Prompt) -> str:
         rows.append(
             (
                 chip(version.label, colour(version.number)),
-                esc(serving) or "<span class='dim'>–</span>",
+                short(serving) if serving else "<span class='dim'>–</span>",
                 esc(version.note),
-                esc(version.model or "–"),
+                short(version.model or "–"),
                 f"<span class='dim'>{esc(shorten(text, 90))}</span>",
                 f"<span class='dim po-whole'>{esc(version.created[:10])}</span>",
             )

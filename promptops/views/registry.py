@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc
-from .grid import Column, grid
+from .grid import Column, grid, short
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, page
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def history_html(history: History) -> str:
                 chip(entry.label, colour(entry.number)) + now,
                 f"<span class='dim po-whole'>{esc(entry.at[:19].replace('T', ' '))}</span>",
                 f"<span style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + _share(entry) + forced)}</span>",
-                esc(entry.author),
+                short(entry.author),
                 esc(entry.reason),
                 f"<span class='dim po-whole'>{esc((entry.evidence or '–')[:12])}</span>",
                 esc(words.duration(entry.duration_s)) if index else "still",

@@ -74,7 +74,7 @@ STYLE = """<style>
 .po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
 .po .card{border:1px solid var(--jp-border-color2,#d8dee4);border-left:5px solid var(--po-accent,#6B7280);border-radius:6px;padding:9px 13px;margin:6px 0}
 .po .card b.v{color:var(--po-accent,#6B7280);font-size:15px}.po ul{margin:4px 0 4px 18px;padding:0}
-.po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom}
+.po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:middle;margin:-2px 0}
 .po del{background:rgba(213,94,0,.2)}.po ins{background:rgba(0,158,115,.22);text-decoration:none}
 .widget-html-content:has(>.po),.jupyter-widget-html-content:has(>.po){min-width:0;flex:1 1 0}
 .po .po-list td:first-child,.po .po-list th:first-child{padding-left:8px;width:1%}.po .po-list tr[aria-selected=true] td{background:rgba(0,114,178,.13)}
@@ -87,14 +87,14 @@ STYLE = """<style>
 .po .po-time{list-style:none;padding:0!important;display:flex;flex-wrap:wrap;gap:4px;margin:6px 0!important}.po .po-time li{flex:1 1 96px;max-width:200px;margin:0;font-size:11px;color:var(--jp-ui-font-color2,#59636e)}
 .po .po-time b{display:block;border-radius:4px;padding:2px 8px;font-size:12px}
 .po .po-warm{display:inline-block;min-width:62px;border-radius:4px;padding:2px 8px}.po .po-heat td{border-bottom:0;padding:2px 12px 2px 0}
-.po .po-arm{display:grid;grid-template-columns:minmax(40px,120px) minmax(60px,420px) auto;align-items:center;gap:10px;margin:3px 0}
+.po .po-arm{display:grid;grid-template-columns:minmax(36px,max-content) minmax(60px,420px) max-content;justify-content:start;align-items:center;gap:10px;margin:3px 0}.po .po-arm .chip{justify-self:start}
 .po .po-bar{height:10px;border-radius:5px;overflow:hidden}.po .po-bar span{display:block;height:100%}
 @container (max-width:600px){.po svg text{font-size:15px}
 .po .po-grid:not(.po-few){display:block;overflow:visible}.po .po-grid:not(.po-few) :is(tbody,tr){display:block}.po .po-grid:not(.po-few) thead{display:block;position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .po .po-grid:not(.po-few) tr{padding:5px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
 .po .po-grid:not(.po-few) td{display:flow-root;border:0;padding:1px 2px;max-width:none;white-space:normal}.po .po-grid:not(.po-few) td:first-child{font-weight:600;overflow-wrap:anywhere}.po .po-grid:not(.po-few) .ci{display:inline;margin-left:8px}
 .po .po-grid:not(.po-few) td:not(:first-child)::before{content:attr(data-label);float:left;width:38%;overflow-wrap:anywhere;margin-right:10px;text-align:left;font-weight:400;color:var(--jp-ui-font-color2,#59636e)}}
-@container (max-width:440px){.po svg text{font-size:18px}.po .po-few td.num{white-space:normal}.po .po-few td:first-child{min-width:58px}.po .po-arm{grid-template-columns:minmax(0,1fr) auto}.po .po-arm .po-bar{grid-column:1/-1;grid-row:2}}
+@container (max-width:440px){.po svg text{font-size:18px}.po .po-few td.num{white-space:normal}.po .po-few td:first-child{min-width:58px}.po .po-arm{grid-template-columns:minmax(0,1fr) auto;justify-content:stretch}.po .po-arm .po-bar{grid-column:1/-1;grid-row:2}}
 @media print{.po pre,.po .po-list{max-height:none;overflow:visible}}
 </style>""".replace("FONT", FONT)
 

@@ -92,11 +92,11 @@ def _dashboard(page: Any, folder: Path, name: str) -> None:
     _run(page, 1)
     page.locator(".jupyter-widget-tab").wait_for(timeout=60_000)
     time.sleep(3)
-    box = page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea-output").first
+    box = page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea-output >> visible=true").first
     _take(page, box, folder / f"comparison-{name}.png", 1010)
     page.evaluate("document.querySelectorAll('.po details').forEach((fold, place) => { fold.open = place > 0; })")
     time.sleep(0.5)
-    _take(page, page.locator(".po details[open]").first.locator(".."), folder / f"figures-{name}.png", 1150, part="details[open]")
+    _take(page, page.locator(".po details[open] >> visible=true").first.locator(".."), folder / f"figures-{name}.png", 1150, part="details[open]")
     for tab in ("Examples", "Prompts", "Label", "Registry"):
         page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{tab}')").click()
         time.sleep(2.5)
@@ -110,11 +110,11 @@ def _others(page: Any, folder: Path, name: str) -> None:
     _run(page, 2)
     idle(page)
     time.sleep(1)
-    _take(page, page.locator(".jp-Cell").nth(2).locator(".jp-OutputArea-output").first, folder / f"leaderboard-{name}.png", 900)
+    _take(page, page.locator(".jp-Cell").nth(2).locator(".jp-OutputArea-output >> visible=true").first, folder / f"leaderboard-{name}.png", 900)
     _run(page, 3)
     page.locator("button:has-text('Stop')").wait_for(timeout=30_000)
     time.sleep(4)
-    _take(page, page.locator(".jp-Cell").nth(3).locator(".jp-OutputArea-output").last, folder / f"live-{name}.png", 500)
+    _take(page, page.locator(".jp-Cell").nth(3).locator(".jp-OutputArea-output >> visible=true").last, folder / f"live-{name}.png", 500)
     page.locator("button:has-text('Stop')").click()
 
 
