@@ -96,7 +96,13 @@ def _dashboard(page: Any, folder: Path, name: str) -> None:
     _take(page, box, folder / f"comparison-{name}.png", 1010)
     page.evaluate("document.querySelectorAll('.po details').forEach((fold, place) => { fold.open = place > 0; })")
     time.sleep(0.5)
-    _take(page, page.locator(".po details[open] >> visible=true").first.locator(".."), folder / f"figures-{name}.png", 1150, part="details[open]")
+    _take(
+        page,
+        page.locator(".po details[open] >> visible=true").first.locator(".."),
+        folder / f"figures-{name}.png",
+        1150,
+        part="details[open]",
+    )
     for tab in ("Examples", "Prompts", "Label", "Registry"):
         page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{tab}')").click()
         time.sleep(2.5)
@@ -110,7 +116,12 @@ def _others(page: Any, folder: Path, name: str) -> None:
     _run(page, 2)
     idle(page)
     time.sleep(1)
-    _take(page, page.locator(".jp-Cell").nth(2).locator(".jp-OutputArea-output >> visible=true").first, folder / f"leaderboard-{name}.png", 900)
+    _take(
+        page,
+        page.locator(".jp-Cell").nth(2).locator(".jp-OutputArea-output >> visible=true").first,
+        folder / f"leaderboard-{name}.png",
+        900,
+    )
     _run(page, 3)
     page.locator("button:has-text('Stop')").wait_for(timeout=30_000)
     time.sleep(4)
