@@ -218,7 +218,7 @@ def forest(comparison: Comparison) -> Figure:
 
     rows = _rows(comparison)[::-1]
     figure = go.Figure()
-    for row in rows:
+    for place, row in enumerate(rows):
         sure = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
         tint = (GOOD if row.value > 0 else BAD) if sure else NEUTRAL
         arms = {
@@ -241,7 +241,12 @@ def forest(comparison: Comparison) -> Figure:
         )
         if row.margin is not None:
             figure.add_shape(
-                type="line", x0=-row.margin, x1=-row.margin, y0=row.name, y1=row.name, line={"color": BAD, "dash": "dash", "width": 2}
+                type="line",
+                x0=-row.margin,
+                x1=-row.margin,
+                y0=place - 0.35,
+                y1=place + 0.35,
+                line={"color": BAD, "dash": "dash", "width": 2},
             )
     figure.add_vline(x=0, line_width=1)
     figure.update_xaxes(title="percentage points (measures: per cent saved), 90 % interval")

@@ -47,7 +47,7 @@ class ExamplesView(View):
         )
         self.tag = _choice("tag", [("any", ""), *((shorten(tag, 40), tag) for tag in self.examples.tags)])
         self.failure = _choice("failure", [("any", ""), *((name, name) for name in self.examples.failures)])
-        self.scorer = _choice("by", [(shorten(name, 40), name) for name in study.scorers] or [("none", "")])
+        self.scorer = _choice("by", [(shorten(name, 60), name) for name in study.scorers] or [("none", "")], "330px")
         self.previous = widgets.Button(description="‹ previous", **wide)
         self.next = widgets.Button(description="next ›", **wide)
         self.pin = widgets.Button(
@@ -191,10 +191,10 @@ class ExamplesView(View):
         self._draw()
 
 
-def _choice(name: str, options: Any) -> Any:
+def _choice(name: str, options: Any, width: str = "190px") -> Any:
     import ipywidgets as widgets
 
-    return widgets.Dropdown(options=options, value=options[0][1], description=name, layout=widgets.Layout(width="190px", max_width="98%"), style={"description_width": "48px"})  # fmt: skip
+    return widgets.Dropdown(options=options, value=options[0][1], description=name, layout=widgets.Layout(width=width, max_width="98%"), style={"description_width": "48px"})  # fmt: skip
 
 
 def table_html(found: Page, at: int, examples: Examples) -> str:
