@@ -49,6 +49,19 @@ def test_it_shows_progress_a_few_times_a_second_in_place(running: Any) -> None:
     assert widget.box.children == (widget.view, widget.stop)
 
 
+def test_a_notebook_saved_while_it_runs_says_how_far_it_was(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kept page follows the widget, more slowly, and says that the study ran."""
+    monkeypatch.setattr(live, "_KEEP_S", 0.3)
+    kept: list[str] = []
+    monkeypatch.setattr(live.Shown, "keep", lambda self, html, text: kept.append(html))
+    live.LiveStudy(running).display()
+    time.sleep(1.6)
+    assert running.status == "running"
+    assert 1 <= len(kept) <= 5
+    assert "was running when this was kept" in kept[-1]
+    assert "of 400 calls" in kept[-1]
+
+
 def test_its_button_stops_it_and_it_becomes_the_results(running: Any) -> None:
     """Within a second nothing more is asked; the widget shows results without a button; what was answered is kept."""
     widget = live.LiveStudy(running)

@@ -17,7 +17,7 @@ from ..markup import esc, shorten
 from . import svg
 from .grid import grid
 from .progress import line
-from .shown import MOST, Shown, View
+from .shown import MOST, Shown, View, fitting
 from .study import headline, html
 from .theme import BAD, NEUTRAL, chip, colour, page
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["LiveStudy", "show", "snapshot"]
 
 TICK_S = 0.25
+_KEEP_S = 5.0  # how old the page of a notebook may be that is saved while the study runs
+_SAVED = "The study was running when this was kept; run the cell again to see it now, or to go on where it stopped."
 _LOSSES = 5  # shown while it runs
 _READ = 2_000  # characters of a text that are looked at for a line of it
 _Z95 = 1.96  # while it runs the interval is a sketch; the results have the exact ones
@@ -116,7 +118,9 @@ class LiveStudy(View):
             self.finish()
 
     def static(self) -> str:
-        """What stands in the widget now."""
+        """What stands in the widget now; of a study that runs, that this is how far it was."""
+        if self.study.status == "running":
+            return fitting((self.view.value, page(f"<p class='dim'>{_SAVED}</p>")))
         return self.view.value if len(self.view.value.encode()) < MOST else page(f"<p>{esc(headline(self.study))}</p>")
 
     def __repr__(self) -> str:
@@ -135,9 +139,13 @@ class LiveStudy(View):
         self.study.stop("stopped by hand")
 
     def _follow(self) -> None:
+        kept = time.monotonic()
         while self.study.status == "running":
             time.sleep(TICK_S)
             self.view.value = snapshot(self.study)
+            if self._shown is not None and time.monotonic() - kept > _KEEP_S:
+                kept = time.monotonic()
+                self._shown.keep(self.static(), repr(self))
         self.finish()
 
     def finish(self) -> None:
