@@ -123,7 +123,7 @@ class VersionDiff:
             f"<p><b>{esc(name)}</b> <del>{esc(old or '(none)')}</del> → <ins>{esc(new or '(none)')}</ins></p>"
             for name, old, new in self.settings
         )
-        return f"<div>{rows or 'no difference'}</div>"
+        return f"<div class='mathjax_ignore tex2jax_ignore'>{rows or 'no difference'}</div>"
 
 
 _SIGNS = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}

@@ -13,6 +13,7 @@ import pytest
 
 from promptops.errors import CallError
 from promptops.models.clients import _response_type
+from promptops.models.completion import read_body
 from promptops.models.endpoint import EndpointModel
 from promptops.models.failures import error_of_exception, error_of_status, retry_after_s
 from promptops.models.protocol import Call
@@ -185,3 +186,21 @@ def test_retry_after_comes_with_the_failure() -> None:
     """What the server asked for travels in the error."""
     said = Say(status=503, body=error("busy"), headers={"Retry-After": "7"})
     assert failure_of(said).retry_after_s == 7.0
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "failure"),
+    [
+        (b"<!DOCTYPE html><html><body>Welcome</body></html>", "text/html; charset=utf-8", "not_found_model"),
+        (b"\n <html>", "", "not_found_model"),
+        (b"<center>busy</center>", "text/html", "not_found_model"),
+        (b"<xml/>", "application/xml", "server_error"),
+        (b'{"choices": [{"mess', "application/json", "server_error"),
+    ],
+)
+def test_a_web_page_is_a_wrong_address_and_half_a_body_is_not(content: bytes, content_type: str, failure: str) -> None:
+    """Status 200 with HTML: a set-up fault that names base_url and is not tried again; torn JSON is the server's, and is."""
+    with pytest.raises(CallError) as caught:
+        read_body(content, {"content-type": content_type})
+    assert caught.value.failure == failure
+    assert ("base_url" in str(caught.value)) is (failure == "not_found_model")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,21 @@ def test_the_doctor_and_a_rebuild_agree_on_packs(tmp_path: Path) -> None:
     assert again.rows("select * from scores order by run_id") == before
     assert again.verify() == []
     assert json.loads(next(store.folder.glob("archive/*/manifest.json")).read_text())["rows"]["scores"] == 1200
+
+
+def test_a_new_segment_outlives_a_power_cut_by_its_name_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that a segment is made in is synced, once a segment: a file's own sync keeps its bytes, not its entry."""
+    synced: list[int] = []
+    whole = os.fsync
+
+    def counted(fd: int) -> None:
+        synced.append(os.fstat(fd).st_ino)
+        whole(fd)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    store = Store(tmp_path / "store")
+    store.append("scores", [score(1)])
+    folder = (store.folder / "segments").stat().st_ino
+    assert synced.count(folder) == 1
+    store.append("scores", [score(2)])
+    assert synced.count(folder) == 1

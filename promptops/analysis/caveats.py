@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from . import words
 
 if TYPE_CHECKING:
+    from .arms import Arm
     from .compare import Comparison
 
 __all__ = ["caveats"]
 
+DAY_S = 86400  # answers this far apart may be another model's
 SPLIT_WORN = 20  # verdicts that one test split may serve before adaptive reuse matters
 
 
@@ -64,11 +66,31 @@ def _alike(comparison: Comparison) -> Iterator[str]:
     ours, theirs = set(b.facts.get("returned") or ()), set(a.facts.get("returned") or ())
     if ours and theirs and ours != theirs and set(b.facts.get("models") or ()) == set(a.facts.get("models") or ()):
         yield f"The same model name was answered by different models ({_list(theirs)} for {a.label}, {_list(ours)} for {b.label})."
-    if b.facts.get("first") and a.facts.get("first"):
-        gap = abs((_moment(b.facts["first"]) - _moment(a.facts["first"])).total_seconds())
-        if gap > 86400:
-            again = words.money(a.facts.get("cost_usd")) if not a.facts.get("cost_unknown") else "an unknown sum"
-            yield f"Recorded {words.duration(gap)} apart: the model may have changed between; asking {a.label} again would cost about {again}."
+    yield from _days(a, b)
+
+
+def _days(*arms: Arm) -> Iterator[str]:
+    """What was recorded long apart, and what asking the older answers again would cost. Arms that were asked over the same days
+    compare like with like, however many those were; an arm of which only a part is as new as the other is called that."""
+    spans = [(_moment(arm.facts["first"]), _moment(arm.facts.get("last") or arm.facts["first"])) for arm in arms if arm.facts.get("first")]
+    if len(spans) < 2:
+        return
+    (older, (_, ended)), (_, (began, _)) = sorted(zip(arms, spans, strict=True), key=lambda found: found[1])
+    if (gap := (began - ended).total_seconds()) > DAY_S:
+        yield f"Recorded {words.duration(gap)} apart: the model may have changed between; asking {older.label} again would cost about {_again(older)}."
+        return
+    if all(abs((one - other).total_seconds()) <= DAY_S for one, other in zip(*spans, strict=True)):
+        return
+    for arm, (first, last) in zip(arms, spans, strict=True):
+        if (spread := (last - first).total_seconds()) > DAY_S:
+            yield (
+                f"{arm.label} is partly refreshed, its runs were recorded over {words.duration(spread)}: the model may have changed between; "
+                f"asking all of {arm.label} again would cost about {_again(arm)}."
+            )
+
+
+def _again(arm: Arm) -> str:
+    return "an unknown sum" if arm.facts.get("cost_unknown") else words.money(arm.facts.get("cost_usd"))
 
 
 def _judges(comparison: Comparison) -> Iterator[str]:

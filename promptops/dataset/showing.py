@@ -52,7 +52,7 @@ def as_html(dataset: Dataset) -> str:
     said = "".join(f"<li>{esc(shorten(sentence, 400))}</li>" for sentence in dataset.said)
     said = f"<ul style='margin:4px 0 4px 18px;padding:0;{_LINE}'>{said}</ul>" if said else ""
     return (
-        f"<div><p style='margin:2px 0'><b>{esc(shorten(dataset.name, 80))}</b> <span style='{_LINE}'>{esc(' · '.join(fact for fact in facts if fact))}</span></p>"
+        f"<div class='mathjax_ignore tex2jax_ignore' style='font-family:system-ui,sans-serif'><p style='margin:2px 0'><b>{esc(shorten(dataset.name, 80))}</b> <span style='{_LINE}'>{esc(' · '.join(fact for fact in facts if fact))}</span></p>"
         f"{_table(dataset)}{said}</div>"
     )
 

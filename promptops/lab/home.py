@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -72,14 +73,17 @@ def cell_hash() -> str | None:
     return hashlib.sha256(history[-1].encode()).hexdigest()[:16] if history and history[-1] else None
 
 
+_GIT_S = 2.0  # how long git's answer is trusted: a look costs some 10 ms, and many calls come from one cell
+
+
 def provenance(root: Path) -> Provenance:
     """Where a call comes from: the running cell's source, the git commit, and whether tracked files differ from it."""
-    commit, dirty = _git_state(str(root), os.getpid())
+    commit, dirty = _git_state(str(root), os.getpid(), int(time.monotonic() / _GIT_S))
     return Provenance(cell_hash(), commit, dirty)
 
 
 @lru_cache(maxsize=8)
-def _git_state(root: str, _process: int) -> tuple[str | None, bool | None]:
+def _git_state(root: str, _process: int, _moment: int) -> tuple[str | None, bool | None]:
     head = _git(root, "rev-parse", "--short=12", "HEAD")
     if head is None:
         return None, None

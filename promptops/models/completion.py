@@ -25,17 +25,30 @@ _FINISHED = {
 
 
 def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> Any:
-    """The JSON of a body. Raises CallError of class server_error where it is none: half of it, too deep, not text."""
+    """The JSON of a body. Raises CallError where it is none: a web page is nobody's endpoint, which trying again does not mend; half
+    a body, one that is too deep or no text, is a server error."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         shown = " ".join(content[:200].decode("utf-8", "replace").split())
+        if _is_page(content, headers):
+            raise CallError(
+                f"the address answered with HTTP {status} and a web page instead of JSON: {shown!r}; check base_url, which usually ends in /v1.",
+                failure="not_found_model",
+                code=f"{status} web page",
+                request_id=headers.get("x-request-id"),
+            ) from None
         raise CallError(
             f"the endpoint answered with HTTP {status} and a body that is no JSON ({type(error).__name__}): {shown!r}.",
             failure="server_error",
             code=f"{status} unreadable",
             request_id=headers.get("x-request-id"),
         ) from None
+
+
+def _is_page(content: bytes, headers: Mapping[str, str]) -> bool:
+    begins = content[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return begins.startswith((b"<!doctype html", b"<html")) or (begins.startswith(b"<") and "html" in headers.get("content-type", ""))
 
 
 def reply_of(body: Any, headers: Mapping[str, str], first_token_ms: float | None = None) -> Reply:

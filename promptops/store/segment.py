@@ -73,6 +73,20 @@ def _write_once(path: Path, text: str) -> None:
         file.write(text)
 
 
+def _sync_names(folder: Path) -> None:
+    """Make the names in a folder outlive a power cut: a file's own sync keeps its bytes, not its entry."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folder, and keeps names by itself
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some network file systems refuse it for folders: their names are the server's
+    finally:
+        os.close(handle)
+
+
 def segment_name() -> str:
     """A name that sorts by time and is never used twice."""
     return f"{time.time_ns():016x}-{os.getpid()}-{os.urandom(4).hex()}"
@@ -87,6 +101,8 @@ class SegmentFile:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         self.fd = os.open(self.path, flags, 0o600)
         keep(self.fd)  # says that its writer lives
+        for place in (self.path.parent, folder, folder.parent):  # once a segment, not once a row
+            _sync_names(place)
 
     def state(self) -> tuple[int, bool]:
         """Its size, and whether it was removed under us: bytes written to it would be lost in silence."""

@@ -88,10 +88,6 @@ def test_hostile_data_does_nothing_in_any_view(page: Any) -> None:
     assert page.asked == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="dataset/showing.py: its <div> does not say mathjax_ignore tex2jax_ignore, so JupyterLab typesets a cell's mathematics",
-)
 def test_hostile_data_does_nothing_in_a_dataset(page: Any) -> None:
     """The table of a dataset makes no link and no mathematics of its cells either."""
     assert page.evaluate(MADE, ".jp-OutputArea-output *") == []
