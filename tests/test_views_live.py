@@ -109,3 +109,14 @@ def test_losses_can_be_read_while_it_runs(make_lab: Callable[..., Lab], monkeypa
     lost = study.compare("v2", "v1").flips()
     assert study.losses.count == len(lost) == 67
     assert {loss.example_id for loss in study.losses.newest} <= set(lost["example_id"])
+
+
+def test_two_arms_side_by_side_show_themselves(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`study.examples()` as the last line of a cell is the examples' view, of the arms that were named."""
+    from promptops.views.examples import ExamplesView
+
+    shown: list[ExamplesView] = []
+    monkeypatch.setattr(ExamplesView, "_ipython_display_", lambda view: shown.append(view))
+    found = running.examples()
+    found._ipython_display_()
+    assert shown[0].examples is found

@@ -148,6 +148,11 @@ class Examples:
         self.baseline: Mapping[str, Any] | None = study._arm(baseline) if baseline is not None else _incumbent(study, others)
         self._memo = _Memo()
 
+    def _ipython_display_(self) -> None:
+        from ..views.examples import ExamplesView
+
+        ExamplesView(self._study, self)._ipython_display_()
+
     # -- pages
 
     @property
