@@ -20,10 +20,25 @@ import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
 import duckdb, pandas, pyarrow.json
 from promptops.lab import Dataset, Lab
+from promptops.lab.work import Work
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
+from promptops.store.spool import Spool
+
+def die_at(number):
+    append, done = Spool.append, [0]
+    def dying(self, lines):
+        append(self, lines)
+        done[0] += 1
+        if done[0] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+    Spool.append = dying
 
 def live(job):
+    if job["dies_at"]:
+        die_at(job["dies_at"])
+    if job["forgets"]:
+        Work._lacking = lambda self, places: {}
     calls = os.open(job["root"] + "/calls.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     def answer(request):
         os.write(calls, f"{job['life']} {request['messages'][-1]['content']}\\n".encode())
@@ -75,9 +90,11 @@ class Mother:
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=60)
 
-    def start(self, study: str, life: str) -> int:
-        """Its process id."""
+    def start(self, study: str, life: str, *, dies_at: int = 0, forgets: bool = False) -> int:
+        """Its process id. dies_at: it kills itself behind that many records written, 0: never; forgets: broken on purpose, it does
+        not score what an earlier life left without a score."""
         job = {"root": str(self._root), "study": study, "life": life, "examples": self._examples, "width": WIDTH}
+        job |= {"dies_at": dies_at, "forgets": forgets}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()

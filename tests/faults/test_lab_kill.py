@@ -82,6 +82,36 @@ def test_two_hundred_kills(tmp_path: Path, seed: int) -> None:
     check(tmp_path, kills=20, seed=seed)
 
 
+def killed_at_each(root: Path, steps: range, *, forgets: bool = False) -> list[int]:
+    """The steps behind which a killed study was not whole after it was run again: a life that dies behind the k-th write, and
+    one to the end, for each k."""
+    with Mother(root, EXAMPLES) as mother:
+        for step in steps:
+            mother.start(f"s{step}", f"{step}", dies_at=step)
+            assert mother.end() == -signal.SIGKILL, mother.said()
+            mother.start(f"s{step}", f"{step}-again", forgets=forgets)
+            assert mother.end() == 0, mother.said()
+    store = Store(root / ".promptops")
+    wanted = {"places": 2 * EXAMPLES, "answers": 2 * EXAMPLES, "scored": 2 * EXAMPLES}
+    torn = [step for step in steps if figures(store, f"s{step}") != wanted]
+    assert store.verify() == []
+    assert store.rows("select key from runs where failure is null group by key having count(*) > 1") == []
+    return torn
+
+
+def test_killed_behind_each_write(tmp_path: Path) -> None:
+    """Between any two records: version, dataset, study, answers, their places, their scores; run again, all is there, once."""
+    assert killed_at_each(tmp_path, range(1, 21)) == []
+    asked = Counter(question for _, question in calls(tmp_path))
+    assert len(asked) == 20 * 2 * EXAMPLES
+    assert sum(asked.values()) - len(asked) <= 20 * WIDTH
+
+
+def test_a_life_that_forgets_scores_is_noticed(tmp_path: Path) -> None:
+    """The same lives, broken on purpose: some kill falls between an answer and its score."""
+    assert killed_at_each(tmp_path, range(8, 14), forgets=True) != []
+
+
 def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
     """Ctrl-C in the script that waits: it ends within five seconds, what was answered is recorded, and the same script finishes it."""
     with Mother(tmp_path, 1200) as mother:
