@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import shutil
 import ssl
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from promptops.errors import CallError, SetupError
 from promptops.models.clients import _Async, _Direct, _Threads
 from promptops.models.endpoint import EndpointModel
 from promptops.models.protocol import Call, Reply
+from promptops.models.wire import Wire
 from tests.faults.server import FaultServer, Proxy, Say, Seen, completion, error, events
 
 REQUEST = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -154,6 +158,59 @@ def test_a_client_that_cannot_be_made_is_a_setup_error(monkeypatch: pytest.Monke
     monkeypatch.setattr(client, "copy", refuse)
     with pytest.raises(SetupError, match="cannot be made: no such option"):
         ask(EndpointModel(client))
+
+
+def test_plain_calls_take_the_wire_beneath_the_client() -> None:
+    """The short way is there with the release of openai that is installed: a test, since without it calls still work, slowly."""
+
+    async def wired(url: str) -> bool:
+        model = EndpointModel(base_url=url, api_key=KEY)
+        sender = await model._clients.here()
+        try:
+            return isinstance(sender, _Direct) and sender._wire is not None
+        finally:
+            await model.aclose()
+
+    assert asyncio.run(wired("http://127.0.0.1:1/v1"))
+
+
+def test_the_client_sends_by_itself_where_its_connections_are_kept_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another release of the HTTP library may hide them: the same call goes the client's own way."""
+    monkeypatch.setattr(Wire, "under", classmethod(lambda *_: None))
+    with FaultServer(good) as server:
+        assert ask(EndpointModel(base_url=server.url, api_key=KEY), _Direct).text == "ok"
+    assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_the_wire_and_the_client_send_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers and body are those that the client itself sends, one by one."""
+    with FaultServer(good) as server:
+        ask(EndpointModel(openai.AsyncOpenAI(api_key=KEY, base_url=server.url, default_headers={"X-Team": "a"})))
+        monkeypatch.setattr(Wire, "under", classmethod(lambda *_: None))
+        ask(EndpointModel(openai.AsyncOpenAI(api_key=KEY, base_url=server.url, default_headers={"X-Team": "a"})))
+    short, own = server.seen
+    assert short.headers == own.headers
+    assert (short.path, short.body) == (own.path, own.body)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_an_encoded_answer_is_read(coding: str) -> None:
+    """What a server compresses, as the client offers it, is read as if it had not."""
+    packed = {"gzip": gzip.compress, "deflate": zlib.compress}[coding](json.dumps(completion("packed")).encode())
+    with FaultServer(lambda seen: Say(body=packed, headers={"Content-Encoding": coding})) as server:
+        assert ask(EndpointModel(base_url=server.url, api_key=KEY), _Direct).text == "packed"
+
+
+def test_a_redirect_is_followed() -> None:
+    """An address that has moved (307, which keeps the method) is asked where it is now."""
+
+    def moved(seen: Seen) -> Say:
+        return good(seen) if seen.path.startswith("/new/") else Say(status=307, headers={"Location": "/new/chat/completions"})
+
+    with FaultServer(moved) as server:
+        assert ask(EndpointModel(base_url=server.url, api_key=KEY), _Direct).text == "ok"
+    assert [seen.path for seen in server.seen][-1] == "/new/chat/completions"
+    assert server.seen[-1].headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_calls_go_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

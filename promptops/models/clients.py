@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import MissingExtra, SetupError
 from .redact import SHORTEST, header_secrets
+from .wire import Wire
 
 __all__ = ["Clients", "Sender", "label_of"]
 
@@ -163,8 +164,10 @@ class _Direct(_Async):
         named = {**client.default_headers, **client.auth_headers}
         headers = {**http.headers, **{name.lower(): value for name, value in named.items() if isinstance(value, str)}}
         self._headers = module.Headers(headers).raw
+        self._plain_headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers}
         self._request = module.Request
         self._extensions = {"timeout": http.timeout.as_dict()}
+        self._wire = Wire.under(http, self._url, self._response)
 
     async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         """The HTTP response, read, whatever its status."""
@@ -173,8 +176,12 @@ class _Direct(_Async):
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + path.encode())
-        request = self._request("POST", url, headers=self._headers, content=_json(body), extensions=self._extensions)
-        return await self._http.send(request)
+        content = _json(body)
+        response = await self._wire.post(str(url), self._plain_headers, content) if self._wire is not None else None
+        if response is None:
+            request = self._request("POST", url, headers=self._headers, content=content, extensions=self._extensions)
+            response = await self._http.send(request)
+        return response
 
 
 class _Threads:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from ..errors import CallError, SetupError
@@ -24,7 +24,7 @@ from .redact import redact_failure
 __all__ = ["EndpointModel"]
 
 PATH = "/chat/completions"
-_OURS = ("extra_body", "timeout", "extra_headers", "extra_query")  # arguments of `create` that are no part of the body
+_OURS = frozenset(("extra_body", "timeout", "extra_headers", "extra_query"))  # arguments of `create` that are no part of the body
 
 
 class EndpointModel:
@@ -79,10 +79,9 @@ class EndpointModel:
         body, options = _body_of(call.request)
         stream = self._stream or bool(body.get("stream")) or call.on_token is not None
         try:
-            async with asyncio.timeout(call.timeout_s):
-                if stream:
-                    return await self._streamed(send, body, options, call.on_token)
-                return await self._whole(send, body, options)
+            if stream:
+                return await _within(call.timeout_s, self._streamed(send, body, options, call.on_token))
+            return await _within(call.timeout_s, self._whole(send, body, options))
         except CallError as error:
             raise self._told(error) from None
         except SetupError:
@@ -126,10 +125,18 @@ class EndpointModel:
         return f"EndpointModel({self._label!r}{', streaming' if self._stream else ''})"
 
 
+async def _within(seconds: float | None, answer: Coroutine[Any, Any, Reply]) -> Reply:
+    """The answer, in time. Raises TimeoutError."""
+    if seconds is None:
+        return await answer
+    async with asyncio.timeout(seconds):
+        return await answer
+
+
 def _body_of(request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The body to send, and the client's options for it, as `create(**request)` would send them."""
     body, options = dict(request), dict[str, Any]()
-    if any(name in body for name in _OURS):
+    if not _OURS.isdisjoint(body):
         extra = {name: body.pop(name) for name in _OURS if name in body}
         body.update(extra.get("extra_body") or {})
         if extra.get("extra_headers"):
