@@ -69,7 +69,7 @@ class Run:
     tokens_in: int | None = None
     tokens_out: int | None = None
     tokens_cached: int | None = None
-    cost_usd: float | None = None
+    cost_usd: float | None = None  # of the answer, and of the attempts before it as far as their cost is known
     latency_ms: float | None = None
     first_token_ms: float | None = None  # of streaming calls
     attempts: int = 1
@@ -106,6 +106,7 @@ class Attempt:
     waited_ms: float = 0.0  # before this try, for backoff or pace
     tokens_in: int | None = None
     tokens_out: int | None = None
+    cost_usd: float | None = None  # 0.0: certainly not billed; None: unknown, as for one that was sent and broke off
 
 
 def new_id(tag: str = "r") -> str:

@@ -169,6 +169,43 @@ def test_the_cost_is_known_where_the_price_is() -> None:
     assert ask([Reply("x")], limits=priced)[0].cost_usd is None
 
 
+def test_every_attempt_has_its_cost() -> None:
+    """What a limit refused cost nothing, what timed out after it was sent is unknown, the answer has its price; the run's cost is
+    the answer's with what is known of the attempts before it."""
+    priced = Limits(prices={"m": (10.0, 20.0)})
+    answer = Reply("x", tokens_in=100, tokens_out=10)
+    run, attempts = ask(
+        [failing("rate_limit", code="429"), failing("timeout_read"), failing("server_error", code="200 unreadable"), answer], limits=priced
+    )
+    assert [attempt.cost_usd for attempt in attempts] == [0.0, None, None, pytest.approx(0.0012)]
+    assert run.cost_usd == pytest.approx(0.0012)
+
+
+def test_a_cost_that_is_unknown_is_none() -> None:
+    """An answer without usage, and one without a price: None in the attempt and the run, though the attempt before was free. A
+    model in this process is never said to be free."""
+    run, attempts = ask([failing("rate_limit", code="429"), "x"], limits=Limits(prices={"m": (10.0, 20.0)}))
+    assert ([attempt.cost_usd for attempt in attempts], run.cost_usd) == ([0.0, None], None)
+    run, attempts = ask([failing("bad_request")], remote=False)
+    assert (attempts[0].cost_usd, run.cost_usd) == (None, None)
+
+
+def test_a_failed_run_has_the_costs_of_its_attempts_only() -> None:
+    """Nothing came back, so the run has no cost of an answer: what is known stands in the attempts."""
+    run, attempts = ask([failing("overloaded", code="529")] * 3, limits=Limits(max_attempts=3))
+    assert ([attempt.cost_usd for attempt in attempts], run.cost_usd) == ([0.0, 0.0, 0.0], None)
+
+
+@pytest.mark.parametrize(
+    ("failed", "spent"), [(failing("server_error", code="200 unreadable"), True), (failing("server_error", code="500"), False)]
+)
+def test_what_may_be_on_the_bill_counts_against_the_budget(failed: CallError, spent: bool) -> None:
+    """An attempt of unknown cost is settled at what was reserved for it; one that was certainly free gives it back."""
+    who = caller(JumpClock(), Limits(budget_tokens=10_000, max_attempts=1))
+    asyncio.run(who.ask(question(ScriptedModel([failed], remote=True))))
+    assert (who.budget.spent_tokens > 0) is spent
+
+
 def test_a_budget_stops_before_the_call_that_may_not_fit() -> None:
     """The stop is set with its reason, and a question that was not sent raises NotAsked."""
     who = caller(JumpClock(), Limits(budget_tokens=10))

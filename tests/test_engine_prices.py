@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from promptops.engine.prices import DATED, PRICES, Price, check_money, cost_of, price_of
+from promptops.engine.prices import DATED, PRICES, Price, check_money, cost_of, cost_of_failure, price_of
 from promptops.errors import SetupError
+from promptops.run import FAILURES
 
 
 def test_the_table_is_dated_and_sane() -> None:
@@ -54,3 +55,37 @@ def test_a_money_budget_needs_known_prices() -> None:
     with pytest.raises(SetupError, match="needs the price of 'llama', 'qwen', which is unknown"):
         check_money(["llama", "gpt-4o", "qwen"], None)
     check_money(["llama"], {"llama": (0, 0)})
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "code", "cost"),
+    [
+        ("rate_limit", 429, "429", 0.0),
+        ("auth", 401, "401 invalid_api_key", 0.0),
+        ("context_length", 400, "400 context_length_exceeded", 0.0),
+        ("server_error", 500, "500", 0.0),
+        ("timeout_connect", None, "ConnectionTimeoutError", 0.0),
+        ("connection", None, "ConnectionRefusedError", 0.0),
+        ("connection", None, "gaierror", 0.0),
+        ("connection", None, "ConnectionResetError", None),
+        ("connection", 200, "200 cut", None),
+        ("server_error", 200, "200 unreadable", None),
+        ("server_error", 504, "504", None),
+        ("timeout_read", 408, "408", None),
+        ("timeout_read", None, None, None),
+        ("cancelled", None, None, None),
+        ("internal", None, None, None),
+        ("not_found_model", 200, "200 web page", 0.0),
+        ("content_filter_output", None, None, None),
+    ],
+)
+def test_a_failure_costs_nothing_only_where_that_is_certain(failure: str, status: int | None, code: str | None, cost: float | None) -> None:
+    """Refused before anything was generated: 0. Sent, and then broken off or unreadable: unknown, never 0."""
+    assert cost_of_failure(failure, status, code) == cost
+
+
+def test_every_class_of_failure_has_a_cost_or_is_unknown() -> None:
+    """What was stopped by us in mid-air, and what the model itself did, was perhaps billed: of those no class is free without its status."""
+    free = {failure for failure in FAILURES if cost_of_failure(failure, None, None) == 0.0}
+    assert not free & {"timeout_read", "connection", "cancelled", "budget_stop", "circuit_open", "internal", "refusal", "truncated_length"}
+    assert {FAILURES[failure] for failure in free} == {"transient", "setup", "outcome"}

@@ -16,7 +16,7 @@ import pytest
 from promptops.dataset.example import Example
 from promptops.errors import StoreError
 from promptops.store import Store, database, upkeep
-from promptops.store.schema import TABLES
+from promptops.store.schema import LATER, TABLES
 from promptops.version import PromptVersion
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -490,9 +490,12 @@ def test_a_purge_of_nothing_is_refused(store: Store) -> None:
 
 @pytest.mark.parametrize("version", ["v1"])
 def test_a_store_of_every_release_opens(tmp_path: Path, version: str) -> None:
-    """R11: segments, archive and DuckDB file as an earlier release left them; read whole, verified, written on."""
+    """R11: segments, archive and DuckDB file as an earlier release left them; read whole, verified, written on. A column that came
+    later is unknown in every row."""
     shutil.copytree(GOLDEN / f"store-{version}", tmp_path / "store")
     expected = json.loads((GOLDEN / f"store-{version}.json").read_text())
+    for table, _column in LATER:  # the last of its table
+        expected[table] = [[*row, None] for row in expected[table]]
     store = Store(tmp_path / "store")
     found = json.loads(json.dumps(content(store), default=str))
     assert {table: found[table] for table in expected} == expected

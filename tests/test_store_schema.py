@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from promptops.run import Attempt, Run
 from promptops.score import Score
-from promptops.store import Store
-from promptops.store.schema import TABLES
+from promptops.store import Store, merge
+from promptops.store.schema import LATER, TABLES
 
 
 @pytest.mark.parametrize(("table", "value"), [("runs", Run), ("attempts", Attempt)])
@@ -54,3 +55,67 @@ def test_the_file_is_made_in_the_storage_version_that_every_duckdb_reads(tmp_pat
     with duckdb.connect(str(tmp_path / "store.duckdb"), read_only=True) as con:
         tags = con.execute("select tags['storage_version'] from duckdb_databases() where database_name = 'store'").fetchall()
     assert tags[0][0].startswith("v1.0.0")
+
+
+# -- a column that a later release added
+
+
+def attempt(**more: Any) -> dict[str, Any]:
+    return {"run_id": "r-1", "number": 1, "started_at": "2026-01-01T00:00:00", "latency_ms": 1.5, **more}
+
+
+def as_an_older_release_left_it(folder: Path) -> Store:
+    """A store whose file has none of the later columns, and whose segment does not name them."""
+    old = Store(folder)
+    old.append_all({"runs": [{"id": "r-1"}], "attempts": [attempt()]})
+    old.merge()
+    old.close()
+    with duckdb.connect(str(folder / "store.duckdb")) as con:
+        for table, column in LATER:
+            con.execute(f"alter table {table} drop column {column}")
+    return Store(folder)
+
+
+def test_the_later_columns_are_the_last_of_their_tables() -> None:
+    """What an older release lists by name comes first: positions of its columns stay."""
+    for table in {table for table, _ in LATER}:
+        later = [column for found, column in LATER if found == table]
+        assert list(TABLES[table].names[-len(later) :]) == later
+        assert not set(later) & set(TABLES[table].key)
+
+
+def test_an_older_file_is_given_what_came_later(tmp_path: Path) -> None:
+    """Read at once: what it held is unknown there and nothing is set aside; then written; the comment is there too."""
+    store = as_an_older_release_left_it(tmp_path)
+    assert store.rows("select run_id, cost_usd from attempts") == [("r-1", None)]
+    store.append("attempts", [attempt(number=2, cost_usd=0.25)])
+    assert store.rows("select number, cost_usd from attempts order by number") == [(1, None), (2, 0.25)]
+    assert store.verify() == []
+    assert not (tmp_path / "aside").exists()
+    said = "select comment from duckdb_columns() where database_name = 'store' and table_name = 'attempts' and column_name = 'cost_usd'"
+    assert "certainly not billed" in store.rows(said)[0][0]
+
+
+def test_without_it_an_older_file_would_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof of the test above: a merge that widens nothing cannot read the file of an older release."""
+    store = as_an_older_release_left_it(tmp_path)
+    monkeypatch.setattr(merge, "_widen", lambda con: None)
+    with pytest.raises(duckdb.BinderException, match="cost_usd"):
+        store.rows("select run_id, cost_usd from attempts")
+
+
+def test_an_older_archive_and_an_older_export_are_read(tmp_path: Path) -> None:
+    """Parquet without the column gives nulls; so does a segment, and so an export of segments."""
+    store = as_an_older_release_left_it(tmp_path / "old")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merge, "LATER", ())
+        table = TABLES["attempts"]
+        patch.setitem(TABLES, "attempts", dataclasses.replace(table, columns=table.columns[:-1]))  # type: ignore[misc]
+        assert store.archive() == 1
+    (tmp_path / "old" / "store.duckdb").unlink()
+    again = Store(tmp_path / "old")
+    assert again.rows("select number, cost_usd from attempts") == [(1, None)]
+    again.export(tmp_path / "out")
+    fresh = Store(tmp_path / "new")
+    assert fresh.import_(tmp_path / "out") == {"runs": 1, "attempts": 1}
+    assert fresh.rows("select number, cost_usd from attempts") == [(1, None)]

@@ -20,14 +20,13 @@ from .budget import Budget, Ticket
 from .clock import SYSTEM, Clock
 from .filing import Asked, Filing, detail_of
 from .pace import Pace
-from .prices import cost_of
+from .prices import cost_of, cost_of_failure
 from .question import Limits, Provenance, Question
 from .stop import Stop
 
 __all__ = ["Caller", "Limits", "NotAsked", "Provenance", "Question"]
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
-_BILLED = frozenset({"timeout_read", "connection", "internal", "cancelled"})  # sent, and perhaps paid for: settled at the reservation
 
 
 class NotAsked(Exception):
@@ -64,7 +63,7 @@ class Caller:
             while True:
                 outcome = await self._attempt(asked)
                 if isinstance(outcome, Reply):
-                    return self.filing.answered(asked, outcome, self._cost(question, outcome)), asked.attempts
+                    return self.filing.answered(asked, outcome), asked.attempts
                 wait = self._wait_before_next(asked, outcome)
                 if wait is None:
                     return self.filing.failed(asked, outcome.failure, detail_of(outcome)), asked.attempts
@@ -129,10 +128,11 @@ class Caller:
         ended, question = self.clock.now(), asked.question
         failure, remote = outcome.failure, question.model.remote
         status = _status(outcome) if isinstance(outcome, CallError) else 200 if remote else None
-        asked.attempts.append(self.filing.attempt(asked, ended, outcome, status))
+        cost = self._cost(question, outcome, status)
+        asked.attempts.append(self.filing.attempt(asked, ended, outcome, status, cost))
         asked.last_end = ended
         if ticket is not None:
-            self._pay(ticket, question, outcome)
+            self._pay(ticket, outcome, cost)
         if remote:
             self._learn(asked.sent_at, outcome)
         detail = asked.attempts[-1].detail or ""  # free of secrets
@@ -152,13 +152,13 @@ class Caller:
         if isinstance(outcome, Reply) and outcome.headers:
             self.pace.read(outcome.headers)
 
-    def _pay(self, ticket: Ticket, question: Question, outcome: Reply | CallError) -> None:
+    def _pay(self, ticket: Ticket, outcome: Reply | CallError, cost: float | None) -> None:
         if isinstance(outcome, Reply):
-            self.budget.settle(ticket, self._cost(question, outcome), outcome.tokens_in, outcome.tokens_out)
-        elif outcome.failure in _BILLED or FAILURES[outcome.failure] == "stopped":
+            self.budget.settle(ticket, cost, outcome.tokens_in, outcome.tokens_out)
+        elif cost is None:  # sent, and perhaps paid for: settled at the reservation
             self.budget.settle(ticket, None, None, None)
         else:
-            self.budget.settle(ticket, 0.0, 0, 0)
+            self.budget.settle(ticket, cost, 0, 0)
 
     async def _reserve(self, question: Question) -> Ticket:
         ticket = await self.budget.reserve(question.model_name, question.call.request)
@@ -199,12 +199,13 @@ class Caller:
             return None
         return wait
 
-    def _cost(self, question: Question, reply: Reply) -> float | None:
-        if reply.cost_usd is not None:
-            return reply.cost_usd
-        if not question.model.remote:
-            return None
-        return cost_of(self.budget.price(question.model_name), reply.tokens_in, reply.tokens_out, reply.tokens_cached)
+    def _cost(self, question: Question, outcome: Reply | CallError, status: int | None) -> float | None:
+        """USD of one attempt; None where that is unknown."""
+        if isinstance(outcome, Reply):
+            if outcome.cost_usd is not None or not question.model.remote:
+                return outcome.cost_usd
+            return cost_of(self.budget.price(question.model_name), outcome.tokens_in, outcome.tokens_out, outcome.tokens_cached)
+        return cost_of_failure(outcome.failure, status, outcome.code) if question.model.remote else None
 
 
 def _status(error: CallError) -> int | None:

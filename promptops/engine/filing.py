@@ -47,8 +47,8 @@ class Filing:
         """The same filing, with more texts to take out."""
         return Filing(self.provenance, self.secrets.union(more))
 
-    def answered(self, asked: Asked, reply: Reply, cost_usd: float | None) -> Run:
-        """The run of a question that was answered, or failed by the model's own doing."""
+    def answered(self, asked: Asked, reply: Reply) -> Run:
+        """The run of a question that was answered, or failed by the model's own doing; its last attempt is the answer's."""
         row = self._row(asked.question)
         recorded = reply.headers.get("recorded-latency-ms") if reply.headers else None
         row["latency_ms"] = float(recorded) if recorded else (asked.last_end - asked.began) * 1e3
@@ -62,7 +62,7 @@ class Filing:
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
             tokens_cached=reply.tokens_cached,
-            cost_usd=cost_usd,
+            cost_usd=_known_cost(asked.attempts),
             first_token_ms=reply.first_token_ms,
             model_returned=reply.model,
             fingerprint=reply.fingerprint,
@@ -96,7 +96,7 @@ class Filing:
             **self._row(question),
         )
 
-    def attempt(self, asked: Asked, ended: float, outcome: Reply | CallError, status: int | None) -> Attempt:
+    def attempt(self, asked: Asked, ended: float, outcome: Reply | CallError, status: int | None, cost_usd: float | None) -> Attempt:
         """One try that ended at `ended` with a reply or a failure."""
         reply = outcome if isinstance(outcome, Reply) else None
         error = outcome if isinstance(outcome, CallError) else None
@@ -113,6 +113,7 @@ class Filing:
             waited_ms=max(0.0, (asked.sent_at - asked.last_end) * 1e3),
             tokens_in=reply.tokens_in if reply is not None else None,
             tokens_out=reply.tokens_out if reply is not None else None,
+            cost_usd=cost_usd,
         )
 
     def _clean(self, text: str | None) -> str | None:
@@ -135,6 +136,12 @@ class Filing:
             "git_commit": where.git_commit,
             "git_dirty": where.git_dirty,
         }
+
+
+def _known_cost(attempts: Sequence[Attempt]) -> float | None:
+    """USD of an answer and of the attempts before it, as far as theirs is known; None where the answer's own is not."""
+    answer = attempts[-1].cost_usd
+    return None if answer is None else answer + sum(attempt.cost_usd or 0.0 for attempt in attempts[:-1])
 
 
 def detail_of(error: CallError) -> str:

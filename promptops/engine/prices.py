@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import SetupError
 
-__all__ = ["DATED", "PRICES", "Price", "check_money", "check_prices", "cost_of", "price_of"]
+__all__ = ["DATED", "PRICES", "Price", "check_money", "check_prices", "cost_of", "cost_of_failure", "price_of"]
 
 DATED = "2025-08-07"  # when the table was last compared with the providers' pages; prices change: pass `prices={...}`
 
@@ -53,6 +53,16 @@ PRICES: Mapping[str, Price] = {
     "gemini-2.5-flash-lite": Price(0.1, 0.4, 0.025),
     "gemini-2.0-flash": Price(0.1, 0.4, 0.025),
 }
+_UNBILLED = frozenset(
+    (
+        *("rate_limit", "timeout_connect", "server_error", "overloaded", "quota_exhausted", "auth", "permission"),
+        *("not_found_model", "bad_request", "context_length", "content_filter_input"),
+    )
+)
+_GATEWAY_GAVE_UP = (504, 524)  # while the model behind it may have gone on
+_NEVER_STOOD = frozenset(  # names of the exceptions in which connecting itself failed
+    ("ConnectionRefusedError", "gaierror", "ClientConnectorError", "ClientConnectorDNSError", "SSLCertVerificationError")
+)
 _DATE = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$")  # gpt-4o-2024-08-06, claude-sonnet-4-20250514, ...-latest
 
 
@@ -76,6 +86,19 @@ def cost_of(price: Price | None, tokens_in: int | None, tokens_out: int | None, 
         return None
     cached = min(tokens_cached or 0, tokens_in) if price.cached is not None else 0
     return ((tokens_in - cached) * price.input + cached * (price.cached or 0.0) + tokens_out * price.output) / 1e6
+
+
+def cost_of_failure(failure: str, status: int | None, code: str | None) -> float | None:
+    """USD of an attempt at an endpoint that failed: 0.0 where it was certainly not billed, None where it may have been.
+
+    Refused before anything was generated (a limit, a key, a request, a connection that never stood) costs nothing. What was
+    sent and then broke off, timed out or came back unreadable may have been answered, and be on the bill.
+    """
+    if failure == "connection":
+        return 0.0 if code in _NEVER_STOOD else None
+    if failure == "server_error" and (status in _GATEWAY_GAVE_UP or (status is not None and status < 300)):
+        return None
+    return 0.0 if failure in _UNBILLED else None
 
 
 def check_money(models: Iterable[str], prices: Mapping[str, Any] | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from .archive import Batch, batches
 from .frames import Gathered, Keep
 from .purges import keep_of
-from .schema import TABLES
+from .schema import LATER, TABLES
 from .segment import SEGMENTS, SUFFIX, Segment, read_pieces, segments
 from .spool import say
 
@@ -74,6 +74,7 @@ def merge(con: Connection, sources: Sources) -> int:
     """
     import pyarrow as pa
 
+    _widen(con)
     ledger = {
         name: (size, dropped) for name, size, dropped in con.execute("SELECT segment, bytes, dropped FROM internal.ledger").fetchall()
     }
@@ -95,6 +96,18 @@ def merge(con: Connection, sources: Sources) -> int:
             step.marks[last] = (step.marks[last][0], step.marks[last][1] + step.rows.wrong)
         new += _commit(con, tables, step.marks)
     return new
+
+
+def _widen(con: Connection) -> None:
+    """Give a file that an older release made the columns that came later; what was recorded without them is unknown there."""
+    import duckdb
+
+    for table, column in LATER:
+        try:
+            con.execute(f"SELECT {column} FROM {table} LIMIT 0")
+        except duckdb.BinderException:
+            for statement in TABLES[table].widen(column):
+                con.execute(statement)
 
 
 def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[_Step]:

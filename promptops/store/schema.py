@@ -1,7 +1,8 @@
 """The documented tables: one list of columns from which the DuckDB tables, their comments and the Arrow types are made.
 
 Every table has a natural key: rows that repeat it collapse to the first. A column that is not in its key may be null,
-which means unknown. Times are UTC without zone. A change here is a new `SCHEMA`, and old stores must still open.
+which means unknown. Times are UTC without zone. A column that a later release adds stands in `LATER` too: files without
+it are given it, and an older release reads past it. Any other change is a new `SCHEMA`, and old stores must still open.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["DEPLOYMENTS", "SCHEMA", "TABLES", "Column", "Table"]
+__all__ = ["DEPLOYMENTS", "LATER", "SCHEMA", "TABLES", "Column", "Table"]
 
 SCHEMA = 1  # raised when a release writes what an older one would misread
 
@@ -53,8 +54,16 @@ class Table:
         yield f"CREATE {'TEMP ' if temporary else ''}TABLE {self.name} ({fields})"
         if not temporary:
             yield f"COMMENT ON TABLE {self.name} IS {_quoted(self.comment)}"
-            for column in self.columns:
-                yield f'COMMENT ON COLUMN {self.name}."{column.name}" IS {_quoted(column.comment)}'
+            yield from map(self._comment, self.columns)
+
+    def widen(self, name: str) -> Iterator[str]:
+        """The statements that add a column to a table that was made without it."""
+        [column] = [column for column in self.columns if column.name == name]
+        yield f'ALTER TABLE {self.name} ADD COLUMN "{name}" {_SQL[column.kind]}'
+        yield self._comment(column)
+
+    def _comment(self, column: Column) -> str:
+        return f'COMMENT ON COLUMN {self.name}."{column.name}" IS {_quoted(column.comment)}'
 
     def arrow(self) -> Any:
         """The pyarrow schema, columns in order."""
@@ -108,7 +117,7 @@ _RUNS = _table(
     tokens_in int tokens of the prompt
     tokens_out int tokens of the answer
     tokens_cached int tokens of the prompt that the provider had cached
-    cost_usd float price of the call in USD, all attempts; null where the price is unknown
+    cost_usd float USD of the answer, with what is known of the attempts before it; null where it is unknown or nothing came back
     latency_ms float milliseconds of the whole call, retries and waits included
     first_token_ms float milliseconds to the first token of a streaming call
     attempts int how many tries it took
@@ -136,6 +145,7 @@ _ATTEMPTS = _table(
     waited_ms float milliseconds waited before this try, for backoff or pace
     tokens_in int tokens of the prompt
     tokens_out int tokens of the answer
+    cost_usd float USD of this try, 0 where it was certainly not billed; null where unknown, as for one that was sent and broke off
     """,
 )
 _SCORES = _table(
@@ -297,6 +307,8 @@ TABLES: Mapping[str, Table] = {
         _VERDICTS,
     )
 }
+
+LATER = (("attempts", "cost_usd"),)  # (table, column) that a release after the first added
 
 # Not stored: read from the registry file whenever a query names it.
 DEPLOYMENTS = _table(

@@ -89,11 +89,13 @@ def _tries(side: Side) -> str:
             f"{each.number}",
             short(each.failure or "answered"),
             esc(words.duration(each.latency_ms / 1000)),
+            esc(words.money(each.cost_usd)),
             f"<span class='dim'>{esc(shorten(each.detail or '', 200))}</span>",
         )
         for each in side.tries
     ]
-    return grid(["attempt", "outcome", Column("took", number=True), "detail"], rows, caption=f"attempts of {side.label}")
+    columns: list[Column | str] = ["attempt", "outcome", Column("took", number=True), Column("cost", number=True), "detail"]
+    return grid(columns, rows, caption=f"attempts of {side.label}")
 
 
 def _tint(value: float | None, passed: bool | None) -> str:
