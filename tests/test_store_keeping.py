@@ -15,7 +15,7 @@ import pytest
 
 from promptops.dataset.example import Example
 from promptops.errors import StoreError
-from promptops.store import Store, database, upkeep
+from promptops.store import Store, connect, upkeep
 from promptops.store.schema import LATER, TABLES
 from promptops.version import PromptVersion
 
@@ -185,14 +185,14 @@ def test_sessions_that_ended_are_archived_on_the_way(store: Store, monkeypatch: 
 
 def test_what_a_dead_process_left_in_the_scratch_folder_is_removed(store: Store) -> None:
     """A process that was killed while a foreign tool held the file leaves its private copy."""
-    from promptops.store.store import _scratch_folder
+    from promptops.store.scratch import scratch_folder
 
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    mine = _scratch_folder(store.folder, store)
+    mine = scratch_folder(store.folder, store)
     (mine.parent / f"1-{child.pid}-aa").mkdir()
     (mine.parent / f"1-{child.pid}-aa" / "store.duckdb").touch()
-    again = _scratch_folder(store.folder, store)
+    again = scratch_folder(store.folder, store)
     assert sorted(mine.parent.iterdir()) == sorted([mine, again])
 
 
@@ -209,14 +209,14 @@ def test_what_is_not_the_file_s_fault_leaves_it_where_it_is(store: Store, monkey
     import duckdb
 
     before = content(store)
-    real = database.attach
+    real = connect._use
 
-    def fails(path: Path | str, *, read_only: bool = False) -> Any:
+    def fails(con: Any, path: Path | str, options: str) -> None:
         if str(path) == str(store.folder / "store.duckdb"):
-            raise database._fault(duckdb.IOException(f"IO Error: {said}"), path)
-        return real(path, read_only=read_only)
+            raise duckdb.IOException(f"IO Error: {said}")
+        real(con, path, options)
 
-    monkeypatch.setattr(database, "attach", fails)
+    monkeypatch.setattr(connect, "_use", fails)
     assert content(Store(store.folder)) == before
     assert not (store.folder / "aside").exists()
     monkeypatch.undo()

@@ -190,3 +190,21 @@ def test_a_new_segment_outlives_a_power_cut_by_its_name_too(tmp_path: Path, monk
     assert synced.count(folder) == 1
     store.append("scores", [score(2)])
     assert synced.count(folder) == 1
+
+
+def test_small_packs_are_built_together_and_damage_stays_where_it_is() -> None:
+    """Packs of few rows, as a running study leaves them, come back in their order; one that holds a wrong value costs its rows alone."""
+    packs = [encode("scores", [score(n * 3 + k, reason="x" if k else None) for k in range(n % 3 + 1)], bytes) for n in range(450)]
+    expected = [row["run_id"] for pack in packs for row in read(pack)[0]]
+    rows, damaged, wrong = read(b"".join(packs))
+    assert [row["run_id"] for row in rows] == expected
+    assert (damaged, wrong) == (0, 0)
+    bad = {
+        "table": "scores",
+        "rows": 2,
+        "columns": {**SHARED, "example_fingerprint": "f", "run_id": ["r-bad", "r-good"], "value": ["no", 1.0]},
+    }
+    packs.insert(100, record(PACK, plain_json(bad)))
+    rows, damaged, wrong = read(b"".join(packs))
+    assert sorted(row["run_id"] for row in rows) == sorted([*expected, "r-good"])
+    assert (damaged, wrong) == (0, 1)

@@ -55,7 +55,7 @@ def row_of(value: Run | Attempt) -> dict[str, Any]:
 
 def keep_version(store: Store, version: PromptVersion, *, prompt: str = "", label: str = "", note: str = "") -> None:
     """Write a version under its prompt's name, once."""
-    if not store.rows("select 1 from versions where id = ? and prompt = ? limit 1", [version.id, prompt]):
+    if not store.has("versions", version.id, prompt):
         document = canonical(version.document())
         store.append(
             "versions",
@@ -82,7 +82,7 @@ def load_version(store: Store, id: str) -> PromptVersion | None:
 def keep_dataset(store: Store, dataset: Dataset) -> None:
     """Write a dataset's examples, once: a study can be scored and compared again when the file is gone."""
     print_ = dataset.fingerprint
-    if store.rows("select 1 from datasets where fingerprint = ? limit 1", [print_]):
+    if store.has("datasets", print_):
         return
     for start in range(0, len(dataset), _AT_ONCE):
         store.append(
@@ -117,7 +117,7 @@ def load_dataset(store: Store, fingerprint: str) -> Dataset:
 
 def keep_study(store: Store, study: Mapping[str, Any]) -> bool:
     """Write a study's head (id, name, prompt, config, author, cell, git_commit), once; whether it is new."""
-    if store.rows("select 1 from studies where id = ? limit 1", [study["id"]]):
+    if store.has("studies", study["id"]):
         return False
     store.append("studies", [{**study, "config": json.dumps(study["config"], ensure_ascii=False), "created_at": utc()}])
     return True
@@ -126,7 +126,7 @@ def keep_study(store: Store, study: Mapping[str, Any]) -> bool:
 def find_runs(store: Store, keys: Iterable[str]) -> dict[str, str]:
     """key -> id of the latest run that answered it (or failed by the model's own doing)."""
     wanted = list(keys)
-    if not wanted:
+    if not wanted or not store.has("runs"):
         return {}
     rows = store.rows(
         f"select r.key, arg_max(r.id, r.started_at) from runs r where r.key in (select unnest(?)) and {ANSWERED} group by r.key",

@@ -170,6 +170,8 @@ class Work:
 
     def _linked(self) -> dict[Place, str]:
         """Places of this study that have an answered run already."""
+        if not self.store.has("study_runs"):
+            return {}
         rows = self.store.rows(
             "select m.version_id, m.example_id, m.repeat, arg_max(r.id, r.started_at) from study_runs m join runs r on r.id = m.run_id "
             f"where m.study_id = ? and {ANSWERED} group by all",

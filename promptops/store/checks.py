@@ -9,7 +9,8 @@ from typing import Any
 from ..dataset.example import Example
 from ..errors import PromptOpsError
 from ..version import PromptVersion
-from .database import Busy, Damaged, Database
+from .connect import Busy, Damaged
+from .database import Database
 from .merge import Sources, everything
 from .schema import TABLES
 from .segment import read_pieces

@@ -7,7 +7,6 @@ that cannot be trusted is set aside, never deleted: its rows are in the segments
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,19 +14,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from .connect import READERS, Busy, Connection, Damaged, attach, fault_of
 from .locks import turn
 from .schema import SCHEMA, TABLES
 from .spool import say
 
-__all__ = ["Busy", "Damaged", "Database", "attach", "check_counts", "create", "one_at_a_time"]
+__all__ = ["Database", "check_counts", "create", "one_at_a_time"]
 
 ASIDE = "aside"
 WAIT_S = 5.0  # for another process of ours; its merges go in steps of about a second
-# No replacement scans: a name in a query is a table, never a Python variable of ours.
-CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "python_enable_replacements": "false"}
-# Said of a sound file on a disk that is full or not ours, or of one that a newer DuckDB wrote.
-_NOT_THE_FILES = "Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk quota|version number"
-Connection = Any  # duckdb.DuckDBPyConnection
 
 # DuckDB's file locks are the process's, so threads take turns here. Renewed in a forked child, where its holder is gone.
 _ONE_AT_A_TIME = [threading.RLock()]
@@ -38,54 +33,6 @@ if hasattr(os, "register_at_fork"):
 def one_at_a_time() -> Any:
     """The one lock of the process around opening DuckDB files."""
     return _ONE_AT_A_TIME[0]
-
-
-class Busy(Exception):
-    """Another process holds the file; the text names it."""
-
-
-class Damaged(Exception):
-    """The file does not open, or holds fewer or more rows than it says; the text says which."""
-
-
-def attach(path: Path | str, *, read_only: bool = False) -> Connection:
-    """A private connection that has the file attached as `store`, and uses it. Raises Busy, Damaged or OSError."""
-    import duckdb
-
-    con = duckdb.connect(":memory:", config=dict(CONFIG))
-    try:
-        if not read_only:
-            con.execute("SET threads = 1")  # merging is no faster with more, takes more memory, and a study is running beside it
-        spill = "" if str(path) == ":memory:" else _quoted(Path(path).parent / "spill")  # else it would be .tmp in the working directory
-        con.execute(f"SET temp_directory = '{spill}'")
-        options = "READ_ONLY" if read_only else "STORAGE_VERSION 'v1.0.0'"
-        con.execute(f"ATTACH '{_quoted(path)}' AS store ({options})" if str(path) != ":memory:" else "ATTACH ':memory:' AS store")
-        con.execute("USE store")
-    except duckdb.Error as error:
-        con.close()
-        raise _fault(error, path) from None
-    except BaseException:
-        con.close()
-        raise
-    return con
-
-
-def _quoted(path: Path | str) -> str:
-    return str(path).replace("'", "''")
-
-
-def _fault(error: Exception, path: Path | str) -> Exception:
-    """Whose fault it was: another process's, the file's, or nobody's that setting the file aside would help."""
-    import duckdb
-
-    text = str(error)
-    if "Could not set lock" in text or "being used by another process" in text:
-        found = re.search(r"held in (\S+) \(PID (\d+)\)", text)
-        return Busy(f"{Path(found[1]).name} (process {found[2]})" if found else "another program")
-    passing = isinstance(error, (duckdb.OutOfMemoryException, duckdb.InterruptException))  # no fault of the file's
-    if passing or re.search(_NOT_THE_FILES, text):
-        return OSError(text.splitlines()[0])
-    return Damaged(f"{Path(path).name} cannot be used: {text.splitlines()[0]}")
 
 
 def create(con: Connection) -> None:
@@ -111,7 +58,7 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise _fault(error, path) from error
+        raise fault_of(error, path) from error
 
 
 class Database:
@@ -141,10 +88,15 @@ class Database:
             self._seen = self._identity()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A read-only connection; `covered` is what it holds. Raises Busy, Damaged, or OSError where there is no file."""
+    def reading(self, *, private: bool = False) -> Iterator[Connection]:
+        """A read-only connection; `covered` is what it holds. private: its settings may be changed, as a user's query needs it.
+
+        Raises Busy, Damaged, or OSError where there is no file.
+        """
         with one_at_a_time(), self._turn(exclusive=False):
-            con = attach(self.path, read_only=True)
+            reader = READERS[-1]
+            lent = None if private else reader.borrow(self.path)
+            con = attach(self.path, read_only=True) if lent is None else lent
             try:
                 identity = self._identity()
                 if identity != self._seen:
@@ -153,7 +105,10 @@ class Database:
                     self._seen = identity
                 yield con
             finally:
-                _close(con)
+                if lent is None:
+                    _close(con)
+                else:
+                    reader.give_back(con)
 
     def replaced(self, build: Callable[[Path], None], *, aside: bool) -> list[Path]:
         """Put the file that `build` makes at the path it is given in this one's place; aside: keep the old one, and return where.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import repeat
 from typing import Any
 
 from ..errors import StoreError
@@ -15,6 +16,8 @@ from .segment import Piece
 
 __all__ = ["Gathered", "Keep", "arrow_of", "documents_of"]
 
+_SMALL, _TOGETHER = 200, 200  # rows that are worth building a pack alone; small packs built at once, at most
+_Pack = tuple[int, dict[str, Any]]  # how many rows; column -> a value a row, or what all share
 Keep = Callable[[str, int, str, bytes], bool]  # (segment, position, table, JSON row) -> whether the row is kept
 
 
@@ -23,7 +26,8 @@ class Gathered:
 
     def __init__(self) -> None:
         self._rows: dict[str, list[bytes]] = {}
-        self._packs: dict[str, list[Any]] = {}
+        self._packs: dict[str, list[Any]] = {}  # built
+        self._small: dict[str, list[_Pack]] = {}  # to be built together, behind the others of their table
         self.wrong = 0  # of the records met by `tables`: those that hold no rows of their table, which are left out
 
     def add(self, piece: Piece, keep: Keep | None = None) -> None:
@@ -49,6 +53,32 @@ class Gathered:
             return
         if table not in TABLES:
             return  # of a newer release
+        small = self._small.setdefault(table, [])
+        if rows < _SMALL:
+            small.append((rows, columns))
+        if rows >= _SMALL or len(small) >= _TOGETHER:
+            self._join(table)
+        if rows >= _SMALL:
+            self._build(table, (rows, columns), document)
+
+    def _join(self, table: str) -> None:
+        """Build the small packs as one: each would take as long as a hundred rows."""
+        packs = self._small.pop(table, [])
+        count = sum(rows for rows, _ in packs)
+        columns: dict[str, list[Any]] = {name: [] for _, columns in packs for name in columns}
+        for rows, found in packs:
+            for name, column in columns.items():
+                value = found.get(name)
+                column.extend(value if isinstance(value, list) else repeat(value, rows))
+        built = _built(table, count, columns, plain_json({"columns": columns})) if packs else None
+        if built is not None:
+            self._packs.setdefault(table, []).append(built)
+            return
+        for pack in packs:  # some of it does not fit
+            self._build(table, pack, plain_json({"columns": pack[1]}))
+
+    def _build(self, table: str, pack: _Pack, document: bytes) -> None:
+        rows, columns = pack
         found = _built(table, rows, columns, document)
         if found is None:  # some of it does not fit: row by row
             found, wrong = arrow_of(table, list(_spread(rows, columns)))
@@ -60,6 +90,7 @@ class Gathered:
         import pyarrow as pa
 
         for table in TABLES:
+            self._join(table)
             parts = self._packs.get(table, [])
             if table in self._rows:  # only releases before packs, and purges, leave single rows of a table that is packed
                 found, wrong = arrow_of(table, self._rows[table])

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .checks import check_archive, check_database, check_segments, unrecorded
-from .database import ASIDE, Busy, Damaged, Database, attach, create
+from .connect import Busy, Damaged, attach
+from .database import ASIDE, Database, create
 from .merge import Sources, merge
 
 __all__ = ["aside_of", "build", "repair_store", "rescued", "verify_store"]

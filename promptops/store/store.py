@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
-from .database import Busy, Connection, Damaged, Database, attach, create, one_at_a_time
+from .connect import Busy, Connection, Damaged, attach
+from .database import Database, create, one_at_a_time
+from .known import Known
 from .mending import repair_store, rescued, verify_store
 from .merge import Sources, merge, sources_of
 from .moving import export_rows, new_rows, pieces_of
@@ -25,9 +26,10 @@ from .read import Deployments, Params, ask_user, show_deployments
 from .records import encode, encode_columns
 from .redaction import Redactor
 from .schema import SCHEMA, TABLES
-from .segment import check_schema, schema_of, segment_name
+from .scratch import scratch_folder
+from .segment import check_schema, schema_of
 from .spool import Spool, say
-from .upkeep import SCRATCH, archive_sealed, purge_rows, statistics
+from .upkeep import archive_sealed, purge_rows, statistics
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -55,6 +57,7 @@ class Store:
         self._main = Database(self.folder / FILE)
         self._scratch: Database | None = None
         self._scratch_pid = 0
+        self._known = Known()
         self._said: set[str] = set()
 
     # -- writing
@@ -73,11 +76,14 @@ class Store:
         lines = b"".join(encode(table, rows, self._clean) for table, rows in tables.items() if rows)
         if lines:
             self._spool.append(lines)
+            for table, rows in tables.items():
+                self._known.add(table, rows)
 
     def append_columns(self, table: str, columns: Mapping[str, Any]) -> None:
         """Record many rows of `scores` or `study_runs` at once, column by column: a list holds a value a row, anything else is
         what all rows share. Durable and refused as in `append`."""
         self._spool.append(encode_columns(table, columns, self._clean))
+        self._known.add(table, ())
 
     def keep_secret(self, value: str) -> None:
         """Never store this text: it is replaced wherever it stands in a row from now on."""
@@ -90,9 +96,23 @@ class Store:
     def close(self) -> None:
         """Let go of the segment; the store stays usable."""
         self._spool.seal()
+        self._known.forget()
         self._drop_scratch()
 
     # -- reading
+
+    def has(self, table: str, *key: Any) -> bool:
+        """Whether a row with this key (see `schema.TABLES`) is recorded; without a key, whether any row of the table is.
+
+        What this process wrote itself is not looked for.
+        """
+        sources, covered = self._sources(), self._main.covered
+        alone = {*sources.sizes(), *covered} <= {self._spool.own[0]} and bool(covered or not self._main.path.exists())
+        known = self._known.holds(table, key, sources, alone)
+        if known is None:
+            where = " AND ".join(["true", *(f'"{name}" = ?' for name in TABLES[table].key[: len(key)])])
+            known = bool(self.rows(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", key))
+        return known
 
     def rows(self, sql: str, params: Params = None, *, fresh: bool = True) -> list[tuple[Any, ...]]:
         """The rows of our own SQL over all that is recorded. params: a list for `?`, a dict for `$name`.
@@ -120,7 +140,7 @@ class Store:
 
         It reaches no file, extension or setting. Raises StoreError, which says why there is no answer.
         """
-        with self._reading(query) as con:
+        with self._reading(query, private=True) as con:
             return ask_user(con, query, limit, timeout_s)
 
     # -- upkeep
@@ -170,6 +190,7 @@ class Store:
             self._merged(self._sources())
             rescued(self.folder, self._main, self._sources(), self.append)
             self._spool.seal()
+            self._known.forget()
             self._merged(self._sources())
             purged = purge_rows(self.folder, self._main, (named, study, before))
         except Busy as busy:
@@ -213,17 +234,17 @@ class Store:
         return sources_of(self.folder, self._spool.own)
 
     @contextmanager
-    def _reading(self, query: str, fresh: bool = True) -> Iterator[Connection]:
-        """A connection that sees all that was recorded, or is merged, closed at the end."""
+    def _reading(self, query: str, fresh: bool = True, *, private: bool = False) -> Iterator[Connection]:
+        """A connection that sees all that was recorded, or is merged, closed at the end. private: see `Database.reading`."""
         with one_at_a_time(), ExitStack() as stack:
-            con = self._opened(stack, fresh)
+            con = self._opened(stack, fresh, private)
             show_deployments(con, query, self._deployments)
             yield con
 
-    def _opened(self, stack: ExitStack, fresh: bool) -> Connection:
+    def _opened(self, stack: ExitStack, fresh: bool, private: bool) -> Connection:
         sources = self._sources()
         if self._newer():
-            return self._of_newer(stack, sources)
+            return self._of_newer(stack, sources, private)
         if not sources.sizes() and not self._main.path.exists():
             return self._in_memory(stack, sources)
         for _ in range(3):
@@ -231,7 +252,7 @@ class Store:
                 if sources.beyond(self._main.covered) and (fresh or not self._main.covered):
                     self._merged(sources)
                 merged = self._main.covered
-                con = stack.enter_context(self._main.reading())
+                con = stack.enter_context(self._main.reading(private=private))
                 if all(self._main.covered.get(name, 0) >= size for name, size in merged.items()):
                     return con
                 stack.close()  # it went back: a WAL was lost, what it held is merged again
@@ -243,7 +264,7 @@ class Store:
             except OSError:
                 break
             sources = self._sources()
-        return self._elsewhere(stack, sources)
+        return self._elsewhere(stack, sources, private)
 
     def _merged(self, sources: Sources) -> int:
         """Merge into the DuckDB file. Raises Busy or OSError."""
@@ -253,17 +274,17 @@ class Store:
             archive_sealed(self.folder, self._main.covered)
         return new
 
-    def _elsewhere(self, stack: ExitStack, sources: Sources) -> Connection:
+    def _elsewhere(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
         """The rows without the DuckDB file: a private one that is built from segments and archive, and kept up to date."""
         try:
             if self._scratch is None or self._scratch_pid != os.getpid():  # a forked child leaves its parent's alone
                 self._scratch_pid = os.getpid()
-                self._scratch = Database(_scratch_folder(self.folder, self) / FILE, shared=False)
+                self._scratch = Database(scratch_folder(self.folder, self) / FILE, shared=False)
             for found in (sources, self._sources()):  # twice: a segment may be archived between listing and reading
                 if found.beyond(self._scratch.covered):
                     with self._scratch.writing() as con:
                         merge(con, found)
-            return stack.enter_context(self._scratch.reading())
+            return stack.enter_context(self._scratch.reading(private=private))
         except (OSError, Busy, Damaged):  # a full disk, a folder that cannot be written
             self._drop_scratch()
             return self._in_memory(stack, sources)
@@ -276,9 +297,9 @@ class Store:
             merge(con, found)
         return con
 
-    def _of_newer(self, stack: ExitStack, sources: Sources) -> Connection:
+    def _of_newer(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
         try:
-            return stack.enter_context(self._main.reading())
+            return stack.enter_context(self._main.reading(private=private))
         except (OSError, Busy, Damaged):
             return self._in_memory(stack, sources)
 
@@ -314,34 +335,3 @@ def _unmasked(column: Any) -> Any:
     if column.dtype == object:
         return column.filled(None)
     return column.data if not np.ma.getmaskarray(column).any() else np.where(np.ma.getmaskarray(column), np.nan, column.data)
-
-
-def _scratch_folder(folder: Path, owner: Store) -> Path:
-    """A folder for this process alone, removed with the store; those of dead processes are removed first."""
-    root = folder / SCRATCH
-    root.mkdir(mode=0o700, exist_ok=True)
-    for old in root.iterdir():
-        pid = old.name.split("-")[1] if old.name.count("-") == 2 else ""
-        if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(old, ignore_errors=True)
-    place = root / segment_name()
-    place.mkdir(mode=0o700)
-    weakref.finalize(owner, _removed, place, os.getpid())
-    return place
-
-
-def _removed(place: Path, pid: int) -> None:
-    if os.getpid() == pid:  # a forked child leaves its parent's alone
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    if os.name != "posix":  # there, asking would end it
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from .archive import Batch, batches, discard, sweep, write_batch
-from .database import Busy, Database, one_at_a_time
+from .connect import Busy
+from .database import Database, one_at_a_time
 from .locks import held, turn
 from .mending import aside_of, build
 from .merge import Sources, sources_of
 from .purges import Doomed, Purged, doomed_by, hide, holds, keep_all_but, keep_of, reveal
 from .segment import Segment, segments
 
-__all__ = ["SCRATCH", "archive_sealed", "purge_rows", "statistics"]
-
-SCRATCH = "scratch"  # private copies of processes that cannot use the DuckDB file
+__all__ = ["archive_sealed", "purge_rows", "statistics"]
 
 
 def archive_sealed(folder: Path, merged: Mapping[str, int]) -> int:
