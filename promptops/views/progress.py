@@ -20,7 +20,7 @@ _LOG_EVERY_S = 10.0  # where the output is no terminal
 
 
 def line(progress: Progress, *, reused: int = 0) -> str:
-    """`1,204 of 4,000 · 3 failed (2 rate_limit, 1 refusal) · 310/s · $0.42 · 9 s left · 120 reused`."""
+    """`1,204 of 4,000 · 3 failed (2 rate_limit, 1 refusal) · 7 retries · 310/s · 96,300 + 4,100 tokens · $0.42 · 9 s left · 120 reused`."""
     if progress.total == 0 and not progress.stopped:
         return f"nothing left to ask · {reused:,} reused"
     total = "" if progress.total is None else f" of {progress.total:,}"
@@ -28,8 +28,12 @@ def line(progress: Progress, *, reused: int = 0) -> str:
     if progress.failures:
         classes = ", ".join(f"{count:,} {name}" for name, count in sorted(progress.failed.items(), key=lambda item: -item[1]))
         parts.append(f"{progress.failures:,} failed ({classes})")
+    if progress.retries:
+        parts.append(words.count(progress.retries, "retry", "retries"))
     if not progress.finished:
         parts.append(f"{progress.rate:,.0f}/s" if progress.rate >= 10 else f"{progress.rate:.1f}/s")
+    if progress.tokens_in or progress.tokens_out:
+        parts.append(f"{progress.tokens_in:,} + {progress.tokens_out:,} tokens")
     parts.append(_cost(progress))
     if progress.finished:
         parts.append(words.duration(progress.elapsed_s))
