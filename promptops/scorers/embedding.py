@@ -68,7 +68,7 @@ class EndpointEmbedder:
             response = getattr(error, "response", None)
             if getattr(response, "status_code", None) is None:
                 raise error_of_exception(error) from None  # the chain holds request headers, and so the key
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
         if response.status_code >= 300:
             text = response.content[:4000].decode("utf-8", "replace")
             raise error_of_status(response.status_code, text, headers)
