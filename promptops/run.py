@@ -42,6 +42,7 @@ FAILURES: dict[str, Kind] = {
     ),
     **dict.fromkeys(("scorer_error", "judge_error"), "scoring"),
 }
+_OF_FORM = frozenset(("invalid_json", "schema_mismatch", "tool_error"))  # an answer is there, but not as the request wanted it
 
 
 def _counted() -> Iterator[int]:
@@ -95,6 +96,11 @@ class Run:
     def kind(self) -> Kind | None:
         """What sort of failure it was; None where the model answered."""
         return FAILURES[self.failure] if self.failure else None
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is a whole answer, be it in another form than the request asked for: each scorer judges what concerns it."""
+        return self.failure is None or self.failure in _OF_FORM
 
     @property
     def scorable(self) -> bool:

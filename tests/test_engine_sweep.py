@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -464,6 +465,27 @@ def peak_of(count: int) -> float:
     asyncio.run(Sweep(questions(model, count), record=record, limits=Limits(concurrency=50)).run())
     assert total == count
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def test_a_question_without_a_request_is_an_outcome_and_no_call() -> None:
+    """What does not render is recorded as render_error: no attempt, no check of the model, no place in the breaker; the others are asked."""
+
+    class Checked(Slow):
+        def check(self, request: Any) -> None:
+            assert request, "checked with what was never sent"
+
+    model, kept = Checked(), Kept()
+    source = [
+        replace(each, unrendered="p1-1 is missing ticket." if place % 2 == 0 else "") for place, each in enumerate(questions(model, 60))
+    ]
+    source = [replace(each, call=Call({})) if each.unrendered else each for each in source]
+    sweep = Sweep(source, record=kept.record, on_runs=kept.take)
+    asyncio.run(sweep.run())
+    failed = [run for run in kept.runs if run.failure]
+    assert Counter(run.failure for run in kept.runs) == {"render_error": 30, None: 30}
+    assert {(run.attempts, run.failure_detail, run.output) for run in failed} == {(0, "p1-1 is missing ticket.", None)}
+    assert (len(kept.attempts), model.answered) == (30, 30)
+    assert (sweep.progress.stopped, sweep.progress.cost_unknown) == (None, 30)
 
 
 def test_memory_is_flat() -> None:

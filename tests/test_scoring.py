@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 import warnings
@@ -16,7 +17,20 @@ from promptops.engine.scoring import Judgement, ScorePhase, check_needs, row
 from promptops.errors import ScorerError
 from promptops.run import FAILURES, Run
 from promptops.score import Score
-from promptops.scorers import Case, contains, equals, scorer, similar_to
+from promptops.scorers import (
+    Case,
+    any_of,
+    contains,
+    equals,
+    json_has,
+    json_schema,
+    json_valid,
+    scorer,
+    similar_to,
+    tool_arguments,
+    tool_called,
+    tool_sequence,
+)
 from promptops.scorers.rule import rule
 
 
@@ -76,14 +90,65 @@ def test_rows() -> None:
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_failure_classes(failure: str) -> None:
-    """Infrastructure failures stay unscored; a model's own failure fails without asking; who judges failures is asked."""
+    """Infrastructure failures stay unscored; a model's own failure fails without asking; who judges failures is asked. An answer of
+    another form than was asked for is an answer: everybody judges it."""
     asked = rule("asked", "assertion", lambda _: Score(0.75), judges_failures=True)
     found = {by.name: score for _, by, score in ScorePhase([equals(), asked]).score([case("", failure=failure)])}
-    if FAILURES[failure] == "outcome":
-        assert found["equals(expected)"] == Score(0.0, False, reason=f"the model failed: {failure}")
+    if failure in ("invalid_json", "schema_mismatch", "tool_error"):
+        assert found["equals(expected)"].reason == 'answered "", expected "hello"'
+        assert found["asked"] == Score(0.75)
+    elif FAILURES[failure] == "outcome":
+        who = "the example did not render" if failure == "render_error" else "the model failed"
+        assert found["equals(expected)"] == Score(0.0, False, reason=f"{who}: {failure}")
         assert found["asked"] == Score(0.75)
     else:
         assert found["equals(expected)"] == found["asked"] == Score.none(failure)
+
+
+def test_an_answer_of_another_form_is_judged_by_what_it_says() -> None:
+    """Prose where JSON was asked for: scorers of text look at it, scorers of JSON say what is wrong, parts of a composition too."""
+    said = case('Sure! {"a": 1}', failure="invalid_json", failure_detail="the answer is not JSON")
+    scorers = [contains("Sure"), json_valid(), json_has("a"), json_schema({"type": "object"}), any_of(json_valid(), contains("Sure"))]
+    values = {by.name: score for _, by, score in ScorePhase(scorers).score([said])}
+    assert [score.value for score in values.values()] == [1.0, 0.0, 0.0, 0.0, 1.0]
+    assert all("not JSON" in score.reason for score in list(values.values())[1:4])
+    other = case('{"a": "x"}', failure="schema_mismatch")
+    [(_, _, good), (_, _, bad)] = ScorePhase([json_valid(), json_schema({"properties": {"a": {"type": "integer"}}})]).score([other])
+    assert (good.value, bad.value) == (1.0, 0.0)
+    assert bad.reason.startswith('a: "x" is not of type')
+
+
+def test_calls_that_cannot_be_carried_out_fail_the_scorers_of_calls() -> None:
+    """tool_error: whatever the call's name, with the reason; a scorer of the text beside it judges the text."""
+    call = '[{"type":"function","function":{"name":"search","arguments":"{"}}]'
+    broken = case("hello", failure="tool_error", failure_detail="call 1 (search): its arguments are not JSON", tool_calls=call)
+    found = ScorePhase([tool_called("search"), tool_arguments("search", {"q": 1}), tool_sequence("search"), equals()]).score([broken])
+    scores = [score for _, _, score in found]
+    assert [score.value for score in scores] == [0.0, 0.0, 0.0, 1.0]
+    assert {score.reason for score in scores[:3]} == {"tool_error: call 1 (search): its arguments are not JSON"}
+    [(_, _, whole)] = ScorePhase([tool_called("search")]).score([case("hello", tool_calls=call)])
+    assert whole.value == 1.0
+
+
+def test_a_users_function_that_cannot_read_such_an_answer_fails_it() -> None:
+    """json.loads of what is no JSON is its verdict, not an accident; on an answer without a failure it is one, and so is a bug."""
+
+    @scorer
+    def read(output: str) -> bool:
+        return bool(json.loads(output))
+
+    @scorer
+    def bug(output: str) -> bool:
+        raise RuntimeError("out of order")
+
+    def judge(judged: Case, by: Any) -> Score:
+        return gather(ScorePhase([by]), [judged])[0][2]
+
+    broken = case("no JSON", failure="invalid_json")
+    assert judge(broken, read).value == 0.0
+    assert judge(broken, read).reason.startswith("the model failed: invalid_json (JSONDecodeError")
+    assert str(judge(case("no JSON"), read).unscored).startswith("scorer_error: JSONDecodeError")
+    assert str(judge(broken, bug).unscored).startswith("scorer_error: RuntimeError")
 
 
 def test_missing_golden_is_named() -> None:

@@ -225,12 +225,13 @@ class Dataset:
         """
         return values.values_for(values.content(version), example)
 
-    def check(self, version: values.Renders) -> tuple[str, ...]:
+    def check(self, version: values.Renders, *, some: bool = False) -> tuple[str, ...]:
         """Prove that every example renders, before a call is made; returns what is worth saying all the same.
 
-        Raises DatasetError with how many do not, the first of them, what it lacks and the likely column.
+        some: enough that some do, and those that do not are said. Raises DatasetError with how many do not, the first of them,
+        what it lacks and the likely column.
         """
-        return values.check(self.examples, version, name=self.name, taken=self.taken)
+        return values.check(self.examples, version, name=self.name, taken=self.taken, some=some)
 
     # -- a corrected one
 

@@ -63,13 +63,15 @@ def _read(kind: str, text: str) -> Any:
     return value if isinstance(value, wanted) else text
 
 
-def check(examples: Sequence[Example], version: Renders, *, name: str, taken: Mapping[str, str]) -> tuple[str, ...]:
-    """Render every example; return what is worth saying though all render. taken: column -> role that it was read as.
+def check(examples: Sequence[Example], version: Renders, *, name: str, taken: Mapping[str, str], some: bool = False) -> tuple[str, ...]:
+    """Render every example; return what is worth saying though all render. taken: column -> role that it was read as; some: it is
+    enough that some render, those that do not are said.
 
     Raises DatasetError with the number of examples that fail, the first of them, its fault, and the likely column.
     """
     asked = content(version)
     failed, first, fault = 0, "", ""
+    said: list[str] = []
     missing: set[str] = set()
     for example in examples:
         values = values_for(asked, example)
@@ -83,12 +85,15 @@ def check(examples: Sequence[Example], version: Renders, *, name: str, taken: Ma
                 first, fault = example.id, str(error).rstrip(".").removeprefix(f"{asked.id[:11]} ")
     if failed:
         hints = [hint for variable in sorted(missing) if (hint := _hint(variable, examples, asked, taken))]
-        said = "".join(f"; {hint}" for hint in hints)
-        raise DatasetError(
-            f"{failed:,} of {len(examples):,} examples of {name!r} do not render with {asked.id[:11]}; the first is {first!r}: {fault}{said}."
-        )
+        hinted = "".join(f"; {hint}" for hint in hints)
+        told = f"{failed:,} of {len(examples):,} examples of {name!r} do not render with {asked.id[:11]}; the first is {first!r}: {fault}{hinted}."
+        if not some or failed == len(examples):
+            raise DatasetError(told)
+        said.append(f"{told[:-1]}; they are not asked, and count as failed (render_error).")
     unread = sum(bool(example.history) for example in examples) if not asked.takes_history else 0
-    return (f"examples with a history that {asked.id[:11]} has no place for: {unread:,}.",) if unread else ()
+    if unread:
+        said.append(f"examples with a history that {asked.id[:11]} has no place for: {unread:,}.")
+    return tuple(said)
 
 
 def _hint(variable: str, examples: Iterable[Example], asked: PromptVersion, taken: Mapping[str, str]) -> str:

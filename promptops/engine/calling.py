@@ -19,6 +19,7 @@ from .breaker import Breaker
 from .budget import Budget, Ticket
 from .clock import SYSTEM, Clock
 from .filing import Asked, Filing, detail_of
+from .form import held
 from .pace import Pace
 from .prices import cost_of, cost_of_failure
 from .question import Limits, Provenance, Question
@@ -56,7 +57,10 @@ class Caller:
     waiting: int = 0
 
     async def ask(self, question: Question) -> tuple[Run, list[Attempt]]:
-        """The run and its attempts, in order. Raises NotAsked when the sweep stopped before anything was sent."""
+        """The run and its attempts, in order: none of a question that cannot be put. Raises NotAsked when the sweep stopped before
+        anything was sent."""
+        if question.unrendered:
+            return self.filing.unsent(question, "render_error", question.unrendered), []
         now = self.clock.now()
         asked = Asked(question, new_id(), now, self.clock.wall(), now)
         try:
@@ -92,6 +96,8 @@ class Caller:
             outcome: Reply | CallError
             try:
                 outcome = await self._complete(asked)
+                if outcome.failure is None and (outcome.tool_calls or "response_format" in question.call.request):
+                    outcome = held(outcome, question.call.request)
             except CallError as error:
                 outcome = error
             except BaseException:  # cancelled on its way

@@ -85,7 +85,7 @@ class Filing:
         )
 
     def unsent(self, question: Question, failure: str, detail: str) -> Run:
-        """The run of a question that could not be sent, for a reason of ours."""
+        """The run of a question that could not be sent: the example does not render, or for a reason of ours."""
         return Run(
             id=new_id(),
             output=None,

@@ -97,7 +97,7 @@ class Ledger:
                     self._failed[run.failure] = self._failed.get(run.failure, 0) + 1
                 if run.cost_usd is not None:
                     self._cost += run.cost_usd
-                elif away and run.scorable:
+                elif away and run.scorable and run.attempts:
                     self._unknown += 1
                 self._tokens_in += run.tokens_in or 0
                 self._tokens_out += run.tokens_out or 0

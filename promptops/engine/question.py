@@ -14,7 +14,8 @@ __all__ = ["Limits", "Provenance", "Question"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call with what its run is filed under. key: `run.reuse_key` of it."""
+    """A call with what its run is filed under. key: `run.reuse_key` of it; unrendered: why there is nothing to send, "" where
+    there is."""
 
     call: Call
     model: Model
@@ -25,6 +26,7 @@ class Question:
     example_id: str | None = None
     example_fingerprint: str | None = None
     source: str = "model"
+    unrendered: str = ""
 
 
 @dataclass(frozen=True, slots=True)

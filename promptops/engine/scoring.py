@@ -33,6 +33,7 @@ Judgement = tuple[Case, Scorer, Score]
 JUDGE_PATIENCE = 20  # judges wait in `ask`, which has deadlines of its own: this many times a user's scorer's time
 _BATCH = 32  # cases handed to a worker thread at once
 _GOLDEN = frozenset(("answer", "gold", "golden", "target", "label", "output", "reference"))
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)  # what reading an answer of another form raises
 _AHEAD = 4  # batches in flight for each worker
 
 
@@ -131,7 +132,9 @@ class ScorePhase:
             return out + [(case, scorer, score) for case, score in zip(asked, many, strict=True)]
         results = await dog.each(scorer.name, scorer.score, asked)
         try:
-            finished = await asyncio.gather(*(self._finish(scorer, result, dog, gate) for result in results))
+            finished = await asyncio.gather(
+                *(self._finish(scorer, case, found, dog, gate) for case, found in zip(asked, results, strict=True))
+            )
         except asyncio.CancelledError:
             for result in results:  # those whose turn had not come
                 if inspect.iscoroutine(result) and inspect.getcoroutinestate(result) == inspect.CORO_CREATED:
@@ -153,13 +156,13 @@ class ScorePhase:
         whole = isinstance(found, (list, tuple)) and len(found) == len(asked) and all(isinstance(score, Score) for score in found)
         return list(found) if whole else None
 
-    async def _finish(self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> list[Score]:
+    async def _finish(self, scorer: Scorer, case: Case, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> list[Score]:
         try:
             return _scores(scorer, await self._awaited(scorer, result, dog, gate))
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            return [crashed(error)]
+            return [crashed(error, scorer, case)]
 
     async def _awaited(self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> Any:
         """A result, awaited where it has to be: a user's in a loop of its own, a judge's in this one. Raises what it raised."""
@@ -259,11 +262,12 @@ class _Prints:
 def withheld(scorer: Scorer, case: Case) -> Score | None:
     """The score that needs no judgement: the run failed, or the row has not what the scorer needs; else None."""
     run = case.run
-    if run.failure is not None:
+    if not run.answered:
         if run.kind != "outcome":
-            return Score.none(run.failure)
+            return Score.none(run.failure or "")
         if not scorer.judges_failures:
-            return Score(0.0, False, reason=f"the model failed: {run.failure}")
+            who = "the example did not render" if run.failure == "render_error" else "the model failed"
+            return Score(0.0, False, reason=f"{who}: {run.failure}")
     if scorer.needs:
         example = case.example
         for name in scorer.needs:
@@ -278,10 +282,17 @@ def withheld(scorer: Scorer, case: Case) -> Score | None:
     return None
 
 
-def crashed(error: BaseException) -> Score:
-    """What stands in the row of a scorer that raised: the type and the message, cut and storable."""
+def crashed(error: BaseException, scorer: Scorer, case: Case) -> Score:
+    """What stands in the row of a scorer that raised: the type and the message, cut and storable.
+
+    A user's function that cannot read an answer whose form is wrong already (no JSON where JSON was asked for) has judged it:
+    the answer fails.
+    """
     text = str(error)[:1200].encode("utf-8", "replace").decode()
-    return Score.none(f"scorer_error: {type(error).__name__}: {shorten(text, 300)}")
+    said = f"{type(error).__name__}: {shorten(text, 300)}"
+    if case.run.failure is not None and scorer.kind == "user" and isinstance(error, _UNREADABLE):
+        return Score(0.0, False, reason=f"the model failed: {case.run.failure} ({said})")
+    return Score.none(f"scorer_error: {said}")
 
 
 def check_names(scorers: Sequence[Scorer]) -> None:
@@ -346,7 +357,7 @@ def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:
         found = scorer.score(case)
         return found if isinstance(found, Score) else _scores(scorer, found)
     except Exception as error:
-        return crashed(error)
+        return crashed(error, scorer, case)
 
 
 def _scores(scorer: Scorer, found: Any) -> list[Score]:

@@ -221,14 +221,17 @@ class Sweep:
     def _lane(self, question: Question) -> _Lane:
         """The question's endpoint. Raises SetupError where its model cannot be asked, or a money budget lacks its price."""
         model, limits = question.model, self._limits
+        if model.label not in self._lanes:
+            self._lanes[model.label] = self._opened(model)
+        if question.unrendered:
+            return self._lanes[model.label]
         if id(model) not in self._met:
             if model.remote:
                 model.check(question.call.request)
             self._met[id(model)] = model
-            lane = self._lanes.get(model.label) or self._opened(model)
             if isinstance(model, HoldsSecrets):
-                lane.caller.filing = lane.caller.filing.with_secrets(model.secrets)
-            self._lanes[model.label] = lane
+                caller = self._lanes[model.label].caller
+                caller.filing = caller.filing.with_secrets(model.secrets)
         if self._budget.usd is not None and model.remote and question.model_name not in self._priced:
             check_money([question.model_name], limits.prices)
             self._priced.add(question.model_name)

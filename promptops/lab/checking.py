@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..dataset.example import RESERVED
+from ..engine.form import unchecked
 from ..engine.prices import check_money
 from ..engine.scoring import check_needs
 from ..models.target import TargetModel
@@ -26,16 +27,24 @@ def checked_scorers(scorers: Sequence[Any] | Any) -> list[Scorer]:
 
 
 def check_design(drawn: StudyDesign, *, budget_usd: float | None = None, prices: Mapping[str, Any] | None = None) -> list[str]:
-    """Sentences to warn with. Raises DatasetError, RenderError, ScorerError or SetupError where the study cannot work."""
+    """Sentences to warn with: some examples that do not render are one, where none does the study cannot work.
+
+    Raises DatasetError, ScorerError or SetupError then, and for whatever else makes it pointless to begin.
+    """
+    said: list[str] = []
     for index, arm in enumerate(drawn.arms):
         if isinstance(arm.model, TargetModel):
             arm.model.check({"values": dict(drawn.dataset[0].inputs)})
             continue
-        drawn.dataset.check(arm.version)
-        arm.model.check(question(drawn, (index, 0, 0)).call.request)
+        said += drawn.dataset.check(arm.version, some=True)
+        request = next(
+            asked.call.request for place in range(len(drawn.dataset)) if not (asked := question(drawn, (index, place, 0))).unrendered
+        )
+        arm.model.check(request)
+        said += [f"answers of {arm.label} are not held against {schema}." for schema in unchecked(request)]
     if budget_usd is not None:
         check_money({arm.version.model or "" for arm in drawn.arms if arm.model.remote}, prices)
-    return [*check_needs(drawn.scorers, drawn.dataset), *check_texts(drawn.scorers, drawn.dataset)]
+    return [*said, *check_needs(drawn.scorers, drawn.dataset), *check_texts(drawn.scorers, drawn.dataset)]
 
 
 def check_texts(scorers: Sequence[Scorer], dataset: Dataset) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..canonical import tagged
 from ..dataset import Dataset, Example
 from ..engine.sweep import Question
-from ..errors import StudyError
+from ..errors import RenderError, StudyError
 from ..models.protocol import Call, Model
 from ..models.recorded import RecordedModel
 from ..models.target import TargetModel
@@ -139,13 +139,31 @@ def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyD
 
 
 def question(plan: StudyDesign, place: Place, key: str = "") -> Question:
-    """The call that a place asks; `key` where it is known. Raises RenderError where the example does not render."""
+    """The call that a place asks; `key` where it is known. An example that does not render is a question that is not sent."""
     arm, example = plan.arms[place[0]], plan.dataset[place[1]]
-    return ask(arm, example, plan.dataset.values_for(arm.version, example), place[2], key=key)
+    try:
+        return ask(arm, example, plan.dataset.values_for(arm.version, example), place[2], key=key)
+    except RenderError as error:
+        return _unrendered(arm, example, place[2], str(error), key)
+
+
+def _unrendered(arm: ArmDesign, example: Example, repeat: int, why: str, key: str) -> Question:
+    """A question without a request: there are no messages to name it by, so its key is of the example's content."""
+    return Question(
+        call=Call({}, arm.version, arm.prompt, {}, example.id, repeat),
+        model=arm.model,
+        key=key or reuse_key(arm.id, ["unrendered", example.fingerprint], arm.model.label, repeat),
+        prompt=arm.prompt,
+        version_id=arm.id,
+        model_name=arm.version.model or "",
+        example_id=example.id,
+        example_fingerprint=example.fingerprint,
+        unrendered=why,
+    )
 
 
 def ask(arm: ArmDesign, example: Example | None, values: Mapping[str, Any], repeat: int, *, source: str = "", key: str = "") -> Question:
-    """One question to an arm's model, with its reuse key (worked out where `key` is not given)."""
+    """One question to an arm's model, with its reuse key (worked out where `key` is not given). Raises RenderError."""
     target = isinstance(arm.model, TargetModel)
     if target and example is not None:
         values = dict(example.inputs)

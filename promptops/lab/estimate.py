@@ -59,9 +59,12 @@ class Estimate:
 def estimate(lab: Lab, drawn: StudyDesign, concurrency: int | None) -> Estimate:
     """Renders every question, looks up which were answered, and prices the rest."""
     keys: dict[str, tuple[int, int]] = {}  # key -> (arm, input tokens)
+    unrendered = 0
     for place in drawn.places():
         asked = question(drawn, place)
-        if asked.key not in keys:
+        if asked.unrendered:
+            unrendered += 1
+        elif asked.key not in keys:
             keys[asked.key] = (place[0], estimate_tokens(asked.call.request))
     known = {} if drawn.fresh else find_runs(lab.store, keys)
     missing = [keys[key] for key in keys if key not in known]
@@ -91,7 +94,7 @@ def estimate(lab: Lab, drawn: StudyDesign, concurrency: int | None) -> Estimate:
     cost = None if unpriced else (low, high)
     return Estimate(
         len(missing),
-        drawn.planned - len(missing),
+        drawn.planned - unrendered - len(missing),
         sum(tokens for _, tokens in missing),
         (low_out, high_out),
         cost,

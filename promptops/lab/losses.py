@@ -41,10 +41,11 @@ class Losses:
         if arm not in (0, self._last) or self._last == 0:
             return
         other = self._waiting.pop(place, None)
+        said = case.output[:_TEXT] or case.run.failure or ""
         if other is None or other[0] == arm:
-            self._waiting[place] = (arm, outcome, case.output[:_TEXT])
+            self._waiting[place] = (arm, outcome, said)
             return
-        mine = (outcome, case.output[:_TEXT])
+        mine = (outcome, said)
         candidate, baseline = (mine, other[1:]) if arm == self._last else (other[1:], mine)
         if candidate[0] < baseline[0]:
             self.count += 1

@@ -219,7 +219,7 @@ def _shortened(spec: str) -> str:
 
 def asked(part: Scorer, case: Case) -> Judged:
     """A part's judgement; a failure of the model that the part does not judge fails it."""
-    if case.run.failure is not None and not part.judges_failures:
+    if not case.run.answered and not part.judges_failures:
         return Score(0.0, False, reason=f"the model failed: {case.run.failure}")
     return part.score(case)
 

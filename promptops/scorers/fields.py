@@ -13,6 +13,7 @@ from ..score import Score
 from .case import Case
 from .reading import ABSENT, NotJSON, find, parse_path, read_json, same
 from .rule import PASS, Rule, fail, rule, snippet, spelled
+from .schemas import compiled, misfits
 
 __all__ = ["compared", "json_equals", "json_schema"]
 
@@ -24,30 +25,16 @@ def json_schema(schema: Mapping[str, Any] | bool) -> Rule:
 
     Raises ScorerError for an invalid schema, one that refers to another document, or a pattern that needs backtracking.
     """
-    import jsonschema_rs
-
     if not isinstance(schema, (Mapping, bool)):
         raise ScorerError(f"json_schema was given a {type(schema).__name__}; give the schema as a mapping.")
-    try:
-        plain = dict(schema) if isinstance(schema, Mapping) else schema
-        validator = jsonschema_rs.validator_for(plain, offline=True, pattern_options=jsonschema_rs.RegexOptions())
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError, RecursionError) as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ScorerError(f"the schema is not valid: {said[0][:200]}; correct it.") from None
+    validator = compiled(schema)
 
     def score(case: Case) -> Score:
         value = read_json(case.output)
         if isinstance(value, NotJSON):
             return fail(f"not JSON: {value.why}")
-        if validator.is_valid(value):
-            return PASS
-        errors = []
-        for error in validator.iter_errors(value):
-            where = ".".join(map(str, error.instance_path)) or "the answer"
-            errors.append(f"{where}: {error.message[:120]}")
-            if len(errors) == _SAID:
-                break
-        return fail(snippet("; ".join(errors), 300)[1:-1])
+        said = misfits(validator, value)
+        return fail(snippet(said, 300)[1:-1]) if said else PASS
 
     return rule(spelled("json_schema", schema), "assertion", score)
 

@@ -1,7 +1,7 @@
 """What an answer calls: the tools by name, their arguments field by field, their order.
 
 Read from the recorded calls of the run, in the chat-completions form; a run without calls fails. Arguments that are no
-JSON fail with the reason, never with an exception.
+JSON fail with the reason, never with an exception; so does an answer whose calls could not be carried out (tool_error).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def tool_called(name: str, *, times: int | None = None) -> Rule:
         raise ScorerError(f"tool_called({name!r}, times={times!r}) cannot work; give a tool's name and a whole number of times.")
 
     def score(case: Case) -> Score:
+        if case.run.failure == "tool_error":
+            return _broken(case.run)
         found = [call for call, _ in calls(case.run)]
         count = found.count(name)
         ok = count > 0 if times is None else count == times
@@ -56,6 +58,8 @@ def tool_arguments(name: str, arguments: Mapping[str, Any] | None = None, *, col
             wanted = read_json(wanted)
         if not isinstance(wanted, dict):
             return Score.none(f"missing arguments: example {case.example.id!r} has no object in the column {column!r}")
+        if case.run.failure == "tool_error":
+            return _broken(case.run)
         found = calls(case.run)
         tried = [_matched(given, wanted, tolerance) for call, given in found if call == name]
         if not tried:
@@ -82,6 +86,8 @@ def tool_sequence(*names: str, exact: bool = True) -> Rule:
             wanted = read_json(wanted)
         if not isinstance(wanted, (list, tuple)) or not all(isinstance(name, str) for name in wanted):
             return Score.none(f"missing names: example {case.example.id!r} has no list of tools in the column 'expected'")
+        if case.run.failure == "tool_error":
+            return _broken(case.run)
         found = [call for call, _ in calls(case.run)]
         rest = iter(found)
         ok = found == list(wanted) if exact else all(name in rest for name in wanted)
@@ -101,6 +107,10 @@ def calls(run: Run) -> list[tuple[str, Any]]:
         given = function.get("arguments", {})
         found.append((str(function.get("name", "")), read_json(given or "{}") if isinstance(given, str) else given))
     return found
+
+
+def _broken(run: Run) -> Score:
+    return fail(f"tool_error: {snippet(run.failure_detail or 'a call could not be carried out', 200)[1:-1]}")
 
 
 def _matched(given: Any, wanted: dict[str, Any], tolerance: float) -> Score:
