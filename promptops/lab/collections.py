@@ -108,6 +108,11 @@ class Studies:
             )
         return self._made(rows[0])
 
+    def recorded(self, id: str) -> Study | None:
+        """The study of that id as the store has it; None where it has none."""
+        rows = self._lab.store.rows(f"{_HEAD} where id = ?", [id])
+        return self._made(rows[0]) if rows else None
+
     def _made(self, row: tuple[Any, ...]) -> Study:
         id_, name, prompt, config, created = row
         return self._lab._live.get(id_) or Study(self._lab, id_, name, prompt, json.loads(config), created=str(created))

@@ -18,6 +18,7 @@ from ..engine.loop import Background
 from ..engine.prices import check_prices
 from ..errors import StudyError
 from ..registry.editor import Editor
+from ..run import utc
 from .answerers import Answerers
 from .asking import Desk
 from .collections import Prompts, Studies
@@ -285,8 +286,6 @@ class Lab:
             warnings.warn(sentence, stacklevel=4)
         salt = ""
         if options.get("fresh"):
-            from ..run import utc
-
             salt = utc()
         return with_identity(drawn, options.get("name"), salt)
 
@@ -302,19 +301,10 @@ class Lab:
         where = provenance(self._home.root)
         plan = options.get("plan")
         config = {**drawn.config(), **({"plan": plan.id} if plan is not None else {})}
-        keep_study(
-            self.store,
-            {
-                "id": drawn.id,
-                "name": drawn.name,
-                "prompt": drawn.prompt,
-                "config": config,
-                "author": self._author,
-                "cell": where.cell,
-                "git_commit": where.git_commit,
-            },
-        )
-        study = Studies(self)[drawn.id]
+        head: dict[str, Any] = {"id": drawn.id, "name": drawn.name, "prompt": drawn.prompt, "config": config}
+        new = keep_study(self.store, {**head, "author": self._author, "cell": where.cell, "git_commit": where.git_commit})
+        study = self._live.get(drawn.id) or (None if new else Studies(self).recorded(drawn.id))
+        study = study or Study(self, **head, created=utc().replace("T", " "))  # also where the store has just been removed
         settling = self._settling(drawn, study, options)
         limits = self._limits(options)
         desk = Desk(self, limits, lambda: work.sweep.progress)

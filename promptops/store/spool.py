@@ -102,6 +102,16 @@ class Spool:
         if self._pending:
             raise StoreError(f"{len(self._pending):,} bytes of rows cannot be written to {self._folder}: {self._failing}.")
 
+    def restore(self) -> None:
+        """Write the segment's rows again where its file was removed, so that they can be read; in memory where that cannot be."""
+        with self._writing:
+            if self._segment is not None and self._segment.state()[1]:
+                try:
+                    self._opened()
+                except OSError as error:
+                    self._fails(error)
+                self._drain()
+
     def seal(self) -> None:
         """Sync and end this segment; the next append begins another. Rows that wait in memory keep it open."""
         with self._writing:

@@ -231,6 +231,7 @@ class Store:
     # -- opening
 
     def _sources(self) -> Sources:
+        self._spool.restore()
         return sources_of(self.folder, self._spool.own)
 
     @contextmanager
