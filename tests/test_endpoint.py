@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+import openai
 import pytest
 
 from promptops.errors import CallError, SetupError
@@ -177,6 +178,46 @@ def test_a_stream_that_breaks_is_one_failure(said: Say, failure: str) -> None:
     with pytest.raises(CallError) as caught:
         answer(said, stream=True)
     assert caught.value.failure == failure
+
+
+PAGE = {"Content-Type": "text/html; charset=utf-8"}
+HANDED_IN = [
+    lambda url: openai.AsyncOpenAI(api_key="k", base_url=url),
+    lambda url: openai.AsyncOpenAI(api_key="k", base_url=url, http_client=openai.DefaultAsyncHttpxClient()),
+    lambda url: openai.OpenAI(api_key="k", base_url=url, http_client=openai.DefaultHttpxClient()),
+]
+
+
+@pytest.mark.parametrize("client", HANDED_IN, ids=["plain", "async http_client", "threads"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_web_page_is_a_wrong_address_however_it_was_asked(client: Any, stream: bool) -> None:
+    """Status 200 and HTML: not_found_model, also where a stream was asked for, which would read as an empty answer."""
+    with FaultServer(lambda seen: Say(body=b"<center>Welcome</center>", headers=PAGE)) as server, pytest.raises(CallError) as caught:
+        ask(EndpointModel(client(server.url), stream=stream))
+    assert (caught.value.failure, caught.value.code) == ("not_found_model", "200 web page")
+    assert "base_url, which usually ends in /v1" in str(caught.value)
+
+
+def test_a_server_that_does_not_stream_answers_all_the_same() -> None:
+    """JSON in one piece is the answer, or the error, that it says; so are events whose type says JSON."""
+    reply = answer(Say(body=completion("whole")), stream=True)
+    assert (reply.text, reply.tokens_in, reply.first_token_ms) == ("whole", 11, None)
+    with pytest.raises(CallError) as caught:
+        answer(Say(body=error("slow down", "rate_limit_exceeded")), stream=True)
+    assert caught.value.failure == "rate_limit"
+    body = b"".join(events(chunk({"content": "ev"}), chunk({"content": "ents"}, "stop")))
+    heard: list[str] = []
+    with FaultServer(lambda seen: Say(body=body)) as server:
+        assert ask(EndpointModel(base_url=server.url, stream=True), on_token=heard.append).text == "events"
+    assert heard == ["ev", "ents"]
+
+
+@pytest.mark.parametrize("said", [Say(pieces=()), Say(pieces=(b": keep-alive\n\n", b"data: [DONE]\n\n")), Say(body={"status": "fine"})])
+def test_a_stream_that_says_nothing_is_unreadable(said: Say) -> None:
+    """No event at all, or JSON that is no completion: nobody answered, which an empty answer would hide."""
+    with pytest.raises(CallError) as caught:
+        answer(said, stream=True)
+    assert (caught.value.failure, caught.value.code) == ("server_error", "200 unreadable")
 
 
 def test_a_missing_key_is_an_error_before_anything_runs() -> None:

@@ -64,3 +64,31 @@ def test_one_event_under_many_open_calls_counts_once() -> None:
 def test_other_transient_failures_never_open_it() -> None:
     """Rate limits and server errors are for the retries."""
     assert not any(opened(Breaker("x"), ["rate_limit", "server_error", "overloaded", "timeout_read", "internal"] * 50))
+
+
+def test_twenty_unreadable_answers_in_a_row_open_it() -> None:
+    """Status 200 and no completion: nineteen do not; the twentieth says what to fix. A server error with a status of its own is the
+    endpoint's passing trouble, starts the count again and never opens it."""
+    breaker = Breaker("x")
+    told = [breaker.note("server_error", at, at + 0.5, "200 unreadable: JSON without choices.", "v", "200 unreadable") for at in range(20)]
+    assert told[:19] == [None] * 19
+    assert told[19] is not None
+    assert told[19].startswith(
+        "x failed 20 times in a row with server_error: 200 unreadable: JSON without choices; check that chat completions"
+    )
+    assert "base_url usually ends in /v1" in told[19]
+    breaker = Breaker("x")
+    for at in range(100):
+        code = "500" if at % 19 == 18 else "200 unreadable"
+        assert breaker.note("server_error", at, at + 0.5, "", "v", code) is None
+    assert opened(Breaker("x"), ["server_error"] * 100) == [None] * 100
+
+
+def test_unreadable_and_broken_connections_are_one_count() -> None:
+    """A load balancer that resets every other call is no better than one that does neither; one moment under many calls is one event."""
+    breaker = Breaker("x")
+    failures = [("server_error", "200 unreadable"), ("connection", "ConnectionResetError")] * 10
+    told = [breaker.note(failure, at, at + 0.5, "", "v", code) for at, (failure, code) in enumerate(failures)]
+    assert [each is not None for each in told] == [False] * 19 + [True]
+    breaker = Breaker("x")
+    assert [breaker.note("server_error", 0.0, 1.0 + at / 1000, "", "v", "200 unreadable") for at in range(200)] == [None] * 200

@@ -215,6 +215,14 @@ def test_a_budget_stops_before_the_call_that_may_not_fit() -> None:
     assert "raise it and run again" in who.stop.reason
 
 
+def test_unreadable_answers_stop_the_sweep() -> None:
+    """The attempt's code reaches the breaker: after twenty in a row nothing more is asked, and the reason says what to fix."""
+    who = caller(JumpClock(), Limits(deadline_s=None, max_attempts=100))
+    run, attempts = asyncio.run(who.ask(question(ScriptedModel([failing("server_error", code="200 unreadable")] * 50, remote=True))))
+    assert (run.failure, len(attempts)) == ("circuit_open", 20)
+    assert "base_url usually ends in /v1" in who.stop.reason
+
+
 def test_a_stop_between_attempts_ends_the_run_with_what_was_tried() -> None:
     """A question that was sent before the stop leaves its run and its attempts; one that was not leaves nothing."""
 

@@ -1,7 +1,7 @@
 """When to stop a sweep that cannot succeed: at once, with what to fix, keeping what was answered.
 
-Five setup failures in a row (a key, a quota, a permission, an unknown model, a request that is refused) or twenty
-connection errors in a row open the circuit; any answer, a model's own failure included, starts the counts again. What
+Five setup failures in a row (a key, a quota, a permission, an unknown model, a request that is refused) or twenty in a
+row that are no answer (connection errors, replies that are no completion) open the circuit; any answer, a model's own failure included, starts the counts again. What
 is a version's own fault (its settings, its model's name) is counted by version, so that another arm's answers between
 do not hide it.
 """
@@ -13,15 +13,17 @@ from ..run import FAILURES
 __all__ = ["Breaker"]
 
 SETUP_IN_A_ROW = 5
-CONNECTION_IN_A_ROW = 20
+UNANSWERED_IN_A_ROW = 20
 _EVERYBODYS = frozenset({"auth", "quota_exhausted"})
 _UNREACHED = frozenset({"connection", "timeout_connect"})
+_UNREADABLE = "unreadable"  # how `models.failures` ends the code of a reply of status 200 that is no completion
 _FIX = {
     "auth": "check the API key",
     "permission": "ask for access, or use another key",
     "quota_exhausted": "check the account's credit and limits",
     "not_found_model": "check the model's name and the endpoint's address",
     "bad_request": "check the version's settings against what this model takes",
+    _UNREADABLE: "check that chat completions are spoken at this address (base_url usually ends in /v1), and what stands in between",
     "connection": "check the endpoint's address, the network and the proxy",
     "timeout_connect": "check the endpoint's address, the network and the proxy",
 }
@@ -34,43 +36,44 @@ class Breaker:
         self.label = label
         self.open: str | None = None
         self._setup: dict[str, int] = {}
-        self._unreached = 0
-        self._first_unreached = 0.0
+        self._unanswered = 0
+        self._first_unanswered = 0.0
 
-    def note(self, failure: str | None, started: float, ended: float, detail: str = "", version: str = "") -> str | None:
+    def note(self, failure: str | None, started: float, ended: float, detail: str = "", version: str = "", code: str = "") -> str | None:
         """Count one attempt that ran from `started` to `ended` (monotonic seconds); the reason when this one opens it.
 
-        Connection errors count after the first only where the attempt began after that first one was known: a server
+        What is no answer counts after the first only where the attempt began after that first one was known: a server
         that restarts under 200 open calls breaks them all in one moment, which is one event, not twenty.
         """
         if self.open is not None:
             return None
         kind = FAILURES[failure] if failure else None
+        unreadable = failure == "server_error" and code.endswith(_UNREADABLE)
         if kind is None or kind == "outcome":
-            self._unreached = 0
+            self._unanswered = 0
             if self._setup:
                 self._setup.pop("", None)
                 self._setup.pop(version, None)
         elif kind == "setup":
-            self._unreached = 0
+            self._unanswered = 0
             whose = "" if failure in _EVERYBODYS else version
             self._setup[whose] = count = self._setup.get(whose, 0) + 1
             if count >= SETUP_IN_A_ROW:
                 return self._opened(failure, detail, count)
-        elif failure in _UNREACHED:
-            if self._unreached == 0:
-                self._first_unreached = ended
-                self._unreached = 1
-            elif started >= self._first_unreached:
-                self._unreached += 1
-            if self._unreached >= CONNECTION_IN_A_ROW:
-                return self._opened(failure, detail, self._unreached)
+        elif failure in _UNREACHED or unreadable:
+            if self._unanswered == 0:
+                self._first_unanswered = ended
+                self._unanswered = 1
+            elif started >= self._first_unanswered:
+                self._unanswered += 1
+            if self._unanswered >= UNANSWERED_IN_A_ROW:
+                return self._opened(failure, detail, self._unanswered, _UNREADABLE if unreadable else "")
         elif kind == "transient":
-            self._unreached = 0  # it answered, if only to say no
+            self._unanswered = 0  # it answered, if only to say no
         return None
 
-    def _opened(self, failure: str | None, detail: str, count: int) -> str:
-        fix = _FIX.get(failure or "", "check the endpoint")
-        told = f": {detail[:200]}" if detail else ""
+    def _opened(self, failure: str | None, detail: str, count: int, what: str = "") -> str:
+        fix = _FIX.get(what or failure or "", "check the endpoint")
+        told = f": {detail[:200].rstrip('.')}" if detail else ""
         self.open = f"{self.label} failed {count} times in a row with {failure}{told}; {fix}, then run again (what was answered is kept)."
         return self.open

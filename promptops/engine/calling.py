@@ -142,7 +142,8 @@ class Caller:
         if remote:
             self._learn(asked.sent_at, outcome)
         detail = asked.attempts[-1].detail or ""  # free of secrets
-        reason = self.breaker.note(failure, asked.sent_at, ended, detail, question.version_id)
+        code = (outcome.code or "") if isinstance(outcome, CallError) else ""
+        reason = self.breaker.note(failure, asked.sent_at, ended, detail, question.version_id, code)
         if reason is not None:
             self.stop.set("circuit_open", reason)
 

@@ -98,7 +98,7 @@ class Sender(Protocol):
         """The HTTP response, read."""
 
     def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncGenerator[tuple[Any, Any], None]:
-        """(HTTP response, chunk) as chunks come."""
+        """(HTTP response, chunk) as chunks come; of a reply that is no stream its whole body, as bytes, once."""
 
     async def aclose(self) -> None:
         """Close the connections that are ours."""
@@ -141,6 +141,9 @@ class _Async:
         """(HTTP response, chunk) as chunks come."""
         stream = await self._client.post(path, body=body, cast_to=object, options=options, stream=True, stream_cls=self._stream)
         try:
+            if _is_whole(stream.response):
+                yield stream.response, await stream.response.aread()
+                return
             async for chunk in stream:
                 yield stream.response, chunk
         finally:
@@ -206,8 +209,11 @@ class _Threads:
         def work() -> None:
             try:
                 with self._client.post(path, body=body, cast_to=object, options=options, stream=True, stream_cls=self._stream) as stream:
-                    for chunk in stream:
-                        put((stream.response, chunk))
+                    if _is_whole(stream.response):
+                        put((stream.response, stream.response.read()))
+                    else:
+                        for chunk in stream:
+                            put((stream.response, chunk))
                 put(None)
             except Exception as error:
                 put(error)
@@ -220,6 +226,12 @@ class _Threads:
 
     async def aclose(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_whole(response: Any) -> bool:
+    """Whether what came is no stream though one was asked for: a web page, or JSON in one piece."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/xhtml+xml", "application/json")
 
 
 def label_of(base_url: str) -> str:

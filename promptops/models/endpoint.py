@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from ..errors import CallError, SetupError
@@ -101,18 +101,23 @@ class EndpointModel:
         return reply_of(read_body(response.content, headers, response.status_code), headers)
 
     async def _streamed(self, send: Sender, body: dict[str, Any], options: dict[str, Any], on_token: Callable[[str], None] | None) -> Reply:
-        began, first = time.perf_counter(), None
+        began, first, come = time.perf_counter(), None, False
         body["stream"] = True
         body.setdefault("stream_options", {"include_usage": True})
         assembly, headers = Assembly(), dict[str, str]()
         async with contextlib.aclosing(send.stream(PATH, body, options)) as chunks:
             async for response, chunk in chunks:
-                headers = headers or _headers(response)
-                piece = assembly.add(chunk)
-                if piece and first is None:
-                    first = (time.perf_counter() - began) * 1e3
-                if piece and on_token is not None:
-                    on_token(piece)
+                headers, come = headers or _headers(response), True
+                if isinstance(chunk, bytes) and not chunk.lstrip().startswith(b"data:"):
+                    return reply_of(read_body(chunk, headers, response.status_code), headers)
+                for event in _events(chunk, headers) if isinstance(chunk, bytes) else (chunk,):
+                    piece = assembly.add(event)
+                    if piece and first is None:
+                        first = (time.perf_counter() - began) * 1e3
+                    if piece and on_token is not None:
+                        on_token(piece)
+        if not come:
+            raise CallError("the endpoint answered with a stream without a single event.", failure="server_error", code="200 unreadable")
         return reply_of(assembly.finished(), headers, first)
 
     def _told(self, error: CallError) -> CallError:
@@ -149,13 +154,20 @@ def _body_of(request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def _headers(response: Any) -> dict[str, str]:
-    """The headers that are read: rate limits, Retry-After, the request's id. Names in lower case."""
+    """The headers that are read: rate limits, Retry-After, the request's id, what the body is. Names in lower case."""
     found = {}
     for raw_name, raw in response.headers.raw:
         name = raw_name.lower()
-        if name.startswith((b"x-ratelimit-", b"retry-after", b"x-request-id")) or name == b"date":
+        if name.startswith((b"x-ratelimit-", b"retry-after", b"x-request-id", b"content-type")) or name == b"date":
             found[name.decode("latin-1")] = raw.decode("latin-1")
     return found
+
+
+def _events(content: bytes, headers: Mapping[str, str]) -> Iterator[Any]:
+    """The events of a stream that came as one body, because its type says JSON."""
+    for line in content.splitlines():
+        if line.startswith(b"data:") and (event := line[5:].strip()) != b"[DONE]":
+            yield read_body(event, headers)
 
 
 def _body_or_text(response: Any) -> Any:
