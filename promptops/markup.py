@@ -6,7 +6,9 @@ becomes markup, a formula of a spreadsheet, or a control sequence of a terminal.
 
 from __future__ import annotations
 
-__all__ = ["cell", "esc", "plain", "shorten", "uncell"]
+import re
+
+__all__ = ["cell", "esc", "plain", "shorten", "uncell", "without_data"]
 
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "$": "&#36;", "`": "&#96;"}
 # C0 (but tab and line feed), DEL, C1, and the bidirectional marks, overrides and isolates of Unicode
@@ -19,6 +21,7 @@ _BLANK = "\N{REPLACEMENT CHARACTER}"
 _SURROGATE = dict.fromkeys(range(0xD800, 0xE000), _BLANK)  # no file and no terminal takes a lone one
 _PLAIN: dict[int, str | None] = {**dict.fromkeys(_CONTROL), **_SURROGATE}
 _TABLE = {**dict.fromkeys(_CONTROL, _BLANK), **_SURROGATE, **str.maketrans(_HTML)}
+_DATA = re.compile(r"(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})([A-Za-z0-9+/=_-]{100,})")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in East Asian versions
 
 
@@ -40,6 +43,11 @@ def shorten(text: object, width: int) -> str:
     """At most `width` characters on one line, `…` where something was left out; terminal-safe."""
     line = " ".join(plain(text).split())
     return line if len(line) <= width else (line[: width - 1] + "…" if width > 0 else "")
+
+
+def without_data(text: str) -> str:
+    """The text with the bytes of `data:` addresses cut to their beginning, and how many characters were left out."""
+    return _DATA.sub(lambda found: f"{found[1]}… ({len(found[2]):,} characters more)", text) if "base64," in text else text
 
 
 def cell(text: str) -> str:

@@ -43,7 +43,7 @@ class Desk:
     def call(self, version: PromptVersion, values: Mapping[str, Any], *, prompt: str, label: str, fresh: bool) -> Answer:
         """Ask now, and wait for the answer. Raises RenderError, SetupError, or CallError where nothing came back."""
         arm = ArmDesign(label, version, self._lab._model(version.model), prompt)
-        asked = ask(arm, None, values, 0)
+        asked = ask(arm, None, values, 0, root=self._lab._root)
         arm.model.check(asked.call.request)
         if not fresh:
             known = find_runs(self._lab.store, [asked.key])
@@ -58,7 +58,12 @@ class Desk:
             raise
         if not run.scorable:
             raise CallError(run.failure_detail or f"{label} got no answer.", failure=run.failure or "internal")
-        return Answer(run, label=label)
+        return Answer(self._as_kept(run), label=label)
+
+    def _as_kept(self, run: Run) -> Run:
+        """As the store has it: what is shown in a cell is in the notebook's file, where no key may be."""
+        clean = self._lab.store.clean
+        return replace(run, output=run.output and clean(run.output), tool_calls=run.tool_calls and clean(run.tool_calls))
 
     async def ask(self, version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
         """A judge's question, on the lab's own loop: recorded, reused, never asked twice at once. Raises CallError where it was stopped.
@@ -66,7 +71,7 @@ class Desk:
         Questions that come at the same time are looked up, asked and recorded together: they share one pace and one write.
         """
         arm = ArmDesign("judge", version, self._lab._model(version.model), "")
-        asked = ask(arm, None, values, repeat, source="judge")
+        asked = ask(arm, None, values, repeat, source="judge")  # what it is shown are answers: none of it is a path
         waiting = self._open.get(asked.key)
         if waiting is None:
             waiting = self._open[asked.key] = asyncio.get_running_loop().create_future()

@@ -12,7 +12,7 @@ from ..engine.scoring import check_needs
 from ..models.target import TargetModel
 from ..scorers import Scorer, as_scorer
 from ..scorers.rule import Rule
-from .design import StudyDesign, question
+from .design import StudyDesign, images_of, question
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
@@ -32,6 +32,7 @@ def check_design(drawn: StudyDesign, *, budget_usd: float | None = None, prices:
     Raises DatasetError, ScorerError or SetupError then, and for whatever else makes it pointless to begin.
     """
     said: list[str] = []
+    images_of(drawn)
     for index, arm in enumerate(drawn.arms):
         if isinstance(arm.model, TargetModel):
             arm.model.check({"values": dict(drawn.dataset[0].inputs)})

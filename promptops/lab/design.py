@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..canonical import tagged
 from ..dataset import Dataset, Example
 from ..engine.sweep import Question
-from ..errors import RenderError, StudyError
+from ..errors import RenderError, SetupError, StudyError
 from ..models.protocol import Call, Model
 from ..models.recorded import RecordedModel
 from ..models.target import TargetModel
@@ -20,13 +20,26 @@ from ..run import reuse_key
 from ..scorers.case import Scorer
 from ..version import PromptVersion
 from .answerers import Answerers, as_target
+from .images import embedded, files_in, holds_images
 from .marking import Place
 from .prompt import SavedVersion
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ArmDesign", "Place", "StudyDesign", "as_dataset", "as_version", "ask", "check_repeats", "design", "question", "with_identity"]
+__all__ = [
+    "ArmDesign",
+    "Place",
+    "StudyDesign",
+    "as_dataset",
+    "as_version",
+    "ask",
+    "check_repeats",
+    "design",
+    "images_of",
+    "question",
+    "with_identity",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,8 @@ class ArmDesign:
 
 @dataclass(frozen=True, slots=True)
 class StudyDesign:
-    """id: `s1-` and 32 hex digits over arms, endpoints, dataset, scorers, repeats (and `salt`, where answers are to be fresh)."""
+    """id: `s1-` and 32 hex digits over arms, endpoints, dataset, scorers, repeats (the content of images, where there are some as
+    files; and `salt`, where answers are to be fresh)."""
 
     id: str
     name: str
@@ -56,6 +70,11 @@ class StudyDesign:
     scorers: tuple[Scorer, ...]
     repeats: int
     fresh: bool = False
+    root: Path | None = None  # images that are files are read below it
+
+    def at(self, root: Path) -> StudyDesign:
+        """The same in a project's folder."""
+        return replace(self, root=root)
 
     @property
     def planned(self) -> int:
@@ -134,17 +153,23 @@ def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyD
     identity = dict(plan.config().items())
     for arm in identity["arms"]:
         del arm["label"], arm["number"]
-    study = tagged("s1", {**identity, "salt": salt})
+    seen = images_of(plan)
+    study = tagged("s1", {**identity, "salt": salt, **({"images": seen} if seen else {})})
     return replace(plan, id=study, name=name or f"{plan.prompt or 'study'}-{study[3:9]}", fresh=bool(salt))
 
 
 def question(plan: StudyDesign, place: Place, key: str = "") -> Question:
-    """The call that a place asks; `key` where it is known. An example that does not render is a question that is not sent."""
+    """The call that a place asks; `key` where it is known. An example that does not render is a question that is not sent.
+
+    Raises SetupError for an image that cannot be read.
+    """
     arm, example = plan.arms[place[0]], plan.dataset[place[1]]
     try:
-        return ask(arm, example, plan.dataset.values_for(arm.version, example), place[2], key=key)
+        return ask(arm, example, plan.dataset.values_for(arm.version, example), place[2], key=key, root=plan.root)
     except RenderError as error:
         return _unrendered(arm, example, place[2], str(error), key)
+    except SetupError as error:
+        raise SetupError(f"example {example.id!r}: {error}") from None
 
 
 def _unrendered(arm: ArmDesign, example: Example, repeat: int, why: str, key: str) -> Question:
@@ -162,8 +187,18 @@ def _unrendered(arm: ArmDesign, example: Example, repeat: int, why: str, key: st
     )
 
 
-def ask(arm: ArmDesign, example: Example | None, values: Mapping[str, Any], repeat: int, *, source: str = "", key: str = "") -> Question:
-    """One question to an arm's model, with its reuse key (worked out where `key` is not given). Raises RenderError."""
+def ask(
+    arm: ArmDesign,
+    example: Example | None,
+    values: Mapping[str, Any],
+    repeat: int,
+    *,
+    source: str = "",
+    key: str = "",
+    root: Path | None = None,
+) -> Question:
+    """One question to an arm's model, with its reuse key (worked out where `key` is not given). root: images that are files are
+    read below it; None: they stay paths. Raises RenderError, and SetupError for an image that cannot be read."""
     target = isinstance(arm.model, TargetModel)
     if target and example is not None:
         values = dict(example.inputs)
@@ -171,6 +206,8 @@ def ask(arm: ArmDesign, example: Example | None, values: Mapping[str, Any], repe
     else:
         request = arm.version.to_request(arm.version.render(values))
     inputs: Any = values if target else request["messages"]
+    if root is not None and not target and not isinstance(arm.model, RecordedModel):  # a recording is sent nothing
+        request["messages"], inputs = embedded(inputs, root)
     if isinstance(arm.model, RecordedModel):  # a recording answers for an example, not for a text
         inputs = [example.id if example else None, inputs]
     return Question(
@@ -184,6 +221,31 @@ def ask(arm: ArmDesign, example: Example | None, values: Mapping[str, Any], repe
         example_fingerprint=example.fingerprint if example else None,
         source=source or ("target" if target else "model"),
     )
+
+
+def images_of(plan: StudyDesign) -> list[list[str]]:
+    """(arm's version, example's id, what the images of its question are) of each question that has an image in a file, in order.
+
+    Raises SetupError with how many cannot be sent, the first of them and what is wrong with its file.
+    """
+    seen, failed, first = [], 0, ""
+    for arm in plan.arms:
+        if isinstance(arm.model, (TargetModel, RecordedModel)) or plan.root is None:
+            continue
+        everywhere = holds_images(arm.version.template)
+        for example in plan.dataset if everywhere or arm.version.takes_history else ():
+            if not everywhere and not holds_images(example.history):
+                continue
+            try:
+                messages = arm.version.render(plan.dataset.values_for(arm.version, example))
+                seen += [[arm.id, example.id, name] for name in files_in(messages, plan.root)]
+            except RenderError:
+                continue
+            except SetupError as error:
+                failed, first = failed + 1, first or f"{example.id!r}: {error}"
+    if failed:
+        raise SetupError(f"{failed:,} of {len(plan.dataset):,} examples have an image that cannot be sent; the first is {first}")
+    return seen
 
 
 def as_version(value: Any) -> tuple[PromptVersion, str, int | None, str]:

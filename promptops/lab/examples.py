@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..dataset import Example
 from ..errors import StudyError
+from ..markup import without_data
 from .keeping import attempts_of
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ _TAGS = """select tag from (select unnest(json_extract_string(document, '$.tags[
 _PAGE = f"""select m.example_id, arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $new),
   arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $old) from study_runs m join runs r on r.id = m.run_id
   where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in (select unnest($examples)) group by m.example_id"""
+_DATA = "(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{100,}"  # of images that were sent along
 _SIDES = f"""select m.version_id, r.id, left(r.output, {LONG}), r.failure, r.failure_detail, r.cost_usd, r.latency_ms, r.tokens_in, r.tokens_out,
-  r.attempts, left(r.request, {4 * LONG}), m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
+  r.attempts, left(regexp_replace(r.request, '{_DATA}', '\\1… (shortened)', 'g'), {4 * LONG}), m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
   where m.study_id = $study and m.version_id in ($new, $old) and m.example_id = $example order by m.repeat desc, r.started_at"""
 
 _OUTPUTS = f"""select m.example_id, m.version_id, arg_max(r.id, r.started_at), arg_max(left(coalesce(r.output, r.failure), {LONG}), r.started_at)
@@ -320,8 +322,8 @@ def _known(value: float) -> float | None:
 
 
 def _first_text(inputs: Mapping[str, Any]) -> str:
-    texts = [value for value in inputs.values() if isinstance(value, str)]
-    return max(texts, key=len, default=json.dumps(inputs, ensure_ascii=False))[:SHORT]
+    texts = [without_data(value) for value in inputs.values() if isinstance(value, str)]
+    return max(texts, key=len, default=without_data(json.dumps(inputs, ensure_ascii=False)))[:SHORT]
 
 
 def _messages(request: str | None) -> tuple[tuple[str, str], ...]:

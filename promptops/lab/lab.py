@@ -282,6 +282,7 @@ class Lab:
         if unknown:
             raise TypeError(f"evaluate has no option {sorted(unknown)[0]!r}; it has {', '.join(sorted(EvaluateOptions.__annotations__))}.")
         drawn = design(versions, data, checked_scorers(scorers), answerers=self._answerers, models=models, target=target, repeats=repeats)
+        drawn = drawn.at(self._root)
         for sentence in check_design(drawn, budget_usd=options.get("budget_usd"), prices=self._prices):
             warnings.warn(sentence, stacklevel=4)
         salt = ""

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from ..markup import without_data
 from ..scorers.case import Case
 
 __all__ = ["Loss", "Losses"]
@@ -53,4 +54,4 @@ class Losses:
 
 
 def _shown(inputs: Any) -> str:
-    return " · ".join(str(value) for value in inputs.values())[:_TEXT]
+    return without_data(" · ".join(str(value) for value in inputs.values()))[:_TEXT]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..diff import words as word_diff
-from ..markup import esc, shorten
+from ..markup import esc, shorten, without_data
 from .grid import Column, breaking, grid, short
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour
 
@@ -127,5 +127,5 @@ def _marked(pieces: list[tuple[str, str]], hidden: str) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return "<i>no answer</i>"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    text = without_data(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1))
     return esc(text[:_SHOWN]) + ("<i> … cut here</i>" if len(text) > _SHOWN else "")

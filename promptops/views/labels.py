@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..errors import PromptOpsError
-from ..markup import esc
+from ..markup import esc, without_data
 from .shown import View, fitting
 from .theme import GOOD, NEUTRAL, UNSURE, page
 
@@ -162,5 +162,5 @@ def among_html(among: Among) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return "<i>no answer</i>"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    text = without_data(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1))
     return esc(text[:_TEXT]) + ("<i> … cut here</i>" if len(text) > _TEXT else "")

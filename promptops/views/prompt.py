@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
-from ..markup import esc, shorten
+from ..markup import esc, shorten, without_data
 from .grid import grid, short
 from .theme import GOOD, chip, colour, page
 
@@ -37,7 +37,7 @@ def template_html(messages: list[dict[str, Any]]) -> str:
     for message in messages:
         content = message.get("content")
         text = content if isinstance(content, str) else "" if content is None else canonical(content)
-        marked = _marked(text[:20_000])
+        marked = _marked(without_data(text)[:20_000])
         parts.append(f"<p class='dim'>{esc(message['role'])}</p><pre>{marked or '<i>spliced in</i>'}</pre>")
     return "".join(parts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError
-from ..markup import esc, shorten
+from ..markup import esc, shorten, without_data
 from ..version import PromptVersion
 from .prompt import prompt as versions_html
 from .shown import View, fitting
@@ -173,6 +173,7 @@ def render_html(version: PromptVersion, example: Any, study: Any) -> str:
     values = study.dataset.values_for(version, example)
     rendered = version.render(values)
     parts = "".join(
-        f"<p class='dim'>{esc(message['role'])}</p><pre>{esc(str(message.get('content') or '')[:_TEXT])}</pre>" for message in rendered
+        f"<p class='dim'>{esc(message['role'])}</p><pre>{esc(without_data(str(message.get('content') or ''))[:_TEXT])}</pre>"
+        for message in rendered
     )
     return f"<details open><summary>As it would be sent for {esc(example.id)}</summary>{parts}</details>"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError
-from ..markup import esc
+from ..markup import esc, without_data
 from ..run import utc
 from .environments import serving_html
 from .figures import extras
@@ -220,8 +220,8 @@ def _asked(study: Study, comparison: Comparison, example: Any) -> dict[str, Any]
 
 def _shown(inputs: Any) -> str:
     if len(inputs) == 1:
-        return str(next(iter(inputs.values())))[:_TEXT]
-    return "\n".join(f"{name}: {value}" for name, value in inputs.items())[:_TEXT]
+        return without_data(str(next(iter(inputs.values()))))[:_TEXT]
+    return without_data("\n".join(f"{name}: {value}" for name, value in inputs.items()))[:_TEXT]
 
 
 def _expected(example: Any) -> str:
