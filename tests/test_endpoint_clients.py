@@ -108,6 +108,24 @@ def test_a_query_of_the_client_is_sent() -> None:
     assert server.seen[0].path == "/v1/chat/completions?api-version=7"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("handed_in", [False, True])
+def test_credentials_in_the_address_are_sent_as_the_client_sends_them(handed_in: bool, stream: bool) -> None:
+    """A user and a password in base_url, as behind a company's gateway, become Basic credentials; aiohttp would refuse the call."""
+    with FaultServer(good) as server:
+        url = server.url.replace("http://", "http://ann:s3cret-word@")
+        model = EndpointModel(
+            openai.AsyncOpenAI(api_key=KEY, base_url=url) if handed_in else None,
+            base_url=None if handed_in else url,
+            api_key=None if handed_in else KEY,
+            stream=stream,
+        )
+        assert ask(model, _Async).text == "ok"
+        assert model.label == f"127.0.0.1:{server.port}/v1"
+    assert server.seen[0].headers["authorization"] == "Basic YW5uOnMzY3JldC13b3Jk"
+    assert "s3cret-word" in model.secrets
+
+
 @pytest.mark.parametrize("kind", [openai.AzureOpenAI, openai.AsyncAzureOpenAI])
 def test_azure_clients_reach_their_deployment(kind: Any) -> None:
     """Address, api-version and api-key header are Azure's; the model's name is the deployment."""

@@ -58,7 +58,12 @@ class Desk:
             raise
         if not run.scorable:
             raise CallError(run.failure_detail or f"{label} got no answer.", failure=run.failure or "internal")
-        return Answer(run, label=label)
+        return Answer(self._as_kept(run), label=label)
+
+    def _as_kept(self, run: Run) -> Run:
+        """As the store has it: what is shown in a cell is in the notebook's file, where no key may be."""
+        clean = self._lab.store.clean
+        return replace(run, output=run.output and clean(run.output), tool_calls=run.tool_calls and clean(run.tool_calls))
 
     async def ask(self, version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
         """A judge's question, on the lab's own loop: recorded, reused, never asked twice at once. Raises CallError where it was stopped.

@@ -18,7 +18,7 @@ import weakref
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary
 
 from ..errors import MissingExtra, SetupError
@@ -78,6 +78,8 @@ class Clients:
         openai = _openai()
         given = self._client
         try:
+            if given is None and urlsplit(self.base_url).username:  # Basic credentials, which only its default transport sends
+                return _Async(openai, openai.AsyncOpenAI(api_key=self._key, base_url=self.base_url, max_retries=0), owned=True)
             if given is None:
                 http = openai.DefaultAioHttpClient()
                 return _Direct(openai, openai.AsyncOpenAI(api_key=self._key, base_url=self.base_url, http_client=http, max_retries=0), http)
@@ -268,12 +270,13 @@ def _response_type(openai: Any) -> Any:
 
 
 def _plain(openai: Any, client: Any) -> bool:
-    """Whether address, headers, key and timeout are all there is to a client."""
+    """Whether address (without credentials), headers, key and timeout are all there is to a client."""
     special = ("_provider", "workload_identity", "_api_key_provider", "_azure_ad_token_provider")
     return (
         type(client) in (openai.OpenAI, openai.AsyncOpenAI, openai.AzureOpenAI, openai.AsyncAzureOpenAI)
         and type(client._client).__name__ in ("SyncHttpxClientWrapper", "AsyncHttpxClientWrapper")
         and all(getattr(client, name, None) is None for name in special)
+        and not urlsplit(str(client.base_url)).username
     )
 
 
@@ -313,7 +316,8 @@ def _loopback(base_url: str) -> bool:
 
 
 def _secrets(client: Any, base_url: str, key: str | None) -> frozenset[str]:
-    found = {key, urlsplit(base_url).password}
+    password = urlsplit(base_url).password
+    found = {key, password, unquote(password) if password else None}
     if client is not None:
         found |= {getattr(client, name, None) for name in ("api_key", "admin_api_key", "webhook_secret", "_azure_ad_token")}
         found |= header_secrets(getattr(client, "_custom_headers", None) or {})

@@ -89,6 +89,10 @@ class Store:
         """Never store this text: it is replaced wherever it stands in a row from now on."""
         self._clean.keep_secret(value)
 
+    def clean(self, text: str) -> str:
+        """The text as it would be recorded: without secrets."""
+        return self._clean(text.encode("utf-8", "replace")).decode()
+
     def flush(self) -> None:
         """Sync what was recorded to the disk now. Raises StoreError where rows still wait in memory."""
         self._spool.flush()

@@ -122,10 +122,12 @@ def _tick(x: float, y: float, text: str, anchor: str) -> str:
 
 
 def pareto(comparison: Comparison, measure: str) -> str:
-    """Quality of both arms against what they cost, or how long they take."""
+    """Quality of both arms against what they cost, or how long they take; nothing where one of the four is unknown."""
     figures = comparison.primary
     found = next((other for other in comparison.differences if other.name == measure), None)
     if found is None or (not found.baseline and not found.candidate):
+        return ""
+    if not all(map(math.isfinite, (found.baseline, found.candidate, figures.baseline, figures.candidate))):
         return ""
     arms = (
         (comparison.candidate.label, found.candidate, figures.candidate, figures.candidate_interval),

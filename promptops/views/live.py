@@ -82,7 +82,7 @@ def _lost(study: Study) -> str:
 
 def _clean(study: Study, text: str) -> str:
     """Without keys: what is shown here has not been through the store yet, where they are taken out."""
-    return study._lab.store._clean(text[:_READ].encode("utf-8", "replace")).decode()
+    return study._lab.store.clean(text[:_READ])
 
 
 def _bar(label: str, done: int, planned: int, failed: int, tint: str) -> str:
