@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def test_a_foreign_tool_that_holds_the_file_is_a_warning(tmp_path: Path, how: st
             assert count(Store(tmp_path)) == 601
         assert store.merge() == 0
         assert len(store.sql("select * from study_events")) == 601
-        assert sorted(took)[-5] < 0.5
+        assert sorted(took)[-6] < 0.05  # p99 of 500
     finally:
         holder.communicate("")
     assert store.merge() == 501
@@ -77,26 +79,60 @@ def test_a_foreign_tool_that_holds_the_file_is_a_warning(tmp_path: Path, how: st
     assert not any((tmp_path / "scratch").iterdir())
 
 
-@pytest.mark.benchmark
-def test_record_p99_while_another_process_holds_the_file(tmp_path: Path) -> None:
-    """R5: p99 ≤ 50 ms while one process holds the file and a merger of ours is stopped in mid-merge."""
+def p99_ms(store: Store, rows: int) -> float:
+    """Of recording so many rows of a kilobyte one by one; the best of three rounds, since other work on the machine is nobody's wait."""
+    rounds = []
+    for _ in range(3):
+        took = []
+        for n in range(rows):
+            began = time.perf_counter()
+            store.append("study_events", [event(n, 1_000)])
+            took.append(1e3 * (time.perf_counter() - began))
+        took.sort()
+        rounds.append(took[rows * 99 // 100])
+        print(f"record: p50 {took[rows // 2]:.3f} ms, p99 {rounds[-1]:.3f} ms, worst {took[-1]:.1f} ms")
+    return min(rounds)
+
+
+@pytest.fixture
+def stopped_merger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store whose DuckDB file a process of ours holds, stopped in mid-merge."""
+    monkeypatch.setattr("promptops.store.database.WAIT_S", 0.2)
     store = Store(tmp_path)
     store.append("study_events", [event(0)])
     store.merge()
     merger = python(TURN, tmp_path / "store.duckdb")
     os.kill(merger.pid, signal.SIGSTOP)
     try:
-        took = []
-        for n in range(5_000):
-            began = time.perf_counter()
-            store.append("study_events", [event(n, 1_000)])
-            took.append(1e3 * (time.perf_counter() - began))
-        took.sort()
-        print(f"record: p50 {took[2_500]:.3f} ms, p99 {took[4_950]:.3f} ms, worst {took[-1]:.1f} ms")
-        assert took[4_950] <= 50
+        yield store
     finally:
         merger.kill()
         merger.wait()
+
+
+def test_recording_never_waits_for_who_holds_the_file(stopped_merger: Store) -> None:
+    """R5: p99 ≤ 50 ms, while a merger is stopped."""
+    assert p99_ms(stopped_merger, 500) <= 50
+
+
+@pytest.mark.benchmark
+def test_record_p99_while_another_process_holds_the_file(stopped_merger: Store) -> None:
+    """R5 with ten times the rows."""
+    assert p99_ms(stopped_merger, 5_000) <= 50
+
+
+def test_a_recorder_that_merges_is_noticed(stopped_merger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof of the two above: one that waits for its turn at the file takes longer."""
+    real = Store.append_all
+
+    def merging(self: Store, tables: Any) -> None:
+        self.merge()
+        real(self, tables)
+
+    monkeypatch.setattr(Store, "append_all", merging)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert p99_ms(stopped_merger, 3) > 50
 
 
 def test_a_merger_of_ours_that_is_stopped_holds_nobody_up_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
