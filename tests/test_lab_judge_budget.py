@@ -7,11 +7,12 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from promptops.lab import Dataset, Lab
+from promptops.lab import Dataset, Lab, home
 from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals, rubric
@@ -81,3 +82,21 @@ def test_a_stop_ends_judging_at_once_and_keeps_what_was_judged(make_lab: Callabl
     assert (again.id, again.status) == (study.id, "finished")
     assert len(again.scores()) == 400
     assert len(slow.calls) <= 200 + 16  # only what was in flight at the stop is asked twice
+
+
+def test_a_judge_is_recorded_with_the_cell_that_started_the_study(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks in the background, while other cells run; so does a study that is scored again, whose head says which cell asked for it."""
+    shell = SimpleNamespace(user_ns={"In": ["", "study = lab.evaluate(...)"]}, kernel=object())
+    monkeypatch.setattr(home, "_shell", lambda: shell)
+    started = home.cell_hash()
+    slow = ScriptedModel(judge, label="j", remote=True, latency_ms=20)
+    answers = ScriptedModel(lambda _: Reply("yes", finish_reason="stop", tokens_in=5, tokens_out=5), label="answers", remote=True)
+    lab = make_lab(models={"m": answers, "j": slow})
+    version = lab.prompt("p").save("{{ticket}}", model="m")
+    study = lab.evaluate([version], Dataset.read(DATA), [rubric("Is it right?", judge="j", name="quality")])
+    shell.user_ns["In"].append("another = 'cell'")  # it returned at once
+    study.wait()
+    assert lab.store.rows("select distinct source, cell from runs order by source") == [("judge", started), ("model", started)]
+    shell.user_ns["In"].append("study.rescore(...)")
+    again = study.rescore([equals()])
+    assert lab.store.rows("select cell from studies where id = ?", [again.id]) == [(home.cell_hash(),)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..engine.sweep import Limits, Progress, Question, Sweep
+from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
 from ..errors import CallError
 from ..run import Attempt, Run
 from ..version import PromptVersion
@@ -28,11 +28,18 @@ class Desk:
     """Asks on behalf of one lab. Equal questions that are asked at the same time are asked once.
 
     limits: of a study whose judges ask here; spent: what else that study has spent so far, as a Progress, so that judging and
-    answering share one budget (the most that judging can go over is what its calls in flight cost beyond their reservations).
+    answering share one budget (the most that judging can go over is what its calls in flight cost beyond their reservations);
+    where: the cell that started that study, which has long ended when its judges ask (None: the one that runs).
     """
 
-    def __init__(self, lab: Lab, limits: Limits | None = None, spent: Callable[[], Progress] | None = None) -> None:
-        self._lab = lab
+    def __init__(
+        self,
+        lab: Lab,
+        limits: Limits | None = None,
+        spent: Callable[[], Progress] | None = None,
+        where: Provenance | None = None,
+    ) -> None:
+        self._lab, self._where = lab, where
         self._limits = limits or Limits(prices=lab._prices)
         self._spent = spent
         self._sweeps: list[Sweep] = []  # of this desk, for what they spent
@@ -119,7 +126,8 @@ class Desk:
             waiting.set_result(run)
 
     def _sweep(self, questions: Sequence[Question], on_runs: Callable[[Sequence[Run]], object]) -> Sweep:
-        sweep = Sweep(questions, record=self._record, on_runs=on_runs, limits=self._left(), provenance=provenance(self._lab._root))
+        where = self._where or provenance(self._lab._root)
+        sweep = Sweep(questions, record=self._record, on_runs=on_runs, limits=self._left(), provenance=where)
         if self._spent is not None:
             self._sweeps.append(sweep)
         return sweep

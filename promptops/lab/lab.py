@@ -308,7 +308,7 @@ class Lab:
         study = study or Study(self, **head, created=utc().replace("T", " "))  # also where the store has just been removed
         settling = self._settling(drawn, study, options)
         limits = self._limits(options)
-        desk = Desk(self, limits, lambda: work.sweep.progress)
+        desk = Desk(self, limits, lambda: work.sweep.progress, where)
         work = Work(drawn, self.store, limits=limits, provenance=where, ask=desk.ask, settling=settling)
         study._start(work, self._loop)
         self._live[drawn.id] = study

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
 from ..run import utc
+from .home import provenance
 from .keeping import ANSWERED, OUTCOMES, keep_dataset, keep_study, load_dataset
 from .marking import Marking, Place, judged
 
@@ -33,7 +34,8 @@ def rescore(study: Study, scorers: Sequence[Any], dataset: Any = None) -> Study:
     rows = _rows(lab, study.id)
     lacking = _lacking(again, data, checked, rows)
     head = {"id": again.id, "name": again.name, "prompt": again.prompt, "config": again.config}
-    if keep_study(lab.store, {**head, "author": lab._author, "cell": None, "git_commit": None}):
+    where = provenance(lab._root)
+    if keep_study(lab.store, {**head, "author": lab._author, "cell": where.cell, "git_commit": where.git_commit}):
         _copy_places(lab, again.id, rows, data)
     _score(again, data, checked, lacking)
     return again
