@@ -68,6 +68,7 @@ said["seen"], said["peak_mb"] = seen, resident("VmHWM")
 if rescore:
     five = [equals().named("again"), contains("refund"), json_has("user_id"), word_count(at_most=60), never_mentions("Globex")]
     lab.store.merge()  # the first look at a study does it: the answers are stored, as those of yesterday are
+    said["merged_peak_mb"] = resident("VmHWM")
     start = time.perf_counter()
     again = study.rescore(five)
     said["rescore_s"] = time.perf_counter() - start
@@ -153,14 +154,15 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_memory_stays_flat(big: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """100,000 runs of 1 kB take at most 400 MB at the peak, and after the first 10,000 no more than a tenth on top."""
+    """100,000 runs of 1 kB take at most 400 MB at the peak, also where they are merged all at once for the first look, and after the
+    first 10,000 no more than a tenth on top."""
     early = max(mb for done, mb in big["seen"] if done <= 10_000)
     late = max(mb for _, mb in big["seen"])
     with capsys.disabled():
         print(
-            f"\n{2 * MANY:,} runs of 1 kB: peak {big['peak_mb']:.0f} MB, {early:.0f} MB up to 10,000, {late:.0f} MB after; {big['evaluate_s']:.1f} s"
+            f"\n{2 * MANY:,} runs of 1 kB: peak {big['peak_mb']:.0f} MB, {early:.0f} MB up to 10,000, {late:.0f} MB after, {big['merged_peak_mb']:.0f} MB merging them; {big['evaluate_s']:.1f} s"
         )
-    assert big["peak_mb"] <= 400
+    assert max(big["peak_mb"], big["merged_peak_mb"]) <= 400
     assert late <= early * 1.1
 
 
