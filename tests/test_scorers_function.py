@@ -131,3 +131,14 @@ def test_rules_are_scorers_as_they_are() -> None:
     """as_scorer leaves a scorer as it is."""
     rule = contains("a")
     assert as_scorer(rule) is rule
+
+
+def test_a_function_shows_without_its_address() -> None:
+    """A notebook that is run twice shows the same."""
+
+    @scorer
+    def polite(output: str) -> bool:
+        return True
+
+    assert "polite" in repr(polite)
+    assert " at 0x" not in repr(polite)

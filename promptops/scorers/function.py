@@ -33,7 +33,7 @@ _WORDS = {
 class FunctionScorer:
     """A function as a scorer; calling it calls the function. It may wait, so the score phase gives it a watchdog."""
 
-    function: Callable[..., Any] = field(compare=False)
+    function: Callable[..., Any] = field(compare=False, repr=False)  # its address says nothing
     name: str
     version: str
     arguments: tuple[str, ...]
