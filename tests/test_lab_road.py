@@ -24,13 +24,14 @@ from promptops.errors import (
     RenderError,
     ScorerError,
     SetupError,
+    StoreError,
     StudyError,
     VersionError,
 )
 from promptops.lab import Dataset, Guardrail, Lab, Policy
 from promptops.lab.promotion import evidence_of
 from promptops.models.scripted import ScriptedModel
-from promptops.scorers import equals, json_has, scorer, similar_to
+from promptops.scorers import contains, equals, json_has, scorer, similar_to
 
 TICKETS = [{"id": f"t{i}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no"} for i in range(40)]
 MakeLab = Callable[..., Lab]
@@ -777,3 +778,33 @@ def test_the_store_takes_in_every_file_that_is_handed_out(road: tuple[Lab, Any, 
     assert (other.store.import_(labels), other.store.import_(labels)) == ({"labels": 2}, {})
     assert other.study(study.id).labels()["value"].tolist() == [1.0, 1.0]
     assert study.import_labels(labels) == 2
+
+
+def test_a_lab_moves_mends_and_removes_what_it_recorded(road: tuple[Lab, Any, Any, Dataset], make_lab: MakeLab, tmp_path: Path) -> None:
+    """One study by its name to another machine, with its runs, scores and labels; a purge by example and by study; the doctor before and after a fault."""
+    lab, v1, v2, data = road
+    study = lab.evaluate([v1, v2], data, [equals()], name="tone")
+    lab.evaluate([v1], data, [contains("billing")], name="other")
+    counts = lab.store.export(tmp_path / "tone.export", study="tone")
+    assert counts["studies"] == 1
+    other = make_lab("elsewhere")
+    assert other.store.import_(tmp_path / "tone.export") == counts
+    assert other.store.import_(tmp_path / "tone.export") == {}
+    moved = other.study("tone")
+    assert moved.scores()["value"].tolist() == study.scores()["value"].tolist()
+    assert (lab.store.verify(), other.store.verify()) == ([], [])
+    first = data[0].id
+    gone = other.store.purge([first])
+    assert gone.removed["runs"] == 2
+    assert first not in set(other.study("tone").runs()["example_id"])
+    assert other.store.purge(study=moved).removed["studies"] == 1
+    with pytest.raises(StudyError, match="there is no study 'tone'"):
+        other.store.purge(study="tone")
+    with pytest.raises(StoreError, match="nothing was named to purge"):
+        other.store.purge()
+    (lab.store.folder / "store.duckdb").write_bytes(b"no database")
+    with pytest.warns(RuntimeWarning, match="set aside"):
+        done = lab.store.repair()
+    assert any("set aside" in line for line in done)
+    assert lab.store.verify() == []
+    assert len(lab.study("tone").scores()) == len(study.scores())
