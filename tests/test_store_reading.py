@@ -15,6 +15,7 @@ import pytest
 
 from promptops.errors import StoreError
 from promptops.store import Store
+from promptops.store.database import Database
 
 
 def event(name: str, study: str = "s") -> dict[str, Any]:
@@ -173,3 +174,23 @@ def test_threads_may_ask_at_the_same_time(store: Store) -> None:
         thread.join()
     assert faults == []
     assert store.rows("select count(*) from runs") == [(70,)]
+
+
+def test_a_merge_of_many_sittings_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is opened anew after some bytes: all rows come in once, also where a torn tail is never covered."""
+    monkeypatch.setattr("promptops.store.store.SITTING_BYTES", 1)
+    monkeypatch.setattr("promptops.store.merge._STEP", 1)
+    monkeypatch.setattr("promptops.store.segment.CHUNK", 2_000)
+    opened: list[object] = []
+    real = Database.writing
+    monkeypatch.setattr(Database, "writing", lambda self: (opened.append(1), real(self))[1])
+    rows = [{"study_id": "s", "at": "2026-01-01T00:00:00", "event": f"{n}", "detail": "x" * 500} for n in range(40)]
+    store = Store(tmp_path)
+    store.append("study_events", rows)
+    store.close()
+    (path,) = (tmp_path / "segments").iterdir()
+    torn = path.read_bytes()[:-20]
+    path.write_bytes(torn)
+    assert Store(tmp_path).merge() == 39
+    assert 5 < len(opened) < 40
+    assert Store(tmp_path).rows("select count(*), count(distinct event) from study_events") == [(39, 39)]

@@ -14,6 +14,7 @@ __all__ = ["READERS", "Busy", "Connection", "Damaged", "attach", "fault_of"]
 CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "python_enable_replacements": "false"}
 # Said of a sound file on a disk that is full or not ours, or of one that a newer DuckDB wrote.
 _NOT_THE_FILES = "Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk quota|version number"
+ROW_GROUP = 16_384  # rows; a merge rewrites the group that is not full, which would be 120 MB of runs at DuckDB's own 122,880
 Connection = Any  # duckdb.DuckDBPyConnection
 
 
@@ -35,7 +36,7 @@ def attach(path: Path | str, *, read_only: bool = False) -> Connection:
             con.execute("SET threads = 1")  # merging is no faster with more, takes more memory, and a study is running beside it
         spill = "" if str(path) == ":memory:" else _quoted(Path(path).parent / "spill")  # else it would be .tmp in the working directory
         con.execute(f"SET temp_directory = '{spill}'")
-        options = "READ_ONLY" if read_only else "STORAGE_VERSION 'v1.0.0'"
+        options = "READ_ONLY" if read_only else f"STORAGE_VERSION 'v1.0.0', ROW_GROUP_SIZE {ROW_GROUP}"
         _use(con, path, options if str(path) != ":memory:" else "")
     except duckdb.Error as error:
         con.close()

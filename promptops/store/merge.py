@@ -6,6 +6,7 @@ already is not inserted again, so that the first row recorded is the row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -67,10 +68,11 @@ class _Step:
     size: int = 0
 
 
-def merge(con: Connection, sources: Sources) -> int:
+def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
     """Insert what is not merged yet; returns how many rows were new.
 
-    con: attached for writing. Memory stays flat: a step of `_STEP` bytes at a time.
+    con: attached for writing. Memory stays flat: a step of `_STEP` bytes at a time, and no further step after `most` bytes, for who opens
+    the file anew then (what DuckDB takes grows as long as it is open).
     """
     import pyarrow as pa
 
@@ -95,6 +97,9 @@ def merge(con: Connection, sources: Sources) -> int:
             last = next(reversed(step.marks))
             step.marks[last] = (step.marks[last][0], step.marks[last][1] + step.rows.wrong)
         new += _commit(con, tables, step.marks)
+        most -= step.size
+        if most <= 0:
+            break
     return new
 
 

@@ -39,6 +39,7 @@ __all__ = ["Store"]
 FILE = "store.duckdb"
 ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way,
 ARCHIVE_SEGMENTS = 200  # or so many of them: each session of each kernel leaves one
+SITTING_BYTES = 32 << 20  # merged before the file is opened anew, which keeps DuckDB's memory small
 _NEWER = "the store {} was written by a newer release: it is read as far as this one knows it, and neither checked nor written."
 
 
@@ -273,8 +274,11 @@ class Store:
 
     def _merged(self, sources: Sources) -> int:
         """Merge into the DuckDB file. Raises Busy or OSError."""
-        with self._main.writing() as con:
-            new = merge(con, sources)
+        new, before = 0, None
+        while before is None or (before != self._main.covered and sources.beyond(self._main.covered)):
+            before = self._main.covered
+            with self._main.writing() as con:
+                new += merge(con, sources, SITTING_BYTES)
         if len(sources.segments) > ARCHIVE_SEGMENTS or sum(segment.size for segment in sources.segments) >= ARCHIVE_BYTES:
             archive_sealed(self.folder, self._main.covered)
         return new
