@@ -18,6 +18,7 @@ __all__ = ["Gathered", "Keep", "arrow_of", "documents_of"]
 
 _SMALL, _TOGETHER = 200, 200  # rows that are worth building a pack alone; small packs built at once, at most
 _Pack = tuple[int, dict[str, Any]]  # how many rows; column -> a value a row, or what all share
+Row = bytes | memoryview  # the JSON of one
 Keep = Callable[[str, int, str, bytes], bool]  # (segment, position, table, JSON row) -> whether the row is kept
 
 
@@ -25,7 +26,7 @@ class Gathered:
     """The rows of stretches of segments, table by table, in the order in which they were recorded."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, list[bytes]] = {}
+        self._rows: dict[str, list[Row]] = {}
         self._packs: dict[str, list[Any]] = {}  # built
         self._small: dict[str, list[_Pack]] = {}  # to be built together, behind the others of their table
         self.wrong = 0  # of the records met by `tables`: those that hold no rows of their table, which are left out
@@ -37,13 +38,13 @@ class Gathered:
                 if table in TABLES and keep(piece.segment, position, table, row):
                     self._rows.setdefault(table, []).append(row)
             return
+        view = memoryview(piece.data)  # thousands of small copies would leave the process's memory in pieces
         for tag, spans in piece.scan.rows.items():
-            documents = [piece.data[start:stop] for start, stop in spans]
             if tag == PACK:
-                for document in documents:
-                    self._unpack(document)
+                for start, stop in spans:
+                    self._unpack(piece.data[start:stop])
             elif tag in TABLES:
-                self._rows.setdefault(tag, []).extend(documents)
+                self._rows.setdefault(tag, []).extend(view[start:stop] for start, stop in spans)
 
     def _unpack(self, document: bytes) -> None:
         try:
@@ -145,7 +146,7 @@ def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
         return None
     struct = pa.struct([(f.name, pa.list_(f.type) if isinstance(columns[f.name], list) else f.type) for f in held])
     try:
-        found = _read(pack, pa.schema([("columns", struct)])).column("columns").chunk(0)
+        found = _read(pack + b"\n", pa.schema([("columns", struct)])).column("columns").chunk(0)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
     first = pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(bytes(8 * count))])  # as often as there are rows
@@ -155,7 +156,7 @@ def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
     return pa.table([arrays[f.name] if f.name in arrays else pa.nulls(count, f.type) for f in schema], schema=schema)
 
 
-def arrow_of(table: str, documents: Sequence[bytes]) -> tuple[Any, int]:
+def arrow_of(table: str, documents: Sequence[Row]) -> tuple[Any, int]:
     """The pyarrow table of JSON rows, in order, and how many of them were no rows of that table and are left out.
 
     A field that this release does not know is ignored; one that is missing is null.
@@ -172,9 +173,9 @@ def arrow_of(table: str, documents: Sequence[bytes]) -> tuple[Any, int]:
     return rows, 0
 
 
-def _parsed(table: str, documents: Sequence[bytes]) -> Any:
+def _parsed(table: str, documents: Sequence[Row]) -> Any:
     schema = TABLES[table].arrow()
-    return _read(b"\n".join(documents), schema, max(map(len, documents))) if documents else schema.empty_table()
+    return _read(b"\n".join((*documents, b"")), schema, max(map(len, documents))) if documents else schema.empty_table()
 
 
 def _read(lines: bytes, schema: Any, longest: int = 0) -> Any:
@@ -184,16 +185,17 @@ def _read(lines: bytes, schema: Any, longest: int = 0) -> Any:
 
     block = max(1 << 20, 2 * (longest or len(lines)))  # a row that is longer than a block is an error
     return pyarrow.json.read_json(
-        pa.BufferReader(lines + b"\n"),
+        pa.BufferReader(lines),
+        memory_pool=pa.system_memory_pool(),  # Arrow's own keeps what it once had
         read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=block),
         parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
     )
 
 
-def _sound(table: str, document: bytes) -> bool:
+def _sound(table: str, document: Row) -> bool:
     """Whether the row is one that this release would have written."""
     try:
-        row = json.loads(document)
+        row = json.loads(bytes(document))
         encode(table, [{name: row.get(name) for name in TABLES[table].names}], bytes)
     except (ValueError, StoreError, RecursionError, AttributeError):
         return False

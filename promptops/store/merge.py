@@ -96,7 +96,9 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
         if step.rows.wrong:
             last = next(reversed(step.marks))
             step.marks[last] = (step.marks[last][0], step.marks[last][1] + step.rows.wrong)
+        step.rows = Gathered()  # let go of it before the next is read
         new += _commit(con, tables, step.marks)
+        tables.clear()
         most -= step.size
         if most <= 0:
             break
