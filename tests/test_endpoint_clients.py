@@ -108,6 +108,21 @@ def test_a_query_of_the_client_is_sent() -> None:
     assert server.seen[0].path == "/v1/chat/completions?api-version=7"
 
 
+@pytest.mark.parametrize("kind", [openai.OpenAI, openai.AsyncOpenAI])
+@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+def test_an_authorization_of_the_clients_own_takes_the_keys_place(kind: Any, name: str) -> None:
+    """A gateway wants its own: what is sent is what the client itself sends."""
+    value = "Basic YW5uOndvcmQ="
+    with FaultServer(good) as server:
+        client = kind(api_key=KEY, base_url=server.url, default_headers={name: value})
+        own = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
+        if kind is openai.AsyncOpenAI:
+            asyncio.run(own)
+        ask(EndpointModel(kind(api_key=KEY, base_url=server.url, default_headers={name: value})), _Direct)
+    sent = [seen.headers.get("authorization") for seen in server.seen]
+    assert sent == [value, value]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("handed_in", [False, True])
 def test_credentials_in_the_address_are_sent_as_the_client_sends_them(handed_in: bool, stream: bool) -> None:
@@ -164,6 +179,17 @@ def test_secrets_of_a_client_are_known() -> None:
     )
     assert EndpointModel(client).secrets == {KEY, "hidden-pass-1", "other-secret-9"}
     assert EndpointModel(base_url="http://127.0.0.1:1/v1").secrets == frozenset()
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_secrets_of_a_client_s_own_http_client_are_known(kind: str) -> None:
+    """Its headers, its cookies, and the password of its Basic credentials."""
+    http: Any = {"sync": openai.DefaultHttpxClient, "async": openai.DefaultAsyncHttpxClient}[kind]
+    of: Any = {"sync": openai.OpenAI, "async": openai.AsyncOpenAI}[kind]
+    handed = http(headers={"x-api-key": "header-word-1"}, cookies={"session": "cookie-word-2"}, auth=("ann", "basic-word-3"))
+    found = EndpointModel(of(api_key=KEY, base_url="http://127.0.0.1:1/v1", http_client=handed)).secrets
+    assert found >= {KEY, "header-word-1", "cookie-word-2", "basic-word-3"}
+    assert len(found) == 5  # and the credentials as they are sent
 
 
 def test_a_client_that_cannot_be_made_is_a_setup_error(monkeypatch: pytest.MonkeyPatch) -> None:

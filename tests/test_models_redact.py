@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import time
+
 import pytest
 
 from promptops.models.redact import HIDDEN, HoldsSecrets, environment_secrets, header_secrets, redact, redact_failure
@@ -11,6 +14,7 @@ def test_known_secrets_are_replaced_wherever_they_stand() -> None:
     """In the middle of words and several times; everything else stays."""
     assert redact("a my-secret-1 b, xmy-secret-1x", ["my-secret-1", "absent"]) == f"a {HIDDEN} b, x{HIDDEN}x"
     assert redact("nothing to hide", []) == "nothing to hide"
+    assert redact("key abcd1234efgh", {"abcd1234", "abcd1234efgh"}) == f"key {HIDDEN}"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,7 @@ def test_the_environments_secrets_are_known_by_their_names() -> None:
 def test_headers_that_carry_credentials_are_known() -> None:
     """Without their scheme; other headers stay visible."""
     headers = {"Authorization": "Bearer tok-123456", "api-key": "abc-123456", "X-Team": "visible-team", "Cookie": "s=987654321"}
-    assert header_secrets(headers) == {"tok-123456", "abc-123456", "s=987654321"}
+    assert header_secrets(headers) == {"tok-123456", "abc-123456", "s=987654321", "987654321"}
 
 
 def test_holding_secrets_is_a_protocol() -> None:
@@ -73,3 +77,62 @@ def test_holding_secrets_is_a_protocol() -> None:
 
     assert isinstance(Holds(), HoldsSecrets)
     assert not isinstance(object(), HoldsSecrets)
+
+
+def test_passwords_in_the_environments_addresses_are_known() -> None:
+    """A proxy's, a database's, under whatever name, also of several in one; no word that may stand in any text."""
+    found = environment_secrets(
+        {
+            "HTTPS_PROXY": "http://ann:pr0xy%2Fword@proxy:3128",
+            "DATABASE_URL": "postgres://bob:d@tab4se-w0rd@db:5432/x",
+            "REDIS": "redis://:r3dis-one1@a:1,redis://:r3dis-two2@b:1",
+            "LOCAL": "postgres://postgres:postgres@localhost/x",
+            "HOME_PAGE": "https://somewhere.example/a@b",
+        }
+    )
+    assert found == {"pr0xy%2Fword", "pr0xy/word", "d@tab4se-w0rd", "r3dis-one1", "r3dis-two2"}
+
+
+def test_a_long_variable_is_read_in_no_time() -> None:
+    """An environment's value has up to 128 kB; looking is linear in it."""
+    began = time.perf_counter()
+    for value in ("a" * 130_000 + "://", "://" * 40_000, "a://b:" + "@" * 130_000 + "/", "a.b," * 30_000 + "://x"):
+        environment_secrets({"LONG": value})
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secrets"),
+    [
+        ("Authorization", "Bearer abcd1234efgh", {"abcd1234efgh"}),
+        (
+            "Authorization",
+            "Basic " + base64.b64encode(b"ann:basic-word-1").decode(),
+            {base64.b64encode(b"ann:basic-word-1").decode(), "basic-word-1"},
+        ),
+        ("Authorization", 'Digest username="annabella", response="6629fae49393a053"', {"6629fae49393a053"}),
+        ("Cookie", "session=s3ssion-a1; theme=dark; csrf=csrf-b2-c3", {"s3ssion-a1", "csrf-b2-c3"}),
+        ("X-Gateway", "q01Zq7Xw9Lm4Tn2Vb8", {"q01Zq7Xw9Lm4Tn2Vb8"}),
+    ],
+)
+def test_a_headers_credentials_are_known_piece_by_piece(name: str, value: str, secrets: set[str]) -> None:
+    """Each cookie, what Basic encodes, and what looks made by chance under a name that says nothing."""
+    assert secrets <= header_secrets({name: value})
+    assert header_secrets({name: "none"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("User-Agent", "python-httpx2/0.28.1-company"),
+        ("X-Team", "the-visible-team-of-ours"),
+        ("X-Title", "promptops-release-2026"),
+        ("HTTP-Referer", "https://somewhere.example/1"),
+        ("X-Docs", "https://somewhere.example/1"),
+        ("X-Region", "eu-west-1"),
+        ("X-Purpose", "support of 12 customers a day"),
+    ],
+)
+def test_a_headers_ordinary_value_is_no_secret(name: str, value: str) -> None:
+    """Redacting it would spoil texts that name it."""
+    assert header_secrets({name: value}) == frozenset()

@@ -79,6 +79,12 @@ def test_variables_that_are_named_like_secrets_are_secrets(monkeypatch: pytest.M
     assert clean(f"{CANARY} true 1234567890 /somewhere/home-1234", environ) == f"{MARK} true 1234567890 /somewhere/home-1234"
 
 
+def test_passwords_in_the_environments_addresses_are_secrets() -> None:
+    """Under whatever name; a password that is a plain word stays, as it stands in ordinary texts."""
+    environ = {"DATABASE_URL": "postgres://bob:tab4se%2Dw0rd@db/x", "LOCAL": "postgres://postgres:postgres@localhost/x"}
+    assert clean("tab4se-w0rd tab4se%2Dw0rd in postgres, says bob", environ) == f"{MARK} {MARK} in postgres, says bob"
+
+
 def test_no_canary_is_in_any_byte_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Secrets in every text column of every table, then a byte search of segments, DuckDB file, archive and export."""
     monkeypatch.setenv("ACME_API_KEY", CANARY)

@@ -18,11 +18,11 @@ import weakref
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from ..errors import MissingExtra, SetupError
-from .redact import SHORTEST, header_secrets
+from .redact import SHORTEST, address_secrets, header_secrets
 from .wire import Wire
 
 __all__ = ["Clients", "Sender", "label_of"]
@@ -166,9 +166,7 @@ class _Direct(_Async):
         self._url = module.URL(str(client.base_url).rstrip("/"))
         self._query = dict(client.default_query)
         self._urls: dict[str, Any] = {}
-        named = {**client.default_headers, **client.auth_headers}
-        headers = {**http.headers, **{name.lower(): value for name, value in named.items() if isinstance(value, str)}}
-        self._headers = module.Headers(headers).raw
+        self._headers = module.Headers({**http.headers, **_sent(client)}).raw
         self._plain_headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers}
         self._request = module.Request
         self._extensions = {"timeout": http.timeout.as_dict()}
@@ -187,6 +185,14 @@ class _Direct(_Async):
             request = self._request("POST", url, headers=self._headers, content=content, extensions=self._extensions)
             response = await self._http.send(request)
         return response
+
+
+def _sent(client: Any) -> dict[str, str]:
+    """The headers of a client, in small letters: its own before those of its key, as it does; an Omit() takes one out."""
+    named: dict[str, Any] = {}
+    for name, value in (*client.auth_headers.items(), *client.default_headers.items()):
+        named[name.lower()] = value
+    return {name: value for name, value in named.items() if isinstance(value, str)}
 
 
 class _Threads:
@@ -316,11 +322,17 @@ def _loopback(base_url: str) -> bool:
 
 
 def _secrets(client: Any, base_url: str, key: str | None) -> frozenset[str]:
-    password = urlsplit(base_url).password
-    found = {key, password, unquote(password) if password else None}
+    found: set[Any] = {key, *address_secrets(base_url)}
     if client is not None:
         found |= {getattr(client, name, None) for name in ("api_key", "admin_api_key", "webhook_secret", "_azure_ad_token")}
-        found |= header_secrets(getattr(client, "_custom_headers", None) or {})
-        query = getattr(client, "_custom_query", None) or {}
-        found |= header_secrets(query)
+        http = getattr(client, "_client", None)  # the one that was handed in, or its own
+        basic = {"authorization": getattr(getattr(http, "auth", None), "_auth_header", "")}
+        for told in (
+            getattr(client, "_custom_headers", None),
+            getattr(client, "_custom_query", None),
+            getattr(http, "headers", None),
+            basic,
+        ):
+            found |= header_secrets(told or {})
+        found.update(dict(getattr(http, "cookies", None) or {}).values())
     return frozenset(secret for secret in found if isinstance(secret, str) and len(secret) >= SHORTEST)

@@ -1,7 +1,7 @@
 """No known secret reaches the disk: every line is cleaned here before it is written, at the one write point.
 
-Known are the values that were told (`keep_secret`), the values of environment variables that are named like secrets,
-and texts in the shape of the common providers' keys. Cleaning never changes a line's JSON structure.
+Known are the values that were told (`keep_secret`), the values of environment variables that are named like secrets, the
+passwords of the addresses in any other (a database's, a proxy's), and texts in the shape of the common providers' keys. Cleaning never changes a line's JSON structure.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Mapping
 from typing import Any
+
+from ..models.redact import address_secrets, word
 
 __all__ = ["MARK", "Redactor"]
 
@@ -79,6 +81,8 @@ class Redactor:
 
     def _look(self, now: float) -> None:
         named = [self._environ.get(name, "") for name in list(self._environ) if _SECRET_NAME.search(name)]  # other threads may change it
+        for value in list(self._environ.values()):
+            named += address_secrets(value) if "://" in value else ()
         found = frozenset(filter(_secret, named))
         if found != self._found or self._hint is None:
             self._found = found
@@ -96,7 +100,7 @@ class Redactor:
 
 def _secret(value: str) -> bool:
     """Not a word or a small number, which a variable named like a secret may hold too (TOKEN=true, MAX_KEY=100)."""
-    return len(value) >= 16 or (len(value) >= 8 and not value.isalpha() and not value.isdigit())
+    return len(value) >= 8 and not word(value)
 
 
 _SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
