@@ -1,7 +1,8 @@
-"""S11: a key never reaches a file: canary secrets in fifteen places, of every shape, and a byte search of everything that was written.
+"""S11: a key never reaches a file: canary secrets in nineteen places, of every shape, and a byte search of everything that was written.
 
-Found are secrets that were told (a client's key, headers, query and address; `lab.store.keep_secret`), that stand in a variable of the
-environment named like one, or that look like a provider's key. A text that nobody told of and that looks like nothing cannot be
+Found are secrets that were told (a client's key, headers, query and address, its HTTP client's headers, cookies and credentials;
+`lab.store.keep_secret`), that stand in a variable of the environment named like one or as the password of an address in any other, or
+that look like a provider's key. A text that nobody told of and that looks like nothing cannot be
 told from any other: a model that makes up such a text, or a cell of a dataset that holds it, is recorded as it is.
 """
 
@@ -27,8 +28,12 @@ from promptops.lab import Dataset, Lab
 from promptops.models.endpoint import EndpointModel
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import scorer
+from promptops.store import Store
+from promptops.store.schema import TABLES
 
-OWN = ("environment", "client", "header", "second_client", "address", "query")  # known from where they are used
+OWN = (  # known from where they are used
+    *("environment", "client", "header", "gateway", "second_client", "address", "query", "cookie", "credentials", "database"),
+)
 LOOSE = (  # known only by their look, by a variable's name, or because they were told
     *("service", "model_exception", "error_body", "answer", "tool_argument", "target_exception", "scorer_exception", "variable", "chunk"),
 )
@@ -58,7 +63,7 @@ class Echo(BaseHTTPRequestHandler):
         text = body["messages"][-1]["content"]
         scheme, _, key = (self.headers["authorization"] or "").partition(" ")
         key = base64.b64decode(key).decode() if scheme == "Basic" else key
-        sent = f"{key} {self.headers['x-api-key']} {urllib.parse.unquote(self.path)}"
+        sent = " ".join((key, *map(str, map(self.headers.get, ("x-api-key", "x-gateway", "cookie"))), urllib.parse.unquote(self.path)))
         if body.get("stream"):
             self._stream(sent)
             return
@@ -67,7 +72,8 @@ class Echo(BaseHTTPRequestHandler):
             return
         arguments = json.dumps({"key": self.places["tool_argument"], "deep": json.dumps([self.places["tool_argument"]])})
         call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
-        message = {"role": "assistant", "content": f"your key is {sent} {self.places['answer']}", "tool_calls": [call]}
+        content = f"your key is {sent} {self.places['answer']} {self.places['database']}"
+        message = {"role": "assistant", "content": content, "tool_calls": [call]}
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
         choices = [{"index": 0, "finish_reason": "stop", "message": message}]
         self._reply(200, {"id": "x", "object": "chat.completion", "model": "m", "created": 0, "choices": choices, "usage": usage})
@@ -112,12 +118,16 @@ def echo() -> Iterator[Callable[[dict[str, str]], str]]:
 
 
 def forms(secret: str) -> set[bytes]:
-    """How a file may hold it: plain, in JSON (twice over), in HTML, in an address."""
-    plain = {secret, html.escape(secret), html.escape(secret, quote=False), urllib.parse.quote(secret), urllib.parse.quote(secret, safe="")}
-    for ascii_ in (True, False):
-        once = json.dumps(secret, ensure_ascii=ascii_)[1:-1]
-        plain |= {once, json.dumps(once, ensure_ascii=ascii_)[1:-1], json.dumps(html.escape(secret), ensure_ascii=ascii_)[1:-1]}
-    return {form.encode() for form in plain}
+    """How a file may hold it: plain, in HTML, in an address, in a repr, and in JSON, up to a tool's arguments that hold JSON, in a message, in a row."""
+    ours = html.escape(secret).replace("&#x27;", "&#39;")
+    last = {secret, html.escape(secret), html.escape(secret, quote=False), ours, ours.replace("$", "&#36;")}
+    doubled = secret.replace("\\", "\\\\")  # as repr has it in one kind of quotes, and in the other
+    last |= {urllib.parse.quote(secret), urllib.parse.quote(secret, safe=""), doubled, doubled.replace("'", "\\'")}
+    found = set(last)
+    for _ in range(5):
+        last = {json.dumps(text, ensure_ascii=ascii_)[1:-1] for text in last for ascii_ in (True, False)}
+        found |= last
+    return {form.encode() for form in found}
 
 
 def found_in(data: bytes, places: dict[str, str]) -> list[str]:
@@ -126,6 +136,11 @@ def found_in(data: bytes, places: dict[str, str]) -> list[str]:
 
 def live(lab: Lab, places: dict[str, str], shown: Path) -> str:
     """Everything that a key could come through; what it said to people. shown: a folder for what was shown and handed out."""
+
+    @scorer
+    def differs(output: str) -> bool:
+        """So that examples of the last version and the first one are shown."""
+        return "session=" in output
 
     def target(ticket: str) -> str:
         raise ValueError(f"token {places['target_exception']} expired")
@@ -136,11 +151,10 @@ def live(lab: Lab, places: dict[str, str], shown: Path) -> str:
 
     said = []
     prompt = lab.prompt("p")
-    versions = [
-        prompt.save(f"{name}: {{{{ticket}}}}", model=name) for name in ("echo", "second", "third", "raising", "streaming", "environment")
-    ]
+    names = ("echo", "second", "third", "raising", "streaming", "environment", "own_http")
+    versions = [prompt.save(f"{name}: {{{{ticket}}}}", model=name) for name in names]
     data = Dataset.read([{"id": "a", "ticket": f"hello {places['variable']}"}, {"id": "b", "ticket": "fail please"}])
-    study = lab.evaluate(versions, data, [leaky])
+    study = lab.evaluate(versions, data, [differs, leaky])
     said.append(repr(study))
     lab.evaluate(versions[:1], data, [leaky], target=target)
     with pytest.raises(CallError) as failed:
@@ -153,9 +167,23 @@ def live(lab: Lab, places: dict[str, str], shown: Path) -> str:
     cells = [study, study.examples(), study.runs(), study.scores(), lab, lab.studies, versions[0], lab.sql("select * from attempts")]
     (shown / "notebook.ipynb").write_text(notebook_of(cells), encoding="utf-8")
     lab.store.merge()
-    lab.store.flush()
     said.append(lab.sql("select * from runs").to_csv())
+    (shown / "tables.json").write_text(json.dumps(content(lab.store)), encoding="utf-8")
     return "\n".join(said)
+
+
+def archived(lab: Lab) -> bytes:
+    """The values of a store whose rows have moved to the archive, read by another that has nothing else."""
+    lab.store.close()
+    assert lab.store.archive() > 0
+    assert list(lab.store.folder.rglob("*.parquet"))
+    (lab.store.folder / "store.duckdb").unlink()
+    return json.dumps(content(Store(lab.store.folder))).encode()
+
+
+def content(store: Store) -> dict[str, list[str]]:
+    """Every value of every table as text: in DuckDB's and in Parquet's files it is packed, where no search of bytes would find it."""
+    return {table: [str(value) for row in store.rows(f"from {table}") for value in row] for table in TABLES}
 
 
 def notebook_of(cells: list[Any]) -> str:
@@ -165,36 +193,51 @@ def notebook_of(cells: list[Any]) -> str:
 
     formatter, made = DisplayFormatter(), []
     for value in cells:
-        bundle, _ = formatter.format(value)
-        output = nbformat.v4.new_output("display_data", data=bundle)
-        made.append(nbformat.v4.new_code_cell("study", outputs=[output]))
+        bundles: list[dict[str, Any]] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("promptops.views.shown.put", lambda bundle, bundles=bundles, **_: bundles.append(bundle))
+            bundles.append(formatter.format(value)[0])
+        outputs = [nbformat.v4.new_output("display_data", data=bundle) for bundle in bundles]
+        made.append(nbformat.v4.new_code_cell("study", outputs=outputs))
     return str(nbformat.writes(nbformat.v4.new_notebook(cells=made)))
 
 
 def lab_of(make_lab: Callable[..., Lab], places: dict[str, str], server: str, monkeypatch: pytest.MonkeyPatch, shape: str) -> Lab:
     """A lab whose models hold the canaries of their places; loose ones stand in variables that are named like secrets, but for
     those with a provider's look, which nobody tells."""
-    from openai import OpenAI
+    return make_lab(models=models_of(places, told(monkeypatch, places, server, shape)))
 
+
+def told(monkeypatch: pytest.MonkeyPatch, places: dict[str, str], server: str, shape: str) -> str:
+    """The environment; returns the server."""
     monkeypatch.setenv("OPENAI_API_KEY", places["environment"])
     monkeypatch.setenv("OPENAI_BASE_URL", f"http://{server}")
     monkeypatch.setenv("SERVICE_TOKEN", places["service"])
+    monkeypatch.setenv("DATABASE_URL", f"postgres://ann:{urllib.parse.quote(places['database'], safe='')}@db.example:5432/x")
     if shape != "like a provider's":
         for name in LOOSE:
             monkeypatch.setenv(f"PLACE_{name.upper()}_SECRET", places[name])
+
+    return server
+
+
+def models_of(places: dict[str, str], server: str) -> dict[str, Any]:
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAI
 
     def raising(request: Any) -> str:
         raise RuntimeError(f"no access with {places['model_exception']} {places['service']}")
 
     address = f"http://ann:{urllib.parse.quote(places['address'], safe='')}@{server}"
-    models = {
-        "echo": OpenAI(base_url=f"http://{server}", api_key=places["client"], default_headers={"x-api-key": places["header"]}),
+    headers = {"x-api-key": places["header"], "x-gateway": places["gateway"]}
+    own = DefaultAsyncHttpxClient(cookies={"session": places["cookie"]}, auth=("ann", places["credentials"]))
+    return {
+        "echo": OpenAI(base_url=f"http://{server}", api_key=places["client"], default_headers=headers),
+        "own_http": AsyncOpenAI(base_url=f"http://{server}", api_key="unused", http_client=own),
         "second": OpenAI(base_url=f"http://{server}", api_key=places["second_client"], default_query={"api_key": places["query"]}),
         "third": EndpointModel(base_url=address, api_key="unused"),
         "streaming": EndpointModel(base_url=f"http://{server}/streaming", api_key=places["client"], stream=True),
         "raising": ScriptedModel(raising, label="raising"),
     }
-    return make_lab(models=models)
 
 
 @pytest.mark.parametrize("shape", list(SHAPES))
@@ -229,6 +272,7 @@ def test_no_file_holds_a_key(
     assert {name for name in logged if name not in ("address", "query")} == set()
     ours = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "openai")))
     assert found_in(ours.encode(), places) == []
+    assert found_in(archived(lab), places) == []
     kept = [path for path in (tmp_path / "project" / ".promptops").rglob("*") if path.name != ".gitignore"]
     assert {oct(path.stat().st_mode & 0o077) for path in kept} == {"0o0"}
 
@@ -245,8 +289,78 @@ def test_a_store_that_cleans_nothing_is_noticed(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         live(lab, places, tmp_path)
-    data = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert set(places) - set(found_in(data, places)) == set()
+    for kind in ("*.jsonl", "*.export", "tables.json"):
+        data = b"".join(path.read_bytes() for path in tmp_path.rglob(kind) if path.is_file())
+        assert set(places) - set(found_in(data, places)) == set(), kind
+    for name, shown in (("report.html", set()), ("notebook.ipynb", {"environment", "scorer_exception", "chunk"})):
+        assert {"client", "header", "cookie", "answer", "variable"} | shown <= set(found_in((tmp_path / name).read_bytes(), places)), name
+    assert set(places) - set(found_in(archived(lab), places)) == set()
+
+
+BROKEN = """
+from unittest.mock import patch
+patch("promptops.store.redaction.Redactor.__call__", lambda self, text: text).start()
+for where in ("promptops.engine.filing.redact", "promptops.engine.filing.redact_failure", "promptops.models.endpoint.redact_failure"):
+    patch(where, lambda text, secrets: text).start()"""
+CELLS = """
+import json, os, sys
+from pathlib import Path
+sys.path.insert(0, os.environ["TESTS"])
+from promptops.lab import Dataset, Lab
+from promptops.scorers import scorer
+from tests.test_lab_secrets import models_of
+places = json.loads(Path("places").read_text())
+lab = Lab("project", models=models_of(places, os.environ["SERVER"]))
+versions = [lab.prompt("p").save(f"{name}: {{{{ticket}}}}", model=name) for name in ("echo", "own_http", "raising", "streaming", "third")]
+data = Dataset.read([{"id": "a", "ticket": "hello"}, {"id": "b", "ticket": "fail please"}])
+# cell
+@scorer
+def differs(output: str) -> bool:
+    return "session=" in output
+
+study = lab.evaluate(versions, data, [differs])
+study
+# cell
+study.wait()
+# cell
+study.examples()
+# cell
+study.runs()["output"].tolist()
+# cell
+versions[0](ticket="alone")
+# cell
+versions[0](ticket="fail please, alone")
+# cell
+versions[2](ticket="raises")
+# cell
+lab.sql("select * from attempts")
+"""
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_notebook_that_a_kernel_ran_holds_no_key(
+    echo: Callable[[dict[str, str]], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: bool
+) -> None:
+    """Saved with its outputs, its tracebacks and the state of its widgets; and with the cleaners off the keys are found there."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    places = canaries("awkward")
+    (tmp_path / "places").write_text(json.dumps(places), encoding="utf-8")
+    monkeypatch.setenv("SERVER", told(monkeypatch, places, echo(places), "awkward"))
+    monkeypatch.setenv("TESTS", str(Path(__file__).resolve().parents[1]))
+    cells = [("" if clean else BROKEN) + first if not n else first for n, first in enumerate(CELLS.split("# cell\n"))]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    written = nbformat.writes(notebook)
+    failed = [output["ename"] for cell in notebook.cells for output in cell.outputs if output.output_type == "error"]
+    assert failed == ["CallError", "CallError"]
+    assert "widgets" in notebook.metadata
+    if clean:
+        assert written.count("[redacted]") > 10
+        assert found_in(written.encode(), places) == []
+    else:
+        assert set(found_in(written.encode(), places)) >= {"client", "header", "cookie", "answer", "address", "chunk", "model_exception"}
 
 
 def test_the_forms_of_a_secret_are_those_that_files_have() -> None:
