@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import logging
 import time
 
 import pytest
 
-from promptops.models.redact import HIDDEN, HoldsSecrets, environment_secrets, header_secrets, redact, redact_failure
+from promptops.models.redact import HIDDEN, HoldsSecrets, QuietAddresses, environment_secrets, header_secrets, redact, redact_failure
 
 
 def test_known_secrets_are_replaced_wherever_they_stand() -> None:
@@ -136,3 +137,21 @@ def test_a_headers_credentials_are_known_piece_by_piece(name: str, value: str, s
 def test_a_headers_ordinary_value_is_no_secret(name: str, value: str) -> None:
     """Redacting it would spoil texts that name it."""
     assert header_secrets({name: value}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("http://ann:pa%2Fss-word1@h:1/v1?a=b", f"POST http://{HIDDEN}@h:1/v1?{HIDDEN} 100%"),
+        ("http://h/v1?key=pa/ss-word1", f"POST http://h/v1?{HIDDEN} 100%"),
+        ("http://h/pa/ss-word1/v1", f"POST http://h/{HIDDEN}/v1 100%"),
+        ("http://ann:other@h/v1?a=b%20c", "POST http://ann:other@h/v1?a=b%20c 100%"),
+    ],
+)
+def test_a_log_of_addresses_holds_no_known_secret(said: str, heard: str) -> None:
+    """Of an address that holds one, credentials and query are taken out; others are left as they are, and so is the rest of the line."""
+    quiet = QuietAddresses()
+    quiet.secrets = frozenset({"pa/ss-word1"})
+    record = logging.LogRecord("x", logging.INFO, "", 0, "POST %s 100%%", (said,), None)
+    assert quiet.filter(record)
+    assert record.getMessage() == heard

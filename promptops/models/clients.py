@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ipaddress
 import json
+import logging
 import os
 import sys
 import threading
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from ..errors import MissingExtra, SetupError
-from .redact import SHORTEST, address_secrets, header_secrets
+from .redact import SHORTEST, QuietAddresses, address_secrets, header_secrets
 from .wire import Wire
 
 __all__ = ["Clients", "Sender", "label_of"]
@@ -76,6 +77,7 @@ class Clients:
 
     def _make(self) -> Sender:
         openai = _openai()
+        _keep_out_of_logs(self.secrets, _response_type(openai).__module__.partition(".")[0])
         given = self._client
         try:
             if given is None and urlsplit(self.base_url).username:  # Basic credentials, which only its default transport sends
@@ -273,6 +275,15 @@ def _response_type(openai: Any) -> Any:
     raise SetupError(
         f"openai {openai.__version__} is built on an HTTP library that promptops does not know; install a release that is supported."
     )
+
+
+_QUIET = QuietAddresses()
+
+
+def _keep_out_of_logs(secrets: frozenset[str], library: str) -> None:
+    _QUIET.secrets |= secrets
+    for name in {library, "httpx"}:  # openai's own, and the one that a client which was handed in may be made with
+        logging.getLogger(name).addFilter(_QUIET)  # once: it is the same filter
 
 
 def _plain(openai: Any, client: Any) -> bool:

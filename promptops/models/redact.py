@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
-__all__ = ["HIDDEN", "HoldsSecrets", "address_secrets", "environment_secrets", "header_secrets", "redact", "redact_failure", "word"]
+__all__ = [
+    "HIDDEN",
+    "HoldsSecrets",
+    "QuietAddresses",
+    "address_secrets",
+    "environment_secrets",
+    "header_secrets",
+    "redact",
+    "redact_failure",
+    "word",
+]
 
 HIDDEN = "[redacted]"
 SHORTEST = 8  # characters; a shorter value ("none", "test") stands in too many innocent texts
@@ -25,6 +36,7 @@ _NAMED = re.compile(
 _OPEN = re.compile(r"user-agent|referer|http-referer|accept.*|content-.*|host|x-title|x-stainless-.*|traceparent|idempotency-key", re.I)
 _BY_CHANCE = re.compile(r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])(?!.*://)\S{16,}")
 _IN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s:@]*:([^/\s]+)@")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@?#]+(?=@)|(?<=\?)[^\s\"']+")  # of an address, and its query
 _LOOKS = re.compile(
     r"\b(?:sk|rk|pk|gsk|xai|ghp|gho|hf)[-_][A-Za-z0-9_\-]{12,}"  # keys with the prefixes that providers give them
     r"|\bAIza[A-Za-z0-9_\-]{20,}|\bA[KS]IA[A-Z0-9]{12,}"
@@ -72,6 +84,21 @@ def address_secrets(text: str) -> set[str]:
 def word(text: str) -> bool:
     """Whether it may stand in an innocent text, as `postgres` and `1234567890` do; a text of 16 characters may not."""
     return len(text) < 16 and (text.isalpha() or text.isdigit())
+
+
+class QuietAddresses(logging.Filter):
+    """For the logger of an HTTP library, which writes whole addresses: without the credentials of those that hold a known secret."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets: frozenset[str] = frozenset()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        meant = (text, unquote(text), unquote_plus(text))
+        if any(secret in each for secret in self.secrets for each in meant):
+            record.msg, record.args = redact(_CREDENTIALS.sub(HIDDEN, text), self.secrets), None
+        return True
 
 
 def header_secrets(headers: Mapping[str, object]) -> frozenset[str]:
