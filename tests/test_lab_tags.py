@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from promptops.errors import RegistryError, StoreError
+from promptops.errors import PromptOpsError, RegistryCorrupt, RegistryError, StoreError, StudyError
+from promptops.evidence import FOLDER, Evidence
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.registry.loader import Loader
@@ -37,11 +39,19 @@ class Bomb:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.fixture
-def bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], bytes]:
+@pytest.fixture(params=[0, 5], ids=["of letters", "of bytes"])
+def bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[], bytes]:
     """A pickle that leaves a folder behind; at the end there must be none, nor a file that a tag asked for."""
     monkeypatch.chdir(tmp_path)
-    return lambda: pickle.dumps(Bomb(tmp_path / "pwned"))
+    monkeypatch.setenv("PROMPTOPS_CACHE", str(tmp_path / "cache"))
+    return lambda: pickle.dumps(Bomb(tmp_path / "pwned"), protocol=request.param)
+
+
+def copies_written() -> None:
+    """They are written beside the request that read the registry."""
+    for thread in threading.enumerate():
+        if thread.name == "promptops-copy":
+            thread.join()
 
 
 def untouched(tmp_path: Path) -> bool:
@@ -77,6 +87,21 @@ def test_a_tag_in_a_row_an_answer_or_a_registry_is_data(
     path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(RegistryError):
         Loader(path).get("p", "dev")
+    assert untouched(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["pkl", "pickle", "joblib", "npy", "csv", "tsv", "jsonl", "json", "parquet", "xlsx", "txt"])
+def test_a_pickle_is_no_dataset(tmp_path: Path, make_lab: Callable[..., Lab], bomb: Callable[[], bytes], ending: str) -> None:
+    """Whatever its file is called: refused before a call is made, or the words of one cell, and never run."""
+    asked: list[Any] = []
+    lab = make_lab(models={"m": ScriptedModel(lambda request: asked.append(request) or "ok")})
+    version = lab.prompt("p").save("Echo {{x}}", model="m")
+    path = tmp_path / f"d.{ending}"
+    path.write_bytes(bomb())
+    with pytest.raises(PromptOpsError) as caught:
+        lab.evaluate([version], str(path), [json_equals()])
+    assert "\n" not in str(caught.value)
+    assert not asked
     assert untouched(tmp_path)
 
 
@@ -137,6 +162,45 @@ def test_a_pickle_is_no_export(tmp_path: Path, bomb: Callable[[], bytes]) -> Non
     store.close()
 
 
+def test_a_pickle_is_no_file_of_labels(tmp_path: Path, make_lab: Callable[..., Lab], bomb: Callable[[], bytes]) -> None:
+    """What a reviewer sends back is one more door: alone, and as a line among good ones."""
+    lab = make_lab(models={})
+    for name in ("labels.jsonl", "labels.json"):
+        for before in (b"", b'{"promptops": "labels"}\n'):
+            (tmp_path / name).write_bytes(before + bomb())
+            with pytest.raises((StoreError, StudyError)):
+                lab.store.import_(tmp_path / name)
+    assert untouched(tmp_path)
+
+
+def test_a_pickle_in_the_evidences_place_is_named(tmp_path: Path, bomb: Callable[[], bytes]) -> None:
+    """The bundle that a deployment cites."""
+    (tmp_path / FOLDER).mkdir()
+    cited = "e" * 32
+    (tmp_path / FOLDER / f"{cited}.json").write_bytes(bomb())
+    with pytest.raises(RegistryCorrupt, match="is not JSON"):
+        Evidence.read(tmp_path / "promptops.json", cited)
+    assert untouched(tmp_path)
+
+
+def test_a_pickle_in_the_saved_copys_place_is_nothing(tmp_path: Path, make_lab: Callable[..., Lab], bomb: Callable[[], bytes]) -> None:
+    """The cache of a cold start: where the registry is gone and the copy is poisoned, the application is told that there is none."""
+    lab = make_lab(models={"m": ScriptedModel(lambda request: "ok")})
+    lab.promote(lab.prompt("p").save("Echo {{x}}", model="m"), to="dev", reason="first")
+    path = lab._root / "promptops.json"
+    assert Loader(path).get("p", "dev").number == 1
+    copies_written()
+    copies = [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
+    assert copies
+    path.unlink()
+    assert Loader(path).get("p", "dev").number == 1  # from the copy
+    for file in copies:
+        file.write_bytes(bomb())
+    with pytest.raises(RegistryError):
+        Loader(path).get("p", "dev")
+    assert untouched(tmp_path)
+
+
 def test_a_pickle_in_the_registrys_place_leaves_the_last_good_one(
     tmp_path: Path, make_lab: Callable[..., Lab], bomb: Callable[[], bytes]
 ) -> None:
@@ -147,6 +211,7 @@ def test_a_pickle_in_the_registrys_place_leaves_the_last_good_one(
     path = lab._root / "promptops.json"
     loader = Loader(path)
     assert loader.get("p", "dev").number == 1
+    copies_written()
     path.write_bytes(bomb())
     assert loader.get("p", "dev").number == 1
     fresh = Loader(path)
