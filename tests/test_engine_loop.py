@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -46,6 +47,36 @@ def test_exceptions_and_cancellation_reach_the_other_side() -> None:
     with pytest.raises(asyncio.CancelledError):
         running.result(5)
     assert background.submit(where()).result(5)
+    background.close()
+
+
+def test_cancelling_ends_what_runs_and_what_waits_to() -> None:
+    """As the standard library's Future does not, once it runs; one that is done stays as it is."""
+    background, ended, going = Background("test"), threading.Event(), threading.Event()
+
+    async def long() -> None:
+        going.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    running = background.submit(long())
+    assert going.wait(5)
+    assert running.cancel()
+    assert ended.wait(5)
+    with pytest.raises(asyncio.CancelledError):
+        running.result(5)
+    background.loop.call_soon_threadsafe(time.sleep, 0.2)
+    waiting = background.submit(long())
+    ended.clear()
+    going.clear()
+    assert waiting.cancel()
+    assert waiting.cancelled()
+    done = background.submit(where())
+    assert done.result(5)
+    assert not done.cancel()
+    assert not going.is_set()
     background.close()
 
 

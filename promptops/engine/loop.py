@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import contextvars
 import os
 import threading
@@ -22,6 +23,22 @@ __all__ = ["Background"]
 T = TypeVar("T")
 _THREADS = 256  # sync work that may run at once for the loop; threads start as they are needed
 _GOODBYE_S = 2.0  # that the interpreter's end waits for the loop's
+
+
+class _Work(Future[T]):
+    """Of a coroutine on a loop: a Future of the standard library is not cancelled once it runs."""
+
+    task: asyncio.Task[Any] | None = None
+
+    def cancel(self) -> bool:
+        """Whether it was not done yet; its coroutine ends as soon as it can."""
+        if super().cancel():
+            return True
+        if self.done() or self.task is None:
+            return False
+        with contextlib.suppress(RuntimeError):  # a loop that is closed has cancelled it
+            self.task.get_loop().call_soon_threadsafe(self.task.cancel)
+        return True
 
 
 class Background:
@@ -45,25 +62,34 @@ class Background:
             return self._loop
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start the coroutine; its result is the future's. Cancelling the future cancels it.
+        """Start the coroutine; its result is the future's. Cancelling the future cancels it, also where it runs already.
 
         Raises RuntimeError when called on the loop's own thread, where waiting for the future would never end.
         """
-        loop, done = self.loop, Future[T]()
+        loop, done = self.loop, _Work[T]()
         if self.inside:
             work.close()
             raise RuntimeError("this runs on the worker's own loop: await the coroutine instead of submitting it.")
         context = contextvars.copy_context()
 
         def start() -> None:
-            if not done.set_running_or_notify_cancel():
-                work.close()
-                return
-            task = loop.create_task(work, context=context)
-            task.add_done_callback(lambda ended: _copy(ended, done))
+            done.task = task = loop.create_task(work, context=context)
+            if done.set_running_or_notify_cancel():
+                task.add_done_callback(lambda ended: _copy(ended, done))
+            else:
+                task.cancel()
 
         loop.call_soon_threadsafe(start)
         return done
+
+    def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run the coroutine and wait for its result; an interrupt ends it. Raises what it raises, and as `submit` does."""
+        done = self.submit(work)
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            done.cancel()
+            raise
 
     @property
     def inside(self) -> bool:

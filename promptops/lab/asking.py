@@ -57,12 +57,7 @@ class Desk:
             if known:
                 return Answer(runs_where(self._lab.store, "r.id = ?", [known[asked.key]])[0], label=label, reused=True)
         keep_version(self._lab.store, version, prompt=prompt, label=label)
-        done = self._lab._loop.submit(self._ask(asked))
-        try:
-            run = done.result()
-        except KeyboardInterrupt:
-            done.cancel()
-            raise
+        run = self._lab._loop.finish(self._ask(asked))
         if not run.scorable:
             raise CallError(run.failure_detail or f"{label} got no answer.", failure=run.failure or "internal")
         return Answer(self._as_kept(run), label=label)

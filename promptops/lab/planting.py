@@ -59,6 +59,6 @@ def plant_injections(study: Study, scorer: Any, main: Sequence[Any], count: int)
         return [(case, score) async for case, _, score in ScorePhase([scorer], ask=lab._desk.ask).score_async(cases) if not score.name]
 
     place = {id(case.run): at for at, case in enumerate(cases)}
-    after = [(before[place[id(case.run)]], score) for case, score in lab._loop.submit(judged()).result()]
+    after = [(before[place[id(case.run)]], score) for case, score in lab._loop.finish(judged())]
     unread = sum(score.value is None for _, score in after)
     return Planted(sum(score.value is None or score.value <= was + 1e-9 for was, score in after), len(after), unread)

@@ -100,5 +100,5 @@ def _score(study: Study, dataset: Dataset, scorers: Sequence[Scorer], places: Ma
     lab = study._lab
     marking = Marking(lab.store, dataset, scorers, ask=lab._desk.ask)
     marking.take_recorded(places)
-    lab._loop.submit(marking.finish()).result()
+    lab._loop.finish(marking.finish())
     lab.store.append("study_events", [{"study_id": study.id, "at": utc(), "event": "finished", "detail": "scored"}])
