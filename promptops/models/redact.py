@@ -94,6 +94,7 @@ class QuietAddresses(logging.Filter):
         self.secrets: frozenset[str] = frozenset()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Always True: the record is kept, without what it may not say."""
         text = record.getMessage()
         meant = (text, unquote(text), unquote_plus(text))
         if any(secret in each for secret in self.secrets for each in meant):
