@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import git
 from ..errors import RegistryCorrupt, RegistryError
 from .options import EXITS, as_json, dry_run, explained, say
 from .options import registry as registry_option
@@ -159,19 +159,14 @@ def _read(side: str, path: str) -> Document:
         return document.parse(Path(side).read_bytes(), side, strict=True)
     folder, name = os.path.split(path)
     try:
-        done = subprocess.run(
-            ["git", "-C", folder, "show", "--end-of-options", f"{side}:./{name}"], capture_output=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RegistryError(f"{side} is no file, and git cannot be asked ({error}).") from None
-    if done.returncode != 0:
-        known = subprocess.run(
-            ["git", "-C", folder, "rev-parse", "--verify", "--quiet", f"{side}^{{commit}}"], capture_output=True, check=False
-        )
-        if known.returncode == 0:
+        content = git.blob(folder, side, name)
+        if content is None and git.is_commit(folder, side):
             return document.empty()  # a revision from before the file
+    except OSError as error:
+        raise RegistryError(f"{side} is not a file, and git cannot be asked ({error}).") from None
+    if content is None:
         raise RegistryError(f"{side!r} is neither a file nor a git revision; give a registry file, or a revision such as main.")
-    return document.parse(done.stdout, f"{side}:{name}", strict=True)
+    return document.parse(content, f"{side}:{name}", strict=True)
 
 
 def _change(change: Any) -> dict[str, Any]:

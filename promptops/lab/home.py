@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .. import git
 from ..engine.calling import Provenance
 
 __all__ = ["Home", "author", "in_kernel", "provenance"]
@@ -84,11 +84,8 @@ def provenance(root: Path) -> Provenance:
 
 @lru_cache(maxsize=8)
 def _git_state(root: str, _process: int, _moment: int) -> tuple[str | None, bool | None]:
-    head = _git(root, "rev-parse", "--short=12", "HEAD")
-    if head is None:
-        return None, None
-    status = _git(root, "status", "--porcelain", "--untracked-files=no")
-    return head, bool(status) if status is not None else None
+    commit = git.head(root)
+    return (commit, git.changed(root)) if commit is not None else (None, None)
 
 
 @lru_cache(maxsize=8)
@@ -96,18 +93,10 @@ def author(root: str) -> str:
     """Who acts: git's user name, else the login name."""
     import getpass
 
-    named = os.environ.get("PROMPTOPS_USER") or _git(root, "config", "user.name")
+    named = os.environ.get("PROMPTOPS_USER") or git.author(root)
     if named:
         return named
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # an unknown uid in a container
         return "unknown"
-
-
-def _git(root: str, *words: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
