@@ -18,8 +18,8 @@ import pytest
 
 import promptops
 from promptops import Loader, NotDeployed, PromptVersion, Refused, RegistryCorrupt, RegistryNotFound, UnknownPrompt
+from promptops.registry import copies, reading, source
 from promptops.registry import loader as loading
-from promptops.registry import source
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"
@@ -59,7 +59,7 @@ def copies_written() -> None:
 
 
 def settled() -> None:
-    time.sleep(loading.SETTLE_S + 0.01)
+    time.sleep(reading.SETTLE_S + 0.01)
 
 
 # -- what is served
@@ -207,7 +207,7 @@ def test_a_corrupt_entry_at_a_cold_start_costs_one_look_at_the_copy(path: Path, 
     path.write_text(json.dumps(raw), encoding="utf-8")
     loader = Loader(path)
     looked: list[int] = []
-    monkeypatch.setattr(loader, "_copied", lambda unlike=None: looked.append(1))
+    monkeypatch.setattr(copies, "saved", lambda path, unlike=None: looked.append(1))
     for _ in range(20):
         assert loader.get(NAME, "prod", default=V[0]).source == "default"
     assert len(looked) == 2  # at the cold start, and for this
@@ -221,13 +221,14 @@ def test_a_file_rewritten_in_place_within_one_tick_is_still_seen(path: Path, tmp
     two = one.replace(b'"author": "ann"', b'"author": "bob"')
     assert len(two) == len(one)
     assert two != one
-    loader._view.signature = None  # as if the rewrite had left the signature as it was
     path.write_bytes(two)
-    loader._view.signature = source.signature(os.stat(path))
+    first = loader._view  # as if the rewrite had left the signature as it was
+    loader._view = first.looked(source.signature(os.stat(path)), first.recheck)
     settled()
     before = loader._view
+    assert before.recheck is not None
     loader.get(NAME, "prod")
-    assert loader._view is not before
+    assert loader._view.content is not before.content
 
 
 def test_a_watching_loader_pays_for_changes_between_requests(path: Path) -> None:
@@ -367,7 +368,7 @@ def test_a_bad_file_is_read_once_not_at_every_get(path: Path, monkeypatch: pytes
     settled()
     loader.get(NAME, "prod")
     calls: list[object] = []
-    monkeypatch.setattr(loader, "_read", lambda before: calls.append(before) or before)
+    monkeypatch.setattr(source, "contents", calls.append)
     for _ in range(100):
         assert loader.get(NAME, "prod").source == "last_known_good"
     assert calls == []

@@ -19,7 +19,7 @@ import promptops
 from promptops import Loader, PromptVersion
 from promptops.registry import chain, document, entry
 from promptops.registry.editor import Editor
-from promptops.registry.loader import SETTLE_S
+from promptops.registry.reading import SETTLE_S
 
 WORDS = [
     "the",

@@ -52,11 +52,10 @@ def saved(path: str, unlike: bytes | None = None) -> View | None:
             data = file.read()
         if data == unlike:
             return None
-        view = views.read(None, data, name, None)
+        content = views.read(data, name, None)
     except Exception:  # a copy is a help, never a fault
         return None
-    view.since = time.monotonic() - max(time.time() - found.st_mtime, 0.0)
-    return view
+    return views.View(None, content, since=time.monotonic() - max(time.time() - found.st_mtime, 0.0))
 
 
 def _place(path: str) -> str | None:

@@ -6,7 +6,8 @@
 - After its first success a (prompt, environment) never raises again: a missing, torn or corrupt file leaves the last
   known good version serving, and `health()` says so. At a cold start a valid file always wins; a saved copy serves only
   where it is missing or corrupt.
-- Threads and forked children share nothing that could hang: one immutable view is swapped at a time.
+- A view is frozen once it is published, and news is a new view, published by one assignment: whatever other threads and
+  signal handlers do between two steps of a get, it goes on with the facts that it began with. A fork shares no lock.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from _thread import allocate_lock
+from _thread import RLock
 
 from ..errors import NotDeployed, RegistryCorrupt, RegistryError, RegistryNotFound, UnknownPrompt
-from . import source
+from . import reading, source
 from . import view as views
 from .candidate import CANDIDATES
 from .locate import absolute, environment, find
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from .view import Split, View
 
 __all__ = ["Loader", "load"]
-
-SETTLE_S = 0.05  # a file rewritten in place within one tick of the clock keeps its signature: look once more after this
 
 
 class Loader:
@@ -59,12 +58,12 @@ class Loader:
         self._on_change = on_change
         self._monotonic = monotonic
         self._saved_copy = saved_copy
-        self._view: View = views.View(object(), {}, since=time.monotonic())
+        self._view: View = views.View(object(), views.Content({}), since=time.monotonic())
         self._good: dict[tuple[str, str], Served | Split] = {}  # last success of every pair that ever succeeded
         self._known: dict[str, Any] = {}  # id -> (entry, verified version)
         self._needs: dict[str, Need] = {}
         self._callback_fault = ""
-        self._lock = (os.getpid(), allocate_lock())
+        self._lock = (os.getpid(), RLock())
         if watch_s is not None:
             from .watching import watch
 
@@ -110,18 +109,19 @@ class Loader:
         wrong with the file and age_s for how long; refused: {"prompt in env": why}; went_back: {"prompt in env": what}.
         """
         view = self._fresh()
-        refused = {f"{name} in {env}": reason for (name, env), reason in sorted(view.refused.items())}
-        refused |= dict(sorted(view.faults.items()))
-        origin = "file" if view.fault is None else "last_known_good" if view.prompts else "none"
+        content = view.content
+        refused = {f"{name} in {env}": reason for (name, env), reason in sorted(view.found.refused.copy().items())}
+        refused |= dict(sorted(content.faults.items()))
+        origin = "file" if view.fault is None else "last_known_good" if content.prompts else "none"
         return {
             "ok": view.fault is None and not refused and not self._callback_fault,
             "path": self.path,
             "source": origin,
             "fault": None if view.fault is None else str(view.fault),
             "age_s": 0.0 if view.since is None else round(time.monotonic() - view.since, 3),
-            "prompts": len(view.prompts),
+            "prompts": len(content.prompts),
             "refused": refused,
-            "went_back": {f"{name} in {env}": said for (name, env), said in sorted(view.back.items())},
+            "went_back": {f"{name} in {env}": said for (name, env), said in sorted(content.back.items())},
             "on_change": self._callback_fault or None,
         }
 
@@ -134,8 +134,10 @@ class Loader:
         """
         from .needs import Need
 
-        self._needs[name] = Need.of(name, variables, output)
-        self._fresh().built.clear()
+        need = Need.of(name, variables, output)
+        with self._locked():
+            self._needs = {**self._needs, name: need}
+            self._view = self._view.afresh()
         env = env or os.environ.get("PROMPTOPS_ENV")
         if env:
             with contextlib.suppress(RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed):
@@ -155,100 +157,75 @@ class Loader:
 
     # -- changes
 
+    def _locked(self) -> RLock:
+        """What publishes does so under this lock; it may be taken again by a signal handler of the thread that has it."""
+        pid, lock = self._lock
+        if pid != os.getpid():  # a fork: the lock may have been held by a thread that does not exist here
+            lock = RLock()
+            self._lock = (os.getpid(), lock)
+        return lock
+
     def _fresh(self) -> View:
         try:
             signature = source.signature(os.stat(self.path))
         except (OSError, ValueError):
             signature = None
         view = self._view
-        return self._refresh(signature) if signature != view.signature or view.recheck is not None else view
+        return view if signature == view.signature and view.recheck is None else self._refresh(signature)
 
     def _refresh(self, signature: object) -> View:
         view = self._view
-        if signature == view.signature and (view.recheck is None or time.monotonic() < view.recheck):
+        if view.is_of(signature):
             return view
-        pid, lock = self._lock
-        if pid != os.getpid():  # a fork: the lock may have been held by a thread that does not exist here
-            lock = allocate_lock()
-            self._lock = (os.getpid(), lock)
-        with lock:
-            view = self._view
-            settled = view.recheck is None or time.monotonic() < view.recheck
-            if signature == view.signature and settled:
-                return view  # another thread was here first
-            self._view = self._read(view)
-        return self._view
-
-    def _read(self, before: View) -> View:
-        """The next view; never raises, because whatever lies at the path must not take the application down."""
-        seen: object = None
-        stamp: object = None
-        try:
-            seen, data = source.contents(self.path)
-            stamp = (len(data), hash(data))
-            if stamp == before.stamp:  # touched or looked at again, not changed
-                before.signature, before.recheck = seen, time.monotonic() + SETTLE_S if seen != before.signature else None
-                return before
-            compared = self._compared(before, data)
-            view = views.read(seen, data, self.path, compared)
-            if self._monotonic and compared is not None:
-                view.keep_forward(compared)
-        except Exception as error:
-            view = self._held(before, seen, error)
-        else:
-            cited = {key for environments in view.prompts.values() for tail in environments.values() for key in tail.entries}
-            self._known = {key: known for key, known in self._known.items() if key in cited}
-            if self._saved_copy and not (self._monotonic and view.back):  # the copy remembers how far it had come
-                from .copies import save
-
-                save(self.path, data)
-        view.stamp = stamp
-        view.recheck = None if stamp is None else time.monotonic() + SETTLE_S
-        return view
-
-    def _compared(self, before: View, data: bytes) -> View | None:
-        """What the new reading is compared with: the last one, or at a cold start the saved copy, where it differs."""
-        return before if before.prompts or not self._saved_copy else self._copied(unlike=data)
-
-    def _held(self, before: View, seen: object, error: Exception) -> View:
-        """The view while the file is bad: what was known before, else the saved copy, else nothing."""
-        fault = source.fault(error, self.path)
-        since = before.since if before.since is not None else time.monotonic()
-        prompts, faults = before.prompts, before.faults
-        if not prompts and self._saved_copy and not self._good:
-            copy = self._copied()
-            if copy is not None:
-                prompts, faults, since = copy.prompts, copy.faults, copy.since if copy.since is not None else since
-        view = views.View(seen, prompts, faults=faults, fault=fault, since=since)
-        view.back = before.back
-        return view
-
-    def _copied(self, unlike: bytes | None = None) -> View | None:
-        from .copies import saved
-
-        return saved(self.path, unlike)
+        with self._locked():
+            before = self._view
+            if before.is_of(signature):
+                return before  # another thread was here first
+            view = reading.following(before, self.path, monotonic=self._monotonic, copies=self._saved_copy, cold=not self._good)
+            if view.content is not before.content:
+                tails = [tail for environments in view.content.prompts.values() for tail in environments.values()]
+                cited = {key for tail in tails for key in tail.entries}
+                self._known = {key: known for key, known in self._known.copy().items() if key in cited}
+            if self._view is before:  # else a signal handler of this thread looked meanwhile, and saw what is newer
+                self._view = view
+            return self._view
 
     # -- the first get of a pair after a change
 
     def _first(self, view: View, name: str, env: str, default: Any) -> Any:
         pair = (name, env)
         before = self._good.get(pair)
-        view.refused.pop(pair, None)
         try:
-            built = self._build(view, name, env)
+            built, reason = self._build(view, name, env)
         except Exception as error:  # whatever is wrong with it: a pair that succeeded before goes on
-            view.refused[pair] = str(error)
+            reason = str(error)
             if before is None:
+                view.found.refused[pair] = reason
                 return self._without(view, name, env, error, default)
-            built = _hold(before, str(error), time.monotonic() if view.since is None else view.since)
-        self._good[pair] = built
-        if view.built.setdefault(pair, built) is built and before is not None:  # of threads that build at once, one tells
-            self._tell(before, built)
+            built = before.held(reason, time.monotonic() if view.since is None else view.since)
+        if reason:
+            view.found.refused[pair] = reason
+        else:
+            view.found.refused.pop(pair, None)
+        self._record(view, pair, built)
         return built
 
-    def _build(self, view: View, name: str, env: str) -> Served | Split:
+    def _record(self, view: View, pair: tuple[str, str], built: Served | Split) -> None:
+        """Remember a success, and tell of the change: once, however many threads built it at once."""
+        with self._locked():
+            before = self._good.get(pair)
+            if view.found is not self._view.found:  # the file changed while this was built: later ones are not undone
+                self._good.setdefault(pair, built)
+                return
+            self._good[pair] = built
+            first = view.built.setdefault(pair, built) is built
+        if first and before is not None:
+            self._tell(before, built)
+
+    def _build(self, view: View, name: str, env: str) -> tuple[Served | Split, str]:
+        """What the pair serves, and why part of what the file says does not ("" where all does)."""
         try:
-            built = view.build(name, env, self._known)
+            built, reason = view.content.build(name, env, self._known)
         except (UnknownPrompt, NotDeployed):
             if view.fault is None:
                 raise
@@ -257,22 +234,24 @@ class Loader:
             from .needs import fits
 
             fits(self._needs[name], built, env)
-        if self._monotonic and (name, env) in view.back:
-            return _hold(built, f"{view.back[name, env]}; this application asked never to go back (monotonic=True).", time.monotonic())
+        back = view.content.back.get((name, env))
+        if self._monotonic and back is not None:
+            return built.held(f"{back}; this application asked never to go back (monotonic=True).", time.monotonic()), reason
         if view.fault is None:
-            return built
-        return _hold(built, str(view.fault), time.monotonic() if view.since is None else view.since)
+            return built, reason
+        return built.held(str(view.fault), time.monotonic() if view.since is None else view.since), reason
 
     def _without(self, view: View, name: str, env: str, error: Exception, default: Any) -> Any:
         """A cold start at which the file has nothing good for this pair: the saved copy, the default, or the error."""
         if isinstance(error, RegistryCorrupt) and view.fault is None and self._saved_copy:
-            if view.copy is None:
-                view.copy = (self._copied(),)
-            copy = view.copy[0]
+            if view.found.copy is None:
+                view.found.copy = (reading.saved_copy(self.path),)
+            copy = view.found.copy[0]
             with contextlib.suppress(RegistryError):
                 if copy is not None:
-                    held = _hold(self._build(copy, name, env), str(error), copy.since or time.monotonic())
-                    view.built[name, env] = self._good[name, env] = held
+                    built, _ = self._build(copy, name, env)
+                    held = built.held(str(error), copy.since or time.monotonic())
+                    self._record(view, (name, env), held)
                     return held
         if default is None:
             raise error
@@ -336,9 +315,3 @@ def _default(name: str, env: str | None, default: Any, error: Exception) -> Serv
 
     held = getattr(default, "version", default)
     return Served(name, env, held if isinstance(held, PromptVersion) else PromptVersion(default), source="default", reason=str(error))
-
-
-def _hold(built: Served | Split, reason: str, since: float) -> Served | Split:
-    if isinstance(built, Served):
-        return built.held(reason, since)
-    return views.Split(built.stable.held(reason, since), built.canary.held(reason, since), built.percent)

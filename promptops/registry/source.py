@@ -8,6 +8,10 @@ from stat import S_ISREG
 from ..errors import RegistryCorrupt, RegistryNotFound
 from .document import MAX_BYTES
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Fault = RegistryNotFound | RegistryCorrupt
+
 __all__ = ["contents", "fault", "signature"]
 
 
@@ -32,7 +36,7 @@ def contents(path: str) -> tuple[object, bytes]:
     return signature(after), data
 
 
-def fault(error: Exception, path: str) -> RegistryNotFound | RegistryCorrupt:
+def fault(error: Exception, path: str) -> Fault:
     """What is wrong with the file, as a new error: the one that was raised would keep what it had read alive."""
     if isinstance(error, RegistryCorrupt):
         return RegistryCorrupt(str(error))

@@ -1,10 +1,13 @@
 """One reading of the file: what each environment serves, kept small, checked entry by entry when first asked for.
 
-A view keeps the last deployment of each chain and the versions that it cites, not the whole document; whatever is
-wrong with one prompt or chain is remembered against it and leaves the others alone.
+A content keeps the last deployment of each chain and the versions that it cites, not the whole document; whatever is
+wrong with one prompt or chain is remembered against it and leaves the others alone. Contents and views are frozen: a
+reader that holds one sees the same facts however late it looks at them; news is a new view, published by one assignment.
 """
 
 from __future__ import annotations
+
+import time
 
 from ..errors import NotDeployed, RegistryCorrupt, RegistryNotFound, UnknownPrompt
 from . import chain, document
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     Pair = tuple[str, str]
 
-__all__ = ["Split", "Tail", "View", "read"]
+__all__ = ["Content", "Found", "Split", "Tail", "View", "read"]
 
 
 class Tail:
@@ -54,44 +57,41 @@ class Split:
         """The arm of a key."""
         return self.canary if chain.in_canary(self.canary.name, self.canary.id, self.percent, key) else self.stable
 
+    def held(self, reason: str, since: float) -> Split:
+        """The same with both arms as last known good."""
+        return Split(self.stable.held(reason, since), self.canary.held(reason, since), self.percent)
 
-class View:
-    """What the loader knows between two changes of the file.
 
-    signature: of the file as read, None where it is missing; prompts: name -> env -> Tail; faults: name -> what is wrong
-    with that prompt; fault: what is wrong with the file, None where nothing; since: time.monotonic at which the file was
-    last good, None while it is; back: (name, env) -> why that environment went back; built: what gets return; refused:
-    why not; recheck: when to look once more; stamp: of the bytes; copy: the saved copy's view, once it was looked for.
+class _Fixed:
+    """Fields are set once, while it is made."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a {type(self).__name__} is fixed; publish a new one instead of setting {name!r}.")
+
+    def _set(self, **fields: object) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+
+class Content(_Fixed):
+    """What the bytes of a file say.
+
+    prompts: name -> env -> Tail; faults: name -> what is wrong with that prompt; back: (name, env) -> why that environment
+    went back. Nothing changes one once it is made.
     """
 
-    __slots__ = ("back", "built", "copy", "fault", "faults", "prompts", "recheck", "refused", "signature", "since", "stamp")
+    __slots__ = ("back", "faults", "prompts")
+
+    prompts: dict[str, dict[str, Tail]]
+    faults: dict[str, str]
+    back: dict[Pair, str]
 
     def __init__(
-        self,
-        signature: object,
-        prompts: dict[str, dict[str, Tail]],
-        *,
-        faults: dict[str, str] | None = None,
-        fault: RegistryNotFound | RegistryCorrupt | None = None,
-        since: float | None = None,
+        self, prompts: dict[str, dict[str, Tail]], faults: dict[str, str] | None = None, back: dict[Pair, str] | None = None
     ) -> None:
-        self.signature = signature
-        self.prompts = prompts
-        self.faults = {} if faults is None else faults
-        self.fault = fault
-        self.since = since
-        self.back: dict[Pair, str] = {}
-        self.built: dict[Pair, Any] = {}
-        self.refused: dict[Pair, str] = {}
-        self.copy: tuple[View | None] | None = None
-        self.recheck: float | None = None
-        self.stamp: object = None
-
-    def keep_forward(self, before: View) -> None:
-        """Put the later ends of `before` in the place of those that went back, for who asked never to."""
-        for name, env in self.back:
-            if env in before.prompts.get(name, {}):
-                self.prompts.setdefault(name, {})[env] = before.prompts[name][env]
+        self._set(prompts=prompts, faults=faults or {}, back=back or {})
 
     def tail(self, name: str, env: str) -> Tail:
         """The end of the chain. Raises RegistryCorrupt, UnknownPrompt or NotDeployed, each naming what there is."""
@@ -111,40 +111,110 @@ class View:
             raise NotDeployed(f"{name} is not deployed in {env!r}; it serves {serves}: promote a version there first.")
         return found
 
-    def build(self, name: str, env: str, known: dict[str, Any]) -> Served | Split:
-        """What the environment serves, verified. `known`: id -> verified (entry, version) to take where nothing changed."""
+    def build(self, name: str, env: str, known: dict[str, Any]) -> tuple[Served | Split, str]:
+        """What the environment serves, verified, and why its canary does not ("" where it does, or there is none).
+
+        known: id -> verified (entry, version) to take where nothing changed; what was verified here is added.
+        """
         found = self.tail(name, env)
         last = chain.tail(name, env, found.environment)
-        stable = self._serve(name, env, last["version"], found, known)
+        stable = _serve(name, env, last["version"], found, known)
         canary = last.get("canary")
         if canary is None:
-            return stable
+            return stable, ""
         try:
-            return Split(stable, self._serve(name, env, canary["version"], found, known), canary["percent"])
+            return Split(stable, _serve(name, env, canary["version"], found, known), canary["percent"]), ""
         except RegistryCorrupt as error:  # the canary's version is bad: everyone gets the stable one
-            self.refused[name, env] = str(error)
-            return stable
-
-    def _serve(self, name: str, env: str, version_id: str, found: Tail, known: dict[str, Any]) -> Served:
-        entry = found.entries.get(version_id)
-        if entry is None:
-            raise RegistryCorrupt(f"{name} in {env} serves {version_id[:11]}, which is not among its versions; restore the file from git.")
-        before = known.get(version_id)
-        if before is not None and before[0] == entry:
-            version = before[1]
-        else:
-            version = to_version(entry, f"{name} v{entry.get('number')}" if isinstance(entry, dict) else name)
-            known[version_id] = (entry, version)
-        return Served(name, env, version, entry["number"])
+            return stable, str(error)
 
 
-def read(signature: object, data: bytes, path: str, before: View | None) -> View:
-    """The view of a file's bytes, compared with the one before. Raises RegistryCorrupt where it is no registry."""
+class Found:
+    """What gets found out about one content, each pair by one atomic operation: the memory beside frozen facts.
+
+    built: what gets return; refused: why not what the file says; copy: the saved copy's view, once it was looked for.
+    """
+
+    __slots__ = ("built", "copy", "refused")
+
+    def __init__(self) -> None:
+        self.built: dict[Pair, Any] = {}
+        self.refused: dict[Pair, str] = {}
+        self.copy: tuple[View | None] | None = None
+
+
+class View(_Fixed):
+    """What the loader knows between two looks at the file.
+
+    signature: of the file as read, None where it is missing; content: what serves; fault: what is wrong with the file,
+    None where nothing; since: time.monotonic at which it was last good, None while it is; stamp: of the bytes; recheck:
+    when to look once more, None where there is no need; built: that of `found`, one step nearer to `get`.
+    """
+
+    __slots__ = ("built", "content", "fault", "found", "recheck", "signature", "since", "stamp")
+
+    signature: object
+    content: Content
+    fault: RegistryNotFound | RegistryCorrupt | None
+    since: float | None
+    stamp: object
+    recheck: float | None
+    found: Found
+    built: dict[Pair, Any]
+
+    def __init__(
+        self,
+        signature: object,
+        content: Content,
+        *,
+        fault: RegistryNotFound | RegistryCorrupt | None = None,
+        since: float | None = None,
+        stamp: object = None,
+        recheck: float | None = None,
+    ) -> None:
+        self._set(signature=signature, content=content, fault=fault, since=since, stamp=stamp, recheck=recheck)
+        self._remember(Found())
+
+    def looked(self, signature: object, recheck: float | None) -> View:
+        """The same after another look at a file whose bytes did not change; what was found out goes on to hold."""
+        view = View(signature, self.content, fault=self.fault, since=self.since, stamp=self.stamp, recheck=recheck)
+        view._remember(self.found)
+        return view
+
+    def afresh(self) -> View:
+        """The same with nothing found out yet, for when what an application needs has changed."""
+        return View(self.signature, self.content, fault=self.fault, since=self.since, stamp=self.stamp, recheck=self.recheck)
+
+    def is_of(self, signature: object) -> bool:
+        """Whether a file of this signature needs no look now."""
+        recheck = self.recheck
+        return signature == self.signature and (recheck is None or time.monotonic() < recheck)
+
+    def _remember(self, found: Found) -> None:
+        self._set(found=found, built=found.built)
+
+
+def _serve(name: str, env: str, version_id: str, found: Tail, known: dict[str, Any]) -> Served:
+    entry = found.entries.get(version_id)
+    if entry is None:
+        raise RegistryCorrupt(f"{name} in {env} serves {version_id[:11]}, which is not among its versions; restore the file from git.")
+    before = known.get(version_id)
+    if before is not None and before[0] == entry:
+        version = before[1]
+    else:
+        version = to_version(entry, f"{name} v{entry.get('number')}" if isinstance(entry, dict) else name)
+        known[version_id] = (entry, version)
+    return Served(name, env, version, entry["number"])
+
+
+def read(data: bytes, path: str, before: Content | None, *, forward: bool = False) -> Content:
+    """What a file's bytes say, compared with what it said before. Raises RegistryCorrupt where it is no registry.
+
+    forward: put the later ends of `before` in the place of those that went back, for who asked never to.
+    """
     parsed = document.parse(data, path)
     closed = parsed["promptops"] <= document.FORM
     prompts: dict[str, dict[str, Tail]] = {}
     faults: dict[str, str] = {}
-    view = View(signature, prompts, faults=faults)
     for name, prompt in parsed["prompts"].items():
         fault = document.prompt_fault(name, prompt, closed=closed)
         if fault:
@@ -155,25 +225,33 @@ def read(signature: object, data: bytes, path: str, before: View | None) -> View
             prompts[name] = {env: Tail(environment, versions) for env, environment in prompt.get("environments", {}).items()}
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             faults[name] = f"prompt {name!r} is malformed ({type(error).__name__})"
-    if before is not None:
-        _note_what_went_back(view, before, parsed)
-    return view
+    content = Content(prompts, faults)
+    if before is None:
+        return content
+    back = _what_went_back(content, before, parsed)
+    if forward:
+        for name, env in back:
+            if env in before.prompts.get(name, {}):
+                prompts.setdefault(name, {})[env] = before.prompts[name][env]
+    return Content(prompts, faults, back)
 
 
-def _note_what_went_back(view: View, before: View, parsed: dict[str, Any]) -> None:
+def _what_went_back(content: Content, before: Content, parsed: dict[str, Any]) -> dict[Pair, str]:
+    back: dict[Pair, str] = {}
     for name, environments in before.prompts.items():
-        if name in view.faults:
+        if name in content.faults:
             continue
         for env, old in environments.items():
-            new = view.prompts.get(name, {}).get(env)
+            new = content.prompts.get(name, {}).get(env)
             if new is not None and new.digest == old.digest:
                 if (name, env) in before.back:
-                    view.back[name, env] = before.back[name, env]
+                    back[name, env] = before.back[name, env]
                 continue
             if new is None:
-                view.back[name, env] = f"{env} of {name} is gone from the file; it had {old.position} deployments"
+                back[name, env] = f"{env} of {name} is gone from the file; it had {old.position} deployments"
             elif not _continues(parsed["prompts"][name]["environments"][env], new, old):
-                view.back[name, env] = f"{env} of {name} went back from {old.position} deployments to {new.position}, or to other ones"
+                back[name, env] = f"{env} of {name} went back from {old.position} deployments to {new.position}, or to other ones"
+    return back
 
 
 def _continues(environment: dict[str, Any], new: Tail, old: Tail) -> bool:
