@@ -10,9 +10,10 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
+
+from .serving import apart, closed
 
 __all__ = ["arguments", "dashboard", "notebook"]
 
@@ -45,14 +46,15 @@ def dashboard(root: Path | None, ip: str, port: int, writes: bool, token: str | 
     if len(secret) < 16:
         raise click.UsageError("the token is shorter than 16 characters; leave it out for a fresh one.")
     with tempfile.TemporaryDirectory(prefix="promptops-dashboard-") as folder:
-        page = Path(folder) / "dashboard.ipynb"
+        page = Path(folder).resolve() / "dashboard.ipynb"
         page.write_text(json.dumps(notebook(home.root, writes)), encoding="utf-8")
         os.chmod(page, 0o600)
         host = f"[{ip}]" if ":" in ip else ip
         click.echo(f"{'the dashboard' if writes else 'the dashboard, read-only,'} of {home.root}: http://{host}:{port}/?token={secret}")
         if ip not in _LOOPBACK:
             click.echo("It listens beyond this machine, without encryption: put it behind a proxy that has it.", err=True)
-        Voila.launch_instance(argv=arguments(page, ip, port, secret), config=_closed())
+        with apart(page.parent):
+            Voila.launch_instance(argv=arguments(page, ip, port, secret), config=closed(page.parent, ip, port))
 
 
 def notebook(root: Path, writes: bool) -> dict[str, object]:
@@ -68,19 +70,6 @@ def notebook(root: Path, writes: bool) -> dict[str, object]:
     }
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": [cell]}
-
-
-def _closed() -> Any:
-    """Settings that let the page load from this server alone: Voilà's own template asks a content network for a font."""
-    from traitlets.config import Config
-
-    own = "'self' 'unsafe-inline' 'unsafe-eval' data: blob:"  # what its widgets need, and no other address
-    policy = (
-        f"default-src {own}; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-    )
-    config = Config()
-    config.Voila.tornado_settings = {"headers": {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}}
-    return config
 
 
 def arguments(page: Path, ip: str, port: int, token: str) -> list[str]:

@@ -120,7 +120,7 @@ def _deploy(lab: Lab, study: Study, v1: Any, v2: Any) -> None:
 
 
 def _application(home: Path) -> str:
-    done = subprocess.run([sys.executable, "-c", _APP], cwd=home, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-P", "-c", _APP], cwd=home, capture_output=True, text=True, check=False, timeout=60)
     return done.stdout.strip() or f"failed: {done.stderr.strip()[-300:]}"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
 import click
+
+from .serving import jupyterlab
 
 __all__ = ["copy_tour", "lab", "source"]
 
@@ -48,4 +49,4 @@ def lab(folder: Path, no_open: bool) -> None:
     if no_open:
         click.echo(f"Open it with: {Path(sys.executable).name} -m jupyterlab {first}")
         return
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(first)])
+    jupyterlab(first)

@@ -1,0 +1,29 @@
+"""What the dashboard's kernel sends to the page: widgets, and never what went wrong, with its paths and source lines.
+
+Errors, and what threads, loggers and warnings write, go to the log of the server instead, for whoever runs it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+
+from ..markup import plain
+
+__all__ = ["Discreet"]
+
+
+class Discreet(ZMQChannelsWebsocketConnection):
+    """A connection of page and kernel without the kernel's errors and text output."""
+
+    def handle_outgoing_message(self, stream: str, outgoing_msg: list[Any]) -> None:
+        """Pass a message on, or log it; `outgoing_msg` is what the kernel sent, as frames."""
+        _, frames = self.session.feed_identities(outgoing_msg)
+        kind = self.session.unpack(frames[1])["msg_type"]
+        if kind not in ("error", "stream"):
+            super().handle_outgoing_message(stream, outgoing_msg)
+            return
+        content = self.session.unpack(frames[4])
+        lines = content.get("traceback", ()) if kind == "error" else [content.get("text", "")]
+        self.log.warning("The dashboard's kernel: %s", plain("\n".join(map(str, lines))).rstrip())
