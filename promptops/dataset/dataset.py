@@ -9,17 +9,19 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ..canonical import tagged
 from ..errors import DatasetError, MissingExtra
-from . import showing, values, writing
-from .build import build, checked
+from . import corrections, showing, values, writing
+from .build import checked
 from .example import RESERVED, Example
 from .opening import open_source
-from .roles import Asked, Named, assign, likely
-from .shape import flatten
+from .origin import Origin
+from .reading import read
+from .roles import Asked, Named, likely
 from .split import SPLITS, key_of, split_of
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Dataset:
     name: str = "dataset"
     said: tuple[str, ...] = ()
     taken: Mapping[str, str] = field(default_factory=dict)  # column of the source -> the role that it was read as
+    origin: Origin | None = None  # the file that it was read from
     _memo: dict[str, Any] = field(default_factory=dict, init=False)
 
     # -- where it comes from
@@ -66,7 +69,7 @@ class Dataset:
         column that has no other role is one, or those within a nested `inputs`. expected, id, tags, cluster, split: their
         columns; None: by the usual names, which is said; False: none. A column that is named for tags or cluster stays an input.
 
-        CSV cells are text and stay text (see `values_for`); JSON, XLSX and tables keep their types. Raises DatasetError naming
+        A file's corrections, `NAME.corrections.jsonl` beside it (see `Study.correct`), are read with it. CSV cells are text and stay text (see `values_for`); JSON, XLSX and tables keep their types. Raises DatasetError naming
         file, line and fault, MissingExtra where a format needs the lab extra.
         """
         asked = Asked(inputs, expected, id, tags, cluster, split)
@@ -74,14 +77,14 @@ class Dataset:
             if asked.silent():
                 return x if name is None else replace(x, name=name)
             x, name = [_unsplit(example) for example in x], name or x.name
-        source = open_source(x)
-        rows = list(source.rows)
-        if not rows:
-            raise DatasetError(f"{name or source.name} holds no examples; a dataset needs at least one row.")
-        flat, nested = flatten(rows, source, chats=not _names("messages", inputs))
-        roles = assign(flat, nested, asked, source.said)
-        examples = build(flat, roles, source)
-        return cls(examples, name or source.name, tuple(source.said), roles.taken())
+        found = read(open_source(x), asked, name)
+        source, examples, origin = found.source, found.examples, None
+        if isinstance(x, (str, PathLike)):
+            path = Path(x).resolve()
+            origin = Origin(path, found.roles, source.form, found.lines())
+            overlay = corrections.overlay_of(path)
+            examples = corrections.applied(examples, corrections.read(overlay), overlay, source.said)
+        return cls(examples, name or source.name, tuple(source.said), found.roles.taken(), origin)
 
     @classmethod
     def of(cls, examples: Iterable[Example], *, name: str = "dataset") -> Dataset:
@@ -89,9 +92,9 @@ class Dataset:
         return cls(checked(examples), name)
 
     @classmethod
-    def recorded(cls, examples: Iterable[Example], *, name: str, fingerprint: str) -> Dataset:
+    def recorded(cls, examples: Iterable[Example], *, name: str, fingerprint: str, origin: Origin | None = None) -> Dataset:
         """A dataset as a store has it: it was checked when it was recorded, and its fingerprint stands beside it."""
-        found = cls(tuple(examples), name)
+        found = cls(tuple(examples), name, origin=origin)
         found._memo["fingerprint"] = fingerprint
         return found
 
@@ -278,7 +281,7 @@ class Dataset:
         return hash(self.fingerprint)
 
     def _with(self, examples: Iterable[Example]) -> Dataset:
-        return Dataset(tuple(examples), self.name, self.said, self.taken)
+        return Dataset(tuple(examples), self.name, self.said, self.taken, self.origin)
 
     def _put(self, position: int, example: Example) -> Dataset:
         return self._with([*self.examples[:position], *checked([example]), *self.examples[position + 1 :]])
@@ -302,12 +305,6 @@ def _unsplit(example: Example) -> dict[str, Any]:
     if example.split == split_of(key_of(example.id, example.cluster)):
         del document["split"]
     return document
-
-
-def _names(column: str, inputs: Mapping[str, str] | Sequence[str] | None) -> bool:
-    return inputs is not None and column in (
-        inputs.values() if isinstance(inputs, Mapping) else [inputs] if isinstance(inputs, str) else inputs
-    )
 
 
 def _cell(example: Example, name: str) -> Any:

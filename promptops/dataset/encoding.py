@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..errors import DatasetError
 from ..markup import shorten
+from .held import File
 
 __all__ = ["lines_of", "sniff"]
 
@@ -26,7 +26,7 @@ _LETTER = re.compile("[A-Za-z]")  # in a Western text these outnumber the accent
 _NOT_CP1252 = re.compile("[\udc81\udc8d\udc8f\udc90\udc9d]")  # the five bytes that Windows-1252 leaves open
 
 
-def sniff(path: Path, *, must_be_utf8: bool = False) -> tuple[str, list[str]]:
+def sniff(path: File, *, must_be_utf8: bool = False) -> tuple[str, list[str]]:
     """(encoding, what to say about it). Byte order marks and UTF-16 are recognised, then UTF-8, then Windows-1252.
 
     must_be_utf8: no Windows-1252, as for JSON. Raises DatasetError where the bytes are no text, or of two kinds.
@@ -44,7 +44,7 @@ def sniff(path: Path, *, must_be_utf8: bool = False) -> tuple[str, list[str]]:
     return _narrow(path, must_be_utf8)
 
 
-def lines_of(path: Path, encoding: str, *, newline: str = "\n") -> Iterator[tuple[int, str]]:
+def lines_of(path: File, encoding: str, *, newline: str = "\n") -> Iterator[tuple[int, str]]:
     """(number from 1, line with its end), streamed. Raises DatasetError on bytes that do not decode.
 
     newline: what ends a line: LF, or with "" also CR alone and CRLF; never translated.
@@ -58,7 +58,7 @@ def lines_of(path: Path, encoding: str, *, newline: str = "\n") -> Iterator[tupl
         raise DatasetError(f"{path.name}:{number + 1} is not {encoding.upper()} ({str(error)[:80]}); save the file as UTF-8.") from None
 
 
-def _wide(head: bytes, path: Path) -> str:
+def _wide(head: bytes, path: File) -> str:
     """UTF-16 without a mark: its Latin letters have every other byte zero."""
     even, odd = head[0::2].count(0), head[1::2].count(0)
     if odd > len(head) // 6 and even * 8 < odd:
@@ -68,7 +68,7 @@ def _wide(head: bytes, path: Path) -> str:
     raise DatasetError(f"{path.name} holds zero bytes and is no text file; export it as JSONL, CSV or Parquet.")
 
 
-def _narrow(path: Path, must_be_utf8: bool) -> tuple[str, list[str]]:
+def _narrow(path: File, must_be_utf8: bool) -> tuple[str, list[str]]:
     """UTF-8 where every byte is; Windows-1252 where its letters are single bytes throughout."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     invalid = valid = letters = lines = 0

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ..errors import DatasetError
 from . import strict
 from .encoding import lines_of, sniff
-from .rows import Row, Source, in_file
+from .held import File
+from .rows import Form, Row, Source, in_file
 
-__all__ = ["open_json"]
+__all__ = ["items_of", "open_json"]
 
 _HOLDERS = ("examples", "data", "rows", "items", "instances")
 _SPACE = " \t\r\n"
 
 
-def open_json(path: Path) -> Source:
+def open_json(path: File) -> Source:
     """Rows of a .jsonl, .ndjson or .json file. Raises DatasetError naming file, line and fault."""
     encoding, said = sniff(path, must_be_utf8=True)
     listed = _is_one_value(path, encoding)
@@ -32,10 +32,11 @@ def open_json(path: Path) -> Source:
     elif not listed and not lines:
         said.append(f"{path.name} holds a JSON object a line, and was read as JSONL.")
     rows = _items(path, encoding, said) if listed else _lines(path, encoding)
-    return Source(path.stem, rows, in_file(path.name), said=said)
+    form = Form("list" if listed else "lines", encoding)
+    return Source(path.stem, rows, in_file(path.name), said=said, form=form)
 
 
-def _is_one_value(path: Path, encoding: str) -> bool:
+def _is_one_value(path: File, encoding: str) -> bool:
     """Whether the file is one JSON value: it begins with a list, or its first line is not an object by itself."""
     first = next((line for _, line in lines_of(path, encoding) if line.strip(_SPACE)), "").strip(_SPACE)
     if first.startswith("[") or path.suffix.lower() != ".json":
@@ -47,17 +48,23 @@ def _is_one_value(path: Path, encoding: str) -> bool:
     return not isinstance(value, dict) or any(isinstance(value.get(holder), list) for holder in _HOLDERS)
 
 
-def _lines(path: Path, encoding: str) -> Iterator[Row]:
+def _lines(path: File, encoding: str) -> Iterator[Row]:
     for number, line in lines_of(path, encoding):
         if line.strip(_SPACE):
             yield number, _object(partial(strict.parse, line), path, number)
 
 
-def _items(path: Path, encoding: str, said: list[str]) -> Iterator[Row]:
+def _items(path: File, encoding: str, said: list[str]) -> Iterator[Row]:
     """The objects of a list, one after the other, so that each knows its line."""
     text = "".join(line for _, line in lines_of(path, encoding))
-    start = _list_start(text, path, said)
-    line, seen, position = 1, 0, start
+    for line, _, value in items_of(text, path, said):
+        yield line, value
+
+
+def items_of(text: str, path: File, said: list[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """(line, place in the text, object) of every item. Raises DatasetError naming line and fault."""
+    position = _list_start(text, path, said)
+    line, seen = 1, 0
     while True:
         position = _skip(text, position)
         if text[position : position + 1] == "]":
@@ -71,7 +78,7 @@ def _items(path: Path, encoding: str, said: list[str]) -> Iterator[Row]:
             value, end = strict.item(text, begin)
             return value
 
-        yield line, _object(one, path, line)
+        yield line, position, _object(one, path, line)
         position = _skip(text, end)
         mark = text[position : position + 1]
         if mark not in (",", "]"):
@@ -81,7 +88,7 @@ def _items(path: Path, encoding: str, said: list[str]) -> Iterator[Row]:
         position += mark == ","
 
 
-def _list_start(text: str, path: Path, said: list[str]) -> int:
+def _list_start(text: str, path: File, said: list[str]) -> int:
     """Where the first item may begin: after `[`, or after the `[` of the one list that a top object holds."""
     start = _skip(text, 0)
     if text[start : start + 1] == "[":
@@ -110,7 +117,7 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def _object(read: Any, path: Path, line: int) -> dict[str, Any]:
+def _object(read: Any, path: File, line: int) -> dict[str, Any]:
     try:
         value = read()
     except ValueError as error:

@@ -15,11 +15,16 @@ from typing import Any
 from ..errors import DatasetError
 from ..markup import shorten
 from . import frames, jsonfile, sheet
+from .held import Held
 from .rows import Row, Source
 
-__all__ = ["open_source"]
+__all__ = ["open_source", "open_text"]
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".npy", ".npz")
+_TEXT = {
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), jsonfile.open_json),
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), sheet.open_csv),
+}
 _FORMATS = "JSONL, JSON, CSV, TSV, XLSX and Parquet"
 
 
@@ -36,6 +41,12 @@ def open_source(x: Any) -> Source:
         said: list[str] = []
         return Source("list", _listed(x, frames.Plain(said)), lambda index: f"item {index}", said=said)
     raise DatasetError(f"a dataset cannot be read from {type(x).__name__}; pass a path, a DataFrame or a list of dicts.")
+
+
+def open_text(file: Held) -> Source | None:
+    """The rows of a text file that is in memory; None for a format that is not text. Raises DatasetError."""
+    reader = _TEXT.get(file.suffix.lower())
+    return reader(file) if reader is not None else None
 
 
 def _listed(items: Iterable[Any], plain: Callable[[Any, str, str], Any]) -> Iterator[Row]:
@@ -57,8 +68,7 @@ def _open_file(x: str | os.PathLike[str]) -> Source:
         )
     _must_exist(path)
     readers: dict[str, Callable[[Path], Source]] = {
-        **dict.fromkeys((".jsonl", ".ndjson", ".json"), jsonfile.open_json),
-        **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), sheet.open_csv),
+        **_TEXT,
         **dict.fromkeys((".xlsx", ".xlsm"), frames.open_xlsx),
         **dict.fromkeys((".parquet", ".pq"), frames.open_parquet),
     }

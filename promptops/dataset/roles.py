@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 from ..errors import DatasetError
@@ -59,6 +59,30 @@ class Roles:
     cluster: str | None = None
     history: str | None = None
     checks: str | None = None
+
+    def asked(self) -> Asked:
+        """What names exactly these columns, and leaves none to be guessed again."""
+        return Asked(
+            dict(self.inputs),
+            expected=self.expected or False,
+            id=self.id or False,
+            tags=list(self.tags) or False,
+            cluster=self.cluster or False,
+            split=self.split or False,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "inputs": dict(self.inputs), "tags": list(self.tags)}
+
+    @classmethod
+    def from_document(cls, found: Mapping[str, Any]) -> Roles:
+        """What `document` gave. Raises TypeError or KeyError for another shape."""
+        texts = {name: str(column) for name, column in found["inputs"].items()}
+        single = {name: found[name] for name in RESERVED if name != "tags"}
+        if not all(column is None or isinstance(column, str) for column in single.values()):
+            raise TypeError
+        return cls(texts, tuple(map(str, found["tags"])), **single)
 
     def taken(self) -> dict[str, str]:
         """column -> the role that it was taken for."""

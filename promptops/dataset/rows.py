@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-__all__ = ["Row", "Source", "in_file", "say_count"]
+__all__ = ["Form", "Row", "Source", "in_file", "say_count"]
 
 Row: TypeAlias = tuple[int, dict[str, Any]]  # a line, or a position from 0, and the cells by column
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a text file is written. kind: "csv", "lines" (JSON, an object a line) or "list" (one JSON
+    value); encoding: as the codecs name it, `-sig` with a mark; delimiter and skipped (lines before
+    the header): of CSV.
+    """
+
+    kind: str
+    encoding: str
+    delimiter: str = ""
+    skipped: int = 0
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
 
 
 @dataclass(slots=True)
 class Source:
     """name: for people; rows: read once; at: names a place in errors; text: whether every cell is text, as in CSV;
-    said: what was decided while reading, one sentence each (complete once the rows are read).
+    said: what was decided while reading, one sentence each (complete once the rows are read); form: of a text file.
     """
 
     name: str
@@ -22,6 +39,7 @@ class Source:
     at: Callable[[int], str]
     text: bool = False
     said: list[str] = field(default_factory=list)
+    form: Form | None = None
 
 
 def in_file(name: str) -> Callable[[int], str]:

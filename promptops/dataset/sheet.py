@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..errors import DatasetError
 from ..markup import shorten, uncell
 from .encoding import lines_of, sniff
-from .rows import Row, Source, in_file, say_count
+from .held import File
+from .rows import Form, Row, Source, in_file, say_count
 
 __all__ = ["header_of", "open_csv"]
 
@@ -25,7 +25,7 @@ _CELL = 1 << 27  # characters a cell may hold; the csv module's own default of 1
 _WORDS = {"\t": "tabs", _NONE: "nothing (one column)"}
 
 
-def open_csv(path: Path) -> Source:
+def open_csv(path: File) -> Source:
     """Rows of a delimited text file. Raises DatasetError naming file, line and fault."""
     encoding, said = sniff(path)
     skipped, delimiter = _delimiter(path, encoding)
@@ -33,7 +33,9 @@ def open_csv(path: Path) -> Source:
         said.append(f"the cells of {path.name} are separated by {_WORDS.get(delimiter, repr(delimiter))}.")
     if csv.field_size_limit() < _CELL:  # of the whole process; only ever raised, so no other reader is hurt
         csv.field_size_limit(_CELL)
-    return Source(path.stem, _rows(path, encoding, delimiter, skipped, said), in_file(path.name), text=True, said=said)
+    rows = _rows(path, encoding, delimiter, skipped, said)
+    form = Form("csv", encoding, delimiter, skipped)
+    return Source(path.stem, rows, in_file(path.name), text=True, said=said, form=form)
 
 
 def header_of(cells: list[str], where: str) -> list[str]:
@@ -47,7 +49,7 @@ def header_of(cells: list[str], where: str) -> list[str]:
     return names
 
 
-def _delimiter(path: Path, encoding: str) -> tuple[int, str]:
+def _delimiter(path: File, encoding: str) -> tuple[int, str]:
     """(lines to skip, delimiter). A first line `sep=;`, as Excel writes it, decides and is skipped."""
     lines: list[str] = []
     size = 0
@@ -85,7 +87,7 @@ def _agreement(lines: list[str], mark: str, cut: bool) -> tuple[float, int]:
     return sum(len(record) == width for record in rest) / len(rest), width
 
 
-def _rows(path: Path, encoding: str, delimiter: str, skipped: int, said: list[str]) -> Iterator[Row]:
+def _rows(path: File, encoding: str, delimiter: str, skipped: int, said: list[str]) -> Iterator[Row]:
     records = _records(path, encoding, delimiter, skipped)
     line, cells = next(records, (1, []))
     header = header_of([uncell(cell) for cell in cells], f"{path.name}:{line}")
@@ -120,7 +122,7 @@ def _fitted(cells: list[str], header: list[str], delimiter: str, where: str) -> 
     raise DatasetError(f"{where} has {len(cells)} cells under {len(header)} columns ({shorten(', '.join(header), 80)}); {hint}.")
 
 
-def _records(path: Path, encoding: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
+def _records(path: File, encoding: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
     """(line on which it begins, cells) of every record that is not blank."""
     lines = lines_of(path, encoding, newline="")
     for _ in range(skipped):

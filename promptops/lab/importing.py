@@ -91,7 +91,7 @@ def import_runs(lab: Lab, table: Any, dataset: Dataset, scorers: Sequence[Any], 
         "split": None,
         "imported": True,
     }
-    keep_dataset(lab.store, dataset)
+    keep_dataset(lab.store, dataset, lab._root)
     head = {"id": identity, "name": where.name or f"{where.prompt or 'imported'}-{identity[3:9]}", "prompt": where.prompt, "config": config}
     if keep_study(lab.store, {**head, "author": lab._author, "cell": None, "git_commit": None}):
         for arm in arms.values():
@@ -200,7 +200,7 @@ def load_examples(lab: Lab, study: str) -> Dataset:
     """The examples of a study that was just written."""
     from .keeping import load_dataset
 
-    return load_dataset(lab.store, lab.studies[study].config["dataset"]["fingerprint"])
+    return load_dataset(lab.store, lab.studies[study].config["dataset"]["fingerprint"], lab._root)
 
 
 def _run(

@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
 from ..dataset import Dataset, Example
+from ..dataset.origin import Origin
 from ..errors import StudyError
 from ..run import FAILURES, Attempt, Run, utc
 from ..version import PromptVersion
@@ -79,8 +81,11 @@ def load_version(store: Store, id: str) -> PromptVersion | None:
     return PromptVersion.from_content(json.loads(rows[0][0])) if rows else None
 
 
-def keep_dataset(store: Store, dataset: Dataset) -> None:
-    """Write a dataset's examples, once: a study can be scored and compared again when the file is gone."""
+def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
+    """Write a dataset's examples, once: a study can be scored and compared again when the file is gone.
+
+    root: the project's folder, from which the file that it was read from is named.
+    """
     print_ = dataset.fingerprint
     if store.has("datasets", print_):
         return
@@ -99,20 +104,23 @@ def keep_dataset(store: Store, dataset: Dataset) -> None:
             ],
         )
     columns = json.dumps(list(dataset.columns), ensure_ascii=False)
-    store.append(
-        "datasets",
-        [{"fingerprint": print_, "name": dataset.name, "source": dataset.name, "n": len(dataset), "created_at": utc(), "columns": columns}],
-    )
+    source = dataset.origin.document(root, [example.id for example in dataset]) if dataset.origin is not None else None
+    head = {"fingerprint": print_, "name": dataset.name, "n": len(dataset), "created_at": utc(), "columns": columns}
+    origin = None if source is None else json.dumps(source, ensure_ascii=False)
+    store.append("datasets", [{**head, "source": dataset.name if source is None else source["path"], "origin": origin}])
 
 
-def load_dataset(store: Store, fingerprint: str) -> Dataset:
-    """The dataset of a fingerprint, as it was. Raises StudyError where the store has none."""
-    head = store.rows("select name from datasets where fingerprint = ? limit 1", [fingerprint])
+def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:
+    """The dataset of a fingerprint, as it was. root: the project's folder. Raises StudyError where the store has none."""
+    head = store.rows("select name, origin from datasets where fingerprint = ? limit 1", [fingerprint])
     if not head:
         raise StudyError(f"the store holds no dataset {fingerprint[:12]}; read it from its file, and evaluate on it.")
-    rows = store.rows("select document, example_fingerprint from examples where fingerprint = ? order by position", [fingerprint])
-    examples = [Example.from_document(json.loads(document), print_) for document, print_ in rows]
-    return Dataset.recorded(examples, name=head[0][0], fingerprint=fingerprint)
+    [(name, origin)] = head
+    rows = store.rows("select document, example_fingerprint, position from examples where fingerprint = ? order by position", [fingerprint])
+    examples = [Example.from_document(json.loads(document), print_) for document, print_, _ in rows]
+    places = {example.id: place for example, (_, _, place) in zip(examples, rows, strict=True)}
+    found = Origin.from_text(origin, root, places) if origin else None
+    return Dataset.recorded(examples, name=name, fingerprint=fingerprint, origin=found)
 
 
 def keep_study(store: Store, study: Mapping[str, Any]) -> bool:

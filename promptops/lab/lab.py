@@ -92,6 +92,7 @@ class Lab:
         self._loop = Background()
         self._desk = Desk(self)
         self._live: dict[str, Study] = {}
+        self._corrected: dict[tuple[str, str], Any] = {}  # (dataset's fingerprint, example's id) -> the golden answer that was saved
         self.store: Store = ProjectStore(self._home.store, deployments=self._deployments)
         self._answerers = Answerers(models, self.store.keep_secret)
         _say(f"lab at {self._home.root} ({self._home.why}): registry {self._home.registry.name}, store {self._home.store.name}/")
@@ -296,7 +297,7 @@ class Lab:
         running = self._live.get(drawn.id)
         if running is not None and running.status == "running":
             return running
-        keep_dataset(self.store, drawn.dataset)
+        keep_dataset(self.store, drawn.dataset, self._root)
         for arm in drawn.arms:
             keep_version(self.store, arm.version, prompt=arm.prompt, label=arm.label)
         where = provenance(self._home.root)

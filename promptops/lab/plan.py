@@ -191,7 +191,7 @@ def freeze(
     found = lab.store.rows("select min(created_at) from plans where id = ?", [id_])[0][0]
     created = str(found) if found else utc()
     if not found:
-        keep_dataset(lab.store, rows)
+        keep_dataset(lab.store, rows, lab._root)
         lab.store.append(
             "plans", [{"id": id_, "prompt": prompt, "document": json.dumps(document, ensure_ascii=False), "created_at": created}]
         )

@@ -27,10 +27,10 @@ def rescore(study: Study, scorers: Sequence[Any], dataset: Any = None) -> Study:
     from .checking import checked_scorers
 
     lab = study._lab
-    data = lab._dataset(dataset) if dataset is not None else load_dataset(lab.store, study.config["dataset"]["fingerprint"])
+    data = lab._dataset(dataset) if dataset is not None else load_dataset(lab.store, study.config["dataset"]["fingerprint"], lab._root)
     checked = checked_scorers(scorers)
     again = _study(study, data, checked)
-    keep_dataset(lab.store, data)
+    keep_dataset(lab.store, data, lab._root)
     rows = _rows(lab, study.id)
     lacking = _lacking(again, data, checked, rows)
     head = {"id": again.id, "name": again.name, "prompt": again.prompt, "config": again.config}

@@ -5,13 +5,13 @@ Both are files that a team reads in a pull request; doing either twice changes n
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..dataset import Dataset
+from ..dataset.correcting import correct as correction
+from ..dataset.roles import Asked
 from ..errors import DatasetError, StudyError
 from ..policy import Policy
 from ..registry import gate, history, needs
@@ -19,6 +19,8 @@ from ..registry.file import RegistryFile, prompt_of
 from .promotion import _evidence
 
 if TYPE_CHECKING:
+    from ..dataset import Dataset
+    from ..dataset.correcting import Correction
     from .lab import Lab
     from .prompt import SavedVersion
     from .study import Study
@@ -51,55 +53,50 @@ def _set(study: Study, policy: Policy) -> Policy:
     return policy
 
 
-def correct(study: Study, example_id: str, expected: Any, path: str | os.PathLike[str] | None = None) -> Path:
-    """Write the golden answer of an example into the dataset's file; returns its path.
+def correct(
+    study: Study,
+    example_id: str,
+    expected: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    write: bool = True,
+) -> Correction:
+    """Write the golden answer of an example into the file that the dataset was read from, or only show what that would change.
 
-    path: the file, looked for by the dataset's name where none is given. A row of JSON lines with an `expected` is changed
-    where it stands and every other line stays as it is; any other file is written anew. Raises DatasetError.
+    One value changes and every other byte stands. Where that cannot be (XLSX, Parquet, no column of golden answers), the answer
+    goes into NAME.corrections.jsonl beside the file, which `Dataset.read` reads with it. path: another file of the project that
+    holds the row. Raises DatasetError where the file is not in the project, or the row is not what was evaluated.
     """
-    target = Path(path) if path else dataset_file(study)
+    root, data, corrected = study._lab._root, _data(study), study._lab._corrected
+    example = data.get(example_id)
+    target = root / Path(path).expanduser() if path is not None else data.origin.path if data.origin is not None else None
     if target is None:
-        raise DatasetError(f"no file of the dataset {study.config['dataset']['name']!r} was found in the project; say which one: path=...")
-    if not target.exists():
-        return study.dataset.replaced(example_id, expected=expected).write(target)
-    if _one_line(target, example_id, expected):
-        return target
-    data = Dataset.read(target)
-    known = {example.id for example in data}
-    changed = data.replaced(example_id, expected=expected) if example_id in known else None
-    return (changed or data.with_example(replace(study.dataset.get(example_id), expected=expected))).write(target)
+        name = study.config["dataset"]["name"]
+        raise DatasetError(
+            f"the dataset {name!r} was not read from a file that is known here; say which file of the project holds it (path=...), "
+            "or write one: study.dataset.replaced(id, expected=...).write(path)."
+        )
+    roles = data.origin.roles.asked() if data.origin is not None else Asked()
+    key = (data.fingerprint, example_id)
+    mine = {example_id: corrected[key]} if key in corrected else {}
+    made = correction(target, roles, example, expected, root=root, mine=mine)
+    if write:
+        made.write()
+        corrected[key] = made.expected
+    return made
 
 
 def dataset_file(study: Study) -> Path | None:
-    """The file that a study's dataset was probably read from: by its name, in the project, its data folder, or beside the project."""
-    name, root = str(study.config["dataset"]["name"]), study._lab._root
-    if not name or Path(name).name != name:
+    """The file that a study's dataset was read from, if it is in the project; else None. No file is looked for by name."""
+    origin, root = _data(study).origin, study._lab._root.resolve()
+    if origin is None or not origin.path.is_absolute():
         return None
-    for folder in (root, root / "data", root.parent, root.parent / "data", root.parent.parent / "data"):
-        for ending in ("", ".jsonl", ".csv"):
-            found = folder / f"{name}{ending}"
-            if found.suffix in (".jsonl", ".ndjson", ".csv") and found.is_file():
-                return found
-    return None
+    return origin.path if origin.path.resolve().is_relative_to(root) and origin.path.is_file() else None
 
 
-def _one_line(path: Path, example_id: str, expected: Any) -> bool:
-    """Change the one row of a JSON lines file that names the example; whether there was one."""
-    if path.suffix not in (".jsonl", ".ndjson"):
-        return False
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    for place, line in enumerate(lines):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and str(row.get("id")) == example_id and "expected" in row:
-            lines[place] = json.dumps({**row, "expected": expected}, ensure_ascii=False, allow_nan=False) + "\n"
-            beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
-            beside.write_text("".join(lines), encoding="utf-8")
-            beside.replace(path)
-            return True
-    return False
+def _data(study: Study) -> Dataset:
+    """The study's dataset; where this process evaluates it, as it was read last, though it may have moved since it was recorded."""
+    return study._work.plan.dataset if study._work is not None else study.dataset
 
 
 def gate_says(lab: Lab, version: SavedVersion, env: str, study: Study | None) -> tuple[str, ...]:

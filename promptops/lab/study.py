@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..analysis.arms import Arm
     from ..dataset import Dataset
+    from ..dataset.correcting import Correction
     from ..engine.loop import Background
     from ..engine.progress import Progress
     from ..policy import Policy
@@ -166,7 +167,7 @@ class Study:
         """The examples as they were when the study was made."""
         from .keeping import load_dataset
 
-        return load_dataset(self._lab.store, self.config["dataset"]["fingerprint"])
+        return load_dataset(self._lab.store, self.config["dataset"]["fingerprint"], self._lab._root)
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -275,14 +276,15 @@ class Study:
 
         return unpin(self, example_id)
 
-    def correct(self, example_id: str, expected: Any, path: str | Path | None = None) -> Path:
-        """Write a golden answer into the dataset's file, found by its name where `path` is None; returns its path. Raises DatasetError."""
+    def correct(self, example_id: str, expected: Any, path: str | Path | None = None, *, write: bool = True) -> Correction:
+        """Write a golden answer into the file that the dataset was read from, or beside it where no other byte would stand, into
+        NAME.corrections.jsonl; returns the lines that change (write=False: only those). Raises DatasetError."""
         from .review import correct
 
-        return correct(self, example_id, expected, path)
+        return correct(self, example_id, expected, path, write=write)
 
     def dataset_file(self) -> Path | None:
-        """The file that the dataset was probably read from; None where none is found by its name."""
+        """The file that the dataset was read from; None where it was none, or is not in the project."""
         from .review import dataset_file
 
         return dataset_file(self)

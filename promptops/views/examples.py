@@ -17,6 +17,7 @@ from .shown import View, fitting
 from .theme import BAD, GOOD, UNSURE, page
 
 if TYPE_CHECKING:
+    from ..dataset.correcting import Correction
     from ..lab.examples import Examples, Page, Row
     from ..lab.study import Study
 
@@ -25,6 +26,7 @@ __all__ = ["ExamplesView", "table_html"]
 SIZE = 12
 KEYS = ("j", "k", "n", "p", "a", "c", "l", "w", "?", "ArrowDown", "ArrowUp", *"123456789")
 HELP = "j/k next and previous · 1-9 choose a row · n/p page · a all · c changed · l lost · w won · ? these keys"
+_AROUND = 200  # characters of a changed line that are shown on either side of the change
 _KINDS = (("all", "all"), ("changed", "changed"), ("got worse", "lost"), ("got better", "won"), ("not passed", "failing"), ("unscored", "unscored"))  # fmt: skip
 
 
@@ -56,18 +58,28 @@ class ExamplesView(View):
             tooltip="No candidate may fail this example where the baseline passes",
             **wide,
         )
-        self.golden = widgets.Textarea(placeholder="the answer that is right", layout=widgets.Layout(width="auto", height="64px"))
-        self.file = widgets.Text(value=str(study.dataset_file() or ""), placeholder="the dataset's file (.jsonl, .csv)", layout=widgets.Layout(width="360px", max_width="98%"))  # fmt: skip
+        self.golden = widgets.Textarea(
+            placeholder="the answer that is right", continuous_update=False, layout=widgets.Layout(width="auto", height="64px")
+        )
+        self.file = widgets.Text(value=str(study.dataset_file() or ""), placeholder="the dataset's file", layout=widgets.Layout(width="360px", max_width="98%"))  # fmt: skip
         self.save = widgets.Button(description="Save golden answer", icon="check", tooltip="Write it into the dataset's file", **wide)
+        self.change = widgets.HTML()  # what the button would write, before it is clicked
         self.pane = Pane(self._pressed, keys=KEYS, label="examples; press ? for the keys")
         for control in (self.kind, self.text, self.tag, self.failure, self.scorer):
             control.observe(lambda _change: self.show(first=0), names="value")
+        for control in (self.golden, self.file):
+            control.observe(lambda _change: self._preview(), names="value")
         self.previous.on_click(lambda _button: self._turn(-1))
         self.next.on_click(lambda _button: self._turn(1))
         self.pin.on_click(lambda _button: self._pin())
         self.save.on_click(lambda _button: self._save())
         filters = widgets.HBox([self.kind, self.text, self.tag, self.failure, self.scorer], layout=widgets.Layout(flex_flow="row wrap"))
-        writing = [widgets.HBox([self.pin]), self.golden, widgets.HBox([self.file, self.save], layout=widgets.Layout(flex_flow="row wrap"))]
+        writing = [
+            widgets.HBox([self.pin]),
+            self.golden,
+            self.change,
+            widgets.HBox([self.file, self.save], layout=widgets.Layout(flex_flow="row wrap")),
+        ]
         self.box = widgets.VBox([filters, widgets.HBox([self.previous, self.next]), self.pane, *(writing if writes else [])])
         self.show()
 
@@ -114,6 +126,7 @@ class ExamplesView(View):
         self.pin.disabled, self.save.disabled = detail is None, detail is None
         self.pin.description = "Unpin" if pinned else "Pin as must-pass"
         if new and detail is not None:
+            self.change.value = ""
             self.golden.value = _golden(detail.example.expected if detail.example else None)
         said = f"<p role='status'><b>{esc(self.said)}</b></p>" if self.said else ""
         keys = f"<p class='dim'>{esc(HELP)}</p>" if self.help else ""
@@ -176,11 +189,27 @@ class ExamplesView(View):
         name = self.chosen
         if name is None or not self.writes:
             return
+
+        def save() -> None:
+            made = self._correction(name, write=True)
+            self.change.value = _diff_html(made)
+
+        self._do(save, f"{name} is saved with its new golden answer; evaluate again to score by it.")
+
+    def _preview(self) -> None:
+        """Show the lines that would change, or why none would."""
+        name = self.chosen
+        if name is None or not self.writes:
+            return
+        try:
+            self.change.value = _diff_html(self._correction(name, write=False))
+        except (PromptOpsError, OSError) as error:
+            self.change.value = page(f"<p>{esc(error)}</p>")
+
+    def _correction(self, name: str, *, write: bool) -> Correction:
         example = self.examples.example(name)
         expected = _read_golden(self.golden.value, example.expected if example else None)
-        self._do(
-            lambda: self.study.correct(name, expected, self.file.value.strip() or None), f"{name} is saved with its new golden answer; evaluate again to score by it."
-        )  # fmt: skip
+        return self.study.correct(name, expected, self.file.value.strip() or None, write=write)
 
     def _do(self, action: Any, said: str) -> None:
         try:
@@ -239,6 +268,24 @@ def _moved(gain: float | None) -> str:
     if abs(gain) <= 1e-12:
         return "<span class='dim'>=</span>"
     return f"<span style='color:{GOOD if gain > 0 else BAD}'>{'▲' if gain > 0 else '▼'} {esc(words.signed(gain, 2))}</span>"
+
+
+def _diff_html(made: Correction) -> str:
+    """The lines that go and come, each cut around what differs where it is long."""
+    if not made.diff:
+        return ""
+    old, new = _cut(made.before, made.after), _cut(made.after, made.before)
+    lines = [*(f"- {line}" for line in old.splitlines()), *(f"+ {line}" for line in new.splitlines())]
+    why = f"<p class='dim'>It stands beside the dataset's file because {esc(made.why)}.</p>" if made.why else ""
+    return page(f"<p class='dim'>{esc(made.path.name)}:{made.line}</p><pre>{esc(chr(10).join(lines))}</pre>{why}")
+
+
+def _cut(text: str, other: str) -> str:
+    if len(text) <= 2 * _AROUND:
+        return text
+    at = next((place for place, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), 0)
+    first, last = max(at - _AROUND, 0), at + _AROUND
+    return ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
 
 
 def _golden(expected: Any) -> str:
