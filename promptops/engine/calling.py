@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..errors import CallError, SetupError
+from ..models.foreign import from_outside, told
 from ..models.protocol import Reply
 from ..run import FAILURES, Attempt, Run, new_id
 from .breaker import Breaker
@@ -127,8 +128,10 @@ class Caller:
             raise CallError(f"no answer within {left:.3g} s.", failure="timeout_read") from None
         except SetupError as error:
             raise CallError(str(error), failure="bad_request") from error
-        except Exception as error:
-            raise CallError(f"{type(error).__name__}: {error}", failure="internal") from error
+        except BaseException as error:  # a model's own cancellation or interrupt is its failure, not an order to stop
+            if from_outside(error):
+                raise
+            raise CallError(told(error), failure="internal") from error
 
     def _note(self, asked: Asked, outcome: Reply | CallError, ticket: Ticket | None) -> None:
         ended, question = self.clock.now(), asked.question

@@ -18,6 +18,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from ..models.foreign import turn
+
 __all__ = ["Background"]
 
 T = TypeVar("T")
@@ -127,7 +129,7 @@ def _goodbye(reference: weakref.ref[Background]) -> None:
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
-        loop.run_forever()
+        turn(loop)
     finally:
         tasks = asyncio.all_tasks(loop)
         for task in tasks:

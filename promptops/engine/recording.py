@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from ..models.foreign import Raised, as_exception, tried
 from ..run import Attempt, Run
 from .progress import Ledger
 
@@ -111,10 +112,12 @@ class Recorder:
 
 
 async def _run_in(thread: ThreadPoolExecutor, function: Callable[..., object], *arguments: object) -> None:
-    """In the thread; on the spot where the interpreter is ending, since then no thread takes work any more."""
+    """In the thread; on the spot where the interpreter is ending, since then no thread takes work any more. Raises only an Exception."""
     try:
-        work = asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
+        work = asyncio.get_running_loop().run_in_executor(thread, tried, function, *arguments)
     except RuntimeError:
         function(*arguments)
         return
-    await work
+    result = await work
+    if isinstance(result, Raised):
+        raise as_exception(result.error)

@@ -20,6 +20,7 @@ from typing import Any
 from ..dataset.example import Example
 from ..errors import ScorerError
 from ..markup import shorten
+from ..models.foreign import Raised, awaited, from_outside, told, tried
 from ..run import utc
 from ..score import Score
 from ..scorers.case import Ask, BatchScorer, Case, Scorer
@@ -59,6 +60,7 @@ class ScorePhase:
         self._timeout_s = timeout_s
         self._concurrency = max(1, concurrency)
         self._memory_mb = memory_mb
+        self.judged = 0  # pairs of a case and a scorer that came to a judgement
 
     def score(self, cases: Iterable[Case]) -> Iterator[Judgement]:
         """The inline scorers' judgements, case by case in the order of `scorers`."""
@@ -67,6 +69,7 @@ class ScorePhase:
             answered = case.run.failure is None
             for scorer, always in each:
                 found = (None if answered and always else withheld(scorer, case)) or _inline(scorer, case)
+                self.judged += 1
                 if isinstance(found, Score):
                     yield case, scorer, found
                 else:
@@ -101,7 +104,9 @@ class ScorePhase:
                     break
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    for judgement in task.result():
+                    found = task.result()
+                    self.judged += len({id(case) for case, _, _ in found})
+                    for judgement in found:
                         yield judgement
         finally:
             for task in pending:
@@ -149,31 +154,30 @@ class ScorePhase:
         [result] = await dog.each(scorer.name, scorer.score_many, [asked])
         try:
             found = await self._awaited(scorer, result, dog, gate)
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
+        except BaseException as error:
+            if from_outside(error):
+                raise
             return None
         whole = isinstance(found, (list, tuple)) and len(found) == len(asked) and all(isinstance(score, Score) for score in found)
         return list(found) if whole else None
 
     async def _finish(self, scorer: Scorer, case: Case, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> list[Score]:
         try:
-            return _scores(scorer, await self._awaited(scorer, result, dog, gate))
-        except asyncio.CancelledError:
-            raise
+            found = await self._awaited(scorer, result, dog, gate)
+            return [crashed(found.error, scorer, case)] if isinstance(found, Raised) else _scores(scorer, found)
         except BaseException as error:
+            if from_outside(error):
+                raise
             return [crashed(error, scorer, case)]
 
     async def _awaited(self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> Any:
-        """A result, awaited where it has to be: a user's in a loop of its own, a judge's in this one. Raises what it raised."""
+        """A result, awaited where it has to be: a user's in a loop of its own, a judge's in this one. Raised, or raises what it raised."""
         if inspect.isawaitable(result):
             if scorer.kind == "user":
                 return await dog.wait_for(scorer.name, result)
             async with gate:
-                return await asyncio.wait_for(result, self._timeout_s * JUDGE_PATIENCE)
-        if isinstance(result, BaseException):
-            raise result
-        return result
+                return await asyncio.wait_for(awaited(result), self._timeout_s * JUDGE_PATIENCE)
+        return Raised(result) if isinstance(result, BaseException) else result
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +292,8 @@ def crashed(error: BaseException, scorer: Scorer, case: Case) -> Score:
     A user's function that cannot read an answer whose form is wrong already (no JSON where JSON was asked for) has judged it:
     the answer fails.
     """
-    text = str(error)[:1200].encode("utf-8", "replace").decode()
-    said = f"{type(error).__name__}: {shorten(text, 300)}"
+    name, _, text = told(error).partition(": ")
+    said = f"{name}: {shorten(text[:1200].encode('utf-8', 'replace').decode(), 300)}"
     if case.run.failure is not None and scorer.kind == "user" and isinstance(error, _UNREADABLE):
         return Score(0.0, False, reason=f"the model failed: {case.run.failure} ({said})")
     return Score.none(f"scorer_error: {said}")
@@ -354,7 +358,9 @@ def _likely(column: str, examples: list[Example]) -> str:
 
 def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:
     try:
-        found = scorer.score(case)
+        found = tried(scorer.score, case)
+        if isinstance(found, Raised):
+            return crashed(found.error, scorer, case)
         return found if isinstance(found, Score) else _scores(scorer, found)
     except Exception as error:
         return crashed(error, scorer, case)

@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import StudyError
+from ..models.foreign import as_exception, from_outside, told
 from ..models.protocol import Model
 from ..models.redact import HoldsSecrets, environment_secrets
 from ..run import Attempt, Run
@@ -93,6 +94,7 @@ class Sweep:
         self._error: Exception | None = None
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None  # that awaits `run`
         self._early: str | None = None  # the reason of a stop before the start
         self._over: asyncio.Event = asyncio.Event()
 
@@ -131,7 +133,7 @@ class Sweep:
         with self._lock:
             if self._loop is not None:
                 raise StudyError("a sweep runs once; make a new one, it will ask only what is missing.")
-            self._loop = asyncio.get_running_loop()
+            self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
             early = self._early
         self._ledger.begin()
         recording = asyncio.create_task(self._recorder.run())
@@ -171,9 +173,11 @@ class Sweep:
         try:
             while self._stop.code is None and self._start_one():
                 pass
-        except Exception as error:  # a model that cannot be asked at all
-            self._error = error
-            self._stop.set("internal", str(error))
+        except BaseException as error:  # a model that cannot be asked at all
+            if from_outside(error):
+                raise
+            self._error = as_exception(error)
+            self._stop.set("internal", str(self._error))
         if not any(lane.tasks for lane in self._lanes.values()) and (self._stop.code is not None or (self._exhausted and not self._ahead)):
             self._over.set()
 
@@ -205,8 +209,10 @@ class Sweep:
         """
         try:
             question = next(self._questions, None)
-        except Exception as error:
-            question, self._error = None, error
+        except BaseException as error:
+            if from_outside(error):
+                raise
+            question, self._error = None, as_exception(error)
         if question is None:
             self._exhausted = True
             self._ledger.total = self._pulled
@@ -256,15 +262,21 @@ class Sweep:
     async def _ask(self, lane: _Lane, question: Question) -> None:
         try:
             run, attempts = await lane.caller.ask(question)
-        except (NotAsked, asyncio.CancelledError):
-            self._keys.discard(question.key)
-            return
-        except Exception as error:  # ours: it costs this question only
-            run, attempts = lane.caller.filing.unsent(question, "internal", f"{type(error).__name__}: {error}"), []
+        except BaseException as error:
+            if isinstance(error, NotAsked) or self._ordered(error):
+                self._keys.discard(question.key)
+                return
+            run, attempts = lane.caller.filing.unsent(question, "internal", told(error)), []  # it costs this question only
         pace = lane.caller.pace
         pace.hold()
         self._recorder.enough = max(1, pace.limit // 16)  # so that most places are at work while a few answers are recorded
         self._recorder.add((run, attempts, question.model.remote))
+
+    def _ordered(self, error: BaseException) -> bool:
+        """Whether a call's task ended because the sweep or its loop ends. Nobody else cancels it but the model itself."""
+        if isinstance(error, asyncio.CancelledError):
+            return self._stop.code is not None or self._task is None or self._task.cancelling() > 0
+        return from_outside(error)
 
     def _recorded(self, runs: Sequence[Run], error: Exception | None) -> None:
         for run in runs:

@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from ..models.foreign import Raised, turn
+
 __all__ = ["Watchdog"]
 
 HUNG_IN_A_ROW = 3  # calls of one scorer after which it is not called again
@@ -72,14 +74,14 @@ class Watchdog:
             try:
                 result = await asyncio.wait_for(asyncio.wrap_future(future), self._timeout_s)
             except TimeoutError:
-                if future.done() and not future.cancelled():  # its own, not ours
-                    raise
                 self._hung[name] += 1
                 if not await side.answers() and self._side is side:
                     self._stop(name, side.thread)
                     self._side = None
                 raise TimeoutError(f"took longer than {self._timeout_s:g} s and was cut off") from None
             self._hung[name] = 0
+            if isinstance(result, Raised):
+                raise result.error
             return result
 
     def close(self) -> list[str]:
@@ -204,7 +206,7 @@ class _SideLoop:
     def _work(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
-            self.loop.run_forever()
+            turn(self.loop)
             for task in asyncio.all_tasks(self.loop):
                 task.cancel()
             self.loop.run_until_complete(asyncio.sleep(0))
@@ -214,7 +216,12 @@ class _SideLoop:
 
     def submit(self, awaitable: Awaitable[Any]) -> Future[Any]:
         async def run() -> Any:
-            return await awaitable
+            try:
+                return await awaitable
+            except _CutOff:
+                raise
+            except BaseException as error:  # raised here, an interrupt would end the loop
+                return Raised(error)
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop)
 

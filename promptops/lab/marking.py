@@ -73,7 +73,7 @@ class Marking:
         self._lock = threading.Lock()
         self.tallies: dict[tuple[int, str], Tally] = {}
         self.open, self.why = 0, ""  # judgements that nobody gave, and why: they are not recorded, so that the next run asks
-        self.cut = False  # whether some of them are open because of a stop
+        self._due = self._judged = 0  # pairs of an answer and a scorer: to be judged, and judged
 
     def take(self, placed: Iterable[tuple[Place, Run]]) -> None:
         """Score these now, as far as that needs no waiting."""
@@ -83,7 +83,10 @@ class Marking:
                 self._waiting.setdefault(run.id, []).append(place)
         if self._now.scorers:
             once = _once((place, self._case(place, run)) for place, run in placed)
+            self._due += len(once) * len(self._now.scorers)
+            before = self._now.judged
             self._keep(self._now.score(case for case, _ in once.values()), once)
+            self._judged += self._now.judged - before
 
     def take_recorded(self, places: Mapping[str, Sequence[Place]]) -> None:
         """Score answers that were there before: run's id -> where it stands."""
@@ -105,6 +108,16 @@ class Marking:
         finally:
             self._judging = None
 
+    @property
+    def short(self) -> str:
+        """Why judgements are missing, once `finish` is through; "" where each answer has one of each scorer."""
+        if self.open:
+            return self.why
+        missing = self._due - self._judged
+        if not missing:
+            return ""
+        return self._halted or f"{missing:,} of {self._due:,} judgements were neither given nor refused."
+
     def stop(self, reason: str) -> None:
         """Ask no judge any more, and end what is being asked. From any thread."""
         self._halted = reason
@@ -112,6 +125,8 @@ class Marking:
             task.get_loop().call_soon_threadsafe(task.cancel)
 
     async def _finish(self, waiting: Mapping[str, Sequence[Place]]) -> None:
+        answers = sum(len({self._dataset[place[1]].fingerprint for place in places}) for places in waiting.values())
+        self._due += answers * (len(self._against) + len(self._late))
         portions = runs_of(self._store, waiting)
         while (runs := await asyncio.to_thread(next, portions, None)) is not None:
             cases = [(place, self._case(place, run)) for run in runs for place in waiting[run.id]]
@@ -129,7 +144,7 @@ class Marking:
     async def _judge(self, scorers: Sequence[Scorer], once: Once) -> None:
         asked = [scorer for scorer in scorers if not self._halted or scorer.kind != "judge"]
         if len(asked) < len(scorers):
-            self.open, self.why, self.cut = self.open + len(once) * (len(scorers) - len(asked)), self._halted, True
+            self.open, self.why = self.open + len(once) * (len(scorers) - len(asked)), self._halted
         phase, cases = ScorePhase(asked, ask=self._ask), [case for case, _ in once.values()]
         self._keep(phase.score(cases), once)
         found: list[Judgement] = []
@@ -142,10 +157,11 @@ class Marking:
                     self._keep(found, once)
                     found = []
         except asyncio.CancelledError:
-            self.open, self.why, self.cut = self.open + max(0, left - len(found)), self._halted, True
+            self.open, self.why = self.open + max(0, left - len(found)), self._halted
             raise
         finally:
             self._keep(found, once)
+            self._judged += phase.judged
 
     def _references(self, prints: list[str]) -> dict[tuple[str, str, int], Run]:
         """(version id, example fingerprint, repeat) -> its latest scorable run, of these examples."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
+from ..models.foreign import told
 from ..run import utc
 from .home import provenance
 from .keeping import ANSWERED, OUTCOMES, keep_dataset, keep_study, load_dataset
@@ -99,6 +101,17 @@ def _score(study: Study, dataset: Dataset, scorers: Sequence[Scorer], places: Ma
         return
     lab = study._lab
     marking = Marking(lab.store, dataset, scorers, ask=lab._desk.ask)
-    marking.take_recorded(places)
-    lab._loop.finish(marking.finish())
-    lab.store.append("study_events", [{"study_id": study.id, "at": utc(), "event": "finished", "detail": "scored"}])
+
+    def note(event: str, detail: str) -> None:
+        lab.store.append("study_events", [{"study_id": study.id, "at": utc(), "event": event, "detail": detail}])
+
+    note("started", "")
+    try:
+        marking.take_recorded(places)
+        lab._loop.finish(marking.finish())
+    except BaseException as error:
+        note("stopped", told(error))
+        raise
+    note("stopped" if marking.short else "finished", marking.short or "scored")
+    if marking.short:
+        warnings.warn(f"{study.name} stopped: {marking.short} Run the cell again to ask for what is missing.", stacklevel=4)

@@ -6,6 +6,7 @@ A stop keeps all that was done, and the same cell finishes the rest.
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
@@ -80,7 +81,7 @@ class Study:
         if self._future is not None:
             try:
                 self._future.result(timeout_s)
-            except CancelledError:
+            except (CancelledError, asyncio.CancelledError):
                 raise StudyError(f"{self.name} was cancelled; run the cell again to finish it.") from None
             except KeyboardInterrupt:
                 raise interrupted(self, self._future) from None
@@ -330,11 +331,13 @@ class Study:
         raise StudyError(f"{label} is not in the study {self.name}, which holds {', '.join(self.versions)}; evaluate them together.")
 
     def _warn(self) -> None:
-        stopped = self.progress.stopped if self.progress else None
+        if self._work is None:
+            return
+        marking = self._work.marking
+        stopped = self._work.unasked if marking.open else self._work.stopped
         if stopped:
             warnings.warn(f"{self.name} stopped: {stopped} Run the cell again to finish it; what is done is kept.", stacklevel=3)
-        marking = self._work.marking if self._work is not None else None
-        if marking is not None and marking.open:
+        if marking.open:
             said = f"{marking.open:,} judgements of {self.name} are open, nobody gave them ({marking.why}); run the cell again to ask for them."
             warnings.warn(said, stacklevel=3)
 

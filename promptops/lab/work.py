@@ -148,8 +148,17 @@ class Work:
 
     @property
     def stopped(self) -> str | None:
-        """Why calls or judgements are missing; None where none are."""
-        return self.sweep.progress.stopped or (self._halted if self.marking.cut else None)
+        """Why calls or judgements are missing; None where every question has its answer or its failure, and every answer its scores."""
+        return self.unasked or self.marking.short or None
+
+    @property
+    def unasked(self) -> str | None:
+        """Why calls are missing; None where none are."""
+        progress = self.sweep.progress
+        lost = (progress.total or 0) - progress.done
+        if progress.stopped or not progress.finished or lost <= 0:
+            return progress.stopped
+        return f"{lost:,} of {progress.total:,} questions came to neither an answer nor a failure."
 
     @property
     def reused(self) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 from ..canonical import canonical
 from ..errors import CallError, PromptOpsError, SetupError
 from ..registry.candidate import use
+from .foreign import Raised, awaited, told, tried
 from .protocol import Call, Reply
 
 __all__ = ["TargetModel"]
@@ -96,25 +97,31 @@ class TargetModel:
         try:
             with use({call.prompt: call.version} if call.prompt and call.version is not None else {}):
                 async with asyncio.timeout(call.timeout_s) as limit:
-                    answer = self._fn(*args, **kwargs) if self._is_async else await asyncio.to_thread(self._fn, *args, **kwargs)
-                    if inspect.isawaitable(answer):
-                        answer = await answer
-        except CallError:
-            raise
-        except (Exception, SystemExit) as error:
-            if isinstance(error, TimeoutError) and limit.expired():
-                raise CallError(
-                    f"the target {_name(self._fn)} did not answer within {call.timeout_s:g} s.", failure="timeout_read"
-                ) from None
-            raise CallError(
-                f"the target {_name(self._fn)} raised {type(error).__name__}{_said(error)}",
-                failure="internal",
-                code=type(error).__name__,
-            ) from error
+                    answer = await self._answer(args, kwargs)
+        except TimeoutError as error:
+            answer = Raised(error)
+        if isinstance(answer, Raised):
+            raise self._failed(answer.error, call, limit.expired()) from answer.error
         reply = self._reply(answer)
         if call.on_token and reply.text:
             call.on_token(reply.text)
         return reply
+
+    async def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the function gave, or Raised."""
+        if self._is_async:
+            answer = tried(self._fn, *args, **kwargs)
+        else:
+            answer = await asyncio.to_thread(tried, self._fn, *args, **kwargs)
+        return await awaited(answer) if inspect.isawaitable(answer) else answer
+
+    def _failed(self, error: BaseException, call: Call, expired: bool) -> CallError:
+        if isinstance(error, CallError):
+            return error
+        name = _name(self._fn)
+        if isinstance(error, TimeoutError) and expired:
+            return CallError(f"the target {name} did not answer within {call.timeout_s:g} s.", failure="timeout_read")
+        return CallError(f"the target {name} raised {_said(error)}", failure="internal", code=type(error).__name__)
 
     def check(self, request: Mapping[str, Any]) -> None:
         """Proves that the function can be bound, as far as the request tells: its entry ``values`` are the example's.
@@ -220,9 +227,8 @@ def _stable(value: Any) -> str:
 
 
 def _said(error: BaseException) -> str:
-    """The first line of what an exception says, as the end of a sentence."""
-    text = " ".join(str(error).split())
-    return f": {text[:300].rstrip('.')}." if text else "."
+    """The name of an exception and the beginning of what it says, as the end of a sentence."""
+    return f"{' '.join(told(error).split())[:300].rstrip(':. ')}."
 
 
 def _of_completion(answer: Any) -> Reply:
