@@ -27,6 +27,7 @@ from promptops.errors import PromptOpsError
 from promptops.registry import chain, document, typescript
 from promptops.registry.entry import _from_lines, to_entry
 from promptops.version import PromptVersion
+from tests.golden import format1_reader
 
 HERE = Path(__file__).parent
 SUITE = HERE / "node" / "reader.test.mjs"
@@ -254,6 +255,22 @@ def test_damaged_registries_are_answered_alike(tools: Tools, tmp_path: Path) -> 
     reader = runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools)
     passed, failed, output = suite(reader, tools, HERE / "node" / "damaged.test.mjs", PROMPTOPS_DAMAGED=str(questions))
     assert (passed, failed) == (1, 0), output[:3000]
+
+
+def test_the_files_of_0_1_are_served_alike(tools: Tools, tmp_path: Path) -> None:
+    """The golden registry of format 1, and its export for prod: for every question what 0.1 answered in Python."""
+    expected = json.loads((format1_reader.FORMAT1 / "expected.json").read_text(encoding="utf-8"))["questions"]
+    folder = format1_reader.copied(tmp_path / "project")
+    export = [question for question in expected if question["env"] == "prod"]
+    files = ((folder / "promptops.json", expected), (folder / "exports" / "promptops.prod.json", export))
+    asked = [{"text": path.read_text(encoding="utf-8"), "questions": questions} for path, questions in files]
+    (tmp_path / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
+    reader = runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools)
+    passed, failed, output = suite(reader, tools, HERE / "node" / "damaged.test.mjs", PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"))
+    assert (passed, failed) == (1, 0), output[:3000]
+    asked[0]["questions"] = [{**expected[0], "expected": expected[-1]["expected"]}]  # the proof: a wrong answer is noticed
+    (tmp_path / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
+    assert suite(reader, tools, HERE / "node" / "damaged.test.mjs", PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"))[1] == 1
 
 
 USE = """
