@@ -6,7 +6,7 @@ import difflib
 import re
 
 from .canonical import canonical
-from .markup import esc, plain
+from .markup import code, esc, markdown, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ __all__ = ["Piece", "VersionDiff", "diff", "words"]
 
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 _SENTENCE = re.compile(r"[^\n.!?]*[\n.!?]+|[^\n.!?]+")
-_MARKS = re.compile(r"[\\*_\[\]~|]")  # what Markdown would obey; HTML and back-ticks are entities by then
 _WORK = 2_000_000  # pairs of tokens that are compared for one text: SequenceMatcher is quadratic, and this takes it 0.2 s
 Piece = tuple[str, str]  # ("same" | "removed" | "added", text)
 
@@ -110,7 +109,7 @@ class VersionDiff:
 
     def markdown(self, context: int = 8) -> str:
         """For a pull request: changed words with `context` words around them, then the settings as a list."""
-        lines = [f"- **{role}**: {_excerpt(pieces, context)}" for role, pieces in self.changed()]
+        lines = [f"- **{markdown(role)}**: {_excerpt(pieces, context)}" for role, pieces in self.changed()]
         lines += [f"- {_code(name)}: {_code(old)} → {_code(new)}" for name, old, new in self.settings]
         return "\n".join(lines) or "- no difference"
 
@@ -174,19 +173,14 @@ def _flat(version: PromptVersion) -> dict[str, str]:
 
 
 def _code(text: str | None) -> str:
-    return "(none)" if text is None else "`" + plain(text).replace("`", "'").replace("\n", " ") + "`"
-
-
-def _markdown(text: str) -> str:
-    """The text on one line, shown as it is: neither HTML nor Markdown of its own."""
-    return _MARKS.sub(r"\\\g<0>", esc(" ".join(text.split())))
+    return "(none)" if text is None else code(text)
 
 
 def _excerpt(pieces: list[Piece], context: int) -> str:
     out = []
     for index, (tag, text) in enumerate(pieces):
         if tag != "same":
-            shown = _markdown(text) or "⏎"
+            shown = markdown(text) or "⏎"
             out.append(f"~~{shown}~~" if tag == "removed" else f"**{shown}**")
             continue
         said = text.split()
@@ -195,5 +189,5 @@ def _excerpt(pieces: list[Piece], context: int) -> str:
             head = [] if first else said[:context]
             tail = [] if last else said[len(said) - context :]
             said = [*head, "…", *tail]
-        out.append(_markdown(" ".join(said)))
+        out.append(markdown(" ".join(said)))
     return " ".join(filter(None, out))

@@ -1,14 +1,15 @@
-"""Text that is not ours, made safe to show: one `esc` for HTML, one `plain` for terminals, one `cell` for sheets.
+"""Text that is not ours, made safe to show: `esc` for HTML, `plain` for terminals, `cell` for sheets, `markdown` for pull requests.
 
 Prompts, datasets and model output are data. Whatever shows them passes through here, so that data never
-becomes markup, a formula of a spreadsheet, or a control sequence of a terminal.
+becomes markup, a formula of a spreadsheet, a link or a line of ours in a pull request, or a control sequence
+of a terminal.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["cell", "esc", "plain", "shorten", "uncell", "without_data"]
+__all__ = ["cell", "code", "esc", "markdown", "plain", "shorten", "uncell", "without_data"]
 
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "$": "&#36;", "`": "&#96;"}
 # C0 (but tab and line feed), DEL, C1, and the bidirectional marks, overrides and isolates of Unicode
@@ -17,12 +18,19 @@ _CONTROL = [
     for span in ((0, 9), (11, 32), (127, 160), (0x61C, 0x61D), (0x200E, 0x2010), (0x202A, 0x202F), (0x2066, 0x206A))
     for code in range(*span)
 ]
+_NAMED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&dollar;", "`": "&grave;"})  # by name: "#96" is an issue
 _BLANK = "\N{REPLACEMENT CHARACTER}"
 _SURROGATE = dict.fromkeys(range(0xD800, 0xE000), _BLANK)  # no file and no terminal takes a lone one
 _PLAIN: dict[int, str | None] = {**dict.fromkeys(_CONTROL), **_SURROGATE}
 _TABLE = {**dict.fromkeys(_CONTROL, _BLANK), **_SURROGATE, **str.maketrans(_HTML)}
 _DATA = re.compile(r"(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})([A-Za-z0-9+/=_-]{100,})")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in East Asian versions
+
+_MARKS = re.compile(r"[\\*_\[\]~|#!]|^[-+=]")
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
+# What code hosts make links of without any mark: mentions, mail, issues, addresses, and GitLab's other references.
+_LINKING = re.compile(r"@|#|:(?=//)|/(?=/)|(?:www|mailto|xmpp)(?=[.:])|GH(?=-\d)|[!&$%~^](?=[\w\"'])", re.IGNORECASE)
+_JOINER = "\N{WORD JOINER}"  # not seen, and no host knows a mention or an address with one inside
 
 
 def esc(text: object) -> str:
@@ -37,6 +45,29 @@ def esc(text: object) -> str:
 def plain(text: object) -> str:
     """Text that a terminal shows and does not obey: control and bidirectional characters taken out, lone surrogates replaced."""
     return str(text).translate(_PLAIN)
+
+
+def markdown(text: object) -> str:
+    """Inline Markdown that shows `text` on one line and does nothing: no link, image, mention, reference, heading or table cell.
+
+    It may stand anywhere in a line, in a table's cell and between marks of ours. Where code hosts link words that have no
+    mark, an invisible joiner stands between.
+    """
+    return _NUMBERED.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", _unlinked(text))).translate(_NAMED)
+
+
+def code(text: object) -> str:
+    """A code span on one line that shows `text`, whatever back-ticks it holds; not for a table's cell, where `|` would end it."""
+    line = _unlinked(text)
+    fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
+    pad = " " if not line or line[0] == "`" or line[-1] == "`" else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def _unlinked(text: object) -> str:
+    """The text on one line, without control characters, and with a joiner after what would become a link."""
+    parted = plain(" ".join(str(text).split()))  # words first: some of what ends a line counts as a control character too
+    return _LINKING.sub(rf"\g<0>{_JOINER}", " ".join(parted.split()))
 
 
 def shorten(text: object, width: int) -> str:

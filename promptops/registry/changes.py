@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..diff import VersionDiff
 from ..errors import RegistryCorrupt
 from ..evidence import Evidence
-from ..markup import esc
+from ..markup import code, shorten
+from ..markup import markdown as md
 from ..policy import Policy
 from .deployment import Deployment, of_chain
 from .history import SavedEntry, numbers
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from .document import Document
 
 __all__ = ["Change", "changes", "markdown"]
+
+_NAME = 120  # the longest name that is shown whole
+_LONG = 200  # longer text is a code span, which nobody takes for a sentence of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def markdown(old: Document, new: Document, registry: Path | None = None) -> str:
         )
     for change in changes(old, new):
         lines += (
-            ["", f"### {esc(change.name)}", *_lines(change, registry)] if lines else [f"### {esc(change.name)}", *_lines(change, registry)]
+            ["", f"### {md(change.name)}", *_lines(change, registry)] if lines else [f"### {md(change.name)}", *_lines(change, registry)]
         )
     return "\n".join(lines) + "\n" if lines else "No prompt changed.\n"
 
@@ -106,52 +110,52 @@ def _environments(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
 
 def _lines(change: Change, registry: Path | None) -> Iterator[str]:
     for entry, before, diff in change.versions:
-        by = f" by {esc(entry.author)}" if entry.author else ""
-        note = f": {esc(entry.note)}" if entry.note else ""
+        by = f" by {md(shorten(entry.author, _NAME))}" if entry.author else ""
+        note = f": {_free(entry.note)}" if entry.note else ""
         if before is None or diff is None:
-            yield f"- **v{entry.number}** is new{by}{note}: {_first(entry)}"
+            yield f"- **v{md(entry.number)}** is new{by}{note}: {_first(entry)}"
             continue
-        yield f"- **v{entry.number}**{by}{note}, from v{before.number}:"
+        yield f"- **v{md(entry.number)}**{by}{note}, from v{md(before.number)}:"
         yield from (f"  {line}" for line in diff.markdown().split("\n"))
     for link in change.deployments:
         yield f"- {_deployed(link)}"
         if registry is not None and link.evidence is not None:
             yield f"  - {_evidence(registry, link.evidence)}"
-        yield from (f"  - forced past: {esc(point)}" for point in link.unmet)
+        yield from (f"  - forced past: {_free(point)}" for point in link.unmet)
     for env, was, now in change.back:
-        yield f"- **{esc(env)}** goes back from {was} to {now or 'nothing'}: its history was cut or replaced, not rolled back."
+        yield f"- **{md(env)}** goes back from {md(was)} to {md(now or 'nothing')}: its history was cut or replaced, not rolled back."
     if change.policy:
         yield f"- policy: {_policies(*change.policy)}"
-    yield from (f"- ⚠ {esc(fault)}" for fault in change.faults)
+    yield from (f"- ⚠ {_free(fault)}" for fault in change.faults)
 
 
 def _first(entry: SavedEntry) -> str:
     messages = entry.version.template
     length = sum(len(str(message.get("content") or "")) for message in messages)
-    model = f", model {esc(entry.version.model)}" if entry.version.model else ""
-    takes = esc(", ".join(map(repr, entry.version.variables)) or "no variables")
+    model = f", model {md(shorten(entry.version.model, _NAME))}" if entry.version.model else ""
+    takes = md(", ".join(map(repr, entry.version.variables)) or "no variables")
     return f"{len(messages)} messages, {length:,} characters{model}, takes {takes}"
 
 
 def _deployed(link: Deployment) -> str:
-    by = f" by {esc(link.author)}{f' ({esc(link.reason)})' if link.reason else ''}"
+    by = f" by {md(shorten(link.author, _NAME))}{f' ({_free(link.reason)})' if link.reason else ''}"
     mark = ", **forced**" if link.forced else "" if link.evidence or link.kind == "rollback" else ", without evidence"
     if link.canary:
-        return f"**{esc(link.env)}** gives v{link.canary.number} to {link.canary.percent:g} %, the rest stays on {link.label}{by}{mark}"
+        return (
+            f"**{md(link.env)}** gives v{md(link.canary.number)} to {link.canary.percent:g} %, the rest stays on {md(link.label)}{by}{mark}"
+        )
     verb = "goes back to" if link.kind == "rollback" else "serves"
-    return f"**{esc(link.env)}** {verb} {link.label}{by}{mark}"
+    return f"**{md(link.env)}** {verb} {md(link.label)}{by}{mark}"
 
 
 def _evidence(registry: Path, cited: str) -> str:
     try:
         evidence = Evidence.read(registry, cited)
     except RegistryCorrupt as error:
-        return f"⚠ {esc(error)}"
-    said = [
-        f"verdict **{esc(evidence.decision)}** on {len(evidence.examples)} examples of {esc(evidence.dataset.get('name', 'a dataset'))}"
-    ]
+        return f"⚠ {_free(error)}"
+    said = [f"verdict **{md(evidence.decision)}** on {len(evidence.examples)} examples of {md(evidence.dataset.get('name', 'a dataset'))}"]
     for name, sides in evidence.scores.items():
-        said.append(f"{esc(name)} {_pair(sides, '{:.3f}')}")
+        said.append(f"{md(name)} {_pair(sides, '{:.3f}')}")
     if "cost" in evidence.measures:
         said.append(f"cost {_pair(evidence.measures['cost'], '{:.6f}')} USD an example")
     return "; ".join(said)
@@ -173,5 +177,10 @@ def _pair(sides: Mapping[str, Sequence[float | None]], form: str) -> str:
 def _policies(old: Policy, new: Policy) -> str:
     before, after = old.document(), new.document()
     names = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-    said = [f"`{name}`: {esc(before.get(name, 'default'))} → {esc(after.get(name, 'default'))}" for name in names]
+    said = [f"{code(name)}: {_free(before.get(name, 'default'))} → {_free(after.get(name, 'default'))}" for name in names]
     return ", ".join(said) or "unchanged"
+
+
+def _free(text: object) -> str:
+    """Text that somebody was free to write: a note, a reason, a value."""
+    return md(text) if len(str(text)) <= _LONG else code(text)

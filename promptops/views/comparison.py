@@ -11,6 +11,7 @@ from ..analysis import words
 from ..analysis.arms import MEASURES
 from ..analysis.facts import Difference
 from ..markup import esc
+from ..markup import markdown as _md
 from . import svg
 from .grid import Column, breaking, grid
 from .theme import BAD, GOOD, NEUTRAL, VERDICTS, page, style_figure
@@ -289,10 +290,6 @@ def _change(figures: Difference) -> str:
     rise = -figures.gain
     said = f"{'−' if rise < 0 else '+'}{_level(figures, abs(rise))}"
     return f"{said} ({words.signed(100 * rise / figures.baseline)} %)" if figures.baseline else said
-
-
-def _md(text: str) -> str:
-    return esc(text).replace("|", "\\|").replace("\n", " ")
 
 
 def _cut(text: str) -> str:
