@@ -1,7 +1,7 @@
 """A corrected golden answer for a dataset's file: one value changes, and every other byte stands.
 
-The change is made in memory and read back by the reader of the file: unless all rows but the one read
-as before, it is not made. What cannot be changed so goes into the file's corrections (see
+The change is made in memory and read back by the reader of the file: unless all rows but the one
+read as before, it is not made. What cannot be changed so goes into the file's corrections (see
 `corrections`), and what is uncertain is refused. Nothing outside the project's folder is written.
 """
 
@@ -31,9 +31,10 @@ __all__ = ["Correction", "correct"]
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """expected: the golden answer as the file will give it; path: the file that changes; line: where, from 1; before, after: the lines that differ, equal
-    where there is nothing to change; why: what kept it out of the dataset's own file, "" where it
-    goes there. `write()` makes the change; until then nothing is changed.
+    """expected: the golden answer as the file will give it; path: the file that changes; line: where,
+    from 1; before, after: the lines that differ, equal where there is nothing to change; why: what
+    kept it out of the dataset's own file, "" where it goes there. `write()` makes the change; until
+    then nothing is changed.
     """
 
     example_id: str
@@ -126,8 +127,8 @@ def _opened(path: Path, asked: Asked, root: Path) -> _File:
     real = path.resolve() if path.is_absolute() else path
     if not real.is_relative_to(root.resolve()):
         raise DatasetError(
-            f"{path.name} lies outside the project {root}, where nothing is written; copy it into the project "
-            "and evaluate on the copy, or correct it by hand."
+            f"{path.name} lies outside the project {root}, where nothing is written; "
+            "copy it into the project and evaluate on the copy, or correct it by hand."
         )
     if not real.is_file():
         raise DatasetError(f"there is no file {real} any more; say where the dataset's file is: path=...")
@@ -171,13 +172,13 @@ def _same(file: _File, row: int, example: Example, mine: Mapping[str, Any]) -> N
         )
     if example.id not in mine or not corrections.same(now.expected, mine[example.id]):
         raise DatasetError(
-            f"the golden answer at {where} ({example.id}) was changed by somebody since it was evaluated; look at it there, "
-            "evaluate on the file as it is, and correct it then."
+            f"the golden answer at {where} ({example.id}) was changed by somebody since it was "
+            "evaluated; look at it there, evaluate on the file as it is, and correct it then."
         )
 
 
 def _in_place(file: _File, row: int, value: Any) -> Correction:
-    """The change of one value in the text of the file. Raises Unsafe with the reason where it cannot be made alone."""
+    """The change of one value in the text of the file. Raises Unsafe where it cannot be alone."""
     reading = file.reading
     form, column, line = reading.source.form, reading.roles.expected, file.line(row)
     id = reading.examples[row].id
@@ -213,12 +214,8 @@ def _prove(file: _File, data: bytes, row: int, value: Any) -> None:
         raise Unsafe(f"the file could not be read afterwards ({str(error).rstrip('.')})") from None
     wanted = list(file.reading.examples)
     wanted[row] = replace(wanted[row], expected=value)
-    if [_whole(example) for example in after] != [_whole(example) for example in wanted]:
+    if list(after) != wanted or not corrections.same(after[row].expected, value):
         raise Unsafe("other rows, or their ids, would read differently")
-
-
-def _whole(example: Example) -> tuple[Any, ...]:
-    return example.id, example.split, example.cluster, example.tags, example.fingerprint
 
 
 def _line_end(text: str, at: int) -> int:
@@ -226,7 +223,10 @@ def _line_end(text: str, at: int) -> int:
 
 
 def _replace(path: Path, old: bytes | None, new: bytes) -> None:
-    """Put a complete new file in the old one's place, with its permissions. Raises DatasetError where it is not the old one any more."""
+    """Put a complete new file in the old one's place, with its permissions.
+
+    Raises DatasetError where it is not the old one any more, or cannot be written.
+    """
     now = path.read_bytes() if path.is_file() else None
     if now != old:
         raise DatasetError(f"{path.name} was changed just now by somebody else, and was left as it is; look at it, and correct again.")

@@ -1,7 +1,7 @@
-"""Corrected golden answers beside a file in which they cannot be written: `tickets.xlsx.corrections.jsonl`.
+"""Corrected golden answers beside a file that cannot hold them: `tickets.xlsx.corrections.jsonl`.
 
-One JSON object a line: `{"id": "t-17", "was": "bug", "expected": "billing"}`. `Dataset.read` reads it
-with the file. A correction counts as long as the file itself says what it said then.
+One JSON object per line: `{"id": "t-17", "was": "bug", "expected": "billing"}`. `Dataset.read` reads
+it with the file. A correction counts as long as the file itself says what it said then.
 """
 
 from __future__ import annotations

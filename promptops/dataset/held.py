@@ -1,4 +1,7 @@
-"""A text file's bytes in memory, opened by the readers as they open a path: what is read, changed and proved is one copy."""
+"""A text file's bytes in memory, opened by the readers as they open a path.
+
+So what is read, changed and proved is one copy of the file.
+"""
 
 from __future__ import annotations
 
