@@ -59,6 +59,7 @@ class Evidence:
     plan: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()  # said with the verdict: recorded on different dates, not split-tested, ...
     made_at: str = ""
+    measured_at: str = ""  # the newest answer or score that it rests on, UTC; left out of the document where unknown
     toolkit: str = ""  # release that made it
 
     @property
@@ -68,7 +69,10 @@ class Evidence:
 
     def document(self) -> dict[str, Any]:
         """JSON-ready: the form's tag and every field."""
-        return {"form": FORM, **json.loads(json.dumps(asdict(self)))}
+        fields = json.loads(json.dumps(asdict(self)))
+        if not self.measured_at:
+            del fields["measured_at"]  # bundles of before this field keep their digest
+        return {"form": FORM, **fields}
 
     @property
     def digest(self) -> str:

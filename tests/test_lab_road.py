@@ -488,8 +488,8 @@ def test_a_canary_is_widened_finished_and_ended(road: tuple[Lab, Any, Any, Datas
     assert 150 <= share() <= 250
     assert lab.rollback(v2, "prod").number == 1
     assert share() == 0
-    lab.promote(v2, to="prod", study=study, percent=5, again="another try")
-    assert lab.promote(v2, to="prod", study=study, again="it held").number == 2
+    lab.promote(v2, to="prod", study=study, percent=5, override="another try")
+    assert lab.promote(v2, to="prod", study=study, override="it held").number == 2
     assert share() == 400
 
 

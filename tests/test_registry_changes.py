@@ -81,7 +81,7 @@ def test_settings_policies_rollbacks_and_force_are_told(editor: Editor) -> None:
     editor.set_policy(Policy(alpha=0.01), NAME)
     editor.promote(NAME, 2, "prod", author="eve", force=True, reason="incident 7")
     editor.rollback(NAME, "prod", author="ann")
-    editor.promote(NAME, 2, "prod", author="eve", force=True, reason="again", again="x", percent=10)
+    editor.promote(NAME, 2, "prod", author="eve", force=True, reason="again", override="x", percent=10)
     text = markdown(before, read(editor), Path(editor.path))
     assert "The registry's policy: `min_n`: default → 30" in text
     assert "- policy: `alpha`: default → 0.01" in text

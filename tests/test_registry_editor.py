@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import time
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -114,16 +113,20 @@ def test_what_was_rolled_back_is_not_promoted_again_by_a_cell_that_runs_again(ed
     editor.promote(NAME, 2, "dev", author="ann")
     editor.rollback(NAME, "dev", author="eve", reason="odd answers")
     before = content(editor)
-    with pytest.warns(UserWarning, match=r"rolled back by eve at 2027.*odd answers.*again="):
+    with pytest.warns(UserWarning, match=r"rolled back by eve at 2027.*odd answers.*override="):
         kept = editor.promote(NAME, 2, "dev", author="ann")
     assert (kept.number, kept.changed) == (1, False)
     assert content(editor) == before
-    forced = editor.promote(NAME, 2, "dev", author="ann", again="the odd answers were the dataset's")
-    assert (forced.number, forced.again) == (2, "the odd answers were the dataset's")
+    forced = editor.promote(NAME, 2, "dev", author="ann", override="the odd answers were the dataset's")
+    assert (forced.number, forced.override) == (2, "the odd answers were the dataset's")
     editor.promote(NAME, 3, "dev", author="ann")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert editor.promote(NAME, 2, "dev", author="ann").changed  # it was followed, not rolled back, since
+    before = content(editor)
+    with pytest.warns(UserWarning, match=r"v2 served here until .* v3 serves since .*override="):  # followed, which is no rollback
+        assert not editor.promote(NAME, 2, "dev", author="ann").changed
+    with pytest.warns(UserWarning, match=r"the override .* was used for it before"):
+        assert not editor.promote(NAME, 2, "dev", author="ann", override="the odd answers were the dataset's").changed
+    assert content(editor) == before
+    assert editor.promote(NAME, 2, "dev", author="ann", override="back to compare").changed
 
 
 def test_history_tells_what_served_when_who_and_why(editor: Editor) -> None:
@@ -189,7 +192,7 @@ def test_a_canary_is_widened_finished_or_aborted_in_one_call(editor: Editor) -> 
         editor.abort(NAME, "dev", author="eve")
     with pytest.warns(UserWarning, match="rolled back by eve"):
         editor.promote(NAME, 3, "dev", author="ann", percent=5)
-    editor.promote(NAME, 3, "dev", author="ann", percent=5, again="made faster")
+    editor.promote(NAME, 3, "dev", author="ann", percent=5, override="made faster")
     rolled = editor.rollback(NAME, "dev", author="eve")  # the emergency lever ends the canary first
     assert rolled is not None
     assert (rolled.number, rolled.undoes) == (2, V[2].id)

@@ -188,7 +188,7 @@ def test_a_declared_path_is_walked_in_order(editor: Editor) -> None:
     editor.promote(NAME, 2, "staging", evidence=evidence(V[1], V[0], policy), author="ann")
     editor.rollback(NAME, "staging", author="ann")
     assert "has not served staging" in refused(editor, evidence(V[1], V[0], policy))[0]
-    editor.promote(NAME, 2, "staging", evidence=evidence(V[1], V[0], policy), author="ann", again="fixed")
+    editor.promote(NAME, 2, "staging", evidence=evidence(V[1], V[0], policy), author="ann", override="fixed")
     assert editor.promote(NAME, 2, "prod", evidence=evidence(V[1], V[0], policy), author="ann").changed
 
 

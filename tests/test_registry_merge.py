@@ -50,7 +50,7 @@ def random_change(editor: Editor, prompts: list[str], dice: random.Random, side:
         if act < 0.45 or not numbers:
             editor.save(name, version(f"{side} {step} {dice.random()}"), author=side)
         elif act < 0.8:
-            editor.promote(name, dice.choice(numbers), dice.choice(["dev", "prod"]), author=side, force=True, reason=side, again=side)
+            editor.promote(name, dice.choice(numbers), dice.choice(["dev", "prod"]), author=side, force=True, reason=side, override=side)
         elif act < 0.9 and len(editor.history(name, "dev")) > 1:
             editor.rollback(name, "dev", to=dice.choice(numbers), author=side)
         else:

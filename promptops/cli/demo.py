@@ -86,7 +86,7 @@ def demo(folder: Path | None) -> None:
     click.echo(f"   {back!r}\n   {_application(home)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        again = lab.promote(v2, "prod", study=study, again="the demo is over")
+        again = lab.promote(v2, "prod", study=study, override="the demo is over")
     click.echo(f"   {again!r}\n   {_application(home)}")
     report = study.report(home / "report.html")
     _close(home, report, repr(again), time.perf_counter() - began)
@@ -114,7 +114,7 @@ def _deploy(lab: Lab, study: Study, v1: Any, v2: Any) -> None:
         click.echo(f"   {lab.promote(v1, 'prod', study=study)!r}")
         click.echo(f"   {lab.promote(v2, 'prod', study=study)!r}")
         try:
-            lab.promote(v1, "prod", study=study, again="to show the gate")
+            lab.promote(v1, "prod", study=study, override="to show the gate")
         except Refused as error:
             click.echo(f"   and back again, to a version that is worse? Refused: {error.reasons[0]}")
 

@@ -51,7 +51,7 @@ def history(name: str, env: str | None, path: str, as_json: bool) -> None:
             "by": link.author,
             "for": _lasted(link.duration_s),
             "evidence": link.evidence[:8] if link.evidence else None,
-            "why": link.again or link.reason or None,
+            "why": link.override or link.reason or None,
         }
         for link in links
     ]
@@ -65,7 +65,7 @@ def history(name: str, env: str | None, path: str, as_json: bool) -> None:
 @click.option("--study", help="The study that carries it: a name, an id, or the beginning of one.")
 @click.option("--force", is_flag=True, help="Past the gate; needs --reason, and is marked for ever.")
 @_reason
-@click.option("--again", default="", metavar="REASON", help="Why a version that was rolled back or replaced is promoted once more.")
+@click.option("--override", default="", metavar="REASON", help="Why what was rolled back, replaced or refused is asked for once more.")
 @click.option("--percent", type=float, help="As a canary, for this share of the keys.")
 @acting
 @registry
@@ -74,7 +74,8 @@ def history(name: str, env: str | None, path: str, as_json: bool) -> None:
 def promote(name: str, version: str, env: str, study: str | None, path: str, dry_run: bool, as_json: bool, **step: Any) -> None:
     """Make ENV serve VERSION of NAME, if the registry's policy lets it.
 
-    Evidence comes from --study; an ungated environment needs none. Promoting what serves already changes nothing.
+    Evidence comes from --study; an ungated environment needs none. Promoting what serves already changes nothing; what was
+    rolled back, replaced or refused on the same measurements needs --override.
     """
     named = step.pop("author")
     try:
@@ -83,10 +84,13 @@ def promote(name: str, version: str, env: str, study: str | None, path: str, dry
                 done = _promoted(path, dry_run, None, name, version, env, author=who(named, path), **step)
             else:
                 done = _through_lab(path, dry_run, study, name, version, env, author=named, **step)
+            if done.note:  # in here, so that it is not said as a note too
+                raise Refused(f"{env} of {name} is unchanged: {done.note}", [done.note])
     except Refused as error:
+        reasons = [_flagged(reason) for reason in error.reasons]
         if as_json:
-            say("", {"changed": False, "refused": list(error.reasons)}, True)
-        raise
+            say("", {"changed": False, "refused": reasons}, True)
+        raise Refused(_flagged(str(error)), reasons) from None
     _tell(done, dry_run, as_json)
 
 
@@ -147,6 +151,11 @@ def canary(
     _tell(done, dry_run, as_json)
 
 
+def _flagged(said: str) -> str:
+    """What the lab says, with its keyword as the flag of this command."""
+    return said.replace('override="reason"', '--override "reason"')
+
+
 def _promoted(path: str, rehearse: bool, evidence: Evidence | None, name: str, version: str, env: str, **step: Any) -> Deployment:
     from ..registry.editor import Editor
 
@@ -156,7 +165,7 @@ def _promoted(path: str, rehearse: bool, evidence: Evidence | None, name: str, v
 
 def _through_lab(path: str, rehearse: bool, study: str, name: str, version: str, env: str, **step: Any) -> Deployment:
     """With the study's evidence, and the verdict recorded in the store, which a rehearsal leaves out."""
-    from ..lab.promotion import evidence_of
+    from ..lab.promotion import ask
     from ..registry.editor import Editor
     from ..registry.file import RegistryFile, prompt_of
     from ..registry.history import find
@@ -167,10 +176,12 @@ def _through_lab(path: str, rehearse: bool, study: str, name: str, version: str,
     named = step.pop("author")
     if rehearse:
         now = Editor(path).serving(name, env)
-        if now is not None and now.id == saved.id and step["percent"] is None:
+        if now is not None and now.id == saved.id:
             return replace(now, changed=False)
-        evidence = evidence_of(lab, saved, env, found)
-        return _promoted(path, True, evidence, name, version, env, author=who(named, path), **step)
+        word = step["override"].strip() or (step["reason"].strip() if step["force"] else "")
+        asked = ask(lab, saved, env, found, word=word, percent=step["percent"], force=step["force"])
+        step |= {"found": asked.found, "author": who(named, path)}
+        return _promoted(path, True, asked.request.evidence, name, version, env, **step)
     if named:
         os.environ["PROMPTOPS_USER"] = named  # where the lab of this process asks who acts
     return lab.promote(saved, env, study=found, **step).entry  # type: ignore[no-any-return,unused-ignore]
@@ -200,8 +211,8 @@ def _tell(done: Deployment, rehearsal: bool, machine: bool) -> None:
 def _row(link: Deployment) -> dict[str, Any]:
     """A deployment, JSON-ready, with its version's label and how long it served in seconds."""
     row = json.loads(json.dumps(asdict(link)))
-    row.pop("changed")
-    return {**row, "label": link.label, "duration_s": link.duration_s}
+    del row["changed"], row["note"]
+    return {**row, "again": link.override, "label": link.label, "duration_s": link.duration_s}
 
 
 def _lasted(seconds: float | None) -> str | None:

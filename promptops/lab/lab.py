@@ -201,7 +201,7 @@ class Lab:
         """Serve `version` in the environment `to`, where the evidence of `study` carries it against what serves now.
 
         options: percent=10 (a canary share; again with another percent widens it, without one finishes it), reason="...", force=True (needs a reason, and is marked for ever),
-        again="reason" (after a roll back), example=... Promoting what serves already changes nothing.
+        override="reason" (past a refusal or a roll back that stands), example=... Promoting what serves already changes nothing.
         Raises Refused with every unmet point and its next step, or Conflict.
         """
         from .promotion import promote
@@ -211,7 +211,8 @@ class Lab:
     def rollback(self, version: Any, env: str, *, to: Any = None, reason: str = "") -> Deployment | None:
         """Undo `version` in `env` at once (a running canary: end it): the last different version serves again (or `to`). Nothing if it no longer serves.
 
-        version: a saved version, or a prompt's name for whatever serves now. Ungated, and logged.
+        version: a saved version, or a prompt's name for whatever serves now. Ungated, and logged. A cell that rolls a version back does
+        so whenever that version serves: nothing is asked, also where it was promoted once more since.
         """
         from .promotion import rollback
 
@@ -332,6 +333,11 @@ class Lab:
 
     def _environments(self, prompt: str) -> Mapping[str, int]:
         return self._registry.environments(prompt)
+
+    def _gate(self, version: Any, env: str, study: Study | None, **options: Any) -> tuple[str, ...]:
+        from .review import gate_says
+
+        return gate_says(self, version, env, study, **options)
 
     def _deployments(self) -> list[Mapping[str, Any]]:
         from .deployment import rows

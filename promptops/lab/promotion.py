@@ -1,25 +1,29 @@
 """Promotion with its evidence, and the way back.
 
 What serves already is promoted by doing nothing. A step that was taken before on the same outcomes is not taken again by a
-re-run cell: the registry stays as it is and a warning says why; `again="reason"` takes it on purpose.
+re-run cell, and what was refused stays refused: the registry stays as it is; `override="reason"` asks on purpose.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.metadata import version as release
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.decide import Verdict, decide_first
 from ..analysis.recompute import make_evidence
-from ..errors import Refused, StudyError
+from ..errors import PromptOpsError, Refused, StudyError
 from ..evidence import Evidence
+from ..registry.asked import checked_force, checked_percent, share_held
 from ..run import utc
+from ..store.spool import outside
 from .comparing import grounds_of
 from .deployment import Deployment
 from .prompt import Prompt, SavedVersion
 from .reading import arms_of
+from .refusals import Request, keep_refusal, measured_at, spend, spent, standing
 from .served import keep_verdict
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from .lab import Lab
     from .study import Study
 
-__all__ = ["evidence_of", "promote", "rollback"]
+__all__ = ["Asked", "ask", "evidence_of", "promote", "rollback"]
 
 
 def promote(
@@ -40,34 +44,113 @@ def promote(
     *,
     reason: str = "",
     force: bool = False,
-    again: str = "",
+    override: str = "",
     percent: float | None = None,
 ) -> Deployment:
     """See Lab.promote."""
     saved = _saved(version)
+    checked_force(force, reason)
+    checked_percent(percent)
+    word = override.strip() or (reason.strip() if force else "")
     serving = lab._registry.serving(saved.prompt, env)
-    if serving is not None and serving.id == saved.id and percent is None:
+    canary = serving.canary if serving is not None and percent is not None else None
+    if serving is not None and (serving.id == saved.id or (canary and (canary.id, canary.percent) == (saved.id, percent))):
+        with suppress(PromptOpsError, OSError):  # a store at fault does not make a failure of what changes nothing
+            spend(lab, saved, env, word)
         return Deployment(lab, replace(serving, changed=False), note=f"{saved.label} serves already.")
-    if percent is not None and serving is not None and serving.canary is not None and serving.canary.id == saved.id:
-        return Deployment(lab, lab._registry.widen(saved.prompt, env, percent, author=lab._author, reason=reason))
+    if canary is not None and percent is not None and canary.id == saved.id:
+        return _widened(lab, saved, env, percent, reason=reason, override=override.strip())
     if saved.model == "embedded":
         warnings.warn(f"{saved.label} names the embedded model, which is not an LLM: it is for tours and tests.", stacklevel=3)
-    grounds = _study(lab, saved, env, study, serving)
-    evidence, verdict = _evidence(lab, saved, grounds, serving) if grounds is not None else (None, None)
-    step: dict[str, Any] = {"evidence": evidence, "reason": reason, "force": force, "again": again, "percent": percent}
+    asked = ask(lab, saved, env, study, word=word, percent=percent, force=force)
+    if serving is not None and asked.spent:
+        return _unchanged(lab, serving, asked.spent)
+    if force and asked.stands:
+        raise Refused(f"{saved.prompt} {saved.label} is not promoted to {env}: {asked.stands}", [asked.stands])
+    step: dict[str, Any] = {"reason": reason, "force": force, "override": override, "percent": percent}
+    step |= {"evidence": asked.request.evidence, "found": asked.found}
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             entry = lab._registry.promote(saved.prompt, saved.number, env, author=lab._author, **step)
-    except Refused:
-        _keep_verdict(lab, grounds, saved, serving, verdict)
+    except Refused as error:
+        if not asked.stands:
+            in_the_way = error.reasons == ("canary",)
+            keep_refusal(lab, asked.request, str(error) if in_the_way else error.reasons[0], gate=not in_the_way)
+        asked.keep_verdict(lab, serving)
         raise
     note = " ".join(str(warning.message) for warning in said)
     if note:
         warnings.warn(note, stacklevel=3)  # where the person who asked reads it
     if entry.changed:
-        _keep_verdict(lab, grounds, saved, serving, verdict)
-    return Deployment(lab, entry, note=note, verdict=verdict if entry.changed else None)
+        try:
+            asked.keep_verdict(lab, serving)
+        except (PromptOpsError, OSError) as error:  # the deployment is made: what only counts verdicts does not undo that
+            warnings.warn(f"{saved.label} serves in {env}; its verdict was not recorded: {error}", stacklevel=3)
+    return Deployment(lab, entry, note=note, verdict=asked.verdict if entry.changed else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a promotion rests on, before the gate is asked. stands: the earlier refusal that stands against it, "" without one;
+    spent: why its override counts no more; fault: why there is no evidence although a promotion is forced.
+    """
+
+    request: Request
+    verdict: Verdict | None = None
+    stands: str = ""
+    spent: str = ""
+    fault: str = ""
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """The points that are not met, known before the gate is asked."""
+        return tuple(point for point in (self.fault, self.spent, self.stands) if point)
+
+    def keep_verdict(self, lab: Lab, serving: Entry | None) -> None:
+        """Counted once for each judged pair of versions of a study."""
+        if self.request.study is not None and self.verdict is not None:
+            keep_verdict(lab, self.request.study, self.request.saved.id, serving.id if serving is not None else None, self.verdict)
+
+
+def ask(
+    lab: Lab, version: Any, env: str, study: Study | None, *, word: str = "", percent: float | None = None, force: bool = False
+) -> Asked:
+    """The evidence of the study, else of the newest that fits, the policy's verdict on it, and the refusal that stands against it.
+
+    force: whatever is at fault becomes a point that is not met, and nothing is waited for: the emergency door opens under fault.
+    """
+    saved = _saved(version)
+    bare = Request(saved, env, study.id if study is not None else None, None, None, word, percent is not None)
+    try:
+        serving = lab._registry.serving(saved.prompt, env)
+        grounds = _study(lab, saved, env, study, serving, waits=not force)
+        evidence, verdict = _evidence(lab, saved, grounds, serving) if grounds is not None else (None, None)
+        request = replace(bare, study=grounds, evidence=evidence)
+        moment = measured_at(lab, request) if evidence is not None else None
+        if evidence is not None and moment is not None:
+            request = replace(request, evidence=replace(evidence, measured_at=moment.isoformat()))
+        return Asked(request, verdict, standing(lab, request), spent(lab, saved, env, word))
+    except Exception as error:
+        if not force:
+            raise
+        said = str(error) or type(error).__name__
+        return Asked(bare, fault=f"The evidence could not be made: {said}")
+
+
+def evidence_of(lab: Lab, version: Any, env: str, study: Study | None = None) -> Evidence | None:
+    """The bundle that `promote` would rest on, without promoting: of the study, else of the newest that fits; None without one."""
+    return ask(lab, version, env, study).request.evidence
+
+
+def _widened(lab: Lab, saved: SavedVersion, env: str, percent: float, *, reason: str, override: str) -> Deployment:
+    """The running canary with another share, but for one that it has grown out of: a cell that runs again asks for that."""
+    links = lab._registry.history(saved.prompt, env)
+    held = spent(lab, saved, env, override) or share_held(links, percent, override)
+    if held:
+        return _unchanged(lab, links[-1], held)
+    step = {"author": lab._author, "reason": reason, "override": override}
+    return Deployment(lab, lab._registry.widen(saved.prompt, env, percent, **step))
 
 
 def rollback(lab: Lab, version: Any, env: str, *, to: Any = None, reason: str = "") -> Deployment | None:
@@ -82,12 +165,10 @@ def rollback(lab: Lab, version: Any, env: str, *, to: Any = None, reason: str = 
     return Deployment(lab, entry) if entry is not None else None
 
 
-def evidence_of(lab: Lab, version: Any, env: str, study: Study | None = None) -> Evidence | None:
-    """The bundle that `promote` would rest on, without promoting: of the study, else of the newest that fits; None where there is none."""
-    saved = _saved(version)
-    serving = lab._registry.serving(saved.prompt, env)
-    grounds = _study(lab, saved, env, study, serving)
-    return _evidence(lab, saved, grounds, serving)[0] if grounds is not None else None
+def _unchanged(lab: Lab, serving: Entry, why: str) -> Deployment:
+    """What serves goes on serving, and who asked reads why."""
+    warnings.warn(f"{serving.prompt} in {serving.env} is unchanged: {why}", stacklevel=outside())
+    return Deployment(lab, replace(serving, changed=False, note=why), note=why)
 
 
 def _saved(version: Any) -> SavedVersion:
@@ -96,10 +177,12 @@ def _saved(version: Any) -> SavedVersion:
     return version
 
 
-def _study(lab: Lab, saved: SavedVersion, env: str, study: Study | None, serving: Entry | None) -> Study | None:
+def _study(lab: Lab, saved: SavedVersion, env: str, study: Study | None, serving: Entry | None, *, waits: bool) -> Study | None:
     """The study to go by: the one named, else the newest that holds the version and the incumbent; none where nobody asks for one."""
     if study is None and env not in lab._registry.policy(saved.prompt).ungated:
         study = _latest(lab, saved, serving)
+    if study is not None and not waits and study.status == "running":
+        raise StudyError(f"{study.name} still runs, and a forced promotion does not wait for it.")
     return study.wait() if study is not None else None
 
 
@@ -131,9 +214,3 @@ def _latest(lab: Lab, saved: SavedVersion, serving: Entry | None) -> Study | Non
         [wanted, len(wanted)],
     )
     return lab.studies[rows[0][0]] if rows else None
-
-
-def _keep_verdict(lab: Lab, study: Study | None, saved: SavedVersion, serving: Entry | None, verdict: Verdict | None) -> None:
-    """Counted once a judged pair of versions of a study."""
-    if study is not None and verdict is not None:
-        keep_verdict(lab, study, saved.id, serving.id if serving is not None else None, verdict)

@@ -14,9 +14,9 @@ from ..dataset.correcting import correct as correction
 from ..dataset.roles import Asked
 from ..errors import DatasetError, StudyError
 from ..policy import Policy
-from ..registry import gate, history, needs
-from ..registry.file import RegistryFile, prompt_of
-from .promotion import _evidence
+from ..registry.asked import share_held
+from .promotion import ask
+from .refusals import spent
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
@@ -99,16 +99,19 @@ def _data(study: Study) -> Dataset:
     return study._work.plan.dataset if study._work is not None else study.dataset
 
 
-def gate_says(lab: Lab, version: SavedVersion, env: str, study: Study | None) -> tuple[str, ...]:
-    """Every point at which a promotion would be refused now, each with its next step; empty where it would go ahead. Changes nothing."""
-    registry = lab._registry
-    read = RegistryFile(registry.path).read()
-    prompt = prompt_of(read, version.prompt)
-    links = history.deployments(prompt, version.prompt, env)
-    serving = links[-1] if links else None
-    evidence = _evidence(lab, version, study, serving)[0] if study is not None else None
-    request = gate.Request(
-        version.prompt, env, version.number, version.version, registry.policy(version.prompt), links, history.served(prompt),
-        needs.read(registry.path),
-    )  # fmt: skip
-    return tuple(str(point) for point in gate.unmet(request, evidence))
+def gate_says(
+    lab: Lab, version: SavedVersion, env: str, study: Study | None, *, override: str = "", percent: float | None = None
+) -> tuple[str, ...]:
+    """Every point at which a promotion would be refused or change nothing now, each with its next step; empty where it would go ahead,
+    and for what serves already. Changes nothing.
+    """
+    serving = lab._registry.serving(version.prompt, env)
+    if serving is not None and serving.id == version.id:
+        return ()
+    if percent is not None and serving is not None and serving.canary is not None and serving.canary.id == version.id:
+        held = share_held(lab._registry.history(version.prompt, env), percent, override.strip())
+        said = (spent(lab, version, env, override.strip()), held)
+        return tuple(point for point in said if point) if serving.canary.percent != percent else ()
+    asked = ask(lab, version, env, study, word=override.strip(), percent=percent)
+    step: dict[str, Any] = {"evidence": asked.request.evidence, "override": override, "percent": percent, "found": asked.found}
+    return lab._registry.gate(version.prompt, version.number, env, **step)

@@ -29,7 +29,7 @@ def served(lab: Lab, fingerprint: str, split: str | None, candidate: str | None 
 def keep_verdict(lab: Lab, study: Study, candidate: str, baseline: str | None, verdict: Verdict) -> None:
     """One row a judged pair of versions of a study; a second look writes nothing."""
     if lab.store.rows(
-        "select 1 from verdicts where study_id = ? and candidate = ? and baseline is not distinct from ? limit 1",
+        "select 1 from verdicts where study_id = ? and candidate = ? and baseline is not distinct from ? and env is null limit 1",
         [study.id, candidate, baseline],
     ):
         return

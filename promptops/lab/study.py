@@ -290,11 +290,13 @@ class Study:
 
         return dataset_file(self)
 
-    def gate(self, version: SavedVersion, to: str) -> tuple[str, ...]:
-        """Why promoting `version` to an environment would be refused now, a sentence each; empty where it would not. Changes nothing."""
+    def gate(self, version: SavedVersion, to: str, **options: Any) -> tuple[str, ...]:
+        """Why promoting `version` to an environment would be refused or change nothing now, a sentence each; empty where it would go
+        ahead. options: override="reason" and percent=10, as in Lab.promote. Changes nothing.
+        """
         from .review import gate_says
 
-        return gate_says(self._lab, version, to, self.wait())
+        return gate_says(self._lab, version, to, self.wait(), **options)
 
     @property
     def verdict(self) -> Verdict:

@@ -28,8 +28,9 @@ class Deployment:
     position: 1, 2, ... in the environment's chain; number, id: the version that serves (while a canary runs: the rest);
     kind: "promote", "canary" (`canary` says which version and share) or "rollback" (`undoes` is the id that it undid);
     at: UTC, ISO 8601; evidence: the digest of its bundle, None where it had none; forced: the gate said no, `unmet` holds
-    what it said; again: why a version was promoted once more; until: `at` of the next change, None while this serves;
-    changed: False where the call that returned this found nothing to do.
+    what it said; override: why a version was promoted once more; until: `at` of the next change, None while this serves;
+    changed: False where the call that returned this found nothing to do; note: why, where it was asked for and would only
+    repeat an earlier step.
     """
 
     prompt: str
@@ -45,11 +46,12 @@ class Deployment:
     evidence: str | None = None
     forced: bool = False
     unmet: tuple[str, ...] = ()
-    again: str = ""
+    override: str = ""
     undoes: str | None = None
     canary: Canary | None = None
     until: str | None = None
     changed: bool = field(default=True, compare=False)
+    note: str = field(default="", compare=False)
 
     @property
     def percent(self) -> float | None:
@@ -98,7 +100,7 @@ def of_chain(prompt: str, env: str, environment: Mapping[str, Any], numbers: Map
             evidence=link.get("evidence"),
             forced=link.get("forced", False),
             unmet=tuple(link.get("unmet", ())),
-            again=link.get("again", ""),
+            override=link.get("again", ""),
             undoes=link.get("undoes"),
             canary=_canary(link.get("canary"), numbers),
             until=until,

@@ -11,26 +11,50 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import Conflict, NotDeployed, Refused
+from ..errors import Conflict, NotDeployed, PromptOpsError, Refused
 from ..evidence import Evidence
 from ..policy import Policy
 from ..version import PromptVersion
 from . import chain, document, gate, history, needs
+from .asked import checked_force, checked_percent, in_the_way
 from .deployment import Canary, Deployment
 from .entry import to_entry
 from .file import RegistryFile, prompt_of
-from .history import SavedEntry
+from .gate import Request
+from .history import SavedEntry, Word
 
 if TYPE_CHECKING:
     from .document import Document
 
 __all__ = ["Editor"]
+
+
+class Step(NamedTuple):
+    """A promotion that is asked for, over what the registry held when it was read."""
+
+    name: str
+    env: str
+    read: Document
+    prompt: Document
+    links: Sequence[Deployment]
+    wanted: SavedEntry
+    percent: float | None
+
+    @property
+    def now(self) -> Deployment | None:
+        return self.links[-1] if self.links else None
+
+    @property
+    def serves(self) -> bool:
+        """Whether the version serves already, or is the canary that a canary is asked for."""
+        now, wanted = self.now, self.wanted.id
+        return now is not None and (wanted == now.id or (self.percent is not None and now.canary is not None and wanted == now.canary.id))
 
 
 class Editor:
@@ -135,43 +159,66 @@ class Editor:
         author: str,
         reason: str = "",
         force: bool = False,
-        again: str = "",
+        override: str = "",
         percent: float | None = None,
+        found: Sequence[str] = (),
     ) -> Deployment:
         """Make an environment serve a saved version (a number, id, PromptVersion or saved one), if the gate lets it.
 
-        force: past the gate, with a reason, marked for ever; again: why a version that was rolled back or followed by
-        another is promoted once more on the same data; percent: as a canary for that share of the keys.
-        What serves already changes nothing, nor does what a cell that runs again would repeat (that one warns); the
-        deployment returned then has `changed` False. Raises Refused with every unmet point, or Conflict.
+        force: past the gate, with a reason, marked for ever; override: why a version that was rolled back or followed by
+        another is promoted once more on the same data, once; percent: as a canary for that share of the keys; found: further
+        points that are not met, known to who asks. What serves already changes nothing, nor does what a cell that runs again
+        would repeat (that one warns, and is the `note`); the deployment returned then has `changed` False. Raises Refused
+        with every unmet point, or Conflict.
         """
         document.checked_name(env, "environment")
-        if force and not reason.strip():
-            raise Refused("a forced promotion needs a reason, which stays in the history; pass reason=.", ["force without a reason"])
-        read = self._file.read()
-        prompt = prompt_of(read, name)
-        links = history.deployments(prompt, name, env)
-        wanted = history.find(prompt, name, version)
-        now = links[-1] if links else None
-        if now is not None and (wanted.id == now.id or (percent is not None and now.canary and wanted.id == now.canary.id)):
+        checked_force(force, reason)
+        checked_percent(percent)
+        word = Word.of(override, force, reason)
+        step = self._step(name, version, env, percent)
+        now, wanted = step.now, step.wanted
+        if now is not None and step.serves:
             return replace(now, changed=False)
-        running = now is not None and now.canary is not None and now.canary.id == wanted.id  # its canary: this finishes it
-        told = "" if again.strip() or now is None or running else history.repeats(self.path, prompt, links, wanted, evidence)
-        if told and now is not None:
-            warnings.warn(f"{name} in {env} is unchanged: {told}", stacklevel=2)
-            return replace(now, changed=False)
-        _checked_canary(name, env, now, wanted, percent)
-        request = gate.Request(
-            name, env, wanted.number, wanted.version, _policy(read, prompt), links, history.served(prompt), needs.read(self.path)
-        )
-        unmet = [str(point) for point in gate.unmet(request, evidence)]
+        held = self._held(step, evidence, word)
+        if held and now is not None:
+            warnings.warn(f"{name} in {env} is unchanged: {held}", stacklevel=2)
+            return replace(now, changed=False, note=held)
+        blocked = in_the_way(name, env, now, wanted, percent)
+        if blocked:
+            raise Refused(blocked, ["canary"])
+        unmet = [*found, *self._unmet(step, evidence, force)]
         if unmet and not force:
             raise Refused(f"{name} v{wanted.number} is not promoted to {env}:\n" + "\n".join(f"- {point}" for point in unmet), unmet)
         cited = evidence.digest if evidence is not None else None
-        link = self._link(wanted.id, "promote", author, reason, evidence=cited, forced=bool(unmet), unmet=unmet, again=again.strip())
+        link = self._link(wanted.id, "promote", author, reason, evidence=cited, forced=bool(unmet), unmet=unmet, again=override.strip())
         if percent is not None and now is not None:
             link |= {"version": now.id, "kind": "canary", "canary": {"version": wanted.id, "percent": percent}}
         return self._append(name, env, link, now, evidence)
+
+    def gate(
+        self,
+        name: str,
+        version: Any,
+        env: str,
+        *,
+        evidence: Evidence | None = None,
+        override: str = "",
+        percent: float | None = None,
+        found: Sequence[str] = (),
+    ) -> tuple[str, ...]:
+        """Every point for which `promote` with the same arguments would be refused or change nothing; empty where it would go ahead,
+        and for what serves already. Changes nothing.
+        """
+        step = self._step(name, version, env, percent)
+        if step.serves:
+            return ()
+        said = [self._held(step, evidence, Word.of(override, False, "")), in_the_way(name, env, step.now, step.wanted, percent)]
+        return tuple(point for point in [*said, *found, *self._unmet(step, evidence, False)] if point)
+
+    def terms(self, name: str, version: Any, env: str) -> str:
+        """64 hex digits of what a refusal rests on beside its evidence and the history of `env`; see `gate.terms`."""
+        step = self._step(name, version, env, None)
+        return gate.terms(self._request(step))
 
     def rollback(self, name: str, env: str, *, undo: Any = None, to: Any = None, author: str, reason: str = "") -> Deployment | None:
         """Make an environment serve an earlier version at once; nothing is asked, everything is logged.
@@ -195,13 +242,16 @@ class Editor:
             history.find(prompt, name, target).version  # noqa: B018 - refuses to go back to content that no loader serves
             return self._seal(read, name, env, self._link(target, "rollback", author, reason, undoes=undone))
 
-    def widen(self, name: str, env: str, percent: float, *, author: str, reason: str = "") -> Deployment:
-        """Change the share of the running canary; whoever is in it stays in as it grows. Raises NotDeployed where none runs."""
+    def widen(self, name: str, env: str, percent: float, *, author: str, reason: str = "", override: str = "") -> Deployment:
+        """Change the share of the running canary; whoever is in it stays in as it grows. Raises NotDeployed where none runs.
+
+        override: why it has a share again that it had before, kept in the history.
+        """
         now, canary = self._canary(name, env)
-        _checked_percent(percent)
+        checked_percent(percent)
         if canary.percent == percent:
             return replace(now, changed=False)
-        link = self._link(now.id, "canary", author, reason, evidence=now.evidence, forced=now.forced, unmet=list(now.unmet))
+        link = self._link(now.id, "canary", author, reason, evidence=now.evidence, forced=now.forced, unmet=list(now.unmet), again=override)
         return self._append(name, env, {**link, "canary": {"version": canary.id, "percent": percent}}, now)
 
     def finish(self, name: str, env: str, *, author: str, reason: str = "") -> Deployment:
@@ -216,6 +266,31 @@ class Editor:
         return self._append(name, env, self._link(now.id, "rollback", author, reason, undoes=canary.id), now)
 
     # -- how
+
+    def _step(self, name: str, version: Any, env: str, percent: float | None) -> Step:
+        read = self._file.read()
+        prompt = prompt_of(read, name)
+        links = history.deployments(prompt, name, env)
+        return Step(name, env, read, prompt, links, history.find(prompt, name, version), percent)
+
+    def _held(self, step: Step, evidence: Evidence | None, word: Word) -> str:
+        """Why the step would only repeat an earlier one; "" where it would not."""
+        return "" if step.now is None else history.repeats(self.path, step.prompt, step.links, step.wanted, evidence, word)
+
+    def _request(self, step: Step) -> Request:
+        wanted, policy = step.wanted, _policy(step.read, step.prompt)
+        served, known = history.served(step.prompt), needs.read(self.path)
+        return Request(step.name, step.env, wanted.number, wanted.version, policy, step.links, served, known)
+
+    def _unmet(self, step: Step, evidence: Evidence | None, force: bool) -> list[str]:
+        """What the gate says; forced past it, a gate that cannot be asked is one more point: the emergency door opens under fault."""
+        try:
+            return [str(point) for point in gate.unmet(self._request(step), evidence)]
+        except (PromptOpsError, OSError) as error:
+            step.wanted.version  # noqa: B018 - content that no loader serves is not promoted, forced or not
+            if not force:
+                raise
+            return [f"The gate could not be asked: {error}"]
 
     def _number(self, read: Document, name: str, version: PromptVersion) -> int | None:
         prompt = read["prompts"].get(name)
@@ -262,21 +337,3 @@ class Editor:
 
 def _policy(read: Document, prompt: Document) -> Policy:
     return Policy.from_document(prompt["policy"] if "policy" in prompt else read.get("policy", {}))
-
-
-def _checked_percent(percent: float) -> None:
-    if isinstance(percent, bool) or not isinstance(percent, (int, float)) or not 0.01 <= percent < 100:
-        raise Refused(f"a canary of {percent!r} % is none; give a share from 0.01 to 99.99, or finish it for everyone.", ["percent"])
-
-
-def _checked_canary(name: str, env: str, now: Deployment | None, wanted: SavedEntry, percent: float | None) -> None:
-    """Raises Refused where a canary is asked for without an incumbent, or one of another version runs."""
-    if percent is not None:
-        _checked_percent(percent)
-        if now is None:
-            raise Refused(
-                f"{env} of {name} serves nothing yet, so a canary has no rest; promote v{wanted.number} without percent.", ["canary"]
-            )
-    if now is not None and now.canary is not None and now.canary.id != wanted.id:
-        running = f"v{now.canary.number} at {now.canary.percent:g} %"
-        raise Refused(f"a canary of {name} runs in {env} ({running}); finish or abort it first, then promote v{wanted.number}.", ["canary"])

@@ -17,7 +17,7 @@ from ..version import PromptVersion
 from .deployment import Deployment
 from .needs import Need
 
-__all__ = ["Request", "Unmet", "arm", "unmet"]
+__all__ = ["Request", "Unmet", "arm", "terms", "unmet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,15 @@ def arm(evidence: Evidence) -> str:
     """64 hex digits that name the candidate's own data: equal where the same outcomes are offered once more."""
     own = {name: scores["candidate"] for name, scores in evidence.scores.items()}
     return digest({"dataset": evidence.dataset.get("fingerprint"), "examples": evidence.examples, "scores": own})
+
+
+def terms(request: Request) -> str:
+    """64 hex digits of what a refusal rests on beside the evidence and the environment's own history: where one of the policy, the
+    environments that come first and the registered consumers changes, the question is another one.
+    """
+    served = [request.version.id in request.served.get(env, frozenset()) for env in request.policy.path if env != request.env]
+    needs = sorted(repr(need) for need in request.needs if need.prompt == request.prompt)
+    return digest({"policy": request.policy.digest, "served": served, "needs": needs})
 
 
 def _path(request: Request) -> Iterator[Unmet]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import NotDeployed, RegistryCorrupt, RegistryError
 from ..evidence import Evidence
@@ -15,7 +15,7 @@ from .deployment import Deployment, of_chain
 from .entry import to_version
 from .gate import arm
 
-__all__ = ["SavedEntry", "deployments", "find", "numbers", "repeats", "served", "target"]
+__all__ = ["SavedEntry", "Word", "deployments", "find", "numbers", "repeats", "served", "target"]
 
 Prompt = Mapping[str, Any]
 
@@ -105,34 +105,64 @@ def target(prompt: Prompt, name: str, links: Sequence[Deployment], undo: str | N
     )
 
 
-def repeats(registry: str, prompt: Prompt, links: Sequence[Deployment], wanted: SavedEntry, evidence: Evidence | None) -> str:
+def repeats(registry: str, prompt: Prompt, links: Sequence[Deployment], wanted: SavedEntry, evidence: Evidence | None, word: Word) -> str:
     """Why promoting `wanted` would only repeat what was undone or followed by another version since; "" where it is new.
 
-    New is what rests on data that no earlier deployment of the same version here rested on.
+    New is what rests on data that were measured after that, and that no earlier deployment of the same version here rested
+    on; or a word (an override, or the reason of a forced promotion) that was not used for this version here before: a cell
+    that runs again says the same word.
     """
-    before = [link for link in links if wanted.id == (link.canary.id if link.kind == "canary" and link.canary else link.id)]
-    if not before:
+    running = links[-1].canary is not None and links[-1].canary.id == wanted.id  # then it is asked for everyone: that may be a repetition
+    canaries = not running
+    before = [link for link in links if wanted.id == (link.canary.id if link.kind == "canary" and link.canary and canaries else link.id)]
+    used = word.used(before)
+    if not before or (word.text and not used):
         return ""
     undone = chain.rolled_back(prompt["environments"][links[-1].env]["deployments"]).get(wanted.id)
+    since = undone["at"] if undone is not None else before[-1].until or links[-1].at
+    same = evidence is not None and _rested_on(registry, before, evidence)
+    if evidence is not None and not same and _is_later(evidence, since):
+        return ""
+    promotes = f"the {word.what} {word.text!r} was used for it before, another " if used else ""
+    promotes += 'override="reason" promotes it once more.'
     if undone is not None:
-        if evidence is not None and _is_later(evidence, undone["at"]) and not _rested_on(registry, before, evidence, unknown=True):
-            return ""
         why = f" ({undone['reason']})" if undone.get("reason") else ""
         return (
-            f"v{wanted.number} was rolled back by {undone['author'] or 'unknown'} at {undone['at']}{why}, and nothing was measured since; "
-            'again="reason" promotes it once more.'
+            f"v{wanted.number} was rolled back by {undone['author'] or 'unknown'} at {since}{why}, "
+            f"and nothing was measured since; {promotes}"
         )
-    if evidence is None or not _rested_on(registry, before, evidence, unknown=False):
-        return ""
     last = links[-1]
+    if running and last.canary is not None:
+        return f"v{wanted.number} served everyone here before, and is a canary for {last.canary.percent:g} % since; {promotes}"
     return (
-        f"v{wanted.number} served here on the same data until {before[-1].until or last.at}; {last.label} serves since {last.at}, by "
-        f'{last.author or "unknown"}. Roll back to return to v{wanted.number}, or promote it once more with again="reason".'
+        f"v{wanted.number} served here{' on the same data' if same else ''} until {since}, and nothing was measured since; {last.label} serves since {last.at}, by "
+        f"{last.author or 'unknown'}. Roll back to return to v{wanted.number}, or say why: {promotes}"
     )
 
 
-def _rested_on(registry: str, before: Sequence[Deployment], evidence: Evidence, *, unknown: bool) -> bool:
-    """Whether an earlier deployment cites the same data; `unknown` is the answer where its bundle cannot be read."""
+class Word(NamedTuple):
+    """What lets a step be taken once more: the text of an override, else the reason of a forced promotion."""
+
+    text: str
+    forced: bool
+
+    @classmethod
+    def of(cls, override: str, force: bool, reason: str) -> Word:
+        """The word of a promotion; its text is "" where it gives none."""
+        given = override.strip()
+        return cls(given or (reason.strip() if force else ""), force and not given)
+
+    @property
+    def what(self) -> str:
+        return "reason" if self.forced else "override"
+
+    def used(self, links: Sequence[Deployment]) -> bool:
+        """Whether one of these deployments was made with the same word."""
+        return bool(self.text) and any(self.text == (link.reason if self.forced else link.override) for link in links)
+
+
+def _rested_on(registry: str, before: Sequence[Deployment], evidence: Evidence) -> bool:
+    """Whether an earlier deployment cites the same data; True too where its bundle cannot be read, as nothing shows the data to be new."""
     own = None
     for link in before:
         if link.evidence is None:
@@ -143,16 +173,16 @@ def _rested_on(registry: str, before: Sequence[Deployment], evidence: Evidence, 
         try:
             if arm(Evidence.read(Path(registry), link.evidence)) == own:
                 return True
-        except RegistryCorrupt:
-            if unknown:
-                return True
+        except (RegistryCorrupt, OSError):
+            return True
     return False
 
 
 def _is_later(evidence: Evidence, at: str) -> bool:
-    """Whether evidence was made after a moment; where it does not say when, its data alone decide."""
+    """Whether evidence was measured after a moment of the chain, which is in whole seconds; where it does not say when, its data decide."""
     try:
-        made, moment = datetime.fromisoformat(evidence.made_at), datetime.fromisoformat(at)
-        return made.timestamp() > moment.timestamp()
+        made, moment = (datetime.fromisoformat(text) for text in (evidence.measured_at or evidence.made_at, at))
     except ValueError:
         return True
+    made, moment = (time if time.tzinfo else time.replace(tzinfo=UTC) for time in (made, moment))
+    return int(made.timestamp()) > moment.timestamp()

@@ -287,8 +287,9 @@ _VERDICTS = _table(
     baseline text version id of the baseline; null for a first deployment
     dataset text fingerprint of the dataset
     split text split that was compared; null for all rows
-    document json the figures and the decision
+    document json the figures and the decision; of a refusal what was asked for and what was said
     created_at time when it was decided
+    env text the environment to which a promotion was refused; null where nothing was
     """,
 )
 TABLES: Mapping[str, Table] = {
@@ -309,7 +310,7 @@ TABLES: Mapping[str, Table] = {
     )
 }
 
-LATER = (("attempts", "cost_usd"), ("datasets", "origin"))  # (table, column) that a release after the first added
+LATER = (("attempts", "cost_usd"), ("datasets", "origin"), ("verdicts", "env"))  # (table, column) that a later release added
 
 # Not stored: read from the registry file whenever a query names it.
 DEPLOYMENTS = _table(

@@ -45,7 +45,9 @@ class EnvironmentsView(View):
         )
         self.version = _choice("version", [("–", 0)], None, "220px")
         self.study = _choice("evidence", [("–", "")], None, "320px")
-        self.reason = widgets.Text(placeholder="why, for the history", layout=widgets.Layout(width="340px", max_width="98%"))
+        self.reason = widgets.Text(
+            placeholder="why, for the history", continuous_update=False, layout=widgets.Layout(width="340px", max_width="98%")
+        )
         self.percent = widgets.BoundedFloatText(value=0, min=0, max=99.99, description="canary %", layout=widgets.Layout(width="170px", max_width="98%"), tooltip="0: everyone")  # fmt: skip
         self.promote = widgets.Button(description="Promote", icon="arrow-up", layout=widgets.Layout(width="auto"))
         self.rollback = widgets.Button(description="Roll back", icon="undo", layout=widgets.Layout(width="auto"))
@@ -54,6 +56,9 @@ class EnvironmentsView(View):
         self.prompt.observe(lambda _change: self._of_prompt(), names="value")
         for control in (self.env, self.version, self.study):
             control.observe(lambda _change: self.refresh(), names="value")
+        self.percent.observe(lambda _change: self._settle(), names="value")  # the question named the share
+        for control in (self.reason, self.percent):
+            control.observe(lambda _change: self._redraw(), names="value")
         self.promote.on_click(lambda _button: self._promote())
         self.rollback.on_click(lambda _button: self._roll_back())
         self.cancel.on_click(lambda _button: self._settle())
@@ -102,6 +107,11 @@ class EnvironmentsView(View):
         except PromptOpsError as error:
             self.view.value = page(f"<p role='alert'>{esc(error)}</p>")
 
+    def _redraw(self) -> None:
+        """The gate's answer follows what is typed."""
+        if self.prompt.value:
+            self.gate.value = page(self._gate())
+
     def _gate(self) -> str:
         name, env = self.prompt.value, self.env.value.strip()
         if not self.version.value or not self.writes:
@@ -113,13 +123,18 @@ class EnvironmentsView(View):
         self.rollback.disabled = serving is None
         if same:
             return f"<p class='dim'>{chip(version.label, colour(version.number))} serves in {esc(env)} already.</p>"
-        if not self.study.value:
-            return "<p class='dim'>Choose the study that is its evidence; without one only an ungated environment can be promoted to.</p>"
+        points = self._points(version, env, self.reason.value.strip())
+        said = "" if self.study.value or not points else "<p class='dim'>Choose the study that is its evidence.</p>"
+        return said + gate_html(points, version.label, env, serving.label if serving else None)
+
+    def _points(self, version: Any, env: str, override: str) -> tuple[str, ...]:
+        """What the gate would say to the click, with the text of the reason box as the override."""
+        study = self.lab.study(self.study.value) if self.study.value else None
         try:
-            points = self.lab.study(self.study.value).gate(version, env)
+            said = self.lab._gate(version, env, study, override=override, percent=self.percent.value or None)
         except PromptOpsError as error:
-            points = (str(error),)
-        return gate_html(points, version.label, env, serving.label if serving else None)
+            said = (str(error),)
+        return tuple(point.replace('override="reason"', "a reason in the box below") for point in said)
 
     # -- what is done
 
@@ -129,9 +144,8 @@ class EnvironmentsView(View):
         if not self._sure("promote", self.promote, f"Yes: {version.label} to {env}{share}"):
             return
         options: dict[str, Any] = {"reason": self.reason.value.strip(), "percent": self.percent.value or None}
-        before = [entry for entry in self.lab.history(version.prompt, env) if entry.id == version.id]
-        if before and options["reason"]:
-            options["again"] = options["reason"]  # a step that was undone is taken again on purpose, and says why
+        if options["reason"] and self._points(version, env, options["reason"]) != self._points(version, env, ""):
+            options["override"] = options["reason"]  # what was undone or refused is asked for on purpose, and says why
         study = self.lab.study(self.study.value) if self.study.value else None
         self._do(lambda: self.lab.promote(version, env, study=study, **options))
 

@@ -37,7 +37,7 @@ study = lab.evaluate([v1, v2, v3], tickets.test, _scorers(), name="support-triag
 lab.promote(v1, "prod", study=study)
 lab.promote(v2, "prod", study=study)
 lab.rollback(v2, "prod", reason="a customer complained")
-lab.promote(v2, "prod", study=study, again="it was another release", reason="it was another release")
+lab.promote(v2, "prod", study=study, override="it was another release", reason="it was another release")
 for rater in ("ana", "bo"):
     queue = Labelling(study, rater)
     for place in range(24):

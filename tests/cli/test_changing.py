@@ -161,5 +161,5 @@ def test_promote_through_a_study(make_lab: Callable[..., Any], run: Run, monkeyp
     assert (rehearsal["number"], rehearsal["changed"], bool(rehearsal["evidence"])) == (2, True, True)
     assert run("verify", "triage", "--env", "prod")[0] == 0
     assert run("registry", "check")[0] == 0
-    assert run("promote", "triage", "v1", "--env", "prod", "--study", study.id, "--again", "to see")[0] == 1
+    assert run("promote", "triage", "v1", "--env", "prod", "--study", study.id, "--override", "to see")[0] == 1
     assert run("promote", "triage", "v1", "--env", "prod", "--study", "no such")[0] == 2

@@ -1,0 +1,136 @@
+"""What was refused stays refused: the same request for a promotion, until something new is measured or an override is given.
+
+A refusal is recorded beside what was measured, in the store, never in the registry: a notebook that runs again leaves the
+registry as it is, also where the version that stood in the way was rolled back since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..run import new_id, utc
+
+if TYPE_CHECKING:
+    from ..evidence import Evidence
+    from .lab import Lab
+    from .prompt import SavedVersion
+    from .study import Study
+
+__all__ = ["Request", "keep_refusal", "measured_at", "spend", "spent", "standing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A promotion that is asked for. named: the id of the study that was given, None where the newest is meant; study: the one it
+    rests on; word: the override, else the reason of a forced promotion.
+    """
+
+    saved: SavedVersion
+    env: str
+    named: str | None
+    study: Study | None
+    evidence: Evidence | None
+    word: str
+    canary: bool
+
+    def document(self, lab: Lab) -> dict[str, Any]:
+        """What makes it the same request, JSON-ready."""
+        scorers = self.evidence.scorers if self.evidence is not None else {}
+        return {
+            "named": self.named,
+            "word": self.word,
+            "canary": self.canary,
+            "terms": lab._registry.terms(self.saved.prompt, self.saved.number, self.env),
+            "calibrated": {name: bool(scorer.get("calibrated")) for name, scorer in scorers.items()},
+        }
+
+
+def standing(lab: Lab, request: Request) -> str:
+    """The refusal that stands against a request, as a sentence with its next step; "" where there is none."""
+    rows = lab.store.rows(
+        'select study_id, document, cast(created_at as varchar), created_at from verdicts where prompt = ? and candidate = ? and "env" = ? '
+        "order by created_at desc",
+        [request.saved.prompt, request.saved.id, request.env],
+    )
+    if not rows:
+        return ""
+    rows = [row for row in rows if "spent" not in json.loads(row[1])]
+    now = request.document(lab)
+    newest = measured_at(lab, request)
+    for study, text, at, moment in rows:
+        before = json.loads(text)
+        if not _same(before, now, request.study is not None and study == request.study.id):
+            continue
+        if newest is not None and newest > moment:
+            return ""  # older refusals rest on less still
+        said = str(before.get("said", "")).split(" Next: ")[0].rstrip(".")
+        used = f"the word {request.word!r} was given then, another " if request.word else ""
+        return (
+            f"{request.saved.label} was refused in {request.env} at {at[:19]} UTC ({said}), and a refusal stands until something new is "
+            f'measured. Next: evaluate it anew, or {used}override="reason" asks once more.'
+        )
+    return ""
+
+
+def keep_refusal(lab: Lab, request: Request, said: str, gate: bool) -> None:
+    """Record a refusal. gate: whether the gate spoke, whose answer holds for a canary and for everyone."""
+    document = {**request.document(lab), "said": said[:400], "gate": gate}
+    row = {
+        "id": new_id("d"),
+        "study_id": request.study.id if request.study is not None else None,
+        "prompt": request.saved.prompt,
+        "candidate": request.saved.id,
+        "document": json.dumps(document, ensure_ascii=False),
+        "created_at": utc(),
+        "env": request.env,
+    }
+    lab.store.append("verdicts", [row])
+
+
+def spend(lab: Lab, saved: SavedVersion, env: str, word: str) -> None:
+    """Record an override that was given while its version served already: it needed none then, and a cell that runs again says it too."""
+    if not word or spent(lab, saved, env, word):
+        return
+    row = {"id": new_id("d"), "prompt": saved.prompt, "candidate": saved.id, "env": env, "created_at": utc()}
+    lab.store.append("verdicts", [{**row, "document": json.dumps({"spent": word}, ensure_ascii=False)}])
+
+
+def spent(lab: Lab, saved: SavedVersion, env: str, word: str) -> str:
+    """Why an override counts no more, as a sentence; "" where it does, or where there is none."""
+    if not word:
+        return ""
+    rows = lab.store.rows('select document from verdicts where prompt = ? and candidate = ? and "env" = ?', [saved.prompt, saved.id, env])
+    if all(json.loads(text).get("spent") != word for (text,) in rows):
+        return ""
+    return (
+        f"{word!r} was given for {saved.label} in {env} while it served already, and counts once; "
+        'another override="reason" promotes it once more.'
+    )
+
+
+def measured_at(lab: Lab, request: Request) -> Any:
+    """When the newest answer or score of the versions in question came, in the study it rests on, else in any; None without one."""
+    versions = [request.saved.id] + ([request.evidence.baseline] if request.evidence is not None and request.evidence.baseline else [])
+    study = request.study.id if request.study is not None else None
+    scorers = list(request.evidence.scorers) if request.evidence is not None else []
+    rows = lab.store.rows(
+        "select max(greatest(r.started_at, coalesce(s.scored_at, r.started_at))) from study_runs m join runs r on r.id = m.run_id "
+        "left join scores s on s.run_id = r.id and s.scorer in (select unnest(?)) "
+        "where m.version_id in (select unnest(?)) and (? is null or m.study_id = ?)",
+        [scorers, versions, study, study],
+    )
+    return rows[0][0] if rows else None
+
+
+def _same(before: Mapping[str, Any], now: Mapping[str, Any], same_study: bool) -> bool:
+    """Whether a recorded refusal is about this request: the study that was named, or the one that it comes down to."""
+    return (
+        (same_study or before.get("named") == now["named"])
+        and now["word"] in ("", before.get("word"))
+        and (before.get("gate", True) or before.get("canary") == now["canary"])
+        and before.get("terms") == now["terms"]
+        and (not same_study or before.get("calibrated") == now["calibrated"])
+    )
