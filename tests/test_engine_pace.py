@@ -1,4 +1,4 @@
-"""Concurrency is found out: a slow start, a cut at a 429 episode, a cooldown, then 5 % a clean round. Time is injected."""
+"""Concurrency is found out: a slow start, a cut in proportion to what is refused, growth by time. Time is injected."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import asyncio
 
 import pytest
 
-from promptops.engine.pace import CEILING, COOLDOWN_S, START, Pace, reset_seconds
+from promptops.engine.pace import CEILING, START, Pace, reset_seconds
+from promptops.engine.width import FLOOR, GROWTH
 from tests.faults.server import JumpClock
 
 
-def rounds(pace: Pace, clock: JumpClock, count: int, latency_s: float = 1.0) -> None:
-    """So many rounds of a server without any limit: all places taken, time passes, all answered."""
+def rounds(pace: Pace, clock: JumpClock, count: int, latency_s: float = 1.0, refused: float = 0.0) -> None:
+    """So many rounds: all places taken, time passes, all come back, the first of them as 429s to this share."""
     for _ in range(count):
         while pace.try_enter():
             pass
-        sent = clock.now()
+        sent, sent_now = clock.now(), pace.in_flight
         clock.jump(latency_s)
-        for _ in range(pace.in_flight):
-            pace.answered(sent)
+        for number in range(sent_now):
+            if number < refused * sent_now:
+                pace.limited(sent)
+            else:
+                pace.answered(sent)
             pace.leave()
 
 
@@ -35,36 +39,43 @@ def test_it_starts_slow_and_doubles_to_the_ceiling() -> None:
     assert CEILING == 200
 
 
-def test_one_429_episode_is_one_cut() -> None:
-    """Fifty calls that were in flight together and all come back with 429 cut the limit once, to 0.8 of it."""
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_a_round_trip_cuts_once_in_proportion_to_what_it_was_refused(share: float) -> None:
+    """A quarter refused costs about a quarter, once, however many 429s it was; those of calls sent before do not count."""
     clock = JumpClock()
     pace = Pace(clock)
     rounds(pace, clock, 4)
     before, sent = pace.limit, clock.now()
-    clock.jump(1)
+    rounds(pace, clock, 1, refused=share)
+    assert pace.limit == pytest.approx(before * (1 - share), rel=0.12)
+    after = pace.limit
     for _ in range(50):
         pace.limited(sent)
-    assert pace.limit == int(before * 0.8)
+    assert pace.limit == after
     assert [change.reason for change in pace.history].count("rate_limit") == 1
-    clock.jump(1)
-    sent = clock.now()
-    clock.jump(1)
-    pace.limited(sent)
-    assert pace.limit == int(before * 0.8 * 0.8)
 
 
-def test_after_the_cooldown_it_grows_by_a_twentieth_a_round() -> None:
-    """No growth within 15 s of the cut, then x1.05 for each round without a 429."""
+def test_scattered_429s_cut_nothing_and_stop_no_growth() -> None:
+    """One in thirty refused, in every round: it grows to the ceiling as if there were none."""
+    clock = JumpClock()
+    pace = Pace(clock)
+    rounds(pace, clock, 8, refused=0.033)
+    assert pace.limit == CEILING
+    assert "rate_limit" not in [change.reason for change in pace.history]
+
+
+def test_after_a_cut_it_grows_by_time() -> None:
+    """A sixteenth for each second without a cut, however many rounds the second had."""
     clock = JumpClock()
     pace = Pace(clock)
     rounds(pace, clock, 5)
-    pace.limited(clock.now())
-    assert pace.limit == 160
-    rounds(pace, clock, 5)
-    assert pace.limit == 160
-    clock.jump(COOLDOWN_S)
-    rounds(pace, clock, 2)
-    assert pace.limit in (168, 176)
+    rounds(pace, clock, 1, refused=0.4)
+    cut = pace.limit
+    assert cut < 140
+    rounds(pace, clock, 9, latency_s=0.1)
+    assert pace.limit == cut
+    rounds(pace, clock, 20, latency_s=0.1)
+    assert cut * (1 + GROWTH) - 1 <= pace.limit <= cut * (1 + GROWTH) ** 3
     rounds(pace, clock, 20)
     assert pace.limit == 200
 
@@ -84,24 +95,53 @@ def test_a_5xx_pauses_growth_and_cuts_nothing() -> None:
     assert pace.limit > 32
 
 
-def test_it_never_falls_below_one() -> None:
-    """However many 429s: one call at a time is still asked."""
+def test_it_never_falls_below_two_and_comes_back_fast() -> None:
+    """However many 429s, two calls at a time are still asked; after a shutdown it doubles again, most of the way back."""
     clock = JumpClock()
     pace = Pace(clock)
-    for _ in range(100):
-        clock.jump(1)
-        pace.limited(clock.now() - 0.5)
-    assert pace.limit == 1
+    rounds(pace, clock, 4)
+    before = pace.limit
+    rounds(pace, clock, 50, refused=1.0)
+    assert pace.limit == FLOOR == 2
     assert pace.try_enter()
+    pace.leave()
+    rounds(pace, clock, 8)
+    assert pace.limit >= before / 2
+
+
+def test_only_where_most_are_refused_does_everything_wait() -> None:
+    """Retry-After of one call in eight is its own; of seven in eight it holds all, and then they go one after the other."""
+    for refused, held in ((1, False), (7, True)):
+        clock = JumpClock()
+        pace = Pace(clock)
+        sent = clock.now()
+        while pace.try_enter():
+            pass
+        clock.jump(0.5)
+        for number in range(8):
+            if number < 8 - refused:
+                pace.answered(sent)
+            else:
+                pace.limited(sent, 30.0)
+            pace.leave()
+        assert pace.try_enter() is not held
+        clock.jump(29.9)
+        assert pace.try_enter() is not held
+        clock.jump(0.2)
+        assert pace.try_enter()
+        if held:
+            assert not pace.try_enter()
+            clock.jump(1.0)
+            assert pace.try_enter()
 
 
 def test_a_number_of_the_callers_is_kept() -> None:
     """Fixed concurrency neither grows nor shrinks."""
     clock = JumpClock()
     pace = Pace(clock, fixed=200)
-    rounds(pace, clock, 3)
-    pace.limited(clock.now())
+    rounds(pace, clock, 3, refused=0.9)
     assert pace.limit == 200
+    assert len(pace.history) == 1
 
 
 def test_places_are_given_in_line_and_a_cancelled_wait_takes_none() -> None:

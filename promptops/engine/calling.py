@@ -156,7 +156,7 @@ class Caller:
         if failure is None or FAILURES[failure] == "outcome":
             self.pace.answered(sent_at)
         elif failure == "rate_limit":
-            self.pace.limited(sent_at)
+            self.pace.limited(sent_at, outcome.retry_after_s if isinstance(outcome, CallError) else None)
         elif failure in ("server_error", "overloaded"):
             self.pace.server_failed()
         if isinstance(outcome, Reply) and outcome.headers:

@@ -36,7 +36,7 @@ from .stop import Stop
 __all__ = ["Limits", "Progress", "Provenance", "Question", "Sweep"]
 
 LOCAL = 8  # calls at once of a model in this process, where the caller names no number
-_SURPLUS = 64  # questions that may wait between two attempts beside those in flight, so that memory stays flat
+_SURPLUS = 1024  # questions that may wait between two attempts beside those in flight: as many as refusals make, memory still flat
 _AHEAD = 256  # questions pulled while their own endpoint is full and another has room
 _GRACE_S = {"cancelled": 0.5, "internal": 0.5, "circuit_open": 2.0}  # until calls in flight are cut off; else they may end
 

@@ -1,0 +1,156 @@
+"""How many calls at once an endpoint takes, learned from what it answers and what it refuses with 429.
+
+A round trip is what came back of as many calls as may be in flight, over at least the usual time of an answer. A tenth
+of one and two calls more may be refused without consequence, since an endpoint refuses that many at random; a larger
+share cuts the width in proportion, once in a round trip, and never below two. The width grows by time: by a sixteenth for
+each second without a cut in which it was used. Below its goal, which is the ceiling until the first cut, it doubles
+each round trip instead. A 5xx pauses growth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FLOOR", "GROWTH", "PAUSE_S", "TOLERATED", "Width"]
+
+FLOOR = 2.0
+TOLERATED, SPARE = 0.1, 2  # of a round trip, and beside it: what is refused at random, whatever is sent
+GROWTH, LEAST_GROWTH, CLEAN_S = 1 / 16, 0.35, 1.0
+PAUSE_S = 5.0  # without growth where more 5xx came than by chance
+_CLOSED = 0.9  # refused to this share, it is shut for a while, which says nothing about how much it takes otherwise
+_FEW = 4  # refusals that make most of a small round trip
+_SAMPLE = 20  # outcomes that show a share of a tenth from chance
+_SATURATION_FROM = 32  # below this, the noise of a round trip's length hides whether growth helped
+_LATEST = 0.2  # the weight of the newest answer in the usual time of one
+
+
+@dataclass(slots=True)
+class _Round:
+    """One round trip: when it began and how wide, whether all places were taken in it, what came back."""
+
+    began: float
+    width: int
+    full: bool
+    answered: int = 0
+    refused: int = 0
+    failed: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.refused / max(1, self.refused + self.answered)
+
+
+class Width:
+    """Calls that may be in flight: `value`. What is reported to it returns why the value or its growth changed, or None.
+
+    All times are of one monotonic clock; `full`: whether every place is taken at that moment.
+    """
+
+    def __init__(self, now: float, start: float, ceiling: float) -> None:
+        self.value = min(start, ceiling)
+        self.latency_s = 0.0  # the usual time of an answer; 0 before the first
+        self.shut = False  # most of the newest round trip was refused
+        self._ceiling = self._goal = ceiling
+        self._round = _Round(now, int(self.value), False)
+        self._cut_at = self._paused_until = float("-inf")
+        self._grown_at = now
+        self._used = False  # all places were taken since it last grew
+        self._best_rate, self._idle_rounds = 0.0, 0
+
+    def filled(self) -> None:
+        """Every place is taken."""
+        self._round.full = self._used = True
+
+    def answered(self, now: float, sent_at: float, full: bool) -> str | None:
+        """An answer came to a call that was sent at `sent_at`."""
+        took, round_ = max(0.0, now - sent_at), self._round
+        self.latency_s = took if not self.latency_s else self.latency_s + _LATEST * (took - self.latency_s)
+        round_.answered += 1
+        grown = None
+        if now >= self._paused_until and not self.crowded:
+            if self._slow_start and round_.full:
+                self.value = min(self.value + 1, self._goal)
+            elif self._used and not self._slow_start and now >= max(self._cut_at, self._grown_at) + CLEAN_S:
+                grown = self._grow(now)
+        return self._end(now, full) or grown
+
+    def refused(self, now: float, sent_at: float, full: bool) -> str | None:
+        """A 429 came to a call that was sent at `sent_at`. Calls sent before the newest cut are part of its cause."""
+        if sent_at <= self._cut_at:
+            return None
+        self._round.refused += 1
+        return self._end(now, full)
+
+    def held_back(self, until: float) -> None:
+        """Nothing is sent until then: that time says nothing."""
+        self._grown_at, self._round = until, _Round(until, int(self.value), False)
+
+    def failed(self, now: float) -> str | None:
+        """A 5xx came: no growth for a second, or for five where more of them came than by chance."""
+        reason = "server_error" if now >= self._paused_until else None
+        self._round.failed += 1
+        often = self._round.failed > self._allowed(self._round)
+        self._paused_until = max(self._paused_until, now + (PAUSE_S if often else CLEAN_S))
+        return reason
+
+    @property
+    def crowded(self) -> bool:
+        """More of this round trip was refused than comes by chance."""
+        round_ = self._round
+        return round_.refused > self._allowed(round_)
+
+    # -- inside
+
+    @property
+    def _slow_start(self) -> bool:
+        return self.value < self._goal
+
+    def _allowed(self, round_: _Round) -> float:
+        return TOLERATED * (round_.refused + round_.answered) + SPARE
+
+    def _end(self, now: float, full: bool) -> str | None:
+        """What the round trip says, where it is over."""
+        round_ = self._round
+        if now < self._cut_at + self.latency_s:
+            return None
+        counted = round_.answered + round_.refused + round_.failed
+        enough = round_.width if round_.share > 0.5 or self._slow_start else max(round_.width, _SAMPLE)
+        if counted < enough or now < round_.began + self.latency_s:
+            return None
+        reason = self._judge(round_, now)
+        self._round = _Round(now, int(self.value), full)
+        return reason
+
+    def _judge(self, round_: _Round, now: float) -> str | None:
+        self.shut = round_.share > 0.5 and (self.shut or round_.refused >= _FEW)
+        if round_.refused > self._allowed(round_):
+            return self._cut(now, round_.share)
+        return self._judge_growth(round_, now) if self._slow_start and round_.full else None
+
+    def _cut(self, now: float, share: float) -> str:
+        before = self.value
+        self._cut_at = self._grown_at = now
+        # to the width at which a limiter refuses no more than what is tolerated
+        self.value = max(FLOOR, before * (1 - share) / (1 - TOLERATED))
+        if share >= _CLOSED:
+            self._goal = max(self._goal, before)
+        else:
+            self._goal = self.value if share <= 0.5 else (before + self.value) / 2
+        return "rate_limit"
+
+    def _grow(self, now: float) -> str:
+        self.value = min(self.value + max(LEAST_GROWTH, self.value * GROWTH), self._ceiling)
+        self._goal = self.value
+        self._grown_at, self._used = now, False
+        return "clean_second"
+
+    def _judge_growth(self, round_: _Round, now: float) -> str:
+        """End the slow start where two round trips in a row answered no faster than the best before them."""
+        rate = round_.answered / max(now - round_.began, 1e-9)
+        gained = rate > self._best_rate * 1.1
+        self._best_rate = max(self._best_rate, rate)
+        self._idle_rounds = 0 if gained or self.value < _SATURATION_FROM else self._idle_rounds + 1
+        if self._idle_rounds >= 2:
+            self._goal = self.value
+            return "saturated"
+        return "slow_start"

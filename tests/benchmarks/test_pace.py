@@ -1,0 +1,101 @@
+"""The pace that finds itself, beside openai's own client with its retries and 16 calls in flight, on one loopback server.
+
+Answers take 0.2 s; refusals carry Retry-After 1. Scattered, bursts, a token bucket: at most 1.1 times the client's time on
+each, and at most 1.3 times the calls that the bucket allows, counted at the server. Under a minute in all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from promptops.engine.sweep import Question, Sweep
+from promptops.models.endpoint import EndpointModel
+from promptops.models.protocol import Call
+from tests.faults.server import FaultServer, Say, Seen, completion, error
+from tests.faults.virtual import Rule, bucket, bursts, scattered
+
+pytestmark = pytest.mark.benchmark
+
+LATENCY_S, WIDTH = 0.2, 16
+SHAPES = {
+    "0.5 % scattered": (lambda: scattered(0.005), 480),
+    "3.4 % scattered": (lambda: scattered(0.034), 480),
+    "shut for 0.5 s in 3": (lambda: bursts(3.0, 0.5, first=1.0), 480),
+    "60 a second": (lambda: bucket(60, 10), 480),
+}
+
+
+class Script:
+    """The server's side: the rule over the seconds since the first request; counts what it refused."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule, self._chance, self._began = rule, random.Random(7), 0.0
+        self.refused = 0
+
+    def __call__(self, seen: Seen) -> Say:
+        now = time.monotonic()
+        self._began = self._began or now
+        if self._rule(now - self._began, self._chance):
+            self.refused += 1
+            return Say(429, error("slow down", "rate_limit_exceeded"), {"Retry-After": "1"})
+        return Say(200, completion("yes"), wait_s=LATENCY_S)
+
+
+async def openai_client(url: str, count: int) -> float:
+    """Seconds of the client, which retries by itself."""
+    import openai
+
+    async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=10) as client:
+        room = asyncio.Semaphore(WIDTH)
+
+        async def one(number: int) -> None:
+            async with room:
+                await client.chat.completions.create(model="m", messages=[{"role": "user", "content": str(number)}])
+
+        began = time.perf_counter()
+        await asyncio.gather(*(one(number) for number in range(count)))
+        return time.perf_counter() - began
+
+
+async def ours(url: str, count: int) -> float:
+    """Seconds of a sweep whose concurrency is found out."""
+    model = EndpointModel(base_url=url, api_key="none")
+
+    def questions() -> Iterator[Question]:
+        for number in range(count):
+            request = {"model": "m", "messages": [{"role": "user", "content": str(number)}]}
+            yield Question(Call(request, example_id=str(number)), model, f"k1:{number}", "p", "p1", "m", str(number), "f")
+
+    sweep = Sweep(questions(), record=lambda runs, attempts: None)
+    began = time.perf_counter()
+    await sweep.run()
+    took = time.perf_counter() - began
+    await model.aclose()
+    assert (sweep.progress.done, sweep.progress.failures) == (count, 0)
+    return took
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_at_most_a_tenth_slower_than_openais_client(shape: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same questions, the same server, one after the other."""
+    make, count = SHAPES[shape]
+    took, requests = {}, {}
+    for name, side in (("openai", openai_client), ("ours", ours)):
+        with FaultServer(Script(make())) as server:
+            took[name] = asyncio.run(side(server.url, count))
+            requests[name] = len(server.seen)
+            assert server.broken == []
+    ratio = took["ours"] / took["openai"]
+    with capsys.disabled():
+        print(
+            f"\n{shape}, {count} questions: {took['ours']:.1f} s with {requests['ours']} requests, "
+            f"openai's client {took['openai']:.1f} s with {requests['openai']}: {ratio:.2f}x"
+        )
+    assert ratio <= 1.1
+    if shape == "60 a second":
+        assert requests["ours"] <= 1.3 * count
