@@ -1,4 +1,4 @@
-"""Concurrency is found out: a slow start, a cut in proportion to what is refused, growth by time. Time is injected."""
+"""Concurrency is found out: a slow start, cuts in proportion, growth by time. Time is injected."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from promptops.engine.width import FLOOR, GROWTH
 from tests.faults.server import JumpClock
 
 
-def rounds(pace: Pace, clock: JumpClock, count: int, latency_s: float = 1.0, refused: float = 0.0) -> None:
-    """So many rounds: all places taken, time passes, all come back, the first of them as 429s to this share."""
+def rounds(
+    pace: Pace,
+    clock: JumpClock,
+    count: int,
+    latency_s: float = 1.0,
+    refused: float = 0.0,
+) -> None:
+    """All places taken, time passes, all come back, the first of them as 429s to this share."""
     for _ in range(count):
         while pace.try_enter():
             pass
@@ -41,7 +47,7 @@ def test_it_starts_slow_and_doubles_to_the_ceiling() -> None:
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_a_round_trip_cuts_once_in_proportion_to_what_it_was_refused(share: float) -> None:
-    """A quarter refused costs about a quarter, once, however many 429s it was; those of calls sent before do not count."""
+    """A quarter refused costs about a quarter, once; 429s of calls sent before do not count."""
     clock = JumpClock()
     pace = Pace(clock)
     rounds(pace, clock, 4)
@@ -96,7 +102,7 @@ def test_a_5xx_pauses_growth_and_cuts_nothing() -> None:
 
 
 def test_it_never_falls_below_two_and_comes_back_fast() -> None:
-    """However many 429s, two calls at a time are still asked; after a shutdown it doubles again, most of the way back."""
+    """However many 429s, two calls at a time are asked; after a shutdown it doubles again."""
     clock = JumpClock()
     pace = Pace(clock)
     rounds(pace, clock, 4)
@@ -110,7 +116,7 @@ def test_it_never_falls_below_two_and_comes_back_fast() -> None:
 
 
 def test_only_where_most_are_refused_does_everything_wait() -> None:
-    """Retry-After of one call in eight is its own; of seven in eight it holds all, and then they go one after the other."""
+    """Retry-After of one call in eight is its own; that of seven holds all, who then go in turn."""
     for refused, held in ((1, False), (7, True)):
         clock = JumpClock()
         pace = Pace(clock)

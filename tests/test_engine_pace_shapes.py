@@ -1,7 +1,9 @@
-"""The pace beside openai's way of retrying, on simulated servers that refuse at random, in bursts, or by a token bucket.
+"""The pace beside openai's way of retrying, on simulated servers that refuse at random, in bursts,
+or by a token bucket.
 
-Openai's way: 16 in flight, and a call that waits for Retry-After keeps its place. Ours takes at most 1.1 times its
-time on each and at most 1.3 times the calls that a limiter allows. The rule of 0.1 stands here as the variant that fails.
+Openai's way: 16 in flight, and a call that waits for Retry-After keeps its place. Ours takes at
+most 1.1 times its time on each and at most 1.3 times the calls that a limiter allows. The rule of
+0.1 stands here as the variant that fails.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ LIMITED = {
     "80 a second, few at once": (lambda: Server(bucket(80, 10)), 1600),
     "40 a second, few at once": (lambda: Server(bucket(40, 10)), 800),
     "40 a second, a second's worth at once": (lambda: Server(bucket(40, 40)), 800),
-    "40 a second, refusals as slow as answers": (lambda: Server(bucket(40, 10), refusal_s=0.2), 800),
+    "40 a second, slow refusals": (lambda: Server(bucket(40, 10), refusal_s=0.2), 800),
     "40 a second, no Retry-After": (lambda: Server(bucket(40, 10), retry_after_s=None), 800),
     "10 a second": (lambda: Server(bucket(10, 5)), 300),
     "4 a second, answers take 8 s": (lambda: Server(bucket(4, 10), latency_s=8.0), 500),
@@ -39,10 +41,11 @@ SHAPES = {
 
 
 class RuleOf01(Pace):
-    """What stood here before: x0.8 for each 429 of a call sent after the newest cut, 15 s of no growth, x1.05 a round."""
+    """What stood here: x0.8 a 429 of a call sent after the newest cut, 15 s still, x1.05 a round."""
 
     def __init__(self, clock: Clock) -> None:
-        self._now, self._wide, self._slow, self._cut_at, self._until, self._count = clock.now, 8.0, True, -1.0, 0.0, 0
+        self._now, self._wide, self._slow = clock.now, 8.0, True
+        self._cut_at, self._until, self._count = -1.0, 0.0, 0
         super().__init__(clock)
 
     @property
@@ -64,7 +67,7 @@ class RuleOf01(Pace):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_at_most_a_tenth_slower_than_openais_client(shape: str) -> None:
-    """Every question answered, within 1.1 times the time; where a limiter stands, with at most 1.3 times its calls."""
+    """Every question answered within 1.1 times the time; at most 1.3 times the calls of a limiter."""
     make, count = SHAPES[shape]
     mine, other = make(), make()
     took, _, failed = virtually(paced(mine, count))
@@ -76,7 +79,7 @@ def test_at_most_a_tenth_slower_than_openais_client(shape: str) -> None:
 
 
 def test_the_rule_of_01_fails_it() -> None:
-    """The variant that collapsed is seen to collapse by the same simulation, which therefore sees such a thing."""
+    """The variant that collapsed is seen to collapse by the same simulation."""
     took, pace, _ = virtually(paced(Server(scattered(0.034)), 1200, RuleOf01))
     assert took > 1.1 * virtually(openai_like(Server(scattered(0.034)), 1200))
     assert pace.limit < 8
@@ -86,7 +89,7 @@ def test_the_rule_of_01_fails_it() -> None:
 
 
 def test_a_call_that_waits_holds_no_place() -> None:
-    """Three refused calls wait 300 s each; with three places, the hundred others are answered meanwhile."""
+    """Three refused calls wait 300 s each; with three places, a hundred others are answered."""
     server = Server(lambda at, chance: at < 0.0001, retry_after_s=300.0)
 
     async def story() -> float:

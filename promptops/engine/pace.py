@@ -1,9 +1,10 @@
-"""The gate of an endpoint: how many calls are in flight at once, fixed by the caller or found out (see width).
+"""The gate of an endpoint: how many calls are in flight at once, fixed by the caller or found out
+(see width).
 
-A call that waits for its Retry-After holds no place. Where more calls of a round trip are refused than come by chance,
-each further one leaves its place empty for as long as an answer takes, so that quick refusals are not asked for in a
-loop; where most are refused, everything waits for Retry-After. Answers that came from a cache never get here. Every
-change is kept with its reason.
+A call that waits for its Retry-After holds no place. Where more calls of a round trip are refused
+than come by chance, each further one leaves its place empty for as long as an answer takes, so
+that quick refusals are not asked for in a loop; where most are refused, everything waits for
+Retry-After. Answers that came from a cache never get here. Every change is kept with its reason.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _RESET = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9}(?:\.\d+)?)s
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of the limit. at_s: seconds since the start; reason: fixed, start, slow_start, saturated, rate_limit,
-    clean_second, server_error (growth paused), retry_after (most were refused, everything waits) or headers (everything
-    waits for the quota's reset)."""
+    """One change of the limit. at_s: seconds since the start; reason: fixed, start, slow_start,
+    saturated, rate_limit, clean_second, server_error (growth paused), retry_after (most were
+    refused, everything waits) or headers (everything waits for the quota's reset)."""
 
     at_s: float
     limit: int
@@ -111,7 +112,7 @@ class Pace:
             self._note(self._width.answered(self._clock.now(), sent_at, self._full()))
 
     def limited(self, sent_at: float, retry_after_s: float | None = None) -> None:
-        """An attempt that was sent at `sent_at` (monotonic) came back with 429, and was asked to wait so long."""
+        """An attempt that was sent at `sent_at` came back with 429, and was asked to wait so long."""
         if self.fixed:
             return
         now, width = self._clock.now(), self._width
@@ -121,9 +122,10 @@ class Pace:
             self._resting.append(now + width.latency_s)
         if retry_after_s and changed and width.shut:
             until = now + min(retry_after_s, _LONGEST_WAIT_S)
-            if self._hold_back(until, "retry_after"):  # and then one after the other, over a round trip
+            if self._hold_back(until, "retry_after"):
                 width.held_back(until)
-                self._resting = deque(until + number * width.latency_s / self.limit for number in range(1, self.limit))
+                step = width.latency_s / self.limit  # then one after the other, over a round trip
+                self._resting = deque(until + step * number for number in range(1, self.limit))
 
     def server_failed(self) -> None:
         """A 5xx came back: no growth for a while."""
@@ -159,13 +161,17 @@ class Pace:
             if not place.done():
                 self._take()
                 place.set_result(None)
-        if self._queue and (held_back or self._resting) and (self._wake is None or self._wake.done()):
+        later = self._queue and (held_back or self._resting)
+        if later and (self._wake is None or self._wake.done()):
             self._wake = asyncio.get_running_loop().create_task(self._open_later())
+
+    def _opens_at(self) -> float:
+        return max(self._held_until, self._resting[0]) if self._resting else self._held_until
 
     async def _open_later(self) -> None:
         """Admit again when the wait is over or a place has rested."""
-        while (until := max(self._held_until, self._resting[0] if self._resting else -math.inf)) > self._clock.now():
-            await self._clock.sleep(until - self._clock.now())
+        while (wait := self._opens_at() - self._clock.now()) > 0:
+            await self._clock.sleep(wait)
         self._wake = None
         self._admit()
 

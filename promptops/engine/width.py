@@ -1,10 +1,12 @@
-"""How many calls at once an endpoint takes, learned from what it answers and what it refuses with 429.
+"""How many calls at once an endpoint takes, learned from what it answers and what it refuses with
+429.
 
-A round trip is what came back of as many calls as may be in flight, over at least the usual time of an answer. A tenth
-of one and two calls more may be refused without consequence, since an endpoint refuses that many at random; a larger
-share cuts the width in proportion, once in a round trip, and never below two. The width grows by time: by a sixteenth for
-each second without a cut in which it was used. Below its goal, which is the ceiling until the first cut, it doubles
-each round trip instead. A 5xx pauses growth.
+A round trip is what came back of as many calls as may be in flight, over at least the usual time
+of an answer. A tenth of one and two calls more may be refused without consequence, since an
+endpoint refuses that many at random; a larger share cuts the width in proportion, once in a round
+trip, and never below two. The width grows by time: by a sixteenth for each second without a cut
+in which it was used. Below its goal, which is the ceiling until the first cut, it doubles each
+round trip instead. A 5xx pauses growth.
 """
 
 from __future__ import annotations
@@ -14,10 +16,10 @@ from dataclasses import dataclass
 __all__ = ["FLOOR", "GROWTH", "PAUSE_S", "TOLERATED", "Width"]
 
 FLOOR = 2.0
-TOLERATED, SPARE = 0.1, 2  # of a round trip, and beside it: what is refused at random, whatever is sent
+TOLERATED, SPARE = 0.1, 2  # a share of a round trip, and calls beside it, that chance may refuse
 GROWTH, LEAST_GROWTH, CLEAN_S = 1 / 16, 0.35, 1.0
 PAUSE_S = 5.0  # without growth where more 5xx came than by chance
-_CLOSED = 0.9  # refused to this share, it is shut for a while, which says nothing about how much it takes otherwise
+_CLOSED = 0.9  # refused to this share, it is shut for a while, and the width is no cause
 _FEW = 4  # refusals that make most of a small round trip
 _SAMPLE = 20  # outcomes that show a share of a tenth from chance
 _SATURATION_FROM = 32  # below this, the noise of a round trip's length hides whether growth helped
@@ -26,7 +28,7 @@ _LATEST = 0.2  # the weight of the newest answer in the usual time of one
 
 @dataclass(slots=True)
 class _Round:
-    """One round trip: when it began and how wide, whether all places were taken in it, what came back."""
+    """One round trip: its beginning and width, whether it took all places, what came back."""
 
     began: float
     width: int
@@ -41,7 +43,7 @@ class _Round:
 
 
 class Width:
-    """Calls that may be in flight: `value`. What is reported to it returns why the value or its growth changed, or None.
+    """Calls that may be in flight: `value`. Each report returns why it changed, or None.
 
     All times are of one monotonic clock; `full`: whether every place is taken at that moment.
     """
@@ -64,18 +66,19 @@ class Width:
     def answered(self, now: float, sent_at: float, full: bool) -> str | None:
         """An answer came to a call that was sent at `sent_at`."""
         took, round_ = max(0.0, now - sent_at), self._round
-        self.latency_s = took if not self.latency_s else self.latency_s + _LATEST * (took - self.latency_s)
+        usual = self.latency_s or took
+        self.latency_s = usual + _LATEST * (took - usual)
         round_.answered += 1
         grown = None
         if now >= self._paused_until and not self.crowded:
             if self._slow_start and round_.full:
                 self.value = min(self.value + 1, self._goal)
-            elif self._used and not self._slow_start and now >= max(self._cut_at, self._grown_at) + CLEAN_S:
+            elif not self._slow_start and self._used and now >= self._grown_at + CLEAN_S:
                 grown = self._grow(now)
         return self._end(now, full) or grown
 
     def refused(self, now: float, sent_at: float, full: bool) -> str | None:
-        """A 429 came to a call that was sent at `sent_at`. Calls sent before the newest cut are part of its cause."""
+        """A 429 came to a call sent at `sent_at`; those sent before the newest cut belong to it."""
         if sent_at <= self._cut_at:
             return None
         self._round.refused += 1
@@ -86,7 +89,7 @@ class Width:
         self._grown_at, self._round = until, _Round(until, int(self.value), False)
 
     def failed(self, now: float) -> str | None:
-        """A 5xx came: no growth for a second, or for five where more of them came than by chance."""
+        """A 5xx came: no growth for a second, or for five where more came than by chance."""
         reason = "server_error" if now >= self._paused_until else None
         self._round.failed += 1
         often = self._round.failed > self._allowed(self._round)
@@ -114,7 +117,8 @@ class Width:
         if now < self._cut_at + self.latency_s:
             return None
         counted = round_.answered + round_.refused + round_.failed
-        enough = round_.width if round_.share > 0.5 or self._slow_start else max(round_.width, _SAMPLE)
+        clear = round_.share > 0.5 or self._slow_start
+        enough = round_.width if clear else max(round_.width, _SAMPLE)
         if counted < enough or now < round_.began + self.latency_s:
             return None
         reason = self._judge(round_, now)
@@ -145,7 +149,7 @@ class Width:
         return "clean_second"
 
     def _judge_growth(self, round_: _Round, now: float) -> str:
-        """End the slow start where two round trips in a row answered no faster than the best before them."""
+        """End the slow start where two round trips in a row were no faster than the best before."""
         rate = round_.answered / max(now - round_.began, 1e-9)
         gained = rate > self._best_rate * 1.1
         self._best_rate = max(self._best_rate, rate)

@@ -1,4 +1,4 @@
-"""Hours of calls in a moment: an event loop whose time jumps to the next timer, servers that refuse by a rule, openai's way beside."""
+"""Hours of calls in a moment: a loop whose time jumps, servers that refuse by a rule, openai's way."""
 
 from __future__ import annotations
 
@@ -89,8 +89,15 @@ class Server:
 
     remote, label = True, "virtual"
 
-    def __init__(self, rule: Rule, latency_s: float = 0.2, refusal_s: float = 0.002, retry_after_s: float | None = 1.0) -> None:
-        self._rule, self._latency_s, self._refusal_s, self._retry_after_s = rule, latency_s, refusal_s, retry_after_s
+    def __init__(
+        self,
+        rule: Rule,
+        latency_s: float = 0.2,
+        refusal_s: float = 0.002,
+        retry_after_s: float | None = 1.0,
+    ) -> None:
+        self._rule, self._latency_s = rule, latency_s
+        self._refusal_s, self._retry_after_s = refusal_s, retry_after_s
         self._chance = random.Random(7)
         self.requests = self.refusals = 0
 
@@ -99,7 +106,8 @@ class Server:
         if self._rule(asyncio.get_running_loop().time(), self._chance):
             self.refusals += 1
             await asyncio.sleep(self._refusal_s)
-            raise CallError("slow down", failure="rate_limit", code="429", retry_after_s=self._retry_after_s)
+            wait = self._retry_after_s
+            raise CallError("slow down", failure="rate_limit", code="429", retry_after_s=wait)
         await asyncio.sleep(self._latency_s * self._chance.uniform(0.8, 1.2))
         return Reply("yes")
 
@@ -108,8 +116,11 @@ class Server:
     async def aclose(self) -> None: ...
 
 
-async def paced(server: Server, count: int, make: Callable[[LoopClock], Pace] = Pace) -> tuple[float, Pace, int]:
-    """Seconds that `count` questions took as a sweep asks them, the pace at the end, and how many were not answered."""
+Paced = tuple[float, Pace, int]
+
+
+async def paced(server: Server, count: int, make: Callable[[LoopClock], Pace] = Pace) -> Paced:
+    """Seconds that `count` questions took as a sweep asks them, the pace, how many were not answered."""
     clock = LoopClock()
     pace, tasks, left, failed = make(clock), set[asyncio.Task[Any]](), iter(range(count)), 0
     over = asyncio.Event()
@@ -119,7 +130,8 @@ async def paced(server: Server, count: int, make: Callable[[LoopClock], Pace] = 
             number = next(left, None)
             if number is None:
                 break
-            question = Question(Call({"model": "m", "messages": []}), server, str(number), "p", "v", "m", str(number), "f")
+            call, key = Call({"model": "m", "messages": []}), str(number)
+            question = Question(call, server, key, "p", "v", "m", key, "f")
             task = asyncio.create_task(who.ask(question))
             tasks.add(task)
             task.add_done_callback(ended)
@@ -132,7 +144,16 @@ async def paced(server: Server, count: int, make: Callable[[LoopClock], Pace] = 
         failed += task.result()[0].failure is not None
         pump()
 
-    who = Caller(Limits(), pace, Budget(), Breaker("x"), clock=clock, chance=random.Random(3), on_wait=pump)
+    chance = random.Random(3)
+    who = Caller(
+        Limits(),
+        pace,
+        Budget(),
+        Breaker("x"),
+        clock=clock,
+        chance=chance,
+        on_wait=pump,
+    )
     pump()
     await over.wait()
     pace.close()
@@ -140,7 +161,7 @@ async def paced(server: Server, count: int, make: Callable[[LoopClock], Pace] = 
 
 
 async def openai_like(server: Server, count: int, width: int = 16) -> float:
-    """Seconds that openai's client takes with its own retries behind a semaphore: a wait keeps its place."""
+    """Seconds that openai's client takes with its own retries: a call that waits keeps its place."""
     left = iter(range(count))
 
     async def worker() -> None:
