@@ -103,6 +103,7 @@ class Pace:
         """Nothing more will enter."""
         if self._wake is not None:
             self._wake.cancel()
+            self._wake = None
 
     # -- what it learns from
 
@@ -161,17 +162,13 @@ class Pace:
             if not place.done():
                 self._take()
                 place.set_result(None)
-        later = self._queue and (held_back or self._resting)
-        if later and (self._wake is None or self._wake.done()):
-            self._wake = asyncio.get_running_loop().create_task(self._open_later())
+        if self._queue and (held_back or self._resting) and self._wake is None:
+            opens_at = self._held_until if held_back else self._resting[0]
+            self._wake = asyncio.get_running_loop().create_task(self._open_at(opens_at))
 
-    def _opens_at(self) -> float:
-        return max(self._held_until, self._resting[0]) if self._resting else self._held_until
-
-    async def _open_later(self) -> None:
-        """Admit again when the wait is over or a place has rested."""
-        while (wait := self._opens_at() - self._clock.now()) > 0:
-            await self._clock.sleep(wait)
+    async def _open_at(self, at: float) -> None:
+        """Admit again then: the wait is over, or a place has rested."""
+        await self._clock.sleep(max(0.0, at - self._clock.now()))
         self._wake = None
         self._admit()
 
@@ -180,6 +177,7 @@ class Pace:
         if longer:
             self._held_until = until
             self._note(reason)
+            self.close()  # it may have been set to a later moment, for a place that rests
         return longer
 
     def _note(self, reason: str | None) -> None:
