@@ -24,7 +24,7 @@ LIMITED = {
     "40 a second, slow refusals": (lambda: Server(bucket(40, 10), refusal_s=0.2), 800),
     "40 a second, no Retry-After": (lambda: Server(bucket(40, 10), retry_after_s=None), 800),
     "10 a second": (lambda: Server(bucket(10, 5)), 300),
-    "4 a second, answers take 8 s": (lambda: Server(bucket(4, 10), latency_s=8.0), 500),
+    "8 a second, answers take 2 s": (lambda: Server(bucket(8, 5), latency_s=2.0), 600),
 }
 SHAPES = {
     "none refused": (lambda: Server(scattered(0.0)), 1200),
@@ -36,6 +36,11 @@ SHAPES = {
     "shut for 1 s in 5, from the start": (lambda: Server(bursts(5.0, 1.0, first=0.0)), 1600),
     "shut for 0.3 s in 3": (lambda: Server(bursts(3.0, 0.3)), 1600),
     "shut for 2 s in 6": (lambda: Server(bursts(6.0, 2.0, first=1.0)), 2400),
+    "3.4 % scattered, answers take 10 s": (lambda: Server(scattered(0.034), latency_s=10.0), 400),
+    "shut for 0.3 s in 2, answers take 2 s": (
+        lambda: Server(bursts(2.0, 0.3, first=1.0), latency_s=2.0),
+        600,
+    ),
     **LIMITED,
 }
 

@@ -1,10 +1,11 @@
 """The gate of an endpoint: how many calls are in flight at once, fixed by the caller or found out
 (see width).
 
-A call that waits for its Retry-After holds no place. Where more calls of a round trip are refused
-than come by chance, each further one leaves its place empty for as long as an answer takes, so
-that quick refusals are not asked for in a loop; where most are refused, everything waits for
-Retry-After. Answers that came from a cache never get here. Every change is kept with its reason.
+A call that waits for its Retry-After holds no place. The place that it had stays empty for as long
+as an answer takes, but at most a second where no more of a round trip were refused than come by
+chance, so that an endpoint that refuses quickly is not asked in a loop. Where most of a round trip
+were refused, everything waits for Retry-After. Answers that came from a cache never get here.
+Every change is kept with its reason.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = ["Change", "Pace", "reset_seconds"]
 
 START, CEILING = 8.0, 200.0
 _LONGEST_WAIT_S = 60.0  # the most that one answer may hold everything back
+_REST_S = 1.0  # the most that the place of a refusal by chance stays empty
 _KEPT = 200
 _GROWTH = ("slow_start", "clean_second")  # said only where they changed the limit
 _RESET = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9}(?:\.\d+)?)s)?(?:(\d{1,9}(?:\.\d+)?)ms)?")
@@ -119,8 +121,9 @@ class Pace:
         now, width = self._clock.now(), self._width
         changed = width.refused(now, sent_at, self._full())
         self._note(changed)
-        if width.crowded or changed == "rate_limit":
-            self._resting.append(now + width.latency_s)
+        crowded = width.crowded or changed == "rate_limit"
+        most = width.latency_s if crowded else _REST_S
+        self._resting.append(now + min(width.latency_s, most))
         if retry_after_s and changed and width.shut:
             until = now + min(retry_after_s, _LONGEST_WAIT_S)
             if self._hold_back(until, "retry_after"):

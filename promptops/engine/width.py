@@ -122,7 +122,8 @@ class Width:
         if counted < enough or now < round_.began + self.latency_s:
             return None
         reason = self._judge(round_, now)
-        self._round = _Round(now, int(self.value), full)
+        empty = 0 if reason == "rate_limit" else round_.refused  # such places rest for a while
+        self._round = _Round(now, int(self.value) - empty, full)
         return reason
 
     def _judge(self, round_: _Round, now: float) -> str | None:
