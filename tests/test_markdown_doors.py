@@ -17,7 +17,7 @@ from markdown_it.token import Token
 
 from promptops import PromptVersion
 from promptops.evidence import Evidence
-from promptops.markup import code, markdown
+from promptops.markup import code, markdown, plain
 from promptops.policy import Policy
 from promptops.registry import changes, document
 from promptops.registry.editor import Editor
@@ -239,10 +239,8 @@ def test_any_text_stays_one_run_of_words(text: str, around: str) -> None:
     assert shape(around.format(f"w{markdown(text)}w")) == shape(around.format("wordw"))
     spans = [token for block in parsed(f"a {code(text)} b") for token in block.children or ()]
     assert [token.type for token in spans] == ["text", "code_inline", "text"]
-    assert (
-        spans[1].content.replace("\u2060", "").split()
-        == "".join(c for c in " ".join(text.split()) if c in spans[1].content).replace("\u2060", "").split()
-    )
+    words = " ".join(plain(" ".join(text.split())).split())
+    assert spans[1].content.replace("\u2060", "") == words.replace("\u2060", "") or not words
 
 
 def test_what_is_shown_reads_like_the_text() -> None:

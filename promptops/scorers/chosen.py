@@ -63,7 +63,7 @@ def _settler(letters: str) -> Callable[[str], str | None]:
         rf"answer(?:\s+is|\s+would\s+be)?\s*:?[\s*_`\"']*(?:option\s+|choice\s+)?[\s*_`\"'(\[]*({one})(?![\w'\u2019])", re.IGNORECASE
     )
     begins = re.compile(rf"[\s*_`]*(?:\(({one})\)|\[({one})\]|({one})(?:[).:\]]|\s*\n|\s+-))")
-    held = re.compile(rf"[(\[]({one})[)\]]|(?m:^[\s*_`]*({one})[\s*_`.]*$)")
+    held = re.compile(rf"[(\[]({one})[)\]]|(?m:^(?:[^\S\n]|[*_`])*+({one})(?:[^\S\n]|[*_`.])*+$)")
     alone = re.compile(rf"(?<![\w'\u2019])({one})(?![\w'\u2019])")
 
     def settle(text: str) -> str | None:

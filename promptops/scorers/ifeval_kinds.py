@@ -138,7 +138,7 @@ def _postscript(a: Mapping[str, Any]) -> Check:
 
 
 def _bullets(a: Mapping[str, Any]) -> Check:
-    starred, dashed = re.compile(r"^\s*\*[^*].*$", re.MULTILINE).findall, re.compile(r"^\s*-.*$", re.MULTILINE).findall
+    starred, dashed = re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE).findall, re.compile(r"^[^\S\n]*-.*$", re.MULTILINE).findall
     return lambda text: len(starred(text)) + len(dashed(text)) == a["num_bullets"]
 
 
@@ -170,9 +170,23 @@ def _json(_: Mapping[str, Any]) -> Check:
     return follows
 
 
+def _placeholders(text: str) -> int:
+    """How many brackets open and close again in their line; a bracket inside one that is open does not count."""
+    count = 0
+    for line in text.split("\n"):
+        start = line.find("[")
+        while start >= 0 and (end := line.find("]", start)) >= 0:
+            count += 1
+            start = line.find("[", end)
+    return count
+
+
 def _title(_: Mapping[str, Any]) -> Check:
-    find = re.compile(r"<<[^\n]+>>").finditer
-    return lambda text: any(match[0].lstrip("<").rstrip(">").strip() for match in find(text))
+    def titled(line: str) -> bool:
+        start, end = line.find("<<"), line.rfind(">>")
+        return 0 <= start < end - 2 and bool(line[start:end].lstrip("<").rstrip(">").strip())
+
+    return lambda text: any(map(titled, text.split("\n")))
 
 
 def _two_responses(_: Mapping[str, Any]) -> Check:
@@ -233,7 +247,7 @@ KINDS: dict[str, Kind] = {
     "detectable_content:number_placeholders": Kind(
         "at least n placeholders in square brackets",
         {"num_placeholders": "count"},
-        lambda a: _counted(lambda text: len(re.findall(r"\[.*?\]", text)), a["num_placeholders"]),
+        lambda a: _counted(_placeholders, a["num_placeholders"]),
     ),
     "detectable_content:postscript": Kind("the postscript's marker occurs", {"postscript_marker": "text"}, _postscript),
     "detectable_format:number_bullet_lists": Kind("exactly n lines that begin with * or -", {"num_bullets": "count"}, _bullets),

@@ -23,7 +23,9 @@ _NUMBER = re.compile(
     r"(?P<power>[eE][-+]?[0-9]{1,3}(?!\w))?(?:\s?/\s?(?P<under>[0-9]+(?:\.[0-9]+)?)(?![0-9/]))?(?:\s?(?P<scale>thousand|million|billion|trillion)\b)?",
     re.IGNORECASE,
 )
-_MARKER = re.compile(r"####|\\boxed\s?\{|(?m:^\s*(?:\*\*)?A(?:nswer)?\s?:)|\banswer\s?(?:is|was|[:=]|would be|comes to)", re.IGNORECASE)
+_MARKER = re.compile(
+    r"####|\\boxed\s?\{|(?m:^[^\S\n]*(?:\*\*)?A(?:nswer)?\s?:)|\banswer\s?(?:is|was|[:=]|would be|comes to)", re.IGNORECASE
+)
 _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _CLAUSE = re.compile(r"\n|[.!?](?=\s)")
 

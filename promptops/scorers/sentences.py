@@ -13,7 +13,9 @@ ave blvd rd mt ft u.s u.k u.n a.m p.m ph.d b.a m.a b.sc m.sc d.c ca
 """
 _TITLED = "mr mrs ms dr prof rev gen sen rep gov lt col sgt capt st vs e.g i.e fig no vol pp messrs hon adm maj cf"
 _ABBREVIATIONS, _TITLES = frozenset(_ABBREVIATED.split()), frozenset(_TITLED.split())
-_END = re.compile(r"([.!?\u2026\u3002\uff01\uff1f\u0964]+)([\"'\u201d\u2019)\]*_]*)(?=\s|$)|[\u3002\uff01\uff1f]")
+_END = re.compile(
+    r"(?<![.!?\u2026\u3002\uff01\uff1f\u0964])([.!?\u2026\u3002\uff01\uff1f\u0964]++)([\"'\u201d\u2019)\]*_]*+)(?=\s|$)|[\u3002\uff01\uff1f]"
+)
 _PIECES = re.compile(r"\.{2,}|--|[()\[\]{}<>;@#$%&*?!\"\u201c\u201d]|``|[:,](?!\d)")
 _CLITIC = re.compile(r"(?<=[^' ])('(?:s|m|d|ll|re|ve)|n't)$", re.IGNORECASE)
 _JOINED = re.compile(r"\b(can)(not)\b|\b(gon)(na)\b|\b(got)(ta)\b|\b(wan)(na)\b|\b(gim)(me)\b|\b(lem)(me)\b", re.IGNORECASE)

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..errors import ScorerError
+from . import fences
 from .chosen import text_after
 from .function import source_hash
 from .rule import spelled
 
 __all__ = ["Transform", "answer_part", "extract_json", "last_line", "strip_fences"]
 
-_FENCED = re.compile(r"\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n?[ \t]*\1\s*", re.DOTALL)
-_BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n`]*\n(.*?)\n?^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _OPENED = re.compile(r"[{\[]")
 _EFFORT = 5_000_000  # characters that a search for JSON reads in all, however often a text opens a bracket
 
@@ -45,8 +44,8 @@ class Transform:
 
 
 def _strip_fences(text: str) -> str:
-    match = _FENCED.fullmatch(text)
-    return match[2] if match else text.strip()
+    inside = fences.unfenced(text)
+    return text.strip() if inside is None else inside
 
 
 def _last_line(text: str) -> str | None:
@@ -56,8 +55,8 @@ def _last_line(text: str) -> str | None:
 
 def _extract_json(text: str) -> str | None:
     """The first JSON object or list of the last code block that holds one, else of the whole text."""
-    for match in reversed(list(_BLOCK.finditer(text))[-20:]):
-        if (found := _first_json(match[2])) is not None:
+    for block in reversed(fences.blocks(text)[-20:]):
+        if (found := _first_json(block)) is not None:
             return found
     return _first_json(text)
 

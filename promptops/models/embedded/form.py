@@ -46,7 +46,7 @@ _FORBIDDEN = re.compile(
     re.I,
 )
 _FORBIDDEN_FIRST = re.compile(
-    r"(?P<what>[^.;\n]{1,120}?)\s+(?:must|should|may|is|are)\s+(?:never|not)\s+(?:to\s+)?(?:be\s+)?(?:mentioned|named|said|written|used)\b",
+    r"(?P<what>[^.;\n]{1,120}?)(?<!\s)\s++(?:must|should|may|is|are)\s+(?:never|not)\s+(?:to\s+)?(?:be\s+)?(?:mentioned|named|said|written|used)\b",
     re.I,
 )
 _QUOTED_TERM = re.compile(r"[\"'`“‘]([^\"'`”’\n]{2,40})[\"'`”’]")
@@ -67,9 +67,10 @@ _ABSENT = re.compile(
     r"[\"'`](?P<word>unknown|none|n/a|missing|not given|not found)[\"'`]|\b(?:or|use|write|say|put|else)\s+(?P<bare>unknown|none|n/a|missing)\b",
     re.I,
 )
+_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)", re.S)  # one that never ends takes the rest
 _IDENTIFIER = re.compile(r"`([A-Za-z_]\w{0,40})`|\"([A-Za-z_]\w{0,40})\"")
 _LINE_FORM = re.compile(
-    r"^[ \t]*[-*•]?[ \t]*([A-Za-z_][\w ]{0,30}?)[ \t]*:[ \t]*(?:<[^<>\n]{1,80}>|\[[^\[\]\n]{1,80}\]|\.\.\.|…|_{2,})[^\n]{0,80}$", re.M
+    r"^[ \t]*+(?:[-*•][ \t]*+)?([A-Za-z_][\w ]{0,30}?)[ \t]*:[ \t]*(?:<[^<>\n]{1,80}>|\[[^\[\]\n]{1,80}\]|\.\.\.|…|_{2,})[^\n]{0,80}$", re.M
 )
 
 
@@ -145,7 +146,7 @@ def form_of(text: str, shots: Sequence[Shot], json_wanted: bool, keys: tuple[str
         return Format(
             "json",
             tuple(dict.fromkeys((*shown, *(key for key in keys if key in shown)))),
-            compact=not re.search(r"[\"\d\]}el]\s*[:,]\s", re.sub(r"\"(?:[^\"\\]|\\.)*\"", '""', last.answer)),
+            compact=not re.search(r"[\"\d\]}el]\s*[:,]\s", _STRING.sub('""', last.answer)),
             sorted=len(shown) > 1 and all(list(shot.fields) == sorted(shot.fields) for shot in shaped),
             fenced=last.answer.lstrip().startswith("```"),
             indent=2 if "\n" in last.answer.strip().strip("`") and "\n" in last.answer[last.answer.find("{") :] else None,

@@ -19,7 +19,7 @@ _ID_WORDS = frozenset(("id", "ids", "no", "nr", "number", "num", "code", "ref", 
 _KINDS = {
     "email": re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"),
     "phone": re.compile(r"(?<!\w)\+?\d[\d ()/-]{6,18}\d(?!\w)"),
-    "amount": re.compile(r"[$€£]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[$€£]|(?:euros?|dollars?|pounds?|USD|EUR|GBP)\b)", re.I),
+    "amount": re.compile(r"[$€£]\s?\d[\d.,]{0,40}|\d[\d.,]{0,40}\s?(?:[$€£]|(?:euros?|dollars?|pounds?|USD|EUR|GBP)\b)", re.I),
     "date": re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)|(?<!\d)\d{1,2}[./]\d{1,2}[./]\d{2,4}(?!\d)"),
     "url": re.compile(r"https?://[^\s<>\"']{3,300}"),
 }

@@ -40,9 +40,9 @@ def _alternatives(values: Iterable[str]) -> str:
 def _defined(names: str) -> re.Pattern[str]:
     """``use billing for refunds, bug for errors``, ``billing means refunds``."""
     return re.compile(
-        rf"(?:^|[\n.;,(:]|\buse|\bmeans|\band|\bor|[-*•])[ \t]*[\"'`*]*({names})[\"'`*]*[ \t]*"
-        r"(?::|=|–|—|->|→|[ \t]-[ \t]|\b(?:is for|is when|means|covers|for|when|if)\b)\**[ \t]*([^\n;]{3,400}?)"
-        rf"(?=[.;\n]|$|,[ \t]*(?:and[ \t]+|or[ \t]+|use[ \t]+)*[\"'`*]*(?:{names})\b)",
+        rf"(?:^|[\n.;,(:]|\buse|\bmeans|\band|\bor|[-*•])[ \t]*+[\"'`*]{{0,6}}({names})[\"'`*]{{0,6}}[ \t]*"
+        r"(?::|=|–|—|->|→|[ \t]-[ \t]|\b(?:is for|is when|means|covers|for|when|if)\b)\*{0,4}[ \t]*+([^\n;]{3,400}?)"
+        rf"(?=[.;\n]|$|,[ \t]*(?:and[ \t]+|or[ \t]+|use[ \t]+){{0,3}}[\"'`*]{{0,6}}(?:{names})\b)",
         re.I,
     )
 
@@ -56,7 +56,7 @@ def _ruled(names: str) -> Iterable[re.Pattern[str]]:
         re.I,
     )
     yield re.compile(
-        r"(?:^|[\n.;:]|[-*•])[ \t]*(?P<case>[^.;:\n]{4,200}?)[ \t]+"
+        r"(?:^|[\n.;:]|[-*•])[ \t]*+(?P<case>[^.;:\n]{4,200}?)(?<![ \t])[ \t]++"
         rf"(?:go(?:es)? to|belongs? to|counts? as|(?:is|are) (?:always )?(?:classified|labell?ed|marked|filed) (?:as|under)|falls? under)[ \t]+{value}",
         re.I,
     )

@@ -26,7 +26,7 @@ _BLANKS = re.compile(r"[ \t]{33,}")  # wider gaps say no more, and every pattern
 _FENCE = re.compile(r"```|code (?:block|fence)|fenced", re.I)
 _NO_FENCE = re.compile(r"\b(?:no|not|never|without|don't|do not)\b[^.\n]{0,40}(?:```|code (?:block|fence)|fence|markdown)", re.I)
 
-_YES_NO = re.compile(r"(?:\b(?:with|by|only|just|exactly|simply)\s+)*[\"'`]?\byes\b[\"'`]?\s*(?:or|/|\|)\s*[\"'`]?\bno\b[\"'`]?", re.I)
+_YES_NO = re.compile(r"(?:\b(?:with|by|only|just|exactly|simply)\s+){0,4}[\"'`]?\byes\b[\"'`]?\s*(?:or|/|\|)\s*[\"'`]?\bno\b[\"'`]?", re.I)
 _WHETHER = re.compile(r"\b(?:whether|if)\b", re.I)
 _SWITCH = re.compile(r"\btrue\b[^\n]{0,12}\bfalse\b|\bfalse\b[^\n]{0,12}\btrue\b|\bbool(?:ean)?\b|\btrue (?:if|when|where)\b", re.I)
 
