@@ -75,6 +75,9 @@ def test_what_was_refused_stands_when_the_notebook_runs_again(lab: Lab) -> None:
     _, _, cells = incident(lab)
     before = registry(lab)
     again = [tried(cell) for cell in cells]
+    kept = lab.store.rows("select * from verdicts order by id")
+    assert [tried(cell) for cell in cells] == again
+    assert lab.store.rows("select * from verdicts order by id") == kept  # a refusal is recorded once
     assert registry(lab) == before
     assert [text.split(":")[0] for text in again] == ["held", "held", "refused", "held"]
     assert "v2 was refused in prod at" in again[2]
@@ -149,6 +152,22 @@ def test_a_canary_in_the_way_and_a_canary_without_a_rest(lab: Lab) -> None:
     again = [tried(cell) for cell in cells]
     assert registry(lab) == before
     assert all(text == "held" or was == "refused" for text, was in zip(again, first, strict=True))
+
+
+def test_a_share_that_was_refused_is_not_what_a_running_canary_is_set_to(lab: Lab) -> None:
+    """10 % was refused, 20 % began with an override: the cell that asked for 10 % does not shrink it; a share that is new widens it."""
+    (_, b, _), study, _ = incident(lab)
+
+    def small() -> Any:
+        return lab.promote(b, "prod", study=study, percent=10)
+
+    assert tried(small).startswith("refused")
+    assert tried(lambda: lab.promote(b, "prod", study=study, percent=20, override="c is gone")) == "done"
+    before = registry(lab)
+    assert "10 % for v2 in prod was refused before its canary began" in study.gate(b, "prod", percent=10)[0]
+    assert tried(small) == "held"
+    assert registry(lab) == before
+    assert tried(lambda: lab.promote(b, "prod", study=study, percent=40)) == "done"
 
 
 # -- the gate says what a click does
@@ -247,6 +266,19 @@ def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_made(make_
     forced = lab.promote(a, "prod", study=study, force=True, reason="outage")
     assert forced.forced
     assert any("app.json" in point for point in forced.unmet)
+
+
+def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_kept(lab: Lab) -> None:
+    """A file in the place of the evidence's folder: said, marked and not cited; without force nothing is changed."""
+    (a,), study = measured(lab, "p", "a")
+    (Path(lab._registry.path).parent / "promptops.evidence").write_text("in the way", encoding="utf-8")
+    before = registry(lab)
+    with pytest.raises(OSError, match="evidence"):
+        lab.promote(a, "prod", study=study)
+    assert registry(lab) == before
+    done = lab.promote(a, "prod", study=study, force=True, reason="outage")
+    assert (done.changed, done.forced, done.evidence) == (True, True, None)
+    assert "The evidence could not be written" in done.unmet[0]
 
 
 def test_a_forced_promotion_does_not_go_twice(lab: Lab) -> None:

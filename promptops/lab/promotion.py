@@ -23,7 +23,7 @@ from .comparing import grounds_of
 from .deployment import Deployment
 from .prompt import Prompt, SavedVersion
 from .reading import arms_of
-from .refusals import Request, keep_refusal, measured_at, spend, spent, standing
+from .refusals import Request, keep_refusal, measured_at, outgrown, spend, spent, standing
 from .served import keep_verdict
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def promote(
             spend(lab, saved, env, word)
         return Deployment(lab, replace(serving, changed=False), note=f"{saved.label} serves already.")
     if canary is not None and percent is not None and canary.id == saved.id:
-        return _widened(lab, saved, env, percent, reason=reason, override=override.strip())
+        return _widened(lab, saved, env, percent, reason=reason, override=override.strip(), word=word)
     if saved.model == "embedded":
         warnings.warn(f"{saved.label} names the embedded model, which is not an LLM: it is for tours and tests.", stacklevel=3)
     asked = ask(lab, saved, env, study, word=word, percent=percent, force=force)
@@ -74,9 +74,9 @@ def promote(
             warnings.simplefilter("always")
             entry = lab._registry.promote(saved.prompt, saved.number, env, author=lab._author, **step)
     except Refused as error:
-        if not asked.stands:
-            in_the_way = error.reasons == ("canary",)
-            keep_refusal(lab, asked.request, str(error) if in_the_way else error.reasons[0], gate=not in_the_way)
+        in_the_way = error.reasons == ("canary",)
+        new = [reason for reason in error.reasons if reason not in asked.found] or ["an earlier refusal stood"]
+        keep_refusal(lab, asked.request, str(error) if in_the_way else new[0], gate=not in_the_way, stands=bool(asked.stands))
         asked.keep_verdict(lab, serving)
         raise
     note = " ".join(str(warning.message) for warning in said)
@@ -121,7 +121,7 @@ def ask(
     force: whatever is at fault becomes a point that is not met, and nothing is waited for: the emergency door opens under fault.
     """
     saved = _saved(version)
-    bare = Request(saved, env, study.id if study is not None else None, None, None, word, percent is not None)
+    bare = Request(saved, env, study.id if study is not None else None, None, None, word, percent)
     try:
         serving = lab._registry.serving(saved.prompt, env)
         grounds = _study(lab, saved, env, study, serving, waits=not force)
@@ -143,10 +143,10 @@ def evidence_of(lab: Lab, version: Any, env: str, study: Study | None = None) ->
     return ask(lab, version, env, study).request.evidence
 
 
-def _widened(lab: Lab, saved: SavedVersion, env: str, percent: float, *, reason: str, override: str) -> Deployment:
+def _widened(lab: Lab, saved: SavedVersion, env: str, percent: float, *, reason: str, override: str, word: str) -> Deployment:
     """The running canary with another share, but for one that it has grown out of: a cell that runs again asks for that."""
     links = lab._registry.history(saved.prompt, env)
-    held = spent(lab, saved, env, override) or share_held(links, percent, override)
+    held = spent(lab, saved, env, word) or share_held(links, percent, override) or outgrown(lab, saved, env, percent, word)
     if held:
         return _unchanged(lab, links[-1], held)
     step = {"author": lab._author, "reason": reason, "override": override}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .prompt import SavedVersion
     from .study import Study
 
-__all__ = ["Request", "keep_refusal", "measured_at", "spend", "spent", "standing"]
+__all__ = ["Request", "keep_refusal", "measured_at", "outgrown", "spend", "spent", "standing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Request:
     study: Study | None
     evidence: Evidence | None
     word: str
-    canary: bool
+    percent: float | None
 
     def document(self, lab: Lab) -> dict[str, Any]:
         """What makes it the same request, JSON-ready."""
@@ -42,7 +42,7 @@ class Request:
         return {
             "named": self.named,
             "word": self.word,
-            "canary": self.canary,
+            "percent": self.percent,
             "terms": lab._registry.terms(self.saved.prompt, self.saved.number, self.env),
             "calibrated": {name: bool(scorer.get("calibrated")) for name, scorer in scorers.items()},
         }
@@ -50,60 +50,42 @@ class Request:
 
 def standing(lab: Lab, request: Request) -> str:
     """The refusal that stands against a request, as a sentence with its next step; "" where there is none."""
-    rows = lab.store.rows(
-        'select study_id, document, cast(created_at as varchar), created_at from verdicts where prompt = ? and candidate = ? and "env" = ? '
-        "order by created_at desc",
-        [request.saved.prompt, request.saved.id, request.env],
-    )
-    if not rows:
+    recorded = [before for before in _recorded(lab, request.saved, request.env) if "spent" not in before]
+    if not recorded:
         return ""
-    rows = [row for row in rows if "spent" not in json.loads(row[1])]
-    now = request.document(lab)
-    newest = measured_at(lab, request)
-    for study, text, at, moment in rows:
-        before = json.loads(text)
-        if not _same(before, now, request.study is not None and study == request.study.id):
+    now, newest = request.document(lab), measured_at(lab, request)
+    for before in recorded:
+        if not _same(before, now, request.study is not None and before["study"] == request.study.id):
             continue
-        if newest is not None and newest > moment:
+        if newest is not None and newest > before["at"]:
             return ""  # older refusals rest on less still
         said = str(before.get("said", "")).split(" Next: ")[0].rstrip(".")
         used = f"the word {request.word!r} was given then, another " if request.word else ""
         return (
-            f"{request.saved.label} was refused in {request.env} at {at[:19]} UTC ({said}), and a refusal stands until something new is "
-            f'measured. Next: evaluate it anew, or {used}override="reason" asks once more.'
+            f"{request.saved.label} was refused in {request.env} at {str(before['at'])[:19]} UTC ({said}), and a refusal stands "
+            f'until something new is measured. Next: evaluate it anew, or {used}override="reason" asks once more.'
         )
     return ""
 
 
-def keep_refusal(lab: Lab, request: Request, said: str, gate: bool) -> None:
-    """Record a refusal. gate: whether the gate spoke, whose answer holds for a canary and for everyone."""
-    document = {**request.document(lab), "said": said[:400], "gate": gate}
-    row = {
-        "id": new_id("d"),
-        "study_id": request.study.id if request.study is not None else None,
-        "prompt": request.saved.prompt,
-        "candidate": request.saved.id,
-        "document": json.dumps(document, ensure_ascii=False),
-        "created_at": utc(),
-        "env": request.env,
-    }
-    lab.store.append("verdicts", [row])
+def keep_refusal(lab: Lab, request: Request, said: str, *, gate: bool, stands: bool) -> None:
+    """Record a refusal, once while one stands. gate: whether the gate spoke, whose answer holds for a canary and for everyone."""
+    asked, study = request.document(lab), request.study.id if request.study is not None else None
+    recorded = [before for before in _recorded(lab, request.saved, request.env) if before["study"] == study]
+    if stands and any(before.items() >= asked.items() for before in recorded):
+        return
+    _record(lab, request.saved, request.env, {**asked, "said": said[:400], "gate": gate}, study)
 
 
 def spend(lab: Lab, saved: SavedVersion, env: str, word: str) -> None:
     """Record an override that was given while its version served already: it needed none then, and a cell that runs again says it too."""
-    if not word or spent(lab, saved, env, word):
-        return
-    row = {"id": new_id("d"), "prompt": saved.prompt, "candidate": saved.id, "env": env, "created_at": utc()}
-    lab.store.append("verdicts", [{**row, "document": json.dumps({"spent": word}, ensure_ascii=False)}])
+    if word and not spent(lab, saved, env, word):
+        _record(lab, saved, env, {"spent": word})
 
 
 def spent(lab: Lab, saved: SavedVersion, env: str, word: str) -> str:
     """Why an override counts no more, as a sentence; "" where it does, or where there is none."""
-    if not word:
-        return ""
-    rows = lab.store.rows('select document from verdicts where prompt = ? and candidate = ? and "env" = ?', [saved.prompt, saved.id, env])
-    if all(json.loads(text).get("spent") != word for (text,) in rows):
+    if not word or all(before.get("spent") != word for before in _recorded(lab, saved, env)):
         return ""
     return (
         f"{word!r} was given for {saved.label} in {env} while it served already, and counts once; "
@@ -125,12 +107,40 @@ def measured_at(lab: Lab, request: Request) -> Any:
     return rows[0][0] if rows else None
 
 
+def outgrown(lab: Lab, saved: SavedVersion, env: str, percent: float, word: str) -> str:
+    """Why the running canary is not given this share: a canary with just this share was refused before it began, so a cell runs again.
+
+    As a sentence with its next step; "" where no such share was refused, or a word is given that was not given then.
+    """
+    for before in _recorded(lab, saved, env):
+        if before.get("percent") == percent and word in ("", before.get("word")):
+            return (
+                f"{percent:g} % for {saved.label} in {env} was refused before its canary began; give another share, "
+                'or override="reason" sets this one.'
+            )
+    return ""
+
+
+def _recorded(lab: Lab, saved: SavedVersion, env: str) -> list[dict[str, Any]]:
+    """What was recorded of a version in an environment, newest first, each with its study and when (`at`)."""
+    rows = lab.store.rows(
+        'select study_id, document, created_at from verdicts where prompt = ? and candidate = ? and "env" = ? order by created_at desc',
+        [saved.prompt, saved.id, env],
+    )
+    return [{**json.loads(text), "study": study, "at": at} for study, text, at in rows]
+
+
+def _record(lab: Lab, saved: SavedVersion, env: str, document: Mapping[str, Any], study: str | None = None) -> None:
+    row = {"id": new_id("d"), "study_id": study, "prompt": saved.prompt, "candidate": saved.id, "env": env, "created_at": utc()}
+    lab.store.append("verdicts", [{**row, "document": json.dumps(document, ensure_ascii=False)}])
+
+
 def _same(before: Mapping[str, Any], now: Mapping[str, Any], same_study: bool) -> bool:
     """Whether a recorded refusal is about this request: the study that was named, or the one that it comes down to."""
     return (
         (same_study or before.get("named") == now["named"])
         and now["word"] in ("", before.get("word"))
-        and (before.get("gate", True) or before.get("canary") == now["canary"])
+        and (before.get("gate", True) or (before.get("percent") is None) == (now["percent"] is None))
         and before.get("terms") == now["terms"]
         and (not same_study or before.get("calibrated") == now["calibrated"])
     )

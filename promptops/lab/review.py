@@ -16,7 +16,7 @@ from ..errors import DatasetError, StudyError
 from ..policy import Policy
 from ..registry.asked import share_held
 from .promotion import ask
-from .refusals import spent
+from .refusals import outgrown, spent
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
@@ -109,8 +109,9 @@ def gate_says(
     if serving is not None and serving.id == version.id:
         return ()
     if percent is not None and serving is not None and serving.canary is not None and serving.canary.id == version.id:
-        held = share_held(lab._registry.history(version.prompt, env), percent, override.strip())
-        said = (spent(lab, version, env, override.strip()), held)
+        word = override.strip()
+        held = share_held(lab._registry.history(version.prompt, env), percent, word)
+        said = (spent(lab, version, env, word), held, outgrown(lab, version, env, percent, word))
         return tuple(point for point in said if point) if serving.canary.percent != percent else ()
     asked = ask(lab, version, env, study, word=override.strip(), percent=percent)
     step: dict[str, Any] = {"evidence": asked.request.evidence, "override": override, "percent": percent, "found": asked.found}

@@ -193,7 +193,7 @@ class Editor:
         link = self._link(wanted.id, "promote", author, reason, evidence=cited, forced=bool(unmet), unmet=unmet, again=override.strip())
         if percent is not None and now is not None:
             link |= {"version": now.id, "kind": "canary", "canary": {"version": wanted.id, "percent": percent}}
-        return self._append(name, env, link, now, evidence)
+        return self._append(name, env, link, now, evidence, force)
 
     def gate(
         self,
@@ -305,8 +305,13 @@ class Editor:
         link |= {key: rest.get(key) for key in ("evidence", "forced", "unmet", "again", "undoes") if rest.get(key)}
         return link | ({"reason": reason.strip()} if reason.strip() else {})
 
-    def _append(self, name: str, env: str, link: chain.Link, before: Deployment | None, evidence: Evidence | None = None) -> Deployment:
-        """Seal a deployment onto a chain that still ends as it was read. Raises Conflict, naming who was first and when."""
+    def _append(
+        self, name: str, env: str, link: chain.Link, before: Deployment | None, evidence: Evidence | None = None, force: bool = False
+    ) -> Deployment:
+        """Seal a deployment onto a chain that still ends as it was read. Raises Conflict, naming who was first and when.
+
+        force: evidence that cannot be written is one more point that is not met, and is not cited.
+        """
         with self._file.writing() as read:
             links = history.deployments(prompt_of(read, name), name, env, whole=False)
             last = links[-1] if links else None
@@ -314,7 +319,13 @@ class Editor:
                 who = f"{last.author or 'unknown'} made it serve {last.label} at {last.at}" if last else "it was emptied"
                 raise Conflict(f"{env} of {name} changed meanwhile: {who}; look at that first, then try again.")
             if evidence is not None:
-                evidence.write(Path(os.path.realpath(self.path)))  # before what cites it
+                try:
+                    evidence.write(Path(os.path.realpath(self.path)))  # before what cites it
+                except OSError as error:
+                    if not force:
+                        raise
+                    unmet = [*link.get("unmet", ()), f"The evidence could not be written: {error}"]
+                    link = {**link, "evidence": None, "forced": True, "unmet": unmet}
             return self._seal(read, name, env, link)
 
     def _seal(self, read: Document, name: str, env: str, link: chain.Link) -> Deployment:
