@@ -10,16 +10,19 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .database import one_at_a_time
 from .frames import Gathered, Keep
+from .locks import turn
 from .schema import TABLES
 from .segment import Segment, read_pieces, segment_name
 
-__all__ = ["ARCHIVE", "Batch", "batches", "discard", "sweep", "write_batch"]
+__all__ = ["ARCHIVE", "Batch", "alone", "batches", "discard", "marks_of", "sweep", "write_batch"]
 
 ARCHIVE = "archive"
 _MANIFEST = "manifest.json"
@@ -53,8 +56,16 @@ class Batch:
                         yield table, _filled(pa.Table.from_batches([part]), schema)
 
     def damaged(self) -> list[str]:
-        """Names of the files that are missing or no longer have their hash."""
-        return [name for name, digest in self.hashes.items() if _hash(self.folder / name) != digest]
+        """Names of the files that are missing or no longer have their hash.
+
+        None of a batch that was discarded meanwhile.
+        """
+        bad = [name for name, digest in self.hashes.items() if _hash(self.folder / name) != digest]
+        return bad if self.stands() else []
+
+    def stands(self) -> bool:
+        """Whether it is still a batch; a purge rewrites those that it touches into another."""
+        return (self.folder / _MANIFEST).exists()
 
 
 def batches(folder: Path) -> list[Batch]:
@@ -71,6 +82,26 @@ def batches(folder: Path) -> list[Batch]:
         except (FileNotFoundError, NotADirectoryError):
             continue  # being written, or no batch
     return found
+
+
+def marks_of(listed: Iterable[Batch]) -> dict[str, int]:
+    """segment -> bytes of it that the batches hold."""
+    marks: dict[str, int] = {}
+    for batch in listed:
+        for name, size in batch.segments.items():
+            marks[name] = max(size, marks.get(name, 0))
+    return marks
+
+
+@contextmanager
+def alone(folder: Path, wait_s: float = 0.0) -> Iterator[bool]:
+    """Whether this process is the only one that may add or remove files of segments and archive.
+
+    Do not nest it: the end of the inner block would release the lock of the outer one. Raises OSError where the lock file
+    cannot be made.
+    """
+    with one_at_a_time(), turn(folder / "archive.lock", exclusive=True, wait_s=wait_s) as mine:
+        yield mine
 
 
 def write_batch(

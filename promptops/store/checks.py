@@ -15,7 +15,7 @@ from .merge import Sources, everything
 from .schema import TABLES
 from .segment import read_pieces
 
-__all__ = ["check_archive", "check_database", "check_segments", "unrecorded"]
+__all__ = ["check_archive", "check_database", "check_ends", "check_segments", "unrecorded"]
 
 Connection = Any
 
@@ -38,6 +38,21 @@ def check_segments(sources: Sources, merged: Mapping[str, int]) -> Iterator[str]
             continue  # archived meanwhile
 
 
+def check_ends(ends: Mapping[str, int], sources: Sources) -> Iterator[str]:
+    """Segments of which less is left than their writers ended with.
+
+    ends: read before the sources were listed.
+    """
+    sizes = sources.sizes()
+    for name, size in ends.items():
+        left = sizes.get(name, 0)
+        if left < size:
+            yield (
+                f"the segment {name} ended with {size:,} bytes, segments and archive have {left:,} of them: "
+                "acknowledged rows are lost unless the DuckDB file has them; run repair(), which saves those."
+            )
+
+
 def check_archive(sources: Sources) -> Iterator[str]:
     """Files of the archive that are missing or were changed, and records that were damaged when they came in."""
     for batch in sources.batches:
@@ -47,11 +62,18 @@ def check_archive(sources: Sources) -> Iterator[str]:
             yield f"{batch.folder} was made of segments with {batch.dropped:,} damaged records, which are lost."
 
 
-def check_database(database: Database, sources: Sources) -> list[str]:
-    """Counts, every value of every column beside what segments and archive hold, and the ids that follow from content."""
+def check_database(database: Database, sources: Callable[[], Sources], least: Mapping[str, int]) -> list[str]:
+    """Counts, every value of every column beside what segments and archive hold, and the ids that follow from content.
+
+    least: segment -> bytes that the file must hold at least. Of what was recorded since, as much is compared as it holds:
+    the sources are listed while nobody can merge, so that both are of one moment.
+    """
     try:
         with database.reading() as con:
-            return [*_compared(con, sources), *_versions(con), *_examples(con), *_orphans(con)]
+            listed = sources()
+            covered = database.covered
+            marks = {name: max(least.get(name, 0), covered.get(name, 0)) for name in listed.sizes()}
+            return [*_compared(con, listed.within(marks)), *_versions(con), *_examples(con), *_orphans(con)]
     except Busy as busy:
         return [f"{database.path} is held by {busy}: it could not be checked."]
     except Damaged as damage:

@@ -1,6 +1,7 @@
 """File locks, two kinds, both gone with the process that held them.
 
-`keep`/`held`: of an open file (flock): says that its writer lives; a forked child shares it until it closes the file.
+`keep`, `held`, `stopped`: of an open file (flock): says that its writer lives; a forked child shares it until it closes
+the file.
 `turn`: of a process (POSIX record lock): whose turn it is; no fork inherits it, threads take turns by other means.
 Where the platform has neither, a file that was touched within the hour counts as held, and DuckDB's own lock must do.
 """
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["held", "keep", "turn"]
+__all__ = ["held", "keep", "stopped", "turn"]
 
 _QUIET_S = 3600.0
 _fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
@@ -24,7 +25,7 @@ _fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 def keep(fd: int) -> None:
     """Hold the open file until it is closed."""
     if _fcntl is not None:
-        _fcntl.flock(fd, _fcntl.LOCK_EX)  # waits for a `held` that is just looking
+        _fcntl.flock(fd, _fcntl.LOCK_EX)  # waits for `held` and `stopped` elsewhere
 
 
 def held(path: Path) -> bool:
@@ -34,14 +35,45 @@ def held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        if _fcntl is None:
-            return time.time() - os.fstat(fd).st_mtime < _QUIET_S
-        _fcntl.flock(fd, _fcntl.LOCK_SH | _fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
+        return not _free(fd)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def stopped(path: Path) -> Iterator[os.stat_result | None]:
+    """The file's facts if no living process keeps it, and none can begin to until the block ends.
+
+    None if a process keeps it, or the file is gone.
+
+    Size and "nobody writes" are facts of one moment here: asked for one after the other, a writer that appends and ends
+    in between leaves the old size beside the new answer.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        facts = os.fstat(fd) if _free(fd) else None  # in this order: what is free has its last size
+        if _fcntl is None:  # no lock to keep, and an open file could not be removed
+            os.close(fd)
+            fd = -1
+        yield facts
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def _free(fd: int) -> bool:
+    """Whether nobody keeps the open file; it is shared with those who look until `fd` is closed."""
+    if _fcntl is None:
+        return time.time() - os.fstat(fd).st_mtime >= _QUIET_S
+    try:
+        _fcntl.flock(fd, _fcntl.LOCK_SH | _fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -7,14 +7,17 @@ themselves, rows that only the file still holds are recorded once more first. Wh
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .checks import check_archive, check_database, check_segments, unrecorded
+from .archive import alone
+from .checks import check_archive, check_database, check_ends, check_segments, unrecorded
 from .connect import Busy, Damaged, attach
-from .database import ASIDE, Database, create
+from .database import ASIDE, WAIT_S, Database, create
+from .ends import ends_of, forget_end
 from .merge import Sources, merge
 
 __all__ = ["aside_of", "build", "repair_store", "rescued", "verify_store"]
@@ -22,11 +25,31 @@ __all__ = ["aside_of", "build", "repair_store", "rescued", "verify_store"]
 Append = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
 
-def verify_store(database: Database, sources: Sources) -> list[str]:
-    """One line a finding; everything is merged already."""
-    if not sources.sizes() and not database.path.exists():
-        return []
-    return [*check_segments(sources, database.covered), *check_archive(sources), *check_database(database, sources)]
+def verify_store(folder: Path, database: Database, sources: Callable[[], Sources], least: Mapping[str, int]) -> list[str]:
+    """One line a finding. Other processes may write meanwhile, and archive before and after.
+
+    least: segment -> bytes that stood there before all was merged, so that the file must hold them.
+    """
+    with _undisturbed(folder):
+        # in this order: each holds at least what those before it speak of
+        merged, ends, listed = database.covered, ends_of(folder), sources()
+        if not listed.sizes() and not ends and not database.path.exists():
+            return []
+        return [
+            *check_ends(ends, listed),
+            *check_segments(listed, merged),
+            *check_archive(listed),
+            *check_database(database, sources, least),
+        ]
+
+
+@contextmanager
+def _undisturbed(folder: Path) -> Iterator[None]:
+    """No file of the archive comes or goes meanwhile, as far as this process can have it so."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # a folder that cannot be written, or is not there
+            stack.enter_context(alone(folder, WAIT_S))
+        yield
 
 
 def repair_store(folder: Path, database: Database, sources: Callable[[], Sources], append: Append) -> list[str]:
@@ -37,8 +60,9 @@ def repair_store(folder: Path, database: Database, sources: Callable[[], Sources
         with database.writing() as con:
             merge(con, sources())
         done += [f"set aside {path}" for path in aside_of(folder) if path not in before]
-        done += rescued(folder, database, sources(), append)
-        if done or check_database(database, sources()) or _beyond(database, sources()):
+        done += rescued(folder, database, sources, append)
+        done += _mourned(folder, sources)
+        if done or check_database(database, sources, {}) or _beyond(database, sources):
             moved = database.replaced(lambda path: build(path, sources()), aside=True)
             done += [f"set aside {path}" for path in moved] + [f"rebuilt {database.path} from segments and archive"]
     except Busy as busy:
@@ -48,25 +72,40 @@ def repair_store(folder: Path, database: Database, sources: Callable[[], Sources
     return done
 
 
-def rescued(folder: Path, database: Database, sources: Sources, append: Append) -> list[str]:
+def rescued(folder: Path, database: Database, sources: Callable[[], Sources], append: Append) -> list[str]:
     """Record once more what segments and archive lost and the file still holds; set damaged batches of the archive aside."""
-    bad = [batch for batch in sources.batches if batch.damaged()]
-    if not bad and not _beyond(database, sources) and not any(check_segments(sources, database.covered)):
-        return []
-    sound = replace(sources, batches=tuple(batch for batch in sources.batches if batch not in bad))
-    done, count = [], 0
-    with database.reading() as con:
-        for table, rows in unrecorded(con, sound):
-            append(table, rows)
-            count += len(rows)
-    if count:
-        done.append(f"recorded {count:,} rows once more, which only {database.path} still held")
-    for batch in bad:
-        (folder / ASIDE).mkdir(mode=0o700, exist_ok=True)
-        target = folder / ASIDE / f"archive-{batch.folder.name}"
-        os.rename(batch.folder, target)
-        done.append(f"set aside {target}")
-    return done
+    with _undisturbed(folder):  # else rows that another process purges just now would come back
+        merged, ends, listed = database.covered, ends_of(folder), sources()
+        bad = [batch for batch in listed.batches if batch.damaged()]
+        faults = (check_ends(ends, listed), check_segments(listed, merged))
+        if not bad and not _less(listed, merged) and not any(map(any, faults)):
+            return []
+        done, count = [], 0
+        with database.reading() as con:
+            now = sources()  # while nobody can merge
+            sound = replace(now, batches=tuple(batch for batch in now.batches if batch not in bad))
+            for table, rows in unrecorded(con, sound):
+                append(table, rows)
+                count += len(rows)
+        if count:
+            done.append(f"recorded {count:,} rows once more, which only {database.path} still held")
+        for batch in bad:
+            (folder / ASIDE).mkdir(mode=0o700, exist_ok=True)
+            target = folder / ASIDE / f"archive-{batch.folder.name}"
+            os.rename(batch.folder, target)
+            done.append(f"set aside {target}")
+        return done
+
+
+def _mourned(folder: Path, sources: Callable[[], Sources]) -> list[str]:
+    """Report the segments that were cut or lost after their writers ended, for the last time: nothing more can be mended."""
+    ends, listed = ends_of(folder), sources()
+    sizes = listed.sizes()
+    lines = list(check_ends(ends, listed))
+    for name, size in ends.items():
+        if sizes.get(name, 0) < size:
+            forget_end(folder, name, size)
+    return lines
 
 
 def build(path: Path, sources: Sources) -> None:
@@ -87,7 +126,12 @@ def aside_of(folder: Path) -> list[Path]:
         return []
 
 
-def _beyond(database: Database, sources: Sources) -> bool:
+def _beyond(database: Database, sources: Callable[[], Sources]) -> bool:
     """Whether the file holds bytes of segments that were cut or removed."""
+    merged = database.covered  # first: what is listed behind it holds at least as much
+    return _less(sources(), merged)
+
+
+def _less(sources: Sources, merged: Mapping[str, int]) -> bool:
     sizes = sources.sizes()
-    return any(size > sizes.get(name, 0) for name, size in database.covered.items())
+    return any(size > sizes.get(name, 0) for name, size in merged.items())

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .archive import Batch, batches
+from .archive import Batch, batches, marks_of
 from .frames import Gathered, Keep
 from .purges import keep_of
 from .schema import LATER, TABLES
@@ -37,8 +37,21 @@ class Sources:
 
     def sizes(self) -> dict[str, int]:
         """segment -> bytes, of segments and archive."""
-        archived = {name: size for batch in self.batches for name, size in batch.segments.items()}
-        return archived | {segment.name: segment.size + self._waiting(segment.name) for segment in self.segments}
+        sizes = marks_of(self.batches)
+        for segment in self.segments:
+            sizes[segment.name] = max(segment.size + self._waiting(segment.name), sizes.get(segment.name, 0))
+        return sizes
+
+    def within(self, marks: Mapping[str, int]) -> Sources:
+        """What stands in the first bytes of each segment that `marks` names: what was recorded up to one moment."""
+        own, pending = self.pending
+        written = next((segment.size for segment in self.segments if segment.name == own), 0)
+        return replace(
+            self,
+            segments=tuple(replace(found, size=min(found.size, marks.get(found.name, 0))) for found in self.segments),
+            batches=tuple(b for b in self.batches if all(size <= marks.get(name, 0) for name, size in b.segments.items())),
+            pending=(own, pending[: max(0, marks.get(own, 0) - written)]),
+        )
 
     def beyond(self, covered: Mapping[str, int]) -> bool:
         """Whether there is anything that `covered` has not."""
@@ -84,11 +97,13 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
     for batch in sources.batches:
         if any(size > ledger.get(name, (0, 0))[0] for name, size in batch.segments.items()):
             try:
-                new += _archived(con, batch)
-            except (pa.ArrowException, OSError) as error:  # damaged, or rewritten since it was listed
-                say(
-                    f"the archive {batch.folder} cannot be read ({str(error).splitlines()[0]}); its rows are left out: run the store's repair()."
-                )
+                new += _archived(con, batch, ledger)
+            except (pa.ArrowException, OSError) as error:
+                if batch.stands():  # else it was rewritten since it was listed: the next merge meets its rows in another
+                    say(
+                        f"the archive {batch.folder} cannot be read ({str(error).splitlines()[0]}); "
+                        "its rows are left out: run the store's repair()."
+                    )
                 continue
             ledger |= {name: (max(size, ledger.get(name, (0, 0))[0]), 0) for name, size in batch.segments.items()}
     for step in _steps(sources, ledger):
@@ -145,10 +160,10 @@ def everything(sources: Sources) -> Iterator[tuple[str, Any]]:
         yield from step.rows.tables()
 
 
-def _archived(con: Connection, batch: Batch) -> int:
+def _archived(con: Connection, batch: Batch, ledger: Mapping[str, tuple[int, int]]) -> int:
     """All of a batch in one transaction, some thousand rows at a time."""
     first = next(iter(batch.segments), "")  # the batch's damaged records are counted once
-    marks = {name: (size, batch.dropped if name == first else 0) for name, size in batch.segments.items()}
+    marks = {name: (max(size, ledger.get(name, (0, 0))[0]), batch.dropped if name == first else 0) for name, size in batch.segments.items()}
     return _commit(con, batch.read(), marks)
 
 

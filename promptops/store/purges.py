@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,18 +93,26 @@ def doomed_by(con: Any, examples: Iterable[str], study: str | None, before: str 
 
 
 def holds(segment: Segment, doomed: Doomed) -> int:
-    """How many rows of the segment go."""
+    """How many rows go, of the bytes that the segment is listed with."""
     found = 0
     for piece in read_pieces(segment, 0):
         found += sum(table in _HELD and doomed.takes(table, json.loads(row)) for table, _, row in documents_of(piece))
     return found
 
 
-def keep_all_but(doomed: Doomed) -> Keep:
-    """For the archive: every row but those that go."""
+def keep_all_but(doomed: Doomed, merged: Mapping[str, int], hidden: Keep | None) -> Keep:
+    """For the archive: every row but those that go, and those that an earlier purge hid.
 
-    def keep(_segment: str, _position: int, table: str, row: bytes) -> bool:
-        return table not in _HELD or not doomed.takes(table, json.loads(row))
+    merged: segment -> bytes in which the doomed were looked for. An example's rows behind them are new: the run there is
+    not among the doomed runs, and neither it nor what names it goes.
+    """
+    later = replace(doomed, examples=frozenset())
+
+    def keep(segment: str, position: int, table: str, row: bytes) -> bool:
+        if hidden is not None and not hidden(segment, position, table, row):
+            return False
+        ids = doomed if position < merged.get(segment, 0) else later
+        return table not in _HELD or not ids.takes(table, json.loads(row))
 
     return keep
 

@@ -10,19 +10,31 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import StoreError
+from .ends import leave_end
 from .lines import Scan, meta_line, scan
-from .locks import held, keep
+from .locks import held, keep, stopped
 from .schema import SCHEMA
 
-__all__ = ["SEGMENTS", "Piece", "SegmentFile", "make_folder", "read_pieces", "segment_name", "segments"]
+__all__ = [
+    "SEGMENTS",
+    "Piece",
+    "SegmentFile",
+    "finished",
+    "make_folder",
+    "read_pieces",
+    "remove_finished",
+    "segment_name",
+    "segments",
+]
 
 SEGMENTS = "segments"
 SUFFIX = ".jsonl"
 CHUNK = 8 << 20  # bytes that are read and merged at a time: memory stays flat
+_STALE_S = 60.0  # an empty segment is younger than this while its writer is about to lock it
 _IGNORE = "# promptops keeps its runs here; none of it belongs in git.\n*\n"
 
 
@@ -98,11 +110,18 @@ class SegmentFile:
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
         self.path = make_folder(folder) / f"{name}{SUFFIX}"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        self.fd = os.open(self.path, flags, 0o600)
-        keep(self.fd)  # says that its writer lives
+        self.fd = self._locked()
+        while self.state()[1]:  # removed as a dead writer's before it was locked
+            os.close(self.fd)
+            self.fd = self._locked()
         for place in (self.path.parent, folder, folder.parent):  # once a segment, not once a row
             _sync_names(place)
+
+    def _locked(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        fd = os.open(self.path, flags, 0o600)
+        keep(fd)  # says that its writer lives
+        return fd
 
     def state(self) -> tuple[int, bool]:
         """Its size, and whether it was removed under us: bytes written to it would be lost in silence."""
@@ -114,14 +133,17 @@ class SegmentFile:
         getattr(os, "fdatasync", os.fsync)(self.fd)
 
     def close(self) -> None:
-        """Sync and let go. Twice is once."""
+        """Sync, note the last size, and let go. Twice is once."""
         if self.fd >= 0:
+            size, gone = self.state()
             fd, self.fd = self.fd, -1
             try:
                 os.fsync(fd)
             except OSError:
                 pass  # the disk's fault was said where it was written; nobody is left to hear it here
             finally:
+                if size and not gone:
+                    leave_end(self.path.parent.parent, self.name, size)
                 os.close(fd)
 
     @staticmethod
@@ -155,6 +177,28 @@ def segments(folder: Path) -> list[Segment]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(found, key=lambda segment: segment.name)
+
+
+def finished(folder: Path) -> list[Segment]:
+    """The segments whose writer has ended, each with the size that it will always have; oldest first."""
+    found = []
+    for segment in segments(folder):
+        with stopped(segment.path) as facts:
+            if facts is not None and (facts.st_size or time.time() - facts.st_mtime > _STALE_S):
+                found.append(replace(segment, size=facts.st_size))
+    return found
+
+
+def remove_finished(segment: Segment) -> bool:
+    """Remove a segment whose bytes are kept elsewhere.
+
+    It stays, and the answer is False, if it has a writer or another size by now.
+    """
+    with stopped(segment.path) as facts:
+        if facts is None or facts.st_size != segment.size:
+            return False
+        segment.path.unlink(missing_ok=True)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

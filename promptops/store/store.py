@@ -172,8 +172,9 @@ class Store:
 
     def verify(self) -> list[str]:
         """One line for each thing that is wrong; an empty list says that every row, id, count and checksum was read and holds."""
+        least = self._sources().sizes()
         self.merge()
-        return [_NEWER.format(self.folder)] if self._newer() else verify_store(self._main, self._sources())
+        return [_NEWER.format(self.folder)] if self._newer() else verify_store(self.folder, self._main, self._sources, least)
 
     def repair(self) -> list[str]:
         """Mend what can be: set a damaged file aside and rebuild it. One line for each thing done, and for what stays wrong."""
@@ -193,7 +194,7 @@ class Store:
         self._drop_scratch()
         try:
             self._merged(self._sources())
-            rescued(self.folder, self._main, self._sources(), self.append)
+            rescued(self.folder, self._main, self._sources, self.append)
             self._spool.seal()
             self._known.forget()
             self._merged(self._sources())

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .archive import Batch, batches, discard, sweep, write_batch
+from .archive import Batch, alone, batches, discard, marks_of, sweep, write_batch
 from .connect import Busy
-from .database import Database, one_at_a_time
-from .locks import held, turn
+from .database import WAIT_S, Database
+from .ends import ends_of, forget_end
 from .mending import aside_of, build
 from .merge import Sources, sources_of
 from .purges import Doomed, Purged, doomed_by, hide, holds, keep_all_but, keep_of, reveal
-from .segment import Segment, segments
+from .segment import Segment, finished, remove_finished, segments
 
 __all__ = ["archive_sealed", "purge_rows", "statistics"]
 
@@ -26,48 +25,50 @@ def archive_sealed(folder: Path, merged: Mapping[str, int]) -> int:
     Nothing is done where another process is at it, or the folder cannot be written.
     """
     try:
-        with _alone(folder) as mine:
+        with alone(folder) as mine:
             if not mine:
                 return 0
             sweep(folder)
-            known = {name for batch in batches(folder) for name in batch.segments}
-            sealed = [s for s in segments(folder) if merged.get(s.name, 0 if _stale(s) else -1) >= s.size and not held(s.path)]
-            fresh = [segment for segment in sealed if segment.size and segment.name not in known]  # the others were left by a crash
+            known = marks_of(batches(folder))
+            sealed = [segment for segment in finished(folder) if merged.get(segment.name, 0) == segment.size]
+            fresh = _unknown(sealed, known)
             if fresh:
                 write_batch(folder, fresh, keep_of(folder))
-            for segment in sealed:
-                segment.path.unlink(missing_ok=True)
-            reveal(folder, {segment.name for segment in sealed})
-            return len(sealed)
+            return len(_removed(folder, sealed))
     except OSError:
         return 0
 
 
-def _stale(segment: Segment) -> bool:
-    """Whether an empty segment has been so for a while: its writer died before its first row."""
-    try:
-        return segment.size == 0 and time.time() - segment.path.stat().st_mtime > 60
-    except FileNotFoundError:
-        return False
+def _unknown(sealed: Sequence[Segment], known: Mapping[str, int]) -> list[Segment]:
+    """Those with bytes that no batch holds; the others were left by an archiver that died."""
+    return [segment for segment in sealed if segment.size > known.get(segment.name, 0)]
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Whether this process is the only one that rewrites the archive."""
-    with one_at_a_time(), turn(folder / "archive.lock", exclusive=True, wait_s=0.0) as mine:
-        yield mine
+def _removed(folder: Path, sealed: Sequence[Segment]) -> set[str]:
+    """Remove segments that a batch holds now; the names of those that are gone."""
+    gone = {segment.name for segment in sealed if remove_finished(segment)}
+    reveal(folder, gone)
+    kept = marks_of(batches(folder))
+    for name, size in ends_of(folder).items():
+        if kept.get(name, 0) >= size:
+            forget_end(folder, name, size)
+    return gone
 
 
 def purge_rows(folder: Path, database: Database, wanted: tuple[Sequence[str], str | None, str | None]) -> Purged:
     """Remove rows from file, segments and archive. wanted: example ids, study, before; everything is merged already.
 
-    Raises Busy where another program holds the file.
+    What others record from here on is new, and stays. Raises Busy where another program holds the file.
     """
-    with database.reading() as con:
-        doomed = doomed_by(con, *wanted)
-        removed = doomed.counts(con)
-    left = _cut(folder, doomed)
-    database.replaced(lambda path: build(path, sources_of(folder)), aside=False)
+    with alone(folder, WAIT_S) as mine:
+        if not mine:
+            raise Busy("another promptops process, which writes the archive")
+        with database.reading() as con:
+            doomed = doomed_by(con, *wanted)
+            removed = doomed.counts(con)
+            merged = dict(database.covered)
+        left = _cut(folder, doomed, merged)
+        database.replaced(lambda path: build(path, sources_of(folder)), aside=False)
     left += [f"{path} was set aside earlier and may hold such rows; delete it when nobody needs it." for path in aside_of(folder)]
     left.append(
         "files that were exported, reports and the registry are not the store's; the versions' texts and the datasets' names are kept."
@@ -75,33 +76,28 @@ def purge_rows(folder: Path, database: Database, wanted: tuple[Sequence[str], st
     return Purged(removed, tuple(left))
 
 
-def _cut(folder: Path, doomed: Doomed) -> list[str]:
+def _cut(folder: Path, doomed: Doomed, merged: Mapping[str, int]) -> list[str]:
     """Take the rows out of archive and finished segments; returns what living writers still hold."""
     left = []
-    with _alone(folder) as mine:
-        if not mine:
-            raise Busy("another promptops process, which writes the archive")
-        sweep(folder)
-        old = batches(folder)
-        known = {name for batch in old for name in batch.segments}
-        touched = [batch for batch in old if _touched(batch, doomed)]
-        listed = segments(folder)
-        sealed = [segment for segment in listed if not held(segment.path)]
-        fresh = [segment for segment in sealed if segment.name not in known]
-        if fresh or touched:
-            write_batch(folder, fresh, keep_all_but(doomed), touched, doomed.rest)
-        for batch in touched:
-            discard(batch)
-        for segment in sealed:
-            segment.path.unlink(missing_ok=True)
-        reveal(folder, {segment.name for segment in sealed})
-        for segment in listed:
-            count = holds(segment, doomed) if segment not in sealed else 0
-            if count:
-                hide(folder, segment, doomed)
-                left.append(
-                    f"{count:,} rows are hidden, but still in {segment.path}, which process {segment.writer} writes; purge again when it has ended."
-                )
+    sweep(folder)
+    old = batches(folder)
+    touched = [batch for batch in old if _touched(batch, doomed)]
+    sealed = finished(folder)
+    fresh = _unknown(sealed, marks_of(old))
+    if fresh or touched:
+        write_batch(folder, fresh, keep_all_but(doomed, merged, keep_of(folder)), touched, doomed.rest)
+    for batch in touched:
+        discard(batch)
+    _removed(folder, sealed)
+    for standing in segments(folder):
+        searched = replace(standing, size=min(standing.size, merged.get(standing.name, 0)))
+        count = holds(searched, doomed)
+        if count:
+            hide(folder, searched, doomed)
+            left.append(
+                f"{count:,} rows are hidden, but still in {standing.path}, which process {standing.writer} writes; "
+                "purge again when it has ended."
+            )
     return left
 
 
@@ -112,14 +108,17 @@ def _touched(batch: Batch, doomed: Doomed) -> bool:
 def statistics(path: Path, sources: Sources) -> dict[str, Any]:
     """Sizes in bytes."""
     return {
-        "file_bytes": path.stat().st_size if path.exists() else 0,
+        "file_bytes": _size(path),
         "segments": len(sources.segments),
         "segment_bytes": sum(segment.size for segment in sources.segments),
         "pending_bytes": len(sources.pending[1]),
         "archive_batches": len(sources.batches),
-        "archive_bytes": sum(_size(batch.folder) for batch in sources.batches),
+        "archive_bytes": sum(_size(part) for batch in sources.batches for part in batch.folder.glob("*")),
     }
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # a batch was rewritten since it was listed
+        return 0
