@@ -52,7 +52,7 @@ _FORM = re.compile(
     re.DOTALL,
 )
 _COLUMN = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", re.ASCII)
-_OPTION = re.compile(r"\s*([a-z_]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^,]*?)\s*(?:,|$)")
+_OPTION = re.compile(r"\s*([a-z_]+)\s*=\s*+(\"(?:[^\"\\]|\\.)*+\"(?=\s*+(?:,|$))|[^,]*+)\s*+(?:,|$)")
 _LONGEST = 20_000  # characters of one check
 
 # how the argument reaches the scorer: as its text, as several texts, as a number, as JSON, as the golden answer, not at all
@@ -270,7 +270,7 @@ def _options(name: str, function: Callable[..., Rule], text: str) -> dict[str, A
         try:
             found[match[1]] = json.loads(match[2])
         except ValueError:
-            found[match[1]] = match[2]
+            found[match[1]] = match[2].rstrip()
         position = match.end()
     return found
 

@@ -60,7 +60,7 @@ def _settler(letters: str) -> Callable[[str], str | None]:
     one = f"[{letters}]"
     whole = re.compile(rf"\W*({one})\W*", re.IGNORECASE)
     marked = re.compile(
-        rf"answer(?:\s+is|\s+would\s+be)?\s*:?[\s*_`\"']*(?:option\s+|choice\s+)?[\s*_`\"'(\[]*({one})(?![\w'\u2019])", re.IGNORECASE
+        rf"answer(?:\s+is|\s+would\s+be)?\s*+:?[\s*_`\"']*+(?:option\s++|choice\s++)?[\s*_`\"'(\[]*+({one})(?![\w'\u2019])", re.IGNORECASE
     )
     begins = re.compile(rf"[\s*_`]*(?:\(({one})\)|\[({one})\]|({one})(?:[).:\]]|\s*\n|\s+-))")
     held = re.compile(rf"[(\[]({one})[)\]]|(?m:^(?:[^\S\n]|[*_`])*+({one})(?:[^\S\n]|[*_`.])*+$)")

@@ -26,7 +26,7 @@ _HINT = (
     rb"(?:api[-_]?key|secret|password|access[-_]?token|auth[-_]?token|authorization)[a-z_]*[\\\"']*\s*[:=])"
 )
 _KEY = r"[A-Za-z0-9_\-]"
-_VALUE = r"(?=[A-Za-z0-9._~+/=\-]*\d)[A-Za-z0-9._~+/=\-]{12,}"
+_VALUE = r"(?=[A-Za-z0-9._~+/=\-]{0,200}\d)[A-Za-z0-9._~+/=\-]{12,}"
 _SHAPES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -37,7 +37,8 @@ _SHAPES = tuple(
         (rf"\bAIza{_KEY}{{30,}}", MARK),
         (r"\bxox[abeprs]-[A-Za-z0-9\-]{10,}", MARK),
         (r"\b(?:hf_|gsk_|xai-|[rs]k_live_)[A-Za-z0-9]{16,}", MARK),
-        (rf"\beyJ{_KEY}{{10,}}\.{_KEY}{{10,}}\.{_KEY}{{5,}}", MARK),
+        # the first of a run of such characters, wherever it stands in it: what follows is the same for every later one
+        (rf"(?<!{_KEY})(?>({_KEY}*?\b)eyJ){_KEY}{{10,}}+\.{_KEY}{{10,}}+\.{_KEY}{{5,}}", rf"\1{MARK}"),
         (r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*-----END [A-Z ]{0,30}PRIVATE KEY-----", MARK),
         (rf"(?i)(\bbearer +){_VALUE}", rf"\1{MARK}"),
         (

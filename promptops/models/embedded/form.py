@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,10 +45,10 @@ _FORBIDDEN = re.compile(
     r"(?:mention(?:s|ing)?(?: of)?|say(?:ing)?|nam(?:e|ing)|refer(?:ring)? to|us(?:e|ing) the (?:words?|names?|terms?)|the words?)\b\s*(?P<what>[^.;\n]{1,200})",
     re.I,
 )
-_FORBIDDEN_FIRST = re.compile(
-    r"(?P<what>[^.;\n]{1,120}?)(?<!\s)\s++(?:must|should|may|is|are)\s+(?:never|not)\s+(?:to\s+)?(?:be\s+)?(?:mentioned|named|said|written|used)\b",
-    re.I,
+_NEVER = re.compile(
+    r"(?<=\s)(?:must|should|may|is|are)\s++(?:never|not)\s++(?:to\s++)?(?:be\s++)?(?:mentioned|named|said|written|used)\b", re.I
 )
+_BEFORE = 120  # characters before such words in which their subject is read
 _QUOTED_TERM = re.compile(r"[\"'`“‘]([^\"'`”’\n]{2,40})[\"'`”’]")
 _PROPER = re.compile(r"(?<![\w'])[A-Z][\w-]{2,40}(?: [A-Z][\w-]{2,40})*")
 _BARE_TERM = re.compile(r"(?:the (?:words?|names?|terms?) )?([\w-]{3,40})\s*(?:,.*|in .*|at all|ever|again)?", re.I)
@@ -59,7 +59,7 @@ _GENERIC = frozenset(
 )
 _DIGITS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _SPELT = re.compile(
-    rf"(?P<head>[A-Za-z]{{0,8}}[-_#])[\"'`]?\s*(?:followed by|and|plus|then|with)\s+(?:exactly\s+)?(?P<n>{'|'.join(_DIGITS)}|\d{{1,2}})?\s*(?:digits|numbers|numerals)",
+    rf"(?P<head>[A-Za-z]{{0,8}}[-_#])[\"'`]?\s*(?:followed by|and|plus|then|with)\s++(?:exactly\s++)?(?P<n>{'|'.join(_DIGITS)}|\d{{1,2}})?\s*(?:digits|numbers|numerals)",
     re.I,
 )
 _ABSENT = re.compile(
@@ -222,13 +222,23 @@ def absent_values(text: str, keys: Sequence[str], shots: Sequence[Shot], notes: 
 def unsaid_words(text: str) -> tuple[str, ...]:
     """Words that the prompt forbids: ``never mention Acme``, ``Acme must not be named``, ``no mention of "Acme Inc"``."""
     found: list[str] = []
-    for match in [*_FORBIDDEN.finditer(text), *_FORBIDDEN_FIRST.finditer(text)]:
+    for match in _FORBIDDEN.finditer(text):
         what = match["what"].strip()
-        first = match.re is _FORBIDDEN_FIRST
-        terms = _QUOTED_TERM.findall(what) or [term for term in _PROPER.findall(what) if not (first and term.lower() in _GENERIC)]
-        bare = _BARE_TERM.fullmatch(what) if not terms and not first else None
+        terms = _QUOTED_TERM.findall(what) or _PROPER.findall(what)
+        bare = _BARE_TERM.fullmatch(what) if not terms else None
         found.extend(terms or ([bare[1]] if bare and bare[1].lower() not in _GENERIC else []))
+    for what in _subjects(text):
+        found.extend(_QUOTED_TERM.findall(what) or [term for term in _PROPER.findall(what) if term.lower() not in _GENERIC])
     return tuple(dict.fromkeys(found))
+
+
+def _subjects(text: str) -> Iterator[str]:
+    """What stands before ``must not be named`` in its sentence."""
+    end = 0
+    for match in _NEVER.finditer(text):
+        before = text[max(end, match.start() - _BEFORE) : match.start()].rstrip()
+        yield before[max(before.rfind(mark) for mark in ".;\n") + 1 :].strip()
+        end = match.end()
 
 
 def dumps(value: Any, form: Format) -> str:

@@ -51,8 +51,8 @@ def _ruled(names: str) -> Iterable[re.Pattern[str]]:
     """``if money is lost, the priority is urgent``, ``refunds go to billing``."""
     value = rf"[\"'`*]*(?P<value>{names})(?![\w-])"
     yield re.compile(
-        r"(?:^|[\n.;:]|[-*•])[ \t]*(?:if|when|where|whenever)[ \t]+(?P<case>[^.;\n]{4,200}?)[ \t]*(?:,|->|→|:|\bthen\b)[ \t]*(?:then )?"
-        rf"(?:(?:the )?\w+ (?:is|becomes|must be|should be)|it is|it's|use|set|choose|answer|pick|mark it(?: as)?|say|return|label it(?: as)?)?[ \t]*{value}",
+        r"(?:^|[\n.;:]|[-*•])[ \t]*(?:if|when|where|whenever)[ \t]++(?P<case>[^.;\n]{4,200}?)(?<![ \t])[ \t]*+(?:,|->|→|:|\bthen\b)[ \t]*+(?:then )?"
+        rf"(?:(?:the )?\w{{1,40}} (?:is|becomes|must be|should be)|it is|it's|use|set|choose|answer|pick|mark it(?: as)?|say|return|label it(?: as)?)?[ \t]*{value}",
         re.I,
     )
     yield re.compile(

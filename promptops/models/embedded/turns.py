@@ -25,9 +25,9 @@ REPLIED = (
     r"(?:(?:expected |correct |your |the )?(?:answer|output|label|category|class|classification|response|json|result|reply|"
     r"assistant|sentiment|prediction|a)(?:\s*#?\d+)?)"
 )
-_HEADED = r"^#{1,4}[ \t]+(?:the )?(?:(?:support|customer|user|new)[ _])?(?:ticket|text|input|message|email|mail|question|query|request|review|comment|post|tweet)[ \t]*#*[ \t]*\n+"
+_HEADED = r"^#{1,4}[ \t]+(?:the )?(?:(?:support|customer|user|new)[ _])?(?:ticket|text|input|message|email|mail|question|query|request|review|comment|post|tweet)[ \t]*+#*+[ \t]*+\n++"
 _OPENS = re.compile(rf"^[ \t>*#-]*{ASKED}\**[ \t]*:\**[ \t]*|{_HEADED}", re.I | re.M)
-_CLOSES = re.compile(rf"\n[ \t>*#-]*{REPLIED}(?: \(json\))?\**[ \t]*:?\**\s*\Z", re.I)
+_CLOSES = re.compile(rf"\n[ \t>*#-]*{REPLIED}(?: \(json\))?\**+[ \t]*+:?\**+\s*+\Z", re.I)
 _ANSWERED = re.compile(rf"^[ \t>*#-]*{REPLIED}\**[ \t]*:\**[ \t]*\S", re.I | re.M)
 _TAG = re.compile(rf"<({_NOUNS})>", re.I)
 _ORDER = re.compile(

@@ -1,0 +1,115 @@
+"""No text of a model, a prompt or a file makes one of our regular expressions take more than linear time.
+
+Every pattern of the package is found in its source, applied as the package applies it, and given repeats that are made
+of what the pattern itself looks for. A pattern that needs far more than twice the time for twice the text is not linear;
+while it runs, Python holds the interpreter and every thread stands still.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.patterns.pumps import pumps
+from tests.patterns.sites import PACKAGE, USES, Site, sites
+
+SIZE = 20_000
+QUICK_S = 0.03  # up to here a text of 20 kB is not worth a doubt
+STOP_S = 5  # an exponential pattern would never end
+COMMON = ("\n", " ", "a", "1", ".", "-", "_", "*", '"', "[", "(", "{", "\\", "`", "<", ":", ",", "a ", "\n ", "1,", "a.", "- ")
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a running pattern is stopped by a signal")
+
+
+def texts(pattern: re.Pattern[Any], size: int) -> Iterator[tuple[str, Any]]:
+    """(what is repeated, the text): common signs, and what stands in the pattern's own repeats, with what leads to them."""
+    pumped = [("", unit) for unit in COMMON] + list(pumps(pattern))
+    for lead, unit in dict.fromkeys(pumped):
+        for text in (lead + unit * (size // len(unit)) + "\x00", (lead + unit) * (size // len(lead + unit))):
+            yield f"{lead!r} and {unit!r}", text if isinstance(pattern.pattern, str) else text.encode()
+
+
+def applied(site: Site, text: Any) -> float:
+    """How many seconds the slowest use takes."""
+    slowest = 0.0
+    for use in site.uses:
+        began = time.perf_counter()
+        if use in ("sub", "subn"):
+            getattr(site.pattern, use)(text[:0], text)
+        elif use == "finditer":
+            for _ in site.pattern.finditer(text):
+                pass
+        else:
+            getattr(site.pattern, use)(text)
+        slowest = max(slowest, time.perf_counter() - began)
+    return slowest
+
+
+class Endless(Exception):
+    """A pattern that did not end in time."""
+
+
+def _stop(*_: object) -> None:
+    raise Endless
+
+
+def superlinear(site: Site) -> str:
+    """Which repeats take more than linear time; empty where none does."""
+    before = signal.signal(signal.SIGALRM, _stop)
+    try:
+        for (shown, whole), (_, half) in zip(texts(site.pattern, SIZE), texts(site.pattern, SIZE // 2), strict=True):
+            signal.setitimer(signal.ITIMER_REAL, STOP_S)
+            try:
+                if applied(site, whole) < QUICK_S:
+                    continue
+                for _ in range(3):  # a busy machine may spoil one measurement, and hardly three
+                    one, two = (min(applied(site, text) for _ in range(2)) for text in (half, whole))
+                    if two < max(QUICK_S, 3 * one):
+                        break
+                else:
+                    return f"{shown}: {two:.2f} s for 20 kB, {one:.2f} s for 10 kB"
+            except Endless:
+                return f"{shown}: 20 kB did not end within {STOP_S} s"
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    return ""
+
+
+SITES = sites()
+
+
+@pytest.mark.parametrize("site", SITES, ids=[f"{site.where} {place}" for place, site in enumerate(SITES)])
+def test_every_pattern_of_ours_is_linear(site: Site) -> None:
+    assert superlinear(site) == "", f"{site.where}: {site.pattern.pattern!r}"
+
+
+@pytest.mark.parametrize(
+    ("source", "use"),
+    [
+        (r"(?m:^\s*A:)", "finditer"),
+        (r"\[.*?\]", "findall"),
+        (r"(a+)+b", "search"),
+        (r"\s+$", "search"),
+        (r"if[ \t]+\w+,[ \t]*(?:then )?[ \t]*x", "match"),
+        (r'"(?:[^"\\]|\\.)*"', "sub"),
+        (r"x(?:by\s+)*yes|(?:by\s+)*no", "search"),
+    ],
+)
+def test_patterns_that_are_not_linear_are_found(source: str, use: str) -> None:
+    """Two that were ours, the usual one at the end of a line, an exponential one, and some that need what leads to them."""
+    assert superlinear(Site("here", re.compile(source), (use,))) != ""
+
+
+def test_no_pattern_is_left_out() -> None:
+    """As many places as a plain search of the source finds."""
+    call = re.compile(rf"(?<![\w.])re\.(?:compile|{'|'.join(USES)})\(")
+    written = sum(len(call.findall(Path(path).read_text(encoding="utf-8"))) for path in PACKAGE.rglob("*.py"))
+    assert len([site for site in SITES if site.where.rpartition(":")[2].isdecimal()]) == written > 150
