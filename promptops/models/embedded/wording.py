@@ -37,16 +37,14 @@ _TRIGGER = re.compile(
     r"(?: (?:the|these|this))?(?: following)?(?: (?P<noun>\w+))?(?=[ \t:(\[\"'`]|$)[ \t:]*",
     re.I,
 )
-_NAMED = re.compile(
-    r"(?<![A-Za-z_])(?P<name>[A-Za-z_]\w{0,40}(?: [A-Za-z_]\w{0,40})?)[\"'`*]{0,6}[ \t]*(?::|=|\()[ \t]*(?=[\"'`\[<]{0,6}\w)"
-)
+_NAMED = re.compile(r"(?<!\w)(?P<name>[A-Za-z_]\w{0,40}(?: [A-Za-z_]\w{0,40})?)[\"'`*]{0,6}[ \t]*(?::|=|\()[ \t]*(?=[\"'`\[<]{0,6}\w)")
 _IS = re.compile(
     r"(?:^|[.;,][ \t]+)[\"'`*]*(?:the )?(?P<name>[A-Za-z_]\w*)[\"'`*]* (?:is|are|must be|should be|can be|may be)(?: always)?(?: either)?[ \t]+"
     r"(?=[\"'`]*\w+[\"'`]*(?:, [\"'`]*\w+[\"'`]*){1,40},? or [\"'`]*\w)",
     re.I,
 )
 _PIPED = re.compile(
-    r"(?<![A-Za-z_])(?P<name>[A-Za-z_]\w{0,40})[\"'`*]{0,6}[ \t]*+(?:[:=(][ \t]*+)?(?P<list>[\"'`<]{0,6}\w[\w -]{0,30}[\"'`]{0,6}(?:[ \t]*\|[ \t]*[\"'`]*\w[\w -]{0,30}[\"'`>]*)+)"
+    r"(?<!\w)(?P<name>[A-Za-z_]\w{0,40})[\"'`*]{0,6}[ \t]*+(?:[:=(][ \t]*+)?(?P<list>[\"'`<]{0,6}\w[\w -]{0,30}[\"'`]{0,6}(?:[ \t]*\|[ \t]*[\"'`]*\w[\w -]{0,30}[\"'`>]*)+)"
 )
 _VERB = re.compile(
     r"\b(?:classify|categori[sz]e|label|tag|sort|route|triage|mark|decide)\b[^.\n:]{0,80}?\b(?:as|into|to|between|whether it is)\b[ \t:]*",
