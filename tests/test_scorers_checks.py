@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptops.dataset.example import Example
-from promptops.engine.scoring import check_needs
+from promptops.engine.needs import check_needs
 from promptops.errors import ScorerError
 from promptops.score import Score
 from promptops.scorers import checks, contains, try_out

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
+import sys
 import threading
 import time
 import warnings
@@ -13,7 +15,8 @@ from typing import Any
 import pytest
 
 from promptops.dataset.example import Example
-from promptops.engine.scoring import Judgement, ScorePhase, check_needs, row
+from promptops.engine.needs import check_needs
+from promptops.engine.scoring import Judgement, ScorePhase, row
 from promptops.errors import ScorerError
 from promptops.run import FAILURES, Run
 from promptops.score import Score
@@ -278,3 +281,38 @@ def test_check_needs() -> None:
         check_needs([similar_to("Q")], rows)
     with pytest.raises(ScorerError, match="did you mean 'Golden Answer'"):
         check_needs([equals()], [Example("a", {"Golden Answer": "x"})])
+
+
+def test_an_async_scorer_that_blocks_on_one_example_costs_that_one() -> None:
+    """Eleven of twelve are scored, and so are all of another async scorer that shared the loop; the reason is the row's own."""
+
+    @scorer
+    async def slow(example: Any) -> bool:
+        await asyncio.sleep(0.01)
+        if example.id == "e3":
+            time.sleep(4)
+        return True
+
+    @scorer
+    async def beside(output: str) -> bool:
+        await asyncio.sleep(0.01)
+        return True
+
+    with pytest.warns(RuntimeWarning, match=r"1 call\(s\) of slow did not stop"):
+        found = gather(ScorePhase([slow, beside], timeout_s=0.6), [case(id=f"e{number}") for number in range(12)])
+    unscored = [(judged.example.id, by.name, score.unscored) for judged, by, score in found if score.value is None]
+    assert len(found) == 24
+    assert unscored == [("e3", "slow", "scorer_error: TimeoutError: took longer than 0.6 s and was cut off")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="usleep is of the C library elsewhere")
+def test_a_scorer_that_keeps_the_interpreter_is_named() -> None:
+    """Nothing in this process can cut it off; that it stopped everything, and for how long, is said at the end."""
+
+    @scorer
+    def keeps(output: str) -> bool:
+        return ctypes.PyDLL(None).usleep(3_000_000) == 0
+
+    with pytest.warns(RuntimeWarning, match="nothing else in this process could run for 3 s while keeps was called"):
+        [(_, _, score)] = gather(ScorePhase([keeps]), [case()])
+    assert score.value == 1.0

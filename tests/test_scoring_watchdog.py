@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import sys
 import threading
 import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -91,13 +95,16 @@ def test_a_coroutine_that_blocks_its_loop_blocks_no_other() -> None:
         async def raises() -> int:
             raise TimeoutError("its own")
 
-        found: list[Any] = [await dog.wait_for("good", good())]
+        async def fresh() -> Any:
+            raise AssertionError("no call lost its loop through another one")
+
+        found: list[Any] = [await dog.wait_for("good", good(), fresh)]
         for name, coroutine in (("blocks", blocks()), ("raises", raises())):
             try:
-                found.append(await dog.wait_for(name, coroutine))
+                found.append(await dog.wait_for(name, coroutine, fresh))
             except TimeoutError as error:
                 found.append(str(error))
-        found.append(await dog.wait_for("good", good()))
+        found.append(await dog.wait_for("good", good(), fresh))
         dog.close()
         return found
 
@@ -127,3 +134,143 @@ def test_many_batches_at_once(concurrency: int) -> None:
         return found
 
     assert [value for batch in asyncio.run(run()) for value in batch] == list(range(1, 201))
+
+
+def together(
+    function: Callable[[int], Awaitable[Any]], *, count: int = 12, timeout_s: float = 0.6
+) -> tuple[list[Any], Watchdog, Counter[int]]:
+    """What each call came to, all of one scorer and at once; the watchdog; how often each item was begun."""
+    begun: Counter[int] = Counter()
+
+    def begin(item: int) -> Awaitable[Any]:
+        begun[item] += 1
+        return function(item)
+
+    async def run() -> tuple[list[Any], Watchdog, Counter[int]]:
+        dog = Watchdog(timeout_s, 4096, 8)
+
+        async def one(item: int, first: Any) -> Any:
+            try:
+                return await dog.wait_for("f", first, lambda: dog.again("f", begin, item))
+            except TimeoutError as error:
+                return str(error)
+
+        firsts = await dog.each("f", begin, list(range(count)))
+        found = await asyncio.gather(*(one(item, first) for item, first in enumerate(firsts)))
+        dog.close()
+        return found, dog, begun
+
+    return asyncio.run(run())
+
+
+CUT = "took longer than 0.6 s and was cut off"
+
+
+def test_a_coroutine_that_blocks_in_c_costs_no_other_its_result() -> None:
+    """The loop is given up, and those that only waited on it begin again on another; the blocking one is not asked twice."""
+
+    async def call(item: int) -> int:
+        await asyncio.sleep(0.01)
+        if item == 3:
+            time.sleep(4)
+        await asyncio.sleep(0.05)
+        return item
+
+    found, _, begun = together(call)
+    assert found == [0, 1, 2, CUT, *range(4, 12)]
+    assert begun[3] == 1
+    assert max(begun.values()) == 2
+
+
+def test_a_coroutine_that_blocks_in_python_is_ended_and_the_others_go_on_where_they_were() -> None:
+    """No call begins twice: the loop turns again as soon as the blocking one is cut off."""
+
+    async def call(item: int) -> int:
+        await asyncio.sleep(0.01)
+        until = time.monotonic() + (20 if item == 3 else 0)
+        while time.monotonic() < until:
+            time.sleep(0.005)
+        await asyncio.sleep(0.05)
+        return item
+
+    found, _, begun = together(call)
+    assert found == [0, 1, 2, CUT, *range(4, 12)]
+    assert set(begun.values()) == {1}
+
+
+def test_a_task_that_blocks_is_its_callers_fault() -> None:
+    """A call may start tasks; whichever of them blocks, that call is the one that is cut off."""
+
+    async def blocks(item: int) -> None:
+        await asyncio.sleep(0.01)
+        if item == 3:
+            time.sleep(4)
+
+    async def call(item: int) -> int:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(blocks(item))
+            group.create_task(asyncio.sleep(0.05))
+        return item
+
+    found, _, _ = together(call)
+    assert found == [0, 1, 2, CUT, *range(4, 12)]
+
+
+def test_one_that_only_waits_too_long_costs_only_itself() -> None:
+    """The loop is kept: nobody begins twice."""
+
+    async def call(item: int) -> int:
+        await asyncio.sleep(20 if item == 3 else 0.05)
+        return item
+
+    found, _, begun = together(call)
+    assert found == [0, 1, 2, CUT, *range(4, 12)]
+    assert set(begun.values()) == {1}
+
+
+def test_libraries_that_look_at_the_coroutine_of_a_task_find_it() -> None:
+    """anyio, which is beneath the openai client, asks for the state of the task's coroutine."""
+    anyio = pytest.importorskip("anyio")
+
+    async def call(item: int) -> int:
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep, 0.01)
+        with anyio.move_on_after(0.05) as scope:
+            await anyio.sleep(5)
+        assert scope.cancelled_caught
+        return item
+
+    found, _, _ = together(call)
+    assert found == list(range(12))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="usleep is of the C library elsewhere")
+def test_a_call_that_keeps_the_interpreter_is_named_and_costs_no_other_its_time() -> None:
+    """While it lasts nothing can run, this watchdog neither; afterwards it is said whose call it was, and nobody else is cut off."""
+    keeps = ctypes.PyDLL(None).usleep  # unlike CDLL, it does not give up the interpreter's lock
+
+    async def run() -> tuple[list[Any], str]:
+        dog = Watchdog(2.0, 4096, 4)
+        held, waited = await asyncio.gather(
+            dog.each("keeps", lambda _: keeps(3_000_000), [0]), dog.each("waits", lambda _: time.sleep(1.2) or 7, [0])
+        )
+        assert not any(isinstance(result, BaseException) for result in held)
+        dog.close()
+        return waited, dog.stood_still
+
+    waited, said = asyncio.run(run())
+    assert waited == [7]
+    assert "nothing else in this process could run for 3 s while keeps" in said
+    assert "in a process of its own" in said
+
+
+def test_nothing_is_said_of_calls_that_only_take_long() -> None:
+    """A call that waits lets all others run."""
+
+    async def run() -> str:
+        dog = Watchdog(10.0, 4096, 4)
+        await dog.each("waits", lambda _: time.sleep(3), [0])
+        dog.close()
+        return dog.stood_still
+
+    assert asyncio.run(run()) == ""

@@ -9,31 +9,28 @@ scorers that it concerns.
 from __future__ import annotations
 
 import asyncio
-import difflib
 import inspect
 import warnings
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from ..dataset.example import Example
-from ..errors import ScorerError
 from ..markup import shorten
 from ..models.foreign import Raised, awaited, from_outside, told, tried
 from ..run import utc
 from ..score import Score
 from ..scorers.case import Ask, BatchScorer, Case, Scorer
-from ..scorers.checks import check_checks
+from .needs import check_names
 from .watchdog import Watchdog
 
-__all__ = ["Block", "Judgement", "ScorePhase", "blocks", "check_needs", "row"]
+__all__ = ["Block", "Judgement", "ScorePhase", "blocks", "row"]
 
 Judgement = tuple[Case, Scorer, Score]
 
 JUDGE_PATIENCE = 20  # judges wait in `ask`, which has deadlines of its own: this many times a user's scorer's time
 _BATCH = 32  # cases handed to a worker thread at once
-_GOLDEN = frozenset(("answer", "gold", "golden", "target", "label", "output", "reference"))
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)  # what reading an answer of another form raises
 _AHEAD = 4  # batches in flight for each worker
 
@@ -113,6 +110,8 @@ class ScorePhase:
                 task.cancel()
             if left := dog.close():
                 warnings.warn(_still(left), RuntimeWarning, stacklevel=2)
+            if dog.stood_still:
+                warnings.warn(dog.stood_still, RuntimeWarning, stacklevel=2)
 
     def _work(self, cases: Iterable[Case], dog: Watchdog, gate: asyncio.Semaphore) -> Iterator[Any]:
         """Batches of cases for each remote scorer in turn, so that a slow one does not hold up the others."""
@@ -153,7 +152,7 @@ class ScorePhase:
         """The scores of a whole batch; None where it failed, so that each case is asked about alone and one cannot harm the rest."""
         [result] = await dog.each(scorer.name, scorer.score_many, [asked])
         try:
-            found = await self._awaited(scorer, result, dog, gate)
+            found = await self._awaited(scorer, result, dog, gate, lambda: dog.again(scorer.name, scorer.score_many, asked))
         except BaseException as error:
             if from_outside(error):
                 raise
@@ -163,18 +162,20 @@ class ScorePhase:
 
     async def _finish(self, scorer: Scorer, case: Case, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> list[Score]:
         try:
-            found = await self._awaited(scorer, result, dog, gate)
+            found = await self._awaited(scorer, result, dog, gate, lambda: dog.again(scorer.name, scorer.score, case))
             return [crashed(found.error, scorer, case)] if isinstance(found, Raised) else _scores(scorer, found)
         except BaseException as error:
             if from_outside(error):
                 raise
             return [crashed(error, scorer, case)]
 
-    async def _awaited(self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore) -> Any:
+    async def _awaited(
+        self, scorer: Scorer, result: Any, dog: Watchdog, gate: asyncio.Semaphore, again: Callable[[], Awaitable[Any]]
+    ) -> Any:
         """A result, awaited where it has to be: a user's in a loop of its own, a judge's in this one. Raised, or raises what it raised."""
         if inspect.isawaitable(result):
             if scorer.kind == "user":
-                return await dog.wait_for(scorer.name, result)
+                return await dog.wait_for(scorer.name, result, again)
             async with gate:
                 return await asyncio.wait_for(awaited(result), self._timeout_s * JUDGE_PATIENCE)
         return Raised(result) if isinstance(result, BaseException) else result
@@ -297,63 +298,6 @@ def crashed(error: BaseException, scorer: Scorer, case: Case) -> Score:
     if case.run.failure is not None and scorer.kind == "user" and isinstance(error, _UNREADABLE):
         return Score(0.0, False, reason=f"the model failed: {case.run.failure} ({said})")
     return Score.none(f"scorer_error: {said}")
-
-
-def check_names(scorers: Sequence[Scorer]) -> None:
-    """Raises ScorerError where two scorers share a name: their scores could not be told apart."""
-    seen: dict[str, str] = {}
-    for scorer in scorers:
-        if scorer.name in seen:
-            raise ScorerError(f'two scorers are called {scorer.name!r}; give one another name, as in .named("...").')
-        seen[scorer.name] = scorer.version
-
-
-def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[str]:
-    """What the rows lack, before anything is asked: a sentence for each column that some rows leave out.
-
-    Raises ScorerError where no row has a column that a scorer needs, with the column that is likely meant, and for the
-    first row whose own checks cannot be read.
-    """
-    check_names(scorers)
-    wanted = {name: scorer.name for scorer in reversed(scorers) for name in scorer.needs}
-    if not wanted:
-        return []
-    listed = list(examples)
-    if "checks" in wanted:
-        check_checks(listed)
-    said = []
-    for column, name in wanted.items():
-        lacking = [example.id for example in listed if _lacks(example, column)]
-        if listed and len(lacking) == len(listed):
-            raise ScorerError(f"{name} needs the column {column!r}, which no example has; {_likely(column, listed)}.")
-        if lacking:
-            said.append(
-                f"{len(lacking):,} of {len(listed):,} examples (first: {lacking[0]!r}) have no value in the column "
-                f"{column!r}; {name} will leave them unscored."
-            )
-    return said
-
-
-def _lacks(example: Example, column: str) -> bool:
-    try:
-        return example.column(column) in (None, ())
-    except KeyError:
-        return True
-
-
-def _likely(column: str, examples: list[Example]) -> str:
-    columns = list(dict.fromkeys(name for example in examples[:1000] for name in example.inputs))
-    if any(example.expected is not None for example in examples):
-        columns.append("expected")
-    shown = {name.casefold().replace(" ", "_"): name for name in columns}
-    close = difflib.get_close_matches(column.casefold(), shown, 1, 0.6)
-    held = [name for key, name in shown.items() if column.casefold() in key]
-    if column == "expected":  # the golden answer goes by many names
-        held += [name for key, name in shown.items() if not _GOLDEN.isdisjoint(key.split("_"))]
-    guess = [shown[name] for name in close] or held
-    if guess:
-        return f"did you mean {guess[0]!r}? Say so when the dataset is read, or build the scorer with that column"
-    return f"its columns are {', '.join(map(repr, columns[:12])) or 'none'}"
 
 
 def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:

@@ -8,7 +8,7 @@ stop is named by `close()`. Threads are daemons, so a hung one never keeps the i
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import inspect
 import os
 import queue
 import threading
@@ -18,17 +18,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from ..models.foreign import Raised, turn
+from ..models.foreign import Raised
+from .pulse import Pulse
+from .sideloop import GRACE_S, CutOff, SideCall, SideLoop, interrupt
 
 __all__ = ["Watchdog"]
 
 HUNG_IN_A_ROW = 3  # calls of one scorer after which it is not called again
-_TICK_S = 0.1  # between two looks at the memory
-_GRACE_S = 0.5  # for threads to stop, at the end
-
-
-class _CutOff(BaseException):
-    """Raised inside a thread that is told to stop; not an Exception, so that `except Exception` does not swallow it."""
+_TICK_S = 0.1  # between two looks
+_COUNTED_S = 1.0  # of the time between two looks, at most: where more passed, it was nobody's to use
 
 
 class Watchdog:
@@ -43,7 +41,10 @@ class Watchdog:
         self._cut: list[tuple[str, threading.Thread]] = []
         self._hung: Counter[str] = Counter()
         self._running: set[_Chunk] = set()
-        self._side: _SideLoop | None = None
+        self._side: SideLoop | None = None
+        self._begun: set[str] = set()
+        self._pulse = Pulse(self._names)
+        self.stood_still = ""  # after `close`: what there is to say of a call that stopped the whole process
 
     async def each(self, name: str, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         """What the function gives for each item, or the exception that it raised or was cut off with; in order."""
@@ -63,26 +64,76 @@ class Watchdog:
                     results.append(cut)
         return results
 
-    async def wait_for(self, name: str, awaitable: Awaitable[Any]) -> Any:
-        """The awaitable's result; raises what it raises, or TimeoutError."""
+    async def again(self, name: str, function: Callable[[Any], Any], item: Any) -> Any:
+        """What the function gives for one item, or the exception: an awaitable that has not begun, where it is async."""
+        [result] = await self.each(name, function, [item])
+        return result
+
+    async def wait_for(self, name: str, awaitable: Awaitable[Any], again: Callable[[], Awaitable[Any]]) -> Any:
+        """The awaitable's result; raises what it raises, or TimeoutError.
+
+        again: gives the awaitable anew, or a result, where its loop was lost through a call of somebody else.
+        """
         async with self._awaiting:
-            if self._hung[name] >= HUNG_IN_A_ROW:
-                getattr(awaitable, "close", lambda: None)()
-                raise TimeoutError(f"not called: {HUNG_IN_A_ROW} calls in a row had to be cut off")
-            side = self._side = self._side or _SideLoop()
-            future = side.submit(awaitable)
-            try:
-                result = await asyncio.wait_for(asyncio.wrap_future(future), self._timeout_s)
-            except TimeoutError:
-                self._hung[name] += 1
-                if not await side.answers() and self._side is side:
-                    self._stop(name, side.thread)
-                    self._side = None
-                raise TimeoutError(f"took longer than {self._timeout_s:g} s and was cut off") from None
-            self._hung[name] = 0
-            if isinstance(result, Raised):
-                raise result.error
-            return result
+            while True:
+                if self._hung[name] >= HUNG_IN_A_ROW:
+                    getattr(awaitable, "close", lambda: None)()
+                    raise TimeoutError(f"not called: {HUNG_IN_A_ROW} calls in a row had to be cut off")
+                if self._side is None or self._side.lost:
+                    self._side = SideLoop()
+                side = self._side
+                call = side.submit(name, awaitable)
+                self._begun.add(name)
+                ended = await self._ended(side, call)
+                if ended == "itself":
+                    self._hung[name] = 0
+                    return _result(call.future.result())
+                if ended == "late":
+                    self._hung[name] += 1
+                    await self._cut_off(side, call)
+                    raise self._too_long()
+                if inspect.iscoroutine(awaitable) and inspect.getcoroutinestate(awaitable) == inspect.CORO_CREATED:
+                    awaitable.close()
+                found = await again()
+                if not inspect.isawaitable(found):
+                    return _result(found)
+                awaitable = found
+
+    async def _ended(self, side: SideLoop, call: SideCall) -> str:
+        """Wait for a call: until it ended by "itself", is "late", or its loop is "lost". While another's code runs on the loop, its time stands."""
+        future, used = asyncio.wrap_future(call.future), 0.0
+        try:
+            while True:
+                passed = await self._look([future])
+                if future.done():
+                    cut = not future.cancelled() and isinstance(future.exception(), CutOff)
+                    return "lost" if cut else "itself"
+                if side.lost:
+                    return "lost"
+                used += passed if side.blocker in (None, call) else 0.0
+                if used > self._timeout_s:
+                    return "late"
+        finally:
+            call.future.cancel()
+
+    async def _cut_off(self, side: SideLoop, call: SideCall) -> None:
+        """End a call that took too long; where its loop does not turn afterwards, the loop is given up."""
+        blocker = side.blocker
+        if blocker is call:
+            interrupt(side.thread)
+        if blocker in (None, call) and not await side.answers() and not side.lost:
+            side.lost = True
+            side.stop()
+            self._cut.append((call.name, side.thread))
+
+    def _too_long(self) -> TimeoutError:
+        return TimeoutError(f"took longer than {self._timeout_s:g} s and was cut off")
+
+    def _names(self) -> list[str]:
+        """Whose calls ran since this was asked before."""
+        begun, self._begun, side = self._begun, set(), self._side
+        blocker = side.blocker if side is not None else None
+        return [*begun, *(chunk.name for chunk in list(self._running)), *([blocker.name] if blocker is not None else [])]
 
     def close(self) -> list[str]:
         """Ends the threads; the names of calls whose threads did not stop, one for each."""
@@ -93,7 +144,8 @@ class Watchdog:
             chunk.give_up()
         if self._side is not None:
             self._side.stop()
-        until = time.monotonic() + _GRACE_S
+        self.stood_still = self._pulse.close()
+        until = time.monotonic() + GRACE_S
         for _, thread in self._cut:
             thread.join(max(0.0, until - time.monotonic()))
         return [name for name, thread in self._cut if thread.is_alive()]
@@ -104,38 +156,42 @@ class Watchdog:
         chunk.thread = worker.thread
         finished = asyncio.wrap_future(chunk.finished)
         self._running.add(chunk)
+        self._begun.add(chunk.name)
         worker.queue.put(chunk)
         try:
             while True:
-                await asyncio.wait([finished], timeout=min(_TICK_S, self._timeout_s))
+                passed = await self._look([finished])
                 if finished.done():
                     self._idle.append(worker)
                     return None
-                why = self._verdict(chunk)
+                why = self._verdict(chunk, passed)
                 if why is not None and chunk.give_up():
-                    self._stop(chunk.name, worker.thread)
+                    interrupt(worker.thread)
+                    self._cut.append((chunk.name, worker.thread))
                     return why
         finally:
             self._running.discard(chunk)
 
-    def _verdict(self, chunk: _Chunk) -> BaseException | None:
+    async def _look(self, futures: Sequence[asyncio.Future[Any]]) -> float:
+        """Wait a little; the seconds that count. Where this loop itself stood still, whoever it waits for may have stood too."""
+        before = time.monotonic()
+        await asyncio.wait(futures, timeout=min(_TICK_S, self._timeout_s))
+        return min(time.monotonic() - before, _COUNTED_S)
+
+    def _verdict(self, chunk: _Chunk, passed: float) -> BaseException | None:
         """Why the chunk's current call must end, or None."""
-        if time.monotonic() - chunk.started > self._timeout_s:
-            return TimeoutError(f"took longer than {self._timeout_s:g} s and was cut off")
         memory = _resident()
         if chunk.watched != chunk.index:
-            chunk.watched, chunk.memory = chunk.index, memory
+            chunk.watched, chunk.memory, chunk.used = chunk.index, memory, 0.0
+        chunk.used += passed
+        if chunk.used > self._timeout_s:
+            return self._too_long()
         grown = memory - chunk.memory
         if grown > self._memory and chunk is min(self._running, key=lambda other: other.started):
             for other in self._running:
                 other.memory = memory
             return MemoryError(f"the process grew by {grown >> 20:,} MB while it ran, and it was cut off")
         return None
-
-    def _stop(self, name: str, thread: threading.Thread) -> None:
-        if thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_CutOff))
-        self._cut.append((name, thread))
 
 
 class _Chunk:
@@ -147,7 +203,7 @@ class _Chunk:
         self.finished: Future[None] = Future()
         self.index = 0
         self.started = time.monotonic()
-        self.watched, self.memory = -1, 0
+        self.watched, self.memory, self.used = -1, 0, 0.0
         self.thread: threading.Thread | None = None
         self._function = function
         self._items = items
@@ -159,13 +215,13 @@ class _Chunk:
             self.started = time.monotonic()
             try:
                 result = self._function(item)
-            except _CutOff:
+            except CutOff:
                 raise
             except BaseException as error:
                 result = error
             with self._lock:
                 if self._closed:
-                    raise _CutOff  # the thread ends with the call that was given up
+                    raise CutOff  # the thread ends with the call that was given up
                 self.results.append(result)
                 self.index += 1
         with self._lock:
@@ -191,51 +247,17 @@ class _Worker:
             while (chunk := self.queue.get()) is not None:
                 chunk.run()
                 del chunk
-        except _CutOff:
+        except CutOff:
             return
 
 
-class _SideLoop:
-    """An event loop in a thread, for users' coroutines: one that blocks it blocks nothing else."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._work, name="promptops-scorer-loop", daemon=True)
-        self.thread.start()
-
-    def _work(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        try:
-            turn(self.loop)
-            for task in asyncio.all_tasks(self.loop):
-                task.cancel()
-            self.loop.run_until_complete(asyncio.sleep(0))
-            self.loop.close()
-        except _CutOff:
-            return
-
-    def submit(self, awaitable: Awaitable[Any]) -> Future[Any]:
-        async def run() -> Any:
-            try:
-                return await awaitable
-            except _CutOff:
-                raise
-            except BaseException as error:  # raised here, an interrupt would end the loop
-                return Raised(error)
-
-        return asyncio.run_coroutine_threadsafe(run(), self.loop)
-
-    async def answers(self) -> bool:
-        """Whether the loop still turns."""
-        ping = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.loop)
-        try:
-            await asyncio.wait_for(asyncio.wrap_future(ping), _GRACE_S)
-        except TimeoutError:
-            return False
-        return True
-
-    def stop(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
+def _result(found: Any) -> Any:
+    """What was given; raises what was raised."""
+    if isinstance(found, Raised):
+        raise found.error
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
 def _resident() -> int:

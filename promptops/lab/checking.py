@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..dataset.example import RESERVED
 from ..engine.form import unchecked
+from ..engine.needs import check_needs
 from ..engine.prices import check_money
-from ..engine.scoring import check_needs
 from ..models.target import TargetModel
 from ..scorers import Scorer, as_scorer
 from ..scorers.rule import Rule

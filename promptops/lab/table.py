@@ -15,7 +15,8 @@ from ..analysis import words
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.compare import Grounds
 from ..analysis.compare import compare as facts_of
-from ..engine.scoring import ScorePhase, check_needs
+from ..engine.needs import check_needs
+from ..engine.scoring import ScorePhase
 from ..errors import StudyError
 from ..policy import Policy
 from ..run import Run

@@ -152,6 +152,11 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     needs: columns that a row must have (`expected` is needed where it is an argument without default). against: the
     version id whose runs are `reference`. judges_failures: it is asked about answers that failed by the model's doing.
     batch: its arguments are lists over many answers, and it gives a list of as many verdicts.
+
+    A call that takes too long is cut off and costs its own row. That works for Python code and for waiting; C code that keeps
+    the interpreter (a regular expression that backtracks) stops the whole process, which can only be said afterwards: call
+    such code in a process of its own.
+    An async function whose loop was blocked by another call is called once more for that answer.
     """
     if function is not None:
         return _build(function)
