@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import decimal
+import enum
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import promptops
@@ -28,11 +32,11 @@ def test_no_kind_of_case_is_left_out() -> None:
         "refused_entries": 19,
         "render": 45,
         "request": 3,
-        "canary": 69,
+        "canary": 104,
         "digests": 3,
         "registries": 16,
         "load": 34,
-        "refused_files": 12,
+        "refused_files": 17,
     }
 
 
@@ -71,7 +75,38 @@ def test_canary() -> None:
     """Each key falls on the same side everywhere; both sides occur."""
     for case in CASES["canary"]:
         assert chain.in_canary(case["prompt"], case["version"], case["percent"], case["key"]) is case["canary"], case
+        if "text" in case:  # a key that is not text is hashed as its JSON
+            assert chain.in_canary(case["prompt"], case["version"], case["percent"], case["text"]) is case["canary"], case
     assert {case["canary"] for case in CASES["canary"]} == {True, False}
+
+
+def test_keys_that_no_file_of_cases_can_hold() -> None:
+    """64-bit ids are their digits, numpy's scalars the values that they are, an enum its value; NaN is a missing id."""
+
+    class Plan(enum.Enum):
+        FREE = uuid.UUID(int=7)
+
+    class Tier(enum.IntEnum):
+        GOLD = 3
+
+    class Kind(str, enum.Enum):  # noqa: UP042 - the form whose text is not its value
+        A = "a"
+
+    def arms(key: object) -> list[bool]:
+        return [chain.in_canary("p", f"v{index}", 50, key) for index in range(64)]
+
+    same: list[tuple[object, str]] = [
+        (2**63 + 1, "9223372036854775809"),
+        (-(2**64), "-18446744073709551616"),
+        (Tier.GOLD, "3"),
+        (Kind.A, "a"),
+    ]
+    same += [(np.float64(7.0), "7"), (np.float32(0.5), "0.5"), (np.bool_(True), "true"), (np.int64(2**53 + 1), "9007199254740993")]
+    same += [(Plan.FREE.value, "00000000-0000-0000-0000-000000000007"), (np.str_("u"), "u"), (decimal.Decimal("1.50"), "1.50")]
+    for key, text in same:
+        assert arms(key) == arms(text), key
+    for none in (None, float("nan"), float("inf"), -float("inf"), np.float64("nan"), np.float32("inf")):
+        assert not any(chain.in_canary("p", f"v{index}", 99.99, none) for index in range(64)), none
 
 
 def test_digests() -> None:
@@ -103,7 +138,8 @@ def test_refused_files(case: dict[str, Any], tmp_path: Path) -> None:
     warm = Loader(path, saved_copy=False)
     before = warm.get("support-triage", "dev")
     path.write_text(case["text"], encoding="utf-8")
-    with pytest.raises(RegistryCorrupt):
+    with pytest.raises(RegistryCorrupt) as caught:
         Loader(path, saved_copy=False).get("support-triage", "dev")
+    assert "names" not in case or f"'{case['names']}' twice" in str(caught.value)
     served = warm.get("support-triage", "dev")
     assert (served.id, served.source) == (before.id, "last_known_good")

@@ -494,6 +494,64 @@ def test_monotonic_refuses_to_go_back_where_it_was_asked_for(path: Path) -> None
     path.write_bytes(before)
 
 
+def test_monotonic_goes_on_once_the_file_is_good_again(path: Path) -> None:
+    """G5: back and good again, gone and there again, malformed, forged: what was held back ends with its cause, and only then."""
+    one = path.read_bytes()
+    editor = Editor(path)
+    editor.promote(NAME, 2, "dev", author="a")
+    two = path.read_bytes()
+    raw = json.loads(two)
+    gone = {**raw, "prompts": {"other": raw["prompts"]["other"]}}
+    malformed = {**raw, "prompts": {**raw["prompts"], NAME: 7}}
+    environments = raw["prompts"][NAME]["environments"]
+    forged = json.loads(two)
+    forged["prompts"][NAME]["environments"]["dev"]["deployments"].append(environments["prod"]["deployments"][0])
+    editor.promote(NAME, 3, "dev", author="a")
+    three = path.read_bytes()
+    loader = Loader(path, monotonic=True, saved_copy=False)
+    path.write_bytes(two)
+    assert loader.get(NAME, "dev").source == "file"
+    for bad in (one, *(json.dumps(value).encode() for value in (gone, malformed, forged)), b"{"):
+        for between in (bad, one, bad):  # a bad file hides nothing: what lies behind it is still held back
+            path.write_bytes(between)
+            assert (loader.get(NAME, "dev").number, loader.get(NAME, "dev").source) == (2, "last_known_good")
+        path.write_bytes(two)
+        assert (loader.get(NAME, "dev").number, loader.get(NAME, "dev").source) == (2, "file")
+        health = loader.health()
+        assert (health["ok"], health["went_back"], health["refused"]) == (True, {}, {})
+    path.write_bytes(three)
+    assert (loader.get(NAME, "dev").number, loader.get(NAME, "dev").source) == (3, "file")
+
+
+def test_a_forged_deployment_is_red_where_going_back_is_refused_too(path: Path) -> None:
+    """S20 with monotonic: a damaged end of a chain is a fault of the file, and no later deployment to hold on to."""
+    loader = Loader(path, monotonic=True, saved_copy=False)
+    loader.get(NAME, "dev")
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    environments = raw["prompts"][NAME]["environments"]
+    environments["dev"]["deployments"].append(environments["prod"]["deployments"][0])
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    served = loader.get(NAME, "dev")
+    assert (served.number, served.source) == (1, "last_known_good")
+    health = loader.health()
+    assert not health["ok"]
+    assert "another chain" in health["refused"][f"{NAME} in dev"]
+
+
+def test_what_went_back_behind_a_malformed_prompt_is_said(path: Path) -> None:
+    """G5: a reading in which the prompt cannot be read does not make the loader forget how far it had come."""
+    one = path.read_bytes()
+    Editor(path).promote(NAME, 2, "dev", author="a")
+    loader = Loader(path, saved_copy=False)
+    assert loader.get(NAME, "dev").number == 2
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**raw, "prompts": {**raw["prompts"], NAME: 7}}), encoding="utf-8")
+    assert loader.get(NAME, "dev").source == "last_known_good"
+    path.write_bytes(one)
+    assert (loader.get(NAME, "dev").number, loader.get(NAME, "dev").source) == (1, "file")
+    assert "went back from 2 deployments to 1" in loader.health()["went_back"][f"{NAME} in dev"]
+
+
 def test_monotonic_holds_across_a_restart(path: Path) -> None:
     """G5: the saved copy remembers how far the environment had come."""
     before = path.read_bytes()
@@ -651,6 +709,7 @@ def test_health_is_json_and_says_all_is_well(path: Path) -> None:
         "prompts": 2,
         "refused": {},
         "went_back": {},
+        "missed": {},
         "on_change": None,
     }
     absent = Loader(path.parent / "absent.json", saved_copy=False).health()

@@ -37,7 +37,7 @@ def check(every: bool, path: str, as_json: bool) -> None:
 
     try:
         with open(path, "rb") as file:
-            read = document.parse(file.read(), path, strict=True)
+            read = document.parse(file.read(), path)
     except RegistryCorrupt as error:
         say(str(error), {"faults": [str(error)], "environments": []}, as_json)
         sys.exit(1)
@@ -156,7 +156,7 @@ def _read(side: str, path: str) -> Document:
     from ..registry import document
 
     if os.path.isfile(side):
-        return document.parse(Path(side).read_bytes(), side, strict=True)
+        return document.parse(Path(side).read_bytes(), side)
     folder, name = os.path.split(path)
     try:
         content = git.blob(folder, side, name)
@@ -166,7 +166,7 @@ def _read(side: str, path: str) -> Document:
         raise RegistryError(f"{side} is not a file, and git cannot be asked ({error}).") from None
     if content is None:
         raise RegistryError(f"{side!r} is neither a file nor a git revision; give a registry file, or a revision such as main.")
-    return document.parse(content, f"{side}:{name}", strict=True)
+    return document.parse(content, f"{side}:{name}")
 
 
 def _change(change: Any) -> dict[str, Any]:

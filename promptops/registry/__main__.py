@@ -76,7 +76,7 @@ def _rollback(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     path = options.registry or find()
     with open(path, "rb") as file:
-        read = document.parse(file.read(), path, strict=True)
+        read = document.parse(file.read(), path)
     faults = [fault for _, fault in document.check(read)]
     for fault in faults:
         print(fault, file=sys.stderr)

@@ -49,18 +49,19 @@ def checked_name(name: object, what: str = "prompt") -> str:
     return name
 
 
-def parse(data: bytes, where: str, *, strict: bool = False) -> Document:
+def parse(data: bytes, where: str) -> Document:
     """The document of a file's bytes; `where` names it in errors.
 
     Checks the frame (form, fields of the top, prompts are objects); prompts, chains and versions are checked where they
-    are used, so that one bad entry does not take the others down. strict: refuse duplicate keys too, which cost time.
-    Raises RegistryCorrupt.
+    are used, so that one bad entry does not take the others down. Raises RegistryCorrupt, also where an object holds a key
+    twice: two branches that add the same prompt or environment in two places merge cleanly, and one of the two would win
+    in silence.
     """
     if len(data) > MAX_BYTES:
         raise RegistryCorrupt(f"{where} is {len(data):,} bytes, past the {MAX_BYTES:,} that a registry may have; check what wrote it.")
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode()
-        document = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates if strict else None)
+        document = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except RegistryCorrupt as error:
         raise RegistryCorrupt(f"{where} {error}") from None
     except (ValueError, RecursionError) as error:
@@ -147,11 +148,15 @@ def _no_constant(text: str) -> None:
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     out = dict(pairs)
-    if len(out) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise RegistryCorrupt(f"holds the key {twice[:60]!r} twice in one object; keep one of them, or run `promptops registry merge`.")
-    return out
+    if len(out) == len(pairs):
+        return out
+    keys = [key for key, _ in pairs]
+    for key in out:
+        keys.remove(key)
+    twice = keys[0]
+    raise RegistryCorrupt(
+        f"holds the key {twice[:60]!r} twice in one object; keep one of them, or merge again with `promptops registry merge`."
+    )
 
 
 def _ordered(document: Document) -> Document:

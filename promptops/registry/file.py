@@ -81,7 +81,7 @@ class RegistryFile:
                 f"{self.path} cannot be read ({error.strerror}); check its permissions, or restore it from git."
             ) from None
         if data != self._bytes:
-            self._document = document.parse(data, self.path, strict=True)
+            self._document = document.parse(data, self.path)
             self._bytes = data
 
 

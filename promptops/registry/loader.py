@@ -106,7 +106,8 @@ class Loader:
         """What a health check wants to know, JSON-ready; looks at the file first.
 
         ok: the file is good and nothing in it was refused; source: "file", "last_known_good" or "none"; fault: what is
-        wrong with the file and age_s for how long; refused: {"prompt in env": why}; went_back: {"prompt in env": what}.
+        wrong with the file and age_s for how long; refused: {"prompt in env": why}; went_back: {"prompt in env": what};
+        missed: {"prompt in env": why}, the first few that were asked for and that the file does not have.
         """
         view = self._fresh()
         content = view.content
@@ -122,6 +123,7 @@ class Loader:
             "prompts": len(content.prompts),
             "refused": refused,
             "went_back": {f"{name} in {env}": said for (name, env), said in sorted(content.back.items())},
+            "missed": {f"{name} in {env}": said for (name, env), (_, said) in sorted(view.found.missed.copy().items())},
             "on_change": self._callback_fault or None,
         }
 
@@ -200,7 +202,8 @@ class Loader:
         except Exception as error:  # whatever is wrong with it: a pair that succeeded before goes on
             reason = str(error)
             if before is None:
-                view.found.refused[pair] = reason
+                if view.content.has(name, env):  # else it is a miss, of which there may be any number
+                    view.found.refused[pair] = reason
                 return self._without(view, name, env, error, default)
             built = before.held(reason, time.monotonic() if view.since is None else view.since)
         if reason:
@@ -224,12 +227,9 @@ class Loader:
 
     def _build(self, view: View, name: str, env: str) -> tuple[Served | Split, str]:
         """What the pair serves, and why part of what the file says does not ("" where all does)."""
-        try:
-            built, reason = view.content.build(name, env, self._known)
-        except (UnknownPrompt, NotDeployed):
-            if view.fault is None:
-                raise
-            raise type(view.fault)(str(view.fault)) from None
+        if name not in view.content.faults and not view.content.has(name, env):
+            raise view.miss(name, env)
+        built, reason = view.content.build(name, env, self._known)
         if name in self._needs:
             from .needs import fits
 

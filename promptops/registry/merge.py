@@ -69,7 +69,7 @@ def _read(path: str) -> Document:
             data = file.read()
     except OSError as error:
         raise RegistryError(f"{path} cannot be read ({error.strerror}); give the three files of the merge.") from None
-    return document.parse(data, path, strict=True) if data.strip() else document.empty()
+    return document.parse(data, path) if data.strip() else document.empty()
 
 
 def _prompt(name: str, base: Document, ours: Document, theirs: Document, notes: list[str], conflicts: list[str]) -> Document:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from ..errors import NotDeployed, RegistryCorrupt, RegistryNotFound, UnknownPrompt
+from ..errors import NotDeployed, RegistryCorrupt, RegistryError, RegistryNotFound, UnknownPrompt
 from . import chain, document
 from .entry import to_version
 from .served import Served
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     Pair = tuple[str, str]
+
+MISSES = 16  # names asked for in vain that one reading of the file remembers
 
 __all__ = ["Content", "Found", "Split", "Tail", "View", "read"]
 
@@ -93,23 +95,34 @@ class Content(_Fixed):
     ) -> None:
         self._set(prompts=prompts, faults=faults or {}, back=back or {})
 
+    def has(self, name: str, env: str) -> bool:
+        """Whether there is such an environment of such a prompt."""
+        return env in self.prompts.get(name, {})
+
     def tail(self, name: str, env: str) -> Tail:
         """The end of the chain. Raises RegistryCorrupt, UnknownPrompt or NotDeployed, each naming what there is."""
         if name in self.faults:
             raise RegistryCorrupt(f"{self.faults[name]}; restore it from git.")
+        found = self.prompts.get(name, {}).get(env)
+        if found is None:
+            raise self.miss(name, env)
+        return found
+
+    def miss(self, name: str, env: str, *, near: bool = True) -> UnknownPrompt | NotDeployed:
+        """The error for what the file does not have. near: search all names for similar ones, instead of naming the first."""
         environments = self.prompts.get(name)
-        if environments is None:
+        if environments is not None:
+            serves = ", ".join(sorted(environments)) or "nowhere yet"
+            return NotDeployed(f"{name} is not deployed in {str(env)[:128]!r}; it serves {serves}: promote a version there first.")
+        named: list[str] = []
+        if near:
             import difflib
 
-            near = difflib.get_close_matches(str(name)[:128], self.prompts, n=3) or sorted(self.prompts)[:3]
-            raise UnknownPrompt(
-                f"no prompt {str(name)[:128]!r} in the registry; {'it holds ' + ', '.join(near) if near else 'it is empty'}."
-            )
-        found = environments.get(env)
-        if found is None:
-            serves = ", ".join(sorted(environments)) or "nowhere yet"
-            raise NotDeployed(f"{name} is not deployed in {env!r}; it serves {serves}: promote a version there first.")
-        return found
+            named = difflib.get_close_matches(str(name)[:128], self.prompts, n=3)
+        named = named or [known for known, _ in zip(self.prompts, range(3), strict=False)]
+        return UnknownPrompt(
+            f"no prompt {str(name)[:128]!r} in the registry; {'it holds ' + ', '.join(named) if named else 'it is empty'}."
+        )
 
     def build(self, name: str, env: str, known: dict[str, Any]) -> tuple[Served | Split, str]:
         """What the environment serves, verified, and why its canary does not ("" where it does, or there is none).
@@ -131,14 +144,16 @@ class Content(_Fixed):
 class Found:
     """What gets found out about one content, each pair by one atomic operation: the memory beside frozen facts.
 
-    built: what gets return; refused: why not what the file says; copy: the saved copy's view, once it was looked for.
+    built: what gets return; refused: why not what the file says; missed: what was asked for and is not in the file, the
+    first few, (name, env) as text -> the error's type and sentence; copy: the saved copy's view, once it was looked for.
     """
 
-    __slots__ = ("built", "copy", "refused")
+    __slots__ = ("built", "copy", "missed", "refused")
 
     def __init__(self) -> None:
         self.built: dict[Pair, Any] = {}
         self.refused: dict[Pair, str] = {}
+        self.missed: dict[Pair, tuple[type[UnknownPrompt] | type[NotDeployed], str]] = {}
         self.copy: tuple[View | None] | None = None
 
 
@@ -173,6 +188,24 @@ class View(_Fixed):
     ) -> None:
         self._set(signature=signature, content=content, fault=fault, since=since, stamp=stamp, recheck=recheck)
         self._remember(Found())
+
+    def miss(self, name: str, env: str) -> RegistryError:
+        """The error for what is not in the content: the file's fault where it has one, else the same sentence every time.
+
+        Names that do not exist may be any number, and each made by a request: the first few are remembered for `health` and
+        searched for similar ones, which costs a look at every name; the others cost and keep nothing.
+        """
+        if self.fault is not None:
+            return type(self.fault)(str(self.fault))
+        missed, pair = self.found.missed, (str(name)[:128], str(env)[:128])
+        known = missed.get(pair)
+        if known is not None:
+            return known[0](known[1])
+        few = len(missed) < MISSES
+        error = self.content.miss(name, env, near=few)
+        if few:
+            missed[pair] = (type(error), str(error))
+        return error
 
     def looked(self, signature: object, recheck: float | None) -> View:
         """The same after another look at a file whose bytes did not change; what was found out goes on to hold."""
@@ -225,33 +258,44 @@ def read(data: bytes, path: str, before: Content | None, *, forward: bool = Fals
             prompts[name] = {env: Tail(environment, versions) for env, environment in prompt.get("environments", {}).items()}
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             faults[name] = f"prompt {name!r} is malformed ({type(error).__name__})"
-    content = Content(prompts, faults)
     if before is None:
-        return content
-    back = _what_went_back(content, before, parsed)
-    if forward:
-        for name, env in back:
-            if env in before.prompts.get(name, {}):
-                prompts.setdefault(name, {})[env] = before.prompts[name][env]
-    return Content(prompts, faults, back)
-
-
-def _what_went_back(content: Content, before: Content, parsed: dict[str, Any]) -> dict[Pair, str]:
+        return Content(prompts, faults)
     back: dict[Pair, str] = {}
     for name, environments in before.prompts.items():
-        if name in content.faults:
+        if name in faults:  # what lies behind the fault is compared once it is gone
+            prompts[name] = environments
+            back |= {pair: said for pair, said in before.back.items() if pair[0] == name}
             continue
         for env, old in environments.items():
-            new = content.prompts.get(name, {}).get(env)
-            if new is not None and new.digest == old.digest:
-                if (name, env) in before.back:
-                    back[name, env] = before.back[name, env]
-                continue
-            if new is None:
-                back[name, env] = f"{env} of {name} is gone from the file; it had {old.position} deployments"
-            elif not _continues(parsed["prompts"][name]["environments"][env], new, old):
-                back[name, env] = f"{env} of {name} went back from {old.position} deployments to {new.position}, or to other ones"
-    return back
+            new = prompts.get(name, {}).get(env)
+            said = _went_back(name, env, old, new, parsed)
+            if forward and not said and new is not None and new.digest != old.digest:
+                said = faults[f"{name} in {env}"] = _damage(name, env, new)
+            if not said and not forward and new is not None and new.digest == old.digest:
+                said = before.back.get((name, env), "")  # still where it went back to
+            if said:
+                back[name, env] = said
+            if said and forward:
+                prompts.setdefault(name, {})[env] = old
+    return Content(prompts, {name: fault for name, fault in faults.items() if fault}, back)
+
+
+def _went_back(name: str, env: str, old: Tail, new: Tail | None, parsed: dict[str, Any]) -> str:
+    """How an environment went back from one reading to the next, "" where it did not."""
+    if new is None:
+        return f"{env} of {name} is gone from the file; it had {old.position} deployments"
+    if new.digest == old.digest or _continues(parsed["prompts"][name]["environments"][env], new, old):
+        return ""
+    return f"{env} of {name} went back from {old.position} deployments to {new.position}, or to other ones"
+
+
+def _damage(name: str, env: str, new: Tail) -> str:
+    """What is wrong with the end of a chain, "" where nothing: a damaged one is no progress to hold on to."""
+    try:
+        chain.tail(name, env, new.environment)
+    except RegistryCorrupt as error:
+        return str(error).removesuffix("; restore it from git.")
+    return ""
 
 
 def _continues(environment: dict[str, Any], new: Tail, old: Tail) -> bool:

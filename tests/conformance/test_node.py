@@ -199,7 +199,12 @@ def damaged(rng: random.Random) -> str:
     if rng.random() < 0.5:
         with contextlib.suppress(Exception):  # what is too broken to be sealed stays as it is
             sealed(document)
-    return json.dumps(document)
+    text = json.dumps(document, indent=1)
+    if rng.random() < 0.1:  # a line that stands there twice: where it is a field, its object holds a key twice
+        lines = text.splitlines(keepends=True)
+        at = rng.choice([index for index, line in enumerate(lines) if line.endswith('",\n')])
+        text = "".join([*lines[:at], lines[at], *lines[at:]])
+    return text
 
 
 def sealed(document: dict[str, Any]) -> None:

@@ -37,11 +37,12 @@ export type Source = "file" | "last_known_good" | "default";
 export type VariableType = "string" | "number" | "boolean" | "object" | "list";
 export type Variable = { readonly name: string; readonly type: VariableType; readonly required: boolean; readonly default: unknown };
 
+export type Key = string | number | boolean | bigint | null | undefined;
 export type GetOptions = {
   /** The environment; PROMPTOPS_ENV where it is not given. */
   env?: string | undefined;
-  /** What makes a canary sticky, such as the user's id. Without one, the stable arm serves. */
-  key?: string | number | null | undefined;
+  /** What makes a canary sticky, such as the user's id. Without one (NaN is none), the stable arm serves. */
+  key?: Key;
   /** A text or messages to serve where nothing else can be, with source "default". */
   default?: string | readonly Message[] | undefined;
 };
@@ -410,8 +411,8 @@ function isCanary(value: unknown): boolean {
 }
 
 /** Whether a key falls into the canary's share: the same key always does, in every language, and stays in as the share widens. */
-export function inCanary(prompt: string, version: string, percent: number, key: string | number | null | undefined): boolean {
-  if (absent(key)) return false;
+export function inCanary(prompt: string, version: string, percent: number, key: Key): boolean {
+  if (absent(key) || (typeof key === "number" && !Number.isFinite(key))) return false;
   const bucket = Math.floor((sha256(`${prompt}\n${version}\n${key}`).readUInt32BE(0) * 10_000) / 2 ** 32);
   return bucket < roundedHalfEven(percent * 100);
 }
@@ -432,12 +433,16 @@ type Tail = { readonly previous: string | null; readonly last: Obj; readonly ent
 
 function parsed(data: Uint8Array, path: string): Obj {
   const fault = (why: string): RegistryCorrupt => new RegistryCorrupt(`${path} ${why}; restore it from git, or run \`promptops registry check\`.`);
+  let json = "";
   let document: unknown;
   try {
-    document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data)); // which drops a byte order mark
+    json = new TextDecoder("utf-8", { fatal: true }).decode(data); // which drops a byte order mark
+    document = JSON.parse(json);
   } catch (error) {
     throw fault(data.length === 0 ? "is empty" : `is not JSON (${said(error)})`);
   }
+  const twice = keyTwice(json);
+  if (twice !== null) throw fault(`holds the key '${twice.slice(0, 60)}' twice in one object`);
   if (!isObject(document) || !Number.isSafeInteger(field(document, "promptops"))) throw fault('is not a registry: a JSON object with "promptops": 1 was expected');
   if (!isObject(field(document, "prompts"))) throw fault('lacks its "prompts" object');
   if ((document["promptops"] as number) <= FORM) {
@@ -445,6 +450,36 @@ function parsed(data: Uint8Array, path: string): Obj {
     if (unknown !== undefined) throw fault(`has the unknown field '${unknown}'`);
   }
   return document;
+}
+
+/** A key that one object of a JSON text holds twice, where `JSON.parse` lets the later one win in silence; null where there is none. */
+function keyTwice(json: string): string | null {
+  const open: (Set<string> | null)[] = []; // of each object that is open the keys so far, null for a list
+  for (let at = 0; at < json.length; at += 1) {
+    const mark = json[at];
+    if (mark === "{") open.push(new Set());
+    else if (mark === "[") open.push(null);
+    else if (mark === "}" || mark === "]") open.pop();
+    if (mark !== '"') continue;
+    const start = at;
+    do at = json.indexOf('"', at + 1);
+    while (isEscaped(json, at));
+    COLON.lastIndex = at + 1;
+    const keys = open[open.length - 1];
+    if (!keys || !COLON.test(json)) continue;
+    const key = JSON.parse(json.slice(start, at + 1)) as string;
+    if (keys.has(key)) return key;
+    keys.add(key);
+  }
+  return null;
+}
+
+const COLON = /[ \t\r\n]*:/y;
+
+function isEscaped(json: string, at: number): boolean {
+  let slashes = 0;
+  while (json[at - 1 - slashes] === "\\") slashes += 1;
+  return slashes % 2 === 1;
 }
 
 /** The ends of one prompt's chains, by environment. Throws RegistryCorrupt where its shape is wrong. */
@@ -494,6 +529,7 @@ class View {
   readonly faults = new Map<string, string>();
   readonly built = new Map<string, Built>();
   readonly refused = new Map<string, string>();
+  readonly missed = new Map<string, string>();
   signature: string | null;
   fault: PromptOpsError | null = null;
   since: number | null = null;
@@ -521,9 +557,9 @@ class View {
     const fault = this.faults.get(name);
     if (fault !== undefined) throw new RegistryCorrupt(fault);
     const environments = this.prompts.get(name);
-    if (!environments) throw new UnknownPrompt(`no prompt '${name.slice(0, 128)}' in the registry; it holds ${[...this.prompts.keys()].slice(0, 3).join(", ") || "none"}.`);
+    if (!environments) throw new UnknownPrompt(`no prompt '${name.slice(0, 128)}' in the registry; it holds ${firstOf(this.prompts.keys(), 3).join(", ") || "none"}.`);
     const tail = environments.get(env);
-    if (!tail) throw new NotDeployed(`${name} is not deployed in '${env}'; it serves ${[...environments.keys()].join(", ") || "nowhere yet"}: promote a version there first.`);
+    if (!tail) throw new NotDeployed(`${name} is not deployed in '${env.slice(0, 128)}'; it serves ${[...environments.keys()].join(", ") || "nowhere yet"}: promote a version there first.`);
     const link = checkedLink(name, env, tail.previous, tail.last);
     const stable = serve(name, env, link.version, tail, known);
     if (link.canary === null) return { stable, canary: null, percent: 0 };
@@ -535,6 +571,15 @@ class View {
       return { stable, canary: null, percent: 0 };
     }
   }
+}
+
+function firstOf<T>(items: Iterable<T>, count: number): T[] {
+  const out: T[] = [];
+  for (const item of items) {
+    if (out.length === count) break;
+    out.push(item);
+  }
+  return out;
 }
 
 function serve(name: string, env: string, id: string, tail: Tail, known: Map<string, { entry: string; version: Version }>): Served {
@@ -646,10 +691,13 @@ export type Health = {
   prompts: number;
   /** "prompt in env" (or a prompt) -> why it was refused. */
   refused: { [what: string]: string };
+  /** "prompt in env" -> why, of the first few that were asked for and that the file does not have. */
+  missed: { [what: string]: string };
   onChange: string | null;
 };
 
 const SETTLE_MS = 50; // a file rewritten in place within one tick of the clock keeps its signature: look once more after this
+const MISSES = 16; // names asked for in vain that one reading of the file remembers
 const pair = (name: string, env: string): string => `${name} in ${env}`;
 
 /** One registry file, read. `new Loader(path).get("support-triage", { env: "prod" })`. */
@@ -696,6 +744,7 @@ export class Loader {
       ageSeconds: view.since === null ? 0 : (performance.now() - view.since) / 1000,
       prompts: view.prompts.size,
       refused,
+      missed: Object.fromEntries([...view.missed].sort()),
       onChange: this.#callbackFault,
     };
   }
@@ -744,8 +793,9 @@ export class Loader {
       built = view.build(name, env, this.#known);
       if (view.fault !== null) built = hold(built, view.fault.message, view.since ?? performance.now());
     } catch (error) {
-      view.refused.set(key, said(error));
       const absentHere = error instanceof UnknownPrompt || error instanceof NotDeployed;
+      if (before !== undefined || view.prompts.get(name)?.has(env)) view.refused.set(key, said(error)); // else there may be any number
+      else if (absentHere && view.fault === null && view.missed.size < MISSES) view.missed.set(pair(name.slice(0, 128), env.slice(0, 128)), said(error));
       if (before === undefined) throw absentHere && view.fault !== null ? view.fault : error;
       built = hold(before, said(error), view.since ?? performance.now());
     }

@@ -44,7 +44,10 @@ each("request", (one) => {
   const path = fresh(JSON.stringify({ promptops: 1, prompts: { p: { environments: { prod: { deployments } }, versions: [entry] } } }));
   assert.deepEqual(new Loader(path).get("p", { env: "prod" }).request(values), request);
 });
-each("canary", (one) => assert.equal(inCanary(one.prompt, one.version, one.percent, one.key), one.canary));
+each("canary", (one) => {
+  assert.equal(inCanary(one.prompt, one.version, one.percent, one.key), one.canary);
+  if (one.text !== undefined) assert.equal(String(one.key), one.text);
+});
 each("digests", (one) => assert.equal(seal(one.prompt, one.environment, one.previous, one.deployment), one.digest));
 each("load", (one) => {
   const loader = new Loader(fresh(registry(one.registry)));
@@ -59,7 +62,8 @@ each("refused_files", (one) => {
   const warm = new Loader(path);
   const before = warm.get("support-triage", { env: "dev" });
   writeFileSync(path, one.text);
-  assert.throws(() => new Loader(path).get("support-triage", { env: "dev" }), RegistryCorrupt);
+  const cold = () => new Loader(path).get("support-triage", { env: "dev" });
+  assert.throws(cold, (error) => error instanceof RegistryCorrupt && error.message.includes(one.names === undefined ? "" : `'${one.names}' twice`));
   const served = warm.get("support-triage", { env: "dev" });
   assert.deepEqual([served.id, served.source], [before.id, "last_known_good"]);
   assert.equal(warm.health().ok, false);
@@ -118,6 +122,26 @@ test("a prompt that turns bad is held, its neighbours go on from the file", () =
   assert.deepEqual([held.id, held.source], [before.id, "last_known_good"]);
   assert.equal(loader.get("other/prompt_2.x", { env: "prod" }).source, "file");
   assert.ok(loader.health().refused["support-triage in dev"]);
+});
+
+test("a key of 64 bits is its digits, one that is not a number is none", () => {
+  const arm = (key) => inCanary("p", "v", 50, key);
+  for (let at = 2n ** 63n; at < 2n ** 63n + 40n; at += 1n) assert.equal(arm(at), arm(String(at)));
+  for (const key of [NaN, Infinity, -Infinity]) assert.equal(inCanary("p", "v", 99.99, key), false);
+});
+
+test("any number of misses keeps a few, and is not red; what is there and bad is", () => {
+  const loader = new Loader(fresh(registry("good")));
+  for (let index = 0; index < 5_000; index += 1) {
+    assert.equal(loader.get(`user-${index}${"x".repeat(200)}`, { env: "prod", default: "x" }).source, "default");
+    assert.equal(loader.get("support-triage", { env: `branch-${index}`, default: "x" }).source, "default");
+  }
+  assert.equal(loader.health().ok, true);
+  assert.equal(Object.keys(loader.health().missed).length, 16);
+  assert.ok(JSON.stringify(loader.health()).length < 10_000);
+  const bad = new Loader(fresh(registry("edited text")));
+  assert.equal(bad.get("support-triage", { env: "prod", default: "x" }).source, "default");
+  assert.equal(bad.health().ok, false);
 });
 
 test("onChange hears of another version once; what it throws is not the request's", () => {
