@@ -149,3 +149,20 @@ def test_a_key_twice_is_corrupt_and_named(path: Path, line: str, copy: str, key:
     assert f"'{key}' twice" in loader.health()["fault"]
     path.write_text(good, encoding="utf-8")
     assert loader.get("summary", "dev").source == "file"
+
+
+def test_a_field_twice_inside_a_version_is_left_to_its_id(path: Path) -> None:
+    """Readers take the later one, and its id says whether that is the content; whoever writes or checks the file refuses it."""
+    good = path.read_text(encoding="utf-8")
+    line = '"created": '
+    at = good.index(line)
+    path.write_text(f'{good[:at]}"created": "2001-01-01T00:00:00Z", {good[at:]}', encoding="utf-8")
+    assert Loader(path, saved_copy=False).get("support-triage", "dev").source == "file"
+    with pytest.raises(RegistryCorrupt, match="'created' twice"):
+        Editor(path).promote("summary", 1, "prod", author="a", force=True, reason="r")
+    path.write_text(
+        good.replace('"content": [', '"content": ["x"], "content": [', 1).replace("summary {{ticket}}", "other {{ticket}}", 1),
+        encoding="utf-8",
+    )
+    with pytest.raises(RegistryCorrupt, match="was edited"):
+        Loader(path, saved_copy=False).get("summary", "dev")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -286,3 +287,36 @@ def test_a_newer_form_is_read_and_never_written(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="newer promptops-toolkit"):
         Editor(path).save("support-triage", PromptVersion("new"))
     assert path.read_bytes() == before
+
+
+def test_what_json_reads_is_read_and_what_it_refuses_is_refused() -> None:
+    """The walk over the frame knows JSON as `json` does: every cut of a file, white space everywhere, one character changed."""
+    dice = random.Random(11)
+    good = json.dumps({"promptops": 1, "policy": {}, "prompts": {"a": {"versions": [1, "x"]}, 'b"\\': {}, "": [], "c": None}})
+    texts = [good[:cut] for cut in range(len(good))]
+    texts += ["".join(char + " \t\r\n"[dice.randrange(4)] * (char in '{}[]:,"') for char in good.replace('"', '" ')) for _ in range(20)]
+    texts += [
+        json.dumps(json.loads(good), indent=indent, separators=(" ,", " : ")) + end
+        for indent in (None, 0, 3)
+        for end in ("", "\n ", "x", "{}")
+    ]
+    for _ in range(3_000):
+        at = dice.randrange(len(good))
+        texts.append(good[:at] + dice.choice('{}[]:," \\\n\x0b0a') + good[at + dice.randrange(2) :])
+    read = 0
+    for text in texts:
+        try:
+            expected = json.loads(text, object_pairs_hook=lambda pairs: dict(pairs) if len(dict(pairs)) == len(pairs) else 1 / 0)
+            sound = isinstance(expected, dict) and type(expected.get("promptops")) is int and isinstance(expected.get("prompts"), dict)
+            sound = sound and (expected["promptops"] > 1 or expected.keys() <= document.TOP_FIELDS)
+        except (ValueError, ZeroDivisionError):
+            sound = False
+        if sound:
+            assert document.parse(text.encode(), "x") == expected
+            assert list(document.parse(text.encode(), "x", lambda name, prompt: name)["prompts"].values()) == list(expected["prompts"])
+            read += 1
+        else:
+            for keep in (None, lambda name, prompt: name):
+                with pytest.raises(RegistryCorrupt, match="^x "):
+                    document.parse(text.encode(), "x", keep)
+    assert read > 100

@@ -64,6 +64,31 @@ class Split:
         return Split(self.stable.held(reason, since), self.canary.held(reason, since), self.percent)
 
 
+class _Kept:
+    """What a reading needs of one prompt, without its texts: tails by env, or what is wrong with it.
+
+    fault: in any form; closed_fault: in this release's form, which has no fields but those it knows; environments: as they
+    stand in the file.
+    """
+
+    __slots__ = ("closed_fault", "environments", "fault", "tails")
+
+    def __init__(self, name: str, prompt: Any) -> None:
+        self.tails: dict[str, Tail] = {}
+        self.environments: dict[str, Any] = {}
+        self.closed_fault = document.prompt_fault(name, prompt)
+        self.fault = self.closed_fault and document.prompt_fault(name, prompt, closed=False)
+        if self.fault:
+            return
+        try:
+            versions = {entry["id"]: entry for entry in prompt["versions"]}
+            self.environments = prompt.get("environments", {})
+            self.tails = {env: Tail(environment, versions) for env, environment in self.environments.items()}
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            self.fault = f"prompt {name!r} is malformed ({type(error).__name__})"
+            self.closed_fault = self.closed_fault or self.fault
+
+
 class _Fixed:
     """Fields are set once, while it is made."""
 
@@ -244,20 +269,16 @@ def read(data: bytes, path: str, before: Content | None, *, forward: bool = Fals
 
     forward: put the later ends of `before` in the place of those that went back, for who asked never to.
     """
-    parsed = document.parse(data, path)
+    parsed = document.parse(data, path, _Kept)
     closed = parsed["promptops"] <= document.FORM
     prompts: dict[str, dict[str, Tail]] = {}
     faults: dict[str, str] = {}
-    for name, prompt in parsed["prompts"].items():
-        fault = document.prompt_fault(name, prompt, closed=closed)
+    for name, kept in parsed["prompts"].items():
+        fault = kept.closed_fault if closed else kept.fault
         if fault:
             faults[name] = fault
-            continue
-        try:
-            versions = {entry["id"]: entry for entry in prompt["versions"]}
-            prompts[name] = {env: Tail(environment, versions) for env, environment in prompt.get("environments", {}).items()}
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            faults[name] = f"prompt {name!r} is malformed ({type(error).__name__})"
+        else:
+            prompts[name] = kept.tails
     if before is None:
         return Content(prompts, faults)
     back: dict[Pair, str] = {}
@@ -284,7 +305,7 @@ def _went_back(name: str, env: str, old: Tail, new: Tail | None, parsed: dict[st
     """How an environment went back from one reading to the next, "" where it did not."""
     if new is None:
         return f"{env} of {name} is gone from the file; it had {old.position} deployments"
-    if new.digest == old.digest or _continues(parsed["prompts"][name]["environments"][env], new, old):
+    if new.digest == old.digest or _continues(parsed["prompts"][name].environments[env], new, old):
         return ""
     return f"{env} of {name} went back from {old.position} deployments to {new.position}, or to other ones"
 

@@ -452,24 +452,26 @@ function parsed(data: Uint8Array, path: string): Obj {
   return document;
 }
 
-/** A key that one object of a JSON text holds twice, where `JSON.parse` lets the later one win in silence; null where there is none. */
+/** A key that one object of a JSON text holds twice, where `JSON.parse` lets the later one win in silence; null where there is
+ * none. The fields inside a version are left to its id, which says what it holds. */
 function keyTwice(json: string): string | null {
-  const open: (Set<string> | null)[] = []; // of each object that is open the keys so far, null for a list
+  const open: { keys: Set<string> | null; at: string }[] = []; // what is open: the keys of an object so far, and the last one
+  const inVersions = (): boolean => open.length >= 3 && open[0]?.at === "prompts" && open[2]?.at === "versions" && open[1]?.keys != null;
   for (let at = 0; at < json.length; at += 1) {
     const mark = json[at];
-    if (mark === "{") open.push(new Set());
-    else if (mark === "[") open.push(null);
+    if (mark === "{" || mark === "[") open.push({ keys: mark === "{" && !inVersions() ? new Set() : null, at: "" });
     else if (mark === "}" || mark === "]") open.pop();
     if (mark !== '"') continue;
     const start = at;
     do at = json.indexOf('"', at + 1);
     while (isEscaped(json, at));
+    const holder = open[open.length - 1];
     COLON.lastIndex = at + 1;
-    const keys = open[open.length - 1];
-    if (!keys || !COLON.test(json)) continue;
+    if (!holder?.keys || !COLON.test(json)) continue;
     const key = JSON.parse(json.slice(start, at + 1)) as string;
-    if (keys.has(key)) return key;
-    keys.add(key);
+    if (holder.keys.has(key)) return key;
+    holder.keys.add(key);
+    holder.at = key;
   }
   return null;
 }

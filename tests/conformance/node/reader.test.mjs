@@ -144,6 +144,15 @@ test("any number of misses keeps a few, and is not red; what is there and bad is
   assert.equal(bad.health().ok, false);
 });
 
+test("a field twice inside a version is left to its id, as in Python", () => {
+  const text = registry("good");
+  const at = text.indexOf('"created"');
+  assert.ok(at > text.indexOf('"versions"'));
+  const loader = new Loader(fresh(`${text.slice(0, at)}"created": "2001-01-01T00:00:00Z", ${text.slice(at)}`));
+  assert.equal(loader.get("support-triage", { env: "dev" }).source, "file");
+  assert.equal(loader.get("other/prompt_2.x", { env: "prod" }).source, "file");
+});
+
 test("onChange hears of another version once; what it throws is not the request's", () => {
   const path = fresh(registry("good"));
   const heard = [];
