@@ -190,8 +190,8 @@ def test_many_threads_hear_of_a_change_once(path: Path) -> None:
     loader = Loader(path, on_change=lambda old, new: heard.append(new.number))
     loader.get(NAME, "dev")
     editor = Editor(path)
-    for number in (2, 3, 1, 2, 3):
-        editor.promote(NAME, number, "dev", author="a")
+    for turn, number in enumerate((2, 3, 1, 2, 3)):
+        assert editor.promote(NAME, number, "dev", author="a", override=f"turn {turn}").changed
         threads = [threading.Thread(target=loader.get, args=(NAME, "dev")) for _ in range(8)]
         for thread in threads:
             thread.start()

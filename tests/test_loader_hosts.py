@@ -228,7 +228,7 @@ def test_forks_in_the_middle_of_everything(path: Path) -> None:
     for thread in threads: thread.start()
     children = []
     for number in range(20):
-        editor.promote("support-triage", 1 + (number + 1) % 2, "dev", author="a")
+        assert editor.promote("support-triage", 1 + (number + 1) % 2, "dev", author="a", override="turn " + str(number)).changed
         child = os.fork()
         if child == 0:
             deadline = time.monotonic() + 20
@@ -251,7 +251,7 @@ def test_clock_jumps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert loader.get(NAME, "dev").number == 1
     for number, moment in ((2, 4_000_000_000), (1, 1), (2, 1_000_000_000)):
         monkeypatch.setattr(time, "time", lambda moment=moment: float(moment))
-        editor.promote(NAME, number, "dev", author="a")
+        assert editor.promote(NAME, number, "dev", author="a", override=f"at {moment}").changed
         os.utime(path, (moment, moment))
         assert loader.get(NAME, "dev").number == number
     for thread in threading.enumerate():
@@ -276,7 +276,7 @@ def test_readers_keep_files_open(path: Path) -> None:
 def test_threads_share_one_loader(path: Path) -> None:
     """Eight threads make their first get at once while the file changes: every answer is a whole version."""
     editor = Editor(path)
-    for number in (2, 1, 2, 1, 2):
+    for turn, number in enumerate((2, 1, 2, 1, 2)):
         loader = Loader(path)
         wrong: list[object] = []
         gate = threading.Barrier(8)
@@ -294,7 +294,7 @@ def test_threads_share_one_loader(path: Path) -> None:
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:
             thread.start()
-        editor.promote(NAME, number, "dev", author="a")
+        assert editor.promote(NAME, number, "dev", author="a", override=f"turn {turn}").changed
         for thread in threads:
             thread.join()
         assert wrong == []
