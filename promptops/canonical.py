@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["MAX_DEPTH", "MAX_INTEGER", "canonical", "digest", "json_copy", "number", "tagged"]
 
 MAX_INTEGER = 2**53 - 1
-MAX_DEPTH = 200  # deeper JSON is a bomb, not a value; well under the interpreter's own recursion limit
+MAX_DEPTH = (
+    200  # deeper JSON is a bomb, not a value; well under the interpreter's own recursion limit
+)
 _ESCAPED = re.compile(r'[\x00-\x1f"\\\ud800-\udfff]')
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
@@ -65,7 +67,9 @@ def number(value: int | float) -> str:
         raise VersionError(f"{value!r} is not a JSON number; pass a finite one.")
     if value == 0:
         return "0"
-    mantissa, _, exponent = float.__repr__(abs(value)).partition("e")  # a numpy float prints its type
+    mantissa, _, exponent = float.__repr__(abs(value)).partition(
+        "e"
+    )  # a numpy float prints its type
     whole, _, part = mantissa.partition(".")
     part = "" if part == "0" else part
     digits = (whole + part).lstrip("0")
@@ -91,10 +95,14 @@ def _text(text: str, where: str) -> str:
     def replace(match: re.Match[str]) -> str:
         char = match[0]
         if char >= "\ud800":
-            raise VersionError(f"{where} holds a lone surrogate ({ord(char):#06x}), which UTF-8 cannot carry; clean the text first.")
+            raise VersionError(
+                f"{where} holds a lone surrogate ({ord(char):#06x}), which UTF-8 cannot carry; clean the text first."
+            )
         return _SHORT.get(char) or f"\\u{ord(char):04x}"
 
-    return '"' + _ESCAPED.sub(replace, text) + '"'  # not formatted: an enum of text formats as its own name
+    return (
+        '"' + _ESCAPED.sub(replace, text) + '"'
+    )  # not formatted: an enum of text formats as its own name
 
 
 def _write(value: object, out: list[str], where: str, depth: int) -> None:
@@ -111,7 +119,9 @@ def _write(value: object, out: list[str], where: str, depth: int) -> None:
     elif hasattr(value, "keys"):
         _write_object(value, out, where, depth)
     else:
-        raise VersionError(f"{where} is a {type(value).__name__}, which JSON cannot hold; pass text, a number, a list or a dict.")
+        raise VersionError(
+            f"{where} is a {type(value).__name__}, which JSON cannot hold; pass text, a number, a list or a dict."
+        )
 
 
 def _number(value: int | float, where: str) -> str:
@@ -130,14 +140,18 @@ def _copied(value: Any, where: str) -> Any:
         return int(value)
     if isinstance(value, float):
         if value.is_integer() and MAX_INTEGER < abs(value) < 1e21:
-            raise VersionError(f"{where} is {float(value)!r}, a whole number beyond 2^53 - 1; pass it as text, or a smaller one.")
+            raise VersionError(
+                f"{where} is {float(value)!r}, a whole number beyond 2^53 - 1; pass it as text, or a smaller one."
+            )
         return float(value)
     if isinstance(value, (list, tuple)):
         return [_copied(item, where) for item in value]
     return {str.__str__(key): _copied(value[key], f"{where}.{key}") for key in value.keys()}  # noqa: SIM118 - a mapping by its keys
 
 
-def _write_list(value: list[object] | tuple[object, ...], out: list[str], where: str, depth: int) -> None:
+def _write_list(
+    value: list[object] | tuple[object, ...], out: list[str], where: str, depth: int
+) -> None:
     out.append("[")
     for index, item in enumerate(value):
         if index:
@@ -150,11 +164,15 @@ def _write_object(value: object, out: list[str], where: str, depth: int) -> None
     keys = list(value.keys())  # type: ignore[attr-defined]
     for key in keys:
         if not isinstance(key, str):
-            raise VersionError(f"{where} has the key {key!r}, a {type(key).__name__}; JSON keys are text.")
+            raise VersionError(
+                f"{where} has the key {key!r}, a {type(key).__name__}; JSON keys are text."
+            )
     try:
         keys.sort(key=lambda key: key.encode("utf-16-be"))
     except UnicodeEncodeError:
-        raise VersionError(f"{where} has a key that holds a lone surrogate; clean the text first.") from None
+        raise VersionError(
+            f"{where} has a key that holds a lone surrogate; clean the text first."
+        ) from None
     out.append("{")
     for index, key in enumerate(keys):
         if index:

@@ -59,7 +59,9 @@ __all__ = [
 class PromptOpsError(Exception):
     """The root. Its text is one sentence: the thing, the fault, what was expected, the next step."""
 
-    def __reduce__(self) -> tuple[object, ...]:  # made again from its state: some errors take more than their text
+    def __reduce__(
+        self,
+    ) -> tuple[object, ...]:  # made again from its state: some errors take more than their text
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def __str__(self) -> str:  # KeyError would print the repr of its argument
@@ -165,4 +167,6 @@ class MissingExtra(PromptOpsError, ImportError):
     """A door that needs packages which a base install does not have."""
 
     def __init__(self, what: str, extra: str = "lab") -> None:
-        super().__init__(f"{what} needs the {extra} extra, which is not installed: run `pip install 'promptops-toolkit[{extra}]'`.")
+        super().__init__(
+            f"{what} needs the {extra} extra, which is not installed: run `pip install 'promptops-toolkit[{extra}]'`."
+        )

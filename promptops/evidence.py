@@ -57,7 +57,9 @@ class Evidence:
     rule: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     plan: Mapping[str, Any] | None = None
-    notes: tuple[str, ...] = ()  # said with the verdict: recorded on different dates, not split-tested, ...
+    notes: tuple[
+        str, ...
+    ] = ()  # said with the verdict: recorded on different dates, not split-tested, ...
     made_at: str = ""
     measured_at: str = ""  # the newest answer or score that it rests on, UTC; left out of the document where unknown
     toolkit: str = ""  # release that made it
@@ -113,9 +115,13 @@ class Evidence:
                 f"the evidence {cited[:12]} is missing at {path}; restore it from git, it is committed with the registry."
             ) from None
         except ValueError as error:
-            raise RegistryCorrupt(f"the evidence at {path} is not JSON ({error}); restore it from git.") from None
+            raise RegistryCorrupt(
+                f"the evidence at {path} is not JSON ({error}); restore it from git."
+            ) from None
         if digest(document) != cited:
-            raise RegistryCorrupt(f"the evidence at {path} was edited: its digest is no longer {cited[:12]}; restore it from git.")
+            raise RegistryCorrupt(
+                f"the evidence at {path} was edited: its digest is no longer {cited[:12]}; restore it from git."
+            )
         return cls.from_document(document)
 
     @classmethod

@@ -27,7 +27,9 @@ _QUIET = {
 }
 _OFF = ("--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 # how the folder's files lie on this disk; without these, unchanged files would look changed
-_LAYOUT = "^core\\.(filemode|ignorecase|symlinks|precomposeunicode|autocrlf|eol|checkstat|trustctime)$"
+_LAYOUT = (
+    "^core\\.(filemode|ignorecase|symlinks|precomposeunicode|autocrlf|eol|checkstat|trustctime)$"
+)
 _LAYOUT_VALUE = re.compile("[a-z]{1,12}")
 _OBJECT_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -44,11 +46,23 @@ def author(folder: str) -> str | None:
 
 def changed(folder: str) -> bool | None:
     """Whether tracked files differ from the commit; None where that cannot be told."""
-    found = _answer(folder, "rev-parse", "HEAD", "--git-path", "index", "--git-path", "objects", "--show-toplevel")
+    found = _answer(
+        folder,
+        "rev-parse",
+        "HEAD",
+        "--git-path",
+        "index",
+        "--git-path",
+        "objects",
+        "--show-toplevel",
+    )
     lines = found.split("\n") if found is not None else []
     if len(lines) != 4 or not _OBJECT_ID.fullmatch(lines[0]):
         return None
-    commit, index, objects, top = lines[0], *(os.path.abspath(os.path.join(folder, line)) for line in lines[1:])
+    commit, index, objects, top = (
+        lines[0],
+        *(os.path.abspath(os.path.join(folder, line)) for line in lines[1:]),
+    )
     layout = _answer(folder, "config", "--null", "--get-regexp", _LAYOUT) or ""
     with tempfile.TemporaryDirectory(prefix="promptops-git-") as own:
         _bare(Path(own), commit)
@@ -89,7 +103,12 @@ def _bare(own: Path, commit: str) -> None:
 def _settings(layout: str) -> list[str]:
     """`key\\nvalue\\0...` as options; a value that is not a plain word is left out."""
     pairs = (line.partition("\n") for line in layout.split("\0"))
-    return [word for key, _, value in pairs if _LAYOUT_VALUE.fullmatch(value) for word in ("-c", f"{key}={value}")]
+    return [
+        word
+        for key, _, value in pairs
+        if _LAYOUT_VALUE.fullmatch(value)
+        for word in ("-c", f"{key}={value}")
+    ]
 
 
 def _answer(folder: str, *words: str, borrowed: Mapping[str, str] | None = None) -> str | None:
@@ -100,9 +119,13 @@ def _answer(folder: str, *words: str, borrowed: Mapping[str, str] | None = None)
     return os.fsdecode(done.stdout).strip() if done.returncode == 0 else None
 
 
-def _run(folder: str, *words: str, borrowed: Mapping[str, str] | None = None, timeout_s: float = 5) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    folder: str, *words: str, borrowed: Mapping[str, str] | None = None, timeout_s: float = 5
+) -> subprocess.CompletedProcess[bytes]:
     """git in the folder. Raises OSError where it cannot be started or does not end in time."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _OWN}
+    env = {
+        key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _OWN
+    }
     command = [_program(), "-C", folder or os.curdir, *_OFF, *words]
     try:
         return subprocess.run(

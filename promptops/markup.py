@@ -11,25 +11,61 @@ import re
 
 __all__ = ["cell", "code", "esc", "markdown", "plain", "shorten", "uncell", "without_data"]
 
-_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "$": "&#36;", "`": "&#96;"}
+_HTML = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+    "$": "&#36;",
+    "`": "&#96;",
+}
 # C0 (but tab and line feed), DEL, C1, and the bidirectional marks, overrides and isolates of Unicode
 _CONTROL = [
     code
-    for span in ((0, 9), (11, 32), (127, 160), (0x61C, 0x61D), (0x200E, 0x2010), (0x202A, 0x202F), (0x2066, 0x206A))
+    for span in (
+        (0, 9),
+        (11, 32),
+        (127, 160),
+        (0x61C, 0x61D),
+        (0x200E, 0x2010),
+        (0x202A, 0x202F),
+        (0x2066, 0x206A),
+    )
     for code in range(*span)
 ]
-_NAMED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&dollar;", "`": "&grave;"})  # by name: "#96" is an issue
+_NAMED = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&dollar;", "`": "&grave;"}
+)  # by name: "#96" is an issue
 _BLANK = "\N{REPLACEMENT CHARACTER}"
-_SURROGATE = dict.fromkeys(range(0xD800, 0xE000), _BLANK)  # no file and no terminal takes a lone one
+_SURROGATE = dict.fromkeys(
+    range(0xD800, 0xE000), _BLANK
+)  # no file and no terminal takes a lone one
 _PLAIN: dict[int, str | None] = {**dict.fromkeys(_CONTROL), **_SURROGATE}
 _TABLE = {**dict.fromkeys(_CONTROL, _BLANK), **_SURROGATE, **str.maketrans(_HTML)}
-_DATA = re.compile(r"(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})([A-Za-z0-9+/=_-]{100,})")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones count in East Asian versions
+_DATA = re.compile(
+    r"(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})([A-Za-z0-9+/=_-]{100,})"
+)
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "＝",
+    "＋",
+    "－",
+    "＠",
+)  # the wide ones count in East Asian versions
 
 _MARKS = re.compile(r"[\\*_\[\]~|#!]|^[-+=]")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 # What code hosts make links of without any mark: mentions, mail, issues, addresses, and GitLab's other references.
-_LINKING = re.compile(r"@|#|:(?=//)|/(?=/)|(?:www|mailto|xmpp)(?=[.:])|GH(?=-\d)|[!&$%~^](?=[\w\"'])", re.IGNORECASE)
+_LINKING = re.compile(
+    r"@|#|:(?=//)|/(?=/)|(?:www|mailto|xmpp)(?=[.:])|GH(?=-\d)|[!&$%~^](?=[\w\"'])", re.IGNORECASE
+)
 _JOINER = "\N{WORD JOINER}"  # not seen, and no host knows a mention or an address with one inside
 
 
@@ -66,7 +102,9 @@ def code(text: object) -> str:
 
 def _unlinked(text: object) -> str:
     """The text on one line, without control characters, and with a joiner after what would become a link."""
-    parted = plain(" ".join(str(text).split()))  # words first: some of what ends a line counts as a control character too
+    parted = plain(
+        " ".join(str(text).split())
+    )  # words first: some of what ends a line counts as a control character too
     return _LINKING.sub(rf"\g<0>{_JOINER}", " ".join(parted.split()))
 
 
@@ -78,7 +116,11 @@ def shorten(text: object, width: int) -> str:
 
 def without_data(text: str) -> str:
     """The text with the bytes of `data:` addresses cut to their beginning, and how many characters were left out."""
-    return _DATA.sub(lambda found: f"{found[1]}… ({len(found[2]):,} characters more)", text) if "base64," in text else text
+    return (
+        _DATA.sub(lambda found: f"{found[1]}… ({len(found[2]):,} characters more)", text)
+        if "base64," in text
+        else text
+    )
 
 
 def cell(text: str) -> str:

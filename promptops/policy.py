@@ -33,7 +33,9 @@ class Guardrail:
 
     def __post_init__(self) -> None:
         if not isinstance(self.measure, str) or not self.measure:
-            raise VersionError(f'guardrail measure is {self.measure!r}; name a scorer, or "cost", "latency" or "tokens".')
+            raise VersionError(
+                f'guardrail measure is {self.measure!r}; name a scorer, or "cost", "latency" or "tokens".'
+            )
         if not _is_number(self.margin) or not 0 <= self.margin <= 1:
             raise VersionError(
                 f"guardrail {self.measure!r} has the margin {self.margin!r}; expected a share between 0 and 1, such as 0.05."
@@ -70,22 +72,34 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.goal not in ("better", "not_worse", "cheaper"):
-            raise VersionError(f"policy goal is {self.goal!r}; the goals are better, not_worse and cheaper.")
+            raise VersionError(
+                f"policy goal is {self.goal!r}; the goals are better, not_worse and cheaper."
+            )
         if not _is_number(self.alpha) or not 0 < self.alpha < 0.5:
-            raise VersionError(f"policy alpha is {self.alpha!r}; expected a share between 0 and 0.5, such as 0.05.")
+            raise VersionError(
+                f"policy alpha is {self.alpha!r}; expected a share between 0 and 0.5, such as 0.05."
+            )
         if self.ties not in ("full", "half"):
             raise VersionError(f'policy ties is {self.ties!r}; expected "full" or "half".')
         for name, low, high in _SHARES:
             value = getattr(self, name)
-            if not _is_number(value) or not low <= value <= high or (name == "min_n" and value != int(value)):
+            if (
+                not _is_number(value)
+                or not low <= value <= high
+                or (name == "min_n" and value != int(value))
+            ):
                 raise VersionError(
                     f"policy {name} is {value!r}; expected a {'whole ' if name == 'min_n' else ''}number from {low} to {high}."
                 )
         if not isinstance(self.judge_alone, bool):
-            raise VersionError(f"policy judge_alone is {self.judge_alone!r}; expected True or False.")
+            raise VersionError(
+                f"policy judge_alone is {self.judge_alone!r}; expected True or False."
+            )
         for name in ("primary", "dataset"):
             if not isinstance(getattr(self, name), (str, type(None))):
-                raise VersionError(f"policy {name} is {getattr(self, name)!r}; expected a name as text, or None.")
+                raise VersionError(
+                    f"policy {name} is {getattr(self, name)!r}; expected a name as text, or None."
+                )
         for name in _LISTS:
             object.__setattr__(self, name, _texts(getattr(self, name), name))
         object.__setattr__(self, "guardrails", _guardrails(self.guardrails))
@@ -94,7 +108,9 @@ class Policy:
         """The fields that differ from the default, JSON-ready: what a registry stores."""
         plain = asdict(self)
         rest = {f.name: plain[f.name] for f in fields(self) if getattr(self, f.name) != f.default}
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in rest.items()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in rest.items()
+        }
 
     @classmethod
     def of(cls, value: Policy | Mapping[str, Any]) -> Policy:
@@ -125,17 +141,30 @@ def _texts(values: Any, what: str) -> tuple[str, ...]:
 def _guardrails(values: Any) -> tuple[Guardrail, ...]:
     if not isinstance(values, (list, tuple)):
         raise VersionError(f"policy guardrails is {values!r}; expected a list of guardrails.")
-    return tuple(value if isinstance(value, Guardrail) else Guardrail(**_closed(Guardrail, value, "guardrail")) for value in values)
+    return tuple(
+        value
+        if isinstance(value, Guardrail)
+        else Guardrail(**_closed(Guardrail, value, "guardrail"))
+        for value in values
+    )
 
 
 def _closed(kind: type[Guardrail | Policy], document: Any, what: str) -> dict[str, Any]:
     if not isinstance(document, Mapping):
-        example = '{"goal": "not_worse"}' if kind is Policy else '{"measure": "cost", "margin": 0.1}'
-        raise VersionError(f"a {what} is {document!r}; expected a map of its fields such as {example}, or a {kind.__name__}.")
+        example = (
+            '{"goal": "not_worse"}' if kind is Policy else '{"measure": "cost", "margin": 0.1}'
+        )
+        raise VersionError(
+            f"a {what} is {document!r}; expected a map of its fields such as {example}, or a {kind.__name__}."
+        )
     known = {f.name for f in fields(kind)}
     unknown = sorted(map(str, set(document) - known))
     if unknown:
-        raise VersionError(f"{what} has the unknown field {unknown[0]!r}; the fields are {', '.join(sorted(known))}.")
+        raise VersionError(
+            f"{what} has the unknown field {unknown[0]!r}; the fields are {', '.join(sorted(known))}."
+        )
     if kind is Guardrail and "measure" not in document:
-        raise VersionError('a guardrail lacks its measure; name a scorer, or "cost", "latency" or "tokens".')
+        raise VersionError(
+            'a guardrail lacks its measure; name a scorer, or "cost", "latency" or "tokens".'
+        )
     return dict(document)

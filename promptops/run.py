@@ -22,8 +22,20 @@ Kind = Literal["transient", "setup", "stopped", "outcome", "scoring"]
 # class -> what it is. transient: retried, then unscored; setup: never retried, stops the study early, unscored;
 # stopped: we did not ask, unscored; outcome: the model's own doing, fails the scorers that it concerns.
 FAILURES: dict[str, Kind] = {
-    **dict.fromkeys(("rate_limit", "timeout_connect", "timeout_read", "connection", "server_error", "overloaded"), "transient"),
-    **dict.fromkeys(("quota_exhausted", "auth", "permission", "not_found_model", "bad_request"), "setup"),
+    **dict.fromkeys(
+        (
+            "rate_limit",
+            "timeout_connect",
+            "timeout_read",
+            "connection",
+            "server_error",
+            "overloaded",
+        ),
+        "transient",
+    ),
+    **dict.fromkeys(
+        ("quota_exhausted", "auth", "permission", "not_found_model", "bad_request"), "setup"
+    ),
     **dict.fromkeys(("budget_stop", "cancelled", "circuit_open", "internal"), "stopped"),
     **dict.fromkeys(
         (
@@ -42,7 +54,9 @@ FAILURES: dict[str, Kind] = {
     ),
     **dict.fromkeys(("scorer_error", "judge_error"), "scoring"),
 }
-_OF_FORM = frozenset(("invalid_json", "schema_mismatch", "tool_error"))  # an answer is there, but not as the request wanted it
+_OF_FORM = frozenset(
+    ("invalid_json", "schema_mismatch", "tool_error")
+)  # an answer is there, but not as the request wanted it
 
 
 def _counted() -> Iterator[int]:
@@ -81,7 +95,9 @@ class Run:
     tokens_in: int | None = None
     tokens_out: int | None = None
     tokens_cached: int | None = None
-    cost_usd: float | None = None  # of the answer, and of the attempts before it as far as their cost is known
+    cost_usd: float | None = (
+        None  # of the answer, and of the attempts before it as far as their cost is known
+    )
     latency_ms: float | None = None
     first_token_ms: float | None = None  # of streaming calls
     attempts: int = 1
@@ -123,7 +139,9 @@ class Attempt:
     waited_ms: float = 0.0  # before this try, for backoff or pace
     tokens_in: int | None = None
     tokens_out: int | None = None
-    cost_usd: float | None = None  # 0.0: certainly not billed; None: unknown, as for one that was sent and broke off
+    cost_usd: float | None = (
+        None  # 0.0: certainly not billed; None: unknown, as for one that was sent and broke off
+    )
 
 
 def new_id(tag: str = "r") -> str:

@@ -34,14 +34,20 @@ class Score:
 
     def __post_init__(self) -> None:
         if (self.value is None) is (self.unscored is None) or self.unscored == "":
-            raise ScorerError("a score has a value, or says why it is unscored: exactly one of the two.")
+            raise ScorerError(
+                "a score has a value, or says why it is unscored: exactly one of the two."
+            )
         if self.value is None:
             return
         if not hasattr(self.value, "__float__"):
-            raise ScorerError(f"score {str(self.value)[:40]!r} is a {type(self.value).__name__}; expected a number in [0, 1].")
+            raise ScorerError(
+                f"score {str(self.value)[:40]!r} is a {type(self.value).__name__}; expected a number in [0, 1]."
+            )
         value = float(self.value)
         if not (math.isfinite(value) and 0.0 <= value <= 1.0):
-            raise ScorerError(f"score {value!r} is outside [0, 1]; scale it, and keep the raw figure as `measure`.")
+            raise ScorerError(
+                f"score {value!r} is outside [0, 1]; scale it, and keep the raw figure as `measure`."
+            )
         object.__setattr__(self, "value", value)  # a bool or a numpy number becomes a float
 
     @classmethod

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-CLEARED = ("PROMPTOPS_REGISTRY", "PROMPTOPS_ENV", "PROMPTOPS_USER", "OPENAI_API_KEY", "OPENAI_BASE_URL")
+CLEARED = (
+    "PROMPTOPS_REGISTRY",
+    "PROMPTOPS_ENV",
+    "PROMPTOPS_USER",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,9 @@ from promptops import Loader, RegistryCorrupt, RenderError
 from promptops.registry import chain
 from promptops.registry.entry import to_version
 
-CASES: dict[str, Any] = json.loads((Path(__file__).parent / "conformance" / "cases.json").read_text(encoding="utf-8"))
+CASES: dict[str, Any] = json.loads(
+    (Path(__file__).parent / "conformance" / "cases.json").read_text(encoding="utf-8")
+)
 
 
 def named(kind: str) -> list[Any]:
@@ -74,9 +76,15 @@ def test_request(case: dict[str, Any]) -> None:
 def test_canary() -> None:
     """Each key falls on the same side everywhere; both sides occur."""
     for case in CASES["canary"]:
-        assert chain.in_canary(case["prompt"], case["version"], case["percent"], case["key"]) is case["canary"], case
+        assert (
+            chain.in_canary(case["prompt"], case["version"], case["percent"], case["key"])
+            is case["canary"]
+        ), case
         if "text" in case:  # a key that is not text is hashed as its JSON
-            assert chain.in_canary(case["prompt"], case["version"], case["percent"], case["text"]) is case["canary"], case
+            assert (
+                chain.in_canary(case["prompt"], case["version"], case["percent"], case["text"])
+                is case["canary"]
+            ), case
     assert {case["canary"] for case in CASES["canary"]} == {True, False}
 
 
@@ -101,21 +109,46 @@ def test_keys_that_no_file_of_cases_can_hold() -> None:
         (Tier.GOLD, "3"),
         (Kind.A, "a"),
     ]
-    same += [(np.float64(7.0), "7"), (np.float32(0.5), "0.5"), (np.bool_(True), "true"), (np.int64(2**53 + 1), "9007199254740993")]
-    same += [(Plan.FREE.value, "00000000-0000-0000-0000-000000000007"), (np.str_("u"), "u"), (decimal.Decimal("1.50"), "1.50")]
+    same += [
+        (np.float64(7.0), "7"),
+        (np.float32(0.5), "0.5"),
+        (np.bool_(True), "true"),
+        (np.int64(2**53 + 1), "9007199254740993"),
+    ]
+    same += [
+        (Plan.FREE.value, "00000000-0000-0000-0000-000000000007"),
+        (np.str_("u"), "u"),
+        (decimal.Decimal("1.50"), "1.50"),
+    ]
     for key, text in same:
         assert arms(key) == arms(text), key
-    for none in (None, float("nan"), float("inf"), -float("inf"), np.float64("nan"), np.float32("inf")):
+    for none in (
+        None,
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        np.float64("nan"),
+        np.float32("inf"),
+    ):
         assert not any(chain.in_canary("p", f"v{index}", 99.99, none) for index in range(64)), none
 
 
 def test_digests() -> None:
     """A deployment in its place gives its digest."""
     for case in CASES["digests"]:
-        assert chain.seal(case["prompt"], case["environment"], case["previous"], case["deployment"]) == case["digest"]
+        assert (
+            chain.seal(case["prompt"], case["environment"], case["previous"], case["deployment"])
+            == case["digest"]
+        )
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case['registry']}-{case['name']}-{case['env']}") for case in CASES["load"]])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=f"{case['registry']}-{case['name']}-{case['env']}")
+        for case in CASES["load"]
+    ],
+)
 def test_load(case: dict[str, Any], tmp_path: Path) -> None:
     """A registry and a question give this answer, or this refusal."""
     path = tmp_path / "promptops.json"

@@ -38,7 +38,9 @@ def card() -> str:
 
 def tagged(rows: list[dict[str, Any]], prefix: str) -> Counter[str]:
     """How many rows carry each tag that begins with prefix, by what follows it."""
-    return Counter(tag.removeprefix(prefix) for row in rows for tag in row["tags"] if tag.startswith(prefix))
+    return Counter(
+        tag.removeprefix(prefix) for row in rows for tag in row["tags"] if tag.startswith(prefix)
+    )
 
 
 def test_enough_tickets_in_a_small_file(tickets: list[dict[str, Any]]) -> None:
@@ -51,8 +53,18 @@ def test_every_row_has_the_fields_of_the_card(tickets: list[dict[str, Any]]) -> 
     """Exactly the documented fields; ids are unique and in order; labels are of the closed lists; the golden answer equals the columns."""
     assert [row["id"] for row in tickets] == [f"t-{n:03d}" for n in range(1, len(tickets) + 1)]
     for row in tickets:
-        assert set(row) == {"id", "ticket", "expected", "user_id", "category", "priority", "tags"}, row["id"]
-        assert row["expected"] == {key: row[key] for key in ("user_id", "category", "priority")}, row["id"]
+        assert set(row) == {
+            "id",
+            "ticket",
+            "expected",
+            "user_id",
+            "category",
+            "priority",
+            "tags",
+        }, row["id"]
+        assert row["expected"] == {key: row[key] for key in ("user_id", "category", "priority")}, (
+            row["id"]
+        )
         assert row["category"] in CATEGORIES, row["id"]
         assert row["priority"] in PRIORITIES, row["id"]
         assert row["ticket"].strip() == row["ticket"] != "", row["id"]
@@ -91,7 +103,9 @@ def test_no_ticket_is_another_with_words_swapped(tickets: list[dict[str, Any]]) 
     fuzz = pytest.importorskip("rapidfuzz.fuzz")
     texts = [USER_ID.sub("", row["ticket"]).lower() for row in tickets]
     alike = process.cdist(texts, texts, scorer=fuzz.ratio, score_cutoff=80)
-    pairs = [(tickets[a]["id"], tickets[b]["id"]) for a, b in zip(*alike.nonzero(), strict=True) if a < b]
+    pairs = [
+        (tickets[a]["id"], tickets[b]["id"]) for a, b in zip(*alike.nonzero(), strict=True) if a < b
+    ]
     assert pairs == []
 
 
@@ -109,7 +123,9 @@ def test_half_of_the_tickets_are_test(tickets: list[dict[str, Any]]) -> None:
     assert 0.45 <= counts["test"] / len(tickets) <= 0.55
     assert all(0.20 <= counts[split] / len(tickets) <= 0.30 for split in ("train", "val"))
     for split in counts:
-        assert {row["priority"] for row in tickets if split_of(row["id"]) == split} == set(PRIORITIES)
+        assert {row["priority"] for row in tickets if split_of(row["id"]) == split} == set(
+            PRIORITIES
+        )
 
 
 def test_other_languages_and_the_rival(tickets: list[dict[str, Any]]) -> None:
@@ -145,7 +161,9 @@ def test_the_card_counts_what_the_file_holds(tickets: list[dict[str, Any]], card
     cells = Counter((row["category"], row["priority"]) for row in tickets)
     for category in CATEGORIES:
         numbers = [cells[category, priority] for priority in PRIORITIES]
-        assert f"| `{category}` | " + " | ".join(map(str, [*numbers, sum(numbers)])) + " |" in card, (category, numbers)
+        assert (
+            f"| `{category}` | " + " | ".join(map(str, [*numbers, sum(numbers)])) + " |" in card
+        ), (category, numbers)
     edges = dict(re.findall(r"^\| `(\w+)` \| (\d+) \| [^|]+\|$", card, re.MULTILINE))
     assert {name: int(count) for name, count in edges.items()} == tagged(tickets, "edge:")
     splits = Counter(split_of(row["id"]) for row in tickets)

@@ -14,8 +14,9 @@ import promptops
 PACKAGE = Path(promptops.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 VALUES = (
-    *("adopt", "canonical", "diff", "errors", "markup", "message", "policy", "run", "score", "setting"),
-    *("template", "variable", "version", "wire"),
+    *("canonical", "errors", "evidence", "markup", "policy", "redact", "run", "score"),
+    *("version/diff", "version/from_request", "version/message", "version/renderer"),
+    *("version/responses_api", "version/setting", "version/variable", "version/version"),
 )
 
 
@@ -29,11 +30,17 @@ def silent(body: list[ast.stmt], before: str = "", told: str = "") -> Iterator[s
     A method may be told by its class (`told`, the class's docstring, names it); a property is an attribute, and needs none.
     """
     for node in body:
-        if not isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) or node.name.startswith("_"):
+        if not isinstance(
+            node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        ) or node.name.startswith("_"):
             continue
         marks = " ".join(ast.unparse(mark) for mark in node.decorator_list)
         said = ast.get_docstring(node) or ""
-        if not said and not re.search(rf"\b{node.name}\b", told) and not re.search("property|setter|overload", marks):
+        if (
+            not said
+            and not re.search(rf"\b{node.name}\b", told)
+            and not re.search("property|setter|overload", marks)
+        ):
             yield before + node.name
         if isinstance(node, ast.ClassDef):
             yield from silent(node.body, f"{before}{node.name}.", said)
@@ -43,7 +50,9 @@ def silent(body: list[ast.stmt], before: str = "", told: str = "") -> Iterator[s
 def test_everything_public_has_a_docstring(path: Path) -> None:
     """Every module that holds anything, and every public class, function and method in it, has a docstring."""
     module = tree(path)
-    assert not module.body or ast.get_docstring(module), f"{path.name} opens without saying what it guarantees"
+    assert not module.body or ast.get_docstring(module), (
+        f"{path.name} opens without saying what it guarantees"
+    )
     assert list(silent(module.body)) == []
 
 

@@ -13,15 +13,19 @@ from click.testing import CliRunner
 
 import promptops
 from promptops import git
-from promptops.cli.registry import registry
-from promptops.lab import home
+from promptops.cli.registry_command import registry
+from promptops.study import provenance
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the programs of these folders are shell scripts")
+pytestmark = pytest.mark.skipif(
+    os.name == "nt", reason="the programs of these folders are shell scripts"
+)
 
 
 def do(folder: Path, *words: str) -> str:
     named = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", "-C", str(folder), *named, *words], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", "-C", str(folder), *named, *words], check=True, capture_output=True, text=True
+    )
     return done.stdout.strip()
 
 
@@ -112,7 +116,10 @@ NAMED = {
     "fsmonitor": config("core.fsmonitor"),
     "fsmonitor, included": included,
     "hook": hook,
-    "hooksPath": lambda folder, program: (hook(folder, program), do(folder, "config", "core.hooksPath", ".git/hooks")),
+    "hooksPath": lambda folder, program: (
+        hook(folder, program),
+        do(folder, "config", "core.hooksPath", ".git/hooks"),
+    ),
     "filter clean, in the tree": filtered("clean", ".gitattributes"),
     "filter clean, in .git": filtered("clean", ".git/info/attributes"),
     "filter process": filtered("process", ".git/info/attributes"),
@@ -129,19 +136,23 @@ NAMED = {
 
 def looks(folder: Path) -> None:
     """Every door through which git is asked about a folder."""
-    (folder / "code.py").write_text("one = 1\n")  # the same text at another time: git has to read it
+    (folder / "code.py").write_text(
+        "one = 1\n"
+    )  # the same text at another time: git has to read it
     os.utime(folder / "code.py", (1, 1))
-    home._git_state.cache_clear()
-    home.author.cache_clear()
-    home.provenance(folder)
-    home.author(str(folder))
+    provenance._git_state.cache_clear()
+    provenance.author.cache_clear()
+    provenance.provenance(folder)
+    provenance.author(str(folder))
     path = str(folder / "promptops.json")
     CliRunner().invoke(registry, ["diff", "HEAD", "--registry", path])
     CliRunner().invoke(registry, ["diff", "no-such-revision", "--registry", path])
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_no_program_of_a_folder_runs(name: str, folder: Path, program: Path, tmp_path: Path) -> None:
+def test_no_program_of_a_folder_runs(
+    name: str, folder: Path, program: Path, tmp_path: Path
+) -> None:
     NAMED[name](folder, program)
     (tmp_path / "ran").unlink(missing_ok=True)  # setting it up may have run it
     looks(folder)
@@ -153,7 +164,11 @@ def test_no_program_of_a_folder_runs(name: str, folder: Path, program: Path, tmp
     [
         {"GIT_EXTERNAL_DIFF": "{program}"},
         {"GIT_SSH_COMMAND": "{program}", "GIT_PAGER": "{program}"},
-        {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.fsmonitor", "GIT_CONFIG_VALUE_0": "{program}"},
+        {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "core.fsmonitor",
+            "GIT_CONFIG_VALUE_0": "{program}",
+        },
         {"GIT_CONFIG_PARAMETERS": "'core.fsmonitor'='{program}'"},
         {"GIT_TRACE2_EVENT": "{ran}", "GIT_TRACE": "{ran}"},
         {"GIT_DIR": "{nowhere}", "GIT_INDEX_FILE": "{nowhere}/index"},
@@ -161,19 +176,27 @@ def test_no_program_of_a_folder_runs(name: str, folder: Path, program: Path, tmp
     ids=lambda variables: next(iter(variables)),
 )
 def test_variables_that_steer_git_are_left_out(
-    variables: dict[str, str], folder: Path, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, str],
+    folder: Path,
+    program: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Those of a hook that we run in, or of a shell that somebody prepared; the answers are those of the folder."""
     wanted = do(folder, "rev-parse", "--short=12", "HEAD")
     for key, value in variables.items():
-        monkeypatch.setenv(key, value.format(program=program, ran=tmp_path / "ran", nowhere=tmp_path))
+        monkeypatch.setenv(
+            key, value.format(program=program, ran=tmp_path / "ran", nowhere=tmp_path)
+        )
     looks(folder)
     assert not (tmp_path / "ran").exists()
     assert git.head(str(folder)) == wanted
     assert git.changed(str(folder)) is False
 
 
-def test_a_git_in_the_working_folder_is_not_git(folder: Path, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_git_in_the_working_folder_is_not_git(
+    folder: Path, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An empty or relative entry of PATH means the working folder."""
     (folder / "git").symlink_to(program)
     monkeypatch.chdir(folder)
@@ -204,7 +227,16 @@ def test_answers_are_those_of_git(folder: Path) -> None:
     assert (git.changed(str(linked)), git.changed(here)) == (True, False)
     submodule(folder, Path("/bin/true"))
     assert git.changed(here) is False
-    do(folder / "inner", "-c", "core.fsmonitor=false", "commit", "-q", "--allow-empty", "-m", "moved")
+    do(
+        folder / "inner",
+        "-c",
+        "core.fsmonitor=false",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "moved",
+    )
     assert git.changed(here) is True
 
 
@@ -227,7 +259,9 @@ def test_a_look_writes_nothing(folder: Path) -> None:
     os.utime(folder / "code.py", (1, 1))
     before = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
     assert git.changed(str(folder)) is False
-    assert {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()} == before
+    assert {
+        path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    } == before
 
 
 def test_sha256_and_names_outside_utf8(tmp_path: Path) -> None:
@@ -251,7 +285,10 @@ def test_blobs_of_revisions(folder: Path) -> None:
     assert git.blob(str(folder), "HEAD", "code.py") == b"one = 1\n"
     assert git.blob(str(folder), "HEAD", "no.py") is None
     assert git.blob(str(folder), "--batch", "code.py") is None
-    assert (git.is_commit(str(folder), "HEAD"), git.is_commit(str(folder), "--all")) == (True, False)
+    assert (git.is_commit(str(folder), "HEAD"), git.is_commit(str(folder), "--all")) == (
+        True,
+        False,
+    )
 
 
 def test_git_is_started_in_one_place() -> None:
@@ -260,10 +297,14 @@ def test_git_is_started_in_one_place() -> None:
     naming = [
         path.relative_to(package).as_posix()
         for path in sorted(package.rglob("*.py"))
-        if '["git"' in (text := path.read_text(encoding="utf-8")) or "'git'" in text or '("git"' in text
+        if '["git"' in (text := path.read_text(encoding="utf-8"))
+        or "'git'" in text
+        or '("git"' in text
     ]
     assert naming == []
     starting = [
-        path.relative_to(package).as_posix() for path in package.rglob("*.py") if "import subprocess" in path.read_text(encoding="utf-8")
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "import subprocess" in path.read_text(encoding="utf-8")
     ]
     assert sorted(starting) == ["cli/demo.py", "git.py"]

@@ -66,7 +66,9 @@ def test_the_export_for_an_environment_serves_alike(folder: Path) -> None:
     assert len(asked) == 4 * len(reader.KEYS)
 
 
-def test_the_saved_copy_serves_where_the_file_is_gone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_saved_copy_serves_where_the_file_is_gone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A copy in the cache of 0.1 is the last known good of a cold start today."""
     gone, cache = folder / "elsewhere" / reader.REGISTRY, folder / "cache"
     cache.mkdir(mode=0o700)

@@ -21,7 +21,7 @@ from promptops.markup import code, markdown, plain
 from promptops.policy import Policy
 from promptops.registry import changes, document
 from promptops.registry.editor import Editor
-from promptops.views import comparison
+from promptops.views import comparison_view
 
 PAYLOADS = {
     "link": "[sign in](https://evil.test/a)",
@@ -85,18 +85,36 @@ def policy(editor: Editor, text: str) -> None:
 
 
 DOORS: dict[str, Callable[[Editor, str], object]] = {
-    "note": lambda editor, text: editor.save("triage", PromptVersion("Q {{q}}", model="n"), note=text),
-    "author": lambda editor, text: editor.save("triage", PromptVersion("Q {{q}}", model="n"), author=text),
+    "note": lambda editor, text: editor.save(
+        "triage", PromptVersion("Q {{q}}", model="n"), note=text
+    ),
+    "author": lambda editor, text: editor.save(
+        "triage", PromptVersion("Q {{q}}", model="n"), author=text
+    ),
     "model": lambda editor, text: editor.save("other", PromptVersion("Q {{q}}", model=text)),
-    "model that changes": lambda editor, text: editor.save("triage", PromptVersion("Q {{q}}", model=text)),
-    "setting": lambda editor, text: editor.save("triage", PromptVersion("Q {{q}}", model="m", settings={"stop": [text]})),
-    "name of a setting": lambda editor, text: editor.save("triage", PromptVersion("Q {{q}}", model="m", settings={text: 1})),
+    "model that changes": lambda editor, text: editor.save(
+        "triage", PromptVersion("Q {{q}}", model=text)
+    ),
+    "setting": lambda editor, text: editor.save(
+        "triage", PromptVersion("Q {{q}}", model="m", settings={"stop": [text]})
+    ),
+    "name of a setting": lambda editor, text: editor.save(
+        "triage", PromptVersion("Q {{q}}", model="m", settings={text: 1})
+    ),
     "tool": lambda editor, text: editor.save(
         "triage",
-        PromptVersion("Q {{q}}", model="m", tools=[{"type": "function", "function": {"name": "f", "description": text}}]),
+        PromptVersion(
+            "Q {{q}}",
+            model="m",
+            tools=[{"type": "function", "function": {"name": "f", "description": text}}],
+        ),
     ),
-    "reason": lambda editor, text: editor.promote("triage", 1, "prod", author="ann", force=True, reason=text),
-    "author of a deployment": lambda editor, text: editor.promote("triage", 1, "prod", author=text, force=True, reason="r"),
+    "reason": lambda editor, text: editor.promote(
+        "triage", 1, "prod", author="ann", force=True, reason=text
+    ),
+    "author of a deployment": lambda editor, text: editor.promote(
+        "triage", 1, "prod", author=text, force=True, reason="r"
+    ),
     "policy": policy,
     "policy of the registry": lambda editor, text: editor.set_policy(Policy(must_pass=(text,))),
 }
@@ -109,7 +127,9 @@ def through(editor: Editor, door: str, text: str) -> str:
 
 
 def parsed(text: str) -> list[Token]:
-    return MarkdownIt("commonmark", {"html": True}).enable("table").enable("strikethrough").parse(text)
+    return (
+        MarkdownIt("commonmark", {"html": True}).enable("table").enable("strikethrough").parse(text)
+    )
 
 
 def shape(text: str) -> list[str]:
@@ -118,7 +138,10 @@ def shape(text: str) -> list[str]:
     return [
         kind
         for block in parsed(text)
-        for kind in (f"{block.type} {block.tag}", *(token.type for token in block.children or () if token.type in inline))
+        for kind in (
+            f"{block.type} {block.tag}",
+            *(token.type for token in block.children or () if token.type in inline),
+        )
     ]
 
 
@@ -128,7 +151,17 @@ def made(text: str) -> list[str]:
     words = []
     for block in parsed(text):
         for token in (block, *(block.children or ())):
-            if token.type in ("link_open", "image", "html_inline", "html_block", "heading_open", "em_open", "fence", "code_block", "hr"):
+            if token.type in (
+                "link_open",
+                "image",
+                "html_inline",
+                "html_block",
+                "heading_open",
+                "em_open",
+                "fence",
+                "code_block",
+                "hr",
+            ):
                 found.append(f"{token.type} {token.content}")
             if token.type in ("text", "code_inline"):
                 words.append(token.content)
@@ -138,7 +171,9 @@ def made(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_it_is_shown_and_does_nothing_through_every_door_of_a_registry(payload: str, tmp_path: Path) -> None:
+def test_it_is_shown_and_does_nothing_through_every_door_of_a_registry(
+    payload: str, tmp_path: Path
+) -> None:
     """The blocks are those of a harmless word, and nothing links; a door that refuses the text shows nothing of it."""
     shown = 0
     for place, door in enumerate(DOORS):
@@ -156,7 +191,9 @@ def test_it_is_shown_and_does_nothing_through_every_door_of_a_registry(payload: 
             shown += 1
             assert shape(texts[1]) == shape(texts[0]), door
             assert [one for one in made(texts[1]) if one not in made(texts[0])] == [], door
-    assert shown >= 10 if payload != "surrogate" else shown == 0  # no registry takes a lone surrogate
+    assert (
+        shown >= 10 if payload != "surrogate" else shown == 0
+    )  # no registry takes a lone surrogate
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -184,7 +221,13 @@ def test_evidence(payload: str, editor: Editor, monkeypatch: pytest.MonkeyPatch)
     texts = []
     for text in ("x", PAYLOADS[payload]):
         sides = {"candidate": (1.0,), "baseline": (0.0,)}
-        cited = SimpleNamespace(decision=text, examples=("a",), dataset={"name": text}, scores={text: sides}, measures={})
+        cited = SimpleNamespace(
+            decision=text,
+            examples=("a",),
+            dataset={"name": text},
+            scores={text: sides},
+            measures={},
+        )
         monkeypatch.setattr(Evidence, "read", lambda *_, cited=cited: cited)
         texts.append(changes.markdown(before, new, Path(editor.path)))
     assert "verdict" in texts[0]
@@ -200,9 +243,11 @@ def test_comparisons(payload: str) -> None:
         means = {"candidate": 1.0, "baseline": 0.5, "gain": 0.5, "low": 0.1, "high": 0.6}
         figures = SimpleNamespace(name=text, unit="", wins=3, losses=1, n=4, **means)
         texts.append(
-            comparison.markdown(
+            comparison_view.markdown(
                 SimpleNamespace(
-                    verdict=SimpleNamespace(decision="promote", reasons=[text, f"the {text} rose"], next=[text]),
+                    verdict=SimpleNamespace(
+                        decision="promote", reasons=[text, f"the {text} rose"], next=[text]
+                    ),
                     candidate=SimpleNamespace(label=text),
                     baseline=SimpleNamespace(label=text),
                     statement=lambda text=text: f"{text} scores better",
@@ -231,7 +276,11 @@ def test_words_of_prompts(payload: str) -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(
-    st.text(st.sampled_from("\\`*_[]()<>!#@:/.|~&;-+=1 \n\r\t\u2028aw") | st.characters(exclude_categories=["Cs"]), max_size=30),
+    st.text(
+        st.sampled_from("\\`*_[]()<>!#@:/.|~&;-+=1 \n\r\t\u2028aw")
+        | st.characters(exclude_categories=["Cs"]),
+        max_size=30,
+    ),
     st.sampled_from(["{}", "- {}", "**{}**", "# {}", "a {} b", "- [ ] {}", "| {} |\n| --- |\n"]),
 )
 def test_any_text_stays_one_run_of_words(text: str, around: str) -> None:
@@ -247,5 +296,9 @@ def test_what_is_shown_reads_like_the_text() -> None:
     """Common names keep their look in the source, and every character of a text is still there when it is rendered."""
     for name in ("support-triage", "v12", "gpt-4.1-mini", "0.01", "exact (90 %)", "-3.5 to +2"):
         assert markdown(name).replace("\\", "") == name
-    shown = "".join(token.content for block in parsed(markdown("[a] *b* #1 <c> `d` \\e")) for token in block.children or ())
+    shown = "".join(
+        token.content
+        for block in parsed(markdown("[a] *b* #1 <c> `d` \\e"))
+        for token in block.children or ()
+    )
     assert shown.replace("\u2060", "") == "[a] *b* #1 <c> `d` \\e"

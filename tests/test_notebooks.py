@@ -13,7 +13,19 @@ from promptops.lab import Lab
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TABLES = ("runs", "attempts", "scores", "studies", "study_runs", "study_events", "verdicts", "versions", "examples", "labels", "plans")
+TABLES = (
+    "runs",
+    "attempts",
+    "scores",
+    "studies",
+    "study_runs",
+    "study_events",
+    "verdicts",
+    "versions",
+    "examples",
+    "labels",
+    "plans",
+)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -30,15 +42,23 @@ def test_the_quickstart_twice_makes_no_call_no_row_and_no_change(tmp_path: Path)
     from nbclient import NotebookClient
 
     for name in ("notebooks", "data"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("quickstart", "images", ".ipynb_checkpoints"))
+        shutil.copytree(
+            ROOT / name,
+            tmp_path / name,
+            ignore=shutil.ignore_patterns("quickstart", "images", ".ipynb_checkpoints"),
+        )
     path = tmp_path / "notebooks" / "01_quickstart.ipynb"
     seen = []
     for _ in range(2):
         notebook = nbformat.read(path, as_version=4)
-        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+        NotebookClient(
+            notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}
+        ).execute()
         lab = Lab(path.parent / "quickstart")
         rows = {table: lab.store.rows(f"select count(*) from {table}")[0][0] for table in TABLES}
-        digest = hashlib.sha256((path.parent / "quickstart" / "promptops.json").read_bytes()).hexdigest()
+        digest = hashlib.sha256(
+            (path.parent / "quickstart" / "promptops.json").read_bytes()
+        ).hexdigest()
         seen.append((rows, digest))
     assert seen[0][0]["runs"] > 500
     assert seen[0] == seen[1]

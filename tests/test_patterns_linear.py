@@ -22,17 +22,48 @@ from tests.patterns.sites import PACKAGE, USES, Site, sites
 SIZE = 20_000
 QUICK_S = 0.03  # up to here a text of 20 kB is not worth a doubt
 STOP_S = 8  # an exponential pattern would never end
-COMMON = ("\n", " ", "a", "1", ".", "-", "_", "*", '"', "[", "(", "{", "\\", "`", "<", ":", ",", "a ", "\n ", "1,", "a.", "- ")
+COMMON = (
+    "\n",
+    " ",
+    "a",
+    "1",
+    ".",
+    "-",
+    "_",
+    "*",
+    '"',
+    "[",
+    "(",
+    "{",
+    "\\",
+    "`",
+    "<",
+    ":",
+    ",",
+    "a ",
+    "\n ",
+    "1,",
+    "a.",
+    "- ",
+)
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a running pattern is stopped by a signal")
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="a running pattern is stopped by a signal"
+)
 
 
 def texts(pattern: re.Pattern[Any], size: int) -> Iterator[tuple[str, Any]]:
     """(what is repeated, the text): common signs, and what stands in the pattern's own repeats, with what leads to them."""
     pumped = [("", unit) for unit in COMMON] + list(pumps(pattern))
     for lead, unit in dict.fromkeys(pumped):
-        for text in (lead + unit * (size // len(unit)) + "\x00", (lead + unit) * (size // len(lead + unit))):
-            yield f"{lead!r} and {unit!r}", text if isinstance(pattern.pattern, str) else text.encode()
+        for text in (
+            lead + unit * (size // len(unit)) + "\x00",
+            (lead + unit) * (size // len(lead + unit)),
+        ):
+            yield (
+                f"{lead!r} and {unit!r}",
+                text if isinstance(pattern.pattern, str) else text.encode(),
+            )
 
 
 def applied(site: Site, text: Any, stop_s: float) -> float:
@@ -64,12 +95,16 @@ def superlinear(site: Site, stop_s: float = STOP_S) -> str:
     """Which repeats take more than linear time; empty where none does."""
     before = signal.signal(signal.SIGVTALRM, _stop)
     try:
-        for (shown, whole), (_, half) in zip(texts(site.pattern, SIZE), texts(site.pattern, SIZE // 2), strict=True):
+        for (shown, whole), (_, half) in zip(
+            texts(site.pattern, SIZE), texts(site.pattern, SIZE // 2), strict=True
+        ):
             try:
                 if applied(site, whole, stop_s) < QUICK_S:
                     continue
                 for _ in range(3):  # a busy machine may spoil one measurement, and hardly three
-                    one, two = (min(applied(site, text, stop_s) for _ in range(2)) for text in (half, whole))
+                    one, two = (
+                        min(applied(site, text, stop_s) for _ in range(2)) for text in (half, whole)
+                    )
                     if two < max(QUICK_S, 3 * one):
                         break
                 else:
@@ -86,7 +121,9 @@ def superlinear(site: Site, stop_s: float = STOP_S) -> str:
 SITES = sites()
 
 
-@pytest.mark.parametrize("site", SITES, ids=[f"{site.where} {place}" for place, site in enumerate(SITES)])
+@pytest.mark.parametrize(
+    "site", SITES, ids=[f"{site.where} {place}" for place, site in enumerate(SITES)]
+)
 def test_every_pattern_of_ours_is_linear(site: Site) -> None:
     assert superlinear(site) == "", f"{site.where}: {site.pattern.pattern!r}"
 
@@ -111,5 +148,9 @@ def test_patterns_that_are_not_linear_are_found(source: str, use: str) -> None:
 def test_no_pattern_is_left_out() -> None:
     """As many places as a plain search of the source finds."""
     call = re.compile(rf"(?<![\w.])re\.(?:compile|{'|'.join(USES)})\(")
-    written = sum(len(call.findall(Path(path).read_text(encoding="utf-8"))) for path in PACKAGE.rglob("*.py"))
-    assert len([site for site in SITES if site.where.rpartition(":")[2].isdecimal()]) == written > 150
+    written = sum(
+        len(call.findall(Path(path).read_text(encoding="utf-8"))) for path in PACKAGE.rglob("*.py")
+    )
+    assert (
+        len([site for site in SITES if site.where.rpartition(":")[2].isdecimal()]) == written > 150
+    )

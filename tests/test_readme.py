@@ -13,7 +13,7 @@ import pytest
 
 from promptops.cli.__main__ import COMMANDS
 from promptops.cli.demo import DEFINITIONS, SYSTEM
-from promptops.models.embedded import EmbeddedClient
+from promptops.embedded import EmbeddedClient
 from promptops.registry import loader
 from promptops.store.schema import TABLES
 
@@ -29,17 +29,28 @@ def block(holding: str) -> str:
     return found[0].replace('"gpt-4o-mini"', '"embedded"')
 
 
-def test_the_notebook_and_the_application_run_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook_and_the_application_run_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Block by block in an empty project: from saving to rollback, then the application's lines."""
     shutil.copytree(ROOT / "data", tmp_path / "data")
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(loader, "_LOADERS", {})
-    names: dict[str, Any] = {"INSTRUCTIONS": SYSTEM + DEFINITIONS, "client": EmbeddedClient(), "text": "I was charged twice, u-10001"}
+    names: dict[str, Any] = {
+        "INSTRUCTIONS": SYSTEM + DEFINITIONS,
+        "client": EmbeddedClient(),
+        "text": "I was charged twice, u-10001",
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the embedded model is no LLM, as it says
         exec(block("lab = Lab()"), names)
-        exec(block('promptops.load("support-triage", env="prod")').replace("client.chat", "reply = client.chat"), names)
+        exec(
+            block('promptops.load("support-triage", env="prod")').replace(
+                "client.chat", "reply = client.chat"
+            ),
+            names,
+        )
     assert names["lab"]._home.root == tmp_path
     assert names["study"].compare("v2", "v1").verdict.decision == "promote"
     assert names["prompt"].number == 1  # v2 was rolled back
@@ -52,11 +63,17 @@ def test_a_table_is_compared_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     with (tmp_path / "results.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("question", "gpt_answer", "mini_answer", "gold"))
-        writer.writerows((f"{n} + {n}", str(2 * n), str(2 * n if n % 3 else 0), str(2 * n)) for n in range(1, 61))
+        writer.writerows(
+            (f"{n} + {n}", str(2 * n), str(2 * n if n % 3 else 0), str(2 * n)) for n in range(1, 61)
+        )
     text = block("from promptops.lab import compare")
     names: dict[str, Any] = {}
     exec(text.replace("\ncompare(", "\nfound = compare("), names)
-    assert (names["found"].primary.wins, names["found"].primary.losses, names["found"].primary.n) == (0, 20, 60)
+    assert (
+        names["found"].primary.wins,
+        names["found"].primary.losses,
+        names["found"].primary.n,
+    ) == (0, 20, 60)
     assert names["found"].verdict.decision == "reject"
 
 
@@ -69,6 +86,12 @@ def test_commands_and_tables_are_those_that_exist() -> None:
 
 def test_the_two_commands_are_one_line_each() -> None:
     """What a fresh machine is told to run is what the gate runs."""
-    assert "python3 -m venv .venv && .venv/bin/python -m pip install -q uv && .venv/bin/uv run promptops demo\n" in README
-    assert "python3 -m venv .venv && .venv/bin/python -m pip install -q uv && .venv/bin/uv run pytest\n" in README
+    assert (
+        "python3 -m venv .venv && .venv/bin/python -m pip install -q uv && .venv/bin/uv run promptops demo\n"
+        in README
+    )
+    assert (
+        "python3 -m venv .venv && .venv/bin/python -m pip install -q uv && .venv/bin/uv run pytest\n"
+        in README
+    )
     assert ".venv/bin/uv run pytest" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

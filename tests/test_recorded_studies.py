@@ -19,7 +19,10 @@ from promptops.scorers import scorer
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 pytestmark = [
-    pytest.mark.skipif(not DATA.exists() and not os.environ.get("CI"), reason="the recorded outputs are not beside this checkout"),
+    pytest.mark.skipif(
+        not DATA.exists() and not os.environ.get("CI"),
+        reason="the recorded outputs are not beside this checkout",
+    ),
     pytest.mark.xdist_group("recorded"),
 ]
 
@@ -32,12 +35,21 @@ def lines(*path: str) -> list[dict[str, Any]]:
 def published(name: str, metric: str) -> dict[tuple[str, str], float]:
     """(slice, version) -> the printed figure, in per cent."""
     figures = json.loads((DATA / name / "published.json").read_text(encoding="utf-8"))["figures"]
-    return {(figure["slice"], figure["version"]): figure["published"] for figure in figures if figure["metric"].startswith(metric)}
+    return {
+        (figure["slice"], figure["version"]): figure["published"]
+        for figure in figures
+        if figure["metric"].startswith(metric)
+    }
 
 
 def examples(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {"id": row["id"], "inputs": row["inputs"], "expected": row["expected"], "tags": [row["task"]] if "task" in row else []}
+        {
+            "id": row["id"],
+            "inputs": row["inputs"],
+            "expected": row["expected"],
+            "tags": [row["task"]] if "task" in row else [],
+        }
         for row in rows
     ]
 
@@ -45,7 +57,9 @@ def examples(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @scorer(name="bbh_exact", version="1")
 def bbh_exact(output: str, expected: str) -> bool:
     """The rule of the benchmark's authors: what follows the last "answer is", its final period aside, is the target."""
-    answer = output.rpartition("answer is ")[2].strip() if "answer is " in output else output.strip()
+    answer = (
+        output.rpartition("answer is ")[2].strip() if "answer is " in output else output.strip()
+    )
     return answer.removesuffix(".") == expected
 
 
@@ -54,17 +68,22 @@ def bbh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, dict[st
     """Each task as a prompt of two versions, its recorded outputs imported and scored."""
     lab = Lab(tmp_path_factory.mktemp("bbh"))
     rows, outputs = lines("bbh", "dataset.jsonl"), lines("bbh", "outputs.jsonl")
-    templates = {(row["name"], row["version"]): row["template"] for row in lines("bbh", "prompts.jsonl")}
+    templates = {
+        (row["name"], row["version"]): row["template"] for row in lines("bbh", "prompts.jsonl")
+    }
     task_of = {row["id"]: row["task"] for row in rows}
     studies = {}
     for task in dict.fromkeys(row["task"] for row in rows):
         data = Dataset.read(examples([row for row in rows if row["task"] == task]), name=task)
         prompt = lab.prompt(f"bbh/{task}")
         versions = {
-            label: prompt.save(_template(templates[f"bbh/{task}", label]), model="code-davinci-002") for label in ("v1-direct", "v2-cot")
+            label: prompt.save(_template(templates[f"bbh/{task}", label]), model="code-davinci-002")
+            for label in ("v1-direct", "v2-cot")
         }
         table = [row for row in outputs if task_of[row["example_id"]] == task]
-        studies[task] = lab.import_runs(table, data, [bbh_exact], prompt=f"bbh/{task}", versions=versions)
+        studies[task] = lab.import_runs(
+            table, data, [bbh_exact], prompt=f"bbh/{task}", versions=versions
+        )
     return lab, studies
 
 
@@ -74,7 +93,9 @@ def _template(text: str) -> PromptVersion:
     return PromptVersion(before.replace("{{", "{{{{") + "{{input}}" + after.replace("{{", "{{{{"))
 
 
-def test_bbh_accuracies_are_the_published_ones_to_the_printed_digit(bbh: tuple[Lab, dict[str, Any]]) -> None:
+def test_bbh_accuracies_are_the_published_ones_to_the_printed_digit(
+    bbh: tuple[Lab, dict[str, Any]],
+) -> None:
     """36 accuracies, scored by an extraction of this test's own, equal the figures of the repository."""
     _, studies = bbh
     printed = published("bbh", "exact-match accuracy")
@@ -118,16 +139,25 @@ def test_bbh_pooled(tmp_path: Path, bbh: tuple[Lab, dict[str, Any]]) -> None:
     assert comparison.primary.wins == sum(part.wins for part in parts)
     assert comparison.primary.losses == sum(part.losses for part in parts)
     assert comparison.verdict.decision == "promote"
-    losing = {task for task, each in studies.items() if each.compare("v2-cot", "v1-direct").primary.gain < 0}
+    losing = {
+        task
+        for task, each in studies.items()
+        if each.compare("v2-cot", "v1-direct").primary.gain < 0
+    }
     against = {row.tag for row in comparison.slices().against}
     assert losing
     assert losing <= against | {row.tag for row in comparison.slices().rows if row.gain < 0}
 
 
-def test_a_winning_task_is_promoted_and_an_application_renders_the_recorded_prompt(bbh: tuple[Lab, dict[str, Any]]) -> None:
+def test_a_winning_task_is_promoted_and_an_application_renders_the_recorded_prompt(
+    bbh: tuple[Lab, dict[str, Any]],
+) -> None:
     """First deployment, promotion on evidence, refusal where the evidence does not carry it; the loader renders the recorded text."""
     lab, studies = bbh
-    verdicts = {task: study.compare("v2-cot", "v1-direct").verdict.decision for task, study in studies.items()}
+    verdicts = {
+        task: study.compare("v2-cot", "v1-direct").verdict.decision
+        for task, study in studies.items()
+    }
     winner = next(task for task, decision in verdicts.items() if decision == "promote")
     loser = next(task for task, decision in verdicts.items() if decision != "promote")
     for task in (winner, loser):
@@ -137,13 +167,22 @@ def test_a_winning_task_is_promoted_and_an_application_renders_the_recorded_prom
         lab.promote(lab.prompt(f"bbh/{loser}")[2], to="prod", study=studies[loser])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert lab.promote(lab.prompt(f"bbh/{winner}")[2], to="prod", study=studies[winner]).number == 2
+        assert (
+            lab.promote(lab.prompt(f"bbh/{winner}")[2], to="prod", study=studies[winner]).number
+            == 2
+        )
     served = promptops.load(f"bbh/{winner}", env="prod", registry=str(lab._home.registry))
     template = next(
-        row["template"] for row in lines("bbh", "prompts.jsonl") if (row["name"], row["version"]) == (f"bbh/{winner}", "v2-cot")
+        row["template"]
+        for row in lines("bbh", "prompts.jsonl")
+        if (row["name"], row["version"]) == (f"bbh/{winner}", "v2-cot")
     )
-    text = next(row["inputs"]["input"] for row in lines("bbh", "dataset.jsonl") if row["task"] == winner)
-    assert served.messages(input=text) == [{"role": "user", "content": template.replace("{{input}}", text)}]
+    text = next(
+        row["inputs"]["input"] for row in lines("bbh", "dataset.jsonl") if row["task"] == winner
+    )
+    assert served.messages(input=text) == [
+        {"role": "user", "content": template.replace("{{input}}", text)}
+    ]
 
 
 def test_gsm8k_accuracies_as_published(tmp_path: Path) -> None:
@@ -158,7 +197,9 @@ def test_gsm8k_accuracies_as_published(tmp_path: Path) -> None:
     study = Lab(tmp_path).import_runs(outputs, data, [last_answer])
     board = study.leaderboard()
     found = {standing.label: 100 * standing.primary.mean for standing in board.standings}
-    printed = {version: value for (_, version), value in published("gsm8k_openai", "accuracy").items()}
+    printed = {
+        version: value for (_, version), value in published("gsm8k_openai", "accuracy").items()
+    }
     assert found == pytest.approx(printed, abs=1e-9)
     assert board.duel("175b_verification", "6b_finetuning").verdict == "better"
 
@@ -176,20 +217,30 @@ def test_game24_a_hundred_samples_are_one_example(tmp_path: Path) -> None:
         expression = output.strip().split("\n")[-1].lower().replace("answer: ", "").split("=")[0]
         if sorted(re.findall(r"\d+", expression)) != sorted(re.findall(r"\d+", puzzle)):
             return False
-        if not re.fullmatch(r"[\d+\-*/(). ]{1,80}", expression) or "**" in expression or "//" in expression:
+        if (
+            not re.fullmatch(r"[\d+\-*/(). ]{1,80}", expression)
+            or "**" in expression
+            or "//" in expression
+        ):
             return False
         try:
-            return abs(eval(expression, {"__builtins__": {}}) - 24) < 1e-6  # digits and + - * / ( ) only: checked in the line above
+            return (
+                abs(eval(expression, {"__builtins__": {}}) - 24) < 1e-6
+            )  # digits and + - * / ( ) only: checked in the line above
         except (SyntaxError, ZeroDivisionError, TypeError):
             return False
 
-    outputs = [row for row in lines("game24", "outputs.jsonl") if row["version"] in ("v1-io", "v2-cot")]
+    outputs = [
+        row for row in lines("game24", "outputs.jsonl") if row["version"] in ("v1-io", "v2-cot")
+    ]
     data = Dataset.read(examples(lines("game24", "dataset.jsonl")), name="game24")
     began = time.perf_counter()
     study = Lab(tmp_path).import_runs(outputs, data, [makes_24], sample="sample")
     assert time.perf_counter() - began < 60  # seconds, not minutes, on a busy machine
     scores = study.scores(limit=30_000)
-    recorded = {(row["version"], row["example_id"], row["sample"]): row["recorded_score"] for row in outputs}
+    recorded = {
+        (row["version"], row["example_id"], row["sample"]): row["recorded_score"] for row in outputs
+    }
     own = {(row.arm, row.example_id, row.repeat): row.value for row in scores.itertuples()}
     assert len(own) == 20_000
     assert own == recorded
@@ -200,5 +251,7 @@ def test_game24_a_hundred_samples_are_one_example(tmp_path: Path) -> None:
     assert round(100 * comparison.primary.candidate, 1) == printed["game24", "v2-cot"]
     assert round(100 * comparison.primary.baseline, 1) == printed["game24", "v1-io"]
     best = scores.groupby(["arm", "example_id"])["value"].max().groupby("arm").mean() * 100
-    assert {("game24", arm): round(value, 1) for arm, value in best.items()} == published("game24", "success %, best of 100")
+    assert {("game24", arm): round(value, 1) for arm, value in best.items()} == published(
+        "game24", "success %, best of 100"
+    )
     assert comparison.primary.gain < 0 < best["v2-cot"] - best["v1-io"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StatisticsError
-from .values import finite
+from .finite import finite
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,10 +74,19 @@ def cohen(
     import numpy as np
 
     if len(a) != len(b) or not len(a):
-        raise StatisticsError(f"the raters answered {len(a)} and {len(b)} items; expected the same items, at least one.")
+        raise StatisticsError(
+            f"the raters answered {len(a)} and {len(b)} items; expected the same items, at least one."
+        )
     if any(x is None or x != x for x in (*a, *b)):
-        raise StatisticsError("an answer is missing (None or NaN); leave such items out, or use krippendorff, which takes gaps.")
-    answers = tuple(sorted(set(a) | set(b), key=lambda x: (str(type(x)), x) if not isinstance(x, (int, float)) else ("", x)))
+        raise StatisticsError(
+            "an answer is missing (None or NaN); leave such items out, or use krippendorff, which takes gaps."
+        )
+    answers = tuple(
+        sorted(
+            set(a) | set(b),
+            key=lambda x: (str(type(x)), x) if not isinstance(x, (int, float)) else ("", x),
+        )
+    )
     place = {answer: i for i, answer in enumerate(answers)}
     k = len(answers)
     codes = np.array([place[x] * k + place[y] for x, y in zip(a, b, strict=True)])
@@ -88,7 +97,10 @@ def cohen(
 
     table = table_of(codes)
     rng = np.random.default_rng(seed)
-    found = [_kappa(table_of(codes[rng.integers(0, len(codes), len(codes))]), penalty) for _ in range(resamples)]
+    found = [
+        _kappa(table_of(codes[rng.integers(0, len(codes), len(codes))]), penalty)
+        for _ in range(resamples)
+    ]
     low, high = _percentiles(found)
     shares = table / len(codes)
     return Kappa(
@@ -129,7 +141,9 @@ def _cohen_se(shares: Floats, n: int) -> float | None:
         return None
     kappa = (agree - chance) / (1 - chance)
     equal = float((np.diag(shares) * (1 - (rows + columns) * (1 - kappa)) ** 2).sum())
-    sums = rows[None, :] + columns[:, None]  # of the column's answer as first rater, the row's as second
+    sums = (
+        rows[None, :] + columns[:, None]
+    )  # of the column's answer as first rater, the row's as second
     apart = shares * sums**2
     unequal = (1 - kappa) ** 2 * float(apart.sum() - np.diag(apart).sum())
     variance = equal + unequal - (kappa - chance * (1 - kappa)) ** 2
@@ -141,15 +155,25 @@ def fleiss(table: Sequence[Sequence[int]]) -> float | None:
     import numpy as np
 
     counts = np.asarray(table, dtype=float)
-    if counts.ndim != 2 or not counts.size or (counts < 0).any() or len(set(counts.sum(1))) != 1 or counts.sum(1)[0] < 2:
-        raise StatisticsError("Fleiss' kappa needs a table of items by answers with the same number of raters (at least 2) in every row.")
+    if (
+        counts.ndim != 2
+        or not counts.size
+        or (counts < 0).any()
+        or len(set(counts.sum(1))) != 1
+        or counts.sum(1)[0] < 2
+    ):
+        raise StatisticsError(
+            "Fleiss' kappa needs a table of items by answers with the same number of raters (at least 2) in every row."
+        )
     raters = counts.sum(1)[0]
     agree = float(((counts * (counts - 1)).sum(1) / (raters * (raters - 1))).mean())
     chance = float(((counts.sum(0) / counts.sum()) ** 2).sum())
     return (agree - chance) / (1 - chance) if chance < 1 else None
 
 
-def krippendorff(ratings: Sequence[Sequence[float | None]], *, metric: Metric = "nominal") -> float | None:
+def krippendorff(
+    ratings: Sequence[Sequence[float | None]], *, metric: Metric = "nominal"
+) -> float | None:
     """Krippendorff's alpha (2011) for any number of raters, with gaps. ratings: a row a rater, a column an item; None: not rated.
 
     None where nothing can be said: no item with two ratings, or one value throughout. Raises StatisticsError for NaN.
@@ -158,7 +182,11 @@ def krippendorff(ratings: Sequence[Sequence[float | None]], *, metric: Metric = 
 
 
 def krippendorff_interval(
-    ratings: Sequence[Sequence[float | None]], *, metric: Metric = "nominal", seed: int = SEED, resamples: int = RESAMPLES
+    ratings: Sequence[Sequence[float | None]],
+    *,
+    metric: Metric = "nominal",
+    seed: int = SEED,
+    resamples: int = RESAMPLES,
 ) -> Agreement:
     """alpha with its 95 % interval: items are resampled, never single ratings."""
     import numpy as np
@@ -167,15 +195,22 @@ def krippendorff_interval(
     rng = np.random.default_rng(seed)
     if not units:
         return Agreement(None, None, None, 0)
-    found = [_alpha([units[i] for i in rng.integers(0, len(units), len(units))], metric) for _ in range(resamples)]
+    found = [
+        _alpha([units[i] for i in rng.integers(0, len(units), len(units))], metric)
+        for _ in range(resamples)
+    ]
     return Agreement(_alpha(units, metric), *_percentiles(found), len(units))
 
 
 def _units(ratings: Sequence[Sequence[float | None]]) -> list[list[float]]:
     """The ratings of each item that has at least two."""
     if len({len(row) for row in ratings}) > 1:
-        raise StatisticsError("the raters' rows have different lengths; expected one place an item, None where it was not rated.")
-    units = [[value for value in column if value is not None] for column in zip(*ratings, strict=True)]
+        raise StatisticsError(
+            "the raters' rows have different lengths; expected one place an item, None where it was not rated."
+        )
+    units = [
+        [value for value in column if value is not None] for column in zip(*ratings, strict=True)
+    ]
     return [list(finite(unit, "ratings")) for unit in units if len(unit) > 1]
 
 
@@ -208,7 +243,12 @@ def _distance(metric: Metric) -> Callable[[Floats, Floats], Floats]:
 
     def ratio(values: Floats, totals: Floats) -> Floats:
         sums = np.add.outer(values, values)
-        out: Floats = np.divide(np.subtract.outer(values, values), sums, out=np.zeros_like(sums), where=sums != 0) ** 2
+        out: Floats = (
+            np.divide(
+                np.subtract.outer(values, values), sums, out=np.zeros_like(sums), where=sums != 0
+            )
+            ** 2
+        )
         return out
 
     metrics: dict[str, Callable[[Floats, Floats], Floats]] = {

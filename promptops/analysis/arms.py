@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASURES", "Arm", "Outcomes", "Pairs", "pair", "why_unscored"]
 
-MEASURES = {"cost": "USD", "latency": "ms", "tokens": "tokens"}  # lower is better, not on a 0-1 scale
+MEASURES = {
+    "cost": "USD",
+    "latency": "ms",
+    "tokens": "tokens",
+}  # lower is better, not on a 0-1 scale
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +49,13 @@ class Outcomes:
     calibrated: bool | None = None  # of a judge: whether it was measured against people
 
     @classmethod
-    def of(cls, rows: Mapping[str, Sequence[float | None]], *, kind: str = "assertion", versions: tuple[str, ...] = ("1",)) -> Outcomes:
+    def of(
+        cls,
+        rows: Mapping[str, Sequence[float | None]],
+        *,
+        kind: str = "assertion",
+        versions: tuple[str, ...] = ("1",),
+    ) -> Outcomes:
         """From example id -> the outcomes of its repeats (None: unscored). Raises StatisticsError for NaN."""
         import numpy as np
 
@@ -54,7 +64,9 @@ class Outcomes:
         for example, values in rows.items():
             known = [float(value) for value in values if value is not None]
             if any(value != value for value in known):
-                raise StatisticsError(f"example {example!r} has the score NaN; an unknown score is None (unscored), never NaN.")
+                raise StatisticsError(
+                    f"example {example!r} has the score NaN; an unknown score is None (unscored), never NaN."
+                )
             every += known
             means.append(sum(known) / len(known) if known else float("nan"))
             scored.append(len(known))
@@ -62,7 +74,14 @@ class Outcomes:
         binary = bool(every) and all(value in (0.0, 1.0) for value in every)
         attempted = np.array([len(values) for values in rows.values()], dtype=float)
         return cls(
-            list(rows), np.array(means, float), np.array(scored, float), attempted, np.array(variance, float), binary, kind, versions
+            list(rows),
+            np.array(means, float),
+            np.array(scored, float),
+            attempted,
+            np.array(variance, float),
+            binary,
+            kind,
+            versions,
         )
 
     @property
@@ -104,7 +123,9 @@ class Pairs:
     only_candidate: int
     only_baseline: int
     grid: float | None  # every d is a whole multiple of it; None where no such step is known
-    within: tuple[float, float]  # mean variance between repeats: candidate, baseline (NaN where K = 1)
+    within: tuple[
+        float, float
+    ]  # mean variance between repeats: candidate, baseline (NaN where K = 1)
     failed: tuple[int, int, int, int]  # unscored and attempted runs: candidate, baseline
     measure: bool = False  # lower is better and there is no 0-1 scale: cost, latency, tokens
 
@@ -151,7 +172,11 @@ def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = Fal
     ci, bi = _shared(candidate.examples, baseline.examples)
     known = (candidate.scored[ci] > 0) & (baseline.scored[bi] > 0) if len(ci) else np.zeros(0, bool)
     left, right = candidate.mean[ci[known]], baseline.mean[bi[known]]
-    names = baseline.examples if len(bi) == len(baseline.examples) else [baseline.examples[j] for j in bi]
+    names = (
+        baseline.examples
+        if len(bi) == len(baseline.examples)
+        else [baseline.examples[j] for j in bi]
+    )
     return Pairs(
         examples=tuple(names) if known.all() else tuple(compress(names, known)),
         candidate=left,
@@ -173,7 +198,9 @@ def _shared(candidate: Sequence[str], baseline: Sequence[str]) -> tuple[Floats, 
     """Places of the shared examples in both, in the baseline's order."""
     import numpy as np
 
-    if len(candidate) == len(baseline) and all(map(eq, candidate, baseline)):  # the usual case, and a million runs are common
+    if len(candidate) == len(baseline) and all(
+        map(eq, candidate, baseline)
+    ):  # the usual case, and a million runs are common
         return np.arange(len(baseline)), np.arange(len(baseline))
     where = {example: index for index, example in enumerate(candidate)}
     shared = [(where[example], index) for index, example in enumerate(baseline) if example in where]
@@ -184,7 +211,9 @@ def _grid(candidate: Outcomes, baseline: Outcomes, ci: Floats, bi: Floats) -> fl
     """1 / the least common multiple of the repeats, for 0/1 outcomes; None for others, or past 1/1000."""
     if not (candidate.binary and baseline.binary and len(ci)):
         return None
-    step = math.lcm(*(int(k) for k in {*candidate.scored[ci].tolist(), *baseline.scored[bi].tolist()}))
+    step = math.lcm(
+        *(int(k) for k in {*candidate.scored[ci].tolist(), *baseline.scored[bi].tolist()})
+    )
     return 1 / step if step <= 1000 else None
 
 

@@ -64,7 +64,12 @@ def _alike(comparison: Comparison) -> Iterator[str]:
     if ours and theirs and ours != theirs:
         yield f"The arms were answered by different model fingerprints ({_list(theirs)} for {a.label}, {_list(ours)} for {b.label})."
     ours, theirs = set(b.facts.get("returned") or ()), set(a.facts.get("returned") or ())
-    if ours and theirs and ours != theirs and set(b.facts.get("models") or ()) == set(a.facts.get("models") or ()):
+    if (
+        ours
+        and theirs
+        and ours != theirs
+        and set(b.facts.get("models") or ()) == set(a.facts.get("models") or ())
+    ):
         yield f"The same model name was answered by different models ({_list(theirs)} for {a.label}, {_list(ours)} for {b.label})."
     yield from _days(a, b)
 
@@ -72,10 +77,16 @@ def _alike(comparison: Comparison) -> Iterator[str]:
 def _days(*arms: Arm) -> Iterator[str]:
     """What was recorded long apart, and what asking the older answers again would cost. Arms that were asked over the same days
     compare like with like, however many those were; an arm of which only a part is as new as the other is called that."""
-    spans = [(_moment(arm.facts["first"]), _moment(arm.facts.get("last") or arm.facts["first"])) for arm in arms if arm.facts.get("first")]
+    spans = [
+        (_moment(arm.facts["first"]), _moment(arm.facts.get("last") or arm.facts["first"]))
+        for arm in arms
+        if arm.facts.get("first")
+    ]
     if len(spans) < 2:
         return
-    (older, (_, ended)), (_, (began, _)) = sorted(zip(arms, spans, strict=True), key=lambda found: found[1])
+    (older, (_, ended)), (_, (began, _)) = sorted(
+        zip(arms, spans, strict=True), key=lambda found: found[1]
+    )
     if (gap := (began - ended).total_seconds()) > DAY_S:
         yield f"Recorded {words.duration(gap)} apart: the model may have changed between; asking {older.label} again would cost about {_again(older)}."
         return
@@ -90,7 +101,11 @@ def _days(*arms: Arm) -> Iterator[str]:
 
 
 def _again(arm: Arm) -> str:
-    return "an unknown sum" if arm.facts.get("cost_unknown") else words.money(arm.facts.get("cost_usd"))
+    return (
+        "an unknown sum"
+        if arm.facts.get("cost_unknown")
+        else words.money(arm.facts.get("cost_usd"))
+    )
 
 
 def _judges(comparison: Comparison) -> Iterator[str]:

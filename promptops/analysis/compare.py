@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
-from . import sequential, words
+from . import e_values, words
 from .arms import MEASURES, Arm, Pairs, why_unscored
 from .facts import LEVEL, Difference, Ties, difference, gain_interval, labels_of, units_of
 
@@ -95,17 +95,23 @@ class Comparison:
         units, largest = units_of(pairs.d, labels)
         if pairs.measure or not len(units) or figures.e_value is None:
             return None
-        return sequential.lower_bound(units / largest, alpha=alpha) * largest * len(units) / pairs.n
+        return e_values.lower_bound(units / largest, alpha=alpha) * largest * len(units) / pairs.n
 
     def e_worse(self, name: str) -> float | None:
         """The e-value against "not worse": evidence that the candidate lost; None for measures off the 0-1 scale."""
         pairs = self._pairs[name]
         units, largest = units_of(pairs.d, labels_of(pairs, self.grounds.clusters))
-        return None if self[name].e_value is None else sequential.e_value(-units / largest)
+        return None if self[name].e_value is None else e_values.e_value(-units / largest)
 
     def under(self, ties: Ties) -> Comparison:
         """The same comparison with ties counted as the policy says: "full" or "half"."""
-        return compare(self.candidate, self.baseline, grounds=self.grounds, primary=self.primary_name, ties=ties)
+        return compare(
+            self.candidate,
+            self.baseline,
+            grounds=self.grounds,
+            primary=self.primary_name,
+            ties=ties,
+        )
 
     @property
     def scorers(self) -> tuple[Difference, ...]:
@@ -124,7 +130,14 @@ class Comparison:
         import pandas as pd
 
         pairs = self.pairs(name)
-        frame = pd.DataFrame({"example_id": pairs.examples, "candidate": pairs.candidate, "baseline": pairs.baseline, "gain": pairs.d})
+        frame = pd.DataFrame(
+            {
+                "example_id": pairs.examples,
+                "candidate": pairs.candidate,
+                "baseline": pairs.baseline,
+                "gain": pairs.d,
+            }
+        )
         frame = frame[frame["gain"].abs() > 1e-12]
         return frame.sort_values(["gain", "example_id"], kind="stable").reset_index(drop=True)
 
@@ -140,11 +153,19 @@ class Comparison:
         return _statement(self, self[name or self.primary_name])
 
     def __repr__(self) -> str:
-        return f"<Comparison {self.candidate.label} against {self.baseline.label}: {self.statement()}>"
+        return (
+            f"<Comparison {self.candidate.label} against {self.baseline.label}: {self.statement()}>"
+        )
 
 
 def compare(
-    candidate: Arm, baseline: Arm, *, grounds: Grounds | None = None, primary: str | None = None, alpha: float = 0.05, ties: Ties = "full"
+    candidate: Arm,
+    baseline: Arm,
+    *,
+    grounds: Grounds | None = None,
+    primary: str | None = None,
+    alpha: float = 0.05,
+    ties: Ties = "full",
 ) -> Comparison:
     """The facts of every measure that both arms have.
 
@@ -161,18 +182,36 @@ def compare(
             f"the primary scorer {chosen!r} has no scores for both arms, which share {', '.join(shared)}; name one of these as primary "
             "(the prompt's policy may name it), or evaluate both versions with that scorer."
         )
-    measures = [name for name in MEASURES if name in candidate.measures and name in baseline.measures]
+    measures = [
+        name for name in MEASURES if name in candidate.measures and name in baseline.measures
+    ]
     found = [
-        difference(name, candidate.scores[name], baseline.scores[name], clusters=grounds.clusters, alpha=alpha, ties=ties)
+        difference(
+            name,
+            candidate.scores[name],
+            baseline.scores[name],
+            clusters=grounds.clusters,
+            alpha=alpha,
+            ties=ties,
+        )
         for name in shared
     ]
     found += [
-        difference(name, candidate.measures[name], baseline.measures[name], clusters=grounds.clusters, alpha=alpha, ties=ties)
+        difference(
+            name,
+            candidate.measures[name],
+            baseline.measures[name],
+            clusters=grounds.clusters,
+            alpha=alpha,
+            ties=ties,
+        )
         for name in measures
     ]
     first = {figures.name: figures for figures, _ in found}[chosen]
     if first.n + first.unscored == 0:
-        raise StudyError(f"{candidate.label} and {baseline.label} were asked no example in common; compare versions on the same dataset.")
+        raise StudyError(
+            f"{candidate.label} and {baseline.label} were asked no example in common; compare versions on the same dataset."
+        )
     return Comparison(candidate, baseline, grounds, found, chosen, ties)
 
 
@@ -192,7 +231,9 @@ def _statement(comparison: Comparison, figures: Difference) -> str:
         else:
             head = f"{b} is right on {abs(net):,} {'more' if net > 0 else 'fewer'} of {words.count(figures.n, 'example')} than {a} ({figures.wins} won, {figures.losses} lost)"
         return f"{head}: {words.points(figures.gain)}, {span}; {luck}."
-    units = f"{words.count(figures.n, 'example')}" + (f" x {figures.repeats} repeats" if figures.repeats > 1 else "")
+    units = f"{words.count(figures.n, 'example')}" + (
+        f" x {figures.repeats} repeats" if figures.repeats > 1 else ""
+    )
     return f"{b} scores {_value(figures, figures.candidate)} against {_value(figures, figures.baseline)} for {a} on {units}: {words.points(figures.gain)}, {span}; {luck}."
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StatisticsError
+from .finite import finite
 from .intervals import quantile
-from .values import finite
 
 __all__ = ["Corrected", "ppi", "rogan_gladen", "sensitivity_specificity"]
 
@@ -30,7 +30,14 @@ class Corrected:
     unlabelled: int
 
 
-def ppi(human: Any, judge_labelled: Any, judge_unlabelled: Any, *, level: float = 0.95, tuned: bool = False) -> Corrected:
+def ppi(
+    human: Any,
+    judge_labelled: Any,
+    judge_unlabelled: Any,
+    *,
+    level: float = 0.95,
+    tuned: bool = False,
+) -> Corrected:
     """mean f(U) + mean(Y - f(L)), its variance var(f(U))/N + var(Y - f(L))/n, population variances.
 
     human, judge_labelled: the same n items; judge_unlabelled: N other ones. For a comparison pass differences d. tuned: PPI++, lambda
@@ -38,16 +45,28 @@ def ppi(human: Any, judge_labelled: Any, judge_unlabelled: Any, *, level: float 
     """
     import numpy as np
 
-    y, f, u = finite(human, "human"), finite(judge_labelled, "judge_labelled"), finite(judge_unlabelled, "judge_unlabelled")
+    y, f, u = (
+        finite(human, "human"),
+        finite(judge_labelled, "judge_labelled"),
+        finite(judge_unlabelled, "judge_unlabelled"),
+    )
     if len(y) != len(f):
-        raise StatisticsError(f"{len(y)} human labels stand beside {len(f)} of the judge; expected the same items.")
+        raise StatisticsError(
+            f"{len(y)} human labels stand beside {len(f)} of the judge; expected the same items."
+        )
     if len(y) < 2 or not len(u):
-        raise StatisticsError(f"{len(y)} labelled and {len(u)} unlabelled items are too few; expected at least 2 and 1.")
+        raise StatisticsError(
+            f"{len(y)} labelled and {len(u)} unlabelled items are too few; expected at least 2 and 1."
+        )
     weight = _tuned(y, f, u) if tuned else 1.0
     rest = y - weight * f
     value = float(weight * u.mean() + rest.mean())
-    half = quantile(level) * math.sqrt(float(np.var(weight * u)) / len(u) + float(np.var(rest)) / len(y))
-    return Corrected(value, value - half, value + half, float((f - y).mean()), weight, len(y), len(u))
+    half = quantile(level) * math.sqrt(
+        float(np.var(weight * u)) / len(u) + float(np.var(rest)) / len(y)
+    )
+    return Corrected(
+        value, value - half, value + half, float((f - y).mean()), weight, len(y), len(u)
+    )
 
 
 def _tuned(y: Any, f: Any, u: Any) -> float:
@@ -80,6 +99,10 @@ def sensitivity_specificity(human: Any, judge: Any) -> tuple[float | None, float
     """Share of true passes that the judge passes, and of true failures that it fails; None where there is none of them. 0/1 labels."""
     y, f = finite(human, "human"), finite(judge, "judge")
     if len(y) != len(f):
-        raise StatisticsError(f"{len(y)} human labels stand beside {len(f)} of the judge; expected the same items.")
+        raise StatisticsError(
+            f"{len(y)} human labels stand beside {len(f)} of the judge; expected the same items."
+        )
     right, wrong = f[y == 1], f[y == 0]
-    return (float(right.mean()) if len(right) else None), (float(1 - wrong.mean()) if len(wrong) else None)
+    return (float(right.mean()) if len(right) else None), (
+        float(1 - wrong.mean()) if len(wrong) else None
+    )

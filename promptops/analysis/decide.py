@@ -14,13 +14,23 @@ from typing import Any, Literal
 
 from ..errors import StudyError
 from ..policy import Policy
-from . import checks as held
 from . import multiplicity, words
+from . import policy_checks as held
 from .arms import Arm, why_unscored
-from .checks import MISSING_LIMIT, Check, Rule, guard
 from .compare import Comparison
+from .policy_checks import MISSING_LIMIT, Check, Rule, guard
 
-__all__ = ["Check", "Decision", "Rule", "Verdict", "decide", "decide_first", "decide_many", "guard", "passed_over"]
+__all__ = [
+    "Check",
+    "Decision",
+    "Rule",
+    "Verdict",
+    "decide",
+    "decide_first",
+    "decide_many",
+    "guard",
+    "passed_over",
+]
 
 Decision = Literal["promote", "reject", "inconclusive"]
 
@@ -42,7 +52,11 @@ class Verdict:
 
     @property
     def next(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(check.next for check in self.checks if check.status != "pass" and check.next))
+        return tuple(
+            dict.fromkeys(
+                check.next for check in self.checks if check.status != "pass" and check.next
+            )
+        )
 
     def document(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -59,7 +73,12 @@ class Verdict:
 
 
 def decide(
-    comparison: Comparison, policy: Policy | None = None, *, p_better: float | None = None, peeking: bool = False, share: float = 1.0
+    comparison: Comparison,
+    policy: Policy | None = None,
+    *,
+    p_better: float | None = None,
+    peeking: bool = False,
+    share: float = 1.0,
 ) -> Verdict:
     """The verdict on promoting the candidate over the baseline.
 
@@ -78,7 +97,14 @@ def decide(
         checks.append(held.cheaper(comparison, policy, rule))
     checks += [guard(comparison, rail, policy.alpha, peeking=peeking) for rail in policy.guardrails]
     checks += held.judged(figures.name, figures.kind, figures.calibrated, policy)
-    return Verdict(_decision(checks), comparison.candidate.label, comparison.baseline.label, tuple(checks), policy, rule)
+    return Verdict(
+        _decision(checks),
+        comparison.candidate.label,
+        comparison.baseline.label,
+        tuple(checks),
+        policy,
+        rule,
+    )
 
 
 def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None = None) -> Verdict:
@@ -96,10 +122,21 @@ def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None 
     checks = list(held.first_must_pass(arm.label, outcomes, policy))
     if asked and (asked - n) / asked > MISSING_LIMIT:
         text = f"Incomplete: {asked - n} of {words.count(asked, 'example')} have no score, the limit is {words.percent(MISSING_LIMIT, 0)}."
-        checks.append(Check("complete", "unproven", text, "Run the cell again: only what is missing is asked."))
+        checks.append(
+            Check(
+                "complete", "unproven", text, "Run the cell again: only what is missing is asked."
+            )
+        )
     if n < least:
         text = f"{words.count(n, 'scored example')}, the policy asks for {least}."
-        checks.append(Check("n", "unproven", text, f"Evaluate {arm.label} on {words.count(least - n, 'more example')}."))
+        checks.append(
+            Check(
+                "n",
+                "unproven",
+                text,
+                f"Evaluate {arm.label} on {words.count(least - n, 'more example')}.",
+            )
+        )
     if n:
         good = mean >= policy.min_score - 1e-12
         text = f"{arm.label} scores {words.percent(mean)} on {name} over {words.count(n, 'example')}; a first deployment needs {words.percent(policy.min_score)}."
@@ -109,7 +146,9 @@ def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None 
     return Verdict(_decision(checks), arm.label, None, tuple(checks), policy)
 
 
-def decide_many(comparisons: Sequence[Comparison], policy: Policy | None = None, *, peeking: bool = False) -> list[Verdict]:
+def decide_many(
+    comparisons: Sequence[Comparison], policy: Policy | None = None, *, peeking: bool = False
+) -> list[Verdict]:
     """Verdicts of several finalists against one baseline, Holm-adjusted on the primary; at most one is promoted.
 
     Among those that pass everything the largest gain wins, a tie goes to the cheaper; the others become inconclusive.
@@ -119,15 +158,29 @@ def decide_many(comparisons: Sequence[Comparison], policy: Policy | None = None,
         return []
     comparisons = [c if c.ties == policy.ties else c.under(policy.ties) for c in comparisons]
     if policy.goal == "better" and not peeking:
-        adjusted = multiplicity.holm([held.main(comparison, policy).p_better for comparison in comparisons])
-        verdicts = [decide(comparison, policy, p_better=float(p)) for comparison, p in zip(comparisons, adjusted, strict=True)]
+        adjusted = multiplicity.holm(
+            [held.main(comparison, policy).p_better for comparison in comparisons]
+        )
+        verdicts = [
+            decide(comparison, policy, p_better=float(p))
+            for comparison, p in zip(comparisons, adjusted, strict=True)
+        ]
     elif peeking:
-        verdicts = [decide(comparison, policy, peeking=True, share=1 / len(comparisons)) for comparison in comparisons]
+        verdicts = [
+            decide(comparison, policy, peeking=True, share=1 / len(comparisons))
+            for comparison in comparisons
+        ]
     else:
         verdicts = _stepped(comparisons, policy)
     winners = [index for index, verdict in enumerate(verdicts) if verdict.decision == "promote"]
     if len(winners) > 1:
-        best = max(winners, key=lambda i: (round(held.main(comparisons[i], policy).gain, 12), _saving(comparisons[i])))
+        best = max(
+            winners,
+            key=lambda i: (
+                round(held.main(comparisons[i], policy).gain, 12),
+                _saving(comparisons[i]),
+            ),
+        )
         for index in winners:
             if index != best:
                 verdicts[index] = passed_over(verdicts[index], comparisons[best].candidate.label)
@@ -136,9 +189,16 @@ def decide_many(comparisons: Sequence[Comparison], policy: Policy | None = None,
 
 def passed_over(verdict: Verdict, preferred: str) -> Verdict:
     """The verdict of a finalist that holds everything where another one is promoted."""
-    text = f"{preferred} is preferred: the larger gain on the same examples, or as large and cheaper."
+    text = (
+        f"{preferred} is preferred: the larger gain on the same examples, or as large and cheaper."
+    )
     note = Check("finalists", "unproven", text, "Promote that one.")
-    return replace(verdict, decision="inconclusive", checks=(*verdict.checks, note), rule=replace(verdict.rule, passed_over=True))
+    return replace(
+        verdict,
+        decision="inconclusive",
+        checks=(*verdict.checks, note),
+        rule=replace(verdict.rule, passed_over=True),
+    )
 
 
 def _stepped(comparisons: Sequence[Comparison], policy: Policy) -> list[Verdict]:
@@ -146,7 +206,10 @@ def _stepped(comparisons: Sequence[Comparison], policy: Policy) -> list[Verdict]
     left = len(comparisons)
     while True:
         verdicts = [decide(comparison, policy, share=1 / left) for comparison in comparisons]
-        claimed = sum(_claims(verdict, comparison, policy) for verdict, comparison in zip(verdicts, comparisons, strict=True))
+        claimed = sum(
+            _claims(verdict, comparison, policy)
+            for verdict, comparison in zip(verdicts, comparisons, strict=True)
+        )
         if len(comparisons) - claimed >= left or left == 1:
             return verdicts
         left = max(len(comparisons) - claimed, 1)

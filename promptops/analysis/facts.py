@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import intervals, power, sequential, tests
+from . import e_values, intervals, paired_tests, power
 from .arms import MEASURES, Outcomes, Pairs, pair
 
 if TYPE_CHECKING:
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[Any]
 
-__all__ = ["Difference", "Ties", "difference", "gain_interval", "labels_of", "mean_interval", "rounded", "units_of"]
+__all__ = [
+    "Difference",
+    "Ties",
+    "difference",
+    "gain_interval",
+    "labels_of",
+    "mean_interval",
+    "rounded",
+    "units_of",
+]
 
 Ties = Literal["full", "half"]
 
@@ -112,7 +121,7 @@ def difference(
     labels = labels_of(pairs, clusters)
     units, largest = units_of(pairs.d, labels)
     grid = None if name in MEASURES else pairs.grid or GRID
-    test = tests.sign_flip(units, grid=grid, ties=ties)
+    test = paired_tests.sign_flip(units, grid=grid, ties=ties)
     low, high, bound, method = gain_interval(pairs, labels)
     gain = _gain(pairs.d)
     spread = _sd(units)
@@ -126,9 +135,13 @@ def difference(
         clusters=len(units) if labels is not None else None,
         repeats=pairs.repeats,
         candidate=float(pairs.candidate.mean()) if pairs.n else math.nan,
-        candidate_interval=mean_interval(pairs.candidate, pairs.binary and pairs.repeats == 1, labels),
+        candidate_interval=mean_interval(
+            pairs.candidate, pairs.binary and pairs.repeats == 1, labels
+        ),
         baseline=float(pairs.baseline.mean()) if pairs.n else math.nan,
-        baseline_interval=mean_interval(pairs.baseline, pairs.binary and pairs.repeats == 1, labels),
+        baseline_interval=mean_interval(
+            pairs.baseline, pairs.binary and pairs.repeats == 1, labels
+        ),
         gain=gain,
         low=low,
         high=high,
@@ -177,7 +190,9 @@ def gain_interval(
     found = intervals.t_interval(d, level=level)
     if found is None:
         return _constant(pairs, len(d), level) if len(d) > 1 else (None, None, None, "none")
-    accelerated = intervals.bca(d, level=level, seed=SEED) if bootstrap and len(d) <= BCA_LIMIT else None
+    accelerated = (
+        intervals.bca(d, level=level, seed=SEED) if bootstrap and len(d) <= BCA_LIMIT else None
+    )
     if accelerated is None:
         return *found, found[0], "t"
     return *found, min(found[0], accelerated[0]), "t; BCa for the bound"
@@ -192,7 +207,9 @@ def _constant(pairs: Pairs, units: int, level: float) -> tuple[float, float, flo
     return gain - half, gain + half, gain - half, "constant"
 
 
-def mean_interval(values: Floats, binary: bool, labels: list[str] | None = None) -> tuple[float, float] | None:
+def mean_interval(
+    values: Floats, binary: bool, labels: list[str] | None = None
+) -> tuple[float, float] | None:
     """95 % interval of one arm's mean: t on clusters where `labels` are given, Wilson for 0/1, else t on examples."""
     if not len(values):
         return None
@@ -207,7 +224,10 @@ def labels_of(pairs: Pairs, clusters: Mapping[str, str] | None) -> list[str] | N
     """A cluster label for every pair; None where no two pairs share one, so that singletons are as no clusters."""
     if not clusters:
         return None
-    labels = [f"cluster {clusters[example]}" if example in clusters else f"example {example}" for example in pairs.examples]
+    labels = [
+        f"cluster {clusters[example]}" if example in clusters else f"example {example}"
+        for example in pairs.examples
+    ]
     return labels if len(set(labels)) < len(labels) else None
 
 
@@ -235,7 +255,7 @@ def _e_value(units: Floats, largest: int) -> float | None:
     """None where scores are off the 0-1 scale."""
     if len(units) and float(abs(units).max()) > largest * (1 + 1e-9):
         return None
-    return sequential.e_value(units / largest)
+    return e_values.e_value(units / largest)
 
 
 def _sd(values: Floats) -> float | None:
@@ -249,7 +269,9 @@ def _mde(spread: float | None, units: int, alpha: float, n: int) -> float | None
     return power.mde(spread, units, alpha=alpha) * units / n if spread and units > 1 else None
 
 
-def _n_needed(pairs: Pairs, labels: list[str] | None, gain: float, spread: float | None, alpha: float) -> int | None:
+def _n_needed(
+    pairs: Pairs, labels: list[str] | None, gain: float, spread: float | None, alpha: float
+) -> int | None:
     """Pairs for 80 % power at the gain seen, if it is one: exact for 0/1, the normal approximation plus 15 % else; None past a billion."""
     if not spread or gain <= 0:
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StatisticsError
-from .values import counts, finite, share
+from .finite import counts, finite, share
 
 __all__ = [
     "ClusteredMean",
@@ -55,7 +55,9 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
     p, z2n = k / n, z * z / n
     middle = (p + z2n / 2) / (1 + z2n)
     half = z * math.sqrt(p * (1 - p) / n + z2n / (4 * n)) / (1 + z2n)
-    return (0.0 if k == 0 else max(middle - half, 0.0)), (1.0 if k == n else min(middle + half, 1.0))
+    return (0.0 if k == 0 else max(middle - half, 0.0)), (
+        1.0 if k == n else min(middle + half, 1.0)
+    )
 
 
 def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Interval:
@@ -74,7 +76,9 @@ def bayes(successes: int, n: int, *, level: float = 0.95, prior: float = 1.0) ->
 
     k, n = counts(successes, n)
     tail = (1 - share(level)) / 2
-    return float(betaincinv(k + prior, n - k + prior, tail)), float(betaincinv(k + prior, n - k + prior, 1 - tail))
+    return float(betaincinv(k + prior, n - k + prior, tail)), float(
+        betaincinv(k + prior, n - k + prior, 1 - tail)
+    )
 
 
 def no_failures(n: int, *, alpha: float = 0.05) -> float:
@@ -109,14 +113,18 @@ class ClusteredMean:
     interval: Interval | None
 
 
-def clustered_mean(values: Any, labels: Sequence[Hashable], *, level: float = 0.95) -> ClusteredMean:
+def clustered_mean(
+    values: Any, labels: Sequence[Hashable], *, level: float = 0.95
+) -> ClusteredMean:
     """Mean of examples that come in groups: sqrt(G/(G-1) * sum_g (sum_{i in g}(s_i - m))^2) / n (Miller 2024, inspect_ai `stderr(cluster=)`)."""
     import numpy as np
     from scipy.special import stdtrit
 
     array = finite(values, "values")
     if len(labels) != len(array):
-        raise StatisticsError(f"{len(array)} values have {len(labels)} cluster labels; expected one label a value.")
+        raise StatisticsError(
+            f"{len(array)} values have {len(labels)} cluster labels; expected one label a value."
+        )
     if not len(array):
         raise StatisticsError("a mean over clusters needs at least one value; none was given.")
     place: dict[Hashable, int] = {}
@@ -155,7 +163,10 @@ def bca(d: Any, *, level: float = 0.95, seed: int, resamples: int = RESAMPLES) -
     means = _resampled(array, seed, resamples)
     mean = float(array.mean())
     slack = 1e-12 * max(1.0, float(np.abs(array).max()))
-    below = (np.count_nonzero(means < mean - slack) + 0.5 * np.count_nonzero(np.abs(means - mean) <= slack)) / resamples
+    below = (
+        np.count_nonzero(means < mean - slack)
+        + 0.5 * np.count_nonzero(np.abs(means - mean) <= slack)
+    ) / resamples
     if not 0 < below < 1:
         return None
     bias, bend, z = float(ndtri(below)), acceleration(array), quantile(level)
@@ -173,7 +184,9 @@ def _resampled(array: Any, seed: int, resamples: int) -> Any:
     step = max(_CHUNK // n, 1)
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
-        means[start : start + size] = array[rng.integers(0, n, (size, n), dtype=np.int32)].mean(axis=1)
+        means[start : start + size] = array[rng.integers(0, n, (size, n), dtype=np.int32)].mean(
+            axis=1
+        )
     return means
 
 
@@ -189,8 +202,16 @@ def tango(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
     from scipy.optimize import brentq
 
     z, at = quantile(level), (b - c) / n
-    low = -1.0 if at <= -1 else brentq(lambda delta: tango_score(b, c, n, delta) - z, -1.0, at, xtol=1e-14, rtol=1e-13)
-    high = 1.0 if at >= 1 else brentq(lambda delta: tango_score(b, c, n, delta) + z, at, 1.0, xtol=1e-14, rtol=1e-13)
+    low = (
+        -1.0
+        if at <= -1
+        else brentq(lambda delta: tango_score(b, c, n, delta) - z, -1.0, at, xtol=1e-14, rtol=1e-13)
+    )
+    high = (
+        1.0
+        if at >= 1
+        else brentq(lambda delta: tango_score(b, c, n, delta) + z, at, 1.0, xtol=1e-14, rtol=1e-13)
+    )
     return float(low), float(high)
 
 
@@ -201,7 +222,9 @@ def tango_score(b: int, c: int, n: int, delta: float) -> float:
         return 0.0
     linear = -b - c + (2 * n - b + c) * delta
     constant = -c * delta * (1 - delta)
-    lost = (math.sqrt(max(linear * linear - 8 * n * constant, 0.0)) - linear) / (4 * n)  # restricted maximum-likelihood share of c
+    lost = (math.sqrt(max(linear * linear - 8 * n * constant, 0.0)) - linear) / (
+        4 * n
+    )  # restricted maximum-likelihood share of c
     variance = n * (2 * lost + delta * (1 - delta))
     return away / math.sqrt(variance) if variance > 1e-300 else math.copysign(1e9, away)
 
@@ -217,11 +240,16 @@ def bonett_price(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
 # -- two arms on different examples: weak, and said to be
 
 
-def newcombe(successes_b: int, n_b: int, successes_a: int, n_a: int, *, level: float = 0.95) -> Interval:
+def newcombe(
+    successes_b: int, n_b: int, successes_a: int, n_a: int, *, level: float = 0.95
+) -> Interval:
     """Newcombe's hybrid score interval (1998) of p_b - p_a for unpaired rates; pairing by examples sees several times less."""
     if not n_a or not n_b:
         return -1.0, 1.0
-    (low_b, high_b), (low_a, high_a) = wilson(successes_b, n_b, level=level), wilson(successes_a, n_a, level=level)
+    (low_b, high_b), (low_a, high_a) = (
+        wilson(successes_b, n_b, level=level),
+        wilson(successes_a, n_a, level=level),
+    )
     b, a = successes_b / n_b, successes_a / n_a
     return b - a - math.hypot(b - low_b, high_a - a), b - a + math.hypot(high_b - b, a - low_a)
 

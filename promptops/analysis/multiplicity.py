@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
-from .values import finite
+from .finite import finite
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,5 +81,7 @@ def _controlled(p: Sequence[float], method: str) -> Floats:
 def _checked(p: Sequence[float]) -> Floats:
     values = finite(p, "p")
     if len(values) and (values.min() < 0 or values.max() > 1):
-        raise StatisticsError(f"p holds {values.min() if values.min() < 0 else values.max():g}; expected numbers from 0 to 1.")
+        raise StatisticsError(
+            f"p holds {values.min() if values.min() < 0 else values.max():g}; expected numbers from 0 to 1."
+        )
     return values

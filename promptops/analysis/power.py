@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
-from .values import share
+from .finite import share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,9 @@ __all__ = [
 
 ALPHA, POWER = 0.05, 0.8
 _SCAN_LIMIT = 1500  # pairs up to which every n near the answer is tried; beyond, power wiggles by less than .1 % between neighbours
-_CHANGED_LIMIT = 2000  # expected disagreements beyond which the corrected approximation is within .3 %
+_CHANGED_LIMIT = (
+    2000  # expected disagreements beyond which the corrected approximation is within .3 %
+)
 
 
 def mde(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> float:
@@ -70,14 +72,24 @@ def n_binary(wins: float, losses: float, *, alpha: float = ALPHA, power: float =
         low, high = high, math.ceil(1.3 * high) + 1
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if exact_power(wins, losses, middle, alpha=alpha) >= power else (middle, high)
+        low, high = (
+            (low, middle)
+            if exact_power(wins, losses, middle, alpha=alpha) >= power
+            else (middle, high)
+        )
     if high > _SCAN_LIMIT:
         return high
-    start = max(least_disagreements(alpha), math.floor(0.9 * high) - 5)  # power is saw-toothed in n: an earlier tooth may reach it
-    return next(n for n in range(start, high + 1) if exact_power(wins, losses, n, alpha=alpha) >= power)
+    start = max(
+        least_disagreements(alpha), math.floor(0.9 * high) - 5
+    )  # power is saw-toothed in n: an earlier tooth may reach it
+    return next(
+        n for n in range(start, high + 1) if exact_power(wins, losses, n, alpha=alpha) >= power
+    )
 
 
-def exact_power(wins: float, losses: float, n: int, *, alpha: float = ALPHA, ties: str = "full") -> float:
+def exact_power(
+    wins: float, losses: float, n: int, *, alpha: float = ALPHA, ties: str = "full"
+) -> float:
     """P(exact one-sided sign-flip p <= alpha) on n examples of which shares `wins` and `losses` change, by enumeration.
 
     ties: "full", or "half" for mid-p. With wins = losses it is the size of the test.
@@ -88,7 +100,10 @@ def exact_power(wins: float, losses: float, n: int, *, alpha: float = ALPHA, tie
     changed = wins + losses
     if not changed or not n:
         return 0.0
-    middle, width = n * min(changed, 1.0), 12 * math.sqrt(n * changed * max(1 - changed, 0.0)) + 40  # e^-60 of the law lies beyond
+    middle, width = (
+        n * min(changed, 1.0),
+        12 * math.sqrt(n * changed * max(1 - changed, 0.0)) + 40,
+    )  # e^-60 of the law lies beyond
     m = np.arange(max(1, math.floor(middle - width)), min(n, math.ceil(middle + width)) + 1)
     need = _critical(m, share(alpha, "alpha"), ties)
     reached = np.where(need <= m, bdtrc(need - 1, m, min(wins / changed, 1.0)), 0.0)
@@ -120,7 +135,9 @@ def _log_binomial(n: int, m: Any, p: float) -> Any:
 
     p = min(p, 1.0)
     with np.errstate(divide="ignore"):
-        return gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1) + xlogy(m, p) + xlog1py(n - m, -p)
+        return (
+            gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1) + xlogy(m, p) + xlog1py(n - m, -p)
+        )
 
 
 def n_guard(margin: float, *, alpha: float = ALPHA) -> int:
@@ -143,7 +160,9 @@ def power_t(effect: float, n: float, *, alpha: float = ALPHA) -> float:
 
     if n <= 1:
         raise StatisticsError(f"n is {n}; a t test needs at least 2 examples.")
-    return float(1 - nctdtr(n - 1, effect * math.sqrt(n), stdtrit(n - 1, 1 - share(alpha, "alpha"))))
+    return float(
+        1 - nctdtr(n - 1, effect * math.sqrt(n), stdtrit(n - 1, 1 - share(alpha, "alpha")))
+    )
 
 
 def n_t(effect: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
@@ -151,7 +170,9 @@ def n_t(effect: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
     from scipy.optimize import brentq
 
     rough = n_normal(1.0, effect, alpha=alpha, power=power)
-    return float(brentq(lambda n: power_t(effect, n, alpha=alpha) - power, 1.01, 2 * rough + 50, xtol=1e-10))
+    return float(
+        brentq(lambda n: power_t(effect, n, alpha=alpha) - power, 1.01, 2 * rough + 50, xtol=1e-10)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +190,9 @@ class Repeated:
         """Standard deviation of one example's difference when each arm is asked `repeats` times."""
         return math.sqrt(self.omega2 + (self.sigma2_a + self.sigma2_b) / repeats)
 
-    def n(self, gain: float, repeats: int = 1, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    def n(
+        self, gain: float, repeats: int = 1, *, alpha: float = ALPHA, power: float = POWER
+    ) -> float:
         """Examples (not rounded) for this gain."""
         return n_normal(self.sd(repeats), gain, alpha=alpha, power=power)
 

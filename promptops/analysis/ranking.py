@@ -38,7 +38,9 @@ class Strengths:
         return tuple(1000 + 400 * value / log(10) for value in self.log_strength)
 
 
-def bradley_terry(wins: Sequence[Sequence[float]], *, resamples: int = 0, seed: int = SEED) -> Strengths:
+def bradley_terry(
+    wins: Sequence[Sequence[float]], *, resamples: int = 0, seed: int = SEED
+) -> Strengths:
     """Maximum likelihood by Newton's method. wins[i][j]: how often i beat j, ties as half a win to each.
 
     Raises StatisticsError where strengths are not finite: some group of versions never lost, or never met the others.
@@ -46,8 +48,16 @@ def bradley_terry(wins: Sequence[Sequence[float]], *, resamples: int = 0, seed: 
     import numpy as np
 
     table = np.asarray(wins, dtype=float)
-    if table.ndim != 2 or table.shape[0] != table.shape[1] or len(table) < 2 or not np.isfinite(table).all() or (table < 0).any():
-        raise StatisticsError("wins is no square table of counts; expected wins[i][j] >= 0, how often version i beat version j.")
+    if (
+        table.ndim != 2
+        or table.shape[0] != table.shape[1]
+        or len(table) < 2
+        or not np.isfinite(table).all()
+        or (table < 0).any()
+    ):
+        raise StatisticsError(
+            "wins is no square table of counts; expected wins[i][j] >= 0, how often version i beat version j."
+        )
     np.fill_diagonal(table := table.copy(), 0.0)
     if not _connected(table):
         raise StatisticsError(
@@ -58,12 +68,17 @@ def bradley_terry(wins: Sequence[Sequence[float]], *, resamples: int = 0, seed: 
     if resamples:
         rng = np.random.default_rng(seed)
         battles = round(float(table.sum()))
-        drawn = [rng.multinomial(battles, table.ravel() / table.sum()).reshape(table.shape).astype(float) for _ in range(resamples)]
+        drawn = [
+            rng.multinomial(battles, table.ravel() / table.sum()).reshape(table.shape).astype(float)
+            for _ in range(resamples)
+        ]
         found = np.array([_fit(draw)[0] for draw in drawn if _connected(draw)])
         if len(found) >= resamples / 2:
             ends = np.quantile(found, (0.025, 0.975), axis=0)
             low, high = tuple(ends[0].tolist()), tuple(ends[1].tolist())
-    return Strengths(tuple(strengths.tolist()), (0.0, *np.sqrt(np.diag(covariance)).tolist()), low, high)
+    return Strengths(
+        tuple(strengths.tolist()), (0.0, *np.sqrt(np.diag(covariance)).tolist()), low, high
+    )
 
 
 def _fit(table: Floats) -> tuple[Floats, Floats]:
@@ -78,7 +93,9 @@ def _fit(table: Floats) -> tuple[Floats, Floats]:
         weight = met * chance * (1 - chance)
         information = np.diag(weight.sum(1)) - weight
         step = np.linalg.solve(information[1:, 1:], slope[1:])
-        strengths[1:] += step / max(1.0, float(np.abs(step).max()) / 2)  # at most two units a step: no overshoot
+        strengths[1:] += step / max(
+            1.0, float(np.abs(step).max()) / 2
+        )  # at most two units a step: no overshoot
         if float(np.abs(step).max()) < 1e-12:
             break
     return strengths, np.linalg.inv(information[1:, 1:])

@@ -56,8 +56,14 @@ def make_evidence(
     policy = policy or verdict.policy
     first = isinstance(subject, Arm)
     grounds = grounds or (Grounds() if first else subject.grounds)  # type: ignore[union-attr]
-    arms = {"candidate": subject} if isinstance(subject, Arm) else {"candidate": subject.candidate, "baseline": subject.baseline}
-    primary = policy.primary or (next(iter(subject.scores)) if isinstance(subject, Arm) else subject.primary_name)
+    arms = (
+        {"candidate": subject}
+        if isinstance(subject, Arm)
+        else {"candidate": subject.candidate, "baseline": subject.baseline}
+    )
+    primary = policy.primary or (
+        next(iter(subject.scores)) if isinstance(subject, Arm) else subject.primary_name
+    )
     draft = _draft(arms, primary, policy, grounds, verdict)
     draft["notes"] = () if isinstance(subject, Arm) else subject.notes
     bare = Evidence(**draft, figures={}, verdict={}, made_at=made_at, toolkit=toolkit)
@@ -66,22 +72,42 @@ def make_evidence(
         raise StatisticsError(
             f"the verdict was {verdict.decision}, the evidence's own numbers give {found.decision}; decide again on the comparison you pass."
         )
-    said = {**found.document(), "decision": verdict.decision, "reasons": list(verdict.reasons), "next": list(verdict.next)}
-    return Evidence(**draft, figures=figures, verdict=_plain(said), made_at=made_at, toolkit=toolkit)
+    said = {
+        **found.document(),
+        "decision": verdict.decision,
+        "reasons": list(verdict.reasons),
+        "next": list(verdict.next),
+    }
+    return Evidence(
+        **draft, figures=figures, verdict=_plain(said), made_at=made_at, toolkit=toolkit
+    )
 
 
 def recompute(evidence: Evidence) -> list[Figure]:
     """Every figure of the evidence, recorded and computed again, the verdict last. Raises StatisticsError where its lists do not fit together."""
     figures, verdict = _results(evidence)
-    now = {**dict(_flat(figures)), **dict(_flat(_verdict_numbers(_plain(verdict.document())), "verdict."))}
-    recorded = {**dict(_flat(_plain(evidence.figures))), **dict(_flat(_verdict_numbers(_plain(evidence.verdict)), "verdict."))}
+    now = {
+        **dict(_flat(figures)),
+        **dict(_flat(_verdict_numbers(_plain(verdict.document())), "verdict.")),
+    }
+    recorded = {
+        **dict(_flat(_plain(evidence.figures))),
+        **dict(_flat(_verdict_numbers(_plain(evidence.verdict)), "verdict.")),
+    }
     names = [*recorded, *(name for name in now if name not in recorded)]
     missing = object()
     out = []
     for name in names:
         before, after = recorded.get(name, missing), now.get(name, missing)
         same = _same(name, before, after)
-        out.append(Figure(name, None if before is missing else before, None if after is missing else after, same))
+        out.append(
+            Figure(
+                name,
+                None if before is missing else before,
+                None if after is missing else after,
+                same,
+            )
+        )
     return out
 
 
@@ -90,7 +116,12 @@ def comparison_of(evidence: Evidence) -> Comparison:
     policy = Policy.from_document(_plain(evidence.policy))
     arms = {arm: _arm(evidence, arm) for arm in _ARMS}
     return compare(
-        arms["candidate"], arms["baseline"], grounds=_grounds(evidence), primary=evidence.primary, alpha=policy.alpha, ties=policy.ties
+        arms["candidate"],
+        arms["baseline"],
+        grounds=_grounds(evidence),
+        primary=evidence.primary,
+        alpha=policy.alpha,
+        ties=policy.ties,
     )
 
 
@@ -107,15 +138,25 @@ def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
     comparison = comparison_of(evidence)
     rule = evidence.rule
     verdict = decide(
-        comparison, policy, p_better=rule.get("p_better"), peeking=bool(rule.get("peeking")), share=float(rule.get("share", 1.0))
+        comparison,
+        policy,
+        p_better=rule.get("p_better"),
+        peeking=bool(rule.get("peeking")),
+        share=float(rule.get("share", 1.0)),
     )
     if rule.get("passed_over"):
         verdict = passed_over(verdict, "another finalist")
-    return {figures.name: _figures_of(figures.document()) for figures in comparison.differences}, verdict
+    return {
+        figures.name: _figures_of(figures.document()) for figures in comparison.differences
+    }, verdict
 
 
 def _figures_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in document.items() if key not in ("name", "kind", "unit", "calibrated")}
+    return {
+        key: value
+        for key, value in document.items()
+        if key not in ("name", "kind", "unit", "calibrated")
+    }
 
 
 def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
@@ -123,7 +164,11 @@ def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
     for name, outcomes in {**arm.scores, **arm.measures}.items():
         known = outcomes.mean[outcomes.scored > 0]
         grouped = dict(zip(evidence.examples, evidence.clusters or evidence.examples, strict=True))
-        labels: list[str] | None = [grouped[example] for example, n in zip(outcomes.examples, outcomes.scored, strict=True) if n > 0]
+        labels: list[str] | None = [
+            grouped[example]
+            for example, n in zip(outcomes.examples, outcomes.scored, strict=True)
+            if n > 0
+        ]
         labels = labels if labels and len(set(labels)) < len(labels) else None
         interval = mean_interval(known, outcomes.binary and outcomes.repeats == 1, labels)
         mean = float(known.mean()) if len(known) else None
@@ -139,20 +184,32 @@ def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
 # -- writing
 
 
-def _draft(arms: Mapping[str, Arm], primary: str, policy: Policy, grounds: Grounds, verdict: Verdict) -> dict[str, Any]:
+def _draft(
+    arms: Mapping[str, Arm], primary: str, policy: Policy, grounds: Grounds, verdict: Verdict
+) -> dict[str, Any]:
     """The fields of the evidence that hold data."""
-    names = [name for name in arms["candidate"].scores if all(name in arm.scores for arm in arms.values())]
+    names = [
+        name
+        for name in arms["candidate"].scores
+        if all(name in arm.scores for arm in arms.values())
+    ]
     measures = [name for name in MEASURES if all(name in arm.measures for arm in arms.values())]
-    order = [name for arm in sorted(arms) for name in arms[arm].scores[primary].examples]  # the baseline's order, as `pair` keeps it
+    order = [
+        name for arm in sorted(arms) for name in arms[arm].scores[primary].examples
+    ]  # the baseline's order, as `pair` keeps it
     for arm in arms.values():
         order += [example for name in names for example in arm.scores[name].examples]
     examples = tuple(dict.fromkeys(order))
     place = {example: index for index, example in enumerate(examples)}
     outcomes = {name: {key: arm.scores[name] for key, arm in arms.items()} for name in names}
     outcomes |= {name: {key: arm.measures[name] for key, arm in arms.items()} for name in measures}
-    asked = {key: _spread(arm.scores[primary].attempted, arm.scores[primary].examples, place) for key, arm in arms.items()}
+    asked = {
+        key: _spread(arm.scores[primary].attempted, arm.scores[primary].examples, place)
+        for key, arm in arms.items()
+    }
     columns = {
-        name: {key: _column(o, place, asked[key], name in MEASURES) for key, o in by_arm.items()} for name, by_arm in outcomes.items()
+        name: {key: _column(o, place, asked[key], name in MEASURES) for key, o in by_arm.items()}
+        for name, by_arm in outcomes.items()
     }
     return {
         "prompt": grounds.prompt,
@@ -169,14 +226,27 @@ def _draft(arms: Mapping[str, Arm], primary: str, policy: Policy, grounds: Groun
         "policy": _plain(policy.document()),
         "primary": primary,
         "examples": examples,
-        "scores": {name: {key: column[0] for key, column in columns[name].items()} for name in names},
-        "measures": {name: {key: column[0] for key, column in columns[name].items()} for name in measures},
+        "scores": {
+            name: {key: column[0] for key, column in columns[name].items()} for name in names
+        },
+        "measures": {
+            name: {key: column[0] for key, column in columns[name].items()} for name in measures
+        },
         "asked": {key: _short(values) for key, values in asked.items()},
-        "tallies": {name: {key: column[1] for key, column in by_arm.items()} for name, by_arm in columns.items()},
+        "tallies": {
+            name: {key: column[1] for key, column in by_arm.items()}
+            for name, by_arm in columns.items()
+        },
         "counts": {key: _count(arm.scores[primary]) for key, arm in arms.items()},
-        "scorers": {name: _scorer(by_arm["candidate"]) for name, by_arm in outcomes.items() if name in names},
+        "scorers": {
+            name: _scorer(by_arm["candidate"]) for name, by_arm in outcomes.items() if name in names
+        },
         "repeats": {key: arm.scores[primary].repeats for key, arm in arms.items()},
-        "clusters": tuple(str(grounds.clusters.get(example, f"example {example}")) for example in examples) if grounds.clusters else None,
+        "clusters": tuple(
+            str(grounds.clusters.get(example, f"example {example}")) for example in examples
+        )
+        if grounds.clusters
+        else None,
         "rule": {**asdict(verdict.rule), "planned": grounds.planned},
         "labels": {key: arm.label for key, arm in arms.items()},
         "plan": _plain(grounds.plan) if grounds.plan is not None else None,
@@ -200,16 +270,25 @@ def _column(
     means: list[float | None] = [None] * len(place)
     variance: list[float | None] = [None] * len(place)
     for example, mean, known, spread in zip(
-        outcomes.examples, outcomes.mean.tolist(), outcomes.scored.tolist(), outcomes.variance.tolist(), strict=True
+        outcomes.examples,
+        outcomes.mean.tolist(),
+        outcomes.scored.tolist(),
+        outcomes.variance.tolist(),
+        strict=True,
     ):
         if example in place:
             means[place[example]] = _number(mean, digits) if known else None
             variance[place[example]] = _number(spread, _VARIANCE_DIGITS)
-    scored, attempted = (_spread(values, outcomes.examples, place) for values in (outcomes.scored, outcomes.attempted))
+    scored, attempted = (
+        _spread(values, outcomes.examples, place)
+        for values in (outcomes.scored, outcomes.attempted)
+    )
     tally: dict[str, Any] = {"binary": outcomes.binary}
     if attempted != asked:
         tally["attempted"] = _short(attempted)
-    if scored != [n if mean is not None or n is None else 0 for n, mean in zip(attempted, means, strict=True)]:
+    if scored != [
+        n if mean is not None or n is None else 0 for n, mean in zip(attempted, means, strict=True)
+    ]:
         tally["scored"] = _short(scored)
     if not measure and not outcomes.binary and any(spread is not None for spread in variance):
         tally["variance"] = tuple(variance)
@@ -222,7 +301,11 @@ def _count(outcomes: Outcomes) -> dict[str, int]:
 
 
 def _scorer(outcomes: Outcomes) -> dict[str, Any]:
-    return {"version": ", ".join(outcomes.versions), "kind": outcomes.kind, "calibrated": outcomes.calibrated}
+    return {
+        "version": ", ".join(outcomes.versions),
+        "kind": outcomes.kind,
+        "calibrated": outcomes.calibrated,
+    }
 
 
 def _short(values: list[int | None]) -> int | tuple[int | None, ...]:
@@ -242,20 +325,30 @@ def _number(value: float, digits: int) -> float | int | None:
 
 
 def _arm(evidence: Evidence, key: str) -> Arm:
-    scores = {name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.scores.items()}
-    measures = {name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.measures.items()}
+    scores = {
+        name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.scores.items()
+    }
+    measures = {
+        name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.measures.items()
+    }
     version = evidence.candidate if key == "candidate" else str(evidence.baseline)
     return Arm(version, str(evidence.labels.get(key, version)), scores, measures)
 
 
-def _outcomes(evidence: Evidence, name: str, by_arm: Mapping[str, Sequence[float | None]], key: str) -> Outcomes:
+def _outcomes(
+    evidence: Evidence, name: str, by_arm: Mapping[str, Sequence[float | None]], key: str
+) -> Outcomes:
     """Means of 0/1 outcomes are restored to exact shares, and their variance from them."""
     import numpy as np
 
     n, tally = len(evidence.examples), evidence.tallies.get(name, {}).get(key, {})
     if key not in by_arm or len(by_arm[key]) != n:
-        raise StatisticsError(f"the evidence holds no {name} of the {key} for each of its {n} examples; restore it from git.")
-    mean = np.array([math.nan if value is None else float(value) for value in by_arm[key]], dtype=float)
+        raise StatisticsError(
+            f"the evidence holds no {name} of the {key} for each of its {n} examples; restore it from git."
+        )
+    mean = np.array(
+        [math.nan if value is None else float(value) for value in by_arm[key]], dtype=float
+    )
     attempted = _long(tally.get("attempted", evidence.asked.get(key, 1)), n, name)
     scored = _long(tally["scored"], n, name) if "scored" in tally else attempted
     scored = np.where(np.isnan(mean), 0.0, scored)
@@ -266,7 +359,10 @@ def _outcomes(evidence: Evidence, name: str, by_arm: Mapping[str, Sequence[float
             mean = np.where(scored > 0, np.round(mean * scored) / scored, math.nan)
             variance = np.where(scored > 1, mean * (1 - mean) * scored / (scored - 1), math.nan)
     elif "variance" in tally:
-        variance = np.array([math.nan if value is None else float(value) for value in tally["variance"]], dtype=float)
+        variance = np.array(
+            [math.nan if value is None else float(value) for value in tally["variance"]],
+            dtype=float,
+        )
     asked = ~np.isnan(attempted)
     info = evidence.scorers.get(name, {})
     return Outcomes(
@@ -288,7 +384,9 @@ def _long(value: Any, n: int, name: str) -> Any:
     if isinstance(value, (int, float)):
         return np.full(n, float(value))
     if len(value) != n:
-        raise StatisticsError(f"the evidence tallies {len(value)} of {n} examples for {name}; restore it from git.")
+        raise StatisticsError(
+            f"the evidence tallies {len(value)} of {n} examples for {name}; restore it from git."
+        )
     return np.array([math.nan if count is None else count for count in value], dtype=float)
 
 
@@ -300,7 +398,9 @@ def _grounds(evidence: Evidence) -> Grounds:
         dataset=str(dataset.get("name", "")),
         fingerprint=str(dataset.get("fingerprint", "")),
         planned=evidence.rule.get("planned"),
-        clusters=dict(zip(evidence.examples, evidence.clusters, strict=True)) if evidence.clusters is not None else None,
+        clusters=dict(zip(evidence.examples, evidence.clusters, strict=True))
+        if evidence.clusters is not None
+        else None,
         split=dataset.get("split"),
         tested=bool(dataset.get("tested", False)),
         served=dataset.get("served"),
@@ -327,10 +427,15 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """("exact_match.p_better", .0065), ...: every leaf with its path."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _flat(item, f"{prefix}{key}." if isinstance(item, (Mapping, list)) else f"{prefix}{key}")
+            yield from _flat(
+                item, f"{prefix}{key}." if isinstance(item, (Mapping, list)) else f"{prefix}{key}"
+            )
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _flat(item, f"{prefix}{index}." if isinstance(item, (Mapping, list)) else f"{prefix}{index}")
+            yield from _flat(
+                item,
+                f"{prefix}{index}." if isinstance(item, (Mapping, list)) else f"{prefix}{index}",
+            )
     else:
         yield prefix, value
 
@@ -338,8 +443,14 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def _same(name: str, a: Any, b: Any) -> bool:
     """Numbers to 1 part in 10^9; what should be 0 may be 10^-15, but a p may not."""
     near = 0.0 if name.rpartition(".")[2].startswith("p_") else 1e-15
-    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (a, b))
-    return bool(math.isclose(a, b, rel_tol=_SAME, abs_tol=near)) if numbers else type(a) is type(b) and bool(a == b)
+    numbers = all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) for value in (a, b)
+    )
+    return (
+        bool(math.isclose(a, b, rel_tol=_SAME, abs_tol=near))
+        if numbers
+        else type(a) is type(b) and bool(a == b)
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -12,9 +12,18 @@ from typing import Any
 
 from ..errors import StatisticsError
 from .arms import Outcomes
-from .values import counts, finite
+from .finite import counts, finite
 
-__all__ = ["Mean", "Split", "at_k", "mean_pass_at_k", "mean_pass_hat_k", "pass_at_k", "pass_hat_k", "split"]
+__all__ = [
+    "Mean",
+    "Split",
+    "at_k",
+    "mean_pass_at_k",
+    "mean_pass_hat_k",
+    "pass_at_k",
+    "pass_hat_k",
+    "split",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +97,23 @@ def at_k(outcomes: Outcomes, k: int, *, every: bool = False) -> Outcomes:
         measure(int(n), round(mean * n), k) if n >= k else math.nan
         for mean, n in zip(outcomes.mean.tolist(), outcomes.scored.tolist(), strict=True)
     ]
-    mean, known = np.array(values, dtype=float), np.array([value == value for value in values], dtype=float)
+    mean, known = (
+        np.array(values, dtype=float),
+        np.array([value == value for value in values], dtype=float),
+    )
     binary = all(value in (0.0, 1.0) for value in values if value == value)
     one = np.minimum(outcomes.attempted, 1.0)
     blank = np.full(len(values), math.nan)
     return Outcomes(
-        outcomes.examples, mean, known, one, blank, binary and bool(known.any()), outcomes.kind, outcomes.versions, outcomes.calibrated
+        outcomes.examples,
+        mean,
+        known,
+        one,
+        blank,
+        binary and bool(known.any()),
+        outcomes.kind,
+        outcomes.versions,
+        outcomes.calibrated,
     )
 
 
@@ -103,9 +123,13 @@ def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Split:
     Raises StatisticsError for rows of different lengths or NaN.
     """
     if len(a) != len(b) or not len(a):
-        raise StatisticsError(f"the arms hold {len(a)} and {len(b)} examples; expected the same examples, at least one.")
+        raise StatisticsError(
+            f"the arms hold {len(a)} and {len(b)} examples; expected the same examples, at least one."
+        )
     if len({len(row) for row in (*a, *b)}) != 1:
-        raise StatisticsError("examples have different numbers of repeats; leave out the incomplete ones, or pass equal rows.")
+        raise StatisticsError(
+            "examples have different numbers of repeats; leave out the incomplete ones, or pass equal rows."
+        )
     left, right = [finite(row, "a") for row in a], [finite(row, "b") for row in b]
     repeats = len(left[0])
     if not repeats:
@@ -121,7 +145,9 @@ def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Split:
 
 def _within(rows: Sequence[Any]) -> float:
     """Mean variance between the repeats of one example (ddof 1); 0 where there is one repeat, which has none."""
-    return math.fsum(float(row.var(ddof=1)) for row in rows) / len(rows) if len(rows[0]) > 1 else 0.0
+    return (
+        math.fsum(float(row.var(ddof=1)) for row in rows) / len(rows) if len(rows[0]) > 1 else 0.0
+    )
 
 
 def _mean(values: Sequence[float]) -> Mean:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
-from . import multiplicity, tests, words
+from . import multiplicity, paired_tests, words
 from .arms import Pairs
 from .compare import Comparison
 from .facts import GRID, gain_interval, labels_of, units_of
@@ -78,7 +78,13 @@ class Moved:
     marked: bool
 
 
-def slices(comparison: Comparison, name: str | None = None, *, tags: Mapping[str, Sequence[str]] | None = None, fdr: float = FDR) -> Slices:
+def slices(
+    comparison: Comparison,
+    name: str | None = None,
+    *,
+    tags: Mapping[str, Sequence[str]] | None = None,
+    fdr: float = FDR,
+) -> Slices:
     """The comparison within each tag. name: a measure, default the primary; tags: example id -> tags, default those of the comparison.
 
     An example of several tags counts in each. Slices of one example are left out: they say nothing.
@@ -90,7 +96,11 @@ def slices(comparison: Comparison, name: str | None = None, *, tags: Mapping[str
     for index, example in enumerate(pairs.examples):
         for tag in dict.fromkeys(given.get(example, ())):
             places.setdefault(tag, []).append(index)
-    found = [_slice(tag, _part(pairs, where), comparison) for tag, where in sorted(places.items()) if len(where) > 1]
+    found = [
+        _slice(tag, _part(pairs, where), comparison)
+        for tag, where in sorted(places.items())
+        if len(where) > 1
+    ]
     adjusted = multiplicity.bh([row.p for row in found]).tolist()
     rows = [replace(row, q=q, marked=q <= fdr) for row, q in zip(found, adjusted, strict=True)]
     rows.sort(key=lambda row: (row.gain, row.tag))
@@ -99,7 +109,14 @@ def slices(comparison: Comparison, name: str | None = None, *, tags: Mapping[str
     if overall < 0:
         against = against[::-1]
     note = f"Exploratory: {words.count(len(rows), 'slice')}, of which one in {round(1 / fdr)} marked may be luck (Benjamini-Hochberg)."
-    return Slices(measure, overall, tuple(rows), against, tuple(_simpson(row, comparison, measure) for row in against), note)
+    return Slices(
+        measure,
+        overall,
+        tuple(rows),
+        against,
+        tuple(_simpson(row, comparison, measure) for row in against),
+        note,
+    )
 
 
 def moved(comparison: Comparison, name: str | None = None, *, fdr: float = FDR) -> list[Moved]:
@@ -111,33 +128,64 @@ def moved(comparison: Comparison, name: str | None = None, *, fdr: float = FDR) 
     pairs = comparison.pairs(measure)
     arms = (comparison.candidate.scores.get(measure), comparison.baseline.scores.get(measure))
     if arms[0] is None or arms[1] is None or not (arms[0].binary and arms[1].binary):
-        raise StatisticsError(f"{measure} has outcomes that are not 0 or 1; `flips` lists its examples by size of change.")
-    tallies = [{e: (round(m * k), int(k)) for e, m, k in zip(o.examples, o.mean, o.scored, strict=True) if k > 0} for o in arms if o]
+        raise StatisticsError(
+            f"{measure} has outcomes that are not 0 or 1; `flips` lists its examples by size of change."
+        )
+    tallies = [
+        {
+            e: (round(m * k), int(k))
+            for e, m, k in zip(o.examples, o.mean, o.scored, strict=True)
+            if k > 0
+        }
+        for o in arms
+        if o
+    ]
     known: dict[tuple[int, int, int, int], float] = {}
     rows: list[tuple[str, tuple[int, int, int, int]]] = []
     for example in pairs.examples:
         (won_b, asked_b), (won_a, asked_a) = tallies[0][example], tallies[1][example]
         key = (asked_b - won_b, asked_b, asked_a - won_a, asked_a)
-        known.setdefault(key, 1.0 if won_b * asked_a == won_a * asked_b else tests.fisher_failures(*key))
+        known.setdefault(
+            key, 1.0 if won_b * asked_a == won_a * asked_b else paired_tests.fisher_failures(*key)
+        )
         rows.append((example, key))
     adjusted = multiplicity.bh([min(known[key], 1.0) for _, key in rows]).tolist()
     out = []
     for (example, key), q in zip(rows, adjusted, strict=True):
         won_b, asked_b, won_a, asked_a = key[1] - key[0], key[1], key[3] - key[2], key[3]
-        out.append(Moved(example, won_b, asked_b, won_a, asked_a, won_b / asked_b - won_a / asked_a, known[key], q, q <= fdr))
+        out.append(
+            Moved(
+                example,
+                won_b,
+                asked_b,
+                won_a,
+                asked_a,
+                won_b / asked_b - won_a / asked_a,
+                known[key],
+                q,
+                q <= fdr,
+            )
+        )
     return sorted((row for row in out if row.gain), key=lambda row: (row.gain, row.example))
 
 
 def _part(pairs: Pairs, where: Sequence[int]) -> Pairs:
     index: Any = list(where)
     names = tuple(pairs.examples[i] for i in where)
-    return replace(pairs, examples=names, candidate=pairs.candidate[index], baseline=pairs.baseline[index], d=pairs.d[index], unscored=())
+    return replace(
+        pairs,
+        examples=names,
+        candidate=pairs.candidate[index],
+        baseline=pairs.baseline[index],
+        d=pairs.d[index],
+        unscored=(),
+    )
 
 
 def _slice(tag: str, part: Pairs, comparison: Comparison) -> Slice:
     grouped = labels_of(part, comparison.grounds.clusters)
     grid = None if part.measure else part.grid or GRID
-    test = tests.sign_flip(units_of(part.d, grouped)[0], grid=grid, ties=comparison.ties)
+    test = paired_tests.sign_flip(units_of(part.d, grouped)[0], grid=grid, ties=comparison.ties)
     low, high, _, _ = gain_interval(part, grouped, bootstrap=False)
     return Slice(
         tag=tag,
@@ -158,6 +206,10 @@ def _slice(tag: str, part: Pairs, comparison: Comparison) -> Slice:
 def _simpson(row: Slice, comparison: Comparison, measure: str) -> str:
     label = comparison.candidate.label
     how = ("wins", "loses") if comparison[measure].gain > 0 else ("loses", "wins")
-    size = words.points(row.gain) if not comparison[measure].lower_is_better else f"{words.number(row.gain)} {comparison[measure].unit}"
+    size = (
+        words.points(row.gain)
+        if not comparison[measure].lower_is_better
+        else f"{words.number(row.gain)} {comparison[measure].unit}"
+    )
     sure = "marked" if row.marked else "not beyond luck"
     return f"{label} {how[0]} overall but {how[1]} in {row.tag}: {size} on {words.count(row.n, 'example')} ({row.wins} won, {row.losses} lost; {sure})."

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["count", "duration", "interval", "money", "number", "odds", "percent", "points", "signed"]
+__all__ = [
+    "count",
+    "duration",
+    "interval",
+    "money",
+    "number",
+    "odds",
+    "percent",
+    "points",
+    "signed",
+]
 
 
 def odds(p: float) -> str:
@@ -36,7 +46,9 @@ def points(value: float, digits: int = 1) -> str:
     return "–" if value != value else f"{signed(100 * value, digits)} points"
 
 
-def interval(low: float | None, high: float | None, *, scale: float = 100.0, digits: int = 1) -> str:
+def interval(
+    low: float | None, high: float | None, *, scale: float = 100.0, digits: int = 1
+) -> str:
     """`low to high`, scaled; "not known" without one."""
     if low is None or high is None or low != low or high != high:
         return "not known"

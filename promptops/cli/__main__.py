@@ -22,24 +22,24 @@ COMMANDS = {
     "lab": "tour",
     "init": "init",
     "studies": "studies",
-    "report": "report",
+    "report": "report_command",
     "scorers": "scorers",
-    "compare": "compare",
+    "compare": "compare_command",
     "evaluate": "evaluate",
     "doctor": "doctor",
-    "list": "prompts",
-    "show": "prompts",
-    "diff": "prompts",
-    "history": "deployments",
-    "promote": "deployments",
-    "rollback": "deployments",
-    "canary": "deployments",
+    "list": "prompts_command",
+    "show": "prompts_command",
+    "diff": "prompts_command",
+    "history": "deployments_command",
+    "promote": "deployments_command",
+    "rollback": "deployments_command",
+    "canary": "deployments_command",
     "verify": "verify",
-    "registry": "registry",
+    "registry": "registry_command",
     "require": "consumers",
-    "sync": "publish",
-    "export": "publish",
-    "dashboard": "dashboard",
+    "sync": "sync_export",
+    "export": "sync_export",
+    "dashboard": "dashboard_command",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 HIDDEN_NAMES = {"list": "list_", "lab": "lab", "export": "export"}
@@ -85,13 +85,19 @@ def group() -> click.Group:
         def invoke(self, ctx: click.Context) -> Any:
             try:
                 return super().invoke(ctx)
-            except KeyboardInterrupt as stopped:  # click would exit with 1, which here means refused
+            except (
+                KeyboardInterrupt
+            ) as stopped:  # click would exit with 1, which here means refused
                 click.echo(f"interrupted: {stopped}" if str(stopped) else "interrupted", err=True)
                 ctx.exit(INTERRUPTED)
 
     from importlib.metadata import version
 
-    group = Lazy(name="promptops", help="Prompts as source code: versions, evidence, promotion, one registry file.", no_args_is_help=True)
+    group = Lazy(
+        name="promptops",
+        help="Prompts as source code: versions, evidence, promotion, one registry file.",
+        no_args_is_help=True,
+    )
     return click.version_option(version("promptops-toolkit"), prog_name="promptops-toolkit")(group)  # type: ignore[no-any-return,unused-ignore]
 
 

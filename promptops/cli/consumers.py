@@ -12,7 +12,7 @@ import click
 
 from ..errors import RegistryError
 from .options import EXITS, as_json, dry_run, registry
-from .table import show as table
+from .text_table import show as table
 
 if TYPE_CHECKING:
     from ..registry.editor import Editor
@@ -24,12 +24,25 @@ __all__ = ["require"]
 @click.command(epilog=EXITS)
 @click.argument("target", required=False)
 @click.option("--env", help="Check what this environment serves; all of them without it.")
-@click.option("--write", "file", type=click.Path(dir_okay=False), help="Write TARGET's statement to this file in promptops.consumers/.")
+@click.option(
+    "--write",
+    "file",
+    type=click.Path(dir_okay=False),
+    help="Write TARGET's statement to this file in promptops.consumers/.",
+)
 @click.option("--consumer", default="", help="The application's name; the file's without it.")
 @registry
 @dry_run
 @as_json
-def require(target: str | None, env: str | None, file: str | None, consumer: str, path: str, dry_run: bool, as_json: bool) -> None:
+def require(
+    target: str | None,
+    env: str | None,
+    file: str | None,
+    consumer: str,
+    path: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Check what serves against what applications state, or write an application's statement.
 
     TARGET is module:attribute of a promptops.Loader on which the application called require(...). Without it the
@@ -49,7 +62,10 @@ def require(target: str | None, env: str | None, file: str | None, consumer: str
     table(rows, as_json=as_json, empty="no application has stated anything beside this registry")
     if file is not None:
         changed = True if dry_run else needs.write(file, consumer, stated)
-        click.echo(f"{file}: {'would be written' if dry_run else 'written' if changed else 'the same bytes were there'}", err=True)
+        click.echo(
+            f"{file}: {'would be written' if dry_run else 'written' if changed else 'the same bytes were there'}",
+            err=True,
+        )
     sys.exit(1 if any(row["fits"] is False for row in rows) else 0)
 
 
@@ -64,27 +80,41 @@ def _stated(target: str, consumer: str) -> list[Need]:
         for name in attribute.split(".") if attribute else ():
             found = getattr(found, name)
     except (ImportError, AttributeError) as error:
-        raise RegistryError(f"{target} cannot be had ({error}); give module:attribute of a promptops.Loader.") from None
+        raise RegistryError(
+            f"{target} cannot be had ({error}); give module:attribute of a promptops.Loader."
+        ) from None
     finally:
         sys.path.remove(os.getcwd())
     stated: Iterable[Need] | None = getattr(found, "needs", None)
     if not isinstance(stated, tuple) or not stated:
-        raise RegistryError(f"{target} states nothing; call loader.require(name, variables=...) on it when the module is imported.")
+        raise RegistryError(
+            f"{target} states nothing; call loader.require(name, variables=...) on it when the module is imported."
+        )
     return [Need(need.prompt, need.variables, need.output, consumer) for need in stated]
 
 
 def _rows(editor: Editor, need: Need, env: str | None) -> Iterator[dict[str, Any]]:
     """One row an environment that serves the prompt, on either arm; one with no environment where none does."""
     served = editor.environments(need.prompt)
-    takes = ", ".join(f"{name}: {kind}" if kind else name for name, kind in sorted(need.variables.items()))
+    takes = ", ".join(
+        f"{name}: {kind}" if kind else name for name, kind in sorted(need.variables.items())
+    )
     base = {"consumer": need.consumer or None, "prompt": need.prompt, "supplies": takes or None}
     for name in served if env is None else [each for each in served if each == env]:
         now = editor.serving(need.prompt, name)
         if now is None:
             continue
         for number in {now.number, now.canary.number if now.canary else now.number}:
-            version = next(entry.version for entry in editor.versions(need.prompt) if entry.number == number)
+            version = next(
+                entry.version for entry in editor.versions(need.prompt) if entry.number == number
+            )
             unmet = need.unmet(version)
-            yield {**base, "env": name, "serves": f"v{number}", "fits": not unmet, "why": "; ".join(unmet) or None}
+            yield {
+                **base,
+                "env": name,
+                "serves": f"v{number}",
+                "fits": not unmet,
+                "why": "; ".join(unmet) or None,
+            }
     if not served or (env is not None and env not in served):
         yield {**base, "env": env, "serves": None, "fits": None, "why": "not deployed"}

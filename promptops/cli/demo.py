@@ -65,21 +65,37 @@ def demo(folder: Path | None) -> None:
         "the text that was in the code, and one that says what it wants. The embedded model answers: it is not an LLM.",
     )
     triage = lab.prompt(NAME)
-    v1 = triage.save("Classify this ticket: {{ticket}}", model="embedded", note="what we had in the code")
-    v2 = triage.save(_messages(SYSTEM + DEFINITIONS), model="embedded", note="labels, definitions and JSON", temperature=0)
+    v1 = triage.save(
+        "Classify this ticket: {{ticket}}", model="embedded", note="what we had in the code"
+    )
+    v2 = triage.save(
+        _messages(SYSTEM + DEFINITIONS),
+        model="embedded",
+        note="labels, definitions and JSON",
+        temperature=0,
+    )
     click.echo(f"   {v1!r}\n   {v2!r}")
     answer = v2(ticket="I was charged twice for March, please refund one. My id is u-20417.")
     click.echo(f"   asked once: {answer.text}   [{answer.facts()}]")
     tickets = Dataset.read(home / "support_tickets.jsonl", expected="expected")
-    _step("2  A study", f"{len(tickets)} tickets, both versions, three scorers; every run is recorded.")
+    _step(
+        "2  A study",
+        f"{len(tickets)} tickets, both versions, three scorers; every run is recorded.",
+    )
     study = lab.evaluate([v1, v2], tickets, _scorers())
     for row in _arms(study):
         click.echo(f"   {row}")
     _step("3  What the data say", "paired by example, with an exact test.")
     click.echo(f"   {study.compare(v2, v1).statement()}")
-    _step("4  Promotion, carried by evidence", "the first deployment has no incumbent; after that a version must beat what serves.")
+    _step(
+        "4  Promotion, carried by evidence",
+        "the first deployment has no incumbent; after that a version must beat what serves.",
+    )
     _deploy(lab, study, v1, v2)
-    _step("5  The application", "a process of its own, standard library only, reads the one registry file.")
+    _step(
+        "5  The application",
+        "a process of its own, standard library only, reads the one registry file.",
+    )
     click.echo(f"   {_application(home)}")
     _step("6  Rollback", "one call, no gate, logged.")
     back = lab.rollback(v2, "prod", reason="the demo shows how")
@@ -103,7 +119,7 @@ def _scorers() -> list[Any]:
 
 
 def _arms(study: Study) -> list[str]:
-    from ..views.study import arm_rows
+    from ..views.study_view import arm_rows
 
     return [f"{row['label']}  {study.scorers[0]}: {row['said']}" for row in arm_rows(study)]
 
@@ -116,11 +132,20 @@ def _deploy(lab: Lab, study: Study, v1: Any, v2: Any) -> None:
         try:
             lab.promote(v1, "prod", study=study, override="to show the gate")
         except Refused as error:
-            click.echo(f"   and back again, to a version that is worse? Refused: {error.reasons[0]}")
+            click.echo(
+                f"   and back again, to a version that is worse? Refused: {error.reasons[0]}"
+            )
 
 
 def _application(home: Path) -> str:
-    done = subprocess.run([sys.executable, "-P", "-c", _APP], cwd=home, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _APP],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     return done.stdout.strip() or f"failed: {done.stderr.strip()[-300:]}"
 
 

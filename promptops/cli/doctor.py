@@ -11,7 +11,9 @@ __all__ = ["doctor"]
 
 @click.command()
 @click.option(
-    "--repair", is_flag=True, help="Mend what can be mended: merge again, rebuild from segments and archive, set a bad WAL aside."
+    "--repair",
+    is_flag=True,
+    help="Mend what can be mended: merge again, rebuild from segments and archive, set a bad WAL aside.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def doctor(repair: bool, as_json: bool) -> None:
@@ -24,7 +26,11 @@ def doctor(repair: bool, as_json: bool) -> None:
     done = store.repair() if repair else []
     found = store.verify()
     if as_json:
-        click.echo(json.dumps({"repaired": done, "findings": found, "stats": store.stats()}, default=str, indent=2))
+        click.echo(
+            json.dumps(
+                {"repaired": done, "findings": found, "stats": store.stats()}, default=str, indent=2
+            )
+        )
     else:
         for line in done:
             click.echo(f"repaired: {line}")

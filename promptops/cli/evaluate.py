@@ -20,12 +20,35 @@ __all__ = ["evaluate"]
 
 @click.command()
 @click.argument("study", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here.")
-@click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown for the pull request here.")
-@click.option("-o", "--output", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML report here.")
-@click.option("--root", type=click.Path(file_okay=False, path_type=Path), help="The project's folder (default: found upwards from STUDY).")
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here."
+)
+@click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write Markdown for the pull request here.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write an HTML report here.",
+)
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The project's folder (default: found upwards from STUDY).",
+)
 @click.option("--dry-run", is_flag=True, help="Check the file and say what would be asked.")
-def evaluate(study: Path, junit: Path | None, markdown: Path | None, report: Path | None, root: Path | None, dry_run: bool) -> None:
+def evaluate(
+    study: Path,
+    junit: Path | None,
+    markdown: Path | None,
+    report: Path | None,
+    root: Path | None,
+    dry_run: bool,
+) -> None:
     """Evaluate what STUDY (a TOML file) declares, and hold it to its policy: exit 0 holds, 1 does not, 2 misuse, 130 interrupted
     (the same command goes on).
 
@@ -40,8 +63,8 @@ def evaluate(study: Path, junit: Path | None, markdown: Path | None, report: Pat
     goal = "not_worse"
     margin = 0.05
     """
-    from .ci import Declared, junit_xml
-    from .written import write
+    from ..testing.study_file import Declared, junit_xml
+    from .atomic_write import write
 
     declared = Declared.read(study)
     lab = declared.lab(root or study.resolve().parent, named=root is not None)
@@ -63,7 +86,9 @@ def _tell(comparison: Comparison) -> None:
     from ..markup import plain
 
     verdict = comparison.verdict
-    held = {"promote": "holds", "reject": "does not hold", "inconclusive": "is not shown to hold"}[verdict.decision]
+    held = {"promote": "holds", "reject": "does not hold", "inconclusive": "is not shown to hold"}[
+        verdict.decision
+    ]
     click.echo(plain(f"{verdict.policy.goal.replace('_', ' ')} {held}: {comparison.statement()}"))
     said: list[Any] = [reason for reason in verdict.reasons if reason != comparison.statement()]
     for sentence in [*said, *(f"Next: {step}" for step in verdict.next)]:
@@ -71,4 +96,8 @@ def _tell(comparison: Comparison) -> None:
     worse = comparison.flips()
     ids = [str(example) for example in worse[worse["gain"] < 0]["example_id"]]
     if ids:
-        click.echo(plain(f"  Got worse: {', '.join(ids[:30])}{f' and {len(ids) - 30:,} more' if len(ids) > 30 else ''}"))
+        click.echo(
+            plain(
+                f"  Got worse: {', '.join(ids[:30])}{f' and {len(ids) - 30:,} more' if len(ids) > 30 else ''}"
+            )
+        )

@@ -50,7 +50,9 @@ def init(folder: Path, dry_run: bool) -> None:
             path.write_text(text, encoding="utf-8")
         click.echo(f"{'would write' if dry_run else 'wrote'}    {path}")
     _ignore(folder / ".gitignore", dry_run)
-    click.echo(f"\nNext: open {folder / 'prompts.ipynb'} in JupyterLab, save your first version, and commit promptops.json with your code.")
+    click.echo(
+        f"\nNext: open {folder / 'prompts.ipynb'} in JupyterLab, save your first version, and commit promptops.json with your code."
+    )
 
 
 def _ignore(path: Path, dry_run: bool) -> None:
@@ -59,7 +61,9 @@ def _ignore(path: Path, dry_run: bool) -> None:
         click.echo(f"kept     {path}")
         return
     if not dry_run:
-        path.write_text(text + ("" if not text or text.endswith("\n") else "\n") + _IGNORE, encoding="utf-8")
+        path.write_text(
+            text + ("" if not text or text.endswith("\n") else "\n") + _IGNORE, encoding="utf-8"
+        )
     click.echo(f"{'would add' if dry_run else 'added'}    {_IGNORE.strip()} to {path}")
 
 

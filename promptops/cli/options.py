@@ -20,7 +20,18 @@ from ..evidence import FOLDER as EVIDENCE
 from ..registry.locate import absolute, find
 from ..registry.needs import FOLDER as CONSUMERS
 
-__all__ = ["EXITS", "acting", "as_json", "author", "dry_run", "explained", "notes", "rehearsed", "registry", "say"]
+__all__ = [
+    "EXITS",
+    "acting",
+    "as_json",
+    "author",
+    "dry_run",
+    "explained",
+    "notes",
+    "rehearsed",
+    "registry",
+    "say",
+]
 
 EXITS = "Exit codes: 0 done, or nothing to do; 1 refused by policy, or a check does not hold; 2 misuse, or the command could not run."
 
@@ -35,13 +46,17 @@ def explained(run: Callable[..., Any]) -> Callable[..., Any]:
         except (PromptOpsError, BrokenPipeError):
             raise
         except OSError as error:
-            raise RegistryError(f"{error.filename or 'a file'} cannot be read or written ({error.strerror}).") from None
+            raise RegistryError(
+                f"{error.filename or 'a file'} cannot be read or written ({error.strerror})."
+            ) from None
         except (TypeError, KeyError, AttributeError):
             faults = _faults(options.get("path"))
             if not faults:
                 raise
             more = f" and {len(faults) - 1} more faults" if len(faults) > 1 else ""
-            raise RegistryCorrupt(f"{faults[0]}{more}; restore it from git, or see `promptops registry check`.") from None
+            raise RegistryCorrupt(
+                f"{faults[0]}{more}; restore it from git, or see `promptops registry check`."
+            ) from None
 
     return explaining
 
@@ -60,17 +75,23 @@ def registry(run: Callable[..., Any]) -> Callable[..., Any]:
 
 as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 dry_run: Callable[[Any], Any] = click.option(
-    "--dry-run", is_flag=True, help="Say what would be written, with the same checks; write nothing."
+    "--dry-run",
+    is_flag=True,
+    help="Say what would be written, with the same checks; write nothing.",
 )
 acting: Callable[[Any], Any] = click.option(
-    "--author", default="", help="Who acts; PROMPTOPS_USER, git's user name or the login without it."
+    "--author",
+    default="",
+    help="Who acts; PROMPTOPS_USER, git's user name or the login without it.",
 )
 
 
 def _existing(named: str | None) -> str:
     path = absolute(named) if named else find()
     if not os.path.isfile(path):
-        raise RegistryNotFound(f"no registry file at {path}; the first lab.prompt(name).save(...) makes it, or give --registry.")
+        raise RegistryNotFound(
+            f"no registry file at {path}; the first lab.prompt(name).save(...) makes it, or give --registry."
+        )
     return path
 
 
@@ -87,7 +108,7 @@ def author(named: str, path: str) -> str:
     """Who acts on the registry at `path`."""
     if named:
         return named
-    from ..lab.home import author as found
+    from ..study.provenance import author as found
 
     return found(os.path.dirname(path))
 
@@ -102,7 +123,11 @@ def rehearsed(path: str, rehearse: bool) -> Iterator[str]:
         if os.path.exists(path):
             shutil.copyfile(path, os.path.join(folder, os.path.basename(path)))
         for beside in (EVIDENCE, CONSUMERS):
-            source = Path(os.path.realpath(path)).parent / beside if beside == EVIDENCE else Path(path).parent / beside
+            source = (
+                Path(os.path.realpath(path)).parent / beside
+                if beside == EVIDENCE
+                else Path(path).parent / beside
+            )
             if source.is_dir():
                 shutil.copytree(source, Path(folder) / beside)
         yield os.path.join(folder, os.path.basename(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..errors import ScorerError
-from .table import show
+from .text_table import show
 
 __all__ = ["scorers"]
 
@@ -18,14 +18,22 @@ def scorers(name: str | None, as_json: bool) -> None:
     from ..scorers import CATALOGUE
 
     if name is None:
-        show([{"scorer": entry.name, "family": entry.family, "what it says": entry.doc} for entry in CATALOGUE], as_json=as_json)
+        show(
+            [
+                {"scorer": entry.name, "family": entry.family, "what it says": entry.doc}
+                for entry in CATALOGUE
+            ],
+            as_json=as_json,
+        )
         return
     found = next((entry for entry in CATALOGUE if entry.name == name), None)
     if found is None:
         import difflib
 
         near = difflib.get_close_matches(name, [entry.name for entry in CATALOGUE], 1)
-        raise ScorerError(f"there is no scorer {name!r}{f'; did you mean {near[0]}?' if near else '; promptops scorers lists them'}")
+        raise ScorerError(
+            f"there is no scorer {name!r}{f'; did you mean {near[0]}?' if near else '; promptops scorers lists them'}"
+        )
     click.echo(
         f"{found.signature}\n{found.family}\n\n{found.doc}\n\nrange: {found.range}, {found.direction}\nsource: {found.source}\nexample: {found.example}"
     )

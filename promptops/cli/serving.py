@@ -56,7 +56,9 @@ def closed(folder: Path, ip: str, port: int) -> Any:
 
     config = Config()
     config.Voila.config_file_paths = [str(folder)]
-    config.Voila.tornado_settings = {"headers": {"Content-Security-Policy": policy(ip, port), "Referrer-Policy": "no-referrer"}}
+    config.Voila.tornado_settings = {
+        "headers": {"Content-Security-Policy": policy(ip, port), "Referrer-Policy": "no-referrer"}
+    }
     config.Voila.kernel_websocket_connection_class = "promptops.cli.discreet.Discreet"
     return config
 
@@ -67,8 +69,16 @@ def policy(ip: str, port: int) -> str:
     Voilà's own template asks a content network for a font.
     """
     own = "'self' 'unsafe-inline' 'unsafe-eval' data: blob:"  # what its widgets need, and no other address
-    names = ("127.0.0.1", "localhost") if ip in _LOOPBACK else () if ip in ("", "0.0.0.0", "::") else (ip,)
+    names = (
+        ("127.0.0.1", "localhost")
+        if ip in _LOOPBACK
+        else ()
+        if ip in ("", "0.0.0.0", "::")
+        else (ip,)
+    )
     # "self" means the websocket too, except in browsers from before 2022; an IPv6 address cannot be written in a policy
-    sockets = [f"{scheme}://{name}:{port}" for name in names if ":" not in name for scheme in ("ws", "wss")]
+    sockets = [
+        f"{scheme}://{name}:{port}" for name in names if ":" not in name for scheme in ("ws", "wss")
+    ]
     talks = " ".join(["'self'", *sockets])
     return f"default-src {own}; connect-src {talks}; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .table import show
+from .text_table import show
 
 __all__ = ["studies"]
 
@@ -17,4 +17,8 @@ def studies(as_json: bool, limit: int) -> None:
     from ..lab import Lab
 
     frame = Lab().studies.frame.head(limit)
-    show(frame.to_dict("records"), as_json=as_json, empty="no study yet: lab.evaluate([v1, v2], dataset, [scorer]) makes the first")
+    show(
+        frame.to_dict("records"),
+        as_json=as_json,
+        empty="no study yet: lab.evaluate([v1, v2], dataset, [scorer]) makes the first",
+    )

@@ -20,7 +20,9 @@ def source(*parts: str) -> Path:
         found = base.joinpath(*parts)
         if found.exists():
             return found
-    raise click.ClickException(f"the tour's {'/'.join(parts)} is not in this installation; install promptops-toolkit again.")
+    raise click.ClickException(
+        f"the tour's {'/'.join(parts)} is not in this installation; install promptops-toolkit again."
+    )
 
 
 def copy_tour(folder: Path) -> Path:
@@ -31,7 +33,9 @@ def copy_tour(folder: Path) -> Path:
             if (
                 path.is_file()
                 and not target.exists()
-                and not any(part.startswith((".", "__")) for part in path.relative_to(source(name)).parts)
+                and not any(
+                    part.startswith((".", "__")) for part in path.relative_to(source(name)).parts
+                )
             ):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
@@ -39,7 +43,9 @@ def copy_tour(folder: Path) -> Path:
 
 
 @click.command()
-@click.argument("folder", default="promptops-tour", type=click.Path(file_okay=False, path_type=Path))
+@click.argument(
+    "folder", default="promptops-tour", type=click.Path(file_okay=False, path_type=Path)
+)
 @click.option("--no-open", is_flag=True, help="Copy the notebooks, and say how to open them.")
 def lab(folder: Path, no_open: bool) -> None:
     """Open JupyterLab on a copy of the tour in FOLDER (default: promptops-tour)."""

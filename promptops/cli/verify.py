@@ -15,7 +15,7 @@ import click
 
 from ..errors import NotDeployed, PromptOpsError
 from .options import EXITS, as_json, registry, say
-from .table import show as table
+from .text_table import show as table
 
 if TYPE_CHECKING:
     from ..analysis.recompute import Figure
@@ -45,9 +45,28 @@ def verify(name: str, env: str, path: str, as_json: bool) -> None:
     link = grounds(links)
     faults, figures = check(editor, links, link)
     different = [figure for figure in figures if not figure.same]
-    rows = [{"figure": f.name, "promoted": f.recorded, "now": f.recomputed, "says": "same" if f.same else "DIFFERENT"} for f in figures]
+    rows = [
+        {
+            "figure": f.name,
+            "promoted": f.recorded,
+            "now": f.recomputed,
+            "says": "same" if f.same else "DIFFERENT",
+        }
+        for f in figures
+    ]
     if as_json:
-        say("", {"prompt": name, "env": env, "version": link.label, "evidence": link.evidence, "faults": faults, "figures": rows}, True)
+        say(
+            "",
+            {
+                "prompt": name,
+                "env": env,
+                "version": link.label,
+                "evidence": link.evidence,
+                "faults": faults,
+                "figures": rows,
+            },
+            True,
+        )
     elif rows:  # what differs is shown in full: it may differ in the tenth digit
         table(
             [
@@ -66,10 +85,19 @@ def grounds(links: Sequence[Deployment]) -> Deployment:
     now = links[-1]
     if now.evidence is not None or now.kind != "rollback":
         return now
-    return next((link for link in reversed(links) if link.evidence is not None and _subject(link) == now.id), now)
+    return next(
+        (
+            link
+            for link in reversed(links)
+            if link.evidence is not None and _subject(link) == now.id
+        ),
+        now,
+    )
 
 
-def check(editor: Editor, links: Sequence[Deployment], link: Deployment) -> tuple[list[str], list[Figure]]:
+def check(
+    editor: Editor, links: Sequence[Deployment], link: Deployment
+) -> tuple[list[str], list[Figure]]:
     """(faults, figures) of one deployment among its chain; each fault a sentence, each figure recorded and computed again."""
     from ..analysis.recompute import recompute
     from ..evidence import Evidence
@@ -90,7 +118,11 @@ def _subject(link: Deployment) -> str:
 
 def _without(editor: Editor, link: Deployment) -> Iterator[str]:
     """What is wrong with a deployment that cites no evidence: nothing where it is ungated, forced, or a rollback."""
-    if link.kind != "rollback" and not link.forced and link.env not in editor.policy(link.prompt).ungated:
+    if (
+        link.kind != "rollback"
+        and not link.forced
+        and link.env not in editor.policy(link.prompt).ungated
+    ):
         yield f"{link.env} of {link.prompt} serves {link.label} without evidence, and it is not marked as forced."
 
 
@@ -111,7 +143,14 @@ def _about(evidence: Evidence, links: Sequence[Deployment], link: Deployment) ->
 
 def _incumbent(links: Sequence[Deployment], link: Deployment) -> tuple[str | None, str] | None:
     """(id, label) of what served when the evidence was first used; (None, ...) before a first deployment; None where an export cut it off."""
-    first = next((each for each in links if each.evidence == link.evidence and _subject(each) == _subject(link)), link)
+    first = next(
+        (
+            each
+            for each in links
+            if each.evidence == link.evidence and _subject(each) == _subject(link)
+        ),
+        link,
+    )
     index = list(links).index(first)
     if index == 0:
         return (None, "nothing") if first.position == 1 else None
@@ -124,4 +163,8 @@ def summary(link: Deployment, figures: Sequence[Figure]) -> str:
     if link.evidence is None:
         return f"no evidence to recompute{forced or (', a rollback' if link.kind == 'rollback' else '')}"
     different = sum(not figure.same for figure in figures)
-    return (f"{different} of {len(figures)} figures DIFFER" if different else f"{len(figures)} figures, all the same") + forced
+    return (
+        f"{different} of {len(figures)} figures DIFFER"
+        if different
+        else f"{len(figures)} figures, all the same"
+    ) + forced

@@ -56,19 +56,34 @@ def checked(examples: Iterable[Example]) -> tuple[Example, ...]:
     seen: set[str] = set()
     for index, example in enumerate(examples):
         if not isinstance(example, Example):
-            raise DatasetError(f"item {index} is a {type(example).__name__}; expected an Example, or use Dataset.read for dicts.")
+            raise DatasetError(
+                f"item {index} is a {type(example).__name__}; expected an Example, or use Dataset.read for dicts."
+            )
         where = f"example {example.id!r}"
         if not isinstance(example.id, str) or not example.id.strip() or example.id in seen:
             raise DatasetError(
                 f"{where} (item {index}) {'is there twice' if example.id in seen else 'has no id'}; ids are texts, each once."
             )
         seen.add(example.id)
-        reserved = [name for name in example.inputs if name in RESERVED or not isinstance(name, str)]
+        reserved = [
+            name for name in example.inputs if name in RESERVED or not isinstance(name, str)
+        ]
         if reserved:
-            raise DatasetError(f"{where} has an input named {reserved[0]!r}, which is reserved; rename it.")
+            raise DatasetError(
+                f"{where} has an input named {reserved[0]!r}, which is reserved; rename it."
+            )
         if example.split is not None and example.split not in SPLITS:
-            raise DatasetError(f"{where} is in the split {example.split!r}; the splits are {', '.join(SPLITS)}.")
-        _canonical({"id": example.id, **example.inputs, **{name: getattr(example, name) for name in RESERVED[1:]}}, where)
+            raise DatasetError(
+                f"{where} is in the split {example.split!r}; the splits are {', '.join(SPLITS)}."
+            )
+        _canonical(
+            {
+                "id": example.id,
+                **example.inputs,
+                **{name: getattr(example, name) for name in RESERVED[1:]},
+            },
+            where,
+        )
         out.append(example if example.split else _with_split(example))
     return tuple(out)
 
@@ -84,7 +99,9 @@ def _draft(place: int, row: dict[str, Any], roles: Roles, source: Source) -> _Dr
         try:
             return reader(row.get(column)) if column is not None else reader(None)
         except ValueError as error:
-            raise DatasetError(f"{where(place)}: the column {column!r}, read as {role}: {error}; mend the row.") from None
+            raise DatasetError(
+                f"{where(place)}: the column {column!r}, read as {role}: {error}; mend the row."
+            ) from None
 
     inputs = {name: row[column] for name, column in roles.inputs.items() if column in row}
     expected = row.get(roles.expected) if roles.expected is not None else None
@@ -94,14 +111,18 @@ def _draft(place: int, row: dict[str, Any], roles: Roles, source: Source) -> _Dr
         "expected": None if source.text and expected == "" else expected,
         "split": read("split", roles.split, as_split),
         "cluster": read("cluster", roles.cluster, as_text),
-        "tags": tuple(dict.fromkeys(tag for column in roles.tags for tag in read("tags", column, as_tags))),
+        "tags": tuple(
+            dict.fromkeys(tag for column in roles.tags for tag in read("tags", column, as_tags))
+        ),
         "history": read("history", roles.history, as_history),
         "checks": read("checks", roles.checks, as_checks),
     }
     asks = _canonical(inputs, lambda: where(place))
     if fields["history"]:
         asks += _canonical({"history": fields["history"]}, lambda: where(place))
-    judged = _canonical({"expected": fields["expected"], "checks": fields["checks"]}, lambda: where(place))
+    judged = _canonical(
+        {"expected": fields["expected"], "checks": fields["checks"]}, lambda: where(place)
+    )
     return _Draft(place, fields, _digest(asks), _digest(asks + judged))
 
 
@@ -110,8 +131,17 @@ def _canonical(columns: dict[str, Any], where: str | Callable[[], str]) -> str:
     try:
         return canonical(columns)
     except ValueError as error:
-        name, fault = next(((name, found) for name, value in columns.items() if (found := fault_of([name, value]))), ("", str(error)))
-        raise DatasetError(f"{where if isinstance(where, str) else where()}: the column {name!r} {fault}.") from None
+        name, fault = next(
+            (
+                (name, found)
+                for name, value in columns.items()
+                if (found := fault_of([name, value]))
+            ),
+            ("", str(error)),
+        )
+        raise DatasetError(
+            f"{where if isinstance(where, str) else where()}: the column {name!r} {fault}."
+        ) from None
 
 
 def _digest(text: str) -> str:
@@ -145,23 +175,45 @@ def _give_ids(drafts: list[_Draft], source: Source, roles: Roles) -> None:
             seen[name] = draft
     lacking = [source.at(draft.place) for group in nameless.values() for draft in group]
     if roles.id is None:
-        source.said.append("there is no id column: ids are made from the inputs (give rows an id to keep it when their inputs change).")
+        source.said.append(
+            "there is no id column: ids are made from the inputs (give rows an id to keep it when their inputs change)."
+        )
     else:
-        say_count(source.said, lacking, "rows without an id: {n} (first: {first}); theirs are made from the inputs.")
+        say_count(
+            source.said,
+            lacking,
+            "rows without an id: {n} (first: {first}); theirs are made from the inputs.",
+        )
 
 
 def _say_missing(drafts: list[_Draft], roles: Roles, source: Source) -> None:
     for name in roles.inputs:
-        lacking = [source.at(draft.place) for draft in drafts if draft.fields["inputs"].get(name) in (None, "")]
-        say_count(source.said, lacking, f"{{n}} of {len(drafts):,} rows have nothing in {name!r} (first: {{first}}).")
+        lacking = [
+            source.at(draft.place)
+            for draft in drafts
+            if draft.fields["inputs"].get(name) in (None, "")
+        ]
+        say_count(
+            source.said,
+            lacking,
+            f"{{n}} of {len(drafts):,} rows have nothing in {name!r} (first: {{first}}).",
+        )
     lacking = [source.at(draft.place) for draft in drafts if draft.fields["expected"] is None]
     if len(lacking) == len(drafts):
         source.said.append("no row has an expected answer; say expected=... if a column holds it.")
     else:
-        say_count(source.said, lacking, f"{{n}} of {len(drafts):,} rows have no expected answer (first: {{first}}).")
+        say_count(
+            source.said,
+            lacking,
+            f"{{n}} of {len(drafts):,} rows have no expected answer (first: {{first}}).",
+        )
     if roles.cluster:
         lacking = [source.at(draft.place) for draft in drafts if draft.fields["cluster"] is None]
-        say_count(source.said, lacking, "rows without a cluster: {n} (first: {first}); each counts by itself.")
+        say_count(
+            source.said,
+            lacking,
+            "rows without a cluster: {n} (first: {first}); each counts by itself.",
+        )
 
 
 def _say_equal(drafts: list[_Draft], source: Source) -> None:
@@ -179,10 +231,18 @@ def _say_equal(drafts: list[_Draft], source: Source) -> None:
         elif alike is not draft:
             torn.append(f"{source.at(draft.place)} and {source.at(alike.place)}")
             apart += alike.fields["split"] != draft.fields["split"]
-    say_count(source.said, equal, "rows equal to another under a different id: {n} (first: {first}).")
-    say_count(source.said, torn, "rows that ask the same as another and expect something else: {n} (first: {first}).")
+    say_count(
+        source.said, equal, "rows equal to another under a different id: {n} (first: {first})."
+    )
+    say_count(
+        source.said,
+        torn,
+        "rows that ask the same as another and expect something else: {n} (first: {first}).",
+    )
     if apart:
-        source.said.append(f"of these pairs {apart:,} lie across two splits, so that one side gives the other away.")
+        source.said.append(
+            f"of these pairs {apart:,} lie across two splits, so that one side gives the other away."
+        )
 
 
 def _say_torn(drafts: list[_Draft], source: Source) -> None:

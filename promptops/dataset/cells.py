@@ -91,14 +91,30 @@ def fault_of(value: Any, depth: int = 0) -> str | None:
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):
-        return None if value.isascii() or _is_sound(value) else "holds a lone surrogate (half a character), which is not text; clean it"
+        return (
+            None
+            if value.isascii() or _is_sound(value)
+            else "holds a lone surrogate (half a character), which is not text; clean it"
+        )
     if isinstance(value, int):
-        return None if abs(value) <= MAX_INTEGER else "holds an integer beyond 2^53 - 1, which JSON readers do not keep; give it as text"
+        return (
+            None
+            if abs(value) <= MAX_INTEGER
+            else "holds an integer beyond 2^53 - 1, which JSON readers do not keep; give it as text"
+        )
     if isinstance(value, float):
-        return None if math.isfinite(value) else f"holds {value!r}, which is no number of JSON; leave it out or give text"
+        return (
+            None
+            if math.isfinite(value)
+            else f"holds {value!r}, which is no number of JSON; leave it out or give text"
+        )
     if isinstance(value, Mapping):
         odd = next((name for name in value if not isinstance(name, str)), None)
-        return _first([*value, *value.values()], depth) if odd is None else f"holds the key {_shown(odd)}; JSON keys are text"
+        return (
+            _first([*value, *value.values()], depth)
+            if odd is None
+            else f"holds the key {_shown(odd)}; JSON keys are text"
+        )
     if isinstance(value, (list, tuple)):
         return _first(value, depth)
     return f"holds a {type(value).__name__}; give text, a number, a list or a dict"

@@ -22,7 +22,7 @@ from .cells import fault_of
 from .example import Example
 from .held import Held
 from .opening import open_source, open_text
-from .reading import Reading, read
+from .read_file import Reading, read
 from .roles import Asked
 from .spans import Unsafe, decoded, place_of, written
 
@@ -95,7 +95,15 @@ class _File:
         return self.reading.rows[row][0]
 
 
-def correct(path: Path, asked: Asked, example: Example, expected: Any, *, root: Path, mine: Mapping[str, Any]) -> Correction:
+def correct(
+    path: Path,
+    asked: Asked,
+    example: Example,
+    expected: Any,
+    *,
+    root: Path,
+    mine: Mapping[str, Any],
+) -> Correction:
     """What would make `expected` the golden answer of a row. Writes nothing.
 
     asked: which column is what; example: the row as it was evaluated; root: the project's folder;
@@ -117,7 +125,9 @@ def correct(path: Path, asked: Asked, example: Example, expected: Any, *, root: 
     else:
         why = f"{file.overlay.name} has a correction of this row already"
     if file.overlay.is_symlink():
-        raise DatasetError(f"{file.overlay.name} is a link, and is not written through; make it a file of its own.")
+        raise DatasetError(
+            f"{file.overlay.name} is a link, and is not written through; make it a file of its own."
+        )
     entry = {"id": now.id, "was": file.reading.examples[row].expected, "expected": value}
     line, before, after, new = corrections.with_entry(file.beside, entry)
     return Correction(now.id, value, file.overlay, line, before, after, why, file.beside, new)
@@ -131,7 +141,9 @@ def _opened(path: Path, asked: Asked, root: Path) -> _File:
             "copy it into the project and evaluate on the copy, or correct it by hand."
         )
     if not real.is_file():
-        raise DatasetError(f"there is no file {real} any more; say where the dataset's file is: path=...")
+        raise DatasetError(
+            f"there is no file {real} any more; say where the dataset's file is: path=..."
+        )
     overlay = corrections.overlay_of(real)
     beside = overlay.read_bytes() if overlay.is_file() else None
     entries = corrections.read(overlay, beside) if beside is not None else {}
@@ -194,7 +206,9 @@ def _in_place(file: _File, row: int, value: Any) -> Correction:
     try:
         new = piece.encode(encoding)
     except UnicodeEncodeError:
-        raise Unsafe(f"{file.path.name} is {form.encoding}, which cannot hold this answer") from None
+        raise Unsafe(
+            f"{file.path.name} is {form.encoding}, which cannot hold this answer"
+        ) from None
     start = len(head) + len(text[:begin].encode(encoding))
     stop = start + len(text[begin:end].encode(encoding))
     data = file.data[:start] + new + file.data[stop:]
@@ -229,9 +243,13 @@ def _replace(path: Path, old: bytes | None, new: bytes) -> None:
     """
     now = path.read_bytes() if path.is_file() else None
     if now != old:
-        raise DatasetError(f"{path.name} was changed just now by somebody else, and was left as it is; look at it, and correct again.")
+        raise DatasetError(
+            f"{path.name} was changed just now by somebody else, and was left as it is; look at it, and correct again."
+        )
     if old is not None and not os.access(path, os.W_OK):
-        raise DatasetError(f"{path.name} may not be written by you; change its permissions, or correct it by hand.")
+        raise DatasetError(
+            f"{path.name} may not be written by you; change its permissions, or correct it by hand."
+        )
     beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
         with beside.open("xb") as file:
@@ -242,7 +260,9 @@ def _replace(path: Path, old: bytes | None, new: bytes) -> None:
             shutil.copymode(path, beside)
         beside.replace(path)
     except OSError as error:
-        raise DatasetError(f"{path.name} cannot be written ({error.strerror}), and is as it was; make room or give access.") from None
+        raise DatasetError(
+            f"{path.name} cannot be written ({error.strerror}), and is as it was; make room or give access."
+        ) from None
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)

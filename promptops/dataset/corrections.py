@@ -43,12 +43,16 @@ def read(path: Path, data: bytes | None = None) -> dict[str, Entry]:
             continue
         entry = _entry(line, f"{path.name}:{number}")
         if entry["id"] in found:
-            raise DatasetError(f"{path.name}:{number} corrects {entry['id'][:60]!r} a second time; keep one.")
+            raise DatasetError(
+                f"{path.name}:{number} corrects {entry['id'][:60]!r} a second time; keep one."
+            )
         found[entry["id"]] = entry
     return found
 
 
-def applied(examples: Sequence[Example], entries: Mapping[str, Entry], path: Path, said: list[str]) -> tuple[Example, ...]:
+def applied(
+    examples: Sequence[Example], entries: Mapping[str, Entry], path: Path, said: list[str]
+) -> tuple[Example, ...]:
     """The examples with their corrections; says how many came from `path`, and which did not count."""
     if not entries:
         return tuple(examples)
@@ -63,7 +67,9 @@ def applied(examples: Sequence[Example], entries: Mapping[str, Entry], path: Pat
                 stale.append(repr(example.id))
         out.append(example)
     lost = [repr(id) for id in entries.keys() - {example.id for example in examples}]
-    say_count(said, used, f"golden answers that were read from {path.name}: {{n}} (first: {{first}}).")
+    say_count(
+        said, used, f"golden answers that were read from {path.name}: {{n}} (first: {{first}})."
+    )
     say_count(
         said,
         stale,
@@ -109,6 +115,12 @@ def _entry(line: str, where: str) -> Entry:
         entry = strict.parse(line)
     except ValueError as error:
         raise DatasetError(f"{where}: {error}; mend or remove the line.") from None
-    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str) or not {"was", "expected"} <= entry.keys():
-        raise DatasetError(f'{where} is not a correction; expected {{"id": ..., "was": ..., "expected": ...}}: mend or remove the line.')
+    if (
+        not isinstance(entry, dict)
+        or not isinstance(entry.get("id"), str)
+        or not {"was", "expected"} <= entry.keys()
+    ):
+        raise DatasetError(
+            f'{where} is not a correction; expected {{"id": ..., "was": ..., "expected": ...}}: mend or remove the line.'
+        )
     return entry

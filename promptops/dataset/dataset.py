@@ -20,7 +20,7 @@ from .build import checked
 from .example import RESERVED, Example
 from .opening import open_source
 from .origin import Origin
-from .reading import read
+from .read_file import read
 from .roles import Asked, Named, likely
 from .split import SPLITS, key_of, split_of
 
@@ -43,7 +43,9 @@ class Dataset:
     examples: tuple[Example, ...]
     name: str = "dataset"
     said: tuple[str, ...] = ()
-    taken: Mapping[str, str] = field(default_factory=dict)  # column of the source -> the role that it was read as
+    taken: Mapping[str, str] = field(
+        default_factory=dict
+    )  # column of the source -> the role that it was read as
     origin: Origin | None = None  # the file that it was read from
     _memo: dict[str, Any] = field(default_factory=dict, init=False)
 
@@ -83,7 +85,9 @@ class Dataset:
             path = Path(x).resolve()
             origin = Origin(path, found.roles, source.form, found.lines())
             overlay = corrections.overlay_of(path)
-            examples = corrections.applied(examples, corrections.read(overlay), overlay, source.said)
+            examples = corrections.applied(
+                examples, corrections.read(overlay), overlay, source.said
+            )
         return cls(examples, name or source.name, tuple(source.said), found.roles.taken(), origin)
 
     @classmethod
@@ -92,7 +96,14 @@ class Dataset:
         return cls(checked(examples), name)
 
     @classmethod
-    def recorded(cls, examples: Iterable[Example], *, name: str, fingerprint: str, origin: Origin | None = None) -> Dataset:
+    def recorded(
+        cls,
+        examples: Iterable[Example],
+        *,
+        name: str,
+        fingerprint: str,
+        origin: Origin | None = None,
+    ) -> Dataset:
         """A dataset as a store has it: it was checked when it was recorded, and its fingerprint stands beside it."""
         found = cls(tuple(examples), name, origin=origin)
         found._memo["fingerprint"] = fingerprint
@@ -141,7 +152,11 @@ class Dataset:
         """id, the inputs in order of first use, then the reserved columns that any example has."""
         if "columns" not in self._memo:
             inputs = dict.fromkeys(name for example in self.examples for name in example.inputs)
-            rest = [name for name in RESERVED[1:] if any(getattr(example, name) not in (None, ()) for example in self.examples)]
+            rest = [
+                name
+                for name in RESERVED[1:]
+                if any(getattr(example, name) not in (None, ()) for example in self.examples)
+            ]
             self._memo["columns"] = ("id", *inputs, *rest)
         found: tuple[str, ...] = self._memo["columns"]
         return found
@@ -153,13 +168,21 @@ class Dataset:
             import pandas
         except ImportError:
             raise MissingExtra("a dataset's frame") from None
-        return pandas.DataFrame({name: pandas.Series(self[name], dtype=object if name in _NESTED else None) for name in self.columns})
+        return pandas.DataFrame(
+            {
+                name: pandas.Series(self[name], dtype=object if name in _NESTED else None)
+                for name in self.columns
+            }
+        )
 
     @property
     def fingerprint(self) -> str:
         """`d1-` and 32 hex digits over ids, content and clusters, whatever the order of the rows; not over splits and tags."""
         if "fingerprint" not in self._memo:
-            rows = sorted((example.id, example.fingerprint, example.cluster or "") for example in self.examples)
+            rows = sorted(
+                (example.id, example.fingerprint, example.cluster or "")
+                for example in self.examples
+            )
             self._memo["fingerprint"] = tagged("d1", rows)
         return str(self._memo["fingerprint"])
 
@@ -171,7 +194,9 @@ class Dataset:
     @property
     def clusters(self) -> dict[str, str] | None:
         """Example id -> its cluster, for those that have one; None where none has."""
-        return {example.id: example.cluster for example in self.examples if example.cluster is not None} or None
+        return {
+            example.id: example.cluster for example in self.examples if example.cluster is not None
+        } or None
 
     # -- parts of it
 
@@ -205,12 +230,18 @@ class Dataset:
         """
         for name in columns:
             self._must_have(name)
-        return self.filter(lambda example: all(_matches(_cell(example, name), wanted) for name, wanted in columns.items()))
+        return self.filter(
+            lambda example: all(
+                _matches(_cell(example, name), wanted) for name, wanted in columns.items()
+            )
+        )
 
     def sample(self, n: int, *, seed: int = 0) -> Dataset:
         """`n` examples drawn without replacement, in the dataset's order; the same for the same seed whatever the order of the rows."""
         if not 0 <= n <= len(self):
-            raise DatasetError(f"{n:,} examples were asked for, and {self.name!r} has {len(self):,}.")
+            raise DatasetError(
+                f"{n:,} examples were asked for, and {self.name!r} has {len(self):,}."
+            )
         drawn = set(random.Random(seed).sample(sorted(example.id for example in self.examples), n))
         return self.filter(lambda example: example.id in drawn)
 
@@ -251,7 +282,9 @@ class Dataset:
                 f"an example has no field {next(iter(changes))!r}; its fields are {', '.join(('inputs', *RESERVED))}."
             ) from None
         if changed.id != id and changed.id in self._index():
-            raise DatasetError(f"the id {changed.id!r} belongs to another example of {self.name!r}; choose one that is free.")
+            raise DatasetError(
+                f"the id {changed.id!r} belongs to another example of {self.name!r}; choose one that is free."
+            )
         return self._put(self._index()[id], changed)
 
     # -- how it shows
@@ -284,18 +317,26 @@ class Dataset:
         return Dataset(tuple(examples), self.name, self.said, self.taken, self.origin)
 
     def _put(self, position: int, example: Example) -> Dataset:
-        return self._with([*self.examples[:position], *checked([example]), *self.examples[position + 1 :]])
+        return self._with(
+            [*self.examples[:position], *checked([example]), *self.examples[position + 1 :]]
+        )
 
     def _index(self) -> dict[str, int]:
         if "index" not in self._memo:
-            self._memo["index"] = {example.id: position for position, example in enumerate(self.examples)}
+            self._memo["index"] = {
+                example.id: position for position, example in enumerate(self.examples)
+            }
         found: dict[str, int] = self._memo["index"]
         return found
 
     def _must_have(self, column: str) -> None:
         if column not in RESERVED and column not in self.columns:
             near = likely(column, self.columns)
-            hint = f"did you mean {near!r}?" if near else f"its columns are {', '.join(map(repr, self.columns[:12]))}."
+            hint = (
+                f"did you mean {near!r}?"
+                if near
+                else f"its columns are {', '.join(map(repr, self.columns[:12]))}."
+            )
             raise DatasetError(f"{self.name!r} has no column {column!r}; {hint}")
 
 

@@ -20,10 +20,16 @@ _MARKS = (  # the longer marks first: a UTF-32 mark begins as a UTF-16 one
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CHUNK = 1 << 20
-_INVALID = re.compile("[\udc80-\udcff]")  # how the surrogateescape handler marks a byte that is not UTF-8
+_INVALID = re.compile(
+    "[\udc80-\udcff]"
+)  # how the surrogateescape handler marks a byte that is not UTF-8
 _OTHER = re.compile("[^\x00-\x7f\udc80-\udcff]")
-_LETTER = re.compile("[A-Za-z]")  # in a Western text these outnumber the accented ones by far; in Greek or Russian they do not
-_NOT_CP1252 = re.compile("[\udc81\udc8d\udc8f\udc90\udc9d]")  # the five bytes that Windows-1252 leaves open
+_LETTER = re.compile(
+    "[A-Za-z]"
+)  # in a Western text these outnumber the accented ones by far; in Greek or Russian they do not
+_NOT_CP1252 = re.compile(
+    "[\udc81\udc8d\udc8f\udc90\udc9d]"
+)  # the five bytes that Windows-1252 leaves open
 
 
 def sniff(path: File, *, must_be_utf8: bool = False) -> tuple[str, list[str]]:
@@ -35,12 +41,16 @@ def sniff(path: File, *, must_be_utf8: bool = False) -> tuple[str, list[str]]:
         head = file.read(4096)
     for mark, name in _MARKS:
         if head.startswith(mark):
-            return name, [] if name == "utf-8-sig" else [f"{path.name} was read as {name.upper()}, as its first bytes say."]
+            return name, [] if name == "utf-8-sig" else [
+                f"{path.name} was read as {name.upper()}, as its first bytes say."
+            ]
     if b"\0" in head:
         name = _wide(head, path)
         return name, [f"{path.name} was read as {name.upper()}, which its bytes look like."]
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
-        raise DatasetError(f"{path.name} is a pickle under another name, which may run code when it is opened; export it as JSONL or CSV.")
+        raise DatasetError(
+            f"{path.name} is a pickle under another name, which may run code when it is opened; export it as JSONL or CSV."
+        )
     return _narrow(path, must_be_utf8)
 
 
@@ -55,7 +65,9 @@ def lines_of(path: File, encoding: str, *, newline: str = "\n") -> Iterator[tupl
             for number, line in enumerate(lines, 1):
                 yield number, line
     except UnicodeError as error:
-        raise DatasetError(f"{path.name}:{number + 1} is not {encoding.upper()} ({str(error)[:80]}); save the file as UTF-8.") from None
+        raise DatasetError(
+            f"{path.name}:{number + 1} is not {encoding.upper()} ({str(error)[:80]}); save the file as UTF-8."
+        ) from None
 
 
 def _wide(head: bytes, path: File) -> str:
@@ -65,7 +77,9 @@ def _wide(head: bytes, path: File) -> str:
         return "utf-16-le"
     if even > len(head) // 6 and odd * 8 < even:
         return "utf-16-be"
-    raise DatasetError(f"{path.name} holds zero bytes and is no text file; export it as JSONL, CSV or Parquet.")
+    raise DatasetError(
+        f"{path.name} holds zero bytes and is no text file; export it as JSONL, CSV or Parquet."
+    )
 
 
 def _narrow(path: File, must_be_utf8: bool) -> tuple[str, list[str]]:
@@ -81,7 +95,9 @@ def _narrow(path: File, must_be_utf8: bool) -> tuple[str, list[str]]:
                 bad = _INVALID.search(text)
                 if bad and not first:
                     first = lines + text.count("\n", 0, bad.start()) + 1
-                    around = text[max(bad.start() - 15, text.rfind("\n", 0, bad.start()) + 1) : bad.end() + 15].split("\n")[0]
+                    around = text[
+                        max(bad.start() - 15, text.rfind("\n", 0, bad.start()) + 1) : bad.end() + 15
+                    ].split("\n")[0]
                     sample = around.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
                 invalid += len(_INVALID.findall(text))
                 letters += len(_LETTER.findall(text))
@@ -101,7 +117,9 @@ def _narrow(path: File, must_be_utf8: bool) -> tuple[str, list[str]]:
             if mixed
             else "is not UTF-8" + ("" if must_be_utf8 else " and does not look like Windows-1252")
         )
-        raise DatasetError(f"{path.name}:{first if mixed or must_be_utf8 else open_byte or first} {fault}; save the whole file as UTF-8.")
+        raise DatasetError(
+            f"{path.name}:{first if mixed or must_be_utf8 else open_byte or first} {fault}; save the whole file as UTF-8."
+        )
     return "cp1252", [
         f"{path.name} is not UTF-8 and was read as Windows-1252: check that {shorten(sample, 40)!r} (line {first:,}) reads well."
     ]

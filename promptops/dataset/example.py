@@ -30,14 +30,18 @@ class Example:
     tags: tuple[str, ...] = ()
     history: tuple[Mapping[str, Any], ...] = ()
     checks: tuple[str, ...] = field(default=())
-    _print: str = field(default="", init=False, repr=False, compare=False)  # the fingerprint, once it was asked for
+    _print: str = field(
+        default="", init=False, repr=False, compare=False
+    )  # the fingerprint, once it was asked for
 
     @property
     def fingerprint(self) -> str:
         """32 hex digits over what a model and a scorer see (inputs, expected, history, checks): not id, split, tags."""
         if not self._print:
             content = [self.inputs, self.expected, self.history, self.checks]
-            object.__setattr__(self, "_print", hashlib.sha256(canonical(content).encode()).hexdigest()[:32])
+            object.__setattr__(
+                self, "_print", hashlib.sha256(canonical(content).encode()).hexdigest()[:32]
+            )
         return self._print
 
     def column(self, name: str) -> Any:
@@ -57,7 +61,11 @@ class Example:
 
     def document(self) -> dict[str, Any]:
         """JSON-ready: every field that is set."""
-        fields: dict[str, Any] = {"id": self.id, "inputs": dict(self.inputs), "expected": self.expected}
+        fields: dict[str, Any] = {
+            "id": self.id,
+            "inputs": dict(self.inputs),
+            "expected": self.expected,
+        }
         for name in ("split", "cluster", "tags", "history", "checks"):
             value = getattr(self, name)
             if value:
@@ -68,6 +76,13 @@ class Example:
     def from_document(cls, document: Mapping[str, Any], fingerprint: str = "") -> Example:
         """The example of what `document()` gave. fingerprint: as it was recorded beside the document, so that it is not derived again."""
         rest = {name: tuple(document.get(name) or ()) for name in ("tags", "history", "checks")}
-        found = cls(document["id"], document["inputs"], document.get("expected"), document.get("split"), document.get("cluster"), **rest)
+        found = cls(
+            document["id"],
+            document["inputs"],
+            document.get("expected"),
+            document.get("split"),
+            document.get("cluster"),
+            **rest,
+        )
         object.__setattr__(found, "_print", fingerprint)
         return found

@@ -17,8 +17,8 @@ from typing import Any
 from ..canonical import MAX_DEPTH
 from ..errors import DatasetError, MissingExtra
 from ..markup import shorten
+from .csv_file import header_of
 from .rows import Row, Source, in_file
-from .sheet import header_of
 
 __all__ = ["Plain", "open_frame", "open_parquet", "open_xlsx"]
 
@@ -38,7 +38,9 @@ class Plain:
         if value is None or kind is str or kind is int or kind is float or kind is bool:
             return value
         if depth > MAX_DEPTH:
-            raise DatasetError(f"{where}: the column {column!r} is nested too deep to be data; flatten it.")
+            raise DatasetError(
+                f"{where}: the column {column!r} is nested too deep to be data; flatten it."
+            )
         if isinstance(value, Mapping):
             return {str(name): self(cell, column, where, depth + 1) for name, cell in value.items()}
         if isinstance(value, (list, tuple)):
@@ -47,9 +49,14 @@ class Plain:
             return self(value.tolist(), column, where, depth + 1)
         for kinds, name in _AS_TEXT:
             if isinstance(value, kinds):
-                self._say(column, f"the {name} in column {column!r} were read as text, such as {_text(value)!r}.")
+                self._say(
+                    column,
+                    f"the {name} in column {column!r} were read as text, such as {_text(value)!r}.",
+                )
                 return _text(value)
-        if isinstance(value, (str, bool, int, float)):  # a subclass, such as an enumeration's member
+        if isinstance(
+            value, (str, bool, int, float)
+        ):  # a subclass, such as an enumeration's member
             return self(_base(value), column, where)
         raise DatasetError(
             f"{where}: the column {column!r} holds {shorten(kind.__name__, 40)}, which is no text, number, list or dict; convert or drop it."
@@ -73,7 +80,11 @@ def _text(value: Any) -> str:
 
 
 def _base(value: Any) -> Any:
-    return next(kind(value) for kind in (bool, int, float, str) if isinstance(value, kind) and kind is not type(value))
+    return next(
+        kind(value)
+        for kind in (bool, int, float, str)
+        if isinstance(value, kind) and kind is not type(value)
+    )
 
 
 def open_frame(x: Any) -> Source | None:
@@ -89,9 +100,17 @@ def open_frame(x: Any) -> Source | None:
         return _table("table", (row for batch in x.to_batches() for row in batch.to_pylist()), said)
     if hasattr(x, "features") and hasattr(x, "__iter__"):
         return _table(_hub_name(x), _hub(x, said), said)
-    if isinstance(x, Mapping) and x and all(hasattr(part, "features") and hasattr(part, "__iter__") for part in x.values()):
-        said.append(f"the parts {', '.join(map(str, x))} were read together, the part's name as the split.")
-        parts = ({**row, "split": str(name)} for name, part in x.items() for row in _hub(part, said))
+    if (
+        isinstance(x, Mapping)
+        and x
+        and all(hasattr(part, "features") and hasattr(part, "__iter__") for part in x.values())
+    ):
+        said.append(
+            f"the parts {', '.join(map(str, x))} were read together, the part's name as the split."
+        )
+        parts = (
+            {**row, "split": str(name)} for name, part in x.items() for row in _hub(part, said)
+        )
         return _table(_hub_name(next(iter(x.values()))), parts, said)
     return None
 
@@ -104,7 +123,9 @@ def _row(position: int) -> str:
     return f"row {position}"
 
 
-def _plain_rows(rows: Iterable[tuple[int, Mapping[Any, Any]]], at: Callable[[int], str], said: list[str]) -> Iterator[Row]:
+def _plain_rows(
+    rows: Iterable[tuple[int, Mapping[Any, Any]]], at: Callable[[int], str], said: list[str]
+) -> Iterator[Row]:
     plain = Plain(said)
     for place, row in rows:
         yield place, {str(name): plain(cell, str(name), at(place)) for name, cell in row.items()}
@@ -112,9 +133,13 @@ def _plain_rows(rows: Iterable[tuple[int, Mapping[Any, Any]]], at: Callable[[int
 
 def _pandas(frame: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
     if frame.columns.nlevels > 1:
-        raise DatasetError("the DataFrame's columns have several levels; give each one name before it is read.")
+        raise DatasetError(
+            "the DataFrame's columns have several levels; give each one name before it is read."
+        )
     if any(frame.index.names):  # an index with a name is a column that was set aside
-        said.append(f"the index {', '.join(str(name) for name in frame.index.names)!r} was read as a column.")
+        said.append(
+            f"the index {', '.join(str(name) for name in frame.index.names)!r} was read as a column."
+        )
         frame = frame.reset_index()
     header_of([str(name) for name in frame.columns], "the DataFrame")
     cells = frame.astype(object)
@@ -123,14 +148,20 @@ def _pandas(frame: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
 
 def _hub(data: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
     """Rows of a Hugging Face dataset, class numbers as their names."""
-    names = {column: feature.names for column, feature in (data.features or {}).items() if hasattr(feature, "int2str")}
+    names = {
+        column: feature.names
+        for column, feature in (data.features or {}).items()
+        if hasattr(feature, "int2str")
+    }
     for column, classes in names.items():
         sentence = f"the class numbers in column {column!r} were read as their names ({shorten(', '.join(classes), 60)})."
         if sentence not in said:
             said.append(sentence)
     for row in data:
         yield {
-            column: names[column][cell] if column in names and isinstance(cell, int) and 0 <= cell < len(names[column]) else cell
+            column: names[column][cell]
+            if column in names and isinstance(cell, int) and 0 <= cell < len(names[column])
+            else cell
             for column, cell in row.items()
         }
 
@@ -148,10 +179,17 @@ def open_parquet(path: Path) -> Source:
     try:
         file = parquet.ParquetFile(path)
     except (ArrowException, OSError) as error:
-        raise DatasetError(f"{path.name} is no Parquet file ({shorten(error, 80)}); export it again, or as JSONL.") from None
+        raise DatasetError(
+            f"{path.name} is no Parquet file ({shorten(error, 80)}); export it again, or as JSONL."
+        ) from None
     said: list[str] = []
     rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
-    return Source(path.stem, _plain_rows(enumerate(rows), in_file(path.name), said), in_file(path.name), said=said)
+    return Source(
+        path.stem,
+        _plain_rows(enumerate(rows), in_file(path.name), said),
+        in_file(path.name),
+        said=said,
+    )
 
 
 def open_xlsx(path: Path) -> Source:
@@ -165,7 +203,9 @@ def open_xlsx(path: Path) -> Source:
         with zipfile.ZipFile(path) as archive:
             size = sum(part.file_size for part in archive.infolist())
         if size > _UNPACKED:
-            raise DatasetError(f"{path.name} unpacks to {size / 1e9:.1f} GB, more than a workbook is read for; export the sheet as CSV.")
+            raise DatasetError(
+                f"{path.name} unpacks to {size / 1e9:.1f} GB, more than a workbook is read for; export the sheet as CSV."
+            )
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         sheets = book.worksheets
     except DatasetError:
@@ -173,15 +213,23 @@ def open_xlsx(path: Path) -> Source:
     except Exception as error:  # openpyxl passes on whatever zipfile, XML and its own readers raise
         raise _no_workbook(path, error) from None
     if not sheets:
-        raise DatasetError(f"{path.name} has no sheet with cells; put the examples on its first sheet.")
+        raise DatasetError(
+            f"{path.name} has no sheet with cells; put the examples on its first sheet."
+        )
     if len(sheets) > 1:
-        said.append(f"of the {len(sheets)} sheets of {path.name} the first was read: {sheets[0].title!r}.")
+        said.append(
+            f"of the {len(sheets)} sheets of {path.name} the first was read: {sheets[0].title!r}."
+        )
     at = in_file(path.name)
-    return Source(path.stem, _plain_rows(_sheet(_cells(book, path), at, said), at, said), at, said=said)
+    return Source(
+        path.stem, _plain_rows(_sheet(_cells(book, path), at, said), at, said), at, said=said
+    )
 
 
 def _no_workbook(path: Path, error: Exception) -> DatasetError:
-    return DatasetError(f"{path.name} is no workbook that can be read ({shorten(error, 80)}); save it again as .xlsx, or as CSV.")
+    return DatasetError(
+        f"{path.name} is no workbook that can be read ({shorten(error, 80)}); save it again as .xlsx, or as CSV."
+    )
 
 
 def _cells(book: Any, path: Path) -> Iterator[tuple[Any, ...]]:
@@ -200,7 +248,9 @@ def _cells(book: Any, path: Path) -> Iterator[tuple[Any, ...]]:
         book.close()
 
 
-def _sheet(rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], said: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _sheet(
+    rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], said: list[str]
+) -> Iterator[tuple[int, dict[str, Any]]]:
     header: list[str] = []
     unnamed = False
     for number, cells in enumerate(rows, 1):
@@ -211,7 +261,11 @@ def _sheet(rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], said: list
             continue
         wide = [*header, *[""] * (len(cells) - len(header))]
         full = [*cells, *[None] * (len(header) - len(cells))]
-        unnamed = unnamed or any(cell is not None for cell, name in zip(full, wide, strict=True) if not name)
+        unnamed = unnamed or any(
+            cell is not None for cell, name in zip(full, wide, strict=True) if not name
+        )
         yield number, {name: cell for name, cell in zip(wide, full, strict=True) if name}
     if unnamed:
-        said.append("cells without a column name above them were left out; name their columns in the first row to keep them.")
+        said.append(
+            "cells without a column name above them were left out; name their columns in the first row to keep them."
+        )

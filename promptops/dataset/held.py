@@ -28,7 +28,9 @@ class Held:
     def suffix(self) -> str:
         return PurePath(self.name).suffix
 
-    def open(self, mode: str = "r", *, encoding: str | None = None, newline: str | None = None) -> IO[Any]:
+    def open(
+        self, mode: str = "r", *, encoding: str | None = None, newline: str | None = None
+    ) -> IO[Any]:
         """The bytes ("rb") or their text, as `Path.open` gives them."""
         held = io.BytesIO(self.data)
         if mode == "rb":

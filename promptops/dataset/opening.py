@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import DatasetError
 from ..markup import shorten
-from . import frames, jsonfile, sheet
+from . import csv_file, frames, json_file
 from .held import Held
 from .rows import Row, Source
 
@@ -22,8 +22,8 @@ __all__ = ["open_source", "open_text"]
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".npy", ".npz")
 _TEXT = {
-    **dict.fromkeys((".jsonl", ".ndjson", ".json"), jsonfile.open_json),
-    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), sheet.open_csv),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), json_file.open_json),
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), csv_file.open_csv),
 }
 _FORMATS = "JSONL, JSON, CSV, TSV, XLSX and Parquet"
 
@@ -36,11 +36,17 @@ def open_source(x: Any) -> Source:
     if found is not None:
         return found
     if isinstance(x, Mapping):
-        raise DatasetError(f"a dataset is a list of rows, and this is one dict with the keys {_names(x)}; pass [{{...}}, {{...}}].")
+        raise DatasetError(
+            f"a dataset is a list of rows, and this is one dict with the keys {_names(x)}; pass [{{...}}, {{...}}]."
+        )
     if isinstance(x, Iterable) and not isinstance(x, (bytes, bytearray)):
         said: list[str] = []
-        return Source("list", _listed(x, frames.Plain(said)), lambda index: f"item {index}", said=said)
-    raise DatasetError(f"a dataset cannot be read from {type(x).__name__}; pass a path, a DataFrame or a list of dicts.")
+        return Source(
+            "list", _listed(x, frames.Plain(said)), lambda index: f"item {index}", said=said
+        )
+    raise DatasetError(
+        f"a dataset cannot be read from {type(x).__name__}; pass a path, a DataFrame or a list of dicts."
+    )
 
 
 def open_text(file: Held) -> Source | None:
@@ -53,13 +59,20 @@ def _listed(items: Iterable[Any], plain: Callable[[Any, str, str], Any]) -> Iter
     for index, value in enumerate(items):
         document = value.document() if hasattr(value, "document") else value
         if not isinstance(document, Mapping):
-            raise DatasetError(f"item {index} is a {type(value).__name__}; expected a dict such as {{'ticket': '...', 'expected': '...'}}.")
-        yield index, {str(name): plain(cell, str(name), f"item {index}") for name, cell in document.items()}
+            raise DatasetError(
+                f"item {index} is a {type(value).__name__}; expected a dict such as {{'ticket': '...', 'expected': '...'}}."
+            )
+        yield (
+            index,
+            {str(name): plain(cell, str(name), f"item {index}") for name, cell in document.items()},
+        )
 
 
 def _open_file(x: str | os.PathLike[str]) -> Source:
     if isinstance(x, str) and "://" in x[:12]:
-        raise DatasetError(f"{shorten(x, 80)!r} is an address, and nothing is fetched here; download the file and pass its path.")
+        raise DatasetError(
+            f"{shorten(x, 80)!r} is an address, and nothing is fetched here; download the file and pass its path."
+        )
     path = Path(x)
     ending = path.suffix.lower()
     if ending in _PICKLES:
@@ -80,7 +93,9 @@ def _open_file(x: str | os.PathLike[str]) -> Source:
             if ending in (".gz", ".zip", ".bz2", ".xz", ".zst")
             else "convert it to one of these"
         )
-        raise DatasetError(f"{path.name} has an ending that is not read; the formats are {_FORMATS}: {hint}.")
+        raise DatasetError(
+            f"{path.name} has an ending that is not read; the formats are {_FORMATS}: {hint}."
+        )
     return readers[ending](path)
 
 
@@ -95,10 +110,14 @@ def _must_exist(path: Path) -> None:
         return _must_open(path)
     shown = shorten(path, 120)
     if shown.lstrip().startswith(("{", "[")):
-        raise DatasetError(f"{shorten(shown, 40)!r} is no path; pass rows as a list of dicts, or write them to a file.")
+        raise DatasetError(
+            f"{shorten(shown, 40)!r} is no path; pass rows as a list of dicts, or write them to a file."
+        )
     near: list[str] = []
     if path.parent.is_dir():
-        near = difflib.get_close_matches(path.name, [other.name for other in path.parent.iterdir()], 1, 0.6)
+        near = difflib.get_close_matches(
+            path.name, [other.name for other in path.parent.iterdir()], 1, 0.6
+        )
     hint = (
         f"did you mean {str(path.parent / near[0])!r}?"
         if near
@@ -113,7 +132,9 @@ def _must_open(path: Path) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        raise DatasetError(f"{path.name} cannot be opened ({error.strerror}); check who may read it.") from None
+        raise DatasetError(
+            f"{path.name} cannot be opened ({error.strerror}); check who may read it."
+        ) from None
 
 
 def _names(x: Mapping[Any, Any]) -> str:

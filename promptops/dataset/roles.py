@@ -22,13 +22,31 @@ Named: TypeAlias = str | Literal[False] | None  # a column; False: none, do not 
 
 _ALIASES = {
     "expected": (
-        *("expected", "expected_output", "expected_answer", "gold", "gold_answer", "golden", "golden_answer", "ground_truth"),
+        *(
+            "expected",
+            "expected_output",
+            "expected_answer",
+            "gold",
+            "gold_answer",
+            "golden",
+            "golden_answer",
+            "ground_truth",
+        ),
         *("reference", "reference_answer", "answer", "target", "label", "output"),
     ),
     "id": ("id", "example_id", "uid", "uuid"),
     "tags": ("tags", "tag"),
 }
-_GROUPS = ("group", "group_id", "document", "document_id", "doc_id", "conversation_id", "thread_id", "session_id")
+_GROUPS = (
+    "group",
+    "group_id",
+    "document",
+    "document_id",
+    "doc_id",
+    "conversation_id",
+    "thread_id",
+    "session_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +62,10 @@ class Asked:
 
     def silent(self) -> bool:
         """Whether nothing was asked for."""
-        return all(value is None for value in (self.inputs, self.expected, self.id, self.tags, self.cluster, self.split))
+        return all(
+            value is None
+            for value in (self.inputs, self.expected, self.id, self.tags, self.cluster, self.split)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +107,11 @@ class Roles:
 
     def taken(self) -> dict[str, str]:
         """column -> the role that it was taken for."""
-        single = {str(getattr(self, role)): role for role in RESERVED if role != "tags" and getattr(self, role) is not None}
+        single = {
+            str(getattr(self, role)): role
+            for role in RESERVED
+            if role != "tags" and getattr(self, role) is not None
+        }
         return {**dict.fromkeys(self.tags, "tags"), **single}
 
 
@@ -96,12 +121,18 @@ def assign(rows: list[Row], nested: Sequence[str], asked: Asked, said: list[str]
     Raises DatasetError for a named column that no row has, naming the likely one.
     """
     columns = list(dict.fromkeys(name for _, row in rows for name in row))
-    free = [name for name in columns if name not in nested and any(row.get(name) not in (None, "") for _, row in rows)]
+    free = [
+        name
+        for name in columns
+        if name not in nested and any(row.get(name) not in (None, "") for _, row in rows)
+    ]
     given = set(_named(asked).values())
     found: dict[str, str | None] = {}
     for role in RESERVED:
         if role != "tags":
-            spare = [name for name in free if name not in given] if role == "expected" else free  # never an input's own column
+            spare = (
+                [name for name in free if name not in given] if role == "expected" else free
+            )  # never an input's own column
             found[role] = _one(role, getattr(asked, role, None), columns, spare, said)
     listed = [asked.tags] if isinstance(asked.tags, str) else asked.tags
     if listed:
@@ -131,7 +162,9 @@ def _key(name: str) -> str:
     return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
 
 
-def _one(role: str, asked: Named, columns: Sequence[str], free: Sequence[str], said: list[str]) -> str | None:
+def _one(
+    role: str, asked: Named, columns: Sequence[str], free: Sequence[str], said: list[str]
+) -> str | None:
     if asked is False:
         return None
     if asked is not None:
@@ -140,10 +173,14 @@ def _one(role: str, asked: Named, columns: Sequence[str], free: Sequence[str], s
     if not hits:
         return None
     if hits[0] == role and role == "expected" and hits[1:]:
-        said.append(f"besides 'expected', {_shown(hits[1:])} stayed among the inputs; say inputs=[...] without what a model may not see.")
+        said.append(
+            f"besides 'expected', {_shown(hits[1:])} stayed among the inputs; say inputs=[...] without what a model may not see."
+        )
     if hits[0] != role:
         others = f", not {', '.join(map(repr, hits[1:]))}" if hits[1:] else ""
-        said.append(f"{role} was taken from the column {hits[0]!r}{others}; say {role}=... to choose ({role}=False for none).")
+        said.append(
+            f"{role} was taken from the column {hits[0]!r}{others}; say {role}=... to choose ({role}=False for none)."
+        )
     return hits[0]
 
 
@@ -162,48 +199,89 @@ def _named(asked: Asked) -> dict[str, str]:
 
 
 def _inputs(
-    asked: Asked, columns: Sequence[str], nested: Sequence[str], found: Mapping[str, str | None], tags: Sequence[str]
+    asked: Asked,
+    columns: Sequence[str],
+    nested: Sequence[str],
+    found: Mapping[str, str | None],
+    tags: Sequence[str],
 ) -> dict[str, str]:
     if asked.inputs is not None:
-        inputs = {name: _existing(column, "inputs", columns) for name, column in _named(asked).items()}
+        inputs = {
+            name: _existing(column, "inputs", columns) for name, column in _named(asked).items()
+        }
     else:
-        kept = {found["cluster"] if asked.cluster else None, *(tags if asked.tags else ())}  # a group or a topic gives nothing away
+        kept = {
+            found["cluster"] if asked.cluster else None,
+            *(tags if asked.tags else ()),
+        }  # a group or a topic gives nothing away
         used = {*found.values(), *tags} - kept
-        inputs = {name: name for name in nested or columns if name not in used and (nested or name not in RESERVED)}
+        inputs = {
+            name: name
+            for name in nested or columns
+            if name not in used and (nested or name not in RESERVED)
+        }
     reserved = [name for name in inputs if name in RESERVED]
     if reserved:
         raise DatasetError(
             f"an input cannot be named {reserved[0]!r}, which is a reserved column; say inputs={{'other_name': {inputs[reserved[0]]!r}}}."
         )
     if not inputs:
-        raise DatasetError(f"no column is left as an input; the columns are {_shown(columns)}: say inputs=[...].")
+        raise DatasetError(
+            f"no column is left as an input; the columns are {_shown(columns)}: say inputs=[...]."
+        )
     return inputs
 
 
-def _say_rest(rows: list[Row], columns: Sequence[str], nested: Sequence[str], roles: Roles, asked: Asked, said: list[str]) -> None:
+def _say_rest(
+    rows: list[Row],
+    columns: Sequence[str],
+    nested: Sequence[str],
+    roles: Roles,
+    asked: Asked,
+    said: list[str],
+) -> None:
     """What was left out, what cannot be a variable, and what looks like another column."""
     taken = roles.taken()
     blank = {name for name in RESERVED if all(row.get(name) in (None, "", []) for _, row in rows)}
-    left = [name for name in columns if name not in roles.inputs.values() and name not in taken and name not in blank]
+    left = [
+        name
+        for name in columns
+        if name not in roles.inputs.values() and name not in taken and name not in blank
+    ]
     if left:
         beside = " (beside the nested inputs)" if nested and asked.inputs is None else ""
         said.append(f"left out{beside}: {_shown(left)}; name them in inputs=[...] to keep them.")
     odd = [name for name in roles.inputs if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)]
     if odd:
         plain = re.sub(r"\W+", "_", odd[0], flags=re.ASCII).strip("_").lower() or "text"
-        said.append(f"{_shown(odd)} cannot be written as a variable; say inputs={{{plain!r}: {odd[0]!r}}} to use it in a prompt.")
+        said.append(
+            f"{_shown(odd)} cannot be written as a variable; say inputs={{{plain!r}: {odd[0]!r}}} to use it in a prompt."
+        )
     unfilled = [
-        role for role in RESERVED if not (roles.tags if role == "tags" else getattr(roles, role)) and getattr(asked, role, None) is None
+        role
+        for role in RESERVED
+        if not (roles.tags if role == "tags" else getattr(roles, role))
+        and getattr(asked, role, None) is None
     ]
     alike = {alias: role for role in unfilled for alias in _ALIASES.get(role, (role,))}
     for name, column in roles.inputs.items():
-        near = difflib.get_close_matches(_key(name), alike, 1, 0.8) if column not in taken and name not in nested else []
+        near = (
+            difflib.get_close_matches(_key(name), alike, 1, 0.8)
+            if column not in taken and name not in nested
+            else []
+        )
         role = alike[near[0]] if near else ""
         if near:
-            how = f"say {role}={column!r} if it is meant" if role not in ("history", "checks") else "rename it if it is meant"
+            how = (
+                f"say {role}={column!r} if it is meant"
+                if role not in ("history", "checks")
+                else "rename it if it is meant"
+            )
             said.append(f"{name!r} was read as an input and looks like the column {role!r}; {how}.")
         elif "cluster" in unfilled and _key(name) in _GROUPS and _repeats(rows, column):
-            said.append(f"{name!r} repeats: if its rows depend on each other, say cluster={column!r} so that they count as one.")
+            said.append(
+                f"{name!r} repeats: if its rows depend on each other, say cluster={column!r} so that they count as one."
+            )
 
 
 def _repeats(rows: list[Row], column: str) -> bool:
@@ -212,4 +290,6 @@ def _repeats(rows: list[Row], column: str) -> bool:
 
 
 def _shown(columns: Sequence[str]) -> str:
-    return ", ".join(repr(name[:40]) for name in columns[:12]) + (f" and {len(columns) - 12} more" if len(columns) > 12 else "")
+    return ", ".join(repr(name[:40]) for name in columns[:12]) + (
+        f" and {len(columns) - 12} more" if len(columns) > 12 else ""
+    )

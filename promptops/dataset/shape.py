@@ -32,7 +32,9 @@ def flatten(rows: list[Row], source: Source, *, chats: bool) -> tuple[list[Row],
 def _unnested(row: Mapping[str, Any], where: str) -> dict[str, Any]:
     inputs = row.get("inputs")
     if not isinstance(inputs, Mapping):
-        raise DatasetError(f"{where} has no object under 'inputs', as other rows have; give every row one.")
+        raise DatasetError(
+            f"{where} has no object under 'inputs', as other rows have; give every row one."
+        )
     beside = {name: value for name, value in row.items() if name != "inputs"}
     twice = sorted(set(beside) & set(inputs))
     if twice:
@@ -41,7 +43,11 @@ def _unnested(row: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _is_chat(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(message, Mapping) and "role" in message for message in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(message, Mapping) and "role" in message for message in value)
+    )
 
 
 def _chats(rows: list[Row], source: Source) -> list[Row]:
@@ -52,7 +58,9 @@ def _chats(rows: list[Row], source: Source) -> list[Row]:
         where = source.at(place)
         for name in ("message", "history"):
             if name in row:
-                raise DatasetError(f"{where} has both 'messages' and {name!r}, which is made from it; rename one.")
+                raise DatasetError(
+                    f"{where} has both 'messages' and {name!r}, which is made from it; rename one."
+                )
         if not _is_chat(row.get("messages")):
             raise DatasetError(
                 f"{where} has no list of {{'role', 'content'}} under 'messages', as other rows have; mend or remove the row."
@@ -61,7 +69,9 @@ def _chats(rows: list[Row], source: Source) -> list[Row]:
         if turn.pop("system"):
             systems.append(where)
         answered += turn.get("expected") is not None
-        flat.append((place, {**turn, **{name: value for name, value in row.items() if name != "messages"}}))
+        flat.append(
+            (place, {**turn, **{name: value for name, value in row.items() if name != "messages"}})
+        )
     source.said.append(
         "chat logs: the last user message is the input 'message', the messages before it are the history"
         + (", the assistant's last text after it is expected." if answered else ".")
@@ -75,21 +85,37 @@ def _chats(rows: list[Row], source: Source) -> list[Row]:
 
 
 def _turn(messages: Sequence[Mapping[str, Any]], where: str) -> dict[str, Any]:
-    last = max((index for index, message in enumerate(messages) if message["role"] == "user"), default=None)
+    last = max(
+        (index for index, message in enumerate(messages) if message["role"] == "user"), default=None
+    )
     if last is None:
         raise DatasetError(f"{where} has no message of the user; a chat log needs one to answer.")
     text = _text(messages[last].get("content"))
     if text is None:
-        raise DatasetError(f"{where}: the last user message is not text alone; split its parts into columns of their own.")
+        raise DatasetError(
+            f"{where}: the last user message is not text alone; split its parts into columns of their own."
+        )
     system = messages[0]["role"] in ("system", "developer")
-    answers = [_text(message.get("content")) for message in messages[last + 1 :] if message["role"] == "assistant"]
+    answers = [
+        _text(message.get("content"))
+        for message in messages[last + 1 :]
+        if message["role"] == "assistant"
+    ]
     said = [answer for answer in answers if answer]
-    turn: dict[str, Any] = {"message": text, "history": [dict(message) for message in messages[int(system) : last]], "system": system}
+    turn: dict[str, Any] = {
+        "message": text,
+        "history": [dict(message) for message in messages[int(system) : last]],
+        "system": system,
+    }
     return {**turn, "expected": said[-1]} if said else turn
 
 
 def _text(content: Any) -> str | None:
     """A message's text, also where it comes as typed parts; None where it is anything more."""
-    if isinstance(content, list) and content and all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in content):
+    if (
+        isinstance(content, list)
+        and content
+        and all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in content)
+    ):
         return "".join(part["text"] for part in content)
     return content if isinstance(content, str) else None

@@ -23,9 +23,16 @@ _CELL = "text-align:left;vertical-align:top;font-size:13px;padding:4px 10px 4px 
 def as_text(dataset: Dataset) -> str:
     """One line of figures, and a second of what was guessed where anything was."""
     inputs = [name for name in dataset.columns if name not in RESERVED]
-    shown = ", ".join(shorten(name, 30) for name in inputs[:6]) + (f" and {len(inputs) - 6} more" if len(inputs) > 6 else "")
+    shown = ", ".join(shorten(name, 30) for name in inputs[:6]) + (
+        f" and {len(inputs) - 6} more" if len(inputs) > 6 else ""
+    )
     golden = sum(example.expected is not None for example in dataset)
-    parts = [_count(len(dataset), "example"), f"inputs {shown or 'none'}", _golden(golden, len(dataset)), _splits(dataset)]
+    parts = [
+        _count(len(dataset), "example"),
+        f"inputs {shown or 'none'}",
+        _golden(golden, len(dataset)),
+        _splits(dataset),
+    ]
     clusters, tags = dataset.clusters, {tag for each in dataset.tags.values() for tag in each}
     if clusters:
         parts.append(_count(len(set(clusters.values())), "cluster"))
@@ -61,12 +68,20 @@ def _table(dataset: Dataset) -> str:
     if not len(dataset):
         return f"<p style='{_LINE}'>No example is left here.</p>"
     wanted = [name for name in dataset.columns if name not in RESERVED]
-    columns = ["id", *wanted[: _COLUMNS - 1], *(name for name in ("expected", "split", "tags") if name in dataset.columns)]
-    shown = {name: [_shown(_value(example, name)) for example in dataset.head(_ROWS)] for name in columns}
+    columns = [
+        "id",
+        *wanted[: _COLUMNS - 1],
+        *(name for name in ("expected", "split", "tags") if name in dataset.columns),
+    ]
+    shown = {
+        name: [_shown(_value(example, name)) for example in dataset.head(_ROWS)] for name in columns
+    }
     head = "".join(f"<th style='{_CELL}'>{esc(shorten(name, 40))}</th>" for name in columns)
     styles = {name: f"{_CELL};{_width(cells)}" for name, cells in shown.items()}
     body = "".join(
-        "<tr>" + "".join(f"<td style='{styles[name]}'>{esc(shown[name][row])}</td>" for name in columns) + "</tr>"
+        "<tr>"
+        + "".join(f"<td style='{styles[name]}'>{esc(shown[name][row])}</td>" for name in columns)
+        + "</tr>"
         for row in range(min(len(dataset), _ROWS))
     )
     rest = [_count(len(dataset) - _ROWS, "more row")] if len(dataset) > _ROWS else []
@@ -80,7 +95,11 @@ def _table(dataset: Dataset) -> str:
 def _width(cells: list[str]) -> str:
     """Short cells stay on one line, long ones get room and break anywhere."""
     longest = max(map(len, cells))
-    return "white-space:nowrap" if longest <= 16 else f"min-width:{min(longest * 3, 300)}px;overflow-wrap:anywhere"
+    return (
+        "white-space:nowrap"
+        if longest <= 16
+        else f"min-width:{min(longest * 3, 300)}px;overflow-wrap:anywhere"
+    )
 
 
 def _value(example: Any, name: str) -> Any:

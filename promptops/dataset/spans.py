@@ -16,7 +16,7 @@ from typing import Any
 from ..markup import cell, uncell
 from . import strict
 from .held import Held
-from .jsonfile import items_of
+from .json_file import items_of
 from .rows import Form
 
 __all__ = ["Unsafe", "decoded", "place_of", "written"]
@@ -43,7 +43,9 @@ def decoded(data: bytes, encoding: str) -> tuple[bytes, str, str]:
     return b"", data.decode(encoding), encoding
 
 
-def place_of(text: str, file: Held, form: Form, row: tuple[int, int], column: str) -> tuple[int, int]:
+def place_of(
+    text: str, file: Held, form: Form, row: tuple[int, int], column: str
+) -> tuple[int, int]:
     """Where the value of a column begins and ends. row: its number from 0, and its line from 1.
 
     Raises Unsafe where the row has no such value by itself.

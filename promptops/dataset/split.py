@@ -11,7 +11,9 @@ import re
 __all__ = ["SPLITS", "key_of", "split_of"]
 
 SPLITS = ("train", "val", "test")
-_NUMBERED = re.compile(r"x-[0-9a-f]{12}-[0-9]+")  # the id of a row that asks the same as another: see build.py
+_NUMBERED = re.compile(
+    r"x-[0-9a-f]{12}-[0-9]+"
+)  # the id of a row that asks the same as another: see build.py
 
 
 def split_of(key: str) -> str:

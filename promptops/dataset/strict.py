@@ -37,11 +37,17 @@ def item(text: str, start: int) -> tuple[Any, int]:
     except RecursionError:
         raise ValueError("it is nested too deep to be data") from None
     except UnicodeEncodeError:
-        raise ValueError("it holds a lone surrogate (half a character), which is not text") from None
+        raise ValueError(
+            "it holds a lone surrogate (half a character), which is not text"
+        ) from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON: {error.msg[:1].lower()}{error.msg[1:]}, at {_place(text, begin, error.pos)}") from None
+        raise ValueError(
+            f"it is not JSON: {error.msg[:1].lower()}{error.msg[1:]}, at {_place(text, begin, error.pos)}"
+        ) from None
     except ValueError as error:
-        raise ValueError("it holds an integer of thousands of digits" if "digits" in str(error) else str(error)) from None
+        raise ValueError(
+            "it holds an integer of thousands of digits" if "digits" in str(error) else str(error)
+        ) from None
     return value, end
 
 
@@ -69,4 +75,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)  # what scorers read answers with, too
+DECODER = json.JSONDecoder(
+    parse_constant=_no_constant, object_pairs_hook=_once
+)  # what scorers read answers with, too

@@ -14,7 +14,9 @@ from .roles import likely
 
 __all__ = ["Renders", "check", "values_for"]
 
-Renders: TypeAlias = Any  # a PromptVersion, or a saved or served version, which holds one as `.version`
+Renders: TypeAlias = (
+    Any  # a PromptVersion, or a saved or served version, which holds one as `.version`
+)
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
@@ -23,7 +25,9 @@ def content(version: Renders) -> PromptVersion:
     """The content of a version of any kind. Raises DatasetError for anything else."""
     held = version if isinstance(version, PromptVersion) else getattr(version, "version", None)
     if not isinstance(held, PromptVersion):
-        raise DatasetError(f"{version!r} is no version; pass a PromptVersion, or what prompt.save(...) returned.")
+        raise DatasetError(
+            f"{version!r} is no version; pass a PromptVersion, or what prompt.save(...) returned."
+        )
     return held
 
 
@@ -63,7 +67,14 @@ def _read(kind: str, text: str) -> Any:
     return value if isinstance(value, wanted) else text
 
 
-def check(examples: Sequence[Example], version: Renders, *, name: str, taken: Mapping[str, str], some: bool = False) -> tuple[str, ...]:
+def check(
+    examples: Sequence[Example],
+    version: Renders,
+    *,
+    name: str,
+    taken: Mapping[str, str],
+    some: bool = False,
+) -> tuple[str, ...]:
     """Render every example; return what is worth saying though all render. taken: column -> role that it was read as; some: it is
     enough that some render, those that do not are said.
 
@@ -75,7 +86,9 @@ def check(examples: Sequence[Example], version: Renders, *, name: str, taken: Ma
     missing: set[str] = set()
     for example in examples:
         values = values_for(asked, example)
-        lacking = {variable.name for variable in asked.variables if variable.required} - values.keys()
+        lacking = {
+            variable.name for variable in asked.variables if variable.required
+        } - values.keys()
         try:
             asked.render(values)
         except RenderError as error:
@@ -84,7 +97,11 @@ def check(examples: Sequence[Example], version: Renders, *, name: str, taken: Ma
             if failed == 1:
                 first, fault = example.id, str(error).rstrip(".").removeprefix(f"{asked.id[:11]} ")
     if failed:
-        hints = [hint for variable in sorted(missing) if (hint := _hint(variable, examples, asked, taken))]
+        hints = [
+            hint
+            for variable in sorted(missing)
+            if (hint := _hint(variable, examples, asked, taken))
+        ]
         hinted = "".join(f"; {hint}" for hint in hints)
         told = f"{failed:,} of {len(examples):,} examples of {name!r} do not render with {asked.id[:11]}; the first is {first!r}: {fault}{hinted}."
         if not some or failed == len(examples):
@@ -96,7 +113,9 @@ def check(examples: Sequence[Example], version: Renders, *, name: str, taken: Ma
     return tuple(said)
 
 
-def _hint(variable: str, examples: Iterable[Example], asked: PromptVersion, taken: Mapping[str, str]) -> str:
+def _hint(
+    variable: str, examples: Iterable[Example], asked: PromptVersion, taken: Mapping[str, str]
+) -> str:
     """Which column was probably meant."""
     used = {other.name for other in asked.variables}
     columns = list(dict.fromkeys(name for example in examples for name in example.inputs))

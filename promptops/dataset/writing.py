@@ -29,7 +29,9 @@ def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Pa
         ".csv": lambda file: _csv(examples, columns, file),
     }
     if ending not in writers:
-        raise DatasetError(f"{path.name} cannot be written; the endings are .jsonl (keeps types) and .csv (text).")
+        raise DatasetError(
+            f"{path.name} cannot be written; the endings are .jsonl (keeps types) and .csv (text)."
+        )
     beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
         with beside.open("w", encoding="utf-8", newline="") as file:
@@ -57,12 +59,18 @@ def _text(example: Example, column: str) -> str:
     value: Any = getattr(example, column) if column in RESERVED else example.inputs.get(column)
     if value is None or value == ():
         return ""
-    text = value if isinstance(value, str) else _plain(value) if column == "tags" else canonical(value)
+    text = (
+        value if isinstance(value, str) else _plain(value) if column == "tags" else canonical(value)
+    )
     if "\0" in text:
-        raise DatasetError(f"example {example.id!r} holds a zero byte in {column!r}, which CSV cannot hold; write JSONL.")
+        raise DatasetError(
+            f"example {example.id!r} holds a zero byte in {column!r}, which CSV cannot hold; write JSONL."
+        )
     return text
 
 
 def _plain(tags: tuple[str, ...]) -> str:
-    plain = all(tag == tag.strip() and tag and not set(tag) & set(",;\n\r") for tag in tags) and not tags[0].startswith("[")
+    plain = all(
+        tag == tag.strip() and tag and not set(tag) & set(",;\n\r") for tag in tags
+    ) and not tags[0].startswith("[")
     return "; ".join(tags) if plain else canonical(list(tags))

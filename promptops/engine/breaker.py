@@ -39,7 +39,15 @@ class Breaker:
         self._unanswered = 0
         self._first_unanswered = 0.0
 
-    def note(self, failure: str | None, started: float, ended: float, detail: str = "", version: str = "", code: str = "") -> str | None:
+    def note(
+        self,
+        failure: str | None,
+        started: float,
+        ended: float,
+        detail: str = "",
+        version: str = "",
+        code: str = "",
+    ) -> str | None:
         """Count one attempt that ran from `started` to `ended` (monotonic seconds); the reason when this one opens it.
 
         What is no answer counts after the first only where the attempt began after that first one was known: a server
@@ -67,7 +75,9 @@ class Breaker:
             elif started >= self._first_unanswered:
                 self._unanswered += 1
             if self._unanswered >= UNANSWERED_IN_A_ROW:
-                return self._opened(failure, detail, self._unanswered, _UNREADABLE if unreadable else "")
+                return self._opened(
+                    failure, detail, self._unanswered, _UNREADABLE if unreadable else ""
+                )
         elif kind == "transient":
             self._unanswered = 0  # it answered, if only to say no
         return None

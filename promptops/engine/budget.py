@@ -17,7 +17,9 @@ __all__ = ["Budget", "Ticket", "estimate_tokens"]
 
 CHARACTERS_PER_TOKEN = 4  # an estimate for English text; other scripts take more tokens
 _IMAGE = 1000  # tokens counted for a picture that is sent along, whatever its bytes
-_FIRST_OUTPUT = 1000  # tokens reserved for an answer while none was seen and the request sets no limit
+_FIRST_OUTPUT = (
+    1000  # tokens reserved for an answer while none was seen and the request sets no limit
+)
 _TRUSTED = 5  # answers seen before the largest of them replaces that reservation
 
 
@@ -33,7 +35,12 @@ class Ticket:
 class Budget:
     """The ledger of one sweep. usd, tokens: what may be spent; None: no limit. Used on one event loop."""
 
-    def __init__(self, usd: float | None = None, tokens: int | None = None, prices: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        usd: float | None = None,
+        tokens: int | None = None,
+        prices: Mapping[str, Any] | None = None,
+    ) -> None:
         self.usd, self.tokens = usd, tokens
         self.spent_usd, self.spent_tokens = 0.0, 0
         self._held_usd, self._held_tokens, self._open = 0.0, 0, 0
@@ -65,7 +72,9 @@ class Budget:
             self._settled.clear()
             await self._settled.wait()
 
-    def settle(self, ticket: Ticket, usd: float | None, tokens_in: int | None, tokens_out: int | None) -> None:
+    def settle(
+        self, ticket: Ticket, usd: float | None, tokens_in: int | None, tokens_out: int | None
+    ) -> None:
         """Replace a reservation by what was spent. Unknown parts count as reserved."""
         self._held_usd -= ticket.usd
         self._held_tokens -= ticket.tokens
@@ -90,13 +99,18 @@ class Budget:
     def _fits(self, ticket: Ticket) -> bool:
         if self.usd is not None and self.spent_usd + self._held_usd + ticket.usd > self.usd:
             return False
-        return self.tokens is None or self.spent_tokens + self._held_tokens + ticket.tokens <= self.tokens
+        return (
+            self.tokens is None
+            or self.spent_tokens + self._held_tokens + ticket.tokens <= self.tokens
+        )
 
     def _ticket(self, model: str, request: Mapping[str, Any]) -> Ticket:
         tokens_in = estimate_tokens(request)
         cap = _limit(request)
         seen, most = self._largest.get(model, (0, 0))
-        tokens_out = most if seen >= _TRUSTED else max(most, cap if cap is not None else _FIRST_OUTPUT)
+        tokens_out = (
+            most if seen >= _TRUSTED else max(most, cap if cap is not None else _FIRST_OUTPUT)
+        )
         if cap is not None:
             tokens_out = min(tokens_out, cap)
         usd = cost_of(self.price(model), tokens_in, tokens_out) or 0.0
@@ -105,7 +119,11 @@ class Budget:
 
 def estimate_tokens(request: Mapping[str, Any]) -> int:
     """Input tokens of a request by its characters / 4: an estimate, at least 1."""
-    return max(1, _characters([request.get("messages"), request.get("tools"), request.get("response_format")]) // CHARACTERS_PER_TOKEN)
+    return max(
+        1,
+        _characters([request.get("messages"), request.get("tools"), request.get("response_format")])
+        // CHARACTERS_PER_TOKEN,
+    )
 
 
 def _characters(value: Any) -> int:

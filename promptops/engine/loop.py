@@ -71,7 +71,9 @@ class Background:
         loop, done = self.loop, _Work[T]()
         if self.inside:
             work.close()
-            raise RuntimeError("this runs on the worker's own loop: await the coroutine instead of submitting it.")
+            raise RuntimeError(
+                "this runs on the worker's own loop: await the coroutine instead of submitting it."
+            )
         context = contextvars.copy_context()
 
         def start() -> None:
@@ -111,7 +113,9 @@ class Background:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.new_event_loop()
-        loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix=f"{self._name}-sync"))
+        loop.set_default_executor(
+            ThreadPoolExecutor(_THREADS, thread_name_prefix=f"{self._name}-sync")
+        )
         if self._thread is None:
             atexit.register(_goodbye, weakref.ref(self))
         self._thread = threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..dataset.example import Example
 from ..errors import ScorerError
 from ..scorers.case import Scorer
-from ..scorers.checks import check_checks
+from ..scorers.row_checks import check_checks
 
 __all__ = ["check_names", "check_needs"]
 
@@ -20,7 +20,9 @@ def check_names(scorers: Sequence[Scorer]) -> None:
     seen: dict[str, str] = {}
     for scorer in scorers:
         if scorer.name in seen:
-            raise ScorerError(f'two scorers are called {scorer.name!r}; give one another name, as in .named("...").')
+            raise ScorerError(
+                f'two scorers are called {scorer.name!r}; give one another name, as in .named("...").'
+            )
         seen[scorer.name] = scorer.version
 
 
@@ -41,7 +43,9 @@ def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[
     for column, name in wanted.items():
         lacking = [example.id for example in listed if _lacks(example, column)]
         if listed and len(lacking) == len(listed):
-            raise ScorerError(f"{name} needs the column {column!r}, which no example has; {_likely(column, listed)}.")
+            raise ScorerError(
+                f"{name} needs the column {column!r}, which no example has; {_likely(column, listed)}."
+            )
         if lacking:
             said.append(
                 f"{len(lacking):,} of {len(listed):,} examples (first: {lacking[0]!r}) have no value in the column "

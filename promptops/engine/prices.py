@@ -13,7 +13,16 @@ from typing import Any
 
 from ..errors import SetupError
 
-__all__ = ["DATED", "PRICES", "Price", "check_money", "check_prices", "cost_of", "cost_of_failure", "price_of"]
+__all__ = [
+    "DATED",
+    "PRICES",
+    "Price",
+    "check_money",
+    "check_prices",
+    "cost_of",
+    "cost_of_failure",
+    "price_of",
+]
 
 DATED = "2025-08-07"  # when the table was last compared with the providers' pages; prices change: pass `prices={...}`
 
@@ -55,15 +64,31 @@ PRICES: Mapping[str, Price] = {
 }
 _UNBILLED = frozenset(
     (
-        *("rate_limit", "timeout_connect", "server_error", "overloaded", "quota_exhausted", "auth", "permission"),
+        *(
+            "rate_limit",
+            "timeout_connect",
+            "server_error",
+            "overloaded",
+            "quota_exhausted",
+            "auth",
+            "permission",
+        ),
         *("not_found_model", "bad_request", "context_length", "content_filter_input"),
     )
 )
 _GATEWAY_GAVE_UP = (504, 524)  # while the model behind it may have gone on
 _NEVER_STOOD = frozenset(  # names of the exceptions in which connecting itself failed
-    ("ConnectionRefusedError", "gaierror", "ClientConnectorError", "ClientConnectorDNSError", "SSLCertVerificationError")
+    (
+        "ConnectionRefusedError",
+        "gaierror",
+        "ClientConnectorError",
+        "ClientConnectorDNSError",
+        "SSLCertVerificationError",
+    )
 )
-_DATE = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$")  # gpt-4o-2024-08-06, claude-sonnet-4-20250514, ...-latest
+_DATE = re.compile(
+    r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$"
+)  # gpt-4o-2024-08-06, claude-sonnet-4-20250514, ...-latest
 
 
 def price_of(model: str, prices: Mapping[str, Any] | None = None) -> Price | None:
@@ -80,12 +105,21 @@ def price_of(model: str, prices: Mapping[str, Any] | None = None) -> Price | Non
     return PRICES.get(model) or PRICES.get(family)
 
 
-def cost_of(price: Price | None, tokens_in: int | None, tokens_out: int | None, tokens_cached: int | None = None) -> float | None:
+def cost_of(
+    price: Price | None,
+    tokens_in: int | None,
+    tokens_out: int | None,
+    tokens_cached: int | None = None,
+) -> float | None:
     """USD of a call; None where the price or a token count is unknown. tokens_cached: those of tokens_in read from cache."""
     if price is None or tokens_in is None or tokens_out is None:
         return None
     cached = min(tokens_cached or 0, tokens_in) if price.cached is not None else 0
-    return ((tokens_in - cached) * price.input + cached * (price.cached or 0.0) + tokens_out * price.output) / 1e6
+    return (
+        (tokens_in - cached) * price.input
+        + cached * (price.cached or 0.0)
+        + tokens_out * price.output
+    ) / 1e6
 
 
 def cost_of_failure(failure: str, status: int | None, code: str | None) -> float | None:
@@ -96,7 +130,9 @@ def cost_of_failure(failure: str, status: int | None, code: str | None) -> float
     """
     if failure == "connection":
         return 0.0 if code in _NEVER_STOOD else None
-    if failure == "server_error" and (status in _GATEWAY_GAVE_UP or (status is not None and status < 300)):
+    if failure == "server_error" and (
+        status in _GATEWAY_GAVE_UP or (status is not None and status < 300)
+    ):
         return None
     return 0.0 if failure in _UNBILLED else None
 
@@ -123,10 +159,20 @@ def check_prices(prices: Any) -> None:
 
 def _price(name: str, entry: Any) -> Price:
     try:
-        price = entry if isinstance(entry, Price) else Price(**entry) if hasattr(entry, "keys") else Price(*entry)
-        numbers = [float(part) for part in (price.input, price.output, price.cached) if part is not None]
+        price = (
+            entry
+            if isinstance(entry, Price)
+            else Price(**entry)
+            if hasattr(entry, "keys")
+            else Price(*entry)
+        )
+        numbers = [
+            float(part) for part in (price.input, price.output, price.cached) if part is not None
+        ]
     except (TypeError, ValueError):
         numbers = [-1.0]
     if not all(0 <= part < float("inf") for part in numbers):
-        raise SetupError(f"the price of {name!r} is {entry!r}; give (input, output) or (input, output, cached) in USD per million tokens.")
+        raise SetupError(
+            f"the price of {name!r} is {entry!r}; give (input, output) or (input, output, cached) in USD per million tokens."
+        )
     return price

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..run import Attempt, Run
-from .pace import Change
+from .adaptive_concurrency import Change
 
 __all__ = ["Arm", "Ledger", "Progress"]
 
@@ -92,7 +92,9 @@ class Ledger:
         with self._lock:
             for run, away in zip(runs, remote, strict=True):
                 arm = self._arms.get(run.version_id, Arm())
-                self._arms[run.version_id] = Arm(arm.done + 1, arm.failed + (run.failure is not None))
+                self._arms[run.version_id] = Arm(
+                    arm.done + 1, arm.failed + (run.failure is not None)
+                )
                 if run.failure is not None:
                     self._failed[run.failure] = self._failed.get(run.failure, 0) + 1
                 if run.cost_usd is not None:
@@ -103,7 +105,9 @@ class Ledger:
                 self._tokens_out += run.tokens_out or 0
             self._done += len(runs)
             self._retries += sum(attempt.number > 1 for attempt in attempts)
-            if len(self._recent) == 1 or now - self._recent[-1][0] > _WINDOW_S / 2000:  # the first entry is where it began
+            if (
+                len(self._recent) == 1 or now - self._recent[-1][0] > _WINDOW_S / 2000
+            ):  # the first entry is where it began
                 self._recent.append((now, self._done))
             else:
                 self._recent[-1] = (self._recent[-1][0], self._done)
@@ -115,7 +119,9 @@ class Ledger:
         now = self._ended or time.perf_counter()
         with self._lock:
             since, before = self._recent[0]
-            rate = (self._done - before) / max(now - since, 1e-9) if self._began is not None else 0.0
+            rate = (
+                (self._done - before) / max(now - since, 1e-9) if self._began is not None else 0.0
+            )
             left = None if self.total is None else max(0, self.total - self._done)
             return Progress(
                 total=self.total,
@@ -128,7 +134,11 @@ class Ledger:
                 tokens_in=self._tokens_in,
                 tokens_out=self._tokens_out,
                 elapsed_s=now - self._began if self._began is not None else 0.0,
-                time_left_s=0.0 if left == 0 else left / rate if left is not None and rate > 0 else None,
+                time_left_s=0.0
+                if left == 0
+                else left / rate
+                if left is not None and rate > 0
+                else None,
                 arms=dict(self._arms),
                 finished=self._ended is not None,
             )

@@ -40,7 +40,9 @@ class Recorder:
         self._gathered: list[Finished] = []
         self._some = asyncio.Event()
         self._due: asyncio.TimerHandle | None = None
-        self.enough = GROUP  # runs that are worth a group at once; the sweep knows how many it can wait for
+        self.enough = (
+            GROUP  # runs that are worth a group at once; the sweep knows how many it can wait for
+        )
         self._closing = False
         self._failed = 0  # groups that could not be recorded
         self.error: Exception | None = None
@@ -111,7 +113,9 @@ class Recorder:
         self._ledger.add(runs, attempts, [away for _, _, away in group])
 
 
-async def _run_in(thread: ThreadPoolExecutor, function: Callable[..., object], *arguments: object) -> None:
+async def _run_in(
+    thread: ThreadPoolExecutor, function: Callable[..., object], *arguments: object
+) -> None:
     """In the thread; on the spot where the interpreter is ending, since then no thread takes work any more. Raises only an Exception."""
     try:
         work = asyncio.get_running_loop().run_in_executor(thread, tried, function, *arguments)

@@ -27,7 +27,9 @@ class CutOff(BaseException):
 def interrupt(thread: threading.Thread) -> None:
     """Raise CutOff in the thread, as soon as it runs Python code."""
     if thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(CutOff))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(CutOff)
+        )
 
 
 class SideCall:
@@ -99,7 +101,9 @@ class SideLoop:
         except CutOff:  # it came a moment too late for the call that it was meant for
             self.lost = True
 
-    def _task(self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+    def _task(
+        self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any
+    ) -> asyncio.Task[Any]:
         """A task belongs to the call that started it."""
         parent = asyncio.current_task(loop)
         above = parent.get_coro() if parent is not None else None
@@ -111,7 +115,9 @@ class SideLoop:
 class _Steps(Coroutine[Any, Any, Any]):
     """A coroutine whose steps are noted at its loop. Whoever inspects it sees the coroutine itself."""
 
-    def __init__(self, side: SideLoop, call: SideCall | None, work: Coroutine[Any, Any, Any]) -> None:
+    def __init__(
+        self, side: SideLoop, call: SideCall | None, work: Coroutine[Any, Any, Any]
+    ) -> None:
         self._side, self.call, self._work = side, call, work
 
     def send(self, value: Any) -> Any:

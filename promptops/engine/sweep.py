@@ -19,26 +19,30 @@ from typing import Any
 from ..errors import StudyError
 from ..models.foreign import as_exception, from_outside, told
 from ..models.protocol import Model
-from ..models.redact import HoldsSecrets, environment_secrets
+from ..redact import HoldsSecrets, environment_secrets
 from ..run import Attempt, Run
+from .adaptive_concurrency import Pace
 from .breaker import Breaker
 from .budget import Budget
-from .calling import Caller, NotAsked
 from .clock import SYSTEM, Clock
-from .filing import Filing
-from .pace import Pace
 from .prices import check_money
 from .progress import Ledger, Progress
 from .question import Limits, Provenance, Question
 from .recording import Recorder
-from .stop import Stop
+from .retries import Caller, NotAsked
+from .run_rows import Filing
+from .stop_signal import Stop
 
 __all__ = ["Limits", "Progress", "Provenance", "Question", "Sweep"]
 
 LOCAL = 8  # calls at once of a model in this process, where the caller names no number
 _SURPLUS = 1024  # questions that may wait between two attempts beside those in flight: as many as refusals make, memory still flat
 _AHEAD = 256  # questions pulled while their own endpoint is full and another has room
-_GRACE_S = {"cancelled": 0.5, "internal": 0.5, "circuit_open": 2.0}  # until calls in flight are cut off; else they may end
+_GRACE_S = {
+    "cancelled": 0.5,
+    "internal": 0.5,
+    "circuit_open": 2.0,
+}  # until calls in flight are cut off; else they may end
 
 
 class _Lane:
@@ -79,9 +83,13 @@ class Sweep:
         self._questions = iter(questions)
         self._limits = limits or Limits()
         self._clock, self._chance = clock, chance or random.Random()
-        where = provenance if isinstance(provenance, Provenance) else Provenance(**(provenance or {}))
+        where = (
+            provenance if isinstance(provenance, Provenance) else Provenance(**(provenance or {}))
+        )
         self._filing = Filing(where, environment_secrets())
-        self._budget = Budget(self._limits.budget_usd, self._limits.budget_tokens, self._limits.prices)
+        self._budget = Budget(
+            self._limits.budget_usd, self._limits.budget_tokens, self._limits.prices
+        )
         self._stop = Stop(self._stopping)
         self._ledger = Ledger(None)
         self._recorder = Recorder(record, on_runs, self._ledger, self._recorded)
@@ -132,7 +140,9 @@ class Sweep:
         answer; what the questions' iterator, `record` (twice) or `on_runs` raised, after keeping what was done."""
         with self._lock:
             if self._loop is not None:
-                raise StudyError("a sweep runs once; make a new one, it will ask only what is missing.")
+                raise StudyError(
+                    "a sweep runs once; make a new one, it will ask only what is missing."
+                )
             self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
             early = self._early
         self._ledger.begin()
@@ -178,7 +188,9 @@ class Sweep:
                 raise
             self._error = as_exception(error)
             self._stop.set("internal", str(self._error))
-        if not any(lane.tasks for lane in self._lanes.values()) and (self._stop.code is not None or (self._exhausted and not self._ahead)):
+        if not any(lane.tasks for lane in self._lanes.values()) and (
+            self._stop.code is not None or (self._exhausted and not self._ahead)
+        ):
             self._over.set()
 
     def _start_one(self) -> bool:
@@ -238,7 +250,11 @@ class Sweep:
             if isinstance(model, HoldsSecrets):
                 caller = self._lanes[model.label].caller
                 caller.filing = caller.filing.with_secrets(model.secrets)
-        if self._budget.usd is not None and model.remote and question.model_name not in self._priced:
+        if (
+            self._budget.usd is not None
+            and model.remote
+            and question.model_name not in self._priced
+        ):
             check_money([question.model_name], limits.prices)
             self._priced.add(question.model_name)
         return self._lanes[model.label]
@@ -247,7 +263,19 @@ class Sweep:
         limits = self._limits
         fixed = limits.concurrency if model.remote else limits.concurrency or LOCAL
         pace, breaker = Pace(self._clock, fixed), Breaker(model.label)
-        return _Lane(Caller(limits, pace, self._budget, breaker, self._stop, self._filing, self._clock, self._chance, self._pump))
+        return _Lane(
+            Caller(
+                limits,
+                pace,
+                self._budget,
+                breaker,
+                self._stop,
+                self._filing,
+                self._clock,
+                self._chance,
+                self._pump,
+            )
+        )
 
     def _start(self, lane: _Lane, question: Question) -> None:
         task = asyncio.create_task(self._ask(lane, question))
@@ -266,10 +294,15 @@ class Sweep:
             if isinstance(error, NotAsked) or self._ordered(error):
                 self._keys.discard(question.key)
                 return
-            run, attempts = lane.caller.filing.unsent(question, "internal", told(error)), []  # it costs this question only
+            run, attempts = (
+                lane.caller.filing.unsent(question, "internal", told(error)),
+                [],
+            )  # it costs this question only
         pace = lane.caller.pace
         pace.hold()
-        self._recorder.enough = max(1, pace.limit // 16)  # so that most places are at work while a few answers are recorded
+        self._recorder.enough = max(
+            1, pace.limit // 16
+        )  # so that most places are at work while a few answers are recorded
         self._recorder.add((run, attempts, question.model.remote))
 
     def _ordered(self, error: BaseException) -> bool:

@@ -11,13 +11,13 @@ if any(importlib.util.find_spec(name) is None for name in ("duckdb", "numpy", "p
 
 from ..dataset import Dataset, Example
 from ..policy import Guardrail, Policy
+from ..study.judge_bias import position_bias
 from ..version import PromptVersion
-from .bias import position_bias
+from .compare_table import compare
 from .comparison import Comparison
-from .judge import JudgeReport, keep_labels, measure_judge
+from .judge_report import JudgeReport, keep_labels, measure_judge
 from .lab import Lab
 from .study import Study
-from .table import compare
 
 __all__ = [
     "Comparison",

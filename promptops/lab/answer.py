@@ -66,4 +66,6 @@ class Answer:
         from ..markup import esc
         from ..views.theme import page
 
-        return page(f"<pre>{esc(self.text) or '<i>no text</i>'}</pre><p class='dim'>{esc(self.label)} · {esc(self.facts())}</p>")
+        return page(
+            f"<pre>{esc(self.text) or '<i>no text</i>'}</pre><p class='dim'>{esc(self.label)} · {esc(self.facts())}</p>"
+        )

@@ -90,15 +90,20 @@ class Studies:
         if isinstance(name, int):
             rows = self._lab.store.rows(f"{_HEAD} order by created_at desc")
             if not -len(rows) <= name < len(rows):
-                raise StudyError(f"there is no study {name}; there are {len(rows)}, the newest is 0.")
+                raise StudyError(
+                    f"there is no study {name}; there are {len(rows)}, the newest is 0."
+                )
             return self._made(rows[name])
         if not isinstance(name, str):
-            raise StudyError(f"a study is found by its name, its id or its place, not by {type(name).__name__}.")
+            raise StudyError(
+                f"a study is found by its name, its id or its place, not by {type(name).__name__}."
+            )
         for study in self._lab._live.values():
             if name in (study.id, study.name):
                 return study
         rows = self._lab.store.rows(
-            f"{_HEAD} where id = ? or name = ? or (length(?) > 5 and starts_with(id, ?)) order by created_at desc limit 1", [name] * 4
+            f"{_HEAD} where id = ? or name = ? or (length(?) > 5 and starts_with(id, ?)) order by created_at desc limit 1",
+            [name] * 4,
         )
         if not rows:
             names = self.names
@@ -115,14 +120,21 @@ class Studies:
 
     def _made(self, row: tuple[Any, ...]) -> Study:
         id_, name, prompt, config, created = row
-        return self._lab._live.get(id_) or Study(self._lab, id_, name, prompt, json.loads(config), created=str(created))
+        return self._lab._live.get(id_) or Study(
+            self._lab, id_, name, prompt, json.loads(config), created=str(created)
+        )
 
     @property
     def names(self) -> list[str]:
-        return [row[0] for row in self._lab.store.rows("select name from studies order by created_at desc")]
+        return [
+            row[0]
+            for row in self._lab.store.rows("select name from studies order by created_at desc")
+        ]
 
     def __iter__(self) -> Iterator[Study]:
-        return (self._made(row) for row in self._lab.store.rows(f"{_HEAD} order by created_at desc"))
+        return (
+            self._made(row) for row in self._lab.store.rows(f"{_HEAD} order by created_at desc")
+        )
 
     def __len__(self) -> int:
         return int(self._lab.store.rows("select count(*) from studies")[0][0])

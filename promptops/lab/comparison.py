@@ -30,7 +30,9 @@ class Comparison(Facts):
     lab: Lab | None
     peeking: bool = False
     early: str = ""  # why it ended before all planned examples were in
-    _rivals: Callable[[], Sequence[Facts]] | None = None  # the other finalists of a plan against the same baseline
+    _rivals: Callable[[], Sequence[Facts]] | None = (
+        None  # the other finalists of a plan against the same baseline
+    )
     _looked: Callable[[Verdict], None] | None = None  # counts what the split has served
 
     @classmethod
@@ -64,7 +66,9 @@ class Comparison(Facts):
 
     def require(self, goal: str = "not_worse", **policy: Any) -> Comparison:
         """For tests: raises AssertionError with the verdict's reasons unless the goal is met; returns the comparison."""
-        verdict = self.decide(Policy.from_document({"primary": self.primary_name, **policy, "goal": goal}))
+        verdict = self.decide(
+            Policy.from_document({"primary": self.primary_name, **policy, "goal": goal})
+        )
         if verdict.decision != "promote":
             raise AssertionError(
                 f"{self.candidate.label} is not shown to be {goal.replace('_', ' ')}: {' '.join(verdict.reasons)} {' '.join(verdict.next)}".strip()
@@ -87,11 +91,21 @@ class Comparison(Facts):
         measure = name or self.primary_name
         label = f"{measure} {'pass^' if every else 'pass@'}{k}"
         arms = [
-            Arm(arm.version, arm.label, {label: at_k(arm.scores[measure], k, every=every)}, {}, arm.facts)
+            Arm(
+                arm.version,
+                arm.label,
+                {label: at_k(arm.scores[measure], k, every=every)},
+                {},
+                arm.facts,
+            )
             for arm in (self.candidate, self.baseline)
         ]
-        facts = compare(arms[0], arms[1], grounds=self.grounds, alpha=self.policy.alpha, ties=self.ties)
-        return Comparison.shown(facts, Policy(alpha=self.policy.alpha, ties=self.policy.ties), self.lab)
+        facts = compare(
+            arms[0], arms[1], grounds=self.grounds, alpha=self.policy.alpha, ties=self.ties
+        )
+        return Comparison.shown(
+            facts, Policy(alpha=self.policy.alpha, ties=self.policy.ties), self.lab
+        )
 
     def corrected(self, name: str | None = None, *, level: float = 0.9) -> Corrected:
         """A judge's difference corrected by the labels that people gave to both answers of an example (prediction-powered inference).
@@ -99,23 +113,23 @@ class Comparison(Facts):
         Labels are those of `study.labelling(rater, "rubric")`, raters averaged. Raises StatisticsError where fewer than two
         examples are labelled in both arms, or none is left without a label.
         """
-        from .people import corrected
+        from ..review.label_correction import corrected
 
         return corrected(self, name or self.primary_name, level)
 
     def markdown(self) -> str:
         """For a pull request: verdict, statement, a table, notes."""
-        from ..views.comparison import markdown
+        from ..views.comparison_view import markdown
 
         return markdown(self)
 
     def figure(self) -> Any:
         """The forest plot of gains with intervals and margins, as a plotly figure."""
-        from ..views.comparison import forest
+        from ..views.comparison_view import forest
 
         return forest(self)
 
     def _repr_html_(self) -> str:
-        from ..views.comparison import html
+        from ..views.comparison_view import html
 
         return html(self)

@@ -13,23 +13,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from ..engine.calling import Limits
 from ..engine.loop import Background
 from ..engine.prices import check_prices
+from ..engine.retries import Limits
 from ..errors import StudyError
 from ..registry.editor import Editor
 from ..run import utc
-from .answerers import Answerers
-from .asking import Desk
+from ..study.ask import Desk
+from ..study.design import StudyDesign, as_dataset, design, with_identity
+from ..study.early_stopping import Settling
+from ..study.plan import Plan
+from ..study.provenance import Home, author, in_kernel, provenance
+from ..study.records import keep_dataset, keep_study, keep_version
+from ..study.resolve_model import Answerers
 from .collections import Prompts, Studies
 from .comparison import Comparison
-from .deployment import History
-from .design import StudyDesign, as_dataset, design, with_identity
-from .home import Home, author, in_kernel, provenance
-from .keeping import keep_dataset, keep_study, keep_version
-from .plan import Plan
-from .settling import Settling
-from .shelf import ProjectStore
+from .deployments import History
+from .project_store import ProjectStore
 from .study import Study
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
     from ..models.protocol import Model
     from ..store import Store
+    from ..study.estimate import Estimate
     from ..version import PromptVersion
-    from .deployment import Deployment
-    from .estimate import Estimate
+    from .deployments import Deployment
 
 __all__ = ["EvaluateOptions", "Lab"]
 
@@ -92,10 +92,14 @@ class Lab:
         self._loop = Background()
         self._desk = Desk(self)
         self._live: dict[str, Study] = {}
-        self._corrected: dict[tuple[str, str], Any] = {}  # (dataset's fingerprint, example's id) -> the golden answer that was saved
+        self._corrected: dict[
+            tuple[str, str], Any
+        ] = {}  # (dataset's fingerprint, example's id) -> the golden answer that was saved
         self.store: Store = ProjectStore(self._home.store, deployments=self._deployments)
         self._answerers = Answerers(models, self.store.keep_secret)
-        _say(f"lab at {self._home.root} ({self._home.why}): registry {self._home.registry.name}, store {self._home.store.name}/")
+        _say(
+            f"lab at {self._home.root} ({self._home.why}): registry {self._home.registry.name}, store {self._home.store.name}/"
+        )
 
     # -- prompts
 
@@ -125,7 +129,9 @@ class Lab:
         lives on; in a script it is done when it returns. What was answered before is not asked again. Raises StudyError,
         SetupError or ScorerError before anything is asked; in a script also what `Study.wait` raises.
         """
-        return self._start(self._design(versions, dataset, scorers, models, target, repeats, options), options)
+        return self._start(
+            self._design(versions, dataset, scorers, models, target, repeats, options), options
+        )
 
     def estimate(
         self,
@@ -138,9 +144,13 @@ class Lab:
         **options: Unpack[EvaluateOptions],
     ) -> Estimate:
         """What `evaluate` with the same arguments would do: calls, reused runs, tokens, cost as a range, time. Asks nothing."""
-        from .estimate import estimate
+        from ..study.estimate import estimate
 
-        return estimate(self, self._design(versions, dataset, scorers, models, None, repeats, options), options.get("concurrency"))
+        return estimate(
+            self,
+            self._design(versions, dataset, scorers, models, None, repeats, options),
+            options.get("concurrency"),
+        )
 
     def plan(
         self,
@@ -158,10 +168,19 @@ class Lab:
         Comparisons of a study that was evaluated with it say whether the analysis followed it. finalists: the candidates that
         may be promoted on it; several are judged together (Holm).
         """
-        from .plan import freeze
+        from ..study.plan import freeze
 
         data = self._dataset(dataset)
-        return freeze(self, prompt, data, scorers, policy=policy, repeats=repeats, split=split, finalists=finalists)
+        return freeze(
+            self,
+            prompt,
+            data,
+            scorers,
+            policy=policy,
+            repeats=repeats,
+            split=split,
+            finalists=finalists,
+        )
 
     @property
     def studies(self) -> Studies:
@@ -172,49 +191,57 @@ class Lab:
         """A study by name or id (or the beginning of it), also after a restart. Raises StudyError."""
         return Studies(self)[name]
 
-    def compare(self, candidate: Any, baseline: Any = None, *, primary: str | None = None) -> Comparison:
+    def compare(
+        self, candidate: Any, baseline: Any = None, *, primary: str | None = None
+    ) -> Comparison:
         """`candidate` against `baseline` (default: what its prompt serves in prod), over the latest studies of each."""
-        from .comparing import compare_across
+        from ..study.comparing import compare_across
 
         return compare_across(self, candidate, baseline, primary)
 
     def leaderboard(self, versions: Sequence[Any], *, primary: str | None = None) -> Any:
         """Versions with intervals, best first, over the latest studies of each, with Holm-corrected pairwise verdicts."""
-        from .comparing import leaderboard_across
+        from ..study.comparing import leaderboard_across
 
         return leaderboard_across(self, versions, primary)
 
-    def import_runs(self, table: Any, dataset: Any, scorers: Sequence[Any] = (), **columns: Any) -> Study:
+    def import_runs(
+        self, table: Any, dataset: Any, scorers: Sequence[Any] = (), **columns: Any
+    ) -> Study:
         """Outputs made elsewhere as a study: scored, compared and reported as if called. No model is asked.
 
         table: a DataFrame or list of dicts, one row an output. columns: names of its columns (example="example_id",
         version="version", output="output", sample=None), and versions={label: PromptVersion} where the prompts are known,
         prompt="name", name="...". Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept.
         """
-        from .importing import import_runs
+        from ..study.import_runs import import_runs
 
         return import_runs(self, table, self._dataset(dataset), scorers, **columns)
 
     # -- deployments
 
-    def promote(self, version: Any, to: str, *, study: Study | None = None, **options: Any) -> Deployment:
+    def promote(
+        self, version: Any, to: str, *, study: Study | None = None, **options: Any
+    ) -> Deployment:
         """Serve `version` in the environment `to`, where the evidence of `study` carries it against what serves now.
 
         options: percent=10 (a canary share; again with another percent widens it, without one finishes it), reason="...", force=True (needs a reason, and is marked for ever),
         override="reason" (past a refusal or a roll back that stands), example=... Promoting what serves already changes nothing.
         Raises Refused with every unmet point and its next step, or Conflict.
         """
-        from .promotion import promote
+        from ..study.promote import promote
 
         return promote(self, version, to, study, **options)
 
-    def rollback(self, version: Any, env: str, *, to: Any = None, reason: str = "") -> Deployment | None:
+    def rollback(
+        self, version: Any, env: str, *, to: Any = None, reason: str = ""
+    ) -> Deployment | None:
         """Undo `version` in `env` at once (a running canary: end it): the last different version serves again (or `to`). Nothing if it no longer serves.
 
         version: a saved version, or a prompt's name for whatever serves now. Ungated, and logged. A cell that rolls a version back does
         so whenever that version serves: nothing is asked, also where it was promoted once more since.
         """
-        from .promotion import rollback
+        from ..study.promote import rollback
 
         return rollback(self, version, env, to=to, reason=reason)
 
@@ -258,7 +285,9 @@ class Lab:
         return self._answerers.of(name)
 
     def _limits(self, options: Mapping[str, Any]) -> Limits:
-        return Limits(prices=self._prices, **{name: options[name] for name in _LIMITS if name in options})
+        return Limits(
+            prices=self._prices, **{name: options[name] for name in _LIMITS if name in options}
+        )
 
     def _design(
         self,
@@ -271,21 +300,35 @@ class Lab:
         options: Mapping[str, Any],
     ) -> StudyDesign:
         """The checked design of a study: everything that can be said before money is spent is said here."""
-        from .checking import check_design, checked_scorers
+        from ..study.preflight import check_design, checked_scorers
 
         versions = versions if isinstance(versions, (list, tuple)) else [versions]
         if isinstance(models, str):
-            raise StudyError(f"models is the text {models!r}; pass a list of names, as in models=[{models!r}].")
+            raise StudyError(
+                f"models is the text {models!r}; pass a list of names, as in models=[{models!r}]."
+            )
         data = self._dataset(dataset)
         plan = options.get("plan")
         if plan is not None:
             data, scorers, repeats = plan.follow(data, scorers, repeats)
         unknown = set(options) - set(EvaluateOptions.__annotations__)
         if unknown:
-            raise TypeError(f"evaluate has no option {sorted(unknown)[0]!r}; it has {', '.join(sorted(EvaluateOptions.__annotations__))}.")
-        drawn = design(versions, data, checked_scorers(scorers), answerers=self._answerers, models=models, target=target, repeats=repeats)
+            raise TypeError(
+                f"evaluate has no option {sorted(unknown)[0]!r}; it has {', '.join(sorted(EvaluateOptions.__annotations__))}."
+            )
+        drawn = design(
+            versions,
+            data,
+            checked_scorers(scorers),
+            answerers=self._answerers,
+            models=models,
+            target=target,
+            repeats=repeats,
+        )
         drawn = drawn.at(self._root)
-        for sentence in check_design(drawn, budget_usd=options.get("budget_usd"), prices=self._prices):
+        for sentence in check_design(
+            drawn, budget_usd=options.get("budget_usd"), prices=self._prices
+        ):
             warnings.warn(sentence, stacklevel=4)
         salt = ""
         if options.get("fresh"):
@@ -293,7 +336,7 @@ class Lab:
         return with_identity(drawn, options.get("name"), salt)
 
     def _start(self, drawn: StudyDesign, options: Mapping[str, Any]) -> Study:
-        from .work import Work
+        from ..study.study_run import Work
 
         running = self._live.get(drawn.id)
         if running is not None and running.status == "running":
@@ -304,28 +347,44 @@ class Lab:
         where = provenance(self._home.root)
         plan = options.get("plan")
         config = {**drawn.config(), **({"plan": plan.id} if plan is not None else {})}
-        head: dict[str, Any] = {"id": drawn.id, "name": drawn.name, "prompt": drawn.prompt, "config": config}
-        new = keep_study(self.store, {**head, "author": self._author, "cell": where.cell, "git_commit": where.git_commit})
+        head: dict[str, Any] = {
+            "id": drawn.id,
+            "name": drawn.name,
+            "prompt": drawn.prompt,
+            "config": config,
+        }
+        new = keep_study(
+            self.store,
+            {**head, "author": self._author, "cell": where.cell, "git_commit": where.git_commit},
+        )
         study = self._live.get(drawn.id) or (None if new else Studies(self).recorded(drawn.id))
-        study = study or Study(self, **head, created=utc().replace("T", " "))  # also where the store has just been removed
+        study = study or Study(
+            self, **head, created=utc().replace("T", " ")
+        )  # also where the store has just been removed
         settling = self._settling(drawn, study, options)
         limits = self._limits(options)
         desk = Desk(self, limits, lambda: work.sweep.progress, where)
-        work = Work(drawn, self.store, limits=limits, provenance=where, ask=desk.ask, settling=settling)
+        work = Work(
+            drawn, self.store, limits=limits, provenance=where, ask=desk.ask, settling=settling
+        )
         study._start(work, self._loop)
         self._live[drawn.id] = study
         if not in_kernel():
             study._watch()
         return study
 
-    def _settling(self, drawn: StudyDesign, study: Study, options: Mapping[str, Any]) -> Settling | None:
+    def _settling(
+        self, drawn: StudyDesign, study: Study, options: Mapping[str, Any]
+    ) -> Settling | None:
         """How a study may end early; None where it goes to its end. Raises StudyError where nothing could settle it."""
         if options.get("stop_when") is None:
             return None
-        from .comparing import baseline_of, policy_for
+        from ..study.comparing import baseline_of, policy_for
 
         if options["stop_when"] != "settled" or len(drawn.arms) < 2 or not drawn.scorers:
-            raise StudyError('stop_when="settled" is the one way to end early, and needs two versions and a scorer to settle.')
+            raise StudyError(
+                'stop_when="settled" is the one way to end early, and needs two versions and a scorer to settle.'
+            )
         return Settling(drawn, self.store, policy_for(study), str(baseline_of(study)["version"]))
 
     def _remember(self, version: PromptVersion, *, prompt: str, label: str, note: str) -> None:
@@ -335,12 +394,12 @@ class Lab:
         return self._registry.environments(prompt)
 
     def _gate(self, version: Any, env: str, study: Study | None, **options: Any) -> tuple[str, ...]:
-        from .review import gate_says
+        from ..review.review import gate_says
 
         return gate_says(self, version, env, study, **options)
 
     def _deployments(self) -> list[Mapping[str, Any]]:
-        from .deployment import rows
+        from .deployments import rows
 
         return rows(self._registry)
 
@@ -354,7 +413,10 @@ class Lab:
 
     def __repr__(self) -> str:
         names = self._registry.names()
-        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") or "none yet: lab.prompt('name').save('text {{variable}}')"
+        listed = (
+            ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            or "none yet: lab.prompt('name').save('text {{variable}}')"
+        )
         return f"<lab at {self._home.root} ({self._home.why}); prompts: {listed}>"
 
     def _repr_html_(self) -> str:

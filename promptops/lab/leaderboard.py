@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from ..analysis.leaderboard import Leaderboard as Ranking
+from ..analysis.standings import Leaderboard as Ranking
 
 __all__ = ["Leaderboard"]
 
@@ -23,6 +23,6 @@ class Leaderboard(Ranking):
         return f"<Leaderboard: {self.statement()}>"
 
     def _repr_html_(self) -> str:
-        from ..views.leaderboard import html
+        from ..views.leaderboard_view import html
 
         return html(self)

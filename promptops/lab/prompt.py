@@ -6,18 +6,18 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..adopt import looks_like_format
 from ..errors import StudyError, VersionError
 from ..policy import Policy
-from ..setting import check_numbers
 from ..version import PromptVersion
+from ..version.from_request import looks_like_format
+from ..version.setting import check_numbers
 from .answer import Answer
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..diff import VersionDiff
-    from ..variable import Variable
+    from ..version.diff import VersionDiff
+    from ..version.variable import Variable
     from .lab import Lab
 
 __all__ = ["Prompt", "SavedVersion"]
@@ -30,7 +30,15 @@ class SavedVersion:
     """
 
     def __init__(
-        self, lab: Lab, prompt: str, number: int, version: PromptVersion, *, note: str = "", author: str = "", created: str = ""
+        self,
+        lab: Lab,
+        prompt: str,
+        number: int,
+        version: PromptVersion,
+        *,
+        note: str = "",
+        author: str = "",
+        created: str = "",
     ) -> None:
         self._lab = lab
         self.prompt, self.number, self.version = prompt, number, version
@@ -61,7 +69,9 @@ class SavedVersion:
 
         fresh: ask again all the same. Raises RenderError, SetupError, or CallError once the retries end.
         """
-        return self._lab._desk.call(self.version, values, prompt=self.prompt, label=self.label, fresh=fresh)
+        return self._lab._desk.call(
+            self.version, values, prompt=self.prompt, label=self.label, fresh=fresh
+        )
 
     def messages(self, **values: Any) -> list[dict[str, Any]]:
         """The rendered messages."""
@@ -77,18 +87,21 @@ class SavedVersion:
 
     def noise(self, dataset: Any, scorers: Sequence[Any], *, name: str | None = None) -> Any:
         """The A/A noise floor: this version against itself on `dataset`, asked twice. Returns the Comparison."""
-        from .noise import measure
+        from ..study.noise_floor import measure
 
         return measure(self._lab, self, dataset, scorers, name)
 
     def over_time(self, primary: str | None = None) -> DataFrame:
         """One row a study that asked this version, oldest first: mean with its 95 % interval, and how many examples got better or worse."""
-        from .overtime import over_time
+        from ..study.over_time import over_time
 
         return over_time(self._lab, {self.id: self.label}, primary)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SavedVersion) and (self.prompt, self.id) == (other.prompt, other.id)
+        return isinstance(other, SavedVersion) and (self.prompt, self.id) == (
+            other.prompt,
+            other.id,
+        )
 
     def __hash__(self) -> int:
         return hash((self.prompt, self.id))
@@ -96,10 +109,12 @@ class SavedVersion:
     def __repr__(self) -> str:
         note = f" “{self.note}”" if self.note else ""
         takes = ", ".join(map(repr, self.variables))
-        return f"<{self.prompt} {self.label} {self.id[:11]} model={self.model}{note}, takes ({takes})>"
+        return (
+            f"<{self.prompt} {self.label} {self.id[:11]} model={self.model}{note}, takes ({takes})>"
+        )
 
     def _repr_html_(self) -> str:
-        from ..views.prompt import saved_version
+        from ..views.prompt_view import saved_version
 
         return saved_version(self)
 
@@ -127,14 +142,23 @@ class Prompt:
         settings: model settings such as temperature=0. Raises VersionError or TemplateError, also for a version that says nothing.
         """
         if not isinstance(note, str):
-            raise VersionError(f'note is a {type(note).__name__}; expected text, as in note="shorter".')
+            raise VersionError(
+                f'note is a {type(note).__name__}; expected text, as in note="shorter".'
+            )
         if isinstance(messages, PromptVersion):
             if settings or variables or tools or response_format:
-                raise StudyError("a PromptVersion already holds its settings; save it alone, or pass its text and the settings.")
+                raise StudyError(
+                    "a PromptVersion already holds its settings; save it alone, or pass its text and the settings."
+                )
             version = messages.on(model) if model else messages
         else:
             version = PromptVersion(
-                messages, model=model, variables=variables, settings=settings, tools=tools, response_format=response_format
+                messages,
+                model=model,
+                variables=variables,
+                settings=settings,
+                tools=tools,
+                response_format=response_format,
             )
         check_numbers(version.settings)
         _check_says_something(self.name, version)
@@ -170,7 +194,15 @@ class Prompt:
         self._lab._registry.set_policy(None if policy is None else Policy.of(policy), self.name)
 
     def _made(self, entry: Any) -> SavedVersion:
-        return SavedVersion(self._lab, self.name, entry.number, entry.version, note=entry.note, author=entry.author, created=entry.created)
+        return SavedVersion(
+            self._lab,
+            self.name,
+            entry.number,
+            entry.version,
+            note=entry.note,
+            author=entry.author,
+            created=entry.created,
+        )
 
     def _ipython_key_completions_(self) -> list[str]:
         return [f"v{entry.number}" for entry in self._lab._registry.versions(self.name)]
@@ -182,11 +214,13 @@ class Prompt:
         return iter(self.versions)
 
     def __repr__(self) -> str:
-        serving = ", ".join(f"{env}: v{number}" for env, number in self._lab._environments(self.name).items())
+        serving = ", ".join(
+            f"{env}: v{number}" for env, number in self._lab._environments(self.name).items()
+        )
         return f"<prompt {self.name}, {len(self)} versions{f', serves {serving}' if serving else ', serves nowhere yet'}>"
 
     def _repr_html_(self) -> str:
-        from ..views.prompt import prompt
+        from ..views.prompt_view import prompt
 
         return prompt(self)
 
@@ -195,9 +229,15 @@ def _check_says_something(name: str, version: PromptVersion) -> None:
     """Raises VersionError where not one message holds a text, a part, a call or a history."""
     for message in version.template:
         content = message.get("content")
-        if (content.strip() if isinstance(content, str) else content) or message.get("tool_calls") or message["role"] == "history":
+        if (
+            (content.strip() if isinstance(content, str) else content)
+            or message.get("tool_calls")
+            or message["role"] == "history"
+        ):
             return
-    raise VersionError(f'{name} would be saved without a word; pass its text, as in save("Answer this ticket: {{{{ticket}}}}").')
+    raise VersionError(
+        f'{name} would be saved without a word; pass its text, as in save("Answer this ticket: {{{{ticket}}}}").'
+    )
 
 
 def _warn_format(version: PromptVersion) -> None:

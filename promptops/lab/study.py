@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.decide import Verdict
 from ..errors import SetupError, StudyError
+from ..study.unscripted import Scripts, interrupted
 from .comparison import Comparison
-from .ending import Scripts, interrupted
 from .prompt import SavedVersion
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from ..engine.loop import Background
     from ..engine.progress import Progress
     from ..policy import Policy
+    from ..review.labelling import Among, Labelling
+    from ..study.examples import Examples
+    from ..study.live_losses import Losses
+    from ..study.score_study import Tally
+    from ..study.study_run import Work
     from ..version import PromptVersion
-    from .examples import Examples
     from .lab import Lab
-    from .labelling import Among, Labelling
-    from .losses import Losses
-    from .marking import Tally
-    from .work import Work
 
 __all__ = ["Study"]
 
@@ -45,9 +45,24 @@ LIMIT = 10_000  # rows of runs() and scores() unless asked otherwise
 class Study:
     """id: names its design; name: for people; config: {"arms", "dataset", "scorers", "repeats", "split"} as it was recorded."""
 
-    def __init__(self, lab: Lab, id: str, name: str, prompt: str, config: Mapping[str, Any], *, created: str = "") -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        id: str,
+        name: str,
+        prompt: str,
+        config: Mapping[str, Any],
+        *,
+        created: str = "",
+    ) -> None:
         self._lab = lab
-        self.id, self.name, self.prompt, self.config, self.created = id, name, prompt, config, created
+        self.id, self.name, self.prompt, self.config, self.created = (
+            id,
+            name,
+            prompt,
+            config,
+            created,
+        )
         self._work: Work | None = None
         self._future: Future[None] | None = None
         self._scripts: Scripts | None = None
@@ -67,7 +82,9 @@ class Study:
             if self._future.cancelled() or self._future.exception() is not None or self._unscripted:
                 return "failed"
             return "stopped" if self._work is not None and self._work.stopped else "finished"
-        rows = self._lab.store.rows('select arg_max(event, "at") from study_events where study_id = ?', [self.id])
+        rows = self._lab.store.rows(
+            'select arg_max(event, "at") from study_events where study_id = ?', [self.id]
+        )
         return "finished" if rows[0][0] in (None, "settled") else str(rows[0][0])
 
     @property
@@ -82,7 +99,9 @@ class Study:
             try:
                 self._future.result(timeout_s)
             except (CancelledError, asyncio.CancelledError):
-                raise StudyError(f"{self.name} was cancelled; run the cell again to finish it.") from None
+                raise StudyError(
+                    f"{self.name} was cancelled; run the cell again to finish it."
+                ) from None
             except KeyboardInterrupt:
                 raise interrupted(self, self._future) from None
             if self._unscripted:
@@ -95,7 +114,7 @@ class Study:
 
     def _watch(self) -> None:
         """Wait in a script, with a line of progress."""
-        from ..views.progress import follow
+        from ..views.progress_view import follow
 
         try:
             follow(self)
@@ -136,7 +155,7 @@ class Study:
 
     def version_of(self, id: str) -> PromptVersion | None:
         """The content of an arm by its version's id; None where only its answers are known."""
-        from .keeping import load_version
+        from ..study.records import load_version
 
         return load_version(self._lab.store, id)
 
@@ -160,13 +179,18 @@ class Study:
             "join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
             "join (select unnest(?) as name, unnest(?) as edition) own on s.scorer_version = own.edition and (s.scorer = own.name or starts_with(s.scorer, own.name || '/')) "
             "where m.study_id = ? order by m.example_id, m.arm, m.repeat, s.scorer limit ?",
-            [[scorer["name"] for scorer in own], [scorer["version"] for scorer in own], self.id, limit],
+            [
+                [scorer["name"] for scorer in own],
+                [scorer["version"] for scorer in own],
+                self.id,
+                limit,
+            ],
         )
 
     @cached_property
     def dataset(self) -> Dataset:
         """The examples as they were when the study was made."""
-        from .keeping import load_dataset
+        from ..study.records import load_dataset
 
         return load_dataset(self._lab.store, self.config["dataset"]["fingerprint"], self._lab._root)
 
@@ -180,26 +204,28 @@ class Study:
         """Names, the primary first."""
         return tuple(scorer["name"] for scorer in self.config["scorers"])
 
-    def compare(self, candidate: Any = None, baseline: Any = None, *, primary: str | None = None) -> Comparison:
+    def compare(
+        self, candidate: Any = None, baseline: Any = None, *, primary: str | None = None
+    ) -> Comparison:
         """`candidate` against `baseline` on this study's examples, paired.
 
         Arms are versions or labels. baseline: the incumbent of "prod" where it is in the study, else the first arm;
         candidate: the last arm. Raises StudyError where an arm is not in the study.
         """
-        from .comparing import compare_in
+        from ..study.comparing import compare_in
 
         return compare_in(self.wait(), candidate, baseline, primary)
 
     def peek(self, candidate: Any = None, baseline: Any = None) -> Comparison:
         """`compare` on what is in so far, without waiting: only the e-values may decide, so that looking early cheats nobody."""
-        from .overtime import peek
+        from ..study.over_time import peek
 
         return peek(self, candidate, baseline)
 
     def since(self, earlier: Study | None = None, version: Any = None) -> Comparison:
         """A version (default: the last arm) against itself in an earlier study (default: its latest with other answers); `.flips()`
         lists what it has lost since. Raises StudyError where there is none."""
-        from .overtime import since
+        from ..study.over_time import since
 
         return since(self.wait(), earlier, version)
 
@@ -208,7 +234,7 @@ class Study:
 
         What cannot be known is NaN. Raises StudyError where the study has fewer than k repeats, or an outcome is not 0 or 1.
         """
-        from .overtime import pass_at
+        from ..study.over_time import pass_at
 
         repeats = int(self.config["repeats"])
         if isinstance(k, int) and k > repeats:
@@ -216,17 +242,23 @@ class Study:
                 f"pass@{k} needs {k} answers of each example, and {self.name} has {repeats}; evaluate with repeats={k}: what is there is not asked again."
             )
         found = pass_at(self.wait(), k, scorer)
-        return found.astype({name: float for name in found.columns if name not in ("examples", "skipped")})
+        return found.astype(
+            {name: float for name in found.columns if name not in ("examples", "skipped")}
+        )
 
     def arms(self) -> list[Arm]:
         """The recorded outcomes of every version, an example at a time, in the study's order. Raises StudyError where one has no run."""
-        from .reading import arms_of
+        from ..study.outcomes import arms_of
 
-        return arms_of(self._lab.store, [(self.id, arm["version"], arm["label"]) for arm in self.config["arms"]], self.config["scorers"])
+        return arms_of(
+            self._lab.store,
+            [(self.id, arm["version"], arm["label"]) for arm in self.config["arms"]],
+            self.config["scorers"],
+        )
 
     def leaderboard(self, primary: str | None = None) -> Any:
         """All arms with intervals, best first, and Holm-corrected verdicts on the primary."""
-        from .comparing import leaderboard
+        from ..study.comparing import leaderboard
 
         return leaderboard(self.wait(), primary)
 
@@ -234,25 +266,25 @@ class Study:
 
     def examples(self, candidate: Any = None, baseline: Any = None) -> Examples:
         """Two arms side by side, an example at a time: `.page(Filter("lost"))`, `.detail(id)`. Nothing is read that is not asked for."""
-        from .examples import Examples
+        from ..study.examples import Examples
 
         return Examples(self, candidate, baseline)
 
     def labelling(self, rater: str, kind: str = "pairwise", **options: Any) -> Labelling:
         """A rater's blind, shuffled queue: `.task`, then `.answer(...)`. kind: "pairwise" or "rubric"; options: wanted=Filter(...)."""
-        from .labelling import Labelling
+        from ..review.labelling import Labelling
 
         return Labelling(self, rater, kind, **options)
 
     def labels(self) -> DataFrame:
         """One row a label that people gave to this study's answers: example_id, rater, kind, label, value, note, run_id, labelled_at, id."""
-        from .labelling import labels_of
+        from ..review.labelling import labels_of
 
         return labels_of(self)
 
     def agreement(self, kind: str = "pairwise") -> Among:
         """How far the raters agree on what two or more of them labelled."""
-        from .labelling import agreement
+        from ..review.labelling import agreement
 
         return agreement(self, kind)
 
@@ -261,32 +293,34 @@ class Study:
 
         `lab.store.import_(path)` takes them of any study.
         """
-        from .labelling import import_labels
+        from ..review.labelling import import_labels
 
         return import_labels(self._lab.store, path, self)
 
     def pin(self, example_id: str) -> Policy:
         """Make an example a must-pass one of the prompt's policy: no candidate may fail it where the baseline passes."""
-        from .review import pin
+        from ..review.review import pin
 
         return pin(self, example_id)
 
     def unpin(self, example_id: str) -> Policy:
         """Take an example out of the must-pass ones."""
-        from .review import unpin
+        from ..review.review import unpin
 
         return unpin(self, example_id)
 
-    def correct(self, example_id: str, expected: Any, path: str | Path | None = None, *, write: bool = True) -> Correction:
+    def correct(
+        self, example_id: str, expected: Any, path: str | Path | None = None, *, write: bool = True
+    ) -> Correction:
         """Write a golden answer into the file that the dataset was read from, or beside it where no other byte would stand, into
         NAME.corrections.jsonl; returns the lines that change (write=False: only those). Raises DatasetError."""
-        from .review import correct
+        from ..review.review import correct
 
         return correct(self, example_id, expected, path, write=write)
 
     def dataset_file(self) -> Path | None:
         """The file that the dataset was read from; None where it was none, or is not in the project."""
-        from .review import dataset_file
+        from ..review.review import dataset_file
 
         return dataset_file(self)
 
@@ -294,7 +328,7 @@ class Study:
         """Why promoting `version` to an environment would be refused or change nothing now, a sentence each; empty where it would go
         ahead. options: override="reason" and percent=10, as in Lab.promote. Changes nothing.
         """
-        from .review import gate_says
+        from ..review.review import gate_says
 
         return gate_says(self._lab, version, to, self.wait(), **options)
 
@@ -307,7 +341,11 @@ class Study:
         """Write one self-contained HTML file for reviewers; returns its path."""
         from ..views.report import write_report
 
-        target = Path(path) if path is not None else self._lab._root / f"{self.name.replace('/', '-')}.html"
+        target = (
+            Path(path)
+            if path is not None
+            else self._lab._root / f"{self.name.replace('/', '-')}.html"
+        )
         return write_report(self.wait(), target)
 
     def rescore(self, scorers: Sequence[Any], dataset: Any = None, *, again: bool = False) -> Study:
@@ -316,21 +354,29 @@ class Study:
         again: the same scorers, asked once more where they failed (`scorer_error`) and nowhere else. Without it an error is
         final until the scorer's own code or version changes; what a judge was not asked is asked by running the cell again.
         """
-        from .again import asked_again
-        from .checking import checked_scorers
-        from .rescoring import rescore
+        from ..study.preflight import checked_scorers
+        from ..study.rescore import rescore
+        from ..study.retry_scorers import asked_again
 
         checked = checked_scorers(scorers)
-        return rescore(self.wait(), [asked_again(self, scorer) for scorer in checked] if again else checked, dataset)
+        return rescore(
+            self.wait(),
+            [asked_again(self, scorer) for scorer in checked] if again else checked,
+            dataset,
+        )
 
     def _arm(self, value: Any) -> Mapping[str, Any]:
         """The arm of a version, a label or an id."""
         wanted = value.id if hasattr(value, "id") else str(value)
         for arm in self.config["arms"]:
-            if wanted in (arm["version"], arm["label"], arm["model"]) or (isinstance(value, SavedVersion) and arm["version"] == value.id):
+            if wanted in (arm["version"], arm["label"], arm["model"]) or (
+                isinstance(value, SavedVersion) and arm["version"] == value.id
+            ):
                 return dict(arm)
         label = value.label if isinstance(value, SavedVersion) else wanted
-        raise StudyError(f"{label} is not in the study {self.name}, which holds {', '.join(self.versions)}; evaluate them together.")
+        raise StudyError(
+            f"{label} is not in the study {self.name}, which holds {', '.join(self.versions)}; evaluate them together."
+        )
 
     def _warn(self) -> None:
         if self._work is None:
@@ -338,7 +384,10 @@ class Study:
         marking = self._work.marking
         stopped = self._work.unasked if marking.open else self._work.stopped
         if stopped:
-            warnings.warn(f"{self.name} stopped: {stopped} Run the cell again to finish it; what is done is kept.", stacklevel=3)
+            warnings.warn(
+                f"{self.name} stopped: {stopped} Run the cell again to finish it; what is done is kept.",
+                stacklevel=3,
+            )
         if marking.open:
             said = f"{marking.open:,} judgements of {self.name} are open, nobody gave them ({marking.why}); run the cell again to ask for them."
             warnings.warn(said, stacklevel=3)
@@ -349,10 +398,12 @@ class Study:
             f" x {config['repeats']} repeats" if config["repeats"] > 1 else ""
         )
         if self.status == "running" and self.progress is not None:
-            from ..views.progress import line
+            from ..views.progress_view import line
 
-            return f"<study {self.name}: {size}, running: {line(self.progress, reused=self.reused)}>"
-        from ..views.study import headline
+            return (
+                f"<study {self.name}: {size}, running: {line(self.progress, reused=self.reused)}>"
+            )
+        from ..views.study_view import headline
 
         return f"<study {self.name}: {size}, {self.status}. {headline(self)}>"
 
@@ -362,6 +413,6 @@ class Study:
         show(self)
 
     def _repr_html_(self) -> str:
-        from ..views.study import html
+        from ..views.study_view import html
 
         return html(self)

@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from ..errors import MissingExtra, SetupError
-from .redact import SHORTEST, QuietAddresses, address_secrets, header_secrets
-from .wire import Wire
+from ..redact import SHORTEST, QuietAddresses, address_secrets, header_secrets
+from .fast_transport import Wire
 
 __all__ = ["Clients", "Sender", "label_of"]
 
@@ -38,11 +38,17 @@ class Clients:
     def __init__(self, client: Any, base_url: str | None, api_key: str | None) -> None:
         self._client = client
         self._key = api_key or os.environ.get("OPENAI_API_KEY") or None
-        self.base_url = str(client.base_url) if client is not None else base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
+        self.base_url = (
+            str(client.base_url)
+            if client is not None
+            else base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
+        )
         if client is None and self._key is None and _loopback(self.base_url):
             self._key = "none"  # the client wants one; a server of one's own does not
         self.secrets = _secrets(client, self.base_url, self._key)
-        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Sender, AsyncGenerator[None, None]]] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[Sender, AsyncGenerator[None, None]]
+        ] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def check(self) -> None:
@@ -80,19 +86,45 @@ class Clients:
         _keep_out_of_logs(self.secrets, _response_type(openai).__module__.partition(".")[0])
         given = self._client
         try:
-            if given is None and urlsplit(self.base_url).username:  # Basic credentials, which only its default transport sends
-                return _Async(openai, openai.AsyncOpenAI(api_key=self._key, base_url=self.base_url, max_retries=0), owned=True)
+            if (
+                given is None and urlsplit(self.base_url).username
+            ):  # Basic credentials, which only its default transport sends
+                return _Async(
+                    openai,
+                    openai.AsyncOpenAI(api_key=self._key, base_url=self.base_url, max_retries=0),
+                    owned=True,
+                )
             if given is None:
                 http = openai.DefaultAioHttpClient()
-                return _Direct(openai, openai.AsyncOpenAI(api_key=self._key, base_url=self.base_url, http_client=http, max_retries=0), http)
+                return _Direct(
+                    openai,
+                    openai.AsyncOpenAI(
+                        api_key=self._key, base_url=self.base_url, http_client=http, max_retries=0
+                    ),
+                    http,
+                )
             if not _plain(openai, given):
                 copy = given.with_options(max_retries=0)
-                return _Async(openai, copy, owned=False) if isinstance(given, openai.AsyncOpenAI) else _Threads(openai, copy)
+                return (
+                    _Async(openai, copy, owned=False)
+                    if isinstance(given, openai.AsyncOpenAI)
+                    else _Threads(openai, copy)
+                )
             http = openai.DefaultAioHttpClient(timeout=given.timeout)
-            twin = given.copy(http_client=http, max_retries=0) if isinstance(given, openai.AsyncOpenAI) else _twin(openai, given, http)
-            return _Direct(openai, twin, http) if type(twin) is openai.AsyncOpenAI else _Async(openai, twin, owned=True)
+            twin = (
+                given.copy(http_client=http, max_retries=0)
+                if isinstance(given, openai.AsyncOpenAI)
+                else _twin(openai, given, http)
+            )
+            return (
+                _Direct(openai, twin, http)
+                if type(twin) is openai.AsyncOpenAI
+                else _Async(openai, twin, owned=True)
+            )
         except openai.OpenAIError as error:
-            raise SetupError(f"the openai client for {label_of(self.base_url)} cannot be made: {error}") from None
+            raise SetupError(
+                f"the openai client for {label_of(self.base_url)} cannot be made: {error}"
+            ) from None
 
 
 class Sender(Protocol):
@@ -101,7 +133,9 @@ class Sender(Protocol):
     async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         """The HTTP response, read."""
 
-    def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncGenerator[tuple[Any, Any], None]:
+    def stream(
+        self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> AsyncGenerator[tuple[Any, Any], None]:
         """(HTTP response, chunk) as chunks come; of a reply that is no stream its whole body, as bytes, once."""
 
     async def aclose(self) -> None:
@@ -116,7 +150,9 @@ async def _closing(sender: Sender) -> AsyncGenerator[None, None]:
         await sender.aclose()
 
 
-def _close_on(owner: weakref.ref[asyncio.AbstractEventLoop], open_: AsyncGenerator[None, None]) -> None:
+def _close_on(
+    owner: weakref.ref[asyncio.AbstractEventLoop], open_: AsyncGenerator[None, None]
+) -> None:
     """Close on the event loop that opened it, from any thread; a loop that has ended has closed it."""
     loop = owner()
     if loop is None or loop.is_closed():
@@ -141,9 +177,13 @@ class _Async:
         """The HTTP response, read."""
         return await self._client.post(path, body=body, cast_to=self._response, options=options)
 
-    async def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncGenerator[tuple[Any, Any], None]:
+    async def stream(
+        self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> AsyncGenerator[tuple[Any, Any], None]:
         """(HTTP response, chunk) as chunks come."""
-        stream = await self._client.post(path, body=body, cast_to=object, options=options, stream=True, stream_cls=self._stream)
+        stream = await self._client.post(
+            path, body=body, cast_to=object, options=options, stream=True, stream_cls=self._stream
+        )
         try:
             if _is_whole(stream.response):
                 yield stream.response, await stream.response.aread()
@@ -169,7 +209,9 @@ class _Direct(_Async):
         self._query = dict(client.default_query)
         self._urls: dict[str, Any] = {}
         self._headers = module.Headers({**http.headers, **_sent(client)}).raw
-        self._plain_headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers}
+        self._plain_headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers
+        }
         self._request = module.Request
         self._extensions = {"timeout": http.timeout.as_dict()}
         self._wire = Wire.under(http, self._url, self._response)
@@ -180,11 +222,19 @@ class _Direct(_Async):
             return await super().post(path, body, options)
         url = self._urls.get(path)
         if url is None:
-            url = self._urls[path] = self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + path.encode())
+            url = self._urls[path] = self._url.copy_with(
+                raw_path=self._url.raw_path.rstrip(b"/") + path.encode()
+            )
         content = _json(body)
-        response = await self._wire.post(str(url), self._plain_headers, content) if self._wire is not None else None
+        response = (
+            await self._wire.post(str(url), self._plain_headers, content)
+            if self._wire is not None
+            else None
+        )
         if response is None:
-            request = self._request("POST", url, headers=self._headers, content=content, extensions=self._extensions)
+            request = self._request(
+                "POST", url, headers=self._headers, content=content, extensions=self._extensions
+            )
             response = await self._http.send(request)
         return response
 
@@ -208,9 +258,14 @@ class _Threads:
 
     async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: self._client.post(path, body=body, cast_to=self._response, options=options))
+        return await loop.run_in_executor(
+            self._pool,
+            lambda: self._client.post(path, body=body, cast_to=self._response, options=options),
+        )
 
-    async def stream(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncGenerator[tuple[Any, Any], None]:
+    async def stream(
+        self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> AsyncGenerator[tuple[Any, Any], None]:
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[Any]()
 
         def put(item: Any) -> None:
@@ -218,7 +273,14 @@ class _Threads:
 
         def work() -> None:
             try:
-                with self._client.post(path, body=body, cast_to=object, options=options, stream=True, stream_cls=self._stream) as stream:
+                with self._client.post(
+                    path,
+                    body=body,
+                    cast_to=object,
+                    options=options,
+                    stream=True,
+                    stream_cls=self._stream,
+                ) as stream:
                     if _is_whole(stream.response):
                         put((stream.response, stream.response.read()))
                     else:
@@ -254,7 +316,9 @@ def label_of(base_url: str) -> str:
     try:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        raise SetupError(f"the address of the endpoint has no valid port: {host}; give one such as http://127.0.0.1:8000/v1.") from None
+        raise SetupError(
+            f"the address of the endpoint has no valid port: {host}; give one such as http://127.0.0.1:8000/v1."
+        ) from None
     return host + port + parts.path.rstrip("/")
 
 
@@ -282,7 +346,10 @@ _QUIET = QuietAddresses()
 
 def _keep_out_of_logs(secrets: frozenset[str], library: str) -> None:
     _QUIET.secrets |= secrets
-    for name in {library, "httpx"}:  # openai's own, and the one that a client which was handed in may be made with
+    for name in {
+        library,
+        "httpx",
+    }:  # openai's own, and the one that a client which was handed in may be made with
         logging.getLogger(name).addFilter(_QUIET)  # once: it is the same filter
 
 
@@ -290,7 +357,8 @@ def _plain(openai: Any, client: Any) -> bool:
     """Whether address (without credentials), headers, key and timeout are all there is to a client."""
     special = ("_provider", "workload_identity", "_api_key_provider", "_azure_ad_token_provider")
     return (
-        type(client) in (openai.OpenAI, openai.AsyncOpenAI, openai.AzureOpenAI, openai.AsyncAzureOpenAI)
+        type(client)
+        in (openai.OpenAI, openai.AsyncOpenAI, openai.AzureOpenAI, openai.AsyncAzureOpenAI)
         and type(client._client).__name__ in ("SyncHttpxClientWrapper", "AsyncHttpxClientWrapper")
         and all(getattr(client, name, None) is None for name in special)
         and not urlsplit(str(client.base_url)).username
@@ -335,7 +403,10 @@ def _loopback(base_url: str) -> bool:
 def _secrets(client: Any, base_url: str, key: str | None) -> frozenset[str]:
     found: set[Any] = {key, *address_secrets(base_url)}
     if client is not None:
-        found |= {getattr(client, name, None) for name in ("api_key", "admin_api_key", "webhook_secret", "_azure_ad_token")}
+        found |= {
+            getattr(client, name, None)
+            for name in ("api_key", "admin_api_key", "webhook_secret", "_azure_ad_token")
+        }
         http = getattr(client, "_client", None)  # the one that was handed in, or its own
         basic = {"authorization": getattr(getattr(http, "auth", None), "_auth_header", "")}
         for told in (
@@ -346,4 +417,6 @@ def _secrets(client: Any, base_url: str, key: str | None) -> frozenset[str]:
         ):
             found |= header_secrets(told or {})
         found.update(dict(getattr(http, "cookies", None) or {}).values())
-    return frozenset(secret for secret in found if isinstance(secret, str) and len(secret) >= SHORTEST)
+    return frozenset(
+        secret for secret in found if isinstance(secret, str) and len(secret) >= SHORTEST
+    )

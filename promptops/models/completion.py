@@ -48,13 +48,19 @@ def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> 
 
 def _is_page(content: bytes, headers: Mapping[str, str]) -> bool:
     begins = content[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return begins.startswith((b"<!doctype html", b"<html")) or (begins.startswith(b"<") and "html" in headers.get("content-type", ""))
+    return begins.startswith((b"<!doctype html", b"<html")) or (
+        begins.startswith(b"<") and "html" in headers.get("content-type", "")
+    )
 
 
 def reply_of(body: Any, headers: Mapping[str, str], first_token_ms: float | None = None) -> Reply:
     """What a completion's body says. headers: with lower-case names. Raises CallError where it holds an error, or no completion."""
     choices = body.get("choices", _MISSING) if isinstance(body, dict) else _MISSING
-    if choices is _MISSING or (not choices and body.get("error")) or not isinstance(choices, (list, type(None))):
+    if (
+        choices is _MISSING
+        or (not choices and body.get("error"))
+        or not isinstance(choices, (list, type(None)))
+    ):
         raise error_of_body(body, headers)
     choice = choices[0] if choices and isinstance(choices[0], dict) else {}
     if choice.get("error"):  # a router's own failure behind a reply that had begun
@@ -84,7 +90,9 @@ def reply_of(body: Any, headers: Mapping[str, str], first_token_ms: float | None
         tokens_in=tokens_in,
         tokens_out=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
         tokens_cached=_cached(usage, tokens_in),
-        cost_usd=float(cost) if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 1e9 else None,
+        cost_usd=float(cost)
+        if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 1e9
+        else None,
         model=_name(body.get("model")),
         fingerprint=_name(body.get("system_fingerprint")),
         request_id=headers.get("x-request-id") or _name(body.get("id")),
@@ -131,8 +139,12 @@ class Assembly:
     def finished(self) -> dict[str, Any]:
         """The whole body. Raises CallError of class connection where the stream broke off before the answer's end."""
         if self._begun and self._finish is None:
-            raise CallError("the stream ended before the answer did.", failure="connection", code="200 cut")
-        message: dict[str, Any] = {name: "".join(parts) if parts else None for name, parts in self._texts.items()}
+            raise CallError(
+                "the stream ended before the answer did.", failure="connection", code="200 cut"
+            )
+        message: dict[str, Any] = {
+            name: "".join(parts) if parts else None for name, parts in self._texts.items()
+        }
         if self._calls:
             message["tool_calls"] = [self._calls[key] for key in self._calls]
         choices = [{"message": message, "finish_reason": self._finish}] if self._begun else []
@@ -142,7 +154,8 @@ class Assembly:
         if not isinstance(call, dict):
             return
         made = self._calls.setdefault(
-            call.get("index", len(self._calls)), {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
+            call.get("index", len(self._calls)),
+            {"id": None, "type": "function", "function": {"name": "", "arguments": ""}},
         )
         made["id"] = call.get("id") or made["id"]
         function = call.get("function")
@@ -165,14 +178,22 @@ def clean(text: str) -> str:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _failure(text: str | None, calls: tuple[Any, ...], finish: str | None, refusal: str | None, body: Mapping[str, Any]) -> str | None:
+def _failure(
+    text: str | None,
+    calls: tuple[Any, ...],
+    finish: str | None,
+    refusal: str | None,
+    body: Mapping[str, Any],
+) -> str | None:
     if refusal:
         return "refusal"
     if finish in _FINISHED:
         return _FINISHED[finish]
     if text or calls:
         return None
-    if not body.get("choices") and '"filtered": true' in json.dumps(body.get("prompt_filter_results"), default=str):
+    if not body.get("choices") and '"filtered": true' in json.dumps(
+        body.get("prompt_filter_results"), default=str
+    ):
         return "content_filter_input"
     return "empty_output"
 
@@ -190,7 +211,9 @@ def _text(value: Any) -> str | None:
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     calls = message.get("tool_calls")
-    found = tuple(call for call in calls if isinstance(call, dict)) if isinstance(calls, list) else ()
+    found = (
+        tuple(call for call in calls if isinstance(call, dict)) if isinstance(calls, list) else ()
+    )
     old = message.get("function_call")  # what tool calls were before they had a list
     return found or (({"type": "function", "function": old},) if isinstance(old, dict) else ())
 
@@ -199,12 +222,20 @@ def _count(value: Any) -> int | None:
     """Tokens: a whole number from 0; anything else is unknown."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+        else None
+    )
 
 
 def _cached(usage: Mapping[str, Any], tokens_in: int | None) -> int | None:
     details = usage.get("prompt_tokens_details", usage.get("input_tokens_details"))
-    cached = _count(details.get("cached_tokens") if isinstance(details, dict) else usage.get("prompt_cache_hit_tokens"))
+    cached = _count(
+        details.get("cached_tokens")
+        if isinstance(details, dict)
+        else usage.get("prompt_cache_hit_tokens")
+    )
     return cached if cached is not None and tokens_in is not None and cached <= tokens_in else None
 
 

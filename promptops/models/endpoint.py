@@ -15,16 +15,18 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from ..errors import CallError, SetupError
+from ..redact import redact_failure
 from .clients import Clients, Sender, label_of
 from .completion import Assembly, read_body, reply_of
 from .failures import error_of_body, error_of_exception, error_of_status
 from .protocol import Call, Reply
-from .redact import redact_failure
 
 __all__ = ["EndpointModel"]
 
 PATH = "/chat/completions"
-_OURS = frozenset(("extra_body", "timeout", "extra_headers", "extra_query"))  # arguments of `create` that are no part of the body
+_OURS = frozenset(
+    ("extra_body", "timeout", "extra_headers", "extra_query")
+)  # arguments of `create` that are no part of the body
 
 
 class EndpointModel:
@@ -47,7 +49,9 @@ class EndpointModel:
         stream: bool = False,
     ) -> None:
         if client is not None and (base_url is not None or api_key is not None):
-            raise SetupError("a client was handed in together with base_url or api_key; set them on the client, or leave the client out.")
+            raise SetupError(
+                "a client was handed in together with base_url or api_key; set them on the client, or leave the client out."
+            )
         self._clients = Clients(client, base_url, api_key)
         self._label = label or label_of(self._clients.base_url)
         self._stream = stream
@@ -69,9 +73,13 @@ class EndpointModel:
         """Raises SetupError where no call can succeed: no key, no openai package, no model's name, nothing to ask."""
         self._clients.check()
         if not request.get("model"):
-            raise SetupError(f'no model is named for {self._label}; save the version with model="...", or pass models=["..."].')
+            raise SetupError(
+                f'no model is named for {self._label}; save the version with model="...", or pass models=["..."].'
+            )
         if not request.get("messages"):
-            raise SetupError(f"the request to {self._label} has no messages; a version needs at least one.")
+            raise SetupError(
+                f"the request to {self._label} has no messages; a version needs at least one."
+            )
 
     async def complete(self, call: Call) -> Reply:
         """One attempt. Raises CallError of exactly one class; SetupError as `check` does; cancelling closes the connection."""
@@ -80,14 +88,18 @@ class EndpointModel:
         stream = self._stream or bool(body.get("stream")) or call.on_token is not None
         try:
             if stream:
-                return await _within(call.timeout_s, self._streamed(send, body, options, call.on_token))
+                return await _within(
+                    call.timeout_s, self._streamed(send, body, options, call.on_token)
+                )
             return await _within(call.timeout_s, self._whole(send, body, options))
         except CallError as error:
             raise self._told(error) from None
         except SetupError:
             raise
         except Exception as error:
-            raise self._told(_failed(error)) from None  # the chain holds request headers, and so the key
+            raise self._told(
+                _failed(error)
+            ) from None  # the chain holds request headers, and so the key
 
     async def aclose(self) -> None:
         """Close the connections that were opened here on this event loop; clients that were handed in stay open."""
@@ -100,7 +112,13 @@ class EndpointModel:
             raise error_of_status(response.status_code, _body_or_text(response), headers)
         return reply_of(read_body(response.content, headers, response.status_code), headers)
 
-    async def _streamed(self, send: Sender, body: dict[str, Any], options: dict[str, Any], on_token: Callable[[str], None] | None) -> Reply:
+    async def _streamed(
+        self,
+        send: Sender,
+        body: dict[str, Any],
+        options: dict[str, Any],
+        on_token: Callable[[str], None] | None,
+    ) -> Reply:
         began, first, come = time.perf_counter(), None, False
         body["stream"] = True
         body.setdefault("stream_options", {"include_usage": True})
@@ -117,14 +135,24 @@ class EndpointModel:
                     if piece and on_token is not None:
                         on_token(piece)
         if not come:
-            raise CallError("the endpoint answered with a stream without a single event.", failure="server_error", code="200 unreadable")
+            raise CallError(
+                "the endpoint answered with a stream without a single event.",
+                failure="server_error",
+                code="200 unreadable",
+            )
         return reply_of(assembly.finished(), headers, first)
 
     def _told(self, error: CallError) -> CallError:
         """The same failure, its words without secrets."""
         told = redact_failure(str(error), self.secrets)
         code = redact_failure(error.code, self.secrets) if error.code else None
-        return CallError(told, failure=error.failure, code=code, retry_after_s=error.retry_after_s, request_id=error.request_id)
+        return CallError(
+            told,
+            failure=error.failure,
+            code=code,
+            retry_after_s=error.retry_after_s,
+            request_id=error.request_id,
+        )
 
     def __repr__(self) -> str:
         return f"EndpointModel({self._label!r}{', streaming' if self._stream else ''})"
@@ -158,7 +186,10 @@ def _headers(response: Any) -> dict[str, str]:
     found = {}
     for raw_name, raw in response.headers.raw:
         name = raw_name.lower()
-        if name.startswith((b"x-ratelimit-", b"retry-after", b"x-request-id", b"content-type")) or name == b"date":
+        if (
+            name.startswith((b"x-ratelimit-", b"retry-after", b"x-request-id", b"content-type"))
+            or name == b"date"
+        ):
             found[name.decode("latin-1")] = raw.decode("latin-1")
     return found
 

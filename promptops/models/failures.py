@@ -21,16 +21,21 @@ __all__ = ["error_of_body", "error_of_exception", "error_of_status", "retry_afte
 
 _SHOWN = 1000  # characters of a provider's message that are kept
 _QUOTA = re.compile(
-    r"insufficient[_ ](?:quota|balance|funds|credit)|billing|credit balance|exceeded your current quota|payment required", re.I
+    r"insufficient[_ ](?:quota|balance|funds|credit)|billing|credit balance|exceeded your current quota|payment required",
+    re.I,
 )
-_PER_TIME = re.compile(r"per (?:second|minute|hour|day)|\b[rt]p[mds]\b|resource_exhausted|(?:retry|try again) (?:in|after)", re.I)
+_PER_TIME = re.compile(
+    r"per (?:second|minute|hour|day)|\b[rt]p[mds]\b|resource_exhausted|(?:retry|try again) (?:in|after)",
+    re.I,
+)
 _CONTEXT = re.compile(
     r"context[_ ](?:length|window)|maximum (?:context|prompt|input)|(?:prompt|input)(?: is|'s)? too (?:long|large)|too many (?:input )?tokens"
     r"|string_above_max_length|exceeds? the (?:maximum|limit of).{0,30}tokens|reduce the length",
     re.I,
 )
 _FILTER = re.compile(
-    r"content[_ ](?:filter|policy|management)|responsibleai|moderation|flagged|safety (?:system|filter)|invalid_prompt|usage policies", re.I
+    r"content[_ ](?:filter|policy|management)|responsibleai|moderation|flagged|safety (?:system|filter)|invalid_prompt|usage policies",
+    re.I,
 )
 _KEY = re.compile(
     r"api[_ -]?key.{0,20}(?:invalid|not valid|missing|incorrect|expired)|(?:invalid|incorrect|missing)[_ ](?:x-)?api[_ -]?key|unauthor|authentication",
@@ -55,10 +60,14 @@ _BY_STATUS = {
 }
 
 
-def error_of_status(status: int, body: Any, headers: Mapping[str, str], now: float | None = None) -> CallError:
+def error_of_status(
+    status: int, body: Any, headers: Mapping[str, str], now: float | None = None
+) -> CallError:
     """The failure of a reply with an error status. body: its JSON, or its text; now: Unix seconds, for Retry-After dates."""
     code, kind, message = _told(body)
-    failure = _class_of(status, f"{code} {kind} {message}", "retry-after" in headers or "retry-after-ms" in headers)
+    failure = _class_of(
+        status, f"{code} {kind} {message}", "retry-after" in headers or "retry-after-ms" in headers
+    )
     return CallError(
         message or f"the endpoint answered with HTTP {status} and no message.",
         failure=failure,
@@ -76,13 +85,22 @@ def error_of_body(body: Any, headers: Mapping[str, str], status: int = 200) -> C
     error = body.get("error") if isinstance(body, Mapping) else None
     if not error:
         what = (
-            f"JSON without choices ({', '.join(map(str, list(body)[:8])) or 'empty'})" if isinstance(body, Mapping) else type(body).__name__
+            f"JSON without choices ({', '.join(map(str, list(body)[:8])) or 'empty'})"
+            if isinstance(body, Mapping)
+            else type(body).__name__
         )
         told = f"the endpoint answered with HTTP {status}, but with {what} instead of a completion."
-        return CallError(told, failure="server_error", code=f"{status} unreadable", request_id=headers.get("x-request-id"))
+        return CallError(
+            told,
+            failure="server_error",
+            code=f"{status} unreadable",
+            request_id=headers.get("x-request-id"),
+        )
     code, kind, message = _told(body)
     stated = int(code) if code.isascii() and code.isdecimal() and 400 <= int(code) <= 599 else 0
-    failure = _class_of(stated or _status_of_words(f"{code} {kind}"), f"{code} {kind} {message}", False)
+    failure = _class_of(
+        stated or _status_of_words(f"{code} {kind}"), f"{code} {kind} {message}", False
+    )
     return CallError(
         message or "the endpoint answered with an error object that has no message.",
         failure=failure,
@@ -124,8 +142,16 @@ def retry_after_s(headers: Mapping[str, str], now: float | None = None) -> float
 
 def _class_of(status: int, words: str, wait_asked: bool) -> str:
     if status == 429:
-        exhausted = _QUOTA.search(words) and ("insufficient_quota" in words or not (wait_asked or _PER_TIME.search(words)))
-        return "quota_exhausted" if exhausted else "overloaded" if _OVERLOADED.search(words) else "rate_limit"
+        exhausted = _QUOTA.search(words) and (
+            "insufficient_quota" in words or not (wait_asked or _PER_TIME.search(words))
+        )
+        return (
+            "quota_exhausted"
+            if exhausted
+            else "overloaded"
+            if _OVERLOADED.search(words)
+            else "rate_limit"
+        )
     if status in (400, 413, 422):
         for pattern, failure in (
             (_CONTEXT, "context_length"),
@@ -180,10 +206,22 @@ def _class_of_chain(chain: list[BaseException]) -> str:
     if "SocketTimeoutError" in names or "ReadTimeout" in names or "WriteTimeout" in names:
         return "timeout_read"
     if "TimeoutError" in last or "TimeoutException" in last:
-        return "timeout_connect" if "ConnectTimeout" in names or "PoolTimeout" in names else "timeout_read"
+        return (
+            "timeout_connect"
+            if "ConnectTimeout" in names or "PoolTimeout" in names
+            else "timeout_read"
+        )
     if any(
         word in names
-        for word in ("ClientError", "ConnectionError", "OSError", "TransportError", "RequestError", "EndOfStream", "HttpProcessingError")
+        for word in (
+            "ClientError",
+            "ConnectionError",
+            "OSError",
+            "TransportError",
+            "RequestError",
+            "EndOfStream",
+            "HttpProcessingError",
+        )
     ):
         return "connection"
     return "internal"
@@ -192,11 +230,16 @@ def _class_of_chain(chain: list[BaseException]) -> str:
 def _chain(error: BaseException) -> list[BaseException]:
     """The exception and what caused it, outermost first."""
     chain = [error]
-    while (cause := chain[-1].__cause__ or (None if chain[-1].__suppress_context__ else chain[-1].__context__)) is not None:
+    while (
+        cause := chain[-1].__cause__
+        or (None if chain[-1].__suppress_context__ else chain[-1].__context__)
+    ) is not None:
         if cause in chain or len(chain) > 10:
             break
         chain.append(cause)
-    return [link for link in chain if not isinstance(link, asyncio.CancelledError)] or [error]  # how a timeout ends its task
+    return [link for link in chain if not isinstance(link, asyncio.CancelledError)] or [
+        error
+    ]  # how a timeout ends its task
 
 
 def _told(body: Any) -> tuple[str, str, str]:
@@ -211,8 +254,14 @@ def _told(body: Any) -> tuple[str, str, str]:
     if not isinstance(error, Mapping):
         return "", "", ""
     inner = error.get("innererror") or error.get("inner_error")
-    code = _text(error.get("code")) or (_text(inner.get("code")) if isinstance(inner, Mapping) else "")
-    message = _text(error.get("message")) or _text(error.get("detail")) or _text(error.get("error_description"))
+    code = _text(error.get("code")) or (
+        _text(inner.get("code")) if isinstance(inner, Mapping) else ""
+    )
+    message = (
+        _text(error.get("message"))
+        or _text(error.get("detail"))
+        or _text(error.get("error_description"))
+    )
     return code, _text(error.get("type")) or _text(error.get("status")), message[:_SHOWN]
 
 

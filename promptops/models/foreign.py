@@ -91,6 +91,9 @@ def turn(loop: asyncio.AbstractEventLoop) -> None:
     while True:
         try:
             loop.run_forever()
-        except (KeyboardInterrupt, SystemExit):  # of a task that a user's function started; the task keeps it as its result
+        except (
+            KeyboardInterrupt,
+            SystemExit,
+        ):  # of a task that a user's function started; the task keeps it as its result
             continue
         return

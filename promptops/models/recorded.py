@@ -42,10 +42,14 @@ class RecordedModel:
     counted from 0. Raises SetupError where a column is missing, or a sample is no number or stands twice.
     """
 
-    def __init__(self, table: Any, label: str = "recorded", *, versions: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, table: Any, label: str = "recorded", *, versions: Mapping[str, Any] | None = None
+    ) -> None:
         self._label = label
         self._columns = columns_of(table)
-        self._aliases = {getattr(version, "id", version): name for name, version in (versions or {}).items()}
+        self._aliases = {
+            getattr(version, "id", version): name for name, version in (versions or {}).items()
+        }
         self._versioned = "version" in self._columns
         self._rows = self._index()
 
@@ -73,7 +77,10 @@ class RecordedModel:
             raise CallError(self._missing(example, version, call.repeat), failure="internal")
         reply = self._reply(row)
         if reply.failure and FAILURES[reply.failure] != "outcome":
-            raise CallError(f"the recorded call of example {example!r} failed with {reply.failure}.", failure=reply.failure)
+            raise CallError(
+                f"the recorded call of example {example!r} failed with {reply.failure}.",
+                failure=reply.failure,
+            )
         if call.on_token and reply.text:
             call.on_token(reply.text)
         return reply
@@ -81,7 +88,9 @@ class RecordedModel:
     def check(self, request: Mapping[str, Any]) -> None:
         """Raises SetupError where the table holds no rows at all."""
         if not len(self):
-            raise SetupError(f"the recording {self._label!r} has no rows; pass a table with the columns example and output.")
+            raise SetupError(
+                f"the recording {self._label!r} has no rows; pass a table with the columns example and output."
+            )
 
     async def aclose(self) -> None:
         """Nothing is held open."""
@@ -103,7 +112,9 @@ class RecordedModel:
             found[number] = row
         for failure in {name for name in columns.get("failure") or () if name}:
             if failure not in FAILURES:
-                raise SetupError(f"the recorded failure {failure!r} is no class of run.FAILURES; the classes are {', '.join(FAILURES)}.")
+                raise SetupError(
+                    f"the recorded failure {failure!r} is no class of run.FAILURES; the classes are {', '.join(FAILURES)}."
+                )
         return rows
 
     def _named(self, call: Call) -> str:
@@ -137,7 +148,11 @@ class RecordedModel:
         if found:
             return f"the recording {self._label!r} has {found} samples of example {example!r}{_of(version)}, none for repeat {repeat}; ask for fewer repeats, or add the row."
         known = ", ".join(sorted({name for _, name in self._rows})[:5])
-        hint = f"; its versions are {known}" if self._versioned and not any(name == version for _, name in self._rows) else ""
+        hint = (
+            f"; its versions are {known}"
+            if self._versioned and not any(name == version for _, name in self._rows)
+            else ""
+        )
         return f"the recording {self._label!r} has no output of example {example!r}{_of(version)}, repeat {repeat}{hint}; add the row, or name the versions with versions={{...}}."
 
     def __repr__(self) -> str:
@@ -152,13 +167,19 @@ def columns_of(table: Any) -> dict[str, list[Any]]:
     elif isinstance(table, Iterable) and not isinstance(table, (str, bytes, Mapping)):
         rows = list(table)
         if not all(isinstance(row, Mapping) for row in rows):
-            raise SetupError("a recording is a DataFrame or a list of dicts; some rows are no dicts.")
+            raise SetupError(
+                "a recording is a DataFrame or a list of dicts; some rows are no dicts."
+            )
         present = list(dict.fromkeys(key for row in rows for key in row))
-        columns = {name: [_known(row.get(name)) for row in rows] for name in _COLUMNS if name in present}
+        columns = {
+            name: [_known(row.get(name)) for row in rows] for name in _COLUMNS if name in present
+        }
         if not rows:
             return {"example": [], "output": []}
     else:
-        raise SetupError(f"a recording is a DataFrame or a list of dicts, got {type(table).__name__}.")
+        raise SetupError(
+            f"a recording is a DataFrame or a list of dicts, got {type(table).__name__}."
+        )
     for needed in ("example", "output"):
         if needed not in columns:
             raise SetupError(
@@ -187,7 +208,9 @@ def sample_numbers(column: list[Any]) -> list[int]:
     try:
         numbers = [int(sample) for sample in column]
     except (TypeError, ValueError):
-        raise SetupError("the column sample holds something that is no whole number; number the samples, or drop the column.") from None
+        raise SetupError(
+            "the column sample holds something that is no whole number; number the samples, or drop the column."
+        ) from None
     first = 1 if min(numbers, default=0) == 1 else 0
     return [number - first for number in numbers]
 

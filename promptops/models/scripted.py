@@ -42,8 +42,12 @@ class ScriptedModel:
         failures: Mapping[int, str | Exception] | None = None,
         remote: bool = False,
     ) -> None:
-        if isinstance(answers, str) or not (callable(answers) or isinstance(answers, (Mapping, Sequence))):
-            raise SetupError(f"a script is a list, a mapping or a function, got {type(answers).__name__}; put a single text in a list.")
+        if isinstance(answers, str) or not (
+            callable(answers) or isinstance(answers, (Mapping, Sequence))
+        ):
+            raise SetupError(
+                f"a script is a list, a mapping or a function, got {type(answers).__name__}; put a single text in a list."
+            )
         for number, failure in (failures or {}).items():
             if isinstance(failure, str) and failure not in FAILURES:
                 raise SetupError(
@@ -57,7 +61,9 @@ class ScriptedModel:
         self._remote = remote
         self._used = 0  # answers of a list that were given
         self.calls: list[Call] = []
-        self.unanswered: list[str] = []  # what was said of each question that the script has no answer to
+        self.unanswered: list[
+            str
+        ] = []  # what was said of each question that the script has no answer to
 
     @property
     def label(self) -> str:
@@ -79,7 +85,9 @@ class ScriptedModel:
         if self._latency_ms:
             await asyncio.sleep(self._latency_ms / 1000)
         if isinstance(failure, str):
-            raise CallError(f"call {number} fails with {failure}, as the script says.", failure=failure)
+            raise CallError(
+                f"call {number} fails with {failure}, as the script says.", failure=failure
+            )
         if failure is not None:
             raise failure
         return _as_reply(answer, call)
@@ -117,7 +125,13 @@ class ScriptedModel:
         return self._answers[self._used - 1]
 
     def __repr__(self) -> str:
-        kind = "mapping" if isinstance(self._answers, Mapping) else "function" if callable(self._answers) else "list"
+        kind = (
+            "mapping"
+            if isinstance(self._answers, Mapping)
+            else "function"
+            if callable(self._answers)
+            else "list"
+        )
         size = "" if kind == "function" else f" of {len(self._answers)}"  # type: ignore[arg-type]
         return f"ScriptedModel({self._label!r}, answers from a {kind}{size}, {len(self.calls)} calls; not an LLM)"
 
@@ -128,7 +142,9 @@ def _wants_call(function: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):  # a builtin without a signature
         return False
     first = parameters[0] if parameters else None
-    return first is not None and (first.name == "call" or first.annotation is Call or first.annotation == "Call")
+    return first is not None and (
+        first.name == "call" or first.annotation is Call or first.annotation == "Call"
+    )
 
 
 def _as_reply(answer: Any, call: Call) -> Reply:
@@ -150,7 +166,11 @@ def _question(request: Mapping[str, Any]) -> str:
     for message in reversed(request.get("messages") or []):
         if message.get("role") == "user":
             content = message.get("content") or ""
-            return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
+            return (
+                content
+                if isinstance(content, str)
+                else "\n".join(part.get("text", "") for part in content)
+            )
     return ""
 
 

@@ -39,11 +39,16 @@ class TargetModel:
 
     def __init__(self, fn: Callable[..., Any], label: str | None = None) -> None:
         if not callable(fn):
-            raise SetupError(f"a target is a function, got {type(fn).__name__}; pass the function itself, not what it returned.")
+            raise SetupError(
+                f"a target is a function, got {type(fn).__name__}; pass the function itself, not what it returned."
+            )
         self._fn = fn
         self._parameters = _parameters(fn)
         self._label = label or _label(fn)
-        self._is_async = inspect.iscoroutinefunction(_inner(fn)) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004  (the bound method is inspected, not whether it exists)
+        bound = getattr(fn, "__call__", None)  # noqa: B004  (the bound method is inspected)
+        self._is_async = inspect.iscoroutinefunction(_inner(fn)) or inspect.iscoroutinefunction(
+            bound
+        )
 
     @property
     def label(self) -> str:
@@ -59,7 +64,9 @@ class TargetModel:
         Raises SetupError, which names the parameters and the values, where a required parameter has no value or no
         parameter takes any value.
         """
-        if self._parameters is None:  # a builtin without a signature: one value by position, several by name
+        if (
+            self._parameters is None
+        ):  # a builtin without a signature: one value by position, several by name
             return ((next(iter(values.values())),), {}) if len(values) == 1 else ((), dict(values))
         parameters = self._parameters
         if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
@@ -70,7 +77,9 @@ class TargetModel:
         lacking = [
             p
             for p in parameters
-            if p.kind in (*_POSITIONAL, *_NAMED) and p.default is p.empty and not (p.name in taken and p.kind in _NAMED)
+            if p.kind in (*_POSITIONAL, *_NAMED)
+            and p.default is p.empty
+            and not (p.name in taken and p.kind in _NAMED)
         ]
         if not lacking and (taken or not values):
             return (), taken
@@ -92,10 +101,14 @@ class TargetModel:
         """
         try:
             args, kwargs = self.bind(call.values)
-        except SetupError as error:  # the class that stops a study at once: the next example would fail alike
+        except (
+            SetupError
+        ) as error:  # the class that stops a study at once: the next example would fail alike
             raise CallError(str(error), failure="bad_request") from None
         try:
-            with use({call.prompt: call.version} if call.prompt and call.version is not None else {}):
+            with use(
+                {call.prompt: call.version} if call.prompt and call.version is not None else {}
+            ):
                 async with asyncio.timeout(call.timeout_s) as limit:
                     answer = await self._answer(args, kwargs)
         except TimeoutError as error:
@@ -120,8 +133,15 @@ class TargetModel:
             return error
         name = _name(self._fn)
         if isinstance(error, TimeoutError) and expired:
-            return CallError(f"the target {name} did not answer within {call.timeout_s:g} s.", failure="timeout_read")
-        return CallError(f"the target {name} raised {_said(error)}", failure="internal", code=type(error).__name__)
+            return CallError(
+                f"the target {name} did not answer within {call.timeout_s:g} s.",
+                failure="timeout_read",
+            )
+        return CallError(
+            f"the target {name} raised {_said(error)}",
+            failure="internal",
+            code=type(error).__name__,
+        )
 
     def check(self, request: Mapping[str, Any]) -> None:
         """Proves that the function can be bound, as far as the request tells: its entry ``values`` are the example's.
@@ -130,7 +150,9 @@ class TargetModel:
         """
         if isinstance(request.get("values"), Mapping):
             self.bind(request["values"])
-        elif self._parameters is not None and not any(p.kind is not inspect.Parameter.VAR_POSITIONAL for p in self._parameters):
+        elif self._parameters is not None and not any(
+            p.kind is not inspect.Parameter.VAR_POSITIONAL for p in self._parameters
+        ):
             raise SetupError(
                 f"the target {_name(self._fn)}{self._signature()} takes no value of an example; name its parameters like the values."
             )
@@ -142,7 +164,13 @@ class TargetModel:
         """The parameter that one value goes to by position."""
         positional = [p for p in self._parameters or () if p.kind in _POSITIONAL]
         required = [p for p in positional if p.default is p.empty]
-        return required[0] if len(required) == 1 else positional[0] if positional and not required else None
+        return (
+            required[0]
+            if len(required) == 1
+            else positional[0]
+            if positional and not required
+            else None
+        )
 
     def _signature(self) -> str:
         return "(...)" if self._parameters is None else f"({', '.join(map(str, self._parameters))})"
@@ -151,13 +179,22 @@ class TargetModel:
         if isinstance(answer, Reply):
             return answer
         if answer is None:
-            return Reply(text=None, failure="empty_output", failure_detail=f"the target {_name(self._fn)} returned None")
+            return Reply(
+                text=None,
+                failure="empty_output",
+                failure_detail=f"the target {_name(self._fn)} returned None",
+            )
         if isinstance(answer, str):
             return Reply(text=answer, finish_reason="stop")
         if hasattr(answer, "choices"):
             return _of_completion(answer)
         if isinstance(getattr(answer, "output_text", None), str):
-            return Reply(text=answer.output_text, finish_reason="stop", model=getattr(answer, "model", None), **_usage(answer))
+            return Reply(
+                text=answer.output_text,
+                finish_reason="stop",
+                model=getattr(answer, "model", None),
+                **_usage(answer),
+            )
         if hasattr(answer, "model_dump"):
             answer = answer.model_dump(mode="json")
         try:
@@ -213,7 +250,9 @@ def _source(fn: Any) -> str:
 
 
 def _bytecode(code: Any) -> str:
-    inner = [_bytecode(const) if inspect.iscode(const) else _stable(const) for const in code.co_consts]
+    inner = [
+        _bytecode(const) if inspect.iscode(const) else _stable(const) for const in code.co_consts
+    ]
     return f"{code.co_code.hex()}{code.co_names}{code.co_varnames}{inner}"
 
 
@@ -223,7 +262,11 @@ def _stable(value: Any) -> str:
         return f"[{','.join(map(_stable, value))}]"
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{key}:{_stable(item)}' for key, item in value.items())}}}"
-    return repr(value) if isinstance(value, (str, bytes, int, float, bool, type(None))) else type(value).__qualname__
+    return (
+        repr(value)
+        if isinstance(value, (str, bytes, int, float, bool, type(None)))
+        else type(value).__qualname__
+    )
 
 
 def _said(error: BaseException) -> str:
@@ -234,14 +277,26 @@ def _said(error: BaseException) -> str:
 def _of_completion(answer: Any) -> Reply:
     """A Reply of an openai chat completion, or of anything shaped like one."""
     if not answer.choices:
-        return Reply(text=None, failure="empty_output", model=getattr(answer, "model", None), **_usage(answer))
+        return Reply(
+            text=None,
+            failure="empty_output",
+            model=getattr(answer, "model", None),
+            **_usage(answer),
+        )
     choice = answer.choices[0]
     message = choice.message
     finish = getattr(choice, "finish_reason", None)
     refusal = getattr(message, "refusal", None)
-    calls = tuple(call.model_dump() if hasattr(call, "model_dump") else dict(call) for call in getattr(message, "tool_calls", None) or ())
+    calls = tuple(
+        call.model_dump() if hasattr(call, "model_dump") else dict(call)
+        for call in getattr(message, "tool_calls", None) or ()
+    )
     text = message.content
-    failure = "refusal" if refusal else _FINISHED.get(finish or "") or ("empty_output" if not text and not calls else None)
+    failure = (
+        "refusal"
+        if refusal
+        else _FINISHED.get(finish or "") or ("empty_output" if not text and not calls else None)
+    )
     return Reply(
         text=text,
         tool_calls=calls,
@@ -258,5 +313,11 @@ def _of_completion(answer: Any) -> Reply:
 def _usage(answer: Any) -> dict[str, Any]:
     """Tokens as chat completions or responses name them; what is not said stays unknown."""
     usage = getattr(answer, "usage", None)
-    named = {"tokens_in": ("prompt_tokens", "input_tokens"), "tokens_out": ("completion_tokens", "output_tokens")}
-    return {name: next((value for at in names if (value := getattr(usage, at, None)) is not None), None) for name, names in named.items()}
+    named = {
+        "tokens_in": ("prompt_tokens", "input_tokens"),
+        "tokens_out": ("completion_tokens", "output_tokens"),
+    }
+    return {
+        name: next((value for at in names if (value := getattr(usage, at, None)) is not None), None)
+        for name, names in named.items()
+    }

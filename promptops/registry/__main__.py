@@ -27,25 +27,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m promptops.registry", description="The registry file, without extras.")
+    parser = argparse.ArgumentParser(
+        prog="python -m promptops.registry", description="The registry file, without extras."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
-    back = commands.add_parser("rollback", help="make an environment serve an earlier version at once")
+    back = commands.add_parser(
+        "rollback", help="make an environment serve an earlier version at once"
+    )
     back.add_argument("name")
     back.add_argument("--env", required=True)
-    back.add_argument("--to", help="the version to go back to (3, v3 or an id); the last good one without it")
+    back.add_argument(
+        "--to", help="the version to go back to (3, v3 or an id); the last good one without it"
+    )
     back.add_argument("--undo", help="act only while this version serves")
     back.add_argument("--reason", default="")
     back.add_argument("--author", default="")
-    back.add_argument("--registry", help="the file; PROMPTOPS_REGISTRY or upwards from here without it")
+    back.add_argument(
+        "--registry", help="the file; PROMPTOPS_REGISTRY or upwards from here without it"
+    )
     back.set_defaults(run=_rollback)
     check = commands.add_parser("check", help="verify every version and every chain of the file")
     check.add_argument("--registry")
     check.set_defaults(run=_check)
-    merge = commands.add_parser("merge", help="merge three files into OURS; git's merge driver with %%O %%A %%B")
+    merge = commands.add_parser(
+        "merge", help="merge three files into OURS; git's merge driver with %%O %%A %%B"
+    )
     for side in ("base", "ours", "theirs"):
         merge.add_argument(side)
     merge.set_defaults(run=_merge)
-    sync = commands.add_parser("sync", help="bring a registry here from https or a file, verified, atomic")
+    sync = commands.add_parser(
+        "sync", help="bring a registry here from https or a file, verified, atomic"
+    )
     sync.add_argument("source")
     sync.add_argument("dest")
     sync.set_defaults(run=_sync)
@@ -63,7 +75,14 @@ def _rollback(options: argparse.Namespace) -> int:
 
     author = options.author or os.environ.get("PROMPTOPS_USER") or _login()
     editor = Editor(options.registry or find())
-    done = editor.rollback(options.name, options.env, undo=options.undo, to=options.to, author=author, reason=options.reason)
+    done = editor.rollback(
+        options.name,
+        options.env,
+        undo=options.undo,
+        to=options.to,
+        author=author,
+        reason=options.reason,
+    )
     if done is None:
         print(f"nothing to do: {options.undo} does not serve {options.env} of {options.name}.")
     elif not done.changed:
@@ -80,13 +99,17 @@ def _check(options: argparse.Namespace) -> int:
     faults = [fault for _, fault in document.check(read)]
     for fault in faults:
         print(fault, file=sys.stderr)
-    versions = sum(len(prompt["versions"]) for prompt in read["prompts"].values() if isinstance(prompt, dict))
-    print(f"{path}: {len(read['prompts'])} prompts, {versions} versions, {len(faults) or 'no'} faults.")
+    versions = sum(
+        len(prompt["versions"]) for prompt in read["prompts"].values() if isinstance(prompt, dict)
+    )
+    print(
+        f"{path}: {len(read['prompts'])} prompts, {versions} versions, {len(faults) or 'no'} faults."
+    )
     return 1 if faults else 0
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from .merge import merge_files
+    from .merge_branches import merge_files
 
     merged = merge_files(options.base, options.ours, options.theirs)
     for said in (*merged.notes, *merged.conflicts):
@@ -103,7 +126,7 @@ def _sync(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from .export import export_file
+    from .registry_export import export_file
 
     changed = export_file(options.registry or find(), options.dest, options.env, options.last)
     print(f"{options.dest}: {'written' if changed else 'the same bytes were there'}.")

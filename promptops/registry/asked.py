@@ -14,18 +14,30 @@ __all__ = ["checked_force", "checked_percent", "in_the_way", "share_held"]
 def checked_force(force: bool, reason: str) -> None:
     """Raises Refused where a forced promotion gives no reason."""
     if force and not reason.strip():
-        raise Refused("a forced promotion needs a reason, which stays in the history; pass reason=.", ["force without a reason"])
+        raise Refused(
+            "a forced promotion needs a reason, which stays in the history; pass reason=.",
+            ["force without a reason"],
+        )
 
 
 def checked_percent(percent: float | None) -> None:
     """Raises Refused where a canary's share is not one."""
     if percent is None:
         return
-    if isinstance(percent, bool) or not isinstance(percent, (int, float)) or not 0.01 <= percent < 100:
-        raise Refused(f"a canary of {percent!r} % is none; give a share from 0.01 to 99.99, or finish it for everyone.", ["percent"])
+    if (
+        isinstance(percent, bool)
+        or not isinstance(percent, (int, float))
+        or not 0.01 <= percent < 100
+    ):
+        raise Refused(
+            f"a canary of {percent!r} % is none; give a share from 0.01 to 99.99, or finish it for everyone.",
+            ["percent"],
+        )
 
 
-def in_the_way(name: str, env: str, now: Deployment | None, wanted: SavedEntry, percent: float | None) -> str:
+def in_the_way(
+    name: str, env: str, now: Deployment | None, wanted: SavedEntry, percent: float | None
+) -> str:
     """Why no evidence would help now: a canary without an incumbent, or a running canary of another version; "" where nothing is."""
     if now is None:
         return (
@@ -35,9 +47,7 @@ def in_the_way(name: str, env: str, now: Deployment | None, wanted: SavedEntry, 
         )
     if now.canary is not None and now.canary.id != wanted.id:
         running = f"v{now.canary.number} at {now.canary.percent:g} %"
-        return (
-            f'a canary of {name} runs in {env} ({running}); finish or abort it first, then promote v{wanted.number} with override="reason".'
-        )
+        return f'a canary of {name} runs in {env} ({running}); finish or abort it first, then promote v{wanted.number} with override="reason".'
     return ""
 
 
@@ -62,4 +72,8 @@ def share_held(links: Sequence[Deployment], percent: float, override: str) -> st
 
 def _once_more(used: str, does: str) -> str:
     """How a step is taken once more on purpose."""
-    return f'the override {used!r} was used for that already, another override="reason" {does}' if used else f'override="reason" {does}'
+    return (
+        f'the override {used!r} was used for that already, another override="reason" {does}'
+        if used
+        else f'override="reason" {does}'
+    )

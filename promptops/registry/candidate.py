@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 from ..errors import RegistryError
-from .served import Served
+from .served_version import Served
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["CANDIDATES", "use"]
 
 # The one context variable: asyncio tasks inherit it, threads that the application starts do so through copy_context().
-CANDIDATES: ContextVar[Mapping[str, Served] | None] = ContextVar("promptops_candidates", default=None)
+CANDIDATES: ContextVar[Mapping[str, Served] | None] = ContextVar(
+    "promptops_candidates", default=None
+)
 
 
 class use:  # noqa: N801 - a verb, as contextlib's own
@@ -46,7 +48,18 @@ class use:  # noqa: N801 - a verb, as contextlib's own
 def _candidate(name: str, given: Any) -> Served:
     from ..version import PromptVersion
 
-    version: PromptVersion | Any = given if isinstance(given, PromptVersion) else getattr(given, "version", None)
+    version: PromptVersion | Any = (
+        given if isinstance(given, PromptVersion) else getattr(given, "version", None)
+    )
     if not isinstance(version, PromptVersion):
-        raise RegistryError(f"use() got a {type(given).__name__} for {name!r}; pass a PromptVersion or a saved version.")
-    return Served(name, None, version, getattr(given, "number", None), source="use", reason="a candidate under use()")
+        raise RegistryError(
+            f"use() got a {type(given).__name__} for {name!r}; pass a PromptVersion or a saved version."
+        )
+    return Served(
+        name,
+        None,
+        version,
+        getattr(given, "number", None),
+        source="use",
+        reason="a candidate under use()",
+    )

@@ -23,14 +23,31 @@ __all__ = ["append", "faults", "in_canary", "position", "rolled_back", "seal", "
 
 FORM = "d1"  # names the form of the digest below
 KINDS = ("promote", "canary", "rollback")
-FIELDS = frozenset({"version", "canary", "kind", "at", "author", "reason", "evidence", "forced", "unmet", "again", "undoes", "digest"})
+FIELDS = frozenset(
+    {
+        "version",
+        "canary",
+        "kind",
+        "at",
+        "author",
+        "reason",
+        "evidence",
+        "forced",
+        "unmet",
+        "again",
+        "undoes",
+        "digest",
+    }
+)
 SHARES = 10_000  # a canary's percentage is kept to a hundredth
 
 
 def seal(prompt: str, env: str, previous: str | None, link: Link) -> str:
     """The digest of a deployment in its place."""
     fields = {key: value for key, value in link.items() if key != "digest"}
-    return tagged(FORM, {"prompt": prompt, "environment": env, "previous": previous, "deployment": fields})
+    return tagged(
+        FORM, {"prompt": prompt, "environment": env, "previous": previous, "deployment": fields}
+    )
 
 
 def append(prompt: str, env: str, environment: dict[str, Any] | None, link: Link) -> dict[str, Any]:
@@ -38,7 +55,10 @@ def append(prompt: str, env: str, environment: dict[str, Any] | None, link: Link
     environment = environment or {"deployments": []}
     links = environment["deployments"]
     before = links[-1]["digest"] if links else None
-    return {**environment, "deployments": [*links, {**link, "digest": seal(prompt, env, before, link)}]}
+    return {
+        **environment,
+        "deployments": [*links, {**link, "digest": seal(prompt, env, before, link)}],
+    }
 
 
 def position(environment: dict[str, Any]) -> int:
@@ -56,7 +76,9 @@ def tail(prompt: str, env: str, environment: dict[str, Any]) -> Link:
     except (TypeError, KeyError, AttributeError, PromptOpsError) as error:
         fault = f"is malformed ({type(error).__name__})"
     if fault:
-        raise RegistryCorrupt(f"the last deployment of {prompt} in {env} {fault}; restore it from git.")
+        raise RegistryCorrupt(
+            f"the last deployment of {prompt} in {env} {fault}; restore it from git."
+        )
     return links[-1]  # type: ignore[no-any-return]
 
 
@@ -67,7 +89,11 @@ def faults(prompt: str, env: str, environment: dict[str, Any], known: set[Any]) 
     for index, link in enumerate(environment["deployments"]):
         try:
             fault = _link_fault(prompt, env, before, link)
-            cited = {link["version"], *([link["canary"]["version"]] if link.get("canary") else [])} if not fault else set()
+            cited = (
+                {link["version"], *([link["canary"]["version"]] if link.get("canary") else [])}
+                if not fault
+                else set()
+            )
         except (TypeError, KeyError, AttributeError, PromptOpsError) as error:
             fault, cited = f"is malformed ({type(error).__name__})", set()
         if fault:
@@ -106,7 +132,9 @@ def in_canary(prompt: str, version: str, percent: float, key: object) -> bool:
         data = text.encode()
     except UnicodeEncodeError:  # as other languages encode lone surrogates: U+FFFD for each
         data = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
-    return int.from_bytes(hashlib.sha256(data).digest()[:4], "big") * SHARES // 2**32 < round(percent * 100)
+    return int.from_bytes(hashlib.sha256(data).digest()[:4], "big") * SHARES // 2**32 < round(
+        percent * 100
+    )
 
 
 def _key_text(key: object) -> str | None:
@@ -115,12 +143,17 @@ def _key_text(key: object) -> str | None:
         return str.__str__(key)  # an enum of text is its text
     if key is None:
         return None
-    if getattr(key, "shape", None) == () and getattr(getattr(key, "dtype", None), "kind", "") in ("b", "f"):
+    if getattr(key, "shape", None) == () and getattr(getattr(key, "dtype", None), "kind", "") in (
+        "b",
+        "f",
+    ):
         key = key.item()  # type: ignore[attr-defined]  # numpy's own boolean or float, as the value that it is
     if isinstance(key, bool):
         return "true" if key else "false"
     if isinstance(key, int):
-        return int.__repr__(key)  # not limited to 2^53 - 1: ids of 64 bits are digits in every language
+        return int.__repr__(
+            key
+        )  # not limited to 2^53 - 1: ids of 64 bits are digits in every language
     if isinstance(key, float):
         return number(key) if isfinite(key) else None
     return str(key)
@@ -134,7 +167,9 @@ def _link_fault(prompt: str, env: str, before: str | None, link: Link) -> str | 
         return f"has the kind {link['kind']!r}, which is not one of {', '.join(KINDS)}"
     canary = link.get("canary")
     if canary is not None and not (
-        set(canary) == {"version", "percent"} and isinstance(canary["version"], str) and 0 < canary["percent"] < 100
+        set(canary) == {"version", "percent"}
+        and isinstance(canary["version"], str)
+        and 0 < canary["percent"] < 100
     ):
         return "has a canary without its version and a percentage between 0 and 100"
     if seal(prompt, env, before, link) != link["digest"]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..diff import VersionDiff
 from ..errors import RegistryCorrupt
 from ..evidence import Evidence
 from ..markup import code, shorten
 from ..markup import markdown as md
 from ..policy import Policy
+from ..version.diff import VersionDiff
 from .deployment import Deployment, of_chain
 from .history import SavedEntry, numbers
 
@@ -48,7 +48,11 @@ class Change:
 def changes(old: Document, new: Document) -> list[Change]:
     """Every prompt that differs, in order of name."""
     found = [
-        _change(name, old["prompts"].get(name, {"versions": []}), new["prompts"].get(name, {"versions": []}))
+        _change(
+            name,
+            old["prompts"].get(name, {"versions": []}),
+            new["prompts"].get(name, {"versions": []}),
+        )
         for name in sorted(old["prompts"].keys() | new["prompts"].keys())
         if old["prompts"].get(name) != new["prompts"].get(name)
     ]
@@ -64,7 +68,9 @@ def markdown(old: Document, new: Document, registry: Path | None = None) -> str:
         )
     for change in changes(old, new):
         lines += (
-            ["", f"### {md(change.name)}", *_lines(change, registry)] if lines else [f"### {md(change.name)}", *_lines(change, registry)]
+            ["", f"### {md(change.name)}", *_lines(change, registry)]
+            if lines
+            else [f"### {md(change.name)}", *_lines(change, registry)]
         )
     return "\n".join(lines) + "\n" if lines else "No prompt changed.\n"
 
@@ -85,14 +91,18 @@ def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Change
         except RegistryCorrupt as error:
             faults.append(str(error))
     lost = sorted(had.keys() - {entry.id for entry in entries})
-    faults += [f"the version {version_id[:11]} is gone, which no change may do" for version_id in lost]
+    faults += [
+        f"the version {version_id[:11]} is gone, which no change may do" for version_id in lost
+    ]
     deployments, back = _environments(name, old, new)
     stated = [Policy.from_document(side.get("policy", {})) for side in (old, new)]
     policy = (stated[0], stated[1]) if stated[0] != stated[1] else None
     return Change(name, tuple(versions), tuple(deployments), tuple(back), policy, tuple(faults))
 
 
-def _environments(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[Deployment], list[tuple[str, str, str | None]]]:
+def _environments(
+    name: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> tuple[list[Deployment], list[tuple[str, str, str | None]]]:
     numbered = {**numbers(old), **numbers(new)}
     deployments: list[Deployment] = []
     back = []
@@ -139,11 +149,15 @@ def _first(entry: SavedEntry) -> str:
 
 def _deployed(link: Deployment) -> str:
     by = f" by {md(shorten(link.author, _NAME))}{f' ({_free(link.reason)})' if link.reason else ''}"
-    mark = ", **forced**" if link.forced else "" if link.evidence or link.kind == "rollback" else ", without evidence"
+    mark = (
+        ", **forced**"
+        if link.forced
+        else ""
+        if link.evidence or link.kind == "rollback"
+        else ", without evidence"
+    )
     if link.canary:
-        return (
-            f"**{md(link.env)}** gives v{md(link.canary.number)} to {link.canary.percent:g} %, the rest stays on {md(link.label)}{by}{mark}"
-        )
+        return f"**{md(link.env)}** gives v{md(link.canary.number)} to {link.canary.percent:g} %, the rest stays on {md(link.label)}{by}{mark}"
     verb = "goes back to" if link.kind == "rollback" else "serves"
     return f"**{md(link.env)}** {verb} {md(link.label)}{by}{mark}"
 
@@ -153,7 +167,9 @@ def _evidence(registry: Path, cited: str) -> str:
         evidence = Evidence.read(registry, cited)
     except RegistryCorrupt as error:
         return f"⚠ {_free(error)}"
-    said = [f"verdict **{md(evidence.decision)}** on {len(evidence.examples)} examples of {md(evidence.dataset.get('name', 'a dataset'))}"]
+    said = [
+        f"verdict **{md(evidence.decision)}** on {len(evidence.examples)} examples of {md(evidence.dataset.get('name', 'a dataset'))}"
+    ]
     for name, sides in evidence.scores.items():
         said.append(f"{md(name)} {_pair(sides, '{:.3f}')}")
     if "cost" in evidence.measures:
@@ -167,7 +183,11 @@ def _pair(sides: Mapping[str, Sequence[float | None]], form: str) -> str:
     if baseline is None:
         known = [value for value in candidate if value is not None]
         return form.format(sum(known) / len(known)) if known else "unknown"
-    pairs = [(new, old) for new, old in zip(candidate, baseline, strict=True) if new is not None and old is not None]
+    pairs = [
+        (new, old)
+        for new, old in zip(candidate, baseline, strict=True)
+        if new is not None and old is not None
+    ]
     if not pairs:
         return "unknown"
     new, old = (sum(side) / len(pairs) for side in zip(*pairs, strict=True))
@@ -177,7 +197,10 @@ def _pair(sides: Mapping[str, Sequence[float | None]], form: str) -> str:
 def _policies(old: Policy, new: Policy) -> str:
     before, after = old.document(), new.document()
     names = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-    said = [f"{code(name)}: {_free(before.get(name, 'default'))} → {_free(after.get(name, 'default'))}" for name in names]
+    said = [
+        f"{code(name)}: {_free(before.get(name, 'default'))} → {_free(after.get(name, 'default'))}"
+        for name in names
+    ]
     return ", ".join(said) or "unchanged"
 
 

@@ -72,7 +72,9 @@ class Deployment:
         return _label(self.number, self.id)
 
     def __repr__(self) -> str:
-        what = {"promote": f"serves {self.label}", "rollback": f"went back to {self.label}"}.get(self.kind, f"serves {self.label}")
+        what = {"promote": f"serves {self.label}", "rollback": f"went back to {self.label}"}.get(
+            self.kind, f"serves {self.label}"
+        )
         if self.canary:
             what += f", {_label(self.canary.number, self.canary.id)} as a canary for {self.canary.percent:g} %"
         why = f": {plain(self.reason)}" if self.reason else ""
@@ -80,7 +82,9 @@ class Deployment:
         return f"<{self.env} of {self.prompt} {what}, by {plain(self.author) or 'unknown'} at {self.at}{forced}{why}>"
 
 
-def of_chain(prompt: str, env: str, environment: Mapping[str, Any], numbers: Mapping[str, int]) -> tuple[Deployment, ...]:
+def of_chain(
+    prompt: str, env: str, environment: Mapping[str, Any], numbers: Mapping[str, int]
+) -> tuple[Deployment, ...]:
     """The chain as values, oldest first; `numbers` maps content ids to display numbers."""
     links: Sequence[Mapping[str, Any]] = environment["deployments"]
     first = 1 + int(environment.get("earlier", {}).get("count", 0))
@@ -110,7 +114,11 @@ def of_chain(prompt: str, env: str, environment: Mapping[str, Any], numbers: Map
 
 
 def _canary(canary: Mapping[str, Any] | None, numbers: Mapping[str, int]) -> Canary | None:
-    return Canary(numbers.get(canary["version"]), canary["version"], canary["percent"]) if canary else None
+    return (
+        Canary(numbers.get(canary["version"]), canary["version"], canary["percent"])
+        if canary
+        else None
+    )
 
 
 def _label(number: int | None, version_id: str) -> str:

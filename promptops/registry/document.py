@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["FORM", "check", "checked_name", "empty", "parse", "render"]
 
 FORM = 1
-MAX_BYTES = 256 * 2**20  # far past any registry; a reader must not swallow whatever lies in the file's place
+MAX_BYTES = (
+    256 * 2**20
+)  # far past any registry; a reader must not swallow whatever lies in the file's place
 NAME = re.compile(r"[a-z0-9][a-z0-9._/-]{0,127}", re.ASCII)
 TOP_FIELDS = frozenset({"promptops", "policy", "prompts", "exported"})
 PROMPT_FIELDS = frozenset({"policy", "environments", "versions"})
@@ -60,18 +62,28 @@ def parse(data: bytes, where: str, keep: Callable[[str, Any], Any] | None = None
     little of each; the fields inside a version are then left to its id, which says what it holds.
     """
     if len(data) > MAX_BYTES:
-        raise RegistryCorrupt(f"{where} is {len(data):,} bytes, past the {MAX_BYTES:,} that a registry may have; check what wrote it.")
+        raise RegistryCorrupt(
+            f"{where} is {len(data):,} bytes, past the {MAX_BYTES:,} that a registry may have; check what wrote it."
+        )
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode()
-        document = _walked(text, keep) if keep else json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        document = (
+            _walked(text, keep)
+            if keep
+            else json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        )
     except RegistryCorrupt as error:
         raise RegistryCorrupt(f"{where} {error}") from None
     except (ValueError, RecursionError) as error:
         fault = "is empty" if not data.strip() else f"is not JSON ({_conflict(data) or error})"
-        raise RegistryCorrupt(f"{where} {fault}; restore it from git, or run `promptops registry check`.") from None
+        raise RegistryCorrupt(
+            f"{where} {fault}; restore it from git, or run `promptops registry check`."
+        ) from None
     wrong = _frame(document)
     if wrong:
-        raise RegistryCorrupt(f"{where} {wrong}; restore it from git, or run `promptops registry check`.")
+        raise RegistryCorrupt(
+            f"{where} {wrong}; restore it from git, or run `promptops registry check`."
+        )
     return document  # type: ignore[no-any-return]
 
 
@@ -95,7 +107,11 @@ def check(document: Document) -> Iterator[tuple[str, str]]:
             continue
         yield from ((name, fault) for fault in _policy_faults(name, prompt))
         yield from ((name, fault) for fault in entry.faults(name, prompt["versions"]))
-        known = {version["id"] for version in prompt["versions"] if hasattr(version, "keys") and isinstance(version.get("id"), str)}
+        known = {
+            version["id"]
+            for version in prompt["versions"]
+            if hasattr(version, "keys") and isinstance(version.get("id"), str)
+        }
         for env, environment in prompt.get("environments", {}).items():
             yield from ((name, fault) for fault in chain.faults(name, env, environment, known))
 
@@ -115,7 +131,11 @@ def prompt_fault(name: str, prompt: object, *, closed: bool = True) -> str | Non
     for env, environment in environments.items():
         if not NAME.fullmatch(env) or ".." in env:
             return f"environment {env[:60]!r} of {name!r} has a name that is not allowed"
-        if not isinstance(environment, dict) or not isinstance(environment.get("deployments"), list) or not environment["deployments"]:
+        if (
+            not isinstance(environment, dict)
+            or not isinstance(environment.get("deployments"), list)
+            or not environment["deployments"]
+        ):
             return f"environment {env!r} of {name!r} lacks its list of deployments"
         if closed and environment.keys() - ENVIRONMENT_FIELDS:
             return f"environment {env!r} of {name!r} has the unknown field {sorted(environment.keys() - ENVIRONMENT_FIELDS)[0]!r}"
@@ -132,7 +152,11 @@ def _policy_faults(whose: str, holder: Document) -> Iterator[str]:
 
 
 def _frame(document: object) -> str | None:
-    if not isinstance(document, dict) or not isinstance(document.get("promptops"), int) or isinstance(document["promptops"], bool):
+    if (
+        not isinstance(document, dict)
+        or not isinstance(document.get("promptops"), int)
+        or isinstance(document["promptops"], bool)
+    ):
         return 'is not a registry: a JSON object with "promptops": 1 was expected'
     if not isinstance(document.get("prompts"), dict):
         return 'lacks its "prompts" object'
@@ -141,7 +165,11 @@ def _frame(document: object) -> str | None:
 
 
 def _conflict(data: bytes) -> str:
-    return "it holds git's conflict marks: run `promptops registry merge`" if b"\n<<<<<<< " in b"\n" + data else ""
+    return (
+        "it holds git's conflict marks: run `promptops registry merge`"
+        if b"\n<<<<<<< " in b"\n" + data
+        else ""
+    )
 
 
 def _no_constant(text: str) -> None:
@@ -165,8 +193,12 @@ def _twice(key: str) -> RegistryCorrupt:
 
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_value = JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_no_duplicates).raw_decode  # (text, at) -> value, its end
-_versions = JSONDecoder(parse_constant=_no_constant).raw_decode  # most of a large file, read in two thirds of the time
+_value = JSONDecoder(
+    parse_constant=_no_constant, object_pairs_hook=_no_duplicates
+).raw_decode  # (text, at) -> value, its end
+_versions = JSONDecoder(
+    parse_constant=_no_constant
+).raw_decode  # most of a large file, read in two thirds of the time
 
 
 def _walked(text: str, keep: Callable[[str, Any], Any]) -> Any:
@@ -180,7 +212,11 @@ def _walked(text: str, keep: Callable[[str, Any], Any]) -> Any:
         return keep(name, value), at
 
     def field(name: str, at: int) -> tuple[Any, int]:
-        return _object(text, at, prompt) if name == "prompts" and text[at : at + 1] == "{" else _value(text, at)
+        return (
+            _object(text, at, prompt)
+            if name == "prompts" and text[at : at + 1] == "{"
+            else _value(text, at)
+        )
 
     at = _past_space(text, 0)
     document, at = _object(text, at, field) if text[at : at + 1] == "{" else _value(text, at)
@@ -189,7 +225,9 @@ def _walked(text: str, keep: Callable[[str, Any], Any]) -> Any:
     return document
 
 
-def _object(text: str, at: int, read: Callable[[str, int], tuple[Any, int]]) -> tuple[dict[str, Any], int]:
+def _object(
+    text: str, at: int, read: Callable[[str, int], tuple[Any, int]]
+) -> tuple[dict[str, Any], int]:
     """The object that opens at `at`, each value as `read(key, where it begins)` gives it, and where it ends."""
     out: dict[str, Any] = {}
     at = _past_space(text, at + 1)
@@ -220,7 +258,9 @@ def _past_space(text: str, at: int) -> int:
 def _ordered(document: Document) -> Document:
     """The same document with its fields, prompts and environments in canonical order."""
     prompts = {name: _in_order(prompt) for name, prompt in sorted(document["prompts"].items())}
-    head: Document = {key: document[key] for key in ("promptops", "exported", "policy") if key in document}
+    head: Document = {
+        key: document[key] for key in ("promptops", "exported", "policy") if key in document
+    }
     return {**head, "prompts": prompts}
 
 

@@ -54,7 +54,10 @@ class Step(NamedTuple):
     def serves(self) -> bool:
         """Whether the version serves already, or is the canary that a canary is asked for."""
         now, wanted = self.now, self.wanted.id
-        return now is not None and (wanted == now.id or (self.percent is not None and now.canary is not None and wanted == now.canary.id))
+        return now is not None and (
+            wanted == now.id
+            or (self.percent is not None and now.canary is not None and wanted == now.canary.id)
+        )
 
 
 class Editor:
@@ -64,7 +67,9 @@ class Editor:
     RegistryCorrupt where the file is no registry; whatever writes leaves it as it was then.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._file = RegistryFile(path)
         self._clock = clock
 
@@ -82,7 +87,11 @@ class Editor:
     def versions(self, name: str) -> tuple[SavedEntry, ...]:
         """The saved versions of a prompt, oldest first; empty where nothing was saved under that name."""
         read = self._file.read()
-        return tuple(SavedEntry(name, entry) for entry in prompt_of(read, name)["versions"]) if name in read["prompts"] else ()
+        return (
+            tuple(SavedEntry(name, entry) for entry in prompt_of(read, name)["versions"])
+            if name in read["prompts"]
+            else ()
+        )
 
     def environments(self, name: str) -> dict[str, int]:
         """Environment -> the number of the version that serves it (beside a canary: the rest of it)."""
@@ -91,7 +100,10 @@ class Editor:
             return {}
         prompt = prompt_of(read, name)
         numbers = history.numbers(prompt)
-        tails = {env: environment["deployments"][-1]["version"] for env, environment in sorted(prompt.get("environments", {}).items())}
+        tails = {
+            env: environment["deployments"][-1]["version"]
+            for env, environment in sorted(prompt.get("environments", {}).items())
+        }
         return {env: numbers[version] for env, version in tails.items() if version in numbers}
 
     def history(self, name: str, env: str) -> list[Deployment]:
@@ -105,7 +117,11 @@ class Editor:
         """The deployment that serves an environment now, or served at a moment; None where there is none."""
         links = self.history(name, env)
         if at is not None:
-            links = [link for link in links if datetime.fromisoformat(link.at).timestamp() <= at.timestamp()]
+            links = [
+                link
+                for link in links
+                if datetime.fromisoformat(link.at).timestamp() <= at.timestamp()
+            ]
         return links[-1] if links else None
 
     def policy(self, name: str | None = None) -> Policy:
@@ -188,11 +204,28 @@ class Editor:
             raise Refused(blocked, ["canary"])
         unmet = [*found, *self._unmet(step, evidence, force)]
         if unmet and not force:
-            raise Refused(f"{name} v{wanted.number} is not promoted to {env}:\n" + "\n".join(f"- {point}" for point in unmet), unmet)
+            raise Refused(
+                f"{name} v{wanted.number} is not promoted to {env}:\n"
+                + "\n".join(f"- {point}" for point in unmet),
+                unmet,
+            )
         cited = evidence.digest if evidence is not None else None
-        link = self._link(wanted.id, "promote", author, reason, evidence=cited, forced=bool(unmet), unmet=unmet, again=override.strip())
+        link = self._link(
+            wanted.id,
+            "promote",
+            author,
+            reason,
+            evidence=cited,
+            forced=bool(unmet),
+            unmet=unmet,
+            again=override.strip(),
+        )
         if percent is not None and now is not None:
-            link |= {"version": now.id, "kind": "canary", "canary": {"version": wanted.id, "percent": percent}}
+            link |= {
+                "version": now.id,
+                "kind": "canary",
+                "canary": {"version": wanted.id, "percent": percent},
+            }
         return self._append(name, env, link, now, evidence, force)
 
     def gate(
@@ -212,15 +245,29 @@ class Editor:
         step = self._step(name, version, env, percent)
         if step.serves:
             return ()
-        said = [self._held(step, evidence, Word.of(override, False, "")), in_the_way(name, env, step.now, step.wanted, percent)]
-        return tuple(point for point in [*said, *found, *self._unmet(step, evidence, False)] if point)
+        said = [
+            self._held(step, evidence, Word.of(override, False, "")),
+            in_the_way(name, env, step.now, step.wanted, percent),
+        ]
+        return tuple(
+            point for point in [*said, *found, *self._unmet(step, evidence, False)] if point
+        )
 
     def terms(self, name: str, version: Any, env: str) -> str:
         """64 hex digits of what a refusal rests on beside its evidence and the history of `env`; see `gate.terms`."""
         step = self._step(name, version, env, None)
         return gate.terms(self._request(step))
 
-    def rollback(self, name: str, env: str, *, undo: Any = None, to: Any = None, author: str, reason: str = "") -> Deployment | None:
+    def rollback(
+        self,
+        name: str,
+        env: str,
+        *,
+        undo: Any = None,
+        to: Any = None,
+        author: str,
+        reason: str = "",
+    ) -> Deployment | None:
         """Make an environment serve an earlier version at once; nothing is asked, everything is logged.
 
         undo: act only while this version serves, else return None; to: the version to go back to, None for the last
@@ -231,7 +278,9 @@ class Editor:
             prompt = prompt_of(read, name)
             links = history.deployments(prompt, name, env, whole=False)
             if not links:
-                raise NotDeployed(f"{name} is not deployed in {env!r}; there is nothing to roll back.")
+                raise NotDeployed(
+                    f"{name} is not deployed in {env!r}; there is nothing to roll back."
+                )
             now = links[-1]
             named = history.find(prompt, name, undo).id if undo is not None else None
             if named is not None and named not in (now.id, now.canary.id if now.canary else now.id):
@@ -240,9 +289,20 @@ class Editor:
             if target == now.id and now.canary is None:
                 return replace(now, changed=False)
             history.find(prompt, name, target).version  # noqa: B018 - refuses to go back to content that no loader serves
-            return self._seal(read, name, env, self._link(target, "rollback", author, reason, undoes=undone))
+            return self._seal(
+                read, name, env, self._link(target, "rollback", author, reason, undoes=undone)
+            )
 
-    def widen(self, name: str, env: str, percent: float, *, author: str, reason: str = "", override: str = "") -> Deployment:
+    def widen(
+        self,
+        name: str,
+        env: str,
+        percent: float,
+        *,
+        author: str,
+        reason: str = "",
+        override: str = "",
+    ) -> Deployment:
         """Change the share of the running canary; whoever is in it stays in as it grows. Raises NotDeployed where none runs.
 
         override: why it has a share again that it had before, kept in the history.
@@ -251,19 +311,40 @@ class Editor:
         checked_percent(percent)
         if canary.percent == percent:
             return replace(now, changed=False)
-        link = self._link(now.id, "canary", author, reason, evidence=now.evidence, forced=now.forced, unmet=list(now.unmet), again=override)
-        return self._append(name, env, {**link, "canary": {"version": canary.id, "percent": percent}}, now)
+        link = self._link(
+            now.id,
+            "canary",
+            author,
+            reason,
+            evidence=now.evidence,
+            forced=now.forced,
+            unmet=list(now.unmet),
+            again=override,
+        )
+        return self._append(
+            name, env, {**link, "canary": {"version": canary.id, "percent": percent}}, now
+        )
 
     def finish(self, name: str, env: str, *, author: str, reason: str = "") -> Deployment:
         """Make the running canary serve everyone, on the evidence that it started with. Raises NotDeployed where none runs."""
         now, canary = self._canary(name, env)
-        link = self._link(canary.id, "promote", author, reason, evidence=now.evidence, forced=now.forced, unmet=list(now.unmet))
+        link = self._link(
+            canary.id,
+            "promote",
+            author,
+            reason,
+            evidence=now.evidence,
+            forced=now.forced,
+            unmet=list(now.unmet),
+        )
         return self._append(name, env, link, now)
 
     def abort(self, name: str, env: str, *, author: str, reason: str = "") -> Deployment:
         """End the running canary: everyone gets what the rest had. Raises NotDeployed where none runs."""
         now, canary = self._canary(name, env)
-        return self._append(name, env, self._link(now.id, "rollback", author, reason, undoes=canary.id), now)
+        return self._append(
+            name, env, self._link(now.id, "rollback", author, reason, undoes=canary.id), now
+        )
 
     # -- how
 
@@ -275,12 +356,18 @@ class Editor:
 
     def _held(self, step: Step, evidence: Evidence | None, word: Word) -> str:
         """Why the step would only repeat an earlier one; "" where it would not."""
-        return "" if step.now is None else history.repeats(self.path, step.prompt, step.links, step.wanted, evidence, word)
+        return (
+            ""
+            if step.now is None
+            else history.repeats(self.path, step.prompt, step.links, step.wanted, evidence, word)
+        )
 
     def _request(self, step: Step) -> Request:
         wanted, policy = step.wanted, _policy(step.read, step.prompt)
         served, known = history.served(step.prompt), needs.read(self.path)
-        return Request(step.name, step.env, wanted.number, wanted.version, policy, step.links, served, known)
+        return Request(
+            step.name, step.env, wanted.number, wanted.version, policy, step.links, served, known
+        )
 
     def _unmet(self, step: Step, evidence: Evidence | None, force: bool) -> list[str]:
         """What the gate says; forced past it, a gate that cannot be asked is one more point: the emergency door opens under fault."""
@@ -294,19 +381,37 @@ class Editor:
 
     def _number(self, read: Document, name: str, version: PromptVersion) -> int | None:
         prompt = read["prompts"].get(name)
-        return history.numbers(prompt_of(read, name)).get(version.id) if prompt is not None else None
+        return (
+            history.numbers(prompt_of(read, name)).get(version.id) if prompt is not None else None
+        )
 
     def _now(self) -> str:
         return datetime.fromtimestamp(int(self._clock()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _link(self, version: str, kind: str, author: str, reason: str, **rest: Any) -> chain.Link:
         """A deployment as stored, unsealed; what is empty is left out."""
-        link = {"version": version, "canary": None, "kind": kind, "at": self._now(), "author": author}
-        link |= {key: rest.get(key) for key in ("evidence", "forced", "unmet", "again", "undoes") if rest.get(key)}
+        link = {
+            "version": version,
+            "canary": None,
+            "kind": kind,
+            "at": self._now(),
+            "author": author,
+        }
+        link |= {
+            key: rest.get(key)
+            for key in ("evidence", "forced", "unmet", "again", "undoes")
+            if rest.get(key)
+        }
         return link | ({"reason": reason.strip()} if reason.strip() else {})
 
     def _append(
-        self, name: str, env: str, link: chain.Link, before: Deployment | None, evidence: Evidence | None = None, force: bool = False
+        self,
+        name: str,
+        env: str,
+        link: chain.Link,
+        before: Deployment | None,
+        evidence: Evidence | None = None,
+        force: bool = False,
     ) -> Deployment:
         """Seal a deployment onto a chain that still ends as it was read. Raises Conflict, naming who was first and when.
 
@@ -316,8 +421,14 @@ class Editor:
             links = history.deployments(prompt_of(read, name), name, env, whole=False)
             last = links[-1] if links else None
             if (last.digest if last else None) != (before.digest if before else None):
-                who = f"{last.author or 'unknown'} made it serve {last.label} at {last.at}" if last else "it was emptied"
-                raise Conflict(f"{env} of {name} changed meanwhile: {who}; look at that first, then try again.")
+                who = (
+                    f"{last.author or 'unknown'} made it serve {last.label} at {last.at}"
+                    if last
+                    else "it was emptied"
+                )
+                raise Conflict(
+                    f"{env} of {name} changed meanwhile: {who}; look at that first, then try again."
+                )
             if evidence is not None:
                 try:
                     evidence.write(Path(os.path.realpath(self.path)))  # before what cites it
@@ -332,7 +443,13 @@ class Editor:
         prompt = prompt_of(read, name)
         environments = prompt.get("environments", {})
         kept = {key: value for key, value in link.items() if value is not None}
-        changed = {**prompt, "environments": {**environments, env: chain.append(name, env, environments.get(env), kept)}}
+        changed = {
+            **prompt,
+            "environments": {
+                **environments,
+                env: chain.append(name, env, environments.get(env), kept),
+            },
+        }
         self._put(read, name, changed)
         return history.deployments(changed, name, env, whole=False)[-1]
 
@@ -342,7 +459,9 @@ class Editor:
     def _canary(self, name: str, env: str) -> tuple[Deployment, Canary]:
         links = history.deployments(prompt_of(self._file.read(), name), name, env)
         if not links or links[-1].canary is None:
-            raise NotDeployed(f"no canary of {name} runs in {env!r}; start one with promote(..., percent=10).")
+            raise NotDeployed(
+                f"no canary of {name} runs in {env!r}; start one with promote(..., percent=10)."
+            )
         return links[-1], links[-1].canary
 
 

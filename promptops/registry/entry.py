@@ -18,13 +18,31 @@ if TYPE_CHECKING:
 
 __all__ = ["faults", "to_entry", "to_version"]
 
-FIELDS = frozenset({"number", "id", "note", "author", "created", "model", "settings", "variables", "tools", "response_format", "messages"})
+FIELDS = frozenset(
+    {
+        "number",
+        "id",
+        "note",
+        "author",
+        "created",
+        "model",
+        "settings",
+        "variables",
+        "tools",
+        "response_format",
+        "messages",
+    }
+)
 
 
 def to_entry(version: PromptVersion, number: int, **said: str) -> Entry:
     """The entry of a version; `said` is its note, author and time of creation, left out where empty."""
     content = version.document()
-    rest = {key: content[key] for key in ("model", "settings", "variables", "tools", "response_format") if content[key]}
+    rest = {
+        key: content[key]
+        for key in ("model", "settings", "variables", "tools", "response_format")
+        if content[key]
+    }
     return {
         "number": number,
         "id": version.id,
@@ -39,11 +57,26 @@ def to_version(entry: Any, where: str) -> PromptVersion:
     fault = _shape(entry)
     if fault:
         raise RegistryCorrupt(f"{where} {fault}; restore it from git.")
-    content = {key: entry[key] for key in ("model", "settings", "variables", "tools", "response_format") if key in entry}
+    content = {
+        key: entry[key]
+        for key in ("model", "settings", "variables", "tools", "response_format")
+        if key in entry
+    }
     try:
-        version = PromptVersion.from_content({**content, "messages": [_from_lines(message) for message in entry["messages"]]})
-    except (PromptOpsError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        raise RegistryCorrupt(f"{where} does not hold a version ({error}); restore it from git.") from None
+        version = PromptVersion.from_content(
+            {**content, "messages": [_from_lines(message) for message in entry["messages"]]}
+        )
+    except (
+        PromptOpsError,
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise RegistryCorrupt(
+            f"{where} does not hold a version ({error}); restore it from git."
+        ) from None
     if version.id != entry["id"]:
         raise RegistryCorrupt(
             f"{where} was edited: its content is {version.id[:11]}, its id says {entry['id'][:11]}; "
@@ -56,7 +89,11 @@ def faults(name: str, versions: list[Any]) -> Iterator[str]:
     """What is wrong with a prompt's versions: each entry, and their numbers, which rise and never repeat."""
     last, ids = 0, set()
     for index, entry in enumerate(versions):
-        label = f"v{entry['number']}" if hasattr(entry, "keys") and "number" in entry else f"entry {index + 1}"
+        label = (
+            f"v{entry['number']}"
+            if hasattr(entry, "keys") and "number" in entry
+            else f"entry {index + 1}"
+        )
         try:
             to_version(entry, f"{name} {label}")
         except RegistryCorrupt as error:
@@ -77,7 +114,12 @@ def _shape(entry: Any) -> str | None:
     if unknown:
         return f"has the unknown field {unknown[0]!r}, which no version may carry"
     number = entry.get("number")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1 or not isinstance(entry.get("id"), str):
+    if (
+        not isinstance(number, int)
+        or isinstance(number, bool)
+        or number < 1
+        or not isinstance(entry.get("id"), str)
+    ):
         return "lacks its number or id"
     if not isinstance(entry.get("messages"), list):
         return "lacks its messages"
@@ -93,7 +135,12 @@ def _to_lines(message: dict[str, Any]) -> dict[str, Any]:
     elif content is None:
         lines = None
     else:
-        lines = [{**part, "text": part["text"].split("\n")} if isinstance(part.get("text"), str) else part for part in content]
+        lines = [
+            {**part, "text": part["text"].split("\n")}
+            if isinstance(part.get("text"), str)
+            else part
+            for part in content
+        ]
     return {**message, "content": lines}
 
 
@@ -107,5 +154,10 @@ def _from_lines(message: dict[str, Any]) -> dict[str, Any]:
         return {**message, "content": "\n".join(content)}
     return {
         **message,
-        "content": [{**part, "text": "\n".join(part["text"])} if isinstance(part.get("text"), list) else part for part in content],
+        "content": [
+            {**part, "text": "\n".join(part["text"])}
+            if isinstance(part.get("text"), list)
+            else part
+            for part in content
+        ],
     }

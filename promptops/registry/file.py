@@ -11,7 +11,7 @@ from ..errors import RegistryCorrupt, RegistryError, UnknownPrompt
 from . import document
 from .locate import absolute
 from .source import signature
-from .writing import locked, replace
+from .write_lock import locked, replace
 
 if TYPE_CHECKING:
     from .document import Document
@@ -58,7 +58,9 @@ class RegistryFile:
                     f"{self.path} has the form {read['promptops']}, this release writes {document.FORM}; install a newer promptops-toolkit."
                 )
             if "exported" in read:
-                raise RegistryError(f"{self.path} is an export; change the registry that it was exported from.")
+                raise RegistryError(
+                    f"{self.path} is an export; change the registry that it was exported from."
+                )
             yield read
 
     def put(self, changed: Document) -> bool:
@@ -91,8 +93,13 @@ def prompt_of(read: Document, name: str) -> Document:
     if prompt is None:
         import difflib
 
-        near = difflib.get_close_matches(str(name)[:128], read["prompts"], n=3) or sorted(read["prompts"])[:3]
-        raise UnknownPrompt(f"no prompt {str(name)[:128]!r} in the registry; {'it holds ' + ', '.join(near) if near else 'it is empty'}.")
+        near = (
+            difflib.get_close_matches(str(name)[:128], read["prompts"], n=3)
+            or sorted(read["prompts"])[:3]
+        )
+        raise UnknownPrompt(
+            f"no prompt {str(name)[:128]!r} in the registry; {'it holds ' + ', '.join(near) if near else 'it is empty'}."
+        )
     fault = document.prompt_fault(name, prompt)
     if fault:
         raise RegistryCorrupt(f"{fault}; restore it from git.")

@@ -62,9 +62,16 @@ def unmet(request: Request, evidence: Evidence | None) -> tuple[Unmet, ...]:
         return ()
     points = [*_path(request), *_needs(request)]
     if evidence is None:
-        against = f" against {request.incumbent.label}, which serves {request.env}" if request.incumbent else ""
+        against = (
+            f" against {request.incumbent.label}, which serves {request.env}"
+            if request.incumbent
+            else ""
+        )
         points.append(
-            Unmet(f"There is no evidence for {request.label}.", f"evaluate {request.label}{against}, and pass the study to promote.")
+            Unmet(
+                f"There is no evidence for {request.label}.",
+                f"evaluate {request.label}{against}, and pass the study to promote.",
+            )
         )
         return tuple(points)
     points += _about(request, evidence)
@@ -76,14 +83,24 @@ def unmet(request: Request, evidence: Evidence | None) -> tuple[Unmet, ...]:
 def arm(evidence: Evidence) -> str:
     """64 hex digits that name the candidate's own data: equal where the same outcomes are offered once more."""
     own = {name: scores["candidate"] for name, scores in evidence.scores.items()}
-    return digest({"dataset": evidence.dataset.get("fingerprint"), "examples": evidence.examples, "scores": own})
+    return digest(
+        {
+            "dataset": evidence.dataset.get("fingerprint"),
+            "examples": evidence.examples,
+            "scores": own,
+        }
+    )
 
 
 def terms(request: Request) -> str:
     """64 hex digits of what a refusal rests on beside the evidence and the environment's own history: where one of the policy, the
     environments that come first and the registered consumers changes, the question is another one.
     """
-    served = [request.version.id in request.served.get(env, frozenset()) for env in request.policy.path if env != request.env]
+    served = [
+        request.version.id in request.served.get(env, frozenset())
+        for env in request.policy.path
+        if env != request.env
+    ]
     needs = sorted(repr(need) for need in request.needs if need.prompt == request.prompt)
     return digest({"policy": request.policy.digest, "served": served, "needs": needs})
 
@@ -114,7 +131,8 @@ def _about(request: Request, evidence: Evidence) -> Iterator[Unmet]:
     label, incumbent, policy = request.label, request.incumbent, request.policy
     if evidence.prompt != request.prompt:
         yield Unmet(
-            f"The evidence is about the prompt {evidence.prompt!r}, not {request.prompt!r}.", f"evaluate {label} of {request.prompt}."
+            f"The evidence is about the prompt {evidence.prompt!r}, not {request.prompt!r}.",
+            f"evaluate {label} of {request.prompt}.",
         )
     if evidence.candidate != request.version.id:
         yield Unmet(
@@ -122,7 +140,11 @@ def _about(request: Request, evidence: Evidence) -> Iterator[Unmet]:
             f"evaluate {label} itself: one changed character is another version.",
         )
     if incumbent is not None and evidence.baseline != incumbent.id:
-        against = f"against {evidence.baseline[:11]}" if evidence.baseline else "of a first deployment, against nothing"
+        against = (
+            f"against {evidence.baseline[:11]}"
+            if evidence.baseline
+            else "of a first deployment, against nothing"
+        )
         yield Unmet(
             f"The evidence is {against}, but {request.env} serves {incumbent.label} since {incumbent.at} (by {incumbent.author}).",
             f"evaluate {label} against {incumbent.label}.",
@@ -158,13 +180,17 @@ def _same_policy(evidence: Evidence, policy: Policy) -> bool:
 def _verdict(request: Request, evidence: Evidence) -> Iterator[Unmet]:
     if evidence.decision == "promote":
         return
-    checks = [check for check in evidence.verdict.get("checks") or () if check.get("status") != "pass"]
+    checks = [
+        check for check in evidence.verdict.get("checks") or () if check.get("status") != "pass"
+    ]
     if checks:
         for check in checks:
             yield Unmet(str(check.get("text", "")), _step(check.get("next"), request))
         return
     steps = list(evidence.verdict.get("next") or ())
-    reasons = list(evidence.verdict.get("reasons") or ()) or [f"The verdict is {evidence.decision}."]
+    reasons = list(evidence.verdict.get("reasons") or ()) or [
+        f"The verdict is {evidence.decision}."
+    ]
     for index, reason in enumerate(reasons):
         yield Unmet(str(reason), _step(steps[index] if index < len(steps) else None, request))
 
@@ -186,12 +212,22 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
     candidate = scores["candidate"]
     baseline = scores.get("baseline") if evidence.baseline is not None else None
     if evidence.baseline is not None and baseline is None:
-        yield Unmet("The evidence has no scores of its baseline.", "evaluate both versions on the same examples.")
+        yield Unmet(
+            "The evidence has no scores of its baseline.",
+            "evaluate both versions on the same examples.",
+        )
         return
-    pairs = [index for index, value in enumerate(candidate) if value is not None and (baseline is None or baseline[index] is not None)]
+    pairs = [
+        index
+        for index, value in enumerate(candidate)
+        if value is not None and (baseline is None or baseline[index] is not None)
+    ]
     least = max(policy.min_n, 1)
     if len(pairs) < least:
-        yield Unmet(f"{len(pairs)} scored examples, the policy asks for {least}.", f"add {least - len(pairs)} more examples.")
+        yield Unmet(
+            f"{len(pairs)} scored examples, the policy asks for {least}.",
+            f"add {least - len(pairs)} more examples.",
+        )
     mean = sum(candidate[index] or 0.0 for index in pairs) / len(pairs) if pairs else 0.0
     if evidence.baseline is None and mean < policy.min_score:
         yield Unmet(
@@ -210,10 +246,16 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
 
 
 def _must_pass(
-    example: str, index: int | None, candidate: Sequence[float | None], baseline: Sequence[float | None] | None, label: str
+    example: str,
+    index: int | None,
+    candidate: Sequence[float | None],
+    baseline: Sequence[float | None] | None,
+    label: str,
 ) -> Iterator[Unmet]:
     own = candidate[index] if index is not None else None
     if index is None or own is None:
-        yield Unmet(f"The must-pass example {example!r} has no score.", f"evaluate on {example!r} too.")
+        yield Unmet(
+            f"The must-pass example {example!r} has no score.", f"evaluate on {example!r} too."
+        )
     elif own < 1 and (baseline is None or (baseline[index] or 0.0) >= 1):
         yield Unmet(f"{label} fails the must-pass example {example!r}.", f"fix {example!r} first.")

@@ -34,8 +34,12 @@ class SavedEntry:
         try:
             self.number, self.id = int(entry["number"]), str(entry["id"])
         except (TypeError, KeyError, ValueError):
-            raise RegistryCorrupt(f"{prompt} holds a version without its number or id; restore it from git.") from None
-        self.note, self.author, self.created = (str(entry.get(key, "")) for key in ("note", "author", "created"))
+            raise RegistryCorrupt(
+                f"{prompt} holds a version without its number or id; restore it from git."
+            ) from None
+        self.note, self.author, self.created = (
+            str(entry.get(key, "")) for key in ("note", "author", "created")
+        )
 
     @property
     def version(self) -> PromptVersion:
@@ -58,14 +62,18 @@ def find(prompt: Prompt, name: str, wanted: Any) -> SavedEntry:
     version = wanted if isinstance(wanted, PromptVersion) else getattr(wanted, "version", None)
     text = version.id if isinstance(version, PromptVersion) else str(wanted)
     for entry in prompt["versions"]:
-        if text in (str(entry["number"]), f"v{entry['number']}") or (len(text) > 5 and entry["id"].startswith(text)):
+        if text in (str(entry["number"]), f"v{entry['number']}") or (
+            len(text) > 5 and entry["id"].startswith(text)
+        ):
             return SavedEntry(name, entry)
     known = ", ".join(f"v{entry['number']}" for entry in prompt["versions"][-8:]) or "none yet"
     hint = "save it first" if isinstance(version, PromptVersion) else f"saved: {known}"
     raise RegistryError(f"{name} has no version {text[:40]!r}; {hint}.")
 
 
-def deployments(prompt: Prompt, name: str, env: str, *, whole: bool = True) -> tuple[Deployment, ...]:
+def deployments(
+    prompt: Prompt, name: str, env: str, *, whole: bool = True
+) -> tuple[Deployment, ...]:
     """The environment's chain, oldest first. whole: check every link, else the last. Raises RegistryCorrupt."""
     environment = prompt.get("environments", {}).get(env)
     if environment is None:
@@ -73,7 +81,9 @@ def deployments(prompt: Prompt, name: str, env: str, *, whole: bool = True) -> t
     numbered = numbers(prompt)
     if whole:
         for fault in chain.faults(name, env, environment, set(numbered)):
-            raise RegistryCorrupt(f"{fault}; restore it from git, or see `promptops registry check`.")
+            raise RegistryCorrupt(
+                f"{fault}; restore it from git, or see `promptops registry check`."
+            )
     else:
         chain.tail(name, env, environment)
     return of_chain(name, env, environment, numbered)
@@ -88,7 +98,9 @@ def served(prompt: Prompt) -> dict[str, frozenset[str]]:
     return out
 
 
-def target(prompt: Prompt, name: str, links: Sequence[Deployment], undo: str | None, to: Any) -> tuple[str, str]:
+def target(
+    prompt: Prompt, name: str, links: Sequence[Deployment], undo: str | None, to: Any
+) -> tuple[str, str]:
     """(what is undone, what serves then), as ids. Raises NotDeployed where there is nothing to go back to."""
     now = links[-1]
     if to is not None:
@@ -105,16 +117,30 @@ def target(prompt: Prompt, name: str, links: Sequence[Deployment], undo: str | N
     )
 
 
-def repeats(registry: str, prompt: Prompt, links: Sequence[Deployment], wanted: SavedEntry, evidence: Evidence | None, word: Word) -> str:
+def repeats(
+    registry: str,
+    prompt: Prompt,
+    links: Sequence[Deployment],
+    wanted: SavedEntry,
+    evidence: Evidence | None,
+    word: Word,
+) -> str:
     """Why promoting `wanted` would only repeat what was undone or followed by another version since; "" where it is new.
 
     New is what rests on data that were measured after that, and that no earlier deployment of the same version here rested
     on; or a word (an override, or the reason of a forced promotion) that was not used for this version here before: a cell
     that runs again says the same word.
     """
-    running = links[-1].canary is not None and links[-1].canary.id == wanted.id  # then it is asked for everyone: that may be a repetition
+    running = (
+        links[-1].canary is not None and links[-1].canary.id == wanted.id
+    )  # then it is asked for everyone: that may be a repetition
     canaries = not running
-    before = [link for link in links if wanted.id == (link.canary.id if link.kind == "canary" and link.canary and canaries else link.id)]
+    before = [
+        link
+        for link in links
+        if wanted.id
+        == (link.canary.id if link.kind == "canary" and link.canary and canaries else link.id)
+    ]
     used = word.used(before)
     if not before or (word.text and not used):
         return ""
@@ -158,7 +184,9 @@ class Word(NamedTuple):
 
     def used(self, links: Sequence[Deployment]) -> bool:
         """Whether one of these deployments was made with the same word."""
-        return bool(self.text) and any(self.text == (link.reason if self.forced else link.override) for link in links)
+        return bool(self.text) and any(
+            self.text == (link.reason if self.forced else link.override) for link in links
+        )
 
 
 def _rested_on(registry: str, before: Sequence[Deployment], evidence: Evidence) -> bool:
@@ -181,7 +209,9 @@ def _rested_on(registry: str, before: Sequence[Deployment], evidence: Evidence) 
 def _is_later(evidence: Evidence, at: str) -> bool:
     """Whether evidence was measured after a moment of the chain, which is in whole seconds; where it does not say when, its data decide."""
     try:
-        made, moment = (datetime.fromisoformat(text) for text in (evidence.measured_at or evidence.made_at, at))
+        made, moment = (
+            datetime.fromisoformat(text) for text in (evidence.measured_at or evidence.made_at, at)
+        )
     except ValueError:
         return True
     made, moment = (time if time.tzinfo else time.replace(tzinfo=UTC) for time in (made, moment))

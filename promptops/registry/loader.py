@@ -18,11 +18,11 @@ import time
 from _thread import RLock
 
 from ..errors import NotDeployed, RegistryCorrupt, RegistryError, RegistryNotFound, UnknownPrompt
-from . import reading, source
+from . import read_view, source
 from . import view as views
 from .candidate import CANDIDATES
 from .locate import absolute, environment, find
-from .served import Served
+from .served_version import Served
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ class Loader:
         self._monotonic = monotonic
         self._saved_copy = saved_copy
         self._view: View = views.View(object(), views.Content({}), since=time.monotonic())
-        self._good: dict[tuple[str, str], Served | Split] = {}  # last success of every pair that ever succeeded
+        self._good: dict[
+            tuple[str, str], Served | Split
+        ] = {}  # last success of every pair that ever succeeded
         self._known: dict[str, Any] = {}  # id -> (entry, verified version)
         self._needs: dict[str, Need] = {}
         self._callback_fault = ""
@@ -71,7 +73,9 @@ class Loader:
 
     # -- reading
 
-    def get(self, name: str, env: str | None = None, key: object = None, default: Any = None) -> Served:
+    def get(
+        self, name: str, env: str | None = None, key: object = None, default: Any = None
+    ) -> Served:
         """What `env` serves of a prompt. env: None for PROMPTOPS_ENV; key: what makes a canary sticky (a user's id).
 
         default: a PromptVersion, text or list of messages to serve where nothing else can be, `source="default"`.
@@ -111,7 +115,10 @@ class Loader:
         """
         view = self._fresh()
         content = view.content
-        refused = {f"{name} in {env}": reason for (name, env), reason in sorted(view.found.refused.copy().items())}
+        refused = {
+            f"{name} in {env}": reason
+            for (name, env), reason in sorted(view.found.refused.copy().items())
+        }
         refused |= dict(sorted(content.faults.items()))
         origin = "file" if view.fault is None else "last_known_good" if content.prompts else "none"
         return {
@@ -122,12 +129,24 @@ class Loader:
             "age_s": 0.0 if view.since is None else round(time.monotonic() - view.since, 3),
             "prompts": len(content.prompts),
             "refused": refused,
-            "went_back": {f"{name} in {env}": said for (name, env), said in sorted(content.back.items())},
-            "missed": {f"{name} in {env}": said for (name, env), (_, said) in sorted(view.found.missed.copy().items())},
+            "went_back": {
+                f"{name} in {env}": said for (name, env), said in sorted(content.back.items())
+            },
+            "missed": {
+                f"{name} in {env}": said
+                for (name, env), (_, said) in sorted(view.found.missed.copy().items())
+            },
             "on_change": self._callback_fault or None,
         }
 
-    def require(self, name: str, variables: Any = (), output: Mapping[str, Any] | None = None, *, env: str | None = None) -> None:
+    def require(
+        self,
+        name: str,
+        variables: Any = (),
+        output: Mapping[str, Any] | None = None,
+        *,
+        env: str | None = None,
+    ) -> None:
         """State what this application fills in and reads: a version that needs more is then never served to it.
 
         variables: the names that it supplies (a set, or name -> type); output: the JSON Schema that it expects of answers.
@@ -162,7 +181,9 @@ class Loader:
     def _locked(self) -> RLock:
         """What publishes does so under this lock; it may be taken again by a signal handler of the thread that has it."""
         pid, lock = self._lock
-        if pid != os.getpid():  # a fork: the lock may have been held by a thread that does not exist here
+        if (
+            pid != os.getpid()
+        ):  # a fork: the lock may have been held by a thread that does not exist here
             lock = RLock()
             self._lock = (os.getpid(), lock)
         return lock
@@ -173,7 +194,11 @@ class Loader:
         except (OSError, ValueError):
             signature = None
         view = self._view
-        return view if signature == view.signature and view.recheck is None else self._refresh(signature)
+        return (
+            view
+            if signature == view.signature and view.recheck is None
+            else self._refresh(signature)
+        )
 
     def _refresh(self, signature: object) -> View:
         view = self._view
@@ -183,12 +208,26 @@ class Loader:
             before = self._view
             if before.is_of(signature):
                 return before  # another thread was here first
-            view = reading.following(before, self.path, monotonic=self._monotonic, copies=self._saved_copy, cold=not self._good)
+            view = read_view.following(
+                before,
+                self.path,
+                monotonic=self._monotonic,
+                copies=self._saved_copy,
+                cold=not self._good,
+            )
             if view.content is not before.content:
-                tails = [tail for environments in view.content.prompts.values() for tail in environments.values()]
+                tails = [
+                    tail
+                    for environments in view.content.prompts.values()
+                    for tail in environments.values()
+                ]
                 cited = {key for tail in tails for key in tail.entries}
-                self._known = {key: known for key, known in self._known.copy().items() if key in cited}
-            if self._view is before:  # else a signal handler of this thread looked meanwhile, and saw what is newer
+                self._known = {
+                    key: known for key, known in self._known.copy().items() if key in cited
+                }
+            if (
+                self._view is before
+            ):  # else a signal handler of this thread looked meanwhile, and saw what is newer
                 self._view = view
             return self._view
 
@@ -199,10 +238,14 @@ class Loader:
         before = self._good.get(pair)
         try:
             built, reason = self._build(view, name, env)
-        except Exception as error:  # whatever is wrong with it: a pair that succeeded before goes on
+        except (
+            Exception
+        ) as error:  # whatever is wrong with it: a pair that succeeded before goes on
             reason = str(error)
             if before is None:
-                if view.content.has(name, env):  # else it is a miss, of which there may be any number
+                if view.content.has(
+                    name, env
+                ):  # else it is a miss, of which there may be any number
                     view.found.refused[pair] = reason
                 return self._without(view, name, env, error, default)
             built = before.held(reason, time.monotonic() if view.since is None else view.since)
@@ -217,7 +260,9 @@ class Loader:
         """Remember a success, and tell of the change: once, however many threads built it at once."""
         with self._locked():
             before = self._good.get(pair)
-            if view.found is not self._view.found:  # the file changed while this was built: later ones are not undone
+            if (
+                view.found is not self._view.found
+            ):  # the file changed while this was built: later ones are not undone
                 self._good.setdefault(pair, built)
                 return
             self._good[pair] = built
@@ -236,16 +281,21 @@ class Loader:
             fits(self._needs[name], built, env)
         back = view.content.back.get((name, env))
         if self._monotonic and back is not None:
-            return built.held(f"{back}; this application asked never to go back (monotonic=True).", time.monotonic()), reason
+            return built.held(
+                f"{back}; this application asked never to go back (monotonic=True).",
+                time.monotonic(),
+            ), reason
         if view.fault is None:
             return built, reason
-        return built.held(str(view.fault), time.monotonic() if view.since is None else view.since), reason
+        return built.held(
+            str(view.fault), time.monotonic() if view.since is None else view.since
+        ), reason
 
     def _without(self, view: View, name: str, env: str, error: Exception, default: Any) -> Any:
         """A cold start at which the file has nothing good for this pair: the saved copy, the default, or the error."""
         if isinstance(error, RegistryCorrupt) and view.fault is None and self._saved_copy:
             if view.found.copy is None:
-                view.found.copy = (reading.saved_copy(self.path),)
+                view.found.copy = (read_view.saved_copy(self.path),)
             copy = view.found.copy[0]
             with contextlib.suppress(RegistryError):
                 if copy is not None:
@@ -296,7 +346,9 @@ def load(
     return loader.get(name, env, key, default)
 
 
-_LOADERS: dict[Any, Any] = {}  # the process's loaders by what named them; a file is read once however often it is asked
+_LOADERS: dict[
+    Any, Any
+] = {}  # the process's loaders by what named them; a file is read once however often it is asked
 
 
 class _Nowhere:
@@ -314,4 +366,10 @@ def _default(name: str, env: str | None, default: Any, error: Exception) -> Serv
     from ..version import PromptVersion
 
     held = getattr(default, "version", default)
-    return Served(name, env, held if isinstance(held, PromptVersion) else PromptVersion(default), source="default", reason=str(error))
+    return Served(
+        name,
+        env,
+        held if isinstance(held, PromptVersion) else PromptVersion(default),
+        source="default",
+        reason=str(error),
+    )

@@ -15,7 +15,9 @@ def environment(name: str) -> str:
     """The environment of PROMPTOPS_ENV. Raises NotDeployed where it is unset."""
     env = os.environ.get("PROMPTOPS_ENV")
     if not env:
-        raise NotDeployed(f'load({name!r}) does not know its environment; pass env="prod", or set PROMPTOPS_ENV.')
+        raise NotDeployed(
+            f'load({name!r}) does not know its environment; pass env="prod", or set PROMPTOPS_ENV.'
+        )
     return env
 
 
@@ -50,4 +52,6 @@ def _here() -> str:
     try:
         return os.getcwd()
     except OSError:
-        raise RegistryNotFound("the working directory no longer exists; pass registry=..., or set PROMPTOPS_REGISTRY.") from None
+        raise RegistryNotFound(
+            "the working directory no longer exists; pass registry=..., or set PROMPTOPS_REGISTRY."
+        ) from None

@@ -11,7 +11,7 @@ import os
 
 from ..errors import Refused, RegistryCorrupt, RegistryError
 from .document import checked_name
-from .served import Served
+from .served_version import Served
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,21 +36,38 @@ class Need:
     __slots__ = ("consumer", "output", "prompt", "variables")
 
     def __init__(
-        self, prompt: str, variables: Mapping[str, str | None], output: Mapping[str, Any] | None = None, consumer: str = ""
+        self,
+        prompt: str,
+        variables: Mapping[str, str | None],
+        output: Mapping[str, Any] | None = None,
+        consumer: str = "",
     ) -> None:
         self.prompt, self.consumer = checked_name(prompt), consumer
         self.variables = dict(variables)
         self.output = dict(output) if output is not None else None
 
     @classmethod
-    def of(cls, prompt: str, variables: Any, output: Mapping[str, Any] | None = None, consumer: str = "") -> Need:
+    def of(
+        cls,
+        prompt: str,
+        variables: Any,
+        output: Mapping[str, Any] | None = None,
+        consumer: str = "",
+    ) -> Need:
         """variables: a map of name -> type, or names alone."""
-        named = dict(variables) if hasattr(variables, "keys") else dict.fromkeys([variables] if isinstance(variables, str) else variables)
+        named = (
+            dict(variables)
+            if hasattr(variables, "keys")
+            else dict.fromkeys([variables] if isinstance(variables, str) else variables)
+        )
         return cls(prompt, named, output, consumer)
 
     def document(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {"variables": dict(sorted(self.variables.items())), **({"output": self.output} if self.output is not None else {})}
+        return {
+            "variables": dict(sorted(self.variables.items())),
+            **({"output": self.output} if self.output is not None else {}),
+        }
 
     def unmet(self, version: PromptVersion) -> list[str]:
         """Why the version would break this application, one sentence each; empty where it would not."""
@@ -64,12 +81,20 @@ class Need:
                     out.append(f"it needs {{{{{name}}}}}, which {who} does not supply")
             elif passed is not None and passed != variable.type:
                 out.append(f"it takes {name} as {variable.type}, {who} passes a {passed}")
-        surplus = sorted(self.variables.keys() - known.keys() - ({"history"} if version.takes_history else set()))
-        out += [f"it does not know {name!r}, which {who} passes and strict rendering refuses" for name in surplus]
+        surplus = sorted(
+            self.variables.keys() - known.keys() - ({"history"} if version.takes_history else set())
+        )
+        out += [
+            f"it does not know {name!r}, which {who} passes and strict rendering refuses"
+            for name in surplus
+        ]
         if self.output is not None:
             promised = _promised(version)
             if promised is not None:
-                out += [f"its answers {fault}, which {who} reads" for fault in _lacks(self.output, promised, "")]
+                out += [
+                    f"its answers {fault}, which {who} reads"
+                    for fault in _lacks(self.output, promised, "")
+                ]
         return out
 
 
@@ -79,7 +104,9 @@ def fits(need: Need, built: Served | Split, env: str) -> None:
     for side in sides:
         unmet = need.unmet(side.version)
         if unmet:
-            raise Refused(f"v{side.number} of {need.prompt} in {env} does not fit: {'; '.join(unmet)}.", unmet)
+            raise Refused(
+                f"v{side.number} of {need.prompt} in {env} does not fit: {'; '.join(unmet)}.", unmet
+            )
 
 
 def read(registry: str) -> list[Need]:
@@ -94,12 +121,19 @@ def read(registry: str) -> list[Need]:
 
 def write(path: str, consumer: str, needs: Iterable[Need]) -> bool:
     """Write one application's statement. Returns whether the file changed."""
-    from .writing import replace
+    from .write_lock import replace
 
     if not consumer.strip():
-        raise RegistryError("a statement needs the application's name; pass consumer=..., such as checkout-service.")
+        raise RegistryError(
+            "a statement needs the application's name; pass consumer=..., such as checkout-service."
+        )
     stated = {need.prompt: need.document() for need in sorted(needs, key=lambda need: need.prompt)}
-    text = json.dumps({"form": FORM, "consumer": consumer, "needs": stated}, indent=2, ensure_ascii=False) + "\n"
+    text = (
+        json.dumps(
+            {"form": FORM, "consumer": consumer, "needs": stated}, indent=2, ensure_ascii=False
+        )
+        + "\n"
+    )
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     return replace(path, text.encode())
 
@@ -111,25 +145,38 @@ def _read_one(path: str) -> list[Need]:
         if document["form"] != FORM:
             raise ValueError(f"its form is {document['form']!r}")
         return [
-            Need(prompt, need["variables"], need.get("output"), str(document["consumer"])) for prompt, need in document["needs"].items()
+            Need(prompt, need["variables"], need.get("output"), str(document["consumer"]))
+            for prompt, need in document["needs"].items()
         ]
     except (ValueError, TypeError, KeyError, AttributeError, OSError, RegistryError) as error:
-        raise RegistryCorrupt(f"{path} is not a consumer's statement ({error}); write it anew with `promptops require --write`.") from None
+        raise RegistryCorrupt(
+            f"{path} is not a consumer's statement ({error}); write it anew with `promptops require --write`."
+        ) from None
 
 
 def _promised(version: PromptVersion) -> Mapping[str, Any] | None:
     """The schema that a version makes the model follow; None where it promises none, which evidence must then judge."""
     form = version.response_format or {}
-    schema = (form.get("json_schema") or {}).get("schema") if form.get("type") == "json_schema" else None
+    schema = (
+        (form.get("json_schema") or {}).get("schema") if form.get("type") == "json_schema" else None
+    )
     return schema if isinstance(schema, dict) else None
 
 
 def _lacks(wanted: Mapping[str, Any], promised: Mapping[str, Any], where: str) -> list[str]:
     """What a reader of `wanted` misses in answers that follow `promised`: required properties, their types, down the tree."""
     out = []
-    types = [set(kind if isinstance(kind, list) else [kind]) for kind in (wanted.get("type"), promised.get("type")) if kind is not None]
-    if len(types) == 2 and not types[1] <= (types[0] | ({"integer"} if "number" in types[0] else set())):
-        return [f"hold {where or 'a value'} as {'/'.join(sorted(types[1]))} in place of {'/'.join(sorted(types[0]))}"]
+    types = [
+        set(kind if isinstance(kind, list) else [kind])
+        for kind in (wanted.get("type"), promised.get("type"))
+        if kind is not None
+    ]
+    if len(types) == 2 and not types[1] <= (
+        types[0] | ({"integer"} if "number" in types[0] else set())
+    ):
+        return [
+            f"hold {where or 'a value'} as {'/'.join(sorted(types[1]))} in place of {'/'.join(sorted(types[0]))}"
+        ]
     have, sure = promised.get("properties") or {}, set(promised.get("required") or ())
     for name in wanted.get("required") or ():
         path = f"{where}.{name}" if where else str(name)

@@ -24,11 +24,15 @@ def contents(path: str) -> tuple[object, bytes]:
     """The signature and bytes of one file. Raises OSError, or RegistryCorrupt where it is not a file or too large."""
     for _ in range(3):
         if not S_ISREG(os.stat(path).st_mode):
-            raise RegistryCorrupt(f"{path} is not a file; put the registry there, or set PROMPTOPS_REGISTRY.")
+            raise RegistryCorrupt(
+                f"{path} is not a file; put the registry there, or set PROMPTOPS_REGISTRY."
+            )
         with open(path, "rb", buffering=0) as file:
             before = os.fstat(file.fileno())
             if before.st_size > MAX_BYTES:
-                raise RegistryCorrupt(f"{path} is {before.st_size:,} bytes, past the {MAX_BYTES:,} that a registry may have.")
+                raise RegistryCorrupt(
+                    f"{path} is {before.st_size:,} bytes, past the {MAX_BYTES:,} that a registry may have."
+                )
             data = file.readall()
             after = os.fstat(file.fileno())
         if signature(before) == signature(after):
@@ -41,5 +45,9 @@ def fault(error: Exception, path: str) -> Fault:
     if isinstance(error, RegistryCorrupt):
         return RegistryCorrupt(str(error))
     if isinstance(error, FileNotFoundError):
-        return RegistryNotFound(f"no registry file at {path}; restore it from git, or set PROMPTOPS_REGISTRY.")
-    return RegistryCorrupt(f"{path} cannot be read ({type(error).__name__}: {error}); check its permissions, or restore it from git.")
+        return RegistryNotFound(
+            f"no registry file at {path}; restore it from git, or set PROMPTOPS_REGISTRY."
+        )
+    return RegistryCorrupt(
+        f"{path} cannot be read ({type(error).__name__}: {error}); check its permissions, or restore it from git."
+    )

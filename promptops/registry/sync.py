@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ..errors import RegistryCorrupt, RegistryError
 from . import document
 from .locate import absolute
-from .writing import locked, replace
+from .write_lock import locked, replace
 
 if TYPE_CHECKING:
     from .document import Document
@@ -33,7 +33,9 @@ class Synced:
     why: str
 
 
-def sync(source: str, dest: str, *, headers: Mapping[str, str] | None = None, timeout_s: float = 30.0) -> Synced:
+def sync(
+    source: str, dest: str, *, headers: Mapping[str, str] | None = None, timeout_s: float = 30.0
+) -> Synced:
     """Make `dest` hold what `source` holds: an https address (http on loopback only) or a file.
 
     headers: sent with the request, for a private host; never stored. The answer's ETag is kept beside the file, so that an
@@ -48,7 +50,9 @@ def sync(source: str, dest: str, *, headers: Mapping[str, str] | None = None, ti
                 with open(source, "rb") as file:
                     data, tag = file.read(document.MAX_BYTES + 1), None
             except OSError as error:
-                raise RegistryError(f"{source} cannot be read ({error.strerror}); {dest} is as it was.") from None
+                raise RegistryError(
+                    f"{source} cannot be read ({error.strerror}); {dest} is as it was."
+                ) from None
         else:
             fetched = _fetch(source, _headers(source, dest, headers or {}), timeout_s)
             if fetched is None:
@@ -57,7 +61,10 @@ def sync(source: str, dest: str, *, headers: Mapping[str, str] | None = None, ti
         sound(data, source)
         changed = replace(dest, data)
         if tag is not None:
-            replace(_beside(dest), json.dumps({"source": source, "etag": tag, "sha256": _sha256(data)}).encode())
+            replace(
+                _beside(dest),
+                json.dumps({"source": source, "etag": tag, "sha256": _sha256(data)}).encode(),
+            )
     return Synced(changed, "written" if changed else "the same bytes were there")
 
 
@@ -85,7 +92,9 @@ def _headers(source: str, dest: str, given: Mapping[str, str]) -> dict[str, str]
     return out
 
 
-def _fetch(source: str, headers: dict[str, str], timeout_s: float) -> tuple[bytes, str | None] | None:
+def _fetch(
+    source: str, headers: dict[str, str], timeout_s: float
+) -> tuple[bytes, str | None] | None:
     """(body, ETag), or None where the host says 304."""
     import urllib.error
     import urllib.request
@@ -93,28 +102,43 @@ def _fetch(source: str, headers: dict[str, str], timeout_s: float) -> tuple[byte
     _checked(source)
     request = urllib.request.Request(source)
     for name, value in headers.items():
-        request.add_unredirected_header(name, value)  # a token must not follow a redirect to another host
+        request.add_unredirected_header(
+            name, value
+        )  # a token must not follow a redirect to another host
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             _checked(answer.url)  # where it was redirected to
             data = answer.read(document.MAX_BYTES + 1)
             length = answer.headers.get("Content-Length")
-            if length is not None and length.isdigit() and int(length) != len(data) and len(data) <= document.MAX_BYTES:
-                raise RegistryError(f"{source} was cut short at {len(data):,} of {length} bytes; try again.")
+            if (
+                length is not None
+                and length.isdigit()
+                and int(length) != len(data)
+                and len(data) <= document.MAX_BYTES
+            ):
+                raise RegistryError(
+                    f"{source} was cut short at {len(data):,} of {length} bytes; try again."
+                )
             return data, answer.headers.get("ETag")
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 304:
             return None
-        raise RegistryError(f"{source} answered {error.code} {error.reason}; check the address and who may read it.") from None
+        raise RegistryError(
+            f"{source} answered {error.code} {error.reason}; check the address and who may read it."
+        ) from None
     except (OSError, ValueError) as error:
-        raise RegistryError(f"{source} cannot be fetched ({error}); what was there stays.") from None
+        raise RegistryError(
+            f"{source} cannot be fetched ({error}); what was there stays."
+        ) from None
 
 
 def _checked(address: str) -> None:
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise RegistryError(f"{address[:80]} is not https; a registry is fetched over https, or copied from a file.")
+        raise RegistryError(
+            f"{address[:80]} is not https; a registry is fetched over https, or copied from a file."
+        )
 
 
 def _beside(dest: str) -> str:

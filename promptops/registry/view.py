@@ -12,7 +12,7 @@ import time
 from ..errors import NotDeployed, RegistryCorrupt, RegistryError, RegistryNotFound, UnknownPrompt
 from . import chain, document
 from .entry import to_version
-from .served import Served
+from .served_version import Served
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ class Tail:
         last = links[-1]
         canary = last.get("canary")
         cited = [last["version"], *([canary["version"]] if canary else [])]
-        before = links[-2]["digest"] if len(links) > 1 else (environment.get("earlier") or {}).get("digest")
+        before = (
+            links[-2]["digest"]
+            if len(links) > 1
+            else (environment.get("earlier") or {}).get("digest")
+        )
         self.environment = {"deployments": [last], "earlier": {"digest": before}}
         self.entries = {key: versions[key] for key in cited if key in versions}
         self.position = chain.position(environment)
@@ -53,11 +57,19 @@ class Split:
     __slots__ = ("canary", "percent", "stable")
 
     def __init__(self, stable: Served, canary: Served, percent: float) -> None:
-        self.stable, self.canary, self.percent = stable.on_arm("stable"), canary.on_arm("canary"), percent
+        self.stable, self.canary, self.percent = (
+            stable.on_arm("stable"),
+            canary.on_arm("canary"),
+            percent,
+        )
 
     def pick(self, key: object) -> Served:
         """The arm of a key."""
-        return self.canary if chain.in_canary(self.canary.name, self.canary.id, self.percent, key) else self.stable
+        return (
+            self.canary
+            if chain.in_canary(self.canary.name, self.canary.id, self.percent, key)
+            else self.stable
+        )
 
     def held(self, reason: str, since: float) -> Split:
         """The same with both arms as last known good."""
@@ -83,7 +95,9 @@ class _Kept:
         try:
             versions = {entry["id"]: entry for entry in prompt["versions"]}
             self.environments = prompt.get("environments", {})
-            self.tails = {env: Tail(environment, versions) for env, environment in self.environments.items()}
+            self.tails = {
+                env: Tail(environment, versions) for env, environment in self.environments.items()
+            }
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             self.fault = f"prompt {name!r} is malformed ({type(error).__name__})"
             self.closed_fault = self.closed_fault or self.fault
@@ -95,7 +109,9 @@ class _Fixed:
     __slots__ = ()
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a {type(self).__name__} is fixed; publish a new one instead of setting {name!r}.")
+        raise AttributeError(
+            f"a {type(self).__name__} is fixed; publish a new one instead of setting {name!r}."
+        )
 
     def _set(self, **fields: object) -> None:
         for name, value in fields.items():
@@ -116,7 +132,10 @@ class Content(_Fixed):
     back: dict[Pair, str]
 
     def __init__(
-        self, prompts: dict[str, dict[str, Tail]], faults: dict[str, str] | None = None, back: dict[Pair, str] | None = None
+        self,
+        prompts: dict[str, dict[str, Tail]],
+        faults: dict[str, str] | None = None,
+        back: dict[Pair, str] | None = None,
     ) -> None:
         self._set(prompts=prompts, faults=faults or {}, back=back or {})
 
@@ -138,7 +157,9 @@ class Content(_Fixed):
         environments = self.prompts.get(name)
         if environments is not None:
             serves = ", ".join(sorted(environments)) or "nowhere yet"
-            return NotDeployed(f"{name} is not deployed in {str(env)[:128]!r}; it serves {serves}: promote a version there first.")
+            return NotDeployed(
+                f"{name} is not deployed in {str(env)[:128]!r}; it serves {serves}: promote a version there first."
+            )
         named: list[str] = []
         if near:
             import difflib
@@ -161,8 +182,12 @@ class Content(_Fixed):
         if canary is None:
             return stable, ""
         try:
-            return Split(stable, _serve(name, env, canary["version"], found, known), canary["percent"]), ""
-        except RegistryCorrupt as error:  # the canary's version is bad: everyone gets the stable one
+            return Split(
+                stable, _serve(name, env, canary["version"], found, known), canary["percent"]
+            ), ""
+        except (
+            RegistryCorrupt
+        ) as error:  # the canary's version is bad: everyone gets the stable one
             return stable, str(error)
 
 
@@ -211,7 +236,14 @@ class View(_Fixed):
         stamp: object = None,
         recheck: float | None = None,
     ) -> None:
-        self._set(signature=signature, content=content, fault=fault, since=since, stamp=stamp, recheck=recheck)
+        self._set(
+            signature=signature,
+            content=content,
+            fault=fault,
+            since=since,
+            stamp=stamp,
+            recheck=recheck,
+        )
         self._remember(Found())
 
     def miss(self, name: str, env: str) -> RegistryError:
@@ -234,13 +266,27 @@ class View(_Fixed):
 
     def looked(self, signature: object, recheck: float | None) -> View:
         """The same after another look at a file whose bytes did not change; what was found out goes on to hold."""
-        view = View(signature, self.content, fault=self.fault, since=self.since, stamp=self.stamp, recheck=recheck)
+        view = View(
+            signature,
+            self.content,
+            fault=self.fault,
+            since=self.since,
+            stamp=self.stamp,
+            recheck=recheck,
+        )
         view._remember(self.found)
         return view
 
     def afresh(self) -> View:
         """The same with nothing found out yet, for when what an application needs has changed."""
-        return View(self.signature, self.content, fault=self.fault, since=self.since, stamp=self.stamp, recheck=self.recheck)
+        return View(
+            self.signature,
+            self.content,
+            fault=self.fault,
+            since=self.since,
+            stamp=self.stamp,
+            recheck=self.recheck,
+        )
 
     def is_of(self, signature: object) -> bool:
         """Whether a file of this signature needs no look now."""
@@ -254,12 +300,16 @@ class View(_Fixed):
 def _serve(name: str, env: str, version_id: str, found: Tail, known: dict[str, Any]) -> Served:
     entry = found.entries.get(version_id)
     if entry is None:
-        raise RegistryCorrupt(f"{name} in {env} serves {version_id[:11]}, which is not among its versions; restore the file from git.")
+        raise RegistryCorrupt(
+            f"{name} in {env} serves {version_id[:11]}, which is not among its versions; restore the file from git."
+        )
     before = known.get(version_id)
     if before is not None and before[0] == entry:
         version = before[1]
     else:
-        version = to_version(entry, f"{name} v{entry.get('number')}" if isinstance(entry, dict) else name)
+        version = to_version(
+            entry, f"{name} v{entry.get('number')}" if isinstance(entry, dict) else name
+        )
         known[version_id] = (entry, version)
     return Served(name, env, version, entry["number"])
 
@@ -320,7 +370,10 @@ def _damage(name: str, env: str, new: Tail) -> str:
 
 
 def _continues(environment: dict[str, Any], new: Tail, old: Tail) -> bool:
-    if any(hasattr(link, "get") and link.get("digest") == old.digest for link in environment["deployments"]):
+    if any(
+        hasattr(link, "get") and link.get("digest") == old.digest
+        for link in environment["deployments"]
+    ):
         return True
     earlier = environment.get("earlier") or {}
     return new.position > old.position and old.position <= int(earlier.get("count") or 0)

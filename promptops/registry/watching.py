@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 def watch(loader: Loader, every_s: float) -> threading.Thread | None:
     """A daemon thread that refreshes the loader until it is gone. A forked child has none; its gets look by themselves."""
-    thread = threading.Thread(target=_look, args=(weakref.ref(loader), max(every_s, 0.01)), name="promptops-watch", daemon=True)
+    thread = threading.Thread(
+        target=_look,
+        args=(weakref.ref(loader), max(every_s, 0.01)),
+        name="promptops-watch",
+        daemon=True,
+    )
     with contextlib.suppress(RuntimeError):  # no more threads: every get still looks
         thread.start()
         return thread

@@ -6,10 +6,19 @@ stable: a rule that begins to judge otherwise raises its version, and scores of 
 
 from __future__ import annotations
 
-from .assertion import contains, contains_all, contains_any, ends_with, equals, length, one_of, starts_with, word_count
+from .assertion import (
+    contains,
+    contains_all,
+    contains_any,
+    ends_with,
+    equals,
+    length,
+    one_of,
+    starts_with,
+    word_count,
+)
 from .case import Ask, BatchScorer, Case, Scorer
 from .catalogue import CATALOGUE, Entry
-from .checks import checks
 from .chosen import answer_after, choice
 from .composition import after, all_of, any_of, gated_by, not_, per_field, weighted
 from .embedding import Embedder, EndpointEmbedder
@@ -26,6 +35,7 @@ from .pii import no_pii
 from .rating import Graded, answer_relevance, faithfulness, rubric
 from .refusal import does_not_refuse, refuses
 from .regression import edit_distance, exact, similar_to, unchanged_from
+from .row_checks import checks
 from .semantic import mentions, never_mentions
 from .structure import json_has, json_valid
 from .tools import tool_arguments, tool_called, tool_sequence

@@ -36,14 +36,26 @@ def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = F
     and compared as values, key order and white space aside; true and false also in other cases ("True").
     """
     if value == "expected":
-        raise ScorerError('equals("expected") compares with that very word; equals() compares with the column.')
+        raise ScorerError(
+            'equals("expected") compares with that very word; equals() compares with the column.'
+        )
     if value is not None:
         texts = ((value, f'equals(column="{value}")'),) if isinstance(value, str) else ()
-        return rule(spelled("equals", value, ignore_case=ignore_case), "assertion", _equal_to(lambda _: value, ignore_case), texts=texts)
+        return rule(
+            spelled("equals", value, ignore_case=ignore_case),
+            "assertion",
+            _equal_to(lambda _: value, ignore_case),
+            texts=texts,
+        )
     shown = spelled("equals", column, ignore_case=ignore_case)
     if column != "expected":
         shown = spelled("equals", column=column, ignore_case=ignore_case)
-    return rule(shown, "assertion", _equal_to(lambda case: case.example.column(column), ignore_case), needs=[column])
+    return rule(
+        shown,
+        "assertion",
+        _equal_to(lambda case: case.example.column(column), ignore_case),
+        needs=[column],
+    )
 
 
 def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Case], Score]:
@@ -56,7 +68,10 @@ def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Cas
                 return PASS
             return fail(f"answered {snippet(output)}, expected {snippet(value)}")
         if isinstance(value, bool):
-            return verdict(fold(output).strip() == str(value).lower(), f"answered {snippet(output)}, expected {value}")
+            return verdict(
+                fold(output).strip() == str(value).lower(),
+                f"answered {snippet(output)}, expected {value}",
+            )
         found = read_json(output)
         if not isinstance(found, NotJSON) and same(found, value):
             return PASS
@@ -65,21 +80,47 @@ def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Cas
     return score
 
 
-def contains(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
+def contains(
+    text: str | None = None, *, column: str | None = None, ignore_case: bool = True
+) -> Rule:
     """The answer holds the text (or this row's value of the column), also inside a word; for words: `mentions`."""
-    return _part(_Part("contains", str, lambda part, whole: part in whole, "does not hold"), text, column, ignore_case)
-
-
-def starts_with(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
-    """The answer begins with the text, outer white space aside."""
     return _part(
-        _Part("starts_with", str.lstrip, lambda part, whole: whole.startswith(part), "does not begin with"), text, column, ignore_case
+        _Part("contains", str, lambda part, whole: part in whole, "does not hold"),
+        text,
+        column,
+        ignore_case,
     )
 
 
-def ends_with(text: str | None = None, *, column: str | None = None, ignore_case: bool = True) -> Rule:
+def starts_with(
+    text: str | None = None, *, column: str | None = None, ignore_case: bool = True
+) -> Rule:
+    """The answer begins with the text, outer white space aside."""
+    return _part(
+        _Part(
+            "starts_with",
+            str.lstrip,
+            lambda part, whole: whole.startswith(part),
+            "does not begin with",
+        ),
+        text,
+        column,
+        ignore_case,
+    )
+
+
+def ends_with(
+    text: str | None = None, *, column: str | None = None, ignore_case: bool = True
+) -> Rule:
     """The answer ends with the text, outer white space aside."""
-    return _part(_Part("ends_with", str.rstrip, lambda part, whole: whole.endswith(part), "does not end with"), text, column, ignore_case)
+    return _part(
+        _Part(
+            "ends_with", str.rstrip, lambda part, whole: whole.endswith(part), "does not end with"
+        ),
+        text,
+        column,
+        ignore_case,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +136,18 @@ class _Part:
 def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) -> Rule:
     name, trim, holds = kind.name, kind.trim, kind.holds
     if (text is None) is (column is None):
-        raise ScorerError(f'{name} takes a text or a column: {name}("refund"), or {name}(column="keyword").')
+        raise ScorerError(
+            f'{name} takes a text or a column: {name}("refund"), or {name}(column="keyword").'
+        )
     tidy = fold if ignore_case else _composed
     cased = None if ignore_case else True
     if column is not None:
 
         def by_row(case: Case) -> Score:
             part = as_text(case.example.column(column))
-            return verdict(holds(tidy(trim(part)), tidy(trim(case.output))), f"{kind.fault} {snippet(part)}")
+            return verdict(
+                holds(tidy(trim(part)), tidy(trim(case.output))), f"{kind.fault} {snippet(part)}"
+            )
 
         return rule(spelled(name, column=column, case=cased), "assertion", by_row, needs=[column])
     part = tidy(trim(_text(name, text)))
@@ -111,7 +156,12 @@ def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) 
     def score(case: Case) -> Score:
         return PASS if holds(part, tidy(trim(case.output))) else failed
 
-    return rule(spelled(name, text, case=cased), "assertion", score, texts=((str(text), f'{name}(column="{text}")'),))
+    return rule(
+        spelled(name, text, case=cased),
+        "assertion",
+        score,
+        texts=((str(text), f'{name}(column="{text}")'),),
+    )
 
 
 def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
@@ -124,7 +174,9 @@ def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
         whole = tidy(case.output)
         return PASS if any(part in whole for part in parts) else failed
 
-    return rule(spelled("contains_any", *texts, case=None if ignore_case else True), "assertion", score)
+    return rule(
+        spelled("contains_any", *texts, case=None if ignore_case else True), "assertion", score
+    )
 
 
 def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
@@ -140,12 +192,16 @@ def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
         reason = "does not hold " + ", ".join(snippet(text, 30) for text in missing[:5])
         return Score(1 - len(missing) / len(parts), False, reason=reason)
 
-    return rule(spelled("contains_all", *texts, case=None if ignore_case else True), "assertion", score)
+    return rule(
+        spelled("contains_all", *texts, case=None if ignore_case else True), "assertion", score
+    )
 
 
 def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
     """The whole answer, outer white space aside, is one of the texts; the label is the one that it is."""
-    flat = [text for choice in choices for text in ([choice] if isinstance(choice, str) else choice)]
+    flat = [
+        text for choice in choices for text in ([choice] if isinstance(choice, str) else choice)
+    ]
     tidy = fold if ignore_case else _composed
     scores = {tidy(text).strip(): Score(1.0, True, label=text) for text in _texts("one_of", flat)}
     allowed = ", ".join(snippet(text, 20) for text in flat[:6])
@@ -167,12 +223,18 @@ def length(at_least: int = 0, at_most: int | None = None) -> Rule:
     return _counted("length", at_least, at_most, len, "characters")
 
 
-def _counted(name: str, at_least: int, at_most: int | None, count: Callable[[str], int], unit: str) -> Rule:
+def _counted(
+    name: str, at_least: int, at_most: int | None, count: Callable[[str], int], unit: str
+) -> Rule:
     for bound in (at_least, 0 if at_most is None else at_most):
         if isinstance(bound, bool) or not isinstance(bound, int) or bound < 0:
-            raise ScorerError(f"{name} was given the bound {bound!r}; bounds are whole numbers from 0.")
+            raise ScorerError(
+                f"{name} was given the bound {bound!r}; bounds are whole numbers from 0."
+            )
     if (at_least == 0 and at_most is None) or (at_most is not None and at_most < at_least):
-        raise ScorerError(f"{name}(at_least={at_least}, at_most={at_most}) allows everything or nothing; give a range.")
+        raise ScorerError(
+            f"{name}(at_least={at_least}, at_most={at_most}) allows everything or nothing; give a range."
+        )
 
     def score(case: Case) -> Score:
         found = count(case.output)

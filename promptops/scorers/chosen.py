@@ -38,29 +38,42 @@ def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
         or not letters.isalpha()
         or not letters.isascii()
     ):
-        raise ScorerError(f'choice was given the letters {letters!r}; give two or more different letters, as in choice("ABCD").')
+        raise ScorerError(
+            f'choice was given the letters {letters!r}; give two or more different letters, as in choice("ABCD").'
+        )
     known = letters.upper()
     settle = _settler(known)
 
     def score(case: Case) -> Score:
         golden = as_text(case.example.column(column)).strip(" ().").upper()
         if len(golden) != 1 or golden not in known:
-            return Score.none(f"missing letter: example {case.example.id!r} has none of {', '.join(known)} in the column {column!r}")
+            return Score.none(
+                f"missing letter: example {case.example.id!r} has none of {', '.join(known)} in the column {column!r}"
+            )
         found = settle(case.output)
         if found is None:
             return fail(f"chose none of {', '.join(known)}: {snippet(case.output[-120:])}")
         return Score(
-            float(found == golden), found == golden, label=found, reason="" if found == golden else f"chose {found}, expected {golden}"
+            float(found == golden),
+            found == golden,
+            label=found,
+            reason="" if found == golden else f"chose {found}, expected {golden}",
         )
 
-    return rule(spelled("choice", letters, column=column if column != "expected" else None), "assertion", score, needs=[column])
+    return rule(
+        spelled("choice", letters, column=column if column != "expected" else None),
+        "assertion",
+        score,
+        needs=[column],
+    )
 
 
 def _settler(letters: str) -> Callable[[str], str | None]:
     one = f"[{letters}]"
     whole = re.compile(rf"\W*({one})\W*", re.IGNORECASE)
     marked = re.compile(
-        rf"answer(?:\s+is|\s+would\s+be)?\s*+:?[\s*_`\"']*+(?:option\s++|choice\s++)?[\s*_`\"'(\[]*+({one})(?![\w'\u2019])", re.IGNORECASE
+        rf"answer(?:\s+is|\s+would\s+be)?\s*+:?[\s*_`\"']*+(?:option\s++|choice\s++)?[\s*_`\"'(\[]*+({one})(?![\w'\u2019])",
+        re.IGNORECASE,
     )
     begins = re.compile(rf"[\s*_`]*(?:\(({one})\)|\[({one})\]|({one})(?:[).:\]]|\s*\n|\s+-))")
     held = re.compile(rf"[(\[]({one})[)\]]|(?m:^(?:[^\S\n]|[*_`])*+({one})(?:[^\S\n]|[*_`.])*+$)")
@@ -89,13 +102,17 @@ def _settler(letters: str) -> Callable[[str], str | None]:
     return settle
 
 
-def answer_after(marker: str = "answer is", *, column: str = "expected", ignore_case: bool = True) -> Rule:
+def answer_after(
+    marker: str = "answer is", *, column: str = "expected", ignore_case: bool = True
+) -> Rule:
     """What stands after the last marker, to the end of its line and without a closing period, is the golden answer.
 
     The marker is found in any case. Markup, quotes and outer white space are left aside.
     """
     if not isinstance(marker, str) or not marker.strip():
-        raise ScorerError(f'answer_after was given {marker!r}; give the text before the answer, as in answer_after("So the answer is").')
+        raise ScorerError(
+            f'answer_after was given {marker!r}; give the text before the answer, as in answer_after("So the answer is").'
+        )
     tidy: Callable[[str], str] = fold if ignore_case else str
     take = text_after(marker)
 
@@ -108,7 +125,12 @@ def answer_after(marker: str = "answer is", *, column: str = "expected", ignore_
             return PASS
         return fail(f"answered {snippet(found)}, expected {snippet(golden)}")
 
-    shown = spelled("answer_after", marker, column=column if column != "expected" else None, case=None if ignore_case else True)
+    shown = spelled(
+        "answer_after",
+        marker,
+        column=column if column != "expected" else None,
+        case=None if ignore_case else True,
+    )
     return rule(shown, "assertion", score, needs=[column])
 
 

@@ -39,7 +39,11 @@ def all_of(*scorers: Any) -> Rule:
     parts = _parts("all_of", scorers)
 
     def join(found: list[Score]) -> Score:
-        failed = [f"{part.name}: {score.reason or 'failed'}" for part, score in zip(parts, found, strict=True) if passed(score) is False]
+        failed = [
+            f"{part.name}: {score.reason or 'failed'}"
+            for part, score in zip(parts, found, strict=True)
+            if passed(score) is False
+        ]
         unknown = _unknown(parts, found)
         if unknown and not failed:
             return unknown
@@ -59,7 +63,13 @@ def any_of(*scorers: Any) -> Rule:
         if unknown and not ok:
             return unknown
         value = max(score.value for score in found if score.value is not None)
-        return Score(value, ok, reason="" if ok else f"none passed: {'; '.join(score.reason or 'failed' for score in found[:3])}")
+        return Score(
+            value,
+            ok,
+            reason=""
+            if ok
+            else f"none passed: {'; '.join(score.reason or 'failed' for score in found[:3])}",
+        )
 
     return _composed(f"any_of({_names(parts)})", parts, lambda case: _with(case, parts, join))
 
@@ -70,24 +80,40 @@ def weighted(*pairs: tuple[Any, float]) -> Rule:
     Each pair is (scorer, weight above 0), as in `weighted((equals(), 3), (word_count(at_most=50), 1))`.
     """
     if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
-        raise ScorerError("weighted takes pairs of scorer and weight, as in weighted((equals(), 3), (json_valid(), 1)).")
+        raise ScorerError(
+            "weighted takes pairs of scorer and weight, as in weighted((equals(), 3), (json_valid(), 1))."
+        )
     parts = _parts("weighted", [scorer for scorer, _ in pairs])
     weights = [weight for _, weight in pairs]
     wrong = [
-        weight for weight in weights if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < float("inf")
+        weight
+        for weight in weights
+        if isinstance(weight, bool)
+        or not isinstance(weight, (int, float))
+        or not 0 < weight < float("inf")
     ]
     if wrong:
-        raise ScorerError(f"weighted was given the weight {wrong[0]!r}; give finite numbers above 0.")
+        raise ScorerError(
+            f"weighted was given the weight {wrong[0]!r}; give finite numbers above 0."
+        )
 
     def join(found: list[Score]) -> Score:
         unknown = _unknown(parts, found)
         if unknown:
             return unknown
-        total = sum(weight * (score.value or 0.0) for weight, score in zip(weights, found, strict=True))
-        short = [f"{part.name} {score.value:.3g}" for part, score in zip(parts, found, strict=True) if score.value != 1]
+        total = sum(
+            weight * (score.value or 0.0) for weight, score in zip(weights, found, strict=True)
+        )
+        short = [
+            f"{part.name} {score.value:.3g}"
+            for part, score in zip(parts, found, strict=True)
+            if score.value != 1
+        ]
         return Score(min(total / sum(weights), 1.0), reason=", ".join(short[:5]))
 
-    shown = ", ".join(f"{part.name}*{weight:g}" for part, weight in zip(parts, weights, strict=True))
+    shown = ", ".join(
+        f"{part.name}*{weight:g}" for part, weight in zip(parts, weights, strict=True)
+    )
     return _composed(f"weighted({shown})", parts, lambda case: _with(case, parts, join))
 
 
@@ -98,7 +124,9 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
     """
     first, then_ = _part("gated_by", gate), _part("gated_by", scorer)
     if otherwise is not None and not (isinstance(otherwise, (int, float)) and 0 <= otherwise <= 1):
-        raise ScorerError(f"gated_by was given otherwise={otherwise!r}; give a number between 0 and 1, or None.")
+        raise ScorerError(
+            f"gated_by was given otherwise={otherwise!r}; give a number between 0 and 1, or None."
+        )
 
     def score(case: Case) -> Judged:
         def decide(found: list[Score]) -> Judged:
@@ -107,7 +135,9 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
             if found[0].value is None:
                 return replace(found[0], name="")
             why = f"the gate {first.name} did not pass: {found[0].reason or 'failed'}"
-            return Score.none(why) if otherwise is None else Score(float(otherwise), False, reason=why)
+            return (
+                Score.none(why) if otherwise is None else Score(float(otherwise), False, reason=why)
+            )
 
         return _with(case, [first], decide)
 
@@ -123,25 +153,39 @@ def per_field(**scorers: Any) -> Rule:
     fails it. [0, 1]; passed where all fields passed; unscored where one of them is.
     """
     if not scorers:
-        raise ScorerError("per_field was given no field; name at least one, as in per_field(total=number_close()).")
+        raise ScorerError(
+            "per_field was given no field; name at least one, as in per_field(total=number_close())."
+        )
     parts = [_part("per_field", scorer) for scorer in scorers.values()]
     paths = {field: parse_path(field) for field in scorers}
 
     def score(case: Case) -> Judged:
         value = read_json(case.output)
-        return _gathered([_field(part, case, value, field, paths[field]) for part, field in zip(parts, scorers, strict=True)], join)
+        return _gathered(
+            [
+                _field(part, case, value, field, paths[field])
+                for part, field in zip(parts, scorers, strict=True)
+            ],
+            join,
+        )
 
     def join(found: list[Score]) -> list[Score]:
         each = [replace(score, name=field) for field, score in zip(scorers, found, strict=True)]
         unknown = _unknown(parts, found)
         if unknown:
             return [unknown, *each]
-        failed = [f"{score.name}: {score.reason or 'failed'}" for score in each if passed(score) is False]
+        failed = [
+            f"{score.name}: {score.reason or 'failed'}" for score in each if passed(score) is False
+        ]
         mean = sum(score.value or 0.0 for score in found) / len(found)
         return [Score(mean, not failed, reason="; ".join(failed[:3])), *each]
 
     return _composed(
-        "per_field(" + ", ".join(f"{field}={part.name}" for field, part in zip(scorers, parts, strict=True)) + ")", parts, score
+        "per_field("
+        + ", ".join(f"{field}={part.name}" for field, part in zip(scorers, parts, strict=True))
+        + ")",
+        parts,
+        score,
     )
 
 
@@ -156,7 +200,11 @@ def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Ru
 
     def score(case: Case) -> Judged:
         text = step(case.output)
-        return fail(f"{step.name} found nothing in {snippet(case.output)}") if text is None else asked(part, replace(case, output=text))
+        return (
+            fail(f"{step.name} found nothing in {snippet(case.output)}")
+            if text is None
+            else asked(part, replace(case, output=text))
+        )
 
     return _composed(f"after({step.name}, {part.name})", [part], score, inner=step.version)
 
@@ -192,11 +240,17 @@ def _composed(
 ) -> Rule:
     against = {part.against for part in parts if part.against is not None}
     if len(against) > 1:
-        raise ScorerError(f"{spec[:80]} compares with two versions at once, {' and '.join(sorted(against))}; use one.")
+        raise ScorerError(
+            f"{spec[:80]} compares with two versions at once, {' and '.join(sorted(against))}; use one."
+        )
     kinds = [part.kind for part in parts]
-    kind = next((kind for kind in ("judge", "user", "regression", "semantic") if kind in kinds), "assertion")
+    kind = next(
+        (kind for kind in ("judge", "user", "regression", "semantic") if kind in kinds), "assertion"
+    )
     versions = "\n".join(f"{part.name} {part.version}" for part in parts if part.version != "1")
-    failures = any(part.judges_failures for part in parts) if judges_failures is None else judges_failures
+    failures = (
+        any(part.judges_failures for part in parts) if judges_failures is None else judges_failures
+    )
     return rule(
         _shortened(spec),
         kind,
@@ -210,7 +264,9 @@ def _composed(
     )
 
 
-_LONGEST = 160  # characters of a composition's name; a longer one is cut, and told apart by its version
+_LONGEST = (
+    160  # characters of a composition's name; a longer one is cut, and told apart by its version
+)
 
 
 def _shortened(spec: str) -> str:
@@ -256,7 +312,10 @@ def _main(judged: Any) -> Score:
     lacking = next((score for score in scores if score.value is None), None)
     if lacking is not None:
         return replace(lacking, name="")
-    return Score(sum(score.value or 0.0 for score in scores) / len(scores), all(passed(score) for score in scores))
+    return Score(
+        sum(score.value or 0.0 for score in scores) / len(scores),
+        all(passed(score) for score in scores),
+    )
 
 
 def _unknown(parts: Sequence[Scorer], found: Sequence[Score]) -> Score | None:
@@ -272,7 +331,13 @@ def _negated(part: Scorer, found: Score) -> Score:
     if found.passed is None and found.value not in (0.0, 1.0):
         return Score(1 - found.value, measure=found.measure, unit=found.unit)
     ok = not passed(found)
-    return Score(1 - found.value, ok, measure=found.measure, unit=found.unit, reason="" if ok else f"{part.name} passed")
+    return Score(
+        1 - found.value,
+        ok,
+        measure=found.measure,
+        unit=found.unit,
+        reason="" if ok else f"{part.name} passed",
+    )
 
 
 def _field(part: Scorer, case: Case, value: Any, field: str, path: tuple[str | int, ...]) -> Judged:
@@ -283,8 +348,17 @@ def _field(part: Scorer, case: Case, value: Any, field: str, path: tuple[str | i
     golden = read_json(golden) if isinstance(golden, str) else golden
     inner = find(golden, path) if isinstance(golden, (Mapping, list)) else ABSENT
     if inner is ABSENT and "expected" in part.needs:
-        return Score.none(f"missing {field}: example {case.example.id!r} has no such field in 'expected'")
+        return Score.none(
+            f"missing {field}: example {case.example.id!r} has no such field in 'expected'"
+        )
     found = find(value, path)
     if found is ABSENT:
         return fail(f"no field {field}")
-    return asked(part, replace(case, output=as_golden(found), example=replace(case.example, expected=None if inner is ABSENT else inner)))
+    return asked(
+        part,
+        replace(
+            case,
+            output=as_golden(found),
+            example=replace(case.example, expected=None if inner is ABSENT else inner),
+        ),
+    )

@@ -27,7 +27,9 @@ __all__ = ["Embedder", "EndpointEmbedder", "Vectors", "cosine", "lexical"]
 
 Dense = list[tuple[float, ...]]
 Vector = Mapping[str, float] | Sequence[float]
-Embedder = Callable[[Sequence[str]], Sequence[Sequence[float]] | Awaitable[Sequence[Sequence[float]]]]
+Embedder = Callable[
+    [Sequence[str]], Sequence[Sequence[float]] | Awaitable[Sequence[Sequence[float]]]
+]
 
 _KEPT = 4096  # vectors
 _LONGEST = 200_000  # characters of a text that is sent
@@ -42,7 +44,14 @@ class EndpointEmbedder:
     SetupError where there is no key.
     """
 
-    def __init__(self, model: str, *, client: Any = None, base_url: str | None = None, api_key: str | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        client: Any = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+    ) -> None:
         if not isinstance(model, str) or not model.strip():
             raise ScorerError(f"the embedding model is {model!r}; give its name as text.")
         self.name = model
@@ -67,8 +76,13 @@ class EndpointEmbedder:
         except Exception as error:
             response = getattr(error, "response", None)
             if getattr(response, "status_code", None) is None:
-                raise error_of_exception(error) from None  # the chain holds request headers, and so the key
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+                raise error_of_exception(
+                    error
+                ) from None  # the chain holds request headers, and so the key
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in response.headers.raw
+        }
         if response.status_code >= 300:
             text = response.content[:4000].decode("utf-8", "replace")
             raise error_of_status(response.status_code, text, headers)
@@ -76,7 +90,9 @@ class EndpointEmbedder:
         data = found.get("data") if isinstance(found, dict) else None
         if not isinstance(data, list) or len(data) != count:
             raise CallError(
-                f"the endpoint answered {count} texts without as many embeddings.", failure="server_error", code="200 unreadable"
+                f"the endpoint answered {count} texts without as many embeddings.",
+                failure="server_error",
+                code="200 unreadable",
             )
         data = sorted(data, key=lambda item: item.get("index", 0))
         return [item["embedding"] for item in data]
@@ -90,11 +106,18 @@ class Vectors:
 
     def __init__(self, embedder: Embedder) -> None:
         if not callable(embedder):
-            raise ScorerError(f"the embedder is {embedder!r}; give a callable of texts, such as EndpointEmbedder(model).")
+            raise ScorerError(
+                f"the embedder is {embedder!r}; give a callable of texts, such as EndpointEmbedder(model)."
+            )
         self.embedder = embedder
-        self.name = str(getattr(embedder, "name", None) or getattr(embedder, "__name__", type(embedder).__name__))
+        self.name = str(
+            getattr(embedder, "name", None)
+            or getattr(embedder, "__name__", type(embedder).__name__)
+        )
         if self.name == "<lambda>":
-            raise ScorerError("the embedder is a lambda; give it a name, so that scores can be told apart.")
+            raise ScorerError(
+                "the embedder is a lambda; give it a name, so that scores can be told apart."
+            )
         self.version = "" if isinstance(embedder, EndpointEmbedder) else source_hash(embedder)
         self._kept: OrderedDict[str, tuple[float, ...]] = OrderedDict()
         self._lock = threading.Lock()
@@ -117,7 +140,13 @@ class Vectors:
             return later()
         return self._keep(clean, known, missing, given)
 
-    def _keep(self, clean: list[str], known: dict[str, tuple[float, ...]], missing: list[str], vectors: Any) -> Dense:
+    def _keep(
+        self,
+        clean: list[str],
+        known: dict[str, tuple[float, ...]],
+        missing: list[str],
+        vectors: Any,
+    ) -> Dense:
         if missing:
             known.update(zip(missing, _checked(vectors, len(missing)), strict=True))
         with self._lock:
@@ -130,7 +159,9 @@ class Vectors:
 def _checked(vectors: Any, count: int) -> list[tuple[float, ...]]:
     rows = [tuple(map(float, vector)) for vector in vectors]
     if len(rows) != count or len({len(row) for row in rows}) > 1 or not rows[0]:
-        raise ValueError(f"the embedder gave {len(rows)} vectors for {count} texts, or of different lengths")
+        raise ValueError(
+            f"the embedder gave {len(rows)} vectors for {count} texts, or of different lengths"
+        )
     if not all(math.isfinite(value) for row in rows for value in row):
         raise ValueError("the embedder gave a vector with NaN or infinity")
     return rows
@@ -156,5 +187,9 @@ def lexical(text: str) -> dict[str, float]:
     """A text as counts of its words and of the three-letter pieces of its words, folded: shared wording, not meaning."""
     words = "".join(letter if letter.isalnum() else " " for letter in bare(text[:_LONGEST])).split()
     counts = Counter[str](words)
-    counts.update(f"{word[start : start + 3]}~" for word in (f" {word} " for word in words) for start in range(len(word) - 2))
+    counts.update(
+        f"{word[start : start + 3]}~"
+        for word in (f" {word} " for word in words)
+        for start in range(len(word) - 2)
+    )
     return {name: 1 + math.log(count) for name, count in counts.items()}

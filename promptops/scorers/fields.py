@@ -26,7 +26,9 @@ def json_schema(schema: Mapping[str, Any] | bool) -> Rule:
     Raises ScorerError for an invalid schema, one that refers to another document, or a pattern that needs backtracking.
     """
     if not isinstance(schema, (Mapping, bool)):
-        raise ScorerError(f"json_schema was given a {type(schema).__name__}; give the schema as a mapping.")
+        raise ScorerError(
+            f"json_schema was given a {type(schema).__name__}; give the schema as a mapping."
+        )
     validator = compiled(schema)
 
     def score(case: Case) -> Score:
@@ -53,14 +55,22 @@ def json_equals(
     missing leaf counts as wrong, and so does a field that the golden value has not, unless extra=True. tolerance: how far
     numbers may differ, absolute; ignore: paths that are not compared ("id", "meta.at"). [0, 1], higher is better.
     """
-    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance < float("inf"):
-        raise ScorerError(f"json_equals was given tolerance={tolerance!r}; give a finite number from 0.")
+    if (
+        isinstance(tolerance, bool)
+        or not isinstance(tolerance, (int, float))
+        or not 0 <= tolerance < float("inf")
+    ):
+        raise ScorerError(
+            f"json_equals was given tolerance={tolerance!r}; give a finite number from 0."
+        )
     if isinstance(ignore, str):
         raise ScorerError(f'ignore={ignore!r} is one text; give a list, as in ignore=["{ignore}"].')
     left_out = [parse_path(path) for path in ignore]
     fixed = read_json(value) if isinstance(value, str) else value
     if isinstance(fixed, NotJSON):
-        raise ScorerError(f"json_equals was given {snippet(value)}, which is no JSON: {fixed.why}; give the value, or its JSON text.")
+        raise ScorerError(
+            f"json_equals was given {snippet(value)}, which is no JSON: {fixed.why}; give the value, or its JSON text."
+        )
 
     def score(case: Case) -> Score:
         golden = fixed
@@ -68,7 +78,9 @@ def json_equals(
             golden = case.example.column(column)
             golden = read_json(golden) if isinstance(golden, str) else golden
         if isinstance(golden, NotJSON):
-            return Score.none(f"missing JSON: example {case.example.id!r} has none in the column {column!r}: {golden.why}")
+            return Score.none(
+                f"missing JSON: example {case.example.id!r} has none in the column {column!r}: {golden.why}"
+            )
         found = read_json(case.output)
         if isinstance(found, NotJSON):
             return fail(f"not JSON: {found.why}")
@@ -78,7 +90,9 @@ def json_equals(
         return Score(right / (right + len(wrong)), False, reason="; ".join(wrong[:_SAID]))
 
     shown = spelled("json_equals", value) if value is not None else spelled("json_equals", column)
-    options = spelled("", tolerance=tolerance or None, ignore=list(ignore) or None, extra=extra)[1:-1]
+    options = spelled("", tolerance=tolerance or None, ignore=list(ignore) or None, extra=extra)[
+        1:-1
+    ]
     spec = f"{shown[:-1]}, {options})" if options else shown
     return rule(spec, "assertion", score, needs=[] if value is not None else [column])
 
@@ -99,16 +113,22 @@ def compared(
         if value is not ABSENT and same(value, leaf, tolerance):
             right += 1
         else:
-            wrong.append(f"{_spelled(path)} is {'missing' if value is ABSENT else snippet(value, 40)}, expected {snippet(leaf, 40)}")
+            wrong.append(
+                f"{_spelled(path)} is {'missing' if value is ABSENT else snippet(value, 40)}, expected {snippet(leaf, 40)}"
+            )
     if not extra:
         known = {path for path, _ in leaves}
         wrong += [
-            f"{_spelled(path)} is not expected" for path, _ in _leaves(found) if not _ignored(path, ignore) and not _within(path, known)
+            f"{_spelled(path)} is not expected"
+            for path, _ in _leaves(found)
+            if not _ignored(path, ignore) and not _within(path, known)
         ]
     return right, wrong
 
 
-def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def _leaves(
+    value: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Every value that is no filled container, with its path; read_json bounds the depth."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
@@ -122,7 +142,9 @@ def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
 
 def _within(path: tuple[str | int, ...], known: set[tuple[str | int, ...]]) -> bool:
     """Whether the path or one above it is a golden leaf: what stands below a wrong leaf is said once."""
-    return any(path[:length] in known for length in range(len(path) + 1)) or any(leaf[: len(path)] == path for leaf in known)
+    return any(path[:length] in known for length in range(len(path) + 1)) or any(
+        leaf[: len(path)] == path for leaf in known
+    )
 
 
 def _ignored(path: tuple[str | int, ...], ignore: Sequence[tuple[str | int, ...]]) -> bool:

@@ -58,7 +58,11 @@ class FunctionScorer:
             return self._held(result)
         if isinstance(result, Mapping):
             return [replace(self._one(value), name=str(name)) for name, value in result.items()]
-        if isinstance(result, (list, tuple)) and result and all(isinstance(item, Score) for item in result):
+        if (
+            isinstance(result, (list, tuple))
+            and result
+            and all(isinstance(item, Score) for item in result)
+        ):
             return [self._held(item) for item in result]
         return self._one(result)
 
@@ -75,7 +79,9 @@ class FunctionScorer:
             return self._label(result)
         if result is None:
             return Score.none(f"{self.name} gave no verdict (None)")
-        raise TypeError(f"a scorer gives bool, a number in [0, 1], text, Score or scores, not {type(result).__name__}")
+        raise TypeError(
+            f"a scorer gives bool, a number in [0, 1], text, Score or scores, not {type(result).__name__}"
+        )
 
     def _label(self, label: str) -> Score:
         if self.labels is not None:
@@ -84,7 +90,11 @@ class FunctionScorer:
             return replace(self._held(Score(float(self.labels[label]))), label=label)
         word = _WORDS.get(label.strip().lower())
         if word is None:
-            return Score(None, unscored="a label without a value: say @scorer(labels={label: value})", label=label)
+            return Score(
+                None,
+                unscored="a label without a value: say @scorer(labels={label: value})",
+                label=label,
+            )
         return Score(float(word), word, label=label)
 
     def _held(self, score: Score) -> Score:
@@ -110,8 +120,14 @@ class BatchFunctionScorer(FunctionScorer):
 
     def score_many(self, cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
         """A score for each case, in order. Raises TypeError where the function gives another number of verdicts."""
-        result = self.function(**{name: [getattr(case, name) for case in cases] for name in self.arguments})
-        return self._all_later(result, len(cases)) if inspect.isawaitable(result) else self._all(result, len(cases))
+        result = self.function(
+            **{name: [getattr(case, name) for case in cases] for name in self.arguments}
+        )
+        return (
+            self._all_later(result, len(cases))
+            if inspect.isawaitable(result)
+            else self._all(result, len(cases))
+        )
 
     async def _all_later(self, result: Awaitable[Any], count: int) -> list[Score]:
         return self._all(await result, count)
@@ -122,7 +138,9 @@ class BatchFunctionScorer(FunctionScorer):
     def _all(self, result: Any, count: int) -> list[Score]:
         verdicts = list(result)
         if len(verdicts) != count:
-            raise TypeError(f"{self.name} gave {len(verdicts)} verdicts on {count} answers; a batch scorer gives one for each.")
+            raise TypeError(
+                f"{self.name} gave {len(verdicts)} verdicts on {count} answers; a batch scorer gives one for each."
+            )
         return [self._one(verdict) for verdict in verdicts]
 
 
@@ -170,7 +188,9 @@ def as_scorer(obj: Any) -> Scorer:
     if isinstance(obj, Scorer):
         return obj
     if not callable(obj):
-        raise ScorerError(f"{obj!r} is no scorer; pass a scorer or a function of output, expected, ...")
+        raise ScorerError(
+            f"{obj!r} is no scorer; pass a scorer or a function of output, expected, ..."
+        )
     if inspect.isfunction(obj) and obj.__module__.rpartition(".")[0] == __package__:
         raise ScorerError(f"{obj.__name__} is not built yet; call it, as in {obj.__name__}(...).")
     return _build(obj)
@@ -190,43 +210,65 @@ def _build(
 ) -> FunctionScorer:
     called: str = name or str(getattr(function, "__name__", type(function).__name__))
     if called == "<lambda>":
-        raise ScorerError('a lambda has no name; give it one, as in scorer(name="is_short")(lambda output: ...).')
+        raise ScorerError(
+            'a lambda has no name; give it one, as in scorer(name="is_short")(lambda output: ...).'
+        )
     if at_least is not None and not (isinstance(at_least, (int, float)) and 0 <= at_least <= 1):
-        raise ScorerError(f"at_least={at_least!r} of {called} is no threshold; give a number between 0 and 1.")
-    wrong = [f"{label}: {value!r}" for label, value in (labels or {}).items() if not 0 <= value <= 1]
+        raise ScorerError(
+            f"at_least={at_least!r} of {called} is no threshold; give a number between 0 and 1."
+        )
+    wrong = [
+        f"{label}: {value!r}" for label, value in (labels or {}).items() if not 0 <= value <= 1
+    ]
     if wrong:
-        raise ScorerError(f"labels of {called} have values outside [0, 1] ({wrong[0]}); scale them.")
+        raise ScorerError(
+            f"labels of {called} have values outside [0, 1] ({wrong[0]}); scale them."
+        )
     taken, needed = _arguments(function, called)
     edition = version or f"s-{source_hash(function, at_least, labels)}"
     columns = tuple(dict.fromkeys((*needed, *needs)))
     build = BatchFunctionScorer if batch else FunctionScorer
-    return build(function, called, edition, taken, at_least, columns, judges_failures, against, labels)
+    return build(
+        function, called, edition, taken, at_least, columns, judges_failures, against, labels
+    )
 
 
-def _arguments(function: Callable[..., Any], called: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _arguments(
+    function: Callable[..., Any], called: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(arguments that are bound, columns that they need). Raises ScorerError for an argument that nobody could fill."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        raise ScorerError(f"{called} hides its arguments; wrap it in a function of output, expected, ...") from None
+        raise ScorerError(
+            f"{called} hides its arguments; wrap it in a function of output, expected, ..."
+        ) from None
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return ARGUMENTS, ()
     taken, needed = [], []
     for parameter in parameters:
-        free = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
+        free = (
+            parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
+        )
         known = parameter.name in ARGUMENTS and parameter.kind is not parameter.POSITIONAL_ONLY
         if known:
             taken.append(parameter.name)
             if parameter.name == "expected" and free:
                 needed.append("expected")
         elif free:
-            raise ScorerError(f"{called} takes {parameter.name!r}, which no scorer is given; it may take {_TAKEN}.")
+            raise ScorerError(
+                f"{called} takes {parameter.name!r}, which no scorer is given; it may take {_TAKEN}."
+            )
     if not taken:
         raise ScorerError(f"{called} takes nothing of the answer; let it take any of {_TAKEN}.")
     return tuple(taken), tuple(needed)
 
 
-def source_hash(function: Callable[..., Any], at_least: float | None = None, labels: Mapping[str, float] | None = None) -> str:
+def source_hash(
+    function: Callable[..., Any],
+    at_least: float | None = None,
+    labels: Mapping[str, float] | None = None,
+) -> str:
     """8 hex digits over what it does: source (bytecode where there is none), defaults, enclosed plain values."""
     target: Any = function if hasattr(function, "__code__") else type(function).__call__
     target = inspect.unwrap(target)
@@ -235,14 +277,25 @@ def source_hash(function: Callable[..., Any], at_least: float | None = None, lab
     except (OSError, TypeError):
         code = getattr(target, "__code__", None)
         source = f"{code.co_code.hex()} {code.co_names}" if code else repr(type(function))
-    cells = [cell.cell_contents for cell in getattr(target, "__closure__", None) or () if _filled(cell)]
+    cells = [
+        cell.cell_contents for cell in getattr(target, "__closure__", None) or () if _filled(cell)
+    ]
     plain = [repr(cell) for cell in cells if isinstance(cell, _PLAIN)]
     defaults = (getattr(target, "__defaults__", None), getattr(target, "__kwdefaults__", None))
-    text = "\n".join((source, *plain, repr(defaults), repr(at_least), repr(sorted((labels or {}).items()))))
+    text = "\n".join(
+        (source, *plain, repr(defaults), repr(at_least), repr(sorted((labels or {}).items())))
+    )
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-_PLAIN = (str, bytes, int, float, tuple, type(None))  # enclosed values whose repr is the same in every process
+_PLAIN = (
+    str,
+    bytes,
+    int,
+    float,
+    tuple,
+    type(None),
+)  # enclosed values whose repr is the same in every process
 
 
 def _filled(cell: Any) -> bool:

@@ -32,10 +32,16 @@ def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
     def score(case: Case) -> Score:
         return PASS if follows(check, case.output, loose) else failed
 
-    return rule(spelled("instruction", kind, loose=loose, **dict(sorted(arguments.items()))), "assertion", score)
+    return rule(
+        spelled("instruction", kind, loose=loose, **dict(sorted(arguments.items()))),
+        "assertion",
+        score,
+    )
 
 
-def instructions(column: str = "instruction_id_list", *, arguments: str = "kwargs", loose: bool = False) -> Rule:
+def instructions(
+    column: str = "instruction_id_list", *, arguments: str = "kwargs", loose: bool = False
+) -> Rule:
     """The share of the row's instructions that the answer follows; passed where it follows all; measure: how many.
 
     column: the row's list of kinds; arguments: its list of arguments, one mapping for each (IFEval's own columns by
@@ -43,17 +49,27 @@ def instructions(column: str = "instruction_id_list", *, arguments: str = "kwarg
     unscored, with its name and the fault.
     """
     if not all(isinstance(name, str) and name for name in (column, arguments)):
-        raise ScorerError(f"instructions takes the names of two columns, not {column!r} and {arguments!r}.")
+        raise ScorerError(
+            f"instructions takes the names of two columns, not {column!r} and {arguments!r}."
+        )
 
     def score(case: Case) -> Score:
         try:
             wanted = _read(case.example.column(column), case.example.column(arguments))
         except (ScorerError, ValueError, KeyError) as error:
-            return Score.none(f"missing instructions: example {case.example.id!r}: {str(error)[:300]}")
+            return Score.none(
+                f"missing instructions: example {case.example.id!r}: {str(error)[:300]}"
+            )
         missed = [said for said, check in wanted if not follows(check, case.output, loose)]
         value = 1 - len(missed) / len(wanted)
         reason = "does not follow " + "; ".join(missed[:3]) if missed else ""
-        return Score(value, not missed, measure=float(len(wanted) - len(missed)), unit=f"of {len(wanted)}", reason=reason)
+        return Score(
+            value,
+            not missed,
+            measure=float(len(wanted) - len(missed)),
+            unit=f"of {len(wanted)}",
+            reason=reason,
+        )
 
     shown = spelled("instructions", loose=loose)
     if (column, arguments) != ("instruction_id_list", "kwargs"):
@@ -74,15 +90,29 @@ def _forms(text: str) -> Sequence[str]:
 
 def _read(kinds: Any, arguments: Any) -> list[tuple[str, Check]]:
     """(the instruction as a reason names it, its check) of a row's two columns, lists or their JSON text."""
-    kinds, arguments = (json.loads(value) if isinstance(value, str) else value for value in (kinds, arguments))
-    if not (isinstance(kinds, (list, tuple)) and isinstance(arguments, (list, tuple)) and kinds and len(kinds) == len(arguments)):
-        raise ScorerError("the kinds and their arguments must be two lists of the same length, at least one.")
+    kinds, arguments = (
+        json.loads(value) if isinstance(value, str) else value for value in (kinds, arguments)
+    )
+    if not (
+        isinstance(kinds, (list, tuple))
+        and isinstance(arguments, (list, tuple))
+        and kinds
+        and len(kinds) == len(arguments)
+    ):
+        raise ScorerError(
+            "the kinds and their arguments must be two lists of the same length, at least one."
+        )
     found = []
     for kind, given in zip(kinds, arguments, strict=True):
         if not (isinstance(kind, str) and isinstance(given, (Mapping, type(None)))):
             raise ScorerError(f"the kind {kind!r} with the arguments {given!r} is none.")
         plain = {name: value for name, value in (given or {}).items() if value is not None}
-        found.append((described(kind, plain), _prepared(kind, json.dumps(plain, sort_keys=True, default=str))))
+        found.append(
+            (
+                described(kind, plain),
+                _prepared(kind, json.dumps(plain, sort_keys=True, default=str)),
+            )
+        )
     return found
 
 

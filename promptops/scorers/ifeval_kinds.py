@@ -44,10 +44,14 @@ def prepared(kind: str, arguments: Mapping[str, Any]) -> Check:
         raise ScorerError(f"there is no instruction {kind!r}; the kinds are {', '.join(KINDS)}.")
     given = {name: value for name, value in arguments.items() if value is not None}
     for name in given.keys() - known.arguments.keys():
-        raise ScorerError(f"{kind} takes no argument {name!r}; it takes {', '.join(known.arguments) or 'none'}.")
+        raise ScorerError(
+            f"{kind} takes no argument {name!r}; it takes {', '.join(known.arguments) or 'none'}."
+        )
     for name, wanted in known.arguments.items():
         if name not in given:
-            raise ScorerError(f"{kind} needs the argument {name!r}; it takes {', '.join(known.arguments)}.")
+            raise ScorerError(
+                f"{kind} needs the argument {name!r}; it takes {', '.join(known.arguments)}."
+            )
         given[name] = _checked(kind, name, wanted, given[name])
     return known.build(given)
 
@@ -58,7 +62,9 @@ def _checked(kind: str, name: str, wanted: str, value: Any) -> Any:
     ok = {
         "count": isinstance(value, int) and not isinstance(value, bool) and value >= 0,
         "text": isinstance(value, str) and bool(value.strip()),
-        "texts": isinstance(value, (list, tuple)) and bool(value) and all(isinstance(text, str) and text.strip() for text in value),
+        "texts": isinstance(value, (list, tuple))
+        and bool(value)
+        and all(isinstance(text, str) and text.strip() for text in value),
         "relation": value in _RELATIONS,
         "letter": isinstance(value, str) and len(value.strip()) == 1,
         "language": value in LANGUAGES,
@@ -69,12 +75,18 @@ def _checked(kind: str, name: str, wanted: str, value: Any) -> Any:
             "language": "a known language code",
             "count": "a whole number from 0",
         }
-        raise ScorerError(f"{kind} was given {name}={value!r}; it takes {said.get(wanted, wanted)}.")
+        raise ScorerError(
+            f"{kind} was given {name}={value!r}; it takes {said.get(wanted, wanted)}."
+        )
     return value
 
 
 def _counted(count: Callable[[str], int], least: int, relation: str = "at least") -> Check:
-    return (lambda text: count(text) < least) if relation == "less than" else (lambda text: count(text) >= least)
+    return (
+        (lambda text: count(text) < least)
+        if relation == "less than"
+        else (lambda text: count(text) >= least)
+    )
 
 
 def _keywords(a: Mapping[str, Any]) -> Check:
@@ -88,7 +100,9 @@ def _frequency(a: Mapping[str, Any]) -> Check:
 
 
 def _forbidden(a: Mapping[str, Any]) -> Check:
-    search = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in a["forbidden_words"]), re.IGNORECASE).search
+    search = re.compile(
+        "|".join(rf"\b{re.escape(word)}\b" for word in a["forbidden_words"]), re.IGNORECASE
+    ).search
     return lambda text: search(text) is None
 
 
@@ -125,20 +139,27 @@ def _nth_paragraph(a: Mapping[str, Any]) -> Check:
         if not 1 <= nth <= filled or not (said := parts[nth - 1].split()):
             return False
         word = said[0].lstrip("'").lstrip('"')
-        return bool(filled == wanted) and re.split(r"[.,?!'\"]", word, maxsplit=1)[0].lower() == first
+        return (
+            bool(filled == wanted) and re.split(r"[.,?!'\"]", word, maxsplit=1)[0].lower() == first
+        )
 
     return follows
 
 
 def _postscript(a: Mapping[str, Any]) -> Check:
     marker = a["postscript_marker"].strip()
-    pattern = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}.get(marker, re.escape(marker.lower()))
+    pattern = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}.get(
+        marker, re.escape(marker.lower())
+    )
     search = re.compile(pattern).search
     return lambda text: search(text.lower()) is not None
 
 
 def _bullets(a: Mapping[str, Any]) -> Check:
-    starred, dashed = re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE).findall, re.compile(r"^[^\S\n]*-.*$", re.MULTILINE).findall
+    starred, dashed = (
+        re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE).findall,
+        re.compile(r"^[^\S\n]*-.*$", re.MULTILINE).findall,
+    )
     return lambda text: len(starred(text)) + len(dashed(text)) == a["num_bullets"]
 
 
@@ -162,7 +183,9 @@ def _json(_: Mapping[str, Any]) -> Check:
         for fence in ("```json", "```Json", "```JSON", "```"):
             body = body.removeprefix(fence)
         try:
-            json.loads(body.removesuffix("```").strip())  # as lenient as the reference, where `json_valid` is strict
+            json.loads(
+                body.removesuffix("```").strip()
+            )  # as lenient as the reference, where `json_valid` is strict
         except (ValueError, RecursionError):
             return False
         return True
@@ -209,12 +232,18 @@ def _ending(a: Mapping[str, Any]) -> Check:
 
 
 def _capital_words(a: Mapping[str, Any]) -> Check:
-    return _counted(lambda text: sum(1 for word in tokens(text) if word.isupper()), a["capital_frequency"], a["capital_relation"])
+    return _counted(
+        lambda text: sum(1 for word in tokens(text) if word.isupper()),
+        a["capital_frequency"],
+        a["capital_relation"],
+    )
 
 
 def _english(cased: Callable[[str], bool]) -> Check:
     """In one case throughout, and in no other known language than English (a few words may be in none)."""
-    return lambda text: cased(text) and (language_of(text) == "en" or (text.isascii() and language_of(text) == ""))
+    return lambda text: (
+        cased(text) and (language_of(text) == "en" or (text.isascii() and language_of(text) == ""))
+    )
 
 
 def _quoted(text: str) -> bool:
@@ -223,22 +252,40 @@ def _quoted(text: str) -> bool:
 
 
 KINDS: dict[str, Kind] = {
-    "keywords:existence": Kind("every keyword occurs, in any case", {"keywords": "texts"}, _keywords),
+    "keywords:existence": Kind(
+        "every keyword occurs, in any case", {"keywords": "texts"}, _keywords
+    ),
     "keywords:frequency": Kind(
-        "the keyword occurs n times, in any case", {"keyword": "text", "frequency": "count", "relation": "relation"}, _frequency
+        "the keyword occurs n times, in any case",
+        {"keyword": "text", "frequency": "count", "relation": "relation"},
+        _frequency,
     ),
-    "keywords:forbidden_words": Kind("no forbidden word occurs as a word, in any case", {"forbidden_words": "texts"}, _forbidden),
+    "keywords:forbidden_words": Kind(
+        "no forbidden word occurs as a word, in any case", {"forbidden_words": "texts"}, _forbidden
+    ),
     "keywords:letter_frequency": Kind(
-        "the letter occurs n times, in any case", {"letter": "letter", "let_frequency": "count", "let_relation": "relation"}, _letters
+        "the letter occurs n times, in any case",
+        {"letter": "letter", "let_frequency": "count", "let_relation": "relation"},
+        _letters,
     ),
-    "language:response_language": Kind("the text is in the language (by script and frequent words)", {"language": "language"}, _language),
+    "language:response_language": Kind(
+        "the text is in the language (by script and frequent words)",
+        {"language": "language"},
+        _language,
+    ),
     "length_constraints:number_sentences": Kind(
         "n sentences (by punctuation and common abbreviations)",
         {"num_sentences": "count", "relation": "relation"},
         lambda a: _counted(lambda text: len(sentences(text)), a["num_sentences"], a["relation"]),
     ),
-    "length_constraints:number_paragraphs": Kind("exactly n parts between *** marks", {"num_paragraphs": "count"}, _paragraphs),
-    "length_constraints:number_words": Kind("n words (runs of letters, digits, _)", {"num_words": "count", "relation": "relation"}, _words),
+    "length_constraints:number_paragraphs": Kind(
+        "exactly n parts between *** marks", {"num_paragraphs": "count"}, _paragraphs
+    ),
+    "length_constraints:number_words": Kind(
+        "n words (runs of letters, digits, _)",
+        {"num_words": "count", "relation": "relation"},
+        _words,
+    ),
     "length_constraints:nth_paragraph_first_word": Kind(
         "exactly n parts between blank lines, the nth beginning with the word",
         {"num_paragraphs": "count", "nth_paragraph": "count", "first_word": "text"},
@@ -249,31 +296,55 @@ KINDS: dict[str, Kind] = {
         {"num_placeholders": "count"},
         lambda a: _counted(_placeholders, a["num_placeholders"]),
     ),
-    "detectable_content:postscript": Kind("the postscript's marker occurs", {"postscript_marker": "text"}, _postscript),
-    "detectable_format:number_bullet_lists": Kind("exactly n lines that begin with * or -", {"num_bullets": "count"}, _bullets),
+    "detectable_content:postscript": Kind(
+        "the postscript's marker occurs", {"postscript_marker": "text"}, _postscript
+    ),
+    "detectable_format:number_bullet_lists": Kind(
+        "exactly n lines that begin with * or -", {"num_bullets": "count"}, _bullets
+    ),
     "detectable_format:constrained_response": Kind(
-        f"holds one of {', '.join(_OPTIONS)}", {}, lambda _: lambda text: any(option in text for option in _OPTIONS)
+        f"holds one of {', '.join(_OPTIONS)}",
+        {},
+        lambda _: lambda text: any(option in text for option in _OPTIONS),
     ),
-    "detectable_format:number_highlighted_sections": Kind("at least n parts *highlighted*", {"num_highlights": "count"}, _highlights),
+    "detectable_format:number_highlighted_sections": Kind(
+        "at least n parts *highlighted*", {"num_highlights": "count"}, _highlights
+    ),
     "detectable_format:multiple_sections": Kind(
-        "at least n marks such as 'Section 1'", {"section_spliter": "text", "num_sections": "count"}, _sections
+        "at least n marks such as 'Section 1'",
+        {"section_spliter": "text", "num_sections": "count"},
+        _sections,
     ),
-    "detectable_format:json_format": Kind("the whole text is JSON, in a code fence or not", {}, _json),
+    "detectable_format:json_format": Kind(
+        "the whole text is JSON, in a code fence or not", {}, _json
+    ),
     "detectable_format:title": Kind("a title in double angular brackets", {}, _title),
     "combination:two_responses": Kind("two different texts, parted by ******", {}, _two_responses),
-    "combination:repeat_prompt": Kind("begins with the prompt, word for word", {"prompt_to_repeat": "text"}, _repeated),
-    "startend:end_checker": Kind("ends with the phrase, in any case", {"end_phrase": "text"}, _ending),
+    "combination:repeat_prompt": Kind(
+        "begins with the prompt, word for word", {"prompt_to_repeat": "text"}, _repeated
+    ),
+    "startend:end_checker": Kind(
+        "ends with the phrase, in any case", {"end_phrase": "text"}, _ending
+    ),
     "startend:quotation": Kind("wrapped in double quotation marks", {}, lambda _: _quoted),
     "change_case:capital_word_frequency": Kind(
-        "n words all in capitals", {"capital_frequency": "count", "capital_relation": "relation"}, _capital_words
+        "n words all in capitals",
+        {"capital_frequency": "count", "capital_relation": "relation"},
+        _capital_words,
     ),
-    "change_case:english_capital": Kind("English, all in capitals", {}, lambda _: _english(str.isupper)),
-    "change_case:english_lowercase": Kind("English, all in lower case", {}, lambda _: _english(str.islower)),
+    "change_case:english_capital": Kind(
+        "English, all in capitals", {}, lambda _: _english(str.isupper)
+    ),
+    "change_case:english_lowercase": Kind(
+        "English, all in lower case", {}, lambda _: _english(str.islower)
+    ),
     "punctuation:no_comma": Kind("no comma", {}, lambda _: lambda text: "," not in text),
 }
 
 
 def described(kind: str, arguments: Mapping[str, Any]) -> str:
     """The instruction as a reason names it."""
-    shown = ", ".join(f"{name}={snippet(value, 40)}" for name, value in arguments.items() if value is not None)
+    shown = ", ".join(
+        f"{name}={snippet(value, 40)}" for name, value in arguments.items() if value is not None
+    )
     return f"{kind} ({shown})" if shown else kind

@@ -17,13 +17,21 @@ from typing import Any
 
 from ..canonical import canonical
 from ..errors import ScorerError, VersionError
-from ..template import literal
 from ..version import PromptVersion
+from ..version.renderer import literal
 from .case import Case
 from .reading import NotJSON, read_json
 from .rule import Rule, snippet
 
-__all__ = ["JudgeModel", "JudgeRule", "Unread", "consult", "judge_prompt", "read_verdict", "shown_inputs"]
+__all__ = [
+    "JudgeModel",
+    "JudgeRule",
+    "Unread",
+    "consult",
+    "judge_prompt",
+    "read_verdict",
+    "shown_inputs",
+]
 
 EDITION = "1"  # of the rules by which replies are read: raised when the same reply begins to mean something else
 _LONGEST = 100_000  # characters of one judged text
@@ -60,7 +68,9 @@ class JudgeModel:
     def __post_init__(self) -> None:
         for name, count in (("samples", self.samples), ("tries", self.tries)):
             if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100:
-                raise ScorerError(f"a judge was given {name}={count!r}; give a whole number from 1 to 100.")
+                raise ScorerError(
+                    f"a judge was given {name}={count!r}; give a whole number from 1 to 100."
+                )
 
     @classmethod
     def of(cls, judge: JudgeModel | str | None) -> JudgeModel:
@@ -87,14 +97,21 @@ class Unread:
     why: str
 
 
-def judge_prompt(task: str, criteria: str, rest: str, fields: str, parts: Sequence[str], judge: JudgeModel) -> PromptVersion:
+def judge_prompt(
+    task: str, criteria: str, rest: str, fields: str, parts: Sequence[str], judge: JudgeModel
+) -> PromptVersion:
     """The version that asks for a verdict. parts: variables of the material, shown in this order; fields: of the reply,
     as JSON shows them. Text that is the caller's never becomes a variable. Raises ScorerError where it cannot be a prompt.
     """
     if not isinstance(criteria, str) or not criteria.strip():
-        raise ScorerError(f"the criteria of a judge are {criteria!r}; say in words what a good answer is.")
+        raise ScorerError(
+            f"the criteria of a judge are {criteria!r}; say in words what a good answer is."
+        )
     system = _RULES.format(task=task, criteria=literal(criteria.strip()), rest=rest, fields=fields)
-    shown = "\n\n".join(f"<<{name.upper()} {{{{mark}}}}>>\n{{{{{name}}}}}\n<</{name.upper()} {{{{mark}}}}>>" for name in parts)
+    shown = "\n\n".join(
+        f"<<{name.upper()} {{{{mark}}}}>>\n{{{{{name}}}}}\n<</{name.upper()} {{{{mark}}}}>>"
+        for name in parts
+    )
     try:
         return PromptVersion(
             [{"role": "system", "content": system}, {"role": "user", "content": shown}],
@@ -107,17 +124,32 @@ def judge_prompt(task: str, criteria: str, rest: str, fields: str, parts: Sequen
 
 def build_judge(rule: Rule, prompt: PromptVersion, judge: JudgeModel) -> JudgeRule:
     """A rule as a judge; whoever made the rule put the prompt's id into its version."""
-    return JudgeRule(**{name: getattr(rule, name) for name in Rule.__dataclass_fields__}, prompt=prompt, judge=judge)
+    return JudgeRule(
+        **{name: getattr(rule, name) for name in Rule.__dataclass_fields__},
+        prompt=prompt,
+        judge=judge,
+    )
 
 
 def shown_inputs(case: Case, columns: Sequence[str] | None) -> str:
     """The example as a judge sees it: the columns by name, all inputs where none are named."""
     example = case.example
-    values = {name: example.column(name) for name in columns} if columns is not None else dict(example.inputs)
+    values = (
+        {name: example.column(name) for name in columns}
+        if columns is not None
+        else dict(example.inputs)
+    )
     texts = {
-        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str) for name, value in values.items()
+        name: value
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False, default=str)
+        for name, value in values.items()
     }
-    return "\n\n".join(f"{name}:\n{text}" for name, text in texts.items()) if len(texts) != 1 else next(iter(texts.values()))
+    return (
+        "\n\n".join(f"{name}:\n{text}" for name, text in texts.items())
+        if len(texts) != 1
+        else next(iter(texts.values()))
+    )
 
 
 async def consult(
@@ -135,7 +167,9 @@ async def consult(
     texts = {name: text.encode("utf-8", "replace").decode() for name, text in parts.items()}
     long = next((name for name, text in texts.items() if len(text) > _LONGEST), None)
     if long is not None:
-        return Unread(f"judge_error: {long} has {len(texts[long]):,} characters, more than the {_LONGEST:,} that a judge is shown")
+        return Unread(
+            f"judge_error: {long} has {len(texts[long]):,} characters, more than the {_LONGEST:,} that a judge is shown"
+        )
     mark = hashlib.sha256(f"{prompt.id}\n{canonical(texts)}".encode()).hexdigest()[:12]
     why = ""
     for tried in range(judge.tries):
@@ -155,7 +189,11 @@ async def consult(
 def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, Any] | Unread:
     """The one object of a reply that is not an echo of the judged texts; its `case` is the mark. Never raises."""
     echoes = {_spelled(value) for text in quoted for _, value in _objects(text)}
-    own = [value for piece, value in _objects(reply) if _spelled(value) not in echoes and not any(piece in text for text in quoted)]
+    own = [
+        value
+        for piece, value in _objects(reply)
+        if _spelled(value) not in echoes and not any(piece in text for text in quoted)
+    ]
     if len(own) != 1:
         return Unread(f"{len(own)} JSON objects of its own in {snippet(reply)}")
     if own[0].get("case") != mark:
@@ -172,7 +210,9 @@ def _objects(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             _, end = decode(text, start)
         except json.JSONDecodeError as error:
-            effort += (len(text) if error.msg.startswith("Unterminated") else error.pos) - start + 100
+            effort += (
+                (len(text) if error.msg.startswith("Unterminated") else error.pos) - start + 100
+            )
         except (RecursionError, ValueError):
             effort += 100_000
         if end > start:

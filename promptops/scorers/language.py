@@ -77,8 +77,13 @@ _WORDS: dict[str, tuple[str, str, str]] = {
 }  # fmt: skip
 
 LANGUAGES = tuple(sorted({*_WORDS, *_SCRIPTS.values()}))
-_TABLE = {language: (script, frozenset(marks), frozenset(words.split())) for language, (script, marks, words) in _WORDS.items()}
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?(?:[\u0900-\u0dff\u0e00-\u0e7f\u0300-\u036f\u064b-\u0655\u200c\u200d][^\W\d_]*)*")
+_TABLE = {
+    language: (script, frozenset(marks), frozenset(words.split()))
+    for language, (script, marks, words) in _WORDS.items()
+}
+_WORD = re.compile(
+    r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?(?:[\u0900-\u0dff\u0e00-\u0e7f\u0300-\u036f\u064b-\u0655\u200c\u200d][^\W\d_]*)*"
+)
 
 
 def language_of(text: str) -> str | None:
@@ -105,7 +110,11 @@ def _closest(text: str, script: str) -> str:
             continue
         known = sum(count for word, count in words.items() if word in frequent)
         marked = sum(letters[mark] for mark in marks)
-        foreign = sum(count for letter, count in letters.items() if letter in _MARKS[script] and letter not in marks)
+        foreign = sum(
+            count
+            for letter, count in letters.items()
+            if letter in _MARKS[script] and letter not in marks
+        )
         points = (known + 0.5 * min(marked, 2 * total) - 0.7 * min(foreign, total)) / total
         if points > most:
             best, most = language, points
@@ -119,6 +128,8 @@ def _script(letter: str) -> str:
 
 
 _MARKS = {
-    script: frozenset(letter for _, marks, _ in _WORDS.values() for letter in marks if _script(letter) == script)
+    script: frozenset(
+        letter for _, marks, _ in _WORDS.values() for letter in marks if _script(letter) == script
+    )
     for script in ("LATIN", "CYRILLIC", "DEVANAGARI", "ARABIC")
 }

@@ -23,7 +23,9 @@ __all__ = ["BatchRule", "classified", "similar_meaning"]
 class BatchRule(Rule):
     """A rule that judges many cases with one call of what it asks; implements `BatchScorer`."""
 
-    many: Callable[[Sequence[Case]], list[Score] | Awaitable[list[Score]]] = field(default=lambda _: [], compare=False, repr=False)
+    many: Callable[[Sequence[Case]], list[Score] | Awaitable[list[Score]]] = field(
+        default=lambda _: [], compare=False, repr=False
+    )
 
     def score_many(self, cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
         """A score for each case, in order."""
@@ -38,10 +40,16 @@ class BatchRule(Rule):
 
     def _held(self, score: Score) -> Score:
         bar = self.bar
-        return score if bar is None or score.value is None else replace(score, passed=score.value >= bar)
+        return (
+            score
+            if bar is None or score.value is None
+            else replace(score, passed=score.value >= bar)
+        )
 
 
-def similar_meaning(column: str = "expected", *, embedder: Embedder | None = None, at_least: float | None = None) -> Rule:
+def similar_meaning(
+    column: str = "expected", *, embedder: Embedder | None = None, at_least: float | None = None
+) -> Rule:
     """max(0, cosine) of the embeddings of the answer and the golden one. [0, 1], symmetric; 0 where one is empty.
 
     embedder: texts -> vectors, sync or async, such as EndpointEmbedder("text-embedding-3-small"), or the `encode` of a
@@ -49,7 +57,12 @@ def similar_meaning(column: str = "expected", *, embedder: Embedder | None = Non
     words, and finds no synonym. Batches of cases are embedded with one call.
     """
     if embedder is None:
-        found = rule(spelled("similar_meaning", column, by="lexical"), "semantic", lambda case: _lexically(case, column), needs=[column])
+        found = rule(
+            spelled("similar_meaning", column, by="lexical"),
+            "semantic",
+            lambda case: _lexically(case, column),
+            needs=[column],
+        )
         return found if at_least is None else found.at_least(at_least)
     vectors = Vectors(embedder)
 
@@ -70,7 +83,9 @@ def similar_meaning(column: str = "expected", *, embedder: Embedder | None = Non
 
     spec = spelled("similar_meaning", column, by=vectors.name)
     plain = rule(spec, "semantic", score, needs=[column], inner=vectors.version, remote=True)
-    built = BatchRule(**{name: getattr(plain, name) for name in Rule.__dataclass_fields__}, many=many)
+    built = BatchRule(
+        **{name: getattr(plain, name) for name in Rule.__dataclass_fields__}, many=many
+    )
     return built if at_least is None else built.at_least(at_least)
 
 
@@ -85,7 +100,9 @@ async def _first(found: Awaitable[list[Score]]) -> Score:
 
 
 def _lexically(case: Case, column: str) -> Score:
-    return Score(max(0.0, cosine(lexical(case.output), lexical(as_golden(case.example.column(column))))))
+    return Score(
+        max(0.0, cosine(lexical(case.output), lexical(as_golden(case.example.column(column)))))
+    )
 
 
 def _close(one: tuple[float, ...], two: tuple[float, ...]) -> Score:
@@ -102,16 +119,25 @@ def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "ex
     """
     name = getattr(classifier, "__name__", type(classifier).__name__)
     if not callable(classifier) or name == "<lambda>":
-        raise ScorerError("classified takes a function of the text that has a name and gives a label.")
+        raise ScorerError(
+            "classified takes a function of the text that has a name and gives a label."
+        )
     if not all(isinstance(label, str) and label for label in wanted):
-        raise ScorerError('classified takes the wanted labels as texts, as in classified(tone, "friendly").')
+        raise ScorerError(
+            'classified takes the wanted labels as texts, as in classified(tone, "friendly").'
+        )
 
     def read(label: Any, case: Case) -> Score:
         if not isinstance(label, str):
             raise TypeError(f"the classifier {name} gave {type(label).__name__} instead of a label")
         allowed = wanted or (as_text(case.example.column(column)),)
         ok = label in allowed
-        return Score(float(ok), ok, label=label, reason="" if ok else f"is {snippet(label, 40)}, expected {' or '.join(allowed)[:200]}")
+        return Score(
+            float(ok),
+            ok,
+            label=label,
+            reason="" if ok else f"is {snippet(label, 40)}, expected {' or '.join(allowed)[:200]}",
+        )
 
     def score(case: Case) -> Judged:
         given = classifier(case.output)
@@ -123,5 +149,16 @@ def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "ex
 
         return later()
 
-    spec = spelled("classified", name, *wanted) if wanted else spelled("classified", name, column=column)
-    return rule(spec, "user", score, needs=[] if wanted else [column], inner=source_hash(classifier), remote=True)
+    spec = (
+        spelled("classified", name, *wanted)
+        if wanted
+        else spelled("classified", name, column=column)
+    )
+    return rule(
+        spec,
+        "user",
+        score,
+        needs=[] if wanted else [column],
+        inner=source_hash(classifier),
+        remote=True,
+    )

@@ -24,13 +24,20 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _MARKER = re.compile(
-    r"####|\\boxed\s?\{|(?m:^[^\S\n]*(?:\*\*)?A(?:nswer)?\s?:)|\banswer\s?(?:is|was|[:=]|would be|comes to)", re.IGNORECASE
+    r"####|\\boxed\s?\{|(?m:^[^\S\n]*(?:\*\*)?A(?:nswer)?\s?:)|\banswer\s?(?:is|was|[:=]|would be|comes to)",
+    re.IGNORECASE,
 )
 _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _CLAUSE = re.compile(r"\n|[.!?](?=\s)")
 
 
-def number_close(column: str = "expected", *, within: float = 0.0, relative: float = 1e-9, after: str | None = None) -> Rule:
+def number_close(
+    column: str = "expected",
+    *,
+    within: float = 0.0,
+    relative: float = 1e-9,
+    after: str | None = None,
+) -> Rule:
     """The answer's number is the golden one: |found - golden| <= max(within, relative x |golden|); measure: the number.
 
     The number is the one after the last "answer is", "Answer:", "A:", "####" or \\boxed{ (after the last `=` where that
@@ -39,23 +46,44 @@ def number_close(column: str = "expected", *, within: float = 0.0, relative: flo
     0 or 1, higher is better. Without a number the answer fails; a golden value without one is unscored.
     """
     for name, bound in (("within", within), ("relative", relative)):
-        if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not (math.isfinite(bound) and bound >= 0):
-            raise ScorerError(f"number_close was given {name}={bound!r}; give a finite number from 0.")
+        if (
+            isinstance(bound, bool)
+            or not isinstance(bound, (int, float))
+            or not (math.isfinite(bound) and bound >= 0)
+        ):
+            raise ScorerError(
+                f"number_close was given {name}={bound!r}; give a finite number from 0."
+            )
     if after is not None and not (isinstance(after, str) and after.strip()):
-        raise ScorerError(f"number_close was given after={after!r}; give the text that stands before the number.")
+        raise ScorerError(
+            f"number_close was given after={after!r}; give the text that stands before the number."
+        )
     marker = _MARKER if after is None else re.compile(re.escape(after.strip()), re.IGNORECASE)
 
     def score(case: Case) -> Score:
         golden = _golden(case.example.column(column))
         if golden is None:
-            return Score.none(f"missing number: example {case.example.id!r} has no number in the column {column!r}")
+            return Score.none(
+                f"missing number: example {case.example.id!r} has no number in the column {column!r}"
+            )
         found = final_number(case.output, marker)
         if found is None:
             return fail(f"no number in the answer {snippet(case.output[-200:])}")
         ok = abs(found - golden) <= max(within, relative * abs(golden))
-        return Score(float(ok), ok, measure=found, reason="" if ok else f"came to {found:.12g}, expected {golden:.12g}")
+        return Score(
+            float(ok),
+            ok,
+            measure=found,
+            reason="" if ok else f"came to {found:.12g}, expected {golden:.12g}",
+        )
 
-    spec = spelled("number_close", column, within=within or None, relative=relative if relative != 1e-9 else None, after=after)
+    spec = spelled(
+        "number_close",
+        column,
+        within=within or None,
+        relative=relative if relative != 1e-9 else None,
+        after=after,
+    )
     return rule(spec, "assertion", score, needs=[column])
 
 
@@ -70,7 +98,11 @@ def final_number(text: str, marker: re.Pattern[str] = _MARKER) -> float | None:
         if found:
             return found[0]
     end = max(text.rfind(digit) for digit in "0123456789")
-    found = _numbers(_FRACTION.sub(r"\1/\2", text[max(end - _WINDOW, 0) : end + 40])) if end >= 0 else []
+    found = (
+        _numbers(_FRACTION.sub(r"\1/\2", text[max(end - _WINDOW, 0) : end + 40]))
+        if end >= 0
+        else []
+    )
     return found[-1] if found else None
 
 
@@ -96,7 +128,9 @@ def _value(match: re.Match[str]) -> float | None:
     if len(match[0]) > _DIGITS:
         return None
     try:
-        value = float(whole.replace(",", "") + part + (match["power"] or "")) / (float(under) if under else 1.0)
+        value = float(whole.replace(",", "") + part + (match["power"] or "")) / (
+            float(under) if under else 1.0
+        )
     except (ZeroDivisionError, OverflowError):
         return None
     if match["scale"]:

@@ -31,9 +31,14 @@ def rouge_l(column: str = "expected", *, stem: bool = False) -> Rule:
 
     def score(case: Case) -> Score:
         golden = as_golden(case.example.column(column))
-        if max(len(golden), len(case.output)) > _CHARACTERS or max(len(golden.split()), len(case.output.split())) > _WORDS:
+        if (
+            max(len(golden), len(case.output)) > _CHARACTERS
+            or max(len(golden.split()), len(case.output.split())) > _WORDS
+        ):
             return Score.none(f"too long to compare: more than {_WORDS:,} words")
-        return Score(min(max(float(scorer.score(golden, case.output)["rougeL"].fmeasure), 0.0), 1.0))
+        return Score(
+            min(max(float(scorer.score(golden, case.output)["rougeL"].fmeasure), 0.0), 1.0)
+        )
 
     return rule(spelled("rouge_l", column, stem=stem), "regression", score, needs=[column])
 
@@ -52,6 +57,10 @@ def chrf(column: str = "expected", *, word_order: int = 0) -> Rule:
             return Score.none(f"too long to compare: more than {_CHARACTERS:,} characters")
         if not golden.strip() or not case.output.strip():
             return Score(float(golden.strip() == case.output.strip()))
-        return Score(min(max(float(metric.sentence_score(case.output, [golden]).score) / 100, 0.0), 1.0))
+        return Score(
+            min(max(float(metric.sentence_score(case.output, [golden]).score) / 100, 0.0), 1.0)
+        )
 
-    return rule(spelled("chrf", column, word_order=word_order or None), "regression", score, needs=[column])
+    return rule(
+        spelled("chrf", column, word_order=word_order or None), "regression", score, needs=[column]
+    )

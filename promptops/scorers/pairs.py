@@ -13,7 +13,16 @@ from typing import Any
 from ..errors import ScorerError
 from ..score import Score
 from .case import Case
-from .judging import EDITION, JudgeModel, JudgeRule, Unread, build_judge, consult, judge_prompt, shown_inputs
+from .judging import (
+    EDITION,
+    JudgeModel,
+    JudgeRule,
+    Unread,
+    build_judge,
+    consult,
+    judge_prompt,
+    shown_inputs,
+)
 from .rule import rule, snippet, spelled
 
 __all__ = ["pair_scores", "pairwise"]
@@ -39,7 +48,9 @@ def pairwise(
     """
     version = against if isinstance(against, str) else getattr(against, "id", None)
     if not isinstance(version, str) or not version.startswith("p1-"):
-        raise ScorerError(f"pairwise was given {snippet(against)}; give a version or its id, which begins with p1-.")
+        raise ScorerError(
+            f"pairwise was given {snippet(against)}; give a version or its id, which begins with p1-."
+        )
     who = JudgeModel.of(judge)
     prompt = judge_prompt(
         "You compare two answers to the same task by the criteria below.",
@@ -53,12 +64,23 @@ def pairwise(
     async def score(case: Case) -> list[Score]:
         other = case.reference.output if case.reference is not None else None
         if other is None:
-            return [Score.none(f"missing reference: example {case.example.id!r} has no answer of version {version[:11]}")]
+            return [
+                Score.none(
+                    f"missing reference: example {case.example.id!r} has no answer of version {version[:11]}"
+                )
+            ]
         if case.output.strip() == other.strip():  # nothing to prefer, and nothing to pay for
             return [Score(_VALUES["tie"], label="tie", reason="the answers are the same")]
         task = shown_inputs(case, sees)
-        orders = [{"task": task, "answer_1": one, "answer_2": two} for one, two in ((case.output, other), (other, case.output))]
-        asked = [consult(case, prompt, parts, _wrong, judge=who, sample=sample) for sample in range(who.samples) for parts in orders]
+        orders = [
+            {"task": task, "answer_1": one, "answer_2": two}
+            for one, two in ((case.output, other), (other, case.output))
+        ]
+        asked = [
+            consult(case, prompt, parts, _wrong, judge=who, sample=sample)
+            for sample in range(who.samples)
+            for parts in orders
+        ]
         found = await asyncio.gather(*asked)
         return _settled(found[0::2], found[1::2])
 
@@ -79,21 +101,38 @@ def pairwise(
 
 def _wrong(verdict: Mapping[str, Any]) -> str:
     right = verdict.keys() == {"case", "reason", "better"} and isinstance(verdict["reason"], str)
-    return "" if right and verdict["better"] in ("1", "2", "tie", 1, 2) else f"not the fields asked for: {snippet(verdict)}"
+    return (
+        ""
+        if right and verdict["better"] in ("1", "2", "tie", 1, 2)
+        else f"not the fields asked for: {snippet(verdict)}"
+    )
 
 
-def _settled(first: Sequence[Mapping[str, Any] | Unread], second: Sequence[Mapping[str, Any] | Unread]) -> list[Score]:
+def _settled(
+    first: Sequence[Mapping[str, Any] | Unread], second: Sequence[Mapping[str, Any] | Unread]
+) -> list[Score]:
     """The score, and the verdicts of each order. first: where this answer stood first, one for each sample."""
-    shown_first = [verdict if isinstance(verdict, Unread) else _side(verdict, "1") for verdict in first]
-    shown_second = [verdict if isinstance(verdict, Unread) else _side(verdict, "2") for verdict in second]
+    shown_first = [
+        verdict if isinstance(verdict, Unread) else _side(verdict, "1") for verdict in first
+    ]
+    shown_second = [
+        verdict if isinstance(verdict, Unread) else _side(verdict, "2") for verdict in second
+    ]
     pairs = [_both(one, two) for one, two in zip(shown_first, shown_second, strict=True)]
-    each = [_of_order(sides, name) for sides, name in ((shown_first, "shown first"), (shown_second, "shown second"))]
+    each = [
+        _of_order(sides, name)
+        for sides, name in ((shown_first, "shown first"), (shown_second, "shown second"))
+    ]
     read = [label for label in pairs if not isinstance(label, Unread)]
     if 2 * len(read) <= len(pairs):
         return [Score.none(next(label.why for label in pairs if isinstance(label, Unread))), *each]
     value = sum(_VALUES[label] for label in read) / len(read)
     label = "tie" if value == 0.5 else "A" if value > 0.5 else "B"
-    split = any(one != two for one, two in zip(shown_first, shown_second, strict=True) if not isinstance(one, Unread))
+    split = any(
+        one != two
+        for one, two in zip(shown_first, shown_second, strict=True)
+        if not isinstance(one, Unread)
+    )
     said = next((verdict["reason"] for verdict in first if not isinstance(verdict, Unread)), "")
     reason = f"the two orders disagree: {said}" if split else str(said)
     return [Score(value, label=label, reason=snippet(reason, 400)[1:-1]), *each]

@@ -26,21 +26,29 @@ def matches(pattern: str, *, whole: bool = False, ignore_case: bool = False) -> 
     Syntax of google-re2; lookarounds, backreferences and other things that re2 refuses run in the package `regex`, at
     most 1 s a search, beyond which the row is unscored. `.` matches no line end and `^` only the start: `(?s)`, `(?m)`.
     """
-    search = compiled(f"\\s*(?:{pattern})\\s*" if whole else pattern, whole=whole, ignore_case=ignore_case)
+    search = compiled(
+        f"\\s*(?:{pattern})\\s*" if whole else pattern, whole=whole, ignore_case=ignore_case
+    )
     failed = fail(f"does not match {snippet(pattern)}")
 
     def score(case: Case) -> Score:
         return PASS if search(case.output) else failed
 
-    return rule(spelled("matches", pattern, whole=whole, ignore_case=ignore_case), "assertion", score)
+    return rule(
+        spelled("matches", pattern, whole=whole, ignore_case=ignore_case), "assertion", score
+    )
 
 
-def compiled(pattern: str, *, whole: bool = False, ignore_case: bool = False) -> Callable[[str], bool]:
+def compiled(
+    pattern: str, *, whole: bool = False, ignore_case: bool = False
+) -> Callable[[str], bool]:
     """Text -> whether it matches, or TimeoutError. Raises ScorerError for a pattern that neither engine takes."""
     import re2  # type: ignore[import-untyped,unused-ignore]
 
     if not isinstance(pattern, str) or not pattern:
-        raise ScorerError(f"the pattern {pattern!r} is no regular expression; give a text that is not empty.")
+        raise ScorerError(
+            f"the pattern {pattern!r} is no regular expression; give a text that is not empty."
+        )
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = not ignore_case
@@ -64,13 +72,17 @@ def _slow(pattern: str, whole: bool, ignore_case: bool) -> Callable[[str], bool]
     try:
         run = regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
     except (regex.error, RecursionError, re.error) as error:
-        raise ScorerError(f"the pattern {snippet(pattern)} is no regular expression: {error}; correct it.") from None
+        raise ScorerError(
+            f"the pattern {snippet(pattern)} is no regular expression: {error}; correct it."
+        ) from None
     search = run.fullmatch if whole else run.search
 
     def found(text: str) -> bool:
         try:
             return search(text, timeout=TIMEOUT_S) is not None
         except TimeoutError:
-            raise TimeoutError(f"the pattern {snippet(pattern, 40)} ran longer than {TIMEOUT_S:g} s") from None
+            raise TimeoutError(
+                f"the pattern {snippet(pattern, 40)} ran longer than {TIMEOUT_S:g} s"
+            ) from None
 
     return found

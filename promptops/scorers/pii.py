@@ -20,13 +20,19 @@ __all__ = ["no_pii"]
 def _luhn(text: str) -> bool:
     digits = [int(digit) for digit in text if digit.isdigit()]
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
-    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    return (
+        13 <= len(digits) <= 19
+        and len(set(digits)) > 1
+        and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    )
 
 
 def _iban(text: str) -> bool:
     plain = re.sub(r"\s", "", text).upper()
     turned = plain[4:] + plain[:4]
-    return 15 <= len(plain) <= 34 and int("".join(str(int(letter, 36)) for letter in turned)) % 97 == 1
+    return (
+        15 <= len(plain) <= 34 and int("".join(str(int(letter, 36)) for letter in turned)) % 97 == 1
+    )
 
 
 def _phone(text: str) -> bool:
@@ -39,12 +45,17 @@ def _ssn(text: str) -> bool:
 
 
 def _ip(text: str) -> bool:
-    return all(int(part) < 256 for part in text.split(".")) and not text.startswith(("127.", "0.", "10.", "192.168."))
+    return all(int(part) < 256 for part in text.split(".")) and not text.startswith(
+        ("127.", "0.", "10.", "192.168.")
+    )
 
 
 # kind -> (pattern without nested repetition, what else must hold of what it finds)
 _KINDS: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
-    "email": (re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"), lambda _: True),
+    "email": (
+        re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"),
+        lambda _: True,
+    ),
     "card": (re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])", re.ASCII), _luhn),
     "iban": (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", re.ASCII), _iban),
     "ssn": (re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", re.ASCII), _ssn),
@@ -76,7 +87,13 @@ def no_pii(*kinds: str) -> Rule:
         if not total:
             return Score(1.0, True, measure=0.0, unit="findings")
         listed = ", ".join(f"{kind} ({count:,})" for kind, count in found.items())
-        return Score(0.0, False, measure=float(total), unit="findings", reason=f"holds what looks like {listed}")
+        return Score(
+            0.0,
+            False,
+            measure=float(total),
+            unit="findings",
+            reason=f"holds what looks like {listed}",
+        )
 
     return rule(spelled("no_pii", *kinds) if kinds else "no_pii", "assertion", score)
 

@@ -13,9 +13,18 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
-from ..template import literal
+from ..version.renderer import literal
 from .case import Case
-from .judging import EDITION, JudgeModel, JudgeRule, Unread, build_judge, consult, judge_prompt, shown_inputs
+from .judging import (
+    EDITION,
+    JudgeModel,
+    JudgeRule,
+    Unread,
+    build_judge,
+    consult,
+    judge_prompt,
+    shown_inputs,
+)
 from .rule import rule, snippet, spelled
 
 __all__ = ["Graded", "answer_relevance", "faithfulness", "rubric"]
@@ -55,10 +64,14 @@ def rubric(
     anchors = _anchors(scale)
     low, high = min(anchors), max(anchors)
     who = JudgeModel.of(judge)
-    rest = "Scale:\n" + "\n".join(f"{rating}: {literal(meaning)}" for rating, meaning in sorted(anchors.items()))
+    rest = "Scale:\n" + "\n".join(
+        f"{rating}: {literal(meaning)}" for rating, meaning in sorted(anchors.items())
+    )
     for example in examples:
         if not (isinstance(example, Graded) and low <= example.rating <= high):
-            raise ScorerError(f"an example of the rubric is {example!r}; give Graded(answer, rating, reason) within the scale.")
+            raise ScorerError(
+                f"an example of the rubric is {example!r}; give Graded(answer, rating, reason) within the scale."
+            )
         rest += f"\n\nAn answer rated {example.rating}, because {literal(example.reason)}\n{literal(example.answer)}"
     prompt = judge_prompt(
         "You rate one answer by the criteria below.",
@@ -73,11 +86,18 @@ def rubric(
         rating = verdict.get("score")
         right = verdict.keys() == {"case", "reason", "score"} and isinstance(verdict["reason"], str)
         whole = isinstance(rating, int) and not isinstance(rating, bool) and low <= rating <= high
-        return "" if right and whole else f"not the fields asked for, or no rating from {low} to {high}: {snippet(verdict)}"
+        return (
+            ""
+            if right and whole
+            else f"not the fields asked for, or no rating from {low} to {high}: {snippet(verdict)}"
+        )
 
     async def score(case: Case) -> list[Score]:
         parts = {"task": shown_inputs(case, sees), "answer": case.output}
-        asked = (consult(case, prompt, parts, check, judge=who, sample=sample) for sample in range(who.samples))
+        asked = (
+            consult(case, prompt, parts, check, judge=who, sample=sample)
+            for sample in range(who.samples)
+        )
         found = await asyncio.gather(*asked)
         return _joined([_rated(verdict, low, high) for verdict in found], f"of {high}")
 
@@ -94,7 +114,9 @@ def rubric(
     return made if name is None else made.named(name)
 
 
-def answer_relevance(*, sees: Sequence[str] | None = None, judge: JudgeModel | str | None = None) -> JudgeRule:
+def answer_relevance(
+    *, sees: Sequence[str] | None = None, judge: JudgeModel | str | None = None
+) -> JudgeRule:
     """How directly and completely the answer addresses what was asked, rated 1 to 5 by a judge. [0, 1], as `rubric`.
 
     After answer relevance in RAGAS (Es et al. 2023, arXiv:2309.15217), asked as a rating rather than by embeddings.
@@ -122,11 +144,22 @@ def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = N
     async def score(case: Case) -> list[Score]:
         shown = case.example.column(context)
         parts = {"context": shown if isinstance(shown, str) else str(shown), "answer": case.output}
-        asked = (consult(case, prompt, parts, _claims_wrong, judge=who, sample=sample) for sample in range(who.samples))
-        return _joined([_supported(verdict) for verdict in await asyncio.gather(*asked)], "unsupported")
+        asked = (
+            consult(case, prompt, parts, _claims_wrong, judge=who, sample=sample)
+            for sample in range(who.samples)
+        )
+        return _joined(
+            [_supported(verdict) for verdict in await asyncio.gather(*asked)], "unsupported"
+        )
 
     built = rule(
-        spelled("faithfulness", context), "judge", score, needs=[context], edition=EDITION, inner=f"{prompt.id} x{who.samples}", remote=True
+        spelled("faithfulness", context),
+        "judge",
+        score,
+        needs=[context],
+        edition=EDITION,
+        inner=f"{prompt.id} x{who.samples}",
+        remote=True,
     )
     return build_judge(built, prompt, who)
 
@@ -136,10 +169,13 @@ def _anchors(scale: Mapping[int, str] | None) -> Mapping[int, str]:
     if not isinstance(anchors, Mapping):
         raise ScorerError(f"the scale is {anchors!r}; give a mapping of ratings to what they mean.")
     whole = all(
-        isinstance(rating, int) and not isinstance(rating, bool) and isinstance(meaning, str) for rating, meaning in anchors.items()
+        isinstance(rating, int) and not isinstance(rating, bool) and isinstance(meaning, str)
+        for rating, meaning in anchors.items()
     )
     if not whole or len(anchors) < 2:
-        raise ScorerError("a scale needs two whole numbers or more, each with what it means, as in {1: 'wrong', 5: 'right'}.")
+        raise ScorerError(
+            "a scale needs two whole numbers or more, each with what it means, as in {1: 'wrong', 5: 'right'}."
+        )
     return dict(anchors)
 
 
@@ -147,7 +183,12 @@ def _rated(verdict: Mapping[str, Any] | Unread, low: int, high: int) -> Score:
     if isinstance(verdict, Unread):
         return Score.none(verdict.why)
     rating = int(verdict["score"])
-    return Score((rating - low) / (high - low), measure=float(rating), unit=f"of {high}", reason=snippet(verdict["reason"], 400)[1:-1])
+    return Score(
+        (rating - low) / (high - low),
+        measure=float(rating),
+        unit=f"of {high}",
+        reason=snippet(verdict["reason"], 400)[1:-1],
+    )
 
 
 def _claims_wrong(verdict: Mapping[str, Any]) -> str:
@@ -171,7 +212,13 @@ def _supported(verdict: Mapping[str, Any] | Unread) -> Score:
     against = [claim["claim"] for claim in claims if not claim["supported"]]
     value = 1 - len(against) / len(claims) if claims else 1.0
     said = f"{len(against)} of {len(claims)} claims are not supported: {'; '.join(snippet(claim, 80) for claim in against[:3])}"
-    return Score(value, not against, measure=float(len(against)), unit="unsupported", reason=said if against else "")
+    return Score(
+        value,
+        not against,
+        measure=float(len(against)),
+        unit="unsupported",
+        reason=said if against else "",
+    )
 
 
 def _joined(samples: list[Score], unit: str) -> list[Score]:
@@ -181,7 +228,10 @@ def _joined(samples: list[Score], unit: str) -> list[Score]:
     each = [_renamed(score, f"sample {number}") for number, score in enumerate(samples, 1)]
     read = [score for score in samples if score.value is not None]
     if 2 * len(read) <= len(samples):
-        return [Score.none(next(score.unscored or "" for score in samples if score.value is None)), *each]
+        return [
+            Score.none(next(score.unscored or "" for score in samples if score.value is None)),
+            *each,
+        ]
     value = sum(score.value or 0.0 for score in read) / len(read)
     measure = sum(score.measure or 0.0 for score in read) / len(read)
     verdicts = [score.passed for score in read if score.passed is not None]
@@ -190,4 +240,13 @@ def _joined(samples: list[Score], unit: str) -> list[Score]:
 
 
 def _renamed(score: Score, name: str) -> Score:
-    return Score(score.value, score.passed, score.measure, score.unit, score.reason, score.unscored, score.label, name)
+    return Score(
+        score.value,
+        score.passed,
+        score.measure,
+        score.unit,
+        score.reason,
+        score.unscored,
+        score.label,
+        name,
+    )

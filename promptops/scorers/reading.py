@@ -19,7 +19,9 @@ from ..errors import ScorerError
 
 __all__ = ["ABSENT", "NotJSON", "bare", "find", "fold", "parse_path", "read_json", "same"]
 
-ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()  # no such key, which null is not
+ABSENT: Any = type(
+    "Absent", (), {"__repr__": lambda _: "ABSENT"}
+)()  # no such key, which null is not
 _KEPT = 1 << 20  # characters; a longer text is read anew each time rather than held in memory
 _INVISIBLE = dict.fromkeys([0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))
@@ -59,7 +61,11 @@ def bare(text: str) -> str:
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", fold(text)).translate(_ACCENTS)
-    return unicodedata.normalize("NFKC", plain).translate(_INVISIBLE).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return (
+        unicodedata.normalize("NFKC", plain)
+        .translate(_INVISIBLE)
+        .replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    )
 
 
 @_remembered
@@ -100,7 +106,9 @@ def parse_path(path: str) -> tuple[str | int, ...]:
         steps.append(int(index) if index is not None else name if name is not None else quoted)
         position = match.end()
     if not steps:
-        raise ScorerError(f'the path {path!r} cannot be read; write it as user.name, items[0].id or ["odd.key"].')
+        raise ScorerError(
+            f'the path {path!r} cannot be read; write it as user.name, items[0].id or ["odd.key"].'
+        )
     return tuple(steps)
 
 

@@ -27,10 +27,18 @@ SIMILARITIES = {
 }
 _ARTICLES = frozenset(("a", "an", "the"))
 _CELLS = 20_000_000_000  # characters of one text times those of the other: about half a second of rapidfuzz
-_PARTIAL = 30_000_000_000  # the shorter text squared times the longer: about a second of its partial ratio
+_PARTIAL = (
+    30_000_000_000  # the shorter text squared times the longer: about a second of its partial ratio
+)
 
 
-def similar_to(column: str = "expected", *, at_least: float | None = None, by: str = "ratio", field: str | None = None) -> Rule:
+def similar_to(
+    column: str = "expected",
+    *,
+    at_least: float | None = None,
+    by: str = "ratio",
+    field: str | None = None,
+) -> Rule:
     """How similar the answer is to the golden one in the column, in [0, 1] by rapidfuzz.
 
     by: "ratio" (2 x common subsequence / both lengths), "token_sort" (words in any order), "token_set" (shared words),
@@ -39,7 +47,9 @@ def similar_to(column: str = "expected", *, at_least: float | None = None, by: s
     so long that comparing them would take seconds are unscored.
     """
     if by not in SIMILARITIES:
-        raise ScorerError(f"similar_to has no measure {by!r}; choose one of {', '.join(SIMILARITIES)}.")
+        raise ScorerError(
+            f"similar_to has no measure {by!r}; choose one of {', '.join(SIMILARITIES)}."
+        )
     pair = paired(column, field)
     measure = _ratio(by)
 
@@ -61,11 +71,17 @@ def exact(column: str = "expected") -> Rule:
 
     def score(case: Case) -> Score:
         golden = case.example.column(column)
-        wanted = [as_golden(one) for one in golden] if isinstance(golden, (list, tuple)) else [as_golden(golden)]
+        wanted = (
+            [as_golden(one) for one in golden]
+            if isinstance(golden, (list, tuple))
+            else [as_golden(golden)]
+        )
         found = normalised(case.output)
         if any(found == normalised(text) for text in wanted):
             return PASS
-        return fail(f"answered {snippet(case.output)}, expected {' or '.join(map(snippet, wanted[:3]))}")
+        return fail(
+            f"answered {snippet(case.output)}, expected {' or '.join(map(snippet, wanted[:3]))}"
+        )
 
     return rule(spelled("exact", column), "regression", score, needs=[column])
 
@@ -75,20 +91,35 @@ def edit_distance(column: str = "expected", *, at_most: int | None = None) -> Ru
 
     at_most: passed where d is at most that. Texts are NFC without outer white space. By rapidfuzz.
     """
-    if at_most is not None and (isinstance(at_most, bool) or not isinstance(at_most, int) or at_most < 0):
-        raise ScorerError(f"edit_distance was given at_most={at_most!r}; give a whole number from 0.")
+    if at_most is not None and (
+        isinstance(at_most, bool) or not isinstance(at_most, int) or at_most < 0
+    ):
+        raise ScorerError(
+            f"edit_distance was given at_most={at_most!r}; give a whole number from 0."
+        )
     from rapidfuzz.distance import Levenshtein
 
     def score(case: Case) -> Score:
-        one, two = composed(case.output).strip(), composed(as_golden(case.example.column(column))).strip()
+        one, two = (
+            composed(case.output).strip(),
+            composed(as_golden(case.example.column(column))).strip(),
+        )
         if len(one) * len(two) > _CELLS and one != two:
             return too_long(one, two)
         distance = Levenshtein.distance(one, two)
         value = 1 - distance / max(len(one), len(two), 1)
         ok = None if at_most is None else distance <= at_most
-        return Score(value, ok, measure=float(distance), unit="edits", reason="" if ok is not False else f"{distance:,} edits away")
+        return Score(
+            value,
+            ok,
+            measure=float(distance),
+            unit="edits",
+            reason="" if ok is not False else f"{distance:,} edits away",
+        )
 
-    return rule(spelled("edit_distance", column, at_most=at_most), "regression", score, needs=[column])
+    return rule(
+        spelled("edit_distance", column, at_most=at_most), "regression", score, needs=[column]
+    )
 
 
 def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
@@ -100,13 +131,17 @@ def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
     """
     id_ = version if isinstance(version, str) else getattr(version, "id", None)
     if not isinstance(id_, str) or not id_.startswith("p1-"):
-        raise ScorerError(f"unchanged_from was given {snippet(version)}; give a version or its id, which begins with p1-.")
+        raise ScorerError(
+            f"unchanged_from was given {snippet(version)}; give a version or its id, which begins with p1-."
+        )
     measure = _ratio("ratio")
 
     def score(case: Case) -> Score:
         other = case.reference
         if other is None or other.output is None or not other.scorable:
-            return Score.none(f"missing reference: example {case.example.id!r} has no answer of version {id_[:11]}")
+            return Score.none(
+                f"missing reference: example {case.example.id!r} has no answer of version {id_[:11]}"
+            )
         return measure(composed(case.output).strip(), composed(other.output).strip())
 
     shown = spelled("unchanged_from", id_[:19])
@@ -121,7 +156,11 @@ def _ratio(by: str) -> Callable[[str, str], Score]:
     def measure(one: str, two: str) -> Score:
         if len(one) * len(two) > _CELLS and one != two:
             return too_long(one, two)
-        if by == "partial" and min(len(one), len(two)) * len(one) * len(two) > _PARTIAL and one != two:
+        if (
+            by == "partial"
+            and min(len(one), len(two)) * len(one) * len(two) > _PARTIAL
+            and one != two
+        ):
             return too_long(one, two)
         return Score(1.0 if one == two else min(max(compare(one, two) / 100, 0.0), 1.0))
 
@@ -144,11 +183,15 @@ def paired(column: str, field: str | None) -> Callable[[Case], tuple[str, str] |
         found = read_json(case.output)
         if not field:
             golden = read_json(wanted) if isinstance(wanted, str) else wanted
-            return (case.output.strip() if isinstance(found, NotJSON) else sorted_json(found)), sorted_json(golden)
+            return (
+                case.output.strip() if isinstance(found, NotJSON) else sorted_json(found)
+            ), sorted_json(golden)
         wanted = read_json(wanted) if isinstance(wanted, str) else wanted
         golden = ABSENT if isinstance(wanted, NotJSON) else find(wanted, steps)
         if golden is ABSENT:
-            return Score.none(f"missing {field}: example {case.example.id!r} has no such field in {column!r}")
+            return Score.none(
+                f"missing {field}: example {case.example.id!r} has no such field in {column!r}"
+            )
         value = ABSENT if isinstance(found, NotJSON) else find(found, steps)
         if value is ABSENT:
             return Score(0.0, reason=f"no field {field} in the answer {snippet(case.output)}")
@@ -165,7 +208,9 @@ def _both_json(one: str, two: str) -> bool:
 
 def normalised(text: str) -> str:
     """A text without case, punctuation, articles and runs of white space."""
-    plain = "".join(" " if unicodedata.category(letter)[0] in "PSZC" else letter for letter in fold(text))
+    plain = "".join(
+        " " if unicodedata.category(letter)[0] in "PSZC" else letter for letter in fold(text)
+    )
     return " ".join(word for word in plain.split() if word not in _ARTICLES)
 
 

@@ -19,7 +19,19 @@ from ..markup import shorten
 from ..score import Score
 from .case import Case
 
-__all__ = ["PASS", "Judged", "Rule", "argument", "fail", "passed", "rule", "snippet", "spelled", "then", "verdict"]
+__all__ = [
+    "PASS",
+    "Judged",
+    "Rule",
+    "argument",
+    "fail",
+    "passed",
+    "rule",
+    "snippet",
+    "spelled",
+    "then",
+    "verdict",
+]
 
 Judged = Score | Sequence[Score] | Awaitable[Score | Sequence[Score]]
 
@@ -54,15 +66,29 @@ class Rule:
     def named(self, name: str) -> Self:
         """The same rule under a name of your own."""
         if not isinstance(name, str) or not name.strip() or len(name) > 200:
-            raise ScorerError(f"a scorer's name is {name!r}; give it a text of 1 to 200 characters.")
-        return replace(self, name=name.strip(), version=_version(self.version, self.spec or self.name, self.inner))
+            raise ScorerError(
+                f"a scorer's name is {name!r}; give it a text of 1 to 200 characters."
+            )
+        return replace(
+            self,
+            name=name.strip(),
+            version=_version(self.version, self.spec or self.name, self.inner),
+        )
 
     def at_least(self, bar: float) -> Self:
         """The same rule, passed where its value is at least `bar` (in [0, 1])."""
-        if isinstance(bar, bool) or not isinstance(bar, (int, float)) or not (math.isfinite(bar) and 0 <= bar <= 1):
-            raise ScorerError(f"at_least={bar!r} of {self.name} is no threshold; give a number between 0 and 1.")
+        if (
+            isinstance(bar, bool)
+            or not isinstance(bar, (int, float))
+            or not (math.isfinite(bar) and 0 <= bar <= 1)
+        ):
+            raise ScorerError(
+                f"at_least={bar!r} of {self.name} is no threshold; give a number between 0 and 1."
+            )
         if self.bar is not None:
-            raise ScorerError(f"{self.name} has the threshold {self.bar:g} already; build it anew with the other one.")
+            raise ScorerError(
+                f"{self.name} has the threshold {self.bar:g} already; build it anew with the other one."
+            )
         spec = f"{self.spec or self.name}>={bar:g}"
         renamed = bool(self.spec) and self.name != self.spec
         return replace(
@@ -89,13 +115,24 @@ def rule(
     **more: Any,
 ) -> Rule:
     """The rule that `spec` spells; more: judges_failures, against, remote, texts."""
-    return Rule(spec, _version(edition, "", inner), kind, score, tuple(dict.fromkeys(needs)), spec=spec, inner=inner, **more)
+    return Rule(
+        spec,
+        _version(edition, "", inner),
+        kind,
+        score,
+        tuple(dict.fromkeys(needs)),
+        spec=spec,
+        inner=inner,
+        **more,
+    )
 
 
 def spelled(function: str, *shown: object, **options: object) -> str:
     """`function(a, b, option=c)`: how a rule is named. Options that are None or False are left out."""
     parts = [argument(value) for value in shown]
-    shown_options = {name: value for name, value in options.items() if value is not None and value is not False}
+    shown_options = {
+        name: value for name, value in options.items() if value is not None and value is not False
+    }
     parts += [f"{name}={argument(value)}" for name, value in shown_options.items()]
     return f"{function}({', '.join(parts)})"
 
@@ -104,7 +141,13 @@ def argument(value: object) -> str:
     """One argument as a name shows it: plain where that is unambiguous, JSON else, cut with its hash where long."""
     if isinstance(value, str):
         text = value
-        if not text or text != text.strip() or not text.isprintable() or _QUOTED & set(text) or _reads_as_json(text):
+        if (
+            not text
+            or text != text.strip()
+            or not text.isprintable()
+            or _QUOTED & set(text)
+            or _reads_as_json(text)
+        ):
             text = json.dumps(text, ensure_ascii=not text.isprintable())
     else:
         text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)

@@ -19,8 +19,16 @@ def compiled(schema: Mapping[str, Any] | bool) -> Any:
 
     try:
         plain = dict(schema) if isinstance(schema, Mapping) else schema
-        return jsonschema_rs.validator_for(plain, offline=True, pattern_options=jsonschema_rs.RegexOptions())
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError, RecursionError) as error:
+        return jsonschema_rs.validator_for(
+            plain, offline=True, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except (
+        jsonschema_rs.ValidationError,
+        jsonschema_rs.ReferencingError,
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise ScorerError(f"the schema is not valid: {said[0][:200]}; correct it.") from None
 

@@ -43,7 +43,9 @@ def mentions(
     word is found, a sentence counts whose embedding's cosine with the term's or an alias's is at least `near`.
     """
     count = _counter(term, aliases, forms, fuzzy)
-    none = Score(0.0, False, measure=0.0, unit="mentions", reason=f"does not mention {snippet(term, 40)}")
+    none = Score(
+        0.0, False, measure=0.0, unit="mentions", reason=f"does not mention {snippet(term, 40)}"
+    )
 
     def words(case: Case) -> Score:
         found, _ = count(case.output)
@@ -58,9 +60,17 @@ def mentions(
 
     async def score(case: Case) -> Score:
         found = words(case)
-        return found if found.passed else await _nearest(vectors, [term, *aliases], case.output, near)
+        return (
+            found if found.passed else await _nearest(vectors, [term, *aliases], case.output, near)
+        )
 
-    return rule(f"{spec[:-1]}, near={near:g}, by={vectors.name})", "semantic", score, inner=vectors.version, remote=True)
+    return rule(
+        f"{spec[:-1]}, near={near:g}, by={vectors.name})",
+        "semantic",
+        score,
+        inner=vectors.version,
+        remote=True,
+    )
 
 
 async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: float) -> Score:
@@ -68,14 +78,18 @@ async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: floa
     given = vectors.of([*terms, *said])
     found = await given if inspect.isawaitable(given) else given
     closeness = [
-        (cosine(one, two), sentence) for sentence, two in zip(said, found[len(terms) :], strict=True) for one in found[: len(terms)]
+        (cosine(one, two), sentence)
+        for sentence, two in zip(said, found[len(terms) :], strict=True)
+        for one in found[: len(terms)]
     ]
     most, sentence = max(closeness, default=(0.0, ""))
     reason = f"nearest is {snippet(sentence)}" if sentence else "says nothing"
     return Score(float(most >= near), most >= near, measure=most, unit="cosine", reason=reason)
 
 
-def never_mentions(term: str, *, aliases: Sequence[str] = (), forms: bool = True, fuzzy: float | None = None) -> Rule:
+def never_mentions(
+    term: str, *, aliases: Sequence[str] = (), forms: bool = True, fuzzy: float | None = None
+) -> Rule:
     """The answer names neither the term nor an alias, in no form of them; words are found as by `mentions`. 0 or 1."""
     count = _counter(term, aliases, forms, fuzzy)
 
@@ -84,20 +98,34 @@ def never_mentions(term: str, *, aliases: Sequence[str] = (), forms: bool = True
         if not found:
             return PASS
         times = "once" if found == 1 else f"{found:,} times"
-        return Score(0.0, False, measure=float(found), unit="mentions", reason=f"mentions {snippet(first, 40)} {times}")
+        return Score(
+            0.0,
+            False,
+            measure=float(found),
+            unit="mentions",
+            reason=f"mentions {snippet(first, 40)} {times}",
+        )
 
     return rule(_named("never_mentions", term, aliases, forms, fuzzy), "semantic", score)
 
 
 def _named(name: str, term: str, aliases: Sequence[str], forms: bool, fuzzy: float | None) -> str:
-    return spelled(name, term, aliases=list(aliases) or None, forms="off" if not forms else None, fuzzy=fuzzy)
+    return spelled(
+        name, term, aliases=list(aliases) or None, forms="off" if not forms else None, fuzzy=fuzzy
+    )
 
 
-def _counter(term: str, aliases: Sequence[str], forms: bool, fuzzy: float | None) -> Callable[[str], tuple[int, str]]:
+def _counter(
+    term: str, aliases: Sequence[str], forms: bool, fuzzy: float | None
+) -> Callable[[str], tuple[int, str]]:
     """Text -> (how many mentions, the first one as found)."""
     if isinstance(aliases, str):
-        raise ScorerError(f'aliases={aliases!r} is one text; give a list, as in aliases=["{aliases}"].')
-    if fuzzy is not None and (isinstance(fuzzy, bool) or not isinstance(fuzzy, (int, float)) or not 0.5 <= fuzzy <= 1):
+        raise ScorerError(
+            f'aliases={aliases!r} is one text; give a list, as in aliases=["{aliases}"].'
+        )
+    if fuzzy is not None and (
+        isinstance(fuzzy, bool) or not isinstance(fuzzy, (int, float)) or not 0.5 <= fuzzy <= 1
+    ):
         raise ScorerError(f"mentions was given fuzzy={fuzzy!r}; give a similarity from 0.5 to 1.")
     words = [_words(text) for text in (term, *aliases)]
     stems = tuple({_stem(parts[-1]) if forms else parts[-1] for parts in words})
@@ -123,8 +151,13 @@ def _misspelt(plain: str, terms: Sequence[Sequence[str]], fuzzy: float) -> tuple
     said = _WORD.findall(plain)
     found: dict[int, str] = {}
     for words in terms:
-        runs = [" ".join(said[start : start + len(words)]) for start in range(len(said) - len(words) + 1)]
-        close = process.extract(" ".join(words), runs, scorer=fuzz.ratio, score_cutoff=100 * fuzzy, limit=None)
+        runs = [
+            " ".join(said[start : start + len(words)])
+            for start in range(len(said) - len(words) + 1)
+        ]
+        close = process.extract(
+            " ".join(words), runs, scorer=fuzz.ratio, score_cutoff=100 * fuzzy, limit=None
+        )
         found.update({place: run for run, _, place in close})
     return len(found), found[min(found)] if found else ""
 
@@ -141,7 +174,9 @@ def _term(words: list[str], forms: bool) -> str:
     last = sorted(_forms(words[-1]), key=len, reverse=True) if forms else [words[-1]]
     body = _GAP.join(map(re.escape, words[:-1])) + (_GAP if len(words) > 1 else "")
     body += "(?:" + "|".join(map(re.escape, last)) + ")"
-    return (_START if _spaced(words[0][0]) else "") + body + (_END if _spaced(words[-1][-1]) else "")
+    return (
+        (_START if _spaced(words[0][0]) else "") + body + (_END if _spaced(words[-1][-1]) else "")
+    )
 
 
 def _forms(word: str) -> set[str]:

@@ -18,7 +18,10 @@ _END = re.compile(
 )
 _PIECES = re.compile(r"\.{2,}|--|[()\[\]{}<>;@#$%&*?!\"\u201c\u201d]|``|[:,](?!\d)")
 _CLITIC = re.compile(r"(?<=[^' ])('(?:s|m|d|ll|re|ve)|n't)$", re.IGNORECASE)
-_JOINED = re.compile(r"\b(can)(not)\b|\b(gon)(na)\b|\b(got)(ta)\b|\b(wan)(na)\b|\b(gim)(me)\b|\b(lem)(me)\b", re.IGNORECASE)
+_JOINED = re.compile(
+    r"\b(can)(not)\b|\b(gon)(na)\b|\b(got)(ta)\b|\b(wan)(na)\b|\b(gim)(me)\b|\b(lem)(me)\b",
+    re.IGNORECASE,
+)
 
 
 def sentences(text: str) -> list[str]:
@@ -30,7 +33,13 @@ def sentences(text: str) -> list[str]:
     found, start = [], 0
     for match in _END.finditer(text):
         following = text[match.end() : match.end() + 24].lstrip()
-        if following and not match[2] and _goes_on(match[1] or "", text[max(start, match.start() - 24) : match.start()], following):
+        if (
+            following
+            and not match[2]
+            and _goes_on(
+                match[1] or "", text[max(start, match.start() - 24) : match.start()], following
+            )
+        ):
             continue
         piece = text[start : match.end()].strip()
         if piece:
@@ -55,7 +64,10 @@ def _goes_on(mark: str, before: str, following: str) -> bool:
 def tokens(text: str) -> list[str]:
     """Words as the Penn Treebank parts them: punctuation and contractions ("DO", "N'T") stand alone, hyphens stay inside."""
     found: list[str] = []
-    for word in _PIECES.sub(lambda match: f" {match[0]} ", _JOINED.sub(lambda match: " ".join(filter(None, match.groups())), text)).split():
+    for word in _PIECES.sub(
+        lambda match: f" {match[0]} ",
+        _JOINED.sub(lambda match: " ".join(filter(None, match.groups())), text),
+    ).split():
         match = _CLITIC.search(word.rstrip("'"))
         if match is not None and match.start():
             found += [word[: match.start()], match[0]]

@@ -26,9 +26,14 @@ def tool_called(name: str, *, times: int | None = None) -> Rule:
     if (
         not isinstance(name, str)
         or not name
-        or (times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 0))
+        or (
+            times is not None
+            and (isinstance(times, bool) or not isinstance(times, int) or times < 0)
+        )
     ):
-        raise ScorerError(f"tool_called({name!r}, times={times!r}) cannot work; give a tool's name and a whole number of times.")
+        raise ScorerError(
+            f"tool_called({name!r}, times={times!r}) cannot work; give a tool's name and a whole number of times."
+        )
 
     def score(case: Case) -> Score:
         if case.run.failure == "tool_error":
@@ -43,21 +48,35 @@ def tool_called(name: str, *, times: int | None = None) -> Rule:
     return rule(spelled("tool_called", name, times=times), "assertion", score)
 
 
-def tool_arguments(name: str, arguments: Mapping[str, Any] | None = None, *, column: str = "expected", tolerance: float = 0.0) -> Rule:
+def tool_arguments(
+    name: str,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    column: str = "expected",
+    tolerance: float = 0.0,
+) -> Rule:
     """The share of the wanted arguments that the best call of the tool has right; passed where all are.
 
     arguments: what is wanted, compared as `json_equals` compares (arguments beyond them may be there); without it, this
     row's object in the column. tolerance: how far numbers may differ, absolute. [0, 1], higher is better.
     """
-    if not isinstance(name, str) or not name or (arguments is not None and not isinstance(arguments, Mapping)):
-        raise ScorerError(f"tool_arguments({name!r}, {arguments!r}) cannot work; give a tool's name and its arguments as a mapping.")
+    if (
+        not isinstance(name, str)
+        or not name
+        or (arguments is not None and not isinstance(arguments, Mapping))
+    ):
+        raise ScorerError(
+            f"tool_arguments({name!r}, {arguments!r}) cannot work; give a tool's name and its arguments as a mapping."
+        )
 
     def score(case: Case) -> Score:
         wanted = dict(arguments) if arguments is not None else case.example.column(column)
         if isinstance(wanted, str):
             wanted = read_json(wanted)
         if not isinstance(wanted, dict):
-            return Score.none(f"missing arguments: example {case.example.id!r} has no object in the column {column!r}")
+            return Score.none(
+                f"missing arguments: example {case.example.id!r} has no object in the column {column!r}"
+            )
         if case.run.failure == "tool_error":
             return _broken(case.run)
         found = calls(case.run)
@@ -66,7 +85,12 @@ def tool_arguments(name: str, arguments: Mapping[str, Any] | None = None, *, col
             return fail(f"called {_listed([call for call, _ in found])}, expected {name}")
         return max(tried, key=lambda score: score.value or 0.0)
 
-    shown = spelled("tool_arguments", name, dict(arguments) if arguments is not None else None, tolerance=tolerance or None)
+    shown = spelled(
+        "tool_arguments",
+        name,
+        dict(arguments) if arguments is not None else None,
+        tolerance=tolerance or None,
+    )
     if arguments is None:
         shown = spelled("tool_arguments", name, column=column, tolerance=tolerance or None)
     return rule(shown, "assertion", score, needs=[] if arguments is not None else [column])
@@ -78,20 +102,29 @@ def tool_sequence(*names: str, exact: bool = True) -> Rule:
     Without names: the list in this row's column `expected`.
     """
     if not all(isinstance(name, str) and name for name in names):
-        raise ScorerError('tool_sequence takes names of tools, as in tool_sequence("search", "book").')
+        raise ScorerError(
+            'tool_sequence takes names of tools, as in tool_sequence("search", "book").'
+        )
 
     def score(case: Case) -> Score:
         wanted = list(names) if names else case.example.expected
         if isinstance(wanted, str):
             wanted = read_json(wanted)
-        if not isinstance(wanted, (list, tuple)) or not all(isinstance(name, str) for name in wanted):
-            return Score.none(f"missing names: example {case.example.id!r} has no list of tools in the column 'expected'")
+        if not isinstance(wanted, (list, tuple)) or not all(
+            isinstance(name, str) for name in wanted
+        ):
+            return Score.none(
+                f"missing names: example {case.example.id!r} has no list of tools in the column 'expected'"
+            )
         if case.run.failure == "tool_error":
             return _broken(case.run)
         found = [call for call, _ in calls(case.run)]
         rest = iter(found)
         ok = found == list(wanted) if exact else all(name in rest for name in wanted)
-        return verdict(ok, f"called {_listed(found)}, expected {_listed(list(wanted))}{'' if exact else ' in this order'}")
+        return verdict(
+            ok,
+            f"called {_listed(found)}, expected {_listed(list(wanted))}{'' if exact else ' in this order'}",
+        )
 
     shown = spelled("tool_sequence", *names, exact="off" if not exact else None)
     return rule(shown, "assertion", score, needs=[] if names else ["expected"])
@@ -105,12 +138,19 @@ def calls(run: Run) -> list[tuple[str, Any]]:
         function = call.get("function", call) if isinstance(call, dict) else {}
         function = function if isinstance(function, dict) else {}
         given = function.get("arguments", {})
-        found.append((str(function.get("name", "")), read_json(given or "{}") if isinstance(given, str) else given))
+        found.append(
+            (
+                str(function.get("name", "")),
+                read_json(given or "{}") if isinstance(given, str) else given,
+            )
+        )
     return found
 
 
 def _broken(run: Run) -> Score:
-    return fail(f"tool_error: {snippet(run.failure_detail or 'a call could not be carried out', 200)[1:-1]}")
+    return fail(
+        f"tool_error: {snippet(run.failure_detail or 'a call could not be carried out', 200)[1:-1]}"
+    )
 
 
 def _matched(given: Any, wanted: dict[str, Any], tolerance: float) -> Score:
@@ -118,7 +158,9 @@ def _matched(given: Any, wanted: dict[str, Any], tolerance: float) -> Score:
         return fail(f"its arguments are no JSON: {given.why}")
     if not isinstance(given, dict):
         return fail(f"its arguments are no object but {snippet(given)}")
-    right, wrong = compared({name: given[name] for name in wanted if name in given}, wanted, tolerance)
+    right, wrong = compared(
+        {name: given[name] for name in wanted if name in given}, wanted, tolerance
+    )
     if not wrong:
         return PASS
     return Score(right / (right + len(wrong)), False, reason="; ".join(wrong[:3]))

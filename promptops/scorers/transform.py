@@ -39,7 +39,9 @@ class Transform:
         """A function of the text as a step, versioned by its source. Raises ScorerError for what is no named function."""
         name = getattr(function, "__name__", "<lambda>")
         if not callable(function) or name == "<lambda>":
-            raise ScorerError("after takes a transform such as strip_fences, or a function of the text that has a name.")
+            raise ScorerError(
+                "after takes a transform such as strip_fences, or a function of the text that has a name."
+            )
         return cls(name, function, source_hash(function))
 
 
@@ -71,7 +73,9 @@ def _first_json(text: str) -> str | None:
             _, end = decode(text, start)
             return text[start:end]
         except json.JSONDecodeError as error:
-            effort += (len(text) if error.msg.startswith("Unterminated") else error.pos) - start + 100
+            effort += (
+                (len(text) if error.msg.startswith("Unterminated") else error.pos) - start + 100
+            )
         except (RecursionError, ValueError):
             effort += 100_000
         opened = _OPENED.search(text, start + 1)
@@ -86,5 +90,7 @@ last_line = Transform("last_line", _last_line)
 def answer_part(marker: str = "answer is") -> Transform:
     """What stands after the last marker in its line, without markup and closing period (see `answer_after`)."""
     if not isinstance(marker, str) or not marker.strip():
-        raise ScorerError(f'answer_part was given {marker!r}; give the text before the answer, as in answer_part("answer is").')
+        raise ScorerError(
+            f'answer_part was given {marker!r}; give the text before the answer, as in answer_part("answer is").'
+        )
     return Transform(spelled("answer_part", marker), text_after(marker))

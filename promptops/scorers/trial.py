@@ -45,7 +45,9 @@ def try_out(
 
 
 def _run(output: str, version: str) -> Run:
-    return Run("r-tried", "k1:tried", "", version, "", "tried", "imported", "tried", None, 0, "{}", output)
+    return Run(
+        "r-tried", "k1:tried", "", version, "", "tried", "imported", "tried", None, 0, "{}", output
+    )
 
 
 def _waited(found: Any) -> Score | Sequence[Score]:

@@ -19,7 +19,9 @@ __all__ = ["cost_below", "finish_reason", "latency_below", "tokens_below"]
 _COUNTED: dict[str, Callable[[Run], int | None]] = {
     "out": lambda run: run.tokens_out,
     "in": lambda run: run.tokens_in,
-    "total": lambda run: None if run.tokens_in is None or run.tokens_out is None else run.tokens_in + run.tokens_out,
+    "total": lambda run: (
+        None if run.tokens_in is None or run.tokens_out is None else run.tokens_in + run.tokens_out
+    ),
 }
 
 
@@ -30,19 +32,35 @@ def latency_below(limit_ms: float, *, first_token: bool = False) -> Rule:
     def figure(run: Run) -> float | None:
         return run.first_token_ms if first_token else run.latency_ms
 
-    return _below(spelled("latency_below", _limit("latency_below", limit_ms), first_token=first_token), limit_ms, figure, "ms", name)
+    return _below(
+        spelled("latency_below", _limit("latency_below", limit_ms), first_token=first_token),
+        limit_ms,
+        figure,
+        "ms",
+        name,
+    )
 
 
 def cost_below(limit_usd: float) -> Rule:
     """The call cost less than the limit in USD; a run whose price is unknown is unscored."""
-    return _below(spelled("cost_below", _limit("cost_below", limit_usd)), limit_usd, lambda run: run.cost_usd, "USD", "cost_usd")
+    return _below(
+        spelled("cost_below", _limit("cost_below", limit_usd)),
+        limit_usd,
+        lambda run: run.cost_usd,
+        "USD",
+        "cost_usd",
+    )
 
 
 def tokens_below(limit: int, *, count: str = "out") -> Rule:
     """Fewer tokens than the limit; count: "out" (of the answer), "in" (of the prompt) or "total", as the provider counted."""
     if count not in _COUNTED:
-        raise ScorerError(f"tokens_below was given count={count!r}; choose one of {', '.join(_COUNTED)}.")
-    shown = spelled("tokens_below", _limit("tokens_below", limit), count=count if count != "out" else None)
+        raise ScorerError(
+            f"tokens_below was given count={count!r}; choose one of {', '.join(_COUNTED)}."
+        )
+    shown = spelled(
+        "tokens_below", _limit("tokens_below", limit), count=count if count != "out" else None
+    )
     return _below(shown, limit, _COUNTED[count], "tokens", f"tokens_{count}")
 
 
@@ -50,33 +68,56 @@ def finish_reason(*allowed: str) -> Rule:
     """The provider ended the answer for one of the reasons, `stop` by default ("length": cut off; "tool_calls": it calls)."""
     reasons = allowed or ("stop",)
     if not all(isinstance(reason, str) and reason for reason in reasons):
-        raise ScorerError('finish_reason takes reasons as texts, as in finish_reason("stop", "tool_calls").')
+        raise ScorerError(
+            'finish_reason takes reasons as texts, as in finish_reason("stop", "tool_calls").'
+        )
 
     def score(case: Case) -> Score:
         found = case.run.finish_reason
         if found is None:
             failure = case.run.failure
-            return fail(f"the model failed: {failure}") if failure else Score.none("missing finish_reason: the provider gave none")
+            return (
+                fail(f"the model failed: {failure}")
+                if failure
+                else Score.none("missing finish_reason: the provider gave none")
+            )
         if found in reasons:
             return Score(1.0, True, label=found)
-        return Score(0.0, False, label=found, reason=f"ended by {found!r}, expected {' or '.join(map(repr, reasons))}")
+        return Score(
+            0.0,
+            False,
+            label=found,
+            reason=f"ended by {found!r}, expected {' or '.join(map(repr, reasons))}",
+        )
 
     return rule(spelled("finish_reason", *reasons), "assertion", score, judges_failures=True)
 
 
 def _limit(name: str, limit: float) -> float:
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not (math.isfinite(limit) and limit > 0):
+    if (
+        isinstance(limit, bool)
+        or not isinstance(limit, (int, float))
+        or not (math.isfinite(limit) and limit > 0)
+    ):
         raise ScorerError(f"{name} was given the limit {limit!r}; give a number above 0.")
     return limit
 
 
-def _below(spec: str, limit: float, figure: Callable[[Run], float | None], unit: str, name: str) -> Rule:
+def _below(
+    spec: str, limit: float, figure: Callable[[Run], float | None], unit: str, name: str
+) -> Rule:
     def score(case: Case) -> Score:
         found = figure(case.run)
         if found is None:
             return Score.none(f"missing {name}: it is not known of this run")
         if found < limit:
             return Score(1.0, True, measure=float(found), unit=unit)
-        return Score(0.0, False, measure=float(found), unit=unit, reason=f"{found:,.6g} {unit}, expected less than {limit:,.6g}")
+        return Score(
+            0.0,
+            False,
+            measure=float(found),
+            unit=unit,
+            reason=f"{found:,.6g} {unit}, expected less than {limit:,.6g}",
+        )
 
     return rule(spec, "assertion", score, judges_failures=True)

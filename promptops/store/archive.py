@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..spool.locks import turn
+from ..spool.segment import Segment, read_pieces, segment_name
+from .arrow_rows import Gathered, Keep
 from .database import one_at_a_time
-from .frames import Gathered, Keep
-from .locks import turn
 from .schema import TABLES
-from .segment import Segment, read_pieces, segment_name
 
 __all__ = ["ARCHIVE", "Batch", "alone", "batches", "discard", "marks_of", "sweep", "write_batch"]
 
@@ -50,7 +50,9 @@ class Batch:
         for table in self.rows:
             if table in TABLES:
                 schema = TABLES[table].arrow()
-                with pq.ParquetFile(self.folder / f"{table}.parquet", page_checksum_verification=True) as file:
+                with pq.ParquetFile(
+                    self.folder / f"{table}.parquet", page_checksum_verification=True
+                ) as file:
                     known = [name for name in schema.names if name in file.schema_arrow.names]
                     for part in file.iter_batches(_ROWS, columns=known):
                         yield table, _filled(pa.Table.from_batches([part]), schema)
@@ -72,7 +74,9 @@ def batches(folder: Path) -> list[Batch]:
     """All batches, oldest first."""
     found = []
     try:
-        names = sorted(name for name in os.listdir(folder / ARCHIVE) if not name.startswith(_WRITING))
+        names = sorted(
+            name for name in os.listdir(folder / ARCHIVE) if not name.startswith(_WRITING)
+        )
     except (FileNotFoundError, NotADirectoryError):
         return []
     for name in names:
@@ -105,7 +109,11 @@ def alone(folder: Path, wait_s: float = 0.0) -> Iterator[bool]:
 
 
 def write_batch(
-    folder: Path, sealed: Sequence[Segment], keep: Keep | None = None, extra: Sequence[Batch] = (), rest: Rest | None = None
+    folder: Path,
+    sealed: Sequence[Segment],
+    keep: Keep | None = None,
+    extra: Sequence[Batch] = (),
+    rest: Rest | None = None,
 ) -> Batch:
     """Make one batch of finished segments, and of the batches in `extra`.
 
@@ -122,10 +130,17 @@ def write_batch(
                 part = part if rest is None else rest(table, part)
                 if len(part):
                     files.write(table, part)
-        marks = {name: size for batch in extra for name, size in batch.segments.items()} | {s.name: s.size for s in sealed}
+        marks = {name: size for batch in extra for name, size in batch.segments.items()} | {
+            s.name: s.size for s in sealed
+        }
         dropped = files.dropped + sum(batch.dropped for batch in extra)
         hashes = {f"{table}.parquet": _synced(place / f"{table}.parquet") for table in files.rows}
-        manifest = {"segments": marks, "rows": dict(files.rows), "hashes": hashes, "dropped": dropped}
+        manifest = {
+            "segments": marks,
+            "rows": dict(files.rows),
+            "hashes": hashes,
+            "dropped": dropped,
+        }
         (place / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         _synced(place / _MANIFEST)
         final = folder / ARCHIVE / segment_name()
@@ -171,12 +186,16 @@ class _Files:
         if table not in self._writers:
             path = self._place / f"{table}.parquet"
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            self._writers[table] = pq.ParquetWriter(path, TABLES[table].arrow(), compression="zstd", write_page_checksum=True)
+            self._writers[table] = pq.ParquetWriter(
+                path, TABLES[table].arrow(), compression="zstd", write_page_checksum=True
+            )
         self._writers[table].write_table(part)
         self.rows[table] = self.rows.get(table, 0) + len(part)
 
 
-def _parts(sealed: Sequence[Segment], keep: Keep | None, files: _Files) -> Iterator[tuple[str, Any]]:
+def _parts(
+    sealed: Sequence[Segment], keep: Keep | None, files: _Files
+) -> Iterator[tuple[str, Any]]:
     for segment in sealed:
         for piece in read_pieces(segment, 0):
             files.dropped += len(piece.scan.damage)
@@ -190,7 +209,12 @@ def _filled(part: Any, schema: Any) -> Any:
     """The columns of `schema`, those that an older release did not write as nulls."""
     import pyarrow as pa
 
-    columns = [part.column(f.name).cast(f.type) if f.name in part.column_names else pa.nulls(len(part), f.type) for f in schema]
+    columns = [
+        part.column(f.name).cast(f.type)
+        if f.name in part.column_names
+        else pa.nulls(len(part), f.type)
+        for f in schema
+    ]
     return pa.table(columns, schema=schema)
 
 

@@ -11,7 +11,11 @@ from typing import Any
 __all__ = ["READERS", "Busy", "Connection", "Damaged", "attach", "fault_of"]
 
 # No replacement scans: a name in a query is a table, never a Python variable of ours.
-CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "python_enable_replacements": "false"}
+CONFIG = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
 # Said of a sound file on a disk that is full or not ours, or of one that a newer DuckDB wrote.
 _NOT_THE_FILES = "Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk quota|version number"
 ROW_GROUP = 16_384  # rows; a merge rewrites the group that is not full, which would be 120 MB of runs at DuckDB's own 122,880
@@ -33,10 +37,16 @@ def attach(path: Path | str, *, read_only: bool = False) -> Connection:
     con = duckdb.connect(":memory:", config=dict(CONFIG))
     try:
         if not read_only:
-            con.execute("SET threads = 1")  # merging is no faster with more, takes more memory, and a study is running beside it
-        spill = "" if str(path) == ":memory:" else _quoted(Path(path).parent / "spill")  # else it would be .tmp in the working directory
+            con.execute(
+                "SET threads = 1"
+            )  # merging is no faster with more, takes more memory, and a study is running beside it
+        spill = (
+            "" if str(path) == ":memory:" else _quoted(Path(path).parent / "spill")
+        )  # else it would be .tmp in the working directory
         con.execute(f"SET temp_directory = '{spill}'")
-        options = "READ_ONLY" if read_only else f"STORAGE_VERSION 'v1.0.0', ROW_GROUP_SIZE {ROW_GROUP}"
+        options = (
+            "READ_ONLY" if read_only else f"STORAGE_VERSION 'v1.0.0', ROW_GROUP_SIZE {ROW_GROUP}"
+        )
         _use(con, path, options if str(path) != ":memory:" else "")
     except duckdb.Error as error:
         con.close()
@@ -61,7 +71,9 @@ class _Reader:
     ten milliseconds, attaching a file one. Used under `one_at_a_time`."""
 
     def __init__(self) -> None:
-        self._made: tuple[str, Connection] | None = None  # where it spills to, which cannot change once it did; the instance
+        self._made: tuple[str, Connection] | None = (
+            None  # where it spills to, which cannot change once it did; the instance
+        )
         self._lent = False
 
     def borrow(self, path: Path) -> Connection | None:
@@ -125,7 +137,9 @@ def fault_of(error: Exception, path: Path | str) -> Exception:
     if "Could not set lock" in text or "being used by another process" in text:
         found = re.search(r"held in (\S+) \(PID (\d+)\)", text)
         return Busy(f"{Path(found[1]).name} (process {found[2]})" if found else "another program")
-    passing = isinstance(error, (duckdb.OutOfMemoryException, duckdb.InterruptException))  # no fault of the file's
+    passing = isinstance(
+        error, (duckdb.OutOfMemoryException, duckdb.InterruptException)
+    )  # no fault of the file's
     if passing or re.search(_NOT_THE_FILES, text):
         return OSError(text.splitlines()[0])
     return Damaged(f"{Path(path).name} cannot be used: {text.splitlines()[0]}")

@@ -14,10 +14,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..spool.locks import turn
 from .connect import READERS, Busy, Connection, Damaged, attach, fault_of
-from .locks import turn
+from .recorder import say
 from .schema import SCHEMA, TABLES
-from .spool import say
 
 __all__ = ["Database", "check_counts", "create", "one_at_a_time"]
 
@@ -81,7 +81,9 @@ class Database:
             try:
                 with _translated(self.path):
                     yield con
-                self.covered = dict(con.execute("SELECT segment, bytes FROM internal.ledger").fetchall())
+                self.covered = dict(
+                    con.execute("SELECT segment, bytes FROM internal.ledger").fetchall()
+                )
             finally:
                 _close(con)
                 self._private()
@@ -101,7 +103,9 @@ class Database:
                 identity = self._identity()
                 if identity != self._seen:
                     check_counts(con)
-                    self.covered = dict(con.execute("SELECT segment, bytes FROM internal.ledger").fetchall())
+                    self.covered = dict(
+                        con.execute("SELECT segment, bytes FROM internal.ledger").fetchall()
+                    )
                     self._seen = identity
                 yield con
             finally:
@@ -124,7 +128,9 @@ class Database:
                 fresh.chmod(0o600)
             finally:
                 _close(con)
-            moved = [self._moved(path) for path in (self._wal, self.path) if aside and path.exists()]
+            moved = [
+                self._moved(path) for path in (self._wal, self.path) if aside and path.exists()
+            ]
             self._wal.unlink(missing_ok=True)  # its rows are in the new file
             os.replace(fresh, self.path)
             self.covered, self._seen = {}, ()
@@ -134,7 +140,9 @@ class Database:
         """Move the file and its WAL out of the way. Nothing is deleted."""
         moved = [self._moved(path) for path in (self._wal, self.path) if path.exists()]
         if moved:
-            say(f"{why}; it was set aside as {', '.join(str(path) for path in moved)}, and is rebuilt from segments and archive.")
+            say(
+                f"{why}; it was set aside as {', '.join(str(path) for path in moved)}, and is rebuilt from segments and archive."
+            )
         self.covered, self._seen = {}, ()
 
     # -- opening
@@ -150,7 +158,9 @@ class Database:
         except Damaged as damage:
             if self._wal.exists():
                 moved = self._moved(self._wal)
-                say(f"{damage}; its WAL was set aside as {moved}, and what it held is merged from the segments again.")
+                say(
+                    f"{damage}; its WAL was set aside as {moved}, and what it held is merged from the segments again."
+                )
                 try:
                     return self._checked()
                 except Damaged as still:
@@ -162,7 +172,9 @@ class Database:
         con = attach(self.path)
         try:
             self._private()
-            if not con.execute("SELECT 1 FROM duckdb_schemas() WHERE database_name = 'store' AND schema_name = 'internal'").fetchall():
+            if not con.execute(
+                "SELECT 1 FROM duckdb_schemas() WHERE database_name = 'store' AND schema_name = 'internal'"
+            ).fetchall():
                 create(con)
             else:
                 check_counts(con)
@@ -174,7 +186,10 @@ class Database:
     def _moved(self, path: Path) -> Path:
         folder = self.path.parent / ASIDE
         folder.mkdir(mode=0o700, exist_ok=True)
-        target = folder / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(3).hex()}-{path.name}"
+        target = (
+            folder
+            / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(3).hex()}-{path.name}"
+        )
         os.replace(path, target)
         return target
 
@@ -205,7 +220,9 @@ class Database:
             return
         with ExitStack() as stack:
             try:
-                mine = stack.enter_context(turn(self.path.with_name("turn.lock"), exclusive=exclusive, wait_s=WAIT_S))
+                mine = stack.enter_context(
+                    turn(self.path.with_name("turn.lock"), exclusive=exclusive, wait_s=WAIT_S)
+                )
             except OSError:
                 if exclusive:
                     raise
@@ -222,7 +239,9 @@ def _close(con: Connection) -> None:
     try:
         con.close()
     except duckdb.Error as error:
-        say(f"the DuckDB file did not close cleanly ({str(error).splitlines()[0]}); the next open replays its WAL.")
+        say(
+            f"the DuckDB file did not close cleanly ({str(error).splitlines()[0]}); the next open replays its WAL."
+        )
 
 
 def check_counts(con: Connection) -> None:
@@ -233,9 +252,13 @@ def check_counts(con: Connection) -> None:
         said = dict(con.execute("SELECT table_name, rows FROM internal.counts").fetchall())
         if not said:
             raise Damaged("the database says nothing of its rows")
-        counted = con.execute(" UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in said)).fetchall()
+        counted = con.execute(
+            " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in said)
+        ).fetchall()
     except duckdb.Error as error:
         raise Damaged(f"the database cannot be read: {str(error).splitlines()[0]}") from None
     for table, rows in counted:
         if rows != said[table]:
-            raise Damaged(f"the table {table} has {rows:,} rows, {said[table]:,} were merged into it")
+            raise Damaged(
+                f"the table {table} has {rows:,} rows, {said[table]:,} were merged into it"
+            )

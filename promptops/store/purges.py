@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .frames import Keep, documents_of
-from .segment import Segment, read_pieces
+from ..spool.segment import Segment, read_pieces
+from .arrow_rows import Keep, documents_of
 
 __all__ = ["Doomed", "Purged", "doomed_by", "hide", "holds", "keep_all_but", "keep_of", "reveal"]
 
@@ -51,7 +51,14 @@ class Doomed:
         import pyarrow.compute as pc
 
         for column, ids in _HELD.get(table, ()):
-            rows = rows.filter(pc.invert(pc.is_in(rows.column(column), value_set=pa.array(sorted(getattr(self, ids)), pa.string()))))
+            rows = rows.filter(
+                pc.invert(
+                    pc.is_in(
+                        rows.column(column),
+                        value_set=pa.array(sorted(getattr(self, ids)), pa.string()),
+                    )
+                )
+            )
         return rows
 
     def counts(self, con: Any) -> dict[str, int]:
@@ -60,7 +67,9 @@ class Doomed:
         for table, columns in _HELD.items():
             where = " OR ".join(f"{column} IN (SELECT unnest(?))" for column, _ in columns)
             values = [sorted(getattr(self, ids)) for _, ids in columns]
-            found[table] = int(con.execute(f"SELECT count(*) FROM {table} WHERE {where}", values).fetchall()[0][0])
+            found[table] = int(
+                con.execute(f"SELECT count(*) FROM {table} WHERE {where}", values).fetchall()[0][0]
+            )
         return {table: count for table, count in found.items() if count}
 
     def __bool__(self) -> bool:
@@ -89,14 +98,19 @@ def doomed_by(con: Any, examples: Iterable[str], study: str | None, before: str 
         "UNION (SELECT run_id FROM study_runs WHERE study_id = $study EXCEPT SELECT run_id FROM study_runs WHERE study_id <> $study)",
         {"examples": named, "before": before, "study": study},
     ).fetchall()
-    return Doomed(frozenset(run for (run,) in rows), frozenset(named), frozenset([study] if study else []))
+    return Doomed(
+        frozenset(run for (run,) in rows), frozenset(named), frozenset([study] if study else [])
+    )
 
 
 def holds(segment: Segment, doomed: Doomed) -> int:
     """How many rows go, of the bytes that the segment is listed with."""
     found = 0
     for piece in read_pieces(segment, 0):
-        found += sum(table in _HELD and doomed.takes(table, json.loads(row)) for table, _, row in documents_of(piece))
+        found += sum(
+            table in _HELD and doomed.takes(table, json.loads(row))
+            for table, _, row in documents_of(piece)
+        )
     return found
 
 
@@ -165,6 +179,10 @@ def keep_of(folder: Path) -> Keep | None:
 
     def keep(segment: str, position: int, table: str, row: bytes) -> bool:
         entries = [doomed for size, doomed in hidden.get(segment, ()) if position < size]
-        return not entries or table not in _HELD or not any(doomed.takes(table, json.loads(row)) for doomed in entries)
+        return (
+            not entries
+            or table not in _HELD
+            or not any(doomed.takes(table, json.loads(row)) for doomed in entries)
+        )
 
     return keep

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
+from .recorder import outside
 from .schema import DEPLOYMENTS
-from .spool import outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,11 @@ __all__ = ["Deployments", "Params", "ask_user", "show_deployments"]
 Params = Sequence[Any] | Mapping[str, Any] | None
 Deployments = Callable[[], Iterable[Mapping[str, Any]]]
 Connection = Any
-_LOCKS = ("SET temp_directory = ''", "SET enable_external_access = false", "SET lock_configuration = true")
+_LOCKS = (
+    "SET temp_directory = ''",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
 
 
 def show_deployments(con: Connection, query: str, deployments: Deployments | None) -> None:
@@ -52,18 +56,29 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
     try:
         statements = con.extract_statements(query)
         if len(statements) != 1:
-            raise StoreError(f"expected one SQL statement, got {len(statements)}; ask them one at a time.")
+            raise StoreError(
+                f"expected one SQL statement, got {len(statements)}; ask them one at a time."
+            )
         with _interrupted_after(con, timeout_s):
             relation = con.sql(query)
             if relation is None:
-                raise StoreError("this statement answers nothing; the store is read-only here: ask it with SELECT.")
+                raise StoreError(
+                    "this statement answers nothing; the store is read-only here: ask it with SELECT."
+                )
             frame: DataFrame = relation.limit(limit + 1).df()
     except duckdb.InterruptException:
-        raise StoreError(f"the query ran longer than {timeout_s:g} s and was ended; narrow it, or pass a longer timeout_s.") from None
+        raise StoreError(
+            f"the query ran longer than {timeout_s:g} s and was ended; narrow it, or pass a longer timeout_s."
+        ) from None
     except duckdb.Error as error:
-        raise StoreError(f"the query cannot be answered: {str(error).strip().splitlines()[0]}") from None
+        raise StoreError(
+            f"the query cannot be answered: {str(error).strip().splitlines()[0]}"
+        ) from None
     if len(frame) > limit:
-        warnings.warn(f"only the first {limit:,} rows are shown; pass a larger limit, or aggregate in the query.", stacklevel=outside())
+        warnings.warn(
+            f"only the first {limit:,} rows are shown; pass a larger limit, or aggregate in the query.",
+            stacklevel=outside(),
+        )
         frame = frame.iloc[:limit]
     return frame
 

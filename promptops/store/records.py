@@ -16,7 +16,7 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from ..errors import StoreError
-from .lines import plain_json, record
+from ..spool.lines import plain_json, record
 from .schema import TABLES, Column, Kind
 
 __all__ = ["PACK", "PACKED", "TOGETHER", "encode", "encode_columns"]
@@ -42,7 +42,9 @@ def encode(table: str, rows: Sequence[Mapping[str, Any]], clean: Clean) -> bytes
         if not row.keys() <= known:
             _refuse(table, row.keys() - known)
     if table in PACKED:
-        return encode_columns(table, {field.name: [row.get(field.name) for row in rows] for field in fields}, clean)
+        return encode_columns(
+            table, {field.name: [row.get(field.name) for row in rows] for field in fields}, clean
+        )
     out = []
     for row in rows:
         values: dict[str, Any] = {}
@@ -69,7 +71,9 @@ def encode_columns(table: str, columns: Mapping[str, Any], clean: Clean) -> byte
         _refuse(table, columns.keys() - _NAMES[table])
     sizes = {len(column) for column in columns.values() if isinstance(column, list)}
     if len(sizes) != 1:
-        raise StoreError(f"the columns of {table} have {sorted(sizes)} rows; expected lists of one length.")
+        raise StoreError(
+            f"the columns of {table} have {sorted(sizes)} rows; expected lists of one length."
+        )
     ready: dict[str, Any] = {}
     for field in fields:
         column = columns.get(field.name)
@@ -80,7 +84,9 @@ def encode_columns(table: str, columns: Mapping[str, Any], clean: Clean) -> byte
         if column is not None:
             ready[field.name] = column
     [count] = sizes
-    return b"".join(record(PACK, clean(plain_json(document))) for document in _packs(table, ready, count))
+    return b"".join(
+        record(PACK, clean(plain_json(document))) for document in _packs(table, ready, count)
+    )
 
 
 def _packs(table: str, columns: Mapping[str, list[Any]], count: int) -> Iterator[dict[str, Any]]:
@@ -118,7 +124,10 @@ def _float(value: Any) -> float | None:
 
 
 def _bool(value: Any) -> bool:
-    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):  # numpy's own, which is no Python bool
+    if isinstance(value, bool) or type(value).__name__ in (
+        "bool",
+        "bool_",
+    ):  # numpy's own, which is no Python bool
         return bool(value)
     raise TypeError
 
@@ -144,10 +153,23 @@ class _Field(NamedTuple):
     @classmethod
     def of(cls, column: Column, key: Sequence[str]) -> _Field:
         required = column.name in key
-        return cls(column.name, _CHECKS[column.kind], _SURE[column.kind], 0 if required else _CAPS.get(column.kind, 0), required)
+        return cls(
+            column.name,
+            _CHECKS[column.kind],
+            _SURE[column.kind],
+            0 if required else _CAPS.get(column.kind, 0),
+            required,
+        )
 
 
-_CHECKS: Mapping[Kind, Callable[[Any], Any]] = {"text": _text, "json": _text, "int": _int, "float": _float, "bool": _bool, "time": _time}
+_CHECKS: Mapping[Kind, Callable[[Any], Any]] = {
+    "text": _text,
+    "json": _text,
+    "int": _int,
+    "float": _float,
+    "bool": _bool,
+    "time": _time,
+}
 _SURE: Mapping[Kind, frozenset[type]] = {
     "text": frozenset((str, NoneType)),
     "json": frozenset((str, NoneType)),
@@ -164,7 +186,10 @@ _EXPECTED: Mapping[Callable[[Any], Any], str] = {
     _time: "UTC as ISO 8601 text",
 }
 _CAPS: Mapping[Kind, int] = {"text": MAX_TEXT, "json": MAX_JSON}
-_FIELDS = {table.name: [_Field.of(column, table.key) for column in table.columns] for table in TABLES.values()}
+_FIELDS = {
+    table.name: [_Field.of(column, table.key) for column in table.columns]
+    for table in TABLES.values()
+}
 _NAMES = {table.name: frozenset(table.names) for table in TABLES.values()}
 _MISSING = "{}.{} is missing; it is part of the row's key, so every row needs it."
 
@@ -177,7 +202,9 @@ def _fields_of(table: str) -> list[_Field]:
 
 
 def _refuse(table: str, unknown: set[Any]) -> None:
-    raise StoreError(f"{table} has no column {min(map(str, unknown))!r}; its columns are {', '.join(TABLES[table].names)}.")
+    raise StoreError(
+        f"{table} has no column {min(map(str, unknown))!r}; its columns are {', '.join(TABLES[table].names)}."
+    )
 
 
 def _checked(table: str, field: _Field, value: Any) -> Any:
@@ -185,7 +212,9 @@ def _checked(table: str, field: _Field, value: Any) -> Any:
         return field.check(value)
     except (ValueError, TypeError, OverflowError):
         expected = _EXPECTED[field.check]
-        raise StoreError(f"{table}.{field.name} is {type(value).__name__} {str(value)[:40]!r}; expected {expected}.") from None
+        raise StoreError(
+            f"{table}.{field.name} is {type(value).__name__} {str(value)[:40]!r}; expected {expected}."
+        ) from None
 
 
 def _column(table: str, field: _Field, values: list[Any], clean: Clean) -> list[Any]:
@@ -194,15 +223,24 @@ def _column(table: str, field: _Field, values: list[Any], clean: Clean) -> list[
     if not sure or (field.check is _float and not all(map(math.isfinite, filter(None, values)))):
         values = [None if value is None else _checked(table, field, value) for value in values]
     if field.cap and any(len(value) > field.cap for value in values if value is not None):
-        values = [_capped(value, field.cap, clean) if value is not None and len(value) > field.cap else value for value in values]
+        values = [
+            _capped(value, field.cap, clean)
+            if value is not None and len(value) > field.cap
+            else value
+            for value in values
+        ]
     return values
 
 
 def _capped(text: str, cap: int, clean: Clean) -> str:
     """The head of the cleaned text, with the length and SHA-256 of the rest; a JSON document stays one."""
-    cleaned = clean(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()).decode()
+    cleaned = clean(
+        text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    ).decode()
     head, rest = cleaned[:cap], cleaned[cap:]
     digest = hashlib.sha256(rest.encode()).hexdigest()
     if cap == MAX_JSON:
-        return plain_json({"capped": {"head": head[:MAX_TEXT], "characters": len(cleaned), "rest_sha256": digest}}).decode()
+        return plain_json(
+            {"capped": {"head": head[:MAX_TEXT], "characters": len(cleaned), "rest_sha256": digest}}
+        ).decode()
     return f"{head}… [{len(rest):,} more characters, sha256 {digest}]"

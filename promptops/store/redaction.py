@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..models.redact import address_secrets, word
+from ..redact import address_secrets, word
 
 __all__ = ["MARK", "Redactor"]
 
@@ -38,8 +38,14 @@ _SHAPES = tuple(
         (r"\bxox[abeprs]-[A-Za-z0-9\-]{10,}", MARK),
         (r"\b(?:hf_|gsk_|xai-|[rs]k_live_)[A-Za-z0-9]{16,}", MARK),
         # the first of a run of such characters, wherever it stands in it: what follows is the same for every later one
-        (rf"(?<!{_KEY})(?>({_KEY}*?\b)eyJ){_KEY}{{10,}}+\.{_KEY}{{10,}}+\.{_KEY}{{5,}}", rf"\1{MARK}"),
-        (r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*-----END [A-Z ]{0,30}PRIVATE KEY-----", MARK),
+        (
+            rf"(?<!{_KEY})(?>({_KEY}*?\b)eyJ){_KEY}{{10,}}+\.{_KEY}{{10,}}+\.{_KEY}{{5,}}",
+            rf"\1{MARK}",
+        ),
+        (
+            r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*-----END [A-Z ]{0,30}PRIVATE KEY-----",
+            MARK,
+        ),
         (rf"(?i)(\bbearer +){_VALUE}", rf"\1{MARK}"),
         (
             r"(?i)((?:api[-_]?key|secret(?:[-_]?(?:access[-_]?)?key)?|password|access[-_]?token|auth[-_]?token|authorization)"
@@ -81,7 +87,9 @@ class Redactor:
         return cleaned.encode()
 
     def _look(self, now: float) -> None:
-        named = [self._environ.get(name, "") for name in list(self._environ) if _SECRET_NAME.search(name)]  # other threads may change it
+        named = [
+            self._environ.get(name, "") for name in list(self._environ) if _SECRET_NAME.search(name)
+        ]  # other threads may change it
         for value in list(self._environ.values()):
             named += address_secrets(value) if "://" in value else ()
         found = frozenset(filter(_secret, named))
@@ -93,7 +101,9 @@ class Redactor:
     def _learn(self) -> None:
         import re2
 
-        secrets = sorted(self._told | self._found, key=lambda secret: (-len(secret), secret))  # the longest first: one may hold another
+        secrets = sorted(
+            self._told | self._found, key=lambda secret: (-len(secret), secret)
+        )  # the longest first: one may hold another
         patterns = [_pattern(secret) for secret in secrets]
         self._secrets = re.compile("|".join(patterns)) if patterns else None
         self._hint = re2.compile(b"|".join([_HINT, *(pattern.encode() for pattern in patterns)]))
@@ -120,7 +130,10 @@ def _escaped(char: str) -> str:
     if " " <= char <= "~":
         return re.escape(char)
     units = char.encode("utf-16-be", "surrogatepass").hex()
-    forms = [re.escape(char), "".join(rf"\\+u(?i:{units[start : start + 4]})" for start in range(0, len(units), 4))]
+    forms = [
+        re.escape(char),
+        "".join(rf"\\+u(?i:{units[start : start + 4]})" for start in range(0, len(units), 4)),
+    ]
     if char in _SHORT:
         forms.append(r"\\+" + _SHORT[char])
     return f"(?:{'|'.join(forms)})"

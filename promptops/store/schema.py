@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["DEPLOYMENTS", "LATER", "SCHEMA", "TABLES", "Column", "Table"]
+from ..spool.lines import SCHEMA
 
-SCHEMA = 1  # raised when a release writes what an older one would misread
+__all__ = ["DEPLOYMENTS", "LATER", "SCHEMA", "TABLES", "Column", "Table"]
 
 Kind = Literal["text", "json", "int", "float", "bool", "time"]
 _SQL: Mapping[Kind, str] = {
@@ -50,7 +50,10 @@ class Table:
 
     def ddl(self, temporary: bool = False) -> Iterator[str]:
         """The statements that make the table; comments only where it is kept."""
-        fields = ", ".join(f'"{c.name}" {_SQL[c.kind]}{" NOT NULL" if c.name in self.key else ""}' for c in self.columns)
+        fields = ", ".join(
+            f'"{c.name}" {_SQL[c.kind]}{" NOT NULL" if c.name in self.key else ""}'
+            for c in self.columns
+        )
         yield f"CREATE {'TEMP ' if temporary else ''}TABLE {self.name} ({fields})"
         if not temporary:
             yield f"COMMENT ON TABLE {self.name} IS {_quoted(self.comment)}"
@@ -310,7 +313,11 @@ TABLES: Mapping[str, Table] = {
     )
 }
 
-LATER = (("attempts", "cost_usd"), ("datasets", "origin"), ("verdicts", "env"))  # (table, column) that a later release added
+LATER = (
+    ("attempts", "cost_usd"),
+    ("datasets", "origin"),
+    ("verdicts", "env"),
+)  # (table, column) that a later release added
 
 # Not stored: read from the registry file whenever a query names it.
 DEPLOYMENTS = _table(

@@ -7,7 +7,7 @@ import shutil
 import weakref
 from pathlib import Path
 
-from .segment import segment_name
+from ..spool.segment import segment_name
 
 __all__ = ["SCRATCH", "scratch_folder"]
 

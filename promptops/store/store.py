@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
+from ..spool.segment import check_schema, schema_of
 from .connect import Busy, Connection, Damaged, attach
 from .database import Database, create, one_at_a_time
-from .known import Known
-from .mending import repair_store, rescued, verify_store
-from .merge import Sources, merge, sources_of
-from .moving import export_rows, new_rows, pieces_of
+from .export import export_rows, new_rows, pieces_of
+from .merge_segments import Sources, merge, sources_of
 from .purges import Purged
 from .read import Deployments, Params, ask_user, show_deployments
+from .recorder import Spool, say
 from .records import encode, encode_columns
 from .redaction import Redactor
+from .repair import repair_store, rescued, verify_store
 from .schema import SCHEMA, TABLES
 from .scratch import scratch_folder
-from .segment import check_schema, schema_of
-from .spool import Spool, say
 from .upkeep import archive_sealed, purge_rows, statistics
+from .write_cache import Known
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -50,7 +50,9 @@ class Store:
     Tables and columns are documented in the database: `select * from duckdb_columns()`.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], deployments: Deployments | None = None) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], deployments: Deployments | None = None
+    ) -> None:
         self.folder = Path(folder)
         self._deployments = deployments
         self._clean = Redactor()
@@ -112,10 +114,14 @@ class Store:
         What this process wrote itself is not looked for.
         """
         sources, covered = self._sources(), self._main.covered
-        alone = {*sources.sizes(), *covered} <= {self._spool.own[0]} and bool(covered or not self._main.path.exists())
+        alone = {*sources.sizes(), *covered} <= {self._spool.own[0]} and bool(
+            covered or not self._main.path.exists()
+        )
         known = self._known.holds(table, key, sources, alone)
         if known is None:
-            where = " AND ".join(["true", *(f'"{name}" = ?' for name in TABLES[table].key[: len(key)])])
+            where = " AND ".join(
+                ["true", *(f'"{name}" = ?' for name in TABLES[table].key[: len(key)])]
+            )
             known = bool(self.rows(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", key))
         return known
 
@@ -162,7 +168,9 @@ class Store:
             self._say_busy(busy)
         except (OSError, Damaged) as error:
             self._main.covered = before
-            self._say(f"{self._main.path} cannot be written ({error}); its rows stay in the segments.")
+            self._say(
+                f"{self._main.path} cannot be written ({error}); its rows stay in the segments."
+            )
         return 0
 
     def archive(self) -> int:
@@ -174,14 +182,24 @@ class Store:
         """One line for each thing that is wrong; an empty list says that every row, id, count and checksum was read and holds."""
         least = self._sources().sizes()
         self.merge()
-        return [_NEWER.format(self.folder)] if self._newer() else verify_store(self.folder, self._main, self._sources, least)
+        return (
+            [_NEWER.format(self.folder)]
+            if self._newer()
+            else verify_store(self.folder, self._main, self._sources, least)
+        )
 
     def repair(self) -> list[str]:
         """Mend what can be: set a damaged file aside and rebuild it. One line for each thing done, and for what stays wrong."""
-        done = [] if self._newer() else repair_store(self.folder, self._main, self._sources, self.append)
+        done = (
+            []
+            if self._newer()
+            else repair_store(self.folder, self._main, self._sources, self.append)
+        )
         return [*done, *(f"still wrong: {line}" for line in self.verify())]
 
-    def purge(self, examples: Iterable[str] = (), *, study: str | None = None, before: str | None = None) -> Purged:
+    def purge(
+        self, examples: Iterable[str] = (), *, study: str | None = None, before: str | None = None
+    ) -> Purged:
         """Remove for good the runs of these examples, a study with the runs that only it uses, and runs from before a moment
         (UTC, ISO 8601): from file, segments and archive. The result says what was removed, and what is left and where.
 
@@ -200,7 +218,9 @@ class Store:
             self._merged(self._sources())
             purged = purge_rows(self.folder, self._main, (named, study, before))
         except Busy as busy:
-            raise StoreError(f"{self._main.path} is held by {busy}; close it there, then purge again.") from None
+            raise StoreError(
+                f"{self._main.path} is held by {busy}; close it there, then purge again."
+            ) from None
         return purged
 
     def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:
@@ -227,9 +247,20 @@ class Store:
     def stats(self) -> dict[str, Any]:
         """Figures: rows of each table, bytes of file, segments and archive, rows that wait in memory, damaged records."""
         with self._reading("") as con:
-            rows = {table: int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in TABLES}
-            dropped = int(con.execute("SELECT coalesce(sum(dropped), 0) FROM internal.ledger").fetchall()[0][0])
-        return {"rows": rows, "damaged_records": dropped, **statistics(self._main.path, self._sources())}
+            rows = {
+                table: int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+                for table in TABLES
+            }
+            dropped = int(
+                con.execute("SELECT coalesce(sum(dropped), 0) FROM internal.ledger").fetchall()[0][
+                    0
+                ]
+            )
+        return {
+            "rows": rows,
+            "damaged_records": dropped,
+            **statistics(self._main.path, self._sources()),
+        }
 
     def __repr__(self) -> str:
         return f"<store {self.folder}>"
@@ -241,7 +272,9 @@ class Store:
         return sources_of(self.folder, self._spool.own)
 
     @contextmanager
-    def _reading(self, query: str, fresh: bool = True, *, private: bool = False) -> Iterator[Connection]:
+    def _reading(
+        self, query: str, fresh: bool = True, *, private: bool = False
+    ) -> Iterator[Connection]:
         """A connection that sees all that was recorded, or is merged, closed at the end. private: see `Database.reading`."""
         with one_at_a_time(), ExitStack() as stack:
             con = self._opened(stack, fresh, private)
@@ -276,21 +309,31 @@ class Store:
     def _merged(self, sources: Sources) -> int:
         """Merge into the DuckDB file. Raises Busy or OSError."""
         new, before = 0, None
-        while before is None or (before != self._main.covered and sources.beyond(self._main.covered)):
+        while before is None or (
+            before != self._main.covered and sources.beyond(self._main.covered)
+        ):
             before = self._main.covered
             with self._main.writing() as con:
                 new += merge(con, sources, SITTING_BYTES)
-        if len(sources.segments) > ARCHIVE_SEGMENTS or sum(segment.size for segment in sources.segments) >= ARCHIVE_BYTES:
+        if (
+            len(sources.segments) > ARCHIVE_SEGMENTS
+            or sum(segment.size for segment in sources.segments) >= ARCHIVE_BYTES
+        ):
             archive_sealed(self.folder, self._main.covered)
         return new
 
     def _elsewhere(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
         """The rows without the DuckDB file: a private one that is built from segments and archive, and kept up to date."""
         try:
-            if self._scratch is None or self._scratch_pid != os.getpid():  # a forked child leaves its parent's alone
+            if (
+                self._scratch is None or self._scratch_pid != os.getpid()
+            ):  # a forked child leaves its parent's alone
                 self._scratch_pid = os.getpid()
                 self._scratch = Database(scratch_folder(self.folder, self) / FILE, shared=False)
-            for found in (sources, self._sources()):  # twice: a segment may be archived between listing and reading
+            for found in (
+                sources,
+                self._sources(),
+            ):  # twice: a segment may be archived between listing and reading
                 if found.beyond(self._scratch.covered):
                     with self._scratch.writing() as con:
                         merge(con, found)
@@ -344,4 +387,8 @@ def _unmasked(column: Any) -> Any:
         return column
     if column.dtype == object:
         return column.filled(None)
-    return column.data if not np.ma.getmaskarray(column).any() else np.where(np.ma.getmaskarray(column), np.nan, column.data)
+    return (
+        column.data
+        if not np.ma.getmaskarray(column).any()
+        else np.where(np.ma.getmaskarray(column), np.nan, column.data)
+    )

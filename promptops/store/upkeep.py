@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..spool.ends import ends_of, forget_end
+from ..spool.segment import Segment, finished, remove_finished, segments
 from .archive import Batch, alone, batches, discard, marks_of, sweep, write_batch
 from .connect import Busy
 from .database import WAIT_S, Database
-from .ends import ends_of, forget_end
-from .mending import aside_of, build
-from .merge import Sources, sources_of
+from .merge_segments import Sources, sources_of
 from .purges import Doomed, Purged, doomed_by, hide, holds, keep_all_but, keep_of, reveal
-from .segment import Segment, finished, remove_finished, segments
+from .repair import aside_of, build
 
 __all__ = ["archive_sealed", "purge_rows", "statistics"]
 
@@ -30,7 +30,11 @@ def archive_sealed(folder: Path, merged: Mapping[str, int]) -> int:
                 return 0
             sweep(folder)
             known = marks_of(batches(folder))
-            sealed = [segment for segment in finished(folder) if merged.get(segment.name, 0) == segment.size]
+            sealed = [
+                segment
+                for segment in finished(folder)
+                if merged.get(segment.name, 0) == segment.size
+            ]
             fresh = _unknown(sealed, known)
             if fresh:
                 write_batch(folder, fresh, keep_of(folder))
@@ -55,7 +59,9 @@ def _removed(folder: Path, sealed: Sequence[Segment]) -> set[str]:
     return gone
 
 
-def purge_rows(folder: Path, database: Database, wanted: tuple[Sequence[str], str | None, str | None]) -> Purged:
+def purge_rows(
+    folder: Path, database: Database, wanted: tuple[Sequence[str], str | None, str | None]
+) -> Purged:
     """Remove rows from file, segments and archive. wanted: example ids, study, before; everything is merged already.
 
     What others record from here on is new, and stays. Raises Busy where another program holds the file.
@@ -69,7 +75,10 @@ def purge_rows(folder: Path, database: Database, wanted: tuple[Sequence[str], st
             merged = dict(database.covered)
         left = _cut(folder, doomed, merged)
         database.replaced(lambda path: build(path, sources_of(folder)), aside=False)
-    left += [f"{path} was set aside earlier and may hold such rows; delete it when nobody needs it." for path in aside_of(folder)]
+    left += [
+        f"{path} was set aside earlier and may hold such rows; delete it when nobody needs it."
+        for path in aside_of(folder)
+    ]
     left.append(
         "files that were exported, reports and the registry are not the store's; the versions' texts and the datasets' names are kept."
     )
@@ -85,7 +94,9 @@ def _cut(folder: Path, doomed: Doomed, merged: Mapping[str, int]) -> list[str]:
     sealed = finished(folder)
     fresh = _unknown(sealed, marks_of(old))
     if fresh or touched:
-        write_batch(folder, fresh, keep_all_but(doomed, merged, keep_of(folder)), touched, doomed.rest)
+        write_batch(
+            folder, fresh, keep_all_but(doomed, merged, keep_of(folder)), touched, doomed.rest
+        )
     for batch in touched:
         discard(batch)
     _removed(folder, sealed)
@@ -113,7 +124,9 @@ def statistics(path: Path, sources: Sources) -> dict[str, Any]:
         "segment_bytes": sum(segment.size for segment in sources.segments),
         "pending_bytes": len(sources.pending[1]),
         "archive_batches": len(sources.batches),
-        "archive_bytes": sum(_size(part) for batch in sources.batches for part in batch.folder.glob("*")),
+        "archive_bytes": sum(
+            _size(part) for batch in sources.batches for part in batch.folder.glob("*")
+        ),
     }
 
 

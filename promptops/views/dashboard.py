@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
+from .display import View, fitting
 from .environments import EnvironmentsView
-from .examples import ExamplesView
+from .examples_view import ExamplesView
 from .labels import LabelView
 from .overview import lab_html, studies_html
-from .prompts import PromptsView
-from .shown import View, fitting
-from .study import arms_html
-from .study import html as study_html
+from .prompts_tab import PromptsView
+from .study_view import arms_html
+from .study_view import html as study_html
 from .theme import page
 
 if TYPE_CHECKING:
@@ -45,17 +45,24 @@ class Dashboard(View):
         self.lab, self.writes = lab, writes
         self.views: dict[str, Any] = {}
         self.picker = widgets.Dropdown(
-            description="study", layout=widgets.Layout(width="440px", max_width="98%"), style={"description_width": "50px"}
+            description="study",
+            layout=widgets.Layout(width="440px", max_width="98%"),
+            style={"description_width": "50px"},
         )
         self.refresh = widgets.Button(
-            description="Refresh", icon="refresh", tooltip="Read store and registry again", layout=widgets.Layout(width="auto")
+            description="Refresh",
+            icon="refresh",
+            tooltip="Read store and registry again",
+            layout=widgets.Layout(width="auto"),
         )
         self.tab = widgets.Tab(children=tuple(widgets.VBox() for _ in TABS), titles=TABS)
         self.picker.observe(lambda _change: self._of_study(), names="value")
         self.refresh.on_click(lambda _button: self.reload())
         self.tab.observe(lambda _change: self.open(), names="selected_index")
         self.said = widgets.HTML()
-        head = widgets.HBox([self.picker, self.refresh], layout=widgets.Layout(flex_flow="row wrap"))
+        head = widgets.HBox(
+            [self.picker, self.refresh], layout=widgets.Layout(flex_flow="row wrap")
+        )
         self.box = widgets.VBox([head, self.said, self.tab])
         self._silent = False
         self.reload()
@@ -71,7 +78,11 @@ class Dashboard(View):
         rows = list(self.lab.studies.frame.head(_STUDIES).itertuples(index=False))
         self._silent = True
         options = [
-            (f"{shorten(row.name, 40)} · {shorten(row.prompt or 'no prompt', 24)} · {str(row.created_at)[:10]}", row.id) for row in rows
+            (
+                f"{shorten(row.name, 40)} · {shorten(row.prompt or 'no prompt', 24)} · {str(row.created_at)[:10]}",
+                row.id,
+            )
+            for row in rows
         ]
         self.picker.options = options
         if options:
@@ -102,7 +113,11 @@ class Dashboard(View):
 
     def _made(self, tab: str) -> Any:
         """The view of a tab, or what to do first."""
-        prompt = self.study.prompt if self.study is not None and self.study.prompt in self.lab._registry.names() else ""
+        prompt = (
+            self.study.prompt
+            if self.study is not None and self.study.prompt in self.lab._registry.names()
+            else ""
+        )
         builders: dict[str, Callable[[], Any]] = {
             "Prompts": lambda: PromptsView(self.lab, prompt, writes=self.writes),
             "Registry": lambda: EnvironmentsView(self.lab, prompt, writes=self.writes),
@@ -113,7 +128,9 @@ class Dashboard(View):
         if study is None:
             return _Empty(studies_html(self.lab.studies))
         if study.status == "running":
-            return _Empty(page(f"<p class='dim'>{esc(study.name)} is running; refresh when it is done.</p>"))
+            return _Empty(
+                page(f"<p class='dim'>{esc(study.name)} is running; refresh when it is done.</p>")
+            )
         of_study: dict[str, Callable[[], Any]] = {
             "Studies": lambda: StudiesView(study),
             "Examples": lambda: ExamplesView(study, writes=self.writes),
@@ -130,7 +147,13 @@ class Dashboard(View):
     def static(self) -> str:
         """What is left of it where no kernel is: the lab at a glance, and the chosen study."""
         study = self.study
-        return fitting((lab_html(self.lab), study_html(study) if study is not None else "", studies_html(self.lab.studies)))
+        return fitting(
+            (
+                lab_html(self.lab),
+                study_html(study) if study is not None else "",
+                studies_html(self.lab.studies),
+            )
+        )
 
     def __repr__(self) -> str:
         return f"<dashboard of {self.lab!r}{'' if self.writes else ', read-only'}>"
@@ -146,19 +169,33 @@ class StudiesView(View):
         self.view, self.more = widgets.HTML(page(arms_html(study))), widgets.HTML()
         arms = list(study.versions)
         self.candidate = widgets.Dropdown(
-            options=arms, value=arms[-1], description="candidate", layout=widgets.Layout(width="240px", max_width="98%")
+            options=arms,
+            value=arms[-1],
+            description="candidate",
+            layout=widgets.Layout(width="240px", max_width="98%"),
         )
         self.baseline = widgets.Dropdown(
-            options=arms, value=arms[0], description="baseline", layout=widgets.Layout(width="240px", max_width="98%")
+            options=arms,
+            value=arms[0],
+            description="baseline",
+            layout=widgets.Layout(width="240px", max_width="98%"),
         )
         self.scorer = widgets.Dropdown(
-            options=list(study.scorers) or [""], description="by", layout=widgets.Layout(width="340px", max_width="98%")
+            options=list(study.scorers) or [""],
+            description="by",
+            layout=widgets.Layout(width="340px", max_width="98%"),
         )
-        picker = widgets.HBox([self.candidate, self.baseline, self.scorer], layout=widgets.Layout(flex_flow="row wrap"))
+        picker = widgets.HBox(
+            [self.candidate, self.baseline, self.scorer],
+            layout=widgets.Layout(flex_flow="row wrap"),
+        )
         self.box = widgets.VBox([self.view, *([picker, self.more] if len(arms) > 1 else [])])
         if len(arms) > 1:
             usual = study.examples()  # the incumbent is the baseline where it is in the study
-            self.candidate.value, self.baseline.value = usual.candidate["label"], usual.baseline["label"] if usual.baseline else arms[0]
+            self.candidate.value, self.baseline.value = (
+                usual.candidate["label"],
+                usual.baseline["label"] if usual.baseline else arms[0],
+            )
         for control in (self.candidate, self.baseline, self.scorer):
             control.observe(lambda _change: self.draw(), names="value")
         self.draw()
@@ -172,13 +209,15 @@ class StudiesView(View):
 
     def draw(self) -> None:
         """The comparison of the arms that are chosen."""
-        from .comparison import body
+        from .comparison_view import body
         from .figures import extras
 
         if len(self.study.versions) < 2:
             return
         try:
-            comparison = self.study.compare(self.candidate.value, self.baseline.value, primary=self.scorer.value or None)
+            comparison = self.study.compare(
+                self.candidate.value, self.baseline.value, primary=self.scorer.value or None
+            )
             self.more.value = page(body(comparison) + extras(comparison))
         except PromptOpsError as error:
             self.more.value = page(f"<p role='alert'>{esc(error)}</p>")

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
-from ..diff import words as word_diff
 from ..markup import esc, shorten, without_data
+from ..version.diff import words as word_diff
 from .grid import Column, breaking, grid, short
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour
 
 if TYPE_CHECKING:
-    from ..lab.examples import Side, SideBySide
     from ..lab.study import Study
+    from ..study.examples import Side, SideBySide
 
 __all__ = ["detail_html"]
 
@@ -24,9 +24,20 @@ def detail_html(detail: SideBySide, study: Study, *, pinned: bool = False) -> st
     """One example: what was asked, what was expected, both answers with the words that differ marked, and their scores."""
     example = detail.example
     pin = f" {chip('must-pass', UNSURE)}" if pinned else ""
-    tags = f" <span class='dim'>{esc(', '.join(example.tags))}</span>" if example and example.tags else ""
-    asked = "".join(f"<p class='dim'>{esc(name)}</p><pre>{_text(value)}</pre>" for name, value in _inputs(detail, study))
-    golden = f"<p class='dim'>expected</p><pre>{_text(example.expected)}</pre>" if example and example.expected is not None else ""
+    tags = (
+        f" <span class='dim'>{esc(', '.join(example.tags))}</span>"
+        if example and example.tags
+        else ""
+    )
+    asked = "".join(
+        f"<p class='dim'>{esc(name)}</p><pre>{_text(value)}</pre>"
+        for name, value in _inputs(detail, study)
+    )
+    golden = (
+        f"<p class='dim'>expected</p><pre>{_text(example.expected)}</pre>"
+        if example and example.expected is not None
+        else ""
+    )
     sides = [side for side in (detail.new, detail.old) if side is not None]
     pieces = word_diff(sides[1].output or "", sides[0].output or "") if len(sides) == 2 else None
     shown = "".join(
@@ -45,12 +56,25 @@ def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
         version = study.version_of(arm["version"])
         names |= {variable.name for variable in version.variables} if version else set()
     inputs = detail.example.inputs
-    return [(name, value) for name, value in inputs.items() if name in names] or list(inputs.items())
+    return [(name, value) for name, value in inputs.items() if name in names] or list(
+        inputs.items()
+    )
 
 
 def _side(side: Side, shown: str, study: Study) -> str:
-    number = next((arm.get("number") or place + 1 for place, arm in enumerate(study.config["arms"]) if arm["label"] == side.label), None)
-    failed = f"<p style='color:{BAD}'>{esc(side.failure)}: {esc(shorten(side.detail, 300))}</p>" if side.failure else ""
+    number = next(
+        (
+            arm.get("number") or place + 1
+            for place, arm in enumerate(study.config["arms"])
+            if arm["label"] == side.label
+        ),
+        None,
+    )
+    failed = (
+        f"<p style='color:{BAD}'>{esc(side.failure)}: {esc(shorten(side.detail, 300))}</p>"
+        if side.failure
+        else ""
+    )
     scores = _scores(side)
     tokens = (
         f"{side.tokens_in:,} + {side.tokens_out:,} tokens"
@@ -59,12 +83,25 @@ def _side(side: Side, shown: str, study: Study) -> str:
     )
     latency = words.duration(side.latency_ms / 1000 if side.latency_ms is not None else None)
     cost = words.money(side.cost_usd) if side.cost_usd is not None else "cost unknown"
-    facts = " · ".join((cost, latency if latency != "–" else "latency unknown", tokens, words.count(side.attempts, "attempt")))
-    sent = "".join(f"<p class='dim'>{esc(role)}</p><pre>{_text(text)}</pre>" for role, text in side.request)
+    facts = " · ".join(
+        (
+            cost,
+            latency if latency != "–" else "latency unknown",
+            tokens,
+            words.count(side.attempts, "attempt"),
+        )
+    )
+    sent = "".join(
+        f"<p class='dim'>{esc(role)}</p><pre>{_text(text)}</pre>" for role, text in side.request
+    )
     return (
         f"<p>{chip(side.label, colour(number))}</p><pre>{shown or '<i>no answer</i>'}</pre>{failed}{scores}<p class='dim'>{esc(facts)}</p>"
         + (f"<details><summary>messages as sent</summary>{sent}</details>" if sent else "")
-        + (f"<details><summary>{words.count(len(side.tries), 'attempt')}</summary>{_tries(side)}</details>" if side.tries else "")
+        + (
+            f"<details><summary>{words.count(len(side.tries), 'attempt')}</summary>{_tries(side)}</details>"
+            if side.tries
+            else ""
+        )
     )
 
 
@@ -80,7 +117,11 @@ def _scores(side: Side) -> str:
         for score in side.scores
     ]
     width = 3 if any(score.reason for score in side.scores) else 2
-    return grid(columns[:width], [row[:width] for row in rows], caption=f"scores of {side.label}") if rows else ""
+    return (
+        grid(columns[:width], [row[:width] for row in rows], caption=f"scores of {side.label}")
+        if rows
+        else ""
+    )
 
 
 def _tries(side: Side) -> str:
@@ -94,7 +135,13 @@ def _tries(side: Side) -> str:
         )
         for each in side.tries
     ]
-    columns: list[Column | str] = ["attempt", "outcome", Column("took", number=True), Column("cost", number=True), "detail"]
+    columns: list[Column | str] = [
+        "attempt",
+        "outcome",
+        Column("took", number=True),
+        Column("cost", number=True),
+        "detail",
+    ]
     return grid(columns, rows, caption=f"attempts of {side.label}")
 
 
@@ -127,5 +174,7 @@ def _marked(pieces: list[tuple[str, str]], hidden: str) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return "<i>no answer</i>"
-    text = without_data(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1))
+    text = without_data(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    )
     return esc(text[:_SHOWN]) + ("<i> … cut here</i>" if len(text) > _SHOWN else "")

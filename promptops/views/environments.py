@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc
+from .display import View, fitting
 from .grid import grid, short
-from .registry import history_html
-from .shown import View, fitting
+from .registry_view import history_html
 from .theme import BAD, GOOD, UNSURE, chip, colour, ink, page
 
 if TYPE_CHECKING:
-    from ..lab.deployment import History
+    from ..lab.deployments import History
     from ..lab.lab import Lab
 
 __all__ = ["EnvironmentsView", "gate_html", "serving_html", "timeline"]
@@ -46,17 +46,27 @@ class EnvironmentsView(View):
         self.version = _choice("version", [("–", 0)], None, "220px")
         self.study = _choice("evidence", [("–", "")], None, "320px")
         self.reason = widgets.Text(
-            placeholder="why, for the history", continuous_update=False, layout=widgets.Layout(width="340px", max_width="98%")
+            placeholder="why, for the history",
+            continuous_update=False,
+            layout=widgets.Layout(width="340px", max_width="98%"),
         )
         self.percent = widgets.BoundedFloatText(value=0, min=0, max=99.99, description="canary %", layout=widgets.Layout(width="170px", max_width="98%"), tooltip="0: everyone")  # fmt: skip
-        self.promote = widgets.Button(description="Promote", icon="arrow-up", layout=widgets.Layout(width="auto"))
-        self.rollback = widgets.Button(description="Roll back", icon="undo", layout=widgets.Layout(width="auto"))
-        self.cancel = widgets.Button(description="Cancel", layout=widgets.Layout(width="auto", display="none"))
+        self.promote = widgets.Button(
+            description="Promote", icon="arrow-up", layout=widgets.Layout(width="auto")
+        )
+        self.rollback = widgets.Button(
+            description="Roll back", icon="undo", layout=widgets.Layout(width="auto")
+        )
+        self.cancel = widgets.Button(
+            description="Cancel", layout=widgets.Layout(width="auto", display="none")
+        )
         self.view, self.gate, self.status = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.prompt.observe(lambda _change: self._of_prompt(), names="value")
         for control in (self.env, self.version, self.study):
             control.observe(lambda _change: self.refresh(), names="value")
-        self.percent.observe(lambda _change: self._settle(), names="value")  # the question named the share
+        self.percent.observe(
+            lambda _change: self._settle(), names="value"
+        )  # the question named the share
         for control in (self.reason, self.percent):
             control.observe(lambda _change: self._redraw(), names="value")
         self.promote.on_click(lambda _button: self._promote())
@@ -68,7 +78,14 @@ class EnvironmentsView(View):
             self.gate,
             widgets.HBox([self.reason, self.promote, self.rollback, self.cancel], layout=wrap),
         ]
-        self.box = widgets.VBox([widgets.HBox([self.prompt, self.env], layout=wrap), self.status, self.view, *(steps if writes else [])])
+        self.box = widgets.VBox(
+            [
+                widgets.HBox([self.prompt, self.env], layout=wrap),
+                self.status,
+                self.view,
+                *(steps if writes else []),
+            ]
+        )
         self._of_prompt()
 
     # -- what is shown
@@ -83,7 +100,10 @@ class EnvironmentsView(View):
     def _of_prompt(self) -> None:
         name = self.prompt.value
         versions = self.lab.prompt(name).versions if name else []
-        self.version.options = [(f"{v.label}{' · ' + v.note[:40] if v.note else ''}", v.number) for v in reversed(versions)] or [("–", 0)]
+        self.version.options = [
+            (f"{v.label}{' · ' + v.note[:40] if v.note else ''}", v.number)
+            for v in reversed(versions)
+        ] or [("–", 0)]
         studies = [study for study in self.lab.studies if study.prompt == name][:50]
         self.study.options = [*((study.name, study.id) for study in studies), ("no study", "")]
         self.version.index = self.study.index = 0
@@ -102,7 +122,9 @@ class EnvironmentsView(View):
             return
         try:
             history = self.lab.history(name, env)
-            self.view.value = page(serving_html(self.lab, name) + timeline(history)) + history_html(history)
+            self.view.value = page(serving_html(self.lab, name) + timeline(history)) + history_html(
+                history
+            )
             self.gate.value = page(self._gate())
         except PromptOpsError as error:
             self.view.value = page(f"<p role='alert'>{esc(error)}</p>")
@@ -124,35 +146,55 @@ class EnvironmentsView(View):
         if same:
             return f"<p class='dim'>{chip(version.label, colour(version.number))} serves in {esc(env)} already.</p>"
         points = self._points(version, env, self.reason.value.strip())
-        said = "" if self.study.value or not points else "<p class='dim'>Choose the study that is its evidence.</p>"
+        said = (
+            ""
+            if self.study.value or not points
+            else "<p class='dim'>Choose the study that is its evidence.</p>"
+        )
         return said + gate_html(points, version.label, env, serving.label if serving else None)
 
     def _points(self, version: Any, env: str, override: str) -> tuple[str, ...]:
         """What the gate would say to the click, with the text of the reason box as the override."""
         study = self.lab.study(self.study.value) if self.study.value else None
         try:
-            said = self.lab._gate(version, env, study, override=override, percent=self.percent.value or None)
+            said = self.lab._gate(
+                version, env, study, override=override, percent=self.percent.value or None
+            )
         except PromptOpsError as error:
             said = (str(error),)
-        return tuple(point.replace('override="reason"', "a reason in the box below") for point in said)
+        return tuple(
+            point.replace('override="reason"', "a reason in the box below") for point in said
+        )
 
     # -- what is done
 
     def _promote(self) -> None:
-        version, env = self.lab.prompt(self.prompt.value)[self.version.value], self.env.value.strip()
+        version, env = (
+            self.lab.prompt(self.prompt.value)[self.version.value],
+            self.env.value.strip(),
+        )
         share = f" for {self.percent.value:g} % of the keys" if self.percent.value else ""
         if not self._sure("promote", self.promote, f"Yes: {version.label} to {env}{share}"):
             return
-        options: dict[str, Any] = {"reason": self.reason.value.strip(), "percent": self.percent.value or None}
-        if options["reason"] and self._points(version, env, options["reason"]) != self._points(version, env, ""):
-            options["override"] = options["reason"]  # what was undone or refused is asked for on purpose, and says why
+        options: dict[str, Any] = {
+            "reason": self.reason.value.strip(),
+            "percent": self.percent.value or None,
+        }
+        if options["reason"] and self._points(version, env, options["reason"]) != self._points(
+            version, env, ""
+        ):
+            options["override"] = options[
+                "reason"
+            ]  # what was undone or refused is asked for on purpose, and says why
         study = self.lab.study(self.study.value) if self.study.value else None
         self._do(lambda: self.lab.promote(version, env, study=study, **options))
 
     def _roll_back(self) -> None:
         name, env = self.prompt.value, self.env.value.strip()
         serving = self.lab._registry.serving(name, env)
-        if serving is not None and self._sure("rollback", self.rollback, f"Yes: undo {serving.label} in {env}"):
+        if serving is not None and self._sure(
+            "rollback", self.rollback, f"Yes: undo {serving.label} in {env}"
+        ):
             self._do(lambda: self.lab.rollback(name, env, reason=self.reason.value.strip()))
 
     def _sure(self, step: str, button: Any, said: str) -> bool:
@@ -178,18 +220,26 @@ class EnvironmentsView(View):
             try:
                 done = action()
                 text = (
-                    "Nothing changed." if done is None else str(done.entry)[1:-1] if done.entry.changed else done.note or "Nothing changed."
+                    "Nothing changed."
+                    if done is None
+                    else str(done.entry)[1:-1]
+                    if done.entry.changed
+                    else done.note or "Nothing changed."
                 )
             except (PromptOpsError, OSError) as error:
                 text = str(error)
-        noted = " ".join(str(warning.message) for warning in said if str(warning.message) not in text)
+        noted = " ".join(
+            str(warning.message) for warning in said if str(warning.message) not in text
+        )
         self.refresh(f"{text} {noted}".strip())
 
 
 def _choice(name: str, options: Any, value: Any, width: str) -> Any:
     import ipywidgets as widgets
 
-    shown = widgets.Dropdown(options=options, description=name, layout=widgets.Layout(width=width, max_width="98%"))
+    shown = widgets.Dropdown(
+        options=options, description=name, layout=widgets.Layout(width=width, max_width="98%")
+    )
     if value is not None:
         shown.value = value
     return shown
@@ -246,4 +296,6 @@ def timeline(history: History) -> str:
         for entry in entries
     )
     title = f"{words.count(len(history), 'deployment')} of {history.prompt} in {history.env}, oldest first; {entries[-1].label} serves now"
-    return f"<p class='dim'>{esc(title)}</p><ol class='po-time' aria-label='{esc(title)}'>{steps}</ol>"
+    return (
+        f"<p class='dim'>{esc(title)}</p><ol class='po-time' aria-label='{esc(title)}'>{steps}</ol>"
+    )

@@ -35,11 +35,18 @@ def extras(comparison: Comparison) -> str:
     """All of them, each in a fold of its own."""
     parts = (
         ("What n would settle it", power_curve(comparison)),
-        ("Quality against cost and latency", pareto(comparison, "cost") + pareto(comparison, "latency")),
+        (
+            "Quality against cost and latency",
+            pareto(comparison, "cost") + pareto(comparison, "latency"),
+        ),
         ("How the outcomes lie", distributions(comparison)),
         ("By tag and scorer", heatmap(comparison)),
     )
-    return "".join(f"<details><summary>{name}</summary>{picture}</details>" for name, picture in parts if picture)
+    return "".join(
+        f"<details><summary>{name}</summary>{picture}</details>"
+        for name, picture in parts
+        if picture
+    )
 
 
 def power_curve(comparison: Comparison) -> str:
@@ -51,9 +58,13 @@ def power_curve(comparison: Comparison) -> str:
     needed = figures.n_needed if figures.gain > 0 else None
     top = max(figures.n * 1.2, min(needed or 0, 200_000) * 1.25, 40)
     sure = max((_SURE / figures.effect) ** 2 if figures.effect else 0.0, 40)
-    if top > 8 * sure:  # a study far larger than it takes: show where the curve rises, and say in words how much larger
+    if (
+        top > 8 * sure
+    ):  # a study far larger than it takes: show where the curve rises, and say in words how much larger
         top = 2 * sure
-    sizes = sorted({max(round(top * (step / 48) ** 2), 2) for step in range(6, 49)})  # denser where it rises
+    sizes = sorted(
+        {max(round(top * (step / 48) ** 2), 2) for step in range(6, 49)}
+    )  # denser where it rises
     if figures.binary and figures.clusters is None and figures.repeats == 1 and top <= 20_000:
         chances = [float(value) for value in power.curve(wins, losses, sizes)]
     elif figures.effect:
@@ -91,12 +102,18 @@ def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: 
             f"<line x1='{left}' x2='{_W - right}' y1='{y(chance):.1f}' y2='{y(chance):.1f}' stroke='{svg.GRID}' stroke-opacity='.3'/>"
         )
         out.append(_tick(left - 8, y(chance) + 4, f"{100 * chance:.0f} %", "end"))
-    out += [_tick(x(n), _H - bottom + 18, f"{n:,.0f}", "middle") for n in _steps(0, most, _every(most))]
-    out.append(f"<line x1='{left}' x2='{_W - right}' y1='{y(_POWER):.1f}' y2='{y(_POWER):.1f}' stroke='{GOOD}' stroke-dasharray='4 3'/>")
+    out += [
+        _tick(x(n), _H - bottom + 18, f"{n:,.0f}", "middle") for n in _steps(0, most, _every(most))
+    ]
+    out.append(
+        f"<line x1='{left}' x2='{_W - right}' y1='{y(_POWER):.1f}' y2='{y(_POWER):.1f}' stroke='{GOOD}' stroke-dasharray='4 3'/>"
+    )
     beyond = now > most
     far = beyond or x(now) > _W * 0.7
     if not beyond:
-        out.append(f"<line x1='{x(now):.1f}' x2='{x(now):.1f}' y1='{top}' y2='{_H - bottom}' stroke='{UNSURE}' stroke-dasharray='3 2'/>")
+        out.append(
+            f"<line x1='{x(now):.1f}' x2='{x(now):.1f}' y1='{top}' y2='{_H - bottom}' stroke='{UNSURE}' stroke-dasharray='3 2'/>"
+        )
     out.append(
         f"<text x='{min(x(now), _W - right) + (-6 if far else 6):.1f}' y='{_H - bottom - 8}' text-anchor='{'end' if far else 'start'}' font-size='11' fill='{UNSURE}'>"
         f"{f'this study: {now:,} ▸' if beyond else 'this study'}</text>"
@@ -127,10 +144,17 @@ def pareto(comparison: Comparison, measure: str) -> str:
     found = next((other for other in comparison.differences if other.name == measure), None)
     if found is None or (not found.baseline and not found.candidate):
         return ""
-    if not all(map(math.isfinite, (found.baseline, found.candidate, figures.baseline, figures.candidate))):
+    if not all(
+        map(math.isfinite, (found.baseline, found.candidate, figures.baseline, figures.candidate))
+    ):
         return ""
     arms = (
-        (comparison.candidate.label, found.candidate, figures.candidate, figures.candidate_interval),
+        (
+            comparison.candidate.label,
+            found.candidate,
+            figures.candidate,
+            figures.candidate_interval,
+        ),
         (comparison.baseline.label, found.baseline, figures.baseline, figures.baseline_interval),
     )
     points = []
@@ -138,10 +162,16 @@ def pareto(comparison: Comparison, measure: str) -> str:
         low, high = interval or (None, None)
         beaten = any(ox <= x and oy >= y and (ox, oy) != (x, y) for _, ox, oy, _ in arms)
         points.append(svg.Point(label, x, y, low, high, label_colour(label, place), not beaten))
-    scale, unit = priced([point.x for point in points]) if measure == "cost" else (1, "milliseconds an answer")
+    scale, unit = (
+        priced([point.x for point in points])
+        if measure == "cost"
+        else (1, "milliseconds an answer")
+    )
     points = [replace(point, x=point.x * scale) for point in points]
     title = f"{_traded(figures.gain, found.candidate - found.baseline, measure, *(arm[0] for arm in arms))}; up and to the left is better"
-    return f"<p class='dim'>{esc(title)}.</p>" + svg.scatter(points, title=title, x_axis=unit, y_axis=figures.name)
+    return f"<p class='dim'>{esc(title)}.</p>" + svg.scatter(
+        points, title=title, x_axis=unit, y_axis=figures.name
+    )
 
 
 def priced(costs: Sequence[float]) -> tuple[int, str]:
@@ -156,8 +186,16 @@ def priced(costs: Sequence[float]) -> tuple[int, str]:
 def _traded(gain: float, more: float, measure: str, new: str, old: str) -> str:
     """What the two points say: better or worse, at what price."""
     quality = "scores higher" if gain > 0 else "scores lower" if gain < 0 else "scores the same"
-    low, high = {"cost": ("costs less", "costs more"), "latency": ("is faster", "is slower")}[measure]
-    price = high if more > 0 else low if more < 0 else {"cost": "costs the same", "latency": "takes as long"}[measure]
+    low, high = {"cost": ("costs less", "costs more"), "latency": ("is faster", "is slower")}[
+        measure
+    ]
+    price = (
+        high
+        if more > 0
+        else low
+        if more < 0
+        else {"cost": "costs the same", "latency": "takes as long"}[measure]
+    )
     return f"Against {old}, {new} {quality} and {price}"
 
 
@@ -168,8 +206,16 @@ def distributions(comparison: Comparison) -> str:
     for kind, unit in (("scores", ""), ("measures", " ms")):
         a_of, b_of = getattr(baseline, kind), getattr(candidate, kind)
         for name in b_of:
-            if name in a_of and name not in ("cost", "tokens") and not (b_of[name].binary and a_of[name].binary):
-                out.append(_histograms(name, unit, (candidate.label, b_of[name]), (baseline.label, a_of[name])))
+            if (
+                name in a_of
+                and name not in ("cost", "tokens")
+                and not (b_of[name].binary and a_of[name].binary)
+            ):
+                out.append(
+                    _histograms(
+                        name, unit, (candidate.label, b_of[name]), (baseline.label, a_of[name])
+                    )
+                )
     return "".join(out)
 
 
@@ -186,10 +232,16 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
     out, medians = [], []
     for place, ((label, _), values) in enumerate(zip(arms, known, strict=True)):
         counts, _edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=(low, high))
-        base, most, middle = each * (place + 1) - 6, max(int(counts.max()), 1), float(np.median(values))
+        base, most, middle = (
+            each * (place + 1) - 6,
+            max(int(counts.max()), 1),
+            float(np.median(values)),
+        )
         lines = svg.folded(label, 40)
         shown = lines[0] + ("…" if len(lines) > 1 else "")
-        out.append(f"<text x='{left}' y='{base - tall - 10:.1f}' font-weight='600'>{esc(shown)}</text>")
+        out.append(
+            f"<text x='{left}' y='{base - tall - 10:.1f}' font-weight='600'>{esc(shown)}</text>"
+        )
         said = f"median {words.number(middle)}{unit}"
         medians.append(f"{said} with {label}")
         out.append(_tick(_W - right, base - tall - 10, said, "end"))
@@ -199,13 +251,29 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
                 f"<rect x='{left + at * width / _BINS:.1f}' y='{base - high_of:.1f}' width='{width / _BINS - 1.5:.1f}' height='{high_of:.1f}' fill='{label_colour(label, place)}'><title>{count:,}</title></rect>"
             )
         line = left + min(max((middle - low) / (high - low), 0.0), 1.0) * width
-        out.append(f"<line x1='{line:.1f}' x2='{line:.1f}' y1='{base - tall - 4}' y2='{base + 3}' stroke='{svg.INK}' stroke-width='1.6'/>")
+        out.append(
+            f"<line x1='{line:.1f}' x2='{line:.1f}' y1='{base - tall - 4}' y2='{base + 3}' stroke='{svg.INK}' stroke-width='1.6'/>"
+        )
     every = _every(high - low)
     for value in _steps(low, high, every):
         x = left + (value - low) / (high - low) * width
-        out.append(_tick(x, height - 22, f"{value:.3g}", "start" if x < left + 12 else "end" if x > left + width - 12 else "middle"))
+        out.append(
+            _tick(
+                x,
+                height - 22,
+                f"{value:.3g}",
+                "start" if x < left + 12 else "end" if x > left + width - 12 else "middle",
+            )
+        )
     title = f"{name}: {', '.join(medians)}; the line is the median"
-    out.append(_tick(left + width / 2, height - 5, svg.folded(f"{name}, {unit.strip()}" if unit else name, 64)[0], "middle"))
+    out.append(
+        _tick(
+            left + width / 2,
+            height - 5,
+            svg.folded(f"{name}, {unit.strip()}" if unit else name, 64)[0],
+            "middle",
+        )
+    )
     return f"<p class='dim'>{esc(title)}.</p>" + svg.wrap("".join(out), _W, height, title)
 
 
@@ -213,7 +281,11 @@ def heatmap(comparison: Comparison) -> str:
     """Difference by tag (rows) and scorer (columns), the tags with the most examples; colour says how far from alike."""
     if not comparison.grounds.tags:
         return ""
-    names = [figures.name for figures in comparison.differences if figures.name in comparison.candidate.scores][:6]
+    names = [
+        figures.name
+        for figures in comparison.differences
+        if figures.name in comparison.candidate.scores
+    ][:6]
     found: dict[str, dict[str, Slice]] = {}
     for name in names:
         try:
@@ -229,12 +301,25 @@ def heatmap(comparison: Comparison) -> str:
     rows = []
     for tag in tags:
         n = max(row.n for row in found[tag].values())
-        rows.append((f"{esc(tag)} <span class='dim'>n={n:,}</span>", *(_warmth(found[tag].get(name), most) for name in names)))
+        rows.append(
+            (
+                f"{esc(tag)} <span class='dim'>n={n:,}</span>",
+                *(_warmth(found[tag].get(name), most) for name in names),
+            )
+        )
     far = max((row for tag in tags for row in found[tag].values()), key=lambda row: abs(row.gain))
     title = f"{comparison.candidate.label} differs most on {far.tag}: {words.points(far.gain)}"
-    note = "Percentage points by tag and scorer, exploratory; * marks a false discovery rate of 10 %."
-    table = grid(["tag", *(Column(name, number=True, shown=breaking(name)) for name in names)], rows, caption=title)
-    return f"<p class='dim'>{esc(title)}. {note}</p>{table.replace('po-grid', 'po-heat po-grid', 1)}"
+    note = (
+        "Percentage points by tag and scorer, exploratory; * marks a false discovery rate of 10 %."
+    )
+    table = grid(
+        ["tag", *(Column(name, number=True, shown=breaking(name)) for name in names)],
+        rows,
+        caption=title,
+    )
+    return (
+        f"<p class='dim'>{esc(title)}. {note}</p>{table.replace('po-grid', 'po-heat po-grid', 1)}"
+    )
 
 
 def _warmth(row: Slice | None, most: float) -> str:

@@ -29,7 +29,9 @@ body{margin:0;background:#fff;color:#1f2328}main{max-width:1060px;margin:0 auto;
 </style>"""
 
 
-def flip(example: str, asked: str, body: str, *, gain: float, attributes: str = "", opened: bool = False) -> str:
+def flip(
+    example: str, asked: str, body: str, *, gain: float, attributes: str = "", opened: bool = False
+) -> str:
     """One changed example: a line that opens. body, attributes: safe markup; example, asked: text."""
     kind, word, tint = ("won", "▲ got better", GOOD) if gain > 0 else ("lost", "▼ got worse", BAD)
     return (

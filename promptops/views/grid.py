@@ -43,23 +43,43 @@ def short(text: str) -> str:
     return f"<span class='po-whole'>{esc(text)}</span>" if len(text) <= _WORD else esc(text)
 
 
-def grid(columns: Sequence[Column | str], rows: Sequence[Sequence[str]], *, caption: str = "") -> str:
+def grid(
+    columns: Sequence[Column | str], rows: Sequence[Sequence[str]], *, caption: str = ""
+) -> str:
     """A table. rows: safe markup, a cell a column. caption: text for those who cannot see it."""
     named = [Column(column) if isinstance(column, str) else column for column in columns]
-    head = "".join(f"<th scope='col'{_NUM if column.number else ''}>{column.shown or esc(column.name)}</th>" for column in named)
-    tags = [f"<td{_NUM if column.number else ''} data-label='{esc(column.name)}'>" for column in named]
-    body = "".join("<tr>" + "".join(f"{tag}{cell}</td>" for tag, cell in zip(tags, row, strict=True)) + "</tr>" for row in rows)
+    head = "".join(
+        f"<th scope='col'{_NUM if column.number else ''}>{column.shown or esc(column.name)}</th>"
+        for column in named
+    )
+    tags = [
+        f"<td{_NUM if column.number else ''} data-label='{esc(column.name)}'>" for column in named
+    ]
+    body = "".join(
+        "<tr>" + "".join(f"{tag}{cell}</td>" for tag, cell in zip(tags, row, strict=True)) + "</tr>"
+        for row in rows
+    )
     said = f" aria-label='{esc(caption)}'" if caption else ""
     kind = "po-grid" if len(named) > _FEW else "po-grid po-few"
-    return f"<table class='{kind}'{said}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return (
+        f"<table class='{kind}'{said}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
 
 
-def measures(versions: Sequence[Column], rows: Sequence[tuple[str, Sequence[str]]], *, caption: str = "") -> str:
+def measures(
+    versions: Sequence[Column], rows: Sequence[tuple[str, Sequence[str]]], *, caption: str = ""
+) -> str:
     """A row a measure, a column a version, some versions at a time. rows: (name as safe markup, a cell of safe markup a version)."""
     parts = []
     for at in range(0, len(versions), _ABREAST):
         part = slice(at, at + _ABREAST)
-        parts.append(grid(["measure", *versions[part]], [[name, *cells[part]] for name, cells in rows], caption=caption))
+        parts.append(
+            grid(
+                ["measure", *versions[part]],
+                [[name, *cells[part]] for name, cells in rows],
+                caption=caption,
+            )
+        )
     return "".join(parts)
 
 

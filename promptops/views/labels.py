@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, without_data
-from .shown import View, fitting
+from .display import View, fitting
 from .theme import GOOD, NEUTRAL, UNSURE, page
 
 if TYPE_CHECKING:
-    from ..lab.labelling import Among, Labelling, Task
     from ..lab.study import Study
+    from ..review.labelling import Among, Labelling, Task
 
 __all__ = ["LabelView", "among_html", "task_html"]
 
 _TEXT = 4_000
 # key -> (label, what it means on the button)
 _ANSWERS = {
-    "pairwise": {"1": ("first", "left is better"), "2": ("tie", "alike"), "3": ("second", "right is better")},
+    "pairwise": {
+        "1": ("first", "left is better"),
+        "2": ("tie", "alike"),
+        "3": ("second", "right is better"),
+    },
     "rubric": {"1": ("pass", "good"), "2": ("partly", "partly"), "3": ("fail", "not good")},
 }
 KEYS = ("1", "2", "3", "s", "b", "ArrowLeft", "ArrowRight", "ArrowDown", "?")
@@ -53,21 +57,37 @@ class LabelView(View):
         kinds = [("which is better", "pairwise"), ("good or not", "rubric")]
         self.kind = widgets.Dropdown(options=kinds if len(study.config["arms"]) > 1 else kinds[1:], description="asked", style=narrow, layout=widgets.Layout(width="240px", max_width="98%"))  # fmt: skip
         self.note = widgets.Text(
-            placeholder="a note for the next label, if you like", layout=widgets.Layout(width="380px", max_width="98%")
+            placeholder="a note for the next label, if you like",
+            layout=widgets.Layout(width="380px", max_width="98%"),
         )
-        self.pane = Pane(self._pressed, keys=KEYS, label="labelling: 1, 2 and 3 answer, s skips, b goes back")
+        self.pane = Pane(
+            self._pressed, keys=KEYS, label="labelling: 1, 2 and 3 answer, s skips, b goes back"
+        )
         self.among = widgets.HTML()
         for control in (self.rater, self.kind):
             control.observe(lambda _change: self.begin(), names="value")
         head = widgets.HBox([self.rater, self.kind], layout=widgets.Layout(flex_flow="row wrap"))
-        self.box = widgets.VBox([head, self.pane, self.note, self.among] if writes else [self.among])
+        self.box = widgets.VBox(
+            [head, self.pane, self.note, self.among] if writes else [self.among]
+        )
         self.begin()
 
     def static(self) -> str:
         """How far it is and how far people agree; the task itself is for who is there."""
         done = self.labelling
-        far = f"{done.labelled:,} of {done.total:,} labelled by {done.rater}" if done is not None else "nobody is labelling"
-        return fitting((page(f"<p><b>Labels of {esc(self.study.name)}</b> <span class='dim'>{esc(far)}</span></p>"), str(self.among.value)))
+        far = (
+            f"{done.labelled:,} of {done.total:,} labelled by {done.rater}"
+            if done is not None
+            else "nobody is labelling"
+        )
+        return fitting(
+            (
+                page(
+                    f"<p><b>Labels of {esc(self.study.name)}</b> <span class='dim'>{esc(far)}</span></p>"
+                ),
+                str(self.among.value),
+            )
+        )
 
     def __repr__(self) -> str:
         return f"<labels of {self.study.name}>"
@@ -104,7 +124,13 @@ class LabelView(View):
             self.pane.html = page(said)
         else:
             self.pane.html = page(
-                said + task_html(self.task, self.labelling.kind, done=self.labelling.labelled, total=self.labelling.total)
+                said
+                + task_html(
+                    self.task,
+                    self.labelling.kind,
+                    done=self.labelling.labelled,
+                    total=self.labelling.total,
+                )
             )
         kind = self.labelling.kind if self.labelling is not None else "pairwise"
         self.among.value = page(among_html(self.study.agreement(kind)))
@@ -120,17 +146,27 @@ def task_html(task: Task | None, kind: str, *, done: int, total: int) -> str:
     head = f"<p class='dim' role='status'>{done:,} of {total:,} labelled · keys 1, 2, 3 · s skips · b goes back</p>{bar}"
     if task is None:
         what = (
-            "Everything here is labelled. Thank you." if total else "Nothing changed between these versions, so there is no pair to label."
+            "Everything here is labelled. Thank you."
+            if total
+            else "Nothing changed between these versions, so there is no pair to label."
         )
         return f"{head}<p><b>{what}</b></p>"
-    asked = "".join(f"<p class='dim'>{esc(name)}</p><pre>{_text(value)}</pre>" for name, value in _asked(task))
-    golden = f"<details><summary>expected answer</summary><pre>{_text(task.expected)}</pre></details>" if task.expected is not None else ""
+    asked = "".join(
+        f"<p class='dim'>{esc(name)}</p><pre>{_text(value)}</pre>" for name, value in _asked(task)
+    )
+    golden = (
+        f"<details><summary>expected answer</summary><pre>{_text(task.expected)}</pre></details>"
+        if task.expected is not None
+        else ""
+    )
     names = ("left", "right") if kind == "pairwise" else ("the answer",)
     outputs = "".join(
-        f"<div><p class='dim'>{name}</p><pre>{_text(output)}</pre></div>" for name, output in zip(names, task.outputs, strict=True)
+        f"<div><p class='dim'>{name}</p><pre>{_text(output)}</pre></div>"
+        for name, output in zip(names, task.outputs, strict=True)
     )
     buttons = " ".join(
-        f"<button type='button' data-press='{key}'><b>{key}</b> {esc(said)}</button>" for key, (_, said) in _ANSWERS[kind].items()
+        f"<button type='button' data-press='{key}'><b>{key}</b> {esc(said)}</button>"
+        for key, (_, said) in _ANSWERS[kind].items()
     )
     return f"{head}{asked}{golden}<div class='po-two'>{outputs}</div><p>{buttons} <button type='button' data-press='s'><b>s</b> skip</button></p>"
 
@@ -151,7 +187,11 @@ def among_html(among: Among) -> str:
         return f"{head} <span class='dim'>Nothing was labelled by two raters yet: ask a second one.</span></p>"
     alpha = among.alpha
     tint = {"firm": GOOD, "tentative": UNSURE}.get(alpha.grade, NEUTRAL)
-    span = f" ({alpha.low:.2f} to {alpha.high:.2f})".replace("-", "−") if alpha.low is not None and alpha.high is not None else ""
+    span = (
+        f" ({alpha.low:.2f} to {alpha.high:.2f})".replace("-", "−")
+        if alpha.low is not None and alpha.high is not None
+        else ""
+    )
     value = f"{alpha.alpha:.2f}".replace("-", "−") if alpha.alpha is not None else "not known"
     return (
         f"{head} Of {words.count(among.items, 'answer')} that two or more labelled, {esc(words.percent(among.equal))} of the pairs of labels are equal; "
@@ -162,5 +202,7 @@ def among_html(among: Among) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return "<i>no answer</i>"
-    text = without_data(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1))
+    text = without_data(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    )
     return esc(text[:_TEXT]) + ("<i> … cut here</i>" if len(text) > _TEXT else "")

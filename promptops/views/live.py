@@ -15,10 +15,10 @@ from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from . import svg
+from .display import MOST, Shown, View, fitting
 from .grid import grid
-from .progress import line
-from .shown import MOST, Shown, View, fitting
-from .study import headline, html
+from .progress_view import line
+from .study_view import headline, html
 from .theme import BAD, NEUTRAL, chip, colour, page
 
 if TYPE_CHECKING:
@@ -55,10 +55,26 @@ def snapshot(study: Study) -> str:
         tally = study.tally(place)
         if tally is not None and tally.scored:
             mean = tally.total / tally.scored
-            spread = math.sqrt(max(tally.squares / tally.scored - mean * mean, 0.0) / tally.scored) * _Z95
+            spread = (
+                math.sqrt(max(tally.squares / tally.scored - mean * mean, 0.0) / tally.scored)
+                * _Z95
+            )
             low, high = max(mean - spread, 0.0), min(mean + spread, 1.0)
-            bars.append(svg.Bar(arm["label"], mean, low, high, tint, f"{words.percent(mean)} so far ({tally.scored:,} scored)"))
-    picture = svg.strip(bars, title=f"{study.scorers[0]} so far", axis=f"{study.scorers[0]} so far") if bars else ""
+            bars.append(
+                svg.Bar(
+                    arm["label"],
+                    mean,
+                    low,
+                    high,
+                    tint,
+                    f"{words.percent(mean)} so far ({tally.scored:,} scored)",
+                )
+            )
+    picture = (
+        svg.strip(bars, title=f"{study.scorers[0]} so far", axis=f"{study.scorers[0]} so far")
+        if bars
+        else ""
+    )
     head = f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(line(progress, reused=study.reused))}</span></p>"
     return page(head + "".join(rows) + picture + _lost(study))
 
@@ -72,12 +88,19 @@ def _lost(study: Study) -> str:
     rows = [
         tuple(
             esc(shorten(_clean(study, text or ""), width))
-            for text, width in ((loss.example_id, 80), (loss.asked, 90), (loss.candidate, 70), (loss.baseline, 70))
+            for text, width in (
+                (loss.example_id, 80),
+                (loss.asked, 90),
+                (loss.candidate, 70),
+                (loss.baseline, 70),
+            )
         )
         for loss in list(losses.newest)[:_LOSSES]
     ]
     head = f"<span style='color:{BAD}'>▼</span> {esc(last)} has lost {words.count(losses.count, 'example')} against {esc(first)} so far, the newest:"
-    return f"<p>{head}</p>{grid(['example', 'asked', last, first], rows, caption='the newest losses')}"
+    return (
+        f"<p>{head}</p>{grid(['example', 'asked', last, first], rows, caption='the newest losses')}"
+    )
 
 
 def _clean(study: Study, text: str) -> str:
@@ -103,10 +126,14 @@ class LiveStudy(View):
         self.study = study
         self.view = widgets.HTML()
         self.stop = widgets.Button(
-            description="Stop", icon="stop", tooltip="Stop asking; everything done is kept, and running the cell again finishes the rest"
+            description="Stop",
+            icon="stop",
+            tooltip="Stop asking; everything done is kept, and running the cell again finishes the rest",
         )
         self.more = widgets.Button(
-            description="Look into the examples", icon="search", layout=widgets.Layout(width="auto", align_self="flex-start")
+            description="Look into the examples",
+            icon="search",
+            layout=widgets.Layout(width="auto", align_self="flex-start"),
         )
         self.stop.on_click(self._stopped)
         self.more.on_click(lambda _button: self.look())
@@ -121,7 +148,11 @@ class LiveStudy(View):
         """What stands in the widget now; of a study that runs, that this is how far it was."""
         if self.study.status == "running":
             return fitting((self.view.value, page(f"<p class='dim'>{_SAVED}</p>")))
-        return self.view.value if len(self.view.value.encode()) < MOST else page(f"<p>{esc(headline(self.study))}</p>")
+        return (
+            self.view.value
+            if len(self.view.value.encode()) < MOST
+            else page(f"<p>{esc(headline(self.study))}</p>")
+        )
 
     def __repr__(self) -> str:
         return repr(self.study)
@@ -163,7 +194,7 @@ class LiveStudy(View):
         """The examples below the results, read when they are first asked for."""
         import ipywidgets as widgets
 
-        from .examples import ExamplesView
+        from .examples_view import ExamplesView
 
         try:
             below: Any = ExamplesView(self.study).box

@@ -34,18 +34,30 @@ def _prompts(lab: Lab) -> str:
     rows = []
     for name in names:
         environments = lab._environments(name)
-        chips = " ".join(chip(f"{env}: v{number}", colour(number)) for env, number in environments.items())
-        rows.append(
-            (f"<b>{esc(name)}</b>", f"{len(lab.prompt(name)):,}", chips or "<span class='dim'>nowhere yet</span>"),
+        chips = " ".join(
+            chip(f"{env}: v{number}", colour(number)) for env, number in environments.items()
         )
-    return grid(["prompt", Column("versions", number=True), "serves"], rows, caption="prompts and where they serve")
+        rows.append(
+            (
+                f"<b>{esc(name)}</b>",
+                f"{len(lab.prompt(name)):,}",
+                chips or "<span class='dim'>nowhere yet</span>",
+            ),
+        )
+    return grid(
+        ["prompt", Column("versions", number=True), "serves"],
+        rows,
+        caption="prompts and where they serve",
+    )
 
 
 def studies_html(studies: Studies) -> str:
     """The studies, newest first."""
     frame = studies.frame.head(50)
     if not len(frame):
-        return page("<p class='dim'>No study yet: <code>lab.evaluate([v1, v2], dataset, scorers=[...])</code></p>")
+        return page(
+            "<p class='dim'>No study yet: <code>lab.evaluate([v1, v2], dataset, scorers=[...])</code></p>"
+        )
     rows = [
         (
             f"<b>{esc(row.name)}</b>",
@@ -59,4 +71,10 @@ def studies_html(studies: Studies) -> str:
         for row in frame.itertuples(index=False)
     ]
     size, runs = Column("versions × examples", number=True), Column("runs", number=True)
-    return page(grid(["study", "prompt", size, "dataset", runs, "state", "made (UTC)"], rows, caption="studies, newest first"))
+    return page(
+        grid(
+            ["study", "prompt", size, "dataset", runs, "state", "made (UTC)"],
+            rows,
+            caption="studies, newest first",
+        )
+    )

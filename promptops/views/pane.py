@@ -24,7 +24,9 @@ class Pane(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]  # anywidge
     heard: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)  # `keys` is the widget's own
     label = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, pressed: Callable[[str], None], *, keys: Sequence[str] = (), label: str = "") -> None:
+    def __init__(
+        self, pressed: Callable[[str], None], *, keys: Sequence[str] = (), label: str = ""
+    ) -> None:
         super().__init__(heard=list(keys), label=label)
         self._pressed = pressed
         self.on_msg(self._heard)

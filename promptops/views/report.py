@@ -21,8 +21,8 @@ from .environments import serving_html
 from .figures import extras
 from .folds import PAGE, chosen, flip, listed, opened
 from .grid import grid
-from .prompt import template_html
-from .study import results
+from .prompt_view import template_html
+from .study_view import results
 from .theme import ROOT, STYLE, chip, colour
 
 if TYPE_CHECKING:
@@ -139,7 +139,9 @@ def _changes(study: Study, comparison: Comparison | None) -> str:
     """What the candidate says otherwise than the baseline."""
     if comparison is None:
         return ""
-    old, new = (study.version_of(arm.version) for arm in (comparison.baseline, comparison.candidate))
+    old, new = (
+        study.version_of(arm.version) for arm in (comparison.baseline, comparison.candidate)
+    )
     if old is None or new is None:
         return ""
     return f"<h2>What changed from {esc(comparison.baseline.label)} to {esc(comparison.candidate.label)}</h2>{old.diff(new)._repr_html_()}"
@@ -152,7 +154,11 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
     if not flips:
         return "<h2>Changed examples</h2><p class='dim'>Not one example changed.</p>"
     total = len(comparison.flips())
-    cut = f" <span class='dim'>(the {len(flips):,} largest of {total:,})</span>" if total > len(flips) else ""
+    cut = (
+        f" <span class='dim'>(the {len(flips):,} largest of {total:,})</span>"
+        if total > len(flips)
+        else ""
+    )
     tools = (
         "<div class='bar'><input id='find' type='search' placeholder='search in these examples' aria-label='search'>"
         "<select id='kind' aria-label='which'><option value='all'>all</option><option value='lost'>got worse</option><option value='won'>got better</option></select>"
@@ -161,7 +167,8 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
     )
     lost, won = ([each for each in flips if (each.gain > 0) is up] for up in (False, True))
     return f"<h2>Changed examples{cut}</h2>{tools}" + listed(
-        [_flip(each, comparison, opened=opened(place)) for place, each in enumerate(lost)], [_flip(each, comparison) for each in won]
+        [_flip(each, comparison, opened=opened(place)) for place, each in enumerate(lost)],
+        [_flip(each, comparison) for each in won],
     )
 
 
@@ -169,12 +176,21 @@ def _flip(found: _Flip, comparison: Comparison, *, opened: bool = False) -> str:
     b, a = comparison.candidate, comparison.baseline
     buttons = "".join(
         f"<button class='label' type='button' value='{value}' aria-pressed='false'>{esc(said)}</button> "
-        for value, said in (("first", f"{b.label} is better"), ("tie", "alike"), ("second", f"{a.label} is better"))
+        for value, said in (
+            ("first", f"{b.label} is better"),
+            ("tie", "alike"),
+            ("second", f"{a.label} is better"),
+        )
     )
-    golden = f"<p class='dim'>expected</p><pre>{esc(found.expected)}</pre>" if found.expected else ""
+    golden = (
+        f"<p class='dim'>expected</p><pre>{esc(found.expected)}</pre>" if found.expected else ""
+    )
     sides = "".join(
         f"<div><p class='dim'>{esc(arm.label)}</p><pre>{esc(output) or '<i>no answer</i>'}</pre><p class='dim'>{esc(reason)}</p></div>"
-        for arm, output, reason in ((b, found.candidate, found.reasons[0]), (a, found.baseline, found.reasons[1]))
+        for arm, output, reason in (
+            (b, found.candidate, found.reasons[0]),
+            (a, found.baseline, found.reasons[1]),
+        )
     )
     body = f"<pre>{esc(found.inputs)}</pre>{golden}<div class='two'>{sides}</div>{buttons}"
     names = f" data-example='{esc(found.example)}' data-candidate='{esc(b.version)}' data-baseline='{esc(a.version)}'"
@@ -189,14 +205,27 @@ def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
         "select m.version_id, m.example_id, any_value(left(r.output, ?)), any_value(s.reason) from study_runs m join runs r on r.id = m.run_id "
         "left join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and s.scorer = ? "
         "where m.study_id = ? and m.version_id in (?, ?) and m.example_id in (select unnest(?)) and m.repeat = 0 group by 1, 2",
-        [_TEXT, comparison.primary_name, study.id, comparison.candidate.version, comparison.baseline.version, ids],
+        [
+            _TEXT,
+            comparison.primary_name,
+            study.id,
+            comparison.candidate.version,
+            comparison.baseline.version,
+            ids,
+        ],
     )
-    found = {(version, example): (output or "", reason or "") for version, example, output, reason in rows}
+    found = {
+        (version, example): (output or "", reason or "")
+        for version, example, output, reason in rows
+    }
     data = {example.id: example for example in study.dataset}
     out = []
     for example_id, gain in changed:
         example = data.get(example_id)
-        new, old = (found.get((arm.version, example_id), ("", "")) for arm in (comparison.candidate, comparison.baseline))
+        new, old = (
+            found.get((arm.version, example_id), ("", ""))
+            for arm in (comparison.candidate, comparison.baseline)
+        )
         out.append(
             _Flip(
                 example_id,
@@ -213,9 +242,15 @@ def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
 
 def _asked(study: Study, comparison: Comparison, example: Any) -> dict[str, Any]:
     """The inputs that the versions take; all of them where no version is known."""
-    versions = [version for arm in (comparison.candidate, comparison.baseline) if (version := study.version_of(arm.version)) is not None]
+    versions = [
+        version
+        for arm in (comparison.candidate, comparison.baseline)
+        if (version := study.version_of(arm.version)) is not None
+    ]
     names = {variable.name for version in versions for variable in version.variables}
-    return {name: value for name, value in example.inputs.items() if name in names} or dict(example.inputs)
+    return {name: value for name, value in example.inputs.items() if name in names} or dict(
+        example.inputs
+    )
 
 
 def _shown(inputs: Any) -> str:
@@ -249,10 +284,22 @@ def _how(study: Study) -> str:
     config = study.config
     facts: Sequence[tuple[str, Any]] = (
         ("study", study.id),
-        ("dataset", f"{config['dataset']['name']} ({config['dataset']['n']:,} examples), fingerprint {config['dataset']['fingerprint']}"),
+        (
+            "dataset",
+            f"{config['dataset']['name']} ({config['dataset']['n']:,} examples), fingerprint {config['dataset']['fingerprint']}",
+        ),
         ("split", config.get("split") or "all rows"),
         ("repeats", config["repeats"]),
-        ("scorers", ", ".join(f"{scorer['name']} (version {scorer['version']})" for scorer in config["scorers"])),
+        (
+            "scorers",
+            ", ".join(
+                f"{scorer['name']} (version {scorer['version']})" for scorer in config["scorers"]
+            ),
+        ),
     )
-    table = grid(["what", "which"], [(esc(name), esc(value)) for name, value in facts], caption="what this report rests on")
+    table = grid(
+        ["what", "which"],
+        [(esc(name), esc(value)) for name, value in facts],
+        caption="what this report rests on",
+    )
     return f"<h2>How to see this again</h2>{table}<pre>from promptops.lab import Lab\nLab().study({esc(repr(study.name))}).compare()</pre>"

@@ -14,7 +14,20 @@ from dataclasses import dataclass
 from ..markup import esc
 from .theme import BAD, GOOD, NEUTRAL, UNSURE
 
-__all__ = ["GRID", "INK", "WIDTH", "Bar", "Point", "Row", "disagreement", "folded", "forest", "scatter", "strip", "wrap"]
+__all__ = [
+    "GRID",
+    "INK",
+    "WIDTH",
+    "Bar",
+    "Point",
+    "Row",
+    "disagreement",
+    "folded",
+    "forest",
+    "scatter",
+    "strip",
+    "wrap",
+]
 
 INK, GRID = "currentColor", "#9aa4af"
 WIDTH = 640
@@ -82,9 +95,15 @@ def folded(name: str, width: int = _NAME) -> list[str]:
     return [line.strip() for line in lines if line.strip()] or [""]
 
 
-def forest(rows: Sequence[Row], *, title: str, left: str, right: str, unit: str = "percentage points") -> str:
+def forest(
+    rows: Sequence[Row], *, title: str, left: str, right: str, unit: str = "percentage points"
+) -> str:
     """Differences with their intervals around zero; a declared margin is a dashed mark. left, right: what the sides mean."""
-    ends = [v for row in rows for v in (row.value, row.low, row.high, -row.margin if row.margin is not None else None)]
+    ends = [
+        v
+        for row in rows
+        for v in (row.value, row.low, row.high, -row.margin if row.margin is not None else None)
+    ]
     known = [v for v in ends if v is not None and math.isfinite(v)]
     low, high, step = _axis(min([0.0, *known]), max([0.0, *known]))
     if known and max(map(abs, known)) <= 100:
@@ -98,7 +117,9 @@ def forest(rows: Sequence[Row], *, title: str, left: str, right: str, unit: str 
         y += _TRACK + 3
     out.append(_axis_numbers(low, high, step, x, y + 8, percent=False))
     out.append(_tick(WIDTH / 2, y + 29, f"{unit}, with 90 % interval", "middle"))
-    return wrap("".join(out), WIDTH, y + 36, title + "".join(f"; {row.name} {row.said}" for row in rows))
+    return wrap(
+        "".join(out), WIDTH, y + 36, title + "".join(f"; {row.name} {row.said}" for row in rows)
+    )
 
 
 def _forest_row(row: Row, x: Callable[[float], float], y: float) -> str:
@@ -107,14 +128,22 @@ def _forest_row(row: Row, x: Callable[[float], float], y: float) -> str:
     middle = y + _TRACK / 2
     out = [_upright(x(0), y, y + _TRACK, INK, "stroke-width='1.4'")]
     if row.margin is not None:
-        out.append(_upright(x(-row.margin), y, y + _TRACK, BAD, "stroke-dasharray='3 2' stroke-width='1.6'"))
+        out.append(
+            _upright(
+                x(-row.margin), y, y + _TRACK, BAD, "stroke-dasharray='3 2' stroke-width='1.6'"
+            )
+        )
     if row.low is not None and row.high is not None:
         out.append(_interval(x(row.low), x(row.high), middle, colour, 3.5 if row.primary else 2.5))
-    out.append(f"<circle cx='{x(row.value):.1f}' cy='{middle:.1f}' r='{5.5 if row.primary else 4.5}' fill='{colour}'/>")
+    out.append(
+        f"<circle cx='{x(row.value):.1f}' cy='{middle:.1f}' r='{5.5 if row.primary else 4.5}' fill='{colour}'/>"
+    )
     return "".join(out)
 
 
-def strip(bars: Sequence[Bar], *, title: str, axis: str = "score", low: float = 0.0, high: float = 1.0) -> str:
+def strip(
+    bars: Sequence[Bar], *, title: str, axis: str = "score", low: float = 0.0, high: float = 1.0
+) -> str:
     """One arm a row: its mean with its interval, on a common scale (percent where it is 0 to 1)."""
     percent = (low, high) == (0.0, 1.0)
     step = 0.2 if percent else _axis(low, high)[2]
@@ -127,20 +156,28 @@ def strip(bars: Sequence[Bar], *, title: str, axis: str = "score", low: float = 
         if bar.low is not None and bar.high is not None:
             out.append(_interval(x(bar.low), x(bar.high), middle, bar.colour, 3.5))
         if bar.value is not None:
-            out.append(f"<circle cx='{x(bar.value):.1f}' cy='{middle:.1f}' r='5.5' fill='{bar.colour}'/>")
+            out.append(
+                f"<circle cx='{x(bar.value):.1f}' cy='{middle:.1f}' r='5.5' fill='{bar.colour}'/>"
+            )
         y += _TRACK + 3
     out.append(_axis_numbers(low, high, step, x, y + 8, percent=percent))
     for line in folded(axis, 64):
         out.append(_tick(WIDTH / 2, y + 29, line, "middle"))
         y += 15
-    return wrap("".join(out), WIDTH, y + 21, title + "".join(f"; {bar.name} {bar.said}" for bar in bars))
+    return wrap(
+        "".join(out), WIDTH, y + 21, title + "".join(f"; {bar.name} {bar.said}" for bar in bars)
+    )
 
 
 def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, right: str) -> str:
     """How many examples the one and the other won, to scale, and how many were alike."""
     height, top = 56, 20
     scale = (WIDTH - 4) / max(wins + losses + ties, 1)
-    spans = ((losses, BAD, f"{losses:,} {left}"), (ties, f"{GRID}66", f"{ties:,} alike"), (wins, GOOD, f"{wins:,} {right}"))
+    spans = (
+        (losses, BAD, f"{losses:,} {left}"),
+        (ties, f"{GRID}66", f"{ties:,} alike"),
+        (wins, GOOD, f"{wins:,} {right}"),
+    )
     out, at = [], 2.0
     for count, colour, said in spans:
         w = count * scale
@@ -149,7 +186,9 @@ def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, ri
         )
         at += w
     out.append(f"<text x='2' y='13' fill='{BAD}' font-weight='600'>▼ {esc(spans[0][2])}</text>")
-    out.append(f"<text x='{WIDTH - 2}' y='13' text-anchor='end' fill='{GOOD}' font-weight='600'>▲ {esc(spans[2][2])}</text>")
+    out.append(
+        f"<text x='{WIDTH - 2}' y='13' text-anchor='end' fill='{GOOD}' font-weight='600'>▲ {esc(spans[2][2])}</text>"
+    )
     out.append(_tick(WIDTH / 2, 51, spans[1][2], "middle"))
     return wrap("".join(out), WIDTH, height, title)
 
@@ -173,22 +212,40 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
     out = [_tick(2, 13 + 16 * place, line, "start") for place, line in enumerate(names)]
     for k in range(round((y_high - y_low) / y_step) + 1):
         at = y_low + k * y_step
-        out.append(f"<line x1='{left}' x2='{WIDTH - right}' y1='{y(at):.1f}' y2='{y(at):.1f}' stroke='{GRID}' stroke-opacity='.3'/>")
+        out.append(
+            f"<line x1='{left}' x2='{WIDTH - right}' y1='{y(at):.1f}' y2='{y(at):.1f}' stroke='{GRID}' stroke-opacity='.3'/>"
+        )
         out.append(_tick(left - 8, y(at) + 4, f"{100 * at:.3g} %", "end"))
     out += [_tick(x(x_low + k * x_step), height - bottom + 18, f"{x_low + k * x_step:.3g}", "middle") for k in range(round((x_high - x_low) / x_step) + 1)]  # fmt: skip
     front = sorted((point for point in points if point.front), key=lambda point: point.x)
     if len(front) > 1:
         path = " ".join(f"{x(point.x):.1f},{y(point.y):.1f}" for point in front)
-        out.append(f"<polyline points='{path}' fill='none' stroke='{GRID}' stroke-dasharray='4 3'/>")
+        out.append(
+            f"<polyline points='{path}' fill='none' stroke='{GRID}' stroke-dasharray='4 3'/>"
+        )
     for point in points:
         if point.low is not None and point.high is not None:
-            out.append(_upright(x(point.x), y(point.high), y(point.low), point.colour, "stroke-width='2.5' stroke-linecap='round'"))
+            out.append(
+                _upright(
+                    x(point.x),
+                    y(point.high),
+                    y(point.low),
+                    point.colour,
+                    "stroke-width='2.5' stroke-linecap='round'",
+                )
+            )
         out.append(
             f"<circle cx='{x(point.x):.1f}' cy='{y(point.y):.1f}' r='6' fill='{point.colour}'><title>{esc(point.name)}</title></circle>"
         )
     out += _labels([(x(point.x), y(point.y), point) for point in points], top, height - bottom)
     out.append(_tick(left + (WIDTH - left - right) / 2, height - 8, x_axis, "middle"))
-    return wrap("".join(out), WIDTH, height, title + "".join(f"; {point.name} {100 * point.y:.1f} % at {point.x:.3g}" for point in points))
+    return wrap(
+        "".join(out),
+        WIDTH,
+        height,
+        title
+        + "".join(f"; {point.name} {100 * point.y:.1f} % at {point.x:.3g}" for point in points),
+    )
 
 
 def _labels(placed: list[tuple[float, float, Point]], top: float, bottom: float) -> list[str]:
@@ -211,7 +268,10 @@ def _head(name: str, said: str, y: float, *, bold: bool = False) -> tuple[str, f
     """The text above a row: its name on as many lines as it needs, what it says at the right; and where its scale begins."""
     weight = " font-weight='600'" if bold else ""
     lines = folded(name)
-    shown = "".join(f"<text x='2' y='{y + _LINE * (place + 1) - 5:.0f}'{weight}>{esc(line)}</text>" for place, line in enumerate(lines))
+    shown = "".join(
+        f"<text x='2' y='{y + _LINE * (place + 1) - 5:.0f}'{weight}>{esc(line)}</text>"
+        for place, line in enumerate(lines)
+    )
     shown += f"<text x='{WIDTH - 2}' y='{y + _LINE - 5:.0f}' text-anchor='end'{weight}>{esc(said)}</text>"
     return shown, y + _LINE * len(lines)
 
@@ -236,16 +296,25 @@ def _marks(low: float, high: float, step: float, x: Callable[[float], float], y:
         f"<line x1='{x(low):.1f}' x2='{x(high):.1f}' y1='{y + _TRACK / 2}' y2='{y + _TRACK / 2}' stroke='{GRID}' stroke-opacity='.25'/>"
     ]
     lines += [
-        _upright(x(low + k * step), y + 3, y + _TRACK - 3, GRID, "stroke-opacity='.45'") for k in range(round((high - low) / step) + 1)
+        _upright(x(low + k * step), y + 3, y + _TRACK - 3, GRID, "stroke-opacity='.45'")
+        for k in range(round((high - low) / step) + 1)
     ]
     return "".join(lines)
 
 
-def _axis_numbers(low: float, high: float, step: float, x: Callable[[float], float], y: float, *, percent: bool) -> str:
+def _axis_numbers(
+    low: float, high: float, step: float, x: Callable[[float], float], y: float, *, percent: bool
+) -> str:
     out = []
     for k in range(round((high - low) / step) + 1):
         value = low + k * step
-        text = f"{100 * value:.0f} %" if percent else f"{value:+g}".replace("-", "−") if abs(value) > step / 1e6 else "0"
+        text = (
+            f"{100 * value:.0f} %"
+            if percent
+            else f"{value:+g}".replace("-", "−")
+            if abs(value) > step / 1e6
+            else "0"
+        )
         out.append(_tick(x(value), y, text, "middle"))
     return "".join(out)
 
@@ -255,9 +324,7 @@ def _upright(x: float, top: float, bottom: float, stroke: str, more: str) -> str
 
 
 def _interval(low: float, high: float, y: float, stroke: str, width: float) -> str:
-    return (
-        f"<line x1='{low:.1f}' x2='{high:.1f}' y1='{y:.1f}' y2='{y:.1f}' stroke='{stroke}' stroke-width='{width}' stroke-linecap='round'/>"
-    )
+    return f"<line x1='{low:.1f}' x2='{high:.1f}' y1='{y:.1f}' y2='{y:.1f}' stroke='{stroke}' stroke-width='{width}' stroke-linecap='round'/>"
 
 
 def _side(x: float, anchor: str, text: str) -> str:

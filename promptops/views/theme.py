@@ -107,10 +107,19 @@ def page(body: str) -> str:
     return f"{STYLE}<div class='{ROOT}'>{body}</div>"
 
 
-def style_figure(figure: Figure, *, title: str = "", height: int = 320, dark: bool = False) -> Figure:
+def style_figure(
+    figure: Figure, *, title: str = "", height: int = 320, dark: bool = False
+) -> Figure:
     """The house template on a plotly figure: no chart junk, titles that state the finding, transparent ground."""
     ink, grid = ("#d7dbe0", "#3b424b") if dark else ("#1f2328", "#e3e7eb")
-    axis: dict[str, Any] = {"gridcolor": grid, "zerolinecolor": ink, "zerolinewidth": 1, "linecolor": grid, "ticks": "", "automargin": True}
+    axis: dict[str, Any] = {
+        "gridcolor": grid,
+        "zerolinecolor": ink,
+        "zerolinewidth": 1,
+        "linecolor": grid,
+        "ticks": "",
+        "automargin": True,
+    }
     figure.update_layout(
         template="none",
         colorway=list(PALETTE),

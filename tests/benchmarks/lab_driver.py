@@ -30,11 +30,25 @@ def main() -> None:
     words.add_argument("--out", type=Path, required=True)
     words.add_argument("--data", type=Path)
     given = words.parse_args()
-    prompts, rows = PROMPTS, [{"id": str(n), "item": f"[item {n:04d}]", "expected": f"A{n * 7919 % 100000}"} for n in range(given.n)]
+    prompts, rows = (
+        PROMPTS,
+        [
+            {"id": str(n), "item": f"[item {n:04d}]", "expected": f"A{n * 7919 % 100000}"}
+            for n in range(given.n)
+        ],
+    )
     if given.data:
-        rows = [json.loads(line) for line in (given.data / "examples.jsonl").read_text().splitlines()[: given.n]]
+        rows = [
+            json.loads(line)
+            for line in (given.data / "examples.jsonl").read_text().splitlines()[: given.n]
+        ]
         prompts = {name: (given.data / f"prompt_{name}.txt").read_text() for name in prompts}
-    lab = Lab(given.out, models={"gpt-4o-mini": EndpointModel(base_url=given.base, api_key="none", label="loopback")})
+    lab = Lab(
+        given.out,
+        models={
+            "gpt-4o-mini": EndpointModel(base_url=given.base, api_key="none", label="loopback")
+        },
+    )
     prompt = lab.prompt("tickets")
     versions = [prompt.save(text, model="gpt-4o-mini", temperature=0) for text in prompts.values()]
     data = Dataset.read(rows)
@@ -42,15 +56,30 @@ def main() -> None:
     study = lab.evaluate(versions, data, [equals()], concurrency=given.c)
     ended, now = time.perf_counter(), datetime.now(UTC)
     [(first,)] = lab.store.rows("select min(started_at) from runs")
-    right = lab.store.rows("select m.version_id, count(*) from scores s join study_runs m using (run_id) where s.passed group by all")
-    correct = {name: dict(right).get(version.id, 0) for name, version in zip(prompts, versions, strict=True)}
-    calls = {"from_first_call_s": (now - first.astimezone(UTC)).total_seconds(), "evaluate_s": ended - start}
+    right = lab.store.rows(
+        "select m.version_id, count(*) from scores s join study_runs m using (run_id) where s.passed group by all"
+    )
+    correct = {
+        name: dict(right).get(version.id, 0)
+        for name, version in zip(prompts, versions, strict=True)
+    }
+    calls = {
+        "from_first_call_s": (now - first.astimezone(UTC)).total_seconds(),
+        "evaluate_s": ended - start,
+    }
     store = lab.store.rows("select count(*), count(distinct run_id) from study_runs")[0]
     lab.store.close()
     print(
         "RESULT "
         + json.dumps(
-            {"correct": correct, "errors": 0, "status": study.status, "stored": store, **calls, "inside_s": time.perf_counter() - began}
+            {
+                "correct": correct,
+                "errors": 0,
+                "status": study.status,
+                "stored": store,
+                **calls,
+                "inside_s": time.perf_counter() - began,
+            }
         )
     )
 

@@ -54,7 +54,9 @@ def prepare(shared: Path, work: Path) -> None:
     for copied in (work, *work.glob("*"), *(work / "drivers").glob("*")):
         copied.chmod(copied.stat().st_mode | 0o200)  # the original may be read-only
     subprocess.run(["cc", "-O2", "-o", "fakellm", "fakellm.c"], cwd=work, check=True)
-    compileall.compile_dir(ROOT / "promptops", quiet=1)  # as every installed package is, the rivals' among them
+    compileall.compile_dir(
+        ROOT / "promptops", quiet=1
+    )  # as every installed package is, the rivals' among them
     (work / "logs").mkdir(exist_ok=True)
     subprocess.run([sys.executable, "gen_data.py", str(EXAMPLES)], cwd=work, check=True)
     runner = (work / "run.py").read_text()
@@ -63,44 +65,90 @@ def prepare(shared: Path, work: Path) -> None:
     if "DRIVERS = {\n" not in runner or plain not in runner:
         raise SystemExit("run.py of the benchmark is not the one that this was written for.")
     runner = runner.replace("DRIVERS = {\n", "DRIVERS = {\n" + ours)
-    runner = runner.replace(plain, f'"promptfoo": ([{sys.executable!r}, D("promptfoo_driver.py")], {{}})')
+    runner = runner.replace(
+        plain, f'"promptfoo": ([{sys.executable!r}, D("promptfoo_driver.py")], {{}})'
+    )
     (work / "run.py").write_text(runner)
 
 
 def install(rival: Rival, work: Path) -> str:
     """Make the rival's environment; what went wrong, or nothing."""
     if rival.packages:
-        there = (work / "venvs" / rival.name / "bin" / "python").exists() and (work / "logs" / f"install-{rival.name}.log").exists()
+        there = (work / "venvs" / rival.name / "bin" / "python").exists() and (
+            work / "logs" / f"install-{rival.name}.log"
+        ).exists()
         words, where = ["bash", "install.sh", rival.name, *rival.packages], work
     else:
         where = work / "npm"
         there = (where / "node_modules" / ".bin" / "promptfoo").exists()
         where.mkdir(exist_ok=True)
-        words = ["sh", "-c", "npm init -y >/dev/null && npm install --no-audit --no-fund --loglevel=error promptfoo"]
+        words = [
+            "sh",
+            "-c",
+            "npm init -y >/dev/null && npm install --no-audit --no-fund --loglevel=error promptfoo",
+        ]
     if there:
         return ""
     try:
-        done = subprocess.run(words, cwd=where, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+        done = subprocess.run(
+            words, cwd=where, capture_output=True, text=True, timeout=INSTALL_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"did not install: {type(error).__name__}"
     return "" if done.returncode == 0 else f"did not install: exit {done.returncode}"
 
 
-def run(name: str, n: int, runs: int, work: Path, settings: Mapping[str, str]) -> list[dict[str, Any]]:
+def run(
+    name: str, n: int, runs: int, work: Path, settings: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """The figures of its runs that came to a proper end, as the benchmark's runner takes them."""
     results = work / "results" / "runs.jsonl"
     before = len(results.read_text().splitlines()) if results.exists() else 0
-    words = [sys.executable, "run.py", name, "--latency", "0", "--c", str(WIDTH), "--n", str(n), "--runs", str(runs), "--timeout", "600"]
+    words = [
+        sys.executable,
+        "run.py",
+        name,
+        "--latency",
+        "0",
+        "--c",
+        str(WIDTH),
+        "--n",
+        str(n),
+        "--runs",
+        str(runs),
+        "--timeout",
+        "600",
+    ]
     subprocess.run(words, cwd=work, check=False, stdout=sys.stderr, env={**os.environ, **settings})
-    rows = [json.loads(line) for line in results.read_text().splitlines()[before:]] if results.exists() else []
+    rows = (
+        [json.loads(line) for line in results.read_text().splitlines()[before:]]
+        if results.exists()
+        else []
+    )
     return [row for row in rows if row["rc"] == 0 and not row["killed"] and row["result"]]
 
 
 def main() -> int:
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--shared", type=Path, default=ROOT.parent / "shared" / "bench", help="the benchmark's folder; it is copied")
-    words.add_argument("--work", type=Path, help="where to copy it, and keep it (default: a folder that is removed)")
-    words.add_argument("--runs", type=int, default=1, help="of each; ours runs once before each rival, and the fastest counts")
+    words = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    words.add_argument(
+        "--shared",
+        type=Path,
+        default=ROOT.parent / "shared" / "bench",
+        help="the benchmark's folder; it is copied",
+    )
+    words.add_argument(
+        "--work",
+        type=Path,
+        help="where to copy it, and keep it (default: a folder that is removed)",
+    )
+    words.add_argument(
+        "--runs",
+        type=int,
+        default=1,
+        help="of each; ours runs once before each rival, and the fastest counts",
+    )
     words.add_argument("--only", default="", help="names of rivals, with commas")
     given = words.parse_args()
     if not (given.shared / "fakellm.c").is_file():
@@ -109,7 +157,9 @@ def main() -> int:
         work = (given.work or Path(scratch)).resolve()
         work.mkdir(parents=True, exist_ok=True)
         prepare(given.shared.resolve(), work)
-        wanted = [rival for rival in RIVALS if not given.only or rival.name in given.only.split(",")]
+        wanted = [
+            rival for rival in RIVALS if not given.only or rival.name in given.only.split(",")
+        ]
         return measure(wanted, given.runs, work)
 
 
@@ -134,7 +184,9 @@ def measure(rivals: list[Rival], runs: int, work: Path) -> int:
         print("ours came to no result.")
         return 1
     ours = max(mine, key=lambda row: float(row["calls_per_s"]))
-    print("| runner | calls | whole process, s | calls/s | CPU ms a call | peak MB | ours is faster by |")
+    print(
+        "| runner | calls | whole process, s | calls/s | CPU ms a call | peak MB | ours is faster by |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     print(line("promptops", ours, "1"))
     for name, (speed, row) in found.items():

@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 
 from promptops.dataset.example import Example
-from promptops.engine.scoring import ScorePhase
 from promptops.engine.sweep import Limits, Question, Sweep
 from promptops.models.endpoint import EndpointModel
 from promptops.models.protocol import Call
 from promptops.run import Attempt, Run, reuse_key
 from promptops.scorers import Case, equals
+from promptops.scoring.score_phase import ScorePhase
 from promptops.store import Store
 from promptops.version import PromptVersion
 
@@ -35,15 +35,25 @@ EXAMPLES = 2000
 ROUNDS = 3
 RIGHT = {"v1": 1421, "v2": 1617}  # the server's own rule, at 2,000 examples
 TEXT = "Read the question about the item below and answer with its code alone, no other words. " * 3
-VERSIONS = {name: PromptVersion(f"[{name}] {TEXT}\n{{{{item}}}}", model="gpt-4o-mini", settings={"temperature": 0}) for name in RIGHT}
-DATA = [Example(id=str(n), inputs={"item": f"[item {n:04d}]"}, expected=f"A{n * 7919 % 100000}") for n in range(EXAMPLES)]
+VERSIONS = {
+    name: PromptVersion(
+        f"[{name}] {TEXT}\n{{{{item}}}}", model="gpt-4o-mini", settings={"temperature": 0}
+    )
+    for name in RIGHT
+}
+DATA = [
+    Example(id=str(n), inputs={"item": f"[item {n:04d}]"}, expected=f"A{n * 7919 % 100000}")
+    for n in range(EXAMPLES)
+]
 
 
 @pytest.fixture(scope="module")
 def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = BENCH / "fakellm.c"
     if not source.is_file():
-        pytest.skip("the benchmark's server is not there: ../shared/bench beside the repository is missing")
+        pytest.skip(
+            "the benchmark's server is not there: ../shared/bench beside the repository is missing"
+        )
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler (cc) to build the benchmark's server with")
@@ -102,11 +112,15 @@ async def openai_create(url: str, width: int) -> float:
 
     right = dict.fromkeys(RIGHT, 0)
     http = openai.DefaultAioHttpClient()
-    async with openai.AsyncOpenAI(api_key="none", base_url=url, http_client=http, max_retries=0) as client:
+    async with openai.AsyncOpenAI(
+        api_key="none", base_url=url, http_client=http, max_retries=0
+    ) as client:
 
         async def one(job: tuple[str, PromptVersion, Example]) -> None:
             name, version, example = job
-            answer = await client.chat.completions.create(**version.to_request(version.render(example.inputs)))
+            answer = await client.chat.completions.create(
+                **version.to_request(version.render(example.inputs))
+            )
             right[name] += answer.choices[0].message.content == example.expected
 
         took = await in_workers(one, width)
@@ -120,7 +134,9 @@ async def bare_aiohttp(url: str, width: int) -> float:
 
     right = dict.fromkeys(RIGHT, 0)
     headers = {"Authorization": "Bearer none", "Content-Type": "application/json"}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), headers=headers
+    ) as session:
 
         async def one(job: tuple[str, PromptVersion, Example]) -> None:
             name, version, example = job
@@ -146,15 +162,25 @@ async def ours(url: str, width: int, folder: Path) -> float:
             request = version.to_request(version.render(example.inputs))
             key = reuse_key(version.id, request["messages"], model.label, 0)
             call = Call(request, version, "p", example.inputs, example.id, 0)
-            yield Question(call, model, key, "p", version.id, "gpt-4o-mini", example.id, example.fingerprint)
+            yield Question(
+                call, model, key, "p", version.id, "gpt-4o-mini", example.id, example.fingerprint
+            )
 
     def record(runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
         for table, rows in (("attempts", attempts), ("runs", runs)):
-            store.append(table, [{name: getattr(row, name) for name in row.__slots__} for row in rows])
+            store.append(
+                table, [{name: getattr(row, name) for name in row.__slots__} for row in rows]
+            )
 
     def score(runs: Sequence[Run]) -> None:
         rows = []
-        for row, run in zip(phase.rows([Case(run.output or "", examples[str(run.example_id)], run) for run in runs]), runs, strict=True):
+        for row, run in zip(
+            phase.rows(
+                [Case(run.output or "", examples[str(run.example_id)], run) for run in runs]
+            ),
+            runs,
+            strict=True,
+        ):
             right[names[run.version_id]] += bool(row["passed"])
             rows.append({**row, "example_fingerprint": run.example_fingerprint})
         store.append("scores", rows)
@@ -171,17 +197,28 @@ async def ours(url: str, width: int, folder: Path) -> float:
 
 
 def best(
-    binary: Path, latency_ms: float, width: int, floor: Callable[[str, int], Coroutine[Any, Any, float]], folder: Path
+    binary: Path,
+    latency_ms: float,
+    width: int,
+    floor: Callable[[str, int], Coroutine[Any, Any, float]],
+    folder: Path,
 ) -> tuple[float, float]:
     """(seconds of the floor, seconds of ours), the best of each."""
     pairs = []
     with Server(binary, latency_ms) as server:
         for number in range(ROUNDS):
-            pairs.append((asyncio.run(floor(server.url, width)), asyncio.run(ours(server.url, width, folder / str(number)))))
+            pairs.append(
+                (
+                    asyncio.run(floor(server.url, width)),
+                    asyncio.run(ours(server.url, width, folder / str(number))),
+                )
+            )
     return min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
 
 
-def test_faster_than_the_openai_client_that_records_nothing(binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faster_than_the_openai_client_that_records_nothing(
+    binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """0 ms latency, concurrency 50: at least 1.4 times the calls a second of `chat.completions.create`."""
     floor, mine = best(binary, 0, 50, openai_create, tmp_path)
     calls = 2 * EXAMPLES
@@ -192,19 +229,27 @@ def test_faster_than_the_openai_client_that_records_nothing(binary: Path, tmp_pa
     assert floor / mine >= 1.4
 
 
-def test_close_to_what_latency_and_concurrency_allow(binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_close_to_what_latency_and_concurrency_allow(
+    binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """500 ms latency, concurrency 200: at most 1.15 times calls x latency / concurrency."""
     ideal = 2 * EXAMPLES * 0.5 / 200
     with Server(binary, 500) as server:
-        mine = min(asyncio.run(ours(server.url, 200, tmp_path / str(number))) for number in range(ROUNDS))
+        mine = min(
+            asyncio.run(ours(server.url, 200, tmp_path / str(number))) for number in range(ROUNDS)
+        )
     with capsys.disabled():
         print(f"\n500 ms, 200 at once: {mine:.2f} s, ideal {ideal:.2f} s: {mine / ideal:.3f}x")
     assert mine / ideal <= 1.15
 
 
-def test_within_three_times_bare_aiohttp(binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_within_three_times_bare_aiohttp(
+    binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """50 ms latency, concurrency 200: at most three times the time of bare aiohttp."""
     floor, mine = best(binary, 50, 200, bare_aiohttp, tmp_path)
     with capsys.disabled():
-        print(f"\n50 ms, 200 at once: {mine:.2f} s recorded and scored, bare aiohttp {floor:.2f} s: {mine / floor:.2f}x")
+        print(
+            f"\n50 ms, 200 at once: {mine:.2f} s recorded and scored, bare aiohttp {floor:.2f} s: {mine / floor:.2f}x"
+        )
     assert mine / floor <= 3.0

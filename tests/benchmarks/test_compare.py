@@ -26,8 +26,12 @@ SCORERS = [{"name": "equals", "version": "1", "kind": "assertion"}]
 ARMS = {"p1-" + "a" * 32: ("v1", 0.60), "p1-" + "b" * 32: ("v2", 0.61)}
 
 
-@pytest.fixture(scope="module", params=[(500_000, 1), (10_000, 50)], ids=["500,000 x 1", "10,000 x 50"])
-def million(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+@pytest.fixture(
+    scope="module", params=[(500_000, 1), (10_000, 50)], ids=["500,000 x 1", "10,000 x 50"]
+)
+def million(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
     """A store of a million synthetic runs of two versions, merged."""
     examples, repeats = request.param
     lab = Lab(tmp_path_factory.mktemp("million"))
@@ -35,7 +39,17 @@ def million(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     arms = [{"version": version, "label": label, "model": "m", "endpoint": "e", "prompt": "", "number": None} for version, (label, _) in ARMS.items()]  # fmt: skip
     config = {"arms": arms, "dataset": {"fingerprint": "d1-x", "name": "big", "n": examples}, "scorers": SCORERS, "repeats": repeats, "split": None}  # fmt: skip
     lab.store.append(
-        "studies", [{"id": "s1-big", "name": "big", "prompt": "", "config": json.dumps(config), "created_at": at, "author": "x"}]
+        "studies",
+        [
+            {
+                "id": "s1-big",
+                "name": "big",
+                "prompt": "",
+                "config": json.dumps(config),
+                "created_at": at,
+                "author": "x",
+            }
+        ],
     )
     step = max(20_000 // repeats, 1)
     for start in range(0, examples, step):
@@ -58,7 +72,7 @@ def million(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def test_two_versions_over_a_million_runs(million: Lab) -> None:
     """From the store to every figure: within a second, and the same twice."""
-    from promptops.lab.reading import arms_of
+    from promptops.study.outcomes import arms_of
 
     sources = [("s1-big", version, label) for version, (label, _) in reversed(ARMS.items())]
     taken, said = [], set()
@@ -67,7 +81,9 @@ def test_two_versions_over_a_million_runs(million: Lab) -> None:
         found = facts(*arms_of(million.store, sources, SCORERS))
         taken.append(time.perf_counter() - began)
         said.add(json.dumps([figures.document() for figures in found.differences]))
-    print(f"\n{found.primary.n:,} examples x {found.primary.repeats}: {min(taken):.2f} s (of {', '.join(f'{t:.2f}' for t in taken)})")
+    print(
+        f"\n{found.primary.n:,} examples x {found.primary.repeats}: {min(taken):.2f} s (of {', '.join(f'{t:.2f}' for t in taken)})"
+    )
     assert found.primary.n * found.primary.repeats * 2 == 1_000_000
     assert len(said) == 1
     assert min(taken) <= 1.0
@@ -76,7 +92,10 @@ def test_two_versions_over_a_million_runs(million: Lab) -> None:
 def test_the_command_on_five_thousand_rows(tmp_path: Path) -> None:
     """`promptops compare` in a process of its own, report included, within ten seconds."""
     path, chance = tmp_path / "big.csv", random.Random(7)
-    lines = [f"It is {n + (chance.random() < 0.3)},So {n + (chance.random() < 0.2)},{n}" for n in range(5000)]
+    lines = [
+        f"It is {n + (chance.random() < 0.3)},So {n + (chance.random() < 0.2)},{n}"
+        for n in range(5000)
+    ]
     path.write_text("a,b,gold\n" + "\n".join(lines) + "\n", encoding="utf-8")
     began = time.perf_counter()
     command = [sys.executable, "-m", "promptops.cli", "compare", str(path), "--a", "a", "--b", "b", "--expected", "gold", "-o", str(tmp_path / "r.html")]  # fmt: skip

@@ -17,7 +17,15 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.test_calls import EXAMPLES, RIGHT, ROUNDS, Server, bare_aiohttp, binary, openai_create
+from tests.benchmarks.test_calls import (
+    EXAMPLES,
+    RIGHT,
+    ROUNDS,
+    Server,
+    bare_aiohttp,
+    binary,
+    openai_create,
+)
 
 __all__ = ["binary"]  # a fixture
 
@@ -85,14 +93,18 @@ print(json.dumps(said))
 def child(*words: str) -> dict[str, Any]:
     """What the last line of a process says, and its whole time as `whole_s`."""
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     took = time.perf_counter() - began
     assert done.returncode == 0, done.stderr[-3000:]
     return {**json.loads(done.stdout.splitlines()[-1].removeprefix("RESULT ")), "whole_s": took}
 
 
 def ours(url: str, width: int, folder: Path) -> dict[str, Any]:
-    said = child(str(DRIVER), "--base", url, "--c", str(width), "--n", str(EXAMPLES), "--out", str(folder))
+    said = child(
+        str(DRIVER), "--base", url, "--c", str(width), "--n", str(EXAMPLES), "--out", str(folder)
+    )
     assert said["status"] == "finished"
     assert said["correct"] == RIGHT
     assert said["stored"] == [CALLS, CALLS]
@@ -102,7 +114,9 @@ def ours(url: str, width: int, folder: Path) -> dict[str, Any]:
 Floor = Callable[[str, int], Coroutine[Any, Any, float]]
 
 
-def best(binary: Path, latency_ms: float, width: int, floor: Floor | None, folder: Path) -> tuple[float, float, float]:
+def best(
+    binary: Path, latency_ms: float, width: int, floor: Floor | None, folder: Path
+) -> tuple[float, float, float]:
     """Seconds of the floor, of ours from the first call to the last recorded score, and of our whole process."""
     floors, mine = [float("inf")], []
     with Server(binary, latency_ms) as server:
@@ -110,10 +124,16 @@ def best(binary: Path, latency_ms: float, width: int, floor: Floor | None, folde
             if floor is not None:
                 floors.append(asyncio.run(floor(server.url, width)))
             mine.append(ours(server.url, width, folder / str(number)))
-    return min(floors), min(said["from_first_call_s"] for said in mine), min(said["whole_s"] for said in mine)
+    return (
+        min(floors),
+        min(said["from_first_call_s"] for said in mine),
+        min(said["whole_s"] for said in mine),
+    )
 
 
-def test_faster_than_the_openai_client_that_records_nothing(binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faster_than_the_openai_client_that_records_nothing(
+    binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """0 ms latency, concurrency 50: at least 1.4 times the calls a second of `chat.completions.create`."""
     floor, mine, whole = best(binary, 0, 50, openai_create, tmp_path)
     with capsys.disabled():
@@ -123,7 +143,9 @@ def test_faster_than_the_openai_client_that_records_nothing(binary: Path, tmp_pa
     assert floor / mine >= 1.4
 
 
-def test_close_to_what_latency_and_concurrency_allow(binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_close_to_what_latency_and_concurrency_allow(
+    binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """500 ms latency, concurrency 200: at most 1.15 times calls x latency / concurrency."""
     ideal = CALLS * 0.5 / 200
     _, mine, whole = best(binary, 500, 200, None, tmp_path)
@@ -134,7 +156,9 @@ def test_close_to_what_latency_and_concurrency_allow(binary: Path, tmp_path: Pat
     assert mine / ideal <= 1.15
 
 
-def test_within_three_times_bare_aiohttp(binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_within_three_times_bare_aiohttp(
+    binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """50 ms latency, concurrency 200: at most three times the time of bare aiohttp."""
     floor, mine, whole = best(binary, 50, 200, bare_aiohttp, tmp_path)
     with capsys.disabled():
@@ -166,7 +190,9 @@ def test_memory_stays_flat(big: dict[str, Any], capsys: pytest.CaptureFixture[st
     assert late <= early * 1.1
 
 
-def test_old_answers_are_scored_again_fast(big: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_old_answers_are_scored_again_fast(
+    big: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     """5 assertion scorers over 100,000 stored outputs, half a million scores recorded: at most 5 s."""
     with capsys.disabled():
         print(
@@ -175,7 +201,9 @@ def test_old_answers_are_scored_again_fast(big: dict[str, Any], capsys: pytest.C
     assert big["rescore_s"] <= 5.0
 
 
-def test_a_finished_study_again_costs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_study_again_costs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Evaluating a finished study of 10,000 runs again, in a new process: at most 2 s, and no call."""
     assert child("-c", LOCAL, str(tmp_path), "5000")["calls"] == 10_000
     again = [child("-c", LOCAL, str(tmp_path), "5000") for _ in range(ROUNDS)]

@@ -20,12 +20,12 @@ from promptops.lab import Dataset, Lab
 from promptops.score import Score
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains, equals, length, scorer, similar_to
-from promptops.lab.labelling import Labelling
+from promptops.review.labelling import Labelling
 from promptops.views.dashboard import StudiesView
 from promptops.views.environments import EnvironmentsView
-from promptops.views.examples import ExamplesView
+from promptops.views.examples_view import ExamplesView
 from promptops.views.labels import LabelView
-from promptops.views.prompts import PromptsView
+from promptops.views.prompts_tab import PromptsView
 bad, long = {HOSTILE!r}, {LONG!r}
 """
 PROJECT = """
@@ -60,7 +60,10 @@ VIEWS = {
     "examples": ("ExamplesView(study)", "biggest loss first"),
     "prompts": ("PromptsView(lab)", "What changed from"),
     "label": ("LabelView(study, rater='cleo')", "Agreement"),
-    "environments": ("view = EnvironmentsView(lab)\nview.env.value = 'dev'\nview", "a customer complained"),
+    "environments": (
+        "view = EnvironmentsView(lab)\nview.env.value = 'dev'\nview",
+        "a customer complained",
+    ),
     "dashboard": ("lab.dashboard()", "first look"),
     "lab": ("lab", "triage"),
     "listed": ("lab.studies", "first look"),

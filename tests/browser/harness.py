@@ -67,7 +67,9 @@ def jupyterlab(folder: Path, home: Path, *more: str) -> Iterator[str]:
     (place / "notification.jupyterlab-settings").write_text(json.dumps(_CALM))
     cells = settings / "@jupyterlab" / "notebook-extension"
     cells.mkdir(parents=True, exist_ok=True)
-    (cells / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))  # every cell is in the page
+    (cells / "tracker.jupyterlab-settings").write_text(
+        json.dumps({"windowingMode": "none"})
+    )  # every cell is in the page
     theme = os.environ.get("PROMPTOPS_TEST_THEME")
     if theme:
         (place / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
@@ -86,9 +88,16 @@ def jupyterlab(folder: Path, home: Path, *more: str) -> Iterator[str]:
         f"--IdentityProvider.token={token}", "--no-browser", "--allow-root", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
         f"--ServerApp.root_dir={folder}", *more,
     ]  # fmt: skip
-    with served(command, f"http://127.0.0.1:{port}/api/status?token={token}", env, home / "lab.log"):
+    with served(
+        command, f"http://127.0.0.1:{port}/api/status?token={token}", env, home / "lab.log"
+    ):
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
-        urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/api/shutdown?token={token}", method="POST"), timeout=10)
+        urllib.request.urlopen(
+            urllib.request.Request(
+                f"http://127.0.0.1:{port}/api/shutdown?token={token}", method="POST"
+            ),
+            timeout=10,
+        )
 
 
 @contextmanager
@@ -97,7 +106,9 @@ def served(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A server that answers at `probe`, ended at the end."""
     with log.open("wb") as out:
-        process = subprocess.Popen(list(command), env=env, stdout=out, stderr=subprocess.STDOUT, cwd=cwd)
+        process = subprocess.Popen(
+            list(command), env=env, stdout=out, stderr=subprocess.STDOUT, cwd=cwd
+        )
     try:
         until = time.monotonic() + 60
         while True:
@@ -106,7 +117,9 @@ def served(
                 break
             except OSError:
                 if time.monotonic() > until or process.poll() is not None:
-                    raise AssertionError(f"the server does not answer: {log.read_text(errors='replace')[-1500:]}") from None
+                    raise AssertionError(
+                        f"the server does not answer: {log.read_text(errors='replace')[-1500:]}"
+                    ) from None
                 time.sleep(0.3)
         yield process
     finally:
@@ -134,21 +147,31 @@ def open_notebook(page: Any, url: str, name: str) -> None:
     """Wait until the notebook is there and its kernel is idle."""
     page.goto(url.format(name), wait_until="domcontentloaded")
     page.wait_for_selector(".jp-NotebookPanel .jp-Notebook", timeout=60_000)
-    page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady === true", timeout=60_000)
+    page.wait_for_function(
+        "window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady === true", timeout=60_000
+    )
     idle(page)
 
 
 def idle(page: Any) -> None:
     """Wait until the kernel has nothing to do."""
-    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'", timeout=60_000)
+    page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'",
+        timeout=60_000,
+    )
 
 
 def run_all(page: Any) -> None:
     """Run every cell and wait for the last."""
-    page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.evaluate(
+        "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+    )
     idle(page)
 
 
 def copy_data(folder: Path) -> None:
     """The tour's tickets."""
-    shutil.copyfile(Path(__file__).resolve().parents[2] / "data" / "support_tickets.jsonl", folder / "support_tickets.jsonl")
+    shutil.copyfile(
+        Path(__file__).resolve().parents[2] / "data" / "support_tickets.jsonl",
+        folder / "support_tickets.jsonl",
+    )

@@ -24,7 +24,7 @@ import warnings
 warnings.simplefilter("ignore")
 from promptops.cli.demo import DEFINITIONS, NAME, SYSTEM, _messages, _scorers
 from promptops.lab import Dataset, Lab
-from promptops.lab.labelling import Labelling
+from promptops.review.labelling import Labelling
 import os
 os.environ["PROMPTOPS_USER"] = "ana"
 lab = Lab("project")
@@ -94,7 +94,9 @@ def _dashboard(page: Any, folder: Path, name: str) -> None:
     time.sleep(3)
     box = page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea-output >> visible=true").first
     _take(page, box, folder / f"comparison-{name}.png", 1010)
-    page.evaluate("document.querySelectorAll('.po details').forEach((fold, place) => { fold.open = place > 0; })")
+    page.evaluate(
+        "document.querySelectorAll('.po details').forEach((fold, place) => { fold.open = place > 0; })"
+    )
     time.sleep(0.5)
     _take(
         page,
@@ -125,7 +127,12 @@ def _others(page: Any, folder: Path, name: str) -> None:
     _run(page, 3)
     page.locator("button:has-text('Stop')").wait_for(timeout=30_000)
     time.sleep(4)
-    _take(page, page.locator(".jp-Cell").nth(3).locator(".jp-OutputArea-output >> visible=true").last, folder / f"live-{name}.png", 500)
+    _take(
+        page,
+        page.locator(".jp-Cell").nth(3).locator(".jp-OutputArea-output >> visible=true").last,
+        folder / f"live-{name}.png",
+        500,
+    )
     page.locator("button:has-text('Stop')").click()
 
 
@@ -155,7 +162,18 @@ def _take(page: Any, box: Any, path: Path, height: int, part: str = "") -> None:
     found = (box.locator(part).first if part else box).bounding_box()
     assert found is not None
     tall = min(found["height"] if not part else height, height, 1500 - found["y"] - 30)
-    _shot(page, {"path": str(path), "clip": {"x": found["x"], "y": found["y"], "width": min(found["width"], 900), "height": tall}})
+    _shot(
+        page,
+        {
+            "path": str(path),
+            "clip": {
+                "x": found["x"],
+                "y": found["y"],
+                "width": min(found["width"], 900),
+                "height": tall,
+            },
+        },
+    )
 
 
 def _shot(page: Any, options: dict[str, Any]) -> None:
@@ -186,7 +204,9 @@ def _png(width: int, height: int, rgba: bytes) -> bytes:
     coarse = pixels // 12 * 12 + 6
     keys = coarse[:, 0] << 16 | coarse[:, 1] << 8 | coarse[:, 2]
     _names, place, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    found = np.stack([np.bincount(place, weights=pixels[:, channel]) / counts for channel in range(3)], axis=1)
+    found = np.stack(
+        [np.bincount(place, weights=pixels[:, channel]) / counts for channel in range(3)], axis=1
+    )
     palette = found[np.argsort(-counts)[:96]]
     nearest = ((found[:, None, :] - palette[None]) ** 2).sum(2).argmin(1).astype(np.uint8)
     rows = np.zeros((height, width + 1), np.uint8)  # the first byte of a row: not filtered
@@ -199,7 +219,8 @@ def _png(width: int, height: int, rgba: bytes) -> bytes:
         (b"IEND", b""),
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )
 
 

@@ -53,7 +53,12 @@ def page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
     with jupyterlab(folder, home) as url:
         found = browser.new_page(viewport={"width": 1024, "height": 1000})
         found.asked, found.home = [], folder
-        found.on("request", lambda request: found.asked.append(request.url) if "127.0.0.1" not in request.url else None)
+        found.on(
+            "request",
+            lambda request: (
+                found.asked.append(request.url) if "127.0.0.1" not in request.url else None
+            ),
+        )
         open_notebook(found, url, "road.ipynb")
         found.evaluate("window.jupyterapp.shell.collapseLeft()")
         yield found
@@ -88,7 +93,11 @@ def test_a_study_is_watched_stopped_and_resumed(page: Any) -> None:
     stop = cell(page, 1).locator("button:has-text('Stop')")
     stop.wait_for(timeout=20_000)
     first = cell(page, 1).inner_text()
-    page.wait_for_function("(before) => document.querySelectorAll('.jp-Cell')[1].innerText !== before", arg=first, timeout=10_000)
+    page.wait_for_function(
+        "(before) => document.querySelectorAll('.jp-Cell')[1].innerText !== before",
+        arg=first,
+        timeout=10_000,
+    )
     began = time.monotonic()
     stop.click()
     cell(page, 1).locator("text=stopped by hand >> visible=true").first.wait_for(timeout=5_000)
@@ -98,7 +107,9 @@ def test_a_study_is_watched_stopped_and_resumed(page: Any) -> None:
     assert 0 < done < 400
     run_cell(page, 2)
     cell(page, 2).locator("text=finished >> visible=true").first.wait_for(timeout=30_000)
-    assert store.rows("select count(*), count(distinct key) from runs where failure is null")[0] == (400, 400)
+    assert store.rows("select count(*), count(distinct key) from runs where failure is null")[
+        0
+    ] == (400, 400)
 
 
 def test_the_results_say_what_the_store_says(page: Any) -> None:
@@ -107,8 +118,12 @@ def test_the_results_say_what_the_store_says(page: Any) -> None:
     shown = cell(page, 2).locator(".po >> visible=true").first
     for mean in means:
         assert f"{100 * mean:.1f} %" in shown.inner_text()
-    dots = [float(dot.get_attribute("cx")) for dot in shown.locator("svg").first.locator("circle").all()]
-    assert [(x - 30) / 580 for x in dots] == pytest.approx(means, abs=0.001)  # a scale of 580 from 30 on, 0 to 100 %
+    dots = [
+        float(dot.get_attribute("cx")) for dot in shown.locator("svg").first.locator("circle").all()
+    ]
+    assert [(x - 30) / 580 for x in dots] == pytest.approx(
+        means, abs=0.001
+    )  # a scale of 580 from 30 on, 0 to 100 %
     assert shown.locator("svg[role=img][aria-label]").count() >= 2
 
 
@@ -142,7 +157,15 @@ def test_lost_examples_are_reached_by_keys_that_the_notebook_never_sees(page: An
     page.keyboard.press("l")
     page.get_by_text("1 to 3 of 3 examples").wait_for(timeout=5_000)
     selected(page, "t001")
-    for key, name in (("j", "t002"), ("j", "t003"), ("k", "t002"), ("1", "t001"), ("3", "t003"), ("9", "t003"), ("1", "t001")):
+    for key, name in (
+        ("j", "t002"),
+        ("j", "t003"),
+        ("k", "t002"),
+        ("1", "t001"),
+        ("3", "t003"),
+        ("9", "t003"),
+        ("1", "t001"),
+    ):
         page.keyboard.press(key)
         selected(page, name)
     page.keyboard.press("?")
@@ -212,7 +235,11 @@ def test_what_is_saved_is_small_and_shows_the_result(page: Any) -> None:
     cells = json.loads((page.home / "road.ipynb").read_text())["cells"]
     for made in cells[1:]:
         assert len(json.dumps(made["outputs"])) < 100_000
-    html = "".join("".join(output["data"].get("text/html", "")) for output in cells[2]["outputs"] if "data" in output)
+    html = "".join(
+        "".join(output["data"].get("text/html", ""))
+        for output in cells[2]["outputs"]
+        if "data" in output
+    )
     assert "<svg" in html
     assert "<script" not in html
 
@@ -223,5 +250,7 @@ def tab(page: Any, name: str) -> None:
 
 def selected(page: Any, name: str) -> None:
     page.wait_for_function(
-        "(name) => document.querySelector(\".po-pane tr[aria-selected='true']\")?.innerText.includes(name)", arg=name, timeout=8_000
+        "(name) => document.querySelector(\".po-pane tr[aria-selected='true']\")?.innerText.includes(name)",
+        arg=name,
+        timeout=8_000,
     )

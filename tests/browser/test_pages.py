@@ -34,11 +34,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         number = int(request["messages"][-1]["content"].split()[-1])
         return HOSTILE if number in (1, 2, 3) else "yes" if number % 4 else "no"
 
-    models = {"one": ScriptedModel(lambda request: "yes", label="one"), "two": ScriptedModel(two, label="two")}
+    models = {
+        "one": ScriptedModel(lambda request: "yes", label="one"),
+        "two": ScriptedModel(two, label="two"),
+    }
     lab = Lab(tmp_path_factory.mktemp("project"), models=models)
     prompt = lab.prompt("triage")
-    versions = [prompt.save("Judge: {{ticket}}", model="one", note=HOSTILE), prompt.save("Judge well: {{ticket}}", model="two")]
-    rows = [{"id": f"t{i:02}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no"} for i in range(60)]
+    versions = [
+        prompt.save("Judge: {{ticket}}", model="one", note=HOSTILE),
+        prompt.save("Judge well: {{ticket}}", model="two"),
+    ]
+    rows = [
+        {"id": f"t{i:02}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no"}
+        for i in range(60)
+    ]
     wordy = scorer(name=LONG, version="1")(lambda output, expected: output == expected)
     graders = [equals(), wordy, similar_to("expected"), contains("e"), contains("y"), contains("s")]
     study = lab.evaluate(versions, Dataset.read(rows, name="tickets"), graders, name="first")
@@ -48,11 +57,22 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     lab.store.close()
 
 
-def test_the_page_is_read_only_and_behind_a_token(browser: Any, project: Lab, tmp_path: Path) -> None:
+def test_the_page_is_read_only_and_behind_a_token(
+    browser: Any, project: Lab, tmp_path: Path
+) -> None:
     """Without the token nothing is shown; with it every tab is, no button writes, and hostile data does nothing."""
     port = free_port()
     env = {**os.environ, "PROMPTOPS_DASHBOARD_TOKEN": TOKEN, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}  # fmt: skip
-    command = [sys.executable, "-m", "promptops.cli.__main__", "dashboard", "--root", str(project._root), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "promptops.cli.__main__",
+        "dashboard",
+        "--root",
+        str(project._root),
+        "--port",
+        str(port),
+    ]
     with served(command, f"http://127.0.0.1:{port}/?token={TOKEN}", env, tmp_path / "log"):
         for query in ("", "?token=wrong"):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/{query}", timeout=20) as answer:
@@ -60,8 +80,14 @@ def test_the_page_is_read_only_and_behind_a_token(browser: Any, project: Lab, tm
                 assert "login" in answer.url
         page = browser.new_page(viewport={"width": 1024, "height": 900})
         asked: list[str] = []
-        page.on("requestfailed", lambda request: asked.append(request.url) if request.failure != "csp" else None)
-        page.on("requestfinished", lambda request: asked.append(request.url) if "127.0.0.1" not in request.url else None)
+        page.on(
+            "requestfailed",
+            lambda request: asked.append(request.url) if request.failure != "csp" else None,
+        )
+        page.on(
+            "requestfinished",
+            lambda request: asked.append(request.url) if "127.0.0.1" not in request.url else None,
+        )
         page.goto(f"http://127.0.0.1:{port}/?token={TOKEN}", wait_until="domcontentloaded")
         page.locator(".jupyter-widget-tab").wait_for(timeout=60_000)
         page.locator("h3:visible:has-text('Difference v2')").first.wait_for(timeout=20_000)
@@ -73,12 +99,20 @@ def test_the_page_is_read_only_and_behind_a_token(browser: Any, project: Lab, tm
             for name in ("Examples", "Prompts", "Label", "Registry", "Studies"):
                 page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{name}')").click()
                 page.wait_for_timeout(500)
-                page.evaluate("document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })")
+                page.evaluate(
+                    "document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })"
+                )
                 assert page.evaluate(WIDE) == [], (width, name)
-        assert page.locator("[class*=po-still]:visible").count() == 0  # the static page gives way to the widget
+        assert (
+            page.locator("[class*=po-still]:visible").count() == 0
+        )  # the static page gives way to the widget
         assert "triage" in page.inner_text("body")
         labels = page.locator("button:visible").all_inner_texts()
-        assert not [text for text in labels if any(word in text for word in ("Promote", "Roll back", "Save", "Pin"))]
+        assert not [
+            text
+            for text in labels
+            if any(word in text for word in ("Promote", "Roll back", "Save", "Pin"))
+        ]
         assert page.evaluate("window.hit") is None
         assert page.evaluate(MADE, ".po *") == []
         assert asked == []
@@ -90,11 +124,18 @@ def test_the_report_from_disk_without_a_network(browser: Any, project: Lab, tmp_
     study = project.study("first")
     report = study.report(tmp_path / "report.html")
     assert report.stat().st_size < 8_000_000
-    context = browser.new_context(offline=True, accept_downloads=True, viewport={"width": 1024, "height": 900})
+    context = browser.new_context(
+        offline=True, accept_downloads=True, viewport={"width": 1024, "height": 900}
+    )
     page = context.new_page()
     asked: list[str] = []
     faults: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if not request.url.startswith(("file:", "blob:")) else None)
+    page.on(
+        "request",
+        lambda request: (
+            asked.append(request.url) if not request.url.startswith(("file:", "blob:")) else None
+        ),
+    )
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(report.as_uri())
     assert page.locator(".flip").count() == 18
@@ -120,7 +161,9 @@ def test_the_report_from_disk_without_a_network(browser: Any, project: Lab, tmp_
     context.close()
 
 
-def test_the_report_is_short_and_opens_without_a_script(browser: Any, project: Lab, tmp_path: Path) -> None:
+def test_the_report_is_short_and_opens_without_a_script(
+    browser: Any, project: Lab, tmp_path: Path
+) -> None:
     """Losses first, a few open; the rest a line each, in folds that need no script; all that is not folded away is opened for paper."""
     report = project.study("first").report(tmp_path / "report.html")
     page = browser.new_page(java_script_enabled=False, viewport={"width": 1024, "height": 900})
@@ -150,7 +193,15 @@ def test_the_report_is_short_and_opens_without_a_script(browser: Any, project: L
 @pytest.mark.parametrize("width", [1024, 512])
 def test_the_page_of_a_table_fits_too(browser: Any, tmp_path: Path, width: int) -> None:
     """A compared file writes a page of its own: the same look, no script at all."""
-    rows = [{"ticket": HOSTILE, "expected": "yes", "a": "yes" if i % 3 else HOSTILE, "b": "yes" if i % 5 else "no"} for i in range(40)]
+    rows = [
+        {
+            "ticket": HOSTILE,
+            "expected": "yes",
+            "a": "yes" if i % 3 else HOSTILE,
+            "b": "yes" if i % 5 else "no",
+        }
+        for i in range(40)
+    ]
     made = compare(rows, "a", "b", expected="expected")
     page = browser.new_page(viewport={"width": width, "height": 900}, java_script_enabled=False)
     page.goto(made.report(tmp_path / "page.html").as_uri())
@@ -163,7 +214,12 @@ def test_the_static_page_survives_a_sanitiser(browser: Any, project: Lab) -> Non
     """Without styles, handlers and scripts, as a code host shows a saved notebook, tables and pictures still say the result."""
     static = project.dashboard().static()
     page = browser.new_page(java_script_enabled=False)
-    page.set_content("".join(part.partition("</style>")[2] if place else part for place, part in enumerate(static.split("<style>"))))
+    page.set_content(
+        "".join(
+            part.partition("</style>")[2] if place else part
+            for place, part in enumerate(static.split("<style>"))
+        )
+    )
     text = page.inner_text("body")
     assert "v2" in text
     assert "triage" in text

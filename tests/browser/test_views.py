@@ -42,10 +42,17 @@ def page(browser: Any, folders: tuple[Path, Path]) -> Iterator[Any]:
     with jupyterlab(folder, home) as url:
         found = browser.new_page(viewport={"width": 1024, "height": 900})
         found.asked = []
-        found.on("request", lambda request: found.asked.append(request.url) if "127.0.0.1" not in request.url else None)
+        found.on(
+            "request",
+            lambda request: (
+                found.asked.append(request.url) if "127.0.0.1" not in request.url else None
+            ),
+        )
         open_notebook(found, url, "views.ipynb")
         found.evaluate("window.jupyterapp.shell.collapseLeft()")
-        found.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        found.evaluate(
+            "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+        )
         idle(found)
         found.locator("button:has-text('Stop')").wait_for(timeout=60_000)
         found.locator(".jupyter-widget-tab").wait_for(timeout=60_000)
@@ -60,19 +67,30 @@ def test_every_view_shows_itself_once(page: Any) -> None:
         assert text.lower() in seen[PLACE[name]].lower(), (name, seen[PLACE[name]][:300])
         assert seen[PLACE[name]].lower().count("error displaying") == 0
     for name in ("study", "studies", "label", "live"):
-        assert page.locator(".jp-CodeCell").nth(PLACE[name]).locator("[class*=po-still]").count() == 1
-        assert not page.locator(".jp-CodeCell").nth(PLACE[name]).locator("[class*=po-still]").is_visible(), name
+        assert (
+            page.locator(".jp-CodeCell").nth(PLACE[name]).locator("[class*=po-still]").count() == 1
+        )
+        assert (
+            not page.locator(".jp-CodeCell")
+            .nth(PLACE[name])
+            .locator("[class*=po-still]")
+            .is_visible()
+        ), name
 
 
 @pytest.mark.parametrize("width", [1024, 512])
 def test_nothing_overflows(page: Any, width: int) -> None:
     """At 1,024 px and at 200 % zoom of it nothing is wider than where it stands, and no control is out of reach; folds are open."""
     page.set_viewport_size({"width": width, "height": 900})
-    page.evaluate("document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })")
+    page.evaluate(
+        "document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })"
+    )
     for tab in ("Examples", "Prompts", "Label", "Registry", "Studies"):
         page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{tab}')").click()
         time.sleep(0.8)
-        page.evaluate("document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })")
+        page.evaluate(
+            "document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })"
+        )
         assert page.evaluate(WIDE) == [], tab
 
 
@@ -82,9 +100,16 @@ def test_hostile_data_does_nothing_in_any_view(page: Any) -> None:
     assert page.evaluate(MADE, ".po *") == []
     assert page.evaluate(_STEERING) == []
     for name in ("examples", "prompts", "environments", "version", "studies", "study"):
-        shown = page.locator(".jp-CodeCell").nth(PLACE[name]).locator(".jp-OutputArea").first.text_content()
+        shown = (
+            page.locator(".jp-CodeCell")
+            .nth(PLACE[name])
+            .locator(".jp-OutputArea")
+            .first.text_content()
+        )
         assert "$\\href{http://example.invalid/q}" in shown, name  # it is there, as text
-        assert "<script>window.hit=1</script>" in shown or name in ("study", "studies"), name  # their tags are shorter than that
+        assert "<script>window.hit=1</script>" in shown or name in ("study", "studies"), (
+            name
+        )  # their tags are shorter than that
     assert page.asked == []
 
 
@@ -105,7 +130,12 @@ def test_figures_are_told_and_controls_reached(page: Any) -> None:
         )
         == 0
     )
-    assert page.evaluate("[...document.querySelectorAll('.po [role=img]')].filter((one) => !one.getAttribute('aria-label')).length") == 0
+    assert (
+        page.evaluate(
+            "[...document.querySelectorAll('.po [role=img]')].filter((one) => !one.getAttribute('aria-label')).length"
+        )
+        == 0
+    )
     for name in ("examples", "label", "environments", "prompts", "studies"):
         cell = page.locator(".jp-CodeCell").nth(PLACE[name])
         wanted = cell.locator(_CONTROLS)
@@ -132,7 +162,9 @@ _FOCUSED = """([cell, controls]) => {
 }"""
 
 
-def test_a_saved_notebook_shows_every_view_without_its_kernel(browser: Any, page: Any, folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_saved_notebook_shows_every_view_without_its_kernel(
+    browser: Any, page: Any, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
     """Reopened by a fresh server: with a new kernel, with none, and not trusted: what the widget showed is there, once, and no error."""
     folder, home = folders
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
@@ -143,21 +175,32 @@ def test_a_saved_notebook_shows_every_view_without_its_kernel(browser: Any, page
     read = tmp_path / "read"
     read.mkdir()
     shutil.copyfile(folder / "views.ipynb", read / "views.ipynb")
-    none = ("--KernelSpecManager.allowed_kernelspecs=none", "--KernelSpecManager.ensure_native_kernel=False")
+    none = (
+        "--KernelSpecManager.allowed_kernelspecs=none",
+        "--KernelSpecManager.ensure_native_kernel=False",
+    )
     for mode, more in (("new kernel", ()), ("no kernel", none), ("not trusted", none)):
         mine = tmp_path / mode
         if mode != "not trusted":
-            shutil.copytree(home / "data", mine / "data")  # its signatures say which notebooks are its own
+            shutil.copytree(
+                home / "data", mine / "data"
+            )  # its signatures say which notebooks are its own
         with jupyterlab(read, mine, *more) as url:
             again = browser.new_page(viewport={"width": 1024, "height": 900})
             again.goto(url.format("views.ipynb"), wait_until="domcontentloaded")
             again.wait_for_selector(".jp-NotebookPanel .jp-Notebook .po", timeout=60_000)
             time.sleep(3)
             seen = again.evaluate(SEEN)
-            for name, text in [*((name, text) for name, (_, text) in VIEWS.items()), ("live", "still asking")]:
+            for name, text in [
+                *((name, text) for name, (_, text) in VIEWS.items()),
+                ("live", "still asking"),
+            ]:
                 shown = seen[PLACE[name]]
                 assert text.lower() in shown.lower(), (mode, name, shown[:200])
-                assert not re.search("rror displaying|Loading widget|model not found", shown), (mode, name)
+                assert not re.search("rror displaying|Loading widget|model not found", shown), (
+                    mode,
+                    name,
+                )
             assert again.evaluate("window.hit") is None
             if (
                 mode != "not trusted"
@@ -166,7 +209,9 @@ def test_a_saved_notebook_shows_every_view_without_its_kernel(browser: Any, page
             again.close()
 
 
-def test_a_saved_notebook_as_a_page_and_through_a_sanitiser(browser: Any, folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_saved_notebook_as_a_page_and_through_a_sanitiser(
+    browser: Any, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
     """nbconvert's page shows every view with its look; a code host, which takes styles, classes and pictures away, its tables and words."""
     source = folders[0] / "views.ipynb"
     made = subprocess.run(
@@ -179,14 +224,22 @@ def test_a_saved_notebook_as_a_page_and_through_a_sanitiser(browser: Any, folder
     page.set_content(html, wait_until="commit")
     page.wait_for_selector(".po", timeout=20_000)
     seen = page.evaluate(SEEN.replace(".jp-Notebook ", ""))
-    for name, text in [*((name, text) for name, (_, text) in VIEWS.items()), ("live", "still asking")]:
+    for name, text in [
+        *((name, text) for name, (_, text) in VIEWS.items()),
+        ("live", "still asking"),
+    ]:
         assert text.lower() in seen[PLACE[name]].lower(), name
     assert page.evaluate("window.hit") is None
     cells = json.loads(source.read_text())["cells"]
     bare = browser.new_page(java_script_enabled=False)
     for name, (_, text) in VIEWS.items():
-        given = "".join("".join(output.get("data", {}).get("text/html", "")) for output in cells[PLACE[name]]["outputs"])
-        bare.set_content(re.sub(r"<(style|svg)\b.*?</\1>|\s(class|style)='[^']*'", "", given, flags=re.S))
+        given = "".join(
+            "".join(output.get("data", {}).get("text/html", ""))
+            for output in cells[PLACE[name]]["outputs"]
+        )
+        bare.set_content(
+            re.sub(r"<(style|svg)\b.*?</\1>|\s(class|style)='[^']*'", "", given, flags=re.S)
+        )
         assert text.lower() in bare.inner_text("body").lower(), name
         assert bare.locator("table, pre").count() or name == "label", name
     bare.close()

@@ -12,7 +12,10 @@ from promptops.cli.__main__ import main
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"
-V = [PromptVersion(f"Line one\nVersion {number}: {{{{ticket}}}}", model="large") for number in range(1, 5)]
+V = [
+    PromptVersion(f"Line one\nVersion {number}: {{{{ticket}}}}", model="large")
+    for number in range(1, 5)
+]
 Run = Callable[..., tuple[int, str, str]]
 
 

@@ -15,14 +15,21 @@ from promptops import PromptVersion
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"
-V = [PromptVersion(f"Line one\nVersion {number}: {{{{ticket}}}}", model="large") for number in range(1, 5)]
+V = [
+    PromptVersion(f"Line one\nVersion {number}: {{{{ticket}}}}", model="large")
+    for number in range(1, 5)
+]
 Run = Callable[..., tuple[int, str, str]]
 
 
 def tree(folder: Path) -> str:
     """Names, bytes and times of change of everything under a folder, but Python's own caches."""
     found = [p for p in sorted(folder.rglob("*")) if "__pycache__" not in p.parts]
-    return hashlib.sha256(repr([(str(p), p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in found]).encode()).hexdigest()
+    return hashlib.sha256(
+        repr(
+            [(str(p), p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in found]
+        ).encode()
+    ).hexdigest()
 
 
 def test_promote(run: Run, path: Path) -> None:
@@ -31,9 +38,27 @@ def test_promote(run: Run, path: Path) -> None:
     assert (code, out) == (0, "dev of plain serves v1 now, by eve\n")
     code, out, _ = run("promote", "plain", "1", "--env", "dev")
     assert (code, out.startswith("nothing to do: dev of plain serves v1 already")) == (0, True)
-    code, out, _ = run("promote", NAME, "4", "--env", "prod", "--force", "--reason", "incident 7", "--author", "zoe", "--json")
+    code, out, _ = run(
+        "promote",
+        NAME,
+        "4",
+        "--env",
+        "prod",
+        "--force",
+        "--reason",
+        "incident 7",
+        "--author",
+        "zoe",
+        "--json",
+    )
     told = json.loads(out)
-    assert (code, told["changed"], told["forced"], told["author"], bool(told["unmet"])) == (0, True, True, "zoe", True)
+    assert (code, told["changed"], told["forced"], told["author"], bool(told["unmet"])) == (
+        0,
+        True,
+        True,
+        "zoe",
+        True,
+    )
     assert Editor(path).history(NAME, "prod")[-1].reason == "incident 7"
 
 
@@ -46,7 +71,12 @@ def test_refusals_are_exit_code_1(run: Run) -> None:
     assert (code, json.loads(out)["changed"], len(json.loads(out)["refused"])) == (1, False, 1)
     assert run("promote", NAME, "3", "--env", "prod", "--force")[0] == 1
     assert run("promote", NAME, "4", "--env", "dev", "--percent", "5")[0] == 1
-    assert run("promote", NAME, "4", "--env", "prod", "--percent", "100", "--force", "--reason", "x")[0] == 1
+    assert (
+        run("promote", NAME, "4", "--env", "prod", "--percent", "100", "--force", "--reason", "x")[
+            0
+        ]
+        == 1
+    )
 
 
 MISUSE = [
@@ -80,7 +110,15 @@ def test_misuse_is_exit_code_2_and_one_line(words: tuple[str, ...], run: Run, pa
     assert tree(path.parent) == before or words[0] == "sync"
 
 
-@pytest.mark.parametrize("words", [("promote", NAME), ("canary", NAME, "widen", "--env", "dev"), ("export",), ("require", "--write", "x")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("promote", NAME),
+        ("canary", NAME, "widen", "--env", "dev"),
+        ("export",),
+        ("require", "--write", "x"),
+    ],
+)
 def test_wrong_arguments_are_exit_code_2(words: tuple[str, ...], run: Run) -> None:
     """As click says it, with the usage."""
     code, _, err = run(*words)
@@ -89,19 +127,33 @@ def test_wrong_arguments_are_exit_code_2(words: tuple[str, ...], run: Run) -> No
 
 def test_rollback(run: Run, path: Path) -> None:
     """At once, ungated, logged; to a named version; nothing where what is undone does not serve."""
-    assert run("rollback", NAME, "--env", "prod", "--reason", "incident")[1] == f"prod of {NAME} serves v1 now, by eve\n"
-    assert run("rollback", NAME, "--env", "prod", "--undo", "2")[1].startswith("nothing to do: 2 does not serve prod")
-    assert json.loads(run("rollback", NAME, "--env", "prod", "--to", "v2", "--json")[1])["number"] == 2
+    assert (
+        run("rollback", NAME, "--env", "prod", "--reason", "incident")[1]
+        == f"prod of {NAME} serves v1 now, by eve\n"
+    )
+    assert run("rollback", NAME, "--env", "prod", "--undo", "2")[1].startswith(
+        "nothing to do: 2 does not serve prod"
+    )
+    assert (
+        json.loads(run("rollback", NAME, "--env", "prod", "--to", "v2", "--json")[1])["number"] == 2
+    )
     last = Editor(path).history(NAME, "prod")[-2]
     assert (last.kind, last.author, last.reason) == ("rollback", "eve", "incident")
 
 
 def test_canary(run: Run) -> None:
     """Widened, finished; a new one aborted."""
-    assert "gives v3 to 50 %, the rest stays on v2 now" in run("canary", NAME, "--env", "dev", "widen", "50")[1]
-    assert run("canary", NAME, "--env", "dev", "finish")[1] == f"dev of {NAME} serves v3 now, by eve\n"
+    assert (
+        "gives v3 to 50 %, the rest stays on v2 now"
+        in run("canary", NAME, "--env", "dev", "widen", "50")[1]
+    )
+    assert (
+        run("canary", NAME, "--env", "dev", "finish")[1] == f"dev of {NAME} serves v3 now, by eve\n"
+    )
     assert "gives v4 to 5 %" in run("promote", NAME, "4", "--env", "dev", "--percent", "5")[1]
-    assert run("canary", NAME, "abort", "--env", "dev")[1] == f"dev of {NAME} serves v3 now, by eve\n"
+    assert (
+        run("canary", NAME, "abort", "--env", "dev")[1] == f"dev of {NAME} serves v3 now, by eve\n"
+    )
 
 
 def test_dry_runs_write_nothing_and_check_the_same(run: Run, path: Path) -> None:
@@ -109,7 +161,9 @@ def test_dry_runs_write_nothing_and_check_the_same(run: Run, path: Path) -> None
     for name in ("base.json", "theirs.json"):
         (path.parent / name).write_bytes(path.read_bytes())
     Editor(path.parent / "theirs.json").promote("plain", 1, "dev", author="ann")
-    (path.parent / "app_dry.py").write_text(f"import promptops\nloader = promptops.Loader({str(path)!r})\nloader.require('plain')\n")
+    (path.parent / "app_dry.py").write_text(
+        f"import promptops\nloader = promptops.Loader({str(path)!r})\nloader.require('plain')\n"
+    )
     commands = [
         ("registry", "merge", "base.json", "promptops.json", "theirs.json"),
         ("promote", "plain", "1", "--env", "dev"),
@@ -135,18 +189,30 @@ def test_dry_runs_write_nothing_and_check_the_same(run: Run, path: Path) -> None
     assert tree(path.parent) != before
 
 
-def test_promote_through_a_study(make_lab: Callable[..., Any], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promote_through_a_study(
+    make_lab: Callable[..., Any], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The study's evidence carries the promotion as in a notebook, and a rehearsal says the same first; a worse version is refused."""
     from promptops.lab import Dataset
     from promptops.models.scripted import ScriptedModel
     from promptops.scorers import equals
 
-    models = {name: ScriptedModel(lambda request, name=name: name, label=name) for name in ("yes", "no")}
+    models = {
+        name: ScriptedModel(lambda request, name=name: name, label=name) for name in ("yes", "no")
+    }
     lab = make_lab(models=models)
     monkeypatch.chdir(lab._home.root)
     prompt = lab.prompt("triage")
-    v1, v2 = prompt.save("Judge: {{ticket}}", model="no"), prompt.save("Judge well: {{ticket}}", model="yes")
-    data = Dataset.read([{"id": f"t{i}", "ticket": f"n {i}", "expected": "yes" if i % 4 else "no"} for i in range(40)])
+    v1, v2 = (
+        prompt.save("Judge: {{ticket}}", model="no"),
+        prompt.save("Judge well: {{ticket}}", model="yes"),
+    )
+    data = Dataset.read(
+        [
+            {"id": f"t{i}", "ticket": f"n {i}", "expected": "yes" if i % 4 else "no"}
+            for i in range(40)
+        ]
+    )
     study = lab.evaluate([v1, v2], data, scorers=[equals()], name="first look")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -158,8 +224,17 @@ def test_promote_through_a_study(make_lab: Callable[..., Any], run: Run, monkeyp
     code, out, err = run(*words)
     done = json.loads(out)
     assert (code, done["number"], done["forced"], done["changed"]) == (0, 2, False, True), err
-    assert (rehearsal["number"], rehearsal["changed"], bool(rehearsal["evidence"])) == (2, True, True)
+    assert (rehearsal["number"], rehearsal["changed"], bool(rehearsal["evidence"])) == (
+        2,
+        True,
+        True,
+    )
     assert run("verify", "triage", "--env", "prod")[0] == 0
     assert run("registry", "check")[0] == 0
-    assert run("promote", "triage", "v1", "--env", "prod", "--study", study.id, "--override", "to see")[0] == 1
+    assert (
+        run(
+            "promote", "triage", "v1", "--env", "prod", "--study", study.id, "--override", "to see"
+        )[0]
+        == 1
+    )
     assert run("promote", "triage", "v1", "--env", "prod", "--study", "no such")[0] == 2

@@ -18,7 +18,10 @@ from promptops import Loader, PromptVersion
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"
-V = [PromptVersion(f"Line one\nVersion {number}: {{{{ticket}}}}", model="large") for number in range(1, 5)]
+V = [
+    PromptVersion(f"Line one\nVersion {number}: {{{{ticket}}}}", model="large")
+    for number in range(1, 5)
+]
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -29,7 +32,9 @@ def table(out: str) -> list[dict[str, str]]:
 
 def git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     who = ["-c", "user.name=a", "-c", "user.email=a@example.invalid", "-c", "commit.gpgsign=false"]
-    return subprocess.run(["git", *who, *words], cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["git", *who, *words], cwd=folder, capture_output=True, text=True, check=False
+    )
 
 
 def test_merge_as_gits_driver_and_diff_of_revisions(run: Run, path: Path) -> None:
@@ -55,7 +60,9 @@ def test_merge_as_gits_driver_and_diff_of_revisions(run: Run, path: Path) -> Non
     assert run("registry", "check")[0] == 0
     code, out, _ = run("registry", "diff", "HEAD~1")
     assert (code, "### plain" in out, "**dev** serves v1 by tim" in out) == (0, True, True)
-    assert json.loads(run("registry", "diff", "HEAD~1", "HEAD", "--json")[1])[0]["prompt"] == "plain"
+    assert (
+        json.loads(run("registry", "diff", "HEAD~1", "HEAD", "--json")[1])[0]["prompt"] == "plain"
+    )
     for branch, author in (("one", "ann"), ("two", "bob")):
         git(folder, "switch", "-qc", branch, "main")
         Editor(path).rollback(NAME, "prod", to=1, author=author)
@@ -76,8 +83,13 @@ def test_require(run: Run, path: Path) -> None:
     assert "same bytes" in run(*words)[2]
     assert [row["consumer"] for row in table(run("require")[1])] == ["checkout"] * 3
     Editor(path).save(NAME, PromptVersion("{{ticket}} {{tone}}"))
-    code, _, err = run("promote", NAME, "5", "--env", "prod", "--force", "--reason", "x", "--dry-run")
-    assert (code, "checkout does not supply" in run("promote", NAME, "5", "--env", "prod")[2]) == (0, True), err
+    code, _, err = run(
+        "promote", NAME, "5", "--env", "prod", "--force", "--reason", "x", "--dry-run"
+    )
+    assert (code, "checkout does not supply" in run("promote", NAME, "5", "--env", "prod")[2]) == (
+        0,
+        True,
+    ), err
     assert run("promote", NAME, "5", "--env", "prod", "--force", "--reason", "x")[0] == 0
     code, out, _ = run("require", "--env", "prod")
     assert (code, [row["fits"] for row in table(out)]) == (1, ["no"])

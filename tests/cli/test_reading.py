@@ -21,7 +21,10 @@ from promptops.policy import Policy
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"
-V = [PromptVersion(f"Line one\nVersion {number}: {{{{ticket}}}}", model="large") for number in range(1, 5)]
+V = [
+    PromptVersion(f"Line one\nVersion {number}: {{{{ticket}}}}", model="large")
+    for number in range(1, 5)
+]
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -38,7 +41,10 @@ def test_list(run: Run, path: Path) -> None:
         {"prompt": "plain", "versions": "1", "latest": "v1", "dev": "–", "prod": "–"},
         {"prompt": NAME, "versions": "4", "latest": "v4", "dev": "v2 + v3 20 %", "prod": "v2"},
     ]
-    assert json.loads(run("list", "--json")[1])[1]["environments"] == {"dev": "v2 + v3 20 %", "prod": "v2"}
+    assert json.loads(run("list", "--json")[1])[1]["environments"] == {
+        "dev": "v2 + v3 20 %",
+        "prod": "v2",
+    }
     path.write_text('{"promptops": 1, "prompts": {}}')
     code, out, err = run("list")
     assert (code, out, "no prompt in" in err) == (0, "", True)
@@ -51,7 +57,11 @@ def test_show(run: Run) -> None:
     assert [row["serves"] for row in rows] == ["–", "dev, prod", "dev (20 %)", "–"]
     for wanted in ("2", "v2", V[1].id, V[1].id[:12]):
         code, out, _ = run("show", NAME, wanted)
-        assert (code, "Line one\nVersion 2: {{ticket}}" in out, "serves\tdev, prod" in out) == (0, True, True)
+        assert (code, "Line one\nVersion 2: {{ticket}}" in out, "serves\tdev, prod" in out) == (
+            0,
+            True,
+            True,
+        )
     content = json.loads(run("show", NAME, "2", "--json")[1])
     assert PromptVersion.from_content(content).id == content["id"] == V[1].id
 
@@ -79,11 +89,25 @@ def test_history(run: Run) -> None:
     assert "never deployed in 'staging'" in run("history", NAME, "--env", "staging")[2]
 
 
-COMMANDS = ["list", "show", "diff", "history", "promote", "rollback", "canary", "verify", "require", "sync", "export"]
+COMMANDS = [
+    "list",
+    "show",
+    "diff",
+    "history",
+    "promote",
+    "rollback",
+    "canary",
+    "verify",
+    "require",
+    "sync",
+    "export",
+]
 
 
 @pytest.mark.parametrize(
-    "words", [*([name] for name in COMMANDS), *(["registry", name] for name in ("check", "merge", "diff"))], ids=" ".join
+    "words",
+    [*([name] for name in COMMANDS), *(["registry", name] for name in ("check", "merge", "diff"))],
+    ids=" ".join,
 )
 def test_help_tells_the_exit_codes_and_json(words: list[str], run: Run) -> None:
     """Each command documents its exit codes and has --json; what writes has --dry-run."""
@@ -99,7 +123,12 @@ def test_a_terminal_gets_a_table(path: Path) -> None:
 
     Editor(path).save("evil", PromptVersion("x"), note="\x1b[2Jgone")
     main_end, far_end = pty.openpty()
-    environment = {**os.environ, "PYTHONPATH": str(Path(promptops.__file__).parents[1]), "COLUMNS": "160", "TERM": "dumb"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(promptops.__file__).parents[1]),
+        "COLUMNS": "160",
+        "TERM": "dumb",
+    }
     command = [sys.executable, "-m", "promptops.cli", "show", "evil", "--registry", str(path)]
     with subprocess.Popen(command, stdout=far_end, stderr=far_end, env=environment) as process:
         os.close(far_end)
@@ -119,11 +148,29 @@ def test_a_terminal_gets_a_table(path: Path) -> None:
     assert b"gone" in out
 
 
-CASES: dict[str, Any] = json.loads((Path(__file__).parents[1] / "conformance" / "cases.json").read_text(encoding="utf-8"))
+CASES: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "conformance" / "cases.json").read_text(encoding="utf-8")
+)
 ANY_FILE = [
-    *(("show", NAME, "1"), ("diff", NAME, "1", "2"), ("history", NAME), ("verify", NAME, "--env", "prod"), ("list",), ("require",)),
-    *(("promote", NAME, "1", "--env", "dev"), ("rollback", NAME, "--env", "prod"), ("canary", NAME, "abort", "--env", "prod")),
-    *(("registry", "check", "--all"), ("registry", "diff", "f.json"), ("export", "--env", "prod"), ("export", "--typescript", "web")),
+    *(
+        ("show", NAME, "1"),
+        ("diff", NAME, "1", "2"),
+        ("history", NAME),
+        ("verify", NAME, "--env", "prod"),
+        ("list",),
+        ("require",),
+    ),
+    *(
+        ("promote", NAME, "1", "--env", "dev"),
+        ("rollback", NAME, "--env", "prod"),
+        ("canary", NAME, "abort", "--env", "prod"),
+    ),
+    *(
+        ("registry", "check", "--all"),
+        ("registry", "diff", "f.json"),
+        ("export", "--env", "prod"),
+        ("export", "--typescript", "web"),
+    ),
 ]
 
 
@@ -134,7 +181,13 @@ def damaged(seed: int) -> str:
     places: list[tuple[Any, Any]] = []
 
     def walk(value: Any) -> None:
-        for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        for key in (
+            list(value)
+            if isinstance(value, dict)
+            else range(len(value))
+            if isinstance(value, list)
+            else ()
+        ):
             places.append((value, key))
             walk(value[key])
 
@@ -150,8 +203,15 @@ def damaged(seed: int) -> str:
 def test_whatever_lies_in_the_file_is_answered_in_sentences(run: Run, path: Path) -> None:
     """Corrupt registries, and sound JSON with one wrong place: no command ends in a traceback, and check says 1 where loaders would refuse."""
     texts = [json.dumps(document) for document in CASES["registries"].values()]
-    texts += [case["text"] for case in CASES["refused_files"]] + [damaged(seed) for seed in range(60)]
-    texts.append(texts[0].replace(f'"id": "{CASES["registries"]["good"]["prompts"][NAME]["versions"][0]["id"]}"', '"id": {}'))
+    texts += [case["text"] for case in CASES["refused_files"]] + [
+        damaged(seed) for seed in range(60)
+    ]
+    texts.append(
+        texts[0].replace(
+            f'"id": "{CASES["registries"]["good"]["prompts"][NAME]["versions"][0]["id"]}"',
+            '"id": {}',
+        )
+    )
     for text in texts:
         for words in ANY_FILE:
             (path.parent / "f.json").write_text(text)
@@ -178,7 +238,11 @@ def test_a_place_that_cannot_be_written_is_one_sentence(run: Run, path: Path) ->
 def test_import_of_the_door_reads_no_typescript() -> None:
     """The application's import never touches the reader that is shipped for others."""
     script = "import promptops, sys; assert not [m for m in sys.modules if 'typescript' in m]"
-    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": str(Path(promptops.__file__).parents[1])})
+    subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(promptops.__file__).parents[1])},
+    )
 
 
 def test_policy_of_the_registry_is_what_refuses(run: Run, path: Path) -> None:

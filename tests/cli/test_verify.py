@@ -28,23 +28,47 @@ from promptops.registry.editor import Editor
 
 NAME = "support-triage"
 V = [PromptVersion(f"Version {number}: {{{{ticket}}}}") for number in (1, 2, 3)]
-GROUNDS = Grounds(prompt=NAME, study="triage-1", dataset="tickets", fingerprint="ds1-abc", planned=60, split="test", tested=True, served=3)
+GROUNDS = Grounds(
+    prompt=NAME,
+    study="triage-1",
+    dataset="tickets",
+    fingerprint="ds1-abc",
+    planned=60,
+    split="test",
+    tested=True,
+    served=3,
+)
 POLICY = Policy(primary="exact")
 
 
 def arm(version: PromptVersion, hits: int, n: int = 60) -> Arm:
     scores = {"exact": Outcomes.of({f"e{i:03}": [float(i < hits)] for i in range(n)})}
-    measures = {"cost": Outcomes.of({f"e{i:03}": [0.001 + i / 1e6] for i in range(n)}, kind="measure")}
+    measures = {
+        "cost": Outcomes.of({f"e{i:03}": [0.001 + i / 1e6] for i in range(n)}, kind="measure")
+    }
     return Arm(version.id, f"v{V.index(version) + 1}", scores, measures)
 
 
 def first(version: PromptVersion, hits: int) -> Evidence:
     one = arm(version, hits)
-    return make_evidence(one, decide_first(one, POLICY, primary="exact"), POLICY, grounds=GROUNDS, made_at="2027-01-01T00:00:00Z")
+    return make_evidence(
+        one,
+        decide_first(one, POLICY, primary="exact"),
+        POLICY,
+        grounds=GROUNDS,
+        made_at="2027-01-01T00:00:00Z",
+    )
 
 
-def better(candidate: PromptVersion, baseline: PromptVersion, hits: tuple[int, int], policy: Policy = POLICY) -> Evidence:
-    found = compare(arm(candidate, hits[0]), arm(baseline, hits[1]), grounds=GROUNDS, primary="exact")
+def better(
+    candidate: PromptVersion,
+    baseline: PromptVersion,
+    hits: tuple[int, int],
+    policy: Policy = POLICY,
+) -> Evidence:
+    found = compare(
+        arm(candidate, hits[0]), arm(baseline, hits[1]), grounds=GROUNDS, primary="exact"
+    )
     return make_evidence(found, decide(found, policy), policy, made_at="2027-01-02T00:00:00Z")
 
 
@@ -103,7 +127,9 @@ def test_same_number_by_number(editor: Editor, capsys: pytest.CaptureFixture[str
     code, out, _ = verify(capsys, editor, "--json")
     told = json.loads(out)
     assert (code, told["faults"], len(told["figures"])) == (0, [], len(rows) - 1)
-    assert next(f["now"] for f in told["figures"] if f["figure"] == "exact.gain") == pytest.approx(1 / 3)
+    assert next(f["now"] for f in told["figures"] if f["figure"] == "exact.gain") == pytest.approx(
+        1 / 3
+    )
 
 
 @pytest.mark.parametrize("where", ["a figure", "a score"])
@@ -121,7 +147,10 @@ def test_a_changed_number_is_found_even_where_every_digest_was_made_right(
     rewritten(editor, editor.history(NAME, "prod")[-1].evidence or "", change)
     code, out, err = verify(capsys, editor)
     assert code == 1
-    assert any(line.startswith("exact.p_better\t") and line.endswith("DIFFERENT") for line in out.splitlines())
+    assert any(
+        line.startswith("exact.p_better\t") and line.endswith("DIFFERENT")
+        for line in out.splitlines()
+    )
     assert "DIFFER" in err
     code, _, err = check(capsys, editor)
     assert code == 1
@@ -175,24 +204,37 @@ def test_without_evidence(editor: Editor, capsys: pytest.CaptureFixture[str]) ->
     path = Path(editor.path)
     read = json.loads(path.read_text())
     environment = read["prompts"][NAME]["environments"]["prod"]
-    link = {"version": V[2].id, "kind": "promote", "at": "2027-02-01T00:00:00Z", "author": "mallory"}
+    link = {
+        "version": V[2].id,
+        "kind": "promote",
+        "at": "2027-02-01T00:00:00Z",
+        "author": "mallory",
+    }
     read["prompts"][NAME]["environments"]["prod"] = chain.append(NAME, "prod", environment, link)
     path.write_text(document.render(read))
     code, _, err = check(capsys, editor)
     assert (code, "without evidence, and it is not marked as forced" in err) == (1, True)
 
 
-def test_a_canary_rests_on_its_own_evidence(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_canary_rests_on_its_own_evidence(
+    editor: Editor, capsys: pytest.CaptureFixture[str]
+) -> None:
     """While it runs, widened, finished: the same figures."""
     editor.promote(NAME, 3, "prod", evidence=better(V[2], V[1], (60, 30)), author="ann", percent=10)
-    steps = (lambda: None, lambda: editor.widen(NAME, "prod", 50, author="ann"), lambda: editor.finish(NAME, "prod", author="ann"))
+    steps = (
+        lambda: None,
+        lambda: editor.widen(NAME, "prod", 50, author="ann"),
+        lambda: editor.finish(NAME, "prod", author="ann"),
+    )
     for step in steps:
         step()
         code, out, err = verify(capsys, editor)
         assert (code, "DIFFERENT" in out, "all the same" in err) == (0, False, True), err
 
 
-def test_check_all_looks_at_the_past_too(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_all_looks_at_the_past_too(
+    editor: Editor, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Evidence of what served before is asked for with --all."""
     cited = editor.history(NAME, "prod")[0].evidence or ""
     (Path(editor.path).parent / FOLDER / f"{cited[:32]}.json").unlink()
@@ -205,7 +247,11 @@ def test_check_of_what_is_no_registry(editor: Editor, capsys: pytest.CaptureFixt
     """An edited text, an edited deployment, a torn file: exit code 1, each named; an absent file is misuse."""
     path = Path(editor.path)
     good = path.read_text()
-    breaks = {"was edited": ("Version 2", "Version 9"), "digest does not hold": ('"bob"', '"eve"'), "is not JSON": (good[-40:], "")}
+    breaks = {
+        "was edited": ("Version 2", "Version 9"),
+        "digest does not hold": ('"bob"', '"eve"'),
+        "is not JSON": (good[-40:], ""),
+    }
     for expected, (old, new) in breaks.items():
         path.write_text(good.replace(old, new))
         code, out, err = check(capsys, editor)
@@ -217,20 +263,31 @@ def test_check_of_what_is_no_registry(editor: Editor, capsys: pytest.CaptureFixt
 
 def test_a_fresh_clone_verifies_in_time(editor: Editor, tmp_path: Path) -> None:
     """Registry and evidence alone, HOME empty, no store: 2 s is the promise (G: verify); a loaded machine gets four times that here."""
-    environment = {**os.environ, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(Path(promptops.__file__).parents[1])}
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path / "home"),
+        "PYTHONPATH": str(Path(promptops.__file__).parents[1]),
+    }
     command = [sys.executable, "-m", "promptops.cli", "verify", NAME, "--env", "prod"]
     clone = tmp_path / "clone"
     subprocess.run(["git", "init", "-q", str(clone)], check=True)
     (clone / "promptops.json").write_bytes(Path(editor.path).read_bytes())
     Path(editor.path).parent.joinpath(FOLDER).rename(clone / FOLDER)
     began = time.perf_counter()
-    done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=clone, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert time.perf_counter() - began < 8
-    assert sorted(path.name for path in clone.iterdir() if path.name != ".git") == [FOLDER, "promptops.json"]
+    assert sorted(path.name for path in clone.iterdir() if path.name != ".git") == [
+        FOLDER,
+        "promptops.json",
+    ]
 
 
-def test_figures_of_another_policy_are_those_of_its_own(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_figures_of_another_policy_are_those_of_its_own(
+    editor: Editor, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Evidence carries the policy that decided it: a policy changed since does not make it differ."""
     editor.set_policy(replace(POLICY, alpha=0.01))
     assert verify(capsys, editor)[0] == 0

@@ -55,7 +55,9 @@ def found_node() -> tuple[str, tuple[int, int]] | None:
         pass
     versions = []
     for path in filter(None, candidates):
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
+        said = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, check=False, timeout=30
+        ).stdout
         match = re.match(r"v(\d+)\.(\d+)", said)
         if match:
             versions.append((path, (int(match[1]), int(match[2]))))
@@ -70,7 +72,16 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
         return None
     folder = tmp_path_factory.mktemp("npm")
     (folder / "package.json").write_text("{}")
-    install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0", "--fetch-timeout=30000", *PACKAGES]
+    install = [
+        npm,
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--fetch-retries=0",
+        "--fetch-timeout=30000",
+        *PACKAGES,
+    ]
     try:
         done = subprocess.run(install, cwd=folder, capture_output=True, check=False, timeout=120)
     except subprocess.TimeoutExpired:
@@ -90,7 +101,9 @@ def tools(request: pytest.FixtureRequest) -> Tools:
         return Tools([node, "--experimental-strip-types", "--no-warnings"], None)
     folder = request.getfixturevalue("packages")
     if folder is None:
-        return missing(f"node {version[0]}.{version[1]} cannot run TypeScript, and npm's typescript cannot be had")
+        return missing(
+            f"node {version[0]}.{version[1]} cannot run TypeScript, and npm's typescript cannot be had"
+        )
     return Tools([node], folder / "node_modules" / "typescript" / "lib" / "typescript.js")
 
 
@@ -113,15 +126,32 @@ def runnable(source: str, folder: Path, tools: Tools) -> Path:
         "fs.writeFileSync(to, transpileModule(fs.readFileSync(from, 'utf8'), { compilerOptions: { target: 'es2022', module: 'esnext' } }).outputText)"
     )
     compiled = reader.with_suffix(".js")
-    subprocess.run([*tools.node, "-e", script, str(tools.compiler), str(reader), str(compiled)], check=True, timeout=60)
+    subprocess.run(
+        [*tools.node, "-e", script, str(tools.compiler), str(reader), str(compiled)],
+        check=True,
+        timeout=60,
+    )
     return compiled
 
 
 def suite(reader: Path, tools: Tools, file: Path = SUITE, **more: str) -> tuple[int, int, str]:
     """(passed, failed, output) of a file of tests through this reader."""
-    environment = {**os.environ, "PROMPTOPS_READER": str(reader), "PROMPTOPS_CASES": str(HERE / "cases.json"), **more}
+    environment = {
+        **os.environ,
+        "PROMPTOPS_READER": str(reader),
+        "PROMPTOPS_CASES": str(HERE / "cases.json"),
+        **more,
+    }
     command = [*tools.node, "--test", "--test-reporter=tap", str(file)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False, timeout=120)
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
     counts = dict(re.findall(r"^# (pass|fail) (\d+)$", done.stdout, re.MULTILINE))
     return int(counts.get("pass", 0)), int(counts.get("fail", 0)), done.stdout + done.stderr
 
@@ -130,7 +160,9 @@ def test_the_reader_passes_every_case(tools: Tools, tmp_path: Path) -> None:
     """All kinds of cases pass; the count is that of the file and of the laws in time, so that none is dropped unseen."""
     expected = sum(len(of_kind) for kind, of_kind in CASES.items() if kind != "registries")
     laws = len(re.findall(r"^test\(", SUITE.read_text(encoding="utf-8"), re.MULTILINE))
-    passed, failed, output = suite(runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools), tools)
+    passed, failed, output = suite(
+        runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools), tools
+    )
     assert failed == 0, output[-4000:]
     assert passed == expected + laws
 
@@ -155,8 +187,36 @@ def test_a_broken_reader_is_noticed(what: str, tools: Tools, tmp_path: Path) -> 
 
 
 JUNK: tuple[Any, ...] = (
-    *(None, 5, 0, -1, 1.5, True, False, "", "x", "{{", "{{a}}", "{{{{", "\ud800", 1e21, 1e300, [], {}, [1], ["a", "b"], {"a": 1}),
-    *("history", "user", {"type": "text", "text": ["{{q}}"]}, {"type": "string"}, {"default": None}, {"required": False}),
+    *(
+        None,
+        5,
+        0,
+        -1,
+        1.5,
+        True,
+        False,
+        "",
+        "x",
+        "{{",
+        "{{a}}",
+        "{{{{",
+        "\ud800",
+        1e21,
+        1e300,
+        [],
+        {},
+        [1],
+        ["a", "b"],
+        {"a": 1},
+    ),
+    *(
+        "history",
+        "user",
+        {"type": "text", "text": ["{{q}}"]},
+        {"type": "string"},
+        {"default": None},
+        {"required": False},
+    ),
 )
 FIELDS = (
     "x",
@@ -182,7 +242,13 @@ def damaged(rng: random.Random) -> str:
     places: list[tuple[Any, Any]] = []
 
     def walk(value: Any) -> None:
-        for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        for key in (
+            list(value)
+            if isinstance(value, dict)
+            else range(len(value))
+            if isinstance(value, list)
+            else ()
+        ):
             places.append((value, key))
             walk(value[key])
 
@@ -200,7 +266,9 @@ def damaged(rng: random.Random) -> str:
         with contextlib.suppress(Exception):  # what is too broken to be sealed stays as it is
             sealed(document)
     text = json.dumps(document, indent=1)
-    if rng.random() < 0.1:  # a line that stands there twice: where it is a field, its object holds a key twice
+    if (
+        rng.random() < 0.1
+    ):  # a line that stands there twice: where it is a field, its object holds a key twice
         lines = text.splitlines(keepends=True)
         at = rng.choice([index for index, line in enumerate(lines) if line.endswith('",\n')])
         text = "".join([*lines[:at], lines[at], *lines[at:]])
@@ -215,7 +283,10 @@ def sealed(document: dict[str, Any]) -> None:
             content = {key: entry.get(key) or None for key in ("model", "response_format")}
             content |= {"settings": entry.get("settings") or {}, "tools": entry.get("tools") or []}
             declared = (entry.get("variables") or {}).items()
-            content["variables"] = {key: {k: v for k, v in spec.items() if k not in ("description", "example")} for key, spec in declared}
+            content["variables"] = {
+                key: {k: v for k, v in spec.items() if k not in ("description", "example")}
+                for key, spec in declared
+            }
             content["messages"] = [_from_lines(message) for message in entry["messages"]]
             ids[entry["id"]] = entry["id"] = tagged("p1", content)
         for env, environment in prompt.get("environments", {}).items():
@@ -223,7 +294,9 @@ def sealed(document: dict[str, Any]) -> None:
             for link in environment["deployments"]:
                 link["version"] = ids.get(link["version"], link["version"])
                 if link.get("canary"):
-                    link["canary"]["version"] = ids.get(link["canary"]["version"], link["canary"]["version"])
+                    link["canary"]["version"] = ids.get(
+                        link["canary"]["version"], link["canary"]["version"]
+                    )
                 before = link["digest"] = chain.seal(name, env, before, link)
 
 
@@ -253,29 +326,58 @@ def test_damaged_registries_are_answered_alike(tools: Tools, tmp_path: Path) -> 
     for _ in range(400):
         path.write_text(damaged(rng), encoding="utf-8")
         asked.append({"text": path.read_text(encoding="utf-8"), "questions": list(answers(path))})
-    kinds = {question["expected"].get("refused", "served") for one in asked for question in one["questions"]}
+    kinds = {
+        question["expected"].get("refused", "served")
+        for one in asked
+        for question in one["questions"]
+    }
     assert kinds == {"served", "RegistryCorrupt", "NotDeployed", "UnknownPrompt", "RenderError"}
     questions = tmp_path / "damaged.json"
     questions.write_text(json.dumps(asked), encoding="utf-8")
     reader = runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools)
-    passed, failed, output = suite(reader, tools, HERE / "node" / "damaged.test.mjs", PROMPTOPS_DAMAGED=str(questions))
+    passed, failed, output = suite(
+        reader, tools, HERE / "node" / "damaged.test.mjs", PROMPTOPS_DAMAGED=str(questions)
+    )
     assert (passed, failed) == (1, 0), output[:3000]
 
 
 def test_the_files_of_0_1_are_served_alike(tools: Tools, tmp_path: Path) -> None:
     """The golden registry of format 1, and its export for prod: for every question what 0.1 answered in Python."""
-    expected = json.loads((format1_reader.FORMAT1 / "expected.json").read_text(encoding="utf-8"))["questions"]
+    expected = json.loads((format1_reader.FORMAT1 / "expected.json").read_text(encoding="utf-8"))[
+        "questions"
+    ]
     folder = format1_reader.copied(tmp_path / "project")
     export = [question for question in expected if question["env"] == "prod"]
-    files = ((folder / "promptops.json", expected), (folder / "exports" / "promptops.prod.json", export))
-    asked = [{"text": path.read_text(encoding="utf-8"), "questions": questions} for path, questions in files]
+    files = (
+        (folder / "promptops.json", expected),
+        (folder / "exports" / "promptops.prod.json", export),
+    )
+    asked = [
+        {"text": path.read_text(encoding="utf-8"), "questions": questions}
+        for path, questions in files
+    ]
     (tmp_path / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
     reader = runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools)
-    passed, failed, output = suite(reader, tools, HERE / "node" / "damaged.test.mjs", PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"))
+    passed, failed, output = suite(
+        reader,
+        tools,
+        HERE / "node" / "damaged.test.mjs",
+        PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"),
+    )
     assert (passed, failed) == (1, 0), output[:3000]
-    asked[0]["questions"] = [{**expected[0], "expected": expected[-1]["expected"]}]  # the proof: a wrong answer is noticed
+    asked[0]["questions"] = [
+        {**expected[0], "expected": expected[-1]["expected"]}
+    ]  # the proof: a wrong answer is noticed
     (tmp_path / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
-    assert suite(reader, tools, HERE / "node" / "damaged.test.mjs", PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"))[1] == 1
+    assert (
+        suite(
+            reader,
+            tools,
+            HERE / "node" / "damaged.test.mjs",
+            PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"),
+        )[1]
+        == 1
+    )
 
 
 USE = """
@@ -302,21 +404,56 @@ def test_types_are_strict_and_narrow(packages: Path | None, tmp_path: Path) -> N
     node = found_node()
     if packages is None or node is None:
         pytest.skip("npm's typescript cannot be had here")
-    variables = {"language": {"type": "string", "default": "English"}, "count": {"type": "number", "default": 1}}
-    variables |= {"tags": {"type": "list", "default": []}, "facts": {"type": "object", "default": {"*/": 1}, "description": "*/ of it"}}
+    variables = {
+        "language": {"type": "string", "default": "English"},
+        "count": {"type": "number", "default": 1},
+    }
+    variables |= {
+        "tags": {"type": "list", "default": []},
+        "facts": {"type": "object", "default": {"*/": 1}, "description": "*/ of it"},
+    }
     variables["urgent"] = {"type": "boolean", "default": False}
     body = "{{ticket}}" + "".join(f"{{{{{name}}}}}" for name in variables)
-    version = PromptVersion([{"role": "history"}, {"role": "user", "content": body}], variables=variables)
-    read = registry_of({"support-triage": version, "plain": PromptVersion("x"), "of/another.kind": PromptVersion("{{a}}")})
+    version = PromptVersion(
+        [{"role": "history"}, {"role": "user", "content": body}], variables=variables
+    )
+    read = registry_of(
+        {
+            "support-triage": version,
+            "plain": PromptVersion("x"),
+            "of/another.kind": PromptVersion("{{a}}"),
+        }
+    )
     typescript.write(read, str(tmp_path))
     (tmp_path / "use.ts").write_text(USE, encoding="utf-8")
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "node_modules").symlink_to(packages / "node_modules")
-    flags = ["exactOptionalPropertyTypes", "noUncheckedIndexedAccess", "noImplicitOverride", "noPropertyAccessFromIndexSignature"]
-    flags += ["noUnusedLocals", "isolatedModules", "verbatimModuleSyntax", "erasableSyntaxOnly", "strict", "noEmit"]
-    command = [node[0], str(packages / "node_modules" / "typescript" / "bin" / "tsc"), "--target", "es2022", "--module", "nodenext"]
+    flags = [
+        "exactOptionalPropertyTypes",
+        "noUncheckedIndexedAccess",
+        "noImplicitOverride",
+        "noPropertyAccessFromIndexSignature",
+    ]
+    flags += [
+        "noUnusedLocals",
+        "isolatedModules",
+        "verbatimModuleSyntax",
+        "erasableSyntaxOnly",
+        "strict",
+        "noEmit",
+    ]
+    command = [
+        node[0],
+        str(packages / "node_modules" / "typescript" / "bin" / "tsc"),
+        "--target",
+        "es2022",
+        "--module",
+        "nodenext",
+    ]
     command += ["--types", "node", "--skipLibCheck", *(f"--{flag}" for flag in flags), "use.ts"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -324,6 +461,14 @@ def registry_of(versions: dict[str, PromptVersion]) -> document.Document:
     """A document in which every prompt has one version, deployed to prod."""
     prompts = {}
     for name, version in versions.items():
-        link = {"version": version.id, "kind": "promote", "at": "2027-01-01T00:00:00Z", "author": "a"}
-        prompts[name] = {"environments": {"prod": chain.append(name, "prod", None, link)}, "versions": [to_entry(version, 1)]}
+        link = {
+            "version": version.id,
+            "kind": "promote",
+            "at": "2027-01-01T00:00:00Z",
+            "author": "a",
+        }
+        prompts[name] = {
+            "environments": {"prod": chain.append(name, "prod", None, link)},
+            "versions": [to_entry(version, 1)],
+        }
     return {"promptops": 1, "prompts": prompts}

@@ -20,10 +20,10 @@ import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
 import duckdb, pandas, pyarrow.json
 from promptops.lab import Dataset, Lab
-from promptops.lab.work import Work
+from promptops.study.study_run import Work
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
-from promptops.store.spool import Spool
+from promptops.store.recorder import Spool
 
 def die_at(number):
     append, done = Spool.append, [0]
@@ -82,7 +82,11 @@ class Mother:
         log = (self._root / f"stderr-{id(self)}.txt").open("w")
         self._log = Path(log.name)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", MOTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            [sys.executable, "-c", MOTHER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         )
         log.close()
         return self
@@ -93,7 +97,13 @@ class Mother:
     def start(self, study: str, life: str, *, dies_at: int = 0, forgets: bool = False) -> int:
         """Its process id. dies_at: it kills itself behind that many records written, 0: never; forgets: broken on purpose, it does
         not score what an earlier life left without a score."""
-        job = {"root": str(self._root), "study": study, "life": life, "examples": self._examples, "width": WIDTH}
+        job = {
+            "root": str(self._root),
+            "study": study,
+            "life": life,
+            "examples": self._examples,
+            "width": WIDTH,
+        }
         job |= {"dies_at": dies_at, "forgets": forgets}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(job) + "\n")
@@ -122,7 +132,9 @@ def calls(root: Path) -> list[tuple[str, str]]:
     path = root / "calls.txt"
     if not path.exists():
         return []
-    return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in path.read_text().splitlines()]
+    return [
+        (line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in path.read_text().splitlines()
+    ]
 
 
 def wait_for_calls(root: Path, more: int, until_s: float = 20.0) -> None:

@@ -52,8 +52,18 @@ def completion(text: str | None = "ok", *, usage: Any = None, **over: Any) -> di
     """A chat completion's body; `over` replaces its top-level fields, `message`, `finish_reason` those of its choice."""
     message = over.pop("message", {"role": "assistant", "content": text, "refusal": None})
     choice = {"index": 0, "message": message, "finish_reason": over.pop("finish_reason", "stop")}
-    tokens = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14} if usage is None else usage
-    head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m-2026", "system_fingerprint": "fp_1"}
+    tokens = (
+        {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
+        if usage is None
+        else usage
+    )
+    head = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m-2026",
+        "system_fingerprint": "fp_1",
+    }
     return {**head, "choices": [choice], "usage": tokens, **over}
 
 
@@ -70,7 +80,9 @@ def events(*chunks: Any, done: bool = True) -> tuple[bytes, ...]:
 class FaultServer:
     """`with FaultServer(script) as server`: script(seen) says what is answered. `seen` lists all requests, `url` ends in /v1."""
 
-    def __init__(self, script: Callable[[Seen], Say | str], *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, script: Callable[[Seen], Say | str], *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._script, self._tls = script, tls
         self.seen: list[Seen] = []
         self.broken: list[str] = []  # what went wrong in the server itself
@@ -85,12 +97,16 @@ class FaultServer:
         ready = threading.Event()
 
         async def start() -> None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls, backlog=1024)
+            self._server = await asyncio.start_server(
+                self._serve, "127.0.0.1", 0, ssl=self._tls, backlog=1024
+            )
             self.port = self._server.sockets[0].getsockname()[1]
             ready.set()
 
         def work() -> None:
-            self._loop.set_exception_handler(lambda loop, context: None)  # peers vanish here by design
+            self._loop.set_exception_handler(
+                lambda loop, context: None
+            )  # peers vanish here by design
             self._loop.create_task(start())
             self._loop.run_forever()
             self._server.close()
@@ -122,7 +138,10 @@ class FaultServer:
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ", 2)
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in head[1:] if line)
+        }
         raw = await reader.readexactly(int(headers.get("content-length", 0)))
         seen = Seen(len(self.seen), method, path, headers, json.loads(raw) if raw else None)
         self.seen.append(seen)
@@ -138,11 +157,21 @@ class FaultServer:
 
     async def _say(self, said: Say, writer: asyncio.StreamWriter) -> bool:
         pieces = said.pieces
-        body = said.body if isinstance(said.body, bytes) else b"" if said.body is None else json.dumps(said.body).encode()
+        body = (
+            said.body
+            if isinstance(said.body, bytes)
+            else b""
+            if said.body is None
+            else json.dumps(said.body).encode()
+        )
         kind = "text/event-stream" if pieces is not None else "application/json"
         length = {} if pieces is not None else {"Content-Length": str(len(body))}
         headers = {"Content-Type": kind, **length, **said.headers}
-        head = f"HTTP/1.1 {said.status} Said\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
+        head = (
+            f"HTTP/1.1 {said.status} Said\r\n"
+            + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+            + "\r\n"
+        )
         writer.write(head.encode("latin-1"))
         if pieces is not None:
             for piece in pieces:
@@ -194,7 +223,12 @@ class Proxy(FaultServer):
             else:
                 path = "/" + target.split("/", 3)[3]
                 back.write(head.replace(target, path, 1).encode("latin-1"))
-            await asyncio.wait([asyncio.create_task(_pump(reader, back)), asyncio.create_task(_pump(there, writer))])
+            await asyncio.wait(
+                [
+                    asyncio.create_task(_pump(reader, back)),
+                    asyncio.create_task(_pump(there, writer)),
+                ]
+            )
         writer.close()
 
 

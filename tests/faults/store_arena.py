@@ -15,8 +15,8 @@ import threading
 import time
 from pathlib import Path
 
-from promptops.store import Store, merge
-from promptops.store.spool import Spool
+from promptops.store import Store, merge_segments
+from promptops.store.recorder import Spool
 
 
 def writer(folder: Path, name: str, acknowledge: int, broken: bool) -> None:
@@ -26,7 +26,17 @@ def writer(folder: Path, name: str, acknowledge: int, broken: bool) -> None:
     store = Store(folder)
     count = 0
     while True:
-        store.append("study_events", [{"study_id": name, "at": "2026-01-01T00:00:00", "event": str(count), "detail": "x" * 500}])
+        store.append(
+            "study_events",
+            [
+                {
+                    "study_id": name,
+                    "at": "2026-01-01T00:00:00",
+                    "event": str(count),
+                    "detail": "x" * 500,
+                }
+            ],
+        )
         os.write(acknowledge, b"%d\n" % count)
         count += 1
 
@@ -62,7 +72,7 @@ def write_round(folder: Path, turn: int, chance: random.Random, broken: bool) ->
 
 def merger(folder: Path, tell: int, broken: bool) -> None:
     """Merge once, saying when a transaction begins and when it has committed."""
-    real_commit, real_mark = merge._commit, merge._mark
+    real_commit, real_mark = merge_segments._commit, merge_segments._mark
 
     def commit(con, tables, marks):  # type: ignore[no-untyped-def]
         os.write(tell, b"b")
@@ -77,19 +87,24 @@ def merger(folder: Path, tell: int, broken: bool) -> None:
         os.write(tell, b"m")
         con.execute("BEGIN")
 
-    merge._commit = commit
+    merge_segments._commit = commit
     if broken:
-        merge._mark = apart
+        merge_segments._mark = apart
     Store(folder).merge()
 
 
-REACH = [0.012]  # seconds within which a kill falls, adjusted so that kills fall on both sides of the commit
+REACH = [
+    0.012
+]  # seconds within which a kill falls, adjusted so that kills fall on both sides of the commit
 
 
 def merge_round(folder: Path, turn: int, chance: random.Random, broken: bool) -> str:
     """Some rows, and one merger of them, killed; returns "before" or "after" its commit."""
     store = Store(folder)
-    rows = [{"study_id": f"m{turn}", "at": "2026-01-01T00:00:00", "event": str(n), "detail": "y" * 200} for n in range(200)]
+    rows = [
+        {"study_id": f"m{turn}", "at": "2026-01-01T00:00:00", "event": str(n), "detail": "y" * 200}
+        for n in range(200)
+    ]
     store.append("study_events", rows)
     store.close()
     reading, writing = os.pipe()
@@ -120,7 +135,15 @@ def main() -> None:
     broken = "broken" in sys.argv[5:]
     chance = random.Random(seed)
     if what == "write":
-        print(json.dumps([name for turn in range(kills) for name in write_round(folder, turn, chance, broken)]))
+        print(
+            json.dumps(
+                [
+                    name
+                    for turn in range(kills)
+                    for name in write_round(folder, turn, chance, broken)
+                ]
+            )
+        )
     else:
         import duckdb  # noqa: F401  (once here, instead of in every child)
         import pyarrow.json  # noqa: F401

@@ -18,7 +18,17 @@ from promptops.engine.sweep import Limits, Question, Sweep
 from promptops.models.endpoint import EndpointModel
 from promptops.models.protocol import Call
 from promptops.run import FAILURES, Attempt, Run
-from tests.faults.server import HANG, HANG_UP, RESET, FaultServer, JumpClock, Say, Seen, completion, error
+from tests.faults.server import (
+    HANG,
+    HANG_UP,
+    RESET,
+    FaultServer,
+    JumpClock,
+    Say,
+    Seen,
+    completion,
+    error,
+)
 
 LONG = "an answer that is cut before its end " * 10
 LIMIT = error("Rate limit reached", "rate_limit_exceeded")
@@ -32,7 +42,13 @@ def limited(**headers: str) -> Say:
 TRANSIENT: dict[str, tuple[Any, str]] = {
     "429 s": (limited(retry_after="2"), "rate_limit"),
     "429 ms": (limited(retry_after_ms="1500"), "rate_limit"),
-    "429 date": (limited(retry_after=formatdate(1.8e9 + 1e6, usegmt=True), date=formatdate(1.8e9 + 1e6 - 30, usegmt=True)), "rate_limit"),
+    "429 date": (
+        limited(
+            retry_after=formatdate(1.8e9 + 1e6, usegmt=True),
+            date=formatdate(1.8e9 + 1e6 - 30, usegmt=True),
+        ),
+        "rate_limit",
+    ),
     "429 an hour": (limited(retry_after="3600"), "rate_limit"),
     "429 garbage": (limited(retry_after="when the cows come home"), "rate_limit"),
     "429 negative": (limited(retry_after="-5"), "rate_limit"),
@@ -56,22 +72,36 @@ FINAL: dict[str, tuple[Any, str | None]] = {
     "401": (Say(401, error("Incorrect API key", "invalid_api_key")), "auth"),
     "403": (Say(403, error("Not for you")), "permission"),
     "404": (Say(404, error("no such model", "model_not_found")), "not_found_model"),
-    "429 quota": (Say(429, error("You exceeded your current quota", "insufficient_quota")), "quota_exhausted"),
-    "too long": (Say(400, error("maximum context length", "context_length_exceeded")), "context_length"),
+    "429 quota": (
+        Say(429, error("You exceeded your current quota", "insufficient_quota")),
+        "quota_exhausted",
+    ),
+    "too long": (
+        Say(400, error("maximum context length", "context_length_exceeded")),
+        "context_length",
+    ),
     "filtered question": (Say(400, error("filtered", "content_filter")), "content_filter_input"),
     "refusal": (Say(body=completion(message={"content": None, "refusal": "I cannot"})), "refusal"),
     "cut": (Say(body=completion("half", finish_reason="length")), "truncated_length"),
-    "filtered answer": (Say(body=completion("ha", finish_reason="content_filter")), "content_filter_output"),
+    "filtered answer": (
+        Say(body=completion("ha", finish_reason="content_filter")),
+        "content_filter_output",
+    ),
     "empty": (Say(body=completion("")), "empty_output"),
     "no choices": (Say(body=completion(choices=[])), "empty_output"),
-    "wrong usage": (Say(body=completion("fine", usage={"prompt_tokens": "many", "completion_tokens": -2})), None),
+    "wrong usage": (
+        Say(body=completion("fine", usage={"prompt_tokens": "many", "completion_tokens": -2})),
+        None,
+    ),
     "no usage": (Say(body=completion("fine", usage={})), None),
 }
 GOOD = Say(body=completion("fine"))
 ATTEMPTS = 4
 
 
-def plan(count: int, rate: float, seed: int) -> tuple[list[list[Any]], list[tuple[str | None, int]]]:
+def plan(
+    count: int, rate: float, seed: int
+) -> tuple[list[list[Any]], list[tuple[str | None, int]]]:
     """What is said to each example, attempt by attempt (the last for ever), and how it must end: (class, attempts)."""
     chance = random.Random(seed)
     scripts: list[list[Any]] = [[GOOD] for _ in range(count)]
@@ -90,7 +120,9 @@ def plan(count: int, rate: float, seed: int) -> tuple[list[list[Any]], list[tupl
     return scripts, ends
 
 
-def sweep_against(scripts: list[list[Any]], timeout_s: float) -> tuple[list[Run], list[Attempt], list[Seen], str | None]:
+def sweep_against(
+    scripts: list[list[Any]], timeout_s: float
+) -> tuple[list[Run], list[Attempt], list[Seen], str | None]:
     tries: Counter[int] = Counter()
 
     def script(seen: Seen) -> Any:
@@ -101,7 +133,16 @@ def sweep_against(scripts: list[list[Any]], timeout_s: float) -> tuple[list[Run]
     def questions(model: EndpointModel) -> Iterator[Question]:
         for number in range(len(scripts)):
             request = {"model": "m", "messages": [{"role": "user", "content": str(number)}]}
-            yield Question(Call(request, example_id=str(number)), model, f"k1:{number}", "p", f"p1-{number % 2}", "m", str(number), "f")
+            yield Question(
+                Call(request, example_id=str(number)),
+                model,
+                f"k1:{number}",
+                "p",
+                f"p1-{number % 2}",
+                "m",
+                str(number),
+                "f",
+            )
 
     runs: list[Run] = []
     attempts: list[Attempt] = []
@@ -113,7 +154,13 @@ def sweep_against(scripts: list[list[Any]], timeout_s: float) -> tuple[list[Run]
     async def story(url: str) -> str | None:
         model = EndpointModel(base_url=url, api_key="sk-canary-000111222")
         limits = Limits(concurrency=50, max_attempts=ATTEMPTS, timeout_s=timeout_s, deadline_s=None)
-        sweep = Sweep(questions(model), record=record, limits=limits, clock=JumpClock(), chance=random.Random(1))
+        sweep = Sweep(
+            questions(model),
+            record=record,
+            limits=limits,
+            clock=JumpClock(),
+            chance=random.Random(1),
+        )
         await sweep.run()
         await model.aclose()
         return sweep.progress.stopped
@@ -138,11 +185,15 @@ def check(count: int, rate: float, seed: int) -> None:
     assert wrong == [], f"seed {seed}"
     asked = Counter(int(request.prompt) for request in seen)
     recorded = Counter(attempt.run_id for attempt in attempts)
-    assert {n: recorded[by_example[n].id] for n in range(count)} == dict(asked), f"seed {seed}: requests that are not recorded as attempts"
+    assert {n: recorded[by_example[n].id] for n in range(count)} == dict(asked), (
+        f"seed {seed}: requests that are not recorded as attempts"
+    )
     assert all(attempt.failure is None or attempt.failure in FAILURES for attempt in attempts)
     refused = {attempt.run_id for attempt in attempts if attempt.status in (400, 401)}
     assert all(attempt.run_id not in refused or attempt.number <= 2 for attempt in attempts)
-    last = {attempt.run_id: attempt for attempt in sorted(attempts, key=lambda attempt: attempt.number)}
+    last = {
+        attempt.run_id: attempt for attempt in sorted(attempts, key=lambda attempt: attempt.number)
+    }
     assert {last[run].status for run in refused} <= {400, 401}, "tried again after 400 or 401"
 
 
@@ -173,13 +224,18 @@ def test_retry_after_is_waited_for_in_every_form() -> None:
             model = EndpointModel(base_url=url)
             call = Call({"model": "m", "messages": [{"role": "user", "content": "0"}]})
             sweep = Sweep(
-                [Question(call, model, "k", "p", "v", "m")], record=lambda runs, tried: None, limits=Limits(deadline_s=None), clock=clock
+                [Question(call, model, "k", "p", "v", "m")],
+                record=lambda runs, tried: None,
+                limits=Limits(deadline_s=None),
+                clock=clock,
             )
             await sweep.run()
             await model.aclose()
             assert sweep.progress.failures == 0
 
-        with FaultServer(lambda seen, said=TRANSIENT[name][0]: said if seen.number == 0 else GOOD) as server:  # type: ignore[misc]
+        with FaultServer(
+            lambda seen, said=TRANSIENT[name][0]: said if seen.number == 0 else GOOD
+        ) as server:  # type: ignore[misc]
             asyncio.run(story(server.url))
         assert len(clock.slept) == 1
         assert least <= clock.slept[0] <= most, name

@@ -36,7 +36,9 @@ print("done", study.id, flush=True)
 """
 
 
-def killed_until_through(root: Path, seed: int, kills: int, how: signal.Signals) -> tuple[Counter[str], int, str]:
+def killed_until_through(
+    root: Path, seed: int, kills: int, how: signal.Signals
+) -> tuple[Counter[str], int, str]:
     """(calls by prompt, kills that hit, the study's id). Raises where a child fails by itself."""
     chance = random.Random(seed)
     asked: Counter[str] = Counter()
@@ -65,8 +67,12 @@ def killed_until_through(root: Path, seed: int, kills: int, how: signal.Signals)
             if child.returncode == 0:
                 return asked, hits, out.split()[-1]
             assert number < kills, f"seed {seed}: {err[-2000:]}"
-            assert child.returncode in (-signal.SIGKILL, -signal.SIGINT, 1, 130), f"seed {seed}: {err[-2000:]}"
-            assert how is signal.SIGKILL or "KeyboardInterrupt" in err, f"seed {seed}: {err[-2000:]}"
+            assert child.returncode in (-signal.SIGKILL, -signal.SIGINT, 1, 130), (
+                f"seed {seed}: {err[-2000:]}"
+            )
+            assert how is signal.SIGKILL or "KeyboardInterrupt" in err, (
+                f"seed {seed}: {err[-2000:]}"
+            )
     raise AssertionError(f"seed {seed}: the study never came to its end")
 
 
@@ -77,16 +83,23 @@ def check(root: Path, seed: int, kills: int, how: signal.Signals) -> None:
     answered = store.rows("select key, count(*) from runs where failure is null group by key")
     assert len(answered) == len(asked) == 2 * EXAMPLES, f"seed {seed}"
     assert [key for key, count in answered if count > 1] == [], f"seed {seed}: duplicate rows"
-    places = store.rows("select count(distinct (version_id, example_id, repeat)) from study_runs where study_id = ?", [study])
+    places = store.rows(
+        "select count(distinct (version_id, example_id, repeat)) from study_runs where study_id = ?",
+        [study],
+    )
     assert places == [(2 * EXAMPLES,)], f"seed {seed}"
     scored = store.rows("select count(distinct run_id) from scores where passed")
     assert scored == [(2 * EXAMPLES,)], f"seed {seed}: answers without a score"
     repeated = asked.total() - len(asked)
-    assert repeated <= WIDTH * hits, f"seed {seed}: {repeated} calls were paid for twice in {hits} kills"
+    assert repeated <= WIDTH * hits, (
+        f"seed {seed}: {repeated} calls were paid for twice in {hits} kills"
+    )
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
-def test_running_it_again_finishes_the_study_and_pays_nothing_twice(tmp_path: Path, how: signal.Signals) -> None:
+def test_running_it_again_finishes_the_study_and_pays_nothing_twice(
+    tmp_path: Path, how: signal.Signals
+) -> None:
     """0 lost, 0 duplicate rows, repeated calls <= those in flight at each kill; everything scored."""
     check(tmp_path, seed=7, kills=2, how=how)
 

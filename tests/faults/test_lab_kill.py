@@ -58,15 +58,22 @@ def check(root: Path, kills: int, seed: int) -> None:
     wanted = {"places": 2 * EXAMPLES, "answers": 2 * EXAMPLES, "scored": 2 * EXAMPLES}
     for number in range(studies):
         assert figures(store, f"s{number}") == wanted, f"seed {seed}, study {number}"
-    assert store.rows("select key from runs where failure is null group by key having count(*) > 1") == [], f"seed {seed}"
+    assert (
+        store.rows("select key from runs where failure is null group by key having count(*) > 1")
+        == []
+    ), f"seed {seed}"
     double = "select 1 from scores group by run_id, example_fingerprint, scorer, scorer_version having count(*) > 1"
     assert store.rows(double) == [], f"seed {seed}"
     assert store.verify() == [], f"seed {seed}"
     last = dict(reversed([(question, life) for life, question in reversed(asked)]))
     again = Counter(life for life, question in asked if last[question] != life)
     assert len(last) == 2 * EXAMPLES * studies, f"seed {seed}"
-    assert max(again.values(), default=0) <= WIDTH, f"seed {seed}: {again} asked again after {hits} kills"
-    print(f"\nseed {seed}: {hits} kills, {studies} studies, {len(asked) - len(last)} of {len(asked)} calls repeated")
+    assert max(again.values(), default=0) <= WIDTH, (
+        f"seed {seed}: {again} asked again after {hits} kills"
+    )
+    print(
+        f"\nseed {seed}: {hits} kills, {studies} studies, {len(asked) - len(last)} of {len(asked)} calls repeated"
+    )
 
 
 def test_twenty_kills_at_any_point(tmp_path: Path) -> None:
@@ -95,7 +102,10 @@ def killed_at_each(root: Path, steps: range, *, forgets: bool = False) -> list[i
     wanted = {"places": 2 * EXAMPLES, "answers": 2 * EXAMPLES, "scored": 2 * EXAMPLES}
     torn = [step for step in steps if figures(store, f"s{step}") != wanted]
     assert store.verify() == []
-    assert store.rows("select key from runs where failure is null group by key having count(*) > 1") == []
+    assert (
+        store.rows("select key from runs where failure is null group by key having count(*) > 1")
+        == []
+    )
     return torn
 
 
@@ -124,7 +134,9 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
         first = len(calls(tmp_path))
         assert first < 2400
         store = Store(tmp_path / ".promptops")
-        assert store.rows('select event from study_events order by "at" desc limit 1') == [("stopped",)]
+        assert store.rows('select event from study_events order by "at" desc limit 1') == [
+            ("stopped",)
+        ]
         kept = figures(store, "s")
         assert kept["places"] >= first - WIDTH
         assert kept["scored"] == kept["places"]
@@ -142,7 +154,9 @@ def test_two_processes_over_one_folder(tmp_path: Path) -> None:
         assert one.end() == 0, one.said()
         assert two.end() == 0, two.said()
     store = Store(tmp_path / ".promptops")
-    assert [figures(store, name) for name in "ab"] == [{"places": 300, "answers": 300, "scored": 300}] * 2
+    assert [figures(store, name) for name in "ab"] == [
+        {"places": 300, "answers": 300, "scored": 300}
+    ] * 2
     assert len(calls(tmp_path)) == 600
     assert store.rows("select count(*) from runs") == [(600,)]
     assert store.verify() == []

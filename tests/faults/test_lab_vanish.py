@@ -15,7 +15,7 @@ import pytest
 from promptops.lab import Dataset, Lab, Study
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
-from promptops.store.spool import Spool
+from promptops.store.recorder import Spool
 from promptops.store.store import Store
 
 EXAMPLES = 6
@@ -37,7 +37,9 @@ def study_in(root: Path, examples: int = EXAMPLES) -> tuple[Lab, Callable[[], St
     def run() -> Study:
         prompt = lab.prompt("p")
         versions = [prompt.save(f"{name}: {{{{x}}}}", model="m") for name in ("first", "second")]
-        data = Dataset.read([{"id": str(n), "x": f"question {n}", "expected": "ok"} for n in range(examples)])
+        data = Dataset.read(
+            [{"id": str(n), "x": f"question {n}", "expected": "ok"} for n in range(examples)]
+        )
         return lab.evaluate(versions, data, [equals()], concurrency=2, name="s")
 
     return lab, run
@@ -103,8 +105,12 @@ def test_a_study_outlives_its_folder(tmp_path: Path, fault: Callable[[Path], Non
         lab.store.close()
 
 
-@pytest.mark.parametrize(("fault", "first"), [(removed, 1), (replaced, 2)])  # every other moment each: they are many
-def test_a_later_session_outlives_its_folder(tmp_path: Path, fault: Callable[[Path], None], first: int) -> None:
+@pytest.mark.parametrize(
+    ("fault", "first"), [(removed, 1), (replaced, 2)]
+)  # every other moment each: they are many
+def test_a_later_session_outlives_its_folder(
+    tmp_path: Path, fault: Callable[[Path], None], first: int
+) -> None:
     """The same where an earlier session answered a part: what was recorded then is gone with the folder, what is asked now is not."""
 
     def earlier(root: Path) -> Path:

@@ -34,15 +34,18 @@ def count(store: Store) -> int:
 
 def python(code: str, *words: object) -> subprocess.Popen[str]:
     """A process that has printed its first line."""
-    child = subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+    )
     assert child.stdout is not None
     assert child.stdout.readline()
     return child
 
 
-HOLDER = (
-    "import duckdb, sys\ncon = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'read')\nprint('held', flush=True)\nsys.stdin.read()"
-)
+HOLDER = "import duckdb, sys\ncon = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'read')\nprint('held', flush=True)\nsys.stdin.read()"
 TURN = (
     "import sys, time\nfrom pathlib import Path\nfrom promptops.store.database import Database\n"
     "with Database(Path(sys.argv[1])).writing():\n    print('held', flush=True)\n    time.sleep(600)"
@@ -90,7 +93,9 @@ def p99_ms(store: Store, rows: int) -> float:
             took.append(1e3 * (time.perf_counter() - began))
         took.sort()
         rounds.append(took[rows * 99 // 100])
-        print(f"record: p50 {took[rows // 2]:.3f} ms, p99 {rounds[-1]:.3f} ms, worst {took[-1]:.1f} ms")
+        print(
+            f"record: p50 {took[rows // 2]:.3f} ms, p99 {rounds[-1]:.3f} ms, worst {took[-1]:.1f} ms"
+        )
     return min(rounds)
 
 
@@ -121,7 +126,9 @@ def test_record_p99_while_another_process_holds_the_file(stopped_merger: Store) 
     assert p99_ms(stopped_merger, 5_000) <= 50
 
 
-def test_a_recorder_that_merges_is_noticed(stopped_merger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recorder_that_merges_is_noticed(
+    stopped_merger: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The proof of the two above: one that waits for its turn at the file takes longer."""
     real = Store.append_all
 
@@ -135,7 +142,9 @@ def test_a_recorder_that_merges_is_noticed(stopped_merger: Store, monkeypatch: p
         assert p99_ms(stopped_merger, 3) > 50
 
 
-def test_a_merger_of_ours_that_is_stopped_holds_nobody_up_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_merger_of_ours_that_is_stopped_holds_nobody_up_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """R5: a stopped process keeps its turn, so the rows come from the segments."""
     monkeypatch.setattr("promptops.store.database.WAIT_S", 0.5)
     store = Store(tmp_path)
@@ -176,7 +185,11 @@ def test_a_damaged_segment_costs_the_records_that_were_hit(tmp_path: Path, seed:
     whole = hit_a_newline(seed, position, starts, len(data))
     assert found == (expected | {hit} if whole else expected), position
     lines = store.verify()
-    assert bool(store.stats()["damaged_records"]) == bool(lines) == (not whole and bool(seed % 2 or position not in starts))
+    assert (
+        bool(store.stats()["damaged_records"])
+        == bool(lines)
+        == (not whole and bool(seed % 2 or position not in starts))
+    )
 
 
 def hit_a_newline(seed: int, position: int, starts: list[int], size: int) -> bool:
@@ -212,7 +225,9 @@ print(json.dumps([full, flushed, store.stats()["pending_bytes"], [str(one.messag
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     """R7: the file may not grow; results are still taken, readable and said, and written when there is room again."""
-    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     (pending, seen), flushed, left, said = json.loads(done.stdout)
     assert pending > 100_000
@@ -280,9 +295,16 @@ assert reader.verify() == []
 @pytest.mark.parametrize("state", ["merged", "unmerged"])
 def test_a_read_only_folder_degrades_to_memory(state: str) -> None:
     """R8: chmod 555; what is there is read, what is new is kept and seen, and written once it may be."""
-    with tempfile.TemporaryDirectory() as folder:  # outside pytest's own, which no other user may enter
+    with (
+        tempfile.TemporaryDirectory() as folder
+    ):  # outside pytest's own, which no other user may enter
         os.chmod(folder, 0o755)
-        done = subprocess.run([sys.executable, "-c", READ_ONLY, folder, state], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-c", READ_ONLY, folder, state],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
     assert done.returncode == 0, done.stderr
 
 
@@ -354,7 +376,11 @@ def damage_wals(tmp_path: Path, cases: int) -> None:
         store = Store(folder)
         assert count(store) == 201, f"case {case}, byte {position}"
         assert store.verify() == [], f"case {case}, byte {position}"
-        kept = [path for path in (folder / "aside").iterdir() if path.name.endswith(".wal")] if (folder / "aside").exists() else []
+        kept = (
+            [path for path in (folder / "aside").iterdir() if path.name.endswith(".wal")]
+            if (folder / "aside").exists()
+            else []
+        )
         assert all(path.read_bytes() == bytes(data) for path in kept)
         aside += bool(kept)
         short += not kept
@@ -385,7 +411,12 @@ def test_a_ruined_database_is_set_aside_and_rebuilt(tmp_path: Path, ruin: str) -
     path = tmp_path / "store.duckdb"
     whole = path.read_bytes()
     path.write_bytes(
-        {"empty": b"", "half": whole[: len(whole) // 2], "noise": random.Random(1).randbytes(len(whole)), "text": b"hello " * 5_000}[ruin]
+        {
+            "empty": b"",
+            "half": whole[: len(whole) // 2],
+            "noise": random.Random(1).randbytes(len(whole)),
+            "text": b"hello " * 5_000,
+        }[ruin]
     )
     store = Store(tmp_path)
     assert count(store) == 50

@@ -80,14 +80,26 @@ print(json.dumps([turns, faults]))
 """
 
 
-def run(folder: Path, seconds: float, seed: int = 0, prelude: str = "", acts: tuple[str, ...] = ("archive", "purge", "verify")) -> int:
+def run(
+    folder: Path,
+    seconds: float,
+    seed: int = 0,
+    prelude: str = "",
+    acts: tuple[str, ...] = ("archive", "purge", "verify"),
+) -> int:
     """How many acknowledged rows are lost after so long; every other promise is asserted."""
 
     def start(code: str, *words: object) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, *map(str, words)], stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", code, *map(str, words)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     folder.mkdir(exist_ok=True)
-    Store(folder / "store").append("study_events", [{"study_id": "s", "at": "2026-01-01T00:00:00", "event": "began"}])
+    Store(folder / "store").append(
+        "study_events", [{"study_id": "s", "at": "2026-01-01T00:00:00", "event": "began"}]
+    )
     keepers = [start(prelude + KEEPER, folder, act) for act in acts]
     for keeper in keepers:
         assert keeper.stdout is not None

@@ -17,13 +17,18 @@ ARENA = Path(__file__).with_name("store_arena.py")
 
 
 def arena(*words: object) -> list[str]:
-    done = subprocess.run([sys.executable, str(ARENA), *map(str, words)], capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        [sys.executable, str(ARENA), *map(str, words)], capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
 
 
 def lost(folder: Path, acknowledged: list[str]) -> set[str]:
-    stored = {f"{study}/{event}" for study, event in Store(folder).rows("select study_id, event from study_events")}
+    stored = {
+        f"{study}/{event}"
+        for study, event in Store(folder).rows("select study_id, event from study_events")
+    }
     return set(acknowledged) - stored
 
 
@@ -39,7 +44,9 @@ def kill_writers(folder: Path, kills: int) -> None:
 def kill_mergers(folder: Path, kills: int) -> None:
     seed = secrets.randbelow(10**9)
     moments = arena("merge", folder, kills, seed)
-    print(f"seed {seed}: {moments.count('before')} before the commit, {moments.count('after')} after")
+    print(
+        f"seed {seed}: {moments.count('before')} before the commit, {moments.count('after')} after"
+    )
     assert min(moments.count("before"), moments.count("after")) >= kills * 0.2, f"seed {seed}"
     store = Store(folder)
     rows = store.rows("select count(*), count(distinct (study_id, event)) from study_events")

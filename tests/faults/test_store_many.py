@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from promptops.store import Store
-from promptops.store.spool import Spool
+from promptops.store.recorder import Spool
 
 WRITER = """
 import sys, time
@@ -48,9 +48,15 @@ print(json.dumps([turns, seen, faults]))
 
 def at_once(tmp_path: Path, rows: int) -> None:
     def start(code: str, *words: object) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, *map(str, words)], stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", code, *map(str, words)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
-    Store(tmp_path / "store").append("study_events", [{"study_id": "first", "at": "2026-01-01T00:00:00", "event": "0"}])
+    Store(tmp_path / "store").append(
+        "study_events", [{"study_id": "first", "at": "2026-01-01T00:00:00", "event": "0"}]
+    )
     others = [start(READER, tmp_path, how) for how in ("merge", "merge", "read", "read")]
     began = time.perf_counter()
     writers = [start(WRITER, tmp_path / "store", f"w{n}", rows) for n in range(4)]
@@ -62,7 +68,9 @@ def at_once(tmp_path: Path, rows: int) -> None:
         assert faults == []
         assert turns > 0
     store = Store(tmp_path / "store")
-    assert store.rows("select count(*), count(distinct (study_id, event)) from study_events") == [(4 * rows + 1, 4 * rows + 1)]
+    assert store.rows("select count(*), count(distinct (study_id, event)) from study_events") == [
+        (4 * rows + 1, 4 * rows + 1)
+    ]
     assert store.verify() == []
     print(f"{4 * rows:,} rows of 4 writers in {took:.1f} s beside 2 mergers and 2 readers")
 
@@ -120,12 +128,16 @@ def test_threads_tasks_and_a_fork_lose_nothing(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert os.waitpid(child, 0)[1] == 0
-    assert store.rows("select count(*), count(distinct (study_id, event)) from study_events") == [(8 * 200 + 1_000 + 100,) * 2]
+    assert store.rows("select count(*), count(distinct (study_id, event)) from study_events") == [
+        (8 * 200 + 1_000 + 100,) * 2
+    ]
     assert len(list((tmp_path / "segments").iterdir())) == 2
     assert store.verify() == []
 
 
-def test_an_interrupt_in_the_middle_of_a_write_neither_loses_nor_shifts_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_in_the_middle_of_a_write_neither_loses_nor_shifts_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The stop button between a write and its bookkeeping: the segment's bytes and its offsets still agree."""
     store = Store(tmp_path)
     store.append("study_events", [event("s", 0)])
@@ -149,11 +161,15 @@ def test_an_interrupt_in_the_middle_of_a_write_neither_loses_nor_shifts_a_row(tm
     assert store.verify() == []
 
 
-def test_a_group_is_synced_within_fifty_milliseconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_is_synced_within_fifty_milliseconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """R1, the power cut: a sync follows each group soon, by itself, and none is wasted while nothing comes."""
     synced: list[float] = []
     real = os.fdatasync if hasattr(os, "fdatasync") else os.fsync
-    monkeypatch.setattr(os, "fdatasync", lambda fd: (real(fd), synced.append(time.monotonic()))[0], raising=False)
+    monkeypatch.setattr(
+        os, "fdatasync", lambda fd: (real(fd), synced.append(time.monotonic()))[0], raising=False
+    )
     store = Store(tmp_path)
     waits = []
     for n in range(10):
@@ -170,9 +186,11 @@ def test_a_group_is_synced_within_fifty_milliseconds(tmp_path: Path, monkeypatch
     assert synced == []
 
 
-def test_a_writer_thread_ends_when_there_is_nothing_to_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_thread_ends_when_there_is_nothing_to_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No thread is left behind, and the next append starts another."""
-    monkeypatch.setattr("promptops.store.spool._IDLE_S", 0.05)
+    monkeypatch.setattr("promptops.store.recorder._IDLE_S", 0.05)
     spool = Spool(tmp_path)
     for _ in range(2):
         spool.append(b"")
@@ -184,9 +202,11 @@ def test_a_writer_thread_ends_when_there_is_nothing_to_sync(tmp_path: Path, monk
     spool.seal()
 
 
-def test_segments_that_end_while_others_record_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segments_that_end_while_others_record_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Threads record while segments are full or sealed every moment: each row is in a segment with a name and a first line."""
-    monkeypatch.setattr("promptops.store.spool.ROTATE", 2_000)
+    monkeypatch.setattr("promptops.store.recorder.ROTATE", 2_000)
     store = Store(tmp_path)
     stop = threading.Event()
 
@@ -210,4 +230,6 @@ def test_segments_that_end_while_others_record_lose_nothing(tmp_path: Path, monk
     paths = list((tmp_path / "segments").iterdir())
     assert len(paths) > 5
     assert all(path.name.count("-") == 2 and path.read_bytes()[18:23] == b"meta " for path in paths)
-    assert store.rows("select count(*), count(distinct (study_id, event)) from study_events") == [(600, 600)]
+    assert store.rows("select count(*), count(distinct (study_id, event)) from study_events") == [
+        (600, 600)
+    ]

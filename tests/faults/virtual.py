@@ -8,11 +8,11 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from promptops.engine.adaptive_concurrency import Pace
 from promptops.engine.breaker import Breaker
 from promptops.engine.budget import Budget
-from promptops.engine.calling import Caller
-from promptops.engine.pace import Pace
 from promptops.engine.question import Limits, Question
+from promptops.engine.retries import Caller
 from promptops.errors import CallError
 from promptops.models.protocol import Call, Reply
 

@@ -11,10 +11,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from promptops.registry.export import export_file
+
 from promptops import Loader
 from promptops.dataset.example import Example
 from promptops.registry.editor import Editor
-from promptops.registry.export import export_file
 from promptops.store import Store
 from promptops.store.schema import TABLES
 from promptops.version import PromptVersion

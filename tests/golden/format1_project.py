@@ -33,7 +33,11 @@ TOOL = {
     "function": {
         "name": "look_up",
         "description": "Finds an order.",
-        "parameters": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+        "parameters": {
+            "type": "object",
+            "properties": {"id": {"type": "string"}},
+            "required": ["id"],
+        },
     },
 }
 LABEL = {"type": "object", "properties": {"label": {"type": "string"}}, "required": ["label"]}

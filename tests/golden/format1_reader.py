@@ -105,26 +105,38 @@ def source_without_a_file(registry: Path) -> tuple[str, int | None]:
 def versions(folder: Path) -> dict[str, Any]:
     """Of every saved version: number, id, note, author, time, content and a request."""
     editor = Editor(folder / REGISTRY)
-    return {name: [_version(name, each) for each in editor.versions(name)] for name in editor.names()}
+    return {
+        name: [_version(name, each) for each in editor.versions(name)] for name in editor.names()
+    }
 
 
 def _version(name: str, saved: Any) -> list[Any]:
     content = saved.version
     request = content.request(**VALUES[name][0])
-    return [saved.number, saved.id, saved.note, saved.author, saved.created, content.document(), request]
+    return [
+        saved.number,
+        saved.id,
+        saved.note,
+        saved.author,
+        saved.created,
+        content.document(),
+        request,
+    ]
 
 
 def chains(folder: Path) -> dict[str, Any]:
     """Every deployment of every environment, oldest first."""
     editor = Editor(folder / REGISTRY)
     pairs = [(name, env) for name in editor.names() for env in sorted(editor.environments(name))]
-    return {f"{name} {env}": [_link(each) for each in editor.history(name, env)] for name, env in pairs}
+    return {
+        f"{name} {env}": [_link(each) for each in editor.history(name, env)] for name, env in pairs
+    }
 
 
 def _link(one: Any) -> list[Any]:
     canary = [one.canary.number, one.canary.id, one.canary.percent] if one.canary else None
     who = [one.digest, one.kind, one.number, one.id, one.at, one.author, one.reason]
-    return [*who, one.evidence, one.forced, list(one.unmet), one.again, one.undoes, canary]
+    return [*who, one.evidence, one.forced, list(one.unmet), one.override, one.undoes, canary]
 
 
 def policies(folder: Path) -> dict[str, Any]:
@@ -184,7 +196,9 @@ def tables(store: Store, listed: Mapping[str, Any]) -> dict[str, Any]:
     return {table: _digests(store, table, *names) for table, names in listed.items()}
 
 
-def _digests(store: Store, table: str, columns: Sequence[str], key: Sequence[str]) -> dict[str, Any]:
+def _digests(
+    store: Store, table: str, columns: Sequence[str], key: Sequence[str]
+) -> dict[str, Any]:
     today = [COLUMNS.get(f"{table}.{name}", name) for name in columns]
     order = ", ".join(f'"{COLUMNS.get(f"{table}.{name}", name)}"' for name in key)
     listed = ", ".join(f'"{name}"' for name in today)

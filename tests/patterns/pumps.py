@@ -25,8 +25,13 @@ _ANY = "a \n1-_'.*`\""
 
 def pumps(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str]]:
     """(lead, unit) of each long repeat of the pattern; where a class is repeated, of several of its characters."""
-    source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
-    for place in (0, -1):  # the first, then the last character of each class, in what leads to a repeat
+    source = (
+        pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    )
+    for place in (
+        0,
+        -1,
+    ):  # the first, then the last character of each class, in what leads to a repeat
         yield from _repeats(_parser.parse(source, pattern.flags & ~re.UNICODE), "", place)
 
 
@@ -76,12 +81,19 @@ def _members(kind: Any, value: Any) -> str:
         return _ANY.replace(chr(value), "")
     if value[0][0] is op.NEGATE:
         return "".join(char for char in _ANY if not _holds(value[1:], char)) or "~"
-    return "".join(chr(one) if how is op.LITERAL else chr(one[0]) if how is op.RANGE else _OF_CATEGORY[one] for how, one in value)
+    return "".join(
+        chr(one) if how is op.LITERAL else chr(one[0]) if how is op.RANGE else _OF_CATEGORY[one]
+        for how, one in value
+    )
 
 
 def _holds(members: Any, char: str) -> bool:
     return any(
-        char == chr(one) if how is op.LITERAL else one[0] <= ord(char) <= one[1] if how is op.RANGE else char in _OF_CATEGORY[one]
+        char == chr(one)
+        if how is op.LITERAL
+        else one[0] <= ord(char) <= one[1]
+        if how is op.RANGE
+        else char in _OF_CATEGORY[one]
         for how, one in members
     )
 

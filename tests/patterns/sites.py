@@ -16,7 +16,10 @@ import promptops
 
 PACKAGE = Path(promptops.__file__).parent
 USES = ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split")
-_UNKNOWN = ("search", "fullmatch")  # of a pattern that is handed on: the two that have to look at everything
+_UNKNOWN = (
+    "search",
+    "fullmatch",
+)  # of a pattern that is handed on: the two that have to look at everything
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,15 @@ class _Scope(dict[str, Any]):
 
 def sites() -> list[Site]:
     """All of them; raises where a pattern cannot be worked out, so that none is left out silently."""
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+    trees = {
+        path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))
+    }
     applied = _applied(trees)
-    return [site for path, tree in trees.items() for site in (*_of(path, tree, applied), *_kept(path, applied))]
+    return [
+        site
+        for path, tree in trees.items()
+        for site in (*_of(path, tree, applied), *_kept(path, applied))
+    ]
 
 
 def _kept(path: Path, applied: Mapping[tuple[Path, str], set[str]]) -> Iterator[Site]:
@@ -62,7 +71,10 @@ def _kept(path: Path, applied: Mapping[tuple[Path, str], set[str]]) -> Iterator[
     for name, value in vars(_module(path)).items():
         if isinstance(value, (tuple, list, dict, set)):
             uses = tuple(sorted(applied.get((path, name), ()))) or _UNKNOWN
-            yield from (Site(f"{path.relative_to(PACKAGE)}:{name}", pattern, uses) for pattern in _inside(value))
+            yield from (
+                Site(f"{path.relative_to(PACKAGE)}:{name}", pattern, uses)
+                for pattern in _inside(value)
+            )
 
 
 def _inside(value: Any) -> Iterator[re.Pattern[Any]]:
@@ -76,7 +88,9 @@ def _inside(value: Any) -> Iterator[re.Pattern[Any]]:
 
 def _module(path: Path) -> Any:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return importlib.import_module(".".join(("promptops", *(part for part in parts if part != "__init__"))))
+    return importlib.import_module(
+        ".".join(("promptops", *(part for part in parts if part != "__init__")))
+    )
 
 
 def _applied(trees: Mapping[Path, ast.Module]) -> dict[tuple[Path, str], set[str]]:
@@ -98,34 +112,61 @@ def _applied(trees: Mapping[Path, ast.Module]) -> dict[tuple[Path, str], set[str
 
 def _taken(node: ast.AST) -> Iterator[tuple[str, str]]:
     if isinstance(node, ast.Attribute) and node.attr in USES:
-        yield from ((named.id, node.attr) for named in ast.walk(node.value) if isinstance(named, ast.Name))
-    elif isinstance(node, (ast.Tuple, ast.List, ast.comprehension, ast.For)):  # one of several that are applied in turn
+        yield from (
+            (named.id, node.attr) for named in ast.walk(node.value) if isinstance(named, ast.Name)
+        )
+    elif isinstance(
+        node, (ast.Tuple, ast.List, ast.comprehension, ast.For)
+    ):  # one of several that are applied in turn
         inside = node.iter if isinstance(node, (ast.comprehension, ast.For)) else node
-        yield from ((named.id, "search") for named in ast.walk(inside) if isinstance(named, ast.Name))
+        yield from (
+            (named.id, "search") for named in ast.walk(inside) if isinstance(named, ast.Name)
+        )
 
 
-def _of(path: Path, tree: ast.Module, applied: Mapping[tuple[Path, str], set[str]]) -> Iterator[Site]:
+def _of(
+    path: Path, tree: ast.Module, applied: Mapping[tuple[Path, str], set[str]]
+) -> Iterator[Site]:
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     module: Any = None
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
-        if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re" and node.func.attr in (*USES, "compile")):
+        if not (
+            isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "re"
+            and node.func.attr in (*USES, "compile")
+        ):
             continue
         module = module or _module(path)
         uses = (node.func.attr,) if node.func.attr in USES else _uses(node, parents, path, applied)
         yield Site(f"{path.relative_to(PACKAGE)}:{node.lineno}", _pattern(node, module), uses)
 
 
-def _uses(call: ast.Call, parents: Mapping[ast.AST, ast.AST], path: Path, applied: Mapping[tuple[Path, str], set[str]]) -> tuple[str, ...]:
+def _uses(
+    call: ast.Call,
+    parents: Mapping[ast.AST, ast.AST],
+    path: Path,
+    applied: Mapping[tuple[Path, str], set[str]],
+) -> tuple[str, ...]:
     above = parents[call]
     if isinstance(above, ast.Attribute) and above.attr in USES:
         return (above.attr,)
     while not isinstance(above, ast.stmt):
         above = parents[above]
-    targets = above.targets if isinstance(above, ast.Assign) else [above.target] if isinstance(above, ast.AnnAssign) else []
-    names = {named.id for target in targets for named in ast.walk(target) if isinstance(named, ast.Name)}
-    return tuple(sorted({use for name in names for use in applied.get((path, name), ())})) or _UNKNOWN
+    targets = (
+        above.targets
+        if isinstance(above, ast.Assign)
+        else [above.target]
+        if isinstance(above, ast.AnnAssign)
+        else []
+    )
+    names = {
+        named.id for target in targets for named in ast.walk(target) if isinstance(named, ast.Name)
+    }
+    return (
+        tuple(sorted({use for name in names for use in applied.get((path, name), ())})) or _UNKNOWN
+    )
 
 
 def _pattern(call: ast.Call, module: Any) -> re.Pattern[Any]:
@@ -133,7 +174,9 @@ def _pattern(call: ast.Call, module: Any) -> re.Pattern[Any]:
     arguments = {keyword.arg: keyword.value for keyword in call.keywords}
     compiling = isinstance(call.func, ast.Attribute) and call.func.attr == "compile"
     flags = arguments.get("flags") or (call.args[1] if compiling and len(call.args) > 1 else None)
-    source, given = (_value(node, scope) if node is not None else 0 for node in (call.args[0], flags))
+    source, given = (
+        _value(node, scope) if node is not None else 0 for node in (call.args[0], flags)
+    )
     if isinstance(source, re.Pattern):
         return source
     return re.compile(str(source) if isinstance(source, str) else source, given)

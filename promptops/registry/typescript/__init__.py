@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import RegistryError
 from ..entry import to_version
-from ..writing import replace
+from ..write_lock import replace
 
 if TYPE_CHECKING:
     from ...version import PromptVersion
@@ -22,7 +22,13 @@ __all__ = ["FILE", "reader", "types", "write"]
 
 FILE = "promptops.ts"
 _BEGIN, _END = "// <prompts>\n", "// </prompts>\n"
-_TYPES = {"string": "string", "number": "number", "boolean": "boolean", "object": "object", "list": "readonly unknown[]"}
+_TYPES = {
+    "string": "string",
+    "number": "number",
+    "boolean": "boolean",
+    "object": "object",
+    "list": "readonly unknown[]",
+}
 
 
 def write(read: Document, folder: str, env: str | None = None) -> bool:
@@ -34,7 +40,10 @@ def write(read: Document, folder: str, env: str | None = None) -> bool:
     head, rest = reader().split(_BEGIN)
     tail = rest.split(_END)[1]
     os.makedirs(folder, exist_ok=True)
-    return replace(os.path.join(os.path.abspath(folder), FILE), f"{head}{_BEGIN}{types(read, env)}{_END}{tail}".encode())
+    return replace(
+        os.path.join(os.path.abspath(folder), FILE),
+        f"{head}{_BEGIN}{types(read, env)}{_END}{tail}".encode(),
+    )
 
 
 def reader() -> str:
@@ -51,7 +60,9 @@ def types(read: Document, env: str | None = None) -> str:
         served = _served(prompt, env)
         if not served:
             continue
-        versions = [(entry["number"], to_version(entry, f"{name} v{entry['number']}")) for entry in served]
+        versions = [
+            (entry["number"], to_version(entry, f"{name} v{entry['number']}")) for entry in served
+        ]
         shapes: dict[str, list[int]] = {}
         for number, version in versions:
             shapes.setdefault(_shape(version), []).append(number)
@@ -64,13 +75,27 @@ def types(read: Document, env: str | None = None) -> str:
         )
     where = f"as {env} serves it" if env else "as any environment serves it"
     again = f"`promptops export --typescript DIR{f' --env {env}' if env else ''}`"
-    return "\n".join([f"/** What each prompt takes, {where}. Written by {again}. */", "export interface Prompts {", *lines, "}", ""])
+    return "\n".join(
+        [
+            f"/** What each prompt takes, {where}. Written by {again}. */",
+            "export interface Prompts {",
+            *lines,
+            "}",
+            "",
+        ]
+    )
 
 
 def _served(prompt: Document, env: str | None) -> list[Document]:
     """The entries that an application may meet, oldest first."""
-    ends = [environment["deployments"][-1] for name, environment in prompt.get("environments", {}).items() if env in (None, name)]
-    cited = {link["version"] for link in ends} | {link["canary"]["version"] for link in ends if link.get("canary")}
+    ends = [
+        environment["deployments"][-1]
+        for name, environment in prompt.get("environments", {}).items()
+        if env in (None, name)
+    ]
+    cited = {link["version"] for link in ends} | {
+        link["canary"]["version"] for link in ends if link.get("canary")
+    }
     found = [entry for entry in prompt["versions"] if entry["id"] in cited]
     return found or (prompt["versions"][-1:] if env is None else [])
 
@@ -82,7 +107,9 @@ def _shape(version: PromptVersion) -> str:
         said = variable.description.replace("*/", "* /").replace("\n", " ")
         comment = f"/** {said} */ " if said else ""
         kind = _TYPES[variable.type]
-        fields.append(f"{comment}{variable.name}{'' if variable.required else '?'}: {kind}{'' if variable.required else ' | undefined'}")
+        fields.append(
+            f"{comment}{variable.name}{'' if variable.required else '?'}: {kind}{'' if variable.required else ' | undefined'}"
+        )
     if version.takes_history:
         fields.append("history?: readonly Message[] | undefined")
     return "{ " + "; ".join(fields) + " }" if fields else "Record<string, never>"

@@ -1,0 +1,134 @@
+"""`promptops compare TABLE --a A --b B`: is B better than A, on the answers that somebody already has. No key, no set-up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..lab.compare_table import TableComparison
+
+__all__ = ["compare"]
+
+_DECIDED = {
+    "promote": "is shown to be better",
+    "reject": "is shown to be worse",
+    "inconclusive": "is not shown to be better, nor worse",
+}
+
+
+@click.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option(
+    "--a",
+    "a",
+    required=True,
+    help="What serves today: a column of answers, or a version of a long table.",
+)
+@click.option("--b", "b", required=True, help="What might be better.")
+@click.option("--expected", help="The column of golden answers.")
+@click.option(
+    "--scorer",
+    "scorers",
+    multiple=True,
+    help="A scorer, as in 'similar_to' or 'similar_to(at_least=0.9)'; the first decides.",
+)
+@click.option("--version", "version", help="Long table: the column that holds A and B.")
+@click.option("--output-column", "output", help="Long table: the column of answers.")
+@click.option("--id", "id_", help="The column of example ids.")
+@click.option("--tags", help="A column of topics, to see where it changed.")
+@click.option("--cluster", help="A column of groups that count as one example.")
+@click.option(
+    "-o",
+    "--output",
+    "report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write an HTML report here.",
+)
+@click.option("--markdown", is_flag=True, help="Print Markdown for a pull request.")
+@click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
+@click.option("--all", "everything", is_flag=True, help="List every example that got worse.")
+def compare(
+    table: Path,
+    a: str,
+    b: str,
+    expected: str | None,
+    scorers: tuple[str, ...],
+    version: str | None,
+    **options: Any,
+) -> None:
+    """Is B better than A on TABLE (CSV, JSONL, JSON, XLSX, Parquet)?
+
+    One row an example with a column for A and one for B, or one row an answer with a column of versions. Columns of numbers
+    from 0 to 1 are compared as scores. Exit code 0 whatever the answer: use `promptops evaluate` for a gate.
+    """
+    from ..lab.compare_table import compare as compare_table
+    from ..scorers.grammar import scorer_of
+
+    named = {
+        "output": options["output"],
+        "id": options["id_"],
+        "tags": options["tags"],
+        "cluster": options["cluster"],
+    }
+    chosen = [scorer_of(text) for text in scorers] or None
+    columns = {role: column for role, column in named.items() if column is not None}
+    found = compare_table(table, a, b, expected=expected, scorer=chosen, version=version, **columns)
+    if options["as_json"]:
+        _as_json(found)
+    elif options["markdown"]:
+        click.echo(found.markdown())
+    else:
+        _tell(found, options["everything"])
+    if options["report"] is not None:
+        click.echo(
+            f"report: {found.report(options['report'])}",
+            err=options["as_json"] or options["markdown"],
+        )
+
+
+def _tell(found: TableComparison, everything: bool) -> None:
+    from ..markup import plain
+
+    click.echo(plain(found.statement()))
+    worse = found.worse()
+    if worse:
+        shown = worse if everything else worse[:30]
+        more = (
+            f" and {len(worse) - len(shown):,} more (--all lists them)"
+            if len(worse) > len(shown)
+            else ""
+        )
+        click.echo(
+            plain(
+                f"{'This one' if len(worse) == 1 else f'These {len(worse):,}'} got worse: {', '.join(shown)}{more}"
+            )
+        )
+    else:
+        click.echo("No example got worse.")
+    verdict = found.verdict
+    click.echo(f"\n{plain(found.candidate.label)} {_DECIDED[verdict.decision]}.")
+    for sentence in [reason for reason in verdict.reasons if reason != found.statement()] + [
+        f"Next: {step}" for step in verdict.next
+    ]:
+        click.echo(plain(f"  {sentence}"))
+    for sentence in (*found.said, *found.notes):
+        click.echo(plain(f"  - {sentence}"))
+
+
+def _as_json(found: TableComparison) -> None:
+    import json
+
+    document = {
+        "candidate": found.candidate.label,
+        "baseline": found.baseline.label,
+        "primary": found.primary_name,
+        "statement": found.statement(),
+        "verdict": found.verdict.document(),
+        "measures": [figures.document() for figures in found.differences],
+        "worse": found.worse(),
+        "said": [*found.said, *found.notes],
+    }
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))

@@ -1,0 +1,287 @@
+"""`promptops history`, `promote`, `rollback` and `canary`: what serves where, and changing it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import Refused
+from ..markup import plain
+from .options import EXITS, acting, as_json, dry_run, notes, registry, rehearsed, say
+from .options import author as who
+from .text_table import show as table
+
+if TYPE_CHECKING:
+    from ..evidence import Evidence
+    from ..registry.deployment import Deployment
+
+__all__ = ["canary", "history", "promote", "rollback"]
+
+_env = click.option("--env", required=True, help="The environment: prod, staging, dev, ...")
+_reason = click.option("--reason", default="", help="Why; it stays in the history.")
+
+
+@click.command(epilog=EXITS)
+@click.argument("name")
+@click.option("--env", help="One environment; all of them without it.")
+@registry
+@as_json
+def history(name: str, env: str | None, path: str, as_json: bool) -> None:
+    """Show what served NAME, since when, who decided it, why, and on which evidence; newest last."""
+    from ..registry.editor import Editor
+    from ..registry.file import RegistryFile, prompt_of
+
+    editor = Editor(path)
+    environments = sorted(prompt_of(RegistryFile(path).read(), name).get("environments", {}))
+    links = [
+        link for each in ([env] if env else environments) for link in editor.history(name, each)
+    ]
+    if as_json:
+        table([_row(link) for link in links], as_json=True)
+        return
+    rows = [
+        {
+            "env": link.env,
+            "at": link.at[:16].replace("T", " "),
+            "kind": f"{link.kind}, forced" if link.forced else link.kind,
+            "serves": f"{link.label} + v{link.canary.number} {link.canary.percent:g} %"
+            if link.canary
+            else link.label,
+            "by": link.author,
+            "for": _lasted(link.duration_s),
+            "evidence": link.evidence[:8] if link.evidence else None,
+            "why": link.override or link.reason or None,
+        }
+        for link in links
+    ]
+    table(rows, empty=f"{name} was never deployed{f' in {env!r}' if env else ''}")
+
+
+@click.command(epilog=EXITS)
+@click.argument("name")
+@click.argument("version")
+@_env
+@click.option("--study", help="The study that carries it: a name, an id, or the beginning of one.")
+@click.option(
+    "--force", is_flag=True, help="Past the gate; needs --reason, and is marked for ever."
+)
+@_reason
+@click.option(
+    "--override",
+    default="",
+    metavar="REASON",
+    help="Why what was rolled back, replaced or refused is asked for once more.",
+)
+@click.option("--percent", type=float, help="As a canary, for this share of the keys.")
+@acting
+@registry
+@dry_run
+@as_json
+def promote(
+    name: str,
+    version: str,
+    env: str,
+    study: str | None,
+    path: str,
+    dry_run: bool,
+    as_json: bool,
+    **step: Any,
+) -> None:
+    """Make ENV serve VERSION of NAME, if the registry's policy lets it.
+
+    Evidence comes from --study; an ungated environment needs none. Promoting what serves already changes nothing; what was
+    rolled back, replaced or refused on the same measurements needs --override.
+    """
+    named = step.pop("author")
+    try:
+        with notes():
+            if study is None:
+                done = _promoted(
+                    path, dry_run, None, name, version, env, author=who(named, path), **step
+                )
+            else:
+                done = _through_lab(path, dry_run, study, name, version, env, author=named, **step)
+            if done.note:  # in here, so that it is not said as a note too
+                raise Refused(f"{env} of {name} is unchanged: {done.note}", [done.note])
+    except Refused as error:
+        reasons = [_flagged(reason) for reason in error.reasons]
+        if as_json:
+            say("", {"changed": False, "refused": reasons}, True)
+        raise Refused(_flagged(str(error)), reasons) from None
+    _tell(done, dry_run, as_json)
+
+
+@click.command(epilog=EXITS)
+@click.argument("name")
+@_env
+@click.option(
+    "--to", help="The version to go back to (3, v3 or an id); the last good one without it."
+)
+@click.option("--undo", help="Act only while this version serves.")
+@_reason
+@acting
+@registry
+@dry_run
+@as_json
+def rollback(name: str, env: str, path: str, dry_run: bool, as_json: bool, **step: Any) -> None:
+    """Make ENV serve an earlier version of NAME at once. Nothing is asked; everything is logged."""
+    from ..registry.editor import Editor
+
+    step["author"] = who(step["author"], path)
+    with rehearsed(path, dry_run) as where:
+        done = Editor(where).rollback(name, env, **step)
+    if done is None:
+        say(
+            f"nothing to do: {step['undo']} does not serve {env} of {name}",
+            {"changed": False},
+            as_json,
+        )
+        return
+    _tell(done, dry_run, as_json)
+
+
+@click.command(epilog=EXITS)
+@click.argument("name")
+@click.argument("step", type=click.Choice(["widen", "finish", "abort"]))
+@click.argument("percent", required=False, type=float)
+@_env
+@_reason
+@acting
+@registry
+@dry_run
+@as_json
+def canary(
+    name: str,
+    step: str,
+    percent: float | None,
+    env: str,
+    reason: str,
+    author: str,
+    path: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Widen NAME's canary in ENV to PERCENT, finish it (everyone gets it), or abort it (nobody does).
+
+    \b
+    promptops promote support-triage v5 --env prod --study NAME --percent 10
+    promptops canary support-triage --env prod widen 50
+    promptops canary support-triage --env prod finish
+    """
+    from ..registry.editor import Editor
+
+    if (step == "widen") != (percent is not None):
+        raise click.UsageError("widen takes the new share in percent; finish and abort take none")
+    logged = {"author": who(author, path), "reason": reason}
+    with rehearsed(path, dry_run) as where:
+        editor = Editor(where)
+        if percent is not None:
+            done = editor.widen(name, env, percent, **logged)
+        else:
+            done = (
+                editor.finish(name, env, **logged)
+                if step == "finish"
+                else editor.abort(name, env, **logged)
+            )
+    _tell(done, dry_run, as_json)
+
+
+def _flagged(said: str) -> str:
+    """What the lab says, with its keyword as the flag of this command."""
+    return said.replace('override="reason"', '--override "reason"')
+
+
+def _promoted(
+    path: str,
+    rehearse: bool,
+    evidence: Evidence | None,
+    name: str,
+    version: str,
+    env: str,
+    **step: Any,
+) -> Deployment:
+    from ..registry.editor import Editor
+
+    with rehearsed(path, rehearse) as where:
+        return Editor(where).promote(name, version, env, evidence=evidence, **step)
+
+
+def _through_lab(
+    path: str, rehearse: bool, study: str, name: str, version: str, env: str, **step: Any
+) -> Deployment:
+    """With the study's evidence, and the verdict recorded in the store, which a rehearsal leaves out."""
+    from ..registry.editor import Editor
+    from ..registry.file import RegistryFile, prompt_of
+    from ..registry.history import find
+    from ..study.promote import ask
+
+    lab = _lab(path)
+    number = find(prompt_of(RegistryFile(path).read(), name), name, version).number
+    saved, found = lab.prompt(name)[number], lab.study(study)
+    named = step.pop("author")
+    if rehearse:
+        now = Editor(path).serving(name, env)
+        if now is not None and now.id == saved.id:
+            return replace(now, changed=False)
+        word = step["override"].strip() or (step["reason"].strip() if step["force"] else "")
+        asked = ask(lab, saved, env, found, word=word, percent=step["percent"], force=step["force"])
+        step |= {"found": asked.found, "author": who(named, path)}
+        return _promoted(path, True, asked.request.evidence, name, version, env, **step)
+    if named:
+        os.environ["PROMPTOPS_USER"] = named  # where the lab of this process asks who acts
+    return lab.promote(saved, env, study=found, **step).entry  # type: ignore[no-any-return,unused-ignore]
+
+
+def _lab(path: str) -> Any:
+    """The lab whose registry this is. Raises UsageError where the lab that is found writes another file."""
+    from ..lab import Lab
+
+    lab = Lab() if os.environ.get("PROMPTOPS_REGISTRY") else Lab(Path(path).parent)
+    if os.path.realpath(lab._registry.path) != os.path.realpath(path):
+        raise click.UsageError(
+            f"--study needs the lab's own registry, {lab._registry.path}; leave --registry out"
+        )
+    return lab
+
+
+def _tell(done: Deployment, rehearsal: bool, machine: bool) -> None:
+    if done.canary:
+        now = f"{done.env} of {done.prompt} gives v{done.canary.number} to {done.canary.percent:g} %, the rest stays on {done.label}"
+    else:
+        now = f"{done.env} of {done.prompt} serves {done.label}"
+    state = f"would change: {now}" if rehearsal else f"{now} now"
+    line = (
+        f"{state}, by {done.author or 'unknown'}"
+        if done.changed
+        else f"nothing to do: {now} already, since {done.at}"
+    )
+    forced = (
+        "".join(f"\nforced past: {' '.join(point.split())}" for point in done.unmet)
+        if done.changed and done.forced
+        else ""
+    )
+    say(
+        plain(line + forced), {**_row(done), "changed": done.changed, "dry_run": rehearsal}, machine
+    )
+
+
+def _row(link: Deployment) -> dict[str, Any]:
+    """A deployment, JSON-ready, with its version's label and how long it served in seconds."""
+    row = json.loads(json.dumps(asdict(link)))
+    del row["changed"], row["note"]
+    return {**row, "again": link.override, "label": link.label, "duration_s": link.duration_s}
+
+
+def _lasted(seconds: float | None) -> str | None:
+    """A duration as people say it."""
+    if seconds is None:
+        return None
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,247 @@
+"""`promptops registry check | merge | diff`: the file itself, for CI, git and reviewers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import git
+from ..errors import RegistryCorrupt, RegistryError
+from .options import EXITS, as_json, dry_run, explained, say
+from .options import registry as registry_option
+from .text_table import show as table
+
+if TYPE_CHECKING:
+    from ..registry.document import Document
+
+__all__ = ["registry"]
+
+
+@click.group(epilog=EXITS)
+def registry() -> None:
+    """Check, merge or compare registry files."""
+
+
+@registry.command(epilog=EXITS)
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Recompute the evidence of past deployments too, not of what serves alone.",
+)
+@registry_option
+@as_json
+def check(every: bool, path: str, as_json: bool) -> None:
+    """Verify every version, chain and promoted figure of the file. For CI: exit code 1 where anything is wrong."""
+    from ..registry import document
+
+    try:
+        with open(path, "rb") as file:
+            read = document.parse(file.read(), path)
+    except RegistryCorrupt as error:
+        say(str(error), {"faults": [str(error)], "environments": []}, as_json)
+        sys.exit(1)
+    found = list(document.check(read))
+    faults = [fault for _, fault in found]
+    rows = (
+        []
+        if "exported" in read
+        else list(_environments(path, read, {name for name, _ in found}, every))
+    )
+    faults += [fault for row in rows for fault in row.pop("faults")]
+    if as_json:
+        say("", {"faults": faults, "environments": rows}, True)
+    elif rows:
+        table(rows)
+    for fault in faults:
+        click.echo(fault, err=True)
+    versions = sum(
+        len(prompt["versions"])
+        for prompt in read["prompts"].values()
+        if isinstance(prompt, dict) and "versions" in prompt
+    )
+    click.echo(
+        f"{path}: {len(read['prompts'])} prompts, {versions} versions, {len(faults) or 'no'} faults",
+        err=True,
+    )
+    sys.exit(1 if faults else 0)
+
+
+@registry.command(epilog=EXITS)
+@click.argument("base", type=click.Path(exists=True, dir_okay=False))
+@click.argument("ours", type=click.Path(exists=True, dir_okay=False))
+@click.argument("theirs", type=click.Path(exists=True, dir_okay=False))
+@dry_run
+@as_json
+@explained
+def merge(base: str, ours: str, theirs: str, dry_run: bool, as_json: bool) -> None:
+    """Merge three files into OURS; git's merge driver with %O %A %B. Exit code 1 where a person must decide.
+
+    \b
+    git config merge.promptops.driver "promptops registry merge %O %A %B"
+    echo "promptops.json merge=promptops" >> .gitattributes
+    """
+    import shutil
+    import tempfile
+
+    from ..registry.merge_branches import merge_files
+
+    with tempfile.TemporaryDirectory(prefix="promptops-") as folder:
+        into = shutil.copyfile(ours, os.path.join(folder, "ours.json")) if dry_run else ours
+        merged = merge_files(base, into, theirs)
+    if as_json:
+        say(
+            "",
+            {"notes": list(merged.notes), "conflicts": list(merged.conflicts), "dry_run": dry_run},
+            True,
+        )
+    for said in (*merged.notes, *merged.conflicts):
+        click.echo(said, err=True)
+    sys.exit(1 if merged.conflicts else 0)
+
+
+@registry.command(epilog=EXITS)
+@click.argument("old")
+@click.argument("new", required=False)
+@registry_option
+@as_json
+def diff(old: str, new: str | None, path: str, as_json: bool) -> None:
+    """Show what changed from OLD to NEW as Markdown for a pull request: words, settings, verdicts, what they cost.
+
+    OLD and NEW are files, or git revisions of the registry (main, HEAD~1); NEW is the file as it stands without one.
+
+    \b
+    promptops registry diff origin/main
+    """
+    from ..registry.changes import changes, markdown
+
+    sides = [_read(old, path), _read(new or path, path)]
+    if as_json:
+        say("", [_change(change) for change in changes(sides[0], sides[1])], True)
+        return
+    evidence = Path(new) if new and os.path.isfile(new) else Path(path)
+    click.echo(markdown(sides[0], sides[1], evidence.resolve()), nl=False)
+
+
+def _environments(
+    path: str, read: Document, broken: set[str], every: bool
+) -> Iterator[dict[str, Any]]:
+    """One row an environment, with the faults of its evidence; `broken` prompts were told already, and are not read further."""
+    from ..registry.editor import Editor
+    from .verify import check as checked
+    from .verify import grounds, summary
+
+    editor = Editor(path)
+    for name in sorted(read["prompts"]):
+        if name in broken:
+            yield {
+                "prompt": name,
+                "env": None,
+                "serves": None,
+                "figures": "not read: the prompt is not sound",
+                "faults": [],
+            }
+            continue
+        for env in sorted(read["prompts"][name].get("environments", {})):
+            try:
+                links = editor.history(name, env)
+            except (
+                KeyError,
+                TypeError,
+                AttributeError,
+            ) as error:  # sealed by hand, without a field that every deployment has
+                fault = f"a deployment of {name} in {env} is malformed ({type(error).__name__}: {error})"
+                yield {
+                    "prompt": name,
+                    "env": env,
+                    "serves": None,
+                    "figures": "not read",
+                    "faults": [fault],
+                }
+                continue
+            last = grounds(links)
+            faults, figures = checked(editor, links, last)
+            found = [(last, figures)]
+            for link in _earlier(links, last) if every else ():
+                more, past = checked(editor, links, link)
+                faults += more
+                found.append((link, past))
+            faults += [
+                f"{link.label} in {env} of {name}: {figure.name} was promoted as {figure.recorded}, is {figure.recomputed}"
+                for link, those in found
+                for figure in those
+                if not figure.same
+            ]
+            yield {
+                "prompt": name,
+                "env": env,
+                "serves": links[-1].label,
+                "figures": summary(last, figures),
+                "faults": faults,
+            }
+
+
+def _earlier(links: Any, last: Any) -> Iterator[Any]:
+    """Deployments whose evidence is not that of what serves, each bundle once."""
+    seen = {last.evidence, None}
+    for link in links:
+        if link.evidence not in seen:
+            seen.add(link.evidence)
+            yield link
+
+
+def _read(side: str, path: str) -> Document:
+    """The registry of a file or of a git revision. Raises RegistryError where it is neither."""
+    from ..registry import document
+
+    if os.path.isfile(side):
+        return document.parse(Path(side).read_bytes(), side)
+    folder, name = os.path.split(path)
+    try:
+        content = git.blob(folder, side, name)
+        if content is None and git.is_commit(folder, side):
+            return document.empty()  # a revision from before the file
+    except OSError as error:
+        raise RegistryError(f"{side} is not a file, and git cannot be asked ({error}).") from None
+    if content is None:
+        raise RegistryError(
+            f"{side!r} is neither a file nor a git revision; give a registry file, or a revision such as main."
+        )
+    return document.parse(content, f"{side}:{name}")
+
+
+def _change(change: Any) -> dict[str, Any]:
+    """A change, JSON-ready."""
+    return {
+        "prompt": change.name,
+        "versions": [
+            {
+                "number": e.number,
+                "id": e.id,
+                "note": e.note,
+                "author": e.author,
+                "diff": str(d) if d else None,
+            }
+            for e, _, d in change.versions
+        ],
+        "deployments": [
+            {
+                "env": link.env,
+                "kind": link.kind,
+                "serves": link.label,
+                "at": link.at,
+                "author": link.author,
+                "forced": link.forced,
+                "evidence": link.evidence,
+            }
+            for link in change.deployments
+        ],
+        "went_back": [{"env": env, "from": was, "to": now} for env, was, now in change.back],
+        "policy": [side.document() for side in change.policy] if change.policy else None,
+        "faults": list(change.faults),
+    }

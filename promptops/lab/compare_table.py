@@ -1,0 +1,251 @@
+"""A comparison of what somebody already has: one line, a table with two columns of answers (or scores), and nothing else.
+
+No lab, no key, nothing is written. `.keep(lab)` takes the table down the whole road.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..analysis import words
+from ..analysis.arms import Arm, Outcomes
+from ..analysis.compare import Grounds
+from ..analysis.compare import compare as facts_of
+from ..engine.needs import check_needs
+from ..errors import StudyError
+from ..policy import Policy
+from ..run import Run
+from ..scorers.case import Case, Scorer
+from ..scoring.score_phase import ScorePhase
+from ..study.guess_scorer import as_scores, guessed
+from ..study.preflight import check_texts
+from ..study.tabular import Table, read_table
+from .comparison import Comparison
+
+if TYPE_CHECKING:
+    from .lab import Lab
+    from .study import Study
+
+__all__ = ["TableComparison", "compare"]
+
+_SHOWN = 8  # ids of worse examples in a sentence
+
+
+class TableComparison(Comparison):
+    """A Comparison of a table. said: what was guessed or left out, one sentence each."""
+
+    said: tuple[str, ...]
+    table: Table
+    _scorers: Sequence[Scorer]
+
+    def worse(self, name: str | None = None) -> list[str]:
+        """Ids of the examples that got worse, biggest loss first."""
+        flips = self.flips(name)
+        return [str(example) for example in flips[flips["gain"] < 0]["example_id"]]
+
+    def plainly(self) -> str:
+        """The statement, and which examples got worse."""
+        worse = self.worse()
+        if not worse:
+            return f"{self.statement()} No example got worse."
+        shown = ", ".join(worse[:_SHOWN]) + (
+            f" and {len(worse) - _SHOWN:,} more" if len(worse) > _SHOWN else ""
+        )
+        return f"{self.statement()} {'This one' if len(worse) == 1 else f'These {len(worse):,}'} got worse: {shown}."
+
+    def keep(self, lab: Lab, *, prompt: str = "", name: str | None = None) -> Study:
+        """Record the table's answers in `lab` as a study, to be labelled, reported and promoted on. Kept twice, it is there once."""
+        if not self._scorers:
+            raise StudyError(
+                "this table holds scores, not answers: there is no output to keep; pass columns of answers."
+            )
+        rows = [
+            {
+                "example_id": example,
+                "version": label,
+                "output": output,
+                "failure": "internal" if output is None else None,
+            }
+            for label, cells in self.table.cells.items()
+            for example, outputs in cells.items()
+            for output in map(_text, outputs)
+        ]
+        return lab.import_runs(
+            rows, self.table.dataset, list(self._scorers), prompt=prompt, name=name
+        )
+
+    def report(self, path: str | Path) -> Path:
+        """Write one self-contained HTML file: the comparison, and the changed examples with both answers; returns its path."""
+        from ..views.table_view import write_report
+
+        return write_report(self, Path(path))
+
+    def __repr__(self) -> str:
+        guessed = f" ({' '.join(self.said)})" if self.said else ""
+        return f"<Comparison {self.candidate.label} against {self.baseline.label}: {self.plainly()}{guessed}>"
+
+    def _repr_html_(self) -> str:
+        from ..views.table_view import html
+
+        return html(self)
+
+
+def compare(
+    table: Any,
+    a: str,
+    b: str,
+    *,
+    expected: str | None = None,
+    scorer: Any = None,
+    version: str | None = None,
+    **columns: str,
+) -> TableComparison:
+    """Is `b` better than `a`, on the examples of a table?
+
+    table: whatever `Dataset.read` reads. Wide: `a` and `b` are columns of answers (or of scores: numbers in [0, 1] or true and
+    false). Long: version="column" names the column whose values `a` and `b` are, output="column" that of the answers (or
+    scores), id="column" that of the examples, of which several rows are repeats; all three are guessed from the usual names.
+    expected: the column of golden answers; tags, cluster: columns of topics, and of groups that count as one.
+    scorer: one, several, or a function of yours; else one is guessed from the data, and said.
+    Raises StudyError or DatasetError, which name the columns there are.
+    """
+    said: list[str] = []
+    held = read_table(table, a, b, version=version, expected=expected, columns=columns, said=said)
+    scores = None if scorer is not None or expected is not None else _scores_in(held)
+    chosen: list[Scorer] = []
+    if scores is not None:
+        said.append(f"{a} and {b} hold scores, which are compared as they are.")
+        arms = {
+            label: Arm(label, label, {"score": Outcomes.of(rows, kind="user")})
+            for label, rows in scores.items()
+        }
+    else:
+        chosen = _chosen(scorer, held, said)
+        said += [*check_needs(chosen, held.dataset), *check_texts(chosen, held.dataset)]
+        arms = {label: _arm(label, held, chosen) for label in (a, b)}
+    if expected is None and scores is None:
+        said += [sentence for sentence in held.dataset.said if sentence.startswith("expected ")]
+    said += _blanks(held)
+    data = held.dataset
+    grounds = Grounds(
+        dataset=data.name,
+        fingerprint=data.fingerprint,
+        planned=len(data),
+        clusters=data.clusters,
+        tags=data.tags,
+    )
+    out = TableComparison.shown(facts_of(arms[b], arms[a], grounds=grounds), Policy())
+    assert isinstance(out, TableComparison)
+    out.said, out.table, out._scorers = tuple(said), held, tuple(chosen)
+    return out
+
+
+def _scores_in(held: Table) -> dict[str, dict[str, list[float | None]]] | None:
+    """arm -> example -> scores, where both arms hold nothing else and no golden answer looks like them (0 and 1 may be answers, too)."""
+    golden = [example.expected for example in held.dataset if example.expected is not None]
+    if golden and as_scores(golden) is not None:
+        return None
+    out: dict[str, dict[str, list[float | None]]] = {}
+    for label, cells in held.cells.items():
+        found = as_scores([cell for row in cells.values() for cell in row])
+        if found is None:
+            return None
+        values = iter(found)
+        out[label] = {example: [next(values) for _ in row] for example, row in cells.items()}
+    return out
+
+
+def _chosen(scorer: Any, held: Table, said: list[str]) -> list[Scorer]:
+    from ..study.preflight import checked_scorers
+
+    if scorer is not None:
+        return checked_scorers(scorer)
+    outputs = [cell for cells in held.cells.values() for row in cells.values() for cell in row]
+    guess, why = guessed(held.dataset, outputs)
+    said.append(f"Scored by {guess.name}: {why}; pass scorer=... for another.")
+    return [guess]
+
+
+def _blanks(held: Table) -> list[str]:
+    found = {
+        label: sum(cell is None for row in cells.values() for cell in row)
+        for label, cells in held.cells.items()
+    }
+    return [
+        f"{words.count(n, 'cell')} of {label} {'is' if n == 1 else 'are'} empty: unscored, not 0."
+        for label, n in found.items()
+        if n
+    ]
+
+
+def _arm(label: str, held: Table, scorers: Sequence[Scorer]) -> Arm:
+    """The cells scored; an empty cell is an answer that never came, and stays unscored."""
+    examples = {example.id: example for example in held.dataset}
+    cells = held.cells[label]
+    where: dict[str, tuple[str, int]] = {}
+    cases = []
+    for example, outputs in cells.items():
+        for repeat, output in enumerate(map(_text, outputs)):
+            if output is not None:
+                run = _run(label, example, output, repeat)
+                where[run.id] = (example, repeat)
+                cases.append(Case(output, examples[example], run))
+    phase = ScorePhase(scorers)
+    rows = list(phase.rows(cases)) + (asyncio.run(_collected(phase, cases)) if phase.remote else [])
+    found: dict[str, dict[str, list[float | None]]] = {}
+    for name in dict.fromkeys(
+        [*(scorer.name for scorer in scorers), *(row["scorer"] for row in rows)]
+    ):
+        found[name] = {example: [None] * len(outputs) for example, outputs in cells.items()}
+    for row in rows:
+        example, repeat = where[row["run_id"]]
+        found[row["scorer"]][example][repeat] = (
+            row["value"] if row["passed"] is None or row["value"] is None else float(row["passed"])
+        )
+    kinds = {scorer.name: (scorer.kind, scorer.version) for scorer in scorers}
+    return Arm(
+        label, label, {name: _outcomes(values, kinds, name) for name, values in found.items()}
+    )
+
+
+def _outcomes(
+    values: Mapping[str, Sequence[float | None]], kinds: Mapping[str, tuple[str, str]], name: str
+) -> Outcomes:
+    """One scorer's outcomes; what one scorer says under several names ("rubric/clarity") is of its kind and version."""
+    kind, edition = kinds.get(name) or kinds.get(name.rpartition("/")[0]) or ("user", "1")
+    return Outcomes.of(values, kind=kind, versions=(edition,))
+
+
+async def _collected(phase: ScorePhase, cases: Sequence[Case]) -> list[dict[str, Any]]:
+    return [row async for row in phase.rows_async(cases)]
+
+
+def _text(cell: Any) -> str | None:
+    if cell is None or isinstance(cell, str):
+        return cell
+    return (
+        json.dumps(cell, ensure_ascii=False) if isinstance(cell, (dict, list, bool)) else str(cell)
+    )
+
+
+def _run(label: str, example: str, output: str, repeat: int) -> Run:
+    failure = None if output.strip() else "empty_output"
+    return Run(
+        f"{label}\0{example}\0{repeat}",
+        "",
+        "",
+        label,
+        "",
+        "table",
+        "imported",
+        example,
+        None,
+        repeat,
+        "{}",
+        output,
+        failure=failure,
+    )

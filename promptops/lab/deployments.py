@@ -1,0 +1,154 @@
+"""What serves where: a deployment as a notebook shows it, and an environment's history as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..analysis.decide import Verdict
+    from ..registry.deployment import Deployment as Entry
+    from ..registry.editor import Editor
+    from .lab import Lab
+
+__all__ = ["Deployment", "History", "rows"]
+
+
+class Deployment:
+    """One step of an environment's history, with everything that the registry's entry has (number, id, env, kind, at, author,
+    reason, evidence, ...). changed: whether this call wrote it; note: what was said instead of writing.
+    """
+
+    def __init__(
+        self, lab: Lab, entry: Entry, *, note: str = "", verdict: Verdict | None = None
+    ) -> None:
+        self._lab = lab
+        self.entry, self.note, self.verdict = entry, note, verdict
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.entry, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted(
+            {*super().__dir__(), *(name for name in dir(self.entry) if not name.startswith("_"))}
+        )
+
+    def __repr__(self) -> str:
+        from ..markup import plain
+
+        entry = self.entry
+        state = "" if entry.changed else " (nothing changed)"
+        said = f" {self.note}" if self.note else ""
+        return plain(
+            f"<{entry.prompt} v{entry.number} in {entry.env} since {entry.at[:19].replace('T', ' ')} UTC by {entry.author}, {_step(entry)}{state}.{said}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from ..views.registry_view import deployment_html
+
+        return deployment_html(self)
+
+
+def _step(entry: Entry) -> str:
+    """promote, rollback, or which version is a canary for how many."""
+    return (
+        f"canary {(entry.canary.number and f'v{entry.canary.number}') or entry.canary.id[:11]} for {entry.canary.percent:g} % beside"
+        if entry.canary
+        else entry.kind
+    )
+
+
+class History:
+    """The deployments of one environment of one prompt, oldest first."""
+
+    def __init__(self, lab: Lab, prompt: str, env: str) -> None:
+        self._lab, self.prompt, self.env = lab, prompt, env
+
+    @property
+    def deployments(self) -> tuple[Entry, ...]:
+        return tuple(self._lab._registry.history(self.prompt, self.env))
+
+    def at(self, moment: str) -> Entry | None:
+        """What served at a time ("2026-11-25 14:00", UTC), by the chain's own dates; None before the first deployment."""
+        wanted = moment.strip().replace(" ", "T")
+        before = [entry for entry in self.deployments if entry.at[: len(wanted)] <= wanted]
+        return before[-1] if before else None
+
+    @property
+    def frame(self) -> DataFrame:
+        """One row a deployment: at, version, kind, author, reason, evidence, forced, percent, duration_s."""
+        import pandas as pd
+
+        return pd.DataFrame(list(_rows(self.deployments, self.prompt)), columns=list(_COLUMNS))
+
+    def over_time(self, primary: str | None = None) -> DataFrame:
+        """One row a study of a version that served here, oldest first: mean with its 95 % interval, examples that changed since."""
+        from ..study.over_time import environment_over_time
+
+        return environment_over_time(self, primary)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.deployments)
+
+    def __len__(self) -> int:
+        return len(self.deployments)
+
+    def __repr__(self) -> str:
+        steps = "; ".join(
+            f"{entry.at[:16].replace('T', ' ')} {_step(entry)} {entry.label} by {entry.author}"
+            for entry in self.deployments[-6:]
+        )
+        return f"<{self.prompt} in {self.env}: {steps or 'nothing was ever deployed'}>"
+
+    def _repr_html_(self) -> str:
+        from ..views.registry_view import history_html
+
+        return history_html(self)
+
+
+_COLUMNS = (
+    "prompt",
+    "env",
+    "at",
+    "version",
+    "version_id",
+    "kind",
+    "author",
+    "reason",
+    "evidence",
+    "forced",
+    "percent",
+    "duration_s",
+)
+
+
+def _rows(entries: tuple[Entry, ...], prompt: str) -> Iterator[dict[str, Any]]:
+    for entry in entries:
+        yield {
+            "prompt": prompt,
+            "env": entry.env,
+            "at": entry.at,
+            "version": entry.number,
+            "version_id": entry.id,
+            "kind": entry.kind,
+            "author": entry.author,
+            "reason": entry.reason,
+            "evidence": entry.evidence,
+            "forced": entry.forced,
+            "percent": entry.percent,
+            "duration_s": entry.duration_s,
+        }
+
+
+def rows(registry: Editor) -> list[Mapping[str, Any]]:
+    """All deployments of a registry: what the view `deployments` of the store shows."""
+    return [
+        row
+        for name in registry.names()
+        for env in registry.environments(name)
+        for row in _rows(tuple(registry.history(name, env)), name)
+    ]

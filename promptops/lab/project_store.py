@@ -1,0 +1,61 @@
+"""The store of a project, whose one door takes in every file that this product hands out, and knows studies as people call them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StudyError
+from ..store import Store
+
+if TYPE_CHECKING:
+    from ..store.purges import Purged
+
+__all__ = ["ProjectStore"]
+
+
+class ProjectStore(Store):
+    """`Store`, with the labels of reports beside the exports of stores, and studies by their names."""
+
+    def export(self, path: str | os.PathLike[str], study: Any = None) -> dict[str, int]:
+        """Write everything, or one study (a Study, its name or id) with its runs, scores and labels, to one file; returns table -> rows.
+
+        Raises StudyError for a study that is not here.
+        """
+        return super().export(path, self._id_of(study))
+
+    def purge(
+        self, examples: Iterable[str] = (), *, study: Any = None, before: str | None = None
+    ) -> Purged:
+        """`Store.purge`; study: a Study, its name or id. Raises StudyError for one that is not here, and what `Store.purge` raises."""
+        return super().purge(examples, study=self._id_of(study), before=before)
+
+    def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
+        """Take in a file that `export` wrote, or the labels that a reviewer downloaded from a report; returns table -> rows that
+        were new, so nothing the second time.
+
+        Raises StoreError where an export is damaged, newer or none, StudyError where a line is no label of a study that is
+        here; either way nothing is taken in.
+        """
+        from ..review.labelling import holds_labels, import_labels
+
+        source = Path(path)
+        if not holds_labels(source):
+            return super().import_(source)
+        new = import_labels(self, source)
+        return {"labels": new} if new else {}
+
+    def _id_of(self, study: Any) -> str | None:
+        if study is None or hasattr(study, "id"):
+            return study and str(study.id)
+        found = self.rows(
+            "select id from studies where id = ? or name = ? order by id = ? desc, created_at desc limit 1",
+            [study] * 3,
+        )
+        if not found:
+            raise StudyError(
+                f"there is no study {study!r} in {self.folder}; `lab.studies` lists those that are."
+            )
+        return str(found[0][0])

@@ -1,0 +1,81 @@
+"""The next view: what lies at the path now, beside what was known before; never an exception, never a change to a view.
+
+Whatever is wrong with the file, the view that follows serves what was known, else the saved copy, else nothing.
+"""
+
+from __future__ import annotations
+
+import time
+
+from . import source
+from . import view as views
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .view import View
+
+__all__ = ["SETTLE_S", "following", "saved_copy"]
+
+SETTLE_S = 0.05  # a file rewritten in place within one tick of the clock keeps its signature: look once more after this
+
+
+def following(before: View, path: str, *, monotonic: bool, copies: bool, cold: bool) -> View:
+    """The view after `before`. copies: a copy of a good file is kept, and serves a cold start; cold: nothing succeeded yet."""
+    seen: object = None
+    stamp: object = None
+    try:
+        seen, data = source.contents(path)
+        stamp = (len(data), hash(data))
+        if stamp == before.stamp:
+            return before.looked(seen, _next_look(before, seen))
+        compared = (
+            before.content if before.content.prompts or not copies else _copied_content(path, data)
+        )
+        content = views.read(data, path, compared, forward=monotonic)
+    except Exception as error:
+        return _held(
+            before,
+            seen,
+            stamp,
+            source.fault(error, path),
+            saved_copy(path) if copies and cold and not before.content.prompts else None,
+        )
+    if copies and not (monotonic and content.back):  # the copy remembers how far it had come
+        from .saved_copy import save
+
+        save(path, data)
+    return views.View(seen, content, stamp=stamp, recheck=time.monotonic() + SETTLE_S)
+
+
+def saved_copy(path: str) -> View | None:
+    """The view of the saved copy, None where there is none to trust."""
+    from .saved_copy import saved
+
+    return saved(path)
+
+
+def _next_look(before: View, seen: object) -> float | None:
+    """When to look again at bytes that are as before: their signature is new, the second look is still to come, or never."""
+    if seen != before.signature:
+        return time.monotonic() + SETTLE_S
+    due = before.recheck
+    return due if due is not None and time.monotonic() < due else None
+
+
+def _copied_content(path: str, data: bytes) -> views.Content | None:
+    from .saved_copy import saved
+
+    copy = saved(path, unlike=data)
+    return None if copy is None else copy.content
+
+
+def _held(
+    before: View, seen: object, stamp: object, fault: source.Fault, copy: View | None
+) -> View:
+    """The view while the file is bad: what was known before, else the saved copy, else nothing."""
+    since = before.since if before.since is not None else time.monotonic()
+    content = before.content
+    if copy is not None:
+        content, since = copy.content, copy.since if copy.since is not None else since
+    recheck = None if stamp is None else time.monotonic() + SETTLE_S
+    return views.View(seen, content, fault=fault, since=since, stamp=stamp, recheck=recheck)

@@ -1,0 +1,102 @@
+"""The saved copy: the last good file, kept for a cold start without one; silently absent where it cannot be written.
+
+It lies in the user's own cache folder (PROMPTOPS_CACHE, XDG_CACHE_HOME or HOME/.cache), readable by nobody else, and a copy
+that somebody else could have put there is not read. It is written beside the request that read the file, never inside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from . import view as views
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .view import View
+
+__all__ = ["folder", "save", "saved"]
+
+
+def folder() -> str | None:
+    """Where copies are kept; None where the process has no place of its own (no HOME)."""
+    named = os.environ.get("PROMPTOPS_CACHE")
+    if named:
+        return named
+    cache = os.environ.get("XDG_CACHE_HOME") or (
+        os.path.join(os.environ["HOME"], ".cache") if os.environ.get("HOME") else ""
+    )
+    return os.path.join(cache, "promptops") if os.path.isabs(cache) else None
+
+
+def save(path: str, data: bytes) -> None:
+    """Keep a copy of the file at `path`, in a thread that the interpreter waits for at its end; never raises."""
+    import threading
+
+    with contextlib.suppress(
+        Exception
+    ):  # no more threads, no more memory, or the interpreter is ending
+        threading.Thread(
+            target=_save, args=(path, data), name="promptops-copy", daemon=False
+        ).start()
+
+
+def saved(path: str, unlike: bytes | None = None) -> View | None:
+    """The view of the saved copy, its `since` set by the time it was written; None where there is none to trust.
+
+    unlike: None too where the copy holds just these bytes.
+    """
+    try:
+        name = _place(path)
+        if name is None:
+            return None
+        with open(name, "rb") as file:
+            found = os.fstat(file.fileno())
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                return None
+            data = file.read()
+        if data == unlike:
+            return None
+        content = views.read(data, name, None)
+    except Exception:  # a copy is a help, never a fault
+        return None
+    return views.View(
+        None, content, since=time.monotonic() - max(time.time() - found.st_mtime, 0.0)
+    )
+
+
+def _place(path: str) -> str | None:
+    import hashlib
+
+    kept = folder()
+    return (
+        None
+        if kept is None
+        else os.path.join(kept, hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
+    )
+
+
+def _save(path: str, data: bytes) -> None:
+    with contextlib.suppress(Exception):  # a copy is a help, never a fault
+        name = _place(path)
+        if name is None:
+            return
+        os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
+        try:
+            with open(name, "rb") as file:
+                if os.fstat(file.fileno()).st_size == len(data) and file.read() == data:
+                    os.utime(name)  # its age counts from the last time that the file was good
+                    return
+        except FileNotFoundError:
+            pass
+        import tempfile
+
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(name), prefix=".copy-")  # 0600
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.replace(temporary, name)
+        except BaseException:
+            os.unlink(temporary)
+            raise

@@ -1,0 +1,129 @@
+"""What an application gets: a version, and why it is this one."""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..version import PromptVersion
+    from ..version.variable import Variable
+
+__all__ = ["Served"]
+
+
+class Served:
+    """A version as an environment serves it; immutable, safe to keep and to share between threads.
+
+    number: its display number, None for a default or a candidate; id: its content id; source: "file" (checked against the
+    file at this get), "last_known_good" (the file is missing, torn or corrupt), "default" (from the code) or "use" (a
+    candidate under `promptops.use`); reason: why it is not the file's, "" where it is; arm: "canary" or "stable" while a
+    canary runs, else None.
+    """
+
+    __slots__ = ("_since", "arm", "env", "name", "number", "reason", "source", "version")
+
+    name: str
+    env: str | None
+    version: PromptVersion
+    number: int | None
+    source: str
+    reason: str
+    arm: str | None
+    _since: float | None
+
+    def __init__(
+        self,
+        name: str,
+        env: str | None,
+        version: PromptVersion,
+        number: int | None = None,
+        *,
+        source: str = "file",
+        reason: str = "",
+        since: float | None = None,
+    ) -> None:
+        for field, value in (
+            ("name", name),
+            ("env", env),
+            ("version", version),
+            ("number", number),
+            ("source", source),
+            ("reason", reason),
+            ("arm", None),
+            ("_since", since),
+        ):
+            object.__setattr__(self, field, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"a served version is fixed; promote another one instead of setting {name!r}."
+        )
+
+    def on_arm(self, arm: str) -> Served:
+        """The same, stamped with the arm of a canary."""
+        served = Served(
+            self.name,
+            self.env,
+            self.version,
+            self.number,
+            source=self.source,
+            reason=self.reason,
+            since=self._since,
+        )
+        object.__setattr__(served, "arm", arm)
+        return served
+
+    def held(self, reason: str, since: float) -> Served:
+        """The same as last known good: `since` is the moment (time.monotonic) at which it was last what the file said."""
+        if self.source == "last_known_good" and self.reason == reason:
+            return self
+        since = since if self._since is None else self._since
+        served = Served(
+            self.name,
+            self.env,
+            self.version,
+            self.number,
+            source="last_known_good",
+            reason=reason,
+            since=since,
+        )
+        object.__setattr__(served, "arm", self.arm)
+        return served
+
+    @property
+    def id(self) -> str:
+        return self.version.id
+
+    @property
+    def model(self) -> str | None:
+        return self.version.model
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The model settings; a copy."""
+        return self.version.settings
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        return self.version.variables
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since this was last what the file said: 0.0 from the file itself, which was checked at the get."""
+        return 0.0 if self._since is None else max(time.monotonic() - self._since, 0.0)
+
+    def messages(self, **values: Any) -> list[dict[str, Any]]:
+        """The rendered messages. Raises RenderError, naming what is missing, extra or mistyped."""
+        return self.version.render(values)
+
+    def request(self, *, api: str = "chat", **values: Any) -> dict[str, Any]:
+        """Keyword arguments for the openai client: `client.chat.completions.create(**prompt.request(ticket=text))`."""
+        return self.version.request(api=api, **values)
+
+    def __repr__(self) -> str:
+        label = f"v{self.number} " if self.number else ""
+        why = f", {self.source}: {self.reason}" if self.reason else f", {self.source}"
+        return f"<{self.name} {label}{self.id[:11]} in {self.env}{f', {self.arm}' if self.arm else ''}{why}>"

@@ -1,0 +1,53 @@
+"""What people said of the same answers, beside what a judge said: the judge's difference, corrected by theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..analysis.correction import Corrected, ppi
+from ..errors import StatisticsError, StudyError
+
+if TYPE_CHECKING:
+    from ..lab.comparison import Comparison
+
+__all__ = ["corrected", "human_means"]
+
+# the latest label of each rater of each answer, averaged over raters and repeats
+_HUMAN = """with latest as (
+  select m.example_id, m.version_id, l.run_id, l.rater, arg_max(l.value, (l.labelled_at, l.id)) as value
+  from labels l join study_runs m on m.run_id = l.run_id
+  where m.study_id = ? and m.version_id in (?, ?) and split_part(l.kind, ':', 1) in ('rubric', 'pass', 'score') and l.value between 0 and 1
+  group by all)
+select version_id, example_id, avg(value) from latest group by all order by all"""
+
+
+def human_means(comparison: Comparison) -> tuple[dict[str, float], dict[str, float]]:
+    """(candidate, baseline): example -> what people gave it, 0 to 1. Raises StudyError for a comparison without a lab."""
+    if comparison.lab is None or not comparison.grounds.study:
+        raise StudyError(
+            "labels belong to the answers of a study; keep the table in a lab first: comparison.keep(lab)."
+        )
+    rows = comparison.lab.store.rows(
+        _HUMAN,
+        [comparison.grounds.study, comparison.candidate.version, comparison.baseline.version],
+    )
+    found: dict[str, dict[str, float]] = {}
+    for version, example, value in rows:
+        found.setdefault(version, {})[example] = float(value)
+    return found.get(comparison.candidate.version, {}), found.get(comparison.baseline.version, {})
+
+
+def corrected(comparison: Comparison, name: str, level: float) -> Corrected:
+    """See Comparison.corrected."""
+    b, a = human_means(comparison)
+    pairs = comparison.pairs(name)
+    both = [index for index, example in enumerate(pairs.examples) if example in b and example in a]
+    if len(both) < 2:
+        raise StatisticsError(
+            f"people have labelled both answers of {len(both)} of {pairs.n:,} examples; at least 2 are needed, some 30 to say much: "
+            'study.labelling("your name", "rubric").'
+        )
+    chosen = set(both)
+    rest = [index for index in range(pairs.n) if index not in chosen]
+    human = [b[pairs.examples[index]] - a[pairs.examples[index]] for index in both]
+    return ppi(human, pairs.d[both], pairs.d[rest], level=level)

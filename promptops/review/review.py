@@ -1,0 +1,149 @@
+"""What a review leaves behind: a must-pass example in the policy, a corrected golden answer in the dataset's file.
+
+Both are files that a team reads in a pull request; doing either twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..dataset.correcting import correct as correction
+from ..dataset.roles import Asked
+from ..errors import DatasetError, StudyError
+from ..policy import Policy
+from ..registry.asked import share_held
+from ..study.promote import ask
+from ..study.refusals import outgrown, spent
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+    from ..dataset.correcting import Correction
+    from ..lab.lab import Lab
+    from ..lab.prompt import SavedVersion
+    from ..lab.study import Study
+
+__all__ = ["correct", "dataset_file", "gate_says", "pin", "unpin"]
+
+
+def pin(study: Study, example_id: str) -> Policy:
+    """Make an example one that a candidate may not fail where the baseline passes; returns the prompt's policy."""
+    policy = _policy(study)
+    if example_id in policy.must_pass:
+        return policy
+    return _set(study, replace(policy, must_pass=(*policy.must_pass, example_id)))
+
+
+def unpin(study: Study, example_id: str) -> Policy:
+    """Take an example out of the must-pass ones; returns the prompt's policy."""
+    policy = _policy(study)
+    return _set(
+        study,
+        replace(policy, must_pass=tuple(name for name in policy.must_pass if name != example_id)),
+    )
+
+
+def _policy(study: Study) -> Policy:
+    if not study.prompt or study.prompt not in study._lab._registry.names():
+        raise StudyError(
+            f"{study.name} is of no saved prompt, whose policy could hold must-pass examples; save its version first."
+        )
+    return study._lab._registry.policy(study.prompt)
+
+
+def _set(study: Study, policy: Policy) -> Policy:
+    study._lab._registry.set_policy(policy, study.prompt)
+    return policy
+
+
+def correct(
+    study: Study,
+    example_id: str,
+    expected: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    write: bool = True,
+) -> Correction:
+    """Write the golden answer of an example into the file that the dataset was read from, or only show what that would change.
+
+    One value changes and every other byte stands. Where that cannot be (XLSX, Parquet, no column of golden answers), the answer
+    goes into NAME.corrections.jsonl beside the file, which `Dataset.read` reads with it. path: another file of the project that
+    holds the row. Raises DatasetError where the file is not in the project, or the row is not what was evaluated.
+    """
+    root, data, corrected = study._lab._root, _data(study), study._lab._corrected
+    example = data.get(example_id)
+    target = (
+        root / Path(path).expanduser()
+        if path is not None
+        else data.origin.path
+        if data.origin is not None
+        else None
+    )
+    if target is None:
+        name = study.config["dataset"]["name"]
+        raise DatasetError(
+            f"the dataset {name!r} was not read from a file that is known here; say which file of the project holds it (path=...), "
+            "or write one: study.dataset.replaced(id, expected=...).write(path)."
+        )
+    roles = data.origin.roles.asked() if data.origin is not None else Asked()
+    key = (data.fingerprint, example_id)
+    mine = {example_id: corrected[key]} if key in corrected else {}
+    made = correction(target, roles, example, expected, root=root, mine=mine)
+    if write:
+        made.write()
+        corrected[key] = made.expected
+    return made
+
+
+def dataset_file(study: Study) -> Path | None:
+    """The file that a study's dataset was read from, if it is in the project; else None. No file is looked for by name."""
+    origin, root = _data(study).origin, study._lab._root.resolve()
+    if origin is None or not origin.path.is_absolute():
+        return None
+    return (
+        origin.path
+        if origin.path.resolve().is_relative_to(root) and origin.path.is_file()
+        else None
+    )
+
+
+def _data(study: Study) -> Dataset:
+    """The study's dataset; where this process evaluates it, as it was read last, though it may have moved since it was recorded."""
+    return study._work.plan.dataset if study._work is not None else study.dataset
+
+
+def gate_says(
+    lab: Lab,
+    version: SavedVersion,
+    env: str,
+    study: Study | None,
+    *,
+    override: str = "",
+    percent: float | None = None,
+) -> tuple[str, ...]:
+    """Every point at which a promotion would be refused or change nothing now, each with its next step; empty where it would go ahead,
+    and for what serves already. Changes nothing.
+    """
+    serving = lab._registry.serving(version.prompt, env)
+    if serving is not None and serving.id == version.id:
+        return ()
+    if (
+        percent is not None
+        and serving is not None
+        and serving.canary is not None
+        and serving.canary.id == version.id
+    ):
+        word = override.strip()
+        held = share_held(lab._registry.history(version.prompt, env), percent, word)
+        said = (spent(lab, version, env, word), held, outgrown(lab, version, env, percent, word))
+        return tuple(point for point in said if point) if serving.canary.percent != percent else ()
+    asked = ask(lab, version, env, study, word=override.strip(), percent=percent)
+    step: dict[str, Any] = {
+        "evidence": asked.request.evidence,
+        "override": override,
+        "percent": percent,
+        "found": asked.found,
+    }
+    return lab._registry.gate(version.prompt, version.number, env, **step)

@@ -1,0 +1,93 @@
+"""Scorers that are declared, not programmed: a name of the catalogue with constants. Nothing that is written is executed."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ScorerError
+
+if TYPE_CHECKING:
+    from . import Scorer
+
+__all__ = ["scorer_from", "scorer_of"]
+
+_DEPTH = 4  # of scorers within scorers
+
+
+def scorer_of(text: str) -> Scorer:
+    """The scorer that `text` names, as in "equals", "similar_to('expected', at_least=0.9)" or "not_(contains('sorry'))".
+
+    Arguments are constants, lists and dicts of them, or scorers again. Raises ScorerError for anything else.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise ScorerError(
+            f"{text!r} names no scorer; write it as in similar_to or similar_to('expected', at_least=0.9)."
+        ) from None
+    return _built(tree, text, 0)
+
+
+def scorer_from(document: Mapping[str, Any] | str) -> Scorer:
+    """The scorer of a TOML table: {name = "similar_to", at_least = 0.9}, positional ones as args = [...]; or of a text as `scorer_of` takes.
+
+    Raises ScorerError.
+    """
+    if isinstance(document, str):
+        return scorer_of(document)
+    if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
+        raise ScorerError(
+            f'a scorer is {document!r}; expected a table with its name, as in {{name = "similar_to", at_least = 0.9}}.'
+        )
+    given = {key: value for key, value in document.items() if key not in ("name", "args")}
+    return _made(document["name"], list(document.get("args", [])), given)
+
+
+def _built(node: ast.expr, text: str, depth: int) -> Scorer:
+    call = node if isinstance(node, ast.Call) else None
+    name = call.func if call is not None else node
+    if not isinstance(name, ast.Name) or depth > _DEPTH:
+        raise ScorerError(
+            f"{text!r} names no scorer; write it as in similar_to or similar_to('expected', at_least=0.9)."
+        )
+    if call is None:
+        return _made(name.id, [], {})
+    if any(keyword.arg is None for keyword in call.keywords):
+        raise ScorerError(f"{text!r} unpacks its arguments; write each one out.")
+    return _made(
+        name.id,
+        [_value(argument, text, depth) for argument in call.args],
+        {str(keyword.arg): _value(keyword.value, text, depth) for keyword in call.keywords},
+    )
+
+
+def _value(node: ast.expr, text: str, depth: int) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return _built(node, text, depth + 1)
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        raise ScorerError(
+            f"{text!r} holds an argument that is no constant and no scorer; functions of yours belong in Python."
+        ) from None
+
+
+def _made(name: str, args: list[Any], given: Mapping[str, Any]) -> Scorer:
+    from .. import scorers
+
+    known = {entry.name for entry in scorers.CATALOGUE}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        raise ScorerError(
+            f"there is no scorer {name!r}; {f'did you mean {near[0]!r}?' if near else '`promptops scorers` lists them.'}"
+        )
+    try:
+        made = getattr(scorers, name)(*args, **given)
+    except TypeError as error:
+        raise ScorerError(
+            f"{name} does not take these arguments ({error}); `promptops scorers {name}` explains it."
+        ) from None
+    return scorers.as_scorer(made)

@@ -1,0 +1,363 @@
+"""The checks that a dataset's row carries, as text: the scorers' own names, their arguments, a threshold; never code.
+
+    contains: refund                     word_count <= 50
+    contains_any: refund, money back     similar_to >= 0.8: {{expected}}
+    not mentions: Globex                 number_close(within=0.5): {{total}}
+    json_has: user.id                    instruction: keywords:existence {"keywords": ["refund"]}
+
+`{{column}}` stands for this row's value, which is never read as a check itself. What a check says is checked before a
+study asks anything.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..dataset.example import Example
+from ..errors import ScorerError
+from ..score import Score
+from . import (
+    assertion,
+    chosen,
+    fields,
+    ifeval,
+    meaning,
+    numbers,
+    overlap,
+    patterns,
+    pii,
+    refusal,
+    regression,
+    semantic,
+    structure,
+    tools,
+    usage,
+)
+from .case import Case
+from .composition import asked, not_
+from .rule import Rule, passed, rule, snippet
+
+__all__ = ["check_checks", "checks", "parsed"]
+
+_FORM = re.compile(
+    r"(?P<no>not\s+)?(?P<name>[a-z][a-z0-9_]*)\s*+(?:\((?P<options>[^()]*)\)\s*+)?(?:(?P<op>>=|<=|==|>|<)\s*+(?P<bound>-?[0-9.eE+-]+)\s*+)?"
+    r"(?::(?P<argument>.*))?",
+    re.DOTALL,
+)
+_COLUMN = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", re.ASCII)
+_OPTION = re.compile(
+    r"\s*([a-z_]+)\s*=\s*+(\"(?:[^\"\\]|\\.)*+\"(?=\s*+(?:,|$))|[^,]*+)\s*+(?:,|$)"
+)
+_LONGEST = 20_000  # characters of one check
+
+# how the argument reaches the scorer: as its text, as several texts, as a number, as JSON, as the golden answer, not at all
+_TAKING: dict[str, tuple[Callable[..., Rule], ...]] = {
+    "text": (
+        assertion.contains,
+        assertion.starts_with,
+        assertion.ends_with,
+        patterns.matches,
+        structure.json_has,
+        semantic.mentions,
+        semantic.never_mentions,
+        tools.tool_called,
+    ),
+    "texts": (
+        assertion.contains_any,
+        assertion.contains_all,
+        assertion.one_of,
+        usage.finish_reason,
+        tools.tool_sequence,
+        pii.no_pii,
+    ),
+    "golden": (
+        assertion.equals,
+        regression.exact,
+        regression.similar_to,
+        regression.edit_distance,
+        meaning.similar_meaning,
+        overlap.rouge_l,
+        overlap.chrf,
+        numbers.number_close,
+        chosen.choice,
+        chosen.answer_after,
+        fields.json_equals,
+    ),
+    "number": (usage.latency_below, usage.cost_below, usage.tokens_below),
+    "range": (assertion.word_count, assertion.length),
+    "none": (structure.json_valid, refusal.refuses, refusal.does_not_refuse),
+    "json": (fields.json_schema,),
+    "instruction": (ifeval.instruction,),
+}
+_KNOWN = {
+    function.__name__: (takes, function)
+    for takes, functions in _TAKING.items()
+    for function in functions
+}
+_FORBIDDEN = frozenset(
+    ("column", "embedder", "at_least", "at_most")
+)  # options that a check says in another way, or cannot
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check as it was read. build: the argument with its columns filled -> the rule; golden: it is the golden answer."""
+
+    text: str
+    argument: Any
+    golden: bool
+    build: Callable[[Any], Rule]
+    fixed: Rule | None  # built once, where the argument is the same for every row
+
+    def ask(self, case: Case) -> Score:
+        """The verdict on a case, passed or not. Raises KeyError where the row lacks a column."""
+        value = filled(self.argument, case.example)
+        judged = self.fixed if self.fixed is not None else self.build(value)
+        if self.golden and value is not None:
+            case = replace(case, example=replace(case.example, expected=value))
+        if self.golden and case.example.expected is None:
+            return Score.none(f"missing expected: example {case.example.id!r} has no golden answer")
+        found = asked(judged, case)
+        if not isinstance(found, Score):
+            raise TypeError(f"{self.text} gave {type(found).__name__} instead of a Score")
+        return found
+
+
+def checks() -> Rule:
+    """The share of this row's checks that hold; passed where all hold; measure: how many. [0, 1], higher is better.
+
+    The column `checks` holds a list of texts, or one text of a check a line (see the grammar above, `promptops.scorers.row_checks`).
+    A row without checks is unscored, and so is one with a check that cannot be decided.
+    """
+
+    def score(case: Case) -> Score:
+        wanted = case.example.checks
+        if not wanted:
+            return Score.none(f"missing checks: example {case.example.id!r} has none")
+        failed = []
+        for text in wanted:
+            try:
+                found = parsed(text).ask(case)
+            except KeyError as error:
+                return Score.none(
+                    f"missing {error.args[0]}: example {case.example.id!r} has no such column for {snippet(text, 80)}"
+                )
+            if found.value is None:
+                return Score.none(f"{text[:80]}: {found.unscored}")
+            if not passed(found):
+                failed.append(
+                    f"{snippet(text, 80)[1:-1]}{f' ({found.reason})' if found.reason else ''}"
+                )
+        held = len(wanted) - len(failed)
+        return Score(
+            held / len(wanted),
+            not failed,
+            measure=float(held),
+            unit=f"of {len(wanted)}",
+            reason="; ".join(failed[:3]),
+        )
+
+    return rule("checks", "assertion", score, needs=["checks"], judges_failures=True)
+
+
+def check_checks(examples: Iterable[Example]) -> None:
+    """Raises ScorerError for the first check that cannot be read, or that names a column which its row has not."""
+    for example in examples:
+        for text in example.checks:
+            try:
+                filled(parsed(text).argument, example)
+            except ScorerError as error:
+                raise ScorerError(
+                    f"example {example.id!r} has the check {snippet(text, 80)}: {error}"
+                ) from None
+            except KeyError as error:
+                said = f"names the column {error.args[0]!r}, which that row has not; its columns are {', '.join(example.inputs) or 'none'}."
+                raise ScorerError(f"example {example.id!r} has a check that {said}") from None
+
+
+@functools.lru_cache(maxsize=8192)
+def parsed(text: str) -> Check:
+    """A check read from its text. Raises ScorerError, which says what is wrong with it."""
+    match = (
+        _FORM.fullmatch(text.strip()) if isinstance(text, str) and len(text) <= _LONGEST else None
+    )
+    if match is None:
+        raise ScorerError(
+            "it is no check; write one such as `contains: refund` or `not similar_to >= 0.8: {{expected}}`."
+        )
+    name = match["name"]
+    if name not in _KNOWN:
+        close = difflib.get_close_matches(name, _KNOWN, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(sorted(_KNOWN))}."
+        raise ScorerError(f"there is no check {name!r}; {hint}")
+    takes, function = _KNOWN[name]
+    options = _options(name, function, match["options"] or "")
+    bound = _bound(match["op"], match["bound"])
+    argument = _argument(name, takes, match["argument"])
+    if takes == "range":
+        options |= _range(name, bound)
+    elif (
+        bound is not None
+        and bound[0] != ">="
+        and not (name == "edit_distance" and bound[0] == "<=")
+    ):
+        raise ScorerError(
+            f"{name} is compared with >= only; write `not {name} >= ...` for the opposite."
+        )
+
+    def build(value: Any) -> Rule:
+        found = _called(takes, function, value, options, bound)
+        return not_(found) if match["no"] else found
+
+    columns = _has_column(argument)
+    fixed = build(None) if takes == "golden" else None if columns else build(argument)
+    return Check(text.strip(), argument, takes == "golden", build, fixed)
+
+
+def filled(argument: Any, example: Example) -> Any:
+    """The argument with every `{{column}}` replaced by the row's value, typed where it stands alone. Raises KeyError."""
+    if isinstance(argument, str):
+        whole = _COLUMN.fullmatch(argument.strip())
+        if whole:
+            return example.column(whole[1])
+        return _COLUMN.sub(lambda match: assertion.as_text(example.column(match[1])), argument)
+    if isinstance(argument, Mapping):
+        return {key: filled(value, example) for key, value in argument.items()}
+    if isinstance(argument, list):
+        return [filled(value, example) for value in argument]
+    return argument
+
+
+def _has_column(argument: Any) -> bool:
+    if isinstance(argument, (list, tuple)):
+        return any(map(_has_column, argument))
+    return (
+        any(map(_has_column, argument.values()))
+        if isinstance(argument, Mapping)
+        else isinstance(argument, str) and bool(_COLUMN.search(argument))
+    )
+
+
+def _called(
+    takes: str,
+    function: Callable[..., Rule],
+    value: Any,
+    options: dict[str, Any],
+    bound: tuple[str, float] | None,
+) -> Rule:
+    more = dict(options)
+    if bound is not None and bound[0] == "<=" and takes == "golden":
+        more["at_most"], bound = int(bound[1]), None
+    if takes == "text":
+        built = function(assertion.as_text(value), **more)
+    elif takes == "texts":
+        listed = value if isinstance(value, (list, tuple)) else [] if value is None else [value]
+        built = function(*map(assertion.as_text, listed), **more)
+    elif takes == "number":
+        number = float(value) if isinstance(value, str) else value
+        built = function(
+            int(number) if isinstance(number, float) and number.is_integer() else number, **more
+        )
+    elif takes == "json":
+        built = function(value, **more)
+    elif takes == "instruction":
+        built = function(value["kind"], **value["arguments"], **more)
+    else:
+        built = function(**more)
+    return built if bound is None or takes == "range" else built.at_least(bound[1])
+
+
+def _argument(name: str, takes: str, raw: str | None) -> Any:
+    """What stands behind the colon, in the form that the scorer takes. Raises ScorerError where it does not fit."""
+    text = (raw or "").strip()
+    if takes in ("none", "range"):
+        if text:
+            raise ScorerError(f"{name} takes nothing behind a colon.")
+        return None
+    if not text:
+        if takes in ("golden", "texts") and name not in ("contains_any", "contains_all", "one_of"):
+            return None
+        raise ScorerError(f"{name} needs something behind a colon.")
+    if takes == "instruction":
+        kind, _, arguments = text.partition(" ")
+        return {"kind": kind, "arguments": _json(name, arguments) if arguments.strip() else {}}
+    if takes == "json":
+        return _json(name, text)
+    if takes == "texts":
+        listed = (
+            _json(name, text)
+            if text.startswith("[")
+            else [part.strip() for part in text.split(",") if part.strip()]
+        )
+        return text if _COLUMN.fullmatch(text) else listed
+    if takes == "number" and not _has_column(text):
+        try:
+            return float(text)
+        except ValueError:
+            raise ScorerError(f"{name} takes a number, not {snippet(text, 40)}.") from None
+    return text
+
+
+def _options(name: str, function: Callable[..., Rule], text: str) -> dict[str, Any]:
+    """`within=0.5, case=true` as keyword arguments that the scorer has. Raises ScorerError for any other."""
+    known = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    allowed = {parameter.name for parameter in known} - _FORBIDDEN | (
+        {"marker"} if name == "answer_after" else set()
+    )
+    found: dict[str, Any] = {}
+    position = 0
+    while position < len(text.rstrip()):
+        match = _OPTION.match(text, position)
+        if match is None or match[1] not in allowed:
+            wrong = match[1] if match else text[position:].strip()
+            raise ScorerError(
+                f"{name} has no option {snippet(wrong, 40)}; it has {', '.join(sorted(allowed)) or 'none'}."
+            )
+        try:
+            found[match[1]] = json.loads(match[2])
+        except ValueError:
+            found[match[1]] = match[2].rstrip()
+        position = match.end()
+    return found
+
+
+def _bound(op: str | None, number: str | None) -> tuple[str, float] | None:
+    if op is None or number is None:
+        return None
+    try:
+        return op, float(number)
+    except ValueError:
+        raise ScorerError(f"{number!r} is no number to compare with.") from None
+
+
+def _range(name: str, bound: tuple[str, float] | None) -> dict[str, Any]:
+    if bound is None or not bound[1].is_integer():
+        raise ScorerError(f"{name} needs a whole number to compare with, as in `{name} <= 50`.")
+    number = int(bound[1])
+    return {
+        ">=": {"at_least": number},
+        ">": {"at_least": number + 1},
+        "<=": {"at_most": number},
+        "<": {"at_most": number - 1},
+        "==": {"at_least": number, "at_most": number},
+    }[bound[0]]
+
+
+def _json(name: str, text: str) -> Any:
+    from .reading import NotJSON, read_json
+
+    value = read_json(text)
+    if isinstance(value, NotJSON):
+        raise ScorerError(f"{name} takes JSON behind the colon: {value.why}.")
+    return value

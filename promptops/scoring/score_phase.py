@@ -1,0 +1,382 @@
+"""The score phase: every case meets every scorer, and each pair ends in a score or in the reason why there is none.
+
+Scoring never calls a model but through `Case.ask`, and can be repeated over recorded runs at any time. Built-in rules
+run inline. Users' functions run in threads of their own under a watchdog: one that crashes, hangs or eats the memory
+costs its own row, never another scorer's. Infrastructure failures stay unscored; a model's own failure fails the
+scorers that it concerns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from ..dataset.example import Example
+from ..engine.needs import check_names
+from ..markup import shorten
+from ..models.foreign import Raised, awaited, from_outside, told, tried
+from ..run import utc
+from ..score import Score
+from ..scorers.case import Ask, BatchScorer, Case, Scorer
+from .watchdog import Watchdog
+
+__all__ = ["Block", "Judgement", "ScorePhase", "blocks", "row"]
+
+Judgement = tuple[Case, Scorer, Score]
+
+JUDGE_PATIENCE = 20  # judges wait in `ask`, which has deadlines of its own: this many times a user's scorer's time
+_BATCH = 32  # cases handed to a worker thread at once
+_UNREADABLE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)  # what reading an answer of another form raises
+_AHEAD = 4  # batches in flight for each worker
+
+
+class ScorePhase:
+    """Scorers over cases. scorers: names must differ; ask: how judges reach their model; timeout_s, memory_mb: what one
+    call of a user's scorer may take (memory: growth of the process meanwhile); concurrency: threads, and judges at once.
+    """
+
+    def __init__(
+        self,
+        scorers: Sequence[Scorer],
+        *,
+        ask: Ask | None = None,
+        timeout_s: float = 30.0,
+        concurrency: int = 8,
+        memory_mb: int = 4096,
+    ) -> None:
+        check_names(scorers)
+        self.scorers = tuple(scorers)
+        self.inline = tuple(scorer for scorer in self.scorers if not scorer.remote)
+        self.remote = tuple(scorer for scorer in self.scorers if scorer.remote)
+        self._ask = ask
+        self._timeout_s = timeout_s
+        self._concurrency = max(1, concurrency)
+        self._memory_mb = memory_mb
+        self.judged = 0  # pairs of a case and a scorer that came to a judgement
+
+    def score(self, cases: Iterable[Case]) -> Iterator[Judgement]:
+        """The inline scorers' judgements, case by case in the order of `scorers`."""
+        each = [(scorer, not scorer.needs and scorer.against is None) for scorer in self.inline]
+        for case in cases:
+            answered = case.run.failure is None
+            for scorer, always in each:
+                found = (None if answered and always else withheld(scorer, case)) or _inline(
+                    scorer, case
+                )
+                self.judged += 1
+                if isinstance(found, Score):
+                    yield case, scorer, found
+                else:
+                    for score in found:
+                        yield case, scorer, score
+
+    def rows(self, cases: Iterable[Case]) -> Iterator[dict[str, Any]]:
+        """`score` as rows of the table `scores`."""
+        prints = _Prints()
+        for case, scorer, score in self.score(cases):
+            yield _row(case, scorer, score, prints.of(case), utc())
+
+    async def rows_async(self, cases: Iterable[Case]) -> AsyncIterator[dict[str, Any]]:
+        """`score_async` as rows of the table `scores`."""
+        prints = _Prints()
+        async for case, scorer, score in self.score_async(cases):
+            yield _row(case, scorer, score, prints.of(case), utc())
+
+    async def score_async(self, cases: Iterable[Case]) -> AsyncIterator[Judgement]:
+        """The remote scorers' judgements, as they come. Warns at the end of what could not be stopped."""
+        if not self.remote:
+            return
+        dog = Watchdog(self._timeout_s, self._memory_mb, self._concurrency)
+        gate = asyncio.Semaphore(self._concurrency)
+        pending: set[asyncio.Task[list[Judgement]]] = set()
+        work = self._work(cases, dog, gate)
+        try:
+            while True:
+                for part in islice(work, max(0, self._concurrency * _AHEAD - len(pending))):
+                    pending.add(asyncio.create_task(part))
+                if not pending:
+                    break
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    found = task.result()
+                    self.judged += len({id(case) for case, _, _ in found})
+                    for judgement in found:
+                        yield judgement
+        finally:
+            for task in pending:
+                task.cancel()
+            if left := dog.close():
+                warnings.warn(_still(left), RuntimeWarning, stacklevel=2)
+            if dog.stood_still:
+                warnings.warn(dog.stood_still, RuntimeWarning, stacklevel=2)
+
+    def _work(self, cases: Iterable[Case], dog: Watchdog, gate: asyncio.Semaphore) -> Iterator[Any]:
+        """Batches of cases for each remote scorer in turn, so that a slow one does not hold up the others."""
+        source = iter(cases)
+        while batch := list(islice(source, _BATCH)):
+            if self._ask is not None:
+                batch = [case if case.ask else replace(case, ask=self._ask) for case in batch]
+            for scorer in self.remote:
+                yield self._batch(scorer, batch, dog, gate)
+
+    async def _batch(
+        self, scorer: Scorer, batch: list[Case], dog: Watchdog, gate: asyncio.Semaphore
+    ) -> list[Judgement]:
+        out: list[Judgement] = []
+        asked: list[Case] = []
+        for case in batch:
+            found = withheld(scorer, case)
+            if found is None:
+                asked.append(case)
+            else:
+                out.append((case, scorer, found))
+        many = (
+            await self._many(scorer, asked, dog, gate)
+            if isinstance(scorer, BatchScorer) and len(asked) > 1
+            else None
+        )
+        if many is not None:
+            return out + [(case, scorer, score) for case, score in zip(asked, many, strict=True)]
+        results = await dog.each(scorer.name, scorer.score, asked)
+        try:
+            finished = await asyncio.gather(
+                *(
+                    self._finish(scorer, case, found, dog, gate)
+                    for case, found in zip(asked, results, strict=True)
+                )
+            )
+        except asyncio.CancelledError:
+            for result in results:  # those whose turn had not come
+                if (
+                    inspect.iscoroutine(result)
+                    and inspect.getcoroutinestate(result) == inspect.CORO_CREATED
+                ):
+                    result.close()
+            raise
+        for case, scores in zip(asked, finished, strict=True):
+            out += [(case, scorer, score) for score in scores]
+        return out
+
+    async def _many(
+        self, scorer: BatchScorer, asked: list[Case], dog: Watchdog, gate: asyncio.Semaphore
+    ) -> list[Score] | None:
+        """The scores of a whole batch; None where it failed, so that each case is asked about alone and one cannot harm the rest."""
+        [result] = await dog.each(scorer.name, scorer.score_many, [asked])
+        try:
+            found = await self._awaited(
+                scorer, result, dog, gate, lambda: dog.again(scorer.name, scorer.score_many, asked)
+            )
+        except BaseException as error:
+            if from_outside(error):
+                raise
+            return None
+        whole = (
+            isinstance(found, (list, tuple))
+            and len(found) == len(asked)
+            and all(isinstance(score, Score) for score in found)
+        )
+        return list(found) if whole else None
+
+    async def _finish(
+        self, scorer: Scorer, case: Case, result: Any, dog: Watchdog, gate: asyncio.Semaphore
+    ) -> list[Score]:
+        try:
+            found = await self._awaited(
+                scorer, result, dog, gate, lambda: dog.again(scorer.name, scorer.score, case)
+            )
+            return (
+                [crashed(found.error, scorer, case)]
+                if isinstance(found, Raised)
+                else _scores(scorer, found)
+            )
+        except BaseException as error:
+            if from_outside(error):
+                raise
+            return [crashed(error, scorer, case)]
+
+    async def _awaited(
+        self,
+        scorer: Scorer,
+        result: Any,
+        dog: Watchdog,
+        gate: asyncio.Semaphore,
+        again: Callable[[], Awaitable[Any]],
+    ) -> Any:
+        """A result, awaited where it has to be: a user's in a loop of its own, a judge's in this one. Raised, or raises what it raised."""
+        if inspect.isawaitable(result):
+            if scorer.kind == "user":
+                return await dog.wait_for(scorer.name, result, again)
+            async with gate:
+                return await asyncio.wait_for(awaited(result), self._timeout_s * JUDGE_PATIENCE)
+        return Raised(result) if isinstance(result, BaseException) else result
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Judgements of one scorer under one name: scores[i] is of cases[i]. name: as in the table `scores`."""
+
+    name: str
+    scorer: Scorer
+    cases: list[Case]
+    scores: list[Score]
+
+    def columns(self) -> dict[str, Any]:
+        """As rows of the table `scores`, column by column."""
+        scores = self.scores
+        return {
+            "run_id": [case.run.id for case in self.cases],
+            "example_fingerprint": [case.example.fingerprint for case in self.cases],
+            "scorer": self.name,
+            "scorer_version": self.scorer.version,
+            "value": [score.value for score in scores],
+            "passed": [score.passed for score in scores],
+            "measure": [score.measure for score in scores],
+            "unit": [score.unit for score in scores],
+            "reason": [score.reason for score in scores],
+            "unscored": [score.unscored for score in scores],
+            "label": [score.label for score in scores],
+            "scored_at": utc(),
+        }
+
+
+def blocks(judgements: Iterable[Judgement]) -> list[Block]:
+    """Judgements, grouped by the name that they are recorded under."""
+    found: dict[tuple[str, str], Block] = {}
+    for case, scorer, score in judgements:
+        block = found.get((scorer.name, score.name))
+        if block is None:
+            block = found[scorer.name, score.name] = Block(_name(scorer, score), scorer, [], [])
+        block.cases.append(case)
+        block.scores.append(score)
+    return list(found.values())
+
+
+def _name(scorer: Scorer, score: Score) -> str:
+    return f"{scorer.name}/{score.name}" if score.name else scorer.name
+
+
+def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) -> dict[str, Any]:
+    """A row of the table `scores`; one of several verdicts is named `scorer/verdict`.
+
+    example_fingerprint: of the example that the run was judged by, so that a row whose golden answer was edited is
+    judged anew although its run is the same.
+    """
+    return _row(case, scorer, score, case.example.fingerprint, scored_at or utc())
+
+
+def _row(
+    case: Case, scorer: Scorer, score: Score, fingerprint: str, scored_at: str
+) -> dict[str, Any]:
+    return {
+        "run_id": case.run.id,
+        "example_fingerprint": fingerprint,
+        "scorer": _name(scorer, score),
+        "scorer_version": scorer.version,
+        "value": score.value,
+        "passed": score.passed,
+        "measure": score.measure,
+        "unit": score.unit,
+        "reason": score.reason,
+        "unscored": score.unscored,
+        "label": score.label,
+        "scored_at": scored_at,
+    }
+
+
+class _Prints:
+    """Fingerprints of examples, each derived once for the judgements of a case that follow each other."""
+
+    def __init__(self) -> None:
+        self._example: Example | None = None
+        self._print = ""
+
+    def of(self, case: Case) -> str:
+        if case.example is not self._example:
+            self._example, self._print = case.example, case.example.fingerprint
+        return self._print
+
+
+def withheld(scorer: Scorer, case: Case) -> Score | None:
+    """The score that needs no judgement: the run failed, or the row has not what the scorer needs; else None."""
+    run = case.run
+    if not run.answered:
+        if run.kind != "outcome":
+            return Score.none(run.failure or "")
+        if not scorer.judges_failures:
+            who = (
+                "the example did not render"
+                if run.failure == "render_error"
+                else "the model failed"
+            )
+            return Score(0.0, False, reason=f"{who}: {run.failure}")
+    if scorer.needs:
+        example = case.example
+        for name in scorer.needs:
+            try:
+                if example.column(name) not in (None, ()):
+                    continue
+            except KeyError:
+                pass
+            return Score.none(
+                f"missing {name}: example {example.id!r} has no value in the column {name!r}"
+            )
+    if scorer.against is not None and case.reference is None:
+        return Score.none(
+            f"missing reference: example {case.example.id!r} has no run of version {scorer.against[:11]}"
+        )
+    return None
+
+
+def crashed(error: BaseException, scorer: Scorer, case: Case) -> Score:
+    """What stands in the row of a scorer that raised: the type and the message, cut and storable.
+
+    A user's function that cannot read an answer whose form is wrong already (no JSON where JSON was asked for) has judged it:
+    the answer fails.
+    """
+    name, _, text = told(error).partition(": ")
+    said = f"{name}: {shorten(text[:1200].encode('utf-8', 'replace').decode(), 300)}"
+    if case.run.failure is not None and scorer.kind == "user" and isinstance(error, _UNREADABLE):
+        return Score(0.0, False, reason=f"the model failed: {case.run.failure} ({said})")
+    return Score.none(f"scorer_error: {said}")
+
+
+def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:
+    try:
+        found = tried(scorer.score, case)
+        if isinstance(found, Raised):
+            return crashed(found.error, scorer, case)
+        return found if isinstance(found, Score) else _scores(scorer, found)
+    except Exception as error:
+        return crashed(error, scorer, case)
+
+
+def _scores(scorer: Scorer, found: Any) -> list[Score]:
+    """A scorer's result as scores; raises TypeError where it is something else."""
+    if isinstance(found, Score):
+        return [found]
+    if (
+        isinstance(found, (list, tuple))
+        and found
+        and all(isinstance(score, Score) for score in found)
+    ):
+        return list(found)
+    if inspect.iscoroutine(found):
+        found.close()
+    raise TypeError(f"{scorer.name} gave {type(found).__name__} instead of a Score")
+
+
+def _still(left: Sequence[str]) -> str:
+    return (
+        f"{len(left)} call(s) of {', '.join(sorted(set(left)))} did not stop when cut off and still run in background "
+        "threads; their rows are unscored, all others are complete. Restart the kernel to be rid of them."
+    )

@@ -1,0 +1,114 @@
+"""Rows between stores: a file of the same checksummed lines that a segment has; taking it in twice is taking it in once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from ..spool.lines import meta_line
+from ..spool.segment import Piece, Segment, read_pieces, segment_name
+from .arrow_rows import Gathered
+from .records import encode
+from .schema import SCHEMA, TABLES
+
+__all__ = ["export_rows", "new_rows", "pieces_of"]
+
+_MANY = 5_000
+Connection = Any
+
+# table -> which of its rows belong to the study $study
+_OF_STUDY: Mapping[str, str] = {
+    "studies": "id = $study",
+    "study_runs": "study_id = $study",
+    "study_events": "study_id = $study",
+    "verdicts": "study_id = $study",
+    "runs": "id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
+    "attempts": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
+    "scores": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
+    "labels": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
+    "versions": "id IN (SELECT version_id FROM study_runs WHERE study_id = $study)",
+    "datasets": "fingerprint = (SELECT config->>'$.dataset.fingerprint' FROM studies WHERE id = $study)",
+    "examples": "fingerprint = (SELECT config->>'$.dataset.fingerprint' FROM studies WHERE id = $study)",
+    "plans": "prompt = (SELECT prompt FROM studies WHERE id = $study)",
+}
+
+
+def export_rows(
+    con: Connection, path: Path, study: str | None, clean: Callable[[bytes], bytes]
+) -> dict[str, int]:
+    """Write all rows, or those of one study, to `path`; returns table -> rows. Raises StoreError for an unknown study."""
+    if (
+        study is not None
+        and not con.execute("SELECT 1 FROM studies WHERE id = ?", [study]).fetchall()
+    ):
+        raise StoreError(
+            f"there is no study {study} to export; list them with `select id, name from studies`."
+        )
+    temporary = path.with_name(f".{path.name}.{segment_name()}")
+    counts: dict[str, int] = {}
+    try:
+        with temporary.open("wb") as file:
+            file.write(meta_line())
+            for table in TABLES:
+                for rows in _rows(con, table, study):
+                    file.write(encode(table, rows, clean))
+                    counts[table] = counts.get(table, 0) + len(rows)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return counts
+
+
+def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[str, Any]]]:
+    names = TABLES[table].names
+    columns = ", ".join(f'"{name}"' for name in names)
+    if study is None:
+        con.execute(f"SELECT {columns} FROM {table}")
+    else:
+        con.execute(f"SELECT {columns} FROM {table} WHERE {_OF_STUDY[table]}", {"study": study})
+    while rows := con.fetchmany(_MANY):
+        yield [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def pieces_of(path: Path) -> Iterator[Piece]:
+    """The records of an exported file. Raises StoreError where it is none, is damaged, or is newer than this release."""
+    if not path.is_file():
+        raise StoreError(f"{path} is no file; give the path of one that export() wrote.")
+    size = path.stat().st_size
+    end = 0
+    for piece in read_pieces(Segment(path.name, path, size), 0):
+        if piece.scan.damage:
+            raise StoreError(
+                f"{path} is damaged at byte {piece.start + piece.scan.damage[0][0]:,}, or is no export; export it again."
+            )
+        if (piece.scan.schema or 0) > SCHEMA:
+            raise StoreError(
+                f"{path} was exported by a newer release (schema {piece.scan.schema}); upgrade promptops-toolkit to take it in."
+            )
+        end = piece.end
+        yield piece
+    if end != size or not size:
+        raise StoreError(
+            f"{path} ends at byte {end:,} of {size:,} in the middle of a row, or is no export; export it again."
+        )
+
+
+def new_rows(con: Connection, piece: Piece) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """(table, rows) of a piece whose keys the store does not have."""
+    taken = Gathered()
+    taken.add(piece)
+    for table, rows in taken.tables():
+        con.register("fresh", rows)
+        same = " AND ".join(f'o."{name}" = f."{name}"' for name in TABLES[table].key)
+        found = con.execute(
+            f"SELECT * FROM fresh f WHERE NOT EXISTS (SELECT 1 FROM {table} o WHERE {same})"
+        ).fetchall()
+        con.unregister("fresh")
+        if found:
+            yield table, [dict(zip(TABLES[table].names, row, strict=True)) for row in found]

@@ -1,0 +1,244 @@
+"""Merging segments and archive into DuckDB, exactly once: rows and the offsets that they came from commit together.
+
+Anybody may merge, and kill it at any moment: what did not commit is merged by the next. A row whose key is there
+already is not inserted again, so that the first row recorded is the row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..spool.segment import SEGMENTS, SUFFIX, Segment, read_pieces, segments
+from .archive import Batch, batches, marks_of
+from .arrow_rows import Gathered, Keep
+from .purges import keep_of
+from .recorder import say
+from .schema import LATER, TABLES
+
+__all__ = ["Sources", "everything", "merge", "sources_of"]
+
+_STEP = 16 << 20  # bytes of segments a transaction
+Connection = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All that was recorded. pending: (segment, bytes) that this process could not write yet; keep: None where nothing was purged."""
+
+    segments: tuple[Segment, ...]
+    batches: tuple[Batch, ...]
+    pending: tuple[str, bytes] = ("", b"")
+    keep: Keep | None = None
+
+    def sizes(self) -> dict[str, int]:
+        """segment -> bytes, of segments and archive."""
+        sizes = marks_of(self.batches)
+        for segment in self.segments:
+            sizes[segment.name] = max(
+                segment.size + self._waiting(segment.name), sizes.get(segment.name, 0)
+            )
+        return sizes
+
+    def within(self, marks: Mapping[str, int]) -> Sources:
+        """What stands in the first bytes of each segment that `marks` names: what was recorded up to one moment."""
+        own, pending = self.pending
+        written = next((segment.size for segment in self.segments if segment.name == own), 0)
+        return replace(
+            self,
+            segments=tuple(
+                replace(found, size=min(found.size, marks.get(found.name, 0)))
+                for found in self.segments
+            ),
+            batches=tuple(
+                b
+                for b in self.batches
+                if all(size <= marks.get(name, 0) for name, size in b.segments.items())
+            ),
+            pending=(own, pending[: max(0, marks.get(own, 0) - written)]),
+        )
+
+    def beyond(self, covered: Mapping[str, int]) -> bool:
+        """Whether there is anything that `covered` has not."""
+        return any(size > covered.get(name, 0) for name, size in self.sizes().items())
+
+    def _waiting(self, name: str) -> int:
+        return len(self.pending[1]) if name == self.pending[0] else 0
+
+
+def sources_of(folder: Path, own: tuple[str, int, bytes] = ("", 0, b"")) -> Sources:
+    """What stands on the disk, and what waits in this process's memory. Segments are listed before the archive, so that
+    one which is archived meanwhile is met twice rather than never."""
+    name, size, pending = own
+    listed = [segment for segment in segments(folder) if segment.name != name]
+    if name:
+        listed.append(Segment(name, folder / SEGMENTS / f"{name}{SUFFIX}", size))
+    listed.sort(key=lambda segment: segment.name)
+    return Sources(tuple(listed), tuple(batches(folder)), (name, pending), keep_of(folder))
+
+
+@dataclass(slots=True)
+class _Step:
+    """What one transaction will hold."""
+
+    rows: Gathered = field(default_factory=Gathered)
+    marks: dict[str, tuple[int, int]] = field(
+        default_factory=dict
+    )  # segment -> (bytes, damaged records)
+    size: int = 0
+
+
+def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
+    """Insert what is not merged yet; returns how many rows were new.
+
+    con: attached for writing. Memory stays flat: a step of `_STEP` bytes at a time, and no further step after `most` bytes, for who opens
+    the file anew then (what DuckDB takes grows as long as it is open).
+    """
+    import pyarrow as pa
+
+    _widen(con)
+    ledger = {
+        name: (size, dropped)
+        for name, size, dropped in con.execute(
+            "SELECT segment, bytes, dropped FROM internal.ledger"
+        ).fetchall()
+    }
+    new = 0
+    for batch in sources.batches:
+        if any(size > ledger.get(name, (0, 0))[0] for name, size in batch.segments.items()):
+            try:
+                new += _archived(con, batch, ledger)
+            except (pa.ArrowException, OSError) as error:
+                if batch.stands():  # else it was rewritten since it was listed: the next merge meets its rows in another
+                    say(
+                        f"the archive {batch.folder} cannot be read ({str(error).splitlines()[0]}); "
+                        "its rows are left out: run the store's repair()."
+                    )
+                continue
+            ledger |= {
+                name: (max(size, ledger.get(name, (0, 0))[0]), 0)
+                for name, size in batch.segments.items()
+            }
+    for step in _steps(sources, ledger):
+        tables = list(step.rows.tables())
+        if step.rows.wrong:
+            last = next(reversed(step.marks))
+            step.marks[last] = (step.marks[last][0], step.marks[last][1] + step.rows.wrong)
+        step.rows = Gathered()  # let go of it before the next is read
+        new += _commit(con, tables, step.marks)
+        tables.clear()
+        most -= step.size
+        if most <= 0:
+            break
+    return new
+
+
+def _widen(con: Connection) -> None:
+    """Give a file that an older release made the columns that came later; what was recorded without them is unknown there."""
+    import duckdb
+
+    for table, column in LATER:
+        try:
+            con.execute(f"SELECT {column} FROM {table} LIMIT 0")
+        except duckdb.BinderException:
+            for statement in TABLES[table].widen(column):
+                con.execute(statement)
+
+
+def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[_Step]:
+    step = _Step()
+    for segment in sources.segments:
+        start, dropped = ledger.get(segment.name, (0, 0))
+        pending = sources.pending[1] if segment.name == sources.pending[0] else b""
+        try:
+            for piece in read_pieces(segment, start, pending):
+                dropped += len(piece.scan.damage)
+                step.rows.add(piece, sources.keep)
+                step.marks[segment.name] = (piece.end, dropped)
+                step.size += len(piece.data)
+                if step.size >= _STEP:
+                    yield step
+                    step = _Step()
+        except FileNotFoundError:
+            continue  # archived since it was listed: the next merge meets it there
+    if step.marks:
+        yield step
+
+
+def everything(sources: Sources) -> Iterator[tuple[str, Any]]:
+    """(table, pyarrow table) of all that was ever recorded and is not hidden, repeated keys and all."""
+    for batch in sources.batches:
+        yield from batch.read()
+    for step in _steps(sources, {}):
+        yield from step.rows.tables()
+
+
+def _archived(con: Connection, batch: Batch, ledger: Mapping[str, tuple[int, int]]) -> int:
+    """All of a batch in one transaction, some thousand rows at a time."""
+    first = next(iter(batch.segments), "")  # the batch's damaged records are counted once
+    marks = {
+        name: (max(size, ledger.get(name, (0, 0))[0]), batch.dropped if name == first else 0)
+        for name, size in batch.segments.items()
+    }
+    return _commit(con, batch.read(), marks)
+
+
+def _commit(con: Connection, tables: Any, marks: Mapping[str, tuple[int, int]]) -> int:
+    import duckdb
+
+    new = 0
+    con.execute("BEGIN")
+    try:
+        _mark(con, marks)
+        for table, rows in tables:
+            new += insert(con, table, rows)
+        con.execute("COMMIT")
+    except BaseException:
+        with suppress(duckdb.Error):  # a commit that failed has rolled back already
+            con.execute("ROLLBACK")
+        raise
+    return new
+
+
+def _mark(con: Connection, marks: Mapping[str, tuple[int, int]]) -> None:
+    con.execute("DELETE FROM internal.ledger WHERE segment IN (SELECT unnest(?))", [list(marks)])
+    sizes, dropped = [size for size, _ in marks.values()], [count for _, count in marks.values()]
+    con.execute(
+        "INSERT INTO internal.ledger SELECT unnest(?), unnest(?), unnest(?)",
+        [list(marks), sizes, dropped],
+    )
+
+
+def insert(con: Connection, table: str, rows: Any) -> int:
+    """Insert the rows of a pyarrow table whose keys are new; of equal keys the first. Returns how many."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not len(rows):
+        return 0
+    columns, key = _listed(TABLES[table].names), TABLES[table].key
+    places = pa.py_buffer(
+        np.arange(len(rows), dtype=np.int64)
+    )  # pa.array(numpy array) would import pandas: half a second
+    con.register(
+        "fresh",
+        rows.append_column("_place", pa.Array.from_buffers(pa.int64(), len(rows), [None, places])),
+    )
+    try:
+        same = " AND ".join(f'o."{name}" = f."{name}"' for name in key)
+        added = con.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM fresh f "
+            f"WHERE _place IN (SELECT min(_place) FROM fresh GROUP BY {_listed(key)}) AND NOT EXISTS (SELECT 1 FROM {table} o WHERE {same})"
+        ).fetchall()[0][0]
+    finally:
+        con.unregister("fresh")
+    con.execute("UPDATE internal.counts SET rows = rows + ? WHERE table_name = ?", [added, table])
+    return int(added)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

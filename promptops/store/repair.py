@@ -1,0 +1,145 @@
+"""The doctor: says what is wrong, and mends it without losing a row that stands anywhere.
+
+Where the file disagrees with sound segments and archive, they are right, and it is built anew. Where they are damaged
+themselves, rows that only the file still holds are recorded once more first. What is replaced is set aside, never deleted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..spool.ends import ends_of, forget_end
+from .archive import alone
+from .connect import Busy, Damaged, attach
+from .database import ASIDE, WAIT_S, Database, create
+from .integrity import check_archive, check_database, check_ends, check_segments, unrecorded
+from .merge_segments import Sources, merge
+
+__all__ = ["aside_of", "build", "repair_store", "rescued", "verify_store"]
+
+Append = Callable[[str, Sequence[Mapping[str, Any]]], None]
+
+
+def verify_store(
+    folder: Path, database: Database, sources: Callable[[], Sources], least: Mapping[str, int]
+) -> list[str]:
+    """One line a finding. Other processes may write meanwhile, and archive before and after.
+
+    least: segment -> bytes that stood there before all was merged, so that the file must hold them.
+    """
+    with _undisturbed(folder):
+        # in this order: each holds at least what those before it speak of
+        merged, ends, listed = database.covered, ends_of(folder), sources()
+        if not listed.sizes() and not ends and not database.path.exists():
+            return []
+        return [
+            *check_ends(ends, listed),
+            *check_segments(listed, merged),
+            *check_archive(listed),
+            *check_database(database, sources, least),
+        ]
+
+
+@contextmanager
+def _undisturbed(folder: Path) -> Iterator[None]:
+    """No file of the archive comes or goes meanwhile, as far as this process can have it so."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # a folder that cannot be written, or is not there
+            stack.enter_context(alone(folder, WAIT_S))
+        yield
+
+
+def repair_store(
+    folder: Path, database: Database, sources: Callable[[], Sources], append: Append
+) -> list[str]:
+    """One line for each thing done. append: records rows in this process's own segment."""
+    done: list[str] = []
+    try:
+        before = set(aside_of(folder))
+        with database.writing() as con:
+            merge(con, sources())
+        done += [f"set aside {path}" for path in aside_of(folder) if path not in before]
+        done += rescued(folder, database, sources, append)
+        done += _mourned(folder, sources)
+        if done or check_database(database, sources, {}) or _beyond(database, sources):
+            moved = database.replaced(lambda path: build(path, sources()), aside=True)
+            done += [f"set aside {path}" for path in moved] + [
+                f"rebuilt {database.path} from segments and archive"
+            ]
+    except Busy as busy:
+        done.append(f"{database.path} is held by {busy}; close it there, then repair again")
+    except (OSError, Damaged) as error:
+        done.append(f"{database.path} cannot be mended: {error}")
+    return done
+
+
+def rescued(
+    folder: Path, database: Database, sources: Callable[[], Sources], append: Append
+) -> list[str]:
+    """Record once more what segments and archive lost and the file still holds; set damaged batches of the archive aside."""
+    with _undisturbed(folder):  # else rows that another process purges just now would come back
+        merged, ends, listed = database.covered, ends_of(folder), sources()
+        bad = [batch for batch in listed.batches if batch.damaged()]
+        faults = (check_ends(ends, listed), check_segments(listed, merged))
+        if not bad and not _less(listed, merged) and not any(map(any, faults)):
+            return []
+        done, count = [], 0
+        with database.reading() as con:
+            now = sources()  # while nobody can merge
+            sound = replace(now, batches=tuple(batch for batch in now.batches if batch not in bad))
+            for table, rows in unrecorded(con, sound):
+                append(table, rows)
+                count += len(rows)
+        if count:
+            done.append(f"recorded {count:,} rows once more, which only {database.path} still held")
+        for batch in bad:
+            (folder / ASIDE).mkdir(mode=0o700, exist_ok=True)
+            target = folder / ASIDE / f"archive-{batch.folder.name}"
+            os.rename(batch.folder, target)
+            done.append(f"set aside {target}")
+        return done
+
+
+def _mourned(folder: Path, sources: Callable[[], Sources]) -> list[str]:
+    """Report the segments that were cut or lost after their writers ended, for the last time: nothing more can be mended."""
+    ends, listed = ends_of(folder), sources()
+    sizes = listed.sizes()
+    lines = list(check_ends(ends, listed))
+    for name, size in ends.items():
+        if sizes.get(name, 0) < size:
+            forget_end(folder, name, size)
+    return lines
+
+
+def build(path: Path, sources: Sources) -> None:
+    """A new DuckDB file of all that segments and archive hold."""
+    con = attach(path)
+    try:
+        create(con)
+        merge(con, sources)
+    finally:
+        con.close()
+
+
+def aside_of(folder: Path) -> list[Path]:
+    """What was set aside, oldest first."""
+    try:
+        return sorted((folder / ASIDE).iterdir())
+    except OSError:
+        return []
+
+
+def _beyond(database: Database, sources: Callable[[], Sources]) -> bool:
+    """Whether the file holds bytes of segments that were cut or removed."""
+    merged = database.covered  # first: what is listed behind it holds at least as much
+    return _less(sources(), merged)
+
+
+def _less(sources: Sources, merged: Mapping[str, int]) -> bool:
+    sizes = sources.sizes()
+    return any(size > sizes.get(name, 0) for name, size in merged.items())

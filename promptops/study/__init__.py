@@ -1,0 +1,1 @@
+"""Studies without a notebook: the project, designs, runs, records, comparisons and promotions, as functions of plain values."""

@@ -1,0 +1,201 @@
+"""One question at a time: a saved version that is called, or a judge that asks its model. Recorded and reused like a study's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
+from ..errors import CallError
+from ..lab.answer import Answer
+from ..run import Attempt, Run
+from ..version import PromptVersion
+from .design import ArmDesign, ask
+from .provenance import provenance
+from .records import find_runs, keep_version, row_of, runs_where
+
+if TYPE_CHECKING:
+    from ..lab.lab import Lab
+
+__all__ = ["Desk"]
+
+_TOGETHER_S = 0.005  # questions that come within it are asked together
+
+
+class Desk:
+    """Asks on behalf of one lab. Equal questions that are asked at the same time are asked once.
+
+    limits: of a study whose judges ask here; spent: what else that study has spent so far, as a Progress, so that judging and
+    answering share one budget (the most that judging can go over is what its calls in flight cost beyond their reservations);
+    where: the cell that started that study, which has long ended when its judges ask (None: the one that runs).
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        limits: Limits | None = None,
+        spent: Callable[[], Progress] | None = None,
+        where: Provenance | None = None,
+    ) -> None:
+        self._lab, self._where = lab, where
+        self._limits = limits or Limits(prices=lab._prices)
+        self._spent = spent
+        self._sweeps: list[Sweep] = []  # of this desk, for what they spent
+        self._open: dict[
+            str, asyncio.Future[Run]
+        ] = {}  # key of a judge's question -> who waits for it
+        self._queue: list[Question] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def call(
+        self,
+        version: PromptVersion,
+        values: Mapping[str, Any],
+        *,
+        prompt: str,
+        label: str,
+        fresh: bool,
+    ) -> Answer:
+        """Ask now, and wait for the answer. Raises RenderError, SetupError, or CallError where nothing came back."""
+        arm = ArmDesign(label, version, self._lab._model(version.model), prompt)
+        asked = ask(arm, None, values, 0, root=self._lab._root)
+        arm.model.check(asked.call.request)
+        if not fresh:
+            known = find_runs(self._lab.store, [asked.key])
+            if known:
+                return Answer(
+                    runs_where(self._lab.store, "r.id = ?", [known[asked.key]])[0],
+                    label=label,
+                    reused=True,
+                )
+        keep_version(self._lab.store, version, prompt=prompt, label=label)
+        run = self._lab._loop.finish(self._ask(asked))
+        if not run.scorable:
+            raise CallError(
+                run.failure_detail or f"{label} got no answer.", failure=run.failure or "internal"
+            )
+        return Answer(self._as_kept(run), label=label)
+
+    def _as_kept(self, run: Run) -> Run:
+        """As the store has it: what is shown in a cell is in the notebook's file, where no key may be."""
+        clean = self._lab.store.clean
+        return replace(
+            run,
+            output=run.output and clean(run.output),
+            tool_calls=run.tool_calls and clean(run.tool_calls),
+        )
+
+    async def ask(self, version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
+        """A judge's question, on the lab's own loop: recorded, reused, never asked twice at once. Raises CallError where it was stopped.
+
+        Questions that come at the same time are looked up, asked and recorded together: they share one pace and one write.
+        """
+        arm = ArmDesign("judge", version, self._lab._model(version.model), "")
+        asked = ask(
+            arm, None, values, repeat, source="judge"
+        )  # what it is shown are answers: none of it is a path
+        waiting = self._open.get(asked.key)
+        if waiting is None:
+            waiting = self._open[asked.key] = asyncio.get_running_loop().create_future()
+            waiting.add_done_callback(
+                lambda done: done.cancelled() or done.exception()
+            )  # one whose asker is gone is no error
+            if not self._queue:
+                self._tasks.add(flush := asyncio.create_task(self._flush()))
+                flush.add_done_callback(self._tasks.discard)
+            self._queue.append(asked)
+        return await asyncio.shield(waiting)
+
+    async def _flush(self) -> None:
+        """Answer what is asked at this moment: from the store where it can, the rest in one sweep."""
+        await asyncio.sleep(_TOGETHER_S)
+        batch, self._queue = self._queue, []
+        error: Exception = CallError(
+            "the call was stopped before an answer came.", failure="cancelled"
+        )
+        try:
+            for run in await asyncio.to_thread(self._known, [asked.key for asked in batch]):
+                self._answer(run)
+            loop = asyncio.get_running_loop()
+            rest = [asked for asked in batch if asked.key in self._open]
+            if rest:
+                sweep = self._sweep(
+                    rest, lambda runs: loop.call_soon_threadsafe(self._answers, list(runs))
+                )
+                await sweep.run()
+                if sweep.progress.stopped:
+                    error = CallError(sweep.progress.stopped, failure="budget_stop")
+        except Exception as raised:
+            error = raised
+        finally:
+            for asked in batch:
+                left = self._open.pop(asked.key, None)
+                if left is not None and not left.done():
+                    left.set_exception(error)
+
+    def _known(self, keys: Sequence[str]) -> list[Run]:
+        found = find_runs(self._lab.store, keys)
+        return (
+            runs_where(self._lab.store, "r.id in (select unnest(?))", [sorted(found.values())])
+            if found
+            else []
+        )
+
+    def _answers(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._answer(run)
+
+    def _answer(self, run: Run) -> None:
+        waiting = self._open.pop(run.key, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(run)
+
+    def _sweep(
+        self, questions: Sequence[Question], on_runs: Callable[[Sequence[Run]], object]
+    ) -> Sweep:
+        where = self._where or provenance(self._lab._root)
+        sweep = Sweep(
+            questions, record=self._record, on_runs=on_runs, limits=self._left(), provenance=where
+        )
+        if self._spent is not None:
+            self._sweeps.append(sweep)
+        return sweep
+
+    def _left(self) -> Limits:
+        """The study's limits, less what it has spent on answers and on judges."""
+        limits = self._limits
+        if self._spent is None or (limits.budget_usd is None and limits.budget_tokens is None):
+            return limits
+        spent = [self._spent(), *(sweep.progress for sweep in self._sweeps)]
+        usd, tokens = (
+            sum(each.cost_usd for each in spent),
+            sum(each.tokens_in + each.tokens_out for each in spent),
+        )
+        return replace(
+            limits,
+            budget_usd=None if limits.budget_usd is None else max(limits.budget_usd - usd, 0.0),
+            budget_tokens=None
+            if limits.budget_tokens is None
+            else max(limits.budget_tokens - tokens, 0),
+        )
+
+    async def _ask(self, asked: Question) -> Run:
+        found: list[Run] = []
+        sweep = self._sweep([asked], found.extend)
+        await sweep.run()
+        if not found:
+            raise CallError(
+                sweep.progress.stopped or "the call was stopped before an answer came.",
+                failure="cancelled",
+            )
+        return found[0]
+
+    def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
+        self._lab.store.append_all(
+            {
+                "runs": [row_of(run) for run in runs],
+                "attempts": [row_of(attempt) for attempt in attempts],
+            }
+        )

@@ -1,0 +1,130 @@
+"""Stopping early without cheating: batches of a shuffled order, a look at each batch's end, and e-values that hold at every look.
+
+The order is drawn from the study's id, so it is fixed before anything is asked; only whole batches from its beginning count, so
+that what happens to finish first decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.arms import Arm, Outcomes
+from ..analysis.compare import Grounds, compare
+from ..analysis.decide import decide_many
+from ..errors import PromptOpsError
+from ..policy import Policy
+from .outcomes import arms_of
+
+if TYPE_CHECKING:
+    from ..store import Store
+    from .design import StudyDesign
+
+__all__ = ["Settling", "early", "order", "part"]
+
+_LEAST, _LOOKS = 16, 20  # examples of a batch, looks at most
+
+
+def order(study: str, ids: Sequence[str]) -> list[str]:
+    """The shuffled order of a study's examples: the same on every machine."""
+    out = sorted(ids)
+    random.Random(study).shuffle(out)
+    return out
+
+
+def part(arm: Arm, ids: set[str]) -> Arm:
+    """The arm on these examples only; its facts stay those of all its runs."""
+    kept = {
+        name: _part(outcomes, ids)
+        for group in (arm.scores, arm.measures)
+        for name, outcomes in group.items()
+    }
+    return Arm(
+        arm.version,
+        arm.label,
+        {name: kept[name] for name in arm.scores},
+        {name: kept[name] for name in arm.measures},
+        arm.facts,
+    )
+
+
+def _part(o: Outcomes, ids: set[str]) -> Outcomes:
+    import numpy as np
+
+    keep = np.array([example in ids for example in o.examples], dtype=bool)
+    names = [example for example in o.examples if example in ids]
+    return Outcomes(
+        names,
+        o.mean[keep],
+        o.scored[keep],
+        o.attempted[keep],
+        o.variance[keep],
+        o.binary,
+        o.kind,
+        o.versions,
+        o.calibrated,
+    )
+
+
+class Settling:
+    """Looks at a study in batches. baseline: the version that the others must beat; policy: what settles it."""
+
+    def __init__(self, plan: StudyDesign, store: Store, policy: Policy, baseline: str) -> None:
+        self._plan, self._store, self._policy, self._baseline = plan, store, policy, baseline
+        size = max(_LEAST, -(-len(plan.dataset) // _LOOKS))
+        places = {example.id: index for index, example in enumerate(plan.dataset)}
+        self._ids = order(plan.id, list(places))
+        self.batches = [
+            [places[example] for example in self._ids[start : start + size]]
+            for start in range(0, len(self._ids), size)
+        ]
+        self._seen = 0
+
+    def look(self) -> str | None:
+        """After a batch: what the event "settled" says, JSON, where the e-values settle every candidate's verdict; else None."""
+        self._seen += len(self.batches[self._looks])
+        self._looks += 1
+        chosen = set(self._ids[: self._seen])
+        sources = [(self._plan.id, arm.id, arm.label) for arm in self._plan.arms]
+        scorers = [
+            {"name": scorer.name, "version": scorer.version, "kind": scorer.kind}
+            for scorer in self._plan.scorers
+        ]
+        try:
+            arms = {
+                arm.version: part(arm, chosen) for arm in arms_of(self._store, sources, scorers)
+            }
+            grounds = Grounds(planned=self._seen, clusters=self._plan.dataset.clusters)
+            baseline = arms.pop(self._baseline)
+            found = [
+                compare(arm, baseline, grounds=grounds, primary=self._policy.primary)
+                for arm in arms.values()
+            ]
+        except PromptOpsError:  # nothing to compare yet: nobody was scored
+            return None
+        decisions = [verdict.decision for verdict in decide_many(found, self._policy, peeking=True)]
+        if "promote" not in decisions and not all(decision == "reject" for decision in decisions):
+            return None
+        if self._seen >= len(self._ids):
+            return None  # all are in: the fixed test decides
+        total = len(self._ids)
+        saved = (total - self._seen) * len(self._plan.arms) * self._plan.repeats
+        return json.dumps(
+            {"examples": self._seen, "of": total, "looks": self._looks, "saved": saved}
+        )
+
+    _looks = 0
+
+
+def early(store: Store, study: str) -> dict[str, Any] | None:
+    """{"examples", "of", "looks", "saved"} of a study that its e-value ended early; None for any other."""
+    rows = store.rows(
+        'select event, detail from study_events where study_id = ? order by "at" desc limit 1',
+        [study],
+    )
+    found: dict[str, Any] | None = (
+        json.loads(rows[0][1]) if rows and rows[0][0] == "settled" else None
+    )
+    return found

@@ -1,0 +1,125 @@
+"""What a study would take, before it is started: calls, tokens, money as a range, time. Unknown is said, never zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..analysis import words
+from ..embedded import EmbeddedModel
+from ..engine.adaptive_concurrency import CEILING
+from ..engine.budget import estimate_tokens
+from ..engine.prices import cost_of, price_of
+from .design import StudyDesign, question
+from .records import find_runs
+
+if TYPE_CHECKING:
+    from ..lab.lab import Lab
+
+__all__ = ["Estimate", "estimate"]
+
+_TOKENS_OUT = (20, 1000)  # of an answer while none was seen and the request sets no limit
+_LATENCY_S = 2.0  # of a call to an endpoint that was never asked
+_LOCAL_S = 0.002  # of a model in this process
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """calls: to be made; reused: answered before; tokens_in: by characters / 4; tokens_out, cost_usd: (low, high), None where a
+    price is unknown; time_s: at the pace seen before, None where nothing was; judges: further calls by judge scorers."""
+
+    calls: int
+    reused: int
+    tokens_in: int
+    tokens_out: tuple[int, int]
+    cost_usd: tuple[float, float] | None
+    time_s: float
+    judges: int
+    unpriced: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        money = (
+            f"{words.money(self.cost_usd[0])} to {words.money(self.cost_usd[1])}"
+            if self.cost_usd
+            else f"unknown cost (no price for {', '.join(self.unpriced)})"
+        )
+        judges = f", and {self.judges:,} judge calls on top" if self.judges else ""
+        return (
+            f"<Estimate: {words.count(self.calls, 'call')} to make, {self.reused:,} reused; about {self.tokens_in:,} tokens in, "
+            f"{self.tokens_out[0]:,} to {self.tokens_out[1]:,} out; {money}; about {words.duration(self.time_s)}{judges}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from ..markup import esc
+        from ..views.theme import page
+
+        return page(f"<p>{esc(repr(self)[1:-1])}</p>")
+
+
+def estimate(lab: Lab, drawn: StudyDesign, concurrency: int | None) -> Estimate:
+    """Renders every question, looks up which were answered, and prices the rest."""
+    keys: dict[str, tuple[int, int]] = {}  # key -> (arm, input tokens)
+    unrendered = 0
+    for place in drawn.places():
+        asked = question(drawn, place)
+        if asked.unrendered:
+            unrendered += 1
+        elif asked.key not in keys:
+            keys[asked.key] = (place[0], estimate_tokens(asked.call.request))
+    known = {} if drawn.fresh else find_runs(lab.store, keys)
+    missing = [keys[key] for key in keys if key not in known]
+    low_out = high_out = 0
+    low = high = time_s = 0.0
+    unpriced: set[str] = set()
+    for index, arm in enumerate(drawn.arms):
+        mine = [tokens for which, tokens in missing if which == index]
+        answer = _answer_tokens(lab, arm.id, arm.version.settings)
+        low_out += answer[0] * len(mine)
+        high_out += answer[1] * len(mine)
+        time_s += (
+            _latency_s(lab, arm.model.label, arm.model.remote)
+            * len(mine)
+            / (min(concurrency or CEILING, max(len(mine), 1)) if arm.model.remote else 1)
+        )
+        if not arm.model.remote:
+            if mine and not isinstance(
+                arm.model, EmbeddedModel
+            ):  # a target may well call somebody who is paid
+                unpriced.add(arm.model.label)
+            continue
+        price = price_of(arm.version.model or "", lab._prices)
+        if price is None and mine:
+            unpriced.add(arm.version.model or "no model")
+        low += cost_of(price, sum(mine), answer[0] * len(mine)) or 0.0
+        high += cost_of(price, sum(mine), answer[1] * len(mine)) or 0.0
+    judges = sum(scorer.kind == "judge" for scorer in drawn.scorers) * drawn.planned
+    cost = None if unpriced else (low, high)
+    return Estimate(
+        len(missing),
+        drawn.planned - unrendered - len(missing),
+        sum(tokens for _, tokens in missing),
+        (low_out, high_out),
+        cost,
+        time_s,
+        judges,
+        tuple(sorted(unpriced)),
+    )
+
+
+def _answer_tokens(lab: Lab, version: str, settings: dict[str, object]) -> tuple[int, int]:
+    """(low, high) output tokens of an answer: the 10th and 95th percentile seen, else from the version's own limit."""
+    seen = lab.store.rows(
+        "select quantile_cont(tokens_out, .1), quantile_cont(tokens_out, .95) from runs where version_id = ?",
+        [version],
+    )
+    if seen and seen[0][0] is not None:
+        return int(seen[0][0]), int(seen[0][1]) + 1
+    cap = settings.get("max_completion_tokens", settings.get("max_tokens"))
+    return _TOKENS_OUT[0], int(cap) if isinstance(cap, int) else _TOKENS_OUT[1]
+
+
+def _latency_s(lab: Lab, endpoint: str, remote: bool) -> float:
+    seen = lab.store.rows("select median(latency_ms) from runs where endpoint = ?", [endpoint])
+    if seen and seen[0][0] is not None:
+        return float(seen[0][0]) / 1000
+    return _LATENCY_S if remote else _LOCAL_S

@@ -1,0 +1,412 @@
+"""The answers of two arms side by side, example by example: found, filtered and paged without reading what is not shown.
+
+Opening reads one row of figures an example; texts stay in the store until their page is asked for. Search and tags are
+bound parameters of our own SQL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..dataset import Example
+from ..errors import StudyError
+from ..markup import without_data
+from .records import attempts_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..lab.study import Study
+    from ..run import Attempt
+
+__all__ = ["KINDS", "Examples", "Filter", "Judgement", "Page", "Row", "Side", "SideBySide"]
+
+# what an example may be looked for by; of one arm alone, nothing is changed, lost or won
+KINDS = ("all", "changed", "lost", "won", "failing", "unscored")
+SHORT = 240  # characters of a text in a row of a page
+LONG = 20_000  # characters of a text side by side
+_OUTCOME = "case when s.passed is null then s.value else s.passed::double end"
+_INDEX = f"""select m.example_id, avg({_OUTCOME}) filter (where m.version_id = $new) as new, avg({_OUTCOME}) filter (where m.version_id = $old) as old,
+  coalesce(arg_max(coalesce(r.failure, ''), r.started_at) filter (where m.version_id = $new), '') as new_failure,
+  coalesce(arg_max(coalesce(r.failure, ''), r.started_at) filter (where m.version_id = $old), '') as old_failure
+  from study_runs m join runs r on r.id = m.run_id
+  left join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and s.scorer = $scorer and s.scorer_version = $edition
+  where m.study_id = $study and m.version_id in ($new, $old) group by m.example_id"""
+_FOUND = """select m.example_id from study_runs m join runs r on r.id = m.run_id
+  where m.study_id = $study and m.version_id in ($new, $old) and contains(lower(r.output), lower($text))
+  union select example_id from examples where fingerprint = $dataset and (contains(lower(document), lower($text)) or contains(lower(example_id), lower($text)))"""
+_TAGGED = "select example_id from examples where fingerprint = ? and list_contains(json_extract_string(document, '$.tags[*]'), ?)"
+_TAGS = """select tag from (select unnest(json_extract_string(document, '$.tags[*]')) as tag from examples where fingerprint = ?)
+  group by tag order by count(*) desc, tag limit 200"""
+_PAGE = f"""select m.example_id, arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $new),
+  arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $old) from study_runs m join runs r on r.id = m.run_id
+  where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in (select unnest($examples)) group by m.example_id"""
+_DATA = "(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{100,}"  # of images that were sent along
+_SIDES = f"""select m.version_id, r.id, left(r.output, {LONG}), r.failure, r.failure_detail, r.cost_usd, r.latency_ms, r.tokens_in, r.tokens_out,
+  r.attempts, left(regexp_replace(r.request, '{_DATA}', '\\1… (shortened)', 'g'), {4 * LONG}), m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
+  where m.study_id = $study and m.version_id in ($new, $old) and m.example_id = $example order by m.repeat desc, r.started_at"""
+
+_OUTPUTS = f"""select m.example_id, m.version_id, arg_max(r.id, r.started_at), arg_max(left(coalesce(r.output, r.failure), {LONG}), r.started_at)
+  from study_runs m join runs r on r.id = m.run_id
+  where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in (select unnest($examples)) group by all"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """kind: one of KINDS; text: anywhere in an output, an input or an id; tag, failure: "" for any; scorer: "" for the primary."""
+
+    kind: str = "all"
+    text: str = ""
+    tag: str = ""
+    failure: str = ""
+    scorer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example of a page. new, old: mean outcome over repeats, None where unscored; outputs are cut to SHORT characters."""
+
+    example_id: str
+    new: float | None
+    old: float | None
+    new_failure: str
+    old_failure: str
+    new_output: str = ""
+    old_output: str = ""
+    asked: str = ""
+
+    @property
+    def gain(self) -> float | None:
+        return None if self.new is None or self.old is None else self.new - self.old
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """rows: those of this page; first: place of its first row, 0 first; total: rows that the filter lets through; all: rows there are."""
+
+    rows: tuple[Row, ...]
+    first: int
+    total: int
+    all: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One score of a run, as it was recorded."""
+
+    scorer: str
+    value: float | None
+    passed: bool | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one arm answered to an example. request: the messages that were sent, (role, text) pairs; tries: one Attempt a try."""
+
+    label: str
+    run_id: str
+    output: str | None
+    failure: str | None
+    detail: str
+    cost_usd: float | None
+    latency_ms: float | None
+    tokens_in: int | None
+    tokens_out: int | None
+    attempts: int
+    request: tuple[tuple[str, str], ...]
+    scores: tuple[Judgement, ...] = ()
+    tries: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """An example as the study saw it, with the candidate's and the baseline's answer."""
+
+    example_id: str
+    example: Example | None
+    new: Side | None
+    old: Side | None
+
+
+@dataclass(slots=True)
+class _Memo:
+    index: dict[str, DataFrame] = field(default_factory=dict)
+    found: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+
+
+class Examples:
+    """candidate, baseline: arms of the study (versions or labels), default those that `study.compare()` would take; None of a study with one arm."""
+
+    def __init__(self, study: Study, candidate: Any = None, baseline: Any = None) -> None:
+        self._study, self._store = study, study._lab.store
+        arms = list(study.config["arms"])
+        self.candidate: Mapping[str, Any] = (
+            study._arm(candidate) if candidate is not None else arms[-1]
+        )
+        others = [arm for arm in arms if arm["version"] != self.candidate["version"]]
+        self.baseline: Mapping[str, Any] | None = (
+            study._arm(baseline) if baseline is not None else _incumbent(study, others)
+        )
+        self._memo = _Memo()
+
+    def _ipython_display_(self) -> None:
+        from ..views.examples_view import ExamplesView
+
+        ExamplesView(self._study, self)._ipython_display_()
+
+    # -- pages
+
+    @property
+    def everything(self) -> Filter:
+        """The filter that lets all through: where a view begins."""
+        return Filter()
+
+    def page(self, wanted: Filter | None = None, *, first: int = 0, size: int = 20) -> Page:
+        """The rows from place `first` on, biggest loss first. Raises StudyError for a kind that is none of KINDS."""
+        asked = wanted or Filter()
+        chosen = self._chosen(asked)
+        part = chosen.iloc[first : first + size]
+        names = [str(name) for name in part["example_id"]]
+        texts, asked_of = self._texts(names), self._asked(names)
+        columns: list[list[Any]] = [
+            part[name].tolist() for name in ("new", "old", "new_failure", "old_failure")
+        ]
+        rows = tuple(
+            Row(
+                name,
+                _known(new),
+                _known(old),
+                new_failure,
+                old_failure,
+                *texts.get(name, ("", "")),
+                asked_of.get(name, ""),
+            )
+            for name, new, old, new_failure, old_failure in zip(names, *columns, strict=True)
+        )
+        return Page(rows, first, len(chosen), len(self._index(asked.scorer)))
+
+    def ids(self, wanted: Filter | None = None) -> list[str]:
+        """The ids that a filter lets through, in the order of the pages."""
+        return [str(name) for name in self._chosen(wanted or Filter())["example_id"]]
+
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of the dataset, the most frequent first; at most 200."""
+        return tuple(str(row[0]) for row in self._store.rows(_TAGS, [self._dataset]))
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The failure classes that occur in either arm."""
+        frame = self._index("")
+        return tuple(
+            sorted({*frame["new_failure"].unique(), *frame["old_failure"].unique()} - {""})
+        )
+
+    # -- one example
+
+    def detail(self, example_id: str) -> SideBySide:
+        """Both answers to an example, with their scores, cost and attempts. Raises StudyError for an example that is not in the study."""
+        rows = self._store.rows(_SIDES, {**self._arms(), "example": example_id})
+        if not rows:
+            raise StudyError(
+                f"{self._study.name} has no example {example_id!r}; choose one of its pages."
+            )
+        found = {row[0]: row for row in rows}
+        scores = self._scores(
+            [row[1] for row in found.values()], {row[11] for row in found.values()}
+        )
+        return SideBySide(
+            example_id,
+            self.example(example_id),
+            self._side(self.candidate, found, scores),
+            self._side(self.baseline, found, scores),
+        )
+
+    def example(self, example_id: str) -> Example | None:
+        """The dataset's row, as the study saw it."""
+        rows = self._store.rows(
+            "select document from examples where fingerprint = ? and example_id = ? limit 1",
+            [self._dataset, example_id],
+        )
+        return Example.from_document(json.loads(rows[0][0])) if rows else None
+
+    def outputs(
+        self, ids: Sequence[str]
+    ) -> dict[
+        str, tuple[Example | None, tuple[str, str | None] | None, tuple[str, str | None] | None]
+    ]:
+        """id -> (the example, the candidate's and the baseline's run id with its output, cut at LONG): several in one question."""
+        rows = self._store.rows(_OUTPUTS, {**self._arms(), "examples": list(ids)})
+        found = {(example, version): (run, output) for example, version, run, output in rows}
+        documents = self._store.rows(
+            "select example_id, document from examples where fingerprint = ? and example_id in (select unnest(?))",
+            [self._dataset, list(ids)],
+        )
+        known = {name: Example.from_document(json.loads(document)) for name, document in documents}
+        arms = self._arms()
+        return {
+            name: (known.get(name), found.get((name, arms["new"])), found.get((name, arms["old"])))
+            for name in ids
+        }
+
+    # -- how
+
+    @property
+    def _dataset(self) -> str:
+        return str(self._study.config["dataset"]["fingerprint"])
+
+    def _arms(self) -> dict[str, Any]:
+        old = self.baseline["version"] if self.baseline else ""
+        return {"study": self._study.id, "new": self.candidate["version"], "old": old}
+
+    def _index(self, scorer: str) -> DataFrame:
+        """One row an example, biggest loss first; read once a scorer."""
+        name = scorer or (self._study.scorers[0] if self._study.scorers else "")
+        if name not in self._memo.index:
+            editions = {
+                str(own["name"]): str(own["version"]) for own in self._study.config["scorers"]
+            }
+            if name and name not in editions:
+                raise StudyError(
+                    f"{self._study.name} has no scorer {name!r}; it has {', '.join(editions)}."
+                )
+            frame = self._store.frame(
+                _INDEX, {**self._arms(), "scorer": name, "edition": editions.get(name, "")}
+            )
+            gain = frame["new"] - frame["old"] if self.baseline else frame["new"]
+            frame = frame.assign(gain=gain)
+            for column in ("new_failure", "old_failure"):
+                frame[column] = frame[column].astype("category")
+            self._memo.index[name] = frame.sort_values(
+                ["gain", "example_id"], kind="stable", na_position="last"
+            ).reset_index(drop=True)
+        return self._memo.index[name]
+
+    def _chosen(self, wanted: Filter) -> DataFrame:
+        if wanted.kind not in KINDS:
+            raise StudyError(
+                f"examples cannot be filtered by {wanted.kind!r}; choose one of {', '.join(KINDS)}."
+            )
+        frame = self._index(wanted.scorer)
+        gain = frame["gain"] if self.baseline else frame["new"] * 0
+        masks = {
+            "changed": gain.abs() > 1e-12,
+            "lost": gain < -1e-12,
+            "won": gain > 1e-12,
+            "failing": frame["new"] < 1,
+            "unscored": frame["new"].isna() | (frame["old"].isna() if self.baseline else False),
+        }
+        if wanted.kind != "all":
+            frame = frame[masks[wanted.kind]]
+        if wanted.failure:
+            frame = frame[
+                (frame["new_failure"] == wanted.failure) | (frame["old_failure"] == wanted.failure)
+            ]
+        for what, value in (("tag", wanted.tag), ("text", wanted.text.strip())):
+            if value:
+                frame = frame[frame["example_id"].isin(self._found(what, value))]
+        return frame
+
+    def _found(self, what: str, value: str) -> frozenset[str]:
+        if (what, value) not in self._memo.found:
+            if what == "tag":
+                rows = self._store.rows(_TAGGED, [self._dataset, value])
+            else:
+                rows = self._store.rows(
+                    _FOUND, {**self._arms(), "dataset": self._dataset, "text": value}
+                )
+            self._memo.found = {
+                (what, value): frozenset(row[0] for row in rows),
+                **dict(list(self._memo.found.items())[:7]),
+            }
+        return self._memo.found[what, value]
+
+    def _texts(self, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        rows = self._store.rows(_PAGE, {**self._arms(), "examples": list(ids)}) if ids else []
+        return {name: (new or "", old or "") for name, new, old in rows}
+
+    def _asked(self, ids: Sequence[str]) -> dict[str, str]:
+        """The first text that each example puts into the prompt, cut."""
+        rows = self._store.rows(
+            "select example_id, document from examples where fingerprint = ? and example_id in (select unnest(?))",
+            [self._dataset, list(ids)],
+        )
+        return {
+            name: _first_text(json.loads(document).get("inputs") or {}) for name, document in rows
+        }
+
+    def _scores(self, runs: Sequence[str], prints: set[str]) -> dict[str, list[Judgement]]:
+        own = {str(scorer["version"]) for scorer in self._study.config["scorers"]}
+        out: dict[str, list[Judgement]] = {}
+        for run, name, value, passed, reason, unscored in self._store.rows(
+            "select run_id, scorer, value, passed, reason, unscored from scores where run_id in (select unnest(?)) "
+            "and example_fingerprint in (select unnest(?)) and scorer_version in (select unnest(?)) order by scorer",
+            [list(runs), list(prints), sorted(own)],
+        ):
+            out.setdefault(run, []).append(Judgement(name, value, passed, unscored or reason or ""))
+        return out
+
+    def _side(
+        self,
+        arm: Mapping[str, Any] | None,
+        found: Mapping[str, Any],
+        scores: Mapping[str, list[Judgement]],
+    ) -> Side | None:
+        if arm is None or arm["version"] not in found:
+            return None
+        (
+            _,
+            run,
+            output,
+            failure,
+            detail,
+            cost,
+            latency,
+            tokens_in,
+            tokens_out,
+            attempts,
+            request,
+            _print,
+        ) = found[arm["version"]]
+        return Side(
+            arm["label"], run, output, failure, detail or "", cost, latency, tokens_in, tokens_out, attempts, _messages(request),
+            tuple(scores.get(run, ())), tuple(attempts_of(self._store, run)),
+        )  # fmt: skip
+
+
+def _incumbent(study: Study, others: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The arm that serves prod, else the first of the others."""
+    serving = study._lab._registry.serving(study.prompt, "prod") if study.prompt else None
+    return next(
+        (arm for arm in others if serving is not None and arm["version"] == serving.id),
+        others[0] if others else None,
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else float(value)
+
+
+def _first_text(inputs: Mapping[str, Any]) -> str:
+    texts = [without_data(value) for value in inputs.values() if isinstance(value, str)]
+    return max(texts, key=len, default=without_data(json.dumps(inputs, ensure_ascii=False)))[:SHORT]
+
+
+def _messages(request: str | None) -> tuple[tuple[str, str], ...]:
+    """(role, text) pairs of what was sent; a request that is no list of messages, or was cut, as it stands."""
+    try:
+        messages = json.loads(request or "{}").get("messages") or ()
+        return tuple(
+            (str(message["role"]), _as_text(message.get("content"))) for message in messages
+        )
+    except (ValueError, AttributeError, TypeError, KeyError):
+        return (("request", (request or "")[:LONG]),)
+
+
+def _as_text(content: Any) -> str:
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)

@@ -1,0 +1,88 @@
+"""Which scorer fits a table of answers: guessed from the golden answers, and said, so that a wrong guess is seen at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..dataset import Dataset
+from ..errors import StudyError
+from ..scorers.case import Scorer
+
+__all__ = ["as_scores", "guessed"]
+
+_MOST = 0.9  # share of the golden answers that must look alike
+_WORDS = {"true": 1.0, "false": 0.0}
+
+
+def as_scores(cells: Sequence[Any]) -> list[float | None] | None:
+    """The cells as scores in [0, 1], also where a text file holds them as text; None where they are answers."""
+    found = [None if cell is None else _score(cell) for cell in cells]
+    known = [value for value in found if value is not None]
+    if not known or len(known) < sum(cell is not None for cell in cells):
+        return None
+    return found if all(0 <= value <= 1 for value in known) else None
+
+
+def _score(cell: Any) -> float | None:
+    if isinstance(cell, str):
+        text = cell.strip().lower()
+        if text in _WORDS:
+            return _WORDS[text]
+        try:
+            return float(text)
+        except ValueError:
+            return None
+    return float(cell) if isinstance(cell, (bool, int, float)) else None
+
+
+def guessed(dataset: Dataset, outputs: Sequence[Any]) -> tuple[Scorer, str]:
+    """(a scorer that fits the golden answers, why). Raises StudyError where nothing says what a good answer is."""
+    from .. import scorers
+
+    texts = [_text(example.expected) for example in dataset if example.expected is not None]
+    answers = [_text(cell) for cell in outputs if cell is not None]
+    if not texts:
+        raise StudyError(_nothing(answers))
+    if _share(texts, _is_letter):
+        letters = "".join(sorted({text.strip(" ().").upper() for text in texts} | set("ABCD")))
+        return scorers.choice(letters), "the golden answers are letters of a choice"
+    if _share(texts, _is_number):
+        return scorers.number_close(), "the golden answers are numbers"
+    if _share(texts, lambda text: text.lstrip()[:1] in ("{", "[")):
+        return scorers.json_equals(), "the golden answers are JSON"
+    if sorted(len(text.split()) for text in texts)[len(texts) // 2] > 4:
+        return scorers.similar_to("expected", at_least=0.8), "the golden answers are texts"
+    if sum(len(answer.split()) > 12 for answer in answers) > len(answers) / 4:  # most of one arm
+        return scorers.contains(
+            column="expected"
+        ), "the golden answers are short and the answers long"
+    return scorers.exact(), "the golden answers are short"
+
+
+def _nothing(answers: Sequence[str]) -> str:
+    if answers and all(_is_number(answer) for answer in answers):
+        return "the two columns hold numbers outside 0 to 1; as scores they must lie in [0, 1], higher is better: rescale them (or name the golden answers with expected=)."
+    return 'nothing says what a good answer is: name the golden answers with expected="column", or pass scorer=...'
+
+
+def _share(texts: Sequence[str], holds: Any) -> bool:
+    return bool(sum(map(holds, texts)) >= _MOST * len(texts))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_letter(text: str) -> bool:
+    core = text.strip(" ().")
+    return len(core) == 1 and core.isascii() and core.isalpha()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "").strip().lstrip("$€£").rstrip("%"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,298 @@
+"""Outputs made elsewhere, kept as runs: a table of answers becomes a study that can be scored, compared and reported.
+
+Imported twice, a table is there once: ids are made from content. Nothing is asked, and nothing unknown is invented.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..canonical import tagged
+from ..errors import StudyError
+from ..models.recorded import columns_of, sample_numbers
+from ..run import FAILURES, utc
+from ..version import PromptVersion
+from .design import as_version
+from .records import keep_dataset, keep_study, keep_version
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+    from ..lab.lab import Lab
+    from ..lab.study import Study
+
+__all__ = ["Columns", "import_runs"]
+
+_CHUNK = 5_000  # rows written at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a table hold what, and which prompts its version labels stand for.
+
+    sample: the number of an output among several of one example; versions: label -> PromptVersion or saved version, for
+    labels whose prompt is known; prompt: the name that the versions belong to; name: of the study.
+    """
+
+    example: str = "example_id"
+    version: str = "version"
+    output: str = "output"
+    sample: str | None = None
+    versions: Mapping[str, Any] | None = None
+    prompt: str = ""
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    label: str
+    id: str
+    version: PromptVersion | None
+    number: int | None
+
+
+def import_runs(
+    lab: Lab, table: Any, dataset: Dataset, scorers: Sequence[Any], **columns: Any
+) -> Study:
+    """See Lab.import_runs. Raises StudyError for a row whose example the dataset does not have, naming it."""
+    from .preflight import checked_scorers
+    from .rescore import score_study
+
+    where = Columns(**columns)
+    cells = columns_of(_renamed(table, where))
+    checked = checked_scorers(scorers)
+    arms = _arms(cells, where)
+    places = _places(cells, arms, dataset)
+    identity = tagged(
+        "s1",
+        {
+            "imported": _content(cells),
+            "dataset": dataset.fingerprint,
+            "scorers": [[s.name, s.version] for s in checked],
+            "prompt": where.prompt,
+        },
+    )
+    repeats = max((place[1] for place in places), default=0) + 1
+    config = {
+        "arms": [
+            {
+                "version": arm.id,
+                "label": arm.label,
+                "model": _model(arm),
+                "endpoint": "imported",
+                "prompt": where.prompt,
+                "number": arm.number,
+            }
+            for arm in arms.values()
+        ],
+        "dataset": {
+            "fingerprint": dataset.fingerprint,
+            "name": dataset.name,
+            "n": len({place[0] for place in places}),
+        },
+        "scorers": [
+            {"name": scorer.name, "version": scorer.version, "kind": scorer.kind}
+            for scorer in checked
+        ],
+        "repeats": repeats,
+        "split": None,
+        "imported": True,
+    }
+    keep_dataset(lab.store, dataset, lab._root)
+    head = {
+        "id": identity,
+        "name": where.name or f"{where.prompt or 'imported'}-{identity[3:9]}",
+        "prompt": where.prompt,
+        "config": config,
+    }
+    if keep_study(lab.store, {**head, "author": lab._author, "cell": None, "git_commit": None}):
+        for arm in arms.values():
+            if arm.version is not None:
+                keep_version(lab.store, arm.version, prompt=where.prompt, label=arm.label)
+        _write(lab, identity, cells, places, arms, where.prompt)
+    study = lab.studies[identity]
+    score_study(study, dataset, checked)
+    return study
+
+
+def _renamed(table: Any, where: Columns) -> Any:
+    """The table with the columns that `columns_of` knows. Raises StudyError where a named column is not there."""
+    names = {where.example: "example", where.version: "version", where.output: "output"}
+    if where.sample is not None:
+        names[where.sample] = "sample"
+    if hasattr(table, "rename") and hasattr(table, "columns"):
+        present = [str(name) for name in table.columns]
+        _need(names, present)
+        clash = [name for name in names.values() if name in present and name not in names]
+        return table.drop(columns=clash).rename(columns=names)
+    rows = [dict(row) for row in table]
+    _need(names, list(rows[0]) if rows else list(names))
+    return [
+        {
+            names.get(key, key): value
+            for key, value in row.items()
+            if key in names or key not in names.values()
+        }
+        for row in rows
+    ]
+
+
+def _need(names: Mapping[str, str], present: Sequence[str]) -> None:
+    for column, role in names.items():
+        if column not in present and role != "version":
+            raise StudyError(
+                f'the table has no column {column!r}; it has {", ".join(present)}: name the one that is meant, as in {role}="{present[0] if present else "..."}".'
+            )
+
+
+def _arms(cells: Mapping[str, list[Any]], where: Columns) -> dict[str, _Arm]:
+    """label -> arm, in order of appearance. A label without a known prompt gets an id of its own."""
+    known = dict(where.versions or {})
+    arms: dict[str, _Arm] = {}
+    for label in dict.fromkeys(map(str, cells.get("version") or ["outputs"])):
+        if label in known:
+            version, _, number, _ = as_version(known[label])
+            arms[label] = _Arm(label, version.id, version, number)
+        else:
+            arms[label] = _Arm(label, tagged("x1", [where.prompt, label]), None, None)
+    idle = sorted(set(known) - set(arms))
+    if idle:
+        raise StudyError(
+            f"versions names {idle[0]!r}, which is no version of the table; it has {', '.join(arms)}."
+        )
+    return arms
+
+
+def _places(
+    cells: Mapping[str, list[Any]], arms: Mapping[str, _Arm], dataset: Dataset
+) -> list[tuple[str, int, str]]:
+    """(example id, repeat, label) of each row. Raises StudyError for an unknown example, or a sample that stands twice."""
+    examples = [str(value) for value in cells["example"]]
+    known = {example.id for example in dataset}
+    strange = [example for example in examples if example not in known]
+    if strange:
+        raise StudyError(
+            f"{len(strange):,} of {len(examples):,} rows are of examples that the dataset does not have (first: {strange[0]!r}); its ids look like {next(iter(known))!r}."
+        )
+    labels = [str(value) for value in cells.get("version") or ["outputs"] * len(examples)]
+    numbers = sample_numbers(cells["sample"]) if "sample" in cells else None
+    places, seen = [], dict[tuple[str, str], int]()
+    taken: set[tuple[str, int, str]] = set()
+    for row, (example, label) in enumerate(zip(examples, labels, strict=True)):
+        count = seen.get((example, label), 0)
+        seen[example, label] = count + 1
+        place = (example, count if numbers is None else numbers[row], label)
+        if place in taken:
+            raise StudyError(
+                f"row {row} is sample {place[1]} of example {example!r}, version {label!r}, for the second time; number its samples apart."
+            )
+        taken.add(place)
+        places.append(place)
+    return places
+
+
+def _write(
+    lab: Lab,
+    study: str,
+    cells: Mapping[str, list[Any]],
+    places: Sequence[tuple[str, int, str]],
+    arms: Mapping[str, _Arm],
+    prompt: str,
+) -> None:
+    prints = {example.id: example.fingerprint for example in load_examples(lab, study)}
+    began = utc()
+    for start in range(0, len(places), _CHUNK):
+        runs, links = [], []
+        for row in range(start, min(start + _CHUNK, len(places))):
+            example, repeat, label = places[row]
+            arm = arms[label]
+            run = _run(cells, row, example, repeat, arm, prompt, prints[example], began)
+            runs.append(run)
+            links.append(
+                {
+                    "study_id": study,
+                    "arm": label,
+                    "version_id": arm.id,
+                    "example_id": example,
+                    "example_fingerprint": prints[example],
+                    "repeat": repeat,
+                    "run_id": run["id"],
+                    "reused": False,
+                }
+            )
+        lab.store.append("runs", runs)
+        lab.store.append("study_runs", links)
+
+
+def load_examples(lab: Lab, study: str) -> Dataset:
+    """The examples of a study that was just written."""
+    from .records import load_dataset
+
+    return load_dataset(lab.store, lab.studies[study].config["dataset"]["fingerprint"], lab._root)
+
+
+def _run(
+    cells: Mapping[str, list[Any]],
+    row: int,
+    example: str,
+    repeat: int,
+    arm: _Arm,
+    prompt: str,
+    print_: str,
+    began: str,
+) -> dict[str, Any]:
+    def cell(name: str) -> Any:
+        column = cells.get(name)
+        return None if column is None else column[row]
+
+    output = cell("output")
+    text = None if output is None else str(output)
+    failure = cell("failure") or ("empty_output" if text is None or not text.strip() else None)
+    if failure is not None and failure not in FAILURES:
+        raise StudyError(
+            f"row {row} has the failure {failure!r}, which is no class of run.FAILURES; the classes are {', '.join(FAILURES)}."
+        )
+    body = f"{arm.id}\0{example}\0{print_}\0{repeat}\0{text}"
+    digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+    return {
+        "id": f"r-i{digest[:31]}",
+        "key": f"i1:{digest[:32]}",
+        "prompt": prompt,
+        "version_id": arm.id,
+        "model": str(cell("model") or _model(arm) or ""),
+        "endpoint": "imported",
+        "source": "imported",
+        "example_id": example,
+        "example_fingerprint": print_,
+        "repeat": repeat,
+        "request": "{}",
+        "output": text,
+        "finish_reason": cell("finish_reason"),
+        "failure": failure,
+        "tokens_in": _whole(cell("tokens_in")),
+        "tokens_out": _whole(cell("tokens_out")),
+        "cost_usd": cell("cost_usd"),
+        "latency_ms": cell("latency_ms"),
+        "attempts": 0,
+        "started_at": began,
+    }
+
+
+def _model(arm: _Arm) -> str | None:
+    return arm.version.model if arm.version is not None else None
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _content(cells: Mapping[str, list[Any]]) -> str:
+    """A digest of all that the table says."""
+    total = hashlib.sha256()
+    for name in sorted(cells):
+        total.update(name.encode())
+        for value in cells[name]:
+            total.update(repr(value).encode("utf-8", "surrogatepass") + b"\0")
+    return total.hexdigest()

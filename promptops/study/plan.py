@@ -1,0 +1,256 @@
+"""What is fixed before looking: split, primary, policy, repeats; frozen into the store before any run is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..canonical import tagged
+from ..errors import StudyError
+from ..policy import Policy
+from ..run import utc
+from .records import keep_dataset
+
+if TYPE_CHECKING:
+    from ..analysis.arms import Arm
+    from ..dataset import Dataset
+    from ..lab.lab import Lab
+
+__all__ = ["Needs", "Plan", "departures", "freeze"]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What it takes to find a true gain of `effect` with this power, where a share `disagree` of the pairs differ (0/1 scores, exact).
+
+    examples: of them, `have` are planned already; calls: for `arms` versions; cost_usd: (low, high), None where a price is unknown
+    (`unpriced` names the models) or no version was given.
+    """
+
+    effect: float
+    disagree: float
+    power: float
+    examples: int
+    have: int
+    arms: int
+    calls: int
+    cost_usd: tuple[float, float] | None
+    unpriced: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        from ..analysis import words
+
+        enough = (
+            "which the plan has" if self.have >= self.examples else f"the plan has {self.have:,}"
+        )
+        money = (
+            f", {words.money(self.cost_usd[0])} to {words.money(self.cost_usd[1])}"
+            if self.cost_usd
+            else ""
+        )
+        if self.unpriced:
+            money = f", at an unknown cost (no price for {', '.join(self.unpriced)})"
+        return (
+            f"<Needs: a true gain of {words.points(self.effect).lstrip('+')} where {words.percent(self.disagree, 0)} of the pairs differ is found "
+            f"{words.percent(self.power, 0)} of the time with {self.examples:,} examples ({enough}): {self.calls:,} calls{money}>"
+        )
+
+
+class Plan:
+    """id: `q1-` and the digest of what is fixed; document: that, JSON-ready; created: when it was frozen."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        id: str,
+        document: dict[str, Any],
+        dataset: Dataset,
+        scorers: Sequence[Any],
+        created: str,
+    ) -> None:
+        self._lab, self._dataset, self._scorers = lab, dataset, tuple(scorers)
+        self.id, self.document, self.created = id, document, created
+
+    @property
+    def policy(self) -> Policy:
+        return Policy.from_document(self.document["policy"])
+
+    @property
+    def examples(self) -> int:
+        return len(self._dataset)
+
+    def follow(
+        self, dataset: Dataset, scorers: Sequence[Any], repeats: int
+    ) -> tuple[Dataset, Sequence[Any], int]:
+        """The planned rows, scorers and repeats. Raises StudyError where the study asks for something else."""
+        if dataset.fingerprint not in (self.document["dataset"], self.document["whole"]):
+            raise StudyError(
+                f"the plan {self.id[:9]} is for the dataset {self.document['name']!r} as it was then; this one has other content: plan anew."
+            )
+        if (
+            scorers
+            and [scorer.name for scorer in map(_as_scorer, scorers)] != self.document["scorers"]
+        ):
+            raise StudyError(
+                f"the plan {self.id[:9]} fixes the scorers {', '.join(self.document['scorers'])}; leave scorers out, or plan anew."
+            )
+        if repeats not in (1, self.document["repeats"]):
+            raise StudyError(
+                f"the plan {self.id[:9]} fixes {self.document['repeats']} repeats, not {repeats}; leave repeats out, or plan anew."
+            )
+        return self._dataset, self._scorers, int(self.document["repeats"])
+
+    def examples_for(self, effect: float, *, disagree: float, power: float = 0.8) -> int:
+        """How many examples find a true gain of `effect` with this power, where `disagree` of the pairs differ (0/1 scores; exact)."""
+        from ..analysis.power import n_binary
+
+        return int(
+            n_binary(
+                (disagree + effect) / 2,
+                (disagree - effect) / 2,
+                alpha=self.policy.alpha,
+                power=power,
+            )
+            or 0
+        )
+
+    def needs(
+        self, effect: float, *, disagree: float, versions: Sequence[Any] = (), power: float = 0.8
+    ) -> Needs:
+        """Examples, calls and cost to find a true gain of `effect`; `versions` are those to be asked, for calls and cost.
+
+        disagree: share of the pairs that differ, from a pilot on other rows (A against A, or on the train split), never from the
+        split that will be judged on. Exact, not the normal approximation. Raises StatisticsError where effect exceeds disagree.
+        """
+        n = self.examples_for(effect, disagree=disagree, power=power)
+        arms, repeats = max(len(versions), 2), int(self.document["repeats"])
+        cost: tuple[float, float] | None = None
+        unpriced: tuple[str, ...] = ()
+        if versions:
+            whole = self._lab.estimate(
+                versions, self._dataset, plan=self, fresh=True
+            )  # the price of every call, known or not
+            unpriced = whole.unpriced
+            if whole.cost_usd is not None and whole.calls:
+                cost = (
+                    whole.cost_usd[0] * n / self.examples,
+                    whole.cost_usd[1] * n / self.examples,
+                )
+        return Needs(
+            effect, disagree, power, n, self.examples, arms, arms * n * repeats, cost, unpriced
+        )
+
+    def __repr__(self) -> str:
+        doc = self.document
+        split = f"split {doc['split']!r}" if doc["split"] else "all rows"
+        finals = f", {len(doc['finalists'])} finalists" if doc.get("finalists") else ""
+        return f"<Plan {self.id[:9]} for {doc['prompt']}: {split} of {doc['name']} ({self.examples:,} examples x {doc['repeats']}), primary {doc['scorers'][0]}, goal {self.policy.goal}{finals}>"
+
+    def _repr_html_(self) -> str:
+        from ..markup import esc
+        from ..views.theme import page
+
+        return page(f"<p>{esc(repr(self)[1:-1])}</p>")
+
+
+def departures(
+    document: dict[str, Any],
+    created: str,
+    config: dict[str, Any],
+    arms: Sequence[Arm],
+    primary: str,
+) -> tuple[str, ...]:
+    """In what an analysis went other ways than its plan, a sentence each; empty where it was followed.
+
+    config: of the study; arms: candidate and baseline as they were read.
+    """
+    said = []
+    if primary != document["policy"].get("primary"):
+        said.append(f"the primary is {primary}, the plan fixed {document['policy'].get('primary')}")
+    if config["repeats"] != document["repeats"]:
+        said.append(f"{config['repeats']} repeats, the plan fixed {document['repeats']}")
+    if config["dataset"]["fingerprint"] != document["dataset"]:
+        said.append(f"other examples than the plan's {document['name']}")
+    editions = dict(zip(document["scorers"], document["editions"], strict=True))
+    changed = [
+        s["name"] for s in config["scorers"] if editions.get(s["name"]) not in (None, s["version"])
+    ]
+    if changed:
+        said.append(f"{changed[0]} is another version of the scorer")
+    finalists = document.get("finalists") or []
+    if finalists and arms[0].version not in finalists:
+        said.append(
+            f"{arms[0].label} is none of the {len(finalists)} finalists that the plan froze"
+        )
+    frozen = datetime.fromisoformat(created)
+    for arm in arms:
+        if arm.facts.get("first") and datetime.fromisoformat(str(arm.facts["first"])) < frozen:
+            said.append(f"answers of {arm.label} were recorded before the plan was frozen")
+    return tuple(said)
+
+
+def _as_scorer(scorer: Any) -> Any:
+    from ..scorers import as_scorer
+
+    return as_scorer(scorer)
+
+
+def freeze(
+    lab: Lab,
+    prompt: str,
+    dataset: Dataset,
+    scorers: Sequence[Any],
+    *,
+    policy: Any,
+    repeats: int,
+    split: str | None,
+    finalists: Sequence[Any] = (),
+) -> Plan:
+    """See Lab.plan. Freezing the same plan again is the same plan."""
+    from .design import as_version, check_repeats
+    from .preflight import checked_scorers
+
+    check_repeats(repeats)
+    checked = checked_scorers(scorers)
+    if not checked:
+        raise StudyError("a plan fixes the primary scorer; name at least one.")
+    chosen = Policy.of(policy) if policy is not None else lab._registry.policy(prompt)
+    rows = dataset.split(split) if split is not None else dataset
+    if not len(rows):
+        raise StudyError(
+            f"the split {split!r} of {dataset.name!r} is empty; plan on more examples, or pass split=None for all rows."
+        )
+    document = {
+        "prompt": prompt,
+        "name": dataset.name,
+        "whole": dataset.fingerprint,
+        "dataset": rows.fingerprint,
+        "split": split,
+        "scorers": [scorer.name for scorer in checked],
+        "editions": [scorer.version for scorer in checked],
+        "policy": replace(chosen, primary=chosen.primary or checked[0].name).document(),
+        "repeats": repeats,
+        **(
+            {"finalists": [as_version(version)[0].id for version in finalists]} if finalists else {}
+        ),
+    }
+    id_ = tagged("q1", document)
+    found = lab.store.rows("select min(created_at) from plans where id = ?", [id_])[0][0]
+    created = str(found) if found else utc()
+    if not found:
+        keep_dataset(lab.store, rows, lab._root)
+        lab.store.append(
+            "plans",
+            [
+                {
+                    "id": id_,
+                    "prompt": prompt,
+                    "document": json.dumps(document, ensure_ascii=False),
+                    "created_at": created,
+                }
+            ],
+        )
+    return Plan(lab, id_, document, rows, checked, created)

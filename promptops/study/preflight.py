@@ -1,0 +1,80 @@
+"""Everything about a study that can be known before a call is made is said before a call is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..dataset.example import RESERVED
+from ..engine.needs import check_needs
+from ..engine.prices import check_money
+from ..engine.response_format import unchecked
+from ..models.target import TargetModel
+from ..scorers import Scorer, as_scorer
+from ..scorers.rule import Rule
+from .design import StudyDesign, images_of, question
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+
+__all__ = ["check_design", "check_texts", "checked_scorers"]
+
+
+def checked_scorers(scorers: Sequence[Any] | Any) -> list[Scorer]:
+    """Scorers as scorers, functions as scorers of their own. Raises ScorerError."""
+    listed = scorers if isinstance(scorers, (list, tuple)) else [scorers]
+    return [as_scorer(scorer) for scorer in listed]
+
+
+def check_design(
+    drawn: StudyDesign, *, budget_usd: float | None = None, prices: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Sentences to warn with: some examples that do not render are one, where none does the study cannot work.
+
+    Raises DatasetError, ScorerError or SetupError then, and for whatever else makes it pointless to begin.
+    """
+    said: list[str] = []
+    images_of(drawn)
+    for index, arm in enumerate(drawn.arms):
+        if isinstance(arm.model, TargetModel):
+            arm.model.check({"values": dict(drawn.dataset[0].inputs)})
+            continue
+        said += drawn.dataset.check(arm.version, some=True)
+        request = next(
+            asked.call.request
+            for place in range(len(drawn.dataset))
+            if not (asked := question(drawn, (index, place, 0))).unrendered
+        )
+        arm.model.check(request)
+        said += [
+            f"answers of {arm.label} are not held against {schema}."
+            for schema in unchecked(request)
+        ]
+    if budget_usd is not None:
+        check_money({arm.version.model or "" for arm in drawn.arms if arm.model.remote}, prices)
+    return [
+        *said,
+        *check_needs(drawn.scorers, drawn.dataset),
+        *check_texts(drawn.scorers, drawn.dataset),
+    ]
+
+
+def check_texts(scorers: Sequence[Scorer], dataset: Dataset) -> list[str]:
+    """A sentence for each scorer whose fixed text is also a column of the dataset: both readings, and how the column is written."""
+    texts = [
+        (scorer.name, *text)
+        for scorer in scorers
+        if isinstance(scorer, Rule)
+        for text in scorer.texts
+    ]
+    columns = (
+        {name for name in dataset.columns if name not in RESERVED or name == "expected"}
+        if texts
+        else set()
+    )
+    return [
+        f"{name} holds answers against the very word {text!r}, and the dataset has a column {text!r}; "
+        f"write {column} where each row's value of that column is meant."
+        for name, text, column in texts
+        if text in columns
+    ]

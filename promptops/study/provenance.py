@@ -1,0 +1,108 @@
+"""Where a lab lives: the project's root, its registry file, its store; and what a call's provenance is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .. import git
+from ..engine.retries import Provenance
+
+__all__ = ["Home", "author", "in_kernel", "provenance"]
+
+REGISTRY = "promptops.json"
+STORE = ".promptops"
+_ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "package.json", ".hg")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """root: the project's folder; registry: the file that applications read (commit it); store: the folder of runs; why: how root was found."""
+
+    root: Path
+    registry: Path
+    store: Path
+    why: str
+
+    @classmethod
+    def find(cls, root: str | os.PathLike[str] | None = None) -> Home:
+        """The named folder; else upwards from the working directory: a registry file, else a project mark, else here."""
+        if root is not None:
+            chosen, why = Path(root).expanduser().resolve(), "as named"
+            chosen.mkdir(parents=True, exist_ok=True)
+        else:
+            chosen, why = _upwards(Path.cwd())
+        named = os.environ.get("PROMPTOPS_REGISTRY")
+        registry = (
+            Path(named).expanduser().resolve() if named and root is None else chosen / REGISTRY
+        )
+        return cls(chosen, registry, chosen / STORE, why)
+
+
+def _upwards(start: Path) -> tuple[Path, str]:
+    folders = [start, *start.parents]
+    for folder in folders:
+        if (folder / REGISTRY).is_file():
+            return folder, f"it holds {REGISTRY}"
+    for folder in folders:
+        for mark in _ROOT_MARKS:
+            if (folder / mark).exists():
+                return folder, f"it holds {mark}"
+    return start, "the working directory"
+
+
+def in_kernel() -> bool:
+    """Whether this code runs in a notebook kernel, where nothing may block a cell."""
+    shell = _shell()
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def _shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    return (
+        ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    )
+
+
+def cell_hash() -> str | None:
+    """16 hex digits over the source of the running notebook cell; None outside one."""
+    shell = _shell()
+    history = getattr(shell, "user_ns", {}).get("In") if shell is not None else None
+    return (
+        hashlib.sha256(history[-1].encode()).hexdigest()[:16] if history and history[-1] else None
+    )
+
+
+_GIT_S = 2.0  # how long git's answer is trusted: a look costs some 10 ms, and many calls come from one cell
+
+
+def provenance(root: Path) -> Provenance:
+    """Where a call comes from: the running cell's source, the git commit, and whether tracked files differ from it."""
+    commit, dirty = _git_state(str(root), os.getpid(), int(time.monotonic() / _GIT_S))
+    return Provenance(cell_hash(), commit, dirty)
+
+
+@lru_cache(maxsize=8)
+def _git_state(root: str, _process: int, _moment: int) -> tuple[str | None, bool | None]:
+    commit = git.head(root)
+    return (commit, git.changed(root)) if commit is not None else (None, None)
+
+
+@lru_cache(maxsize=8)
+def author(root: str) -> str:
+    """Who acts: git's user name, else the login name."""
+    import getpass
+
+    named = os.environ.get("PROMPTOPS_USER") or git.author(root)
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an unknown uid in a container
+        return "unknown"

@@ -1,0 +1,201 @@
+"""What a lab writes into its store and reads back: versions, datasets, studies, runs. Written once each, found by id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..canonical import canonical
+from ..dataset import Dataset, Example
+from ..dataset.origin import Origin
+from ..errors import StudyError
+from ..run import FAILURES, Attempt, Run, utc
+from ..version import PromptVersion
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+__all__ = [
+    "ANSWERED",
+    "OUTCOMES",
+    "attempts_of",
+    "find_runs",
+    "keep_dataset",
+    "keep_study",
+    "keep_version",
+    "load_dataset",
+    "load_version",
+    "row_of",
+    "runs_of",
+    "runs_where",
+]
+
+OUTCOMES = [name for name, kind in FAILURES.items() if kind == "outcome"]
+ANSWERED = "(r.failure is null or r.failure in (select unnest(?)))"
+_AT_ONCE = 2000  # examples written at once, so that a large dataset takes little memory
+_RUNS_AT_ONCE = 10_000
+_MOMENT = "strftime({}, '%Y-%m-%dT%H:%M:%S.%f')"  # times as the values have them: texts
+
+
+def _listed(value: type[Run | Attempt], alias: str) -> str:
+    names = [f"{alias}.{field.name}" for field in fields(value)]
+    return ", ".join(
+        _MOMENT.format(name) if name.endswith(".started_at") else name for name in names
+    )
+
+
+_COLUMNS = _listed(Run, "r")
+_ATTEMPT = _listed(Attempt, "a")
+
+
+def row_of(value: Run | Attempt) -> dict[str, Any]:
+    """A run or attempt as a row of its table."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def keep_version(
+    store: Store, version: PromptVersion, *, prompt: str = "", label: str = "", note: str = ""
+) -> None:
+    """Write a version under its prompt's name, once."""
+    if not store.has("versions", version.id, prompt):
+        document = canonical(version.document())
+        store.append(
+            "versions",
+            [
+                {
+                    "id": version.id,
+                    "prompt": prompt,
+                    "label": label,
+                    "note": note,
+                    "document": document,
+                    "parents": "[]",
+                    "created_at": utc(),
+                }
+            ],
+        )
+
+
+def load_version(store: Store, id: str) -> PromptVersion | None:
+    """The content of a version by its id; None where the store has none (outputs made elsewhere)."""
+    rows = store.rows("select document from versions where id = ? limit 1", [id])
+    return PromptVersion.from_content(json.loads(rows[0][0])) if rows else None
+
+
+def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
+    """Write a dataset's examples, once: a study can be scored and compared again when the file is gone.
+
+    root: the project's folder, from which the file that it was read from is named.
+    """
+    print_ = dataset.fingerprint
+    if store.has("datasets", print_):
+        return
+    for start in range(0, len(dataset), _AT_ONCE):
+        store.append(
+            "examples",
+            [
+                {
+                    "fingerprint": print_,
+                    "example_id": example.id,
+                    "example_fingerprint": example.fingerprint,
+                    "position": position,
+                    "document": json.dumps(example.document(), ensure_ascii=False),
+                }
+                for position, example in enumerate(islice(dataset, start, start + _AT_ONCE), start)
+            ],
+        )
+    columns = json.dumps(list(dataset.columns), ensure_ascii=False)
+    source = (
+        dataset.origin.document(root, [example.id for example in dataset])
+        if dataset.origin is not None
+        else None
+    )
+    head = {
+        "fingerprint": print_,
+        "name": dataset.name,
+        "n": len(dataset),
+        "created_at": utc(),
+        "columns": columns,
+    }
+    origin = None if source is None else json.dumps(source, ensure_ascii=False)
+    store.append(
+        "datasets",
+        [{**head, "source": dataset.name if source is None else source["path"], "origin": origin}],
+    )
+
+
+def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:
+    """The dataset of a fingerprint, as it was. root: the project's folder. Raises StudyError where the store has none."""
+    head = store.rows(
+        "select name, origin from datasets where fingerprint = ? limit 1", [fingerprint]
+    )
+    if not head:
+        raise StudyError(
+            f"the store holds no dataset {fingerprint[:12]}; read it from its file, and evaluate on it."
+        )
+    [(name, origin)] = head
+    rows = store.rows(
+        "select document, example_fingerprint, position from examples where fingerprint = ? order by position",
+        [fingerprint],
+    )
+    examples = [Example.from_document(json.loads(document), print_) for document, print_, _ in rows]
+    places = {example.id: place for example, (_, _, place) in zip(examples, rows, strict=True)}
+    found = Origin.from_text(origin, root, places) if origin else None
+    return Dataset.recorded(examples, name=name, fingerprint=fingerprint, origin=found)
+
+
+def keep_study(store: Store, study: Mapping[str, Any]) -> bool:
+    """Write a study's head (id, name, prompt, config, author, cell, git_commit), once; whether it is new."""
+    if store.has("studies", study["id"]):
+        return False
+    store.append(
+        "studies",
+        [{**study, "config": json.dumps(study["config"], ensure_ascii=False), "created_at": utc()}],
+    )
+    return True
+
+
+def find_runs(store: Store, keys: Iterable[str]) -> dict[str, str]:
+    """key -> id of the latest run that answered it (or failed by the model's own doing)."""
+    wanted = list(keys)
+    if not wanted or not store.has("runs"):
+        return {}
+    rows = store.rows(
+        f"select r.key, arg_max(r.id, r.started_at) from runs r where r.key in (select unnest(?)) and {ANSWERED} group by r.key",
+        [wanted, OUTCOMES],
+    )
+    return dict(rows)
+
+
+def runs_where(
+    store: Store, condition: str, values: Sequence[Any], *, fresh: bool = True
+) -> list[Run]:
+    """Runs by a condition of ours on `r`. fresh: see `Store.rows`."""
+    return [
+        Run(*row)
+        for row in store.rows(
+            f"select {_COLUMNS} from runs r where {condition}", list(values), fresh=fresh
+        )
+    ]
+
+
+def runs_of(store: Store, ids: Iterable[str]) -> Iterator[list[Run]]:
+    """The runs of these ids, some thousand at a time so that many take little memory; those that the store has not are left out."""
+    wanted = sorted(ids)  # by time, as they stand in the file: each portion reads its own stretch
+    for start in range(0, len(wanted), _RUNS_AT_ONCE):
+        part = wanted[start : start + _RUNS_AT_ONCE]
+        condition = "r.id between ? and ? and r.id in (select unnest(?))"
+        yield runs_where(store, condition, [part[0], part[-1], part], fresh=start == 0)
+
+
+def attempts_of(store: Store, run: str) -> list[Attempt]:
+    """The attempts of a run, in order."""
+    return [
+        Attempt(*row)
+        for row in store.rows(
+            f"select {_ATTEMPT} from attempts a where a.run_id = ? order by a.number", [run]
+        )
+    ]

@@ -1,0 +1,67 @@
+"""Scorers asked again where they failed: a network that was down, a helper that was broken and is mended.
+
+A row of the store is never changed, so what was judged well is carried over to a further edition of the scorer ("s-1a2b3c4d+1"),
+under which only the rest is judged. Where nothing failed the edition stays as it is, so a cell that runs again asks nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ScorerError
+from ..store.schema import TABLES
+
+if TYPE_CHECKING:
+    from ..lab.study import Study
+    from ..scorers.case import Scorer
+
+__all__ = ["asked_again"]
+
+_NAMES = TABLES["scores"].names
+_ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s where s.scorer_version = $edition and (s.scorer = $name or starts_with(s.scorer, $name || '/'))
+  and exists (select 1 from study_runs m where m.study_id = $study and m.run_id = s.run_id)"""
+
+
+def asked_again(study: Study, scorer: Scorer) -> Scorer:
+    """The scorer as the edition whose failed judgements are open; itself where none of its judgements of this study failed.
+
+    Failed: unscored by an exception of the scorer (`scorer_error`). Raises ScorerError for a scorer whose version cannot be set.
+    """
+    store, number = study._lab.store, 0
+    before: list[dict[str, Any]] = []
+    while True:
+        edition = f"{scorer.version}+{number}" if number else scorer.version
+        found = store.rows(_ROWS, {"edition": edition, "name": scorer.name, "study": study.id})
+        rows = [dict(zip(_NAMES, row, strict=True)) for row in found]
+        failed = {_place(row) for row in rows if _failed(row)}
+        if (
+            not rows and before
+        ):  # nobody judged under it yet: it begins with what the last one judged well
+            lost = {_place(row) for row in before if _failed(row)}
+            store.append(
+                "scores",
+                [{**row, "scorer_version": edition} for row in before if _place(row) not in lost],
+            )
+        if not failed:
+            return _edition(scorer, edition) if number else scorer
+        before, number = rows, number + 1
+
+
+def _edition(scorer: Any, edition: str) -> Scorer:
+    try:
+        found: Scorer = replace(scorer, version=edition)
+    except TypeError:
+        raise ScorerError(
+            f"{scorer.name} is no scorer of promptops; give it another version yourself, and pass that one."
+        ) from None
+    return found
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["run_id"], row["example_fingerprint"]
+
+
+def _failed(row: Mapping[str, Any]) -> bool:
+    return str(row["unscored"] or "").startswith("scorer_error")

@@ -1,0 +1,302 @@
+"""Scoring as it is recorded: answers in, rows of the table `scores` out, and a running tally for whoever watches.
+
+Answers are scored as they come. Scorers that may wait (judges, users' functions), or that compare with another version's
+answer, get theirs once the answers are in. No model is called but through `ask`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..run import FAILURES, Run
+from ..scorers.case import Case, Scorer
+from ..scoring.score_phase import Block, Judgement, ScorePhase, blocks
+from .live_losses import Losses
+from .records import runs_of, runs_where
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset, Example
+    from ..scorers.case import Ask
+    from ..store import Store
+
+__all__ = ["Judged", "Marking", "Place", "Tally", "judged"]
+
+Place = tuple[int, int, int]  # arm, example, repeat: indices into the design
+Once = dict[
+    tuple[str, str], tuple[Case, list[Place]]
+]  # (run's id, example's fingerprint) -> the case, and where it stands
+
+_AT_ONCE = 500  # answers whose scores are in memory at once
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an arm has come to so far on one scorer. squares: the sum of squared outcomes, for an interval while it runs."""
+
+    scored: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    unscored: int = 0
+
+    def add(self, outcome: float | None) -> None:
+        """One judgement more. outcome: passed as 0 or 1 where there is a threshold, else the value; None: unscored."""
+        if outcome is None:
+            self.unscored += 1
+            return
+        self.scored += 1
+        self.total += outcome
+        self.squares += outcome * outcome
+
+    @property
+    def mean(self) -> float | None:
+        return self.total / self.scored if self.scored else None
+
+
+class Marking:
+    """Scores placed runs of one study. tallies: (arm, scorer) -> Tally; losses: of the last arm by the primary; both are safe
+    to read from any thread. arms: how many the study has.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        dataset: Dataset,
+        scorers: Sequence[Scorer],
+        *,
+        arms: int = 1,
+        ask: Ask | None = None,
+    ) -> None:
+        self._store, self._dataset = store, dataset
+        self._primary = scorers[0].name if scorers else ""
+        self.losses = Losses(arms - 1)
+        self._now = ScorePhase(
+            [scorer for scorer in scorers if not scorer.remote and scorer.against is None]
+        )
+        self._against = [scorer for scorer in scorers if scorer.against is not None]
+        self._late = [scorer for scorer in scorers if scorer.remote and scorer.against is None]
+        self._ask = ask
+        self._waiting: dict[
+            str, list[Place]
+        ] = {}  # run's id -> where it stands; the runs are read again then
+        self._judging: asyncio.Future[None] | None = None
+        self._halted = ""
+        self._lock = threading.Lock()
+        self.tallies: dict[tuple[int, str], Tally] = {}
+        self.open, self.why = (
+            0,
+            "",
+        )  # judgements that nobody gave, and why: they are not recorded, so that the next run asks
+        self._due = self._judged = 0  # pairs of an answer and a scorer: to be judged, and judged
+
+    def take(self, placed: Iterable[tuple[Place, Run]]) -> None:
+        """Score these now, as far as that needs no waiting."""
+        if self._late or self._against:
+            placed = list(placed)
+            for place, run in placed:
+                self._waiting.setdefault(run.id, []).append(place)
+        if self._now.scorers:
+            once = _once((place, self._case(place, run)) for place, run in placed)
+            self._due += len(once) * len(self._now.scorers)
+            before = self._now.judged
+            self._keep(self._now.score(case for case, _ in once.values()), once)
+            self._judged += self._now.judged - before
+
+    def take_recorded(self, places: Mapping[str, Sequence[Place]]) -> None:
+        """Score answers that were there before: run's id -> where it stands."""
+        for runs in runs_of(self._store, places):
+            for start in range(0, len(runs), _AT_ONCE):
+                part = runs[start : start + _AT_ONCE]
+                self.take(
+                    [(place, run) for run in part if run.scorable for place in places[run.id]]
+                )
+
+    async def finish(self) -> None:
+        """Score what had to wait, portion by portion, each recorded as it comes. After `stop` no judge is asked any more: what
+        they did not say is open, and asked for by the next run; users' functions see what is in."""
+        waiting, self._waiting = self._waiting, {}
+        try:
+            self._judging = asyncio.ensure_future(self._finish(waiting))
+            await self._judging
+        except asyncio.CancelledError:
+            if not self._halted:
+                raise
+        finally:
+            self._judging = None
+
+    @property
+    def short(self) -> str:
+        """Why judgements are missing, once `finish` is through; "" where each answer has one of each scorer."""
+        if self.open:
+            return self.why
+        missing = self._due - self._judged
+        if not missing:
+            return ""
+        return (
+            self._halted
+            or f"{missing:,} of {self._due:,} judgements were neither given nor refused."
+        )
+
+    def stop(self, reason: str) -> None:
+        """Ask no judge any more, and end what is being asked. From any thread."""
+        self._halted = reason
+        if (task := self._judging) is not None:
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+    async def _finish(self, waiting: Mapping[str, Sequence[Place]]) -> None:
+        answers = sum(
+            len({self._dataset[place[1]].fingerprint for place in places})
+            for places in waiting.values()
+        )
+        self._due += answers * (len(self._against) + len(self._late))
+        portions = runs_of(self._store, waiting)
+        while (runs := await asyncio.to_thread(next, portions, None)) is not None:
+            cases = [(place, self._case(place, run)) for run in runs for place in waiting[run.id]]
+            if self._against:
+                found = self._references(sorted({case.example.fingerprint for _, case in cases}))
+                for scorer in self._against:
+                    against = str(scorer.against)
+                    once = _once(
+                        (
+                            place,
+                            replace(
+                                case,
+                                reference=found.get((against, case.example.fingerprint, place[2])),
+                            ),
+                        )
+                        for place, case in cases
+                    )
+                    await self._judge([scorer], once)
+            if self._late:
+                await self._judge(self._late, _once(cases))
+
+    async def _judge(self, scorers: Sequence[Scorer], once: Once) -> None:
+        asked = [scorer for scorer in scorers if not self._halted or scorer.kind != "judge"]
+        if len(asked) < len(scorers):
+            self.open, self.why = self.open + len(once) * (len(scorers) - len(asked)), self._halted
+        phase, cases = ScorePhase(asked, ask=self._ask), [case for case, _ in once.values()]
+        self._keep(phase.score(cases), once)
+        found: list[Judgement] = []
+        left = len(cases) * len(phase.remote)
+        try:
+            async for judgement in phase.score_async(cases):
+                found.append(judgement)
+                if len(found) >= _AT_ONCE:
+                    left -= len(found)
+                    self._keep(found, once)
+                    found = []
+        except asyncio.CancelledError:
+            self.open, self.why = self.open + max(0, left - len(found)), self._halted
+            raise
+        finally:
+            self._keep(found, once)
+            self._judged += phase.judged
+
+    def _references(self, prints: list[str]) -> dict[tuple[str, str, int], Run]:
+        """(version id, example fingerprint, repeat) -> its latest scorable run, of these examples."""
+        versions = sorted({str(scorer.against) for scorer in self._against})
+        where = "r.version_id in (select unnest(?)) and r.example_fingerprint in (select unnest(?)) order by r.started_at"
+        runs = runs_where(self._store, where, [versions, prints])
+        return {
+            (run.version_id, run.example_fingerprint or "", run.repeat): run
+            for run in runs
+            if run.scorable
+        }
+
+    def _case(self, place: Place, run: Run) -> Case:
+        return Case(run.output or "", self._dataset[place[1]], run)
+
+    def _keep(self, judgements: Iterable[Judgement], once: Once) -> None:
+        for block in blocks(judgements):
+            kept = self._asked(block)
+            if kept.cases:
+                with self._lock:
+                    self._count(kept, once)
+                self._store.append_columns("scores", kept.columns())
+
+    def _asked(self, block: Block) -> Block:
+        """The block without what nobody gave."""
+        reasons = [score.unscored for score in block.scores]
+        if not any(reasons) or not any(map(_unasked, reasons)):
+            return block
+        pairs = list(zip(block.cases, block.scores, strict=True))
+        kept = [(case, score) for case, score in pairs if not _unasked(score.unscored)]
+        self.open += len(pairs) - len(kept)
+        self.why = next(reason for reason in reasons if reason is not None and _unasked(reason))
+        return Block(
+            block.name, block.scorer, [case for case, _ in kept], [score for _, score in kept]
+        )
+
+    def _count(self, block: Block, once: Once) -> None:
+        tallies: dict[int, Tally] = {}
+        primary = block.name == self._primary
+        for case, score in zip(block.cases, block.scores, strict=True):
+            outcome = score.outcome
+            for place in once[case.run.id, case.example.fingerprint][1]:
+                arm = place[0]
+                tally = tallies.get(arm)
+                if tally is None:
+                    tally = tallies[arm] = self.tallies.setdefault((arm, block.name), Tally())
+                tally.add(outcome)
+                if primary and outcome is not None:
+                    self.losses.meet(arm, place[1:], outcome, case)
+
+
+class Judged:
+    """Which scores the store has of some runs, by some scorers as they are now."""
+
+    def __init__(
+        self, scorers: Sequence[Scorer], rows: Iterable[tuple[str, str, str, str]]
+    ) -> None:
+        self._wanted = [(scorer.name, scorer.version) for scorer in scorers]
+        self._have = {
+            (run, print_, name, version)
+            for run, print_, whole, version in rows
+            for name in _names(whole)
+        }
+
+    def lacks(self, run: str, example: Example) -> bool:
+        """Whether a scorer has not judged the run against the example yet."""
+        return any((run, example.fingerprint, *pair) not in self._have for pair in self._wanted)
+
+
+def judged(store: Store, runs: Sequence[str], scorers: Sequence[Scorer]) -> Judged:
+    """What is there of these runs."""
+    rows = store.rows(
+        "select s.run_id, s.example_fingerprint, s.scorer, s.scorer_version from scores s semi join (select unnest(?) as id) w on w.id = s.run_id "
+        "where s.scorer_version in (select unnest(?))",
+        [list(runs), [scorer.version for scorer in scorers]],
+    )
+    return Judged(scorers, rows)
+
+
+def _names(scorer: str) -> list[str]:
+    """The scorer itself, and for one of several verdicts ("rubric/clarity") the scorer that gave it."""
+    return [scorer, *(scorer[:at] for at, char in enumerate(scorer) if char == "/")]
+
+
+def _once(cases: Iterable[tuple[Place, Case]]) -> Once:
+    """Each case once, with all the places where it stands: equal rows of a dataset share a run."""
+    found: Once = {}
+    for place, case in cases:
+        known = found.setdefault((case.run.id, case.example.fingerprint), (case, []))
+        known[1].append(place)
+    return found
+
+
+# what stands in the row of a judge that was never answered, for a reason that is not the judge's own
+_UNASKED = (
+    *(
+        f"judge_error: {name}"
+        for name, kind in FAILURES.items()
+        if kind in ("transient", "setup", "stopped")
+    ),
+    "scorer_error: CallError",
+)
+
+
+def _unasked(reason: str | None) -> bool:
+    return reason is not None and reason.startswith(_UNASKED)

@@ -1,0 +1,289 @@
+"""A study being done: what was answered before is linked, what is missing is asked, every answer is scored and recorded.
+
+Runs, their places in the study and their scores are recorded batch by batch, so that a stop or a crash at any point
+keeps all that was done; running it again does only the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..engine.progress import Arm as Part
+from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
+from ..run import Attempt, Run, utc
+from .design import StudyDesign, question
+from .early_stopping import Settling, early
+from .records import ANSWERED, OUTCOMES, find_runs, row_of
+from .score_study import Marking, Place, judged
+
+if TYPE_CHECKING:
+    from ..scorers.case import Ask
+    from ..store import Store
+
+__all__ = ["Work", "link"]
+
+
+class Work:
+    """One pass over a design. `run()` is a coroutine for the lab's own loop; `stop()` may be called from any thread."""
+
+    def __init__(
+        self,
+        plan: StudyDesign,
+        store: Store,
+        *,
+        limits: Limits,
+        provenance: Provenance,
+        ask: Ask | None = None,
+        settling: Settling | None = None,
+    ) -> None:
+        self.plan, self.store = plan, store
+        self._limits, self._provenance, self._settling = limits, provenance, settling
+        self._earlier: list[Progress] = []  # of the batches that are done
+        self._to_ask, self._halted = 0, ""
+        self._reused: Counter[int] = Counter()
+        self.marking = Marking(store, plan.dataset, plan.scorers, arms=len(plan.arms), ask=ask)
+        self._places: dict[
+            str, list[Place]
+        ] = {}  # key -> the places without an answer that it would answer
+        self._asked: list[str] = []  # keys
+        self.sweep = self._sweep()
+
+    def _sweep(self) -> Sweep:
+        return Sweep(
+            self._questions(),
+            record=self._record,
+            on_runs=self._take,
+            limits=self._limits,
+            provenance=self._provenance,
+        )
+
+    async def run(self) -> None:
+        """Link what is known, ask the rest, score everything. Where nothing is left to do, nothing is written."""
+        linked = self._linked()
+        if self._settling is not None:
+            if early(self.store, self.plan.id) is None:
+                await self._run_settling(linked, self._settling)
+            return
+        known = self._known(linked)
+        self._asked = [key for key, places in self._places.items() if places[0] not in known]
+        self._reused = Counter(place[0] for place in (*linked, *known))
+        self._to_ask = len(self._asked)
+        self.sweep.expect(self._to_ask)
+        lacking = self._lacking({**linked, **known})
+        if not (self._asked or known or lacking):
+            return
+        self._event("started")
+        link(self.store, self.plan, known, reused=True)
+        self._score(lacking)
+        if self._asked:
+            await self.sweep.run()
+        await self.marking.finish()
+        stopped = self.stopped
+        self._event("stopped" if stopped else "finished", stopped or "")
+
+    async def _run_settling(self, linked: Mapping[Place, str], settling: Settling) -> None:
+        """Batch by batch in the shuffled order, until the e-values settle it, or all is in."""
+        known = self._known(linked)
+        self._reused = Counter(place[0] for place in (*linked, *known))
+        self._to_ask = self.plan.planned - self._reused.total()
+        keys = {place: key for key, found in self._places.items() for place in found}
+        if self.plan.planned == len(linked) and not self._lacking(linked):
+            return  # all of it is in: the fixed test decides
+        self._event("started")
+        before: set[str] = set()  # keys that earlier batches asked
+        for batch in settling.batches:
+            examples = set(batch)
+            places = [place for place in self.plan.places() if place[1] in examples]
+            link(
+                self.store,
+                self.plan,
+                {place: known[place] for place in places if place in known},
+                reused=True,
+            )
+            answered = {
+                place: run
+                for found in (linked, known)
+                for place, run in found.items()
+                if place[1] in examples
+            }
+            self._score(self._lacking(answered))
+            fresh = dict.fromkeys(keys[place] for place in places if place not in answered)
+            self._asked = [
+                key for key in fresh if key not in before
+            ]  # equal rows of an earlier batch have their answer
+            before.update(fresh)
+            if self._asked:
+                self._earlier.append(self.sweep.progress)
+                self.sweep = self._sweep()
+                if self._halted:
+                    self.sweep.stop(self._halted)
+                self.sweep.expect(len(self._asked))
+                await self.sweep.run()
+            await self.marking.finish()
+            if self.stopped or self._halted:
+                self._event("stopped", self.stopped or self._halted)
+                return
+            said = await asyncio.to_thread(settling.look)
+            if said is not None:
+                self._to_ask = sum(done.done for done in self._earlier) + self.sweep.progress.done
+                self._event("settled", said)
+                return
+        self._event("finished")
+
+    def _score(self, lacking: Mapping[Place, str]) -> None:
+        """Score answers that were there before."""
+        places: dict[str, list[Place]] = {}
+        for place, run in lacking.items():
+            places.setdefault(run, []).append(place)
+        self.marking.take_recorded(places)
+
+    @property
+    def progress(self) -> Progress:
+        """How far the calls are, over all batches; may be read from any thread."""
+        now, before = self.sweep.progress, [done for done in self._earlier if done.done]
+        if not before:
+            return now if not self._earlier else replace(now, total=self._to_ask)
+        done = [*before, now]
+        arms = {
+            version: _added([each.arms[version] for each in done if version in each.arms])
+            for each in done
+            for version in each.arms
+        }
+        failed: Counter[str] = Counter()
+        for each in done:
+            failed.update(each.failed)
+        return replace(
+            now,
+            total=self._to_ask,
+            done=sum(each.done for each in done),
+            failed=dict(failed),
+            retries=sum(each.retries for each in done),
+            cost_usd=sum(each.cost_usd for each in done),
+            cost_unknown=sum(each.cost_unknown for each in done),
+            tokens_in=sum(each.tokens_in for each in done),
+            tokens_out=sum(each.tokens_out for each in done),
+            elapsed_s=sum(each.elapsed_s for each in done),
+            arms=arms,
+        )
+
+    @property
+    def stopped(self) -> str | None:
+        """Why calls or judgements are missing; None where every question has its answer or its failure, and every answer its scores."""
+        return self.unasked or self.marking.short or None
+
+    @property
+    def unasked(self) -> str | None:
+        """Why calls are missing; None where none are."""
+        progress = self.sweep.progress
+        lost = (progress.total or 0) - progress.done
+        if progress.stopped or not progress.finished or lost <= 0:
+            return progress.stopped
+        return f"{lost:,} of {progress.total:,} questions came to neither an answer nor a failure."
+
+    @property
+    def reused(self) -> int:
+        """Places that were answered before, at no cost now."""
+        return self._reused.total()
+
+    def reused_of(self, arm: int) -> int:
+        """Those of one arm."""
+        return self._reused[arm]
+
+    def stop(self, reason: str = "stopped by hand") -> None:
+        """Keep what is done, ask nothing more."""
+        self._halted = reason
+        self.sweep.stop(reason)
+        self.marking.stop(reason)
+
+    # -- what was there before
+
+    def _linked(self) -> dict[Place, str]:
+        """Places of this study that have an answered run already."""
+        if not self.store.has("study_runs"):
+            return {}
+        rows = self.store.rows(
+            "select m.version_id, m.example_id, m.repeat, arg_max(r.id, r.started_at) from study_runs m join runs r on r.id = m.run_id "
+            f"where m.study_id = ? and {ANSWERED} group by all",
+            [self.plan.id, OUTCOMES],
+        )
+        arms = {arm.id: index for index, arm in enumerate(self.plan.arms)}
+        examples = {example.id: index for index, example in enumerate(self.plan.dataset)}
+        return {
+            (arms[version], examples[example], int(repeat)): run
+            for version, example, repeat, run in rows
+            if version in arms and example in examples
+        }
+
+    def _known(self, linked: Mapping[Place, str]) -> dict[Place, str]:
+        """Places whose question was answered before, by any study or call; also fills the table of keys."""
+        missing = [place for place in self.plan.places() if place not in linked]
+        for place in missing:
+            self._places.setdefault(question(self.plan, place).key, []).append(place)
+        if self.plan.fresh or not missing:
+            return {}
+        found = find_runs(self.store, self._places)
+        return {place: run for key, run in found.items() for place in self._places[key]}
+
+    def _lacking(self, places: Mapping[Place, str]) -> dict[Place, str]:
+        """Answered places that lack a score by one of the scorers."""
+        if not places or not self.plan.scorers:
+            return {}
+        have, data = judged(self.store, list(places.values()), self.plan.scorers), self.plan.dataset
+        return {place: run for place, run in places.items() if have.lacks(run, data[place[1]])}
+
+    # -- what is new
+
+    def _questions(self) -> Iterator[Question]:
+        for key in self._asked:
+            yield question(self.plan, self._places[key][0], key)
+
+    def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
+        self.store.append_all(
+            {
+                "runs": [row_of(run) for run in runs],
+                "attempts": [row_of(attempt) for attempt in attempts],
+            }
+        )
+
+    def _take(self, runs: Sequence[Run]) -> None:
+        """Answers as they come: their places are recorded where they count, and their scores."""
+        placed = [(place, run) for run in runs for place in self._places.get(run.key, ())]
+        link(self.store, self.plan, {place: run.id for place, run in placed}, reused=False)
+        self.marking.take([(place, run) for place, run in placed if run.scorable])
+
+    def _event(self, event: str, detail: str = "") -> None:
+        self.store.append(
+            "study_events",
+            [{"study_id": self.plan.id, "at": utc(), "event": event, "detail": detail}],
+        )
+
+
+def _added(parts: Sequence[Part]) -> Part:
+    return Part(sum(part.done for part in parts), sum(part.failed for part in parts))
+
+
+def link(store: Store, plan: StudyDesign, places: Mapping[Place, str], *, reused: bool) -> None:
+    """Record which run stands at which place of a study."""
+    if not places:
+        return
+    arms, data = plan.arms, plan.dataset
+    store.append(
+        "study_runs",
+        [
+            {
+                "study_id": plan.id,
+                "arm": arms[a].label,
+                "version_id": arms[a].id,
+                "example_id": data[e].id,
+                "example_fingerprint": data[e].fingerprint,
+                "repeat": k,
+                "run_id": run,
+                "reused": reused,
+            }
+            for (a, e, k), run in places.items()
+        ],
+    )

@@ -1,0 +1,190 @@
+"""A table that somebody already has, as examples and two arms of cells: wide (a column an arm) or long (a row an answer).
+
+An empty cell is an answer that never came: it stays, unscored, and is counted. Columns that had to be guessed are said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..dataset import Dataset
+from ..dataset.example import RESERVED
+from ..dataset.opening import open_source
+from ..errors import StudyError
+
+__all__ = ["ROLES", "Cells", "Table", "read_table"]
+
+Cells = Mapping[
+    str, Mapping[str, Sequence[Any]]
+]  # arm -> example id -> its answers (None: none came), one a repeat
+
+ROLES = ("id", "output", "tags", "cluster")  # columns that may be named beside the arms
+_OUTPUTS = ("output", "answer", "response", "completion", "prediction", "text", "score")
+_IDS = ("id", "example_id", "example", "question_id", "qid", "row_id")
+_TOLD = frozenset(
+    (*RESERVED, *_IDS, "gold", "golden", "target", "label", "reference", "tag", "topic", "group")
+)  # no inputs by themselves
+_VERSIONS = ("version", "model", "prompt", "variant", "arm", "system")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """dataset: the examples; cells: what each arm answered, an example that an arm was not asked being absent there."""
+
+    dataset: Dataset
+    cells: Cells
+
+
+def read_table(
+    table: Any,
+    a: str,
+    b: str,
+    *,
+    version: str | None,
+    expected: str | None,
+    columns: Mapping[str, str],
+    said: list[str],
+) -> Table:
+    """The table's examples and the two arms. Raises StudyError or DatasetError, which name the columns there are."""
+    unknown = sorted(set(columns) - set(ROLES))
+    if unknown:
+        raise StudyError(
+            f"compare has no column role {unknown[0]!r}; it has {', '.join(ROLES)}, version and expected."
+        )
+    if a == b:
+        raise StudyError(
+            f"{a!r} cannot be compared with itself; name two different columns (or versions) as a and b."
+        )
+    rows = _rows(table)
+    if not rows:
+        raise StudyError("the table has no rows; there is nothing to compare.")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if version is None and not {a, b} <= set(names):
+        version = _version_column(rows, names, a, b, said)
+    _need(names, version, expected, *columns.values())
+    return (_long if version is not None else _wide)(
+        rows, names, a, b, version, expected, columns, said
+    )
+
+
+def _rows(table: Any) -> list[dict[str, Any]]:
+    """The table's rows, read like a dataset; a blank cell of a text file is None, for there a blank is all there is."""
+    if isinstance(table, (list, tuple)) and not table:
+        return []
+    rows = [dict(row) for _, row in open_source(table).rows]
+    if isinstance(table, (str, Path)) and Path(table).suffix.lower() in (
+        ".csv",
+        ".tsv",
+        ".tab",
+        ".txt",
+    ):
+        return [{name: None if cell == "" else cell for name, cell in row.items()} for row in rows]
+    return [{name: None if cell != cell else cell for name, cell in row.items()} for row in rows]
+
+
+def _need(names: Sequence[str], *wanted: str | None) -> None:
+    for name in wanted:
+        if name is not None and name not in names:
+            raise StudyError(
+                f"the table has no column {name!r}; its columns are {', '.join(map(repr, names[:20]))}."
+            )
+
+
+def _version_column(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], a: str, b: str, said: list[str]
+) -> str:
+    """The column of a long table that holds both labels. Raises StudyError where there is none."""
+    holding = [name for name in names if {a, b} <= {str(row.get(name)) for row in rows}]
+    found = next((name for name in _VERSIONS if name in holding), holding[0] if holding else None)
+    if found is None:
+        missing = [name for name in (a, b) if name not in names]
+        raise StudyError(
+            f"the table has no column {missing[0]!r}; its columns are {', '.join(map(repr, names[:20]))}; "
+            "in a long table name the column of the versions, as in version='model'."
+        )
+    said.append(f"Long table: the versions stand in the column {found!r}.")
+    return found
+
+
+def _wide(
+    rows: list[dict[str, Any]],
+    names: Sequence[str],
+    a: str,
+    b: str,
+    version: str | None,
+    expected: str | None,
+    columns: Mapping[str, str],
+    said: list[str],
+) -> Table:
+    kept = [{key: value for key, value in row.items() if key not in (a, b)} for row in rows]
+    data = _dataset(kept, expected, columns)
+    cells = {
+        arm: {example.id: [row.get(arm)] for example, row in zip(data, rows, strict=True)}
+        for arm in (a, b)
+    }
+    return Table(data, cells)
+
+
+def _long(
+    rows: list[dict[str, Any]],
+    names: Sequence[str],
+    a: str,
+    b: str,
+    version: str | None,
+    expected: str | None,
+    columns: Mapping[str, str],
+    said: list[str],
+) -> Table:
+    output = columns.get("output") or _guess(names, _OUTPUTS, "output", said)
+    example = columns.get("id") or _guess(names, _IDS, "id", said)
+    cells: dict[str, dict[str, list[Any]]] = {a: {}, b: {}}
+    heads: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        label = str(row.get(version or ""))
+        if label in cells:
+            name = str(row.get(example))
+            cells[label].setdefault(name, []).append(row.get(output))
+            heads.setdefault(
+                name,
+                {key: value for key, value in row.items() if key not in (version, output)}
+                | {example: name},
+            )
+    for label, found in cells.items():
+        if not found:
+            seen = sorted({str(row.get(version or "")) for row in rows})
+            raise StudyError(
+                f"no row has {label!r} in the column {version!r}; it holds {', '.join(map(repr, seen[:8]))}."
+            )
+    rest = {role: column for role, column in columns.items() if role != "output"} | {"id": example}
+    return Table(_dataset(list(heads.values()), expected, rest), cells)
+
+
+def _guess(names: Sequence[str], likely: Sequence[str], role: str, said: list[str]) -> str:
+    for name in likely:
+        if name in names:
+            if name != role:
+                said.append(f"The {role}s stand in the column {name!r}.")
+            return name
+    raise StudyError(
+        f'nothing says which column holds the {role}s; say {role}="..." (one of {", ".join(map(repr, names[:20]))}).'
+    )
+
+
+def _dataset(
+    rows: list[dict[str, Any]], expected: str | None, columns: Mapping[str, str]
+) -> Dataset:
+    """The examples; rows that hold nothing but the golden answer are told apart by their number."""
+    used = {expected, *columns.values()}
+    bare = not any(key not in used and key.casefold() not in _TOLD for row in rows for key in row)
+    wide = [{**row, "row": str(index + 1)} for index, row in enumerate(rows)] if bare else rows
+    if "id" not in columns and not any("id" in row for row in wide):
+        wide = [{"id": f"row-{index + 1}", **row} for index, row in enumerate(wide)]
+    return Dataset.read(
+        wide,
+        expected=expected,
+        name="table",
+        **{role: column for role, column in columns.items() if role != "output"},
+    )

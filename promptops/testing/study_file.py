@@ -1,0 +1,201 @@
+"""What a study file declares, checked before anything is asked, and what a CI server shows of the outcome.
+
+The keys are a closed list; a wrong one is named with what there is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as Xml
+
+from ..errors import StudyError
+from ..policy import Policy
+from ..scorers.grammar import scorer_from
+
+if TYPE_CHECKING:
+    from ..lab import Dataset, Lab, Study
+    from ..lab.comparison import Comparison
+    from ..study.estimate import Estimate
+
+__all__ = ["Declared", "junit_xml"]
+
+_OPTIONS = ("concurrency", "budget_usd", "budget_tokens", "timeout_s", "deadline_s", "stop_when")
+_ROLES = ("inputs", "expected", "id", "tags", "cluster", "split")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A study file. where: its folder, from which the dataset's path counts; columns: roles of the dataset's columns; models: on which
+    each version is asked instead of its own; policy: None for the one in the registry."""
+
+    where: Path
+    prompt: str
+    candidate: str
+    baseline: str
+    dataset: str
+    scorers: Sequence[Any]
+    split: str | None = None
+    repeats: int = 1
+    name: str | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    policy: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Declared:
+        """The file's declaration. Raises StudyError, which names the key at fault."""
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise StudyError(
+                f"{path} cannot be read ({error.strerror}); pass the path of a study file (TOML)."
+            ) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise StudyError(
+                f"{path.name} is no TOML ({error}); `promptops evaluate --help` shows one."
+            ) from None
+        known = [one.name for one in fields(cls) if one.name != "where"]
+        for key in document:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                raise StudyError(
+                    f"{path.name} has the key {key!r}; {f'did you mean {near[0]!r}?' if near else 'its keys are ' + ', '.join(known)}"
+                )
+        for key in ("prompt", "candidate", "baseline", "dataset", "scorers"):
+            if not document.get(key):
+                raise StudyError(
+                    f"{path.name} lacks {key!r}; a study file names prompt, candidate, baseline, dataset and scorers."
+                )
+        _only(path, document, "columns", _ROLES)
+        _only(path, document, "options", _OPTIONS)
+        if not isinstance(document["scorers"], list):
+            raise StudyError(
+                f"{path.name}: scorers is {document['scorers']!r}; expected a list, the first of which decides."
+            )
+        plain = {key: str(document[key]) for key in ("prompt", "candidate", "baseline", "dataset")}
+        return cls(path.resolve().parent, **{**document, **plain})
+
+    def lab(self, start: Path, *, named: bool) -> Lab:
+        """The project's lab: at `start` where it was named, else the nearest folder upwards that has a registry."""
+        from ..lab import Lab
+
+        folders = [start] if named else [start, *start.parents]
+        home = next((folder for folder in folders if (folder / "promptops.json").is_file()), None)
+        if home is None:
+            raise StudyError(
+                f"there is no promptops.json in {start}{'' if named else ' or above it'}; run it in the project, or pass --root."
+            )
+        return Lab(home)
+
+    def estimate(self, lab: Lab) -> Estimate:
+        """What running it would take."""
+        versions, data, scorers = self._parts(lab)
+        return lab.estimate(versions, data, scorers, repeats=self.repeats)
+
+    def run(self, lab: Lab) -> tuple[Comparison, Study]:
+        """Evaluate, and compare under the policy. What was answered before is not asked again."""
+        versions, data, scorers = self._parts(lab)
+        study = lab.evaluate(
+            versions, data, scorers, repeats=self.repeats, **{"name": self.name, **self.options}
+        ).wait()
+        if self.policy is None:
+            return study.compare(versions[1], versions[0]), study
+        policy = Policy.from_document(self.policy)
+        comparison = study.compare(
+            versions[1], versions[0], primary=policy.primary or study.scorers[0]
+        )
+        comparison.policy = policy
+        return comparison, study
+
+    def _parts(self, lab: Lab) -> tuple[list[Any], Dataset, list[Any]]:
+        from ..lab import Dataset
+
+        policy = Policy.from_document(self.policy) if self.policy is not None else None
+        scorers = [scorer_from(one) for one in self.scorers]
+        names = [scorer.name for scorer in scorers]
+        if policy is not None and policy.primary is not None and policy.primary not in names:
+            raise StudyError(
+                f"the policy's primary {policy.primary!r} is none of the scorers {', '.join(names)}."
+            )
+        path = Path(self.dataset)
+        data = Dataset.read(path if path.is_absolute() else self.where / path, **self.columns)
+        data = data.split(self.split) if self.split is not None else data
+        old, new = (
+            _version(lab, self.prompt, self.baseline),
+            _version(lab, self.prompt, self.candidate),
+        )
+        if old == new:
+            raise StudyError(
+                f"candidate {self.candidate!r} and baseline {self.baseline!r} are the same version {new.label}; there is nothing to compare."
+            )
+        return [old, new], data, scorers
+
+
+def _only(path: Path, document: Mapping[str, Any], table: str, known: Sequence[str]) -> None:
+    found = document.get(table, {})
+    unknown = sorted(set(found) - set(known)) if isinstance(found, dict) else [str(found)]
+    if unknown:
+        raise StudyError(f"{path.name}: [{table}] has {unknown[0]!r}; it takes {', '.join(known)}.")
+
+
+def _version(lab: Lab, prompt: str, named: str) -> Any:
+    """A saved version by number, label or id; of an environment: what serves there."""
+    if named.startswith("env:"):
+        serving = lab._registry.serving(prompt, named[4:])
+        if serving is None:
+            raise StudyError(
+                f'{prompt} serves nothing in {named[4:]!r}; name a version, as in "v1".'
+            )
+        return lab.prompt(prompt)[serving.id]
+    return lab.prompt(prompt)[int(named) if named.isdecimal() else named]
+
+
+def junit_xml(comparison: Comparison, name: str) -> str:
+    """A test case for each demand of the policy, failed where it does not hold; and one for each example that got worse, marked as
+    skipped: it fails nothing by itself, and is there to be read."""
+    verdict = comparison.verdict
+    suite = Xml.Element("testsuite", name=_xml(name), errors="0")
+    failures = 0
+    for check in verdict.checks:
+        case = Xml.SubElement(suite, "testcase", classname="policy", name=_xml(check.name))
+        if check.status != "pass":
+            failures += 1
+            Xml.SubElement(
+                case, "failure", message=_xml(check.text), type=check.status
+            ).text = _xml(check.next or check.text)
+        else:
+            Xml.SubElement(case, "system-out").text = _xml(check.text)
+    flips = comparison.flips()
+    lost = flips[flips["gain"] < 0]
+    for example, gain in zip(lost["example_id"], lost["gain"], strict=True):
+        case = Xml.SubElement(suite, "testcase", classname="examples", name=_xml(example))
+        Xml.SubElement(
+            case, "skipped", message=_xml(f"got worse by {-gain:.3g} on {comparison.primary_name}")
+        )
+    suite.set("tests", str(len(verdict.checks) + len(lost)))
+    suite.set("failures", str(failures))
+    suite.set("skipped", str(len(lost)))
+    Xml.SubElement(suite, "system-out").text = _xml(
+        "\n".join((comparison.statement(), *comparison.notes))
+    )
+    root = Xml.Element("testsuites")
+    root.append(suite)
+    Xml.indent(root)
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
+    )
+
+
+def _xml(text: object) -> str:
+    """Text without the characters that XML 1.0 cannot hold."""
+    return "".join(
+        c
+        if c in "\t\n\r" or " " <= c < "\ud800" or "\ue000" <= c <= "\ufffd" or c > "\uffff"
+        else "\ufffd"
+        for c in str(text)
+    )

@@ -1,0 +1,117 @@
+"""The one strict renderer: `{{name}}` in one pass, and nothing else.
+
+A filled value is never scanned again; whatever else stands between double braces is an error when the text is saved;
+`{{{{` writes a literal `{{`. No filters, no code, no attribute access: other languages must render the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..canonical import canonical, number
+from ..errors import RenderError, TemplateError, VersionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["MAX_TEXT", "TYPES", "fill", "kind_of", "literal", "names", "to_text"]
+
+MAX_TEXT = 2_000_000  # characters of one message: far past any context window, small enough to refuse a bomb at once
+_MARK = re.compile(r"\{\{\{\{|\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}|\{\{", re.ASCII)
+TYPES = ("string", "number", "boolean", "object", "list")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The variables of a text, in order of first use. Raises TemplateError where a mark is not a variable."""
+    if len(text) > MAX_TEXT:
+        raise TemplateError(
+            f"a text of {len(text):,} characters is past the {MAX_TEXT:,} that a version may hold; shorten it."
+        )
+    found: dict[str, None] = {}
+    for match in _MARK.finditer(text):
+        if match[1]:
+            found[match[1]] = None
+        elif match[0] == "{{":
+            shown = text[match.start() : match.start() + 40].split("\n")[0]
+            raise TemplateError(
+                f"{shown!r} is not a variable: between double braces only a name such as {{{{ticket}}}} may stand "
+                "(letters, digits, underscore); write {{{{ for literal double braces."
+            )
+    return tuple(found)
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """The text with every mark replaced by its value, in one pass. `values` holds every name of the text."""
+    return _MARK.sub(lambda match: values[match[1]] if match[1] else "{{", text)
+
+
+def literal(text: str) -> str:
+    """The text as a template that renders to exactly it."""
+    return text.replace("{{", "{{{{")
+
+
+def to_text(name: str, kind: str, value: object) -> str:
+    """What a typed value renders to: text as it is, everything else as canonical JSON.
+
+    Raises RenderError where the value is not of the variable's type, or holds what JSON cannot (NaN, a set, a date).
+    """
+    check = _CHECKS[kind]
+    if not check(value):
+        raise RenderError(
+            f"variable {name!r} is a {kind}, got {_shown(value)}; {_remedy(name, kind, value)}."
+        )
+    if kind == "string":
+        text = str.__str__(value)  # an enum of text stands for its value
+        _refuse_surrogates(name, text)
+        return text
+    try:
+        return number(value) if kind == "number" else canonical(value, name)  # type: ignore[arg-type]
+    except VersionError as error:
+        raise RenderError(f"variable {name!r} cannot be filled: {error}") from None
+
+
+def kind_of(value: object) -> str:
+    """The variable type that a Python value has; "string" for whatever has none."""
+    return next((kind for kind in TYPES if _CHECKS[kind](value)), "string")
+
+
+def _remedy(name: str, kind: str, value: object) -> str:
+    """What to pass in place of a value that is not of the variable's type."""
+    if value is None:
+        nothing = 'pass "" where there is none' if kind == "string" else f"pass a {kind}"
+        return f"{nothing}, or declare it with a default and leave it out"
+    if kind != "string":
+        return f"pass a {kind}"
+    other = kind_of(value)
+    return (
+        "pass text, as in str(value)"
+        if other == "string"
+        else f'declare it with variables={{"{name}": "{other}"}} or pass text'
+    )
+
+
+def _refuse_surrogates(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RenderError(
+            f"variable {name!r} holds a lone surrogate, which UTF-8 cannot carry; clean the text first."
+        ) from None
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # an integer of too many digits, or a class of the user's
+        text = "that cannot be shown"
+    return f"{type(value).__name__} {text if len(text) <= 40 else text[:39] + '…'}"
+
+
+_CHECKS: dict[str, Callable[[object], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "object": lambda value: hasattr(value, "keys"),
+    "list": lambda value: isinstance(value, (list, tuple)),
+}

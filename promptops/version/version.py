@@ -1,0 +1,286 @@
+"""What a version is: messages, variables, model name, settings, tools and response format, named by their content.
+
+The same content is the same version on any machine; one changed character is another. Author, note, date and the
+variables' descriptions live beside it, never in the id. What was evaluated is byte for byte what ships, because the
+lab and the application call the same `render` here. Only the standard library is imported.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from ..canonical import json_copy, tagged
+from ..errors import RenderError, VersionError
+from . import renderer
+from .message import checked_history, checked_messages, filled, variable_names
+from .setting import checked_map, checked_settings, checked_tools
+from .variable import Variable, collect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from .diff import VersionDiff
+
+    Message = dict[str, Any]
+
+__all__ = ["FORM", "PromptVersion"]
+
+FORM = "p1"  # names the canonical form of `content()`: change one, change the other
+
+
+class PromptVersion:
+    """One wording with the model and settings that it was written for; immutable, equal by content.
+
+    messages: one text (a single user message), or a list of ``{"role", "content"}`` messages in sending order. Text
+    may hold ``{{name}}`` variables; ``{"role": "history"}`` marks where a conversation is spliced in.
+    variables: name -> type, or -> ``{"type", "default", "description", "example"}``; undeclared ones are required strings.
+    settings: a JSON map passed to the model as it is (temperature, max_tokens, stop, ...); never endpoints or secrets.
+    Raises VersionError or TemplateError, which name the message or setting at fault.
+    """
+
+    __slots__ = (
+        "_history",
+        "_id",
+        "_messages",
+        "_response_format",
+        "_settings",
+        "_tools",
+        "model",
+        "variables",
+    )
+
+    _history: bool
+    _id: str
+    _messages: list[Message]
+    _response_format: dict[str, Any] | None
+    _settings: dict[str, Any]
+    _tools: list[dict[str, Any]]
+    model: str | None
+    variables: tuple[Variable, ...]
+
+    def __init__(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+    ) -> None:
+        listed: Any = (
+            [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
+        )
+        checked = checked_messages(listed)
+        if model is not None and (not isinstance(model, str) or not model.strip()):
+            raise VersionError(f"model is {model!r}; give the model's name as text, or None.")
+        used = variable_names(checked)
+        history = any(message["role"] == "history" for message in checked)
+        if history and "history" in used:
+            raise VersionError(
+                'the variable {{history}} and a {"role": "history"} message share a name; rename the variable.'
+            )
+        fields: dict[str, object] = {
+            "_messages": checked,
+            "_history": history,
+            "model": None if model is None else str.__str__(model),
+            "variables": collect(used, checked_map(variables, "variables")),
+            "_settings": checked_settings(checked_map(settings, "settings")),
+            "_tools": checked_tools(tools or []),
+            "_response_format": json_copy(
+                checked_map(response_format, "response_format"), "response_format"
+            )
+            or None,
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_id", tagged(FORM, self._content()))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"{self._id} is immutable; make a new version instead of changing {name!r}."
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(
+            f"{self._id} is immutable; make a new version instead of dropping {name!r}."
+        )
+
+    # -- what it is
+
+    @property
+    def id(self) -> str:
+        """``p1-`` and 32 hex digits: the first 128 bits of SHA-256 over the canonical content."""
+        return self._id
+
+    @property
+    def text_id(self) -> str:
+        """The id of the same content without its model's name: one row of a text x model grid."""
+        return tagged("t1", {**self._content(), "model": None})
+
+    @property
+    def template(self) -> list[Message]:
+        """The messages as saved, marks unfilled; a copy."""
+        return copy.deepcopy(self._messages)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The model settings; a copy."""
+        return copy.deepcopy(self._settings)
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """The tools that the model may call, as chat completions take them; a copy."""
+        return copy.deepcopy(self._tools)
+
+    @property
+    def response_format(self) -> dict[str, Any] | None:
+        """The form that answers must have, as chat completions take it; a copy, or None."""
+        return copy.deepcopy(self._response_format)
+
+    @property
+    def takes_history(self) -> bool:
+        """Whether a conversation is spliced in: `history=[...]` may then be passed."""
+        return self._history
+
+    def content(self) -> dict[str, Any]:
+        """All that is hashed into the id: six fields, always present; a copy."""
+        return copy.deepcopy(self._content())
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "messages": self._messages,
+            "model": self.model,
+            "response_format": self._response_format,
+            "settings": self._settings,
+            "tools": self._tools,
+            "variables": {variable.name: variable.content() for variable in self.variables},
+        }
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> PromptVersion:
+        """The version of what `content()` gave (variables may carry descriptions too)."""
+        rest = {
+            key: content.get(key)
+            for key in ("model", "variables", "settings", "tools", "response_format")
+        }
+        return cls(content["messages"], **rest)
+
+    def on(self, model: str) -> PromptVersion:
+        """The same text and settings for another model."""
+        return PromptVersion.from_content({**self.document(), "model": model})
+
+    def document(self) -> dict[str, Any]:
+        """`content()` with the variables' descriptions and examples: what a registry stores."""
+        return {
+            **self.content(),
+            "variables": {variable.name: variable.document() for variable in self.variables},
+        }
+
+    # -- what it sends
+
+    def render(self, values: Mapping[str, Any]) -> list[Message]:
+        """The messages with every variable filled, in sending order; filled text is never scanned again.
+
+        values: one entry per variable (those with a default may be left out), and `history` where the version takes
+        one. Raises RenderError before filling any, naming what is missing, extra or mistyped.
+        """
+        given = dict(values)
+        history = checked_history(given.pop("history", ())) if self._history else []
+        missing = [
+            variable.name
+            for variable in self.variables
+            if variable.required and variable.name not in given
+        ]
+        extra = sorted(map(str, given.keys() - {variable.name for variable in self.variables}))
+        if missing or extra:
+            raise RenderError(self._mismatch(missing, extra))
+        whole = {v.name: v.default for v in self.variables if not v.required} | given
+        texts = {v.name: renderer.to_text(v.name, v.type, whole[v.name]) for v in self.variables}
+        out: list[Message] = []
+        for message in self._messages:
+            if message["role"] == "history":
+                out.extend(history)
+            else:
+                out.append(filled(message, texts))
+        return out
+
+    def messages(self, **values: Any) -> list[Message]:
+        """`render` with the values as keywords."""
+        return self.render(values)
+
+    def request(self, *, api: str = "chat", **values: Any) -> dict[str, Any]:
+        """Keyword arguments for the openai client: `client.chat.completions.create(**version.request(...))`.
+
+        api: "chat" for chat completions, "responses" for `client.responses.create`.
+        """
+        return self.to_request(self.render(values), api=api)
+
+    def to_request(self, messages: list[Message], *, api: str = "chat") -> dict[str, Any]:
+        """The request around messages that `render` gave."""
+        body: dict[str, Any] = {"messages": messages, **self.settings}
+        if self.model is not None:
+            body["model"] = self.model
+        if self._tools:
+            body["tools"] = self.tools
+        if self._response_format is not None:
+            body["response_format"] = self.response_format
+        if api == "chat":
+            return body
+        if api == "responses":
+            from .responses_api import to_responses
+
+            return to_responses(body)
+        raise RenderError(f'api is {api!r}; the forms are "chat" and "responses".')
+
+    # -- where it comes from
+
+    @classmethod
+    def from_request(
+        cls, request: Mapping[str, Any], variables: Mapping[str, str]
+    ) -> PromptVersion:
+        """The version of a call that works today: `request` is its keyword arguments.
+
+        variables: name -> the text in the messages that it stands for, each replaced by its mark wherever it occurs.
+        Raises VersionError where a text does not occur.
+        """
+        from .from_request import from_request
+
+        return cls(**from_request(request, variables))
+
+    @classmethod
+    def from_format(cls, text: str, **rest: Any) -> PromptVersion:
+        """The version of an f-string or `str.format` prompt: `{ticket}` becomes `{{ticket}}`, `{{` a literal brace."""
+        from .from_request import from_format
+
+        return cls(from_format(text), **rest)
+
+    def diff(self, other: PromptVersion) -> VersionDiff:
+        """What changed from this version to `other`: words, message by message, and settings."""
+        from .diff import diff
+
+        return diff(self, other)
+
+    def _mismatch(self, missing: list[str], extra: list[str]) -> str:
+        said = [f"is missing {', '.join(missing)}"] if missing else []
+        said += [f"does not know {', '.join(extra)}"] if extra else []
+        takes = ", ".join(map(repr, self.variables)) or "no variables"
+        return f"{self._id[:11]} {' and '.join(said)}; it takes {takes}{', history' if self._history else ''}."
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PromptVersion) and self._id == other._id
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self).from_content, (self.document(),))
+
+    def __deepcopy__(self, memo: object) -> PromptVersion:
+        return self
+
+    def __repr__(self) -> str:
+        takes = ", ".join(map(repr, self.variables))
+        return f"PromptVersion({self._id[:11]}, model={self.model!r}, {len(self._messages)} messages, takes ({takes}))"

@@ -1,0 +1,366 @@
+"""The examples of a study: a page at a time, filtered, and two answers side by side with what differs marked.
+
+A failure becomes a test in one click: pin it as must-pass, or save it with a corrected golden answer. Keys: j and k move,
+1 to 9 choose a row, n and p turn the page, c shows only what changed, l only what was lost, a all, ? the keys.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..analysis import words
+from ..errors import PromptOpsError
+from ..markup import esc, shorten
+from .detail import detail_html
+from .display import View, fitting
+from .theme import BAD, GOOD, UNSURE, page
+
+if TYPE_CHECKING:
+    from ..dataset.correcting import Correction
+    from ..lab.study import Study
+    from ..study.examples import Examples, Page, Row
+
+__all__ = ["ExamplesView", "table_html"]
+
+SIZE = 12
+KEYS = ("j", "k", "n", "p", "a", "c", "l", "w", "?", "ArrowDown", "ArrowUp", *"123456789")
+HELP = "j/k next and previous · 1-9 choose a row · n/p page · a all · c changed · l lost · w won · ? these keys"
+_AROUND = 200  # characters of a changed line that are shown on either side of the change
+_KINDS = (("all", "all"), ("changed", "changed"), ("got worse", "lost"), ("got better", "won"), ("not passed", "failing"), ("unscored", "unscored"))  # fmt: skip
+
+
+class ExamplesView(View):
+    """The widget of one study's examples. box: its container; pane: table and detail; writes: whether it may pin and save."""
+
+    def __init__(
+        self, study: Study, examples: Examples | None = None, *, writes: bool = True
+    ) -> None:
+        import ipywidgets as widgets
+
+        from .pane import Pane
+
+        self.study, self.writes = study, writes
+        self.examples = examples or study.examples()
+        self.first, self.at, self.help, self.said = 0, 0, False, ""
+        self.rows: tuple[Row, ...] = ()
+        wide: dict[str, Any] = {"layout": widgets.Layout(width="auto")}
+        self.kind = widgets.Dropdown(options=_KINDS, value="all", description="show", layout=widgets.Layout(width="180px", max_width="98%"), style={"description_width": "40px"})  # fmt: skip
+        self.text = widgets.Text(
+            placeholder="search outputs, inputs, ids",
+            continuous_update=False,
+            layout=widgets.Layout(width="220px", max_width="98%"),
+        )
+        self.tag = _choice(
+            "tag", [("any", ""), *((shorten(tag, 40), tag) for tag in self.examples.tags)]
+        )
+        self.failure = _choice(
+            "failure", [("any", ""), *((name, name) for name in self.examples.failures)]
+        )
+        self.scorer = _choice(
+            "by", [(shorten(name, 60), name) for name in study.scorers] or [("none", "")], "330px"
+        )
+        self.previous = widgets.Button(description="‹ previous", **wide)
+        self.next = widgets.Button(description="next ›", **wide)
+        self.pin = widgets.Button(
+            description="Pin as must-pass",
+            icon="thumb-tack",
+            tooltip="No candidate may fail this example where the baseline passes",
+            **wide,
+        )
+        self.golden = widgets.Textarea(
+            placeholder="the answer that is right",
+            continuous_update=False,
+            layout=widgets.Layout(width="auto", height="64px"),
+        )
+        self.file = widgets.Text(value=str(study.dataset_file() or ""), placeholder="the dataset's file", layout=widgets.Layout(width="360px", max_width="98%"))  # fmt: skip
+        self.save = widgets.Button(
+            description="Save golden answer",
+            icon="check",
+            tooltip="Write it into the dataset's file",
+            **wide,
+        )
+        self.change = widgets.HTML()  # what the button would write, before it is clicked
+        self.pane = Pane(self._pressed, keys=KEYS, label="examples; press ? for the keys")
+        for control in (self.kind, self.text, self.tag, self.failure, self.scorer):
+            control.observe(lambda _change: self.show(first=0), names="value")
+        for control in (self.golden, self.file):
+            control.observe(lambda _change: self._preview(), names="value")
+        self.previous.on_click(lambda _button: self._turn(-1))
+        self.next.on_click(lambda _button: self._turn(1))
+        self.pin.on_click(lambda _button: self._pin())
+        self.save.on_click(lambda _button: self._save())
+        filters = widgets.HBox(
+            [self.kind, self.text, self.tag, self.failure, self.scorer],
+            layout=widgets.Layout(flex_flow="row wrap"),
+        )
+        writing = [
+            widgets.HBox([self.pin]),
+            self.golden,
+            self.change,
+            widgets.HBox([self.file, self.save], layout=widgets.Layout(flex_flow="row wrap")),
+        ]
+        self.box = widgets.VBox(
+            [
+                filters,
+                widgets.HBox([self.previous, self.next]),
+                self.pane,
+                *(writing if writes else []),
+            ]
+        )
+        self.show()
+
+    # -- what is shown
+
+    def static(self) -> str:
+        """The page of rows, and the example that is open."""
+        if not self.rows:
+            return str(self.pane.html)
+        detail = self.examples.detail(self.chosen) if self.chosen else None
+        shown = (
+            page(detail_html(detail, self.study, pinned=self.chosen in self._pinned()))
+            if detail
+            else ""
+        )
+        return fitting((page(table_html(self.page, self.at, self.examples)), shown))
+
+    def __repr__(self) -> str:
+        return (
+            f"<{words.count(self.page.total if self.rows else 0, 'example')} of {self.study.name}>"
+        )
+
+    @property
+    def chosen(self) -> str | None:
+        """The id of the example that is open."""
+        return self.rows[self.at].example_id if self.rows else None
+
+    def show(self, *, first: int | None = None, at: int = 0) -> None:
+        """Read a page and draw it."""
+        self.first = self.first if first is None else first
+        try:
+            found = self.examples.page(self._filter(), first=self.first, size=SIZE)
+        except PromptOpsError as error:
+            self.pane.html = page(f"<p>{esc(error)}</p>")
+            return
+        self.rows, self.page = found.rows, found
+        self.at = min(at, max(len(found.rows) - 1, 0))
+        self.said = ""
+        self._draw(new=True)
+
+    def _filter(self) -> Any:
+        from dataclasses import replace
+
+        return replace(self.examples.everything, kind=self.kind.value, text=self.text.value, tag=self.tag.value, failure=self.failure.value, scorer=self.scorer.value)  # fmt: skip
+
+    def _draw(self, *, new: bool = False) -> None:
+        detail = self.examples.detail(self.chosen) if self.chosen else None
+        pinned = self.chosen in self._pinned()
+        self.previous.disabled, self.next.disabled = (
+            self.first == 0,
+            self.first + SIZE >= self.page.total,
+        )
+        self.pin.disabled, self.save.disabled = detail is None, detail is None
+        self.pin.description = "Unpin" if pinned else "Pin as must-pass"
+        if new and detail is not None:
+            self.change.value = ""
+            self.golden.value = _golden(detail.example.expected if detail.example else None)
+        said = f"<p role='status'><b>{esc(self.said)}</b></p>" if self.said else ""
+        keys = f"<p class='dim'>{esc(HELP)}</p>" if self.help else ""
+        shown = detail_html(detail, self.study, pinned=pinned) if detail else ""
+        self.pane.html = page(table_html(self.page, self.at, self.examples) + keys + said + shown)
+
+    def _pinned(self) -> tuple[str, ...]:
+        lab = self.study._lab
+        return (
+            lab._registry.policy(self.study.prompt).must_pass
+            if self.study.prompt in lab._registry.names()
+            else ()
+        )
+
+    # -- what is done
+
+    def _pressed(self, key: str) -> None:
+        kinds = {"a": "all", "c": "changed", "l": "lost", "w": "won"}
+        if key in ("j", "ArrowDown"):
+            self._move(1)
+        elif key in ("k", "ArrowUp"):
+            self._move(-1)
+        elif key in ("n", "p"):
+            self._turn(1 if key == "n" else -1)
+        elif key in kinds:
+            self.kind.value = kinds[key]
+        elif key == "?":
+            self.help = not self.help
+            self._draw()
+        elif key.startswith("row:") and key[4:].isdecimal():
+            self._choose(int(key[4:]))
+        elif key.isdecimal():
+            self._choose(int(key) - 1)
+
+    def _choose(self, at: int) -> None:
+        if 0 <= at < len(self.rows):
+            self.at, self.said = at, ""
+            self._draw(new=True)
+
+    def _move(self, step: int) -> None:
+        if 0 <= self.at + step < len(self.rows):
+            self._choose(self.at + step)
+        elif step > 0 and not self.next.disabled:
+            self._turn(1)
+        elif step < 0 and not self.previous.disabled:
+            self.show(first=max(self.first - SIZE, 0), at=SIZE - 1)
+
+    def _turn(self, step: int) -> None:
+        first = self.first + step * SIZE
+        if 0 <= first < self.page.total:
+            self.show(first=first)
+
+    def _pin(self) -> None:
+        name = self.chosen
+        if name is None or not self.writes:
+            return
+        pinned = name in self._pinned()
+        self._do(
+            lambda: (self.study.unpin if pinned else self.study.pin)(name),
+            f"{name} is {'no longer' if pinned else 'now'} a must-pass example of {self.study.prompt}; the policy is in the registry file.",
+        )
+
+    def _save(self) -> None:
+        name = self.chosen
+        if name is None or not self.writes:
+            return
+
+        def save() -> None:
+            made = self._correction(name, write=True)
+            self.change.value = _diff_html(made)
+
+        self._do(
+            save, f"{name} is saved with its new golden answer; evaluate again to score by it."
+        )
+
+    def _preview(self) -> None:
+        """Show the lines that would change, or why none would."""
+        name = self.chosen
+        if name is None or not self.writes:
+            return
+        try:
+            self.change.value = _diff_html(self._correction(name, write=False))
+        except (PromptOpsError, OSError) as error:
+            self.change.value = page(f"<p>{esc(error)}</p>")
+
+    def _correction(self, name: str, *, write: bool) -> Correction:
+        example = self.examples.example(name)
+        expected = _read_golden(self.golden.value, example.expected if example else None)
+        return self.study.correct(name, expected, self.file.value.strip() or None, write=write)
+
+    def _do(self, action: Any, said: str) -> None:
+        try:
+            action()
+            self.said = said
+        except (PromptOpsError, OSError, ValueError) as error:
+            self.said = str(error)
+        self._draw()
+
+
+def _choice(name: str, options: Any, width: str = "190px") -> Any:
+    import ipywidgets as widgets
+
+    return widgets.Dropdown(options=options, value=options[0][1], description=name, layout=widgets.Layout(width=width, max_width="98%"), style={"description_width": "48px"})  # fmt: skip
+
+
+def table_html(found: Page, at: int, examples: Examples) -> str:
+    """A page of rows; the one at place `at` is selected."""
+    if not found.rows:
+        what = (
+            "No example is like that: choose other filters."
+            if found.all
+            else "No run is recorded yet: evaluate first."
+        )
+        return f"<p class='dim'>{what}</p>"
+    old = examples.baseline["label"] if examples.baseline else None
+    new = examples.candidate["label"]
+    head = (
+        f"<tr><th class='num'>#</th><th>example</th><th>asked</th><th class='num'>{esc(new)}</th>"
+        + (f"<th class='num'>{esc(old)}</th><th class='num'>change</th></tr>" if old else "</tr>")
+    )
+    rows = "".join(
+        _row(row, place, place == at, old is not None) for place, row in enumerate(found.rows)
+    )
+    span = f"{found.first + 1:,} to {found.first + len(found.rows):,} of {found.total:,}"
+    cut = f" (of {found.all:,} in the study)" if found.total < found.all else ""
+    return (
+        f"<p class='dim'>{span} {'example' if found.total == 1 else 'examples'}{cut}, biggest loss first · press ? for keys</p>"
+        f"<div class='po-list'><table role='grid'><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(row: Row, place: int, selected: bool, paired: bool) -> str:
+    cells = f"<td class='num'>{_said(row.new, row.new_failure)}</td>"
+    if paired:
+        cells += f"<td class='num'>{_said(row.old, row.old_failure)}</td><td class='num'>{_moved(row.gain)}</td>"
+    return (
+        f"<tr data-press='row:{place}' aria-selected='{str(selected).lower()}' style='cursor:pointer'><td class='num dim'>{place + 1}</td>"
+        f"<td><b>{esc(row.example_id)}</b></td><td class='po-cut'>{esc(shorten(row.asked, 110))}</td>{cells}</tr>"
+    )
+
+
+def _said(value: float | None, failure: str) -> str:
+    if value is None:
+        return f"<span style='color:{UNSURE}'>{esc(failure or 'unscored')}</span>"
+    said = words.number(value, 2) if 0 < value < 1 else f"{value:.0f}"
+    return esc(said) + (f" <span class='dim'>{esc(failure)}</span>" if failure else "")
+
+
+def _moved(gain: float | None) -> str:
+    if gain is None:
+        return "–"
+    if abs(gain) <= 1e-12:
+        return "<span class='dim'>=</span>"
+    return f"<span style='color:{GOOD if gain > 0 else BAD}'>{'▲' if gain > 0 else '▼'} {esc(words.signed(gain, 2))}</span>"
+
+
+def _diff_html(made: Correction) -> str:
+    """The lines that go and come, each cut around what differs where it is long."""
+    if not made.diff:
+        return ""
+    old, new = _cut(made.before, made.after), _cut(made.after, made.before)
+    lines = [
+        *(f"- {line}" for line in old.splitlines()),
+        *(f"+ {line}" for line in new.splitlines()),
+    ]
+    why = (
+        f"<p class='dim'>It stands beside the dataset's file because {esc(made.why)}.</p>"
+        if made.why
+        else ""
+    )
+    return page(
+        f"<p class='dim'>{esc(made.path.name)}:{made.line}</p><pre>{esc(chr(10).join(lines))}</pre>{why}"
+    )
+
+
+def _cut(text: str, other: str) -> str:
+    if len(text) <= 2 * _AROUND:
+        return text
+    at = next((place for place, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), 0)
+    first, last = max(at - _AROUND, 0), at + _AROUND
+    return ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
+
+
+def _golden(expected: Any) -> str:
+    return (
+        expected
+        if isinstance(expected, str)
+        else ""
+        if expected is None
+        else json.dumps(expected, ensure_ascii=False)
+    )
+
+
+def _read_golden(text: str, before: Any) -> Any:
+    """What was typed, as the kind of value that it was: an object stays an object, text stays text."""
+    if isinstance(before, str):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

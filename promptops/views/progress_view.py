@@ -1,0 +1,89 @@
+"""How a running study is told: one line with counts, rate, cost and time left; followed in a script until it is done."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from ..analysis import words
+from ..markup import plain
+
+if TYPE_CHECKING:
+    from ..engine.progress import Progress
+    from ..lab.study import Study
+
+__all__ = ["bar", "follow", "line"]
+
+_TICK_S = 0.2
+_LOG_EVERY_S = 10.0  # where the output is no terminal
+
+
+def line(progress: Progress, *, reused: int = 0) -> str:
+    """`1,204 of 4,000 · 3 failed (2 rate_limit, 1 refusal) · 7 retries · 310/s · 96,300 + 4,100 tokens · $0.42 · 9 s left · 120 reused`."""
+    if progress.total == 0 and not progress.stopped:
+        return f"nothing left to ask · {reused:,} reused"
+    total = "" if progress.total is None else f" of {progress.total:,}"
+    parts = [f"{progress.done:,}{total} calls"]
+    if progress.failures:
+        classes = ", ".join(
+            f"{count:,} {name}"
+            for name, count in sorted(progress.failed.items(), key=lambda item: -item[1])
+        )
+        parts.append(f"{progress.failures:,} failed ({classes})")
+    if progress.retries:
+        parts.append(words.count(progress.retries, "retry", "retries"))
+    if not progress.finished:
+        parts.append(f"{progress.rate:,.0f}/s" if progress.rate >= 10 else f"{progress.rate:.1f}/s")
+    if progress.tokens_in or progress.tokens_out:
+        parts.append(f"{progress.tokens_in:,} + {progress.tokens_out:,} tokens")
+    parts.append(_cost(progress))
+    if progress.finished:
+        parts.append(words.duration(progress.elapsed_s))
+    elif progress.time_left_s is not None:
+        parts.append(f"{words.duration(progress.time_left_s)} left")
+    if reused:
+        parts.append(f"{reused:,} reused")
+    if progress.stopped:
+        parts.append(f"stopped: {plain(progress.stopped)}")
+    return " · ".join(parts)
+
+
+def bar(progress: Progress, width: int = 24) -> str:
+    """A bar of block characters for a terminal."""
+    share = progress.done / progress.total if progress.total else 1.0 if progress.finished else 0.0
+    full = round(min(share, 1.0) * width)
+    return "█" * full + "░" * (width - full)
+
+
+def follow(study: Study, stream: TextIO | None = None) -> None:
+    """Write the study's progress until it is done: one line that changes on a terminal, one line every 10 s elsewhere."""
+    out = stream or sys.stderr
+    live = out.isatty()
+    began = last = time.monotonic()
+    while study.status == "running":
+        time.sleep(_TICK_S if time.monotonic() - began > 1 else 0.02)
+        now = time.monotonic()
+        if now - began < 1 or study.progress is None:
+            continue
+        if live:
+            out.write(
+                f"\r\x1b[2K{study.name} {bar(study.progress)} {line(study.progress, reused=study.reused)}"
+            )
+            out.flush()
+        elif now - last >= _LOG_EVERY_S:
+            last = now
+            out.write(f"{study.name}: {line(study.progress, reused=study.reused)}\n")
+            out.flush()
+    if live and time.monotonic() - began > 1 and study.progress is not None:
+        out.write(
+            f"\r\x1b[2K{study.name} {bar(study.progress)} {line(study.progress, reused=study.reused)}\n"
+        )
+
+
+def _cost(progress: Progress) -> str:
+    if progress.cost_unknown and not progress.cost_usd:
+        return "cost unknown"
+    return words.money(progress.cost_usd) + (
+        f" + {progress.cost_unknown:,} calls of unknown cost" if progress.cost_unknown else ""
+    )

@@ -1,0 +1,229 @@
+"""A prompt's versions: what changed between any two, how one renders on an example, and a new one saved from here with a note."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PromptOpsError
+from ..markup import esc, shorten, without_data
+from ..version import PromptVersion
+from .display import View, fitting
+from .prompt_view import prompt as versions_html
+from .theme import page
+
+if TYPE_CHECKING:
+    from ..lab.lab import Lab
+
+__all__ = ["PromptsView", "render_html"]
+
+_EXAMPLES = 200  # offered to render on
+_TEXT = 8_000
+
+
+class PromptsView(View):
+    """The widget of one prompt. box: its container; writes: whether versions may be saved."""
+
+    def __init__(self, lab: Lab, prompt: str = "", *, writes: bool = True) -> None:
+        import ipywidgets as widgets
+
+        self.lab, self.writes = lab, writes
+        self._examples: dict[str, Any] = {}
+        names = list(lab._registry.names())
+        narrow: dict[str, Any] = {"layout": widgets.Layout(width="260px", max_width="98%")}
+        self.prompt = widgets.Dropdown(
+            options=names or [""],
+            description="prompt",
+            layout=widgets.Layout(width="300px", max_width="98%"),
+        )
+        if prompt:
+            self.prompt.value = prompt
+        self.old, self.new = (
+            widgets.Dropdown(description="from", **narrow),
+            widgets.Dropdown(description="to", **narrow),
+        )
+        self.example = widgets.Dropdown(
+            description="example", layout=widgets.Layout(width="300px", max_width="98%")
+        )
+        self.table, self.changes, self.rendered, self.status = (
+            widgets.HTML(),
+            widgets.HTML(),
+            widgets.HTML(),
+            widgets.HTML(),
+        )
+        self.texts = widgets.VBox()
+        self.note = widgets.Text(
+            placeholder="what is new in it",
+            description="note",
+            layout=widgets.Layout(width="420px", max_width="98%"),
+        )
+        self.save = widgets.Button(
+            description="Save as new version", icon="save", layout=widgets.Layout(width="auto")
+        )
+        self.prompt.observe(lambda _change: self.open(), names="value")
+        self.old.observe(lambda _change: self.draw(), names="value")
+        self.new.observe(lambda _change: self._edit(), names="value")
+        self.example.observe(lambda _change: self.draw(), names="value")
+        self.save.on_click(lambda _button: self._save())
+        wrap = widgets.Layout(flex_flow="row wrap")
+        writing = [
+            widgets.HTML(page("<h3>Change it</h3>")),
+            self.texts,
+            widgets.HBox([self.note, self.save], layout=wrap),
+        ]
+        self.box = widgets.VBox(
+            [
+                self.prompt,
+                self.table,
+                widgets.HBox([self.old, self.new], layout=wrap),
+                self.changes,
+                self.example,
+                self.rendered,
+                *(writing if writes else []),
+                self.status,
+            ]
+        )
+        self.open()
+
+    def static(self) -> str:
+        """The versions, what changed between the two that are chosen, and how the newer one renders."""
+        return fitting((self.table.value, self.changes.value, self.rendered.value))
+
+    def __repr__(self) -> str:
+        return f"<versions of {self.prompt.value or 'no prompt'}>"
+
+    def open(self) -> None:
+        """Read the prompt's versions."""
+        if not self.prompt.value:
+            self.table.value = page("<p class='dim'>No prompt is saved yet.</p>")
+            return
+        shown = self.lab.prompt(self.prompt.value)
+        self.table.value = versions_html(shown)
+        options = [
+            (f"{v.label}{' · ' + shorten(v.note, 30) if v.note else ''}", v.number)
+            for v in shown.versions
+        ]
+        self.old.options, self.new.options = options, options
+        self.old.index, self.new.index = max(len(options) - 2, 0), len(options) - 1
+        self._load_examples()
+        self._edit()
+
+    def _load_examples(self) -> None:
+        """Those of the newest study of this prompt."""
+        study = next(
+            (study for study in self.lab.studies if study.prompt == self.prompt.value), None
+        )
+        rows = study.examples().page(size=_EXAMPLES).rows if study is not None else ()
+        self._examples = {row.example_id: study for row in rows}
+        self.example.options = [
+            ("none", ""),
+            *((f"{row.example_id}: {shorten(row.asked, 40)}", row.example_id) for row in rows),
+        ]
+        self.example.index = 1 if rows else 0
+
+    def _edit(self) -> None:
+        import ipywidgets as widgets
+
+        version = self.lab.prompt(self.prompt.value)[self.new.value].version
+        boxes = []
+        for message in version.template:
+            if isinstance(message.get("content"), str):
+                rows = min(max(message["content"].count("\n") + 2, 2), 14)
+                box = widgets.Textarea(
+                    value=message["content"],
+                    description=message["role"],
+                    layout=widgets.Layout(width="auto"),
+                    rows=rows,
+                )
+                box.observe(lambda _change: self._render(), names="value")
+                boxes.append(box)
+        self.texts.children = tuple(boxes)
+        self.draw()
+
+    def draw(self) -> None:
+        """The difference of the two versions, and how the newer one renders."""
+        if not self.prompt.value or self.old.value is None or self.new.value is None:
+            return
+        shown = self.lab.prompt(self.prompt.value)
+        old, new = shown[self.old.value], shown[self.new.value]
+        difference = old.diff(new)
+        said = (
+            difference._repr_html_()
+            if difference
+            else "<p class='dim'>These are the same content.</p>"
+        )
+        self.changes.value = page(
+            f"<h3>What changed from {esc(old.label)} to {esc(new.label)}</h3>{said}"
+        )
+        self._render()
+
+    def edited(self) -> PromptVersion:
+        """The chosen version with the texts as they stand in the boxes. Raises VersionError or TemplateError."""
+        version = self.lab.prompt(self.prompt.value)[self.new.value].version
+        texts = iter(box.value for box in self.texts.children)
+        messages = [
+            {**message, "content": next(texts)}
+            if isinstance(message.get("content"), str)
+            else message
+            for message in version.template
+        ]
+        if messages == version.template:
+            return version
+        kept = {variable.name: variable for variable in version.variables}
+        fresh = PromptVersion(messages, model=version.model, settings=version.settings)
+        types = {
+            variable.name: kept[variable.name].content()
+            for variable in fresh.variables
+            if variable.name in kept
+        }
+        return PromptVersion(
+            messages,
+            model=version.model,
+            settings=version.settings,
+            variables=types or None,
+            tools=version.tools or None,
+            response_format=version.response_format,
+        )
+
+    def _render(self) -> None:
+        study = self._examples.get(self.example.value or "")
+        if study is None:
+            self.rendered.value = page(
+                "<p class='dim'>Evaluate once, and the versions can be rendered on its examples here.</p>"
+            )
+            return
+        try:
+            example = study.examples().example(self.example.value)
+            self.rendered.value = page(render_html(self.edited(), example, study))
+        except PromptOpsError as error:
+            self.rendered.value = page(f"<p role='alert'>{esc(error)}</p>")
+
+    def _save(self) -> None:
+        if not self.writes:
+            return
+        shown = self.lab.prompt(self.prompt.value)
+        try:
+            before = len(shown)
+            saved = shown.save(self.edited(), note=self.note.value.strip())
+            new = len(shown) > before
+            said = (
+                f"{saved.label} is saved."
+                if new
+                else f"This is {saved.label}, which is saved already."
+            )
+            if new:
+                self.note.value = ""
+                self.open()
+        except (PromptOpsError, OSError) as error:
+            said = str(error)
+        self.status.value = page(f"<p role='status'><b>{esc(said)}</b></p>")
+
+
+def render_html(version: PromptVersion, example: Any, study: Any) -> str:
+    """The messages as they would be sent for an example."""
+    values = study.dataset.values_for(version, example)
+    rendered = version.render(values)
+    parts = "".join(
+        f"<p class='dim'>{esc(message['role'])}</p><pre>{esc(without_data(str(message.get('content') or ''))[:_TEXT])}</pre>"
+        for message in rendered
+    )
+    return f"<details open><summary>As it would be sent for {esc(example.id)}</summary>{parts}</details>"

@@ -1,0 +1,94 @@
+"""What serves where, since when, who decided it and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..analysis import words
+from ..markup import esc
+from .grid import Column, grid, short
+from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, page
+
+if TYPE_CHECKING:
+    from ..lab.deployments import Deployment, History
+    from ..registry.deployment import Deployment as Entry
+
+__all__ = ["deployment_html", "history_html"]
+
+_KINDS = {"promote": GOOD, "rollback": BAD}
+
+
+def deployment_html(deployment: Deployment) -> str:
+    """One step: what serves now, on which evidence."""
+    entry = deployment.entry
+    tint = (
+        GOOD
+        if deployment.changed and entry.kind == "promote"
+        else UNSURE
+        if deployment.changed
+        else NEUTRAL
+    )
+    title = (
+        f"{entry.prompt} v{entry.number} serves in {entry.env}"
+        if deployment.changed or not deployment.note
+        else f"{entry.prompt} v{entry.number} goes on serving in {entry.env}"
+    )
+    share = f" for {entry.percent:g} % of the keys" if entry.percent is not None else ""
+    facts = [
+        entry.kind + _share(entry),
+        f"since {entry.at[:19].replace('T', ' ')} UTC",
+        f"by {entry.author}",
+    ]
+    facts += [f"evidence {entry.evidence[:12]}"] if entry.evidence else ["no evidence"]
+    facts += ["forced"] if entry.forced else []
+    said = "".join(f"<p>{esc(text)}</p>" for text in (deployment.note, entry.reason) if text)
+    reasons = (
+        "".join(f"<p>{esc(reason)}</p>" for reason in deployment.verdict.reasons)
+        if deployment.verdict is not None
+        else ""
+    )
+    return page(
+        f"<div class='card' style='--po-accent:{tint}'><b class='v'>{esc(title + share)}</b><p class='dim'>{esc(' · '.join(facts))}</p>{said}{reasons}</div>"
+    )
+
+
+def _share(entry: Entry) -> str:
+    """Which version runs beside, and for how many; "" without a canary."""
+    return f" v{entry.canary.number} {entry.canary.percent:g} %" if entry.canary else ""
+
+
+def history_html(history: History) -> str:
+    """An environment's chain, newest first."""
+    entries = history.deployments[::-1]
+    if not entries:
+        return page(
+            f"<p><b>{esc(history.prompt)}</b> <span class='dim'>was never deployed to {esc(history.env)}: lab.promote(version, to={esc(repr(history.env))}, study=study)</span></p>"
+        )
+    rows = []
+    for index, entry in enumerate(entries):
+        now = " <span class='dim'>serves now</span>" if index == 0 else ""
+        forced = " forced" if entry.forced else ""
+        rows.append(
+            (
+                chip(entry.label, colour(entry.number)) + now,
+                f"<span class='dim po-whole'>{esc(entry.at[:19].replace('T', ' '))}</span>",
+                f"<span style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + _share(entry) + forced)}</span>",
+                short(entry.author),
+                esc(entry.reason),
+                f"<span class='dim po-whole'>{esc((entry.evidence or '–')[:12])}</span>",
+                esc(words.duration(entry.duration_s)) if index else "still",
+            )
+        )
+    columns: list[Column | str] = [
+        "version",
+        "at (UTC)",
+        "step",
+        "by",
+        "reason",
+        "evidence",
+        Column("served for", number=True),
+    ]
+    name = f"deployments of {history.prompt} in {history.env}, newest first"
+    return page(
+        f"<p><b>{esc(history.prompt)}</b> in <b>{esc(history.env)}</b></p>{grid(columns, rows, caption=name)}"
+    )

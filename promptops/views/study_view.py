@@ -1,0 +1,215 @@
+"""A study as people look at it: one line, or the table of its arms with intervals and the comparison that matters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..analysis import words
+from ..errors import PromptOpsError
+from ..markup import esc, shorten
+from . import svg
+from .grid import Column, breaking, measures
+from .progress_view import line
+from .theme import chip, colour, page
+
+if TYPE_CHECKING:
+    from ..lab.study import Study
+
+__all__ = ["arm_rows", "arms_html", "headline", "html", "results"]
+
+
+def headline(study: Study) -> str:
+    """What came out, in one sentence, with what failed; why nothing can be said yet where that is so."""
+    try:
+        said = _alone(study) if len(study.config["arms"]) < 2 else study.compare().statement()
+    except PromptOpsError as error:
+        said = str(error)
+    return f"{said} {_failures(study)}".strip()
+
+
+def _alone(study: Study) -> str:
+    rows = arm_rows(study)
+    if not rows or not study.scorers:
+        return "One version, no scorer."
+    mean, _, n, _ = rows[0]["scores"].get(study.scorers[0]) or (None, None, 0, 0)
+    if mean is None:
+        return f"Not one answer of {rows[0]['label']} could be scored."
+    return f"{rows[0]['label']} scores {words.percent(mean)} on {study.scorers[0]} over {words.count(n, 'example')}."
+
+
+def _failures(study: Study) -> str:
+    """How many calls failed, by class, with what one of them said; "" where none did."""
+    rows = study._lab.store.rows(
+        "select r.failure, count(*), any_value(r.failure_detail), sum(count(*)) over () from study_runs m join runs r on r.id = m.run_id "
+        "where m.study_id = ? and r.failure is not null group by r.failure order by 2 desc",
+        [study.id],
+    )
+    if not rows:
+        return ""
+    classes = ", ".join(f"{count:,} {failure}" for failure, count, _, _ in rows)
+    return f"{words.count(int(rows[0][3]), 'call')} failed ({classes}): {shorten(rows[0][2] or 'no detail', 160)}"
+
+
+def html(study: Study) -> str:
+    """The cell's view of a study that is done or stopped."""
+    return page(results(study))
+
+
+def results(study: Study) -> str:
+    """Arms with intervals, the comparison of the last arm with the incumbent or the first, and what was not asked."""
+    rows = arm_rows(study)
+    verdict, rest = _compared(study) if len(rows) > 1 else ("", "")
+    return _head(study) + verdict + _arms(study, rows) + rest
+
+
+def arms_html(study: Study) -> str:
+    """The arms alone: one line of the study, means with intervals, the table of scores, cost and latency."""
+    return _head(study) + _arms(study, arm_rows(study))
+
+
+def _head(study: Study) -> str:
+    config = study.config
+    size = f"{words.count(len(config['arms']), 'version')} × {words.count(config['dataset']['n'], 'example')} of {config['dataset']['name']}"
+    if config["repeats"] > 1:
+        size += f" × {config['repeats']} repeats"
+    done = line(study.progress, reused=study.reused) if study.progress is not None else ""
+    return f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} · {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
+
+
+def _arms(study: Study, rows: list[dict[str, Any]]) -> str:
+    bars = [
+        svg.Bar(row["label"], row["mean"], row["low"], row["high"], row["colour"], row["said"])
+        for row in rows
+    ]
+    primary = study.scorers[0] if study.scorers else ""
+    if not bars or not primary:
+        return _table(study, rows)
+    said = _finding(primary, rows)
+    return (
+        f"<h3>{esc(said)}</h3>"
+        + svg.strip(bars, title=said, axis=f"{primary}, mean with 95 % interval")
+        + _table(study, rows)
+    )
+
+
+def _finding(primary: str, rows: list[dict[str, Any]]) -> str:
+    """What the picture of the arms shows, in words; whether it is shown to be so is the comparison's to say."""
+    known = [row for row in rows if row["mean"] is not None]
+    if not known:
+        return f"No answer is scored by {primary} yet"
+    most = max(row["mean"] for row in known)
+    best = [row["label"] for row in known if row["mean"] == most]
+    if len(rows) == 1:
+        return f"{best[0]} scores {words.percent(most)} on {primary}"
+    if len(best) > 1:
+        return f"{', '.join(best[:-1])} and {best[-1]} score the same on {primary}: {words.percent(most)}"
+    return f"{best[0]} scores highest on {primary}: {words.percent(most)}"
+
+
+def _compared(study: Study) -> tuple[str, str]:
+    """(the verdict's card, everything below it) of the comparison that matters, or why there is none."""
+    from .comparison_view import card, details
+
+    try:
+        comparison = study.compare()
+        return card(comparison.verdict, comparison.statement()), details(comparison)
+    except PromptOpsError as error:
+        return "", f"<p class='dim'>{esc(error)}</p>"
+
+
+def arm_rows(study: Study) -> list[dict[str, Any]]:
+    """One dict an arm: label, number, colour, mean, low, high and said of the primary, scores by scorer, facts."""
+    from ..analysis.facts import mean_interval
+
+    try:
+        arms = study.arms()
+    except PromptOpsError:
+        return []
+    rows = []
+    for place, (arm, config) in enumerate(zip(arms, study.config["arms"], strict=True)):
+        scores = {}
+        for name, outcomes in arm.scores.items():
+            known = outcomes.mean[outcomes.scored > 0]
+            interval = mean_interval(known, outcomes.binary and outcomes.repeats <= 1)
+            scores[name] = (
+                float(known.mean()) if len(known) else None,
+                interval,
+                len(known),
+                len(outcomes.examples),
+            )
+        first = scores.get(study.scorers[0]) if study.scorers else None
+        mean, interval, n, total = first or (None, None, 0, 0)
+        said = (
+            f"{words.percent(mean)} ({words.interval(*interval)})"
+            if mean is not None and interval
+            else "not scored"
+        )
+        if n < total:
+            said += f", {total - n} unscored"
+        low, high = interval or (None, None)
+        number = config.get("number") or place + 1
+        rows.append(
+            {
+                "label": arm.label,
+                "number": number,
+                "colour": colour(number),
+                "mean": mean,
+                "low": low,
+                "high": high,
+                "said": said,
+                "scores": scores,
+                "facts": arm.facts,
+            }
+        )
+    return rows
+
+
+def _table(study: Study, rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "<p class='dim'>No run is recorded yet. Run the cell again to go on.</p>"
+    versions = [
+        Column(row["label"], number=True, shown=chip(row["label"], row["colour"])) for row in rows
+    ]
+    lines = [
+        (
+            f"<b>{breaking(name)}</b>" if place == 0 else breaking(name),
+            [_score(row["scores"].get(name)) for row in rows],
+        )
+        for place, name in enumerate(study.scorers)
+    ]
+    facts = [row["facts"] for row in rows]
+    lines += [
+        (
+            "cost",
+            [
+                esc(
+                    words.money(each["cost_usd"]) if each.get("cost_usd") is not None else "unknown"
+                )
+                for each in facts
+            ],
+        ),
+        ("latency, p50<wbr> / p95", [_latency(each) for each in facts]),
+        ("failed calls", [_failed(each.get("failures", {})) for each in facts]),
+        ("runs", [f"{each['calls']:,}" for each in facts]),
+    ]
+    return measures(versions, lines, caption="scores, cost and latency of each version")
+
+
+def _failed(failures: dict[str, int]) -> str:
+    return f"{sum(failures.values()):,}" + "".join(
+        f"<span class='ci'>{count:,} {esc(name)}</span>" for name, count in failures.items()
+    )
+
+
+def _score(found: tuple[float | None, tuple[float, float] | None, int, int] | None) -> str:
+    if found is None or found[0] is None:
+        return "–"
+    span = f"<span class='ci'>{esc(words.interval(*found[1]))}</span>" if found[1] else ""
+    return f"{esc(words.percent(found[0]))}{span}"
+
+
+def _latency(facts: dict[str, Any]) -> str:
+    if facts.get("latency_p50") is None:
+        return "unknown"
+    middle, high = (words.duration(facts[name] / 1000) for name in ("latency_p50", "latency_p95"))
+    return f"{esc(middle)} <wbr>/ {esc(high)}"

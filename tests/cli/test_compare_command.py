@@ -1,0 +1,160 @@
+"""`promptops compare`: one line, the plain sentence, ids, a report; quick on 5,000 rows; wrong use in one sentence."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from promptops.cli.__main__ import main
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """500 rows: B is right on 41 more (71 won, 30 lost)."""
+    path = tmp_path / "results.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        out.writerow(["question", "gpt", "mini", "gold"])
+        for i in range(500):
+            out.writerow(
+                [
+                    f"q{i}",
+                    "no" if i < 71 or i >= 400 else "yes",
+                    "no" if 71 <= i < 101 or i >= 400 else "yes",
+                    "yes",
+                ]
+            )
+    return path
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    return int(ended.value.code or 0)
+
+
+def test_the_plain_sentence(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """41 more of 500, by luck 1 in 36,000 (exact one-sided binomial, 71:30), these 30 got worse, and the report is there."""
+    from scipy.stats import binomtest
+
+    p = binomtest(71, 101, alternative="greater").pvalue
+    assert (
+        run(
+            "compare",
+            str(results),
+            "--a",
+            "gpt",
+            "--b",
+            "mini",
+            "--expected",
+            "gold",
+            "-o",
+            str(tmp_path / "r.html"),
+        )
+        == 0
+    )
+    out = capsys.readouterr().out
+    assert "mini is right on 41 more of 500 examples than gpt (71 won, 30 lost): +8.2 points" in out
+    assert f"1 in {round(1 / p / 1000) * 1000:,}" in out
+    assert "These 30 got worse: row-100, row-101, row-72" in out
+    assert "mini is shown to be better." in out
+    assert "Scored by exact(expected)" in out
+    assert "row-72" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_json_markdown_and_a_named_scorer(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Figures for machines, a table for a pull request; scorers are declared, and the first decides."""
+    base = ["compare", str(results), "--a", "gpt", "--b", "mini", "--expected", "gold"]
+    assert (
+        run(
+            *base, "--json", "--scorer", "similar_to(at_least=0.9)", "--scorer", "length(at_most=3)"
+        )
+        == 0
+    )
+    document = json.loads(capsys.readouterr().out)
+    assert document["primary"] == "similar_to(expected)>=0.9"
+    assert [len(document["worse"]), document["verdict"]["decision"], len(document["measures"])] == [
+        30,
+        "promote",
+        2,
+    ]
+    assert run(*base, "--markdown") == 0
+    assert "| measure |" in capsys.readouterr().out
+
+
+def test_five_thousand_rows_within_ten_seconds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The promise, on the whole command, with numbers in prose."""
+    path, chance = tmp_path / "big.csv", random.Random(7)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        out.writerow(["a", "b", "gold"])
+        for _ in range(5000):
+            gold = chance.randint(0, 10**6)
+            out.writerow(
+                [
+                    f"It is {gold + (chance.random() < 0.3)}.",
+                    f"So the answer is {gold + (chance.random() < 0.2)}",
+                    gold,
+                ]
+            )
+    began = time.perf_counter()
+    assert (
+        run(
+            "compare",
+            str(path),
+            "--a",
+            "a",
+            "--b",
+            "b",
+            "--expected",
+            "gold",
+            "-o",
+            str(tmp_path / "r.html"),
+        )
+        == 0
+    )
+    assert time.perf_counter() - began < 10
+    assert "b is shown to be better" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--a", "gtp", "--b", "mini", "--expected", "gold"], "no column 'gtp'"),
+        (["--a", "gpt", "--b", "gold"], "what a good answer is"),
+        (
+            ["--a", "gpt", "--b", "mini", "--expected", "gold", "--scorer", "open('x')"],
+            "no scorer 'open'",
+        ),
+        (["--a", "gpt"], "--b"),
+    ],
+)
+def test_misuse_is_exit_2_and_one_sentence(
+    results: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    """What is wrong, on standard error."""
+    assert run("compare", str(results), *arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_examples_are_parameters_of_a_test(tmp_path: Path) -> None:
+    """The pytest helper: an example's id is the test's id, and a changed example's gain is its value."""
+    from promptops.lab import compare
+    from promptops.testing.by_example import by_example, changed
+
+    rows = [{"id": f"x{i}", "q": f"q{i}", "a": 1.0, "b": float(i != 2)} for i in range(4)]
+    assert [param.id for param in by_example(rows)] == ["x0", "x1", "x2", "x3"]
+    assert [(param.id, param.values) for param in changed(compare(rows, "a", "b"))] == [
+        ("x2", (-1.0,))
+    ]

@@ -1,0 +1,117 @@
+"""The command line's first steps: the demo, the tour's copy, setting up a repository, and misuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import promptops
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PROMPTOPS_USER": "a tester", "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "promptops.cli", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=environment,
+    )
+
+
+def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
+    """Registry, evidence, store and report are written; an application without extras loads the winner; the store is sound."""
+    done = run("demo", "story", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    story = tmp_path / "story"
+    assert {"promptops.json", "promptops.evidence", ".promptops", "report.html"} <= {
+        path.name for path in story.iterdir()
+    }
+    for said in (
+        "not an LLM",
+        "is right on",
+        "Refused: It is worse",
+        "v2 from file, 2 messages, extras loaded: none",
+        "v1 from file",
+        "Next: open",
+    ):
+        assert said in done.stdout, said
+    assert (
+        promptops.load("support-triage", env="prod", registry=str(story / "promptops.json")).number
+        == 2
+    )
+    assert (story / ".promptops" / ".gitignore").read_text(encoding="utf-8").splitlines()[-1] == "*"
+    assert run("doctor", cwd=story).returncode == 0
+    listed = json.loads(run("studies", "--json", cwd=story).stdout)
+    assert [(study["arms"], study["runs"], study["status"]) for study in listed] == [
+        (2, 742, "finished")
+    ]
+    markdown = run("report", listed[0]["name"], "--markdown", cwd=story)
+    assert markdown.stdout.startswith("**▲ promote**")
+
+
+def test_the_tour_is_copied_once(tmp_path: Path) -> None:
+    """Notebooks and data land in the folder; a file that somebody changed there stays as it is."""
+    assert "01_quickstart" in run("lab", "tour", "--no-open", cwd=tmp_path).stdout
+    changed = tmp_path / "tour" / "notebooks" / "01_quickstart.ipynb"
+    assert (tmp_path / "tour" / "data" / "support_tickets.jsonl").exists()
+    changed.write_text("mine", encoding="utf-8")
+    run("lab", "tour", "--no-open", cwd=tmp_path)
+    assert changed.read_text(encoding="utf-8") == "mine"
+
+
+def test_init_writes_what_is_missing_and_nothing_else(tmp_path: Path) -> None:
+    """A dry run writes nothing; the second run keeps everything; the starter notebook is a notebook."""
+    (tmp_path / ".gitignore").write_text("*.pyc", encoding="utf-8")
+    assert "would write" in run("init", "--dry-run", cwd=tmp_path).stdout
+    assert [path.name for path in tmp_path.iterdir()] == [".gitignore"]
+    assert run("init", cwd=tmp_path).returncode == 0
+    assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "*.pyc\n.promptops/\n"
+    cells = json.loads((tmp_path / "prompts.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert "Lab()" in "".join(cells[1]["source"])
+    assert (tmp_path / ".github" / "workflows" / "prompts.yml").exists()
+    assert "wrote" not in run("init", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        ("report", "no-such-study"),
+        ("scorers", "no_such_scorer"),
+        ("demo", "--no-such-option"),
+    ],
+)
+def test_misuse_is_one_sentence_and_exit_code_2(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """No traceback, and what to do."""
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def test_every_command_is_there_and_explains_itself(tmp_path: Path) -> None:
+    """`--help` of each lists what it takes; the group's help names them all."""
+    from promptops.cli.__main__ import COMMANDS
+
+    said = run("--help", cwd=tmp_path).stdout
+    for name in COMMANDS:
+        assert name in said
+
+
+def test_the_public_help_is_in_process() -> None:
+    """Each command loads and has a help line."""
+    from click.testing import CliRunner
+
+    from promptops.cli.__main__ import COMMANDS, group
+
+    for name in COMMANDS:
+        result = CliRunner().invoke(group(), [name, "--help"])
+        assert result.exit_code == 0, (name, result.output)
+        assert "Usage" in result.output

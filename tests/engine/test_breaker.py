@@ -1,0 +1,131 @@
+"""The circuit opens at five setup failures or twenty connection errors in a row, says what to fix, and stays open."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptops.engine.breaker import Breaker
+
+
+def opened(breaker: Breaker, failures: list[str | None], version: str = "v") -> list[str | None]:
+    """What each attempt, one second after the other, opened the breaker with."""
+    return [
+        breaker.note(failure, float(at), at + 0.5, "told", version)
+        for at, failure in enumerate(failures)
+    ]
+
+
+@pytest.mark.parametrize(
+    "failure", ["auth", "permission", "quota_exhausted", "not_found_model", "bad_request"]
+)
+def test_five_setup_failures_in_a_row_open_it(failure: str) -> None:
+    """Four do not; the fifth gives one sentence that names the endpoint, the class and what to do."""
+    breaker = Breaker("api.example")
+    assert opened(breaker, [failure] * 4) == [None] * 4
+    reason = breaker.note(failure, 9, 10, "401: wrong key", "v")
+    assert reason is not None
+    assert reason == breaker.open
+    assert reason.startswith(
+        f"api.example failed 5 times in a row with {failure}: 401: wrong key; "
+    )
+    assert reason.endswith("(what was answered is kept).")
+    assert breaker.note(failure, 11, 12, "", "v") is None
+
+
+def test_an_answer_starts_the_count_again() -> None:
+    """Also a model's own failure is an answer: somebody was there and let us in."""
+    assert (
+        opened(Breaker("x"), ["auth"] * 4 + [None] + ["auth"] * 4 + ["refusal"] + ["auth"] * 4)
+        == [None] * 14
+    )
+
+
+def test_a_versions_own_faults_are_counted_by_version() -> None:
+    """Where one arm's settings are refused at every call, the other arm's answers between do not hide it; a wrong key is everybody's."""
+    breaker = Breaker("x")
+    told = []
+    for at in range(5):
+        told.append(breaker.note("bad_request", at, at + 0.1, "", "bad"))
+        breaker.note(None, at, at + 0.1, "", "good")
+    assert [reason is not None for reason in told] == [False] * 4 + [True]
+    breaker = Breaker("x")
+    for at in range(20):
+        assert breaker.note("auth", at, at + 0.1, "", "one") is None
+        breaker.note(None, at, at + 0.1, "", "other")
+
+
+def test_twenty_connection_errors_in_a_row_open_it() -> None:
+    """Nineteen do not, and anything that the server says in between starts the count again."""
+    assert (
+        opened(
+            Breaker("x"),
+            ["connection"] * 19 + ["rate_limit"] + ["connection", "timeout_connect"] * 9,
+        )
+        == [None] * 38
+    )
+    told = opened(Breaker("x"), ["connection"] * 20)
+    assert told[:19] == [None] * 19
+    assert told[19] is not None
+    assert "the network and the proxy" in told[19]
+
+
+def test_one_event_under_many_open_calls_counts_once() -> None:
+    """A server that restarts breaks 200 open calls in one moment: that is one connection error, not 200."""
+    breaker = Breaker("x")
+    assert [breaker.note("connection", 0.0, 1.0 + at / 1000) for at in range(200)] == [None] * 200
+    assert [breaker.note("connection", 2.0, 3.0) for _ in range(18)] == [None] * 18
+    assert breaker.note("connection", 2.0, 3.0) is not None
+
+
+def test_other_transient_failures_never_open_it() -> None:
+    """Rate limits and server errors are for the retries."""
+    assert not any(
+        opened(
+            Breaker("x"),
+            ["rate_limit", "server_error", "overloaded", "timeout_read", "internal"] * 50,
+        )
+    )
+
+
+def test_twenty_unreadable_answers_in_a_row_open_it() -> None:
+    """Status 200 and no completion: nineteen do not; the twentieth says what to fix. A server error with a status of its own is the
+    endpoint's passing trouble, starts the count again and never opens it."""
+    breaker = Breaker("x")
+    told = [
+        breaker.note(
+            "server_error",
+            at,
+            at + 0.5,
+            "200 unreadable: JSON without choices.",
+            "v",
+            "200 unreadable",
+        )
+        for at in range(20)
+    ]
+    assert told[:19] == [None] * 19
+    assert told[19] is not None
+    assert told[19].startswith(
+        "x failed 20 times in a row with server_error: 200 unreadable: JSON without choices; check that chat completions"
+    )
+    assert "base_url usually ends in /v1" in told[19]
+    breaker = Breaker("x")
+    for at in range(100):
+        code = "500" if at % 19 == 18 else "200 unreadable"
+        assert breaker.note("server_error", at, at + 0.5, "", "v", code) is None
+    assert opened(Breaker("x"), ["server_error"] * 100) == [None] * 100
+
+
+def test_unreadable_and_broken_connections_are_one_count() -> None:
+    """A load balancer that resets every other call is no better than one that does neither; one moment under many calls is one event."""
+    breaker = Breaker("x")
+    failures = [("server_error", "200 unreadable"), ("connection", "ConnectionResetError")] * 10
+    told = [
+        breaker.note(failure, at, at + 0.5, "", "v", code)
+        for at, (failure, code) in enumerate(failures)
+    ]
+    assert [each is not None for each in told] == [False] * 19 + [True]
+    breaker = Breaker("x")
+    assert [
+        breaker.note("server_error", 0.0, 1.0 + at / 1000, "", "v", "200 unreadable")
+        for at in range(200)
+    ] == [None] * 200

@@ -1,0 +1,112 @@
+"""An unknown price is unknown, the caller's own prices win, and no name is guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptops.engine.prices import (
+    DATED,
+    PRICES,
+    Price,
+    check_money,
+    cost_of,
+    cost_of_failure,
+    price_of,
+)
+from promptops.errors import SetupError
+from promptops.run import FAILURES
+
+
+def test_the_table_is_dated_and_sane() -> None:
+    """Every price is positive, cached input never dearer than input; the date is there to be shown."""
+    assert len(DATED) == 10
+    for name, price in PRICES.items():
+        assert 0 < price.input <= price.output, name
+        assert price.cached is None or 0 < price.cached < price.input, name
+
+
+def test_a_dated_name_has_its_familys_price_and_no_other_is_guessed() -> None:
+    """gpt-4o-2024-08-06 is gpt-4o; gpt-4o-mini is not; an unknown name has no price."""
+    assert price_of("gpt-4o-2024-08-06") == PRICES["gpt-4o"]
+    assert price_of("claude-sonnet-4-20250514") == PRICES["claude-sonnet-4"]
+    assert price_of("gpt-4o-mini") != price_of("gpt-4o")
+    assert price_of("gpt-4o-audio-preview") is None
+    assert price_of("my-llama") is None
+
+
+@pytest.mark.parametrize("entry", [(1, 2), (1, 2, 0.5), {"input": 1, "output": 2}, Price(1.0, 2.0)])
+def test_the_callers_prices_win_in_any_form(entry: object) -> None:
+    """A tuple, a mapping or a Price, also over the table's own."""
+    price = price_of("gpt-4o", {"gpt-4o": entry})
+    assert price is not None
+    assert (price.input, price.output) == (1, 2)
+
+
+@pytest.mark.parametrize("entry", [(1,), "free", (-1, 2), {"in": 1}, (float("inf"), 1), None])
+def test_a_price_that_is_none_is_refused(entry: object) -> None:
+    """The sentence names the model and what a price looks like."""
+    with pytest.raises(SetupError, match=r"the price of 'm' is .*; give \(input, output\)"):
+        price_of("m", {"m": entry})
+
+
+def test_cost_counts_cached_tokens_at_their_own_price() -> None:
+    """USD per million; unknown price or tokens give None, never 0."""
+    assert cost_of(Price(10.0, 20.0, 1.0), 1000, 100, 400) == pytest.approx(
+        (600 * 10 + 400 * 1 + 100 * 20) / 1e6
+    )
+    assert cost_of(Price(10.0, 20.0), 1000, 100, 400) == pytest.approx((1000 * 10 + 100 * 20) / 1e6)
+    assert cost_of(None, 1, 1) is None
+    assert cost_of(Price(1.0, 1.0), None, 1) is None
+    assert cost_of(Price(0.0, 0.0), 1, 1) == 0.0
+
+
+def test_a_money_budget_needs_known_prices() -> None:
+    """It is refused with the models' names before anything is spent."""
+    with pytest.raises(SetupError, match="needs the price of 'llama', 'qwen', which is unknown"):
+        check_money(["llama", "gpt-4o", "qwen"], None)
+    check_money(["llama"], {"llama": (0, 0)})
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "code", "cost"),
+    [
+        ("rate_limit", 429, "429", 0.0),
+        ("auth", 401, "401 invalid_api_key", 0.0),
+        ("context_length", 400, "400 context_length_exceeded", 0.0),
+        ("server_error", 500, "500", 0.0),
+        ("timeout_connect", None, "ConnectionTimeoutError", 0.0),
+        ("connection", None, "ConnectionRefusedError", 0.0),
+        ("connection", None, "gaierror", 0.0),
+        ("connection", None, "ConnectionResetError", None),
+        ("connection", 200, "200 cut", None),
+        ("server_error", 200, "200 unreadable", None),
+        ("server_error", 504, "504", None),
+        ("timeout_read", 408, "408", None),
+        ("timeout_read", None, None, None),
+        ("cancelled", None, None, None),
+        ("internal", None, None, None),
+        ("not_found_model", 200, "200 web page", 0.0),
+        ("content_filter_output", None, None, None),
+    ],
+)
+def test_a_failure_costs_nothing_only_where_that_is_certain(
+    failure: str, status: int | None, code: str | None, cost: float | None
+) -> None:
+    """Refused before anything was generated: 0. Sent, and then broken off or unreadable: unknown, never 0."""
+    assert cost_of_failure(failure, status, code) == cost
+
+
+def test_every_class_of_failure_has_a_cost_or_is_unknown() -> None:
+    """What was stopped by us in mid-air, and what the model itself did, was perhaps billed: of those no class is free without its status."""
+    free = {failure for failure in FAILURES if cost_of_failure(failure, None, None) == 0.0}
+    assert not free & {
+        "timeout_read",
+        "connection",
+        "cancelled",
+        "budget_stop",
+        "circuit_open",
+        "internal",
+        "refusal",
+        "truncated_length",
+    }
+    assert {FAILURES[failure] for failure in free} == {"transient", "setup", "outcome"}

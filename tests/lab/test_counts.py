@@ -1,0 +1,91 @@
+"""A study is finished only where its counts add up: every question answered or failed, every answer judged by every scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.engine.loop import Background
+from promptops.engine.sweep import Sweep
+from promptops.lab import Dataset, Lab, Study
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals, scorer
+from promptops.scoring.score_phase import ScorePhase
+
+ROWS = [{"id": f"e{number}", "x": str(number), "expected": "yes"} for number in range(10)]
+
+
+def studied(lab: Lab, scorers: list[Any], **options: Any) -> Study:
+    version = lab.prompt("a").save("{{x}}", model="m")
+    study = lab.evaluate([version], Dataset.read(ROWS), scorers, **options)
+    assert isinstance(study, Study)
+    return study
+
+
+@pytest.fixture
+def lab(make_lab: Callable[..., Lab]) -> Lab:
+    return make_lab(models={"m": ScriptedModel(lambda _: "yes", label="m")})
+
+
+def test_a_study_whose_calls_do_not_add_up_is_stopped(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question that comes to nothing, by whatever fault of ours, is counted and said; the same cell asks it."""
+    asks = Sweep._ask
+
+    async def forgets(self: Sweep, lane: Any, question: Any) -> None:
+        if question.example_id != "e3":
+            await asks(self, lane, question)
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Sweep, "_ask", forgets)
+        with pytest.warns(
+            UserWarning, match="1 of 10 questions came to neither an answer nor a failure"
+        ):
+            study = studied(lab, [equals()])
+    assert study.status == "stopped"
+    assert lab.store.rows('select arg_max(event, "at") from study_events') == [("stopped",)]
+    again = studied(lab, [equals()])
+    assert (again.id, again.status, len(again.runs())) == (study.id, "finished", 10)
+
+
+def test_a_study_whose_scores_do_not_add_up_is_stopped(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that a scorer came to no judgement of is counted and said, in a study and in a rescore."""
+    whole = ScorePhase._batch
+
+    async def short(self: Any, scorer: Any, batch: list[Any], *rest: Any) -> Any:
+        return await whole(self, scorer, batch[:-1], *rest)
+
+    @scorer
+    def mine(output: str) -> bool:
+        return True
+
+    monkeypatch.setattr(ScorePhase, "_batch", short)
+    with pytest.warns(UserWarning, match="1 of 20 judgements were neither given nor refused"):
+        study = studied(lab, [equals(), mine])
+    assert study.status == "stopped"
+    with pytest.warns(UserWarning, match="1 of 10 judgements were neither given nor refused"):
+        again = study.rescore([scorer(name="other")(mine.function)])
+    assert again.status == "stopped"
+
+
+def test_a_rescore_that_is_interrupted_is_not_finished(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ended it is its last event."""
+    study = studied(lab, [equals()])
+
+    def interrupted(self: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Background, "finish", lambda self, work: (work.close(), interrupted(self)))
+    with pytest.raises(KeyboardInterrupt):
+        study.rescore([scorer(name="other")(lambda output: True)])
+    rows = lab.store.rows(
+        "select event, detail from study_events where detail like 'KeyboardInterrupt%'"
+    )
+    assert [event for event, _ in rows] == ["stopped"]

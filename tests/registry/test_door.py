@@ -1,0 +1,113 @@
+"""Law: on a base install, with no extra at all, production can be rolled back, checked, merged, exported and synced."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import promptops
+from promptops import PromptVersion
+from promptops.registry.__main__ import main
+from promptops.registry.editor import Editor
+
+NAME = "support-triage"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    registry = tmp_path / "promptops.json"
+    editor = Editor(registry)
+    for text in ("one {{x}}", "two {{x}}", "three {{x}}"):
+        editor.save(NAME, PromptVersion(text))
+    for number in (1, 2, 3):
+        editor.promote(NAME, number, "prod", author="ann", force=True, reason="x")
+    return registry
+
+
+def test_rollback_without_extras(path: Path) -> None:
+    """`python -m promptops.registry rollback NAME --env prod`, from the project's folder, with site packages switched off."""
+    source = str(Path(promptops.__file__).parents[1])
+    env = {"PYTHONPATH": source, "PATH": os.environ["PATH"], "PROMPTOPS_USER": "eve"}
+    command = [
+        sys.executable,
+        "-S",
+        "-m",
+        "promptops.registry",
+        "rollback",
+        NAME,
+        "--env",
+        "prod",
+        "--reason",
+        "incident 7",
+    ]
+    done = subprocess.run(
+        command, cwd=path.parent, env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"prod of {NAME} serves v2 now.\n",
+        "",
+    )
+    last = Editor(path).history(NAME, "prod")[-1]
+    assert (last.number, last.kind, last.author, last.reason) == (
+        2,
+        "rollback",
+        "eve",
+        "incident 7",
+    )
+
+
+def test_exit_codes(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """0 done or nothing to do, 1 refused with one sentence, 2 misuse."""
+    where = ["--registry", str(path)]
+    assert main(["rollback", NAME, "--env", "prod", "--to", "v1", "--author", "a", *where]) == 0
+    assert "serves v1 now" in capsys.readouterr().out
+    assert main(["rollback", NAME, "--env", "prod", "--undo", "3", *where]) == 0
+    assert "nothing to do: 3 does not serve" in capsys.readouterr().out
+    assert main(["rollback", NAME, "--env", "prod", "--to", "1", *where]) == 0
+    assert "serves v1 already" in capsys.readouterr().out
+    for bad in (
+        ["nope", "--env", "prod"],
+        [NAME, "--env", "staging"],
+        [NAME, "--env", "prod", "--to", "9"],
+    ):
+        assert main(["rollback", *bad, *where]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.count("\n") == 1
+    with pytest.raises(SystemExit) as caught:
+        main(["rollback", NAME])
+    assert caught.value.code == 2
+    assert main(["check", "--registry", str(tmp_path / "absent.json")]) == 1
+
+
+def test_check_names_every_fault(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sound file is counted; a file with two faults names both and fails."""
+    assert main(["check", "--registry", str(path)]) == 0
+    assert "1 prompts, 3 versions, no faults" in capsys.readouterr().out
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw["prompts"][NAME]["versions"][0]["model"] = "x"
+    raw["prompts"][NAME]["environments"]["prod"]["deployments"][1]["author"] = "mallory"
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    assert main(["check", "--registry", str(path)]) == 1
+    said = capsys.readouterr()
+    assert "v1 was edited" in said.err
+    assert "deployment 2 of support-triage in prod was edited" in said.err
+    assert "2 faults" in said.out
+
+
+def test_sync_and_export(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The recipe of a deployment: export what prod serves, sync it to the machine."""
+    small, machine = tmp_path / "prod.json", tmp_path / "machine" / "promptops.json"
+    assert (
+        main(["export", str(small), "--env", "prod", "--last", "1", "--registry", str(path)]) == 0
+    )
+    assert main(["sync", str(small), str(machine)]) == 0
+    assert promptops.load(NAME, env="prod", registry=machine).number == 3
+    assert main(["sync", str(small), str(machine)]) == 0
+    assert "the same bytes were there" in capsys.readouterr().out

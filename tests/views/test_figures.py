@@ -1,0 +1,67 @@
+"""More figures of a comparison: each says its finding, has a text alternative, and is left out where the data do not carry it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.analysis import power
+from promptops.lab import Dataset, Lab
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals, similar_to
+from promptops.views import figures
+
+
+@pytest.fixture
+def comparison(make_lab: Callable[..., Lab]) -> Any:
+    """40 examples; the candidate wins 10 and loses 2, in tags that are hostile."""
+
+    def two(request: dict[str, Any]) -> str:
+        number = int(request["messages"][-1]["content"].split()[-1])
+        return "nope" if number in (1, 2) else "yes" if number % 4 else "no"
+
+    lab = make_lab(models={"one": ScriptedModel(lambda request: "yes"), "two": ScriptedModel(two)})
+    prompt = lab.prompt("triage")
+    versions = [
+        prompt.save("Judge: {{ticket}}", model="one"),
+        prompt.save("Judge well: {{ticket}}", model="two"),
+    ]
+    rows = [{"id": f"t{i:02}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no", "tags": ["<img src=x>" if i % 2 else "even"]} for i in range(40)]  # fmt: skip
+    return lab.evaluate(
+        versions, Dataset.read(rows, tags="tags"), [equals(), similar_to("expected")]
+    ).compare()
+
+
+def test_the_power_curve_is_the_exact_one(comparison: Any) -> None:
+    """What its title says of this study's size is the exact power there; nothing is drawn where nothing differs."""
+    shown = figures.power_curve(comparison)
+    chance = power.exact_power(10 / 40, 2 / 40, 40)
+    said = re.search(r"in (\d+) of 100 such studies", shown)
+    assert said is not None
+    assert abs(int(said[1]) - 100 * chance) <= 6  # it is read at the curve's nearest point
+    assert "role='img'" in shown
+
+
+def test_each_figure_has_words_and_no_markup_of_the_data(comparison: Any) -> None:
+    """A tag that is markup stays text in the heatmap; every picture has a title."""
+    shown = figures.extras(comparison)
+    assert "<img" not in shown
+    assert "&lt;img src=x&gt;" in shown
+    assert shown.count("<svg") == shown.count("role='img' aria-label=") >= 4
+    for name in (
+        "What n would settle it",
+        "Quality against cost and latency",
+        "How the outcomes lie",
+        "By tag and scorer",
+    ):
+        assert name in shown
+
+
+def test_the_heatmap_says_the_difference_of_each_tag(comparison: Any) -> None:
+    """Its numbers are those of the slices."""
+    shown = figures.heatmap(comparison)
+    for row in comparison.slices().rows:
+        assert f"{100 * abs(row.gain):.1f}" in shown
