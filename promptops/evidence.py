@@ -15,7 +15,7 @@ from typing import Any
 from .canonical import MAX_INTEGER, canonical, digest
 from .errors import RegistryCorrupt
 
-__all__ = ["FOLDER", "Evidence"]
+__all__ = ["FOLDER", "FORM", "Evidence"]
 
 FORM = "e1"
 FOLDER = "promptops.evidence"  # beside the registry file

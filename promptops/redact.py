@@ -25,6 +25,7 @@ __all__ = [
     "redact",
     "redact_failure",
     "word",
+    "SHORTEST",
 ]
 
 HIDDEN = "[redacted]"

@@ -37,5 +37,5 @@ def make_lab(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
     yield make
     for lab in made:
-        lab._loop.close()
+        lab.project.loop.close()
         lab.store.close()

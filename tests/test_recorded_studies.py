@@ -171,7 +171,9 @@ def test_a_winning_task_is_promoted_and_an_application_renders_the_recorded_prom
             lab.promote(lab.prompt(f"bbh/{winner}")[2], to="prod", study=studies[winner]).number
             == 2
         )
-    served = promptops.load(f"bbh/{winner}", env="prod", registry=str(lab._home.registry))
+    served = promptops.load(
+        f"bbh/{winner}", env="prod", registry=str(lab.project.location.registry)
+    )
     template = next(
         row["template"]
         for row in lines("bbh", "prompts.jsonl")

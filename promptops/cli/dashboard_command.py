@@ -47,9 +47,9 @@ def dashboard(root: Path | None, ip: str, port: int, writes: bool, token: str | 
         raise click.ClickException(
             "the dashboard page needs Voilà; install it with: pip install 'promptops-toolkit[lab]'"
         ) from None
-    from ..study.provenance import Home
+    from ..study.project import Location
 
-    home = Home.find(root)
+    home = Location.find(root)
     secret = token or secrets.token_urlsafe(24)
     if len(secret) < 16:
         raise click.UsageError(

@@ -229,7 +229,15 @@ def _through_lab(
         if now is not None and now.id == saved.id:
             return replace(now, changed=False)
         word = step["override"].strip() or (step["reason"].strip() if step["force"] else "")
-        asked = ask(lab, saved, env, found, word=word, percent=step["percent"], force=step["force"])
+        asked = ask(
+            lab.project,
+            saved,
+            env,
+            found.recorded,
+            word=word,
+            percent=step["percent"],
+            force=step["force"],
+        )
         step |= {"found": asked.found, "author": who(named, path)}
         return _promoted(path, True, asked.request.evidence, name, version, env, **step)
     if named:
@@ -242,9 +250,9 @@ def _lab(path: str) -> Any:
     from ..lab import Lab
 
     lab = Lab() if os.environ.get("PROMPTOPS_REGISTRY") else Lab(Path(path).parent)
-    if os.path.realpath(lab._registry.path) != os.path.realpath(path):
+    if os.path.realpath(lab.project.registry.path) != os.path.realpath(path):
         raise click.UsageError(
-            f"--study needs the lab's own registry, {lab._registry.path}; leave --registry out"
+            f"--study needs the lab's own registry, {lab.project.registry.path}; leave --registry out"
         )
     return lab
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ..run import Run
+from . import show
 
 __all__ = ["Answer"]
 
@@ -63,9 +64,4 @@ class Answer:
         return f"{plain(self.text)}\n[{self.label} · {self.facts()}]"
 
     def _repr_html_(self) -> str:
-        from ..markup import esc
-        from ..views.theme import page
-
-        return page(
-            f"<pre>{esc(self.text) or '<i>no text</i>'}</pre><p class='dim'>{esc(self.label)} · {esc(self.facts())}</p>"
-        )
+        return show.html(self)

@@ -21,9 +21,11 @@ from ..policy import Policy
 from ..run import Run
 from ..scorers.case import Case, Scorer
 from ..scoring.score_phase import ScorePhase
+from ..study.compared import Compared
 from ..study.guess_scorer import as_scores, guessed
 from ..study.preflight import check_texts
 from ..study.tabular import Table, read_table
+from . import show
 from .comparison import Comparison
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class TableComparison(Comparison):
 
     said: tuple[str, ...]
     table: Table
-    _scorers: Sequence[Scorer]
+    scorers_used: Sequence[Scorer]
 
     def worse(self, name: str | None = None) -> list[str]:
         """Ids of the examples that got worse, biggest loss first."""
@@ -59,7 +61,7 @@ class TableComparison(Comparison):
 
     def keep(self, lab: Lab, *, prompt: str = "", name: str | None = None) -> Study:
         """Record the table's answers in `lab` as a study, to be labelled, reported and promoted on. Kept twice, it is there once."""
-        if not self._scorers:
+        if not self.scorers_used:
             raise StudyError(
                 "this table holds scores, not answers: there is no output to keep; pass columns of answers."
             )
@@ -75,23 +77,19 @@ class TableComparison(Comparison):
             for output in map(_text, outputs)
         ]
         return lab.import_runs(
-            rows, self.table.dataset, list(self._scorers), prompt=prompt, name=name
+            rows, self.table.dataset, list(self.scorers_used), prompt=prompt, name=name
         )
 
     def report(self, path: str | Path) -> Path:
         """Write one self-contained HTML file: the comparison, and the changed examples with both answers; returns its path."""
-        from ..views.table_view import write_report
-
-        return write_report(self, Path(path))
+        return show.report(self, Path(path))
 
     def __repr__(self) -> str:
         guessed = f" ({' '.join(self.said)})" if self.said else ""
         return f"<Comparison {self.candidate.label} against {self.baseline.label}: {self.plainly()}{guessed}>"
 
     def _repr_html_(self) -> str:
-        from ..views.table_view import html
-
-        return html(self)
+        return show.html(self)
 
 
 def compare(
@@ -138,9 +136,8 @@ def compare(
         clusters=data.clusters,
         tags=data.tags,
     )
-    out = TableComparison.shown(facts_of(arms[b], arms[a], grounds=grounds), Policy())
-    assert isinstance(out, TableComparison)
-    out.said, out.table, out._scorers = tuple(said), held, tuple(chosen)
+    out = TableComparison.shown(Compared(facts_of(arms[b], arms[a], grounds=grounds), Policy()))
+    out.said, out.table, out.scorers_used = tuple(said), held, tuple(chosen)
     return out
 
 

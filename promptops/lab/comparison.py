@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..analysis.arms import Arm
 from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import compare
-from ..analysis.decide import Verdict, decide, decide_many
+from ..analysis.decide import Verdict
 from ..policy import Policy
+from ..study.compared import Compared
+from . import show
 
 if TYPE_CHECKING:
     from ..analysis.correction import Corrected
     from ..analysis.slices import Slices
-    from .lab import Lab
+    from ..study.project import Project
 
 __all__ = ["Comparison"]
 
@@ -27,20 +29,18 @@ class Comparison(Facts):
     """
 
     policy: Policy
-    lab: Lab | None
+    project: Project | None
     peeking: bool = False
     early: str = ""  # why it ended before all planned examples were in
-    _rivals: Callable[[], Sequence[Facts]] | None = (
-        None  # the other finalists of a plan against the same baseline
-    )
-    _looked: Callable[[Verdict], None] | None = None  # counts what the split has served
+    compared: Compared
 
     @classmethod
-    def shown(cls, facts: Facts, policy: Policy, lab: Lab | None = None) -> Comparison:
-        """The facts, ready to show."""
+    def shown(cls, found: Compared, project: Project | None = None) -> Self:
+        """What was compared, ready to show."""
         out = cls.__new__(cls)
-        out.__dict__.update(facts.__dict__)
-        out.policy, out.lab = policy, lab
+        out.__dict__.update(found.facts.__dict__)
+        out.policy, out.project = found.policy, project
+        out.peeking, out.early, out.compared = found.peeking, found.early, found
         return out
 
     @cached_property
@@ -52,17 +52,13 @@ class Comparison(Facts):
     def verdict(self) -> Verdict:
         """What the policy makes of the facts."""
         verdict = self.decide(self.policy)
-        if self._looked is not None:
-            self._looked(verdict)
+        if self.compared.looked is not None:
+            self.compared.looked(verdict)
         return verdict
 
     def decide(self, policy: Policy | Mapping[str, Any]) -> Verdict:
         """What another policy (or a map of its fields) would make of them. Several finalists of a plan are judged together (Holm), and one is promoted at most."""
-        policy = Policy.of(policy)
-        rivals = list(self._rivals()) if self._rivals is not None else []
-        if rivals:
-            return decide_many([self, *rivals], policy, peeking=self.peeking)[0]
-        return decide(self, policy, peeking=self.peeking)
+        return self.compared.decide(policy)
 
     def require(self, goal: str = "not_worse", **policy: Any) -> Comparison:
         """For tests: raises AssertionError with the verdict's reasons unless the goal is met; returns the comparison."""
@@ -103,9 +99,8 @@ class Comparison(Facts):
         facts = compare(
             arms[0], arms[1], grounds=self.grounds, alpha=self.policy.alpha, ties=self.ties
         )
-        return Comparison.shown(
-            facts, Policy(alpha=self.policy.alpha, ties=self.policy.ties), self.lab
-        )
+        policy = Policy(alpha=self.policy.alpha, ties=self.policy.ties)
+        return Comparison.shown(Compared(facts, policy), self.project)
 
     def corrected(self, name: str | None = None, *, level: float = 0.9) -> Corrected:
         """A judge's difference corrected by the labels that people gave to both answers of an example (prediction-powered inference).
@@ -115,21 +110,16 @@ class Comparison(Facts):
         """
         from ..review.label_correction import corrected
 
-        return corrected(self, name or self.primary_name, level)
+        store = self.project.store if self.project is not None else None
+        return corrected(self, store, name or self.primary_name, level)
 
     def markdown(self) -> str:
         """For a pull request: verdict, statement, a table, notes."""
-        from ..views.comparison_view import markdown
-
-        return markdown(self)
+        return show.markdown(self)
 
     def figure(self) -> Any:
         """The forest plot of gains with intervals and margins, as a plotly figure."""
-        from ..views.comparison_view import forest
-
-        return forest(self)
+        return show.figure(self)
 
     def _repr_html_(self) -> str:
-        from ..views.comparison_view import html
-
-        return html(self)
+        return show.html(self)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+from ..study.deployment_rows import COLUMNS, rows_of
+from ..study.over_time import over_time
+from . import show
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..analysis.decide import Verdict
     from ..registry.deployment import Deployment as Entry
-    from ..registry.editor import Editor
-    from .lab import Lab
+    from ..study.project import Project
+    from ..study.promote import Promoted
 
-__all__ = ["Deployment", "History", "rows"]
+__all__ = ["Deployment", "History"]
 
 
 class Deployment:
@@ -21,11 +25,13 @@ class Deployment:
     reason, evidence, ...). changed: whether this call wrote it; note: what was said instead of writing.
     """
 
-    def __init__(
-        self, lab: Lab, entry: Entry, *, note: str = "", verdict: Verdict | None = None
-    ) -> None:
-        self._lab = lab
+    def __init__(self, entry: Entry, *, note: str = "", verdict: Verdict | None = None) -> None:
         self.entry, self.note, self.verdict = entry, note, verdict
+
+    @classmethod
+    def of(cls, step: Promoted) -> Deployment:
+        """What a promotion or a rollback came to, ready to show."""
+        return cls(step.entry, note=step.note, verdict=step.verdict)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -48,9 +54,7 @@ class Deployment:
         )
 
     def _repr_html_(self) -> str:
-        from ..views.registry_view import deployment_html
-
-        return deployment_html(self)
+        return show.html(self)
 
 
 def _step(entry: Entry) -> str:
@@ -65,12 +69,12 @@ def _step(entry: Entry) -> str:
 class History:
     """The deployments of one environment of one prompt, oldest first."""
 
-    def __init__(self, lab: Lab, prompt: str, env: str) -> None:
-        self._lab, self.prompt, self.env = lab, prompt, env
+    def __init__(self, project: Project, prompt: str, env: str) -> None:
+        self.project, self.prompt, self.env = project, prompt, env
 
     @property
     def deployments(self) -> tuple[Entry, ...]:
-        return tuple(self._lab._registry.history(self.prompt, self.env))
+        return tuple(self.project.registry.history(self.prompt, self.env))
 
     def at(self, moment: str) -> Entry | None:
         """What served at a time ("2026-11-25 14:00", UTC), by the chain's own dates; None before the first deployment."""
@@ -83,13 +87,12 @@ class History:
         """One row a deployment: at, version, kind, author, reason, evidence, forced, percent, duration_s."""
         import pandas as pd
 
-        return pd.DataFrame(list(_rows(self.deployments, self.prompt)), columns=list(_COLUMNS))
+        return pd.DataFrame(list(rows_of(self.deployments, self.prompt)), columns=list(COLUMNS))
 
     def over_time(self, primary: str | None = None) -> DataFrame:
         """One row a study of a version that served here, oldest first: mean with its 95 % interval, examples that changed since."""
-        from ..study.over_time import environment_over_time
-
-        return environment_over_time(self, primary)
+        deployed = {entry.id: f"v{entry.number}" for entry in self.deployments}
+        return over_time(self.project, deployed, primary)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.deployments)
@@ -105,50 +108,4 @@ class History:
         return f"<{self.prompt} in {self.env}: {steps or 'nothing was ever deployed'}>"
 
     def _repr_html_(self) -> str:
-        from ..views.registry_view import history_html
-
-        return history_html(self)
-
-
-_COLUMNS = (
-    "prompt",
-    "env",
-    "at",
-    "version",
-    "version_id",
-    "kind",
-    "author",
-    "reason",
-    "evidence",
-    "forced",
-    "percent",
-    "duration_s",
-)
-
-
-def _rows(entries: tuple[Entry, ...], prompt: str) -> Iterator[dict[str, Any]]:
-    for entry in entries:
-        yield {
-            "prompt": prompt,
-            "env": entry.env,
-            "at": entry.at,
-            "version": entry.number,
-            "version_id": entry.id,
-            "kind": entry.kind,
-            "author": entry.author,
-            "reason": entry.reason,
-            "evidence": entry.evidence,
-            "forced": entry.forced,
-            "percent": entry.percent,
-            "duration_s": entry.duration_s,
-        }
-
-
-def rows(registry: Editor) -> list[Mapping[str, Any]]:
-    """All deployments of a registry: what the view `deployments` of the store shows."""
-    return [
-        row
-        for name in registry.names()
-        for env in registry.environments(name)
-        for row in _rows(tuple(registry.history(name, env)), name)
-    ]
+        return show.html(self)

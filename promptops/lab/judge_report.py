@@ -21,6 +21,7 @@ from ..scorers.function import as_scorer
 from ..study.calibration import ENOUGH, MODERATE, Labelled, is_calibrated, kappa_of, labelled
 from ..study.injections import Planted, plant_injections
 from ..study.judge_bias import Length, Position, correlation, position_bias
+from . import show
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -113,17 +114,15 @@ class JudgeReport:
         """One row a figure: figure, value, low, high, n, says."""
         import pandas as pd
 
-        from ..views.judge_view import rows
-
-        return pd.DataFrame(rows(self), columns=["figure", "value", "low", "high", "n", "says"])
+        return pd.DataFrame(
+            show.judge_rows(self), columns=["figure", "value", "low", "high", "n", "says"]
+        )
 
     def __repr__(self) -> str:
         return f"<judge {self.name}: {self.verdict}>"
 
     def _repr_html_(self) -> str:
-        from ..views.judge_view import html
-
-        return html(self)
+        return show.html(self)
 
 
 def measure_judge(
@@ -137,14 +136,14 @@ def measure_judge(
     """
     study.wait()
     name, edition = _named(study, judge)
-    rows = study._lab.store.rows(_HEAD, [study.id, edition, name, f"{name}/"])
+    rows = study.project.store.rows(_HEAD, [study.id, edition, name, f"{name}/"])
     main = [row for row in rows if row[4] == name]
     if not main:
         raise StudyError(
             f"{name} has judged nothing in {study.name}; evaluate or rescore the study with it first."
         )
     both = (
-        labelled(study._lab.store, name, edition, study.id)
+        labelled(study.project.store, name, edition, study.id)
         if labels is None
         else _from_frame(labels, main)
     )
@@ -171,7 +170,7 @@ def measure_judge(
         position=_positions(rows, name) if compares else None,
         length=_length(main, both),
         own=_self_preference(main, both, model),
-        planted=plant_injections(study, scorer, main, plant)
+        planted=plant_injections(study.recorded, scorer, main, plant)
         if plant and scorer is not None
         else None,
         corrected=corrected,
@@ -188,7 +187,7 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
     The same frame twice adds nothing. Raises StudyError, and keeps nothing, for a run that is not in the study or another value.
     """
     known = dict(
-        study._lab.store.rows(
+        study.project.store.rows(
             "select run_id, example_id from study_runs where study_id = ?", [study.id]
         )
     )
@@ -203,20 +202,20 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
         rows.append({"id": id_, "run_id": run, "example_id": known[run], "rater": rater, "kind": "score", "value": float(value), "note": str(given.get("note") or ""), "labelled_at": utc()})  # fmt: skip
     there = {
         row[0]
-        for row in study._lab.store.rows(
+        for row in study.project.store.rows(
             "select id from labels where id in (select unnest(?))", [[row["id"] for row in rows]]
         )
     }
     fresh = {row["id"]: row for row in rows if row["id"] not in there}
-    study._lab.store.append("labels", list(fresh.values()))
+    study.project.store.append("labels", list(fresh.values()))
     return len(fresh)
 
 
 def _named(study: Study, judge: Any) -> tuple[str, str]:
     """(name, version) of the judge's scorer in the study."""
-    own = {str(scorer["name"]): scorer for scorer in study.config["scorers"]}
+    own = {scorer.name: scorer for scorer in study.record.scorers}
     if judge is None:
-        judge = next((name for name, scorer in own.items() if scorer["kind"] == "judge"), None)
+        judge = next((name for name, scorer in own.items() if scorer.kind == "judge"), None)
         if judge is None:
             raise StudyError(
                 f"{study.name} has no judge among its scorers ({', '.join(own) or 'none'}); rescore it with rubric(...) or pairwise(...)."
@@ -226,7 +225,7 @@ def _named(study: Study, judge: Any) -> tuple[str, str]:
             raise StudyError(
                 f"{judge!r} is no scorer of {study.name}, which has {', '.join(own) or 'none'}."
             )
-        return judge, str(own[judge]["version"])
+        return judge, own[judge].version
     scorer = as_scorer(judge)
     return scorer.name, scorer.version
 
@@ -330,28 +329,28 @@ def _corrected(
     study: Study, main: Sequence[Any], both: Labelled
 ) -> tuple[Corrected | None, float | None, tuple[str, str] | None]:
     """(PPI, the judge's own) difference of the study's first two arms, candidate - baseline, and their labels."""
-    from ..study.comparing import baseline_of
+    from ..study.grounds import baseline_of
 
-    base = baseline_of(study)
-    rest = [arm for arm in study.config["arms"] if arm["version"] != base["version"]]
+    base = baseline_of(study.recorded)
+    rest = [arm for arm in study.record.arms if arm.version != base.version]
     if not rest:
         return None, None, None
     new, human = rest[-1], dict(zip(both.runs, both.human, strict=True))
-    judged: dict[str, dict[str, list[float]]] = {new["version"]: {}, base["version"]: {}}
-    said: dict[str, dict[str, list[float]]] = {new["version"]: {}, base["version"]: {}}
+    judged: dict[str, dict[str, list[float]]] = {new.version: {}, base.version: {}}
+    said: dict[str, dict[str, list[float]]] = {new.version: {}, base.version: {}}
     for version, example, _, run, _, value, *_ in main:
         if value is not None and version in judged:
             judged[version].setdefault(example, []).append(value)
             if run in human:
                 said[version].setdefault(example, []).append(human[run])
     d, people = (
-        _differences(judged, new["version"], base["version"]),
-        _differences(said, new["version"], base["version"]),
+        _differences(judged, new.version, base.version),
+        _differences(said, new.version, base.version),
     )
     mean = sum(d.values()) / len(d) if d else None
     known = [example for example in d if example in people]
     rest_d = [d[example] for example in d if example not in people]
-    arms = (str(new["label"]), str(base["label"]))
+    arms = (new.label, base.label)
     if len(known) < 2 or not rest_d:
         return None, mean, arms
     return (
@@ -379,7 +378,7 @@ def _calls(study: Study, scorer: Any) -> tuple[int | None, float | None]:
     prompt = getattr(scorer, "prompt", None)
     if prompt is None:
         return None, None
-    [(calls, cost)] = study._lab.store.rows(
+    [(calls, cost)] = study.project.store.rows(
         "select count(*), sum(cost_usd) from runs where source = 'judge' and version_id = ?",
         [prompt.id],
     )

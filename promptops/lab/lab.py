@@ -7,29 +7,21 @@ already changes nothing and pays for nothing.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from ..engine.loop import Background
-from ..engine.prices import check_prices
-from ..engine.retries import Limits
-from ..errors import StudyError
-from ..registry.editor import Editor
-from ..run import utc
-from ..study.ask import Desk
-from ..study.design import StudyDesign, as_dataset, design, with_identity
-from ..study.early_stopping import Settling
+from ..study import evaluate
+from ..study.design import as_dataset
 from ..study.plan import Plan
-from ..study.provenance import Home, author, in_kernel, provenance
-from ..study.records import keep_dataset, keep_study, keep_version
-from ..study.resolve_model import Answerers
+from ..study.project import Project
+from ..study.provenance import in_kernel
+from . import show
 from .collections import Prompts, Studies
 from .comparison import Comparison
-from .deployments import History
+from .deployments import Deployment, History
+from .leaderboard import Leaderboard
 from .project_store import ProjectStore
+from .prompt import Prompt
 from .study import Study
 
 if TYPE_CHECKING:
@@ -37,11 +29,9 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
-    from ..models.protocol import Model
     from ..store import Store
+    from ..study.design import StudyDesign
     from ..study.estimate import Estimate
-    from ..version import PromptVersion
-    from .deployments import Deployment
 
 __all__ = ["EvaluateOptions", "Lab"]
 
@@ -66,9 +56,6 @@ class EvaluateOptions(TypedDict, total=False):
     deadline_s: float | None
 
 
-_LIMITS = ("concurrency", "budget_usd", "budget_tokens", "timeout_s", "deadline_s")
-
-
 class Lab:
     """A project's prompts, runs and studies.
 
@@ -85,28 +72,24 @@ class Lab:
         models: Mapping[str, Any] | None = None,
         prices: Mapping[str, Any] | None = None,
     ) -> None:
-        check_prices(prices)
-        self._home = Home.find(root)
-        self._prices = prices
-        self._registry = Editor(self._home.registry)
-        self._loop = Background()
-        self._desk = Desk(self)
-        self._live: dict[str, Study] = {}
-        self._corrected: dict[
-            tuple[str, str], Any
-        ] = {}  # (dataset's fingerprint, example's id) -> the golden answer that was saved
-        self.store: Store = ProjectStore(self._home.store, deployments=self._deployments)
-        self._answerers = Answerers(models, self.store.keep_secret)
+        self.project = Project.open(root, models=models, prices=prices, store=ProjectStore)
+        where = self.project.location
         _say(
-            f"lab at {self._home.root} ({self._home.why}): registry {self._home.registry.name}, store {self._home.store.name}/"
+            f"lab at {where.root} ({where.why}): registry {where.registry.name}, "
+            f"store {where.store.name}/"
         )
+
+    @property
+    def store(self) -> Store:
+        """Every run, score and study that was ever recorded here."""
+        return self.project.store
 
     # -- prompts
 
     @property
     def prompt(self) -> Prompts:
         """`lab.prompt("support-triage")` is that prompt; `lab.prompt` alone lists them all, and completes their names."""
-        return Prompts(self)
+        return Prompts(self.project)
 
     # -- studies
 
@@ -129,9 +112,24 @@ class Lab:
         lives on; in a script it is done when it returns. What was answered before is not asked again. Raises StudyError,
         SetupError or ScorerError before anything is asked; in a script also what `Study.wait` raises.
         """
-        return self._start(
-            self._design(versions, dataset, scorers, models, target, repeats, options), options
+        chosen = evaluate.EvaluateOptions.of(options)
+        drawn = evaluate.draw(
+            self.project,
+            versions,
+            dataset,
+            scorers,
+            chosen,
+            models=models,
+            target=target,
+            repeats=repeats,
         )
+        running = self.project.running.get(drawn.id)
+        if running is not None and running.status == "running":
+            return self.study(drawn.id)
+        study = Study(evaluate.start(self.project, drawn, chosen))
+        if not in_kernel():
+            study.follow()
+        return study
 
     def estimate(
         self,
@@ -146,11 +144,11 @@ class Lab:
         """What `evaluate` with the same arguments would do: calls, reused runs, tokens, cost as a range, time. Asks nothing."""
         from ..study.estimate import estimate
 
-        return estimate(
-            self,
-            self._design(versions, dataset, scorers, models, None, repeats, options),
-            options.get("concurrency"),
+        chosen = evaluate.EvaluateOptions.of(options)
+        drawn: StudyDesign = evaluate.draw(
+            self.project, versions, dataset, scorers, chosen, models=models, repeats=repeats
         )
+        return estimate(self.project, drawn, chosen.limits.get("concurrency"))
 
     def plan(
         self,
@@ -170,11 +168,10 @@ class Lab:
         """
         from ..study.plan import freeze
 
-        data = self._dataset(dataset)
         return freeze(
-            self,
+            self.project,
             prompt,
-            data,
+            as_dataset(dataset, self.project.root),
             scorers,
             policy=policy,
             repeats=repeats,
@@ -185,11 +182,11 @@ class Lab:
     @property
     def studies(self) -> Studies:
         """All studies, newest first; `lab.studies["name"]` is one of them."""
-        return Studies(self)
+        return Studies(self.project)
 
     def study(self, name: str) -> Study:
         """A study by name or id (or the beginning of it), also after a restart. Raises StudyError."""
-        return Studies(self)[name]
+        return self.studies[name]
 
     def compare(
         self, candidate: Any, baseline: Any = None, *, primary: str | None = None
@@ -197,13 +194,14 @@ class Lab:
         """`candidate` against `baseline` (default: what its prompt serves in prod), over the latest studies of each."""
         from ..study.comparing import compare_across
 
-        return compare_across(self, candidate, baseline, primary)
+        found = compare_across(self.project, candidate, baseline, primary)
+        return Comparison.shown(found, self.project)
 
-    def leaderboard(self, versions: Sequence[Any], *, primary: str | None = None) -> Any:
+    def leaderboard(self, versions: Sequence[Any], *, primary: str | None = None) -> Leaderboard:
         """Versions with intervals, best first, over the latest studies of each, with Holm-corrected pairwise verdicts."""
         from ..study.comparing import leaderboard_across
 
-        return leaderboard_across(self, versions, primary)
+        return Leaderboard.shown(leaderboard_across(self.project, versions, primary))
 
     def import_runs(
         self, table: Any, dataset: Any, scorers: Sequence[Any] = (), **columns: Any
@@ -216,7 +214,8 @@ class Lab:
         """
         from ..study.import_runs import import_runs
 
-        return import_runs(self, table, self._dataset(dataset), scorers, **columns)
+        data = as_dataset(dataset, self.project.root)
+        return Study(import_runs(self.project, table, data, scorers, **columns))
 
     # -- deployments
 
@@ -231,7 +230,8 @@ class Lab:
         """
         from ..study.promote import promote
 
-        return promote(self, version, to, study, **options)
+        recorded = study.recorded if study is not None else None
+        return Deployment.of(promote(self.project, version, to, recorded, **options))
 
     def rollback(
         self, version: Any, env: str, *, to: Any = None, reason: str = ""
@@ -243,11 +243,13 @@ class Lab:
         """
         from ..study.promote import rollback
 
-        return rollback(self, version, env, to=to, reason=reason)
+        named = version.name if isinstance(version, Prompt) else version
+        found = rollback(self.project, named, env, to=to, reason=reason)
+        return Deployment.of(found) if found is not None else None
 
     def history(self, prompt: str, env: str = "prod") -> History:
         """What served in `env`, since when, who decided it, why, and on which evidence; newest last."""
-        return History(self, prompt, env)
+        return History(self.project, prompt, env)
 
     # -- data
 
@@ -264,165 +266,26 @@ class Lab:
 
     def dashboard(self) -> Any:
         """Everything in one cell: prompts, studies, comparisons, registry."""
-        from ..views.dashboard import dashboard
-
-        return dashboard(self)
-
-    # -- inside: what prompts, studies and views ask of their lab
-
-    @property
-    def _root(self) -> Path:
-        return self._home.root
-
-    @cached_property
-    def _author(self) -> str:
-        return author(str(self._home.root))
-
-    def _dataset(self, value: Any) -> Any:
-        return as_dataset(value, self._home.root)
-
-    def _model(self, name: str | None) -> Model:
-        return self._answerers.of(name)
-
-    def _limits(self, options: Mapping[str, Any]) -> Limits:
-        return Limits(
-            prices=self._prices, **{name: options[name] for name in _LIMITS if name in options}
-        )
-
-    def _design(
-        self,
-        versions: Sequence[Any],
-        dataset: Any,
-        scorers: Sequence[Any],
-        models: Any,
-        target: Any,
-        repeats: int,
-        options: Mapping[str, Any],
-    ) -> StudyDesign:
-        """The checked design of a study: everything that can be said before money is spent is said here."""
-        from ..study.preflight import check_design, checked_scorers
-
-        versions = versions if isinstance(versions, (list, tuple)) else [versions]
-        if isinstance(models, str):
-            raise StudyError(
-                f"models is the text {models!r}; pass a list of names, as in models=[{models!r}]."
-            )
-        data = self._dataset(dataset)
-        plan = options.get("plan")
-        if plan is not None:
-            data, scorers, repeats = plan.follow(data, scorers, repeats)
-        unknown = set(options) - set(EvaluateOptions.__annotations__)
-        if unknown:
-            raise TypeError(
-                f"evaluate has no option {sorted(unknown)[0]!r}; it has {', '.join(sorted(EvaluateOptions.__annotations__))}."
-            )
-        drawn = design(
-            versions,
-            data,
-            checked_scorers(scorers),
-            answerers=self._answerers,
-            models=models,
-            target=target,
-            repeats=repeats,
-        )
-        drawn = drawn.at(self._root)
-        for sentence in check_design(
-            drawn, budget_usd=options.get("budget_usd"), prices=self._prices
-        ):
-            warnings.warn(sentence, stacklevel=4)
-        salt = ""
-        if options.get("fresh"):
-            salt = utc()
-        return with_identity(drawn, options.get("name"), salt)
-
-    def _start(self, drawn: StudyDesign, options: Mapping[str, Any]) -> Study:
-        from ..study.study_run import Work
-
-        running = self._live.get(drawn.id)
-        if running is not None and running.status == "running":
-            return running
-        keep_dataset(self.store, drawn.dataset, self._root)
-        for arm in drawn.arms:
-            keep_version(self.store, arm.version, prompt=arm.prompt, label=arm.label)
-        where = provenance(self._home.root)
-        plan = options.get("plan")
-        config = {**drawn.config(), **({"plan": plan.id} if plan is not None else {})}
-        head: dict[str, Any] = {
-            "id": drawn.id,
-            "name": drawn.name,
-            "prompt": drawn.prompt,
-            "config": config,
-        }
-        new = keep_study(
-            self.store,
-            {**head, "author": self._author, "cell": where.cell, "git_commit": where.git_commit},
-        )
-        study = self._live.get(drawn.id) or (None if new else Studies(self).recorded(drawn.id))
-        study = study or Study(
-            self, **head, created=utc().replace("T", " ")
-        )  # also where the store has just been removed
-        settling = self._settling(drawn, study, options)
-        limits = self._limits(options)
-        desk = Desk(self, limits, lambda: work.sweep.progress, where)
-        work = Work(
-            drawn, self.store, limits=limits, provenance=where, ask=desk.ask, settling=settling
-        )
-        study._start(work, self._loop)
-        self._live[drawn.id] = study
-        if not in_kernel():
-            study._watch()
-        return study
-
-    def _settling(
-        self, drawn: StudyDesign, study: Study, options: Mapping[str, Any]
-    ) -> Settling | None:
-        """How a study may end early; None where it goes to its end. Raises StudyError where nothing could settle it."""
-        if options.get("stop_when") is None:
-            return None
-        from ..study.comparing import baseline_of, policy_for
-
-        if options["stop_when"] != "settled" or len(drawn.arms) < 2 or not drawn.scorers:
-            raise StudyError(
-                'stop_when="settled" is the one way to end early, and needs two versions and a scorer to settle.'
-            )
-        return Settling(drawn, self.store, policy_for(study), str(baseline_of(study)["version"]))
-
-    def _remember(self, version: PromptVersion, *, prompt: str, label: str, note: str) -> None:
-        keep_version(self.store, version, prompt=prompt, label=label, note=note)
-
-    def _environments(self, prompt: str) -> Mapping[str, int]:
-        return self._registry.environments(prompt)
-
-    def _gate(self, version: Any, env: str, study: Study | None, **options: Any) -> tuple[str, ...]:
-        from ..review.review import gate_says
-
-        return gate_says(self, version, env, study, **options)
-
-    def _deployments(self) -> list[Mapping[str, Any]]:
-        from .deployments import rows
-
-        return rows(self._registry)
+        return show.dashboard(self)
 
     # -- how it shows
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Prompt:
         return self.prompt(name)
 
     def _ipython_key_completions_(self) -> list[str]:
-        return list(self._registry.names())
+        return list(self.project.registry.names())
 
     def __repr__(self) -> str:
-        names = self._registry.names()
+        names = self.project.registry.names()
         listed = (
             ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
             or "none yet: lab.prompt('name').save('text {{variable}}')"
         )
-        return f"<lab at {self._home.root} ({self._home.why}); prompts: {listed}>"
+        return f"<lab at {self.project.root} ({self.project.location.why}); prompts: {listed}>"
 
     def _repr_html_(self) -> str:
-        from ..views.overview import lab_html
-
-        return lab_html(self)
+        return show.html(self)
 
 
 def _say(line: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from ..analysis.standings import Leaderboard as Ranking
+from . import show
 
 __all__ = ["Leaderboard"]
 
@@ -23,6 +24,4 @@ class Leaderboard(Ranking):
         return f"<Leaderboard: {self.statement()}>"
 
     def _repr_html_(self) -> str:
-        from ..views.leaderboard_view import html
-
-        return html(self)
+        return show.html(self)

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError, VersionError
 from ..policy import Policy
+from ..study.ask import Asker
+from ..study.records import keep_version
 from ..version import PromptVersion
 from ..version.from_request import looks_like_format
 from ..version.setting import check_numbers
+from . import show
 from .answer import Answer
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from ..study.project import Project
     from ..version.diff import VersionDiff
     from ..version.variable import Variable
-    from .lab import Lab
 
 __all__ = ["Prompt", "SavedVersion"]
 
@@ -31,7 +34,7 @@ class SavedVersion:
 
     def __init__(
         self,
-        lab: Lab,
+        project: Project,
         prompt: str,
         number: int,
         version: PromptVersion,
@@ -40,7 +43,7 @@ class SavedVersion:
         author: str = "",
         created: str = "",
     ) -> None:
-        self._lab = lab
+        self.project = project
         self.prompt, self.number, self.version = prompt, number, version
         self.note, self.author, self.created = note, author, created
 
@@ -69,9 +72,10 @@ class SavedVersion:
 
         fresh: ask again all the same. Raises RenderError, SetupError, or CallError once the retries end.
         """
-        return self._lab._desk.call(
+        run, reused = Asker(self.project).call(
             self.version, values, prompt=self.prompt, label=self.label, fresh=fresh
         )
+        return Answer(run, label=self.label, reused=reused)
 
     def messages(self, **values: Any) -> list[dict[str, Any]]:
         """The rendered messages."""
@@ -87,15 +91,15 @@ class SavedVersion:
 
     def noise(self, dataset: Any, scorers: Sequence[Any], *, name: str | None = None) -> Any:
         """The A/A noise floor: this version against itself on `dataset`, asked twice. Returns the Comparison."""
-        from ..study.noise_floor import measure
+        from .noise import noise_of
 
-        return measure(self._lab, self, dataset, scorers, name)
+        return noise_of(self, dataset, scorers, name)
 
     def over_time(self, primary: str | None = None) -> DataFrame:
         """One row a study that asked this version, oldest first: mean with its 95 % interval, and how many examples got better or worse."""
         from ..study.over_time import over_time
 
-        return over_time(self._lab, {self.id: self.label}, primary)
+        return over_time(self.project, {self.id: self.label}, primary)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SavedVersion) and (self.prompt, self.id) == (
@@ -114,16 +118,14 @@ class SavedVersion:
         )
 
     def _repr_html_(self) -> str:
-        from ..views.prompt_view import saved_version
-
-        return saved_version(self)
+        return show.html(self)
 
 
 class Prompt:
     """`lab.prompt("support-triage")`: save versions, get them back by number, see where each serves."""
 
-    def __init__(self, lab: Lab, name: str) -> None:
-        self._lab = lab
+    def __init__(self, project: Project, name: str) -> None:
+        self.project = project
         self.name = name
 
     def save(
@@ -163,18 +165,20 @@ class Prompt:
         check_numbers(version.settings)
         _check_says_something(self.name, version)
         _warn_format(version)
-        number = self._lab._registry.save(self.name, version, note=note, author=self._lab._author)
-        self._lab._remember(version, prompt=self.name, label=f"v{number}", note=note)
+        number = self.project.registry.save(
+            self.name, version, note=note, author=self.project.author
+        )
+        keep_version(self.project.store, version, prompt=self.name, label=f"v{number}", note=note)
         return self[number]
 
     @property
     def versions(self) -> list[SavedVersion]:
         """All saved versions, oldest first."""
-        return [self._made(entry) for entry in self._lab._registry.versions(self.name)]
+        return [self._made(entry) for entry in self.project.registry.versions(self.name)]
 
     def __getitem__(self, number: int | str) -> SavedVersion:
         """By number (2 or "v2"), or by the beginning of its id."""
-        entries = self._lab._registry.versions(self.name)
+        entries = self.project.registry.versions(self.name)
         for entry in entries:
             if number in (entry.number, f"v{entry.number}") or (
                 isinstance(number, str) and len(number) > 5 and entry.id.startswith(number)
@@ -187,15 +191,15 @@ class Prompt:
     def policy(self) -> Policy:
         """What a promotion of this prompt must show. Assign a Policy, or a map of its fields, to set it in the registry (None: the
         registry's default again)."""
-        return self._lab._registry.policy(self.name)
+        return self.project.registry.policy(self.name)
 
     @policy.setter
     def policy(self, policy: Policy | Mapping[str, Any] | None) -> None:
-        self._lab._registry.set_policy(None if policy is None else Policy.of(policy), self.name)
+        self.project.registry.set_policy(None if policy is None else Policy.of(policy), self.name)
 
     def _made(self, entry: Any) -> SavedVersion:
         return SavedVersion(
-            self._lab,
+            self.project,
             self.name,
             entry.number,
             entry.version,
@@ -205,24 +209,23 @@ class Prompt:
         )
 
     def _ipython_key_completions_(self) -> list[str]:
-        return [f"v{entry.number}" for entry in self._lab._registry.versions(self.name)]
+        return [f"v{entry.number}" for entry in self.project.registry.versions(self.name)]
 
     def __len__(self) -> int:
-        return len(self._lab._registry.versions(self.name))
+        return len(self.project.registry.versions(self.name))
 
     def __iter__(self) -> Iterator[SavedVersion]:
         return iter(self.versions)
 
     def __repr__(self) -> str:
         serving = ", ".join(
-            f"{env}: v{number}" for env, number in self._lab._environments(self.name).items()
+            f"{env}: v{number}"
+            for env, number in self.project.registry.environments(self.name).items()
         )
         return f"<prompt {self.name}, {len(self)} versions{f', serves {serving}' if serving else ', serves nowhere yet'}>"
 
     def _repr_html_(self) -> str:
-        from ..views.prompt_view import prompt
-
-        return prompt(self)
+        return show.html(self)
 
 
 def _check_says_something(name: str, version: PromptVersion) -> None:

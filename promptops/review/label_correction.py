@@ -8,7 +8,8 @@ from ..analysis.correction import Corrected, ppi
 from ..errors import StatisticsError, StudyError
 
 if TYPE_CHECKING:
-    from ..lab.comparison import Comparison
+    from ..analysis.compare import Comparison
+    from ..store import Store
 
 __all__ = ["corrected", "human_means"]
 
@@ -21,25 +22,37 @@ _HUMAN = """with latest as (
 select version_id, example_id, avg(value) from latest group by all order by all"""
 
 
-def human_means(comparison: Comparison) -> tuple[dict[str, float], dict[str, float]]:
-    """(candidate, baseline): example -> what people gave it, 0 to 1. Raises StudyError for a comparison without a lab."""
-    if comparison.lab is None or not comparison.grounds.study:
+def human_means(
+    comparison: Comparison, store: Store | None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """What people gave each answer, 0 to 1.
+
+    Args:
+        comparison: of two arms of one study.
+        store: where the labels are; None for a table that belongs to no project.
+
+    Returns:
+        (candidate, baseline), each example -> mean over raters and repeats.
+
+    Raises:
+        StudyError: there is no store, or the comparison is not of a study.
+    """
+    if store is None or not comparison.grounds.study:
         raise StudyError(
-            "labels belong to the answers of a study; keep the table in a lab first: comparison.keep(lab)."
+            "labels belong to the answers of a study; keep the table in a lab first: "
+            "comparison.keep(lab)."
         )
-    rows = comparison.lab.store.rows(
-        _HUMAN,
-        [comparison.grounds.study, comparison.candidate.version, comparison.baseline.version],
-    )
+    arms = (comparison.candidate.version, comparison.baseline.version)
+    rows = store.rows(_HUMAN, [comparison.grounds.study, *arms])
     found: dict[str, dict[str, float]] = {}
     for version, example, value in rows:
         found.setdefault(version, {})[example] = float(value)
-    return found.get(comparison.candidate.version, {}), found.get(comparison.baseline.version, {})
+    return found.get(arms[0], {}), found.get(arms[1], {})
 
 
-def corrected(comparison: Comparison, name: str, level: float) -> Corrected:
-    """See Comparison.corrected."""
-    b, a = human_means(comparison)
+def corrected(comparison: Comparison, store: Store | None, name: str, level: float) -> Corrected:
+    """A judge's difference corrected by people's labels; see `lab.Comparison.corrected`."""
+    b, a = human_means(comparison, store)
     pairs = comparison.pairs(name)
     both = [index for index, example in enumerate(pairs.examples) if example in b and example in a]
     if len(both) < 2:

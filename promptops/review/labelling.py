@@ -21,8 +21,8 @@ from ..study.examples import Examples, Filter
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..lab.study import Study
     from ..store import Store
+    from ..study.recorded_study import RecordedStudy
 
 __all__ = [
     "ANSWERS",
@@ -79,7 +79,7 @@ class Labelling:
 
     def __init__(
         self,
-        study: Study,
+        study: RecordedStudy,
         rater: str,
         kind: str = "pairwise",
         *,
@@ -186,7 +186,7 @@ class Labelling:
         return queue
 
     def _before(self) -> set[tuple[str, int]]:
-        rows = self._study._lab.store.rows(
+        rows = self._study.project.store.rows(
             "select distinct l.example_id, m.version_id from labels l join study_runs m on m.run_id = l.run_id and m.study_id = ? "
             "where l.rater = ? and split_part(l.kind, ':', 1) = ?",
             [self._study.id, self.rater, self.kind],
@@ -194,7 +194,7 @@ class Labelling:
         if self.kind == "pairwise":
             seen = {name for name, _ in rows}
             return {item for item in self._queue if item[0] in seen}
-        new = self._examples.candidate["version"]
+        new = self._examples.candidate.version
         return {(name, 0 if version == new else 1) for name, version in rows}
 
     def _skip(self) -> None:
@@ -202,15 +202,15 @@ class Labelling:
             self._at += 1
 
 
-def labels_of(study: Study) -> DataFrame:
+def labels_of(study: RecordedStudy) -> DataFrame:
     """One row a label of the study's runs, oldest first: example_id, rater, kind, label, value, note, run_id, labelled_at, id.
 
     value: 1 for the candidate of a pair or a pass, 0 for the baseline or a fail, 0.5 between.
     """
-    return study._lab.store.frame(_LABELS, [study.id])
+    return study.project.store.frame(_LABELS, [study.id])
 
 
-def agreement(study: Study, kind: str = "pairwise") -> Among:
+def agreement(study: RecordedStudy, kind: str = "pairwise") -> Among:
     """How far raters agree on what two or more of them labelled: equal answers, and Krippendorff's alpha beyond chance."""
     frame = labels_of(study)
     frame = frame[frame["kind"] == kind]
@@ -240,7 +240,7 @@ def agreement(study: Study, kind: str = "pairwise") -> Among:
     )
 
 
-def import_labels(store: Store, path: str | Path, study: Study | None = None) -> int:
+def import_labels(store: Store, path: str | Path, study: RecordedStudy | None = None) -> int:
     """Take in the labels that reviewers downloaded from reports (JSON lines); returns how many were new. study: the one they must be of.
 
     Raises StudyError, and takes in nothing, for a line that is no label, or is of another study or of one that the store does not hold.
@@ -267,7 +267,7 @@ def holds_labels(path: Path) -> bool:
     return isinstance(head, dict) and head.get("form") == _FORM
 
 
-def _read(store: Store, path: Path, study: Study | None) -> Iterator[dict[str, Any]]:
+def _read(store: Store, path: Path, study: RecordedStudy | None) -> Iterator[dict[str, Any]]:
     answers: dict[str, Mapping[tuple[str, str], str]] = {}  # study -> its runs
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
@@ -341,8 +341,8 @@ def _row(
     return {"id": id, "run_id": run, "example_id": example, "rater": rater, "kind": kind, "value": value, "label": label, "note": note, "labelled_at": at}  # fmt: skip
 
 
-def _append(study: Study, rows: Sequence[Mapping[str, Any]]) -> None:
-    study._lab.store.append("labels", rows)
+def _append(study: RecordedStudy, rows: Sequence[Mapping[str, Any]]) -> None:
+    study.project.store.append("labels", rows)
 
 
 def _moment(given: Any) -> str:

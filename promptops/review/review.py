@@ -21,14 +21,14 @@ from ..study.refusals import outgrown, spent
 if TYPE_CHECKING:
     from ..dataset import Dataset
     from ..dataset.correcting import Correction
-    from ..lab.lab import Lab
-    from ..lab.prompt import SavedVersion
-    from ..lab.study import Study
+    from ..study.project import Project
+    from ..study.recorded_study import RecordedStudy
+    from ..study.saved import Saved
 
 __all__ = ["correct", "dataset_file", "gate_says", "pin", "unpin"]
 
 
-def pin(study: Study, example_id: str) -> Policy:
+def pin(study: RecordedStudy, example_id: str) -> Policy:
     """Make an example one that a candidate may not fail where the baseline passes; returns the prompt's policy."""
     policy = _policy(study)
     if example_id in policy.must_pass:
@@ -36,7 +36,7 @@ def pin(study: Study, example_id: str) -> Policy:
     return _set(study, replace(policy, must_pass=(*policy.must_pass, example_id)))
 
 
-def unpin(study: Study, example_id: str) -> Policy:
+def unpin(study: RecordedStudy, example_id: str) -> Policy:
     """Take an example out of the must-pass ones; returns the prompt's policy."""
     policy = _policy(study)
     return _set(
@@ -45,21 +45,21 @@ def unpin(study: Study, example_id: str) -> Policy:
     )
 
 
-def _policy(study: Study) -> Policy:
-    if not study.prompt or study.prompt not in study._lab._registry.names():
+def _policy(study: RecordedStudy) -> Policy:
+    if not study.prompt or study.prompt not in study.project.registry.names():
         raise StudyError(
             f"{study.name} is of no saved prompt, whose policy could hold must-pass examples; save its version first."
         )
-    return study._lab._registry.policy(study.prompt)
+    return study.project.registry.policy(study.prompt)
 
 
-def _set(study: Study, policy: Policy) -> Policy:
-    study._lab._registry.set_policy(policy, study.prompt)
+def _set(study: RecordedStudy, policy: Policy) -> Policy:
+    study.project.registry.set_policy(policy, study.prompt)
     return policy
 
 
 def correct(
-    study: Study,
+    study: RecordedStudy,
     example_id: str,
     expected: Any,
     path: str | os.PathLike[str] | None = None,
@@ -72,7 +72,7 @@ def correct(
     goes into NAME.corrections.jsonl beside the file, which `Dataset.read` reads with it. path: another file of the project that
     holds the row. Raises DatasetError where the file is not in the project, or the row is not what was evaluated.
     """
-    root, data, corrected = study._lab._root, _data(study), study._lab._corrected
+    root, data, corrected = study.project.root, _data(study), study.project.corrected
     example = data.get(example_id)
     target = (
         root / Path(path).expanduser()
@@ -82,7 +82,7 @@ def correct(
         else None
     )
     if target is None:
-        name = study.config["dataset"]["name"]
+        name = study.record.dataset.name
         raise DatasetError(
             f"the dataset {name!r} was not read from a file that is known here; say which file of the project holds it (path=...), "
             "or write one: study.dataset.replaced(id, expected=...).write(path)."
@@ -97,9 +97,9 @@ def correct(
     return made
 
 
-def dataset_file(study: Study) -> Path | None:
+def dataset_file(study: RecordedStudy) -> Path | None:
     """The file that a study's dataset was read from, if it is in the project; else None. No file is looked for by name."""
-    origin, root = _data(study).origin, study._lab._root.resolve()
+    origin, root = _data(study).origin, study.project.root.resolve()
     if origin is None or not origin.path.is_absolute():
         return None
     return (
@@ -109,16 +109,17 @@ def dataset_file(study: Study) -> Path | None:
     )
 
 
-def _data(study: Study) -> Dataset:
+def _data(study: RecordedStudy) -> Dataset:
     """The study's dataset; where this process evaluates it, as it was read last, though it may have moved since it was recorded."""
-    return study._work.plan.dataset if study._work is not None else study.dataset
+    running = study.running
+    return running.dataset if running is not None else study.dataset
 
 
 def gate_says(
-    lab: Lab,
-    version: SavedVersion,
+    project: Project,
+    version: Saved,
     env: str,
-    study: Study | None,
+    study: RecordedStudy | None,
     *,
     override: str = "",
     percent: float | None = None,
@@ -126,7 +127,7 @@ def gate_says(
     """Every point at which a promotion would be refused or change nothing now, each with its next step; empty where it would go ahead,
     and for what serves already. Changes nothing.
     """
-    serving = lab._registry.serving(version.prompt, env)
+    serving = project.registry.serving(version.prompt, env)
     if serving is not None and serving.id == version.id:
         return ()
     if (
@@ -136,14 +137,18 @@ def gate_says(
         and serving.canary.id == version.id
     ):
         word = override.strip()
-        held = share_held(lab._registry.history(version.prompt, env), percent, word)
-        said = (spent(lab, version, env, word), held, outgrown(lab, version, env, percent, word))
+        held = share_held(project.registry.history(version.prompt, env), percent, word)
+        said = (
+            spent(project, version, env, word),
+            held,
+            outgrown(project, version, env, percent, word),
+        )
         return tuple(point for point in said if point) if serving.canary.percent != percent else ()
-    asked = ask(lab, version, env, study, word=override.strip(), percent=percent)
+    asked = ask(project, version, env, study, word=override.strip(), percent=percent)
     step: dict[str, Any] = {
         "evidence": asked.request.evidence,
         "override": override,
         "percent": percent,
         "found": asked.found,
     }
-    return lab._registry.gate(version.prompt, version.number, env, **step)
+    return project.registry.gate(version.prompt, version.number, env, **step)

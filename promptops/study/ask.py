@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
 from ..errors import CallError
-from ..lab.answer import Answer
 from ..run import Attempt, Run
 from ..version import PromptVersion
 from .design import ArmDesign, ask
@@ -17,15 +16,15 @@ from .provenance import provenance
 from .records import find_runs, keep_version, row_of, runs_where
 
 if TYPE_CHECKING:
-    from ..lab.lab import Lab
+    from .project import Project
 
-__all__ = ["Desk"]
+__all__ = ["Asker"]
 
 _TOGETHER_S = 0.005  # questions that come within it are asked together
 
 
-class Desk:
-    """Asks on behalf of one lab. Equal questions that are asked at the same time are asked once.
+class Asker:
+    """Asks on behalf of one project. Equal questions that are asked at the same time are asked once.
 
     limits: of a study whose judges ask here; spent: what else that study has spent so far, as a Progress, so that judging and
     answering share one budget (the most that judging can go over is what its calls in flight cost beyond their reservations);
@@ -34,13 +33,13 @@ class Desk:
 
     def __init__(
         self,
-        lab: Lab,
+        project: Project,
         limits: Limits | None = None,
         spent: Callable[[], Progress] | None = None,
         where: Provenance | None = None,
     ) -> None:
-        self._lab, self._where = lab, where
-        self._limits = limits or Limits(prices=lab._prices)
+        self._project, self._where = project, where
+        self._limits = limits or Limits(prices=project.prices)
         self._spent = spent
         self._sweeps: list[Sweep] = []  # of this desk, for what they spent
         self._open: dict[
@@ -57,30 +56,34 @@ class Desk:
         prompt: str,
         label: str,
         fresh: bool,
-    ) -> Answer:
-        """Ask now, and wait for the answer. Raises RenderError, SetupError, or CallError where nothing came back."""
-        arm = ArmDesign(label, version, self._lab._model(version.model), prompt)
-        asked = ask(arm, None, values, 0, root=self._lab._root)
+    ) -> tuple[Run, bool]:
+        """Ask now, and wait for the answer.
+
+        Returns:
+            The run, and whether it was answered before.
+
+        Raises:
+            RenderError, SetupError: the question cannot be asked.
+            CallError: no answer came back.
+        """
+        arm = ArmDesign(label, version, self._project.model(version.model), prompt)
+        asked = ask(arm, None, values, 0, root=self._project.root)
         arm.model.check(asked.call.request)
         if not fresh:
-            known = find_runs(self._lab.store, [asked.key])
+            known = find_runs(self._project.store, [asked.key])
             if known:
-                return Answer(
-                    runs_where(self._lab.store, "r.id = ?", [known[asked.key]])[0],
-                    label=label,
-                    reused=True,
-                )
-        keep_version(self._lab.store, version, prompt=prompt, label=label)
-        run = self._lab._loop.finish(self._ask(asked))
+                return runs_where(self._project.store, "r.id = ?", [known[asked.key]])[0], True
+        keep_version(self._project.store, version, prompt=prompt, label=label)
+        run = self._project.loop.finish(self._ask(asked))
         if not run.scorable:
             raise CallError(
                 run.failure_detail or f"{label} got no answer.", failure=run.failure or "internal"
             )
-        return Answer(self._as_kept(run), label=label)
+        return self._as_kept(run), False
 
     def _as_kept(self, run: Run) -> Run:
         """As the store has it: what is shown in a cell is in the notebook's file, where no key may be."""
-        clean = self._lab.store.clean
+        clean = self._project.store.clean
         return replace(
             run,
             output=run.output and clean(run.output),
@@ -88,11 +91,11 @@ class Desk:
         )
 
     async def ask(self, version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
-        """A judge's question, on the lab's own loop: recorded, reused, never asked twice at once. Raises CallError where it was stopped.
+        """A judge's question, on the project's loop: recorded, reused, never asked twice at once. Raises CallError where it was stopped.
 
         Questions that come at the same time are looked up, asked and recorded together: they share one pace and one write.
         """
-        arm = ArmDesign("judge", version, self._lab._model(version.model), "")
+        arm = ArmDesign("judge", version, self._project.model(version.model), "")
         asked = ask(
             arm, None, values, repeat, source="judge"
         )  # what it is shown are answers: none of it is a path
@@ -136,9 +139,9 @@ class Desk:
                     left.set_exception(error)
 
     def _known(self, keys: Sequence[str]) -> list[Run]:
-        found = find_runs(self._lab.store, keys)
+        found = find_runs(self._project.store, keys)
         return (
-            runs_where(self._lab.store, "r.id in (select unnest(?))", [sorted(found.values())])
+            runs_where(self._project.store, "r.id in (select unnest(?))", [sorted(found.values())])
             if found
             else []
         )
@@ -155,7 +158,7 @@ class Desk:
     def _sweep(
         self, questions: Sequence[Question], on_runs: Callable[[Sequence[Run]], object]
     ) -> Sweep:
-        where = self._where or provenance(self._lab._root)
+        where = self._where or provenance(self._project.root)
         sweep = Sweep(
             questions, record=self._record, on_runs=on_runs, limits=self._left(), provenance=where
         )
@@ -193,7 +196,7 @@ class Desk:
         return found[0]
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
-        self._lab.store.append_all(
+        self._project.store.append_all(
             {
                 "runs": [row_of(run) for run in runs],
                 "attempts": [row_of(attempt) for attempt in attempts],

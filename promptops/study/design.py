@@ -13,7 +13,6 @@ from ..canonical import tagged
 from ..dataset import Dataset, Example
 from ..engine.sweep import Question
 from ..errors import RenderError, SetupError, StudyError
-from ..lab.prompt import SavedVersion
 from ..models.protocol import Call, Model
 from ..models.recorded import RecordedModel
 from ..models.target import TargetModel
@@ -21,8 +20,9 @@ from ..run import reuse_key
 from ..scorers.case import Scorer
 from ..version import PromptVersion
 from .images import embedded, files_in, holds_images
-from .resolve_model import Answerers, as_target
+from .resolve_model import ModelResolver, as_target
 from .score_study import Place
+from .study_record import ArmRecord, DatasetRef, ScorerRef, StudyRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,32 +81,23 @@ class StudyDesign:
         """Runs in all."""
         return len(self.arms) * len(self.dataset) * self.repeats
 
-    def config(self) -> dict[str, Any]:
-        """JSON-ready: what brings the study back after a restart."""
-        return {
-            "arms": [
-                {
-                    "version": arm.id,
-                    "label": arm.label,
-                    "model": arm.version.model,
-                    "endpoint": arm.model.label,
-                    "prompt": arm.prompt,
-                    "number": arm.number,
-                }
+    def record(self) -> StudyRecord:
+        """What the store keeps of the design; it brings the study back after a restart."""
+        return StudyRecord(
+            self.id,
+            self.name,
+            self.prompt,
+            tuple(
+                ArmRecord(
+                    arm.id, arm.label, arm.version.model, arm.model.label, arm.prompt, arm.number
+                )
                 for arm in self.arms
-            ],
-            "dataset": {
-                "fingerprint": self.dataset.fingerprint,
-                "name": self.dataset.name,
-                "n": len(self.dataset),
-            },
-            "scorers": [
-                {"name": scorer.name, "version": scorer.version, "kind": scorer.kind}
-                for scorer in self.scorers
-            ],
-            "repeats": self.repeats,
-            "split": _split(self.dataset),
-        }
+            ),
+            DatasetRef(self.dataset.fingerprint, self.dataset.name, len(self.dataset)),
+            tuple(ScorerRef.of(scorer) for scorer in self.scorers),
+            self.repeats,
+            _split(self.dataset),
+        )
 
     def places(self) -> Iterator[Place]:
         """Every run to be made, arms interleaved, so that latency compares like with like."""
@@ -121,7 +112,7 @@ def design(
     dataset: Dataset,
     scorers: Sequence[Scorer],
     *,
-    answerers: Answerers,
+    answerers: ModelResolver,
     models: Sequence[str] | None = None,
     target: Callable[..., Any] | None = None,
     repeats: int = 1,
@@ -175,7 +166,7 @@ def check_repeats(repeats: Any) -> None:
 
 def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyDesign:
     """The design with the id that its content gives, and a name for people."""
-    identity = dict(plan.config().items())
+    identity = dict(plan.record().document().items())
     for arm in identity["arms"]:
         del arm["label"], arm["number"]
     seen = images_of(plan)
@@ -290,19 +281,13 @@ def images_of(plan: StudyDesign) -> list[list[str]]:
 
 def as_version(value: Any) -> tuple[PromptVersion, str, int | None, str]:
     """(content, prompt name, number, label) of a saved or served version, or of a scratch content."""
-    if isinstance(value, SavedVersion):
-        return value.version, value.prompt, value.number, value.label
     if isinstance(value, PromptVersion):
         return value, "", None, value.id[3:11]
     content = getattr(value, "version", None)
-    if isinstance(content, PromptVersion):  # a served version
+    if isinstance(content, PromptVersion):  # a saved or a served version
         number = getattr(value, "number", None)
-        return (
-            content,
-            str(getattr(value, "name", "") or ""),
-            number,
-            f"v{number}" if number else content.id[3:11],
-        )
+        prompt = getattr(value, "prompt", None) or getattr(value, "name", None) or ""
+        return content, str(prompt), number, f"v{number}" if number else content.id[3:11]
     raise StudyError(
         f"{value!r} is no version; pass what prompt.save(...) returned, or a PromptVersion."
     )

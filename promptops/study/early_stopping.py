@@ -17,6 +17,7 @@ from ..analysis.decide import decide_many
 from ..errors import PromptOpsError
 from ..policy import Policy
 from .outcomes import arms_of
+from .study_record import ScorerRef
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -88,10 +89,7 @@ class Settling:
         self._looks += 1
         chosen = set(self._ids[: self._seen])
         sources = [(self._plan.id, arm.id, arm.label) for arm in self._plan.arms]
-        scorers = [
-            {"name": scorer.name, "version": scorer.version, "kind": scorer.kind}
-            for scorer in self._plan.scorers
-        ]
+        scorers = [ScorerRef.of(scorer) for scorer in self._plan.scorers]
         try:
             arms = {
                 arm.version: part(arm, chosen) for arm in arms_of(self._store, sources, scorers)

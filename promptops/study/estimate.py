@@ -14,7 +14,8 @@ from .design import StudyDesign, question
 from .records import find_runs
 
 if TYPE_CHECKING:
-    from ..lab.lab import Lab
+    from ..store import Store
+    from .project import Project
 
 __all__ = ["Estimate", "estimate"]
 
@@ -51,12 +52,11 @@ class Estimate:
 
     def _repr_html_(self) -> str:
         from ..markup import esc
-        from ..views.theme import page
 
-        return page(f"<p>{esc(repr(self)[1:-1])}</p>")
+        return f"<p>{esc(repr(self)[1:-1])}</p>"
 
 
-def estimate(lab: Lab, drawn: StudyDesign, concurrency: int | None) -> Estimate:
+def estimate(project: Project, drawn: StudyDesign, concurrency: int | None) -> Estimate:
     """Renders every question, looks up which were answered, and prices the rest."""
     keys: dict[str, tuple[int, int]] = {}  # key -> (arm, input tokens)
     unrendered = 0
@@ -66,18 +66,18 @@ def estimate(lab: Lab, drawn: StudyDesign, concurrency: int | None) -> Estimate:
             unrendered += 1
         elif asked.key not in keys:
             keys[asked.key] = (place[0], estimate_tokens(asked.call.request))
-    known = {} if drawn.fresh else find_runs(lab.store, keys)
+    known = {} if drawn.fresh else find_runs(project.store, keys)
     missing = [keys[key] for key in keys if key not in known]
     low_out = high_out = 0
     low = high = time_s = 0.0
     unpriced: set[str] = set()
     for index, arm in enumerate(drawn.arms):
         mine = [tokens for which, tokens in missing if which == index]
-        answer = _answer_tokens(lab, arm.id, arm.version.settings)
+        answer = _answer_tokens(project.store, arm.id, arm.version.settings)
         low_out += answer[0] * len(mine)
         high_out += answer[1] * len(mine)
         time_s += (
-            _latency_s(lab, arm.model.label, arm.model.remote)
+            _latency_s(project.store, arm.model.label, arm.model.remote)
             * len(mine)
             / (min(concurrency or CEILING, max(len(mine), 1)) if arm.model.remote else 1)
         )
@@ -87,7 +87,7 @@ def estimate(lab: Lab, drawn: StudyDesign, concurrency: int | None) -> Estimate:
             ):  # a target may well call somebody who is paid
                 unpriced.add(arm.model.label)
             continue
-        price = price_of(arm.version.model or "", lab._prices)
+        price = price_of(arm.version.model or "", project.prices)
         if price is None and mine:
             unpriced.add(arm.version.model or "no model")
         low += cost_of(price, sum(mine), answer[0] * len(mine)) or 0.0
@@ -106,9 +106,9 @@ def estimate(lab: Lab, drawn: StudyDesign, concurrency: int | None) -> Estimate:
     )
 
 
-def _answer_tokens(lab: Lab, version: str, settings: dict[str, object]) -> tuple[int, int]:
+def _answer_tokens(store: Store, version: str, settings: dict[str, object]) -> tuple[int, int]:
     """(low, high) output tokens of an answer: the 10th and 95th percentile seen, else from the version's own limit."""
-    seen = lab.store.rows(
+    seen = store.rows(
         "select quantile_cont(tokens_out, .1), quantile_cont(tokens_out, .95) from runs where version_id = ?",
         [version],
     )
@@ -118,8 +118,8 @@ def _answer_tokens(lab: Lab, version: str, settings: dict[str, object]) -> tuple
     return _TOKENS_OUT[0], int(cap) if isinstance(cap, int) else _TOKENS_OUT[1]
 
 
-def _latency_s(lab: Lab, endpoint: str, remote: bool) -> float:
-    seen = lab.store.rows("select median(latency_ms) from runs where endpoint = ?", [endpoint])
+def _latency_s(store: Store, endpoint: str, remote: bool) -> float:
+    seen = store.rows("select median(latency_ms) from runs where endpoint = ?", [endpoint])
     if seen and seen[0][0] is not None:
         return float(seen[0][0]) / 1000
     return _LATENCY_S if remote else _LOCAL_S

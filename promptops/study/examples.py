@@ -20,8 +20,9 @@ from .records import attempts_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..lab.study import Study
     from ..run import Attempt
+    from .recorded_study import RecordedStudy
+    from .study_record import ArmRecord
 
 __all__ = ["KINDS", "Examples", "Filter", "Judgement", "Page", "Row", "Side", "SideBySide"]
 
@@ -142,22 +143,17 @@ class _Memo:
 class Examples:
     """candidate, baseline: arms of the study (versions or labels), default those that `study.compare()` would take; None of a study with one arm."""
 
-    def __init__(self, study: Study, candidate: Any = None, baseline: Any = None) -> None:
-        self._study, self._store = study, study._lab.store
-        arms = list(study.config["arms"])
-        self.candidate: Mapping[str, Any] = (
-            study._arm(candidate) if candidate is not None else arms[-1]
+    def __init__(self, study: RecordedStudy, candidate: Any = None, baseline: Any = None) -> None:
+        self._study, self._store = study, study.project.store
+        arms = list(study.record.arms)
+        self.candidate: ArmRecord = (
+            study.record.arm(candidate) if candidate is not None else arms[-1]
         )
-        others = [arm for arm in arms if arm["version"] != self.candidate["version"]]
-        self.baseline: Mapping[str, Any] | None = (
-            study._arm(baseline) if baseline is not None else _incumbent(study, others)
+        others = [arm for arm in arms if arm.version != self.candidate.version]
+        self.baseline: ArmRecord | None = (
+            study.record.arm(baseline) if baseline is not None else _incumbent(study, others)
         )
         self._memo = _Memo()
-
-    def _ipython_display_(self) -> None:
-        from ..views.examples_view import ExamplesView
-
-        ExamplesView(self._study, self)._ipython_display_()
 
     # -- pages
 
@@ -258,19 +254,17 @@ class Examples:
 
     @property
     def _dataset(self) -> str:
-        return str(self._study.config["dataset"]["fingerprint"])
+        return str(self._study.record.dataset.fingerprint)
 
     def _arms(self) -> dict[str, Any]:
-        old = self.baseline["version"] if self.baseline else ""
-        return {"study": self._study.id, "new": self.candidate["version"], "old": old}
+        old = self.baseline.version if self.baseline else ""
+        return {"study": self._study.id, "new": self.candidate.version, "old": old}
 
     def _index(self, scorer: str) -> DataFrame:
         """One row an example, biggest loss first; read once a scorer."""
-        name = scorer or (self._study.scorers[0] if self._study.scorers else "")
+        name = scorer or (self._study.record.primary)
         if name not in self._memo.index:
-            editions = {
-                str(own["name"]): str(own["version"]) for own in self._study.config["scorers"]
-            }
+            editions = {own.name: own.version for own in self._study.record.scorers}
             if name and name not in editions:
                 raise StudyError(
                     f"{self._study.name} has no scorer {name!r}; it has {', '.join(editions)}."
@@ -341,7 +335,7 @@ class Examples:
         }
 
     def _scores(self, runs: Sequence[str], prints: set[str]) -> dict[str, list[Judgement]]:
-        own = {str(scorer["version"]) for scorer in self._study.config["scorers"]}
+        own = {str(scorer.version) for scorer in self._study.record.scorers}
         out: dict[str, list[Judgement]] = {}
         for run, name, value, passed, reason, unscored in self._store.rows(
             "select run_id, scorer, value, passed, reason, unscored from scores where run_id in (select unnest(?)) "
@@ -353,11 +347,11 @@ class Examples:
 
     def _side(
         self,
-        arm: Mapping[str, Any] | None,
+        arm: ArmRecord | None,
         found: Mapping[str, Any],
         scores: Mapping[str, list[Judgement]],
     ) -> Side | None:
-        if arm is None or arm["version"] not in found:
+        if arm is None or arm.version not in found:
             return None
         (
             _,
@@ -372,18 +366,18 @@ class Examples:
             attempts,
             request,
             _print,
-        ) = found[arm["version"]]
+        ) = found[arm.version]
         return Side(
-            arm["label"], run, output, failure, detail or "", cost, latency, tokens_in, tokens_out, attempts, _messages(request),
+            arm.label, run, output, failure, detail or "", cost, latency, tokens_in, tokens_out, attempts, _messages(request),
             tuple(scores.get(run, ())), tuple(attempts_of(self._store, run)),
         )  # fmt: skip
 
 
-def _incumbent(study: Study, others: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _incumbent(study: RecordedStudy, others: Sequence[ArmRecord]) -> ArmRecord | None:
     """The arm that serves prod, else the first of the others."""
-    serving = study._lab._registry.serving(study.prompt, "prod") if study.prompt else None
+    serving = study.project.registry.serving(study.prompt, "prod") if study.prompt else None
     return next(
-        (arm for arm in others if serving is not None and arm["version"] == serving.id),
+        (arm for arm in others if serving is not None and arm.version == serving.id),
         others[0] if others else None,
     )
 

@@ -16,12 +16,16 @@ from ..models.recorded import columns_of, sample_numbers
 from ..run import FAILURES, utc
 from ..version import PromptVersion
 from .design import as_version
-from .records import keep_dataset, keep_study, keep_version
+from .preflight import checked_scorers
+from .recorded_study import RecordedStudy, find_study
+from .records import keep_dataset, keep_study, keep_version, load_dataset
+from .rescore import score_study
+from .study_record import ArmRecord, DatasetRef, ScorerRef, StudyRecord
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
-    from ..lab.lab import Lab
-    from ..lab.study import Study
+    from ..store import Store
+    from .project import Project
 
 __all__ = ["Columns", "import_runs"]
 
@@ -54,12 +58,9 @@ class _Arm:
 
 
 def import_runs(
-    lab: Lab, table: Any, dataset: Dataset, scorers: Sequence[Any], **columns: Any
-) -> Study:
+    project: Project, table: Any, dataset: Dataset, scorers: Sequence[Any], **columns: Any
+) -> RecordedStudy:
     """See Lab.import_runs. Raises StudyError for a row whose example the dataset does not have, naming it."""
-    from .preflight import checked_scorers
-    from .rescore import score_study
-
     where = Columns(**columns)
     cells = columns_of(_renamed(table, where))
     checked = checked_scorers(scorers)
@@ -75,44 +76,29 @@ def import_runs(
         },
     )
     repeats = max((place[1] for place in places), default=0) + 1
-    config = {
-        "arms": [
-            {
-                "version": arm.id,
-                "label": arm.label,
-                "model": _model(arm),
-                "endpoint": "imported",
-                "prompt": where.prompt,
-                "number": arm.number,
-            }
+    record = StudyRecord(
+        identity,
+        where.name or f"{where.prompt or 'imported'}-{identity[3:9]}",
+        where.prompt,
+        tuple(
+            ArmRecord(arm.id, arm.label, _model(arm), "imported", where.prompt, arm.number)
             for arm in arms.values()
-        ],
-        "dataset": {
-            "fingerprint": dataset.fingerprint,
-            "name": dataset.name,
-            "n": len({place[0] for place in places}),
-        },
-        "scorers": [
-            {"name": scorer.name, "version": scorer.version, "kind": scorer.kind}
-            for scorer in checked
-        ],
-        "repeats": repeats,
-        "split": None,
-        "imported": True,
-    }
-    keep_dataset(lab.store, dataset, lab._root)
-    head = {
-        "id": identity,
-        "name": where.name or f"{where.prompt or 'imported'}-{identity[3:9]}",
-        "prompt": where.prompt,
-        "config": config,
-    }
-    if keep_study(lab.store, {**head, "author": lab._author, "cell": None, "git_commit": None}):
+        ),
+        DatasetRef(dataset.fingerprint, dataset.name, len({place[0] for place in places})),
+        tuple(ScorerRef.of(scorer) for scorer in checked),
+        repeats,
+        imported=True,
+        created=utc(),
+    )
+    store = project.store
+    keep_dataset(store, dataset, project.root)
+    if keep_study(store, record, project.author, None):
         for arm in arms.values():
             if arm.version is not None:
-                keep_version(lab.store, arm.version, prompt=where.prompt, label=arm.label)
-        _write(lab, identity, cells, places, arms, where.prompt)
-    study = lab.studies[identity]
+                keep_version(store, arm.version, prompt=where.prompt, label=arm.label)
+        recorded = load_dataset(store, dataset.fingerprint, project.root)
+        _write(store, record, cells, places, arms, recorded)
+    study = find_study(project, identity)
     score_study(study, dataset, checked)
     return study
 
@@ -194,25 +180,25 @@ def _places(
 
 
 def _write(
-    lab: Lab,
-    study: str,
+    store: Store,
+    study: StudyRecord,
     cells: Mapping[str, list[Any]],
     places: Sequence[tuple[str, int, str]],
     arms: Mapping[str, _Arm],
-    prompt: str,
+    dataset: Dataset,
 ) -> None:
-    prints = {example.id: example.fingerprint for example in load_examples(lab, study)}
+    prints = {example.id: example.fingerprint for example in dataset}
     began = utc()
     for start in range(0, len(places), _CHUNK):
         runs, links = [], []
         for row in range(start, min(start + _CHUNK, len(places))):
             example, repeat, label = places[row]
             arm = arms[label]
-            run = _run(cells, row, example, repeat, arm, prompt, prints[example], began)
+            run = _run(cells, row, example, repeat, arm, study.prompt, prints[example], began)
             runs.append(run)
             links.append(
                 {
-                    "study_id": study,
+                    "study_id": study.id,
                     "arm": label,
                     "version_id": arm.id,
                     "example_id": example,
@@ -222,15 +208,8 @@ def _write(
                     "reused": False,
                 }
             )
-        lab.store.append("runs", runs)
-        lab.store.append("study_runs", links)
-
-
-def load_examples(lab: Lab, study: str) -> Dataset:
-    """The examples of a study that was just written."""
-    from .records import load_dataset
-
-    return load_dataset(lab.store, lab.studies[study].config["dataset"]["fingerprint"], lab._root)
+        store.append("runs", runs)
+        store.append("study_runs", links)
 
 
 def _run(

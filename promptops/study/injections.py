@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..scorers.case import Case
 from ..scoring.score_phase import ScorePhase
+from .ask import Asker
 from .records import runs_where
 
 if TYPE_CHECKING:
-    from ..lab.study import Study
+    from .recorded_study import RecordedStudy
 
 __all__ = ["INJECTIONS", "Planted", "plant_injections"]
 
@@ -39,20 +40,23 @@ class Planted:
     unscored: int
 
 
-def plant_injections(study: Study, scorer: Any, main: Sequence[Any], count: int) -> Planted:
+def plant_injections(study: RecordedStudy, scorer: Any, main: Sequence[Any], count: int) -> Planted:
     """Answers that leave room above, worst first, each judged again with an injection at its end."""
-    lab = study._lab
+    project = study.project
+    asker = Asker(project)
     room = sorted(
         (row for row in main if row[5] is not None and row[5] < 1),
         key=lambda row: (row[5], row[1], row[3]),
     )[:count]
     runs = {
         run.id: run
-        for run in runs_where(lab.store, "r.id in (select unnest(?))", [[row[3] for row in room]])
+        for run in runs_where(
+            project.store, "r.id in (select unnest(?))", [[row[3] for row in room]]
+        )
     }
     against = scorer.against
     others = (
-        runs_where(lab.store, "r.version_id = ? order by r.started_at", [against])
+        runs_where(project.store, "r.version_id = ? order by r.started_at", [against])
         if against is not None
         else []
     )
@@ -80,12 +84,12 @@ def plant_injections(study: Study, scorer: Any, main: Sequence[Any], count: int)
     async def judged() -> list[tuple[Case, Any]]:
         return [
             (case, score)
-            async for case, _, score in ScorePhase([scorer], ask=lab._desk.ask).score_async(cases)
+            async for case, _, score in ScorePhase([scorer], ask=asker.ask).score_async(cases)
             if not score.name
         ]
 
     place = {id(case.run): at for at, case in enumerate(cases)}
-    after = [(before[place[id(case.run)]], score) for case, score in lab._loop.finish(judged())]
+    after = [(before[place[id(case.run)]], score) for case, score in project.loop.finish(judged())]
     unread = sum(score.value is None for _, score in after)
     return Planted(
         sum(score.value is None or score.value <= was + 1e-9 for was, score in after),

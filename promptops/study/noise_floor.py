@@ -1,91 +1,79 @@
-"""The A/A noise floor: a version asked twice and compared with itself. Whatever it differs by is noise, not merit."""
+"""The A/A noise floor: a version asked twice and compared with itself. What differs is noise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm, Outcomes, why_unscored
 from ..analysis.compare import Grounds, compare
 from ..errors import StudyError
-from ..lab.comparison import Comparison
+from .compared import Compared
+from .queries.outcomes import first_two_answers
+from .queries.studies import newest_repeated
+from .recorded_study import RecordedStudy, find_study
 
 if TYPE_CHECKING:
-    from ..lab.lab import Lab
-    from ..lab.prompt import SavedVersion
-    from ..lab.study import Study
+    from .project import Project
+    from .study_record import ScorerRef
 
-__all__ = ["measure", "measured"]
-
-_SCORES = (
-    "select s.scorer, m.example_id, m.repeat, any_value(case when s.passed is null then s.value else s.passed::double end), any_value(s.scorer_version) "
-    "from study_runs m join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
-    "join (select unnest(?) as name, unnest(?) as edition) own on s.scorer = own.name and s.scorer_version = own.edition "
-    "where m.study_id = ? and m.version_id = ? and m.repeat < 2 group by all order by all"
-)
-
-
-def measure(
-    lab: Lab, version: SavedVersion, dataset: Any, scorers: Sequence[Any], name: str | None
-) -> Comparison:
-    """Ask `version` twice on every example (what was asked before is reused) and compare the second answers with the first."""
-    study = lab.evaluate(
-        [version],
-        dataset,
-        scorers,
-        repeats=2,
-        name=name or f"{version.prompt}-{version.label}-noise",
-    ).wait()
-    return _against_itself(lab, study, version.id, version.label)
+__all__ = ["against_itself", "measured"]
 
 
 def measured(
-    lab: Lab, version: str, scorers: Sequence[Mapping[str, Any]]
+    project: Project, version: str, scorers: Sequence[ScorerRef]
 ) -> tuple[float, float | None, float | None] | None:
-    """(mean difference, 90 % interval) of the latest study that asked this version twice by the primary; None: not measured."""
+    """(mean difference, 90 % interval) of the newest study that asked a version twice.
+
+    Args:
+        project: whose store is looked at.
+        version: id of the version.
+        scorers: of the study at hand; the first is the one that counts.
+
+    Returns:
+        None where it was not measured.
+    """
     if not scorers:
         return None
-    rows = lab.store.rows(
-        "select m.study_id from study_runs m join studies s on s.id = m.study_id where m.version_id = ? and m.repeat = 1 "
-        "and contains(s.config, ?) group by m.study_id order by max(s.created_at) desc limit 1",
-        [version, f'"name": "{scorers[0]["name"]}"'.replace("\\", "\\\\")],
-    )
-    if not rows:
+    name = scorers[0].name
+    study = newest_repeated(project.store, version, name)
+    if study is None:
         return None
-    name = scorers[0]["name"]
-    arms = _two(lab, rows[0][0], version, version)
+    arms = _two(find_study(project, study), version, version)
     if any(name not in arm.scores for arm in arms):
         return None
     figures = compare(arms[1], arms[0], primary=name).primary
     return figures.gain, figures.low, figures.high
 
 
-def _against_itself(lab: Lab, study: Study, version: str, label: str) -> Comparison:
-    first, second = _two(lab, study.id, version, label)
+def against_itself(study: RecordedStudy, version: str, label: str) -> Compared:
+    """The second answers of a version compared with its first ones.
+
+    Raises:
+        StudyError: nothing was scored; the sentence gives the commonest reason.
+    """
+    first, second = _two(study, version, label)
     if not first.scores and not second.scores and (why := why_unscored(study.arms())):
         raise StudyError(why)
+    data = study.dataset
     grounds = Grounds(
         prompt=study.prompt,
         study=study.id,
-        dataset=study.dataset.name,
-        fingerprint=study.dataset.fingerprint,
-        planned=len(study.dataset),
+        dataset=data.name,
+        fingerprint=data.fingerprint,
+        planned=len(data),
     )
-    return Comparison.shown(
-        compare(second, first, grounds=grounds), lab._registry.policy(study.prompt or None), lab
-    )
+    policy = study.project.registry.policy(study.prompt or None)
+    return Compared(compare(second, first, grounds=grounds), policy)
 
 
-def _two(lab: Lab, study: str, version: str, label: str) -> tuple[Arm, Arm]:
-    """The first and the second answers as arms."""
+def _two(study: RecordedStudy, version: str, label: str) -> tuple[Arm, Arm]:
+    """The first and the second answers as arms; scores of two versions of a scorer never mix."""
     found: list[dict[str, dict[str, list[float | None]]]] = [{}, {}]
     versions: dict[str, set[str]] = {}
-    own = lab.studies[study].config[
-        "scorers"
-    ]  # its own versions only: scores of two versions of a scorer are never mixed
-    names, editions = [scorer["name"] for scorer in own], [scorer["version"] for scorer in own]
-    for scorer, example, repeat, outcome, edition in lab.store.rows(
-        _SCORES, [names, editions, study, version]
+    own = [(scorer.name, scorer.version) for scorer in study.record.scorers]
+    for scorer, example, repeat, outcome, edition in first_two_answers(
+        study.project.store, study.id, version, own
     ):
         found[int(repeat)].setdefault(scorer, {})[example] = [outcome]
         versions.setdefault(scorer, set()).add(edition)

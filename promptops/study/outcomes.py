@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import MEASURES, Arm, Outcomes
 from ..errors import StudyError
 from ..run import FAILURES
 from .calibration import calibrated
+from .queries.studies import latest_study_of_each
+from .study_record import ScorerRef
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,16 +44,14 @@ _FACTS = """min(r.started_at), max(r.started_at), list(distinct r.fingerprint), 
        sum(r.tokens_out), count(r.failure), histogram(r.failure)"""
 
 
-def arms_of(
-    store: Store, sources: Sequence[Source], scorers: Sequence[Mapping[str, Any]]
-) -> list[Arm]:
-    """One Arm a source, in order. scorers: {"name", "version", "kind"} in the study's order; their versions only.
+def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[ScorerRef]) -> list[Arm]:
+    """One Arm a source, in order. scorers: in the study's order; their versions only.
 
     Examples are paired by id where the content is equal in all arms; an id with other content in another arm stands apart.
     """
-    known = {str(scorer["name"]): scorer for scorer in scorers}
+    known = {scorer.name: scorer for scorer in scorers}
     repeats = _repeats(store, sources)
-    editions = [{name: str(scorer["version"]) for name, scorer in known.items()}] * len(sources)
+    editions = [{name: scorer.version for name, scorer in known.items()}] * len(sources)
     read = _Reading(store, sources, repeats)
     found = read.examples(editions) if known else None
     if found is None or any(
@@ -69,11 +70,11 @@ def arms_of(
     ]
 
 
-def _measured(store: Store, scorer: Mapping[str, Any], edition: str | None) -> Mapping[str, Any]:
+def _measured(store: Store, scorer: ScorerRef, edition: str | None) -> ScorerRef:
     """A judge with whether people's labels of the answers it judged calibrate it; any other scorer as it is."""
-    if scorer.get("kind") != "judge" or "calibrated" in scorer or edition is None:
+    if scorer.kind != "judge" or scorer.calibrated is not None or edition is None:
         return scorer
-    return {**scorer, "calibrated": calibrated(store, str(scorer["name"]), edition)}
+    return replace(scorer, calibrated=calibrated(store, scorer.name, edition))
 
 
 def _repeats(store: Store, sources: Sequence[Source]) -> int:
@@ -197,7 +198,7 @@ class _Reading:
 
 
 def _editions(
-    store: Store, sources: Sequence[Source], known: Mapping[str, Any]
+    store: Store, sources: Sequence[Source], known: Mapping[str, ScorerRef]
 ) -> list[dict[str, str]]:
     """Per source scorer -> the version to read: the study's own where every arm has it, else the newest that all have; where the
     arms share none, each its newest, which `pair` then refuses."""
@@ -212,7 +213,7 @@ def _editions(
     out: list[dict[str, str]] = [{} for _ in sources]
     for name in [name for name in known if name in met] if known else sorted(met):
         shared = set.intersection(*met[name].values())
-        own = str(known[name]["version"]) if name in known else ""
+        own = known[name].version if name in known else ""
         for arm, versions in met[name].items():
             out[arm][name] = own if own in shared else max(shared or versions)
     return out
@@ -238,7 +239,7 @@ def _arm(
     frame: Columns,
     edition: Mapping[str, str],
     facts: dict[str, Any],
-    known: Mapping[str, Any],
+    known: Mapping[str, ScorerRef],
     odd: set[str],
 ) -> Arm:
     _, version, label = source
@@ -250,7 +251,7 @@ def _arm(
         ]
     attempted = frame["attempted"].astype(float)
     scores = {
-        name: _outcomes(frame, str(place), names, attempted, known.get(name, {}), edition[name])
+        name: _outcomes(frame, str(place), names, attempted, known.get(name), edition[name])
         for place, name in enumerate(edition)
     }
     measures = {name: _measure(frame, name, names, attempted) for name in MEASURES}
@@ -268,7 +269,7 @@ def _outcomes(
     place: str,
     names: Sequence[str],
     attempted: Any,
-    scorer: Mapping[str, Any],
+    scorer: ScorerRef | None,
     edition: str,
 ) -> Outcomes:
     scored = frame[f"n{place}"].astype(float)
@@ -280,9 +281,9 @@ def _outcomes(
         attempted,
         frame[f"v{place}"].astype(float),
         bool(len(binary)) and bool(binary.astype(bool).all()),
-        str(scorer.get("kind", "assertion")),
+        scorer.kind if scorer is not None else "assertion",
         (edition,),
-        scorer.get("calibrated"),
+        scorer.calibrated if scorer is not None else None,
     )
 
 
@@ -349,12 +350,7 @@ def latest_sources(
     store: Store, versions: Mapping[str, str], study: str | None = None
 ) -> list[Source]:
     """For each version id -> label, its most recent study (or the one named)."""
-    rows = store.rows(
-        "select m.version_id, arg_max(m.study_id, s.created_at) from study_runs m join studies s on s.id = m.study_id "
-        "where m.version_id in (select unnest(?)) and (? is null or m.study_id = ?) group by m.version_id",
-        [list(versions), study, study],
-    )
-    found = dict(rows)
+    found = latest_study_of_each(store, list(versions), study)
     for version, label in versions.items():
         if version not in found:
             raise StudyError(

@@ -1,4 +1,4 @@
-"""One version, or one environment, over time and studies: how it scored then and now, and which examples it has lost since."""
+"""One version, or one environment, over time: how it scored then and now, and what it has lost."""
 
 from __future__ import annotations
 
@@ -10,45 +10,52 @@ from ..analysis.arms import Arm, why_unscored
 from ..analysis.compare import compare
 from ..analysis.facts import mean_interval
 from ..errors import PromptOpsError, StudyError
-from ..lab.comparison import Comparison
-from .comparing import baseline_of, grounds_of, policy_for
+from .compared import Compared
 from .early_stopping import part
+from .grounds import baseline_of, grounds_of, policy_for
 from .outcomes import arms_of
+from .queries.studies import earlier_study_of, studies_asking
+from .recorded_study import RecordedStudy, find_study
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..lab.deployments import History
-    from ..lab.lab import Lab
-    from ..lab.study import Study
+    from .project import Project
 
-__all__ = ["environment_over_time", "over_time", "pass_at", "peek", "since"]
+__all__ = ["over_time", "pass_at", "peek", "since"]
 
-_COLUMNS = ("study", "created_at", "dataset", "version", "scorer", "n", "unscored", "mean", "low", "high", "better", "worse", "by_luck", "calls", "cost_usd", "first", "last", "fingerprints", "study_id")  # fmt: skip
+_COLUMNS = (
+    *("study", "created_at", "dataset", "version", "scorer", "n", "unscored", "mean", "low"),
+    *("high", "better", "worse", "by_luck", "calls", "cost_usd", "first", "last"),
+    *("fingerprints", "study_id"),
+)
 
 
-def over_time(lab: Lab, versions: Mapping[str, str], primary: str | None = None) -> DataFrame:
-    """One row a study and version (id -> label), oldest first, by the scorer named or the study's primary.
+def over_time(
+    project: Project, versions: Mapping[str, str], primary: str | None = None
+) -> DataFrame:
+    """One row per study and version, oldest first.
 
-    mean with its 95 % interval over n examples; better, worse: examples that changed since the version's row before on the same
-    scorer (None on the first, or where no example is shared), by_luck: two-sided exact p of that change.
+    Args:
+        project: whose studies are read.
+        versions: version id -> label.
+        primary: the scorer; None: each study's own primary.
+
+    Returns:
+        mean with its 95 % interval over n examples; better, worse: how many examples changed since
+        the version's row before on the same scorer (None on the first, or where no example is
+        shared); by_luck: the two-sided exact p value of that change.
     """
     import pandas as pd
 
-    rows = lab.store.rows(
-        "select distinct m.study_id, m.version_id, s.created_at from study_runs m join studies s on s.id = m.study_id "
-        "where m.version_id in (select unnest(?)) order by s.created_at, m.study_id, m.version_id",
-        [list(versions)],
-    )
     before: dict[tuple[str, str], Arm] = {}
     out = []
-    for study_id, version, created in rows:
-        study = lab.studies[study_id]
-        name = primary or (study.scorers[0] if study.scorers else "")
+    for study_id, version, created in studies_asking(project.store, list(versions)):
+        study = find_study(project, study_id)
+        name = primary or study.record.primary
+        source = (study_id, version, versions[version])
         try:
-            arm = arms_of(
-                lab.store, [(study_id, version, versions[version])], study.config["scorers"]
-            )[0]
+            arm = arms_of(project.store, [source], study.record.scorers)[0]
         except PromptOpsError:
             continue
         if name not in arm.scores:
@@ -58,27 +65,16 @@ def over_time(lab: Lab, versions: Mapping[str, str], primary: str | None = None)
     return pd.DataFrame(out, columns=list(_COLUMNS))
 
 
-def _row(study: Study, arm: Arm, name: str, created: Any, earlier: Arm | None) -> dict[str, Any]:
+def _row(
+    study: RecordedStudy, arm: Arm, name: str, created: Any, earlier: Arm | None
+) -> dict[str, Any]:
     outcomes = arm.scores[name]
     known = outcomes.mean[outcomes.scored > 0]
     low, high = mean_interval(known, outcomes.binary and outcomes.repeats <= 1) or (None, None)
-    changed: dict[str, Any] = {"better": None, "worse": None, "by_luck": None}
-    if earlier is not None:
-        try:
-            figures = compare(arm, earlier, primary=name).primary
-            changed = {
-                "better": figures.wins,
-                "worse": figures.losses,
-                "by_luck": min(1.0, 2 * min(figures.p_better, figures.p_worse)),
-            }
-        except (
-            PromptOpsError
-        ):  # other examples, or another version of the scorer: nothing to set side by side
-            changed = {"better": None, "worse": None, "by_luck": None}
     return {
         "study": study.name,
         "created_at": created,
-        "dataset": study.config["dataset"]["name"],
+        "dataset": study.record.dataset.name,
         "version": arm.label,
         "scorer": name,
         "n": len(known),
@@ -86,7 +82,7 @@ def _row(study: Study, arm: Arm, name: str, created: Any, earlier: Arm | None) -
         "mean": float(known.mean()) if len(known) else None,
         "low": low,
         "high": high,
-        **changed,
+        **_changed(arm, earlier, name),
         "calls": arm.facts["calls"],
         "cost_usd": arm.facts["cost_usd"],
         "first": arm.facts["first"],
@@ -96,55 +92,63 @@ def _row(study: Study, arm: Arm, name: str, created: Any, earlier: Arm | None) -
     }
 
 
-def environment_over_time(history: History, primary: str | None = None) -> DataFrame:
-    """The same for what an environment has served, in the order of serving; a version that was never evaluated has no row."""
-    deployed = {entry.id: f"v{entry.number}" for entry in history.deployments}
-    return over_time(history._lab, deployed, primary)
-
-
-def since(study: Study, earlier: Study | None, version: Any) -> Comparison:
-    """A version's answers in this study against its answers in an earlier one (default: the latest before that asked anew).
-
-    `.flips()` lists the examples that it has lost since, biggest loss first. Raises StudyError where there is no earlier study.
-    """
-    lab = study._lab
-    arm = study._arm(version) if version is not None else study.config["arms"][-1]
+def _changed(arm: Arm, earlier: Arm | None, name: str) -> dict[str, Any]:
+    """How many examples changed since an earlier row, and the p value of that change."""
+    nothing: dict[str, Any] = {"better": None, "worse": None, "by_luck": None}
     if earlier is None:
-        rows = lab.store.rows(
-            "select m.study_id from study_runs m join studies s on s.id = m.study_id where m.version_id = ? and m.study_id <> ? and s.created_at <= "
-            "(select max(created_at) from studies where id = ?) and m.run_id not in (select run_id from study_runs where study_id = ?) "
-            "group by m.study_id order by max(s.created_at) desc limit 1",
-            [arm["version"], study.id, study.id, study.id],
-        )
-        if not rows:
-            raise StudyError(
-                f"{arm['label']} has no earlier study with answers of its own; ask it again with lab.evaluate(..., fresh=True) some day, and compare then."
-            )
-        earlier = lab.studies[rows[0][0]]
-    sources = [
-        (study.id, arm["version"], f"{arm['label']} now"),
-        (earlier.id, arm["version"], f"{arm['label']} in {earlier.name}"),
-    ]
-    found = arms_of(lab.store, sources, study.config["scorers"])
-    return _shown(study, found)
+        return nothing
+    try:
+        figures = compare(arm, earlier, primary=name).primary
+    except PromptOpsError:  # other examples, or another version of the scorer
+        return nothing
+    p = min(1.0, 2 * min(figures.p_better, figures.p_worse))
+    return {"better": figures.wins, "worse": figures.losses, "by_luck": p}
 
 
-def peek(study: Study, candidate: Any, baseline: Any) -> Comparison:
-    """Two arms on what is in so far, while the study runs: only the e-values may decide (E >= 1/alpha, at any look).
+def since(study: RecordedStudy, earlier: RecordedStudy | None, version: Any) -> Compared:
+    """A version's answers in this study against its answers in an earlier one.
 
-    Only examples from the beginning of the study that both arms have answered count, up to the first that is missing, so that what
-    finished first decides nothing.
+    Args:
+        study: the study at hand.
+        earlier: None: the latest before it that asked again.
+        version: which arm; None: the last.
+
+    Raises:
+        StudyError: there is no earlier study.
     """
-    arms = [study._arm(value) if value is not None else None for value in (candidate, baseline)]
-    b, a = arms[0] or study.config["arms"][-1], arms[1] or baseline_of(study)
-    if a["version"] == b["version"] and arms[1] is None:
-        a = next((arm for arm in study.config["arms"] if arm["version"] != b["version"]), a)
-    found = arms_of(
-        study._lab.store,
-        [(study.id, arm["version"], arm["label"]) for arm in (b, a)],
-        study.config["scorers"],
-    )
-    first = study.scorers[0] if study.scorers else ""
+    record, project = study.record, study.project
+    arm = record.arm(version) if version is not None else record.arms[-1]
+    if earlier is None:
+        found = earlier_study_of(project.store, arm.version, study.id)
+        if found is None:
+            raise StudyError(
+                f"{arm.label} has no earlier study with answers of its own; ask it again with "
+                "lab.evaluate(..., fresh=True) some day, and compare then."
+            )
+        earlier = find_study(project, found)
+    sources = [
+        (study.id, arm.version, f"{arm.label} now"),
+        (earlier.id, arm.version, f"{arm.label} in {earlier.name}"),
+    ]
+    return _compared(study, arms_of(project.store, sources, record.scorers))
+
+
+def peek(study: RecordedStudy, candidate: Any, baseline: Any) -> Compared:
+    """Two arms on what is in so far, while the study runs: only the e-values may decide (E >= 1/alpha).
+
+    Only examples from the beginning of the study that both arms have answered count, up to the
+    first that is missing, so that what finished first decides nothing.
+
+    Raises:
+        StudyError: no example is answered by both yet.
+    """
+    record = study.record
+    b = record.arm(candidate) if candidate is not None else record.arms[-1]
+    a = record.arm(baseline) if baseline is not None else baseline_of(study)
+    if a.version == b.version and baseline is None:
+        a = next((arm for arm in record.arms if arm.version != b.version), a)
+    found = arms_of(study.project.store, record.sources((b, a)), record.scorers)
+    first = record.primary
     answered = [set(arm.scores[first].examples) if first in arm.scores else set() for arm in found]
     chosen: set[str] = set()
     for example in study.dataset:
@@ -154,17 +158,21 @@ def peek(study: Study, candidate: Any, baseline: Any) -> Comparison:
     if not chosen:
         raise StudyError(
             why_unscored(found)
-            or f"no example of {study.name} is answered by both {b['label']} and {a['label']} yet; look again in a moment."
+            or f"no example of {study.name} is answered by both {b.label} and {a.label} yet; look "
+            "again in a moment."
         )
-    shown = _shown(study, [part(arm, chosen) for arm in found])
-    shown.peeking = True
-    shown.early = f"Looked at early: the first {len(chosen):,} of {len(study.dataset):,} examples, in the dataset's order; only the e-value decides."
-    return shown
+    out = _compared(study, [part(arm, chosen) for arm in found])
+    out.peeking = True
+    out.early = (
+        f"Looked at early: the first {len(chosen):,} of {len(study.dataset):,} examples, in the "
+        "dataset's order; only the e-value decides."
+    )
+    return out
 
 
-def _shown(study: Study, arms: Sequence[Arm]) -> Comparison:
+def _compared(study: RecordedStudy, arms: Sequence[Arm]) -> Compared:
     policy = policy_for(study)
-    grounds = replace(grounds_of(study._lab, study, (arms[0], arms[1])), planned=None)
+    grounds = replace(grounds_of(study, (arms[0], arms[1])), planned=None)
     facts = compare(
         arms[0],
         arms[1],
@@ -173,43 +181,58 @@ def _shown(study: Study, arms: Sequence[Arm]) -> Comparison:
         alpha=policy.alpha,
         ties=policy.ties,
     )
-    return Comparison.shown(facts, policy, study._lab)
+    return Compared(facts, policy)
 
 
-def pass_at(study: Study, k: int, name: str | None) -> DataFrame:
-    """One row an arm: pass@k (one of k is right) and pass^k (all k are), each with its 95 % t interval over examples; the plain mean beside."""
+def pass_at(study: RecordedStudy, k: int, name: str | None) -> DataFrame:
+    """One row per arm: pass@k (one of k is right) and pass^k (all k are), with 95 % t intervals over
+    examples, and the plain mean beside them.
+
+    Raises:
+        StudyError: the study has fewer than k repeats, or the outcomes are not 0 or 1.
+    """
     import pandas as pd
 
+    repeats = study.record.repeats
+    if isinstance(k, int) and k > repeats:
+        raise StudyError(
+            f"pass@{k} needs {k} answers of each example, and {study.name} has {repeats}; evaluate "
+            f"with repeats={k}: what is there is not asked again."
+        )
+    rows = [_pass_row(study, arm, k, name or study.record.primary) for arm in study.arms()]
+    found = pd.DataFrame(rows).set_index("arm")
+    return found.astype({c: float for c in found.columns if c not in ("examples", "skipped")})
+
+
+def _pass_row(study: RecordedStudy, arm: Arm, k: int, scorer: str) -> dict[str, Any]:
     from ..analysis.repeats import mean_pass_at_k, mean_pass_hat_k
 
-    rows = []
-    for arm in study.arms():
-        measure = name or study.scorers[0]
-        if measure not in arm.scores:
-            raise StudyError(
-                why_unscored([arm])
-                or f"{arm.label} has no scores by {measure!r}; the study's scorers are {', '.join(study.scorers)}."
-            )
-        outcomes = arm.scores[measure]
-        if not outcomes.binary:
-            raise StudyError(
-                f"pass@k needs outcomes that are 0 or 1, and {measure} gives others; give it a threshold."
-            )
-        asked = [int(count) for count in outcomes.scored.tolist()]
-        passed = [
-            round(mean * n) if n else 0
-            for mean, n in zip(outcomes.mean.tolist(), asked, strict=True)
-        ]
-        one, every = mean_pass_at_k(passed, asked, k), mean_pass_hat_k(passed, asked, k)
-        known = outcomes.mean[outcomes.scored > 0]
-        row = {
-            "arm": arm.label,
-            "examples": one.n,
-            "skipped": one.skipped,
-            "mean": float(known.mean()) if len(known) else None,
-        }
-        row |= {f"pass@{k}": one.value, "low": one.low, "high": one.high}
-        rows.append(
-            {**row, f"pass^{k}": every.value, f"low^{k}": every.low, f"high^{k}": every.high}
+    if scorer not in arm.scores:
+        raise StudyError(
+            why_unscored([arm])
+            or f"{arm.label} has no scores by {scorer!r}; the study's scorers are "
+            f"{', '.join(ref.name for ref in study.record.scorers)}."
         )
-    return pd.DataFrame(rows).set_index("arm")
+    outcomes = arm.scores[scorer]
+    if not outcomes.binary:
+        raise StudyError(
+            f"pass@k needs outcomes that are 0 or 1, and {scorer} gives others; give it a threshold."
+        )
+    asked = [int(count) for count in outcomes.scored.tolist()]
+    passed = [
+        round(mean * n) if n else 0 for mean, n in zip(outcomes.mean.tolist(), asked, strict=True)
+    ]
+    one, every = mean_pass_at_k(passed, asked, k), mean_pass_hat_k(passed, asked, k)
+    known = outcomes.mean[outcomes.scored > 0]
+    return {
+        "arm": arm.label,
+        "examples": one.n,
+        "skipped": one.skipped,
+        "mean": float(known.mean()) if len(known) else None,
+        f"pass@{k}": one.value,
+        "low": one.low,
+        "high": one.high,
+        f"pass^{k}": every.value,
+        f"low^{k}": every.low,
+        f"high^{k}": every.high,
+    }

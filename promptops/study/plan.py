@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
@@ -15,11 +14,10 @@ from ..run import utc
 from .records import keep_dataset
 
 if TYPE_CHECKING:
-    from ..analysis.arms import Arm
     from ..dataset import Dataset
-    from ..lab.lab import Lab
+    from .project import Project
 
-__all__ = ["Needs", "Plan", "departures", "freeze"]
+__all__ = ["Needs", "Plan", "freeze"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +62,14 @@ class Plan:
 
     def __init__(
         self,
-        lab: Lab,
+        project: Project,
         id: str,
         document: dict[str, Any],
         dataset: Dataset,
         scorers: Sequence[Any],
         created: str,
     ) -> None:
-        self._lab, self._dataset, self._scorers = lab, dataset, tuple(scorers)
+        self._project, self._dataset, self._scorers = project, dataset, tuple(scorers)
         self.id, self.document, self.created = id, document, created
 
     @property
@@ -130,9 +128,13 @@ class Plan:
         cost: tuple[float, float] | None = None
         unpriced: tuple[str, ...] = ()
         if versions:
-            whole = self._lab.estimate(
-                versions, self._dataset, plan=self, fresh=True
-            )  # the price of every call, known or not
+            from .estimate import estimate
+            from .evaluate import EvaluateOptions, draw
+
+            # The price of every call, known or not.
+            options = EvaluateOptions(plan=self, fresh=True)
+            drawn = draw(self._project, versions, self._dataset, (), options)
+            whole = estimate(self._project, drawn, None)
             unpriced = whole.unpriced
             if whole.cost_usd is not None and whole.calls:
                 cost = (
@@ -151,45 +153,8 @@ class Plan:
 
     def _repr_html_(self) -> str:
         from ..markup import esc
-        from ..views.theme import page
 
-        return page(f"<p>{esc(repr(self)[1:-1])}</p>")
-
-
-def departures(
-    document: dict[str, Any],
-    created: str,
-    config: dict[str, Any],
-    arms: Sequence[Arm],
-    primary: str,
-) -> tuple[str, ...]:
-    """In what an analysis went other ways than its plan, a sentence each; empty where it was followed.
-
-    config: of the study; arms: candidate and baseline as they were read.
-    """
-    said = []
-    if primary != document["policy"].get("primary"):
-        said.append(f"the primary is {primary}, the plan fixed {document['policy'].get('primary')}")
-    if config["repeats"] != document["repeats"]:
-        said.append(f"{config['repeats']} repeats, the plan fixed {document['repeats']}")
-    if config["dataset"]["fingerprint"] != document["dataset"]:
-        said.append(f"other examples than the plan's {document['name']}")
-    editions = dict(zip(document["scorers"], document["editions"], strict=True))
-    changed = [
-        s["name"] for s in config["scorers"] if editions.get(s["name"]) not in (None, s["version"])
-    ]
-    if changed:
-        said.append(f"{changed[0]} is another version of the scorer")
-    finalists = document.get("finalists") or []
-    if finalists and arms[0].version not in finalists:
-        said.append(
-            f"{arms[0].label} is none of the {len(finalists)} finalists that the plan froze"
-        )
-    frozen = datetime.fromisoformat(created)
-    for arm in arms:
-        if arm.facts.get("first") and datetime.fromisoformat(str(arm.facts["first"])) < frozen:
-            said.append(f"answers of {arm.label} were recorded before the plan was frozen")
-    return tuple(said)
+        return f"<p>{esc(repr(self)[1:-1])}</p>"
 
 
 def _as_scorer(scorer: Any) -> Any:
@@ -199,7 +164,7 @@ def _as_scorer(scorer: Any) -> Any:
 
 
 def freeze(
-    lab: Lab,
+    project: Project,
     prompt: str,
     dataset: Dataset,
     scorers: Sequence[Any],
@@ -217,7 +182,7 @@ def freeze(
     checked = checked_scorers(scorers)
     if not checked:
         raise StudyError("a plan fixes the primary scorer; name at least one.")
-    chosen = Policy.of(policy) if policy is not None else lab._registry.policy(prompt)
+    chosen = Policy.of(policy) if policy is not None else project.registry.policy(prompt)
     rows = dataset.split(split) if split is not None else dataset
     if not len(rows):
         raise StudyError(
@@ -238,11 +203,11 @@ def freeze(
         ),
     }
     id_ = tagged("q1", document)
-    found = lab.store.rows("select min(created_at) from plans where id = ?", [id_])[0][0]
+    found = project.store.rows("select min(created_at) from plans where id = ?", [id_])[0][0]
     created = str(found) if found else utc()
     if not found:
-        keep_dataset(lab.store, rows, lab._root)
-        lab.store.append(
+        keep_dataset(project.store, rows, project.root)
+        project.store.append(
             "plans",
             [
                 {
@@ -253,4 +218,4 @@ def freeze(
                 }
             ],
         )
-    return Plan(lab, id_, document, rows, checked, created)
+    return Plan(project, id_, document, rows, checked, created)

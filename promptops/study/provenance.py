@@ -1,4 +1,4 @@
-"""Where a lab lives: the project's root, its registry file, its store; and what a call's provenance is."""
+"""Who acts, and where a call comes from: the author, the running notebook cell, the git commit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import os
 import sys
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,47 +13,7 @@ from typing import Any
 from .. import git
 from ..engine.retries import Provenance
 
-__all__ = ["Home", "author", "in_kernel", "provenance"]
-
-REGISTRY = "promptops.json"
-STORE = ".promptops"
-_ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "package.json", ".hg")
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """root: the project's folder; registry: the file that applications read (commit it); store: the folder of runs; why: how root was found."""
-
-    root: Path
-    registry: Path
-    store: Path
-    why: str
-
-    @classmethod
-    def find(cls, root: str | os.PathLike[str] | None = None) -> Home:
-        """The named folder; else upwards from the working directory: a registry file, else a project mark, else here."""
-        if root is not None:
-            chosen, why = Path(root).expanduser().resolve(), "as named"
-            chosen.mkdir(parents=True, exist_ok=True)
-        else:
-            chosen, why = _upwards(Path.cwd())
-        named = os.environ.get("PROMPTOPS_REGISTRY")
-        registry = (
-            Path(named).expanduser().resolve() if named and root is None else chosen / REGISTRY
-        )
-        return cls(chosen, registry, chosen / STORE, why)
-
-
-def _upwards(start: Path) -> tuple[Path, str]:
-    folders = [start, *start.parents]
-    for folder in folders:
-        if (folder / REGISTRY).is_file():
-            return folder, f"it holds {REGISTRY}"
-    for folder in folders:
-        for mark in _ROOT_MARKS:
-            if (folder / mark).exists():
-                return folder, f"it holds {mark}"
-    return start, "the working directory"
+__all__ = ["author", "in_kernel", "provenance"]
 
 
 def in_kernel() -> bool:

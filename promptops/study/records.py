@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,9 @@ from ..run import FAILURES, Attempt, Run, utc
 from ..version import PromptVersion
 
 if TYPE_CHECKING:
+    from ..engine.question import Provenance
     from ..store import Store
+    from .study_record import StudyRecord
 
 __all__ = [
     "ANSWERED",
@@ -147,14 +149,24 @@ def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:
     return Dataset.recorded(examples, name=name, fingerprint=fingerprint, origin=found)
 
 
-def keep_study(store: Store, study: Mapping[str, Any]) -> bool:
-    """Write a study's head (id, name, prompt, config, author, cell, git_commit), once; whether it is new."""
-    if store.has("studies", study["id"]):
+def keep_study(store: Store, study: StudyRecord, author: str, where: Provenance | None) -> bool:
+    """Write a study's record once; returns whether it is new.
+
+    where: the cell and commit that started it; None for a study that no cell started.
+    """
+    if store.has("studies", study.id):
         return False
-    store.append(
-        "studies",
-        [{**study, "config": json.dumps(study["config"], ensure_ascii=False), "created_at": utc()}],
-    )
+    row = {
+        "id": study.id,
+        "name": study.name,
+        "prompt": study.prompt,
+        "config": json.dumps(study.document(), ensure_ascii=False),
+        "author": author,
+        "cell": where.cell if where is not None else None,
+        "git_commit": where.git_commit if where is not None else None,
+        "created_at": utc(),
+    }
+    store.append("studies", [row])
     return True
 
 

@@ -15,9 +15,9 @@ from ..run import new_id, utc
 
 if TYPE_CHECKING:
     from ..evidence import Evidence
-    from ..lab.lab import Lab
-    from ..lab.prompt import SavedVersion
-    from ..lab.study import Study
+    from .project import Project
+    from .recorded_study import RecordedStudy
+    from .saved import Saved
 
 __all__ = ["Request", "keep_refusal", "measured_at", "outgrown", "spend", "spent", "standing"]
 
@@ -28,36 +28,36 @@ class Request:
     rests on; word: the override, else the reason of a forced promotion.
     """
 
-    saved: SavedVersion
+    saved: Saved
     env: str
     named: str | None
-    study: Study | None
+    study: RecordedStudy | None
     evidence: Evidence | None
     word: str
     percent: float | None
 
-    def document(self, lab: Lab) -> dict[str, Any]:
+    def document(self, project: Project) -> dict[str, Any]:
         """What makes it the same request, JSON-ready."""
         scorers = self.evidence.scorers if self.evidence is not None else {}
         return {
             "named": self.named,
             "word": self.word,
             "percent": self.percent,
-            "terms": lab._registry.terms(self.saved.prompt, self.saved.number, self.env),
+            "terms": project.registry.terms(self.saved.prompt, self.saved.number, self.env),
             "calibrated": {
                 name: bool(scorer.get("calibrated")) for name, scorer in scorers.items()
             },
         }
 
 
-def standing(lab: Lab, request: Request) -> str:
+def standing(project: Project, request: Request) -> str:
     """The refusal that stands against a request, as a sentence with its next step; "" where there is none."""
     recorded = [
-        before for before in _recorded(lab, request.saved, request.env) if "spent" not in before
+        before for before in _recorded(project, request.saved, request.env) if "spent" not in before
     ]
     if not recorded:
         return ""
-    now, newest = request.document(lab), measured_at(lab, request)
+    now, newest = request.document(project), measured_at(project, request)
     for before in recorded:
         if not _same(
             before, now, request.study is not None and before["study"] == request.study.id
@@ -74,26 +74,33 @@ def standing(lab: Lab, request: Request) -> str:
     return ""
 
 
-def keep_refusal(lab: Lab, request: Request, said: str, *, gate: bool, stands: bool) -> None:
+def keep_refusal(
+    project: Project, request: Request, said: str, *, gate: bool, stands: bool
+) -> None:
     """Record a refusal, once while one stands. gate: whether the gate spoke, whose answer holds for a canary and for everyone."""
-    asked, study = request.document(lab), request.study.id if request.study is not None else None
+    asked, study = (
+        request.document(project),
+        request.study.id if request.study is not None else None,
+    )
     recorded = [
-        before for before in _recorded(lab, request.saved, request.env) if before["study"] == study
+        before
+        for before in _recorded(project, request.saved, request.env)
+        if before["study"] == study
     ]
     if stands and any(before.items() >= asked.items() for before in recorded):
         return
-    _record(lab, request.saved, request.env, {**asked, "said": said[:400], "gate": gate}, study)
+    _record(project, request.saved, request.env, {**asked, "said": said[:400], "gate": gate}, study)
 
 
-def spend(lab: Lab, saved: SavedVersion, env: str, word: str) -> None:
+def spend(project: Project, saved: Saved, env: str, word: str) -> None:
     """Record an override that was given while its version served already: it needed none then, and a cell that runs again says it too."""
-    if word and not spent(lab, saved, env, word):
-        _record(lab, saved, env, {"spent": word})
+    if word and not spent(project, saved, env, word):
+        _record(project, saved, env, {"spent": word})
 
 
-def spent(lab: Lab, saved: SavedVersion, env: str, word: str) -> str:
+def spent(project: Project, saved: Saved, env: str, word: str) -> str:
     """Why an override counts no more, as a sentence; "" where it does, or where there is none."""
-    if not word or all(before.get("spent") != word for before in _recorded(lab, saved, env)):
+    if not word or all(before.get("spent") != word for before in _recorded(project, saved, env)):
         return ""
     return (
         f"{word!r} was given for {saved.label} in {env} while it served already, and counts once; "
@@ -101,7 +108,7 @@ def spent(lab: Lab, saved: SavedVersion, env: str, word: str) -> str:
     )
 
 
-def measured_at(lab: Lab, request: Request) -> Any:
+def measured_at(project: Project, request: Request) -> Any:
     """When the newest answer or score of the versions in question came, in the study it rests on, else in any; None without one."""
     versions = [request.saved.id] + (
         [request.evidence.baseline]
@@ -110,7 +117,7 @@ def measured_at(lab: Lab, request: Request) -> Any:
     )
     study = request.study.id if request.study is not None else None
     scorers = list(request.evidence.scorers) if request.evidence is not None else []
-    rows = lab.store.rows(
+    rows = project.store.rows(
         "select max(greatest(r.started_at, coalesce(s.scored_at, r.started_at))) from study_runs m join runs r on r.id = m.run_id "
         "left join scores s on s.run_id = r.id and s.scorer in (select unnest(?)) "
         "where m.version_id in (select unnest(?)) and (? is null or m.study_id = ?)",
@@ -119,12 +126,12 @@ def measured_at(lab: Lab, request: Request) -> Any:
     return rows[0][0] if rows else None
 
 
-def outgrown(lab: Lab, saved: SavedVersion, env: str, percent: float, word: str) -> str:
+def outgrown(project: Project, saved: Saved, env: str, percent: float, word: str) -> str:
     """Why the running canary is not given this share: a canary with just this share was refused before it began, so a cell runs again.
 
     As a sentence with its next step; "" where no such share was refused, or a word is given that was not given then.
     """
-    for before in _recorded(lab, saved, env):
+    for before in _recorded(project, saved, env):
         if before.get("percent") == percent and word in ("", before.get("word")):
             return (
                 f"{percent:g} % for {saved.label} in {env} was refused before its canary began; give another share, "
@@ -133,9 +140,9 @@ def outgrown(lab: Lab, saved: SavedVersion, env: str, percent: float, word: str)
     return ""
 
 
-def _recorded(lab: Lab, saved: SavedVersion, env: str) -> list[dict[str, Any]]:
+def _recorded(project: Project, saved: Saved, env: str) -> list[dict[str, Any]]:
     """What was recorded of a version in an environment, newest first, each with its study and when (`at`)."""
-    rows = lab.store.rows(
+    rows = project.store.rows(
         'select study_id, document, created_at from verdicts where prompt = ? and candidate = ? and "env" = ? order by created_at desc',
         [saved.prompt, saved.id, env],
     )
@@ -143,7 +150,7 @@ def _recorded(lab: Lab, saved: SavedVersion, env: str) -> list[dict[str, Any]]:
 
 
 def _record(
-    lab: Lab, saved: SavedVersion, env: str, document: Mapping[str, Any], study: str | None = None
+    project: Project, saved: Saved, env: str, document: Mapping[str, Any], study: str | None = None
 ) -> None:
     row = {
         "id": new_id("d"),
@@ -153,7 +160,9 @@ def _record(
         "env": env,
         "created_at": utc(),
     }
-    lab.store.append("verdicts", [{**row, "document": json.dumps(document, ensure_ascii=False)}])
+    project.store.append(
+        "verdicts", [{**row, "document": json.dumps(document, ensure_ascii=False)}]
+    )
 
 
 def _same(before: Mapping[str, Any], now: Mapping[str, Any], same_study: bool) -> bool:

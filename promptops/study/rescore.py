@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
 from ..models.foreign import told
 from ..run import utc
-from .provenance import provenance
-from .records import ANSWERED, OUTCOMES, keep_dataset, keep_study, load_dataset
+from .ask import Asker
+from .design import as_dataset
+from .preflight import checked_scorers
+from .queries.studies import created_of
+from .recorded_study import RecordedStudy
+from .records import ANSWERED, OUTCOMES, keep_dataset, keep_study
 from .score_study import Marking, Place, judged
+from .study_record import DatasetRef, ScorerRef, StudyRecord
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
-    from ..lab.lab import Lab
-    from ..lab.study import Study
     from ..scorers.case import Scorer
+    from ..store import Store
 
 __all__ = ["rescore", "score_study"]
 
@@ -26,44 +31,31 @@ _Row = tuple[
 ]  # arm, version, example, repeat, run; whether it is an answer that can be judged
 
 
-def rescore(study: Study, scorers: Sequence[Any], dataset: Any = None) -> Study:
-    """The same answers judged by other scorers, without a call: a study of its own over the same runs."""
-    from .preflight import checked_scorers
+def rescore(study: RecordedStudy, scorers: Sequence[Any], dataset: Any = None) -> RecordedStudy:
+    """The same answers judged by other scorers, without a call of the model.
 
-    lab = study._lab
-    data = (
-        lab._dataset(dataset)
-        if dataset is not None
-        else load_dataset(lab.store, study.config["dataset"]["fingerprint"], lab._root)
-    )
+    Args:
+        study: whose recorded answers are judged.
+        scorers: the first is the primary.
+        dataset: where golden answers were corrected since; None: the study's own.
+
+    Returns:
+        A study of its own over the same runs.
+    """
+    project = study.project
+    data = as_dataset(dataset, project.root) if dataset is not None else study.dataset
     checked = checked_scorers(scorers)
-    again = _study(study, data, checked)
-    keep_dataset(lab.store, data, lab._root)
-    rows = _rows(lab, study.id)
+    again = RecordedStudy(project, _record(study, data, checked))
+    keep_dataset(project.store, data, project.root)
+    rows = _rows(project.store, study.id)
     lacking = _lacking(again, data, checked, rows)
-    head = {"id": again.id, "name": again.name, "prompt": again.prompt, "config": again.config}
-    where = provenance(lab._root)
-    if keep_study(
-        lab.store,
-        {**head, "author": lab._author, "cell": where.cell, "git_commit": where.git_commit},
-    ):
-        _copy_places(lab, again.id, rows, data)
+    if keep_study(project.store, again.record, project.author, project.provenance()):
+        _copy_places(project.store, again.id, rows, data)
     _score(again, data, checked, lacking)
     return again
 
 
-def _study(study: Study, data: Dataset, scorers: Sequence[Scorer]) -> Study:
-    from ..lab.study import Study
-
-    config = {
-        **study.config,
-        "scorers": [
-            {"name": scorer.name, "version": scorer.version, "kind": scorer.kind}
-            for scorer in scorers
-        ],
-        "dataset": {"fingerprint": data.fingerprint, "name": data.name, "n": len(data)},
-        "rescored": study.id,
-    }
+def _record(study: RecordedStudy, data: Dataset, scorers: Sequence[Scorer]) -> StudyRecord:
     identity = tagged(
         "s1",
         {
@@ -72,20 +64,19 @@ def _study(study: Study, data: Dataset, scorers: Sequence[Scorer]) -> Study:
             "scorers": [[s.name, s.version] for s in scorers],
         },
     )
-    known = study._lab.store.rows("select created_at from studies where id = ?", [identity])
-    created = str(known[0][0]) if known else utc()
-    return Study(
-        study._lab,
-        identity,
-        f"{study.name}-rescored-{identity[3:7]}",
-        study.prompt,
-        config,
-        created=created,
+    return replace(
+        study.record,
+        id=identity,
+        name=f"{study.name}-rescored-{identity[3:7]}",
+        scorers=tuple(ScorerRef.of(scorer) for scorer in scorers),
+        dataset=DatasetRef(data.fingerprint, data.name, len(data)),
+        rescored=study.id,
+        created=created_of(study.project.store, identity) or utc(),
     )
 
 
-def _rows(lab: Lab, study: str) -> list[_Row]:
-    found: list[Any] = lab.store.rows(
+def _rows(store: Store, study: str) -> list[_Row]:
+    found: list[Any] = store.rows(
         f"select m.arm, m.version_id, m.example_id, m.repeat, m.run_id, r.id is not null and {ANSWERED} "
         "from study_runs m left join runs r on r.id = m.run_id where m.study_id = ?",
         [OUTCOMES, study],
@@ -93,7 +84,7 @@ def _rows(lab: Lab, study: str) -> list[_Row]:
     return found
 
 
-def _copy_places(lab: Lab, study: str, rows: Sequence[_Row], data: Dataset) -> None:
+def _copy_places(store: Store, study: str, rows: Sequence[_Row], data: Dataset) -> None:
     """The same runs at the same places of another study, as far as its dataset has the examples."""
     prints = {example.id: example.fingerprint for example in data}
     held = [row for row in rows if row[2] in prints]
@@ -111,26 +102,31 @@ def _copy_places(lab: Lab, study: str, rows: Sequence[_Row], data: Dataset) -> N
             "example_fingerprint": [prints[id] for id in examples],
             "reused": True,
         }
-        lab.store.append_columns("study_runs", {**columns, **shared})
+        store.append_columns("study_runs", {**columns, **shared})
 
 
-def score_study(study: Study, dataset: Dataset, scorers: Sequence[Scorer]) -> None:
+def score_study(study: RecordedStudy, dataset: Dataset, scorers: Sequence[Scorer]) -> None:
     """Score what a study's recorded runs lack, wait for it, and note that it is done."""
-    _score(study, dataset, scorers, _lacking(study, dataset, scorers, _rows(study._lab, study.id)))
+    _score(
+        study,
+        dataset,
+        scorers,
+        _lacking(study, dataset, scorers, _rows(study.project.store, study.id)),
+    )
 
 
 def _lacking(
-    study: Study, dataset: Dataset, scorers: Sequence[Scorer], rows: Sequence[_Row]
+    study: RecordedStudy, dataset: Dataset, scorers: Sequence[Scorer], rows: Sequence[_Row]
 ) -> dict[str, list[Place]]:
     """Run -> its places, of the answers that a scorer has not judged yet."""
-    arms = {arm["version"]: index for index, arm in enumerate(study.config["arms"])}
+    arms = {arm.version: index for index, arm in enumerate(study.record.arms)}
     examples = {example.id: index for index, example in enumerate(dataset)}
     answered = [
         (row[4], (arms[row[1]], examples[row[2]], row[3]))
         for row in rows
         if row[5] and row[2] in examples
     ]
-    have = judged(study._lab.store, [run for run, _ in answered], scorers)
+    have = judged(study.project.store, [run for run, _ in answered], scorers)
     places: dict[str, list[Place]] = {}
     for run, place in answered:
         if have.lacks(run, dataset[place[1]]):
@@ -139,22 +135,24 @@ def _lacking(
 
 
 def _score(
-    study: Study, dataset: Dataset, scorers: Sequence[Scorer], places: Mapping[str, Sequence[Place]]
+    study: RecordedStudy,
+    dataset: Dataset,
+    scorers: Sequence[Scorer],
+    places: Mapping[str, Sequence[Place]],
 ) -> None:
     if not places:
         return
-    lab = study._lab
-    marking = Marking(lab.store, dataset, scorers, ask=lab._desk.ask)
+    project = study.project
+    marking = Marking(project.store, dataset, scorers, ask=Asker(project).ask)
 
     def note(event: str, detail: str) -> None:
-        lab.store.append(
-            "study_events", [{"study_id": study.id, "at": utc(), "event": event, "detail": detail}]
-        )
+        row = {"study_id": study.id, "at": utc(), "event": event, "detail": detail}
+        project.store.append("study_events", [row])
 
     note("started", "")
     try:
         marking.take_recorded(places)
-        lab._loop.finish(marking.finish())
+        project.loop.finish(marking.finish())
     except BaseException as error:
         note("stopped", told(error))
         raise

@@ -13,10 +13,10 @@ from ..errors import SetupError
 from ..models.protocol import Model
 from ..redact import HoldsSecrets
 
-__all__ = ["Answerers"]
+__all__ = ["ModelResolver"]
 
 
-class Answerers:
+class ModelResolver:
     """Models by the name that versions ask for. Values handed in: a Model, an openai client, or a callable target."""
 
     def __init__(

@@ -14,8 +14,8 @@ from ..errors import ScorerError
 from ..store.schema import TABLES
 
 if TYPE_CHECKING:
-    from ..lab.study import Study
     from ..scorers.case import Scorer
+    from .recorded_study import RecordedStudy
 
 __all__ = ["asked_again"]
 
@@ -24,12 +24,12 @@ _ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s whe
   and exists (select 1 from study_runs m where m.study_id = $study and m.run_id = s.run_id)"""
 
 
-def asked_again(study: Study, scorer: Scorer) -> Scorer:
+def asked_again(study: RecordedStudy, scorer: Scorer) -> Scorer:
     """The scorer as the edition whose failed judgements are open; itself where none of its judgements of this study failed.
 
     Failed: unscored by an exception of the scorer (`scorer_error`). Raises ScorerError for a scorer whose version cannot be set.
     """
-    store, number = study._lab.store, 0
+    store, number = study.project.store, 0
     before: list[dict[str, Any]] = []
     while True:
         edition = f"{scorer.version}+{number}" if number else scorer.version

@@ -146,7 +146,7 @@ def _only(path: Path, document: Mapping[str, Any], table: str, known: Sequence[s
 def _version(lab: Lab, prompt: str, named: str) -> Any:
     """A saved version by number, label or id; of an environment: what serves there."""
     if named.startswith("env:"):
-        serving = lab._registry.serving(prompt, named[4:])
+        serving = lab.project.registry.serving(prompt, named[4:])
         if serving is None:
             raise StudyError(
                 f'{prompt} serves nothing in {named[4:]!r}; name a version, as in "v1".'

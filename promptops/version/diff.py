@@ -132,6 +132,10 @@ class VersionDiff:
         return "\n".join(lines) or "- no difference"
 
     def _repr_html_(self) -> str:
+        return self.html()
+
+    def html(self) -> str:
+        """The changes as HTML, insertions and deletions marked."""
         rows = "".join(
             f"<p><b>{esc(role)}</b></p><pre style='white-space:pre-wrap'>{''.join(_HTML[tag].format(esc(text)) for tag, text in pieces)}</pre>"
             for role, pieces in self.changed()

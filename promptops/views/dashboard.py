@@ -115,7 +115,7 @@ class Dashboard(View):
         """The view of a tab, or what to do first."""
         prompt = (
             self.study.prompt
-            if self.study is not None and self.study.prompt in self.lab._registry.names()
+            if self.study is not None and self.study.prompt in self.lab.project.registry.names()
             else ""
         )
         builders: dict[str, Callable[[], Any]] = {
@@ -193,8 +193,8 @@ class StudiesView(View):
         if len(arms) > 1:
             usual = study.examples()  # the incumbent is the baseline where it is in the study
             self.candidate.value, self.baseline.value = (
-                usual.candidate["label"],
-                usual.baseline["label"] if usual.baseline else arms[0],
+                usual.candidate.label,
+                usual.baseline.label if usual.baseline else arms[0],
             )
         for control in (self.candidate, self.baseline, self.scorer):
             control.observe(lambda _change: self.draw(), names="value")

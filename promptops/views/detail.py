@@ -52,8 +52,8 @@ def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
     if detail.example is None:
         return []
     names: set[str] = set()
-    for arm in study.config["arms"]:
-        version = study.version_of(arm["version"])
+    for arm in study.record.arms:
+        version = study.version_of(arm.version)
         names |= {variable.name for variable in version.variables} if version else set()
     inputs = detail.example.inputs
     return [(name, value) for name, value in inputs.items() if name in names] or list(
@@ -64,9 +64,9 @@ def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
 def _side(side: Side, shown: str, study: Study) -> str:
     number = next(
         (
-            arm.get("number") or place + 1
-            for place, arm in enumerate(study.config["arms"])
-            if arm["label"] == side.label
+            arm.number or place + 1
+            for place, arm in enumerate(study.record.arms)
+            if arm.label == side.label
         ),
         None,
     )

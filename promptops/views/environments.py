@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc
+from ..review.review import gate_says
 from .display import View, fitting
 from .grid import grid, short
 from .registry_view import history_html
@@ -19,6 +20,7 @@ from .theme import BAD, GOOD, UNSURE, chip, colour, ink, page
 if TYPE_CHECKING:
     from ..lab.deployments import History
     from ..lab.lab import Lab
+    from ..study.project import Project
 
 __all__ = ["EnvironmentsView", "gate_html", "serving_html", "timeline"]
 
@@ -33,7 +35,7 @@ class EnvironmentsView(View):
 
         self.lab, self.writes, self.said = lab, writes, ""
         self._asked = ""
-        names = list(lab._registry.names())
+        names = list(lab.project.registry.names())
         self.prompt = _choice("prompt", names or [""], prompt or None, "300px")
         self.env = widgets.Combobox(
             value="prod",
@@ -107,7 +109,7 @@ class EnvironmentsView(View):
         studies = [study for study in self.lab.studies if study.prompt == name][:50]
         self.study.options = [*((study.name, study.id) for study in studies), ("no study", "")]
         self.version.index = self.study.index = 0
-        envs = list(self.lab._environments(name)) if name else []
+        envs = list(self.lab.project.registry.environments(name)) if name else []
         self.env.options = tuple(dict.fromkeys([*envs, "prod", "staging", "dev"]))
         self.refresh()
 
@@ -122,9 +124,9 @@ class EnvironmentsView(View):
             return
         try:
             history = self.lab.history(name, env)
-            self.view.value = page(serving_html(self.lab, name) + timeline(history)) + history_html(
-                history
-            )
+            self.view.value = page(
+                serving_html(self.lab.project, name) + timeline(history)
+            ) + history_html(history)
             self.gate.value = page(self._gate())
         except PromptOpsError as error:
             self.view.value = page(f"<p role='alert'>{esc(error)}</p>")
@@ -139,7 +141,7 @@ class EnvironmentsView(View):
         if not self.version.value or not self.writes:
             return ""
         version = self.lab.prompt(name)[self.version.value]
-        serving = self.lab._registry.serving(name, env)
+        serving = self.lab.project.registry.serving(name, env)
         same = serving is not None and serving.id == version.id
         self.promote.disabled = same
         self.rollback.disabled = serving is None
@@ -157,8 +159,10 @@ class EnvironmentsView(View):
         """What the gate would say to the click, with the text of the reason box as the override."""
         study = self.lab.study(self.study.value) if self.study.value else None
         try:
-            said = self.lab._gate(
-                version, env, study, override=override, percent=self.percent.value or None
+            percent = self.percent.value or None
+            recorded = study.wait().recorded if study is not None else None
+            said = gate_says(
+                self.lab.project, version, env, recorded, override=override, percent=percent
             )
         except PromptOpsError as error:
             said = (str(error),)
@@ -191,7 +195,7 @@ class EnvironmentsView(View):
 
     def _roll_back(self) -> None:
         name, env = self.prompt.value, self.env.value.strip()
-        serving = self.lab._registry.serving(name, env)
+        serving = self.lab.project.registry.serving(name, env)
         if serving is not None and self._sure(
             "rollback", self.rollback, f"Yes: undo {serving.label} in {env}"
         ):
@@ -254,11 +258,11 @@ def gate_html(points: tuple[str, ...], label: str, env: str, incumbent: str | No
     return f"<div class='card' style='--po-accent:{BAD}'><b class='v'>▼ the gate would refuse</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span><ul>{listed}</ul></div>"
 
 
-def serving_html(lab: Lab, prompt: str) -> str:
+def serving_html(project: Project, prompt: str) -> str:
     """One row an environment: what serves, since when, who decided it and why; a canary with its share."""
     rows = []
-    for env in lab._environments(prompt):
-        now = lab._registry.serving(prompt, env)
+    for env in project.registry.environments(prompt):
+        now = project.registry.serving(prompt, env)
         if now is None:
             continue
         share = ""

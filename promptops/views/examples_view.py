@@ -170,12 +170,9 @@ class ExamplesView(View):
         self.pane.html = page(table_html(self.page, self.at, self.examples) + keys + said + shown)
 
     def _pinned(self) -> tuple[str, ...]:
-        lab = self.study._lab
-        return (
-            lab._registry.policy(self.study.prompt).must_pass
-            if self.study.prompt in lab._registry.names()
-            else ()
-        )
+        registry = self.study.project.registry
+        known = self.study.prompt in registry.names()
+        return registry.policy(self.study.prompt).must_pass if known else ()
 
     # -- what is done
 
@@ -277,8 +274,8 @@ def table_html(found: Page, at: int, examples: Examples) -> str:
             else "No run is recorded yet: evaluate first."
         )
         return f"<p class='dim'>{what}</p>"
-    old = examples.baseline["label"] if examples.baseline else None
-    new = examples.candidate["label"]
+    old = examples.baseline.label if examples.baseline else None
+    new = examples.candidate.label
     head = (
         f"<tr><th class='num'>#</th><th>example</th><th>asked</th><th class='num'>{esc(new)}</th>"
         + (f"<th class='num'>{esc(old)}</th><th class='num'>change</th></tr>" if old else "</tr>")

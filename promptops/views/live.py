@@ -44,14 +44,14 @@ def snapshot(study: Study) -> str:
     progress = study.progress
     if progress is None:
         return html(study)
-    arms = study.config["arms"]
-    planned = study.config["dataset"]["n"] * study.config["repeats"]
+    arms = study.record.arms
+    planned = study.record.dataset.n * study.record.repeats
     rows, bars = [], []
     for place, arm in enumerate(arms):
-        tint = colour(arm.get("number") or place + 1)
+        tint = colour(arm.number or place + 1)
         done = study.done_of(place)
-        failed = progress.arms[arm["version"]].failed if arm["version"] in progress.arms else 0
-        rows.append(_bar(arm["label"], done, planned, failed, tint))
+        failed = progress.arms[arm.version].failed if arm.version in progress.arms else 0
+        rows.append(_bar(arm.label, done, planned, failed, tint))
         tally = study.tally(place)
         if tally is not None and tally.scored:
             mean = tally.total / tally.scored
@@ -62,7 +62,7 @@ def snapshot(study: Study) -> str:
             low, high = max(mean - spread, 0.0), min(mean + spread, 1.0)
             bars.append(
                 svg.Bar(
-                    arm["label"],
+                    arm.label,
                     mean,
                     low,
                     high,
@@ -105,7 +105,7 @@ def _lost(study: Study) -> str:
 
 def _clean(study: Study, text: str) -> str:
     """Without keys: what is shown here has not been through the store yet, where they are taken out."""
-    return study._lab.store.clean(text[:_READ])
+    return study.project.store.clean(text[:_READ])
 
 
 def _bar(label: str, done: int, planned: int, failed: int, tint: str) -> str:

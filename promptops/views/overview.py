@@ -11,36 +11,37 @@ from .theme import chip, colour, page
 if TYPE_CHECKING:
     from ..lab.collections import Studies
     from ..lab.lab import Lab
+    from ..study.project import Project
 
 __all__ = ["lab_html", "prompts_html", "studies_html"]
 
 
 def lab_html(lab: Lab) -> str:
     """A lab: where it lives, and its prompts."""
-    home = lab._home
+    home = lab.project.location
     where = f"<p><b>Lab</b> <span class='dim'>{esc(home.root)} ({esc(home.why)}) · registry {esc(home.registry.name)} · store {esc(home.store.name)}/</span></p>"
-    return page(where + _prompts(lab))
+    return page(where + _prompts(lab.project))
 
 
-def prompts_html(lab: Lab) -> str:
+def prompts_html(project: Project) -> str:
     """Every prompt with what serves where."""
-    return page(_prompts(lab))
+    return page(_prompts(project))
 
 
-def _prompts(lab: Lab) -> str:
-    names = lab._registry.names()
+def _prompts(project: Project) -> str:
+    names = project.registry.names()
     if not names:
         return "<p class='dim'>No prompt yet: <code>lab.prompt('name').save('text with {{variable}}', model='...')</code></p>"
     rows = []
     for name in names:
-        environments = lab._environments(name)
+        environments = project.registry.environments(name)
         chips = " ".join(
             chip(f"{env}: v{number}", colour(number)) for env, number in environments.items()
         )
         rows.append(
             (
                 f"<b>{esc(name)}</b>",
-                f"{len(lab.prompt(name)):,}",
+                f"{len(project.registry.versions(name)):,}",
                 chips or "<span class='dim'>nowhere yet</span>",
             ),
         )

@@ -22,7 +22,7 @@ def saved_version(version: SavedVersion) -> str:
     """One version: its text, settings, variables, note, and where it serves."""
     serving = [
         env
-        for env, number in version._lab._environments(version.prompt).items()
+        for env, number in version.project.registry.environments(version.prompt).items()
         if number == version.number
     ]
     places = "".join(" " + chip(f"serves in {env}", GOOD) for env in serving)
@@ -66,7 +66,7 @@ def _marked(text: str) -> str:
 
 def prompt(shown: Prompt) -> str:
     """The versions of a prompt as a table, newest first."""
-    entries, environments = shown.versions, shown._lab._environments(shown.name)
+    entries, environments = shown.versions, shown.project.registry.environments(shown.name)
     if not entries:
         return page(
             f"<p><b>{esc(shown.name)}</b> <span class='dim'>has no version yet: save('text with {{{{variable}}}}', model='...')</span></p>"

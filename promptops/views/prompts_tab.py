@@ -28,7 +28,7 @@ class PromptsView(View):
 
         self.lab, self.writes = lab, writes
         self._examples: dict[str, Any] = {}
-        names = list(lab._registry.names())
+        names = list(lab.project.registry.names())
         narrow: dict[str, Any] = {"layout": widgets.Layout(width="260px", max_width="98%")}
         self.prompt = widgets.Dropdown(
             options=names or [""],
@@ -146,11 +146,7 @@ class PromptsView(View):
         shown = self.lab.prompt(self.prompt.value)
         old, new = shown[self.old.value], shown[self.new.value]
         difference = old.diff(new)
-        said = (
-            difference._repr_html_()
-            if difference
-            else "<p class='dim'>These are the same content.</p>"
-        )
+        said = difference.html() if difference else "<p class='dim'>These are the same content.</p>"
         self.changes.value = page(
             f"<h3>What changed from {esc(old.label)} to {esc(new.label)}</h3>{said}"
         )

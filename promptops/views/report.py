@@ -102,7 +102,7 @@ def report_html(study: Study) -> str:
     script_hash = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
     try:
-        comparison = study.compare() if len(study.config["arms"]) > 1 else None
+        comparison = study.compare() if len(study.record.arms) > 1 else None
     except PromptOpsError:
         comparison = None
     parts = (
@@ -129,10 +129,9 @@ def _head(study: Study) -> str:
 
 def _serves(study: Study) -> str:
     """What is in each environment, since when, by whom and why, on the day of the report."""
-    lab = study._lab
-    if study.prompt not in lab._registry.names():
+    if study.prompt not in study.project.registry.names():
         return ""
-    return f"<h2>What serves</h2><p class='dim'>When this report was made.</p>{serving_html(lab, study.prompt)}"
+    return f"<h2>What serves</h2><p class='dim'>When this report was made.</p>{serving_html(study.project, study.prompt)}"
 
 
 def _changes(study: Study, comparison: Comparison | None) -> str:
@@ -144,7 +143,7 @@ def _changes(study: Study, comparison: Comparison | None) -> str:
     )
     if old is None or new is None:
         return ""
-    return f"<h2>What changed from {esc(comparison.baseline.label)} to {esc(comparison.candidate.label)}</h2>{old.diff(new)._repr_html_()}"
+    return f"<h2>What changed from {esc(comparison.baseline.label)} to {esc(comparison.candidate.label)}</h2>{old.diff(new).html()}"
 
 
 def _flipped(study: Study, comparison: Comparison | None) -> str:
@@ -201,7 +200,7 @@ def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
     flips = comparison.flips()
     changed = chosen(list(zip(flips["example_id"], flips["gain"], strict=True)), MOST)
     ids = [example for example, _ in changed]
-    rows = study._lab.store.rows(
+    rows = study.project.store.rows(
         "select m.version_id, m.example_id, any_value(left(r.output, ?)), any_value(s.reason) from study_runs m join runs r on r.id = m.run_id "
         "left join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and s.scorer = ? "
         "where m.study_id = ? and m.version_id in (?, ?) and m.example_id in (select unnest(?)) and m.repeat = 0 group by 1, 2",
@@ -270,31 +269,29 @@ def _expected(example: Any) -> str:
 
 def _prompts(study: Study) -> str:
     parts = []
-    for place, arm in enumerate(study.config["arms"]):
-        version = study.version_of(arm["version"])
+    for place, arm in enumerate(study.record.arms):
+        version = study.version_of(arm.version)
         if version is not None:
-            name = chip(arm["label"], colour(arm.get("number") or place + 1))
+            name = chip(arm.label, colour(arm.number or place + 1))
             parts.append(
-                f"<p>{name} <span class='dim'>{esc(version.id)} · model {esc(version.model or 'none')} · answered by {esc(arm['endpoint'])}</span></p>{template_html(version.template)}"
+                f"<p>{name} <span class='dim'>{esc(version.id)} · model {esc(version.model or 'none')} · answered by {esc(arm.endpoint)}</span></p>{template_html(version.template)}"
             )
     return f"<h2>The versions</h2>{''.join(parts)}" if parts else ""
 
 
 def _how(study: Study) -> str:
-    config = study.config
+    record = study.record
     facts: Sequence[tuple[str, Any]] = (
         ("study", study.id),
         (
             "dataset",
-            f"{config['dataset']['name']} ({config['dataset']['n']:,} examples), fingerprint {config['dataset']['fingerprint']}",
+            f"{record.dataset.name} ({record.dataset.n:,} examples), fingerprint {record.dataset.fingerprint}",
         ),
-        ("split", config.get("split") or "all rows"),
-        ("repeats", config["repeats"]),
+        ("split", record.split or "all rows"),
+        ("repeats", record.repeats),
         (
             "scorers",
-            ", ".join(
-                f"{scorer['name']} (version {scorer['version']})" for scorer in config["scorers"]
-            ),
+            ", ".join(f"{scorer.name} (version {scorer.version})" for scorer in record.scorers),
         ),
     )
     table = grid(

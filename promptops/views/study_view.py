@@ -21,7 +21,7 @@ __all__ = ["arm_rows", "arms_html", "headline", "html", "results"]
 def headline(study: Study) -> str:
     """What came out, in one sentence, with what failed; why nothing can be said yet where that is so."""
     try:
-        said = _alone(study) if len(study.config["arms"]) < 2 else study.compare().statement()
+        said = _alone(study) if len(study.record.arms) < 2 else study.compare().statement()
     except PromptOpsError as error:
         said = str(error)
     return f"{said} {_failures(study)}".strip()
@@ -39,7 +39,7 @@ def _alone(study: Study) -> str:
 
 def _failures(study: Study) -> str:
     """How many calls failed, by class, with what one of them said; "" where none did."""
-    rows = study._lab.store.rows(
+    rows = study.project.store.rows(
         "select r.failure, count(*), any_value(r.failure_detail), sum(count(*)) over () from study_runs m join runs r on r.id = m.run_id "
         "where m.study_id = ? and r.failure is not null group by r.failure order by 2 desc",
         [study.id],
@@ -68,10 +68,10 @@ def arms_html(study: Study) -> str:
 
 
 def _head(study: Study) -> str:
-    config = study.config
-    size = f"{words.count(len(config['arms']), 'version')} × {words.count(config['dataset']['n'], 'example')} of {config['dataset']['name']}"
-    if config["repeats"] > 1:
-        size += f" × {config['repeats']} repeats"
+    record = study.record
+    size = f"{words.count(len(record.arms), 'version')} × {words.count(record.dataset.n, 'example')} of {record.dataset.name}"
+    if record.repeats > 1:
+        size += f" × {record.repeats} repeats"
     done = line(study.progress, reused=study.reused) if study.progress is not None else ""
     return f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} · {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
 
@@ -126,7 +126,7 @@ def arm_rows(study: Study) -> list[dict[str, Any]]:
     except PromptOpsError:
         return []
     rows = []
-    for place, (arm, config) in enumerate(zip(arms, study.config["arms"], strict=True)):
+    for place, (arm, config) in enumerate(zip(arms, study.record.arms, strict=True)):
         scores = {}
         for name, outcomes in arm.scores.items():
             known = outcomes.mean[outcomes.scored > 0]
@@ -147,7 +147,7 @@ def arm_rows(study: Study) -> list[dict[str, Any]]:
         if n < total:
             said += f", {total - n} unscored"
         low, high = interval or (None, None)
-        number = config.get("number") or place + 1
+        number = config.number or place + 1
         rows.append(
             {
                 "label": arm.label,

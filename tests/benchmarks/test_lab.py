@@ -57,7 +57,7 @@ def answer(request):
     return text
 def watch():
     while not over.wait(0.05):
-        study = next(iter(lab._live.values()), None)
+        study = next(iter(lab.project.running.values()), None)
         if study is not None and study.progress is not None:
             seen.append((study.progress.done, resident("VmRSS")))
 seen, over = [], threading.Event()

@@ -47,7 +47,7 @@ for version in versions[:3]:
     lab.promote(version, "dev", reason=bad, force=True)
 lab.rollback(versions[2], "dev", reason="a customer complained")
 for rater in ("ana", "bo"):
-    queue = Labelling(study, rater)
+    queue = Labelling(study.recorded, rater)
     for place in range(6):
         queue.answer("first", bad)
 """

@@ -39,7 +39,7 @@ lab.promote(v2, "prod", study=study)
 lab.rollback(v2, "prod", reason="a customer complained")
 lab.promote(v2, "prod", study=study, override="it was another release", reason="it was another release")
 for rater in ("ana", "bo"):
-    queue = Labelling(study, rater)
+    queue = Labelling(study.recorded, rater)
     for place in range(24):
         left = sorted(queue.task.outputs, key=lambda text: len(text or ""))[-1] == queue.task.outputs[0]
         queue.answer("tie" if rater == "bo" and place % 6 == 5 else "first" if left else "second")

@@ -189,7 +189,7 @@ def test_an_example_is_pinned(page: Any) -> None:
     """One click, and the policy in the registry file holds it."""
     page.locator("button:has-text('Pin as must-pass')").click()
     page.get_by_text("is now a must-pass example").wait_for(timeout=5_000)
-    assert lab_of(page)._registry.policy("triage").must_pass == ("t001",)
+    assert lab_of(page).project.registry.policy("triage").must_pass == ("t001",)
     page.locator("button:has-text('Unpin')").click()
     page.get_by_text("no longer a must-pass").wait_for(timeout=5_000)
 

@@ -53,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     study = lab.evaluate(versions, Dataset.read(rows, name="tickets"), graders, name="first")
     lab.promote(versions[0], to="prod", study=study, reason=HOSTILE)
     yield lab
-    lab._loop.close()
+    lab.project.loop.close()
     lab.store.close()
 
 
@@ -69,7 +69,7 @@ def test_the_page_is_read_only_and_behind_a_token(
         "promptops.cli.__main__",
         "dashboard",
         "--root",
-        str(project._root),
+        str(project.project.root),
         "--port",
         str(port),
     ]

@@ -201,7 +201,7 @@ def test_promote_through_a_study(
         name: ScriptedModel(lambda request, name=name: name, label=name) for name in ("yes", "no")
     }
     lab = make_lab(models=models)
-    monkeypatch.chdir(lab._home.root)
+    monkeypatch.chdir(lab.project.location.root)
     prompt = lab.prompt("triage")
     v1, v2 = (
         prompt.save("Judge: {{ticket}}", model="no"),

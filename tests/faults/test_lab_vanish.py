@@ -140,7 +140,7 @@ def test_a_lost_folder_is_written_again(tmp_path: Path) -> None:
     lab.store.close()
     again, run = study_in(tmp_path)
     assert run().reused == 2 * EXAMPLES
-    assert again.study("s").config == study.config
+    assert again.study("s").record.document() == study.record.document()
 
 
 def test_a_recorder_that_raises_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

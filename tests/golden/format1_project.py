@@ -210,9 +210,9 @@ def _policies(lab: Lab) -> None:
         dataset=tickets().split("test").fingerprint,
         ties="half",
     )
-    lab._registry.set_policy(Policy(min_n=20, ungated=("dev", "sandbox")))
-    lab._registry.set_policy(every, "support-triage")
-    lab._registry.set_policy(Policy(goal="cheaper", margin=0.2), "answers")
+    lab.project.registry.set_policy(Policy(min_n=20, ungated=("dev", "sandbox")))
+    lab.project.registry.set_policy(every, "support-triage")
+    lab.project.registry.set_policy(Policy(goal="cheaper", margin=0.2), "answers")
 
 
 def _archived(lab: Lab) -> None:
@@ -300,7 +300,7 @@ def _unmerged(lab: Lab) -> None:
 
 def _deploy(lab: Lab) -> None:
     """Deployments of every kind: on evidence, forced, canaries, rollbacks, and a repeated one."""
-    registry, triage = lab._registry, lab.prompt("support-triage")
+    registry, triage = lab.project.registry, lab.prompt("support-triage")
     study, answers = lab.study("triage-1"), lab.prompt("answers")
     for version in (triage[1], triage[2]):
         for env in ("dev", "staging", "prod"):
@@ -327,5 +327,5 @@ def _deploy(lab: Lab) -> None:
     lab.promote(answers[3], "prod", study=other, percent=50, again="tried again")
     registry.finish("answers", "prod", author="on call")
     statement = needs.Need.of("support-triage", {"ticket": "string"}, LABEL)
-    path = lab._root / needs.FOLDER / "checkout.json"
+    path = lab.project.root / needs.FOLDER / "checkout.json"
     needs.write(str(path), "checkout – Kasse", [statement])

@@ -169,7 +169,7 @@ def test_what_was_promoted_on_is_recomputed_from_the_bundle(lab: Lab, way: str) 
         study = lab.evaluate([v1, v2, v3], ROWS, plan=plan)
     lab.promote(v1, to="prod", study=study)
     deployed = lab.promote(v2, to="prod", study=study)
-    evidence = Evidence.read(lab._home.registry, deployed.evidence)
+    evidence = Evidence.read(lab.project.location.registry, deployed.evidence)
     found = recompute(evidence)
     assert found
     assert all(figure.same for figure in found), [figure for figure in found if not figure.same]
@@ -338,7 +338,9 @@ def test_a_guardrail_that_nothing_measures_says_what_is_measured(lab: Lab) -> No
     [
         lambda s: s.compare(),
         lambda s: s.leaderboard(),
-        lambda s: s._lab.promote(s._lab.prompt("triage")[2], "prod", study=s),
+        lambda s: Lab(s.project.root).promote(
+            Lab(s.project.root).prompt("triage")[2], "prod", study=s
+        ),
     ],
 )
 def test_a_primary_that_nothing_measures_says_what_is_measured(lab: Lab, ask: Any) -> None:
@@ -355,7 +357,9 @@ def test_a_primary_that_nothing_measures_says_what_is_measured(lab: Lab, ask: An
     [
         lambda s: s.compare(),
         lambda s: s.leaderboard(),
-        lambda s: s._lab.promote(s._lab.prompt("triage")[1], "prod", study=s),
+        lambda s: Lab(s.project.root).promote(
+            Lab(s.project.root).prompt("triage")[1], "prod", study=s
+        ),
     ],
 )
 @pytest.mark.parametrize("other", ["down", "good"])

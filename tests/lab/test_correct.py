@@ -105,7 +105,7 @@ def evaluated(lab: Lab, data: Dataset, name: str = "look") -> Any:
 
 
 def placed(lab: Lab, name: str, data: bytes) -> Path:
-    path: Path = lab._root / name
+    path: Path = lab.project.root / name
     path.write_bytes(data)
     return path
 
@@ -137,7 +137,7 @@ def test_one_value_changes_and_every_other_byte_stands(
     shown = study.correct(id, form.answer, write=False)
     assert path.read_bytes() == form.data
     made = study.correct(id, form.answer)
-    assert files(lab._root) == {form.file: form.data.replace(form.old, form.new)}
+    assert files(lab.project.root) == {form.file: form.data.replace(form.old, form.new)}
     after = Dataset.read(path, **form.roles)
     assert after == data.replaced(id, expected=form.answer)
     assert shown.diff == made.diff != ""
@@ -165,7 +165,7 @@ def test_a_correction_may_be_corrected(lab: Lab, make_lab: Callable[..., Lab]) -
     study.correct("2", "pay")
     study.correct("2", "paid")
     assert path.read_bytes() == FORMS["comma"].data.replace(b"b,bug,", b"b,paid,")
-    before = files(lab._root)
+    before = files(lab.project.root)
     with pytest.raises(
         DatasetError,
         match=r"t.csv:3 \(2\) was changed by somebody .* evaluate on the file as it is",
@@ -189,11 +189,11 @@ def test_a_row_that_moved_is_found_and_one_that_changed_is_refused(lab: Lab) -> 
         path.write_bytes(now)
         with pytest.raises(DatasetError, match=fault):
             study.correct("2", "paid")
-        assert files(lab._root) == {"t.csv": now}
+        assert files(lab.project.root) == {"t.csv": now}
     path.unlink()
     with pytest.raises(DatasetError, match="no file .* any more; say where"):
         study.correct("2", "pay")
-    assert files(lab._root) == {}
+    assert files(lab.project.root) == {}
 
 
 # -- beside the file
@@ -273,12 +273,12 @@ def test_what_cannot_change_alone_stands_beside_the_file(
         form.old,
         json.dumps(form.answer, ensure_ascii=False).encode(),
     )
-    assert files(lab._root) == {form.file: form.data, beside: line}
+    assert files(lab.project.root) == {form.file: form.data, beside: line}
     assert form.new.decode() in made.why
     assert f"golden answers that were read from {beside}: 1 (first: {id!r})." in after.said
     study.correct(id, "other")
     assert Dataset.read(path, **form.roles).get(id).expected == "other"
-    assert (lab._root / beside).read_bytes().count(b"\n") == 1  # one line an example
+    assert (lab.project.root / beside).read_bytes().count(b"\n") == 1  # one line an example
 
 
 def test_a_correction_counts_while_the_file_says_what_it_said(lab: Lab) -> None:
@@ -322,14 +322,14 @@ def test_nothing_outside_the_project_is_written_or_guessed(
     """Not the file that was read, nor one of the same name elsewhere, nor through a link or a path of two dots; now or after a restart."""
     outside = tmp_path / "tickets.csv"
     outside.write_bytes(b"key,q,gold\n1,a,x\n2,b,bug\n")
-    folder = lab._root / "data"
+    folder = lab.project.root / "data"
     folder.mkdir()
     (folder / "tickets.csv").write_bytes(b"key,q,gold\n1,a,theirs\n")
-    (lab._root / "link.csv").symlink_to(outside)
-    (lab._root / "linked").symlink_to(tmp_path)
+    (lab.project.root / "link.csv").symlink_to(outside)
+    (lab.project.root / "linked").symlink_to(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.csv")}
     evaluated(lab, Dataset.read(outside, **ROLES), "outside")
-    evaluated(lab, Dataset.read(lab._root / "link.csv", **ROLES), "link")
+    evaluated(lab, Dataset.read(lab.project.root / "link.csv", **ROLES), "link")
     for opened in (lab, make_lab()):
         for study in map(opened.study, ("outside", "link")):
             assert study.dataset_file() is None
@@ -379,7 +379,7 @@ def test_an_origin_of_an_imported_store_leads_nowhere_else(
         )
         other = make_lab(f"other{number}")
         head = {
-            "fingerprint": study.config["dataset"]["fingerprint"],
+            "fingerprint": study.record.dataset.fingerprint,
             "name": "t",
             "n": 1,
             "origin": text,
@@ -392,7 +392,12 @@ def test_an_origin_of_an_imported_store_leads_nowhere_else(
             {
                 **rows,
                 "studies": [
-                    {"id": "s", "name": "look", "prompt": "p", "config": json.dumps(study.config)}
+                    {
+                        "id": "s",
+                        "name": "look",
+                        "prompt": "p",
+                        "config": json.dumps(study.record.document()),
+                    }
                 ],
             }
         )
@@ -428,7 +433,7 @@ def test_a_file_that_changes_meanwhile_or_may_not_be_written_is_left_alone(
 def test_the_view_shows_the_line_before_it_writes_it(lab: Lab) -> None:
     """What is typed is shown as the lines that would change; the button writes just that; a refusal stands there as a sentence."""
     placed(lab, "t.csv", FORMS["comma"].data)
-    evaluated(lab, Dataset.read(lab._root / "t.csv", **ROLES))
+    evaluated(lab, Dataset.read(lab.project.root / "t.csv", **ROLES))
     view = lab.dashboard().open("Examples")
     view.at = [row.example_id for row in view.rows].index("2")
     view._draw(new=True)
@@ -436,10 +441,10 @@ def test_the_view_shows_the_line_before_it_writes_it(lab: Lab) -> None:
     assert view.change.value == ""
     view.golden.value = "<b>pay"
     assert "- 2,b,bug,bug\n+ 2,b,&lt;b&gt;pay,bug" in view.change.value
-    assert (lab._root / "t.csv").read_bytes() == FORMS["comma"].data
+    assert (lab.project.root / "t.csv").read_bytes() == FORMS["comma"].data
     view.save.click()
     assert "- 2,b,bug,bug\n+ 2,b,&lt;b&gt;pay,bug" in view.change.value
-    assert (lab._root / "t.csv").read_bytes() == FORMS["comma"].data.replace(
+    assert (lab.project.root / "t.csv").read_bytes() == FORMS["comma"].data.replace(
         b"b,bug,", b"b,<b>pay,"
     )
     view.file.value = "/etc/hostname"

@@ -52,14 +52,14 @@ def test_judging_stops_at_the_budget_and_goes_on_with_a_larger_one(lab: Lab) -> 
         study = lab.evaluate(
             [version], Dataset.read(DATA), scorers, budget_tokens=2500, concurrency=1
         )
-    judged = len(lab._model("j").calls)
+    judged = len(lab.project.model("j").calls)
     assert 0 < judged < 20
     spent = lab.store.rows("select sum(tokens_in + tokens_out) from runs")[0][0]
     assert spent <= 2500 + 8 * 1000  # at most the calls in flight beyond the budget
     assert len(study.scores()) == 20 + judged
     again = lab.evaluate([version], Dataset.read(DATA), scorers)
     assert again.id == study.id
-    assert len(lab._model("j").calls) == 20
+    assert len(lab.project.model("j").calls) == 20
     assert len(again.scores()) == 40
 
 
@@ -82,7 +82,7 @@ def test_a_stop_ends_judging_at_once_and_keeps_what_was_judged(
     def stop() -> None:
         while len(slow.calls) < 120:  # judged in portions of 32, so that the first are whole
             time.sleep(0.01)
-        next(iter(lab._live.values())).stop()
+        next(iter(lab.project.running.values())).stop("stopped by hand")
         stopped.append((time.monotonic(), len(slow.calls)))
 
     thread = threading.Thread(target=stop)

@@ -81,7 +81,7 @@ def test_an_interrupt_of_a_call_ends_it(make_lab: Callable[..., Lab]) -> None:
     interrupted(lambda: bool(slow.calls), lambda: version(ticket="hello"))
     until = time.monotonic() + 3
     while (
-        asyncio.run_coroutine_threadsafe(tasks(), lab._loop.loop).result(5)
+        asyncio.run_coroutine_threadsafe(tasks(), lab.project.loop.loop).result(5)
         and time.monotonic() < until
     ):
         time.sleep(0.01)

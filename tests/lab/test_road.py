@@ -31,6 +31,7 @@ from promptops.errors import (
 from promptops.lab import Dataset, Guardrail, Lab, Policy
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains, equals, json_has, scorer, similar_to
+from promptops.study.ask import Asker
 from promptops.study.promote import evidence_of
 
 TICKETS = [
@@ -92,16 +93,19 @@ def test_the_road_end_to_end(road: tuple[Lab, Any, Any, Dataset]) -> None:
     second = lab.promote(v2, to="prod", study=study)
     assert second.number == 2
     assert (
-        lab._home.registry.parent / "promptops.evidence" / f"{second.evidence[:32]}.json"
+        lab.project.location.registry.parent / "promptops.evidence" / f"{second.evidence[:32]}.json"
     ).exists()
     assert (
-        promptops.load("triage", env="prod", registry=str(lab._home.registry)).messages(ticket="x")[
-            0
-        ]["content"]
+        promptops.load("triage", env="prod", registry=str(lab.project.location.registry)).messages(
+            ticket="x"
+        )[0]["content"]
         == "Judge well: x"
     )
     assert lab.rollback(v2, "prod", reason="trial").number == 1
-    assert promptops.load("triage", env="prod", registry=str(lab._home.registry)).number == 1
+    assert (
+        promptops.load("triage", env="prod", registry=str(lab.project.location.registry)).number
+        == 1
+    )
     assert lab.rollback(v2, "prod") is None  # it no longer serves
     assert [entry.kind for entry in lab.history("triage", "prod")] == [
         "promote",
@@ -118,8 +122,8 @@ def test_run_all_twice_makes_no_call_no_row_and_leaves_the_registry_byte_identic
     walk(lab, v1, v2, data)
     before = (
         counts(lab),
-        lab._home.registry.read_bytes(),
-        len(lab._model("yes").calls) + len(lab._model("smart").calls),
+        lab.project.location.registry.read_bytes(),
+        len(lab.project.model("yes").calls) + len(lab.project.model("smart").calls),
     )
     walk(
         lab,
@@ -129,16 +133,16 @@ def test_run_all_twice_makes_no_call_no_row_and_leaves_the_registry_byte_identic
     )
     assert (
         counts(lab),
-        lab._home.registry.read_bytes(),
-        len(lab._model("yes").calls) + len(lab._model("smart").calls),
+        lab.project.location.registry.read_bytes(),
+        len(lab.project.model("yes").calls) + len(lab.project.model("smart").calls),
     ) == before
     other = Lab(
-        lab._home.root,
+        lab.project.location.root,
         models={"yes": always("yes"), "smart": ScriptedModel(by_number, label="smart")},
     )
     walk(other, other.prompt("triage")[1], other.prompt("triage")[2], Dataset.read(TICKETS))
-    assert (counts(other), other._home.registry.read_bytes()) == before[:2]
-    assert not other._model("smart").calls
+    assert (counts(other), other.project.location.registry.read_bytes()) == before[:2]
+    assert not other.project.model("smart").calls
 
 
 def counts(lab: Lab) -> dict[str, int]:
@@ -161,7 +165,7 @@ def test_a_study_comes_back_after_a_restart(road: tuple[Lab, Any, Any, Dataset])
     """By name, id and collection: config, runs, scores and comparison are those of before."""
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
-    other = Lab(lab._home.root)
+    other = Lab(lab.project.location.root)
     found = other.study(study.name)
     assert (found.id, found.status, len(found.runs()), len(found.scores())) == (
         study.id,
@@ -188,7 +192,7 @@ def test_asking_once_is_recorded_reused_and_asked_anew(road: tuple[Lab, Any, Any
     )
     assert v2(ticket="ticket number 4", fresh=True).run.id != first.run.id
     lab.evaluate([v2], data.filter(lambda example: example.id == "t4"), scorers=[equals()])
-    assert len(lab._model("smart").calls) == 2
+    assert len(lab.project.model("smart").calls) == 2
     assert "asked before" in repr(again)
 
 
@@ -223,17 +227,17 @@ def test_a_rerun_cell_whose_version_was_superseded_changes_nothing(
     alone = lab.evaluate([v1], data, scorers=[equals()])
     lab.promote(v1, to="prod", study=alone)
     lab.promote(v2, to="prod", study=lab.evaluate([v1, v2], data, scorers=[equals()]))
-    before = lab._home.registry.read_bytes()
+    before = lab.project.location.registry.read_bytes()
     with pytest.warns(UserWarning, match="unchanged"):
         assert not lab.promote(v1, to="prod", study=alone).changed
-    assert lab._home.registry.read_bytes() == before
+    assert lab.project.location.registry.read_bytes() == before
 
 
 def test_an_ungated_environment_asks_for_nothing(road: tuple[Lab, Any, Any, Dataset]) -> None:
     """dev takes any saved version, without a study."""
     lab, v1, _, _ = road
     assert lab.promote(v1, to="dev").number == 1
-    assert lab._environments("triage") == {"dev": 1}
+    assert lab.project.registry.environments("triage") == {"dev": 1}
 
 
 def test_a_target_is_evaluated_with_the_candidate_served_inside(
@@ -244,7 +248,7 @@ def test_a_target_is_evaluated_with_the_candidate_served_inside(
     prompt = lab.prompt("greet")
     candidates = [prompt.save(f"{word} {{{{name}}}}") for word in ("Hello", "Hi", "Dear")]
     lab.promote(candidates[0], to="prod", force=True, reason="what the script serves")
-    registry = str(lab._home.registry)
+    registry = str(lab.project.location.registry)
 
     def answer(name: str) -> str:
         return (
@@ -315,7 +319,7 @@ def test_repeats_are_averaged_within_examples_and_the_noise_floor_is_measured(
     assert (study.compare(v2, v1).primary.n, study.compare(v2, v1).primary.repeats) == (40, 2)
     noise = v2.noise(data, [equals()])
     assert (noise.primary.n, noise.primary.wins + noise.primary.losses) == (40, 16)
-    assert len(lab._model("moody").calls) == 80  # the study's answers are reused
+    assert len(lab.project.model("moody").calls) == 80  # the study's answers are reused
     assert any("differs by" in note for note in study.compare(v1, v2).notes)
 
 
@@ -325,14 +329,14 @@ def test_rescoring_calls_no_model_and_keeps_both_sets_of_scores(
     """Other scorers over the same answers are a study of the same runs."""
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
-    calls = len(lab._model("smart").calls)
+    calls = len(lab.project.model("smart").calls)
 
     @scorer
     def is_short(output: str) -> bool:
         return len(output) < 3
 
     again = study.rescore([is_short, similar_to("expected", at_least=0.5)])
-    assert len(lab._model("smart").calls) == calls
+    assert len(lab.project.model("smart").calls) == calls
     assert again.scorers == ("is_short", "similar_to(expected)>=0.5")
     assert len(again.scores()) == 160
     assert len(study.scores()) == 80
@@ -345,7 +349,7 @@ def test_a_plan_fixes_the_split_before_the_runs(road: tuple[Lab, Any, Any, Datas
     plan = lab.plan("triage", data, [equals()], policy=Policy(goal="better"))
     assert plan.id == lab.plan("triage", data, [equals()], policy=Policy(goal="better")).id
     study = lab.evaluate([v1, v2], data, plan=plan)
-    assert study.config["dataset"]["n"] == len(data.test)
+    assert study.record.dataset.n == len(data.test)
     comparison = study.compare(v2, v1)
     assert comparison.grounds.tested
     assert not any("Not split-tested" in note for note in comparison.notes)
@@ -359,7 +363,7 @@ def test_an_estimate_asks_nothing(road: tuple[Lab, Any, Any, Dataset]) -> None:
     lab, v1, v2, data = road
     estimate = lab.estimate([v1, v2], data, [equals()])
     assert (estimate.calls, estimate.reused) == (80, 0)
-    assert not lab._model("smart").calls
+    assert not lab.project.model("smart").calls
     lab.evaluate([v1, v2], data, [equals()])
     assert (
         lab.estimate([v1, v2], data, [equals()]).calls,
@@ -374,14 +378,14 @@ def test_an_estimate_asks_nothing(road: tuple[Lab, Any, Any, Dataset]) -> None:
         (lambda lab, v, d: lab.prompt("Bad Name"), RegistryError, "not valid"),
         (
             lambda lab, v, d: promptops.load(
-                "nobody", env="prod", registry=str(lab._home.registry)
+                "nobody", env="prod", registry=str(lab.project.location.registry)
             ),
             KeyError,
             "nobody",
         ),
         (
             lambda lab, v, d: promptops.load(
-                "triage", env="prod", registry=str(lab._home.registry)
+                "triage", env="prod", registry=str(lab.project.location.registry)
             ),
             NotDeployed,
             "prod",
@@ -429,7 +433,7 @@ def test_bad_input_answers_with_one_sentence(
     with pytest.raises(error) as raised:
         action(lab, v1, data)
     assert says in str(raised.value)
-    assert not lab._model("yes").calls
+    assert not lab.project.model("yes").calls
     assert not lab.store.rows("select 1 from studies")
 
 
@@ -444,10 +448,10 @@ def test_rolling_back_the_first_deployment(road: tuple[Lab, Any, Any, Dataset]) 
 def test_a_registry_that_is_not_json(road: tuple[Lab, Any, Any, Dataset]) -> None:
     """It is said, with the path, and nothing is overwritten."""
     lab, _, _, _ = road
-    lab._home.registry.write_text("{ not json", encoding="utf-8")
+    lab.project.location.registry.write_text("{ not json", encoding="utf-8")
     with pytest.raises(RegistryCorrupt, match=r"promptops\.json"):
         lab.prompt("triage").save("New {{ticket}}")
-    assert lab._home.registry.read_text(encoding="utf-8") == "{ not json"
+    assert lab.project.location.registry.read_text(encoding="utf-8") == "{ not json"
 
 
 def test_an_unreachable_endpoint_stops_early_and_says_what_to_fix(make_lab: MakeLab) -> None:
@@ -471,7 +475,7 @@ def test_an_unreachable_endpoint_stops_early_and_says_what_to_fix(make_lab: Make
         "circuit_open",
     }
     with pytest.raises(CallError):
-        lab._desk.call(v1.version, {"ticket": "x"}, prompt="p", label="v1", fresh=False)
+        Asker(lab.project).call(v1.version, {"ticket": "x"}, prompt="p", label="v1", fresh=False)
 
 
 def test_formats_are_warned_about_and_settings_travel(make_lab: MakeLab) -> None:
@@ -592,9 +596,9 @@ def test_a_policy_is_kept_in_the_registry_and_decides(road: tuple[Lab, Any, Any,
     lab.prompt("triage").policy = Policy(min_n=100)
     with pytest.raises(Refused, match="100"):
         lab.promote(v2, to="prod", study=study)
-    assert json.loads(lab._home.registry.read_text(encoding="utf-8"))["prompts"]["triage"][
-        "policy"
-    ] == {"min_n": 100}
+    assert json.loads(lab.project.location.registry.read_text(encoding="utf-8"))["prompts"][
+        "triage"
+    ]["policy"] == {"min_n": 100}
     lab.prompt("triage").policy = None
     lab.prompt.policy = Policy(min_effect=0.5)
     with pytest.raises(Refused, match="least effect"):
@@ -609,7 +613,7 @@ def test_a_canary_is_widened_finished_and_ended(road: tuple[Lab, Any, Any, Datas
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
     lab.promote(v1, to="prod", study=study)
-    registry = str(lab._home.registry)
+    registry = str(lab.project.location.registry)
 
     def share() -> int:
         return sum(
@@ -680,7 +684,7 @@ def test_slips_are_answered_well(
     with pytest.raises(SetupError, match="OPENAI_API_KEY"):
         third(ticket="x")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-a-test-that-calls-nobody")
-    lab._model("somebody-else").check(third.request(ticket="x"))
+    lab.project.model("somebody-else").check(third.request(ticket="x"))
 
 
 def test_the_version_that_serves_is_still_compared_with_another(
@@ -722,7 +726,7 @@ def test_a_number_that_is_none_is_said(
     if "repeats" in options:
         with pytest.raises(StudyError, match=says):
             lab.plan("triage", data, [equals()], split=None, **options)
-    assert not lab._model("yes").calls
+    assert not lab.project.model("yes").calls
 
 
 @pytest.mark.parametrize(
@@ -779,7 +783,7 @@ def test_what_is_certain_to_be_a_mistake_is_not_saved(
     lab = make_lab()
     with pytest.raises(VersionError, match=says):
         lab.prompt("triage").save(text, **settings)
-    assert not lab._home.registry.exists()
+    assert not lab.project.location.registry.exists()
 
 
 def test_settings_that_nobody_knows_are_saved(make_lab: MakeLab) -> None:
@@ -896,9 +900,9 @@ def test_a_mended_scorer_judges_again_without_a_call(road: tuple[Lab, Any, Any, 
 
     failed = lab.evaluate([v1], data, [broken])
     assert set(failed.scores()["unscored"].str[:27]) == {"scorer_error: AttributeErro"}
-    asked = len(lab._model("yes").calls)
+    asked = len(lab.project.model("yes").calls)
     assert lab.evaluate([v1], data, [mended]).scores()["value"].tolist() == [1.0] * 40
-    assert len(lab._model("yes").calls) == asked
+    assert len(lab.project.model("yes").calls) == asked
 
 
 def test_a_scorer_that_failed_is_asked_again_there_and_nowhere_else(
@@ -936,7 +940,7 @@ def test_a_pinned_example_holds_at_the_gate(road: tuple[Lab, Any, Any, Dataset])
     small = Dataset.read(TICKETS[:30])
     lab.promote(v1, to="prod", study=lab.evaluate([v1], small, [equals()]))
     study = lab.evaluate([v1, v2], small, [equals()])
-    old = evidence_of(lab, v2, "prod", study)
+    old = evidence_of(lab.project, v2, "prod", study.recorded)
     assert not study.gate(v2, "prod")
     wider = lab.evaluate([v1, v2], data, [equals()])
     assert wider.pin("t39").must_pass == ("t39",)
@@ -949,7 +953,7 @@ def test_a_pinned_example_holds_at_the_gate(road: tuple[Lab, Any, Any, Dataset])
     with pytest.raises(
         Refused, match="decided under another policy than the registry's. Next: decide again"
     ) as stale:
-        lab._registry.promote("triage", v2.number, "prod", evidence=old, author="somebody")
+        lab.project.registry.promote("triage", v2.number, "prod", evidence=old, author="somebody")
     assert "The must-pass example 't39' has no score." in str(stale.value)
     assert lab.history("triage", "prod").deployments[-1].number == v1.number
     assert (
@@ -967,7 +971,7 @@ def test_a_pinned_example_that_the_candidate_fails_is_named(
         lambda r: "no" if r["messages"][-1]["content"].endswith(" 5") else by_number(r),
         label="worse",
     )
-    lab = Lab(lab._home.root, models={"yes": always("yes"), "worse": model})
+    lab = Lab(lab.project.location.root, models={"yes": always("yes"), "worse": model})
     v3 = lab.prompt("triage").save("Judge so: {{ticket}}", model="worse")
     lab.promote(v1, to="prod", study=lab.evaluate([v1], data, [equals()]))
     study = lab.evaluate([v1, v3], data, [equals()])

@@ -52,7 +52,7 @@ def tried(step: Callable[[], Any]) -> str:
 
 
 def registry(lab: Lab) -> bytes:
-    return Path(lab._registry.path).read_bytes()
+    return Path(lab.project.registry.path).read_bytes()
 
 
 # -- what was refused
@@ -242,7 +242,7 @@ def test_the_command_line_exits_1_and_names_its_flag(
     from promptops.cli.__main__ import main
 
     _, study, _ = incident(lab)
-    monkeypatch.chdir(lab._home.root)
+    monkeypatch.chdir(lab.project.location.root)
     before = registry(lab)
     for version in ("v2", "v3"):
         for more in ([], ["--dry-run"]):
@@ -283,7 +283,7 @@ def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_made(
     assert (done.number, done.forced, done.changed, done.evidence) == (1, True, True, None)
     assert any("all 6 calls of v1 failed" in point for point in done.unmet)
     assert lab.promote(b, "staging", study=study, force=True, reason="outage").forced
-    consumers = Path(lab._registry.path).parent / "promptops.consumers"
+    consumers = Path(lab.project.registry.path).parent / "promptops.consumers"
     consumers.mkdir()
     (consumers / "app.json").write_text("{", encoding="utf-8")
     with pytest.raises(PromptOpsError):
@@ -296,7 +296,7 @@ def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_made(
 def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_kept(lab: Lab) -> None:
     """A file in the place of the evidence's folder: said, marked and not cited; without force nothing is changed."""
     (a,), study = measured(lab, "p", "a")
-    (Path(lab._registry.path).parent / "promptops.evidence").write_text(
+    (Path(lab.project.registry.path).parent / "promptops.evidence").write_text(
         "in the way", encoding="utf-8"
     )
     before = registry(lab)
@@ -332,7 +332,7 @@ def grown(lab: Lab, dice: random.Random, name: str) -> tuple[list[Callable[[], A
     undone: set[tuple[str, str]] = set()
     for place in range(dice.randint(6, 14)):
         env = dice.choice(["prod", "prod", "prod", "dev"])
-        serving = lab._registry.serving(name, env)
+        serving = lab.project.registry.serving(name, env)
         here = (
             []
             if serving is None

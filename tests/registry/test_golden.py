@@ -180,7 +180,7 @@ def test_this_release_still_makes_what_the_last_golden_one_holds(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         lab = fill(make_lab("made", models={"m": ScriptedModel(answer)}))
-    found = said(lab._root)
+    found = said(lab.project.root)
     assert found["versions"] == expected["versions"]
     assert found["serves"] == expected["serves"]
     recorded = {

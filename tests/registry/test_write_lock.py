@@ -453,13 +453,16 @@ def test_readers_go_on_while_writers_write(tmp_path: Path) -> None:
     threads = [threading.Thread(target=read) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for number in (2, 3, 1) * 10:
-        done = editor.promote(NAME, number, "dev", author="ann")
-        assert done.changed
-        assert loader.get(NAME, "dev").number == number  # the next get serves it
-    ended.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for turn, number in enumerate((2, 3, 1) * 10):
+            # Going back to what served before takes a word of its own each time.
+            done = editor.promote(NAME, number, "dev", author="ann", override=f"turn {turn}")
+            assert done.changed
+            assert loader.get(NAME, "dev").number == number  # the next get serves it
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
     assert wrong == []
     assert gets[0] > 100
 

@@ -18,7 +18,7 @@ from promptops.markup import without_data
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains
 from promptops.study import images
-from promptops.study.ask import Desk
+from promptops.study.ask import Asker
 from promptops.version import PromptVersion
 from promptops.views.comparison_view import html as comparison_html
 from promptops.views.report import report_html
@@ -326,7 +326,7 @@ def test_what_a_judge_is_shown_is_never_a_path(lab: Lab) -> None:
         [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "{{answer}}"}}]}],
         model="m",
     )
-    lab._loop.submit(Desk(lab).ask(judge, {"answer": "pics/cat.png"}, 0)).result(20)
+    lab.project.loop.submit(Asker(lab.project).ask(judge, {"answer": "pics/cat.png"}, 0)).result(20)
     assert urls(lab) == ["pics/cat.png"]
 
 

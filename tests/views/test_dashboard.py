@@ -37,7 +37,7 @@ def lab(make_lab: Callable[..., Lab]) -> Lab:
         prompt.save("Judge: {{ticket}}", model="yes", note="first"),
         prompt.save("Judge well: {{ticket}}", model="clever"),
     ]
-    path = made._root / "tickets.jsonl"
+    path = made.project.root / "tickets.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in TICKETS))
     study = made.evaluate(
         versions,
@@ -108,18 +108,18 @@ def test_a_failure_becomes_a_test_in_one_click(lab: Lab) -> None:
     view = lab.dashboard().open("Examples")
     view.pane.press("l")
     view.pin.click()
-    assert lab._registry.policy("triage").must_pass == ("t01",)
+    assert lab.project.registry.policy("triage").must_pass == ("t01",)
     assert "must-pass" in view.pane.html
     view.pin.click()
-    assert lab._registry.policy("triage").must_pass == ()
-    before = (lab._root / "tickets.jsonl").read_text().splitlines()
+    assert lab.project.registry.policy("triage").must_pass == ()
+    before = (lab.project.root / "tickets.jsonl").read_text().splitlines()
     view.golden.value = "maybe"
     view.save.click()
-    after = (lab._root / "tickets.jsonl").read_text().splitlines()
+    after = (lab.project.root / "tickets.jsonl").read_text().splitlines()
     assert [
         place for place, (old, new) in enumerate(zip(before, after, strict=True)) if old != new
     ] == [1]
-    assert Dataset.read(lab._root / "tickets.jsonl").get("t01").expected == "maybe"
+    assert Dataset.read(lab.project.root / "tickets.jsonl").get("t01").expected == "maybe"
 
 
 def test_labels_are_blind_rows_and_agree(lab: Lab) -> None:
@@ -157,26 +157,26 @@ def test_promotion_shows_the_gate_first_asks_once_and_is_undone(lab: Lab) -> Non
     assert "the gate would refuse" in view.gate.value or "lets it through" in view.gate.value
     assert view.version.value == 2
     view.promote.click()
-    assert lab._environments("triage") == {"prod": 1}
+    assert lab.project.registry.environments("triage") == {"prod": 1}
     assert "Yes: v2 to prod" in view.promote.description
     view.cancel.click()
     assert view.promote.description == "Promote"
     view.promote.click()
     view.promote.click()
     refused = "the gate would refuse" in view.gate.value
-    assert lab._environments("triage") == {"prod": 1 if refused else 2}
+    assert lab.project.registry.environments("triage") == {"prod": 1 if refused else 2}
     view.env.value = "dev"  # ungated
     view.promote.click()
     view.promote.click()
-    assert lab._environments("triage")["dev"] == 2
+    assert lab.project.registry.environments("triage")["dev"] == 2
     view.version.value = 1
     view.reason.value = "compare by hand"
     view.promote.click()
     view.promote.click()
     view.rollback.click()
-    assert lab._environments("triage")["dev"] == 1
+    assert lab.project.registry.environments("triage")["dev"] == 1
     view.rollback.click()
-    assert lab._environments("triage")["dev"] == 2
+    assert lab.project.registry.environments("triage")["dev"] == 2
     assert "went back to v2" in view.said
 
 
@@ -208,8 +208,8 @@ def test_read_only_writes_nothing_whatever_is_pressed(lab: Lab) -> None:
     """No button that writes is shown, and a message that a browser made up does nothing either."""
     board = Dashboard(lab, writes=False)
     before = (
-        lab._home.registry.read_bytes(),
-        (lab._root / "tickets.jsonl").read_bytes(),
+        lab.project.location.registry.read_bytes(),
+        (lab.project.root / "tickets.jsonl").read_bytes(),
         lab.store.rows("select count(*) from labels"),
     )
     views = {name: board.open(name) for name in TABS}
@@ -228,8 +228,8 @@ def test_read_only_writes_nothing_whatever_is_pressed(lab: Lab) -> None:
         views["Label"].pane.press(key)
     views["Examples"].pane._heard(None, {"press": {"a": 1}}, [])
     after = (
-        lab._home.registry.read_bytes(),
-        (lab._root / "tickets.jsonl").read_bytes(),
+        lab.project.location.registry.read_bytes(),
+        (lab.project.root / "tickets.jsonl").read_bytes(),
         lab.store.rows("select count(*) from labels"),
     )
     assert after == before
@@ -266,7 +266,7 @@ def test_what_a_displayed_dashboard_costs_a_notebook(lab: Lab) -> None:
 def test_labels_travel_as_a_file(lab: Lab, tmp_path: Path) -> None:
     """What a report lets a reviewer download is read once, refused whole where a line is wrong, and changes nothing the second time."""
     study = lab.study("first look")
-    new, old = study.config["arms"][1]["version"], study.config["arms"][0]["version"]
+    new, old = study.record.arms[1].version, study.record.arms[0].version
     line = {"form": "l1", "kind": "pairwise", "study": study.id, "example_id": "t04", "first": new, "second": old, "label": "first", "rater": "cleo", "labelled_at": "2026-01-01T00:00:00.000"}  # fmt: skip
     path = tmp_path / "labels.jsonl"
     path.write_text(

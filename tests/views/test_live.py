@@ -87,7 +87,7 @@ def test_its_button_stops_it_and_it_becomes_the_results(running: Any) -> None:
     assert "stopped" in widget.shown().still()["text/html"]
     widget.more.click()  # the way down to the examples, read when it is asked for
     assert "biggest loss first" in widget.box.children[1].children[2].html
-    done = running._lab.store.rows("select count(*) from runs where failure is null")[0][0]
+    done = running.project.store.rows("select count(*) from runs where failure is null")[0][0]
     assert 0 < done < 400
 
 

@@ -64,7 +64,7 @@ def study(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def every_view(study: Any) -> dict[str, View]:
-    lab = study._lab
+    lab = Lab(study.project.root)
     environments = EnvironmentsView(lab)
     environments.env.value = "dev"
     return {

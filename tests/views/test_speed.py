@@ -180,7 +180,7 @@ def test_a_study_of_300000_runs_opens_and_pages_without_a_freeze(tmp_path: Path)
     assert found.total == len([i for i in range(EXAMPLES) if i % 97 == 42])
     assert first <= 1.0, said
     assert max(page, lost, tag, detail) <= 0.2, said
-    lab._loop.close()
+    lab.project.loop.close()
 
 
 @pytest.mark.soak
@@ -206,7 +206,7 @@ def test_a_million_runs_are_paged_without_a_freeze(tmp_path: Path) -> None:
     assert len(view.pane.html) < 60_000
     assert opened <= 5.0, said
     assert max(taken.values()) <= 1.0, said
-    lab._loop.close()
+    lab.project.loop.close()
 
 
 def test_a_page_reads_no_more_than_it_shows(make_lab: Callable[..., Lab]) -> None:

@@ -1,0 +1,26 @@
+"""The A/A noise floor of a saved version: asked twice on every example, compared with itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..study import evaluate
+from ..study.noise_floor import against_itself
+from .comparison import Comparison
+
+if TYPE_CHECKING:
+    from .prompt import SavedVersion
+
+__all__ = ["noise_of"]
+
+
+def noise_of(
+    version: SavedVersion, dataset: Any, scorers: Sequence[Any], name: str | None
+) -> Comparison:
+    """The second answers of a version compared with its first. What was asked before is reused."""
+    options = evaluate.EvaluateOptions(name=name or f"{version.prompt}-{version.label}-noise")
+    drawn = evaluate.draw(version.project, [version], dataset, scorers, options, repeats=2)
+    study = evaluate.start(version.project, drawn, options)
+    study.wait()
+    return Comparison.shown(against_itself(study, version.id, version.label), version.project)

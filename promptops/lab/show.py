@@ -1,0 +1,86 @@
+"""How a face reaches its view: the one place where `lab` knows of `views`.
+
+Views are the layer above and import the faces openly. A face shows itself by calling a function
+of this module, which imports `views.faces` when it is first called, so that `import promptops.lab`
+loads no view.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "dashboard",
+    "display",
+    "figure",
+    "follow",
+    "headline",
+    "html",
+    "judge_rows",
+    "markdown",
+    "report",
+]
+
+
+def html(face: object) -> str:
+    """A face as a table, card or page of static HTML."""
+    from ..views import faces
+
+    return faces.html(face)
+
+
+def display(face: object) -> None:
+    """A face as a widget in the cell, with its static page beside it."""
+    from ..views import faces
+
+    faces.display(face)
+
+
+def headline(study: Any) -> str:
+    """One line on a study: its verdict, or how far it is while it runs."""
+    from ..views import faces
+
+    return faces.headline(study)
+
+
+def follow(study: Any) -> None:
+    """A line of progress in a script until the study is done."""
+    from ..views import faces
+
+    faces.follow(study)
+
+
+def markdown(comparison: Any) -> str:
+    """A comparison for a pull request."""
+    from ..views import faces
+
+    return faces.markdown(comparison)
+
+
+def figure(comparison: Any) -> Any:
+    """The forest plot of a comparison, as a plotly figure."""
+    from ..views import faces
+
+    return faces.figure(comparison)
+
+
+def judge_rows(report: Any) -> list[Any]:
+    """A judge's figures as rows: figure, value, low, high, n, says."""
+    from ..views import faces
+
+    return faces.judge_rows(report)
+
+
+def report(face: object, path: Path) -> Path:
+    """One self-contained HTML file; returns its path."""
+    from ..views import faces
+
+    return faces.report(face, path)
+
+
+def dashboard(lab: Any) -> Any:
+    """Everything of a lab in one widget."""
+    from ..views import faces
+
+    return faces.dashboard(lab)

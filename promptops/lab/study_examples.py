@@ -1,0 +1,24 @@
+"""The examples of a study as a notebook shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..study import examples
+from . import show
+
+if TYPE_CHECKING:
+    from .study import Study
+
+__all__ = ["Examples"]
+
+
+class Examples(examples.Examples):
+    """`study.examples.Examples` with a face. of: the study whose examples they are."""
+
+    def __init__(self, of: Study, candidate: Any = None, baseline: Any = None) -> None:
+        super().__init__(of.recorded, candidate, baseline)
+        self.of = of
+
+    def _ipython_display_(self) -> None:
+        show.display(self)

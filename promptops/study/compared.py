@@ -1,0 +1,48 @@
+"""What a comparison of recorded arms came to, with the policy that applies to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..analysis.compare import Comparison as Facts
+from ..analysis.decide import Verdict, decide, decide_many
+from ..policy import Policy
+
+__all__ = ["Compared"]
+
+
+@dataclass(slots=True)
+class Compared:
+    """The facts of two arms, and how the policy is applied to them.
+
+    peeking: they were looked at before all planned examples were in, so that only e-values decide;
+    early: why they ended before that, one sentence, else ""; rivals: the other finalists of a plan
+    against the same baseline; looked: counts what the split has served, given the verdict.
+    """
+
+    facts: Facts
+    policy: Policy
+    peeking: bool = False
+    early: str = ""
+    rivals: Callable[[], Sequence[Facts]] | None = None
+    looked: Callable[[Verdict], None] | None = None
+
+    def decide(self, policy: Policy | Mapping[str, Any] | None = None) -> Verdict:
+        """What a policy (default: the one that applies) makes of the facts.
+
+        Several finalists of a plan are judged together (Holm), and one is promoted at most.
+        """
+        chosen = self.policy if policy is None else Policy.of(policy)
+        others = list(self.rivals()) if self.rivals is not None else []
+        if others:
+            return decide_many([self.facts, *others], chosen, peeking=self.peeking)[0]
+        return decide(self.facts, chosen, peeking=self.peeking)
+
+    def verdict(self) -> Verdict:
+        """The verdict of the policy that applies; it counts as a use of the split."""
+        found = self.decide()
+        if self.looked is not None:
+            self.looked(found)
+        return found

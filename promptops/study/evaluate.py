@@ -1,0 +1,159 @@
+"""Evaluating versions on examples: the checked design, its record, and the run that is started.
+
+Everything that can be known before money is spent raises here, before anything is asked.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ..errors import StudyError
+from ..run import utc
+from .ask import Asker
+from .design import StudyDesign, as_dataset, design, with_identity
+from .early_stopping import Settling
+from .grounds import baseline_of, policy_for
+from .preflight import check_design, checked_scorers
+from .queries.studies import head_of
+from .recorded_study import RecordedStudy
+from .records import keep_dataset, keep_study, keep_version
+from .running import RunningStudy
+from .study_record import StudyRecord
+from .study_run import Work
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+    from .project import Project
+
+__all__ = ["EvaluateOptions", "FollowedPlan", "draw", "start"]
+
+_OWN = ("name", "fresh", "plan", "stop_when")
+_LIMITS = ("concurrency", "budget_usd", "budget_tokens", "timeout_s", "deadline_s")
+
+
+class FollowedPlan(Protocol):
+    """The part of a plan that a study follows."""
+
+    id: str
+
+    def follow(
+        self, dataset: Dataset, scorers: Sequence[Any], repeats: int
+    ) -> tuple[Dataset, Sequence[Any], int]:
+        """The planned rows, scorers and repeats. Raises StudyError for anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """How a study is evaluated, beside its versions, dataset and scorers.
+
+    name: for people; fresh: ask again what was answered before; plan: whose split, scorers and
+    repeats it follows; stop_when: "settled" asks in batches of a shuffled order, and no more once
+    the e-values settle the verdict; limits: those of `engine.question.Limits` that were chosen:
+    concurrency, budget_usd, budget_tokens, timeout_s, deadline_s.
+    """
+
+    name: str | None = None
+    fresh: bool = False
+    plan: FollowedPlan | None = None
+    stop_when: Literal["settled"] | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> EvaluateOptions:
+        """The options of a call's keywords. Raises TypeError, which names the accepted ones."""
+        known = [*_OWN, *_LIMITS]
+        unknown = sorted(set(options) - set(known))
+        if unknown:
+            raise TypeError(
+                f"evaluate has no option {unknown[0]!r}; it has {', '.join(sorted(known))}."
+            )
+        own = {name: options[name] for name in _OWN if name in options}
+        return cls(**own, limits={name: options[name] for name in _LIMITS if name in options})
+
+
+def draw(
+    project: Project,
+    versions: Any,
+    dataset: Any,
+    scorers: Sequence[Any],
+    options: EvaluateOptions,
+    *,
+    models: Sequence[str] | None = None,
+    target: Callable[..., Any] | None = None,
+    repeats: int = 1,
+) -> StudyDesign:
+    """The checked design of a study; warnings of the checks are warned.
+
+    Raises:
+        StudyError, SetupError, ScorerError, DatasetError: for whatever makes it pointless to begin.
+    """
+    versions = versions if isinstance(versions, (list, tuple)) else [versions]
+    if isinstance(models, str):
+        raise StudyError(
+            f"models is the text {models!r}; pass a list of names, as in models=[{models!r}]."
+        )
+    data = as_dataset(dataset, project.root)
+    if options.plan is not None:
+        data, scorers, repeats = options.plan.follow(data, scorers, repeats)
+    drawn = design(
+        versions,
+        data,
+        checked_scorers(scorers),
+        answerers=project.models,
+        models=models,
+        target=target,
+        repeats=repeats,
+    ).at(project.root)
+    notes = check_design(drawn, budget_usd=options.limits.get("budget_usd"), prices=project.prices)
+    for sentence in notes:
+        warnings.warn(sentence, stacklevel=4)
+    return with_identity(drawn, options.name, utc() if options.fresh else "")
+
+
+def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> RecordedStudy:
+    """Record the design, and begin to run it on the project's loop."""
+    keep_dataset(project.store, drawn.dataset, project.root)
+    for arm in drawn.arms:
+        keep_version(project.store, arm.version, prompt=arm.prompt, label=arm.label)
+    where = project.provenance()
+    plan = options.plan.id if options.plan is not None else None
+    record = replace(drawn.record(), plan=plan)
+    if not keep_study(project.store, record, project.author, where):
+        head = head_of(project.store, record.id)
+        record = StudyRecord.from_row(*head) if head is not None else record
+    else:
+        record = replace(record, created=utc().replace("T", " "))
+    study = RecordedStudy(project, record)
+    limits = project.limits(**options.limits)
+    asker = Asker(project, limits, lambda: work.sweep.progress, where)
+    work = Work(
+        drawn,
+        project.store,
+        limits=limits,
+        provenance=where,
+        ask=asker.ask,
+        settling=_settling(drawn, study, options),
+    )
+    project.running[study.id] = RunningStudy(work, project.loop)
+    return study
+
+
+def _settling(
+    drawn: StudyDesign, study: RecordedStudy, options: EvaluateOptions
+) -> Settling | None:
+    """How a study may end early; None where it goes to its end.
+
+    Raises:
+        StudyError: nothing could settle it.
+    """
+    if options.stop_when is None:
+        return None
+    if options.stop_when != "settled" or len(drawn.arms) < 2 or not drawn.scorers:
+        raise StudyError(
+            'stop_when="settled" is the one way to end early, and needs two versions and a scorer '
+            "to settle."
+        )
+    return Settling(drawn, study.project.store, policy_for(study), baseline_of(study).version)

@@ -1,0 +1,91 @@
+"""Under which discipline a study's examples were chosen: its plan, its policy, its split's wear."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.arms import Arm
+from ..analysis.compare import Grounds
+from ..policy import Policy
+from .departures import departures
+from .noise_floor import measured
+from .queries.plans import plan_document
+from .split_wear import times_used
+
+if TYPE_CHECKING:
+    from .recorded_study import RecordedStudy
+    from .study_record import ArmRecord
+
+__all__ = ["baseline_of", "frozen_plan", "grounds_of", "policy_for"]
+
+
+def frozen_plan(study: RecordedStudy) -> tuple[dict[str, Any], str] | None:
+    """(document, when it was frozen) of the plan that a study was evaluated with."""
+    plan = study.record.plan
+    return plan_document(study.project.store, plan) if plan else None
+
+
+def policy_for(study: RecordedStudy) -> Policy:
+    """The policy that a study is judged by: its plan's, else the registry's."""
+    plan = frozen_plan(study)
+    if plan is not None:
+        return Policy.from_document(plan[0]["policy"])
+    return study.project.registry.policy(study.prompt or None)
+
+
+def baseline_of(study: RecordedStudy) -> ArmRecord:
+    """The arm that the others are compared with: what serves in prod, else the first."""
+    # A study of outputs made elsewhere may name a prompt that nobody saved.
+    registry = study.project.registry
+    known = study.prompt in registry.names()
+    serving = registry.serving(study.prompt, "prod") if known else None
+    found = study.record.find(serving.id) if serving is not None else None
+    return found or study.record.arms[0]
+
+
+def grounds_of(
+    study: RecordedStudy, arms: tuple[Arm, Arm] | None, primary: str | None = None
+) -> Grounds:
+    """Where a study's examples come from, and under which discipline they were chosen.
+
+    Args:
+        study: the study whose examples are judged.
+        arms: candidate and baseline as they were read; None where there is only one.
+        primary: the scorer that decides; None: the study's first.
+    """
+    data, record = study.dataset, study.record
+    pair = (arms[0].version, arms[1].version) if arms else (None, None)
+    plan = _plan_of(study, arms, primary)
+    noise = measured(study.project, arms[1].version, record.scorers) if arms else None
+    return Grounds(
+        prompt=study.prompt,
+        study=study.id,
+        dataset=data.name,
+        fingerprint=data.fingerprint,
+        planned=len(data),
+        clusters=data.clusters,
+        tags=data.tags,
+        split=record.split,
+        tested=bool(plan and plan["followed"]),
+        served=times_used(study.project.store, data.fingerprint, record.split, *pair),
+        plan=plan,
+        noise=noise,
+    )
+
+
+def _plan_of(
+    study: RecordedStudy, arms: tuple[Arm, Arm] | None, primary: str | None
+) -> dict[str, Any] | None:
+    """What a comparison says of its plan: id, when it was frozen, whether it was followed."""
+    plan = frozen_plan(study)
+    if plan is None:
+        return None
+    document, frozen = plan
+    chosen = primary or document["policy"].get("primary") or study.record.primary
+    went = departures(document, frozen, study.record, arms, chosen) if arms else ()
+    return {
+        "id": study.record.plan,
+        "frozen": frozen,
+        "followed": not went,
+        "departures": list(went),
+    }

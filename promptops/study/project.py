@@ -1,0 +1,153 @@
+"""A project: the folder, registry, store, models and event loop that every study works with.
+
+It is a value without a face. Verbs below `lab/` take it, so that a notebook, a command, a test and
+a scheduled job evaluate and promote by the same code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..engine.loop import Background
+from ..engine.prices import check_prices
+from ..engine.question import Limits, Provenance
+from ..errors import SetupError
+from ..registry.editor import Editor
+from ..store import Store
+from .deployment_rows import deployment_rows
+from .provenance import author, provenance
+from .resolve_model import ModelResolver
+
+if TYPE_CHECKING:
+    from ..models.protocol import Model
+    from .running import RunningStudy
+
+__all__ = ["Location", "Project"]
+
+REGISTRY = "promptops.json"
+STORE = ".promptops"
+_ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "package.json", ".hg")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a project lives.
+
+    root: its folder; registry: the file that applications read, which is committed; store: the
+    folder of recorded runs; why: how the root was found.
+    """
+
+    root: Path
+    registry: Path
+    store: Path
+    why: str
+
+    @classmethod
+    def find(cls, root: str | os.PathLike[str] | None = None) -> Location:
+        """The named folder; without one upwards from here: a registry file, a project mark, else here."""
+        if root is not None:
+            chosen, why = Path(root).expanduser().resolve(), "as named"
+            chosen.mkdir(parents=True, exist_ok=True)
+        else:
+            chosen, why = _upwards(Path.cwd())
+        named = os.environ.get("PROMPTOPS_REGISTRY")
+        own = chosen / REGISTRY
+        registry = Path(named).expanduser().resolve() if named and root is None else own
+        return cls(chosen, registry, chosen / STORE, why)
+
+
+def _upwards(start: Path) -> tuple[Path, str]:
+    folders = [start, *start.parents]
+    for folder in folders:
+        if (folder / REGISTRY).is_file():
+            return folder, f"it holds {REGISTRY}"
+    for folder in folders:
+        for mark in _ROOT_MARKS:
+            if (folder / mark).exists():
+                return folder, f"it holds {mark}"
+    return start, "the working directory"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Project:
+    """What every verb of a study needs, opened once.
+
+    models: who answers for a model's name; loop: the event loop, in a thread of its own, on which
+    calls are made; prices: model -> USD per million tokens, where the caller knows better than the
+    price table; running: study id -> the pass over it that this process began last; corrected:
+    (dataset fingerprint, example) -> the golden answer that this process wrote into its file.
+    """
+
+    location: Location
+    registry: Editor
+    store: Store
+    models: ModelResolver
+    loop: Background
+    prices: Mapping[str, Any] | None = None
+    running: dict[str, RunningStudy] = field(default_factory=dict)
+    corrected: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls,
+        root: str | os.PathLike[str] | None = None,
+        *,
+        models: Mapping[str, Any] | None = None,
+        prices: Mapping[str, Any] | None = None,
+        store: type[Store] = Store,
+    ) -> Project:
+        """Open the project of a folder; nothing is read or written yet.
+
+        Args:
+            root: the project's folder; None: found upwards from the working directory.
+            models: name -> an openai client, a model of promptops.models, or a callable.
+            prices: model -> (input, output) in USD per million tokens.
+            store: the class of its store; `lab` passes one that also takes in labels.
+
+        Raises:
+            SetupError: a model can never answer, or a price is not a price.
+        """
+        check_prices(prices)
+        location = Location.find(root)
+        registry = Editor(location.registry)
+        opened = store(location.store, deployments=lambda: deployment_rows(registry))
+        resolver = ModelResolver(models, opened.keep_secret)
+        return cls(location, registry, opened, resolver, Background(), prices)
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.location.root
+
+    @property
+    def author(self) -> str:
+        """Who acts: $PROMPTOPS_USER, git's user.name, else the login name."""
+        return author(str(self.root))
+
+    def provenance(self) -> Provenance:
+        """The running cell, the git commit, and whether tracked files differ from it."""
+        return provenance(self.root)
+
+    def model(self, name: str | None) -> Model:
+        """The model that answers for a name. Raises SetupError where none can."""
+        return self.models.of(name)
+
+    def limits(self, **chosen: Any) -> Limits:
+        """Limits of a sweep with the project's prices.
+
+        Raises:
+            SetupError: a limit is not known.
+        """
+        try:
+            return Limits(prices=self.prices, **chosen)
+        except TypeError as error:
+            raise SetupError(f"{error}; expected the fields of Limits.") from None
+
+    def close(self) -> None:
+        """End the loop's thread and close the store; what was recorded stays."""
+        self.loop.close()
+        self.store.close()

@@ -1,0 +1,58 @@
+"""Questions about recorded answers and what their scorers made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ...store import Store
+
+__all__ = ["first_two_answers", "runs_frame", "scores_frame"]
+
+_OWN = "(select unnest(?) as name, unnest(?) as edition) own"
+_JOINED = (
+    "from study_runs m join scores s "
+    "on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
+)
+_FIRST_TWO = (
+    "select s.scorer, m.example_id, m.repeat, "
+    "any_value(case when s.passed is null then s.value else s.passed::double end), "
+    f"any_value(s.scorer_version) {_JOINED}"
+    f"join {_OWN} on s.scorer = own.name and s.scorer_version = own.edition "
+    "where m.study_id = ? and m.version_id = ? and m.repeat < 2 group by all order by all"
+)
+_RUNS = (
+    "select m.arm, m.example_id, m.repeat, m.reused, r.* exclude (example_id, repeat) "
+    "from study_runs m join runs r on r.id = m.run_id where m.study_id = ? "
+    "order by m.example_id, m.arm, m.repeat limit ?"
+)
+_SCORES = (
+    f"select m.arm, m.example_id, m.repeat, s.* exclude (example_fingerprint) {_JOINED}"
+    f"join {_OWN} on s.scorer_version = own.edition "
+    "and (s.scorer = own.name or starts_with(s.scorer, own.name || '/')) "
+    "where m.study_id = ? order by m.example_id, m.arm, m.repeat, s.scorer limit ?"
+)
+
+Scorers = Sequence[tuple[str, str]]  # name and version of each
+
+
+def first_two_answers(
+    store: Store, study: str, version: str, scorers: Scorers
+) -> list[tuple[str, str, int, float | None, str]]:
+    """(scorer, example, repeat, outcome, scorer's version) of the first two repeats of a version."""
+    names, editions = [name for name, _ in scorers], [edition for _, edition in scorers]
+    return list(store.rows(_FIRST_TWO, [names, editions, study, version]))
+
+
+def runs_frame(store: Store, study: str, limit: int) -> DataFrame:
+    """One row per cell of a study (arm, example, repeat) with its run; at most `limit` rows."""
+    return store.frame(_RUNS, [study, limit])
+
+
+def scores_frame(store: Store, study: str, scorers: Scorers, limit: int) -> DataFrame:
+    """One row per judgement by the study's own scorers; at most `limit` rows."""
+    values: list[Any] = [[name for name, _ in scorers], [edition for _, edition in scorers]]
+    return store.frame(_SCORES, [*values, study, limit])

@@ -1,0 +1,39 @@
+"""Questions about plans and about how often a split was used to decide."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ...store import Store
+
+__all__ = ["is_judged", "judged_pairs", "plan_document"]
+
+
+def plan_document(store: Store, plan: str) -> tuple[dict[str, Any], str] | None:
+    """(document, when it was frozen) of a plan; None where the store does not know it."""
+    rows = store.rows("select document, min(created_at) from plans where id = ? group by 1", [plan])
+    return (json.loads(rows[0][0]), str(rows[0][1])) if rows else None
+
+
+def judged_pairs(store: Store, dataset: str, split: str | None) -> list[tuple[str, str | None]]:
+    """The distinct (candidate, baseline) pairs that these rows of a dataset have judged."""
+    return list(
+        store.rows(
+            "select distinct candidate, baseline from verdicts "
+            "where dataset = ? and split is not distinct from ?",
+            [dataset, split],
+        )
+    )
+
+
+def is_judged(store: Store, study: str, candidate: str, baseline: str | None) -> bool:
+    """Whether a verdict on this pair of a study is recorded."""
+    return bool(
+        store.rows(
+            "select 1 from verdicts where study_id = ? and candidate = ? "
+            "and baseline is not distinct from ? and env is null limit 1",
+            [study, candidate, baseline],
+        )
+    )

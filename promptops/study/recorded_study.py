@@ -1,0 +1,103 @@
+"""A study that the store knows: its record, its project and what is read from both. It has no face.
+
+Verbs over studies take this value: comparing, rescoring, promoting, reviewing and estimating.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..errors import StudyError
+from .outcomes import arms_of
+from .queries import studies
+from .records import load_dataset
+from .study_record import StudyRecord
+
+if TYPE_CHECKING:
+    from ..analysis.arms import Arm
+    from ..dataset import Dataset
+    from .project import Project
+    from .running import RunningStudy
+
+__all__ = ["RecordedStudy", "find_study"]
+
+
+@dataclass(slots=True, eq=False)
+class RecordedStudy:
+    """One study of a project. Its dataset is read when it is first asked for, and once."""
+
+    project: Project
+    record: StudyRecord
+    held: Dataset | None = field(default=None, repr=False)
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def prompt(self) -> str:
+        return self.record.prompt
+
+    @property
+    def dataset(self) -> Dataset:
+        """The examples as they were when the study was made."""
+        if self.held is None:
+            fingerprint = self.record.dataset.fingerprint
+            self.held = load_dataset(self.project.store, fingerprint, self.project.root)
+        return self.held
+
+    @property
+    def status(self) -> str:
+        """running, finished, stopped or failed while this process has run it, else what its last
+        recorded event says; finished without one."""
+        if self.running is not None:
+            return self.running.status
+        return studies.status_of(self.project.store, self.id)
+
+    @property
+    def running(self) -> RunningStudy | None:
+        """The pass over it that this process began last; None for a study from the store."""
+        return self.project.running.get(self.id)
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait until it is done, where this process runs it. Raises what `RunningStudy.wait` raises."""
+        if self.running is not None:
+            self.running.wait(timeout_s)
+
+    def arms(self) -> list[Arm]:
+        """The recorded outcomes of every arm, in the study's order.
+
+        Raises:
+            StudyError: an arm has no run.
+        """
+        return arms_of(self.project.store, self.record.sources(), self.record.scorers)
+
+
+def find_study(project: Project, name: str | int) -> RecordedStudy:
+    """A study by name, id, the beginning of its id (six characters or more), or place (0: newest).
+
+    Raises:
+        StudyError: there is none, or `name` is of another type; the sentence names what is near.
+    """
+    if isinstance(name, int) and not isinstance(name, bool):
+        rows = studies.all_heads(project.store)
+        if not -len(rows) <= name < len(rows):
+            raise StudyError(f"there is no study {name}; there are {len(rows)}, the newest is 0.")
+        return RecordedStudy(project, StudyRecord.from_row(*rows[name]))
+    if not isinstance(name, str):
+        raise StudyError(
+            f"a study is found by its name, its id or its place, not by {type(name).__name__}."
+        )
+    head = studies.head_by_name(project.store, name)
+    if head is not None:
+        return RecordedStudy(project, StudyRecord.from_row(*head))
+    names = studies.names(project.store)
+    near = difflib.get_close_matches(name, names, 1) or names[:3]
+    hint = f"did you mean {', '.join(map(repr, near))}" if near else "evaluate one first"
+    raise StudyError(f"there is no study {name!r}; {hint}.")

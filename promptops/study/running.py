@@ -1,0 +1,136 @@
+"""A study while this process runs it: how far it is, waiting for it, and stopping it.
+
+A stop keeps all that was done, and the same cell finishes the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING
+
+from ..errors import SetupError, StudyError
+from .unscripted import Scripts
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+    from ..engine.loop import Background
+    from ..engine.progress import Progress
+    from .live_losses import Losses
+    from .score_study import Tally
+    from .study_run import Work
+
+__all__ = ["RunningStudy"]
+
+_GOODBYE_S = 30.0  # how long an interrupt waits until what is in flight is recorded
+
+
+class RunningStudy:
+    """One pass over a study on the project's loop. Its parts may be read from any thread."""
+
+    def __init__(self, work: Work, loop: Background) -> None:
+        self._scripts = Scripts(work)
+        self._work = work
+        self._future: Future[None] = loop.submit(work.run())
+
+    @property
+    def name(self) -> str:
+        return self._work.plan.name
+
+    @property
+    def dataset(self) -> Dataset:
+        """The examples as they were read for this pass."""
+        return self._work.plan.dataset
+
+    @property
+    def status(self) -> str:
+        """running, finished, stopped or failed."""
+        if not self._future.done():
+            return "running"
+        cancelled = self._future.cancelled()
+        if cancelled or self._future.exception() is not None or self.unscripted:
+            return "failed"
+        return "stopped" if self._work.stopped else "finished"
+
+    @property
+    def progress(self) -> Progress:
+        """How far the calls are."""
+        return self._work.progress
+
+    @property
+    def reused(self) -> int:
+        """Runs that were there before and cost nothing now."""
+        return self._work.reused
+
+    @property
+    def unscripted(self) -> str:
+        """What a ScriptedModel was asked that nobody scripted, one sentence; "" where nothing was."""
+        return self._scripts.fault(self.name)
+
+    @property
+    def losses(self) -> Losses:
+        """What the last arm has lost against the first so far."""
+        return self._work.marking.losses
+
+    def shortfalls(self) -> list[str]:
+        """What is missing once it is done: one sentence each, with the next step."""
+        marking = self._work.marking
+        stopped = self._work.unasked if marking.open else self._work.stopped
+        out = []
+        if stopped:
+            out.append(
+                f"{self.name} stopped: {stopped} Run the cell again to finish it; what is done is "
+                "kept."
+            )
+        if marking.open:
+            out.append(
+                f"{marking.open:,} judgements of {self.name} are open, nobody gave them "
+                f"({marking.why}); run the cell again to ask for them."
+            )
+        return out
+
+    def tally(self, arm: int, scorer: str) -> Tally | None:
+        """What an arm (by its place) has come to so far on a scorer."""
+        return self._work.marking.tallies.get((arm, scorer))
+
+    def done_of(self, arm: int, version: str) -> int:
+        """Answered cells of an arm so far, reused ones included."""
+        found = self.progress.arms.get(version)
+        return (found.done if found is not None else 0) + self._work.reused_of(arm)
+
+    def stop(self, reason: str) -> None:
+        """Stop asking within a second; everything done is kept."""
+        self._work.stop(reason)
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait until it is done.
+
+        Raises:
+            StudyError: it was cancelled.
+            SetupError: a ScriptedModel was asked what nobody scripted.
+            TimeoutError: it is not done after `timeout_s` seconds.
+            KeyboardInterrupt: as it came, after what is done has been recorded.
+        """
+        try:
+            self._future.result(timeout_s)
+        except (CancelledError, asyncio.CancelledError):
+            raise StudyError(
+                f"{self.name} was cancelled; run the cell again to finish it."
+            ) from None
+        except KeyboardInterrupt:
+            raise self.interrupted() from None
+        if self.unscripted:
+            raise SetupError(self.unscripted)
+
+    def interrupted(self) -> KeyboardInterrupt:
+        """Stop asking, wait until what is done is recorded, and say in the interrupt what is kept."""
+        self.stop("interrupted")
+        with contextlib.suppress(TimeoutError, CancelledError):
+            self._future.exception(timeout=_GOODBYE_S)
+        progress = self.progress
+        total = f" of {progress.total:,}" if progress.total is not None else ""
+        return KeyboardInterrupt(
+            f"{progress.done - progress.failures:,}{total} calls of {self.name} are answered and "
+            "kept; run the same again to go on."
+        )

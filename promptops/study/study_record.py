@@ -1,0 +1,192 @@
+"""A study as it was recorded: its arms, dataset, scorers and repeats as typed values.
+
+The `studies` table keeps the design as one JSON document. It is read and written here and nowhere
+else, so that no other module knows a key of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ..errors import StudyError
+
+__all__ = ["ArmRecord", "DatasetRef", "ScorerRef", "StudyRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmRecord:
+    """One arm: a version (its id) as one endpoint answered it.
+
+    label: how the arm is shown ("v2"); model: the name that the version asks for, None where only
+    its answers are known; prompt and number: under which it is saved, "" and None for a scratch
+    version.
+    """
+
+    version: str
+    label: str
+    model: str | None
+    endpoint: str
+    prompt: str = ""
+    number: int | None = None
+
+    def is_meant_by(self, value: object) -> bool:
+        """Whether a version, an id, a label or a model's name means this arm."""
+        if hasattr(value, "id"):
+            return bool(value.id == self.version)
+        return str(value) in (self.version, self.label, self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """Which dataset a study was made on. n: how many examples it holds."""
+
+    fingerprint: str
+    name: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerRef:
+    """One scorer of a study, by name and version. kind: assertion, semantic, judge, ...
+
+    calibrated: whether people's labels support a judge; None where that has not been looked up.
+    """
+
+    name: str
+    version: str
+    kind: str = "assertion"
+    calibrated: bool | None = None
+
+    @classmethod
+    def of(cls, scorer: Any) -> ScorerRef:
+        """The reference of a scorer."""
+        return cls(str(scorer.name), str(scorer.version), str(scorer.kind))
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """What the store knows of a study's design.
+
+    split: the one split that all examples belong to, else None; plan: id of the plan that it
+    follows; rescored: id of the study whose answers it scores again; imported: whether its answers
+    were made elsewhere; created: when it was first started, UTC.
+    """
+
+    id: str
+    name: str
+    prompt: str
+    arms: tuple[ArmRecord, ...]
+    dataset: DatasetRef
+    scorers: tuple[ScorerRef, ...]
+    repeats: int = 1
+    split: str | None = None
+    plan: str | None = None
+    rescored: str | None = None
+    imported: bool = False
+    created: str = ""
+
+    @classmethod
+    def from_row(
+        cls, id: str, name: str, prompt: str, design: str | Mapping[str, Any], created: Any = ""
+    ) -> StudyRecord:
+        """A row of the table `studies`.
+
+        Raises:
+            StudyError: the design is not one that this release reads; the sentence names the study.
+        """
+        try:
+            known = json.loads(design) if isinstance(design, str) else design
+            return cls(
+                str(id),
+                str(name),
+                str(prompt or ""),
+                tuple(_arm(arm) for arm in known["arms"]),
+                DatasetRef(
+                    str(known["dataset"]["fingerprint"]),
+                    str(known["dataset"]["name"]),
+                    int(known["dataset"]["n"]),
+                ),
+                tuple(_scorer(scorer) for scorer in known["scorers"]),
+                int(known["repeats"]),
+                known.get("split"),
+                known.get("plan"),
+                known.get("rescored"),
+                bool(known.get("imported")),
+                str(created),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StudyError(
+                f"the study {str(name)!r} ({str(id)[:9]}) cannot be read: its recorded design lacks "
+                f"or misstates {error}; the other studies are not affected."
+            ) from None
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready: the value of `studies.config`; `from_row` reads it back."""
+        document: dict[str, Any] = {
+            "arms": [asdict(arm) for arm in self.arms],
+            "dataset": asdict(self.dataset),
+            "scorers": [
+                {"name": ref.name, "version": ref.version, "kind": ref.kind} for ref in self.scorers
+            ],
+            "repeats": self.repeats,
+            "split": self.split,
+        }
+        optional = {"plan": self.plan, "rescored": self.rescored, "imported": self.imported}
+        return {**document, **{name: value for name, value in optional.items() if value}}
+
+    @property
+    def primary(self) -> str:
+        """The name of the first scorer; "" where there is none."""
+        return self.scorers[0].name if self.scorers else ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(arm.label for arm in self.arms)
+
+    def arm(self, value: object) -> ArmRecord:
+        """The arm that a version, a label or an id means.
+
+        Raises:
+            StudyError: the study does not hold it; the sentence lists the arms that it holds.
+        """
+        for arm in self.arms:
+            if arm.is_meant_by(value):
+                return arm
+        shown = getattr(value, "label", None) or getattr(value, "id", None) or value
+        raise StudyError(
+            f"{shown} is not in the study {self.name}, which holds {', '.join(self.labels)}; "
+            "evaluate them together."
+        )
+
+    def find(self, version: str) -> ArmRecord | None:
+        """The arm of a version's id; None where the study does not hold it."""
+        return next((arm for arm in self.arms if arm.version == version), None)
+
+    def sources(self, arms: Sequence[ArmRecord] | None = None) -> list[tuple[str, str, str]]:
+        """(study, version, label) of some arms, or of all: where their runs are."""
+        return [(self.id, arm.version, arm.label) for arm in (self.arms if arms is None else arms)]
+
+    def renamed(self, **changed: Any) -> StudyRecord:
+        """The same record with other fields."""
+        return replace(self, **changed)
+
+
+def _arm(document: Mapping[str, Any]) -> ArmRecord:
+    number = document.get("number")
+    return ArmRecord(
+        str(document["version"]),
+        str(document["label"]),
+        document.get("model"),
+        str(document["endpoint"]),
+        str(document.get("prompt") or ""),
+        None if number is None else int(number),
+    )
+
+
+def _scorer(document: Mapping[str, Any]) -> ScorerRef:
+    return ScorerRef(
+        str(document["name"]), str(document["version"]), str(document.get("kind") or "assertion")
+    )

@@ -1,0 +1,203 @@
+"""Which view shows which face. Each view is imported when it is first needed."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from pathlib import Path
+from typing import Any
+
+from ..lab.answer import Answer
+from ..lab.collections import Prompts, Studies
+from ..lab.compare_table import TableComparison
+from ..lab.comparison import Comparison
+from ..lab.deployments import Deployment, History
+from ..lab.judge_report import JudgeReport
+from ..lab.lab import Lab
+from ..lab.leaderboard import Leaderboard
+from ..lab.prompt import Prompt, SavedVersion
+from ..lab.study import Study
+from ..lab.study_examples import Examples
+from ..markup import esc
+
+__all__ = [
+    "dashboard",
+    "display",
+    "figure",
+    "follow",
+    "headline",
+    "html",
+    "judge_rows",
+    "markdown",
+    "report",
+]
+
+
+@singledispatch
+def html(face: object) -> str:
+    """A face as static HTML. Raises TypeError for a value that has no view."""
+    raise TypeError(f"no view shows a {type(face).__name__}; every face of promptops.lab has one.")
+
+
+@html.register
+def _(face: Answer) -> str:
+    from .theme import page
+
+    text = esc(face.text) or "<i>no text</i>"
+    return page(f"<pre>{text}</pre><p class='dim'>{esc(face.label)} · {esc(face.facts())}</p>")
+
+
+@html.register
+def _(face: Prompts) -> str:
+    from .overview import prompts_html
+
+    return prompts_html(face.project)
+
+
+@html.register
+def _(face: Studies) -> str:
+    from .overview import studies_html
+
+    return studies_html(face)
+
+
+@html.register
+def _(face: Comparison) -> str:
+    from .comparison_view import html
+
+    return html(face)
+
+
+@html.register
+def _(face: TableComparison) -> str:
+    from .table_view import html
+
+    return html(face)
+
+
+@html.register
+def _(face: Deployment) -> str:
+    from .registry_view import deployment_html
+
+    return deployment_html(face)
+
+
+@html.register
+def _(face: History) -> str:
+    from .registry_view import history_html
+
+    return history_html(face)
+
+
+@html.register
+def _(face: JudgeReport) -> str:
+    from .judge_view import html
+
+    return html(face)
+
+
+@html.register
+def _(face: Lab) -> str:
+    from .overview import lab_html
+
+    return lab_html(face)
+
+
+@html.register
+def _(face: Leaderboard) -> str:
+    from .leaderboard_view import html
+
+    return html(face)
+
+
+@html.register
+def _(face: Prompt) -> str:
+    from .prompt_view import prompt
+
+    return prompt(face)
+
+
+@html.register
+def _(face: SavedVersion) -> str:
+    from .prompt_view import saved_version
+
+    return saved_version(face)
+
+
+@html.register
+def _(face: Study) -> str:
+    from .study_view import html
+
+    return html(face)
+
+
+def display(face: object) -> None:
+    """A face as a widget in the cell, with its static page beside it."""
+    if isinstance(face, Study):
+        from .live import show
+
+        show(face)
+    elif isinstance(face, Examples):
+        from .examples_view import ExamplesView
+
+        ExamplesView(face.of, face).shown().display()
+    else:
+        raise TypeError(f"no widget shows a {type(face).__name__}.")
+
+
+def headline(study: Study) -> str:
+    """One line on a study: its verdict, or how far it is while it runs."""
+    if study.status == "running" and study.progress is not None:
+        from .progress_view import line
+
+        return f"running: {line(study.progress, reused=study.reused)}"
+    from .study_view import headline
+
+    return f"{study.status}. {headline(study)}"
+
+
+def follow(study: Study) -> None:
+    """A line of progress in a script until the study is done."""
+    from .progress_view import follow
+
+    follow(study)
+
+
+def markdown(comparison: Comparison) -> str:
+    """A comparison for a pull request."""
+    from .comparison_view import markdown
+
+    return markdown(comparison)
+
+
+def figure(comparison: Comparison) -> Any:
+    """The forest plot of a comparison, as a plotly figure."""
+    from .comparison_view import forest
+
+    return forest(comparison)
+
+
+def judge_rows(report: JudgeReport) -> list[Any]:
+    """A judge's figures as rows: figure, value, low, high, n, says."""
+    from .judge_view import rows
+
+    return list(rows(report))
+
+
+def report(face: object, path: Path) -> Path:
+    """One self-contained HTML file of a study or of a table's comparison; returns its path."""
+    if isinstance(face, TableComparison):
+        from .table_view import write_report as write_table
+
+        return write_table(face, path)
+    if isinstance(face, Study):
+        from .report import write_report
+
+        return write_report(face, path)
+    raise TypeError(f"no report shows a {type(face).__name__}.")
+
+
+def dashboard(lab: Lab) -> Any:
+    """Everything of a lab in one widget."""
+    from .dashboard import dashboard
+
+    return dashboard(lab)

@@ -1,0 +1,54 @@
+"""The layers hold with types counted, and the figures of the structure stay within their limits."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def measured() -> tuple[Any, Any]:
+    """The module that measures, and the package as it reads it."""
+    spec = importlib.util.spec_from_file_location("structure_measure", HERE / "measure.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["structure_measure"] = module
+    spec.loader.exec_module(module)
+    return module, module.modules()
+
+
+def test_no_circle_at_run_time(measured: tuple[Any, Any]) -> None:
+    """Late imports counted: no module imports itself by way of others."""
+    measure, found = measured
+    assert measure.runtime_circles(found) == []
+
+
+def test_circles_with_types_are_small(measured: tuple[Any, Any]) -> None:
+    """Imports for types counted: no group is larger than six modules."""
+    measure, found = measured
+    assert max(map(len, measure.typed_circles(found)), default=0) <= 6
+
+
+def test_private_names_are_private(measured: tuple[Any, Any]) -> None:
+    """At most 15 reads of another object's private names, those of third-party clients included."""
+    measure, found = measured
+    assert len(measure.private_reads(found)) <= 15
+
+
+def test_a_circle_and_a_private_read_are_noticed(tmp_path: Path, measured: tuple[Any, Any]) -> None:
+    """The measure itself: two modules that import each other, one of them late, and one read."""
+    measure, _ = measured
+    package = tmp_path / "promptops"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("from .b import g\n\n\ndef f(x):\n    return x._hidden\n")
+    (package / "b.py").write_text("def g():\n    from .a import f\n\n    return f\n")
+    found = measure.modules(package)
+    assert measure.runtime_circles(found) == [["promptops.a", "promptops.b"]]
+    assert len(measure.private_reads(found)) == 1
