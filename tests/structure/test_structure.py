@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 def measured() -> tuple[Any, Any]:
     """The module that measures, and the package as it reads it."""
     spec = importlib.util.spec_from_file_location("structure_measure", HERE / "measure.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["structure_measure"] = module
     spec.loader.exec_module(module)
