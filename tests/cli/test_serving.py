@@ -47,7 +47,7 @@ TAKEN = (
 # A page whose button fails in its handler, in a thread and in a warning; started as `promptops dashboard` is.
 FAILING = """
 import sys
-from promptops.cli import dashboard
+from promptops.cli import dashboard_command as dashboard
 source = '''
 import threading, warnings, ipywidgets
 def fails(_):

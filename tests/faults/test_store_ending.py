@@ -49,7 +49,8 @@ while living:
 """
 BROKEN = """
 import time
-from promptops.store import locks, segment, upkeep
+from promptops.spool import locks, segment
+from promptops.store import upkeep
 def finished(folder):
     listed = segment.segments(folder)
     time.sleep(0.3)

@@ -237,7 +237,7 @@ def test_a_doctor_that_reads_while_another_archives_finds_nothing(
         tmp_path, "store.append('study_events', [dict(study_id='s', at='2026-01-01', event='0')])"
     )
     archive = (
-        "from promptops.store import merge, upkeep",
+        "from promptops.store import merge_segments as merge, upkeep",
         "upkeep.archive_sealed(store.folder, merge.sources_of(store.folder).sizes())",
     )
     before(monkeypatch, integrity, "everything", lambda: other(tmp_path, *archive))
