@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from promptops.spool import locks, segment
-from promptops.store import Store, ends, integrity, repair, upkeep
+from promptops.spool import ends, locks, segment
+from promptops.store import Store, integrity, repair, upkeep
 
 AT = "2026-01-01T00:00:00"
 WRITER = """
