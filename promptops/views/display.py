@@ -69,6 +69,10 @@ class View:
         """Its two outputs."""
         return Shown(self.box, self.static(), repr(self))
 
+    def show(self) -> None:
+        """Put it into the running cell."""
+        self._ipython_display_()
+
     def _ipython_display_(self) -> None:
         self.shown().display()
 

@@ -372,7 +372,10 @@ def test_nothing_at_all_is_no_evidence() -> None:
 
 def test_importing_the_room_loads_no_array_library() -> None:
     """numpy, scipy and pandas come with the first figure, not with the import."""
-    modules = "agreement arms caveats checks compare correction decide facts flips intervals leaderboard multiplicity power ranking recompute repeats sequential slices tests values words"
+    modules = (
+        "agreement arms caveats compare correction decide e_values facts finite intervals multiplicity "
+        "paired_tests policy_checks power ranking recompute repeats sign_flip slices standings words"
+    )
     code = f"import sys\nfor m in {modules.split()!r}: __import__('promptops.analysis.' + m)\nassert not {{'numpy', 'scipy', 'pandas'}} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
