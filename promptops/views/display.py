@@ -69,7 +69,7 @@ class View:
         """Its two outputs."""
         return Shown(self.box, self.static(), repr(self))
 
-    def show(self) -> None:
+    def present(self) -> None:
         """Put it into the running cell."""
         self._ipython_display_()
 

@@ -139,7 +139,7 @@ def display(face: object) -> None:
     elif isinstance(face, Examples):
         from .examples_view import ExamplesView
 
-        ExamplesView(face.of, face).show()
+        ExamplesView(face.of, face).present()
     else:
         raise TypeError(f"no widget shows a {type(face).__name__}.")
 

@@ -100,8 +100,10 @@ def promote_many(path: str, worker: int, rounds: int, one: bool, results: Any) -
     for number in range(rounds):
         name, env = (NAME, "dev") if one else (f"prompt-{worker}", f"env-{number}")
         try:
+            # A word of its own each time: going back without one would change nothing.
+            word = f"{worker} {number}"
             done = editor.promote(
-                name, 1 + (worker + number) % 2, env, author=f"w{worker}", reason=f"{number}"
+                name, 1 + (worker + number) % 2, env, author=f"w{worker}", override=word
             )
             said["landed" if done.changed else "same"] += 1
         except Conflict as error:
