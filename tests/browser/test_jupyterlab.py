@@ -211,11 +211,11 @@ def test_promoted_and_rolled_back(page: Any) -> None:
     page.locator("button:has-text('Promote')").click()
     page.locator("button:has-text('Yes: v2 to prod')").click()
     page.get_by_text("serves v2").first.wait_for(timeout=10_000)
-    assert lab_of(page)._environments("triage") == {"prod": 2}
+    assert lab_of(page).project.registry.environments("triage") == {"prod": 2}
     page.locator("button:has-text('Roll back')").click()
     page.locator("button:has-text('Yes: undo v2 in prod')").click()
     page.get_by_text("went back to v1").first.wait_for(timeout=10_000)
-    assert lab_of(page)._environments("triage") == {"prod": 1}
+    assert lab_of(page).project.registry.environments("triage") == {"prod": 1}
 
 
 def test_hostile_output_ran_nothing_and_loaded_nothing(page: Any) -> None:
