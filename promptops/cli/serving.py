@@ -2,7 +2,7 @@
 
 Voilà and JupyterLab read `voila.py`, `jupyter_lab_config.py` and their like, and run them, from the working
 folder first of all. That folder may be a fresh checkout, and its files are not the user's wishes. So the page's
-server runs in a folder of ours, with configuration folders of ours; JupyterLab starts from a folder of ours too,
+server runs in a folder that we make, with configuration folders that we make; so does JupyterLab,
 and keeps the configuration that the user has at home.
 """
 

@@ -92,7 +92,7 @@ class Studies:
         if isinstance(name, str):
             for id, running in self.project.running.items():
                 if name in (id, running.name):
-                    return Study(find_study(self.project, id))
+                    return Study(RecordedStudy(self.project, running.record))
         return Study(find_study(self.project, name))
 
     @property

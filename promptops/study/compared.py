@@ -39,10 +39,3 @@ class Compared:
         if others:
             return decide_many([self.facts, *others], chosen, peeking=self.peeking)[0]
         return decide(self.facts, chosen, peeking=self.peeking)
-
-    def verdict(self) -> Verdict:
-        """The verdict of the policy that applies; it counts as a use of the split."""
-        found = self.decide()
-        if self.looked is not None:
-            self.looked(found)
-        return found

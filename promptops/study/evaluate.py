@@ -137,7 +137,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         ask=asker.ask,
         settling=_settling(drawn, study, options),
     )
-    project.running[study.id] = RunningStudy(work, project.loop)
+    project.running[study.id] = RunningStudy(record, work, project.loop)
     return study
 
 

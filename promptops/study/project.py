@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from ..engine.loop import Background
 from ..engine.prices import check_prices
 from ..engine.question import Limits, Provenance
-from ..errors import SetupError
 from ..registry.editor import Editor
 from ..store import Store
 from .deployment_rows import deployment_rows
@@ -137,15 +136,8 @@ class Project:
         return self.models.of(name)
 
     def limits(self, **chosen: Any) -> Limits:
-        """Limits of a sweep with the project's prices.
-
-        Raises:
-            SetupError: a limit is not known.
-        """
-        try:
-            return Limits(prices=self.prices, **chosen)
-        except TypeError as error:
-            raise SetupError(f"{error}; expected the fields of Limits.") from None
+        """Limits of a sweep with the project's prices. Raises SetupError for a value that is not one."""
+        return Limits(prices=self.prices, **chosen)
 
     def close(self) -> None:
         """End the loop's thread and close the store; what was recorded stays."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..engine.progress import Progress
     from .live_losses import Losses
     from .score_study import Tally
+    from .study_record import StudyRecord
     from .study_run import Work
 
 __all__ = ["RunningStudy"]
@@ -27,16 +28,20 @@ _GOODBYE_S = 30.0  # how long an interrupt waits until what is in flight is reco
 
 
 class RunningStudy:
-    """One pass over a study on the project's loop. Its parts may be read from any thread."""
+    """One pass over a study on the project's loop. Its parts may be read from any thread.
 
-    def __init__(self, work: Work, loop: Background) -> None:
+    record: of the study, so that it is known here also where the store is gone meanwhile.
+    """
+
+    def __init__(self, record: StudyRecord, work: Work, loop: Background) -> None:
+        self.record = record
         self._scripts = Scripts(work)
         self._work = work
         self._future: Future[None] = loop.submit(work.run())
 
     @property
     def name(self) -> str:
-        return self._work.plan.name
+        return self.record.name
 
     @property
     def dataset(self) -> Dataset:

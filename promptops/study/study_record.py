@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import StudyError
@@ -168,10 +168,6 @@ class StudyRecord:
     def sources(self, arms: Sequence[ArmRecord] | None = None) -> list[tuple[str, str, str]]:
         """(study, version, label) of some arms, or of all: where their runs are."""
         return [(self.id, arm.version, arm.label) for arm in (self.arms if arms is None else arms)]
-
-    def renamed(self, **changed: Any) -> StudyRecord:
-        """The same record with other fields."""
-        return replace(self, **changed)
 
 
 def _arm(document: Mapping[str, Any]) -> ArmRecord:

@@ -28,7 +28,7 @@ __all__ = ["Work", "link"]
 
 
 class Work:
-    """One pass over a design. `run()` is a coroutine for the lab's own loop; `stop()` may be called from any thread."""
+    """One pass over a design. `run()` is a coroutine for the project's loop; `stop()` may be called from any thread."""
 
     def __init__(
         self,
