@@ -126,9 +126,15 @@ class Lab:
         running = self.project.running.get(drawn.id)
         if running is not None and running.status == "running":
             return self.study(drawn.id)
-        study = Study(evaluate.start(self.project, drawn, chosen))
-        if not in_kernel():
-            study.follow()
+        try:
+            study = Study(evaluate.start(self.project, drawn, chosen))
+            if not in_kernel():
+                study.follow()
+        except KeyboardInterrupt:  # which may fall between the first call and the wait for it
+            begun = self.project.running.get(drawn.id)
+            if begun is None or begun.status != "running":
+                raise
+            raise begun.interrupted() from None
         return study
 
     def estimate(

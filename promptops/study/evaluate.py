@@ -137,7 +137,8 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         ask=asker.ask,
         settling=_settling(drawn, study, options),
     )
-    project.running[study.id] = RunningStudy(record, work, project.loop)
+    running = project.running[study.id] = RunningStudy(record, work)
+    running.begin(project.loop)
     return study
 
 

@@ -33,11 +33,15 @@ class RunningStudy:
     record: of the study, so that it is known here also where the store is gone meanwhile.
     """
 
-    def __init__(self, record: StudyRecord, work: Work, loop: Background) -> None:
+    def __init__(self, record: StudyRecord, work: Work) -> None:
         self.record = record
         self._scripts = Scripts(work)
         self._work = work
-        self._future: Future[None] = loop.submit(work.run())
+        self._future: Future[None] | None = None
+
+    def begin(self, loop: Background) -> None:
+        """Start the work. It is a step of its own, so that an interrupt that falls into it finds the study registered."""
+        self._future = loop.submit(self._work.run())
 
     @property
     def name(self) -> str:
@@ -51,7 +55,7 @@ class RunningStudy:
     @property
     def status(self) -> str:
         """running, finished, stopped or failed."""
-        if not self._future.done():
+        if self._future is None or not self._future.done():
             return "running"
         cancelled = self._future.cancelled()
         if cancelled or self._future.exception() is not None or self.unscripted:
@@ -118,7 +122,8 @@ class RunningStudy:
             KeyboardInterrupt: as it came, after what is done has been recorded.
         """
         try:
-            self._future.result(timeout_s)
+            if self._future is not None:
+                self._future.result(timeout_s)
         except (CancelledError, asyncio.CancelledError):
             raise StudyError(
                 f"{self.name} was cancelled; run the cell again to finish it."
@@ -131,8 +136,9 @@ class RunningStudy:
     def interrupted(self) -> KeyboardInterrupt:
         """Stop asking, wait until what is done is recorded, and say in the interrupt what is kept."""
         self.stop("interrupted")
-        with contextlib.suppress(TimeoutError, CancelledError):
-            self._future.exception(timeout=_GOODBYE_S)
+        if self._future is not None:
+            with contextlib.suppress(TimeoutError, CancelledError):
+                self._future.exception(timeout=_GOODBYE_S)
         progress = self.progress
         total = f" of {progress.total:,}" if progress.total is not None else ""
         return KeyboardInterrupt(

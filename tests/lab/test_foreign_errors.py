@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from promptops.engine.loop import Background
 from promptops.lab import Dataset, Lab, Study
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import after, all_of, equals, rubric, scorer
 from promptops.scorers.rule import rule
+from promptops.study.running import RunningStudy
 
 
 class Stop(BaseException):
@@ -350,4 +352,25 @@ def test_ctrl_c_is_not_a_failure_of_the_target(lab: Lab) -> None:
         cell()
     thread.join()
     assert lab.store.rows("select count(*) from runs where failure = 'internal'") == [(0,)]
+    assert lab.store.rows('select arg_max(event, "at") from study_events') == [("stopped",)]
+
+
+def test_an_interrupt_between_the_start_and_the_wait_stops_the_study(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the interrupt falls after the work began, the study stops and says what it kept."""
+    begin = RunningStudy.begin
+
+    def pressed(self: RunningStudy, loop: Background) -> None:
+        begin(self, loop)
+        raise KeyboardInterrupt
+
+    async def waits(x: str) -> str:
+        await asyncio.sleep(30)
+        return "yes"
+
+    monkeypatch.setattr(RunningStudy, "begin", pressed)
+    version = lab.prompt("a").save("{{x}}", model="m")
+    with pytest.raises(KeyboardInterrupt, match="are answered and kept"):
+        lab.evaluate([version], Dataset.read(ROWS), [equals()], target=waits)
     assert lab.store.rows('select arg_max(event, "at") from study_events') == [("stopped",)]

@@ -263,6 +263,7 @@ def test_a_file_rewritten_in_place_within_one_tick_is_still_seen(
     loader = Loader(path)
     one = path.read_bytes()
     assert loader.get(NAME, "dev").number == 1
+    assert loader.get(NAME, "prod").number == 2  # and goes on being served beside the broken chain
     two = one.replace(b'"author": "ann"', b'"author": "bob"')
     assert len(two) == len(one)
     assert two != one
