@@ -1,4 +1,5 @@
-"""promptops: prompts as source code. This door is the application's: load a prompt by name, standard library only.
+"""promptops: prompts as source code. This door is the application's: load a prompt by name,
+standard library only.
 
     import promptops
     prompt = promptops.load("support-triage", env="prod")

@@ -1,7 +1,8 @@
 """One text for one value: canonical JSON (RFC 8785), and the tagged ids made from it.
 
-The same value gives the same bytes on any machine, in Python and in JavaScript: keys in UTF-16 order, numbers as
-ECMAScript prints them (0 and 0.0 are one number), no spaces, no NaN, no integer beyond 2^53 - 1, no lone surrogate.
+The same value gives the same bytes on any machine, in Python and in JavaScript: keys in UTF-16
+order, numbers as ECMAScript prints them (0 and 0.0 are one number), no spaces, no NaN, no integer
+beyond 2^53 - 1, no lone surrogate.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': 
 
 
 def canonical(value: object, where: str = "$") -> str:
-    """The RFC 8785 text of a JSON value (None, bool, int, float, str, list or tuple, mapping with text keys).
+    """The RFC 8785 text of a JSON value (None, bool, int, float, str, list or tuple, mapping with
+    text keys).
 
-    where: what the value is, for errors. Raises VersionError, which says what JSON cannot hold and where.
+    where: what the value is, for errors. Raises VersionError, which says what JSON cannot hold and
+        where.
     """
     out: list[str] = []
     _write(value, out, where, 0)
@@ -36,10 +39,11 @@ def canonical(value: object, where: str = "$") -> str:
 
 
 def json_copy(value: object, where: str = "$") -> Any:
-    """The value as dicts, lists, str, int, float, bool and None that share nothing with it; keys keep their order.
+    """The value as dicts, lists, str, int, float, bool and None that share nothing with it; keys
+    keep their order.
 
-    What a version keeps must survive a file: so beside what `canonical` refuses, a float such as 1e17, whose text would be read
-    back as an integer beyond 2^53 - 1. Raises VersionError.
+    What a version keeps must survive a file: so beside what `canonical` refuses, a float such as
+    1e17, whose text would be read back as an integer beyond 2^53 - 1. Raises VersionError.
     """
     canonical(value, where)
     return _copied(value, where)
@@ -51,7 +55,9 @@ def digest(value: object) -> str:
 
 
 def tagged(tag: str, value: object) -> str:
-    """`tag` + "-" + the first 32 hex digits of the digest: an id that says which form it was made in."""
+    """`tag` + "-" + the first 32 hex digits of the digest: an id that says which form it was made
+    in.
+    """
     return f"{tag}-{digest(value)[:32]}"
 
 
@@ -60,7 +66,8 @@ def number(value: int | float) -> str:
     if isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise VersionError(
-                f"an integer of {value.bit_length()} bits is beyond 2^53 - 1, which JSON readers do not keep; pass it as text."
+                f"an integer of {value.bit_length()} bits is beyond 2^53 - 1, which JSON readers do"
+                " not keep; pass it as text."
             )
         return int.__repr__(value)  # an IntEnum has a text of its own
     if value != value or value in (float("inf"), float("-inf")):
@@ -96,7 +103,8 @@ def _text(text: str, where: str) -> str:
         char = match[0]
         if char >= "\ud800":
             raise VersionError(
-                f"{where} holds a lone surrogate ({ord(char):#06x}), which UTF-8 cannot carry; clean the text first."
+                f"{where} holds a lone surrogate ({ord(char):#06x}), which UTF-8 cannot carry;"
+                " clean the text first."
             )
         return _SHORT.get(char) or f"\\u{ord(char):04x}"
 
@@ -120,7 +128,8 @@ def _write(value: object, out: list[str], where: str, depth: int) -> None:
         _write_object(value, out, where, depth)
     else:
         raise VersionError(
-            f"{where} is a {type(value).__name__}, which JSON cannot hold; pass text, a number, a list or a dict."
+            f"{where} is a {type(value).__name__}, which JSON cannot hold; pass text, a number, a"
+            " list or a dict."
         )
 
 
@@ -141,7 +150,8 @@ def _copied(value: Any, where: str) -> Any:
     if isinstance(value, float):
         if value.is_integer() and MAX_INTEGER < abs(value) < 1e21:
             raise VersionError(
-                f"{where} is {float(value)!r}, a whole number beyond 2^53 - 1; pass it as text, or a smaller one."
+                f"{where} is {float(value)!r}, a whole number beyond 2^53 - 1; pass it as text, or"
+                " a smaller one."
             )
         return float(value)
     if isinstance(value, (list, tuple)):

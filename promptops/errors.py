@@ -1,4 +1,5 @@
-"""Every error that promptops raises on purpose, so that one `except PromptOpsError` catches them all.
+"""Every error that promptops raises on purpose, so that one `except PromptOpsError` catches them
+all.
 
 PromptOpsError
 ├── VersionError (ValueError)            what a version may not hold
@@ -6,22 +7,21 @@ PromptOpsError
 │   └── RenderError                      a missing, extra or mistyped value
 ├── RegistryError
 │   ├── RegistryNotFound (FileNotFoundError)   no registry file where it was looked for
-│   ├── RegistryCorrupt (ValueError)           a file that is not a registry, or content that was edited by hand
-│   ├── UnknownPrompt (KeyError)
-│   ├── NotDeployed (KeyError)                 the environment serves nothing
-│   ├── Conflict                               somebody else changed the environment first
-│   └── Refused                                the gate says no; holds every unmet point
-├── DatasetError (ValueError)            a file, row or column that cannot be read as examples
-├── ModelError
-│   ├── SetupError (ValueError)          a missing key, model or extra: said before anything runs
-│   └── CallError                        one call failed; carries its failure class
-├── ScorerError (ValueError)             a scorer that was built wrongly
-├── StudyError (ValueError)              a study that cannot be run or found
-├── StoreError (OSError)                 a store that cannot be read, or is newer than this release
-├── StatisticsError (ValueError)         numbers that no test can take: NaN, unequal lengths
-└── MissingExtra (ImportError)           a door that needs the [lab] extra
+│   ├── RegistryCorrupt (ValueError)           a file that is not a registry, or content that was
+edited by hand │   ├── UnknownPrompt (KeyError) │   ├── NotDeployed (KeyError)                 the
+environment serves nothing │   ├── Conflict                               somebody else changed the
+environment first │   └── Refused                                the gate says no; holds every unmet
+point ├── DatasetError (ValueError)            a file, row or column that cannot be read as examples
+├── ModelError │   ├── SetupError (ValueError)          a missing key, model or extra: said before
+anything runs │   └── CallError                        one call failed; carries its failure class
+├── ScorerError (ValueError)             a scorer that was built wrongly ├── StudyError (ValueError)
+a study that cannot be run or found ├── StoreError (OSError)                 a store that cannot be
+read, or is newer than this release ├── StatisticsError (ValueError)         numbers that no test
+can take: NaN, unequal lengths └── MissingExtra (ImportError)           a door that needs the [lab]
+extra
 
-Each also subclasses the builtin beside it, so that code which never heard of promptops handles it well.
+Each also subclasses the builtin beside it, so that code which never heard of promptops handles it
+well.
 """
 
 from __future__ import annotations
@@ -127,7 +127,8 @@ class SetupError(ModelError, ValueError):
 class CallError(ModelError):
     """One attempt failed.
 
-    failure: a class of `promptops.run.FAILURES`; code: the provider's own code or HTTP status, as text;
+    failure: a class of `promptops.run.FAILURES`; code: the provider's own code or HTTP status, as
+        text;
     retry_after_s: what the server asked for, in seconds, or None.
     """
 
@@ -168,5 +169,6 @@ class MissingExtra(PromptOpsError, ImportError):
 
     def __init__(self, what: str, extra: str = "lab") -> None:
         super().__init__(
-            f"{what} needs the {extra} extra, which is not installed: run `pip install 'promptops-toolkit[{extra}]'`."
+            f"{what} needs the {extra} extra, which is not installed: run `pip install"
+            f" 'promptops-toolkit[{extra}]'`."
         )

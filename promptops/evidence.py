@@ -1,7 +1,8 @@
-"""What a promotion rests on: per-example outcomes of both arms, the policy, the plan and the figures, as one file.
+"""What a promotion rests on: per-example outcomes of both arms, the policy, the plan and the
+figures, as one file.
 
-The bundle is committed beside the registry and its digest stands in the deployment, so that anybody with the clone
-recomputes every number without the store, a key or the network.
+The bundle is committed beside the registry and its digest stands in the deployment, so that anybody
+with the clone recomputes every number without the store, a key or the network.
 """
 
 from __future__ import annotations
@@ -25,15 +26,21 @@ FOLDER = "promptops.evidence"  # beside the registry file
 class Evidence:
     """One comparison as it was when somebody promoted on it.
 
-    examples: ids, n of them, in the order of every list below; clusters: one label an example, or None;
-    scores: scorer name -> {"candidate": [...], "baseline": [...]}: mean outcome over repeats, in [0, 1], None where
-    unscored ("baseline" is absent on a first deployment); measures: "cost" (USD), "latency" (ms), "tokens" likewise;
-    counts: arm -> {"attempted", "scored", "failed"} runs, by the primary; scorers: name -> {"version", "kind", "calibrated"};
-    repeats: per arm; asked: arm -> repeats attempted an example, one number where all are equal (None: the example is not one of
-    that arm); tallies: scorer or measure -> arm -> {"binary": every outcome was 0 or 1; "attempted", where other than asked;
-    "scored": repeats with an outcome, where some but not all have one; "variance": between the repeats, where it does not follow
-    from these}; figures: measure -> what was promoted on, number by number; verdict: {"decision", "reasons", "next", "checks"};
-    rule: how the verdict was asked for ({"planned", "p_better", "peeking", "share", "passed_over"}); labels: arm -> how people know it.
+    examples: ids, n of them, in the order of every list below; clusters: one label an example, or
+        None;
+    scores: scorer name -> {"candidate": [...], "baseline": [...]}: mean outcome over repeats, in
+    [0, 1], None where unscored ("baseline" is absent on a first deployment); measures: "cost"
+    (USD), "latency" (ms), "tokens" likewise;
+    counts: arm -> {"attempted", "scored", "failed"} runs, by the primary; scorers: name ->
+        {"version", "kind", "calibrated"};
+    repeats: per arm; asked: arm -> repeats attempted an example, one number where all are equal
+    (None: the example is not one of that arm); tallies: scorer or measure -> arm -> {"binary":
+    every outcome was 0 or 1; "attempted", where other than asked;
+    "scored": repeats with an outcome, where some but not all have one; "variance": between the
+    repeats, where it does not follow from these}; figures: measure -> what was promoted on, number
+    by number; verdict: {"decision", "reasons", "next", "checks"};
+    rule: how the verdict was asked for ({"planned", "p_better", "peeking", "share",
+        "passed_over"}); labels: arm -> how people know it.
     """
 
     prompt: str
@@ -61,7 +68,8 @@ class Evidence:
         str, ...
     ] = ()  # said with the verdict: recorded on different dates, not split-tested, ...
     made_at: str = ""
-    measured_at: str = ""  # the newest answer or score that it rests on, UTC; left out of the document where unknown
+    # the newest answer or score that it rests on, UTC; left out of the document where unknown
+    measured_at: str = ""
     toolkit: str = ""  # release that made it
 
     @property
@@ -82,7 +90,10 @@ class Evidence:
         return digest(self.document())
 
     def write(self, registry: Path) -> Path:
-        """Write the bundle beside the registry file, once; its name is its digest. Returns its path."""
+        """Write the bundle beside the registry file, once; its name is its digest.
+
+        Returns its path.
+        """
         import os
         import tempfile
 
@@ -106,13 +117,17 @@ class Evidence:
 
     @classmethod
     def read(cls, registry: Path, cited: str) -> Evidence:
-        """The bundle that a deployment cites. Raises RegistryCorrupt where it is missing or was edited."""
+        """The bundle that a deployment cites.
+
+        Raises RegistryCorrupt where it is missing or was edited.
+        """
         path = registry.parent / FOLDER / f"{cited[:32]}.json"
         try:
             document = json.loads(path.read_text(encoding="utf-8"), parse_int=_integer)
         except FileNotFoundError:
             raise RegistryCorrupt(
-                f"the evidence {cited[:12]} is missing at {path}; restore it from git, it is committed with the registry."
+                f"the evidence {cited[:12]} is missing at {path}; restore it from git, it is"
+                " committed with the registry."
             ) from None
         except ValueError as error:
             raise RegistryCorrupt(
@@ -120,7 +135,8 @@ class Evidence:
             ) from None
         if digest(document) != cited:
             raise RegistryCorrupt(
-                f"the evidence at {path} was edited: its digest is no longer {cited[:12]}; restore it from git."
+                f"the evidence at {path} was edited: its digest is no longer {cited[:12]}; restore"
+                " it from git."
             )
         return cls.from_document(document)
 
@@ -129,7 +145,8 @@ class Evidence:
         """The evidence of what `document()` gave."""
         if document.get("form") != FORM:
             raise RegistryCorrupt(
-                f"evidence has the form {document.get('form')!r}, this release reads {FORM!r}; install a newer promptops-toolkit."
+                f"evidence has the form {document.get('form')!r}, this release reads {FORM!r};"
+                " install a newer promptops-toolkit."
             )
         known = {f.name for f in fields(cls)}
         values = {key: _frozen(value) for key, value in document.items() if key in known}
@@ -137,7 +154,9 @@ class Evidence:
 
 
 def _integer(text: str) -> int | float:
-    """A whole number as it was: canonical JSON writes the float 2e16 without a point, and no integer of ours is that large."""
+    """A whole number as it was: canonical JSON writes the float 2e16 without a point, and no
+    integer of ours is that large.
+    """
     value = int(text)
     return value if abs(value) <= MAX_INTEGER else float(text)
 

@@ -1,10 +1,11 @@
 """What git knows about a folder, asked so that nothing which the folder configures is ever run.
 
-A folder's `.git/config` may name programs: a file watcher, hooks, filters, a pager, a transport. It may come
-from an unpacked archive or a shared disk, so it is data, not a wish of the user. Questions about commits and
-files read only objects. Whether files changed is asked from an own, empty git folder that borrows the index
-and the objects, where the configuration and the attributes of the other one are not in force at all.
-Variables of the environment that steer git are left out too; what the user configured for himself stays.
+A folder's `.git/config` may name programs: a file watcher, hooks, filters, a pager, a transport. It
+may come from an unpacked archive or a shared disk, so it is data, not a wish of the user. Questions
+about commits and files read only objects. Whether files changed is asked from an own, empty git
+folder that borrows the index and the objects, where the configuration and the attributes of the
+other one are not in force at all. Variables of the environment that steer git are left out too;
+what the user configured for himself stays.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ _OBJECT_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def head(folder: str) -> str | None:
-    """The commit that is checked out, 12 hex digits or more; None outside a repository, or without git."""
+    """The commit that is checked out, 12 hex digits or more; None outside a repository, or without
+    git.
+    """
     return _answer(folder, "rev-parse", "--short=12", "HEAD")
 
 
@@ -79,7 +82,10 @@ def changed(folder: str) -> bool | None:
 
 
 def blob(folder: str, revision: str, name: str) -> bytes | None:
-    """The file `name` of `folder` as it was in a revision; None where there is none. Raises OSError where git cannot be asked."""
+    """The file `name` of `folder` as it was in a revision; None where there is none.
+
+    Raises OSError where git cannot be asked.
+    """
     if revision.startswith("-"):  # an option, not a revision
         return None
     done = _run(folder, "cat-file", "blob", f"{revision}:./{name}", timeout_s=30)
@@ -141,7 +147,10 @@ def _run(
 
 
 def _program() -> str:
-    """git's own path. Never one of the working folder, where Windows and an empty entry of PATH would look first."""
+    """git's own path.
+
+    Never one of the working folder, where Windows and an empty entry of PATH would look first.
+    """
     name = "git.exe" if os.name == "nt" else "git"
     for place in filter(os.path.isabs, os.get_exec_path()):
         found = os.path.join(place, name)

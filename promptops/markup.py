@@ -1,8 +1,9 @@
-"""Text that is not ours, made safe to show: `esc` for HTML, `plain` for terminals, `cell` for sheets, `markdown` for pull requests.
+"""Text that is not ours, made safe to show: `esc` for HTML, `plain` for terminals, `cell` for
+sheets, `markdown` for pull requests.
 
-Prompts, datasets and model output are data. Whatever shows them passes through here, so that data never
-becomes markup, a formula of a spreadsheet, a link or a line of ours in a pull request, or a control sequence
-of a terminal.
+Prompts, datasets and model output are data. Whatever shows them passes through here, so that data
+never becomes markup, a formula of a spreadsheet, a link or a line of ours in a pull request, or a
+control sequence of a terminal.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _HTML = {
     "$": "&#36;",
     "`": "&#96;",
 }
-# C0 (but tab and line feed), DEL, C1, and the bidirectional marks, overrides and isolates of Unicode
+# C0 (but tab and line feed), DEL, C1, and the bidirectional marks, overrides and isolates of
+# Unicode
 _CONTROL = [
     code
     for span in (
@@ -62,7 +64,8 @@ _FORMULA = (
 
 _MARKS = re.compile(r"[\\*_\[\]~|#!]|^[-+=]")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
-# What code hosts make links of without any mark: mentions, mail, issues, addresses, and GitLab's other references.
+# What code hosts make links of without any mark: mentions, mail, issues, addresses, and GitLab's
+# other references.
 _LINKING = re.compile(
     r"@|#|:(?=//)|/(?=/)|(?:www|mailto|xmpp)(?=[.:])|GH(?=-\d)|[!&$%~^](?=[\w\"'])", re.IGNORECASE
 )
@@ -72,28 +75,34 @@ _JOINER = "\N{WORD JOINER}"  # not seen, and no host knows a mention or an addre
 def esc(text: object) -> str:
     """HTML text or attribute value that shows `text` and does nothing.
 
-    `$` becomes an entity too: notebooks and plotly turn `$...$` into mathematics, which may hold links.
-    Control and bidirectional characters and lone surrogates show as the replacement character.
+    `$` becomes an entity too: notebooks and plotly turn `$...$` into mathematics, which may hold
+    links. Control and bidirectional characters and lone surrogates show as the replacement
+    character.
     """
     return str(text).replace("\r\n", "\n").translate(_TABLE)
 
 
 def plain(text: object) -> str:
-    """Text that a terminal shows and does not obey: control and bidirectional characters taken out, lone surrogates replaced."""
+    """Text that a terminal shows and does not obey: control and bidirectional characters taken out,
+    lone surrogates replaced.
+    """
     return str(text).translate(_PLAIN)
 
 
 def markdown(text: object) -> str:
-    """Inline Markdown that shows `text` on one line and does nothing: no link, image, mention, reference, heading or table cell.
+    """Inline Markdown that shows `text` on one line and does nothing: no link, image, mention,
+    reference, heading or table cell.
 
-    It may stand anywhere in a line, in a table's cell and between marks of ours. Where code hosts link words that have no
-    mark, an invisible joiner stands between.
+    It may stand anywhere in a line, in a table's cell and between marks of ours. Where code hosts
+    link words that have no mark, an invisible joiner stands between.
     """
     return _NUMBERED.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", _unlinked(text))).translate(_NAMED)
 
 
 def code(text: object) -> str:
-    """A code span on one line that shows `text`, whatever back-ticks it holds; not for a table's cell, where `|` would end it."""
+    """A code span on one line that shows `text`, whatever back-ticks it holds; not for a table's
+    cell, where `|` would end it.
+    """
     line = _unlinked(text)
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
     pad = " " if not line or line[0] == "`" or line[-1] == "`" else ""
@@ -101,7 +110,9 @@ def code(text: object) -> str:
 
 
 def _unlinked(text: object) -> str:
-    """The text on one line, without control characters, and with a joiner after what would become a link."""
+    """The text on one line, without control characters, and with a joiner after what would become a
+    link.
+    """
     parted = plain(
         " ".join(str(text).split())
     )  # words first: some of what ends a line counts as a control character too
@@ -115,7 +126,9 @@ def shorten(text: object, width: int) -> str:
 
 
 def without_data(text: str) -> str:
-    """The text with the bytes of `data:` addresses cut to their beginning, and how many characters were left out."""
+    """The text with the bytes of `data:` addresses cut to their beginning, and how many characters
+    were left out.
+    """
     return (
         _DATA.sub(lambda found: f"{found[1]}… ({len(found[2]):,} characters more)", text)
         if "base64," in text
@@ -126,7 +139,8 @@ def without_data(text: str) -> str:
 def cell(text: str) -> str:
     """A spreadsheet cell that is never a formula: a leading apostrophe where a sheet would compute.
 
-    Text that already begins with apostrophes before such a sign gets one more, so that `uncell` is exact.
+    Text that already begins with apostrophes before such a sign gets one more, so that `uncell` is
+    exact.
     """
     return "'" + text if text.lstrip("'").startswith(_FORMULA) else text
 

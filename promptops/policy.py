@@ -1,7 +1,9 @@
-"""What a team demands of a promotion: a value, kept in the registry, decided before anybody looks at results.
+"""What a team demands of a promotion: a value, kept in the registry, decided before anybody looks
+at results.
 
-Applied by `analysis.decide` to the facts, held by `registry.gate` against the evidence. Numbers and words follow the
-statistics contract: goal better / not_worse / cheaper, one primary, guardrails with margins, alpha.
+Applied by `analysis.decide` to the facts, held by `registry.gate` against the evidence. Numbers and
+words follow the statistics contract: goal better / not_worse / cheaper, one primary, guardrails
+with margins, alpha.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ _LISTS = ("must_pass", "path", "ungated")
 class Guardrail:
     """What must not get worse by more than `margin`.
 
-    measure: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin relative to the baseline's mean).
+    measure: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin
+        relative to the baseline's mean).
     """
 
     measure: str
@@ -34,11 +37,13 @@ class Guardrail:
     def __post_init__(self) -> None:
         if not isinstance(self.measure, str) or not self.measure:
             raise VersionError(
-                f'guardrail measure is {self.measure!r}; name a scorer, or "cost", "latency" or "tokens".'
+                f'guardrail measure is {self.measure!r}; name a scorer, or "cost", "latency" or'
+                ' "tokens".'
             )
         if not _is_number(self.margin) or not 0 <= self.margin <= 1:
             raise VersionError(
-                f"guardrail {self.measure!r} has the margin {self.margin!r}; expected a share between 0 and 1, such as 0.05."
+                f"guardrail {self.measure!r} has the margin {self.margin!r}; expected a share"
+                " between 0 and 1, such as 0.05."
             )
 
 
@@ -46,13 +51,17 @@ class Guardrail:
 class Policy:
     """What a promotion must show.
 
-    goal: "better" (exact one-sided sign-flip p <= alpha on the primary), "not_worse" (its lower bound above -margin),
-    "cheaper" (not worse, and cheaper by the exact test); primary: a scorer's name, None for the first of the study;
-    margin: of the primary under not_worse and cheaper; min_effect: least mean difference under better; min_n: least
-    number of scored pairs; min_score: least mean of a first deployment on the primary; must_pass: example ids that the
-    candidate may not fail where the baseline passes; path: environments that must serve the version first, in order;
-    ungated: environments that need no evidence; judge_alone: whether an uncalibrated judge may be the primary;
-    dataset: a fingerprint that evidence must be on, None for any; ties: "full" (exact) or "half" (mid-p).
+    goal: "better" (exact one-sided sign-flip p <= alpha on the primary), "not_worse" (its lower
+    bound above -margin), "cheaper" (not worse, and cheaper by the exact test); primary: a scorer's
+    name, None for the first of the study;
+    margin: of the primary under not_worse and cheaper; min_effect: least mean difference under
+    better; min_n: least number of scored pairs; min_score: least mean of a first deployment on the
+    primary; must_pass: example ids that the candidate may not fail where the baseline passes; path:
+    environments that must serve the version first, in order;
+    ungated: environments that need no evidence; judge_alone: whether an uncalibrated judge may be
+        the primary;
+    dataset: a fingerprint that evidence must be on, None for any; ties: "full" (exact) or "half"
+        (mid-p).
     """
 
     goal: Goal = "better"
@@ -89,7 +98,8 @@ class Policy:
                 or (name == "min_n" and value != int(value))
             ):
                 raise VersionError(
-                    f"policy {name} is {value!r}; expected a {'whole ' if name == 'min_n' else ''}number from {low} to {high}."
+                    f"policy {name} is {value!r}; expected a"
+                    f" {'whole ' if name == 'min_n' else ''}number from {low} to {high}."
                 )
         if not isinstance(self.judge_alone, bool):
             raise VersionError(
@@ -114,12 +124,17 @@ class Policy:
 
     @classmethod
     def of(cls, value: Policy | Mapping[str, Any]) -> Policy:
-        """A policy as it is, or of a map of its fields: {"primary": "exact(expected)", "goal": "not_worse"}. Raises VersionError."""
+        """A policy as it is, or of a map of its fields: {"primary": "exact(expected)", "goal":
+        "not_worse"}. Raises VersionError.
+        """
         return value if isinstance(value, Policy) else cls.from_document(value)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Policy:
-        """The policy of what `document()` gave. Raises VersionError for an unknown field, or a value that it cannot take."""
+        """The policy of what `document()` gave.
+
+        Raises VersionError for an unknown field, or a value that it cannot take.
+        """
         return cls(**_closed(cls, document, "policy"))
 
     @property
@@ -142,9 +157,11 @@ def _guardrails(values: Any) -> tuple[Guardrail, ...]:
     if not isinstance(values, (list, tuple)):
         raise VersionError(f"policy guardrails is {values!r}; expected a list of guardrails.")
     return tuple(
-        value
-        if isinstance(value, Guardrail)
-        else Guardrail(**_closed(Guardrail, value, "guardrail"))
+        (
+            value
+            if isinstance(value, Guardrail)
+            else Guardrail(**_closed(Guardrail, value, "guardrail"))
+        )
         for value in values
     )
 
@@ -155,13 +172,15 @@ def _closed(kind: type[Guardrail | Policy], document: Any, what: str) -> dict[st
             '{"goal": "not_worse"}' if kind is Policy else '{"measure": "cost", "margin": 0.1}'
         )
         raise VersionError(
-            f"a {what} is {document!r}; expected a map of its fields such as {example}, or a {kind.__name__}."
+            f"a {what} is {document!r}; expected a map of its fields such as {example}, or a"
+            f" {kind.__name__}."
         )
     known = {f.name for f in fields(kind)}
     unknown = sorted(map(str, set(document) - known))
     if unknown:
         raise VersionError(
-            f"{what} has the unknown field {unknown[0]!r}; the fields are {', '.join(sorted(known))}."
+            f"{what} has the unknown field {unknown[0]!r}; the fields are"
+            f" {', '.join(sorted(known))}."
         )
     if kind is Guardrail and "measure" not in document:
         raise VersionError(

@@ -1,7 +1,8 @@
-"""Keys are taken out of every text before it is kept or shown: providers echo them in error messages, people paste them.
+"""Keys are taken out of every text before it is kept or shown: providers echo them in error
+messages, people paste them.
 
-A secret that is known (a client's key, a header's value, a variable of the environment) is found wherever it stands;
-what only looks like one is replaced in the texts of failures.
+A secret that is known (a client's key, a header's value, a variable of the environment) is found
+wherever it stands; what only looks like one is replaced in the texts of failures.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ _NAMED = re.compile(
     r"(?:^|[_-])(?:API[_-]?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTHORIZATION|COOKIE)S?(?:$|[_-])",
     re.IGNORECASE,
 )
-# Headers whose values anybody may read; of all others a value that looks made by chance is taken for a secret.
+# Headers whose values anybody may read; of all others a value that looks made by chance is taken
+# for a secret.
 _OPEN = re.compile(
     r"user-agent|referer|http-referer|accept.*|content-.*|host|x-title|x-stainless-.*|traceparent|idempotency-key",
     re.I,
@@ -45,7 +47,8 @@ _CREDENTIALS = re.compile(
     r"(?<=://)[^/\s@?#]+(?=@)|(?<=\?)[^\s\"']+"
 )  # of an address, and its query
 _LOOKS = re.compile(
-    r"\b(?:sk|rk|pk|gsk|xai|ghp|gho|hf)[-_][A-Za-z0-9_\-]{12,}"  # keys with the prefixes that providers give them
+    # keys with the prefixes that providers give them
+    r"\b(?:sk|rk|pk|gsk|xai|ghp|gho|hf)[-_][A-Za-z0-9_\-]{12,}"
     r"|\bAIza[A-Za-z0-9_\-]{20,}|\bA[KS]IA[A-Z0-9]{12,}"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user and password of an address
     r"|(?<=earer )[A-Za-z0-9._~+/\-]{8,}=*"
@@ -75,7 +78,9 @@ def redact_failure(text: str, secrets: Iterable[str]) -> str:
 
 
 def environment_secrets(environment: Mapping[str, str] | None = None) -> frozenset[str]:
-    """Values of environment variables that are named like keys, tokens, secrets or passwords; passwords of addresses in any other."""
+    """Values of environment variables that are named like keys, tokens, secrets or passwords;
+    passwords of addresses in any other.
+    """
     found = os.environ if environment is None else environment
     named = {value.strip() for name, value in found.items() if _NAMED.search(name)}
     inside = set().union(*(address_secrets(value) for value in found.values() if "://" in value))
@@ -87,7 +92,9 @@ def environment_secrets(environment: Mapping[str, str] | None = None) -> frozens
 
 
 def address_secrets(text: str) -> set[str]:
-    """The passwords of an address, or of several (a proxy's, a database's), as they stand there and as they are meant."""
+    """The passwords of an address, or of several (a proxy's, a database's), as they stand there and
+    as they are meant.
+    """
     passwords = {
         found[1] for piece in re.split(r"[\s,;]+", text) if (found := _IN_ADDRESS.match(piece))
     }
@@ -95,12 +102,16 @@ def address_secrets(text: str) -> set[str]:
 
 
 def word(text: str) -> bool:
-    """Whether it may stand in an innocent text, as `postgres` and `1234567890` do; a text of 16 characters may not."""
+    """Whether it may stand in an innocent text, as `postgres` and `1234567890` do; a text of 16
+    characters may not.
+    """
     return len(text) < 16 and (text.isalpha() or text.isdigit())
 
 
 class QuietAddresses(logging.Filter):
-    """For the logger of an HTTP library, which writes whole addresses: without the credentials of those that hold a known secret."""
+    """For the logger of an HTTP library, which writes whole addresses: without the credentials of
+    those that hold a known secret.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,8 +127,10 @@ class QuietAddresses(logging.Filter):
 
 
 def header_secrets(headers: Mapping[str, object]) -> frozenset[str]:
-    """Values of headers (or of a query) that carry credentials: without their scheme ("Bearer ..."), of Basic also the password,
-    of a cookie each value, and whatever looks made by chance under a name that says nothing."""
+    """Values of headers (or of a query) that carry credentials: without their scheme ("Bearer
+    ..."), of Basic also the password, of a cookie each value, and whatever looks made by chance
+    under a name that says nothing.
+    """
     values: set[str] = set()
     for name, value in headers.items():
         text = str(value).strip()

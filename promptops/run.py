@@ -1,7 +1,7 @@
 """One recorded call: what was asked, what came back, what it cost, how it failed.
 
-A run is written once and never changed. Unknown is None, never zero. A model's own failure is an outcome; an
-infrastructure failure is nobody's answer: `FAILURES` is the closed table of both.
+A run is written once and never changed. Unknown is None, never zero. A model's own failure is an
+outcome; an infrastructure failure is nobody's answer: `FAILURES` is the closed table of both.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ __all__ = ["FAILURES", "Attempt", "Kind", "Run", "new_id", "reuse_key", "utc"]
 
 Kind = Literal["transient", "setup", "stopped", "outcome", "scoring"]
 
-# class -> what it is. transient: retried, then unscored; setup: never retried, stops the study early, unscored;
-# stopped: we did not ask, unscored; outcome: the model's own doing, fails the scorers that it concerns.
+# class -> what it is. transient: retried, then unscored; setup: never retried, stops the study
+# early, unscored; stopped: we did not ask, unscored; outcome: the model's own doing, fails the
+# scorers that it concerns.
 FAILURES: dict[str, Kind] = {
     **dict.fromkeys(
         (
@@ -72,8 +73,9 @@ if hasattr(os, "register_at_fork"):
 class Run:
     """One call for one version, example and repeat: a row of the table `runs`.
 
-    id: `r-` and 32 hex digits; key: what makes an equal call (see `reuse_key`); texts are UTF-8, `request` and
-    `tool_calls` canonical JSON; latency_ms: of the whole call, retries and waits included; `failure` None: it answered.
+    id: `r-` and 32 hex digits; key: what makes an equal call (see `reuse_key`); texts are UTF-8,
+    `request` and `tool_calls` canonical JSON; latency_ms: of the whole call, retries and waits
+    included; `failure` None: it answered.
     """
 
     id: str
@@ -115,12 +117,16 @@ class Run:
 
     @property
     def answered(self) -> bool:
-        """Whether there is a whole answer, be it in another form than the request asked for: each scorer judges what concerns it."""
+        """Whether there is a whole answer, be it in another form than the request asked for: each
+        scorer judges what concerns it.
+        """
         return self.failure is None or self.failure in _OF_FORM
 
     @property
     def scorable(self) -> bool:
-        """Whether the model did something that can be judged: it answered, or failed by its own doing."""
+        """Whether the model did something that can be judged: it answered, or failed by its own
+        doing.
+        """
         return self.failure is None or FAILURES[self.failure] == "outcome"
 
 
@@ -145,8 +151,10 @@ class Attempt:
 
 
 def new_id(tag: str = "r") -> str:
-    """A fresh id that sorts by time: `tag`-, 16 hex digits of nanoseconds, 16 that no other process has: counted from a chance
-    number (asking the system for chance each time lets other threads in, which costs a call 0.03 ms)."""
+    """A fresh id that sorts by time: `tag`-, 16 hex digits of nanoseconds, 16 that no other process
+    has: counted from a chance number (asking the system for chance each time lets other threads in,
+    which costs a call 0.03 ms).
+    """
     return f"{tag}-{time.time_ns():016x}{next(_COUNTS[-1]) % 2**64:016x}"
 
 

@@ -15,10 +15,12 @@ __all__ = ["Score"]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """value: in [0, 1], higher is better, or None where unscored; passed: only where the scorer has a threshold.
+    """value: in [0, 1], higher is better, or None where unscored; passed: only where the scorer has
+    a threshold.
 
-    measure and unit: the raw figure behind the value (ms, USD, characters, a 1-10 rating); reason: one sentence for
-    people; unscored: why there is no value ("missing expected", "scorer_error: ...", a failure class), else None;
+    measure and unit: the raw figure behind the value (ms, USD, characters, a 1-10 rating); reason:
+    one sentence for people; unscored: why there is no value ("missing expected", "scorer_error:
+    ...", a failure class), else None;
     label: a nominal verdict (a class name, "A" | "B" | "tie") where the scorer has one.
     name: set by scorers that give several verdicts from one call; "" is the scorer's own name.
     """
@@ -41,12 +43,14 @@ class Score:
             return
         if not hasattr(self.value, "__float__"):
             raise ScorerError(
-                f"score {str(self.value)[:40]!r} is a {type(self.value).__name__}; expected a number in [0, 1]."
+                f"score {str(self.value)[:40]!r} is a {type(self.value).__name__}; expected a"
+                " number in [0, 1]."
             )
         value = float(self.value)
         if not (math.isfinite(value) and 0.0 <= value <= 1.0):
             raise ScorerError(
-                f"score {value!r} is outside [0, 1]; scale it, and keep the raw figure as `measure`."
+                f"score {value!r} is outside [0, 1]; scale it, and keep the raw figure as"
+                " `measure`."
             )
         object.__setattr__(self, "value", value)  # a bool or a numpy number becomes a float
 
@@ -57,7 +61,9 @@ class Score:
 
     @property
     def outcome(self) -> float | None:
-        """What comparisons use: `passed` as 0 or 1 where there is a threshold, else `value`; None where unscored."""
+        """What comparisons use: `passed` as 0 or 1 where there is a threshold, else `value`; None
+        where unscored.
+        """
         if self.value is None:
             return None
         return self.value if self.passed is None else float(self.passed)

@@ -93,7 +93,9 @@ def test_floats_as_ecmascript(value: float) -> None:
     ],
 )
 def test_number_formatting(value: float, text: str) -> None:
-    """Numbers print as ECMAScript prints them (vectors of RFC 8785, appendix B), whatever class holds them."""
+    """Numbers print as ECMAScript prints them (vectors of RFC 8785, appendix B), whatever class
+    holds them.
+    """
     assert number(value) == text
     assert canonical([value]) == f"[{text}]"
 
@@ -110,14 +112,18 @@ def test_order_of_keys_is_no_content(value: dict[str, int], chance: Any) -> None
 
 
 def test_utf16_order_is_not_code_point_order() -> None:
-    """An emoji (a surrogate pair in UTF-16) sorts before U+FB33, though its code point is higher: JavaScript's order."""
+    """An emoji (a surrogate pair in UTF-16) sorts before U+FB33, though its code point is higher:
+    JavaScript's order.
+    """
     assert canonical({"\ufb33": 1, "\U0001f600": 2}) == '{"\U0001f600":2,"\ufb33":1}'
 
 
 @law
 @given(VALUES_KEPT)
 def test_reading_back_gives_the_same_text(value: object) -> None:
-    """What a version may hold survives its own text: canonical(loads(canonical(x))) == canonical(x)."""
+    """What a version may hold survives its own text: canonical(loads(canonical(x))) ==
+    canonical(x).
+    """
     assert canonical(json.loads(canonical(json_copy(value)))) == canonical(value)
 
 
@@ -156,7 +162,9 @@ def test_one_value_one_text(one: object, other: object) -> None:
     ],
 )
 def test_what_json_cannot_hold(value: object, said: str) -> None:
-    """What JSON cannot hold is refused with its place, alone and deep inside, by the text and by the copy."""
+    """What JSON cannot hold is refused with its place, alone and deep inside, by the text and by
+    the copy.
+    """
     for hold in (canonical, json_copy):
         with pytest.raises(VersionError, match=said.replace("^", r"\^")):
             hold(value)
@@ -165,7 +173,9 @@ def test_what_json_cannot_hold(value: object, said: str) -> None:
 
 
 def test_bombs() -> None:
-    """S3, S14: nesting of 100,000 and an integer of 100,000 digits cost no time and no stack, only an error."""
+    """S3, S14: nesting of 100,000 and an integer of 100,000 digits cost no time and no stack, only
+    an error.
+    """
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
@@ -192,7 +202,9 @@ def test_digest_and_tag(value: object) -> None:
 
 
 def test_a_copy_shares_nothing() -> None:
-    """`json_copy` gives plain dicts, lists and scalars in the order of the keys, whatever classes came in."""
+    """`json_copy` gives plain dicts, lists and scalars in the order of the keys, whatever classes
+    came in.
+    """
     given_ = MappingProxyType(
         {"b": (np.float64(0.5), Colour.RED, True, None), "a": MappingProxyType({"w": Word.RED})}
     )
@@ -205,7 +217,9 @@ def test_a_copy_shares_nothing() -> None:
 
 @pytest.mark.parametrize("value", [2.0**53, 1e17, -1e20, 9.99e20])
 def test_whole_floats_that_a_file_would_not_bring_back(value: float) -> None:
-    """A whole float beyond 2^53 - 1 reads back as an integer that no version may hold: refused where it is stored."""
+    """A whole float beyond 2^53 - 1 reads back as an integer that no version may hold: refused
+    where it is stored.
+    """
     assert isinstance(json.loads(canonical(value)), int)
     with pytest.raises(VersionError, match=r"setting\.x is .* whole number beyond"):
         json_copy({"x": value}, "setting")

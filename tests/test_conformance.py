@@ -1,4 +1,6 @@
-"""Law: what a loader answers is pinned in language-neutral cases, which every reader passes (tests/conformance/README.md)."""
+"""Law: what a loader answers is pinned in language-neutral cases, which every reader passes
+(tests/conformance/README.md).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def named(kind: str) -> list[Any]:
 
 
 def test_no_kind_of_case_is_left_out() -> None:
-    """Every kind in the file is run below; the counts are those of the file, so that none shrinks unseen."""
+    """Every kind in the file is run below; the counts are those of the file, so that none shrinks
+    unseen.
+    """
     counts = {kind: len(cases) for kind, cases in CASES.items()}
     assert counts == {
         "ids": 10,
@@ -89,7 +93,9 @@ def test_canary() -> None:
 
 
 def test_keys_that_no_file_of_cases_can_hold() -> None:
-    """64-bit ids are their digits, numpy's scalars the values that they are, an enum its value; NaN is a missing id."""
+    """64-bit ids are their digits, numpy's scalars the values that they are, an enum its value; NaN
+    is a missing id.
+    """
 
     class Plan(enum.Enum):
         FREE = uuid.UUID(int=7)

@@ -1,4 +1,6 @@
-"""The datasets of the tour are what their data card says: counts, labels, ids, languages and no ticket twice."""
+"""The datasets of the tour are what their data card says: counts, labels, ids, languages and no
+ticket twice.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ USER_ID = re.compile(r"\bu-\d{5}\b")
 
 
 def read(name: str) -> list[dict[str, Any]]:
-    """Every line as an object; json.loads fails on a blank or broken one, decode on what is not UTF-8."""
+    """Every line as an object; json.loads fails on a blank or broken one, decode on what is not
+    UTF-8.
+    """
     text = (DATA / name).read_bytes().decode("utf-8", errors="strict")
     assert text.endswith("\n")
     assert not text.startswith("\ufeff")
@@ -50,7 +54,9 @@ def test_enough_tickets_in_a_small_file(tickets: list[dict[str, Any]]) -> None:
 
 
 def test_every_row_has_the_fields_of_the_card(tickets: list[dict[str, Any]]) -> None:
-    """Exactly the documented fields; ids are unique and in order; labels are of the closed lists; the golden answer equals the columns."""
+    """Exactly the documented fields; ids are unique and in order; labels are of the closed lists;
+    the golden answer equals the columns.
+    """
     assert [row["id"] for row in tickets] == [f"t-{n:03d}" for n in range(1, len(tickets) + 1)]
     for row in tickets:
         assert set(row) == {
@@ -71,7 +77,9 @@ def test_every_row_has_the_fields_of_the_card(tickets: list[dict[str, Any]]) -> 
 
 
 def test_tags_say_product_language_and_tone_of_every_ticket(tickets: list[dict[str, Any]]) -> None:
-    """One language and one tone, at least one product, no tag twice, no unknown kind of tag; `mentions:acme` is true to the text."""
+    """One language and one tone, at least one product, no tag twice, no unknown kind of tag;
+    `mentions:acme` is true to the text.
+    """
     for row in tickets:
         kinds = Counter(tag.partition(":")[0] for tag in row["tags"])
         assert (kinds["lang"], kinds["tone"]) == (1, 1), row["id"]
@@ -82,7 +90,9 @@ def test_tags_say_product_language_and_tone_of_every_ticket(tickets: list[dict[s
 
 
 def test_the_user_id_is_in_the_text_or_null(tickets: list[dict[str, Any]]) -> None:
-    """The golden id is the one user id of the text, and null (tagged no_id) exactly where the text has none; about 85 % have one."""
+    """The golden id is the one user id of the text, and null (tagged no_id) exactly where the text
+    has none; about 85 % have one.
+    """
     for row in tickets:
         found = set(USER_ID.findall(row["ticket"]))
         assert found == ({row["user_id"]} if row["user_id"] else set()), row["id"]
@@ -118,7 +128,9 @@ def test_categories_are_balanced(tickets: list[dict[str, Any]]) -> None:
 
 
 def test_half_of_the_tickets_are_test(tickets: list[dict[str, Any]]) -> None:
-    """45 to 55 % fall into test, and about a quarter each into val and train, by the product's own hash; each holds every priority."""
+    """45 to 55 % fall into test, and about a quarter each into val and train, by the product's own
+    hash; each holds every priority.
+    """
     counts = Counter(split_of(row["id"]) for row in tickets)
     assert 0.45 <= counts["test"] / len(tickets) <= 0.55
     assert all(0.20 <= counts[split] / len(tickets) <= 0.30 for split in ("train", "val"))
@@ -129,7 +141,9 @@ def test_half_of_the_tickets_are_test(tickets: list[dict[str, Any]]) -> None:
 
 
 def test_other_languages_and_the_rival(tickets: list[dict[str, Any]]) -> None:
-    """At least a tenth is not English, in eight languages or more; at least 30 tickets mention Acme."""
+    """At least a tenth is not English, in eight languages or more; at least 30 tickets mention
+    Acme.
+    """
     languages = tagged(tickets, "lang:")
     assert len(tickets) - languages["en"] >= len(tickets) / 10
     assert len(languages) >= 9
@@ -178,7 +192,9 @@ def test_the_card_counts_what_the_file_holds(tickets: list[dict[str, Any]], card
 
 
 def test_onboarding_users(card: str) -> None:
-    """24 users with text in every field, unique ids and goals, known plans and products, and no golden answer."""
+    """24 users with text in every field, unique ids and goals, known plans and products, and no
+    golden answer.
+    """
     users = read("onboarding_users.jsonl")
     assert len(users) == 24
     assert f"| `onboarding_users.jsonl` | {len(users)} |" in card

@@ -27,7 +27,8 @@ def tree(path: Path) -> ast.Module:
 def silent(body: list[ast.stmt], before: str = "", told: str = "") -> Iterator[str]:
     """Public classes, functions and methods without a docstring.
 
-    A method may be told by its class (`told`, the class's docstring, names it); a property is an attribute, and needs none.
+    A method may be told by its class (`told`, the class's docstring, names it); a property is an
+    attribute, and needs none.
     """
     for node in body:
         if not isinstance(
@@ -48,7 +49,9 @@ def silent(body: list[ast.stmt], before: str = "", told: str = "") -> Iterator[s
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_everything_public_has_a_docstring(path: Path) -> None:
-    """Every module that holds anything, and every public class, function and method in it, has a docstring."""
+    """Every module that holds anything, and every public class, function and method in it, has a
+    docstring.
+    """
     module = tree(path)
     assert not module.body or ast.get_docstring(module), (
         f"{path.name} opens without saying what it guarantees"

@@ -1,4 +1,6 @@
-"""One tree of errors: each also the builtin that code expects, each text one sentence that survives copying."""
+"""One tree of errors: each also the builtin that code expects, each text one sentence that survives
+copying.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ CLASSES = [getattr(errors, name) for name in errors.__all__]
 
 
 def drawn() -> Iterator[tuple[str, str, str | None]]:
-    """(error, its parent, the builtin beside it) of each line of the tree in the module's docstring."""
+    """(error, its parent, the builtin beside it) of each line of the tree in the module's
+    docstring.
+    """
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
         found = re.match(r"([│ ├└─]*)(\w+)(?: \((\w+)\))?(?:  +.*)?$", line)
@@ -67,7 +71,9 @@ def made(error: type[PromptOpsError]) -> PromptOpsError:
 
 @pytest.mark.parametrize("error", CLASSES)
 def test_the_text_is_the_sentence(error: type[PromptOpsError]) -> None:
-    """`str` is the sentence itself: no quotes of KeyError, no numbers of OSError; without one it is empty, never a crash."""
+    """`str` is the sentence itself: no quotes of KeyError, no numbers of OSError; without one it is
+    empty, never a crash.
+    """
     shown = str(made(error))
     assert "the thing is wrong; mend it" in shown or shown == "no answer."
     assert not shown.startswith(("'", '"', "["))
@@ -92,7 +98,9 @@ def test_errors_survive_a_process(error: type[PromptOpsError], again: object) ->
 
 
 def test_fields() -> None:
-    """A refusal holds every unmet point; a failed call its class, code, wait and id; a missing extra the command to run."""
+    """A refusal holds every unmet point; a failed call its class, code, wait and id; a missing
+    extra the command to run.
+    """
     assert Refused("no.", ["a", "b"]).reasons == ("a", "b")
     assert Refused("no.").reasons == ()
     call = made(CallError)
@@ -109,7 +117,9 @@ def test_fields() -> None:
 
 
 def raised() -> Iterator[tuple[str, str]]:
-    """(place, text) of every error raised with a literal text in the package; \0 stands for what is filled in."""
+    """(place, text) of every error raised with a literal text in the package; \0 stands for what is
+    filled in.
+    """
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (
@@ -131,7 +141,9 @@ def raised() -> Iterator[tuple[str, str]]:
 
 
 def test_each_message_is_one_sentence() -> None:
-    """Every text that the package raises is one sentence: it ends in a full stop, and none begins within it."""
+    """Every text that the package raises is one sentence: it ends in a full stop, and none begins
+    within it.
+    """
     found = list(raised())
     assert len(found) > 100
     wrong = [

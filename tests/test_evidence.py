@@ -20,7 +20,9 @@ def bundle(figure: float) -> Evidence:
 
 @pytest.mark.parametrize("figure", [0.5, 3.0, 2.0**53, 2.13e16, 9.9e20, 1e21, 1.5e300, 1e-300])
 def test_a_bundle_reads_back_as_it_was_written(tmp_path: Path, figure: float) -> None:
-    """A large e-value is written without a point and is still the same number, with the same digest."""
+    """A large e-value is written without a point and is still the same number, with the same
+    digest.
+    """
     written = bundle(figure)
     registry = tmp_path / "promptops.json"
     written.write(registry)

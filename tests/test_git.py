@@ -182,7 +182,9 @@ def test_variables_that_steer_git_are_left_out(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Those of a hook that we run in, or of a shell that somebody prepared; the answers are those of the folder."""
+    """Those of a hook that we run in, or of a shell that somebody prepared; the answers are those
+    of the folder.
+    """
     wanted = do(folder, "rev-parse", "--short=12", "HEAD")
     for key, value in variables.items():
         monkeypatch.setenv(
@@ -206,7 +208,9 @@ def test_a_git_in_the_working_folder_is_not_git(
 
 
 def test_answers_are_those_of_git(folder: Path) -> None:
-    """Clean, touched, edited, staged, committed, in a linked work tree, with a submodule that moved."""
+    """Clean, touched, edited, staged, committed, in a linked work tree, with a submodule that
+    moved.
+    """
     here = str(folder)
     do(folder, "config", "user.name", "Ann")
     assert (git.changed(here), git.author(here)) == (False, "Ann")
@@ -241,7 +245,9 @@ def test_answers_are_those_of_git(folder: Path) -> None:
 
 
 def test_how_files_lie_on_the_disk_counts(folder: Path) -> None:
-    """A checkout with its own line ends, or on a disk without executable bits, is not changed by that."""
+    """A checkout with its own line ends, or on a disk without executable bits, is not changed by
+    that.
+    """
     here = str(folder)
     do(folder, "config", "core.fileMode", "false")
     (folder / "code.py").chmod(0o755)

@@ -1,4 +1,6 @@
-"""Text of others in a pull request's Markdown: shown, and never a link, an image, a mention, a reference or a line of ours."""
+"""Text of others in a pull request's Markdown: shown, and never a link, an image, a mention, a
+reference or a line of ours.
+"""
 
 from __future__ import annotations
 
@@ -146,7 +148,9 @@ def shape(text: str) -> list[str]:
 
 
 def made(text: str) -> list[str]:
-    """What a code host would make of it beyond words: by CommonMark, and by what hosts link without marks."""
+    """What a code host would make of it beyond words: by CommonMark, and by what hosts link without
+    marks.
+    """
     found = []
     words = []
     for block in parsed(text):
@@ -174,7 +178,9 @@ def made(text: str) -> list[str]:
 def test_it_is_shown_and_does_nothing_through_every_door_of_a_registry(
     payload: str, tmp_path: Path
 ) -> None:
-    """The blocks are those of a harmless word, and nothing links; a door that refuses the text shows nothing of it."""
+    """The blocks are those of a harmless word, and nothing links; a door that refuses the text
+    shows nothing of it.
+    """
     shown = 0
     for place, door in enumerate(DOORS):
         texts = []
@@ -198,7 +204,9 @@ def test_it_is_shown_and_does_nothing_through_every_door_of_a_registry(
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_fields_that_only_a_file_can_hold(payload: str, editor: Editor) -> None:
-    """An author, a prompt's name and an evidence that came with somebody's file, not through our own doors."""
+    """An author, a prompt's name and an evidence that came with somebody's file, not through our
+    own doors.
+    """
     empty = {**read(editor), "prompts": {}}
     texts = []
     for text in ("x", PAYLOADS[payload]):
@@ -213,7 +221,9 @@ def test_fields_that_only_a_file_can_hold(payload: str, editor: Editor) -> None:
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_evidence(payload: str, editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names of scorers and of the dataset, and the decision, in the evidence that a promotion cites."""
+    """Names of scorers and of the dataset, and the decision, in the evidence that a promotion
+    cites.
+    """
     before = read(editor)
     editor.promote("triage", 1, "prod", author="ann", force=True, reason="r")
     new = read(editor)
@@ -293,7 +303,9 @@ def test_any_text_stays_one_run_of_words(text: str, around: str) -> None:
 
 
 def test_what_is_shown_reads_like_the_text() -> None:
-    """Common names keep their look in the source, and every character of a text is still there when it is rendered."""
+    """Common names keep their look in the source, and every character of a text is still there when
+    it is rendered.
+    """
     for name in ("support-triage", "v12", "gpt-4.1-mini", "0.01", "exact (90 %)", "-3.5 to +2"):
         assert markdown(name).replace("\\", "") == name
     shown = "".join(

@@ -51,7 +51,9 @@ def is_safe(text: str) -> bool:
 @law
 @given(ANY)
 def test_escaped_text_is_only_text(text: str) -> None:
-    """S9: escaped text, between tags or in either kind of attribute, is text that says the same and nothing else."""
+    """S9: escaped text, between tags or in either kind of attribute, is text that says the same and
+    nothing else.
+    """
     shown = esc(text)
     assert not re.search("[<>\"'$`]", shown)
     assert is_safe(shown)
@@ -97,7 +99,9 @@ def test_anything_has_a_text(value: object) -> None:
 @law
 @given(ANY)
 def test_plain_text_orders_a_terminal_nothing(text: str) -> None:
-    """S22: no control character but tab and line feed, no bidirectional mark, no lone surrogate; all else stays; twice is once."""
+    """S22: no control character but tab and line feed, no bidirectional mark, no lone surrogate;
+    all else stays; twice is once.
+    """
     shown = plain(text)
     assert is_safe(shown)
     shown.encode()
@@ -122,7 +126,9 @@ def test_terminal_orders(bad: str) -> None:
 @law
 @given(ANY, st.integers(-3, 30))
 def test_shortened_text_fits(text: str, width: int) -> None:
-    """At most `width` characters on one line, safe for a terminal; `…` exactly where something was left out."""
+    """At most `width` characters on one line, safe for a terminal; `…` exactly where something was
+    left out.
+    """
     whole = " ".join(plain(text).split())
     shown = shorten(text, width)
     assert len(shown) <= max(width, 0)
@@ -158,7 +164,9 @@ FORMULAS = [
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_formulas(text: str) -> None:
-    """S10: what a sheet would compute gets an apostrophe, also through a file; what would not is left alone."""
+    """S10: what a sheet would compute gets an apostrophe, also through a file; what would not is
+    left alone.
+    """
     assert cell(text) == "'" + text
     assert cell("'" + text) == "''" + text
     file = io.StringIO(newline="")

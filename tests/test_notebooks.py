@@ -1,4 +1,6 @@
-"""The tour's notebooks: run twice they ask nothing, write nothing and leave the registry as it is; what is committed holds no output."""
+"""The tour's notebooks: run twice they ask nothing, write nothing and leave the registry as it is;
+what is committed holds no output.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ TABLES = (
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_committed_without_outputs(path: Path) -> None:
-    """A notebook in the repository is its source: no output, no execution count, no path of anybody's machine."""
+    """A notebook in the repository is its source: no output, no execution count, no path of
+    anybody's machine.
+    """
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in cells)
     assert len({cell["id"] for cell in cells}) == len(cells)

@@ -1,8 +1,10 @@
-"""No text of a model, a prompt or a file makes one of our regular expressions take more than linear time.
+"""No text of a model, a prompt or a file makes one of our regular expressions take more than linear
+time.
 
-Every pattern of the package is found in its source, applied as the package applies it, and given repeats that are made
-of what the pattern itself looks for. A pattern that needs far more than twice the time for twice the text is not linear;
-while it runs, Python holds the interpreter and every thread stands still.
+Every pattern of the package is found in its source, applied as the package applies it, and given
+repeats that are made of what the pattern itself looks for. A pattern that needs far more than twice
+the time for twice the text is not linear; while it runs, Python holds the interpreter and every
+thread stands still.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ pytestmark = pytest.mark.skipif(
 
 
 def texts(pattern: re.Pattern[Any], size: int) -> Iterator[tuple[str, Any]]:
-    """(what is repeated, the text): common signs, and what stands in the pattern's own repeats, with what leads to them."""
+    """(what is repeated, the text): common signs, and what stands in the pattern's own repeats,
+    with what leads to them.
+    """
     pumped = [("", unit) for unit in COMMON] + list(pumps(pattern))
     for lead, unit in dict.fromkeys(pumped):
         for text in (
@@ -67,7 +71,9 @@ def texts(pattern: re.Pattern[Any], size: int) -> Iterator[tuple[str, Any]]:
 
 
 def applied(site: Site, text: Any, stop_s: float) -> float:
-    """How many seconds of the processor the slowest use takes: what else runs on the machine does not count."""
+    """How many seconds of the processor the slowest use takes: what else runs on the machine does
+    not count.
+    """
     signal.setitimer(signal.ITIMER_VIRTUAL, stop_s)
     slowest = 0.0
     for use in site.uses:
@@ -141,7 +147,9 @@ def test_every_pattern_of_ours_is_linear(site: Site) -> None:
     ],
 )
 def test_patterns_that_are_not_linear_are_found(source: str, use: str) -> None:
-    """Two that were ours, the usual one at the end of a line, an exponential one, and some that need what leads to them."""
+    """Two that were ours, the usual one at the end of a line, an exponential one, and some that
+    need what leads to them.
+    """
     assert superlinear(Site("here", re.compile(source), (use,)), stop_s=2) != ""
 
 

@@ -1,4 +1,6 @@
-"""A policy is a value: what a registry stores is what comes back, and what makes no sense is refused by name."""
+"""A policy is a value: what a registry stores is what comes back, and what makes no sense is
+refused by name.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def test_round_trip(policy: Policy) -> None:
 
 
 def test_only_what_differs_is_stored() -> None:
-    """The document holds the fields that differ from the default, so that a registry's diff is short."""
+    """The document holds the fields that differ from the default, so that a registry's diff is
+    short.
+    """
     assert Policy().document() == {}
     assert Policy.from_document({}) == Policy()
     assert Policy(min_n=30, ungated=()).document() == {"min_n": 30, "ungated": []}
@@ -59,7 +63,9 @@ def test_only_what_differs_is_stored() -> None:
 
 
 def test_lists_become_tuples() -> None:
-    """Lists and guardrails as maps are taken as they stand in a file, and make an equal, hashable policy."""
+    """Lists and guardrails as maps are taken as they stand in a file, and make an equal, hashable
+    policy.
+    """
     made = Policy(path=["staging"], must_pass=["e1"], guardrails=[{"measure": "cost"}])  # type: ignore[arg-type, list-item]
     assert made == Policy(path=("staging",), must_pass=("e1",), guardrails=(Guardrail("cost"),))
     assert {made: 1}
@@ -110,7 +116,9 @@ def test_lists_become_tuples() -> None:
     ],
 )
 def test_refused(field: Any, value: Any) -> None:
-    """A field that is unknown, of another type or out of range is one VersionError that names it, in code and from a file."""
+    """A field that is unknown, of another type or out of range is one VersionError that names it,
+    in code and from a file.
+    """
     with pytest.raises(VersionError, match=str(field).rstrip("s")):
         Policy.from_document({field: value})
     if isinstance(field, str) and field in Policy.__slots__:
@@ -126,7 +134,9 @@ def test_a_document_is_a_map(document: Any) -> None:
 
 
 def test_a_policy_is_taken_as_a_map_wherever_one_is_asked_for() -> None:
-    """`Policy.of` gives a policy as it is and makes one of a map; anything else is one sentence with an example."""
+    """`Policy.of` gives a policy as it is and makes one of a map; anything else is one sentence
+    with an example.
+    """
     policy = Policy(goal="not_worse", margin=0.02)
     assert Policy.of(policy) is policy
     assert Policy.of({"goal": "not_worse", "margin": 0.02}) == policy

@@ -1,4 +1,6 @@
-"""What the README shows is what the product does: its Python runs, its commands exist, its tables are all of them."""
+"""What the README shows is what the product does: its Python runs, its commands exist, its tables
+are all of them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def block(holding: str) -> str:
-    """The README's Python that holds this, asked of the embedded model instead of one that needs a key."""
+    """The README's Python that holds this, asked of the embedded model instead of one that needs a
+    key.
+    """
     found = [text for text in BLOCKS if holding in text]
     assert len(found) == 1, holding
     return found[0].replace('"gpt-4o-mini"', '"embedded"')
@@ -87,11 +91,11 @@ def test_commands_and_tables_are_those_that_exist() -> None:
 def test_the_two_commands_are_one_line_each() -> None:
     """What a fresh machine is told to run is what the gate runs."""
     assert (
-        "python3 -m venv .venv && .venv/bin/python -m pip install -q uv && .venv/bin/uv run promptops demo\n"
-        in README
+        "python3 -m venv .venv && .venv/bin/python -m pip install -q uv && .venv/bin/uv run"
+        " promptops demo\n" in README
     )
     assert (
-        "python3 -m venv .venv && .venv/bin/python -m pip install -q uv && .venv/bin/uv run pytest\n"
-        in README
+        "python3 -m venv .venv && .venv/bin/python -m pip install -q uv && .venv/bin/uv run"
+        " pytest\n" in README
     )
     assert ".venv/bin/uv run pytest" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

@@ -1,4 +1,6 @@
-"""The main road on real recorded outputs: accuracies as published, the right verdicts, a promotion that an application loads."""
+"""The main road on real recorded outputs: accuracies as published, the right verdicts, a promotion
+that an application loads.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def examples(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @scorer(name="bbh_exact", version="1")
 def bbh_exact(output: str, expected: str) -> bool:
-    """The rule of the benchmark's authors: what follows the last "answer is", its final period aside, is the target."""
+    """The rule of the benchmark's authors: what follows the last "answer is", its final period
+    aside, is the target.
+    """
     answer = (
         output.rpartition("answer is ")[2].strip() if "answer is " in output else output.strip()
     )
@@ -88,7 +92,9 @@ def bbh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, dict[st
 
 
 def _template(text: str) -> PromptVersion:
-    """The recorded template as a version: its one placeholder is the variable, all other braces stand for themselves."""
+    """The recorded template as a version: its one placeholder is the variable, all other braces
+    stand for themselves.
+    """
     before, _, after = text.partition("{{input}}")
     return PromptVersion(before.replace("{{", "{{{{") + "{{input}}" + after.replace("{{", "{{{{"))
 
@@ -96,7 +102,9 @@ def _template(text: str) -> PromptVersion:
 def test_bbh_accuracies_are_the_published_ones_to_the_printed_digit(
     bbh: tuple[Lab, dict[str, Any]],
 ) -> None:
-    """36 accuracies, scored by an extraction of this test's own, equal the figures of the repository."""
+    """36 accuracies, scored by an extraction of this test's own, equal the figures of the
+    repository.
+    """
     _, studies = bbh
     printed = published("bbh", "exact-match accuracy")
     found = {}
@@ -110,7 +118,9 @@ def test_bbh_accuracies_are_the_published_ones_to_the_printed_digit(
 
 
 def test_bbh_verdicts_follow_the_data(bbh: tuple[Lab, dict[str, Any]]) -> None:
-    """Each of the 18 comparisons is promoted, rejected or left open as scipy's exact binomial test on the disagreements says."""
+    """Each of the 18 comparisons is promoted, rejected or left open as scipy's exact binomial test
+    on the disagreements says.
+    """
     from scipy.stats import binomtest
 
     _, studies = bbh
@@ -128,7 +138,9 @@ def test_bbh_verdicts_follow_the_data(bbh: tuple[Lab, dict[str, Any]]) -> None:
 
 
 def test_bbh_pooled(tmp_path: Path, bbh: tuple[Lab, dict[str, Any]]) -> None:
-    """All 4,500 examples together: the two arms' means are those of the tasks, and the tasks that lose are named."""
+    """All 4,500 examples together: the two arms' means are those of the tasks, and the tasks that
+    lose are named.
+    """
     _, studies = bbh
     lab = Lab(tmp_path)
     data = Dataset.read(examples(lines("bbh", "dataset.jsonl")), name="bbh")
@@ -152,7 +164,9 @@ def test_bbh_pooled(tmp_path: Path, bbh: tuple[Lab, dict[str, Any]]) -> None:
 def test_a_winning_task_is_promoted_and_an_application_renders_the_recorded_prompt(
     bbh: tuple[Lab, dict[str, Any]],
 ) -> None:
-    """First deployment, promotion on evidence, refusal where the evidence does not carry it; the loader renders the recorded text."""
+    """First deployment, promotion on evidence, refusal where the evidence does not carry it; the
+    loader renders the recorded text.
+    """
     lab, studies = bbh
     verdicts = {
         task: study.compare("v2-cot", "v1-direct").verdict.decision
@@ -188,7 +202,9 @@ def test_a_winning_task_is_promoted_and_an_application_renders_the_recorded_prom
 
 
 def test_gsm8k_accuracies_as_published(tmp_path: Path) -> None:
-    """Four versions without a known prompt, 5,276 outputs: accuracies equal the recorded ones, all compared on one leaderboard."""
+    """Four versions without a known prompt, 5,276 outputs: accuracies equal the recorded ones, all
+    compared on one leaderboard.
+    """
 
     @scorer(name="last_answer", version="1")
     def last_answer(output: str, expected: str) -> bool:
@@ -207,7 +223,9 @@ def test_gsm8k_accuracies_as_published(tmp_path: Path) -> None:
 
 
 def test_game24_a_hundred_samples_are_one_example(tmp_path: Path) -> None:
-    """20,000 outputs of 100 puzzles: 100 pairs; the mean over samples favours v1-io, best of 100 favours v2-cot; both as published."""
+    """20,000 outputs of 100 puzzles: 100 pairs; the mean over samples favours v1-io, best of 100
+    favours v2-cot; both as published.
+    """
     import re
 
     @scorer(name="makes_24", version="1")
@@ -215,7 +233,9 @@ def test_game24_a_hundred_samples_are_one_example(tmp_path: Path) -> None:
         return _makes_24(output, example.inputs["input"])
 
     def _makes_24(output: str, puzzle: str) -> bool:
-        """The rule of the recording's authors: the last line's expression uses each number once, and is 24."""
+        """The rule of the recording's authors: the last line's expression uses each number once,
+        and is 24.
+        """
         expression = output.strip().split("\n")[-1].lower().replace("answer: ", "").split("=")[0]
         if sorted(re.findall(r"\d+", expression)) != sorted(re.findall(r"\d+", puzzle)):
             return False

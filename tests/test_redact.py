@@ -1,4 +1,6 @@
-"""Keys are taken out of texts: known ones everywhere, what looks like one out of the words of a failure."""
+"""Keys are taken out of texts: known ones everywhere, what looks like one out of the words of a
+failure.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def test_innocent_words_stay(text: str) -> None:
 
 
 def test_the_environments_secrets_are_known_by_their_names() -> None:
-    """Keys, tokens, secrets, passwords of at least eight characters; nothing else, and no short word."""
+    """Keys, tokens, secrets, passwords of at least eight characters; nothing else, and no short
+    word.
+    """
     found = environment_secrets(
         {
             "OPENAI_API_KEY": "one-secret",
@@ -104,7 +108,9 @@ def test_holding_secrets_is_a_protocol() -> None:
 
 
 def test_passwords_in_the_environments_addresses_are_known() -> None:
-    """A proxy's, a database's, under whatever name, also of several in one; no word that may stand in any text."""
+    """A proxy's, a database's, under whatever name, also of several in one; no word that may stand
+    in any text.
+    """
     found = environment_secrets(
         {
             "HTTPS_PROXY": "http://ann:pr0xy%2Fword@proxy:3128",
@@ -151,7 +157,9 @@ def test_a_long_variable_is_read_in_no_time() -> None:
 def test_a_headers_credentials_are_known_piece_by_piece(
     name: str, value: str, secrets: set[str]
 ) -> None:
-    """Each cookie, what Basic encodes, and what looks made by chance under a name that says nothing."""
+    """Each cookie, what Basic encodes, and what looks made by chance under a name that says
+    nothing.
+    """
     assert secrets <= header_secrets({name: value})
     assert header_secrets({name: "none"}) == frozenset()
 
@@ -183,7 +191,9 @@ def test_a_headers_ordinary_value_is_no_secret(name: str, value: str) -> None:
     ],
 )
 def test_a_log_of_addresses_holds_no_known_secret(said: str, heard: str) -> None:
-    """Of an address that holds one, credentials and query are taken out; others are left as they are, and so is the rest of the line."""
+    """Of an address that holds one, credentials and query are taken out; others are left as they
+    are, and so is the rest of the line.
+    """
     quiet = QuietAddresses()
     quiet.secrets = frozenset({"pa/ss-word1"})
     record = logging.LogRecord("x", logging.INFO, "", 0, "POST %s 100%%", (said,), None)

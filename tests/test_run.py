@@ -1,4 +1,6 @@
-"""A run is written once; its failure classes are a closed table; an equal call has one key for ever."""
+"""A run is written once; its failure classes are a closed table; an equal call has one key for
+ever.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,10 @@ TABLE = {
     "transient": "rate_limit, timeout_connect, timeout_read, connection, server_error, overloaded",
     "setup": "quota_exhausted, auth, permission, not_found_model, bad_request",
     "stopped": "budget_stop, cancelled, circuit_open, internal",
-    "outcome": "context_length, content_filter_input, content_filter_output, refusal, truncated_length, empty_output, "
-    "invalid_json, schema_mismatch, tool_error, render_error",
+    "outcome": (
+        "context_length, content_filter_input, content_filter_output, refusal, truncated_length,"
+        " empty_output, invalid_json, schema_mismatch, tool_error, render_error"
+    ),
     "scoring": "scorer_error, judge_error",
 }
 
@@ -48,7 +52,9 @@ def test_the_table_of_failures() -> None:
     not PROMISES.exists(), reason="the design documents are not beside this repository"
 )
 def test_the_table_is_the_promised_one() -> None:
-    """Line by line: the classes of the promises' table, and whether they are retried and scored, are those of FAILURES."""
+    """Line by line: the classes of the promises' table, and whether they are retried and scored,
+    are those of FAILURES.
+    """
     lines = (
         PROMISES.read_text(encoding="utf-8")
         .split("| class | retried | scored |\n| --- | --- | --- |\n")[1]
@@ -60,11 +66,13 @@ def test_the_table_is_the_promised_one() -> None:
         kind = (
             "transient"
             if retried.startswith("yes")
-            else "scoring"
-            if "scorer" in retried
-            else "setup"
-            if "stops the study" in retried
-            else "stopped"
+            else (
+                "scoring"
+                if "scorer" in retried
+                else "setup"
+                if "stops the study" in retried
+                else "stopped"
+            )
         )
         found |= dict.fromkeys(
             names.split(", "), "outcome" if scored.startswith("an outcome") else kind
@@ -74,7 +82,9 @@ def test_the_table_is_the_promised_one() -> None:
 
 @pytest.mark.parametrize("failure", [None, *FAILURES])
 def test_kind_and_scorable(failure: str | None) -> None:
-    """A run can be judged where the model answered or failed by its own doing; unknown is None, never zero."""
+    """A run can be judged where the model answered or failed by its own doing; unknown is None,
+    never zero.
+    """
     made = run(failure=failure)
     assert made.kind == (FAILURES[failure] if failure else None)
     assert made.scorable is (failure is None or FAILURES[failure] == "outcome")
@@ -82,7 +92,9 @@ def test_kind_and_scorable(failure: str | None) -> None:
 
 
 def test_never_changed() -> None:
-    """Runs and attempts are frozen, hold no other attributes, compare by content and can be pickled."""
+    """Runs and attempts are frozen, hold no other attributes, compare by content and can be
+    pickled.
+    """
     made, tried = run(), Attempt("r-1", 1, "t", 2.0)
     for value in (made, tried):
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -115,7 +127,9 @@ BASE: dict[str, Any] = {"version_id": "p1-a", "inputs": {"x": 1}, "endpoint": "o
     ],
 )
 def test_what_makes_another_call(change: dict[str, Any]) -> None:
-    """Version, inputs, endpoint and repeat each make another call; the order of keys and 1 or 1.0 do not."""
+    """Version, inputs, endpoint and repeat each make another call; the order of keys and 1 or 1.0
+    do not.
+    """
     key = reuse_key(**BASE)
     assert re.fullmatch("k1:[0-9a-f]{32}", key)
     assert reuse_key(**{**BASE, **change}) != key

@@ -1,4 +1,6 @@
-"""A score is a value in [0, 1], or unscored with the reason: never both, never neither, never zero for unknown."""
+"""A score is a value in [0, 1], or unscored with the reason: never both, never neither, never zero
+for unknown.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def test_values_in_range(value: float) -> None:
     "value", [True, False, 1, 0, np.float32(0.5), np.float64(0.25), np.bool_(True), np.int64(1)]
 )
 def test_numbers_of_any_class(value: Any) -> None:
-    """A bool, an integer and a numpy number become a float, so that stores and reports see one class."""
+    """A bool, an integer and a numpy number become a float, so that stores and reports see one
+    class.
+    """
     assert type(Score(value).value) is float
     assert Score(value).value == float(value)
     assert Score(value) == Score(float(value))

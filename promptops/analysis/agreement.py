@@ -1,6 +1,8 @@
-"""Does a judge agree with people, and people with each other, beyond chance? Always with the raw agreement and the table beside it.
+"""Does a judge agree with people, and people with each other, beyond chance? Always with the raw
+agreement and the table beside it.
 
-Kappa collapses where one answer is rare, so neither number is shown alone. Krippendorff's own gate: alpha >= .8 firm, >= .667 tentative.
+Kappa collapses where one answer is rare, so neither number is shown alone. Krippendorff's own gate:
+alpha >= .8 firm, >= .667 tentative.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ SEED = 20_260_103
 
 @dataclass(frozen=True, slots=True)
 class Kappa:
-    """value: Cohen's kappa, None where both raters gave one and the same answer throughout; observed: share of equal answers; expected:
-    by chance; se: of the unweighted kappa, large samples (Fleiss, Cohen and Everitt 1969); low, high: 95 % interval by bootstrap over items;
+    """value: Cohen's kappa, None where both raters gave one and the same answer throughout;
+    observed: share of equal answers; expected: by chance; se: of the unweighted kappa, large
+    samples (Fleiss, Cohen and Everitt 1969); low, high: 95 % interval by bootstrap over items;
     answers: the categories; table: rows the first rater, columns the second, counts of items.
     """
 
@@ -45,7 +48,9 @@ class Kappa:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """alpha with its 95 % interval by bootstrap over items; grade: "firm" (>= .8), "tentative" (>= .667), "poor" or "unknown"."""
+    """alpha with its 95 % interval by bootstrap over items; grade: "firm" (>= .8), "tentative" (>=
+    .667), "poor" or "unknown".
+    """
 
     alpha: float | None
     low: float | None
@@ -67,7 +72,8 @@ def cohen(
     seed: int = SEED,
     resamples: int = RESAMPLES,
 ) -> Kappa:
-    """Cohen's kappa (1960) of two raters of the same items. weights: for ordered answers, which are sorted and counted as steps.
+    """Cohen's kappa (1960) of two raters of the same items. weights: for ordered answers, which are
+    sorted and counted as steps.
 
     Raises StatisticsError for unequal lengths, no item, or an answer of None or NaN.
     """
@@ -75,11 +81,13 @@ def cohen(
 
     if len(a) != len(b) or not len(a):
         raise StatisticsError(
-            f"the raters answered {len(a)} and {len(b)} items; expected the same items, at least one."
+            f"the raters answered {len(a)} and {len(b)} items; expected the same items, at least"
+            " one."
         )
     if any(x is None or x != x for x in (*a, *b)):
         raise StatisticsError(
-            "an answer is missing (None or NaN); leave such items out, or use krippendorff, which takes gaps."
+            "an answer is missing (None or NaN); leave such items out, or use krippendorff, which"
+            " takes gaps."
         )
     answers = tuple(
         sorted(
@@ -151,7 +159,9 @@ def _cohen_se(shares: Floats, n: int) -> float | None:
 
 
 def fleiss(table: Sequence[Sequence[int]]) -> float | None:
-    """Fleiss' kappa (1971). table: a row an item, a column an answer, counts of raters, equally many an item; None where one answer is all."""
+    """Fleiss' kappa (1971). table: a row an item, a column an answer, counts of raters, equally
+    many an item; None where one answer is all.
+    """
     import numpy as np
 
     counts = np.asarray(table, dtype=float)
@@ -163,7 +173,8 @@ def fleiss(table: Sequence[Sequence[int]]) -> float | None:
         or counts.sum(1)[0] < 2
     ):
         raise StatisticsError(
-            "Fleiss' kappa needs a table of items by answers with the same number of raters (at least 2) in every row."
+            "Fleiss' kappa needs a table of items by answers with the same number of raters (at"
+            " least 2) in every row."
         )
     raters = counts.sum(1)[0]
     agree = float(((counts * (counts - 1)).sum(1) / (raters * (raters - 1))).mean())
@@ -174,9 +185,11 @@ def fleiss(table: Sequence[Sequence[int]]) -> float | None:
 def krippendorff(
     ratings: Sequence[Sequence[float | None]], *, metric: Metric = "nominal"
 ) -> float | None:
-    """Krippendorff's alpha (2011) for any number of raters, with gaps. ratings: a row a rater, a column an item; None: not rated.
+    """Krippendorff's alpha (2011) for any number of raters, with gaps. ratings: a row a rater, a
+    column an item; None: not rated.
 
-    None where nothing can be said: no item with two ratings, or one value throughout. Raises StatisticsError for NaN.
+    None where nothing can be said: no item with two ratings, or one value throughout. Raises
+    StatisticsError for NaN.
     """
     return _alpha(_units(ratings), metric)
 
@@ -206,7 +219,8 @@ def _units(ratings: Sequence[Sequence[float | None]]) -> list[list[float]]:
     """The ratings of each item that has at least two."""
     if len({len(row) for row in ratings}) > 1:
         raise StatisticsError(
-            "the raters' rows have different lengths; expected one place an item, None where it was not rated."
+            "the raters' rows have different lengths; expected one place an item, None where it was"
+            " not rated."
         )
     units = [
         [value for value in column if value is not None] for column in zip(*ratings, strict=True)

@@ -1,6 +1,8 @@
-"""One arm of a comparison: what each example came to, repeats averaged; and two arms paired by equal examples.
+"""One arm of a comparison: what each example came to, repeats averaged; and two arms paired by
+equal examples.
 
-Unknown is never zero and never dropped: an example whose runs could not be scored stays, with `scored` 0.
+Unknown is never zero and never dropped: an example whose runs could not be scored stays, with
+`scored` 0.
 """
 
 from __future__ import annotations
@@ -31,11 +33,14 @@ MEASURES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcomes:
-    """One measure of one arm, a row an example (all arrays have the same length, in `examples` order).
+    """One measure of one arm, a row an example (all arrays have the same length, in `examples`
+    order).
 
-    mean: over the scored repeats, NaN where none was; scored, attempted: counts of repeats; variance: of the repeats
-    within the example (ddof 1), NaN where fewer than two; passed_all: whether every scored repeat passed.
-    binary: every single outcome was 0 or 1. versions: the scorer's versions met (more than one cannot be compared).
+    mean: over the scored repeats, NaN where none was; scored, attempted: counts of repeats;
+    variance: of the repeats within the example (ddof 1), NaN where fewer than two; passed_all:
+    whether every scored repeat passed.
+    binary: every single outcome was 0 or 1. versions: the scorer's versions met (more than one
+        cannot be compared).
     """
 
     examples: Sequence[str]
@@ -56,7 +61,10 @@ class Outcomes:
         kind: str = "assertion",
         versions: tuple[str, ...] = ("1",),
     ) -> Outcomes:
-        """From example id -> the outcomes of its repeats (None: unscored). Raises StatisticsError for NaN."""
+        """From example id -> the outcomes of its repeats (None: unscored).
+
+        Raises StatisticsError for NaN.
+        """
         import numpy as np
 
         means, scored, variance = [], [], []
@@ -65,7 +73,8 @@ class Outcomes:
             known = [float(value) for value in values if value is not None]
             if any(value != value for value in known):
                 raise StatisticsError(
-                    f"example {example!r} has the score NaN; an unknown score is None (unscored), never NaN."
+                    f"example {example!r} has the score NaN; an unknown score is None (unscored),"
+                    " never NaN."
                 )
             every += known
             means.append(sum(known) / len(known) if known else float("nan"))
@@ -92,10 +101,12 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arm:
-    """A version as it did on a set of examples: its outcomes per scorer, and cost, latency and tokens per example.
+    """A version as it did on a set of examples: its outcomes per scorer, and cost, latency and
+    tokens per example.
 
-    label: how people know it ("v2"); facts: when and by what it was answered ({"first", "last", "fingerprints", "models",
-    "calls", "reused", "cost_usd", "cost_unknown", "latency_p50", "latency_p95", "failures"}), where known.
+    label: how people know it ("v2"); facts: when and by what it was answered ({"first", "last",
+    "fingerprints", "models", "calls", "reused", "cost_usd", "cost_unknown", "latency_p50",
+    "latency_p95", "failures"}), where known.
     """
 
     version: str
@@ -107,10 +118,13 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """Two arms on the examples that both were asked, one measure. d is oriented: positive means the candidate did better.
+    """Two arms on the examples that both were asked, one measure. d is oriented: positive means the
+    candidate did better.
 
-    examples: paired ids; candidate, baseline: means per example; d: their difference (sign turned where lower is better);
-    unscored: ids asked in both but without a score in one; only_candidate, only_baseline: how many ids were asked in one arm.
+    examples: paired ids; candidate, baseline: means per example; d: their difference (sign turned
+        where lower is better);
+    unscored: ids asked in both but without a score in one; only_candidate, only_baseline: how many
+        ids were asked in one arm.
     """
 
     examples: tuple[str, ...]
@@ -141,7 +155,9 @@ class Pairs:
 
 
 def why_unscored(arms: Sequence[Arm]) -> str:
-    """One sentence on the arms among these that hold no score at all, with what to do; "" where each has some, or nothing is known of them."""
+    """One sentence on the arms among these that hold no score at all, with what to do; "" where
+    each has some, or nothing is known of them.
+    """
     silent = [arm for arm in arms if not arm.scores and arm.facts.get("calls")]
     dead = [arm for arm in silent if arm.facts.get("failed") == arm.facts["calls"]]
     if dead:
@@ -150,10 +166,16 @@ def why_unscored(arms: Sequence[Arm]) -> str:
             failures.update(arm.facts.get("failures") or {})
         worst, count = failures.most_common(1)[0] if failures else ("internal", 0)
         all_ = " and ".join(f"all {arm.facts['calls']:,} calls of {arm.label}" for arm in dead)
-        return f"{all_} failed, most often with {worst} ({count:,}); see what they said in study.runs(), mend it, and run the cell again."
+        return (
+            f"{all_} failed, most often with {worst} ({count:,}); see what they said in"
+            " study.runs(), mend it, and run the cell again."
+        )
     if silent:
         names = " and ".join(arm.label for arm in silent)
-        return f"{names} {'has' if len(silent) == 1 else 'have'} answers and not one score; run the cell again, or study.rescore([...])."
+        return (
+            f"{names} {'has' if len(silent) == 1 else 'have'} answers and not one score; run the"
+            " cell again, or study.rescore([...])."
+        )
     return ""
 
 
@@ -167,7 +189,8 @@ def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = Fal
     if set(candidate.versions) != set(baseline.versions) or len(candidate.versions) > 1:
         found = ", ".join(sorted({*candidate.versions, *baseline.versions}))
         raise StatisticsError(
-            f"the arms were scored by different versions of the scorer ({found}); re-score both with study.rescore() first."
+            f"the arms were scored by different versions of the scorer ({found}); re-score both"
+            " with study.rescore() first."
         )
     ci, bi = _shared(candidate.examples, baseline.examples)
     known = (candidate.scored[ci] > 0) & (baseline.scored[bi] > 0) if len(ci) else np.zeros(0, bool)
@@ -208,7 +231,9 @@ def _shared(candidate: Sequence[str], baseline: Sequence[str]) -> tuple[Floats, 
 
 
 def _grid(candidate: Outcomes, baseline: Outcomes, ci: Floats, bi: Floats) -> float | None:
-    """1 / the least common multiple of the repeats, for 0/1 outcomes; None for others, or past 1/1000."""
+    """1 / the least common multiple of the repeats, for 0/1 outcomes; None for others, or past
+    1/1000.
+    """
     if not (candidate.binary and baseline.binary and len(ci)):
         return None
     step = math.lcm(

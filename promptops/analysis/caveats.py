@@ -1,4 +1,6 @@
-"""What a careful reader wants to know before believing a comparison: said every time, one sentence each."""
+"""What a careful reader wants to know before believing a comparison: said every time, one sentence
+each.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,25 @@ def caveats(comparison: Comparison) -> Iterator[str]:
 def _completeness(comparison: Comparison) -> Iterator[str]:
     first, b, a = comparison.primary, comparison.candidate.label, comparison.baseline.label
     if first.unscored:
-        yield f"{words.count(first.unscored, 'pair')} of {first.n + first.unscored:,} could not be scored and {'is' if first.unscored == 1 else 'are'} left out, not counted as 0."
+        yield (
+            f"{words.count(first.unscored, 'pair')} of {first.n + first.unscored:,} could not be"
+            f" scored and {'is' if first.unscored == 1 else 'are'} left out, not counted as 0."
+        )
     if first.only_candidate or first.only_baseline:
-        yield f"Not in both arms: {first.only_candidate:,} examples were asked of {b} only, {first.only_baseline:,} of {a} only."
+        yield (
+            f"Not in both arms: {first.only_candidate:,} examples were asked of {b} only,"
+            f" {first.only_baseline:,} of {a} only."
+        )
     if first.repeats > 1:
-        yield f"{first.repeats} repeats an example are averaged first: {first.n:,} examples count, not {first.n * first.repeats:,} answers."
+        yield (
+            f"{first.repeats} repeats an example are averaged first: {first.n:,} examples count,"
+            f" not {first.n * first.repeats:,} answers."
+        )
     if first.clusters:
-        yield f"{first.n:,} examples come in {first.clusters:,} clusters; the clusters count as the independent units."
+        yield (
+            f"{first.n:,} examples come in {first.clusters:,} clusters; the clusters count as the"
+            " independent units."
+        )
 
 
 def _discipline(comparison: Comparison) -> Iterator[str]:
@@ -45,24 +59,41 @@ def _discipline(comparison: Comparison) -> Iterator[str]:
     if plan.get("departures"):
         yield f"The plan {str(plan['id'])[:9]} was not followed: {'; '.join(plan['departures'])}."
     elif grounds.tested and plan.get("frozen"):
-        yield f"The plan {str(plan['id'])[:9]}, frozen {str(plan['frozen'])[:16].replace('T', ' ')} UTC before the runs, was followed."
+        yield (
+            f"The plan {str(plan['id'])[:9]}, frozen {str(plan['frozen'])[:16].replace('T', ' ')}"
+            " UTC before the runs, was followed."
+        )
     if not grounds.tested:
         where = f"split {grounds.split!r}" if grounds.split else "all rows of the study"
-        yield f"Not split-tested: {where}, fixed by no plan before the runs; if prompts were tuned on these rows, the lead is optimistic."
+        yield (
+            f"Not split-tested: {where}, fixed by no plan before the runs; if prompts were tuned on"
+            " these rows, the lead is optimistic."
+        )
     if grounds.served is not None and grounds.served > SPLIT_WORN:
-        yield f"This split has already served {grounds.served} verdicts; past {SPLIT_WORN}, choosing on it begins to overfit: refresh it."
+        yield (
+            f"This split has already served {grounds.served} verdicts; past {SPLIT_WORN}, choosing"
+            " on it begins to overfit: refresh it."
+        )
     if grounds.noise is None:
-        yield "A/A noise floor: not measured (version.noise(dataset) asks a version against itself)."
+        yield (
+            "A/A noise floor: not measured (version.noise(dataset) asks a version against itself)."
+        )
     else:
         gain, low, high = grounds.noise
-        yield f"A/A noise floor: the same version against itself differs by {words.points(gain)} (90 % interval {words.interval(low, high)})."
+        yield (
+            f"A/A noise floor: the same version against itself differs by {words.points(gain)} (90"
+            f" % interval {words.interval(low, high)})."
+        )
 
 
 def _alike(comparison: Comparison) -> Iterator[str]:
     b, a = comparison.candidate, comparison.baseline
     ours, theirs = set(b.facts.get("fingerprints") or ()), set(a.facts.get("fingerprints") or ())
     if ours and theirs and ours != theirs:
-        yield f"The arms were answered by different model fingerprints ({_list(theirs)} for {a.label}, {_list(ours)} for {b.label})."
+        yield (
+            f"The arms were answered by different model fingerprints ({_list(theirs)} for"
+            f" {a.label}, {_list(ours)} for {b.label})."
+        )
     ours, theirs = set(b.facts.get("returned") or ()), set(a.facts.get("returned") or ())
     if (
         ours
@@ -70,13 +101,18 @@ def _alike(comparison: Comparison) -> Iterator[str]:
         and ours != theirs
         and set(b.facts.get("models") or ()) == set(a.facts.get("models") or ())
     ):
-        yield f"The same model name was answered by different models ({_list(theirs)} for {a.label}, {_list(ours)} for {b.label})."
+        yield (
+            f"The same model name was answered by different models ({_list(theirs)} for {a.label},"
+            f" {_list(ours)} for {b.label})."
+        )
     yield from _days(a, b)
 
 
 def _days(*arms: Arm) -> Iterator[str]:
-    """What was recorded long apart, and what asking the older answers again would cost. Arms that were asked over the same days
-    compare like with like, however many those were; an arm of which only a part is as new as the other is called that."""
+    """What was recorded long apart, and what asking the older answers again would cost. Arms that
+    were asked over the same days compare like with like, however many those were; an arm of which
+    only a part is as new as the other is called that.
+    """
     spans = [
         (_moment(arm.facts["first"]), _moment(arm.facts.get("last") or arm.facts["first"]))
         for arm in arms
@@ -88,15 +124,19 @@ def _days(*arms: Arm) -> Iterator[str]:
         zip(arms, spans, strict=True), key=lambda found: found[1]
     )
     if (gap := (began - ended).total_seconds()) > DAY_S:
-        yield f"Recorded {words.duration(gap)} apart: the model may have changed between; asking {older.label} again would cost about {_again(older)}."
+        yield (
+            f"Recorded {words.duration(gap)} apart: the model may have changed between; asking"
+            f" {older.label} again would cost about {_again(older)}."
+        )
         return
     if all(abs((one - other).total_seconds()) <= DAY_S for one, other in zip(*spans, strict=True)):
         return
     for arm, (first, last) in zip(arms, spans, strict=True):
         if (spread := (last - first).total_seconds()) > DAY_S:
             yield (
-                f"{arm.label} is partly refreshed, its runs were recorded over {words.duration(spread)}: the model may have changed between; "
-                f"asking all of {arm.label} again would cost about {_again(arm)}."
+                f"{arm.label} is partly refreshed, its runs were recorded over"
+                f" {words.duration(spread)}: the model may have changed between; asking all of"
+                f" {arm.label} again would cost about {_again(arm)}."
             )
 
 
@@ -111,14 +151,20 @@ def _again(arm: Arm) -> str:
 def _judges(comparison: Comparison) -> Iterator[str]:
     for figures in comparison.scorers:
         if figures.kind == "judge" and not figures.calibrated:
-            yield f"{figures.name} is an uncalibrated judge: its agreement with people is not measured."
+            yield (
+                f"{figures.name} is an uncalibrated judge: its agreement with people is not"
+                " measured."
+            )
 
 
 def _cost(comparison: Comparison) -> Iterator[str]:
     for arm in (comparison.candidate, comparison.baseline):
         unknown = arm.facts.get("cost_unknown") or 0
         if unknown and arm.facts.get("calls"):
-            yield f"The cost of {unknown:,} of {arm.facts['calls']:,} runs of {arm.label} is unknown (no price for its model), which is not 0."
+            yield (
+                f"The cost of {unknown:,} of {arm.facts['calls']:,} runs of {arm.label} is unknown"
+                " (no price for its model), which is not 0."
+            )
 
 
 def _list(names: set[str]) -> str:

@@ -1,7 +1,8 @@
-"""Two arms side by side: the facts of every measure, where it changed, and one paragraph that says it plainly.
+"""Two arms side by side: the facts of every measure, where it changed, and one paragraph that says
+it plainly.
 
-Facts only: what a team makes of them is `decide`. The examples are paired by id and content; whatever could not be
-paired or scored is counted and said.
+Facts only: what a team makes of them is `decide`. The examples are paired by id and content;
+whatever could not be paired or scored is counted and said.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ __all__ = ["Comparison", "Grounds", "compare"]
 class Grounds:
     """Where a comparison's examples come from, and under which discipline.
 
-    planned: how many examples both arms were to be asked, None where unknown; clusters: example id -> group; tags: example
-    id -> tags; split: the one split that the examples are of; tested: whether a plan fixed it before the runs; served: how many
-    verdicts this split has already served; noise: the A/A difference of the primary (mean, interval), None: not measured.
+    planned: how many examples both arms were to be asked, None where unknown; clusters: example id
+    -> group; tags: example id -> tags; split: the one split that the examples are of; tested:
+    whether a plan fixed it before the runs; served: how many verdicts this split has already
+    served; noise: the A/A difference of the primary (mean, interval), None: not measured.
     """
 
     prompt: str = ""
@@ -46,9 +48,11 @@ class Grounds:
 
 
 class Comparison:
-    """`candidate` against `baseline`. `differences`: a Difference per scorer in the study's order, then cost, latency, tokens.
+    """`candidate` against `baseline`. `differences`: a Difference per scorer in the study's order,
+    then cost, latency, tokens.
 
-    Iterating is not needed: `comparison["similar_to(expected)>=0.9"]` is one measure, `comparison.primary` the first.
+    Iterating is not needed: `comparison["similar_to(expected)>=0.9"]` is one measure,
+    `comparison.primary` the first.
     """
 
     def __init__(
@@ -84,7 +88,8 @@ class Comparison:
     def bound(self, name: str, alpha: float = 0.05, *, anytime: bool = False) -> float | None:
         """One-sided (1 - alpha) lower bound of a measure's gain; None where nothing can be said.
 
-        anytime: the confidence sequence, which may be read at every look (None for measures off the 0-1 scale).
+        anytime: the confidence sequence, which may be read at every look (None for measures off the
+            0-1 scale).
         """
         figures, pairs = self[name], self._pairs[name]
         if not anytime and abs(alpha - (1 - LEVEL) / 2) < 1e-12:
@@ -98,7 +103,9 @@ class Comparison:
         return e_values.lower_bound(units / largest, alpha=alpha) * largest * len(units) / pairs.n
 
     def e_worse(self, name: str) -> float | None:
-        """The e-value against "not worse": evidence that the candidate lost; None for measures off the 0-1 scale."""
+        """The e-value against "not worse": evidence that the candidate lost; None for measures off
+        the 0-1 scale.
+        """
         pairs = self._pairs[name]
         units, largest = units_of(pairs.d, labels_of(pairs, self.grounds.clusters))
         return None if self[name].e_value is None else e_values.e_value(-units / largest)
@@ -126,7 +133,9 @@ class Comparison:
         return pd.DataFrame([figures.document() for figures in self.differences]).set_index("name")
 
     def flips(self, name: str | None = None) -> DataFrame:
-        """Examples whose outcome changed, biggest loss first: example_id, candidate, baseline, gain."""
+        """Examples whose outcome changed, biggest loss first: example_id, candidate, baseline,
+        gain.
+        """
         import pandas as pd
 
         pairs = self.pairs(name)
@@ -169,18 +178,23 @@ def compare(
 ) -> Comparison:
     """The facts of every measure that both arms have.
 
-    primary: a scorer's name, default the first. Raises StudyError where the arms share no scorer or no example.
+    primary: a scorer's name, default the first. Raises StudyError where the arms share no scorer or
+        no example.
     """
     grounds = grounds or Grounds()
     shared = [name for name in candidate.scores if name in baseline.scores]
     if not shared:
-        apart = f"{candidate.label} and {baseline.label} have no scorer in common; score both with the same scorers first."
+        apart = (
+            f"{candidate.label} and {baseline.label} have no scorer in common; score both with the"
+            " same scorers first."
+        )
         raise StudyError(why_unscored([candidate, baseline]) or apart)
     chosen = primary or shared[0]
     if chosen not in shared:
         raise StudyError(
-            f"the primary scorer {chosen!r} has no scores for both arms, which share {', '.join(shared)}; name one of these as primary "
-            "(the prompt's policy may name it), or evaluate both versions with that scorer."
+            f"the primary scorer {chosen!r} has no scores for both arms, which share"
+            f" {', '.join(shared)}; name one of these as primary (the prompt's policy may name it),"
+            " or evaluate both versions with that scorer."
         )
     measures = [
         name for name in MEASURES if name in candidate.measures and name in baseline.measures
@@ -210,7 +224,8 @@ def compare(
     first = {figures.name: figures for figures, _ in found}[chosen]
     if first.n + first.unscored == 0:
         raise StudyError(
-            f"{candidate.label} and {baseline.label} were asked no example in common; compare versions on the same dataset."
+            f"{candidate.label} and {baseline.label} were asked no example in common; compare"
+            " versions on the same dataset."
         )
     return Comparison(candidate, baseline, grounds, found, chosen, ties)
 
@@ -222,19 +237,34 @@ def _statement(comparison: Comparison, figures: Difference) -> str:
     luck = _luck(figures)
     if figures.lower_is_better:
         relative = -figures.gain / figures.baseline if figures.baseline else 0.0
-        return f"{b} has {words.signed(100 * relative)} % {figures.name} against {a} ({_value(figures, figures.candidate)} against {_value(figures, figures.baseline)}); {luck}."
+        return (
+            f"{b} has {words.signed(100 * relative)} % {figures.name} against {a}"
+            f" ({_value(figures, figures.candidate)} against {_value(figures, figures.baseline)});"
+            f" {luck}."
+        )
     span = f"90 % interval {words.interval(figures.low, figures.high)}"
     if figures.binary and figures.repeats == 1:
         net = figures.wins - figures.losses
         if net == 0:
-            head = f"{b} is right on as many of {words.count(figures.n, 'example')} as {a} ({figures.wins} won, {figures.losses} lost)"
+            head = (
+                f"{b} is right on as many of {words.count(figures.n, 'example')} as {a}"
+                f" ({figures.wins} won, {figures.losses} lost)"
+            )
         else:
-            head = f"{b} is right on {abs(net):,} {'more' if net > 0 else 'fewer'} of {words.count(figures.n, 'example')} than {a} ({figures.wins} won, {figures.losses} lost)"
+            head = (
+                f"{b} is right on {abs(net):,} {'more' if net > 0 else 'fewer'} of"
+                f" {words.count(figures.n, 'example')} than {a} ({figures.wins} won,"
+                f" {figures.losses} lost)"
+            )
         return f"{head}: {words.points(figures.gain)}, {span}; {luck}."
     units = f"{words.count(figures.n, 'example')}" + (
         f" x {figures.repeats} repeats" if figures.repeats > 1 else ""
     )
-    return f"{b} scores {_value(figures, figures.candidate)} against {_value(figures, figures.baseline)} for {a} on {units}: {words.points(figures.gain)}, {span}; {luck}."
+    return (
+        f"{b} scores {_value(figures, figures.candidate)} against"
+        f" {_value(figures, figures.baseline)} for {a} on {units}: {words.points(figures.gain)},"
+        f" {span}; {luck}."
+    )
 
 
 def _luck(figures: Difference) -> str:

@@ -1,7 +1,8 @@
 """A judge's mean corrected by a few human labels, with an interval that is honest about both.
 
-Prediction-powered inference (Angelopoulos et al. 2023) holds for any judge, also one that favours one arm, when applied to the
-differences d; Rogan-Gladen (1978) needs a judge that errs alike on both.
+Prediction-powered inference (Angelopoulos et al. 2023) holds for any judge, also one that favours
+one arm, when applied to the differences d; Rogan-Gladen (1978) needs a judge that errs alike on
+both.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ __all__ = ["Corrected", "ppi", "rogan_gladen", "sensitivity_specificity"]
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """value with its interval; bias: mean of judge minus human on the labelled items; weight: lambda, how far the judge is used (1: fully)."""
+    """value with its interval; bias: mean of judge minus human on the labelled items; weight:
+    lambda, how far the judge is used (1: fully).
+    """
 
     value: float
     low: float
@@ -40,8 +43,9 @@ def ppi(
 ) -> Corrected:
     """mean f(U) + mean(Y - f(L)), its variance var(f(U))/N + var(Y - f(L))/n, population variances.
 
-    human, judge_labelled: the same n items; judge_unlabelled: N other ones. For a comparison pass differences d. tuned: PPI++, lambda
-    chosen to lessen the variance, so that a useless judge is not used. Raises StatisticsError for unequal lengths or fewer than 2 labels.
+    human, judge_labelled: the same n items; judge_unlabelled: N other ones. For a comparison pass
+    differences d. tuned: PPI++, lambda chosen to lessen the variance, so that a useless judge is
+    not used. Raises StatisticsError for unequal lengths or fewer than 2 labels.
     """
     import numpy as np
 
@@ -56,7 +60,8 @@ def ppi(
         )
     if len(y) < 2 or not len(u):
         raise StatisticsError(
-            f"{len(y)} labelled and {len(u)} unlabelled items are too few; expected at least 2 and 1."
+            f"{len(y)} labelled and {len(u)} unlabelled items are too few; expected at least 2"
+            " and 1."
         )
     weight = _tuned(y, f, u) if tuned else 1.0
     rest = y - weight * f
@@ -81,7 +86,8 @@ def _tuned(y: Any, f: Any, u: Any) -> float:
 
 
 def rogan_gladen(rate: float, sensitivity: float, specificity: float) -> float:
-    """The true rate behind a judge's 0/1 rate: (p + specificity - 1) / (sensitivity + specificity - 1), cut to [0, 1].
+    """The true rate behind a judge's 0/1 rate: (p + specificity - 1) / (sensitivity + specificity -
+    1), cut to [0, 1].
 
     Raises StatisticsError where the judge tells nothing (sensitivity + specificity <= 1).
     """
@@ -90,13 +96,16 @@ def rogan_gladen(rate: float, sensitivity: float, specificity: float) -> float:
             raise StatisticsError(f"{name} is {value!r}; expected a share from 0 to 1.")
     if sensitivity + specificity <= 1:
         raise StatisticsError(
-            f"sensitivity {sensitivity:g} and specificity {specificity:g} are no better than a coin; such a judge cannot be corrected."
+            f"sensitivity {sensitivity:g} and specificity {specificity:g} are no better than a"
+            " coin; such a judge cannot be corrected."
         )
     return min(max((rate + specificity - 1) / (sensitivity + specificity - 1), 0.0), 1.0)
 
 
 def sensitivity_specificity(human: Any, judge: Any) -> tuple[float | None, float | None]:
-    """Share of true passes that the judge passes, and of true failures that it fails; None where there is none of them. 0/1 labels."""
+    """Share of true passes that the judge passes, and of true failures that it fails; None where
+    there is none of them. 0/1 labels.
+    """
     y, f = finite(human, "human"), finite(judge, "judge")
     if len(y) != len(f):
         raise StatisticsError(

@@ -1,8 +1,10 @@
-"""A declared policy applied to the facts: promote, reject or inconclusive, every reason in words, and the next honest step.
+"""A declared policy applied to the facts: promote, reject or inconclusive, every reason in words,
+and the next honest step.
 
-The rule (statistics contract, section 1): must-pass examples first; then completeness; then the primary by its exact
-one-sided test; then every guardrail by non-inferiority, all of which must pass, so none is corrected for number
-(intersection-union test, Berger 1982). "Not significant" is never printed as "no difference".
+The rule (statistics contract, section 1): must-pass examples first; then completeness; then the
+primary by its exact one-sided test; then every guardrail by non-inferiority, all of which must
+pass, so none is corrected for number (intersection-union test, Berger 1982). "Not significant" is
+never printed as "no difference".
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ Decision = Literal["promote", "reject", "inconclusive"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """decision; reasons: a sentence for every check that did not pass, or for all where all did; next: what to do; rule: how it was asked for."""
+    """decision; reasons: a sentence for every check that did not pass, or for all where all did;
+    next: what to do; rule: how it was asked for.
+    """
 
     decision: Decision
     candidate: str
@@ -69,7 +73,10 @@ class Verdict:
 
     def __repr__(self) -> str:
         against = f" over {self.baseline}" if self.baseline else " as a first deployment"
-        return f"<Verdict {self.decision}: {self.candidate}{against}. {' '.join(self.reasons)}{' Next: ' + ' '.join(self.next) if self.next else ''}>"
+        return (
+            f"<Verdict {self.decision}: {self.candidate}{against}."
+            f" {' '.join(self.reasons)}{' Next: ' + ' '.join(self.next) if self.next else ''}>"
+        )
 
 
 def decide(
@@ -82,9 +89,11 @@ def decide(
 ) -> Verdict:
     """The verdict on promoting the candidate over the baseline.
 
-    p_better: the primary's p adjusted for several finalists, where there were; peeking: looked at before all planned
-    examples were in, so that only the e-value may promote (E >= 1/alpha) and guardrails hold by their confidence sequence;
-    share: the part of alpha that the primary may use, 1/m where the best of m may be taken (peeking: E >= m/alpha).
+    p_better: the primary's p adjusted for several finalists, where there were; peeking: looked at
+    before all planned examples were in, so that only the e-value may promote (E >= 1/alpha) and
+    guardrails hold by their confidence sequence;
+    share: the part of alpha that the primary may use, 1/m where the best of m may be taken
+        (peeking: E >= m/alpha).
     """
     policy = policy or Policy()
     rule = Rule(p_better, peeking, share)
@@ -108,12 +117,17 @@ def decide(
 
 
 def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None = None) -> Verdict:
-    """The verdict on a first deployment, which has no incumbent to beat: scored, complete, and at least the policy's minimum."""
+    """The verdict on a first deployment, which has no incumbent to beat: scored, complete, and at
+    least the policy's minimum.
+    """
     policy = policy or Policy()
     name = policy.primary or primary or next(iter(arm.scores), None)
     if name is None or name not in arm.scores:
         has = f", it has {', '.join(arm.scores)}" if arm.scores else ""
-        missing = f"{arm.label} has no scores{f' by {name}' if name else ''}{has}; evaluate it with the primary scorer (of the policy, where it names one) first."
+        missing = (
+            f"{arm.label} has no scores{f' by {name}' if name else ''}{has}; evaluate it with the"
+            " primary scorer (of the policy, where it names one) first."
+        )
         raise StudyError(why_unscored([arm]) or missing)
     outcomes = arm.scores[name]
     known = outcomes.mean[outcomes.scored > 0]
@@ -121,7 +135,10 @@ def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None 
     mean = float(known.mean()) if n else math.nan
     checks = list(held.first_must_pass(arm.label, outcomes, policy))
     if asked and (asked - n) / asked > MISSING_LIMIT:
-        text = f"Incomplete: {asked - n} of {words.count(asked, 'example')} have no score, the limit is {words.percent(MISSING_LIMIT, 0)}."
+        text = (
+            f"Incomplete: {asked - n} of {words.count(asked, 'example')} have no score, the limit"
+            f" is {words.percent(MISSING_LIMIT, 0)}."
+        )
         checks.append(
             Check(
                 "complete", "unproven", text, "Run the cell again: only what is missing is asked."
@@ -139,7 +156,10 @@ def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None 
         )
     if n:
         good = mean >= policy.min_score - 1e-12
-        text = f"{arm.label} scores {words.percent(mean)} on {name} over {words.count(n, 'example')}; a first deployment needs {words.percent(policy.min_score)}."
+        text = (
+            f"{arm.label} scores {words.percent(mean)} on {name} over {words.count(n, 'example')};"
+            f" a first deployment needs {words.percent(policy.min_score)}."
+        )
         mend = "" if good else f"Improve {arm.label}, or lower min_score in the policy by review."
         checks.append(Check("first", "pass" if good else "fail", text, mend))
     checks += held.judged(name, outcomes.kind, outcomes.calibrated, policy)
@@ -149,9 +169,11 @@ def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None 
 def decide_many(
     comparisons: Sequence[Comparison], policy: Policy | None = None, *, peeking: bool = False
 ) -> list[Verdict]:
-    """Verdicts of several finalists against one baseline, Holm-adjusted on the primary; at most one is promoted.
+    """Verdicts of several finalists against one baseline, Holm-adjusted on the primary; at most one
+    is promoted.
 
-    Among those that pass everything the largest gain wins, a tie goes to the cheaper; the others become inconclusive.
+    Among those that pass everything the largest gain wins, a tie goes to the cheaper; the others
+    become inconclusive.
     """
     policy = policy or Policy()
     if not comparisons:
@@ -202,7 +224,9 @@ def passed_over(verdict: Verdict, preferred: str) -> Verdict:
 
 
 def _stepped(comparisons: Sequence[Comparison], policy: Policy) -> list[Verdict]:
-    """Holm's steps where the claim is a bound: all at alpha/m; while some pass, the rest at alpha/(m - passed)."""
+    """Holm's steps where the claim is a bound: all at alpha/m; while some pass, the rest at
+    alpha/(m - passed).
+    """
     left = len(comparisons)
     while True:
         verdicts = [decide(comparison, policy, share=1 / left) for comparison in comparisons]
@@ -216,7 +240,9 @@ def _stepped(comparisons: Sequence[Comparison], policy: Policy) -> list[Verdict]
 
 
 def _claims(verdict: Verdict, comparison: Comparison, policy: Policy) -> bool:
-    """Whether the primary claim (not worse, and under `cheaper` the cost) holds, whatever the guardrails say."""
+    """Whether the primary claim (not worse, and under `cheaper` the cost) holds, whatever the
+    guardrails say.
+    """
     names = [held.main(comparison, policy).name, *(["cost"] if policy.goal == "cheaper" else [])]
     status = {check.name: check.status for check in reversed(verdict.checks)}
     return all(status.get(name) == "pass" for name in names)

@@ -1,8 +1,10 @@
-"""Looking early without cheating: e-values and confidence sequences that hold at every look (Ville's inequality).
+"""Looking early without cheating: e-values and confidence sequences that hold at every look
+(Ville's inequality).
 
-E = integral over lambda in [0, 1] of prod_i (1 + lambda d_i): a mixture of fair bets against "the mean of d is not above 0", for d in
-[-1, 1]. P(E ever >= 1/alpha) <= alpha, whatever the order, with no symmetry assumed and no tuning. Look at batch ends of a
-pre-shuffled order only: what finished first is not a random sample.
+E = integral over lambda in [0, 1] of prod_i (1 + lambda d_i): a mixture of fair bets against "the
+mean of d is not above 0", for d in [-1, 1]. P(E ever >= 1/alpha) <= alpha, whatever the order, with
+no symmetry assumed and no tuning. Look at batch ends of a pre-shuffled order only: what finished
+first is not a random sample.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ _NODES = 128
 
 
 def e_value(d: Any) -> float:
-    """Evidence that the mean of d is above 0; 1 where there is none yet. d: differences in [-1, 1], one an independent unit.
+    """Evidence that the mean of d is above 0; 1 where there is none yet. d: differences in [-1, 1],
+    one an independent unit.
 
     Ties change nothing. Raises StatisticsError for NaN, or a difference outside [-1, 1].
     """
@@ -57,7 +60,9 @@ def e_value_of_counts(b: int, c: int) -> float:
 
 
 def anytime_p(d: Any, looks: Sequence[int] | None = None) -> float:
-    """1 / the largest E at the looks taken (numbers of examples; default: after every one): a p that may be watched."""
+    """1 / the largest E at the looks taken (numbers of examples; default: after every one): a p
+    that may be watched.
+    """
     values = _bounded(d)
     ends = range(1, len(values) + 1) if looks is None else looks
     best = max((e_value(values[:end]) for end in ends), default=1.0)
@@ -65,8 +70,10 @@ def anytime_p(d: Any, looks: Sequence[int] | None = None) -> float:
 
 
 def wealth(d: Any, stake: float | Sequence[float]) -> Floats:
-    """What a gambler holds after each example who began with 1 and stakes the share `stake` on "above 0": one share for all, or one an
-    example, which may depend on earlier examples only (`stakes`)."""
+    """What a gambler holds after each example who began with 1 and stakes the share `stake` on
+    "above 0": one share for all, or one an example, which may depend on earlier examples only
+    (`stakes`).
+    """
     import numpy as np
 
     values, staked = _bounded(d), np.asarray(stake, dtype=float)
@@ -83,9 +90,11 @@ def wealth(d: Any, stake: float | Sequence[float]) -> Floats:
 
 
 def stakes(d: Any, *, alpha: float = 0.05, most: float = 0.5) -> Floats:
-    """A share for each example from those before it: sqrt(2 log(1/alpha) / (t log(1+t) v)), at most `most`.
+    """A share for each example from those before it: sqrt(2 log(1/alpha) / (t log(1+t) v)), at most
+    `most`.
 
-    v is the variance of (d + 1) / 2 so far, begun at 1/4 (predictable plug-in, Waudby-Smith and Ramdas 2024, section 3.2).
+    v is the variance of (d + 1) / 2 so far, begun at 1/4 (predictable plug-in, Waudby-Smith and
+    Ramdas 2024, section 3.2).
     """
     import numpy as np
 
@@ -101,7 +110,8 @@ def stakes(d: Any, *, alpha: float = 0.05, most: float = 0.5) -> Floats:
 
 
 def lower_bound(d: Any, *, alpha: float = 0.05) -> float:
-    """Lower end of the one-sided (1 - alpha) confidence sequence of the mean of d: may be read at every look. -1 without data.
+    """Lower end of the one-sided (1 - alpha) confidence sequence of the mean of d: may be read at
+    every look. -1 without data.
 
     The m at which E of (d - m) / (1 + m) is 1/alpha (E falls in m).
     """
@@ -127,14 +137,17 @@ def _bounded(d: Any) -> Floats:
     values = finite(d)
     if len(values) and float(np.abs(values).max()) > 1 + 1e-9:
         raise StatisticsError(
-            f"a difference of {float(values[np.abs(values).argmax()]):g} is outside [-1, 1]; e-values need scores from 0 to 1, cluster sums divided by the largest cluster."
+            f"a difference of {float(values[np.abs(values).argmax()]):g} is outside [-1, 1];"
+            " e-values need scores from 0 to 1, cluster sums divided by the largest cluster."
         )
     return np.clip(values, -1.0, 1.0)
 
 
 def _log_mixture(values: Floats, weights: Floats | None = None) -> float:
-    """log of the integral. Up to 255 factors the polynomial is integrated exactly by 128 Gauss-Legendre nodes; beyond, by panels
-    over the interval in which the (log-concave) integrand is within e^-45 of its top."""
+    """log of the integral. Up to 255 factors the polynomial is integrated exactly by 128
+    Gauss-Legendre nodes; beyond, by panels over the interval in which the (log-concave) integrand
+    is within e^-45 of its top.
+    """
     import numpy as np
 
     if weights is None:
@@ -171,7 +184,9 @@ def _legendre() -> tuple[Floats, Floats]:
 
 
 def _support(log_product: Any) -> tuple[float, float]:
-    """Where the log-concave integrand is within 45 of its top, from both sides of its mode, by halving."""
+    """Where the log-concave integrand is within 45 of its top, from both sides of its mode, by
+    halving.
+    """
     import numpy as np
 
     low, high = 0.0, 1.0

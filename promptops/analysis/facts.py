@@ -1,8 +1,10 @@
-"""What the data say about one measure: both means, the difference with its interval, the exact test, what n could see.
+"""What the data say about one measure: both means, the difference with its interval, the exact
+test, what n could see.
 
-Positive `gain` means that the candidate did better, whichever way the measure points. Formulas and defaults: the
-statistics contract in the README (exact one-sided sign-flip; Tango for 0/1, else t and BCa; Wilson, t or clustered
-t for one arm). The same input gives the same figures; the bootstrap's seed is fixed.
+Positive `gain` means that the candidate did better, whichever way the measure points. Formulas and
+defaults: the statistics contract in the README (exact one-sided sign-flip; Tango for 0/1, else t
+and BCa; Wilson, t or clustered t for one arm). The same input gives the same figures; the
+bootstrap's seed is fixed.
 """
 
 from __future__ import annotations
@@ -42,13 +44,15 @@ _NEVER = 10**9  # pairs that nobody will ever ask
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Figures of one measure over n pairs. Shares are 0-1; cost in USD, latency in ms. None: cannot be known from these data.
+    """Figures of one measure over n pairs. Shares are 0-1; cost in USD, latency in ms. None: cannot
+    be known from these data.
 
-    low, high: 90 % interval of `gain`; bound: its one-sided 95 % lower bound for guardrails; wins, losses: examples where the
-    candidate did better, worse (b and c); p_better, p_worse: exact one-sided sign-flip; e_value: against "no better" (None off
-    the 0-1 scale); sd: of the per-unit differences; mde: smallest gain found with 80 % power at this n; n_needed: pairs that
-    would settle this gain with 80 % power; clusters: units where examples are grouped, else None; within: mean variance
-    between repeats (candidate, baseline).
+    low, high: 90 % interval of `gain`; bound: its one-sided 95 % lower bound for guardrails; wins,
+    losses: examples where the candidate did better, worse (b and c); p_better, p_worse: exact
+    one-sided sign-flip; e_value: against "no better" (None off the 0-1 scale); sd: of the per-unit
+    differences; mde: smallest gain found with 80 % power at this n; n_needed: pairs that would
+    settle this gain with 80 % power; clusters: units where examples are grouped, else None; within:
+    mean variance between repeats (candidate, baseline).
     """
 
     name: str
@@ -100,7 +104,9 @@ class Difference:
         return self.unscored / shared if shared else 0.0
 
     def document(self) -> dict[str, Any]:
-        """JSON-ready; numbers rounded to 12 significant figures, so that other hardware says the same."""
+        """JSON-ready; numbers rounded to 12 significant figures, so that other hardware says the
+        same.
+        """
         return {key: rounded(value) for key, value in asdict(self).items()}
 
 
@@ -115,7 +121,8 @@ def difference(
 ) -> tuple[Difference, Pairs]:
     """The facts of one measure, and the pairs that they rest on.
 
-    clusters: example id -> group, None where examples are independent. Raises StatisticsError as `pair` does.
+    clusters: example id -> group, None where examples are independent. Raises StatisticsError as
+        `pair` does.
     """
     pairs = pair(candidate, baseline, lower_is_better=name in MEASURES)
     labels = labels_of(pairs, clusters)
@@ -171,9 +178,11 @@ def difference(
 def gain_interval(
     pairs: Pairs, labels: list[str] | None, *, level: float = LEVEL, bootstrap: bool = True
 ) -> tuple[float | None, float | None, float | None, str]:
-    """Interval of the mean gain, its lower bound for guardrails (one-sided, (1 + level) / 2), and the method's name.
+    """Interval of the mean gain, its lower bound for guardrails (one-sided, (1 + level) / 2), and
+    the method's name.
 
-    bootstrap: whether the bound of continuous scores is the lower of t and BCa. None where nothing can be said: fewer than two units.
+    bootstrap: whether the bound of continuous scores is the lower of t and BCa. None where nothing
+        can be said: fewer than two units.
     """
     d = pairs.d
     if not len(d):
@@ -199,8 +208,10 @@ def gain_interval(
 
 
 def _constant(pairs: Pairs, units: int, level: float) -> tuple[float, float, float, str]:
-    """Every unit shows the same gain, which no t or bootstrap can see past: on the 0-1 scale as wide as Tango's with no disagreement,
-    z^2 / (n + z^2), so that a handful of equal examples proves nothing; a measure is as constant as it looks."""
+    """Every unit shows the same gain, which no t or bootstrap can see past: on the 0-1 scale as
+    wide as Tango's with no disagreement, z^2 / (n + z^2), so that a handful of equal examples
+    proves nothing; a measure is as constant as it looks.
+    """
     gain = float(pairs.d.mean())
     square = intervals.quantile(level) ** 2
     half = 0.0 if pairs.measure else square / (units + square)
@@ -210,7 +221,9 @@ def _constant(pairs: Pairs, units: int, level: float) -> tuple[float, float, flo
 def mean_interval(
     values: Floats, binary: bool, labels: list[str] | None = None
 ) -> tuple[float, float] | None:
-    """95 % interval of one arm's mean: t on clusters where `labels` are given, Wilson for 0/1, else t on examples."""
+    """95 % interval of one arm's mean: t on clusters where `labels` are given, Wilson for 0/1, else
+    t on examples.
+    """
     if not len(values):
         return None
     if labels is not None:
@@ -221,7 +234,9 @@ def mean_interval(
 
 
 def labels_of(pairs: Pairs, clusters: Mapping[str, str] | None) -> list[str] | None:
-    """A cluster label for every pair; None where no two pairs share one, so that singletons are as no clusters."""
+    """A cluster label for every pair; None where no two pairs share one, so that singletons are as
+    no clusters.
+    """
     if not clusters:
         return None
     labels = [
@@ -272,7 +287,9 @@ def _mde(spread: float | None, units: int, alpha: float, n: int) -> float | None
 def _n_needed(
     pairs: Pairs, labels: list[str] | None, gain: float, spread: float | None, alpha: float
 ) -> int | None:
-    """Pairs for 80 % power at the gain seen, if it is one: exact for 0/1, the normal approximation plus 15 % else; None past a billion."""
+    """Pairs for 80 % power at the gain seen, if it is one: exact for 0/1, the normal approximation
+    plus 15 % else; None past a billion.
+    """
     if not spread or gain <= 0:
         return None
     if labels is None and pairs.binary and pairs.repeats == 1:
@@ -285,7 +302,9 @@ def _n_needed(
 
 
 def _between(pairs: Pairs, units: Floats) -> float | None:
-    """omega^2 = var(d) - (sA^2 + sB^2) / K, at least 0: how much examples differ beyond the repeats' noise."""
+    """omega^2 = var(d) - (sA^2 + sB^2) / K, at least 0: how much examples differ beyond the
+    repeats' noise.
+    """
     if pairs.repeats < 2 or len(units) < 2 or any(value != value for value in pairs.within):
         return None
     return max(float(units.var(ddof=1)) - sum(pairs.within) / pairs.repeats, 0.0)

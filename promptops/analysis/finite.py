@@ -1,4 +1,6 @@
-"""What a statistic may be computed from: finite numbers, else one sentence that says which value is not."""
+"""What a statistic may be computed from: finite numbers, else one sentence that says which value is
+not.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ __all__ = ["counts", "finite", "share"]
 
 
 def finite(values: Any, what: str = "d") -> Floats:
-    """One dimension of float64. Raises StatisticsError for NaN, infinity, text or another shape; an unknown score is never dropped here."""
+    """One dimension of float64.
+
+    Raises StatisticsError for NaN, infinity, text or another shape; an unknown score is never
+    dropped here.
+    """
     import numpy as np
 
     try:
@@ -31,7 +37,8 @@ def finite(values: Any, what: str = "d") -> Floats:
     wrong = np.flatnonzero(~np.isfinite(array))
     if len(wrong):
         raise StatisticsError(
-            f"{what} holds {array[wrong[0]]} at place {wrong[0]}; an unknown score is left out as unscored and reported, never passed as NaN."
+            f"{what} holds {array[wrong[0]]} at place {wrong[0]}; an unknown score is left out as"
+            " unscored and reported, never passed as NaN."
         )
     return array
 

@@ -1,7 +1,9 @@
-"""Intervals for one mean and for a difference: each the form that keeps its level at the sizes of prompt evaluation.
+"""Intervals for one mean and for a difference: each the form that keeps its level at the sizes of
+prompt evaluation.
 
-Wald (+-1.96 SE of a rate) is not here: it gives 0 to 0 for 0 of 10. `level` is two-sided everywhere: the lower end at 0.90 is the
-one-sided 95 % bound. Every function raises StatisticsError for NaN and for counts that are none.
+Wald (+-1.96 SE of a rate) is not here: it gives 0 to 0 for 0 of 10. `level` is two-sided
+everywhere: the lower end at 0.90 is the one-sided 95 % bound. Every function raises StatisticsError
+for NaN and for counts that are none.
 """
 
 from __future__ import annotations
@@ -71,7 +73,9 @@ def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Interval:
 
 
 def bayes(successes: int, n: int, *, level: float = 0.95, prior: float = 1.0) -> Interval:
-    """Equal-tailed interval of a rate under a Beta(prior, prior) prior: 1 is uniform (Bowyer 2025), 0.5 Jeffreys."""
+    """Equal-tailed interval of a rate under a Beta(prior, prior) prior: 1 is uniform (Bowyer 2025),
+    0.5 Jeffreys.
+    """
     from scipy.special import betaincinv
 
     k, n = counts(successes, n)
@@ -82,7 +86,9 @@ def bayes(successes: int, n: int, *, level: float = 0.95, prior: float = 1.0) ->
 
 
 def no_failures(n: int, *, alpha: float = 0.05) -> float:
-    """One-sided upper bound of a failure rate after 0 failures in n: 1 - alpha^(1/n), about 3/n (the rule of three); 1 where n = 0."""
+    """One-sided upper bound of a failure rate after 0 failures in n: 1 - alpha^(1/n), about 3/n
+    (the rule of three); 1 where n = 0.
+    """
     counts(0, n)
     return -math.expm1(math.log(share(alpha, "alpha")) / n) if n else 1.0
 
@@ -91,7 +97,9 @@ def no_failures(n: int, *, alpha: float = 0.05) -> float:
 
 
 def t_interval(values: Any, *, level: float = 0.95) -> Interval | None:
-    """Student's t interval of a mean, n - 1 degrees of freedom; None where n < 2 or every value is the same."""
+    """Student's t interval of a mean, n - 1 degrees of freedom; None where n < 2 or every value is
+    the same.
+    """
     from scipy.special import stdtrit
 
     array = finite(values, "values")
@@ -105,7 +113,9 @@ def t_interval(values: Any, *, level: float = 0.95) -> Interval | None:
 
 @dataclass(frozen=True, slots=True)
 class ClusteredMean:
-    """mean over examples; se with the G/(G-1) correction, None where there is one cluster; interval: t with G - 1 degrees of freedom."""
+    """mean over examples; se with the G/(G-1) correction, None where there is one cluster;
+    interval: t with G - 1 degrees of freedom.
+    """
 
     mean: float
     se: float | None
@@ -116,7 +126,9 @@ class ClusteredMean:
 def clustered_mean(
     values: Any, labels: Sequence[Hashable], *, level: float = 0.95
 ) -> ClusteredMean:
-    """Mean of examples that come in groups: sqrt(G/(G-1) * sum_g (sum_{i in g}(s_i - m))^2) / n (Miller 2024, inspect_ai `stderr(cluster=)`)."""
+    """Mean of examples that come in groups: sqrt(G/(G-1) * sum_g (sum_{i in g}(s_i - m))^2) / n
+    (Miller 2024, inspect_ai `stderr(cluster=)`).
+    """
     import numpy as np
     from scipy.special import stdtrit
 
@@ -141,7 +153,9 @@ def clustered_mean(
 
 
 def acceleration(d: Any) -> float:
-    """Jackknife acceleration of a mean: sum((d - m)^3) / (6 sum((d - m)^2)^1.5) (Efron and Tibshirani 1993, 14.15); 0 where constant."""
+    """Jackknife acceleration of a mean: sum((d - m)^3) / (6 sum((d - m)^2)^1.5) (Efron and
+    Tibshirani 1993, 14.15); 0 where constant.
+    """
     array = finite(d)
     away = array - (array.mean() if len(array) else 0.0)
     square = float((away**2).sum())
@@ -149,9 +163,11 @@ def acceleration(d: Any) -> float:
 
 
 def bca(d: Any, *, level: float = 0.95, seed: int, resamples: int = RESAMPLES) -> Interval | None:
-    """Bias-corrected, accelerated bootstrap interval of a mean; examples are resampled, so d holds one number an independent unit.
+    """Bias-corrected, accelerated bootstrap interval of a mean; examples are resampled, so d holds
+    one number an independent unit.
 
-    The order of d does not matter. None where n < 2 or d is constant, which no bootstrap can see past.
+    The order of d does not matter. None where n < 2 or d is constant, which no bootstrap can see
+    past.
     """
     import numpy as np
     from scipy.special import ndtr, ndtri
@@ -194,7 +210,10 @@ def _resampled(array: Any, seed: int, resamples: int) -> Any:
 
 
 def tango(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
-    """Tango's score interval (1998) of (b - c)/n: b examples won, c lost, n in all. Keeps its level where Wald, t and BCa do not."""
+    """Tango's score interval (1998) of (b - c)/n: b examples won, c lost, n in all.
+
+    Keeps its level where Wald, t and BCa do not.
+    """
     counts(b + c, n)
     counts(b, b + c)
     if not n:
@@ -216,7 +235,9 @@ def tango(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
 
 
 def tango_score(b: int, c: int, n: int, delta: float) -> float:
-    """The score statistic of H: the difference is delta; standard normal under it, falling in delta."""
+    """The score statistic of H: the difference is delta; standard normal under it, falling in
+    delta.
+    """
     away = b - c - n * delta
     if abs(away) < 1e-15 * n:
         return 0.0
@@ -230,7 +251,9 @@ def tango_score(b: int, c: int, n: int, delta: float) -> float:
 
 
 def bonett_price(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
-    """Bonett and Price (2012): Wald after one more example of each kind, cut to [-1, 1]; the closed form beside Tango."""
+    """Bonett and Price (2012): Wald after one more example of each kind, cut to [-1, 1]; the closed
+    form beside Tango.
+    """
     counts(b + c, n)
     won, lost = (b + 1) / (n + 2), (c + 1) / (n + 2)
     half = quantile(level) * math.sqrt((won + lost - (won - lost) ** 2) / (n + 2))
@@ -243,7 +266,9 @@ def bonett_price(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
 def newcombe(
     successes_b: int, n_b: int, successes_a: int, n_a: int, *, level: float = 0.95
 ) -> Interval:
-    """Newcombe's hybrid score interval (1998) of p_b - p_a for unpaired rates; pairing by examples sees several times less."""
+    """Newcombe's hybrid score interval (1998) of p_b - p_a for unpaired rates; pairing by examples
+    sees several times less.
+    """
     if not n_a or not n_b:
         return -1.0, 1.0
     (low_b, high_b), (low_a, high_a) = (
@@ -255,7 +280,9 @@ def newcombe(
 
 
 def welch(b: Any, a: Any, *, level: float = 0.95) -> Interval | None:
-    """Welch's interval of mean(b) - mean(a) for unpaired scores; None where an arm has fewer than two values or both are constant."""
+    """Welch's interval of mean(b) - mean(a) for unpaired scores; None where an arm has fewer than
+    two values or both are constant.
+    """
     from scipy.special import stdtrit
 
     left, right = finite(b, "b"), finite(a, "a")

@@ -1,7 +1,9 @@
-"""Many looks at once: Holm where any of several claims would be acted on, Benjamini-Hochberg for lists to triage.
+"""Many looks at once: Holm where any of several claims would be acted on, Benjamini-Hochberg for
+lists to triage.
 
-All-of claims (every guardrail passes) need nothing. Adjusted p stand in the order given and are compared with alpha (or the
-false discovery rate) itself. All raise StatisticsError for NaN or a p outside 0 to 1.
+All-of claims (every guardrail passes) need nothing. Adjusted p stand in the order given and are
+compared with alpha (or the false discovery rate) itself. All raise StatisticsError for NaN or a p
+outside 0 to 1.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ def bonferroni(p: Sequence[float]) -> Floats:
 
 
 def bh(p: Sequence[float]) -> Floats:
-    """Benjamini and Hochberg (1995): adjusted p for a list in which at most the rate accepted is to be false."""
+    """Benjamini and Hochberg (1995): adjusted p for a list in which at most the rate accepted is to
+    be false.
+    """
     return _controlled(p, "bh")
 
 
@@ -52,7 +56,9 @@ def by(p: Sequence[float]) -> Floats:
 
 
 def optimism(k: int) -> float:
-    """E[max] of k standard normals: the best of k equal candidates appears this many standard errors too good (winner's curse)."""
+    """E[max] of k standard normals: the best of k equal candidates appears this many standard
+    errors too good (winner's curse).
+    """
     if k < 1 or int(k) != k:
         raise StatisticsError(f"k is {k!r}; expected a whole number of candidates, at least 1.")
     if k == 1:
@@ -82,6 +88,7 @@ def _checked(p: Sequence[float]) -> Floats:
     values = finite(p, "p")
     if len(values) and (values.min() < 0 or values.max() > 1):
         raise StatisticsError(
-            f"p holds {values.min() if values.min() < 0 else values.max():g}; expected numbers from 0 to 1."
+            f"p holds {values.min() if values.min() < 0 else values.max():g}; expected numbers from"
+            " 0 to 1."
         )
     return values

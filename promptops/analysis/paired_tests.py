@@ -1,8 +1,9 @@
-"""Exact tests of a paired difference: how often would flipping coins over the labels A/B produce this lead?
+"""Exact tests of a paired difference: how often would flipping coins over the labels A/B produce
+this lead?
 
-The p of `sign_flip` is exact for the differences on their grid: no normality, no seed, ties counted exactly, and small p
-are as exact as large ones. Only where the distribution is too wide to be written down does a seeded Monte-Carlo run
-stand in, and `method` says so.
+The p of `sign_flip` is exact for the differences on their grid: no normality, no seed, ties counted
+exactly, and small p are as exact as large ones. Only where the distribution is too wide to be
+written down does a seeded Monte-Carlo run stand in, and `method` says so.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ FINE = 2**15  # steps per standard deviation of the sum, where a measure has no 
 
 @dataclass(frozen=True, slots=True)
 class SignFlip:
-    """p_greater: P(sum of +-|d| >= the sum seen), p_less: P(<=); n: differences given, changed: those that are not ties on the grid.
+    """p_greater: P(sum of +-|d| >= the sum seen), p_less: P(<=); n: differences given, changed:
+    those that are not ties on the grid.
 
-    method: "no difference", "binomial", "convolution", or "Monte-Carlo, B draws" with the seed used.
+    method: "no difference", "binomial", "convolution", or "Monte-Carlo, B draws" with the seed
+        used.
     """
 
     p_greater: float
@@ -41,7 +44,9 @@ class SignFlip:
 
 @dataclass(frozen=True, slots=True)
 class TTest:
-    """The paired t test as a quick look: mean of d, its standard error, t, and p (None where d is constant or n < 2)."""
+    """The paired t test as a quick look: mean of d, its standard error, t, and p (None where d is
+    constant or n < 2).
+    """
 
     mean: float
     se: float | None
@@ -53,12 +58,14 @@ class TTest:
 def sign_flip(
     d: Any, *, grid: float | None = 0.001, ties: Literal["full", "half"] = "full"
 ) -> SignFlip:
-    """Exact one-sided sign-flip test of the mean of d, which is symmetric about 0 where A and B behave alike (Fisher 1935).
+    """Exact one-sided sign-flip test of the mean of d, which is symmetric about 0 where A and B
+    behave alike (Fisher 1935).
 
-    d: one difference an independent unit; for 0/1 scores this is exact McNemar. grid: d is rounded to whole multiples of it
-    (1/K for means of K 0/1 outcomes, .001 for other scores); None: whole numbers as they are, else a step so fine that rounding does not
-    matter (measures off the 0-1 scale). ties: "full" counts outcomes equal to the one seen whole (exact), "half" by half (mid-p).
-    No difference at all gives p = 1 on both sides. Raises StatisticsError for NaN.
+    d: one difference an independent unit; for 0/1 scores this is exact McNemar. grid: d is rounded
+    to whole multiples of it (1/K for means of K 0/1 outcomes, .001 for other scores); None: whole
+    numbers as they are, else a step so fine that rounding does not matter (measures off the 0-1
+    scale). ties: "full" counts outcomes equal to the one seen whole (exact), "half" by half
+    (mid-p). No difference at all gives p = 1 on both sides. Raises StatisticsError for NaN.
     """
     import numpy as np
 
@@ -91,7 +98,10 @@ def sign_flip(
 
 
 def paired_t(d: Any, *, margin: float = 0.0) -> TTest:
-    """The t test that the mean of d is above -margin (0: above 0). Raises StatisticsError for NaN."""
+    """The t test that the mean of d is above -margin (0: above 0).
+
+    Raises StatisticsError for NaN.
+    """
     from scipy.special import stdtr
 
     values = finite(d)
@@ -106,11 +116,15 @@ def paired_t(d: Any, *, margin: float = 0.0) -> TTest:
 
 
 def fisher_failures(failed_a: int, attempted_a: int, failed_b: int, attempted_b: int) -> float:
-    """Two-sided Fisher exact p that both arms fail equally often. Raises StatisticsError for counts that are none."""
+    """Two-sided Fisher exact p that both arms fail equally often.
+
+    Raises StatisticsError for counts that are none.
+    """
     for failed, attempted in ((failed_a, attempted_a), (failed_b, attempted_b)):
         if not 0 <= failed <= attempted:
             raise StatisticsError(
-                f"{failed} failed of {attempted} attempted is no count; expected 0 <= failed <= attempted."
+                f"{failed} failed of {attempted} attempted is no count; expected 0 <= failed <="
+                " attempted."
             )
     from scipy.stats import fisher_exact
 
@@ -119,8 +133,9 @@ def fisher_failures(failed_a: int, attempted_a: int, failed_b: int, attempted_b:
 
 
 def _steps(values: Any, grid: float | None) -> Any:
-    """Whole multiples of the grid. The quotient is rounded at its sixth digit first, so that 0.1235 / 0.001 is a tie of
-    halves on every machine and 0.1 + 0.2 is 0.3."""
+    """Whole multiples of the grid. The quotient is rounded at its sixth digit first, so that 0.1235
+    / 0.001 is a tie of halves on every machine and 0.1 + 0.2 is 0.3.
+    """
     import numpy as np
 
     if grid is not None and not 0 < grid < float("inf"):
@@ -134,6 +149,7 @@ def _steps(values: Any, grid: float | None) -> Any:
     quotient = np.rint(np.round(values / grid, 6))
     if len(quotient) and np.abs(quotient).sum() >= 2**52:
         raise StatisticsError(
-            f"the differences are more than 2^52 steps of the grid {grid!r}; pass grid=None, or a wider grid."
+            f"the differences are more than 2^52 steps of the grid {grid!r}; pass grid=None, or a"
+            " wider grid."
         )
     return quotient.astype(np.int64)

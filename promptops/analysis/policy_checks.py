@@ -1,7 +1,9 @@
-"""The single demands of a policy, each held against the facts: pass, fail (shown to be broken) or unproven, in words, with what to do next.
+"""The single demands of a policy, each held against the facts: pass, fail (shown to be broken) or
+unproven, in words, with what to do next.
 
-A guardrail passes where its lower bound is above -margin, fails where it is significantly worse and not shown inside the margin, and is
-unproven otherwise: few data never pass it. While peeking (before all planned examples are in) only bounds that hold at every look count.
+A guardrail passes where its lower bound is above -margin, fails where it is significantly worse and
+not shown inside the margin, and is unproven otherwise: few data never pass it. While peeking
+(before all planned examples are in) only bounds that hold at every look count.
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ __all__ = [
 MISSING_LIMIT = 0.02  # share of pairs that may lack a score before the data count as incomplete
 _JUST = 1e-9  # 2 of 100 is not above 2 %, whatever the last bit says
 _AGAIN = "Run the cell again: only what is missing is asked."
-_PRICED = "Give the models' prices to Lab(prices={...}) and evaluate with fresh=True (a target of yours states its cost in its Reply)"
+_PRICED = (
+    "Give the models' prices to Lab(prices={...}) and evaluate with fresh=True (a target of yours"
+    " states its cost in its Reply)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,9 @@ class Check:
 class Rule:
     """How a decision was asked for, beside the policy.
 
-    p_better: the primary's p adjusted (Holm) for several finalists, None for one; peeking: before all planned examples were in, so that
-    only the e-value may promote; share: the part of alpha that this finalist's primary may use (1/m, Holm's step);
+    p_better: the primary's p adjusted (Holm) for several finalists, None for one; peeking: before
+    all planned examples were in, so that only the e-value may promote; share: the part of alpha
+    that this finalist's primary may use (1/m, Holm's step);
     passed_over: all held, and another finalist was preferred.
     """
 
@@ -69,7 +75,9 @@ def main(comparison: Comparison, policy: Policy) -> Difference:
 
 
 def must_pass(comparison: Comparison, policy: Policy) -> list[Check]:
-    """Examples that the candidate may not fail where the baseline passes them in all repeats: before any statistics."""
+    """Examples that the candidate may not fail where the baseline passes them in all repeats:
+    before any statistics.
+    """
     if not policy.must_pass:
         return []
     pairs = comparison.pairs(policy.primary)
@@ -84,7 +92,10 @@ def must_pass(comparison: Comparison, policy: Policy) -> list[Check]:
                 Check("must_pass", "unproven", text, f"Evaluate both versions on {example!r}.")
             )
         elif found[example][1] >= 1 and found[example][0] < 1:
-            text = f"{comparison.candidate.label} fails the must-pass example {example!r}, which {comparison.baseline.label} passes."
+            text = (
+                f"{comparison.candidate.label} fails the must-pass example {example!r}, which"
+                f" {comparison.baseline.label} passes."
+            )
             checks.append(Check("must_pass", "fail", text, f"Fix {example!r} first."))
     return checks or [
         Check("must_pass", "pass", f"All {len(policy.must_pass)} must-pass examples hold.")
@@ -109,7 +120,9 @@ def first_must_pass(label: str, outcomes: Outcomes, policy: Policy) -> Iterator[
 
 
 def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
-    """Above 2 % missing pairs, or where calls failed unequally (Fisher p < .05), nothing is concluded. While peeking, of those asked so far."""
+    """Above 2 % missing pairs, or where calls failed unequally (Fisher p < .05), nothing is
+    concluded. While peeking, of those asked so far.
+    """
     figures = main(comparison, policy)
     planned, shared = (
         None if rule.peeking else comparison.grounds.planned,
@@ -124,10 +137,16 @@ def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
     )
     checks = []
     if missing > MISSING_LIMIT + _JUST:
-        text = f"Incomplete: {words.percent(missing)} of the pairs have no score, the limit is {words.percent(MISSING_LIMIT, 0)}."
+        text = (
+            f"Incomplete: {words.percent(missing)} of the pairs have no score, the limit is"
+            f" {words.percent(MISSING_LIMIT, 0)}."
+        )
         checks.append(Check("complete", "unproven", text, _AGAIN))
     elif unequal < 0.05:
-        text = f"Incomplete: calls failed unequally ({lost_b} of {asked_b} against {lost_a} of {asked_a}, Fisher p = {words.number(unequal, 2)})."
+        text = (
+            f"Incomplete: calls failed unequally ({lost_b} of {asked_b} against {lost_a} of"
+            f" {asked_a}, Fisher p = {words.number(unequal, 2)})."
+        )
         checks.append(Check("complete", "unproven", text, _AGAIN))
     if figures.n < policy.min_n:
         text = f"{words.count(figures.n, 'pair')}, the policy asks for {policy.min_n}."
@@ -181,7 +200,10 @@ def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
             figures.name, "unproven", text, "Find a larger gain, or lower min_effect by review."
         )
     if rule.peeking:
-        text = f"Not settled early: {statement} E = {words.number(figures.e_value)}, {words.number(1 / (policy.alpha * rule.share))} is needed."
+        text = (
+            f"Not settled early: {statement} E = {words.number(figures.e_value)},"
+            f" {words.number(1 / (policy.alpha * rule.share))} is needed."
+        )
         return Check(figures.name, "unproven", text, "Go on to the planned number of examples.")
     return Check(
         figures.name,
@@ -192,7 +214,9 @@ def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
 
 
 def cheaper(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
-    """Cost by the exact test; a look before the end settles nothing, since cost has no 0-1 scale for an e-value."""
+    """Cost by the exact test; a look before the end settles nothing, since cost has no 0-1 scale
+    for an e-value.
+    """
     try:
         cost = comparison["cost"]
     except StudyError:
@@ -235,19 +259,25 @@ def judged(name: str, kind: str, calibrated: bool | None, policy: Policy) -> lis
     """An uncalibrated judge decides alone only where the policy says so."""
     if kind != "judge" or calibrated or policy.judge_alone:
         return []
-    text = f"The primary {name} is a judge that was not measured against people, and this policy lets no such judge decide alone."
+    text = (
+        f"The primary {name} is a judge that was not measured against people, and this policy lets"
+        " no such judge decide alone."
+    )
     return [
         Check(
             "judge",
             "unproven",
             text,
-            "Label some 30 outputs and calibrate the judge, or set judge_alone in the policy by review.",
+            "Label some 30 outputs and calibrate the judge, or set judge_alone in the policy by"
+            " review.",
         )
     ]
 
 
 def _unmeasured(comparison: Comparison, name: str) -> Check:
-    """Of a guardrail that this comparison has no figures for: a name that is no measure of it, or a cost that nobody knows."""
+    """Of a guardrail that this comparison has no figures for: a name that is no measure of it, or a
+    cost that nobody knows.
+    """
     known = ", ".join(figures.name for figures in comparison.differences)
     if name not in MEASURES:
         text = f"The guardrail {name} was not measured; this comparison has {known}."
@@ -255,15 +285,22 @@ def _unmeasured(comparison: Comparison, name: str) -> Check:
             name,
             "unproven",
             text,
-            f"Name one of these in the policy, or evaluate both versions with a scorer called {name}.",
+            "Name one of these in the policy, or evaluate both versions with a scorer called"
+            f" {name}.",
         )
-    text = f"The guardrail {name} cannot be held, since the {name} of the runs is unknown; known are {known}."
+    text = (
+        f"The guardrail {name} cannot be held, since the {name} of the runs is unknown; known are"
+        f" {known}."
+    )
     mend = _PRICED if name == "cost" else f"Evaluate with a model that reports its {name}"
     return Check(name, "unproven", text, f"{mend}, or take the guardrail out of the policy.")
 
 
 def _incomplete(figures: Difference) -> Check:
-    text = f"Incomplete: {figures.name} is unknown for {words.percent(figures.missing)} of the pairs, the limit is {words.percent(MISSING_LIMIT, 0)}."
+    text = (
+        f"Incomplete: {figures.name} is unknown for {words.percent(figures.missing)} of the pairs,"
+        f" the limit is {words.percent(MISSING_LIMIT, 0)}."
+    )
     return Check(figures.name, "unproven", text, _AGAIN)
 
 
@@ -316,13 +353,21 @@ def _next_margin(figures: Difference, margin: float, alpha: float) -> str:
     """How many more examples would show it, at the change seen where that is a loss."""
     loss = max(-figures.gain, 0.0) if figures.n else 0.0
     if not margin > loss:
-        return f"No number of examples like these would show {figures.name} inside the margin: mend what got worse."
+        return (
+            f"No number of examples like these would show {figures.name} inside the margin: mend"
+            " what got worse."
+        )
     need = max(_n_for_margin(figures, margin, margin - loss, alpha) - figures.n, 1)
-    return f"{words.count(need, 'more example')} would settle {figures.name} if nothing gets worse than it is."
+    return (
+        f"{words.count(need, 'more example')} would settle {figures.name} if nothing gets worse"
+        " than it is."
+    )
 
 
 def _n_for_margin(figures: Difference, margin: float, room: float, alpha: float) -> int:
-    """Examples for 80 % power; at least what a guardrail needs where nothing changes, on the 0-1 scale."""
+    """Examples for 80 % power; at least what a guardrail needs where nothing changes, on the 0-1
+    scale.
+    """
     floor = power.n_guard(margin, alpha=alpha) if not figures.lower_is_better and margin < 1 else 2
     if not figures.sd:
         return floor
@@ -343,13 +388,19 @@ def _next_n(figures: Difference, alpha: float) -> str:
     least = power.least_disagreements(alpha)
     changed = figures.wins + figures.losses
     if changed < least and figures.n_needed is None:
-        return f"Only {words.count(changed, 'example')} differ{'s' if changed == 1 else ''}; at least {least}, all in favour, can ever settle it: add examples where the versions differ."
+        return (
+            f"Only {words.count(changed, 'example')} differ{'s' if changed == 1 else ''}; at least"
+            f" {least}, all in favour, can ever settle it: add examples where the versions differ."
+        )
     if figures.n_needed is None and figures.gain > 0:
         return "The lead is too small for any number of examples to settle it."
     if figures.n_needed is None:
         return "The lead is not in its favour: no number of examples like these would promote it."
     more = max(figures.n_needed - figures.n, 1)
-    return f"{words.count(more, 'more example')} would settle it at this effect (80 % power, {figures.n_needed:,} in all)."
+    return (
+        f"{words.count(more, 'more example')} would settle it at this effect (80 % power,"
+        f" {figures.n_needed:,} in all)."
+    )
 
 
 def failed_texts(checks: Sequence[Check]) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
-"""How many examples a question needs, and what a given number can see. One-sided alpha .05 and 80 % power unless told otherwise.
+"""How many examples a question needs, and what a given number can see. One-sided alpha .05 and 80 %
+power unless told otherwise.
 
-Exact for 0/1 scores, where the normal approximation promises too much; standard deviations are those of the paired difference d.
+Exact for 0/1 scores, where the normal approximation promises too much; standard deviations are
+those of the paired difference d.
 """
 
 from __future__ import annotations
@@ -32,35 +34,45 @@ __all__ = [
 ]
 
 ALPHA, POWER = 0.05, 0.8
-_SCAN_LIMIT = 1500  # pairs up to which every n near the answer is tried; beyond, power wiggles by less than .1 % between neighbours
+# pairs up to which every n near the answer is tried; beyond, power wiggles by less than .1 %
+# between neighbours
+_SCAN_LIMIT = 1500
 _CHANGED_LIMIT = (
     2000  # expected disagreements beyond which the corrected approximation is within .3 %
 )
 
 
 def mde(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> float:
-    """Smallest mean difference found with this power: (z_{1-alpha} + z_power) sd / sqrt(n) = 2.49 sd / sqrt(n)."""
+    """Smallest mean difference found with this power: (z_{1-alpha} + z_power) sd / sqrt(n) = 2.49
+    sd / sqrt(n).
+    """
     if n < 1:
         raise StatisticsError(f"n is {n}; a smallest detectable effect needs at least one example.")
     return _zs(alpha, power) * sd / math.sqrt(n)
 
 
 def n_normal(sd: float, gain: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
-    """Examples by the normal approximation, not rounded: ((z_{1-alpha} + z_power) sd / gain)^2. Inflate by some 15 %."""
+    """Examples by the normal approximation, not rounded: ((z_{1-alpha} + z_power) sd / gain)^2.
+
+    Inflate by some 15 %.
+    """
     if not gain > 0:
         raise StatisticsError(f"the gain to be found is {gain!r}; expected a number above 0.")
     return (_zs(alpha, power) * sd / gain) ** 2
 
 
 def n_binary(wins: float, losses: float, *, alpha: float = ALPHA, power: float = POWER) -> int:
-    """Least n at which the exact test reaches the power, for 0/1 scores. wins, losses: shares of examples that only B, only A gets right.
+    """Least n at which the exact test reaches the power, for 0/1 scores. wins, losses: shares of
+    examples that only B, only A gets right.
 
-    By enumeration up to 2,000 expected disagreements; beyond, by the normal approximation with continuity correction (within .3 %).
-    Raises StatisticsError unless 0 <= losses < wins and wins + losses <= 1.
+    By enumeration up to 2,000 expected disagreements; beyond, by the normal approximation with
+    continuity correction (within .3 %). Raises StatisticsError unless 0 <= losses < wins and wins +
+    losses <= 1.
     """
     if not (0 <= losses < wins and wins + losses <= 1 + 1e-12):
         raise StatisticsError(
-            f"wins {wins!r} and losses {losses!r} leave nothing to find; expected shares with losses < wins, together at most 1."
+            f"wins {wins!r} and losses {losses!r} leave nothing to find; expected shares with"
+            " losses < wins, together at most 1."
         )
     gain = wins - losses
     rough = n_normal(math.sqrt(max(wins + losses - gain**2, 0.0)), gain, alpha=alpha, power=power)
@@ -90,7 +102,8 @@ def n_binary(wins: float, losses: float, *, alpha: float = ALPHA, power: float =
 def exact_power(
     wins: float, losses: float, n: int, *, alpha: float = ALPHA, ties: str = "full"
 ) -> float:
-    """P(exact one-sided sign-flip p <= alpha) on n examples of which shares `wins` and `losses` change, by enumeration.
+    """P(exact one-sided sign-flip p <= alpha) on n examples of which shares `wins` and `losses`
+    change, by enumeration.
 
     ties: "full", or "half" for mid-p. With wins = losses it is the size of the test.
     """
@@ -111,7 +124,9 @@ def exact_power(
 
 
 def _critical(m: Any, alpha: float, ties: str) -> Any:
-    """For each number of disagreements the fewest wins that are significant, m + 1 where none is; by halving, all m at once."""
+    """For each number of disagreements the fewest wins that are significant, m + 1 where none is;
+    by halving, all m at once.
+    """
     import numpy as np
     from scipy.special import bdtrc
 
@@ -141,7 +156,9 @@ def _log_binomial(n: int, m: Any, p: float) -> Any:
 
 
 def n_guard(margin: float, *, alpha: float = ALPHA) -> int:
-    """Examples a guardrail on 0/1 scores needs at `margin` if not one of them changes: above z^2 (1 - margin) / margin (5 pp: 52)."""
+    """Examples a guardrail on 0/1 scores needs at `margin` if not one of them changes: above z^2 (1
+    - margin) / margin (5 pp: 52).
+    """
     from scipy.special import ndtri
 
     share(margin, "margin")
@@ -150,7 +167,9 @@ def n_guard(margin: float, *, alpha: float = ALPHA) -> int:
 
 
 def least_disagreements(alpha: float = ALPHA, candidates: int = 1) -> int:
-    """Fewest changed examples, all in favour, that can be significant: ceil(log2(m / alpha)), 5 at .05."""
+    """Fewest changed examples, all in favour, that can be significant: ceil(log2(m / alpha)), 5 at
+    .05.
+    """
     return max(math.ceil(math.log2(candidates / share(alpha, "alpha")) - 1e-12), 1)
 
 
@@ -177,7 +196,8 @@ def n_t(effect: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """Where the variance of d comes from (Miller 2024, eq. 9): omega2 between examples, sigma2_a and sigma2_b between the repeats of each arm.
+    """Where the variance of d comes from (Miller 2024, eq. 9): omega2 between examples, sigma2_a
+    and sigma2_b between the repeats of each arm.
 
     alpha is one-sided here as everywhere; Miller's two-sided .05 is alpha=.025.
     """

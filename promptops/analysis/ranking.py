@@ -1,6 +1,8 @@
-"""Bradley-Terry: one scale from many pairwise battles, for pairwise judges over many versions. Not for two versions: use the sign test.
+"""Bradley-Terry: one scale from many pairwise battles, for pairwise judges over many versions. Not
+for two versions: use the sign test.
 
-logit P(i beats j) = s_i - s_j, a tie half a win each (Arena). Strengths are relative to the first version.
+logit P(i beats j) = s_i - s_j, a tie half a win each (Arena). Strengths are relative to the first
+version.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ SEED = 20_260_104
 
 @dataclass(frozen=True, slots=True)
 class Strengths:
-    """log_strength: natural log, the first 0; se: standard errors against the first (its own 0); low, high: 95 % of bootstrap resamples
-    of battles, None where no resample was asked for; rating: on the Elo scale, 400 log10, the first at 1,000."""
+    """log_strength: natural log, the first 0; se: standard errors against the first (its own 0);
+    low, high: 95 % of bootstrap resamples of battles, None where no resample was asked for; rating:
+    on the Elo scale, 400 log10, the first at 1,000.
+    """
 
     log_strength: tuple[float, ...]
     se: tuple[float, ...]
@@ -41,9 +45,11 @@ class Strengths:
 def bradley_terry(
     wins: Sequence[Sequence[float]], *, resamples: int = 0, seed: int = SEED
 ) -> Strengths:
-    """Maximum likelihood by Newton's method. wins[i][j]: how often i beat j, ties as half a win to each.
+    """Maximum likelihood by Newton's method. wins[i][j]: how often i beat j, ties as half a win to
+    each.
 
-    Raises StatisticsError where strengths are not finite: some group of versions never lost, or never met the others.
+    Raises StatisticsError where strengths are not finite: some group of versions never lost, or
+    never met the others.
     """
     import numpy as np
 
@@ -56,12 +62,14 @@ def bradley_terry(
         or (table < 0).any()
     ):
         raise StatisticsError(
-            "wins is no square table of counts; expected wins[i][j] >= 0, how often version i beat version j."
+            "wins is no square table of counts; expected wins[i][j] >= 0, how often version i beat"
+            " version j."
         )
     np.fill_diagonal(table := table.copy(), 0.0)
     if not _connected(table):
         raise StatisticsError(
-            "some versions never lost to, or never met, the others, so their strength has no limit; let every version meet more."
+            "some versions never lost to, or never met, the others, so their strength has no limit;"
+            " let every version meet more."
         )
     strengths, covariance = _fit(table)
     low = high = None
@@ -102,7 +110,9 @@ def _fit(table: Floats) -> tuple[Floats, Floats]:
 
 
 def _connected(table: Floats) -> bool:
-    """Whether every version beats every other through a chain of wins (Ford 1957): then all strengths are finite."""
+    """Whether every version beats every other through a chain of wins (Ford 1957): then all
+    strengths are finite.
+    """
     import numpy as np
 
     reach = (table > 0) | np.eye(len(table), dtype=bool)

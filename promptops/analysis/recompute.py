@@ -1,8 +1,10 @@
-"""Evidence made from a comparison and its verdict, and every figure of a piece of evidence computed again from its per-example scores.
+"""Evidence made from a comparison and its verdict, and every figure of a piece of evidence computed
+again from its per-example scores.
 
-The figures in the evidence are those of its own rounded numbers (12 significant figures a score, 6 a cost or latency, 3 a
-variance between repeats, which is not kept for cost, latency and tokens), so anybody recomputes them without the store, a key
-or the network. What differs by more than 1 part in 10^9 is not the same.
+The figures in the evidence are those of its own rounded numbers (12 significant figures a score, 6
+a cost or latency, 3 a variance between repeats, which is not kept for cost, latency and tokens), so
+anybody recomputes them without the store, a key or the network. What differs by more than 1 part in
+10^9 is not the same.
 """
 
 from __future__ import annotations
@@ -49,9 +51,11 @@ def make_evidence(
     made_at: str = "",
     toolkit: str = "",
 ) -> Evidence:
-    """What a promotion on `verdict` rests on. subject: the comparison, or the one arm of a first deployment (then with its `grounds`).
+    """What a promotion on `verdict` rests on. subject: the comparison, or the one arm of a first
+    deployment (then with its `grounds`).
 
-    policy: default the verdict's own. Raises StatisticsError where the bundle's rounded numbers would not bear the verdict.
+    policy: default the verdict's own. Raises StatisticsError where the bundle's rounded numbers
+        would not bear the verdict.
     """
     policy = policy or verdict.policy
     first = isinstance(subject, Arm)
@@ -70,7 +74,8 @@ def make_evidence(
     figures, found = _results(bare)
     if found.decision != verdict.decision:
         raise StatisticsError(
-            f"the verdict was {verdict.decision}, the evidence's own numbers give {found.decision}; decide again on the comparison you pass."
+            f"the verdict was {verdict.decision}, the evidence's own numbers give {found.decision};"
+            " decide again on the comparison you pass."
         )
     said = {
         **found.document(),
@@ -84,7 +89,10 @@ def make_evidence(
 
 
 def recompute(evidence: Evidence) -> list[Figure]:
-    """Every figure of the evidence, recorded and computed again, the verdict last. Raises StatisticsError where its lists do not fit together."""
+    """Every figure of the evidence, recorded and computed again, the verdict last.
+
+    Raises StatisticsError where its lists do not fit together.
+    """
     figures, verdict = _results(evidence)
     now = {
         **dict(_flat(figures)),
@@ -242,11 +250,11 @@ def _draft(
             name: _scorer(by_arm["candidate"]) for name, by_arm in outcomes.items() if name in names
         },
         "repeats": {key: arm.scores[primary].repeats for key, arm in arms.items()},
-        "clusters": tuple(
-            str(grounds.clusters.get(example, f"example {example}")) for example in examples
-        )
-        if grounds.clusters
-        else None,
+        "clusters": (
+            tuple(str(grounds.clusters.get(example, f"example {example}")) for example in examples)
+            if grounds.clusters
+            else None
+        ),
         "rule": {**asdict(verdict.rule), "planned": grounds.planned},
         "labels": {key: arm.label for key, arm in arms.items()},
         "plan": _plain(grounds.plan) if grounds.plan is not None else None,
@@ -265,7 +273,10 @@ def _spread(values: Any, examples: Sequence[str], place: Mapping[str, int]) -> l
 def _column(
     outcomes: Outcomes, place: Mapping[str, int], asked: list[int | None], measure: bool
 ) -> tuple[tuple[float | None, ...], dict[str, Any]]:
-    """The means in the evidence's order, None where unscored; and their tally. Shares of 0/1 outcomes are restored from 6 digits exactly."""
+    """The means in the evidence's order, None where unscored; and their tally.
+
+    Shares of 0/1 outcomes are restored from 6 digits exactly.
+    """
     digits = _MEASURE_DIGITS if measure else _SHARE_DIGITS if outcomes.binary else _DIGITS
     means: list[float | None] = [None] * len(place)
     variance: list[float | None] = [None] * len(place)
@@ -344,7 +355,8 @@ def _outcomes(
     n, tally = len(evidence.examples), evidence.tallies.get(name, {}).get(key, {})
     if key not in by_arm or len(by_arm[key]) != n:
         raise StatisticsError(
-            f"the evidence holds no {name} of the {key} for each of its {n} examples; restore it from git."
+            f"the evidence holds no {name} of the {key} for each of its {n} examples; restore it"
+            " from git."
         )
     mean = np.array(
         [math.nan if value is None else float(value) for value in by_arm[key]], dtype=float
@@ -398,9 +410,11 @@ def _grounds(evidence: Evidence) -> Grounds:
         dataset=str(dataset.get("name", "")),
         fingerprint=str(dataset.get("fingerprint", "")),
         planned=evidence.rule.get("planned"),
-        clusters=dict(zip(evidence.examples, evidence.clusters, strict=True))
-        if evidence.clusters is not None
-        else None,
+        clusters=(
+            dict(zip(evidence.examples, evidence.clusters, strict=True))
+            if evidence.clusters is not None
+            else None
+        ),
         split=dataset.get("split"),
         tested=bool(dataset.get("tested", False)),
         served=dataset.get("served"),
@@ -412,7 +426,10 @@ def _grounds(evidence: Evidence) -> Grounds:
 
 
 def _verdict_numbers(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a verdict: each check's status, and the decision. Sentences are not numbers; they follow from them."""
+    """Of a verdict: each check's status, and the decision.
+
+    Sentences are not numbers; they follow from them.
+    """
     seen: dict[str, Any] = {}
     for check in document.get("checks", ()):
         name, again = check["name"], 1

@@ -1,6 +1,8 @@
-"""What K repeats an example tell: reliability (pass@k, pass^k), and how much of the spread is the model's own noise.
+"""What K repeats an example tell: reliability (pass@k, pass^k), and how much of the spread is the
+model's own noise.
 
-Repeats are never examples: they are averaged inside each example first, and intervals are over examples.
+Repeats are never examples: they are averaged inside each example first, and intervals are over
+examples.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A mean over n examples with its 95 % t interval (None where n < 2 or all are equal); skipped: examples with fewer than k repeats."""
+    """A mean over n examples with its 95 % t interval (None where n < 2 or all are equal); skipped:
+    examples with fewer than k repeats.
+    """
 
     value: float
     low: float | None
@@ -39,9 +43,11 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Var(mean d) = (omega2 + (within_a + within_b) / K) / n: omega2 between examples (at least 0), within_* between repeats.
+    """Var(mean d) = (omega2 + (within_a + within_b) / K) / n: omega2 between examples (at least 0),
+    within_* between repeats.
 
-    d: one difference an example, repeats averaged first; mean, variance: of d (ddof 1; None where n < 2).
+    d: one difference an example, repeats averaged first; mean, variance: of d (ddof 1; None where n
+        < 2).
     """
 
     d: tuple[float, ...]
@@ -53,7 +59,9 @@ class Split:
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    """P(at least one of k answers passes), c of n passing: 1 - C(n-c, k) / C(n, k), unbiased (Chen et al. 2021). NaN where n < k."""
+    """P(at least one of k answers passes), c of n passing: 1 - C(n-c, k) / C(n, k), unbiased (Chen
+    et al. 2021). NaN where n < k.
+    """
     c, n = counts(c, n)
     _chosen(k)
     return math.nan if n < k else float(1 - _ratio(math.comb(n - c, k), math.comb(n, k)))
@@ -77,10 +85,11 @@ def mean_pass_hat_k(passed: Sequence[int], asked: Sequence[int], k: int) -> Mean
 
 
 def at_k(outcomes: Outcomes, k: int, *, every: bool = False) -> Outcomes:
-    """The outcomes of a scorer as pass@k an example (`every`: pass^k), to be compared like any other: best-of-k is another question than the mean.
+    """The outcomes of a scorer as pass@k an example (`every`: pass^k), to be compared like any
+    other: best-of-k is another question than the mean.
 
-    An example with fewer than k scored repeats is unscored. Raises StatisticsError for outcomes that are not 0 or 1, and where no
-    example has k.
+    An example with fewer than k scored repeats is unscored. Raises StatisticsError for outcomes
+    that are not 0 or 1, and where no example has k.
     """
     import numpy as np
 
@@ -90,7 +99,8 @@ def at_k(outcomes: Outcomes, k: int, *, every: bool = False) -> Outcomes:
     most = int(outcomes.scored.max()) if len(outcomes.scored) else 0
     if most < k:
         raise StatisticsError(
-            f"pass@{k} needs {k} scored answers of an example, and no example has more than {most}; evaluate with repeats={k}."
+            f"pass@{k} needs {k} scored answers of an example, and no example has more than {most};"
+            f" evaluate with repeats={k}."
         )
     measure = pass_hat_k if every else pass_at_k
     values = [
@@ -118,17 +128,20 @@ def at_k(outcomes: Outcomes, k: int, *, every: bool = False) -> Outcomes:
 
 
 def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Split:
-    """The variance of b - a, repeats of one example in a row, the same examples in both, as many repeats in every row.
+    """The variance of b - a, repeats of one example in a row, the same examples in both, as many
+    repeats in every row.
 
     Raises StatisticsError for rows of different lengths or NaN.
     """
     if len(a) != len(b) or not len(a):
         raise StatisticsError(
-            f"the arms hold {len(a)} and {len(b)} examples; expected the same examples, at least one."
+            f"the arms hold {len(a)} and {len(b)} examples; expected the same examples, at least"
+            " one."
         )
     if len({len(row) for row in (*a, *b)}) != 1:
         raise StatisticsError(
-            "examples have different numbers of repeats; leave out the incomplete ones, or pass equal rows."
+            "examples have different numbers of repeats; leave out the incomplete ones, or pass"
+            " equal rows."
         )
     left, right = [finite(row, "a") for row in a], [finite(row, "b") for row in b]
     repeats = len(left[0])
@@ -144,7 +157,9 @@ def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Split:
 
 
 def _within(rows: Sequence[Any]) -> float:
-    """Mean variance between the repeats of one example (ddof 1); 0 where there is one repeat, which has none."""
+    """Mean variance between the repeats of one example (ddof 1); 0 where there is one repeat, which
+    has none.
+    """
     return (
         math.fsum(float(row.var(ddof=1)) for row in rows) / len(rows) if len(rows[0]) > 1 else 0.0
     )

@@ -1,8 +1,10 @@
-"""The distribution of a sum over coin flips: X = sum of k_i B_i, B_i fair coins, k_i positive whole numbers.
+"""The distribution of a sum over coin flips: X = sum of k_i B_i, B_i fair coins, k_i positive whole
+numbers.
 
-P(X <= a) and P(X = a) with full relative accuracy, however small. Three ways, chosen by size alone, so that equal input always
-takes the same way: whole-number counts where all k are equal; adding up positive terms (Pagano and Tritchler 1983), cut at a;
-and for long sums the same law tilted until a is its mean (Esscher), then inverted from its characteristic function.
+P(X <= a) and P(X = a) with full relative accuracy, however small. Three ways, chosen by size alone,
+so that equal input always takes the same way: whole-number counts where all k are equal; adding up
+positive terms (Pagano and Tritchler 1983), cut at a; and for long sums the same law tilted until a
+is its mean (Esscher), then inverted from its characteristic function.
 """
 
 from __future__ import annotations
@@ -43,7 +45,10 @@ def tail_by_counts(a: int, n: int) -> tuple[float, float]:
 
 
 def lower_tail(sizes: Ints, a: int) -> tuple[float, float] | None:
-    """P(X <= a), P(X = a), where a is at most half of sum(sizes). sizes: sorted. None where it is too wide for exactness."""
+    """P(X <= a), P(X = a), where a is at most half of sum(sizes). sizes: sorted.
+
+    None where it is too wide for exactness.
+    """
     import numpy as np
 
     if len(sizes) * (a + 1) <= _ADD_LIMIT:
@@ -56,7 +61,9 @@ def lower_tail(sizes: Ints, a: int) -> tuple[float, float] | None:
 
 
 def sampled_tail(sizes: Ints, a: int) -> tuple[float, float, int]:
-    """Monte-Carlo: ((1 + hits) / (1 + draws), share of exact hits, draws), one binomial for all coins of one weight."""
+    """Monte-Carlo: ((1 + hits) / (1 + draws), share of exact hits, draws), one binomial for all
+    coins of one weight.
+    """
     import numpy as np
 
     rng = np.random.default_rng(SEED)
@@ -76,7 +83,9 @@ def sampled_tail(sizes: Ints, a: int) -> tuple[float, float, int]:
 
 
 def _add_up(sizes: Ints, chances: Floats, last: int) -> Floats:
-    """P(X = 0), ..., P(X = last), coin i showing with chances[i]; only positive terms are added, so nothing cancels."""
+    """P(X = 0), ..., P(X = last), coin i showing with chances[i]; only positive terms are added, so
+    nothing cancels.
+    """
     import numpy as np
 
     law = np.zeros(last + 1)
@@ -92,7 +101,9 @@ def _add_up(sizes: Ints, chances: Floats, last: int) -> Floats:
 
 
 def _tilt(sizes: Ints, a: int) -> tuple[float, float]:
-    """t with E_t[X] = a under P_t(X = x) ~ P(X = x) e^(t x), and log(E[e^(t X)]) - t a, the Chernoff bound of P(X <= a)."""
+    """t with E_t[X] = a under P_t(X = x) ~ P(X = x) e^(t x), and log(E[e^(t X)]) - t a, the
+    Chernoff bound of P(X <= a).
+    """
     import numpy as np
     from scipy.special import expit
 
@@ -118,8 +129,9 @@ def _tilt(sizes: Ints, a: int) -> tuple[float, float]:
 def _invert(sizes: Ints, a: int, tilt: float, log_scale: float) -> tuple[float, float] | None:
     """From the characteristic function of the tilted law on N points, around a.
 
-    N leaves out at most 1e-20 of the law (Bernstein's inequality). A first block of coins is added up and transformed at once;
-    wherever it is below 1e-20 the product is, so the other coins are multiplied in at the few points that remain.
+    N leaves out at most 1e-20 of the law (Bernstein's inequality). A first block of coins is added
+    up and transformed at once; wherever it is below 1e-20 the product is, so the other coins are
+    multiplied in at the few points that remain.
     """
     import numpy as np
     from scipy.fft import next_fast_len, rfft
@@ -152,7 +164,8 @@ def _invert(sizes: Ints, a: int, tilt: float, log_scale: float) -> tuple[float, 
         keep = np.abs(product) > _CUT
         if not keep.all():
             alive, product = alive[keep], product[keep]
-    # P_t(X = a - v) is the mean of product * e^(-i angle (a - v)); summed over v with weights e^(tilt v) it is a geometric series
+    # P_t(X = a - v) is the mean of product * e^(-i angle (a - v)); summed over v with weights
+    # e^(tilt v) it is a geometric series
     product = (
         product
         * np.exp(-1j * turn * (alive * (a % points) % points))
@@ -169,7 +182,9 @@ def _invert(sizes: Ints, a: int, tilt: float, log_scale: float) -> tuple[float, 
 
 
 def _block(sizes: Ints, chances: Floats) -> tuple[Any, Any]:
-    """Indices of a first block, and of the rest: coins spread over all weights until their mean log factor is below -60."""
+    """Indices of a first block, and of the rest: coins spread over all weights until their mean log
+    factor is below -60.
+    """
     import numpy as np
 
     nats = -np.log(np.maximum(chances, 1 - chances))

@@ -1,7 +1,8 @@
-"""Where it changed: the same comparison within each tag, and example by example. Exploratory: a list to triage, not a verdict.
+"""Where it changed: the same comparison within each tag, and example by example. Exploratory: a
+list to triage, not a verdict.
 
-Benjamini-Hochberg at 10 % over all slices, so that one in ten of those marked may be luck. A version that wins overall and loses in a
-slice is said so, whether or not it is marked (Simpson).
+Benjamini-Hochberg at 10 % over all slices, so that one in ten of those marked may be luck. A
+version that wins overall and loses in a slice is said so, whether or not it is marked (Simpson).
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ FDR = 0.10
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The examples of one tag. gain: mean, positive where the candidate did better, with its 90 % interval (not corrected); p: two-sided exact
-    sign-flip; q: BH-adjusted over the slices; marked: q at most the rate accepted."""
+    """The examples of one tag. gain: mean, positive where the candidate did better, with its 90 %
+    interval (not corrected); p: two-sided exact sign-flip; q: BH-adjusted over the slices; marked:
+    q at most the rate accepted.
+    """
 
     tag: str
     n: int
@@ -45,7 +48,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """rows: biggest loss first; overall: the gain over all examples; against: slices that go against it; simpson: a sentence for each of them."""
+    """rows: biggest loss first; overall: the gain over all examples; against: slices that go
+    against it; simpson: a sentence for each of them.
+    """
 
     measure: str
     overall: float
@@ -65,7 +70,9 @@ class Slices:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One example asked K times in both arms, 0/1 outcomes: passes of each, two-sided Fisher p, BH-adjusted q. gain: share passed, candidate - baseline."""
+    """One example asked K times in both arms, 0/1 outcomes: passes of each, two-sided Fisher p,
+    BH-adjusted q. gain: share passed, candidate - baseline.
+    """
 
     example: str
     candidate_passed: int
@@ -85,7 +92,8 @@ def slices(
     tags: Mapping[str, Sequence[str]] | None = None,
     fdr: float = FDR,
 ) -> Slices:
-    """The comparison within each tag. name: a measure, default the primary; tags: example id -> tags, default those of the comparison.
+    """The comparison within each tag. name: a measure, default the primary; tags: example id ->
+    tags, default those of the comparison.
 
     An example of several tags counts in each. Slices of one example are left out: they say nothing.
     """
@@ -108,7 +116,10 @@ def slices(
     against = tuple(row for row in rows if overall * row.gain < 0 and abs(row.gain) > 1e-12)
     if overall < 0:
         against = against[::-1]
-    note = f"Exploratory: {words.count(len(rows), 'slice')}, of which one in {round(1 / fdr)} marked may be luck (Benjamini-Hochberg)."
+    note = (
+        f"Exploratory: {words.count(len(rows), 'slice')}, of which one in {round(1 / fdr)} marked"
+        " may be luck (Benjamini-Hochberg)."
+    )
     return Slices(
         measure,
         overall,
@@ -120,16 +131,19 @@ def slices(
 
 
 def moved(comparison: Comparison, name: str | None = None, *, fdr: float = FDR) -> list[Moved]:
-    """Which examples got better or worse, biggest loss first: Fisher exact per example on its repeats.
+    """Which examples got better or worse, biggest loss first: Fisher exact per example on its
+    repeats.
 
-    With K = 1 no single example can be told from luck, and none is marked. Raises StatisticsError for outcomes that are not 0/1.
+    With K = 1 no single example can be told from luck, and none is marked. Raises StatisticsError
+    for outcomes that are not 0/1.
     """
     measure = name or comparison.primary_name
     pairs = comparison.pairs(measure)
     arms = (comparison.candidate.scores.get(measure), comparison.baseline.scores.get(measure))
     if arms[0] is None or arms[1] is None or not (arms[0].binary and arms[1].binary):
         raise StatisticsError(
-            f"{measure} has outcomes that are not 0 or 1; `flips` lists its examples by size of change."
+            f"{measure} has outcomes that are not 0 or 1; `flips` lists its examples by size of"
+            " change."
         )
     tallies = [
         {
@@ -212,4 +226,7 @@ def _simpson(row: Slice, comparison: Comparison, measure: str) -> str:
         else f"{words.number(row.gain)} {comparison[measure].unit}"
     )
     sure = "marked" if row.marked else "not beyond luck"
-    return f"{label} {how[0]} overall but {how[1]} in {row.tag}: {size} on {words.count(row.n, 'example')} ({row.wins} won, {row.losses} lost; {sure})."
+    return (
+        f"{label} {how[0]} overall but {how[1]} in {row.tag}: {size} on"
+        f" {words.count(row.n, 'example')} ({row.wins} won, {row.losses} lost; {sure})."
+    )

@@ -1,7 +1,8 @@
-"""Many versions at once: each with its interval, every pair tested on the primary, quality held against cost.
+"""Many versions at once: each with its interval, every pair tested on the primary, quality held
+against cost.
 
-A rank is no verdict: who is really better is in `duels`, whose p are two-sided and Holm-adjusted over all pairs. The best of many leads
-partly by luck, and `notes` says by how much.
+A rank is no verdict: who is really better is in `duels`, whose p are two-sided and Holm-adjusted
+over all pairs. The best of many leads partly by luck, and `notes` says by how much.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Mean outcome of one scorer over n scored examples, its 95 % interval (None: cannot be given), and how many were not scored."""
+    """Mean outcome of one scorer over n scored examples, its 95 % interval (None: cannot be given),
+    and how many were not scored.
+    """
 
     mean: float
     low: float | None
@@ -38,8 +41,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One arm. rank: 1 is the highest mean of the primary, equal means share it; measures: means of cost (USD), latency (ms), tokens an example;
-    front: no other arm is as good and cheaper, or better and as cheap (None: cost unknown); contender: not shown worse than the leader.
+    """One arm. rank: 1 is the highest mean of the primary, equal means share it; measures: means of
+    cost (USD), latency (ms), tokens an example;
+    front: no other arm is as good and cheaper, or better and as cheap (None: cost unknown);
+        contender: not shown worse than the leader.
     """
 
     label: str
@@ -54,8 +59,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """b against a on the primary. gain: mean of b - a over n pairs, with its 90 % interval; p: two-sided exact sign-flip;
-    adjusted: Holm over all pairs; verdict: "better", "worse" or "open" at .05. "open" is not "equal".
+    """b against a on the primary. gain: mean of b - a over n pairs, with its 90 % interval; p:
+    two-sided exact sign-flip;
+    adjusted: Holm over all pairs; verdict: "better", "worse" or "open" at .05. "open" is not
+        "equal".
     """
 
     b: str
@@ -110,20 +117,27 @@ class Leaderboard:
         )
 
     def duel(self, b: str, a: str) -> Duel:
-        """b against a, whichever way round it was tested. Raises StudyError for arms that are not here."""
+        """b against a, whichever way round it was tested.
+
+        Raises StudyError for arms that are not here.
+        """
         for found in self.duels:
             if (found.b, found.a) == (b, a):
                 return found
             if (found.b, found.a) == (a, b):
                 return _turned(found)
         raise StudyError(
-            f"the leaderboard holds no pair {b!r} and {a!r}; it has {', '.join(s.label for s in self.standings)}."
+            f"the leaderboard holds no pair {b!r} and {a!r}; it has"
+            f" {', '.join(s.label for s in self.standings)}."
         )
 
     def statement(self) -> str:
         """Who leads, over whom it is shown to, and over whom it is not."""
         first, *others = self.standings
-        head = f"{first.label} leads on {self.primary} with {words.percent(first.primary.mean)} ({_span(first.primary)})"
+        head = (
+            f"{first.label} leads on {self.primary} with {words.percent(first.primary.mean)}"
+            f" ({_span(first.primary)})"
+        )
         beaten = [s.label for s in others if not s.contender]
         open_ = [s.label for s in others if s.contender]
         shown = (
@@ -145,15 +159,17 @@ def leaderboard(
 ) -> Leaderboard:
     """All arms on the primary (default: the first scorer of the first arm).
 
-    clusters: example id -> group. Raises StudyError without arms, for two arms of one label, or an arm without the primary;
-    StatisticsError where arms were scored by different versions of the scorer.
+    clusters: example id -> group. Raises StudyError without arms, for two arms of one label, or an
+    arm without the primary; StatisticsError where arms were scored by different versions of the
+    scorer.
     """
     if not arms:
         raise StudyError("a leaderboard needs at least one version; evaluate some first.")
     labels = [arm.label for arm in arms]
     if len(set(labels)) < len(labels):
         raise StudyError(
-            f"two arms are called {next(x for x in labels if labels.count(x) > 1)!r}; give each its own label."
+            f"two arms are called {next(x for x in labels if labels.count(x) > 1)!r}; give each its"
+            " own label."
         )
     name = primary or next((scorer for arm in arms for scorer in arm.scores), "")
     for arm in arms:
@@ -193,7 +209,10 @@ def leaderboard(
 def _no_score(arm: Arm, name: str) -> str:
     if not name:
         return f"{arm.label} has no scores; score every version with the same scorer first."
-    return f"{arm.label} has no scores by {name!r} (it has {', '.join(arm.scores) or 'none'}); name another primary, or score every version with it first."
+    return (
+        f"{arm.label} has no scores by {name!r} (it has {', '.join(arm.scores) or 'none'}); name"
+        " another primary, or score every version with it first."
+    )
 
 
 def _score(outcomes: Outcomes, clusters: Mapping[str, str] | None) -> Score:
@@ -280,7 +299,9 @@ def _turned(duel: Duel) -> Duel:
 
 
 def _front(quality: Sequence[float], cost: Sequence[float]) -> list[bool | None]:
-    """Pareto: whether no other known arm is at least as good and as cheap, and better in one of the two."""
+    """Pareto: whether no other known arm is at least as good and as cheap, and better in one of the
+    two.
+    """
     points = [(q, c) for q, c in zip(quality, cost, strict=True) if q == q and c == c]
     out: list[bool | None] = []
     for q, c in zip(quality, cost, strict=True):
@@ -298,13 +319,15 @@ def _notes(standings: Sequence[Standing], arms: Sequence[Arm], name: str) -> lis
     sizes = {s.primary.n for s in standings}
     if len(sizes) > 1:
         notes.append(
-            f"The arms are not scored on the same examples ({min(sizes):,} to {max(sizes):,}); ranks mix them, duels use shared examples only."
+            f"The arms are not scored on the same examples ({min(sizes):,} to {max(sizes):,});"
+            " ranks mix them, duels use shared examples only."
         )
     first = standings[0].primary
     if len(standings) > 1 and first.low is not None and first.high is not None:
         luck = (first.high - first.low) / 2 / 1.96 * multiplicity.optimism(len(standings))
         notes.append(
-            f"The best of {len(standings)} equal versions would appear up to {words.points(luck).lstrip('+')} too good; confirm the winner on a test split."
+            f"The best of {len(standings)} equal versions would appear up to"
+            f" {words.points(luck).lstrip('+')} too good; confirm the winner on a test split."
         )
     if any(s.front is None for s in standings):
         notes.append(

@@ -1,4 +1,7 @@
-"""Numbers as people say them: points, odds, money, durations. One place, so that every view says the same."""
+"""Numbers as people say them: points, odds, money, durations.
+
+One place, so that every view says the same.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ __all__ = [
 
 
 def odds(p: float) -> str:
-    """A probability as "1 in N", rounded to two figures: .000028 is "1 in 36,000"; above a half, "about even or worse"."""
+    """A probability as "1 in N", rounded to two figures: .000028 is "1 in 36,000"; above a half,
+    "about even or worse".
+    """
     if not p > 0:
         return "less than 1 in 10^15"
     if p > 0.5:
@@ -56,7 +61,9 @@ def interval(
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """`digits` significant figures, as a power of ten where it would be mostly zeros; "–" where unknown."""
+    """`digits` significant figures, as a power of ten where it would be mostly zeros; "–" where
+    unknown.
+    """
     if value is None or value != value:
         return "–"
     if value == 0:

@@ -1,4 +1,6 @@
-"""`promptops compare TABLE --a A --b B`: is B better than A, on the answers that somebody already has. No key, no set-up."""
+"""`promptops compare TABLE --a A --b B`: is B better than A, on the answers that somebody already
+has. No key, no set-up.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +63,9 @@ def compare(
 ) -> None:
     """Is B better than A on TABLE (CSV, JSONL, JSON, XLSX, Parquet)?
 
-    One row an example with a column for A and one for B, or one row an answer with a column of versions. Columns of numbers
-    from 0 to 1 are compared as scores. Exit code 0 whatever the answer: use `promptops evaluate` for a gate.
+    One row an example with a column for A and one for B, or one row an answer with a column of
+    versions. Columns of numbers from 0 to 1 are compared as scores. Exit code 0 whatever the
+    answer: use `promptops evaluate` for a gate.
     """
     from ..lab.compare_table import compare as compare_table
     from ..scorers.grammar import scorer_of
@@ -103,7 +106,8 @@ def _tell(found: TableComparison, everything: bool) -> None:
         )
         click.echo(
             plain(
-                f"{'This one' if len(worse) == 1 else f'These {len(worse):,}'} got worse: {', '.join(shown)}{more}"
+                f"{'This one' if len(worse) == 1 else f'These {len(worse):,}'} got worse:"
+                f" {', '.join(shown)}{more}"
             )
         )
     else:

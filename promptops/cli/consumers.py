@@ -45,8 +45,9 @@ def require(
 ) -> None:
     """Check what serves against what applications state, or write an application's statement.
 
-    TARGET is module:attribute of a promptops.Loader on which the application called require(...). Without it the
-    statements in promptops.consumers/ beside the registry are checked. Exit code 1 where a version would break one.
+    TARGET is module:attribute of a promptops.Loader on which the application called require(...).
+    Without it the statements in promptops.consumers/ beside the registry are checked. Exit code 1
+    where a version would break one.
 
     \b
     promptops require app.prompts:loader --write promptops.consumers/checkout.json
@@ -63,14 +64,18 @@ def require(
     if file is not None:
         changed = True if dry_run else needs.write(file, consumer, stated)
         click.echo(
-            f"{file}: {'would be written' if dry_run else 'written' if changed else 'the same bytes were there'}",
+            f"{file}:"
+            f" {'would be written' if dry_run else 'written' if changed else 'the same bytes were there'}",
             err=True,
         )
     sys.exit(1 if any(row["fits"] is False for row in rows) else 0)
 
 
 def _stated(target: str, consumer: str) -> list[Need]:
-    """What a loader of the application's own code was told. Raises RegistryError where there is none."""
+    """What a loader of the application's own code was told.
+
+    Raises RegistryError where there is none.
+    """
     from ..registry.needs import Need
 
     module, _, attribute = target.partition(":")
@@ -88,13 +93,16 @@ def _stated(target: str, consumer: str) -> list[Need]:
     stated: Iterable[Need] | None = getattr(found, "needs", None)
     if not isinstance(stated, tuple) or not stated:
         raise RegistryError(
-            f"{target} states nothing; call loader.require(name, variables=...) on it when the module is imported."
+            f"{target} states nothing; call loader.require(name, variables=...) on it when the"
+            " module is imported."
         )
     return [Need(need.prompt, need.variables, need.output, consumer) for need in stated]
 
 
 def _rows(editor: Editor, need: Need, env: str | None) -> Iterator[dict[str, Any]]:
-    """One row an environment that serves the prompt, on either arm; one with no environment where none does."""
+    """One row an environment that serves the prompt, on either arm; one with no environment where
+    none does.
+    """
     served = editor.environments(need.prompt)
     takes = ", ".join(
         f"{name}: {kind}" if kind else name for name, kind in sorted(need.variables.items())

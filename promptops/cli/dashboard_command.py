@@ -1,6 +1,8 @@
-"""`promptops dashboard`: the lab's dashboard as a page, for a team: read-only, behind a token, on this machine alone unless told otherwise.
+"""`promptops dashboard`: the lab's dashboard as a page, for a team: read-only, behind a token, on
+this machine alone unless told otherwise.
 
-The page runs no code of its reader: Voilà serves one notebook of ours, from a folder that is gone when it ends.
+The page runs no code of its reader: Voilà serves one notebook of ours, from a folder that is gone
+when it ends.
 """
 
 from __future__ import annotations
@@ -61,11 +63,13 @@ def dashboard(root: Path | None, ip: str, port: int, writes: bool, token: str | 
         os.chmod(page, 0o600)
         host = f"[{ip}]" if ":" in ip else ip
         click.echo(
-            f"{'the dashboard' if writes else 'the dashboard, read-only,'} of {home.root}: http://{host}:{port}/?token={secret}"
+            f"{'the dashboard' if writes else 'the dashboard, read-only,'} of {home.root}:"
+            f" http://{host}:{port}/?token={secret}"
         )
         if ip not in _LOOPBACK:
             click.echo(
-                "It listens beyond this machine, without encryption: put it behind a proxy that has it.",
+                "It listens beyond this machine, without encryption: put it behind a proxy that"
+                " has it.",
                 err=True,
             )
         with apart(page.parent):
@@ -76,7 +80,10 @@ def dashboard(root: Path | None, ip: str, port: int, writes: bool, token: str | 
 
 def notebook(root: Path, writes: bool) -> dict[str, object]:
     """The one notebook that is served."""
-    source = f"from promptops.lab import Lab\nfrom promptops.views.dashboard import dashboard\n\ndashboard(Lab({str(root)!r}), writes={writes!r})\n"
+    source = (
+        "from promptops.lab import Lab\nfrom promptops.views.dashboard import"
+        f" dashboard\n\ndashboard(Lab({str(root)!r}), writes={writes!r})\n"
+    )
     cell: dict[str, object] = {
         "cell_type": "code",
         "id": "dashboard",

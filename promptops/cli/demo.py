@@ -1,4 +1,6 @@
-"""`promptops demo`: the whole story on the embedded model, in a new folder, with real progress and a closing summary."""
+"""`promptops demo`: the whole story on the embedded model, in a new folder, with real progress and
+a closing summary.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,8 @@ def demo(folder: Path | None) -> None:
     lab = Lab(home)
     _step(
         "1  Two versions of one prompt",
-        "the text that was in the code, and one that says what it wants. The embedded model answers: it is not an LLM.",
+        "the text that was in the code, and one that says what it wants. The embedded model"
+        " answers: it is not an LLM.",
     )
     triage = lab.prompt(NAME)
     v1 = triage.save(

@@ -49,9 +49,11 @@ def history(name: str, env: str | None, path: str, as_json: bool) -> None:
             "env": link.env,
             "at": link.at[:16].replace("T", " "),
             "kind": f"{link.kind}, forced" if link.forced else link.kind,
-            "serves": f"{link.label} + v{link.canary.number} {link.canary.percent:g} %"
-            if link.canary
-            else link.label,
+            "serves": (
+                f"{link.label} + v{link.canary.number} {link.canary.percent:g} %"
+                if link.canary
+                else link.label
+            ),
             "by": link.author,
             "for": _lasted(link.duration_s),
             "evidence": link.evidence[:8] if link.evidence else None,
@@ -94,8 +96,9 @@ def promote(
 ) -> None:
     """Make ENV serve VERSION of NAME, if the registry's policy lets it.
 
-    Evidence comes from --study; an ungated environment needs none. Promoting what serves already changes nothing; what was
-    rolled back, replaced or refused on the same measurements needs --override.
+    Evidence comes from --study; an ungated environment needs none. Promoting what serves already
+    changes nothing; what was rolled back, replaced or refused on the same measurements needs
+    --override.
     """
     named = step.pop("author")
     try:
@@ -166,7 +169,8 @@ def canary(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Widen NAME's canary in ENV to PERCENT, finish it (everyone gets it), or abort it (nobody does).
+    """Widen NAME's canary in ENV to PERCENT, finish it (everyone gets it), or abort it (nobody
+    does).
 
     \b
     promptops promote support-triage v5 --env prod --study NAME --percent 10
@@ -214,7 +218,9 @@ def _promoted(
 def _through_lab(
     path: str, rehearse: bool, study: str, name: str, version: str, env: str, **step: Any
 ) -> Deployment:
-    """With the study's evidence, and the verdict recorded in the store, which a rehearsal leaves out."""
+    """With the study's evidence, and the verdict recorded in the store, which a rehearsal leaves
+    out.
+    """
     from ..registry.editor import Editor
     from ..registry.file import RegistryFile, prompt_of
     from ..registry.history import find
@@ -246,20 +252,27 @@ def _through_lab(
 
 
 def _lab(path: str) -> Any:
-    """The lab whose registry this is. Raises UsageError where the lab that is found writes another file."""
+    """The lab whose registry this is.
+
+    Raises UsageError where the lab that is found writes another file.
+    """
     from ..lab import Lab
 
     lab = Lab() if os.environ.get("PROMPTOPS_REGISTRY") else Lab(Path(path).parent)
     if os.path.realpath(lab.project.registry.path) != os.path.realpath(path):
         raise click.UsageError(
-            f"--study needs the lab's own registry, {lab.project.registry.path}; leave --registry out"
+            f"--study needs the lab's own registry, {lab.project.registry.path}; leave"
+            " --registry out"
         )
     return lab
 
 
 def _tell(done: Deployment, rehearsal: bool, machine: bool) -> None:
     if done.canary:
-        now = f"{done.env} of {done.prompt} gives v{done.canary.number} to {done.canary.percent:g} %, the rest stays on {done.label}"
+        now = (
+            f"{done.env} of {done.prompt} gives v{done.canary.number} to {done.canary.percent:g} %,"
+            f" the rest stays on {done.label}"
+        )
     else:
         now = f"{done.env} of {done.prompt} serves {done.label}"
     state = f"would change: {now}" if rehearsal else f"{now} now"

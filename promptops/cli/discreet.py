@@ -1,6 +1,8 @@
-"""What the dashboard's kernel sends to the page: widgets, and never what went wrong, with its paths and source lines.
+"""What the dashboard's kernel sends to the page: widgets, and never what went wrong, with its paths
+and source lines.
 
-Errors, and what threads, loggers and warnings write, go to the log of the server instead, for whoever runs it.
+Errors, and what threads, loggers and warnings write, go to the log of the server instead, for
+whoever runs it.
 """
 
 from __future__ import annotations

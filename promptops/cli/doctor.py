@@ -1,4 +1,6 @@
-"""`promptops doctor`: every stored id, count and checksum looked at again, one line a finding; `--repair` mends what can be."""
+"""`promptops doctor`: every stored id, count and checksum looked at again, one line a finding;
+`--repair` mends what can be.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ __all__ = ["doctor"]
 @click.option(
     "--repair",
     is_flag=True,
-    help="Mend what can be mended: merge again, rebuild from segments and archive, set a bad WAL aside.",
+    help=(
+        "Mend what can be mended: merge again, rebuild from segments and archive, set a bad WAL"
+        " aside."
+    ),
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def doctor(repair: bool, as_json: bool) -> None:

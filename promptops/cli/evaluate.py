@@ -1,7 +1,9 @@
-"""`promptops evaluate study.toml`: a study and its policy as one reviewed file, so that a prompt change is tested like code.
+"""`promptops evaluate study.toml`: a study and its policy as one reviewed file, so that a prompt
+change is tested like code.
 
-Nothing in the file is executed: scorers are names of the catalogue with constants. Exit code 0: the policy holds, 1: it
-does not (also where the data cannot tell), 2: misuse, 130: interrupted, and what was answered is kept.
+Nothing in the file is executed: scorers are names of the catalogue with constants. Exit code 0: the
+policy holds, 1: it does not (also where the data cannot tell), 2: misuse, 130: interrupted, and
+what was answered is kept.
 """
 
 from __future__ import annotations
@@ -49,8 +51,8 @@ def evaluate(
     root: Path | None,
     dry_run: bool,
 ) -> None:
-    """Evaluate what STUDY (a TOML file) declares, and hold it to its policy: exit 0 holds, 1 does not, 2 misuse, 130 interrupted
-    (the same command goes on).
+    """Evaluate what STUDY (a TOML file) declares, and hold it to its policy: exit 0 holds, 1 does
+    not, 2 misuse, 130 interrupted (the same command goes on).
 
     \b
     prompt = "support-triage"
@@ -98,6 +100,7 @@ def _tell(comparison: Comparison) -> None:
     if ids:
         click.echo(
             plain(
-                f"  Got worse: {', '.join(ids[:30])}{f' and {len(ids) - 30:,} more' if len(ids) > 30 else ''}"
+                "  Got worse:"
+                f" {', '.join(ids[:30])}{f' and {len(ids) - 30:,} more' if len(ids) > 30 else ''}"
             )
         )

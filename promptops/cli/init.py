@@ -35,7 +35,10 @@ _CELLS = (
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say what would be written.")
 def init(folder: Path, dry_run: bool) -> None:
-    """Set up FOLDER (default: here): ignore file, starter notebook, CI job. What exists is left alone."""
+    """Set up FOLDER (default: here): ignore file, starter notebook, CI job.
+
+    What exists is left alone.
+    """
     wanted = {
         "prompts.ipynb": json.dumps(_notebook(), indent=1, ensure_ascii=False) + "\n",
         ".github/workflows/prompts.yml": _CI,
@@ -51,7 +54,8 @@ def init(folder: Path, dry_run: bool) -> None:
         click.echo(f"{'would write' if dry_run else 'wrote'}    {path}")
     _ignore(folder / ".gitignore", dry_run)
     click.echo(
-        f"\nNext: open {folder / 'prompts.ipynb'} in JupyterLab, save your first version, and commit promptops.json with your code."
+        f"\nNext: open {folder / 'prompts.ipynb'} in JupyterLab, save your first version, and"
+        " commit promptops.json with your code."
     )
 
 

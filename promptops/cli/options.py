@@ -1,4 +1,6 @@
-"""What the commands around the registry share: options, exit codes, who acts, and a rehearsal that writes nothing real."""
+"""What the commands around the registry share: options, exit codes, who acts, and a rehearsal that
+writes nothing real.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,16 @@ __all__ = [
     "say",
 ]
 
-EXITS = "Exit codes: 0 done, or nothing to do; 1 refused by policy, or a check does not hold; 2 misuse, or the command could not run."
+EXITS = (
+    "Exit codes: 0 done, or nothing to do; 1 refused by policy, or a check does not hold; 2 misuse,"
+    " or the command could not run."
+)
 
 
 def explained(run: Callable[..., Any]) -> Callable[..., Any]:
-    """The command, with one sentence in place of a traceback where a file cannot be read or written, or the registry is malformed."""
+    """The command, with one sentence in place of a traceback where a file cannot be read or
+    written, or the registry is malformed.
+    """
 
     @functools.wraps(run)
     def explaining(*args: Any, **options: Any) -> Any:
@@ -90,7 +97,8 @@ def _existing(named: str | None) -> str:
     path = absolute(named) if named else find()
     if not os.path.isfile(path):
         raise RegistryNotFound(
-            f"no registry file at {path}; the first lab.prompt(name).save(...) makes it, or give --registry."
+            f"no registry file at {path}; the first lab.prompt(name).save(...) makes it, or give"
+            " --registry."
         )
     return path
 
@@ -115,7 +123,9 @@ def author(named: str, path: str) -> str:
 
 @contextlib.contextmanager
 def rehearsed(path: str, rehearse: bool) -> Iterator[str]:
-    """The registry's path, or where it is rehearsed that of a copy, beside copies of its evidence and its consumers' statements."""
+    """The registry's path, or where it is rehearsed that of a copy, beside copies of its evidence
+    and its consumers' statements.
+    """
     if not rehearse:
         yield path
         return
@@ -135,7 +145,9 @@ def rehearsed(path: str, rehearse: bool) -> Iterator[str]:
 
 @contextlib.contextmanager
 def notes() -> Iterator[None]:
-    """What is said by way of a warning becomes a line on standard error, without the place in the code."""
+    """What is said by way of a warning becomes a line on standard error, without the place in the
+    code.
+    """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         yield

@@ -116,11 +116,13 @@ def diff(name: str, old: str, new: str, markdown: bool, path: str, as_json: bool
     }
     for role, pieces in found.changed():
         click.echo(
-            f"{click.style(role, bold=True)}: {''.join(styles[tag].format(plain(text)) for tag, text in pieces)}"
+            f"{click.style(role, bold=True)}:"
+            f" {''.join(styles[tag].format(plain(text)) for tag, text in pieces)}"
         )
     for setting, before, after in found.settings:
         click.echo(
-            f"{click.style(setting, bold=True)}: {plain(before or '(none)')} -> {plain(after or '(none)')}"
+            f"{click.style(setting, bold=True)}: {plain(before or '(none)')} ->"
+            f" {plain(after or '(none)')}"
         )
     if not found:
         click.echo("no difference")

@@ -37,7 +37,10 @@ def registry() -> None:
 @registry_option
 @as_json
 def check(every: bool, path: str, as_json: bool) -> None:
-    """Verify every version, chain and promoted figure of the file. For CI: exit code 1 where anything is wrong."""
+    """Verify every version, chain and promoted figure of the file.
+
+    For CI: exit code 1 where anything is wrong.
+    """
     from ..registry import document
 
     try:
@@ -66,7 +69,8 @@ def check(every: bool, path: str, as_json: bool) -> None:
         if isinstance(prompt, dict) and "versions" in prompt
     )
     click.echo(
-        f"{path}: {len(read['prompts'])} prompts, {versions} versions, {len(faults) or 'no'} faults",
+        f"{path}: {len(read['prompts'])} prompts, {versions} versions, {len(faults) or 'no'}"
+        " faults",
         err=True,
     )
     sys.exit(1 if faults else 0)
@@ -80,7 +84,8 @@ def check(every: bool, path: str, as_json: bool) -> None:
 @as_json
 @explained
 def merge(base: str, ours: str, theirs: str, dry_run: bool, as_json: bool) -> None:
-    """Merge three files into OURS; git's merge driver with %O %A %B. Exit code 1 where a person must decide.
+    """Merge three files into OURS; git's merge driver with %O %A %B. Exit code 1 where a person
+    must decide.
 
     \b
     git config merge.promptops.driver "promptops registry merge %O %A %B"
@@ -111,9 +116,11 @@ def merge(base: str, ours: str, theirs: str, dry_run: bool, as_json: bool) -> No
 @registry_option
 @as_json
 def diff(old: str, new: str | None, path: str, as_json: bool) -> None:
-    """Show what changed from OLD to NEW as Markdown for a pull request: words, settings, verdicts, what they cost.
+    """Show what changed from OLD to NEW as Markdown for a pull request: words, settings, verdicts,
+    what they cost.
 
-    OLD and NEW are files, or git revisions of the registry (main, HEAD~1); NEW is the file as it stands without one.
+    OLD and NEW are files, or git revisions of the registry (main, HEAD~1); NEW is the file as it
+    stands without one.
 
     \b
     promptops registry diff origin/main
@@ -131,7 +138,9 @@ def diff(old: str, new: str | None, path: str, as_json: bool) -> None:
 def _environments(
     path: str, read: Document, broken: set[str], every: bool
 ) -> Iterator[dict[str, Any]]:
-    """One row an environment, with the faults of its evidence; `broken` prompts were told already, and are not read further."""
+    """One row an environment, with the faults of its evidence; `broken` prompts were told already,
+    and are not read further.
+    """
     from ..registry.editor import Editor
     from .verify import check as checked
     from .verify import grounds, summary
@@ -155,7 +164,10 @@ def _environments(
                 TypeError,
                 AttributeError,
             ) as error:  # sealed by hand, without a field that every deployment has
-                fault = f"a deployment of {name} in {env} is malformed ({type(error).__name__}: {error})"
+                fault = (
+                    f"a deployment of {name} in {env} is malformed ({type(error).__name__}:"
+                    f" {error})"
+                )
                 yield {
                     "prompt": name,
                     "env": env,
@@ -172,7 +184,8 @@ def _environments(
                 faults += more
                 found.append((link, past))
             faults += [
-                f"{link.label} in {env} of {name}: {figure.name} was promoted as {figure.recorded}, is {figure.recomputed}"
+                f"{link.label} in {env} of {name}: {figure.name} was promoted as {figure.recorded},"
+                f" is {figure.recomputed}"
                 for link, those in found
                 for figure in those
                 if not figure.same
@@ -210,7 +223,8 @@ def _read(side: str, path: str) -> Document:
         raise RegistryError(f"{side} is not a file, and git cannot be asked ({error}).") from None
     if content is None:
         raise RegistryError(
-            f"{side!r} is neither a file nor a git revision; give a registry file, or a revision such as main."
+            f"{side!r} is neither a file nor a git revision; give a registry file, or a revision"
+            " such as main."
         )
     return document.parse(content, f"{side}:{name}")
 

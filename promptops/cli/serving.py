@@ -1,9 +1,9 @@
 """Servers that we start take no configuration from the folder that they are started in.
 
-Voilà and JupyterLab read `voila.py`, `jupyter_lab_config.py` and their like, and run them, from the working
-folder first of all. That folder may be a fresh checkout, and its files are not the user's wishes. So the page's
-server runs in a folder that we make, with configuration folders that we make; so does JupyterLab,
-and keeps the configuration that the user has at home.
+Voilà and JupyterLab read `voila.py`, `jupyter_lab_config.py` and their like, and run them, from the
+working folder first of all. That folder may be a fresh checkout, and its files are not the user's
+wishes. So the page's server runs in a folder that we make, with configuration folders that we make;
+so does JupyterLab, and keeps the configuration that the user has at home.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @contextlib.contextmanager
 def apart(folder: Path) -> Iterator[None]:
-    """Work in `folder`, with `folder` as the only place of Jupyter's configuration, and go back afterwards."""
+    """Work in `folder`, with `folder` as the only place of Jupyter's configuration, and go back
+    afterwards.
+    """
     before = {name: os.environ.get(name) for name in _CONFIGURED}
     with contextlib.chdir(folder):
         os.environ.update(dict.fromkeys(_CONFIGURED, str(folder)))
@@ -40,7 +42,8 @@ def apart(folder: Path) -> Iterator[None]:
 def jupyterlab(notebook: Path) -> None:
     """Become JupyterLab on one notebook. Does not return.
 
-    It starts in the folder of this module, where there is no configuration, and `-P` keeps Python from importing what lies there.
+    It starts in the folder of this module, where there is no configuration, and `-P` keeps Python
+    from importing what lies there.
     """
     command = [sys.executable, "-P", "-m", "jupyterlab", str(notebook.resolve())]
     os.chdir(Path(__file__).resolve().parent)
@@ -48,7 +51,8 @@ def jupyterlab(notebook: Path) -> None:
 
 
 def closed(folder: Path, ip: str, port: int) -> Any:
-    """Voilà's settings for a page that loads from this server alone and tells nothing of what went wrong inside.
+    """Voilà's settings for a page that loads from this server alone and tells nothing of what went
+    wrong inside.
 
     folder: the only place where Voilà may look for its own configuration.
     """
@@ -64,11 +68,13 @@ def closed(folder: Path, ip: str, port: int) -> Any:
 
 
 def policy(ip: str, port: int) -> str:
-    """What the page may load and whom it may talk to: this server, under the names by which it is reached, and nobody else.
+    """What the page may load and whom it may talk to: this server, under the names by which it is
+    reached, and nobody else.
 
     Voilà's own template asks a content network for a font.
     """
-    own = "'self' 'unsafe-inline' 'unsafe-eval' data: blob:"  # what its widgets need, and no other address
+    # what its widgets need, and no other address
+    own = "'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
     names = (
         ("127.0.0.1", "localhost")
         if ip in _LOOPBACK
@@ -76,9 +82,13 @@ def policy(ip: str, port: int) -> str:
         if ip in ("", "0.0.0.0", "::")
         else (ip,)
     )
-    # "self" means the websocket too, except in browsers from before 2022; an IPv6 address cannot be written in a policy
+    # "self" means the websocket too, except in browsers from before 2022; an IPv6 address cannot be
+    # written in a policy
     sockets = [
         f"{scheme}://{name}:{port}" for name in names if ":" not in name for scheme in ("ws", "wss")
     ]
     talks = " ".join(["'self'", *sockets])
-    return f"default-src {own}; connect-src {talks}; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+    return (
+        f"default-src {own}; connect-src {talks}; object-src 'none'; base-uri 'self'; form-action"
+        " 'self'; frame-ancestors 'self'"
+    )

@@ -30,9 +30,11 @@ __all__ = ["export", "sync"]
 def sync(
     source: str, dest: str, token_env: str | None, timeout: float, dry_run: bool, as_json: bool
 ) -> None:
-    """Make DEST hold the registry at SOURCE, an https address or a file: fetched if it changed, verified, put in place whole.
+    """Make DEST hold the registry at SOURCE, an https address or a file: fetched if it changed,
+    verified, put in place whole.
 
-    Whatever goes wrong leaves DEST as it was. The ETag is kept beside it, so that an unchanged registry is not sent again.
+    Whatever goes wrong leaves DEST as it was. The ETag is kept beside it, so that an unchanged
+    registry is not sent again.
     """
     from ..registry.sync import sync as bring
 
@@ -40,7 +42,8 @@ def sync(
     if token_env is not None:
         if not os.environ.get(token_env):
             raise RegistryError(
-                f"the environment variable {token_env} is not set; put the token there, or leave --token-env out."
+                f"the environment variable {token_env} is not set; put the token there, or leave"
+                " --token-env out."
             )
         headers["Authorization"] = f"Bearer {os.environ[token_env]}"
     with tempfile.TemporaryDirectory(prefix="promptops-") as folder:
@@ -81,7 +84,8 @@ def export(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Write the small file of what ENV serves to DEST (to standard output without it), or the TypeScript reader to a folder.
+    """Write the small file of what ENV serves to DEST (to standard output without it), or the
+    TypeScript reader to a folder.
 
     \b
     promptops export promptops.prod.json --env prod
@@ -131,7 +135,9 @@ def _small(path: str, dest: str | None, env: str, last: int, rehearse: bool, mac
 
 
 def _copied(target: str, folder: str) -> str:
-    """Where `target` is rehearsed: a copy of it, and of the ETag beside it, in a folder that goes away."""
+    """Where `target` is rehearsed: a copy of it, and of the ETag beside it, in a folder that goes
+    away.
+    """
     name = os.path.basename(target)
     for each in (name, f".{name}.etag"):
         source = os.path.join(os.path.dirname(os.path.abspath(target)), each)

@@ -21,7 +21,8 @@ def source(*parts: str) -> Path:
         if found.exists():
             return found
     raise click.ClickException(
-        f"the tour's {'/'.join(parts)} is not in this installation; install promptops-toolkit again."
+        f"the tour's {'/'.join(parts)} is not in this installation; install promptops-toolkit"
+        " again."
     )
 
 

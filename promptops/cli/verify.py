@@ -1,7 +1,8 @@
-"""`promptops verify`: every figure that a deployment rests on, computed again from its committed evidence, number by number.
+"""`promptops verify`: every figure that a deployment rests on, computed again from its committed
+evidence, number by number.
 
-Nothing is needed but the clone: no store, no key, no network. `check` is what `promptops registry check` asks of every
-environment.
+Nothing is needed but the clone: no store, no key, no network. `check` is what `promptops registry
+check` asks of every environment.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ __all__ = ["check", "grounds", "summary", "verify"]
 @registry
 @as_json
 def verify(name: str, env: str, path: str, as_json: bool) -> None:
-    """Recompute every promoted figure of what serves NAME in ENV, and say same or different, number by number.
+    """Recompute every promoted figure of what serves NAME in ENV, and say same or different, number
+    by number.
 
     Exit code 1 where a figure differs, or the evidence is missing, edited, or about something else.
     """
@@ -81,7 +83,9 @@ def verify(name: str, env: str, path: str, as_json: bool) -> None:
 
 
 def grounds(links: Sequence[Deployment]) -> Deployment:
-    """The deployment whose evidence what serves now rests on: the last one, or after a rollback the one that first brought it."""
+    """The deployment whose evidence what serves now rests on: the last one, or after a rollback the
+    one that first brought it.
+    """
     now = links[-1]
     if now.evidence is not None or now.kind != "rollback":
         return now
@@ -98,7 +102,9 @@ def grounds(links: Sequence[Deployment]) -> Deployment:
 def check(
     editor: Editor, links: Sequence[Deployment], link: Deployment
 ) -> tuple[list[str], list[Figure]]:
-    """(faults, figures) of one deployment among its chain; each fault a sentence, each figure recorded and computed again."""
+    """(faults, figures) of one deployment among its chain; each fault a sentence, each figure
+    recorded and computed again.
+    """
     from ..analysis.recompute import recompute
     from ..evidence import Evidence
 
@@ -117,13 +123,18 @@ def _subject(link: Deployment) -> str:
 
 
 def _without(editor: Editor, link: Deployment) -> Iterator[str]:
-    """What is wrong with a deployment that cites no evidence: nothing where it is ungated, forced, or a rollback."""
+    """What is wrong with a deployment that cites no evidence: nothing where it is ungated, forced,
+    or a rollback.
+    """
     if (
         link.kind != "rollback"
         and not link.forced
         and link.env not in editor.policy(link.prompt).ungated
     ):
-        yield f"{link.env} of {link.prompt} serves {link.label} without evidence, and it is not marked as forced."
+        yield (
+            f"{link.env} of {link.prompt} serves {link.label} without evidence, and it is not"
+            " marked as forced."
+        )
 
 
 def _about(evidence: Evidence, links: Sequence[Deployment], link: Deployment) -> Iterator[str]:
@@ -142,7 +153,9 @@ def _about(evidence: Evidence, links: Sequence[Deployment], link: Deployment) ->
 
 
 def _incumbent(links: Sequence[Deployment], link: Deployment) -> tuple[str | None, str] | None:
-    """(id, label) of what served when the evidence was first used; (None, ...) before a first deployment; None where an export cut it off."""
+    """(id, label) of what served when the evidence was first used; (None, ...) before a first
+    deployment; None where an export cut it off.
+    """
     first = next(
         (
             each
@@ -161,7 +174,10 @@ def summary(link: Deployment, figures: Sequence[Figure]) -> str:
     """One phrase: how many figures there are, and whether they are the same."""
     forced = ", forced" if link.forced else ""
     if link.evidence is None:
-        return f"no evidence to recompute{forced or (', a rollback' if link.kind == 'rollback' else '')}"
+        return (
+            "no evidence to"
+            f" recompute{forced or (', a rollback' if link.kind == 'rollback' else '')}"
+        )
     different = sum(not figure.same for figure in figures)
     return (
         f"{different} of {len(figures)} figures DIFFER"

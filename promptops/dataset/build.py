@@ -1,8 +1,9 @@
-"""Rows become examples: every one checked, with an id that is unique and stays, and a split that never moves.
+"""Rows become examples: every one checked, with an id that is unique and stays, and a split that
+never moves.
 
-An id made here is `x-` and 12 hex digits over what the model would see (inputs and history), so a corrected golden
-answer keeps its id and its split. Rows that ask the same are numbered (`x-…-2`) in the order of their whole content, so
-the order of the rows in the file decides nothing.
+An id made here is `x-` and 12 hex digits over what the model would see (inputs and history), so a
+corrected golden answer keeps its id and its split. Rows that ask the same are numbered (`x-…-2`) in
+the order of their whole content, so the order of the rows in the file decides nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ __all__ = ["build", "checked"]
 
 @dataclass(slots=True)
 class _Draft:
-    """An example without its id and split yet. asks: digest of inputs and history; content: of all that is judged."""
+    """An example without its id and split yet. asks: digest of inputs and history; content: of all
+    that is judged.
+    """
 
     place: int
     fields: dict[str, Any]
@@ -51,18 +54,23 @@ def build(rows: Iterable[Row], roles: Roles, source: Source) -> tuple[Example, .
 
 
 def checked(examples: Iterable[Example]) -> tuple[Example, ...]:
-    """Examples made by hand, held to the same rules, each with a split. Raises DatasetError naming the example."""
+    """Examples made by hand, held to the same rules, each with a split.
+
+    Raises DatasetError naming the example.
+    """
     out: list[Example] = []
     seen: set[str] = set()
     for index, example in enumerate(examples):
         if not isinstance(example, Example):
             raise DatasetError(
-                f"item {index} is a {type(example).__name__}; expected an Example, or use Dataset.read for dicts."
+                f"item {index} is a {type(example).__name__}; expected an Example, or use"
+                " Dataset.read for dicts."
             )
         where = f"example {example.id!r}"
         if not isinstance(example.id, str) or not example.id.strip() or example.id in seen:
             raise DatasetError(
-                f"{where} (item {index}) {'is there twice' if example.id in seen else 'has no id'}; ids are texts, each once."
+                f"{where} (item {index}) {'is there twice' if example.id in seen else 'has no id'};"
+                " ids are texts, each once."
             )
         seen.add(example.id)
         reserved = [
@@ -149,7 +157,10 @@ def _digest(text: str) -> str:
 
 
 def _give_ids(drafts: list[_Draft], source: Source, roles: Roles) -> None:
-    """Ids for the rows that have none. Raises DatasetError where one is given twice, naming both places."""
+    """Ids for the rows that have none.
+
+    Raises DatasetError where one is given twice, naming both places.
+    """
     seen: dict[str, _Draft] = {}
     nameless: dict[str, list[_Draft]] = {}
     for draft in drafts:
@@ -159,7 +170,8 @@ def _give_ids(drafts: list[_Draft], source: Source, roles: Roles) -> None:
         elif given in seen:
             first = source.at(seen[given].place)
             raise DatasetError(
-                f"{source.at(draft.place)} has the id {given[:60]!r}, which {first} has too; make them differ, or say id=False."
+                f"{source.at(draft.place)} has the id {given[:60]!r}, which {first} has too; make"
+                " them differ, or say id=False."
             )
         else:
             seen[given] = draft
@@ -176,7 +188,8 @@ def _give_ids(drafts: list[_Draft], source: Source, roles: Roles) -> None:
     lacking = [source.at(draft.place) for group in nameless.values() for draft in group]
     if roles.id is None:
         source.said.append(
-            "there is no id column: ids are made from the inputs (give rows an id to keep it when their inputs change)."
+            "there is no id column: ids are made from the inputs (give rows an id to keep it when"
+            " their inputs change)."
         )
     else:
         say_count(
@@ -241,7 +254,8 @@ def _say_equal(drafts: list[_Draft], source: Source) -> None:
     )
     if apart:
         source.said.append(
-            f"of these pairs {apart:,} lie across two splits, so that one side gives the other away."
+            f"of these pairs {apart:,} lie across two splits, so that one side gives the other"
+            " away."
         )
 
 
@@ -256,5 +270,6 @@ def _say_torn(drafts: list[_Draft], source: Source) -> None:
     say_count(
         source.said,
         list(map(repr, torn)),
-        "clusters in more than one split: {n} (first: {first}); what is learnt on one side is known on the other.",
+        "clusters in more than one split: {n} (first: {first}); what is learnt on one side is known"
+        " on the other.",
     )

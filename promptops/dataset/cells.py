@@ -1,4 +1,7 @@
-"""One cell as one field of an example. Each reader raises ValueError, whose text is the fault alone."""
+"""One cell as one field of an example.
+
+Each reader raises ValueError, whose text is the fault alone.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,9 @@ def as_checks(value: Any) -> tuple[str, ...]:
 
 
 def as_history(value: Any) -> tuple[Mapping[str, Any], ...]:
-    """Messages, as a list or as JSON text of one; checked as a version checks them before it splices them in."""
+    """Messages, as a list or as JSON text of one; checked as a version checks them before it
+    splices them in.
+    """
     if value is None or value == "":
         return ()
     messages = strict.parse(value) if isinstance(value, str) else value

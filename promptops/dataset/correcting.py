@@ -31,10 +31,10 @@ __all__ = ["Correction", "correct"]
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """expected: the golden answer as the file will give it; path: the file that changes; line: where,
-    from 1; before, after: the lines that differ, equal where there is nothing to change; why: what
-    kept it out of the dataset's own file, "" where it goes there. `write()` makes the change; until
-    then nothing is changed.
+    """expected: the golden answer as the file will give it; path: the file that changes; line:
+    where, from 1; before, after: the lines that differ, equal where there is nothing to change;
+    why: what kept it out of the dataset's own file, "" where it goes there. `write()` makes the
+    change; until then nothing is changed.
     """
 
     example_id: str
@@ -57,7 +57,10 @@ class Correction:
         return "\n".join([f"{self.path.name}:{self.line}", *gone, *come])
 
     def write(self) -> Correction:
-        """Make the change, whole or not at all. Raises DatasetError where the file has changed since."""
+        """Make the change, whole or not at all.
+
+        Raises DatasetError where the file has changed since.
+        """
         if self.before != self.after:
             _replace(self.path, self._old, self._new)
         return self
@@ -168,19 +171,23 @@ def _row(file: _File, example: Example) -> int:
         if other.id == example.id:
             return number
     raise DatasetError(
-        f"{file.path.name} has no row {example.id!r} (by now, or read as it was); evaluate on the file as it is, and correct it there."
+        f"{file.path.name} has no row {example.id!r} (by now, or read as it was); evaluate on the"
+        " file as it is, and correct it there."
     )
 
 
 def _same(file: _File, row: int, example: Example, mine: Mapping[str, Any]) -> None:
-    """Raises DatasetError unless the row is what was evaluated, or what the caller made of it since."""
+    """Raises DatasetError unless the row is what was evaluated, or what the caller made of it
+    since.
+    """
     now = file.shown(row)
     if now.fingerprint == example.fingerprint:
         return
     where = f"{file.path.name}:{file.line(row)}"
     if replace(now, expected=example.expected).fingerprint != example.fingerprint:
         raise DatasetError(
-            f"{where} ({example.id}) is not what was evaluated any more; evaluate on the file as it is, and correct it there."
+            f"{where} ({example.id}) is not what was evaluated any more; evaluate on the file as it"
+            " is, and correct it there."
         )
     if example.id not in mine or not corrections.same(now.expected, mine[example.id]):
         raise DatasetError(
@@ -244,7 +251,8 @@ def _replace(path: Path, old: bytes | None, new: bytes) -> None:
     now = path.read_bytes() if path.is_file() else None
     if now != old:
         raise DatasetError(
-            f"{path.name} was changed just now by somebody else, and was left as it is; look at it, and correct again."
+            f"{path.name} was changed just now by somebody else, and was left as it is; look at it,"
+            " and correct again."
         )
     if old is not None and not os.access(path, os.W_OK):
         raise DatasetError(
@@ -261,7 +269,8 @@ def _replace(path: Path, old: bytes | None, new: bytes) -> None:
         beside.replace(path)
     except OSError as error:
         raise DatasetError(
-            f"{path.name} cannot be written ({error.strerror}), and is as it was; make room or give access."
+            f"{path.name} cannot be written ({error.strerror}), and is as it was; make room or give"
+            " access."
         ) from None
     finally:
         with suppress(OSError):

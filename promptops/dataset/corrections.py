@@ -1,7 +1,7 @@
 """Corrected golden answers beside a file that cannot hold them: `tickets.xlsx.corrections.jsonl`.
 
-One JSON object per line: `{"id": "t-17", "was": "bug", "expected": "billing"}`. `Dataset.read` reads
-it with the file. A correction counts as long as the file itself says what it said then.
+One JSON object per line: `{"id": "t-17", "was": "bug", "expected": "billing"}`. `Dataset.read`
+reads it with the file. A correction counts as long as the file itself says what it said then.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def applied(
     say_count(
         said,
         stale,
-        f"corrections of {path.name} that do not count, since the golden answer in the file itself was "
-        "changed too: {n} (first: {first}); remove their lines.",
+        f"corrections of {path.name} that do not count, since the golden answer in the file itself"
+        " was changed too: {n} (first: {first}); remove their lines.",
     )
     say_count(
         said,
@@ -121,6 +121,7 @@ def _entry(line: str, where: str) -> Entry:
         or not {"was", "expected"} <= entry.keys()
     ):
         raise DatasetError(
-            f'{where} is not a correction; expected {{"id": ..., "was": ..., "expected": ...}}: mend or remove the line.'
+            f'{where} is not a correction; expected {{"id": ..., "was": ..., "expected": ...}}:'
+            " mend or remove the line."
         )
     return entry

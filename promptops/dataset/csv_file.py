@@ -1,7 +1,8 @@
 """CSV files of any delimiter and encoding as rows of text, each with the line on which it begins.
 
-The first line is the header. A row with more or fewer cells than the header is a fault, never shifted; the apostrophe
-that keeps a spreadsheet from computing a cell (see `markup.cell`) is taken off, and that is said.
+The first line is the header. A row with more or fewer cells than the header is a fault, never
+shifted; the apostrophe that keeps a spreadsheet from computing a cell (see `markup.cell`) is taken
+off, and that is said.
 """
 
 from __future__ import annotations
@@ -45,20 +46,27 @@ def open_csv(path: File) -> Source:
 
 
 def header_of(cells: list[str], where: str) -> list[str]:
-    """Column names with white space around them taken off, "" for unnamed ones. Raises DatasetError where one stands twice."""
+    """Column names with white space around them taken off, "" for unnamed ones.
+
+    Raises DatasetError where one stands twice.
+    """
     names = [cell.strip() for cell in cells]
     seen: set[str] = set()
     for name in filter(None, names):
         if name in seen:
             raise DatasetError(
-                f"{where} names the column {shorten(name, 40)!r} twice; rename one (is that line the header?)."
+                f"{where} names the column {shorten(name, 40)!r} twice; rename one (is that line"
+                " the header?)."
             )
         seen.add(name)
     return names
 
 
 def _delimiter(path: File, encoding: str) -> tuple[int, str]:
-    """(lines to skip, delimiter). A first line `sep=;`, as Excel writes it, decides and is skipped."""
+    """(lines to skip, delimiter).
+
+    A first line `sep=;`, as Excel writes it, decides and is skipped.
+    """
     lines: list[str] = []
     size = 0
     for _, line in lines_of(path, encoding, newline=""):
@@ -123,12 +131,14 @@ def _rows(
         yield line, row
     if unnamed:
         said.append(
-            f"a column of {path.name} without a name was left out; name it in the first line to keep it."
+            f"a column of {path.name} without a name was left out; name it in the first line to"
+            " keep it."
         )
     say_count(
         said,
         restored,
-        "rows where the apostrophe that keeps a spreadsheet from computing a cell was taken off: {n} (first: {first}).",
+        "rows where the apostrophe that keeps a spreadsheet from computing a cell was taken off:"
+        " {n} (first: {first}).",
     )
 
 
@@ -142,7 +152,8 @@ def _fitted(cells: list[str], header: list[str], delimiter: str, where: str) -> 
         else "add the missing ones"
     )
     raise DatasetError(
-        f"{where} has {len(cells)} cells under {len(header)} columns ({shorten(', '.join(header), 80)}); {hint}."
+        f"{where} has {len(cells)} cells under {len(header)} columns"
+        f" ({shorten(', '.join(header), 80)}); {hint}."
     )
 
 
@@ -170,7 +181,10 @@ def _records(
 def _fault(error: csv.Error) -> str:
     text = str(error)
     if "unexpected end" in text:
-        return 'a double quote opens a cell here and nothing closes it (write "" for a quote within a quoted cell)'
+        return (
+            'a double quote opens a cell here and nothing closes it (write "" for a quote within a'
+            " quoted cell)"
+        )
     if "expected after" in text:
         return 'text follows a closing double quote (write "" for a quote within a quoted cell)'
     if "field limit" in text:

@@ -1,7 +1,8 @@
-"""A dataset: examples in order, each id once, with a fingerprint over their content and splits that never move.
+"""A dataset: examples in order, each id once, with a fingerprint over their content and splits that
+never move.
 
-A dataset is a value: whatever selects or changes examples gives a new one. All that had to be guessed at reading is in
-`said`, and shown wherever the dataset is.
+A dataset is a value: whatever selects or changes examples gives a new one. All that had to be
+guessed at reading is in `said`, and shown wherever the dataset is.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ _NESTED = ("tags", "history", "checks")
 class Dataset:
     """`Dataset.read(...)` makes one from a file or table, `Dataset.of(...)` from examples.
 
-    examples: in the order of the rows; name: for people; said: what was guessed or found while reading, one sentence
-    each. `dataset[3]` is an example, `dataset[10:20]` a dataset, `dataset["ticket"]` (or `dataset.ticket`) a column as a list.
+    examples: in the order of the rows; name: for people; said: what was guessed or found while
+    reading, one sentence each. `dataset[3]` is an example, `dataset[10:20]` a dataset,
+    `dataset["ticket"]` (or `dataset.ticket`) a column as a list.
     """
 
     examples: tuple[Example, ...]
@@ -64,15 +66,19 @@ class Dataset:
         split: Named = None,
         name: str | None = None,
     ) -> Dataset:
-        """Examples from a path (JSONL, JSON, CSV, TSV, XLSX, Parquet), a pandas or polars DataFrame, an Arrow table, a
-        Hugging Face dataset, a list of dicts, chat logs, or another Dataset.
+        """Examples from a path (JSONL, JSON, CSV, TSV, XLSX, Parquet), a pandas or polars
+        DataFrame, an Arrow table, a Hugging Face dataset, a list of dicts, chat logs, or another
+        Dataset.
 
-        inputs: variable -> column, or columns that keep their names; then no other column is an input. Without it, every
-        column that has no other role is one, or those within a nested `inputs`. expected, id, tags, cluster, split: their
-        columns; None: by the usual names, which is said; False: none. A column that is named for tags or cluster stays an input.
+        inputs: variable -> column, or columns that keep their names; then no other column is an
+        input. Without it, every column that has no other role is one, or those within a nested
+        `inputs`. expected, id, tags, cluster, split: their columns; None: by the usual names, which
+        is said; False: none. A column that is named for tags or cluster stays an input.
 
-        A file's corrections, `NAME.corrections.jsonl` beside it (see `Study.correct`), are read with it. CSV cells are text and stay text (see `values_for`); JSON, XLSX and tables keep their types. Raises DatasetError naming
-        file, line and fault, MissingExtra where a format needs the lab extra.
+        A file's corrections, `NAME.corrections.jsonl` beside it (see `Study.correct`), are read
+        with it. CSV cells are text and stay text (see `values_for`); JSON, XLSX and tables keep
+        their types. Raises DatasetError naming file, line and fault, MissingExtra where a format
+        needs the lab extra.
         """
         asked = Asked(inputs, expected, id, tags, cluster, split)
         if isinstance(x, Dataset):
@@ -92,7 +98,10 @@ class Dataset:
 
     @classmethod
     def of(cls, examples: Iterable[Example], *, name: str = "dataset") -> Dataset:
-        """A dataset of examples made by hand; those without a split get theirs. Raises DatasetError naming the example at fault."""
+        """A dataset of examples made by hand; those without a split get theirs.
+
+        Raises DatasetError naming the example at fault.
+        """
         return cls(checked(examples), name)
 
     @classmethod
@@ -104,14 +113,18 @@ class Dataset:
         fingerprint: str,
         origin: Origin | None = None,
     ) -> Dataset:
-        """A dataset as a store has it: it was checked when it was recorded, and its fingerprint stands beside it."""
+        """A dataset as a store has it: it was checked when it was recorded, and its fingerprint
+        stands beside it.
+        """
         found = cls(tuple(examples), name, origin=origin)
         found._memo["fingerprint"] = fingerprint
         return found
 
     def write(self, path: str | Path) -> Path:
-        """Write a .jsonl file, which reads back as an equal dataset, or a .csv file, where all that is not text becomes JSON text,
-        null and blank are one, and no cell can be a formula. Returns its path."""
+        """Write a .jsonl file, which reads back as an equal dataset, or a .csv file, where all that
+        is not text becomes JSON text, null and blank are one, and no cell can be a formula. Returns
+        its path.
+        """
         return writing.write(self.examples, self.columns, Path(path))
 
     # -- what it holds
@@ -143,7 +156,8 @@ class Dataset:
         if found is None:
             near = likely(id, list(self._index())) if len(self) <= 10_000 else None
             raise DatasetError(
-                f"{self.name!r} has no example {id!r}{f'; did you mean {near!r}?' if near else f' among its {len(self):,}.'}"
+                f"{self.name!r} has no example"
+                f" {id!r}{f'; did you mean {near!r}?' if near else f' among its {len(self):,}.'}"
             )
         return self.examples[found]
 
@@ -177,7 +191,9 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """`d1-` and 32 hex digits over ids, content and clusters, whatever the order of the rows; not over splits and tags."""
+        """`d1-` and 32 hex digits over ids, content and clusters, whatever the order of the rows;
+        not over splits and tags.
+        """
         if "fingerprint" not in self._memo:
             rows = sorted(
                 (example.id, example.fingerprint, example.cluster or "")
@@ -201,7 +217,9 @@ class Dataset:
     # -- parts of it
 
     def split(self, name: str) -> Dataset:
-        """The examples of "train", "val" or "test": a quarter, a quarter and half of all, by a hash that never moves one."""
+        """The examples of "train", "val" or "test": a quarter, a quarter and half of all, by a hash
+        that never moves one.
+        """
         if name not in SPLITS:
             raise DatasetError(f"there is no split {name!r}; the splits are {', '.join(SPLITS)}.")
         return self._with(example for example in self.examples if example.split == name)
@@ -223,10 +241,11 @@ class Dataset:
         return self._with(example for example in self.examples if keep(example))
 
     def where(self, **columns: Any) -> Dataset:
-        """The examples whose columns are as said: `where(product="billing", tags=["angry", "legal"])`.
+        """The examples whose columns are as said: `where(product="billing", tags=["angry",
+        "legal"])`.
 
-        A list, tuple or set means any of them, a function is asked about the value; a tag is found among an example's tags.
-        Raises DatasetError for a column that no example has.
+        A list, tuple or set means any of them, a function is asked about the value; a tag is found
+        among an example's tags. Raises DatasetError for a column that no example has.
         """
         for name in columns:
             self._must_have(name)
@@ -237,7 +256,9 @@ class Dataset:
         )
 
     def sample(self, n: int, *, seed: int = 0) -> Dataset:
-        """`n` examples drawn without replacement, in the dataset's order; the same for the same seed whatever the order of the rows."""
+        """`n` examples drawn without replacement, in the dataset's order; the same for the same
+        seed whatever the order of the rows.
+        """
         if not 0 <= n <= len(self):
             raise DatasetError(
                 f"{n:,} examples were asked for, and {self.name!r} has {len(self):,}."
@@ -252,18 +273,21 @@ class Dataset:
     # -- what a version takes from it
 
     def values_for(self, version: values.Renders, example: Example) -> dict[str, Any]:
-        """What a version takes from an example: the inputs that it has variables for, and the history where it takes one.
+        """What a version takes from an example: the inputs that it has variables for, and the
+        history where it takes one.
 
-        Text is read as a number, boolean, object or list for a variable of that type, where it reads as one; nothing else is
-        converted. A null or absent input is left to the variable's default.
+        Text is read as a number, boolean, object or list for a variable of that type, where it
+        reads as one; nothing else is converted. A null or absent input is left to the variable's
+        default.
         """
         return values.values_for(values.content(version), example)
 
     def check(self, version: values.Renders, *, some: bool = False) -> tuple[str, ...]:
-        """Prove that every example renders, before a call is made; returns what is worth saying all the same.
+        """Prove that every example renders, before a call is made; returns what is worth saying all
+        the same.
 
-        some: enough that some do, and those that do not are said. Raises DatasetError with how many do not, the first of them,
-        what it lacks and the likely column.
+        some: enough that some do, and those that do not are said. Raises DatasetError with how many
+        do not, the first of them, what it lacks and the likely column.
         """
         return values.check(self.examples, version, name=self.name, taken=self.taken, some=some)
 
@@ -274,16 +298,21 @@ class Dataset:
         return self._put(self._index().get(example.id, len(self)), example)
 
     def replaced(self, id: str, /, **changes: Any) -> Dataset:
-        """With fields of one example changed: `replaced("t-17", expected="refund")`. Raises DatasetError for no such example or field."""
+        """With fields of one example changed: `replaced("t-17", expected="refund")`.
+
+        Raises DatasetError for no such example or field.
+        """
         try:
             changed = replace(self.get(id), **changes)
         except TypeError:
             raise DatasetError(
-                f"an example has no field {next(iter(changes))!r}; its fields are {', '.join(('inputs', *RESERVED))}."
+                f"an example has no field {next(iter(changes))!r}; its fields are"
+                f" {', '.join(('inputs', *RESERVED))}."
             ) from None
         if changed.id != id and changed.id in self._index():
             raise DatasetError(
-                f"the id {changed.id!r} belongs to another example of {self.name!r}; choose one that is free."
+                f"the id {changed.id!r} belongs to another example of {self.name!r}; choose one"
+                " that is free."
             )
         return self._put(self._index()[id], changed)
 
@@ -341,7 +370,9 @@ class Dataset:
 
 
 def _unsplit(example: Example) -> dict[str, Any]:
-    """The document of an example; a split that its hash gave is left out, so that another cluster gives another."""
+    """The document of an example; a split that its hash gave is left out, so that another cluster
+    gives another.
+    """
     document = example.document()
     if example.split == split_of(key_of(example.id, example.cluster)):
         del document["split"]

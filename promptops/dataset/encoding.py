@@ -1,4 +1,6 @@
-"""Which characters a file's bytes are: told by its first bytes and by whether all of it decodes, never by the locale."""
+"""Which characters a file's bytes are: told by its first bytes and by whether all of it decodes,
+never by the locale.
+"""
 
 from __future__ import annotations
 
@@ -33,29 +35,35 @@ _NOT_CP1252 = re.compile(
 
 
 def sniff(path: File, *, must_be_utf8: bool = False) -> tuple[str, list[str]]:
-    """(encoding, what to say about it). Byte order marks and UTF-16 are recognised, then UTF-8, then Windows-1252.
+    """(encoding, what to say about it). Byte order marks and UTF-16 are recognised, then UTF-8,
+    then Windows-1252.
 
-    must_be_utf8: no Windows-1252, as for JSON. Raises DatasetError where the bytes are no text, or of two kinds.
+    must_be_utf8: no Windows-1252, as for JSON. Raises DatasetError where the bytes are no text, or
+        of two kinds.
     """
     with path.open("rb") as file:
         head = file.read(4096)
     for mark, name in _MARKS:
         if head.startswith(mark):
-            return name, [] if name == "utf-8-sig" else [
-                f"{path.name} was read as {name.upper()}, as its first bytes say."
-            ]
+            return name, (
+                []
+                if name == "utf-8-sig"
+                else [f"{path.name} was read as {name.upper()}, as its first bytes say."]
+            )
     if b"\0" in head:
         name = _wide(head, path)
         return name, [f"{path.name} was read as {name.upper()}, which its bytes look like."]
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         raise DatasetError(
-            f"{path.name} is a pickle under another name, which may run code when it is opened; export it as JSONL or CSV."
+            f"{path.name} is a pickle under another name, which may run code when it is opened;"
+            " export it as JSONL or CSV."
         )
     return _narrow(path, must_be_utf8)
 
 
 def lines_of(path: File, encoding: str, *, newline: str = "\n") -> Iterator[tuple[int, str]]:
-    """(number from 1, line with its end), streamed. Raises DatasetError on bytes that do not decode.
+    """(number from 1, line with its end), streamed. Raises DatasetError on bytes that do not
+    decode.
 
     newline: what ends a line: LF, or with "" also CR alone and CRLF; never translated.
     """
@@ -66,7 +74,8 @@ def lines_of(path: File, encoding: str, *, newline: str = "\n") -> Iterator[tupl
                 yield number, line
     except UnicodeError as error:
         raise DatasetError(
-            f"{path.name}:{number + 1} is not {encoding.upper()} ({str(error)[:80]}); save the file as UTF-8."
+            f"{path.name}:{number + 1} is not {encoding.upper()} ({str(error)[:80]}); save the file"
+            " as UTF-8."
         ) from None
 
 
@@ -118,8 +127,10 @@ def _narrow(path: File, must_be_utf8: bool) -> tuple[str, list[str]]:
             else "is not UTF-8" + ("" if must_be_utf8 else " and does not look like Windows-1252")
         )
         raise DatasetError(
-            f"{path.name}:{first if mixed or must_be_utf8 else open_byte or first} {fault}; save the whole file as UTF-8."
+            f"{path.name}:{first if mixed or must_be_utf8 else open_byte or first} {fault}; save"
+            " the whole file as UTF-8."
         )
     return "cp1252", [
-        f"{path.name} is not UTF-8 and was read as Windows-1252: check that {shorten(sample, 40)!r} (line {first:,}) reads well."
+        f"{path.name} is not UTF-8 and was read as Windows-1252: check that {shorten(sample, 40)!r}"
+        f" (line {first:,}) reads well."
     ]

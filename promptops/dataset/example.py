@@ -17,9 +17,10 @@ RESERVED = ("id", "expected", "split", "cluster", "tags", "history", "checks")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """id: unique in its dataset; inputs: every column that is not reserved, typed as read; expected: the golden answer
-    (text, number, list, object) or None; split: "train" | "val" | "test" or None; cluster: what groups dependent rows
-    (a document, a conversation) or None; history: messages spliced into the prompt; checks: declarative assertions of this row.
+    """id: unique in its dataset; inputs: every column that is not reserved, typed as read;
+    expected: the golden answer (text, number, list, object) or None; split: "train" | "val" |
+    "test" or None; cluster: what groups dependent rows (a document, a conversation) or None;
+    history: messages spliced into the prompt; checks: declarative assertions of this row.
     """
 
     id: str
@@ -36,7 +37,9 @@ class Example:
 
     @property
     def fingerprint(self) -> str:
-        """32 hex digits over what a model and a scorer see (inputs, expected, history, checks): not id, split, tags."""
+        """32 hex digits over what a model and a scorer see (inputs, expected, history, checks): not
+        id, split, tags.
+        """
         if not self._print:
             content = [self.inputs, self.expected, self.history, self.checks]
             object.__setattr__(
@@ -45,7 +48,10 @@ class Example:
         return self._print
 
     def column(self, name: str) -> Any:
-        """The value of a column by name, reserved or input. Raises KeyError where the row has none."""
+        """The value of a column by name, reserved or input.
+
+        Raises KeyError where the row has none.
+        """
         if name in self.inputs:
             return self.inputs[name]
         if name in RESERVED:
@@ -53,7 +59,9 @@ class Example:
         raise KeyError(name)
 
     def values(self, names: frozenset[str] | set[str]) -> dict[str, Any]:
-        """The inputs that a version takes: those of `names`, and history where there is one and it is named."""
+        """The inputs that a version takes: those of `names`, and history where there is one and it
+        is named.
+        """
         values = {name: value for name, value in self.inputs.items() if name in names}
         if "history" in names and self.history:
             values["history"] = [dict(message) for message in self.history]
@@ -74,7 +82,9 @@ class Example:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], fingerprint: str = "") -> Example:
-        """The example of what `document()` gave. fingerprint: as it was recorded beside the document, so that it is not derived again."""
+        """The example of what `document()` gave. fingerprint: as it was recorded beside the
+        document, so that it is not derived again.
+        """
         rest = {name: tuple(document.get(name) or ()) for name in ("tags", "history", "checks")}
         found = cls(
             document["id"],

@@ -1,7 +1,8 @@
-"""Tables in memory and binary tables on disk as rows: pandas, polars, Arrow, Hugging Face, XLSX, Parquet.
+"""Tables in memory and binary tables on disk as rows: pandas, polars, Arrow, Hugging Face, XLSX,
+Parquet.
 
-Objects are told by what they can do, not by importing their libraries. Cells become JSON values; what had to be
-changed for that (dates, decimals, class numbers) is said, column by column.
+Objects are told by what they can do, not by importing their libraries. Cells become JSON values;
+what had to be changed for that (dates, decimals, class numbers) is said, column by column.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ _UNPACKED = 2_000_000_000  # bytes of XML; a sheet of a million full rows is bel
 
 
 class Plain:
-    """Cells as JSON values; says once a column what it changed. Raises DatasetError for what JSON cannot hold."""
+    """Cells as JSON values; says once a column what it changed.
+
+    Raises DatasetError for what JSON cannot hold.
+    """
 
     def __init__(self, said: list[str]) -> None:
         self._said = said
@@ -59,7 +63,8 @@ class Plain:
         ):  # a subclass, such as an enumeration's member
             return self(_base(value), column, where)
         raise DatasetError(
-            f"{where}: the column {column!r} holds {shorten(kind.__name__, 40)}, which is no text, number, list or dict; convert or drop it."
+            f"{where}: the column {column!r} holds {shorten(kind.__name__, 40)}, which is no text,"
+            " number, list or dict; convert or drop it."
         )
 
     def _say(self, column: str, sentence: str) -> None:
@@ -138,7 +143,8 @@ def _pandas(frame: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
         )
     if any(frame.index.names):  # an index with a name is a column that was set aside
         said.append(
-            f"the index {', '.join(str(name) for name in frame.index.names)!r} was read as a column."
+            f"the index {', '.join(str(name) for name in frame.index.names)!r} was read as a"
+            " column."
         )
         frame = frame.reset_index()
     header_of([str(name) for name in frame.columns], "the DataFrame")
@@ -154,14 +160,19 @@ def _hub(data: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
         if hasattr(feature, "int2str")
     }
     for column, classes in names.items():
-        sentence = f"the class numbers in column {column!r} were read as their names ({shorten(', '.join(classes), 60)})."
+        sentence = (
+            f"the class numbers in column {column!r} were read as their names"
+            f" ({shorten(', '.join(classes), 60)})."
+        )
         if sentence not in said:
             said.append(sentence)
     for row in data:
         yield {
-            column: names[column][cell]
-            if column in names and isinstance(cell, int) and 0 <= cell < len(names[column])
-            else cell
+            column: (
+                names[column][cell]
+                if column in names and isinstance(cell, int) and 0 <= cell < len(names[column])
+                else cell
+            )
             for column, cell in row.items()
         }
 
@@ -193,7 +204,10 @@ def open_parquet(path: Path) -> Source:
 
 
 def open_xlsx(path: Path) -> Source:
-    """Rows of a workbook's first sheet, with their row numbers; formulas as their last values. Raises DatasetError, MissingExtra."""
+    """Rows of a workbook's first sheet, with their row numbers; formulas as their last values.
+
+    Raises DatasetError, MissingExtra.
+    """
     try:
         import openpyxl
     except ImportError:
@@ -204,7 +218,8 @@ def open_xlsx(path: Path) -> Source:
             size = sum(part.file_size for part in archive.infolist())
         if size > _UNPACKED:
             raise DatasetError(
-                f"{path.name} unpacks to {size / 1e9:.1f} GB, more than a workbook is read for; export the sheet as CSV."
+                f"{path.name} unpacks to {size / 1e9:.1f} GB, more than a workbook is read for;"
+                " export the sheet as CSV."
             )
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         sheets = book.worksheets
@@ -228,7 +243,8 @@ def open_xlsx(path: Path) -> Source:
 
 def _no_workbook(path: Path, error: Exception) -> DatasetError:
     return DatasetError(
-        f"{path.name} is no workbook that can be read ({shorten(error, 80)}); save it again as .xlsx, or as CSV."
+        f"{path.name} is no workbook that can be read ({shorten(error, 80)}); save it again as"
+        " .xlsx, or as CSV."
     )
 
 
@@ -267,5 +283,6 @@ def _sheet(
         yield number, {name: cell for name, cell in zip(wide, full, strict=True) if name}
     if unnamed:
         said.append(
-            "cells without a column name above them were left out; name their columns in the first row to keep them."
+            "cells without a column name above them were left out; name their columns in the first"
+            " row to keep them."
         )

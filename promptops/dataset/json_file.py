@@ -1,7 +1,7 @@
 """JSONL and JSON files as rows, each with the line on which it begins.
 
-A JSONL file is read line by line and never held as one text. A file whose content is the other of the two forms is
-read as what it is, and that is said.
+A JSONL file is read line by line and never held as one text. A file whose content is the other of
+the two forms is read as what it is, and that is said.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def open_json(path: File) -> Source:
 
 
 def _is_one_value(path: File, encoding: str) -> bool:
-    """Whether the file is one JSON value: it begins with a list, or its first line is not an object by itself."""
+    """Whether the file is one JSON value: it begins with a list, or its first line is not an object
+    by itself.
+    """
     first = next((line for _, line in lines_of(path, encoding) if line.strip(_SPACE)), "").strip(
         _SPACE
     )
@@ -66,7 +68,10 @@ def _items(path: File, encoding: str, said: list[str]) -> Iterator[Row]:
 
 
 def items_of(text: str, path: File, said: list[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """(line, place in the text, object) of every item. Raises DatasetError naming line and fault."""
+    """(line, place in the text, object) of every item.
+
+    Raises DatasetError naming line and fault.
+    """
     position = _list_start(text, path, said)
     line, seen = 1, 0
     while True:
@@ -87,13 +92,16 @@ def items_of(text: str, path: File, said: list[str]) -> Iterator[tuple[int, int,
         mark = text[position : position + 1]
         if mark not in (",", "]"):
             raise DatasetError(
-                f"{path.name}:{line + text.count(chr(10), seen, position)}: a comma or the list's end was expected; mend the file there."
+                f"{path.name}:{line + text.count(chr(10), seen, position)}: a comma or the list's"
+                " end was expected; mend the file there."
             )
         position += mark == ","
 
 
 def _list_start(text: str, path: File, said: list[str]) -> int:
-    """Where the first item may begin: after `[`, or after the `[` of the one list that a top object holds."""
+    """Where the first item may begin: after `[`, or after the `[` of the one list that a top object
+    holds.
+    """
     start = _skip(text, 0)
     if text[start : start + 1] == "[":
         return start + 1
@@ -132,7 +140,8 @@ def _object(read: Any, path: File, line: int) -> dict[str, Any]:
         raise DatasetError(f"{path.name}:{line}: {error}; mend or remove the row.") from None
     if not isinstance(value, dict):
         raise DatasetError(
-            f'{path.name}:{line} is a {_kind(value)}; expected an object such as {{"ticket": ..., "expected": ...}}.'
+            f'{path.name}:{line} is a {_kind(value)}; expected an object such as {{"ticket": ...,'
+            ' "expected": ...}.'
         )
     return value
 

@@ -1,7 +1,7 @@
 """Where rows come from: a file or an object in memory, opened as one stream of (place, row) pairs.
 
-Nothing is executed and nothing is fetched: pickles and addresses are refused with a sentence. Which format a file has is
-told by its ending; its encoding and delimiter by its content.
+Nothing is executed and nothing is fetched: pickles and addresses are refused with a sentence. Which
+format a file has is told by its ending; its encoding and delimiter by its content.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ _FORMATS = "JSONL, JSON, CSV, TSV, XLSX and Parquet"
 
 
 def open_source(x: Any) -> Source:
-    """The rows of a path, a frame, a Hugging Face dataset, or a list of dicts. Raises DatasetError."""
+    """The rows of a path, a frame, a Hugging Face dataset, or a list of dicts.
+
+    Raises DatasetError.
+    """
     if isinstance(x, (str, os.PathLike)):
         return _open_file(x)
     found = frames.open_frame(x)
@@ -37,7 +40,8 @@ def open_source(x: Any) -> Source:
         return found
     if isinstance(x, Mapping):
         raise DatasetError(
-            f"a dataset is a list of rows, and this is one dict with the keys {_names(x)}; pass [{{...}}, {{...}}]."
+            f"a dataset is a list of rows, and this is one dict with the keys {_names(x)}; pass"
+            " [{...}, {...}]."
         )
     if isinstance(x, Iterable) and not isinstance(x, (bytes, bytearray)):
         said: list[str] = []
@@ -45,12 +49,16 @@ def open_source(x: Any) -> Source:
             "list", _listed(x, frames.Plain(said)), lambda index: f"item {index}", said=said
         )
     raise DatasetError(
-        f"a dataset cannot be read from {type(x).__name__}; pass a path, a DataFrame or a list of dicts."
+        f"a dataset cannot be read from {type(x).__name__}; pass a path, a DataFrame or a list of"
+        " dicts."
     )
 
 
 def open_text(file: Held) -> Source | None:
-    """The rows of a text file that is in memory; None for a format that is not text. Raises DatasetError."""
+    """The rows of a text file that is in memory; None for a format that is not text.
+
+    Raises DatasetError.
+    """
     reader = _TEXT.get(file.suffix.lower())
     return reader(file) if reader is not None else None
 
@@ -60,7 +68,8 @@ def _listed(items: Iterable[Any], plain: Callable[[Any, str, str], Any]) -> Iter
         document = value.document() if hasattr(value, "document") else value
         if not isinstance(document, Mapping):
             raise DatasetError(
-                f"item {index} is a {type(value).__name__}; expected a dict such as {{'ticket': '...', 'expected': '...'}}."
+                f"item {index} is a {type(value).__name__}; expected a dict such as {{'ticket':"
+                " '...', 'expected': '...'}."
             )
         yield (
             index,
@@ -71,13 +80,15 @@ def _listed(items: Iterable[Any], plain: Callable[[Any, str, str], Any]) -> Iter
 def _open_file(x: str | os.PathLike[str]) -> Source:
     if isinstance(x, str) and "://" in x[:12]:
         raise DatasetError(
-            f"{shorten(x, 80)!r} is an address, and nothing is fetched here; download the file and pass its path."
+            f"{shorten(x, 80)!r} is an address, and nothing is fetched here; download the file and"
+            " pass its path."
         )
     path = Path(x)
     ending = path.suffix.lower()
     if ending in _PICKLES:
         raise DatasetError(
-            f"{path.name} is a pickle or a binary array, which may run code when it is opened; export it as JSONL, CSV or Parquet."
+            f"{path.name} is a pickle or a binary array, which may run code when it is opened;"
+            " export it as JSONL, CSV or Parquet."
         )
     _must_exist(path)
     readers: dict[str, Callable[[Path], Source]] = {
@@ -89,9 +100,11 @@ def _open_file(x: str | os.PathLike[str]) -> Source:
         hint = (
             "save it as .xlsx"
             if ending in (".xls", ".ods", ".xlsb")
-            else "unpack it first"
-            if ending in (".gz", ".zip", ".bz2", ".xz", ".zst")
-            else "convert it to one of these"
+            else (
+                "unpack it first"
+                if ending in (".gz", ".zip", ".bz2", ".xz", ".zst")
+                else "convert it to one of these"
+            )
         )
         raise DatasetError(
             f"{path.name} has an ending that is not read; the formats are {_FORMATS}: {hint}."
@@ -111,7 +124,8 @@ def _must_exist(path: Path) -> None:
     shown = shorten(path, 120)
     if shown.lstrip().startswith(("{", "[")):
         raise DatasetError(
-            f"{shorten(shown, 40)!r} is no path; pass rows as a list of dicts, or write them to a file."
+            f"{shorten(shown, 40)!r} is no path; pass rows as a list of dicts, or write them to a"
+            " file."
         )
     near: list[str] = []
     if path.parent.is_dir():
@@ -121,7 +135,10 @@ def _must_exist(path: Path) -> None:
     hint = (
         f"did you mean {str(path.parent / near[0])!r}?"
         if near
-        else f"it was looked for in {shorten(Path.cwd() if not path.is_absolute() else path.parent, 200)}."
+        else (
+            "it was looked for in"
+            f" {shorten(Path.cwd() if not path.is_absolute() else path.parent, 200)}."
+        )
     )
     raise DatasetError(f"there is no file {shown!r}; {hint}")
 

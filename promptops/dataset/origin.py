@@ -19,7 +19,8 @@ __all__ = ["Origin"]
 @dataclass(frozen=True, slots=True)
 class Origin:
     """path: absolute, or the bare name of a file that lay outside the project when it was recorded;
-    roles: the columns as they were read; form: None for XLSX and Parquet; lines: example id -> line.
+    roles: the columns as they were read; form: None for XLSX and Parquet; lines: example id ->
+        line.
     """
 
     path: Path

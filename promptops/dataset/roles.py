@@ -1,7 +1,9 @@
-"""Which column is what: the inputs, the golden answer, the id, and whatever else has a place in an example.
+"""Which column is what: the inputs, the golden answer, the id, and whatever else has a place in an
+example.
 
-What the caller names is taken as named; what is guessed from usual names is said, and so is a column whose name nearly
-is one of them. A column taken as the golden answer is never also an input, or a model could read it.
+What the caller names is taken as named; what is guessed from usual names is said, and so is a
+column whose name nearly is one of them. A column taken as the golden answer is never also an input,
+or a model could read it.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ _GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the caller named: columns by role. inputs: variable -> column, or columns that keep their names; None: all others."""
+    """What the caller named: columns by role. inputs: variable -> column, or columns that keep
+    their names; None: all others.
+    """
 
     inputs: Mapping[str, str] | Sequence[str] | None = None
     expected: Named = None
@@ -116,7 +120,8 @@ class Roles:
 
 
 def assign(rows: list[Row], nested: Sequence[str], asked: Asked, said: list[str]) -> Roles:
-    """The roles of the rows' columns. nested: columns that stood in `inputs`, which are the inputs then.
+    """The roles of the rows' columns. nested: columns that stood in `inputs`, which are the inputs
+    then.
 
     Raises DatasetError for a named column that no row has, naming the likely one.
     """
@@ -174,12 +179,14 @@ def _one(
         return None
     if hits[0] == role and role == "expected" and hits[1:]:
         said.append(
-            f"besides 'expected', {_shown(hits[1:])} stayed among the inputs; say inputs=[...] without what a model may not see."
+            f"besides 'expected', {_shown(hits[1:])} stayed among the inputs; say inputs=[...]"
+            " without what a model may not see."
         )
     if hits[0] != role:
         others = f", not {', '.join(map(repr, hits[1:]))}" if hits[1:] else ""
         said.append(
-            f"{role} was taken from the column {hits[0]!r}{others}; say {role}=... to choose ({role}=False for none)."
+            f"{role} was taken from the column {hits[0]!r}{others}; say {role}=... to choose"
+            f" ({role}=False for none)."
         )
     return hits[0]
 
@@ -223,7 +230,8 @@ def _inputs(
     reserved = [name for name in inputs if name in RESERVED]
     if reserved:
         raise DatasetError(
-            f"an input cannot be named {reserved[0]!r}, which is a reserved column; say inputs={{'other_name': {inputs[reserved[0]]!r}}}."
+            f"an input cannot be named {reserved[0]!r}, which is a reserved column; say"
+            f" inputs={{'other_name': {inputs[reserved[0]]!r}}}."
         )
     if not inputs:
         raise DatasetError(
@@ -255,7 +263,8 @@ def _say_rest(
     if odd:
         plain = re.sub(r"\W+", "_", odd[0], flags=re.ASCII).strip("_").lower() or "text"
         said.append(
-            f"{_shown(odd)} cannot be written as a variable; say inputs={{{plain!r}: {odd[0]!r}}} to use it in a prompt."
+            f"{_shown(odd)} cannot be written as a variable; say inputs={{{plain!r}: {odd[0]!r}}}"
+            " to use it in a prompt."
         )
     unfilled = [
         role
@@ -280,7 +289,8 @@ def _say_rest(
             said.append(f"{name!r} was read as an input and looks like the column {role!r}; {how}.")
         elif "cluster" in unfilled and _key(name) in _GROUPS and _repeats(rows, column):
             said.append(
-                f"{name!r} repeats: if its rows depend on each other, say cluster={column!r} so that they count as one."
+                f"{name!r} repeats: if its rows depend on each other, say cluster={column!r} so"
+                " that they count as one."
             )
 
 

@@ -1,4 +1,6 @@
-"""Rows on their way to becoming examples: cells by column, and where they stand, so that any fault can be named."""
+"""Rows on their way to becoming examples: cells by column, and where they stand, so that any fault
+can be named.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,10 @@ class Form:
 
 @dataclass(slots=True)
 class Source:
-    """name: for people; rows: read once; at: names a place in errors; text: whether every cell is text, as in CSV;
-    said: what was decided while reading, one sentence each (complete once the rows are read); form: of a text file.
+    """name: for people; rows: read once; at: names a place in errors; text: whether every cell is
+    text, as in CSV;
+    said: what was decided while reading, one sentence each (complete once the rows are read); form:
+        of a text file.
     """
 
     name: str

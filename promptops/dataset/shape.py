@@ -1,8 +1,9 @@
 """Rows of other shapes made flat: nested `inputs`, and chat logs.
 
-A chat log `{"messages": [...]}` becomes one example: the last user message is the input `message`, the messages before
-it are the history (without a system message at its head: that one is the version's to write), and the last text that
-the assistant said after it, if any, is the expected answer unless the row has a column `expected`.
+A chat log `{"messages": [...]}` becomes one example: the last user message is the input `message`,
+the messages before it are the history (without a system message at its head: that one is the
+version's to write), and the last text that the assistant said after it, if any, is the expected
+answer unless the row has a column `expected`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ __all__ = ["flatten"]
 
 
 def flatten(rows: list[Row], source: Source, *, chats: bool) -> tuple[list[Row], tuple[str, ...]]:
-    """(flat rows, the columns that stood in nested `inputs`). chats: whether a column `messages` may be a chat log.
+    """(flat rows, the columns that stood in nested `inputs`). chats: whether a column `messages`
+    may be a chat log.
 
-    Raises DatasetError where only some rows have the shape, or a name stands both within and beside.
+    Raises DatasetError where only some rows have the shape, or a name stands both within and
+    beside.
     """
     if any(isinstance(row.get("inputs"), Mapping) for _, row in rows):
         flat = [(place, _unnested(row, source.at(place))) for place, row in rows]
@@ -63,7 +66,8 @@ def _chats(rows: list[Row], source: Source) -> list[Row]:
                 )
         if not _is_chat(row.get("messages")):
             raise DatasetError(
-                f"{where} has no list of {{'role', 'content'}} under 'messages', as other rows have; mend or remove the row."
+                f"{where} has no list of {{'role', 'content'}} under 'messages', as other rows"
+                " have; mend or remove the row."
             )
         turn = _turn(row["messages"], where)
         if turn.pop("system"):
@@ -73,13 +77,14 @@ def _chats(rows: list[Row], source: Source) -> list[Row]:
             (place, {**turn, **{name: value for name, value in row.items() if name != "messages"}})
         )
     source.said.append(
-        "chat logs: the last user message is the input 'message', the messages before it are the history"
-        + (", the assistant's last text after it is expected." if answered else ".")
+        "chat logs: the last user message is the input 'message', the messages before it are the"
+        " history" + (", the assistant's last text after it is expected." if answered else ".")
     )
     say_count(
         source.said,
         systems,
-        "chats whose system message was left out of the history, since a version brings its own: {n} (first: {first}).",
+        "chats whose system message was left out of the history, since a version brings its own:"
+        " {n} (first: {first}).",
     )
     return flat
 
@@ -93,7 +98,8 @@ def _turn(messages: Sequence[Mapping[str, Any]], where: str) -> dict[str, Any]:
     text = _text(messages[last].get("content"))
     if text is None:
         raise DatasetError(
-            f"{where}: the last user message is not text alone; split its parts into columns of their own."
+            f"{where}: the last user message is not text alone; split its parts into columns of"
+            " their own."
         )
     system = messages[0]["role"] in ("system", "developer")
     answers = [

@@ -1,4 +1,6 @@
-"""A dataset as two lines of text, and as a small table: what it holds, how it splits, and what was guessed."""
+"""A dataset as two lines of text, and as a small table: what it holds, how it splits, and what was
+guessed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ __all__ = ["as_html", "as_text"]
 
 _ROWS, _COLUMNS, _WIDTH = 5, 7, 140
 _LINE = "color:var(--jp-ui-font-color2,#59636e)"
-_CELL = "text-align:left;vertical-align:top;font-size:13px;padding:4px 10px 4px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)"
+_CELL = (
+    "text-align:left;vertical-align:top;font-size:13px;padding:4px 10px 4px 0;border-bottom:1px"
+    " solid var(--jp-border-color2,#d8dee4)"
+)
 
 
 def as_text(dataset: Dataset) -> str:
@@ -59,7 +64,9 @@ def as_html(dataset: Dataset) -> str:
     said = "".join(f"<li>{esc(shorten(sentence, 400))}</li>" for sentence in dataset.said)
     said = f"<ul style='margin:4px 0 4px 18px;padding:0;{_LINE}'>{said}</ul>" if said else ""
     return (
-        f"<div class='mathjax_ignore tex2jax_ignore' style='font-family:system-ui,sans-serif'><p style='margin:2px 0'><b>{esc(shorten(dataset.name, 80))}</b> <span style='{_LINE}'>{esc(' · '.join(fact for fact in facts if fact))}</span></p>"
+        "<div class='mathjax_ignore tex2jax_ignore' style='font-family:system-ui,sans-serif'><p"
+        f" style='margin:2px 0'><b>{esc(shorten(dataset.name, 80))}</b> <span"
+        f" style='{_LINE}'>{esc(' · '.join(fact for fact in facts if fact))}</span></p>"
         f"{_table(dataset)}{said}</div>"
     )
 
@@ -88,7 +95,10 @@ def _table(dataset: Dataset) -> str:
     hidden = len(wanted) - (_COLUMNS - 1)
     rest += [_count(hidden, "more column")] if hidden > 0 else []
     below = f"<p style='margin:2px 0;{_LINE}'>and {' and '.join(rest)}</p>" if rest else ""
-    table = f"<table style='border-collapse:collapse'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = (
+        "<table"
+        f" style='border-collapse:collapse'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
     return f"<div style='overflow-x:auto'>{table}</div>{below}"
 
 

@@ -1,7 +1,8 @@
 """JSON read strictly: what two readers could understand differently is refused, with the reason.
 
-A key given twice, NaN and Infinity, lone surrogates, integers of thousands of digits and bombs of depth are faults of
-the file (RFC 8259, sections 4, 6, 8.2 and 9), never silently one value or another.
+A key given twice, NaN and Infinity, lone surrogates, integers of thousands of digits and bombs of
+depth are faults of the file (RFC 8259, sections 4, 6, 8.2 and 9), never silently one value or
+another.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ def parse(text: str) -> Any:
     rest = text[end:].lstrip(_SPACE)
     if rest:
         raise ValueError(
-            f"something stands after the value, at column {_column(text, len(text) - len(rest))}: {rest[:20].rstrip(_SPACE)!r}"
+            f"something stands after the value, at column {_column(text, len(text) - len(rest))}:"
+            f" {rest[:20].rstrip(_SPACE)!r}"
         )
     return value
 
 
 def item(text: str, start: int) -> tuple[Any, int]:
-    """The value that begins at `start` (white space before it skipped) and where it ends. Raises ValueError as `parse` does."""
+    """The value that begins at `start` (white space before it skipped) and where it ends.
+
+    Raises ValueError as `parse` does.
+    """
     begin = start
     while begin < len(text) and text[begin] in _SPACE:
         begin += 1
@@ -42,7 +47,8 @@ def item(text: str, start: int) -> tuple[Any, int]:
         ) from None
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"it is not JSON: {error.msg[:1].lower()}{error.msg[1:]}, at {_place(text, begin, error.pos)}"
+            f"it is not JSON: {error.msg[:1].lower()}{error.msg[1:]}, at"
+            f" {_place(text, begin, error.pos)}"
         ) from None
     except ValueError as error:
         raise ValueError(

@@ -1,4 +1,6 @@
-"""What a version takes from an example, and the proof that every example renders before a call is paid for."""
+"""What a version takes from an example, and the proof that every example renders before a call is
+paid for.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,10 @@ def content(version: Renders) -> PromptVersion:
 def values_for(version: PromptVersion, example: Example) -> dict[str, Any]:
     """The inputs that the version has variables for, and the history where it takes one.
 
-    Text is read as JSON for a variable that is a number, boolean, object or list, where it reads as one of that type
-    ("true" in any case); all else goes in as it is, and `render` refuses what does not fit. An input that is absent, null,
-    or blank where text cannot stand, is left to the variable's default if it has one.
+    Text is read as JSON for a variable that is a number, boolean, object or list, where it reads as
+    one of that type ("true" in any case); all else goes in as it is, and `render` refuses what does
+    not fit. An input that is absent, null, or blank where text cannot stand, is left to the
+    variable's default if it has one.
     """
     values: dict[str, Any] = {}
     for variable in version.variables:
@@ -52,7 +55,9 @@ def values_for(version: PromptVersion, example: Example) -> dict[str, Any]:
 
 
 def _read(kind: str, text: str) -> Any:
-    """The value that a text stands for, None for a blank one; the text itself where it is of another type."""
+    """The value that a text stands for, None for a blank one; the text itself where it is of
+    another type.
+    """
     if not text:
         return None
     if kind == "boolean":
@@ -75,10 +80,11 @@ def check(
     taken: Mapping[str, str],
     some: bool = False,
 ) -> tuple[str, ...]:
-    """Render every example; return what is worth saying though all render. taken: column -> role that it was read as; some: it is
-    enough that some render, those that do not are said.
+    """Render every example; return what is worth saying though all render. taken: column -> role
+    that it was read as; some: it is enough that some render, those that do not are said.
 
-    Raises DatasetError with the number of examples that fail, the first of them, its fault, and the likely column.
+    Raises DatasetError with the number of examples that fail, the first of them, its fault, and the
+    likely column.
     """
     asked = content(version)
     failed, first, fault = 0, "", ""
@@ -103,7 +109,10 @@ def check(
             if (hint := _hint(variable, examples, asked, taken))
         ]
         hinted = "".join(f"; {hint}" for hint in hints)
-        told = f"{failed:,} of {len(examples):,} examples of {name!r} do not render with {asked.id[:11]}; the first is {first!r}: {fault}{hinted}."
+        told = (
+            f"{failed:,} of {len(examples):,} examples of {name!r} do not render with"
+            f" {asked.id[:11]}; the first is {first!r}: {fault}{hinted}."
+        )
         if not some or failed == len(examples):
             raise DatasetError(told)
         said.append(f"{told[:-1]}; they are not asked, and count as failed (render_error).")
@@ -122,11 +131,20 @@ def _hint(
     if variable in columns:
         return f"some rows have no {variable!r}: fill it in, or give the variable a default"
     if variable in taken:
-        return f"the column {variable!r} was read as {taken[variable]}: say inputs=[...] with it, or {taken[variable]}=... of another"
+        return (
+            f"the column {variable!r} was read as {taken[variable]}: say inputs=[...] with it, or"
+            f" {taken[variable]}=... of another"
+        )
     if variable in RESERVED:
         return f"{variable!r} is a reserved column and never a variable: rename the variable"
     spare = [name for name in columns if name not in used]
     guess = likely(variable, [*spare, *taken]) or (spare[0] if len(spare) == 1 else None)
     if guess is not None:
-        return f"the likely column is {guess!r}: read the dataset with inputs={{{variable!r}: {guess!r}}}"
-    return f"no column looks like {variable!r}: its inputs are {', '.join(map(repr, columns[:12])) or 'none'}"
+        return (
+            f"the likely column is {guess!r}: read the dataset with inputs={{{variable!r}:"
+            f" {guess!r}}}"
+        )
+    return (
+        f"no column looks like {variable!r}: its inputs are"
+        f" {', '.join(map(repr, columns[:12])) or 'none'}"
+    )

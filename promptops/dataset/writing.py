@@ -21,7 +21,10 @@ __all__ = ["write"]
 
 
 def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Path:
-    """Write a .jsonl or .csv file. Raises DatasetError for another ending, or where CSV cannot hold a text."""
+    """Write a .jsonl or .csv file.
+
+    Raises DatasetError for another ending, or where CSV cannot hold a text.
+    """
     ending = path.suffix.lower()
     writers: dict[str, Callable[[IO[str]], None]] = {
         ".jsonl": lambda file: _jsonl(examples, file),
@@ -64,7 +67,8 @@ def _text(example: Example, column: str) -> str:
     )
     if "\0" in text:
         raise DatasetError(
-            f"example {example.id!r} holds a zero byte in {column!r}, which CSV cannot hold; write JSONL."
+            f"example {example.id!r} holds a zero byte in {column!r}, which CSV cannot hold; write"
+            " JSONL."
         )
     return text
 

@@ -1,4 +1,6 @@
-"""The form of an answer: its keys, its style, and what an id looks like, as the prompt tells or its examples show."""
+"""The form of an answer: its keys, its style, and what an id looks like, as the prompt tells or its
+examples show.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ _JSON = re.compile(r"\bjson\b", re.I)
 _NO_JSON = re.compile(r"\b(?:no|not|don't|never|without|instead of)\b[^.\n]{0,30}\bjson\b", re.I)
 _KEY = re.compile(r"[\"']([A-Za-z_]\w{0,60})[\"']\s*:")
 _KEY_LIST = re.compile(
-    r"\b(?:keys?|fields?|properties|attributes|json(?: object)?(?: with| containing| of)?)\b(?: named| called| are)?[ :]*(?:exactly )?((?:[\"'`]?\w+[\"'`]?(?: \([^()]*\))?(?:\s*,\s*(?:and )?|\s+and\s+|\s*$|(?=[.:;\n]))){1,20})",
+    r"\b(?:keys?|fields?|properties|attributes|json(?: object)?(?: with| containing| of)?)\b(?:"
+    r" named| called| are)?[ :]*(?:exactly )?((?:[\"'`]?\w+[\"'`]?(?: \([^()]*\))?(?:\s*,\s*(?:and"
+    r" )?|\s+and\s+|\s*$|(?=[.:;\n]))){1,20})",
     re.I,
 )
 _COMPACT = re.compile(
@@ -36,11 +40,13 @@ _COMPACT = re.compile(
     re.I,
 )
 _SORTED = re.compile(
-    r"\b(?:sorted keys|keys sorted|alphabetical|keys in order of the alphabet|sort(?:ed)? (?:the )?keys)\b",
+    r"\b(?:sorted keys|keys sorted|alphabetical|keys in order of the alphabet|sort(?:ed)? (?:the"
+    r" )?keys)\b",
     re.I,
 )
 _ONLY = re.compile(
-    r"\b(?:one word|single word|(?:only|just|nothing but|exactly)(?: with)?(?: the| one| its)?(?: name of the)? (?:label|category|class|word|answer|name|option)|"
+    r"\b(?:one word|single word|(?:only|just|nothing but|exactly)(?: with)?(?: the| one| its)?(?:"
+    r" name of the)? (?:label|category|class|word|answer|name|option)|"
     r"(?:label|category|class|word|name) (?:only|alone|and nothing else))\b",
     re.I,
 )
@@ -50,7 +56,8 @@ _SAMPLE = re.compile(
 _LIKE = r"(?:like|e\.g\.,?|such as|for example|example|format|form|pattern|looks?|written|as|:|\()"
 _FORBIDDEN = re.compile(
     r"\b(?:never|do not|don't|must not|may not|should not|avoid|without|no)\s+(?:ever\s+)?"
-    r"(?:mention(?:s|ing)?(?: of)?|say(?:ing)?|nam(?:e|ing)|refer(?:ring)? to|us(?:e|ing) the (?:words?|names?|terms?)|the words?)\b\s*(?P<what>[^.;\n]{1,200})",
+    r"(?:mention(?:s|ing)?(?: of)?|say(?:ing)?|nam(?:e|ing)|refer(?:ring)? to|us(?:e|ing) the"
+    r" (?:words?|names?|terms?)|the words?)\b\s*(?P<what>[^.;\n]{1,200})",
     re.I,
 )
 _NEVER = re.compile(
@@ -66,7 +73,8 @@ _BARE_TERM = re.compile(
 _GENERIC = frozenset(
     re.findall(
         r"\w+",
-        "the any competitor competitors customer customers user name names them it other others anything word words this that",
+        "the any competitor competitors customer customers user name names them it other others"
+        " anything word words this that",
     )
 )
 _DIGITS = {
@@ -81,18 +89,21 @@ _DIGITS = {
     "ten": 10,
 }
 _SPELT = re.compile(
-    rf"(?P<head>[A-Za-z]{{0,8}}[-_#])[\"'`]?\s*(?:followed by|and|plus|then|with)\s++(?:exactly\s++)?(?P<n>{'|'.join(_DIGITS)}|\d{{1,2}})?\s*(?:digits|numbers|numerals)",
+    r"(?P<head>[A-Za-z]{0,8}[-_#])[\"'`]?\s*(?:followed"
+    rf" by|and|plus|then|with)\s++(?:exactly\s++)?(?P<n>{'|'.join(_DIGITS)}|\d{{1,2}})?\s*(?:digits|numbers|numerals)",
     re.I,
 )
 _ABSENT = re.compile(
     r"(?P<null>\bnull\b|\bNone\b)|(?P<empty>\bempty (?:string|text)\b|(?<!\w)\"\"(?!\w))|"
-    r"[\"'`](?P<word>unknown|none|n/a|missing|not given|not found)[\"'`]|\b(?:or|use|write|say|put|else)\s+(?P<bare>unknown|none|n/a|missing)\b",
+    r"[\"'`](?P<word>unknown|none|n/a|missing|not given|not"
+    r" found)[\"'`]|\b(?:or|use|write|say|put|else)\s+(?P<bare>unknown|none|n/a|missing)\b",
     re.I,
 )
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)", re.S)  # one that never ends takes the rest
 _IDENTIFIER = re.compile(r"`([A-Za-z_]\w{0,40})`|\"([A-Za-z_]\w{0,40})\"")
 _LINE_FORM = re.compile(
-    r"^[ \t]*+(?:[-*•][ \t]*+)?([A-Za-z_][\w ]{0,30}?)[ \t]*:[ \t]*(?:<[^<>\n]{1,80}>|\[[^\[\]\n]{1,80}\]|\.\.\.|…|_{2,})[^\n]{0,80}$",
+    r"^[ \t]*+(?:[-*•][ \t]*+)?([A-Za-z_][\w ]{0,30}?)[ \t]*:["
+    r" \t]*(?:<[^<>\n]{1,80}>|\[[^\[\]\n]{1,80}\]|\.\.\.|…|_{2,})[^\n]{0,80}$",
     re.M,
 )
 
@@ -141,7 +152,9 @@ def schema_of(response_format: Any) -> Schema:
 
 
 def told_keys(text: str) -> tuple[str, ...]:
-    """The keys of ``with the keys category, priority and user_id``, or of ``extract `category` (...) and `user_id` as JSON``."""
+    """The keys of ``with the keys category, priority and user_id``, or of ``extract `category`
+    (...) and `user_id` as JSON``.
+    """
     json_said = bool(_JSON.search(text))
     for match in _KEY_LIST.finditer(text):
         bare = re.sub(r"\([^()]*\)", "", match[1])
@@ -155,7 +168,9 @@ def told_keys(text: str) -> tuple[str, ...]:
 
 
 def told_lines(text: str) -> tuple[str, ...]:
-    """The names of an answer that is sketched line by line: ``Category: <category>`` over ``Priority: <priority>``."""
+    """The names of an answer that is sketched line by line: ``Category: <category>`` over
+    ``Priority: <priority>``.
+    """
     names = [match[1].strip() for match in _LINE_FORM.finditer(text)]
     return tuple(dict.fromkeys(names)) if len(names) > 1 and "{" not in text else ()
 
@@ -189,10 +204,12 @@ def form_of(
             sorted=len(shown) > 1
             and all(list(shot.fields) == sorted(shot.fields) for shot in shaped),
             fenced=last.answer.lstrip().startswith("```"),
-            indent=2
-            if "\n" in last.answer.strip().strip("`")
-            and "\n" in last.answer[last.answer.find("{") :]
-            else None,
+            indent=(
+                2
+                if "\n" in last.answer.strip().strip("`")
+                and "\n" in last.answer[last.answer.find("{") :]
+                else None
+            ),
         )
     sketch = text[text.find("{") : text.find("}") + 1]
     if json_wanted or ((_JSON.search(text) or _KEY.search(sketch)) and not _NO_JSON.search(text)):
@@ -216,7 +233,9 @@ def form_of(
 def samples_of(
     text: str, keys: Sequence[str], shots: Sequence[Shot], notes: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
-    """key -> texts that show how its value is written: answers of the examples, else what the prompt says beside it."""
+    """key -> texts that show how its value is written: answers of the examples, else what the
+    prompt says beside it.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for key in keys:
         shown = [shot.fields.get(key) for shot in shots]
@@ -242,7 +261,9 @@ def samples_of(
 
 
 def said_beside(text: str, key: str, keys: Sequence[str], notes: Mapping[str, str]) -> str:
-    """What stands behind each mention of a key, up to the end of its line or the mention of another key."""
+    """What stands behind each mention of a key, up to the end of its line or the mention of another
+    key.
+    """
     others = "|".join(_spaced(other) for other in keys if other != key)
     stop = rf"(?!(?<!\w)(?:{others})(?!\w))" if others else ""
     beside = [notes.get(key, "")]
@@ -262,7 +283,9 @@ def _spaced(key: str) -> str:
 def absent_values(
     text: str, keys: Sequence[str], shots: Sequence[Shot], notes: Mapping[str, str]
 ) -> dict[str, Any]:
-    """key -> what to write where the text holds no such id: as the examples do, else as the prompt says: null, "" or a word."""
+    """key -> what to write where the text holds no such id: as the examples do, else as the prompt
+    says: null, "" or a word.
+    """
     found: dict[str, Any] = {}
     for key in keys:
         told = _ABSENT.search(said_beside(text, key, keys, notes)) or _ABSENT.search(text)
@@ -280,7 +303,9 @@ def absent_values(
 
 
 def unsaid_words(text: str) -> tuple[str, ...]:
-    """Words that the prompt forbids: ``never mention Acme``, ``Acme must not be named``, ``no mention of "Acme Inc"``."""
+    """Words that the prompt forbids: ``never mention Acme``, ``Acme must not be named``, ``no
+    mention of "Acme Inc"``.
+    """
     found: list[str] = []
     for match in _FORBIDDEN.finditer(text):
         what = match["what"].strip()

@@ -1,6 +1,7 @@
 """From a Brief and a text to an answer in the form that was told.
 
-The same prompt, text and chance give the same answer in any process. Words that the prompt forbids never occur in it.
+The same prompt, text and chance give the same answer in any process. Words that the prompt forbids
+never occur in it.
 """
 
 from __future__ import annotations
@@ -31,14 +32,18 @@ _OPENINGS = (
 
 
 class Chance:
-    """Noise of a call: none at temperature 0, else by its own generator, seeded by what was asked and how often."""
+    """Noise of a call: none at temperature 0, else by its own generator, seeded by what was asked
+    and how often.
+    """
 
     def __init__(self, temperature: float, seed: str) -> None:
         self._temperature = temperature
         self._random = random.Random(seed)
 
     def pick(self, scores: Sequence[float]) -> int:
-        """The index of the highest score, the first of equals; above temperature 0 one drawn from the softmax at that temperature."""
+        """The index of the highest score, the first of equals; above temperature 0 one drawn from
+        the softmax at that temperature.
+        """
         if self._temperature <= 0 or len(scores) < 2:
             return max(range(len(scores)), key=scores.__getitem__)
         noisy = [

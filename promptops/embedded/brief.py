@@ -1,4 +1,6 @@
-"""What the embedded model (not an LLM) was told: values read out of the rendered messages and nothing else."""
+"""What the embedded model (not an LLM) was told: values read out of the rendered messages and
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How to answer. kind: "json", "lines" (Name: value), "label" (nothing but the value) or "prose"."""
+    """How to answer. kind: "json", "lines" (Name: value), "label" (nothing but the value) or
+    "prose".
+    """
 
     kind: str = "prose"
     keys: tuple[str, ...] = ()
@@ -52,7 +56,8 @@ class Format:
 class Brief:
     """All that the prompt says: what to decide, by which examples, in which form.
 
-    samples: key -> texts that show what an id looks like; absent: what the examples write where there is none;
+    samples: key -> texts that show what an id looks like; absent: what the examples write where
+        there is none;
     unsaid: words that must not occur in the answer.
     """
 

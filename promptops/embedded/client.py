@@ -1,7 +1,7 @@
 """EmbeddedClient: the embedded model, not an LLM, behind the shape of the openai package's client.
 
-`client.chat.completions.create(**prompt.request(...))` and `client.responses.create(...)` answer like that client, by
-attribute, on the standard library alone; nothing is sent anywhere.
+`client.chat.completions.create(**prompt.request(...))` and `client.responses.create(...)` answer
+like that client, by attribute, on the standard library alone; nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -158,10 +158,14 @@ class Responses:
     def create(
         self, *, input: Any, instructions: str | None = None, text: Any = None, **settings: Any
     ) -> Response:
-        """A Response. Raises SetupError where the request demands the call of a tool, or asks for a stream."""
+        """A Response.
+
+        Raises SetupError where the request demands the call of a tool, or asks for a stream.
+        """
         if settings.get("stream"):
             raise SetupError(
-                f"the {NAME}, streams chat completions only; leave stream out, or call chat.completions.create."
+                f"the {NAME}, streams chat completions only; leave stream out, or call"
+                " chat.completions.create."
             )
         request = {"messages": _messages(input, instructions), **settings}
         if "max_output_tokens" in settings:
@@ -178,7 +182,9 @@ class Responses:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedClient:
-    """The embedded model, not an LLM, where an openai client is expected: `client.chat.completions.create(**request)`."""
+    """The embedded model, not an LLM, where an openai client is expected:
+    `client.chat.completions.create(**request)`.
+    """
 
     chat: Chat = field(default_factory=Chat)
     responses: Responses = field(default_factory=Responses)

@@ -1,7 +1,8 @@
-"""Finds an id, an address or an amount in a text: by what its samples look like, else by the name of its key.
+"""Finds an id, an address or an amount in a text: by what its samples look like, else by the name
+of its key.
 
-A sample decides which of several ids is meant; without one the nearest number beside the key's words is taken, which is
-often the wrong one, as it would be for a reader who was shown nothing.
+A sample decides which of several ids is meant; without one the nearest number beside the key's
+words is taken, which is often the wrong one, as it would be for a reader who was shown nothing.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def _nearest(text: str, found: Sequence[re.Match[str]], key: str) -> re.Match[st
 def _pattern(samples: tuple[str, ...]) -> tuple[re.Pattern[str], str]:
     """(what ids like the samples look like, the letters and marks that all of them begin with).
 
-    Digits may be one fewer or two more than shown; a mark between letters and digits may be missing or another one.
+    Digits may be one fewer or two more than shown; a mark between letters and digits may be missing
+    or another one.
     """
     shapes: dict[str, None] = {}
     for sample in samples[:20]:

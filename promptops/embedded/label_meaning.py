@@ -1,4 +1,6 @@
-"""What a prompt says of a label apart from its list: ``use billing for refunds``, ``if data is lost, the priority is urgent``."""
+"""What a prompt says of a label apart from its list: ``use billing for refunds``, ``if data is
+lost, the priority is urgent``.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,18 @@ __all__ = ["define", "meanings"]
 
 
 def meanings(text: str, values: Iterable[str]) -> dict[str, str]:
-    """value -> what the text says of it apart from any list ("" where nothing), for values that are named elsewhere."""
+    """value -> what the text says of it apart from any list ("" where nothing), for values that are
+    named elsewhere.
+    """
     found = {"": dict.fromkeys(values, "")}
     define(text, found)
     return found[""]
 
 
 def define(text: str, found: dict[str, dict[str, str]]) -> None:
-    """Definitions that stand apart from the list, for labels that have none yet; and rules, for any label."""
+    """Definitions that stand apart from the list, for labels that have none yet; and rules, for any
+    label.
+    """
     every = {value.lower() for labels in found.values() for value in labels}
     bare = {
         value.lower()
@@ -45,8 +51,10 @@ def _alternatives(values: Iterable[str]) -> str:
 def _defined(names: str) -> re.Pattern[str]:
     """``use billing for refunds, bug for errors``, ``billing means refunds``."""
     return re.compile(
-        rf"(?:^|[\n.;,(:]|\buse|\bmeans|\band|\bor|[-*•])[ \t]*+[\"'`*]{{0,6}}({names})[\"'`*]{{0,6}}[ \t]*"
-        r"(?::|=|–|—|->|→|[ \t]-[ \t]|\b(?:is for|is when|means|covers|for|when|if)\b)\*{0,4}[ \t]*+([^\n;]{3,400}?)"
+        r"(?:^|[\n.;,(:]|\buse|\bmeans|\band|\bor|[-*•])["
+        rf" \t]*+[\"'`*]{{0,6}}({names})[\"'`*]{{0,6}}[ \t]*"
+        r"(?::|=|–|—|->|→|[ \t]-[ \t]|\b(?:is for|is when|means|covers|for|when|if)\b)\*{0,4}["
+        r" \t]*+([^\n;]{3,400}?)"
         rf"(?=[.;\n]|$|,[ \t]*(?:and[ \t]+|or[ \t]+|use[ \t]+){{0,3}}[\"'`*]{{0,6}}(?:{names})\b)",
         re.I,
     )
@@ -56,12 +64,16 @@ def _ruled(names: str) -> Iterable[re.Pattern[str]]:
     """``if money is lost, the priority is urgent``, ``refunds go to billing``."""
     value = rf"[\"'`*]*(?P<value>{names})(?![\w-])"
     yield re.compile(
-        r"(?:^|[\n.;:]|[-*•])[ \t]*(?:if|when|where|whenever)[ \t]++(?P<case>[^.;\n]{4,200}?)(?<![ \t])[ \t]*+(?:,|->|→|:|\bthen\b)[ \t]*+(?:then )?"
-        rf"(?:(?:the )?\w{{1,40}} (?:is|becomes|must be|should be)|it is|it's|use|set|choose|answer|pick|mark it(?: as)?|say|return|label it(?: as)?)?[ \t]*{value}",
+        r"(?:^|[\n.;:]|[-*•])[ \t]*(?:if|when|where|whenever)[ \t]++(?P<case>[^.;\n]{4,200}?)(?<!["
+        r" \t])[ \t]*+(?:,|->|→|:|\bthen\b)[ \t]*+(?:then )?"
+        r"(?:(?:the )?\w{1,40} (?:is|becomes|must be|should be)|it"
+        r" is|it's|use|set|choose|answer|pick|mark it(?: as)?|say|return|label it(?: as)?)?["
+        rf" \t]*{value}",
         re.I,
     )
     yield re.compile(
         r"(?:^|[\n.;:]|[-*•])[ \t]*+(?P<case>[^.;:\n]{4,200}?)(?<![ \t])[ \t]++"
-        rf"(?:go(?:es)? to|belongs? to|counts? as|(?:is|are) (?:always )?(?:classified|labell?ed|marked|filed) (?:as|under)|falls? under)[ \t]+{value}",
+        r"(?:go(?:es)? to|belongs? to|counts? as|(?:is|are) (?:always"
+        rf" )?(?:classified|labell?ed|marked|filed) (?:as|under)|falls? under)[ \t]+{value}",
         re.I,
     )

@@ -1,11 +1,14 @@
-"""Decides among labels by how near a text is to their names, their definitions and the examples that the prompt gives.
+"""Decides among labels by how near a text is to their names, their definitions and the examples
+that the prompt gives.
 
-Nothing is known beforehand but language basics (language.py): a label none of whose words, and none of whose examples'
-words, occur in a text wins nothing by it. Same prompt and text, same scores, in any process.
+Nothing is known beforehand but language basics (language.py): a label none of whose words, and none
+of whose examples' words, occur in a text wins nothing by it. Same prompt and text, same scores, in
+any process.
 
-Names and definitions vote with the words that they share with a text. Examples correct that vote: a softmax regression in
-the space of text similarities (kernel logistic regression in dual form, Jaakkola and Haussler 1999) is fitted to them once,
-with the definitions' vote as its fixed start, so that examples that agree with the definitions change little.
+Names and definitions vote with the words that they share with a text. Examples correct that vote: a
+softmax regression in the space of text similarities (kernel logistic regression in dual form,
+Jaakkola and Haussler 1999) is fitted to them once, with the definitions' vote as its fixed start,
+so that examples that agree with the definitions change little.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from .word_forms import COMMON, tokens
 
 __all__ = ["SHARP", "Learner", "shares"]
 
-# weights of what texts may share; tuned on the train and val splits of the support tickets, never on their test split
+# weights of what texts may share; tuned on the train and val splits of the support tickets, never
+# on their test split
 PIECE = 4  # characters of a piece of a word
 PIECES = 1.1  # all pieces of a word, beside the word itself
 PAIR = 0.2  # two words in a row
@@ -48,12 +52,14 @@ MAX_TOKENS = 3000  # of one text: the head of anything longer
 MAX_EXAMPLES = 120  # that are learnt from, the last ones; the work grows with their square
 
 _REST = re.compile(
-    r"\b(?:(?:any|every)thing else|what(?:ever|soever) (?:else|remains)|otherwise|all other|all the rest|the rest|none of|(?:by )?default|"
+    r"\b(?:(?:any|every)thing else|what(?:ever|soever) (?:else|remains)|otherwise|all other|all the"
+    r" rest|the rest|none of|(?:by )?default|"
     r"anything that does not|other cases|else)\b",
     re.I,
 )
 _EXCEPT = re.compile(
-    r"(?:[,;(]\s*(?:but\s+)?(?:not|no|never)|(?:,\s*)?\b(?:but not|except(?: for)?|excluding|other than|rather than))\s+(?P<what>[^,;.()]{2,120})",
+    r"(?:[,;(]\s*(?:but\s+)?(?:not|no|never)|(?:,\s*)?\b(?:but not|except(?: for)?|excluding|other"
+    r" than|rather than))\s+(?P<what>[^,;.()]{2,120})",
     re.I,
 )
 
@@ -70,7 +76,8 @@ class _Said:
 
 
 class Learner:
-    """One field to decide. labels: the allowed values; scores(words) gives one number a label, higher is likelier.
+    """One field to decide. labels: the allowed values; scores(words) gives one number a label,
+    higher is likelier.
 
     examples: (text, value) pairs; those whose value is no label are left out.
     """
@@ -124,7 +131,9 @@ class Learner:
         return found
 
     def _fitted(self, bags: Sequence[Bag], answers: Sequence[int]) -> list[list[float]]:
-        """How each example pulls each label, one row an example, by stochastic gradient steps in the order given."""
+        """How each example pulls each label, one row an example, by stochastic gradient steps in
+        the order given.
+        """
         pull = [[0.0] * len(self.labels) for _ in bags]
         near = [list(self._near(bag).items()) for bag in bags]
         told = [self._told(bag) for bag in bags]
@@ -163,7 +172,10 @@ def _same(value: Scalar) -> str:
 
 
 def _votes(said: Sequence[_Said], n: int) -> dict[str, list[tuple[int, float]]]:
-    """Feature -> (label, weight) pairs. A feature that all labels share tells nothing, one of a single label tells most."""
+    """Feature -> (label, weight) pairs.
+
+    A feature that all labels share tells nothing, one of a single label tells most.
+    """
     bags = [_bag(tokens(each.text)) for each in said]
     owners: dict[str, set[int]] = {}
     for each, bag in zip(said, bags, strict=True):
@@ -185,7 +197,9 @@ def _votes(said: Sequence[_Said], n: int) -> dict[str, list[tuple[int, float]]]:
 
 
 def _bag(words: Sequence[str]) -> dict[str, float]:
-    """Feature -> weight: words (a second time counts less), their pieces, and pairs of words in a row."""
+    """Feature -> weight: words (a second time counts less), their pieces, and pairs of words in a
+    row.
+    """
     bag: dict[str, float] = {}
     words = words[:MAX_TOKENS]
     for word, count in Counter(words).items():
@@ -199,7 +213,9 @@ def _bag(words: Sequence[str]) -> dict[str, float]:
 
 @lru_cache(maxsize=20_000)
 def _features(word: str) -> tuple[tuple[str, float], ...]:
-    """A word and its pieces, so that "delivery" is near "undelivered", and a slip of the pen near what was meant."""
+    """A word and its pieces, so that "delivery" is near "undelivered", and a slip of the pen near
+    what was meant.
+    """
     if word.startswith("?"):
         return ((word, CUE),)
     weight = ORDINARY if word in COMMON else 1.0
@@ -214,7 +230,10 @@ def _features(word: str) -> tuple[tuple[str, float], ...]:
 
 
 def _rarity(bags: Sequence[Bag]) -> dict[str, float]:
-    """Feature -> how rare it is among the examples: 1 where one has it, near 0 where all have. What none has counts as rare."""
+    """Feature -> how rare it is among the examples: 1 where one has it, near 0 where all have.
+
+    What none has counts as rare.
+    """
     n = len(bags)
     if n < 2:
         return {}

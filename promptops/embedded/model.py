@@ -1,7 +1,8 @@
-"""EmbeddedModel: answers a request by what its messages say, in process; named "embedded model, not an LLM" everywhere.
+"""EmbeddedModel: answers a request by what its messages say, in process; named "embedded model, not
+an LLM" everywhere.
 
-It sees `call.request` and `call.repeat`, nothing else: no expected answer, id, version or scorer setting. Equal requests
-with equal repeats get equal answers, in any process.
+It sees `call.request` and `call.repeat`, nothing else: no expected answer, id, version or scorer
+setting. Equal requests with equal repeats get equal answers, in any process.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ from .reader import read
 __all__ = ["LEARNER", "NAME", "EmbeddedModel", "Spoken", "speak", "tokens_in"]
 
 NAME = "embedded model, not an LLM"
-LEARNER = "embedded-learner-1"  # changes with what the learner answers: a pinned answer in the tests says when
+# changes with what the learner answers: a pinned answer in the tests says when
+LEARNER = "embedded-learner-1"
 TEMPERATURE = 1.0  # where a request names none, as chat completions have it
 LETTERS_PER_TOKEN = 4  # the usual estimate for English; there is no tokenizer here
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """An answer and how it ended. tokens: estimates, four characters a token; finish_reason: "stop" or "length"."""
+    """An answer and how it ended. tokens: estimates, four characters a token; finish_reason: "stop"
+    or "length".
+    """
 
     text: str
     finish_reason: str
@@ -38,10 +42,12 @@ class Spoken:
 
 
 class EmbeddedModel:
-    """A small in-context learner, not an LLM: it reads labels, definitions, examples and format out of the messages.
+    """A small in-context learner, not an LLM: it reads labels, definitions, examples and format out
+    of the messages.
 
-    It answers for the name "embedded" only. Above temperature 0 (default 1, as in chat completions) the answer varies
-    with `seed` and with the repeat; max_tokens (of four characters each), stop and response_format are obeyed. It calls no tools.
+    It answers for the name "embedded" only. Above temperature 0 (default 1, as in chat completions)
+    the answer varies with `seed` and with the repeat; max_tokens (of four characters each), stop
+    and response_format are obeyed. It calls no tools.
     """
 
     @property
@@ -53,7 +59,10 @@ class EmbeddedModel:
         return False
 
     async def complete(self, call: Call) -> Reply:
-        """The answer to `call.request`; `call.repeat` changes it above temperature 0. Raises nothing of its own."""
+        """The answer to `call.request`; `call.repeat` changes it above temperature 0.
+
+        Raises nothing of its own.
+        """
         await asyncio.sleep(0)  # a study of thousands of calls leaves its loop room to be stopped
         said = speak(call.request, call.repeat)
         if call.on_token:
@@ -71,11 +80,14 @@ class EmbeddedModel:
         )
 
     def check(self, request: Mapping[str, Any]) -> None:
-        """Raises SetupError where the request can only be met by a call of a tool, which the embedded model never makes."""
+        """Raises SetupError where the request can only be met by a call of a tool, which the
+        embedded model never makes.
+        """
         choice = request.get("tool_choice")
         if choice == "required" or isinstance(choice, Mapping):
             raise SetupError(
-                f"the {NAME}, calls no tools, but tool_choice asks for one; name an endpoint's model in the version, or leave tool_choice out."
+                f"the {NAME}, calls no tools, but tool_choice asks for one; name an endpoint's"
+                " model in the version, or leave tool_choice out."
             )
 
     async def aclose(self) -> None:

@@ -1,7 +1,8 @@
 """From a request to what it asks: one Brief a prompt, and the text to judge.
 
-Only `messages` and `response_format` of the rendered request are read. The text to judge never becomes instructions where
-the prompt sets it apart, and a prompt is read once: the next ticket under the same instructions costs no second reading.
+Only `messages` and `response_format` of the rendered request are read. The text to judge never
+becomes instructions where the prompt sets it apart, and a prompt is read once: the next ticket
+under the same instructions costs no second reading.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _BLANKS = re.compile(
 )  # wider gaps say no more, and every pattern would try each of their places
 _FENCE = re.compile(r"```|code (?:block|fence)|fenced", re.I)
 _NO_FENCE = re.compile(
-    r"\b(?:no|not|never|without|don't|do not)\b[^.\n]{0,40}(?:```|code (?:block|fence)|fence|markdown)",
+    r"\b(?:no|not|never|without|don't|do not)\b[^.\n]{0,40}(?:```|code"
+    r" (?:block|fence)|fence|markdown)",
     re.I,
 )
 
@@ -37,7 +39,8 @@ _YES_NO = re.compile(
 )
 _WHETHER = re.compile(r"\b(?:whether|if)\b", re.I)
 _SWITCH = re.compile(
-    r"\btrue\b[^\n]{0,12}\bfalse\b|\bfalse\b[^\n]{0,12}\btrue\b|\bbool(?:ean)?\b|\btrue (?:if|when|where)\b",
+    r"\btrue\b[^\n]{0,12}\bfalse\b|\bfalse\b[^\n]{0,12}\btrue\b|\bbool(?:ean)?\b|\btrue"
+    r" (?:if|when|where)\b",
     re.I,
 )
 
@@ -80,7 +83,9 @@ def read(request: Mapping[str, Any]) -> tuple[Told, str]:
 
 
 def _guides(told: Told, text: str) -> bool:
-    """Whether the system message says what to do by itself, so that the user message is nothing but the text to judge."""
+    """Whether the system message says what to do by itself, so that the user message is nothing but
+    the text to judge.
+    """
     brief = brief_of(told)
     if brief.shots or brief.format.kind != "prose":
         return True
@@ -160,7 +165,9 @@ def _yes_or_no(text: str) -> tuple[Field, ...]:
 
 
 def _switches(text: str, keys: Sequence[str], notes: Mapping[str, str]) -> tuple[Field, ...]:
-    """Keys of which the prompt says that they are true or false; what it says beside them is when they are true."""
+    """Keys of which the prompt says that they are true or false; what it says beside them is when
+    they are true.
+    """
     found = []
     for key in keys:
         beside = answer_form.said_beside(text, key, keys, notes)
@@ -179,7 +186,9 @@ def _switches(text: str, keys: Sequence[str], notes: Mapping[str, str]) -> tuple
 
 
 def _joined(schema: Sequence[Field], said: Sequence[Field], text: str) -> tuple[Field, ...]:
-    """The fields of a schema with the meanings that the words give to their labels; without a schema, those of the words."""
+    """The fields of a schema with the meanings that the words give to their labels; without a
+    schema, those of the words.
+    """
     if not schema:
         return tuple(said)
     named = label_meaning.meanings(
@@ -196,7 +205,9 @@ def _joined(schema: Sequence[Field], said: Sequence[Field], text: str) -> tuple[
 def _named(
     fields: Sequence[Field], keys: Sequence[str], examples: Sequence[Shot]
 ) -> tuple[Field, ...]:
-    """The fields under the names that the answer gives them: "categories of ticket" is the key "category"."""
+    """The fields under the names that the answer gives them: "categories of ticket" is the key
+    "category".
+    """
     names = list(dict.fromkeys([*(key for each in examples for key in each.fields), *keys]))
     taken: dict[str, Field] = {}
     spare: list[Field] = []
@@ -228,7 +239,9 @@ def _holds(field: Field, key: str, examples: Sequence[Shot]) -> bool:
 
 
 def _shown(examples: Sequence[Shot]) -> tuple[Field, ...]:
-    """Fields that no list names but the examples show: short values that come back, under one key or as the whole answer."""
+    """Fields that no list names but the examples show: short values that come back, under one key
+    or as the whole answer.
+    """
     if not examples:
         return ()
     if not any(each.fields for each in examples):

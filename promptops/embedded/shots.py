@@ -1,7 +1,8 @@
 """Few-shot examples, found in a text or in the turns of a conversation.
 
-Layouts: ``Ticket: ... / Answer: ...`` lines, ``<ticket>...</ticket><answer>...</answer>``, ``"text" -> answer`` lines,
-and user and assistant messages in turn. Whatever is no complete pair stays instruction text.
+Layouts: ``Ticket: ... / Answer: ...`` lines, ``<ticket>...</ticket><answer>...</answer>``, ``"text"
+-> answer`` lines, and user and assistant messages in turn. Whatever is no complete pair stays
+instruction text.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def fields_of_answer(answer: str) -> dict[str, Any]:
 
 
 def _object_in(text: str) -> tuple[dict[str, Any], int] | None:
-    """The first JSON object of a text that starts with one (a code fence before it is skipped), and where it ends."""
+    """The first JSON object of a text that starts with one (a code fence before it is skipped), and
+    where it ends.
+    """
     head = re.match(r"\s*(?:```\w*\s*)?", text)
     start = head.end() if head else 0
     if text[start : start + 1] != "{":
@@ -96,7 +99,9 @@ def _marked(text: str) -> tuple[list[Shot], list[tuple[int, int]]]:
 
 
 def _answer_end(text: str, start: int) -> int:
-    """Where an answer ends: behind its JSON object, else before the next blank line or the next text to judge."""
+    """Where an answer ends: behind its JSON object, else before the next blank line or the next
+    text to judge.
+    """
     parsed = _object_in(text[start : start + 8000])
     if parsed is not None:
         end = start + parsed[1]

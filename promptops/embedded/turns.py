@@ -1,7 +1,8 @@
 """Where the instructions of a request end and the text to judge begins.
 
-Only rendered messages are read. The text to judge is never searched for instructions where the prompt sets it apart
-(a system message, a marker such as ``Ticket:``, a tag, triple quotes), so a ticket that looks like a prompt stays a ticket.
+Only rendered messages are read. The text to judge is never searched for instructions where the
+prompt sets it apart (a system message, a marker such as ``Ticket:``, a tag, triple quotes), so a
+ticket that looks like a prompt stays a ticket.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 
 __all__ = ["ASKED", "REPLIED", "WINDOW", "question_of", "sets_apart", "texts"]
 
-WINDOW = 40_000  # characters of one message that are read closely: the head and the tail of anything longer
+# characters of one message that are read closely: the head and the tail of anything longer
+WINDOW = 40_000
 _TAIL = 8_000
 
 _NOUNS = (
@@ -20,29 +22,40 @@ _NOUNS = (
     "example|post|tweet|complaint|case|issue|q"
 )
 # a line that opens a text to judge, and a line that opens its answer
-ASKED = rf"(?:(?:(?:support|customer|user|new|next|the)[ _])?(?:{_NOUNS})(?:[ _](?:text|message|body))?(?:\s*#?\d+)?)"
+ASKED = (
+    rf"(?:(?:(?:support|customer|user|new|next|the)[ _])?(?:{_NOUNS})(?:["
+    r" _](?:text|message|body))?(?:\s*#?\d+)?)"
+)
 REPLIED = (
-    r"(?:(?:expected |correct |your |the )?(?:answer|output|label|category|class|classification|response|json|result|reply|"
+    r"(?:(?:expected |correct |your |the"
+    r" )?(?:answer|output|label|category|class|classification|response|json|result|reply|"
     r"assistant|sentiment|prediction|a)(?:\s*#?\d+)?)"
 )
-_HEADED = r"^#{1,4}[ \t]+(?:the )?(?:(?:support|customer|user|new)[ _])?(?:ticket|text|input|message|email|mail|question|query|request|review|comment|post|tweet)[ \t]*+#*+[ \t]*+\n++"
+_HEADED = (
+    r"^#{1,4}[ \t]+(?:the )?(?:(?:support|customer|user|new)["
+    r" _])?(?:ticket|text|input|message|email|mail|question|query|request|review|comment|post|tweet)["
+    r" \t]*+#*+[ \t]*+\n++"
+)
 _OPENS = re.compile(rf"^[ \t>*#-]*{ASKED}\**[ \t]*:\**[ \t]*|{_HEADED}", re.I | re.M)
 _CLOSES = re.compile(rf"\n[ \t>*#-]*{REPLIED}(?: \(json\))?\**+[ \t]*+:?\**+\s*+\Z", re.I)
 _ANSWERED = re.compile(rf"^[ \t>*#-]*{REPLIED}\**[ \t]*:\**[ \t]*\S", re.I | re.M)
 _TAG = re.compile(rf"<({_NOUNS})>", re.I)
 _ORDER = re.compile(
     r"(?:please\s+)?(?:classify|categori[sz]e|triage|label|tag|route|sort|read|analy[sz]e|summari[sz]e|judge|rate|"
-    r"decide|determine|answer|handle|process|what|which|is this|extract|translate|describe|look at)\b",
+    r"decide|determine|answer|handle|process|what|which|is this|extract|translate|describe|look"
+    r" at)\b",
     re.I,
 )
 _DECIDE = re.compile(
-    r"(?:please\s+)?(?:classify|categori[sz]e|triage|label|tag|route|sort|judge|rate|decide|determine|extract|answer in|answer with)\b",
+    r"(?:please\s+)?(?:classify|categori[sz]e|triage|label|tag|route|sort|judge|rate|decide|determine|extract|answer"
+    r" in|answer with)\b",
     re.I,
 )
 _ORDER_LINE = re.compile(rf"\A\s*{_ORDER.pattern}[^\n:]{{0,160}}:[ \t]*\n*", re.I)
 _MORE_ORDERS = re.compile(
     r"[#*\s]*(?:please\s+)?(?:answer|reply|respond|return|output|classify|categor|choose|pick|use|label|possible|format|"
-    r"give|provide|rules|instructions|keys|fields|priorit|the (?:categor|answer|label|priorit|output))",
+    r"give|provide|rules|instructions|keys|fields|priorit|the"
+    r" (?:categor|answer|label|priorit|output))",
     re.I,
 )
 _ABOUT_FORM = re.compile(
@@ -51,7 +64,9 @@ _ABOUT_FORM = re.compile(
 
 
 def texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(role, text) of each message, long ones cut to head and tail; parts that are no text are left out."""
+    """(role, text) of each message, long ones cut to head and tail; parts that are no text are left
+    out.
+    """
     found = []
     messages = request.get("messages")
     for message in messages if isinstance(messages, (list, tuple)) else ():
@@ -74,8 +89,8 @@ def texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
 def question_of(text: str, guided: bool) -> tuple[str, str]:
     """(instructions, text to judge) of a user message.
 
-    guided: what to decide and how to answer is told elsewhere (a system message), so that the message is nothing but the
-    text to judge and its wrapper: whatever orders stand in it are text.
+    guided: what to decide and how to answer is told elsewhere (a system message), so that the
+    message is nothing but the text to judge and its wrapper: whatever orders stand in it are text.
     """
     if not guided:
         return _unguided(text)
@@ -84,7 +99,9 @@ def question_of(text: str, guided: bool) -> tuple[str, str]:
 
 
 def sets_apart(text: str) -> bool:
-    """Whether a message holds more than a text to judge: it opens with an order (``Classify ...``) or a marker (``Ticket:``)."""
+    """Whether a message holds more than a text to judge: it opens with an order (``Classify ...``)
+    or a marker (``Ticket:``).
+    """
     return bool(_DECIDE.match(text.lstrip()) or _OPENS.match(text))
 
 
@@ -92,9 +109,10 @@ def _unguided(text: str) -> tuple[str, str]:
     span = _tagged(text) or _quoted(text)
     if span:
         start, end, outer_start, outer_end = span
-        return f"{text[:outer_start].rstrip()}\n{text[outer_end:].lstrip()}".strip(), text[
-            start:end
-        ].strip()
+        return (
+            f"{text[:outer_start].rstrip()}\n{text[outer_end:].lstrip()}".strip(),
+            text[start:end].strip(),
+        )
     opened = _last_open(text)
     if opened:
         body, orders = _without_orders(text[opened[1] :])
@@ -111,7 +129,9 @@ def _unguided(text: str) -> tuple[str, str]:
 
 
 def _tagged(text: str) -> tuple[int, int, int, int] | None:
-    """The last text between a pair of tags such as <ticket>: inner start and end, outer start and end."""
+    """The last text between a pair of tags such as <ticket>: inner start and end, outer start and
+    end.
+    """
     opened = _TAG.search(text)
     if opened is None:
         return None
@@ -134,7 +154,9 @@ def _quoted(text: str) -> tuple[int, int, int, int] | None:
 
 
 def _last_open(text: str) -> tuple[int, int] | None:
-    """Start of the marker, and of the text behind it, of the first text to judge that no answer follows."""
+    """Start of the marker, and of the text behind it, of the first text to judge that no answer
+    follows.
+    """
     opened = None
     answered = [match.start() for match in _ANSWERED.finditer(text)]
     after = answered[-1] if answered else -1
@@ -155,7 +177,9 @@ def _without_orders(text: str) -> tuple[str, str]:
 
 
 def _unwrapped(text: str) -> str:
-    """The text without the marker of the answer to come, and without a pair of quotes, ticks or tags around it."""
+    """The text without the marker of the answer to come, and without a pair of quotes, ticks or
+    tags around it.
+    """
     text = _CLOSES.sub("", text).strip()
     for mark in ('"""', "'''", "```"):
         if len(text) >= 2 * len(mark) and text.startswith(mark) and text.endswith(mark):

@@ -1,7 +1,8 @@
 """Label lists and definitions, found in the words of a prompt.
 
-Read are blocks (``Categories:`` over ``- billing: refunds``), lists in a sentence (``category: one of billing, bug``,
-``low|normal|high``, ``"priority": "low" | "high"``) and definitions elsewhere (``use billing for refunds``).
+Read are blocks (``Categories:`` over ``- billing: refunds``), lists in a sentence (``category: one
+of billing, bug``, ``low|normal|high``, ``"priority": "low" | "high"``) and definitions elsewhere
+(``use billing for refunds``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _KEYS = re.compile(
     re.I,
 )
 _ASKS_KEYS = re.compile(
-    r"\b(?:extract|decide|determine|return|output|provide|produce|include|fill in|report|find out)\b",
+    r"\b(?:extract|decide|determine|return|output|provide|produce|include|fill in|report|find"
+    r" out)\b",
     re.I,
 )
 _ABOUT_LABELS = re.compile(
@@ -53,28 +55,38 @@ _TYPES = frozenset(
 _ITEM = re.compile(
     r"[\"'`*“‘<]*(?P<name>[\w][\w &/+.'-]{0,39}?)[\"'`*”’>]*[ \t]*"
     r"(?:\((?P<inner>[^()]{0,300})\)[ \t]*)?"
-    r"(?:(?::|=|–|—|->|→|[ \t]-[ \t]|\b(?:if|when|for|means|is for|covers)\b)\**[ \t]*(?P<rest>.*))?",
+    r"(?:(?::|=|–|—|->|→|[ \t]-[ \t]|\b(?:if|when|for|means|is for|covers)\b)\**["
+    r" \t]*(?P<rest>.*))?",
     re.S,
 )
 _TRIGGER = re.compile(
-    r"\b(?:(?:exactly |any )?one of|either|(?:choose|chosen|pick|picked|select|selected|drawn|taken) (?:exactly )?(?:one )?(?:from|between|among)|"
-    r"(?:allowed|possible|valid|permitted) (?:values?|labels?|options?|categor(?:y|ies)|answers?|classes)(?: are| is)?|limited to|among)"
+    r"\b(?:(?:exactly |any )?one"
+    r" of|either|(?:choose|chosen|pick|picked|select|selected|drawn|taken) (?:exactly )?(?:one"
+    r" )?(?:from|between|among)|"
+    r"(?:allowed|possible|valid|permitted)"
+    r" (?:values?|labels?|options?|categor(?:y|ies)|answers?|classes)(?: are| is)?|limited"
+    r" to|among)"
     r"(?: (?:the|these|this))?(?: following)?(?: (?P<noun>\w+))?(?=[ \t:(\[\"'`]|$)[ \t:]*",
     re.I,
 )
 _NAMED = re.compile(
-    r"(?<!\w)(?P<name>[A-Za-z_]\w{0,40}(?: [A-Za-z_]\w{0,40})?)[\"'`*]{0,6}[ \t]*(?::|=|\()[ \t]*(?=[\"'`\[<]{0,6}\w)"
+    r"(?<!\w)(?P<name>[A-Za-z_]\w{0,40}(?: [A-Za-z_]\w{0,40})?)[\"'`*]{0,6}[ \t]*(?::|=|\()["
+    r" \t]*(?=[\"'`\[<]{0,6}\w)"
 )
 _IS = re.compile(
-    r"(?:^|[.;,][ \t]+)[\"'`*]*(?:the )?(?P<name>[A-Za-z_]\w*)[\"'`*]* (?:is|are|must be|should be|can be|may be)(?: always)?(?: either)?[ \t]+"
+    r"(?:^|[.;,][ \t]+)[\"'`*]*(?:the )?(?P<name>[A-Za-z_]\w*)[\"'`*]* (?:is|are|must be|should"
+    r" be|can be|may be)(?: always)?(?: either)?[ \t]+"
     r"(?=[\"'`]*\w+[\"'`]*(?:, [\"'`]*\w+[\"'`]*){1,40},? or [\"'`]*\w)",
     re.I,
 )
 _PIPED = re.compile(
-    r"(?<!\w)(?P<name>[A-Za-z_]\w{0,40})[\"'`*]{0,6}[ \t]*+(?:[:=(][ \t]*+)?(?P<list>[\"'`<]{0,6}\w[\w -]{0,30}[\"'`]{0,6}(?:[ \t]*\|[ \t]*[\"'`]*\w[\w -]{0,30}[\"'`>]*)+)"
+    r"(?<!\w)(?P<name>[A-Za-z_]\w{0,40})[\"'`*]{0,6}[ \t]*+(?:[:=(]["
+    r" \t]*+)?(?P<list>[\"'`<]{0,6}\w[\w -]{0,30}[\"'`]{0,6}(?:[ \t]*\|[ \t]*[\"'`]*\w[\w"
+    r" -]{0,30}[\"'`>]*)+)"
 )
 _VERB = re.compile(
-    r"\b(?:classify|categori[sz]e|label|tag|sort|route|triage|mark|decide)\b[^.\n:]{0,80}?\b(?:as|into|to|between|whether it is)\b[ \t:]*",
+    r"\b(?:classify|categori[sz]e|label|tag|sort|route|triage|mark|decide)\b[^.\n:]{0,80}?\b(?:as|into|to|between|whether"
+    r" it is)\b[ \t:]*",
     re.I,
 )
 _BROKEN = re.compile(
@@ -83,17 +95,20 @@ _BROKEN = re.compile(
 _FILLER = frozenset(
     re.findall(
         r"\w+",
-        "the a an is are must be should can may one of following these this into from choose its their with to exactly pick "
-        "select use as allowed values value options option possible valid either set it ticket text message and or for each by in "
-        "which what only your answer meaning meanings definition definitions description descriptions guide criteria levels level "
-        "names list support ",
+        "the a an is are must be should can may one of following these this into from choose its"
+        " their with to exactly pick select use as allowed values value options option possible"
+        " valid either set it ticket text message and or for each by in which what only your answer"
+        " meaning meanings definition definitions description descriptions guide criteria levels"
+        " level names list support ",
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """fields: what to decide; keys: names of the answer's keys, in the order told; notes: key -> what is said of it."""
+    """fields: what to decide; keys: names of the answer's keys, in the order told; notes: key ->
+    what is said of it.
+    """
 
     fields: tuple[Field, ...]
     keys: tuple[str, ...]
@@ -125,7 +140,9 @@ def read(text: str) -> Wording:
 
 
 def items(text: str) -> list[tuple[str, str]]:
-    """(value, definition) of a list in a sentence: up to its end, or to the first piece that is no value. [] if none."""
+    """(value, definition) of a list in a sentence: up to its end, or to the first piece that is no
+    value. [] if none.
+    """
     text = _list_part(text)
     piped = "|" in text
     found: list[tuple[str, str]] = []

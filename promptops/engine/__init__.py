@@ -1,1 +1,3 @@
-"""Making runs: one call with its retries, and many calls at a pace, within a budget, recorded as they come."""
+"""Making runs: one call with its retries, and many calls at a pace, within a budget, recorded as
+they come.
+"""

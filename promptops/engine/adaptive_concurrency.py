@@ -44,7 +44,10 @@ class Change:
 
 
 class Pace:
-    """The gate of one endpoint. `enter` before an attempt, `leave` after it. Used on one event loop."""
+    """The gate of one endpoint.
+
+    `enter` before an attempt, `leave` after it. Used on one event loop.
+    """
 
     def __init__(self, clock: Clock, fixed: int | None = None, ceiling: float = CEILING) -> None:
         self._clock = clock
@@ -53,7 +56,9 @@ class Pace:
         self._began = clock.now()
         self._width = Width(self._began, START, ceiling)
         self.in_flight = 0
-        self.held = 0  # places of answers that are not recorded yet: what a crash costs is never more than the limit
+        # places of answers that are not recorded yet: what a crash costs is never more than the
+        # limit
+        self.held = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self._resting: deque[float] = deque()  # until when places stay empty after a refusal
         self._held_until = -math.inf  # nothing is sent before
@@ -193,7 +198,9 @@ class Pace:
 
 
 def reset_seconds(text: str) -> float | None:
-    """Seconds of a reset header: "1s", "6m0s", "20ms", "1h2m", or a bare number of seconds; None where it is none of these."""
+    """Seconds of a reset header: "1s", "6m0s", "20ms", "1h2m", or a bare number of seconds; None
+    where it is none of these.
+    """
     text = text.strip()
     try:
         seconds = float(text)

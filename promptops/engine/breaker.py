@@ -1,9 +1,10 @@
 """When to stop a sweep that cannot succeed: at once, with what to fix, keeping what was answered.
 
-Five setup failures in a row (a key, a quota, a permission, an unknown model, a request that is refused) or twenty in a
-row that are no answer (connection errors, replies that are no completion) open the circuit; any answer, a model's own failure included, starts the counts again. What
-is a version's own fault (its settings, its model's name) is counted by version, so that another arm's answers between
-do not hide it.
+Five setup failures in a row (a key, a quota, a permission, an unknown model, a request that is
+refused) or twenty in a row that are no answer (connection errors, replies that are no completion)
+open the circuit; any answer, a model's own failure included, starts the counts again. What is a
+version's own fault (its settings, its model's name) is counted by version, so that another arm's
+answers between do not hide it.
 """
 
 from __future__ import annotations
@@ -16,21 +17,28 @@ SETUP_IN_A_ROW = 5
 UNANSWERED_IN_A_ROW = 20
 _EVERYBODYS = frozenset({"auth", "quota_exhausted"})
 _UNREACHED = frozenset({"connection", "timeout_connect"})
-_UNREADABLE = "unreadable"  # how `models.failures` ends the code of a reply of status 200 that is no completion
+# how `models.failures` ends the code of a reply of status 200 that is no completion
+_UNREADABLE = "unreadable"
 _FIX = {
     "auth": "check the API key",
     "permission": "ask for access, or use another key",
     "quota_exhausted": "check the account's credit and limits",
     "not_found_model": "check the model's name and the endpoint's address",
     "bad_request": "check the version's settings against what this model takes",
-    _UNREADABLE: "check that chat completions are spoken at this address (base_url usually ends in /v1), and what stands in between",
+    _UNREADABLE: (
+        "check that chat completions are spoken at this address (base_url usually ends in /v1), and"
+        " what stands in between"
+    ),
     "connection": "check the endpoint's address, the network and the proxy",
     "timeout_connect": "check the endpoint's address, the network and the proxy",
 }
 
 
 class Breaker:
-    """Counts of one endpoint. `open` holds the reason once it opened, one sentence; it never closes again."""
+    """Counts of one endpoint.
+
+    `open` holds the reason once it opened, one sentence; it never closes again.
+    """
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -48,10 +56,12 @@ class Breaker:
         version: str = "",
         code: str = "",
     ) -> str | None:
-        """Count one attempt that ran from `started` to `ended` (monotonic seconds); the reason when this one opens it.
+        """Count one attempt that ran from `started` to `ended` (monotonic seconds); the reason when
+        this one opens it.
 
-        What is no answer counts after the first only where the attempt began after that first one was known: a server
-        that restarts under 200 open calls breaks them all in one moment, which is one event, not twenty.
+        What is no answer counts after the first only where the attempt began after that first one
+        was known: a server that restarts under 200 open calls breaks them all in one moment, which
+        is one event, not twenty.
         """
         if self.open is not None:
             return None
@@ -85,5 +95,8 @@ class Breaker:
     def _opened(self, failure: str | None, detail: str, count: int, what: str = "") -> str:
         fix = _FIX.get(what or failure or "", "check the endpoint")
         told = f": {detail[:200].rstrip('.')}" if detail else ""
-        self.open = f"{self.label} failed {count} times in a row with {failure}{told}; {fix}, then run again (what was answered is kept)."
+        self.open = (
+            f"{self.label} failed {count} times in a row with {failure}{told}; {fix}, then run"
+            " again (what was answered is kept)."
+        )
         return self.open

@@ -1,7 +1,9 @@
-"""Money and tokens: reserved before a call is sent, settled after it, so that a sweep cannot overspend unseen.
+"""Money and tokens: reserved before a call is sent, settled after it, so that a sweep cannot
+overspend unseen.
 
-A call is sent only while spent + reserved + its own reservation fits. The most that a sweep can go over is what the
-calls in flight cost beyond their reservations. A reply without usage is settled at its reservation, never at zero.
+A call is sent only while spent + reserved + its own reservation fits. The most that a sweep can go
+over is what the calls in flight cost beyond their reservations. A reply without usage is settled at
+its reservation, never at zero.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ class Ticket:
 
 
 class Budget:
-    """The ledger of one sweep. usd, tokens: what may be spent; None: no limit. Used on one event loop."""
+    """The ledger of one sweep. usd, tokens: what may be spent; None: no limit.
+
+    Used on one event loop.
+    """
 
     def __init__(
         self,
@@ -59,7 +64,9 @@ class Budget:
         return self._known[model]
 
     async def reserve(self, model: str, request: Mapping[str, Any]) -> Ticket | None:
-        """Hold back what this call may cost; None when it does not fit even after all calls in flight have settled."""
+        """Hold back what this call may cost; None when it does not fit even after all calls in
+        flight have settled.
+        """
         while True:
             ticket = self._ticket(model, request)
             if self._fits(ticket):
@@ -94,7 +101,10 @@ class Budget:
             parts.append(f"{self.spent_usd:.4f} of {self.usd:g} USD")
         if self.tokens is not None:
             parts.append(f"{self.spent_tokens:,} of {self.tokens:,} tokens")
-        return f"the budget is used up ({' and '.join(parts)} spent; the next call may not fit); raise it and run again to go on."
+        return (
+            f"the budget is used up ({' and '.join(parts)} spent; the next call may not fit); raise"
+            " it and run again to go on."
+        )
 
     def _fits(self, ticket: Ticket) -> bool:
         if self.usd is not None and self.spent_usd + self._held_usd + ticket.usd > self.usd:

@@ -1,4 +1,6 @@
-"""The one source of time for waits and deadlines, handed in, so that a test of a 3,600 s wait takes none."""
+"""The one source of time for waits and deadlines, handed in, so that a test of a 3,600 s wait takes
+none.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own time: `now` by its monotonic clock, `wall` by its calendar, `sleep` on the event loop."""
+    """The machine's own time: `now` by its monotonic clock, `wall` by its calendar, `sleep` on the
+    event loop.
+    """
 
     def now(self) -> float:
         return time.perf_counter()

@@ -1,8 +1,10 @@
-"""A private event loop in a worker thread, so that a notebook cell ends at once while its calls go on.
+"""A private event loop in a worker thread, so that a notebook cell ends at once while its calls go
+on.
 
-Nothing is patched and the kernel's own loop is never touched. The thread is a daemon and starts with the first
-`submit`; a forked child starts its own. The context variables of the submitting thread hold inside the coroutine. At
-the interpreter's end what still runs is cancelled and gets a moment to put things away.
+Nothing is patched and the kernel's own loop is never touched. The thread is a daemon and starts
+with the first `submit`; a forked child starts its own. The context variables of the submitting
+thread hold inside the coroutine. At the interpreter's end what still runs is cancelled and gets a
+moment to put things away.
 """
 
 from __future__ import annotations
@@ -64,9 +66,11 @@ class Background:
             return self._loop
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start the coroutine; its result is the future's. Cancelling the future cancels it, also where it runs already.
+        """Start the coroutine; its result is the future's. Cancelling the future cancels it, also
+        where it runs already.
 
-        Raises RuntimeError when called on the loop's own thread, where waiting for the future would never end.
+        Raises RuntimeError when called on the loop's own thread, where waiting for the future would
+        never end.
         """
         loop, done = self.loop, _Work[T]()
         if self.inside:
@@ -87,7 +91,10 @@ class Background:
         return done
 
     def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run the coroutine and wait for its result; an interrupt ends it. Raises what it raises, and as `submit` does."""
+        """Run the coroutine and wait for its result; an interrupt ends it.
+
+        Raises what it raises, and as `submit` does.
+        """
         done = self.submit(work)
         try:
             return done.result()

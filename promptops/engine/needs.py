@@ -21,16 +21,18 @@ def check_names(scorers: Sequence[Scorer]) -> None:
     for scorer in scorers:
         if scorer.name in seen:
             raise ScorerError(
-                f'two scorers are called {scorer.name!r}; give one another name, as in .named("...").'
+                f"two scorers are called {scorer.name!r}; give one another name, as in"
+                ' .named("...").'
             )
         seen[scorer.name] = scorer.version
 
 
 def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[str]:
-    """What the rows lack, before anything is asked: a sentence for each column that some rows leave out.
+    """What the rows lack, before anything is asked: a sentence for each column that some rows leave
+    out.
 
-    Raises ScorerError where no row has a column that a scorer needs, with the column that is likely meant, and for the
-    first row whose own checks cannot be read.
+    Raises ScorerError where no row has a column that a scorer needs, with the column that is likely
+    meant, and for the first row whose own checks cannot be read.
     """
     check_names(scorers)
     wanted = {name: scorer.name for scorer in reversed(scorers) for name in scorer.needs}
@@ -44,12 +46,13 @@ def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[
         lacking = [example.id for example in listed if _lacks(example, column)]
         if listed and len(lacking) == len(listed):
             raise ScorerError(
-                f"{name} needs the column {column!r}, which no example has; {_likely(column, listed)}."
+                f"{name} needs the column {column!r}, which no example has;"
+                f" {_likely(column, listed)}."
             )
         if lacking:
             said.append(
-                f"{len(lacking):,} of {len(listed):,} examples (first: {lacking[0]!r}) have no value in the column "
-                f"{column!r}; {name} will leave them unscored."
+                f"{len(lacking):,} of {len(listed):,} examples (first: {lacking[0]!r}) have no"
+                f" value in the column {column!r}; {name} will leave them unscored."
             )
     return said
 
@@ -72,5 +75,8 @@ def _likely(column: str, examples: list[Example]) -> str:
         held += [name for key, name in shown.items() if not _GOLDEN.isdisjoint(key.split("_"))]
     guess = [shown[name] for name in close] or held
     if guess:
-        return f"did you mean {guess[0]!r}? Say so when the dataset is read, or build the scorer with that column"
+        return (
+            f"did you mean {guess[0]!r}? Say so when the dataset is read, or build the scorer with"
+            " that column"
+        )
     return f"its columns are {', '.join(map(repr, columns[:12])) or 'none'}"

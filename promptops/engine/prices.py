@@ -1,7 +1,9 @@
-"""What a call costs: a small table of list prices, dated, never complete and possibly outdated; the caller's own wins.
+"""What a call costs: a small table of list prices, dated, never complete and possibly outdated; the
+caller's own wins.
 
-An unknown price is None, never zero. USD per million tokens, as published by the providers on the date below for
-their standard tier: input, output, cached input (None: the table does not say, and cached tokens count as input).
+An unknown price is None, never zero. USD per million tokens, as published by the providers on the
+date below for their standard tier: input, output, cached input (None: the table does not say, and
+cached tokens count as input).
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ __all__ = [
     "price_of",
 ]
 
-DATED = "2025-08-07"  # when the table was last compared with the providers' pages; prices change: pass `prices={...}`
+# when the table was last compared with the providers' pages; prices change: pass `prices={...}`
+DATED = "2025-08-07"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,12 @@ _DATE = re.compile(
 
 
 def price_of(model: str, prices: Mapping[str, Any] | None = None) -> Price | None:
-    """The price of a model's name: the caller's `prices` first, then the table; None where neither knows it.
+    """The price of a model's name: the caller's `prices` first, then the table; None where neither
+    knows it.
 
-    prices: name -> Price, {"input", "output", "cached"} or (input, output[, cached]); USD per million tokens.
-    A dated name (gpt-4o-2024-08-06) has the price of its family; no other name is guessed. Raises SetupError
-    for an entry that is none of these.
+    prices: name -> Price, {"input", "output", "cached"} or (input, output[, cached]); USD per
+    million tokens. A dated name (gpt-4o-2024-08-06) has the price of its family; no other name is
+    guessed. Raises SetupError for an entry that is none of these.
     """
     family = _DATE.sub("", model)
     for name in (model, family):
@@ -111,7 +115,9 @@ def cost_of(
     tokens_out: int | None,
     tokens_cached: int | None = None,
 ) -> float | None:
-    """USD of a call; None where the price or a token count is unknown. tokens_cached: those of tokens_in read from cache."""
+    """USD of a call; None where the price or a token count is unknown. tokens_cached: those of
+    tokens_in read from cache.
+    """
     if price is None or tokens_in is None or tokens_out is None:
         return None
     cached = min(tokens_cached or 0, tokens_in) if price.cached is not None else 0
@@ -123,10 +129,12 @@ def cost_of(
 
 
 def cost_of_failure(failure: str, status: int | None, code: str | None) -> float | None:
-    """USD of an attempt at an endpoint that failed: 0.0 where it was certainly not billed, None where it may have been.
+    """USD of an attempt at an endpoint that failed: 0.0 where it was certainly not billed, None
+    where it may have been.
 
-    Refused before anything was generated (a limit, a key, a request, a connection that never stood) costs nothing. What was
-    sent and then broke off, timed out or came back unreadable may have been answered, and be on the bill.
+    Refused before anything was generated (a limit, a key, a request, a connection that never stood)
+    costs nothing. What was sent and then broke off, timed out or came back unreadable may have been
+    answered, and be on the bill.
     """
     if failure == "connection":
         return 0.0 if code in _NEVER_STOOD else None
@@ -142,16 +150,21 @@ def check_money(models: Iterable[str], prices: Mapping[str, Any] | None = None) 
     unknown = sorted({name for name in models if price_of(name, prices) is None})
     if unknown:
         raise SetupError(
-            f"a budget in USD needs the price of {', '.join(map(repr, unknown))}, which is unknown; "
-            f'pass prices={{"{unknown[0]}": (input, output)}} in USD per million tokens, or budget in tokens.'
+            f"a budget in USD needs the price of {', '.join(map(repr, unknown))}, which is"
+            " unknown; "
+            f'pass prices={{"{unknown[0]}": (input, output)}} in USD per million tokens, or budget'
+            " in tokens."
         )
 
 
 def check_prices(prices: Any) -> None:
-    """Raises SetupError where `prices` is no map from models' names to prices, or holds a price that is none; None is no prices."""
+    """Raises SetupError where `prices` is no map from models' names to prices, or holds a price
+    that is none; None is no prices.
+    """
     if prices is not None and not hasattr(prices, "keys"):
         raise SetupError(
-            f'prices is a {type(prices).__name__}; expected a map, as in prices={{"gpt-4o": (2.5, 10.0)}}, in USD per million tokens.'
+            f'prices is a {type(prices).__name__}; expected a map, as in prices={{"gpt-4o": (2.5,'
+            " 10.0)}, in USD per million tokens."
         )
     for name in prices or ():
         price_of(name, prices)
@@ -173,6 +186,7 @@ def _price(name: str, entry: Any) -> Price:
         numbers = [-1.0]
     if not all(0 <= part < float("inf") for part in numbers):
         raise SetupError(
-            f"the price of {name!r} is {entry!r}; give (input, output) or (input, output, cached) in USD per million tokens."
+            f"the price of {name!r} is {entry!r}; give (input, output) or (input, output, cached)"
+            " in USD per million tokens."
         )
     return price

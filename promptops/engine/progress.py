@@ -1,4 +1,6 @@
-"""How a sweep stands: a frozen snapshot that any thread may take at any time, in which unknown is never zero."""
+"""How a sweep stands: a frozen snapshot that any thread may take at any time, in which unknown is
+never zero.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _WINDOW_S = 10.0  # over which the rate is measured
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One version's part. done: calls that ended, failed ones included; failed: those with a failure class."""
+    """One version's part. done: calls that ended, failed ones included; failed: those with a
+    failure class.
+    """
 
     done: int = 0
     failed: int = 0
@@ -28,9 +32,10 @@ class Arm:
 class Progress:
     """A moment of a sweep. done counts recorded calls only.
 
-    total: None where the questions are a stream of unknown length; failed: class -> calls; cost_usd: of the calls whose
-    cost is known, cost_unknown: how many are not; rate: calls a second over the last 10 s; time_left_s: None while
-    unknown; concurrency: calls that may be in flight now, per endpoint; stopped: why it ended early, one sentence.
+    total: None where the questions are a stream of unknown length; failed: class -> calls;
+    cost_usd: of the calls whose cost is known, cost_unknown: how many are not; rate: calls a second
+    over the last 10 s; time_left_s: None while unknown; concurrency: calls that may be in flight
+    now, per endpoint; stopped: why it ended early, one sentence.
     """
 
     total: int | None = None

@@ -1,7 +1,9 @@
-"""A thread that should wake a few times a second: how late it wakes is how long nothing in this process could run.
+"""A thread that should wake a few times a second: how late it wakes is how long nothing in this
+process could run.
 
-Code in C that keeps the interpreter (a regular expression that backtracks, say) stops every thread, the one that watches it too:
-no limit of time and no stop reaches it. That can only be said afterwards.
+Code in C that keeps the interpreter (a regular expression that backtracks, say) stops every thread,
+the one that watches it too: no limit of time and no stop reaches it. That can only be said
+afterwards.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ LATE_S = 2.0  # from which it is worth a word
 
 
 class Pulse:
-    """names: asked in its thread, whose calls ran since it was asked before. longest: seconds, and whose calls ran meanwhile."""
+    """names: asked in its thread, whose calls ran since it was asked before. longest: seconds, and
+    whose calls ran meanwhile.
+    """
 
     def __init__(self, names: Callable[[], Iterable[str]]) -> None:
         self._names = names
@@ -35,8 +39,9 @@ class Pulse:
         if not names:
             return ""
         return (
-            f"nothing else in this process could run for {seconds:.0f} s while {' or '.join(names)} was called: code in C that keeps the "
-            "interpreter, such as a regular expression that backtracks, is reached by no time limit and no stop; run it in a process of its own."
+            f"nothing else in this process could run for {seconds:.0f} s while {' or '.join(names)}"
+            " was called: code in C that keeps the interpreter, such as a regular expression that"
+            " backtracks, is reached by no time limit and no stop; run it in a process of its own."
         )
 
     def _beat(self) -> None:

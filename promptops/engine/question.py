@@ -14,8 +14,9 @@ __all__ = ["Limits", "Provenance", "Question"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call with what its run is filed under. key: `run.reuse_key` of it; unrendered: why there is nothing to send, "" where
-    there is."""
+    """A call with what its run is filed under. key: `run.reuse_key` of it; unrendered: why there is
+    nothing to send, "" where there is.
+    """
 
     call: Call
     model: Model
@@ -33,7 +34,8 @@ class Question:
 class Limits:
     """What a sweep may use. None: no limit, and for concurrency: found out as it goes (see pace).
 
-    timeout_s: of one attempt; deadline_s: of one call with its retries and waits; prices: see `prices.price_of`.
+    timeout_s: of one attempt; deadline_s: of one call with its retries and waits; prices: see
+        `prices.price_of`.
     """
 
     concurrency: int | None = None
@@ -61,7 +63,9 @@ def _is_number(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a run was asked from: the hash of the notebook cell's source, the git commit and whether it was dirty."""
+    """Where a run was asked from: the hash of the notebook cell's source, the git commit and
+    whether it was dirty.
+    """
 
     cell: str | None = None
     git_commit: str | None = None

@@ -1,7 +1,8 @@
-"""Finished runs are recorded in groups, in a thread of its own: a slow disk or scorer lengthens no call that is in flight.
+"""Finished runs are recorded in groups, in a thread of its own: a slow disk or scorer lengthens no
+call that is in flight.
 
-While a group is being written the next one gathers, so that groups grow with the load. A run counts only once it is
-recorded. What could not be recorded is tried once more at the end.
+While a group is being written the next one gathers, so that groups grow with the load. A run counts
+only once it is recorded. What could not be recorded is tried once more at the end.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ Finished = tuple[Run, list[Attempt], bool]  # the bool: whether its cost is to b
 class Recorder:
     """Takes finished runs on one event loop, where `run` is awaited as a task of its own.
 
-    record(runs, attempts): keeps a group durably; take(runs): the same runs afterwards; then the ledger has counted them.
-    told: called on the loop with the runs of a recorded group, and the exception that `record` or `take` raised, or None.
-    error: what is left to say at the end: `record` failed twice, or `take` failed (it is not called again after that).
+    record(runs, attempts): keeps a group durably; take(runs): the same runs afterwards; then the
+    ledger has counted them.
+    told: called on the loop with the runs of a recorded group, and the exception that `record` or
+        `take` raised, or None.
+    error: what is left to say at the end: `record` failed twice, or `take` failed (it is not called
+        again after that).
     """
 
     def __init__(
@@ -61,7 +65,10 @@ class Recorder:
         self._some.set()
 
     async def run(self) -> None:
-        """Record until closed. Where the loop itself ends first, what is finished is recorded on the spot."""
+        """Record until closed.
+
+        Where the loop itself ends first, what is finished is recorded on the spot.
+        """
         try:
             await self._groups()
         except asyncio.CancelledError:
@@ -116,7 +123,9 @@ class Recorder:
 async def _run_in(
     thread: ThreadPoolExecutor, function: Callable[..., object], *arguments: object
 ) -> None:
-    """In the thread; on the spot where the interpreter is ending, since then no thread takes work any more. Raises only an Exception."""
+    """In the thread; on the spot where the interpreter is ending, since then no thread takes work
+    any more. Raises only an Exception.
+    """
     try:
         work = asyncio.get_running_loop().run_in_executor(thread, tried, function, *arguments)
     except RuntimeError:

@@ -1,7 +1,9 @@
-"""Whether an answer has the form that its request asked for: JSON, JSON of a schema, calls of the tools that were offered.
+"""Whether an answer has the form that its request asked for: JSON, JSON of a schema, calls of the
+tools that were offered.
 
-Only what the request itself states is held against the answer, and only where nothing worse came of it (an answer that
-was cut short stays that). The answer is kept as it came; what cannot be checked here is not said to be wrong.
+Only what the request itself states is held against the answer, and only where nothing worse came of
+it (an answer that was cut short stays that). The answer is kept as it came; what cannot be checked
+here is not said to be wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ _JSON = ("json_object", "json_schema")
 
 
 def held(reply: Reply, request: Mapping[str, Any]) -> Reply:
-    """The reply, with failure invalid_json, schema_mismatch or tool_error, and the place, where it breaks the request's form."""
+    """The reply, with failure invalid_json, schema_mismatch or tool_error, and the place, where it
+    breaks the request's form.
+    """
     fault = _fault_of_calls(reply.tool_calls, request) if reply.tool_calls else None
     if fault is not None:
         return replace(reply, failure="tool_error", failure_detail=fault)
@@ -52,7 +56,9 @@ def held(reply: Reply, request: Mapping[str, Any]) -> Reply:
 
 
 def unchecked(request: Mapping[str, Any]) -> list[str]:
-    """A part of a sentence for each schema of the request that answers cannot be held against here, and why."""
+    """A part of a sentence for each schema of the request that answers cannot be held against here,
+    and why.
+    """
     wanted = request.get("response_format")
     schemas = {"response_format": _schema(wanted)} if isinstance(wanted, Mapping) else {}
     schemas |= {f"tool {name!r}": parameters for name, parameters in _offered(request)[0].items()}
@@ -87,7 +93,10 @@ def _fault_of_calls(calls: Sequence[Mapping[str, Any]], request: Mapping[str, An
         if name not in offered:
             if not closed:
                 continue  # one of a kind that is not described here
-            return f"call {number} is of {str(name)[:80]!r}, which was not offered; offered: {', '.join(list(offered)[:12])}"
+            return (
+                f"call {number} is of {str(name)[:80]!r}, which was not offered; offered:"
+                f" {', '.join(list(offered)[:12])}"
+            )
         said = (
             None
             if custom is not None or not isinstance(function, Mapping)

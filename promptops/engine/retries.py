@@ -1,8 +1,9 @@
 """One question, asked until it is answered or given up: the only retry layer there is.
 
-Whatever the model does, `ask` returns one run with at most one failure class of `run.FAILURES`, and every attempt that
-was sent. Transient failures are tried again after full jitter (1 s doubling to 60 s) or what Retry-After asks, within
-the attempts and the total time allowed; a wait that would end after the deadline is not begun. Nothing else is retried.
+Whatever the model does, `ask` returns one run with at most one failure class of `run.FAILURES`, and
+every attempt that was sent. Transient failures are tried again after full jitter (1 s doubling to
+60 s) or what Retry-After asks, within the attempts and the total time allowed; a wait that would
+end after the deadline is not begun. Nothing else is retried.
 """
 
 from __future__ import annotations
@@ -41,9 +42,11 @@ def _nothing() -> None:
 
 @dataclass(slots=True)
 class Caller:
-    """What the calls to one endpoint share; `ask` is the verb. stop: shared by all endpoints of a sweep.
+    """What the calls to one endpoint share; `ask` is the verb. stop: shared by all endpoints of a
+    sweep.
 
-    waiting: questions between two attempts, whose place others may use; on_wait: told when there is one more.
+    waiting: questions between two attempts, whose place others may use; on_wait: told when there is
+        one more.
     """
 
     limits: Limits
@@ -58,8 +61,9 @@ class Caller:
     waiting: int = 0
 
     async def ask(self, question: Question) -> tuple[Run, list[Attempt]]:
-        """The run and its attempts, in order: none of a question that cannot be put. Raises NotAsked when the sweep stopped before
-        anything was sent."""
+        """The run and its attempts, in order: none of a question that cannot be put. Raises
+        NotAsked when the sweep stopped before anything was sent.
+        """
         if question.unrendered:
             return self.filing.unsent(question, "render_error", question.unrendered), []
         now = self.clock.now()
@@ -71,9 +75,10 @@ class Caller:
                     return self.filing.answered(asked, outcome), asked.attempts
                 wait = self._wait_before_next(asked, outcome)
                 if wait is None:
-                    return self.filing.failed(
-                        asked, outcome.failure, detail_of(outcome)
-                    ), asked.attempts
+                    return (
+                        self.filing.failed(asked, outcome.failure, detail_of(outcome)),
+                        asked.attempts,
+                    )
                 await self._wait(wait)
         except NotAsked:
             pass
@@ -82,9 +87,10 @@ class Caller:
                 raise
         if not asked.attempts:
             raise NotAsked(self.stop.reason)
-        return self.filing.failed(
-            asked, self.stop.code or "cancelled", self.stop.reason
-        ), asked.attempts
+        return (
+            self.filing.failed(asked, self.stop.code or "cancelled", self.stop.reason),
+            asked.attempts,
+        )
 
     # -- one attempt
 
@@ -127,7 +133,9 @@ class Caller:
             self.pace.leave()
 
     async def _complete(self, asked: Asked) -> Reply:
-        """The model's answer within the attempt's time; every exception becomes a CallError of one class."""
+        """The model's answer within the attempt's time; every exception becomes a CallError of one
+        class.
+        """
         question, left = asked.question, self.limits.timeout_s
         if self.limits.deadline_s is not None:
             left = max(0.001, min(left, asked.began + self.limits.deadline_s - asked.sent_at))

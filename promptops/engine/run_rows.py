@@ -1,6 +1,7 @@
 """The rows that calls leave behind: runs and attempts, free of secrets, written nowhere else.
 
-Every text that was sent or came back passes here on its way into a row, and here the known keys are taken out of it.
+Every text that was sent or came back passes here on its way into a row, and here the known keys are
+taken out of it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _DEEPEST = 100  # levels kept of JSON that canonical JSON cannot hold
 
 @dataclass(slots=True)
 class Asked:
-    """One question on its way. Times are the clock's: monotonic seconds, except the wall times, which are Unix seconds."""
+    """One question on its way.
+
+    Times are the clock's: monotonic seconds, except the wall times, which are Unix seconds.
+    """
 
     question: Question
     run_id: str
@@ -48,7 +52,9 @@ class Filing:
         return Filing(self.provenance, self.secrets.union(more))
 
     def answered(self, asked: Asked, reply: Reply) -> Run:
-        """The run of a question that was answered, or failed by the model's own doing; its last attempt is the answer's."""
+        """The run of a question that was answered, or failed by the model's own doing; its last
+        attempt is the answer's.
+        """
         row = self._row(asked.question)
         recorded = reply.headers.get("recorded-latency-ms") if reply.headers else None
         row["latency_ms"] = float(recorded) if recorded else (asked.last_end - asked.began) * 1e3
@@ -87,7 +93,9 @@ class Filing:
         )
 
     def unsent(self, question: Question, failure: str, detail: str) -> Run:
-        """The run of a question that could not be sent: the example does not render, or for a reason of ours."""
+        """The run of a question that could not be sent: the example does not render, or for a
+        reason of ours.
+        """
         return Run(
             id=new_id(),
             output=None,
@@ -154,7 +162,9 @@ class Filing:
 
 
 def _known_cost(attempts: Sequence[Attempt]) -> float | None:
-    """USD of an answer and of the attempts before it, as far as theirs is known; None where the answer's own is not."""
+    """USD of an answer and of the attempts before it, as far as theirs is known; None where the
+    answer's own is not.
+    """
     answer = attempts[-1].cost_usd
     return (
         None
@@ -170,7 +180,9 @@ def detail_of(error: CallError) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Canonical JSON of anything that a provider sent: what canonical JSON cannot hold is written as text."""
+    """Canonical JSON of anything that a provider sent: what canonical JSON cannot hold is written
+    as text.
+    """
     try:
         return canonical(value)
     except (VersionError, RecursionError):

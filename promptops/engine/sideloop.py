@@ -1,7 +1,8 @@
 """An event loop for users' coroutines, in a thread of its own, that knows whose step it is running.
 
-All coroutines share it, because clients and locks of one loop cannot be used on another. So one that blocks the loop stops all
-of them, and whoever keeps time has to know whose fault that is: `blocker` says it, also for tasks that a call started.
+All coroutines share it, because clients and locks of one loop cannot be used on another. So one
+that blocks the loop stops all of them, and whoever keeps time has to know whose fault that is:
+`blocker` says it, also for tasks that a call started.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ GRACE_S = 0.5  # for a loop or a thread to answer
 
 
 class CutOff(BaseException):
-    """Raised inside a thread that is told to stop; not an Exception, so that `except Exception` does not swallow it."""
+    """Raised inside a thread that is told to stop; not an Exception, so that `except Exception`
+    does not swallow it.
+    """
 
 
 def interrupt(thread: threading.Thread) -> None:
@@ -113,7 +116,10 @@ class SideLoop:
 
 
 class _Steps(Coroutine[Any, Any, Any]):
-    """A coroutine whose steps are noted at its loop. Whoever inspects it sees the coroutine itself."""
+    """A coroutine whose steps are noted at its loop.
+
+    Whoever inspects it sees the coroutine itself.
+    """
 
     def __init__(
         self, side: SideLoop, call: SideCall | None, work: Coroutine[Any, Any, Any]

@@ -11,7 +11,8 @@ __all__ = ["Stop"]
 
 
 class Stop:
-    """Whether to stop, shared by the calls of a sweep. code: cancelled, budget_stop, circuit_open or internal.
+    """Whether to stop, shared by the calls of a sweep. code: cancelled, budget_stop, circuit_open
+    or internal.
 
     Used on one event loop. on_set: called once, with the code, when the stop is set.
     """

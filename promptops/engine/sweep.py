@@ -1,9 +1,10 @@
-"""Many questions, asked as fast as their endpoints take them, every answer recorded before it counts.
+"""Many questions, asked as fast as their endpoints take them, every answer recorded before it
+counts.
 
-Questions are pulled when there is room for them, so that a hundred thousand take no more memory than a thousand. An
-answer keeps its place until it is recorded, so that a crash costs no more calls than may be in flight at once. No
-failure of one question stops the others. A stop, from any thread and at any moment, acts within a second and keeps
-everything that was done.
+Questions are pulled when there is room for them, so that a hundred thousand take no more memory
+than a thousand. An answer keeps its place until it is recorded, so that a crash costs no more calls
+than may be in flight at once. No failure of one question stops the others. A stop, from any thread
+and at any moment, acts within a second and keeps everything that was done.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ from .stop_signal import Stop
 __all__ = ["Limits", "Progress", "Provenance", "Question", "Sweep"]
 
 LOCAL = 8  # calls at once of a model in this process, where the caller names no number
-_SURPLUS = 1024  # questions that may wait between two attempts beside those in flight: as many as refusals make, memory still flat
+# questions that may wait between two attempts beside those in flight: as many as refusals make,
+# memory still flat
+_SURPLUS = 1024
 _AHEAD = 256  # questions pulled while their own endpoint is full and another has room
 _GRACE_S = {
     "cancelled": 0.5,
@@ -64,9 +67,10 @@ class _Lane:
 class Sweep:
     """One pass over questions; `run` is awaited once, on any event loop.
 
-    questions: pulled on that loop, in their order for each endpoint; one whose key is in flight already is not asked
-    again. record(runs, attempts): keeps a group durably. on_runs(runs): the same runs, once they are recorded. Both are
-    called in one thread that is not the loop's. provenance: a Provenance, or a mapping with its fields.
+    questions: pulled on that loop, in their order for each endpoint; one whose key is in flight
+    already is not asked again. record(runs, attempts): keeps a group durably. on_runs(runs): the
+    same runs, once they are recorded. Both are called in one thread that is not the loop's.
+    provenance: a Provenance, or a mapping with its fields.
     """
 
     def __init__(
@@ -111,7 +115,10 @@ class Sweep:
         self._ledger.total = total
 
     def stop(self, reason: str = "stopped by hand") -> None:
-        """Ask nothing more; calls in flight get half a second to end. May be called from any thread, and again."""
+        """Ask nothing more; calls in flight get half a second to end.
+
+        May be called from any thread, and again.
+        """
         with self._lock:
             loop = self._loop
             if loop is None:
@@ -136,8 +143,10 @@ class Sweep:
         )
 
     async def run(self) -> None:
-        """Ask until all is answered, or the stop. Raises SetupError before anything is sent to an endpoint that cannot
-        answer; what the questions' iterator, `record` (twice) or `on_runs` raised, after keeping what was done."""
+        """Ask until all is answered, or the stop. Raises SetupError before anything is sent to an
+        endpoint that cannot answer; what the questions' iterator, `record` (twice) or `on_runs`
+        raised, after keeping what was done.
+        """
         with self._lock:
             if self._loop is not None:
                 raise StudyError(
@@ -217,7 +226,8 @@ class Sweep:
     def _next(self) -> Question | None:
         """The next question that is not in flight; None for one that is, and at the end.
 
-        A source that breaks off has ended: what it gave before is still asked, then `run` raises what it raised.
+        A source that breaks off has ended: what it gave before is still asked, then `run` raises
+        what it raised.
         """
         try:
             question = next(self._questions, None)
@@ -237,7 +247,10 @@ class Sweep:
         return question
 
     def _lane(self, question: Question) -> _Lane:
-        """The question's endpoint. Raises SetupError where its model cannot be asked, or a money budget lacks its price."""
+        """The question's endpoint.
+
+        Raises SetupError where its model cannot be asked, or a money budget lacks its price.
+        """
         model, limits = question.model, self._limits
         if model.label not in self._lanes:
             self._lanes[model.label] = self._opened(model)
@@ -306,7 +319,10 @@ class Sweep:
         self._recorder.add((run, attempts, question.model.remote))
 
     def _ordered(self, error: BaseException) -> bool:
-        """Whether a call's task ended because the sweep or its loop ends. Nobody else cancels it but the model itself."""
+        """Whether a call's task ended because the sweep or its loop ends.
+
+        Nobody else cancels it but the model itself.
+        """
         if isinstance(error, asyncio.CancelledError):
             return self._stop.code is not None or self._task is None or self._task.cancelling() > 0
         return from_outside(error)

@@ -12,7 +12,9 @@ __all__ = ["Answer"]
 
 
 class Answer:
-    """text: the model's answer ("" where it gave none); run: all that was recorded; reused: it was asked before, and cost nothing now."""
+    """text: the model's answer ("" where it gave none); run: all that was recorded; reused: it was
+    asked before, and cost nothing now.
+    """
 
     def __init__(self, run: Run, *, label: str = "", reused: bool = False) -> None:
         self.run, self.label, self.reused = run, label, reused

@@ -1,4 +1,6 @@
-"""All prompts and all studies of a lab: what they are called, and each by its name, with completion in a notebook."""
+"""All prompts and all studies of a lab: what they are called, and each by its name, with completion
+in a notebook.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ class Prompts:
         self.project = project
 
     def __call__(self, name: str) -> Prompt:
-        """The prompt of that name; a new one comes to be with its first saved version. Raises VersionError for a bad name."""
+        """The prompt of that name; a new one comes to be with its first saved version.
+
+        Raises VersionError for a bad name.
+        """
         from ..registry.document import checked_name
 
         return Prompt(self.project, checked_name(name))
@@ -42,7 +47,10 @@ class Prompts:
 
     @property
     def policy(self) -> Policy:
-        """The registry's default policy, for prompts that have none of their own. Assign a Policy, or a map of its fields, to set it."""
+        """The registry's default policy, for prompts that have none of their own.
+
+        Assign a Policy, or a map of its fields, to set it.
+        """
         return self.project.registry.policy()
 
     @policy.setter
@@ -78,9 +86,11 @@ class Studies:
     def frame(self) -> DataFrame:
         """One row a study: name, prompt, arms, examples, runs, last event, created_at, id."""
         return self.project.store.frame(
-            "select s.name, s.prompt, json_array_length(s.config, '$.arms')::int as arms, (s.config->>'$.dataset.name') as dataset, "
-            "(s.config->>'$.dataset.n')::int as examples, (select count(*) from study_runs m where m.study_id = s.id) as runs, "
-            '(select arg_max(e.event, e."at") from study_events e where e.study_id = s.id) as status, s.created_at, s.id from studies s order by s.created_at desc'
+            "select s.name, s.prompt, json_array_length(s.config, '$.arms')::int as arms,"
+            " (s.config->>'$.dataset.name') as dataset, (s.config->>'$.dataset.n')::int as"
+            " examples, (select count(*) from study_runs m where m.study_id = s.id) as runs,"
+            ' (select arg_max(e.event, e."at") from study_events e where e.study_id = s.id) as'
+            " status, s.created_at, s.id from studies s order by s.created_at desc"
         )
 
     def __getitem__(self, name: str | int) -> Study:

@@ -1,4 +1,5 @@
-"""A comparison of what somebody already has: one line, a table with two columns of answers (or scores), and nothing else.
+"""A comparison of what somebody already has: one line, a table with two columns of answers (or
+scores), and nothing else.
 
 No lab, no key, nothing is written. `.keep(lab)` takes the table down the whole road.
 """
@@ -57,13 +58,20 @@ class TableComparison(Comparison):
         shown = ", ".join(worse[:_SHOWN]) + (
             f" and {len(worse) - _SHOWN:,} more" if len(worse) > _SHOWN else ""
         )
-        return f"{self.statement()} {'This one' if len(worse) == 1 else f'These {len(worse):,}'} got worse: {shown}."
+        return (
+            f"{self.statement()} {'This one' if len(worse) == 1 else f'These {len(worse):,}'} got"
+            f" worse: {shown}."
+        )
 
     def keep(self, lab: Lab, *, prompt: str = "", name: str | None = None) -> Study:
-        """Record the table's answers in `lab` as a study, to be labelled, reported and promoted on. Kept twice, it is there once."""
+        """Record the table's answers in `lab` as a study, to be labelled, reported and promoted on.
+
+        Kept twice, it is there once.
+        """
         if not self.scorers_used:
             raise StudyError(
-                "this table holds scores, not answers: there is no output to keep; pass columns of answers."
+                "this table holds scores, not answers: there is no output to keep; pass columns of"
+                " answers."
             )
         rows = [
             {
@@ -81,12 +89,17 @@ class TableComparison(Comparison):
         )
 
     def report(self, path: str | Path) -> Path:
-        """Write one self-contained HTML file: the comparison, and the changed examples with both answers; returns its path."""
+        """Write one self-contained HTML file: the comparison, and the changed examples with both
+        answers; returns its path.
+        """
         return show.report(self, Path(path))
 
     def __repr__(self) -> str:
         guessed = f" ({' '.join(self.said)})" if self.said else ""
-        return f"<Comparison {self.candidate.label} against {self.baseline.label}: {self.plainly()}{guessed}>"
+        return (
+            f"<Comparison {self.candidate.label} against {self.baseline.label}:"
+            f" {self.plainly()}{guessed}>"
+        )
 
     def _repr_html_(self) -> str:
         return show.html(self)
@@ -104,10 +117,12 @@ def compare(
 ) -> TableComparison:
     """Is `b` better than `a`, on the examples of a table?
 
-    table: whatever `Dataset.read` reads. Wide: `a` and `b` are columns of answers (or of scores: numbers in [0, 1] or true and
-    false). Long: version="column" names the column whose values `a` and `b` are, output="column" that of the answers (or
-    scores), id="column" that of the examples, of which several rows are repeats; all three are guessed from the usual names.
-    expected: the column of golden answers; tags, cluster: columns of topics, and of groups that count as one.
+    table: whatever `Dataset.read` reads. Wide: `a` and `b` are columns of answers (or of scores:
+    numbers in [0, 1] or true and false). Long: version="column" names the column whose values `a`
+    and `b` are, output="column" that of the answers (or scores), id="column" that of the examples,
+    of which several rows are repeats; all three are guessed from the usual names.
+    expected: the column of golden answers; tags, cluster: columns of topics, and of groups that
+        count as one.
     scorer: one, several, or a function of yours; else one is guessed from the data, and said.
     Raises StudyError or DatasetError, which name the columns there are.
     """
@@ -142,7 +157,9 @@ def compare(
 
 
 def _scores_in(held: Table) -> dict[str, dict[str, list[float | None]]] | None:
-    """arm -> example -> scores, where both arms hold nothing else and no golden answer looks like them (0 and 1 may be answers, too)."""
+    """arm -> example -> scores, where both arms hold nothing else and no golden answer looks like
+    them (0 and 1 may be answers, too).
+    """
     golden = [example.expected for example in held.dataset if example.expected is not None]
     if golden and as_scores(golden) is not None:
         return None
@@ -212,7 +229,9 @@ def _arm(label: str, held: Table, scorers: Sequence[Scorer]) -> Arm:
 def _outcomes(
     values: Mapping[str, Sequence[float | None]], kinds: Mapping[str, tuple[str, str]], name: str
 ) -> Outcomes:
-    """One scorer's outcomes; what one scorer says under several names ("rubric/clarity") is of its kind and version."""
+    """One scorer's outcomes; what one scorer says under several names ("rubric/clarity") is of its
+    kind and version.
+    """
     kind, edition = kinds.get(name) or kinds.get(name.rpartition("/")[0]) or ("user", "1")
     return Outcomes.of(values, kind=kind, versions=(edition,))
 

@@ -23,7 +23,8 @@ __all__ = ["Comparison"]
 
 
 class Comparison(Facts):
-    """`analysis.compare.Comparison` with a face: shows well in a cell, knows the policy, makes Markdown for a pull request.
+    """`analysis.compare.Comparison` with a face: shows well in a cell, knows the policy, makes
+    Markdown for a pull request.
 
     peeking: it was looked at before all planned examples were in, so that only e-values decide.
     """
@@ -57,30 +58,40 @@ class Comparison(Facts):
         return verdict
 
     def decide(self, policy: Policy | Mapping[str, Any]) -> Verdict:
-        """What another policy (or a map of its fields) would make of them. Several finalists of a plan are judged together (Holm), and one is promoted at most."""
+        """What another policy (or a map of its fields) would make of them.
+
+        Several finalists of a plan are judged together (Holm), and one is promoted at most.
+        """
         return self.compared.decide(policy)
 
     def require(self, goal: str = "not_worse", **policy: Any) -> Comparison:
-        """For tests: raises AssertionError with the verdict's reasons unless the goal is met; returns the comparison."""
+        """For tests: raises AssertionError with the verdict's reasons unless the goal is met;
+        returns the comparison.
+        """
         verdict = self.decide(
             Policy.from_document({"primary": self.primary_name, **policy, "goal": goal})
         )
         if verdict.decision != "promote":
             raise AssertionError(
-                f"{self.candidate.label} is not shown to be {goal.replace('_', ' ')}: {' '.join(verdict.reasons)} {' '.join(verdict.next)}".strip()
+                f"{self.candidate.label} is not shown to be {goal.replace('_', ' ')}:"
+                f" {' '.join(verdict.reasons)} {' '.join(verdict.next)}".strip()
             )
         return self
 
     def slices(self, name: str | None = None) -> Slices:
-        """The same comparison within each tag, biggest loss first; exploratory, marked by Benjamini-Hochberg at 10 %."""
+        """The same comparison within each tag, biggest loss first; exploratory, marked by
+        Benjamini-Hochberg at 10 %.
+        """
         from ..analysis.slices import slices
 
         return slices(self, name)
 
     def pass_at(self, k: int, *, every: bool = False, name: str | None = None) -> Comparison:
-        """The same arms on another question: is one of k answers right (pass@k), or with every=True are all k (pass^k)?
+        """The same arms on another question: is one of k answers right (pass@k), or with every=True
+        are all k (pass^k)?
 
-        An example asked fewer than k times is unscored. Raises StatisticsError for a scorer whose outcomes are not 0 or 1.
+        An example asked fewer than k times is unscored. Raises StatisticsError for a scorer whose
+        outcomes are not 0 or 1.
         """
         from ..analysis.repeats import at_k
 
@@ -103,10 +114,12 @@ class Comparison(Facts):
         return Comparison.shown(Compared(facts, policy), self.project)
 
     def corrected(self, name: str | None = None, *, level: float = 0.9) -> Corrected:
-        """A judge's difference corrected by the labels that people gave to both answers of an example (prediction-powered inference).
+        """A judge's difference corrected by the labels that people gave to both answers of an
+        example (prediction-powered inference).
 
-        Labels are those of `study.labelling(rater, "rubric")`, raters averaged. Raises StatisticsError where fewer than two
-        examples are labelled in both arms, or none is left without a label.
+        Labels are those of `study.labelling(rater, "rubric")`, raters averaged. Raises
+        StatisticsError where fewer than two examples are labelled in both arms, or none is left
+        without a label.
         """
         from ..review.label_correction import corrected
 

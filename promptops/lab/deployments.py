@@ -21,8 +21,9 @@ __all__ = ["Deployment", "History"]
 
 
 class Deployment:
-    """One step of an environment's history, with everything that the registry's entry has (number, id, env, kind, at, author,
-    reason, evidence, ...). changed: whether this call wrote it; note: what was said instead of writing.
+    """One step of an environment's history, with everything that the registry's entry has (number,
+    id, env, kind, at, author, reason, evidence, ...). changed: whether this call wrote it; note:
+    what was said instead of writing.
     """
 
     def __init__(self, entry: Entry, *, note: str = "", verdict: Verdict | None = None) -> None:
@@ -50,7 +51,9 @@ class Deployment:
         state = "" if entry.changed else " (nothing changed)"
         said = f" {self.note}" if self.note else ""
         return plain(
-            f"<{entry.prompt} v{entry.number} in {entry.env} since {entry.at[:19].replace('T', ' ')} UTC by {entry.author}, {_step(entry)}{state}.{said}>"
+            f"<{entry.prompt} v{entry.number} in {entry.env} since"
+            f" {entry.at[:19].replace('T', ' ')} UTC by {entry.author},"
+            f" {_step(entry)}{state}.{said}>"
         )
 
     def _repr_html_(self) -> str:
@@ -60,7 +63,8 @@ class Deployment:
 def _step(entry: Entry) -> str:
     """promote, rollback, or which version is a canary for how many."""
     return (
-        f"canary {(entry.canary.number and f'v{entry.canary.number}') or entry.canary.id[:11]} for {entry.canary.percent:g} % beside"
+        f"canary {(entry.canary.number and f'v{entry.canary.number}') or entry.canary.id[:11]} for"
+        f" {entry.canary.percent:g} % beside"
         if entry.canary
         else entry.kind
     )
@@ -77,20 +81,26 @@ class History:
         return tuple(self.project.registry.history(self.prompt, self.env))
 
     def at(self, moment: str) -> Entry | None:
-        """What served at a time ("2026-11-25 14:00", UTC), by the chain's own dates; None before the first deployment."""
+        """What served at a time ("2026-11-25 14:00", UTC), by the chain's own dates; None before
+        the first deployment.
+        """
         wanted = moment.strip().replace(" ", "T")
         before = [entry for entry in self.deployments if entry.at[: len(wanted)] <= wanted]
         return before[-1] if before else None
 
     @property
     def frame(self) -> DataFrame:
-        """One row a deployment: at, version, kind, author, reason, evidence, forced, percent, duration_s."""
+        """One row a deployment: at, version, kind, author, reason, evidence, forced, percent,
+        duration_s.
+        """
         import pandas as pd
 
         return pd.DataFrame(list(rows_of(self.deployments, self.prompt)), columns=list(COLUMNS))
 
     def over_time(self, primary: str | None = None) -> DataFrame:
-        """One row a study of a version that served here, oldest first: mean with its 95 % interval, examples that changed since."""
+        """One row a study of a version that served here, oldest first: mean with its 95 % interval,
+        examples that changed since.
+        """
         deployed = {entry.id: f"v{entry.number}" for entry in self.deployments}
         return over_time(self.project, deployed, primary)
 

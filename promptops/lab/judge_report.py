@@ -1,7 +1,9 @@
-"""A judge as a measured instrument: how it varies, whether it agrees with people, what sways it, what its bias costs.
+"""A judge as a measured instrument: how it varies, whether it agrees with people, what sways it,
+what its bias costs.
 
-Every figure is computed from recorded verdicts and recorded labels; what cannot be known from them is None, and the
-report says what is missing. Only the planted injections ask the judge anything, and those calls are runs like all others.
+Every figure is computed from recorded verdicts and recorded labels; what cannot be known from them
+is None, and the report says what is missing. Only the planted injections ask the judge anything,
+and those calls are runs like all others.
 """
 
 from __future__ import annotations
@@ -37,10 +39,12 @@ where m.study_id = ? and s.scorer_version = ? and (s.scorer = ? or starts_with(s
 
 @dataclass(frozen=True, slots=True)
 class Variance:
-    """Where the spread of one example's scores comes from, method of moments on a nested design (Searle 1971).
+    """Where the spread of one example's scores comes from, method of moments on a nested design
+    (Searle 1971).
 
-    judge: between samples of one answer; generation: between answers of one version to one example, beyond the judge's;
-    None where there was one sample, or one answer, only. samples, repeats: how many were there at most.
+    judge: between samples of one answer; generation: between answers of one version to one example,
+    beyond the judge's; None where there was one sample, or one answer, only. samples, repeats: how
+    many were there at most.
     """
 
     judge: float | None
@@ -58,7 +62,9 @@ class Variance:
 
 @dataclass(frozen=True, slots=True)
 class SelfPreference:
-    """value: mean error (judge - people) on answers of the judge's own model less that on others', with Welch's 95 % interval."""
+    """value: mean error (judge - people) on answers of the judge's own model less that on others',
+    with Welch's 95 % interval.
+    """
 
     value: float | None
     low: float | None
@@ -69,8 +75,9 @@ class SelfPreference:
 
 @dataclass(frozen=True, slots=True)
 class JudgeReport:
-    """What is known of one judge on one study. name, version: of its scorer; scored, unscored: answers; calls, cost_usd: of all judges
-    that asked with this prompt, apart from generation (None where not known); kappa's rows are the judge, its columns people.
+    """What is known of one judge on one study. name, version: of its scorer; scored, unscored:
+    answers; calls, cost_usd: of all judges that asked with this prompt, apart from generation (None
+    where not known); kappa's rows are the judge, its columns people.
     """
 
     name: str
@@ -100,14 +107,20 @@ class JudgeReport:
     def verdict(self) -> str:
         """Whether it may be believed, in one sentence."""
         if self.kappa is None or self.labels.n < ENOUGH:
-            return f"Uncalibrated: people labelled {self.labels.n} of its answers; {ENOUGH} are needed. It cannot promote alone."
+            return (
+                f"Uncalibrated: people labelled {self.labels.n} of its answers; {ENOUGH} are"
+                " needed. It cannot promote alone."
+            )
         said = (
             f"kappa {self.kappa.value:.2f}"
             if self.kappa.value is not None
             else "no kappa, since one answer was given throughout"
         )
         if not self.calibrated:
-            return f"Uncalibrated: {said} on {self.labels.n} labels is too little agreement with people ({MODERATE} is needed). It cannot promote alone."
+            return (
+                f"Uncalibrated: {said} on {self.labels.n} labels is too little agreement with"
+                f" people ({MODERATE} is needed). It cannot promote alone."
+            )
         return f"Calibrated: {said} on {self.labels.n} labels."
 
     def table(self) -> DataFrame:
@@ -130,9 +143,10 @@ def measure_judge(
 ) -> JudgeReport:
     """Measure a judge on a study that it scored.
 
-    judge: the scorer, or its name (default: the study's first judge); labels: a frame with run_id and value (0 to 1) instead of
-    those in the store, which are the ones that calibrate (`keep_labels`); plant: so many answers are judged again with an
-    injection at their end (needs the scorer itself; recorded and reused, like every call of a judge).
+    judge: the scorer, or its name (default: the study's first judge); labels: a frame with run_id
+    and value (0 to 1) instead of those in the store, which are the ones that calibrate
+    (`keep_labels`); plant: so many answers are judged again with an injection at their end (needs
+    the scorer itself; recorded and reused, like every call of a judge).
     """
     study.wait()
     name, edition = _named(study, judge)
@@ -140,7 +154,8 @@ def measure_judge(
     main = [row for row in rows if row[4] == name]
     if not main:
         raise StudyError(
-            f"{name} has judged nothing in {study.name}; evaluate or rescore the study with it first."
+            f"{name} has judged nothing in {study.name}; evaluate or rescore the study with it"
+            " first."
         )
     both = (
         labelled(study.project.store, name, edition, study.id)
@@ -163,16 +178,18 @@ def measure_judge(
         unscored=sum(row[5] is None for row in main),
         labels=both,
         kappa=kappa_of(both.judge, both.human),
-        alpha=krippendorff_interval([both.judge, both.human], metric="interval")
-        if both.n
-        else None,
+        alpha=(
+            krippendorff_interval([both.judge, both.human], metric="interval") if both.n else None
+        ),
         variance=_variance(rows, name),
         position=_positions(rows, name) if compares else None,
         length=_length(main, both),
         own=_self_preference(main, both, model),
-        planted=plant_injections(study.recorded, scorer, main, plant)
-        if plant and scorer is not None
-        else None,
+        planted=(
+            plant_injections(study.recorded, scorer, main, plant)
+            if plant and scorer is not None
+            else None
+        ),
         corrected=corrected,
         difference=difference,
         calls=calls,
@@ -182,9 +199,11 @@ def measure_judge(
 
 
 def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
-    """Keep people's labels of a study's answers; returns how many were new. labels: run_id and value (0 to 1), and note where there is one.
+    """Keep people's labels of a study's answers; returns how many were new. labels: run_id and
+    value (0 to 1), and note where there is one.
 
-    The same frame twice adds nothing. Raises StudyError, and keeps nothing, for a run that is not in the study or another value.
+    The same frame twice adds nothing. Raises StudyError, and keeps nothing, for a run that is not
+    in the study or another value.
     """
     known = dict(
         study.project.store.rows(
@@ -196,7 +215,8 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
         run, value = str(given.get("run_id")), given.get("value")
         if run not in known or isinstance(value, str) or value is None or not 0 <= value <= 1:
             raise StudyError(
-                f"the label {value!r} of run {run!r} is none of {study.name}; expected run_id of study.runs() and a value from 0 to 1."
+                f"the label {value!r} of run {run!r} is none of {study.name}; expected run_id of"
+                " study.runs() and a value from 0 to 1."
             )
         id_ = "l-" + tagged("l1", [study.id, run, rater, float(value)])[3:]
         rows.append({"id": id_, "run_id": run, "example_id": known[run], "rater": rater, "kind": "score", "value": float(value), "note": str(given.get("note") or ""), "labelled_at": utc()})  # fmt: skip
@@ -218,7 +238,8 @@ def _named(study: Study, judge: Any) -> tuple[str, str]:
         judge = next((name for name, scorer in own.items() if scorer.kind == "judge"), None)
         if judge is None:
             raise StudyError(
-                f"{study.name} has no judge among its scorers ({', '.join(own) or 'none'}); rescore it with rubric(...) or pairwise(...)."
+                f"{study.name} has no judge among its scorers ({', '.join(own) or 'none'}); rescore"
+                " it with rubric(...) or pairwise(...)."
             )
     if isinstance(judge, str):
         if judge not in own:
@@ -234,7 +255,8 @@ def _from_frame(labels: DataFrame, main: Sequence[Any]) -> Labelled:
     judged = {row[3]: float(row[5]) for row in main if row[5] is not None}
     if not {"run_id", "value"} <= set(labels.columns):
         raise StudyError(
-            f"labels have the columns {', '.join(map(str, labels.columns))}; expected run_id and value (0 to 1)."
+            f"labels have the columns {', '.join(map(str, labels.columns))}; expected run_id and"
+            " value (0 to 1)."
         )
     means = labels.groupby("run_id")["value"].mean()
     both = sorted(run for run in means.index if run in judged)
@@ -328,7 +350,9 @@ def _self_preference(
 def _corrected(
     study: Study, main: Sequence[Any], both: Labelled
 ) -> tuple[Corrected | None, float | None, tuple[str, str] | None]:
-    """(PPI, the judge's own) difference of the study's first two arms, candidate - baseline, and their labels."""
+    """(PPI, the judge's own) difference of the study's first two arms, candidate - baseline, and
+    their labels.
+    """
     from ..study.grounds import baseline_of
 
     base = baseline_of(study.recorded)

@@ -1,7 +1,8 @@
-"""The notebook's door: one object that saves prompts, runs studies, compares, promotes and rolls back.
+"""The notebook's door: one object that saves prompts, runs studies, compares, promotes and rolls
+back.
 
-Opening a lab reads and writes nothing. Every verb may be run again: saving, evaluating and promoting what is there
-already changes nothing and pays for nothing.
+Opening a lab reads and writes nothing. Every verb may be run again: saving, evaluating and
+promoting what is there already changes nothing and pays for nothing.
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ __all__ = ["EvaluateOptions", "Lab"]
 class EvaluateOptions(TypedDict, total=False):
     """Keywords of `Lab.evaluate` and `Lab.estimate` beyond its own.
 
-    name: for people; fresh: ask again what was answered before; plan: a Plan whose split, scorers and repeats it follows;
-    stop_when: "settled" asks in batches of a shuffled order, and no more once the e-values settle the verdict against the incumbent
-    (else the first version); concurrency: calls in flight (None: found out); budget_usd, budget_tokens: stop before spending more; timeout_s: of one
-    attempt; deadline_s: of one call with its retries.
+    name: for people; fresh: ask again what was answered before; plan: a Plan whose split, scorers
+        and repeats it follows;
+    stop_when: "settled" asks in batches of a shuffled order, and no more once the e-values settle
+    the verdict against the incumbent (else the first version); concurrency: calls in flight (None:
+    found out); budget_usd, budget_tokens: stop before spending more; timeout_s: of one attempt;
+    deadline_s: of one call with its retries.
     """
 
     name: str | None
@@ -59,10 +62,11 @@ class EvaluateOptions(TypedDict, total=False):
 class Lab:
     """A project's prompts, runs and studies.
 
-    root: the project's folder, found upwards from the working directory where not named; models: name -> an openai client,
-    a model of promptops.models, or a callable of yours, which is a target: it gets the example's values by its parameters'
-    names (a single value goes to a single parameter of any name); prices: model -> (input, output) in USD per million tokens.
-    Raises SetupError for a model that can never answer, or a price that is none.
+    root: the project's folder, found upwards from the working directory where not named; models:
+    name -> an openai client, a model of promptops.models, or a callable of yours, which is a
+    target: it gets the example's values by its parameters' names (a single value goes to a single
+    parameter of any name); prices: model -> (input, output) in USD per million tokens. Raises
+    SetupError for a model that can never answer, or a price that is none.
     """
 
     def __init__(
@@ -88,7 +92,9 @@ class Lab:
 
     @property
     def prompt(self) -> Prompts:
-        """`lab.prompt("support-triage")` is that prompt; `lab.prompt` alone lists them all, and completes their names."""
+        """`lab.prompt("support-triage")` is that prompt; `lab.prompt` alone lists them all, and
+        completes their names.
+        """
         return Prompts(self.project)
 
     # -- studies
@@ -106,11 +112,13 @@ class Lab:
     ) -> Study:
         """Ask every version every example, `repeats` times, and score each answer by each scorer.
 
-        versions: saved versions or PromptVersions; dataset: a Dataset or whatever `Dataset.read` reads; the first scorer is
-        the primary; models: evaluate each version on each of these instead of its own; target: a callable of yours in the
-        model's place, which gets the example's values by its parameters' names. In a notebook the study returns at once and
-        lives on; in a script it is done when it returns. What was answered before is not asked again. Raises StudyError,
-        SetupError or ScorerError before anything is asked; in a script also what `Study.wait` raises.
+        versions: saved versions or PromptVersions; dataset: a Dataset or whatever `Dataset.read`
+        reads; the first scorer is the primary; models: evaluate each version on each of these
+        instead of its own; target: a callable of yours in the model's place, which gets the
+        example's values by its parameters' names. In a notebook the study returns at once and lives
+        on; in a script it is done when it returns. What was answered before is not asked again.
+        Raises StudyError, SetupError or ScorerError before anything is asked; in a script also what
+        `Study.wait` raises.
         """
         chosen = evaluate.EvaluateOptions.of(options)
         drawn = evaluate.draw(
@@ -147,7 +155,9 @@ class Lab:
         repeats: int = 1,
         **options: Unpack[EvaluateOptions],
     ) -> Estimate:
-        """What `evaluate` with the same arguments would do: calls, reused runs, tokens, cost as a range, time. Asks nothing."""
+        """What `evaluate` with the same arguments would do: calls, reused runs, tokens, cost as a
+        range, time. Asks nothing.
+        """
         from ..study.estimate import estimate
 
         chosen = evaluate.EvaluateOptions.of(options)
@@ -167,10 +177,11 @@ class Lab:
         split: str | None = "test",
         finalists: Sequence[Any] = (),
     ) -> Plan:
-        """Fix before looking: split, primary, goal, guardrails, alpha, repeats and finalists are frozen into the store, before the runs.
+        """Fix before looking: split, primary, goal, guardrails, alpha, repeats and finalists are
+        frozen into the store, before the runs.
 
-        Comparisons of a study that was evaluated with it say whether the analysis followed it. finalists: the candidates that
-        may be promoted on it; several are judged together (Holm).
+        Comparisons of a study that was evaluated with it say whether the analysis followed it.
+        finalists: the candidates that may be promoted on it; several are judged together (Holm).
         """
         from ..study.plan import freeze
 
@@ -191,20 +202,27 @@ class Lab:
         return Studies(self.project)
 
     def study(self, name: str) -> Study:
-        """A study by name or id (or the beginning of it), also after a restart. Raises StudyError."""
+        """A study by name or id (or the beginning of it), also after a restart.
+
+        Raises StudyError.
+        """
         return self.studies[name]
 
     def compare(
         self, candidate: Any, baseline: Any = None, *, primary: str | None = None
     ) -> Comparison:
-        """`candidate` against `baseline` (default: what its prompt serves in prod), over the latest studies of each."""
+        """`candidate` against `baseline` (default: what its prompt serves in prod), over the latest
+        studies of each.
+        """
         from ..study.comparing import compare_across
 
         found = compare_across(self.project, candidate, baseline, primary)
         return Comparison.shown(found, self.project)
 
     def leaderboard(self, versions: Sequence[Any], *, primary: str | None = None) -> Leaderboard:
-        """Versions with intervals, best first, over the latest studies of each, with Holm-corrected pairwise verdicts."""
+        """Versions with intervals, best first, over the latest studies of each, with Holm-corrected
+        pairwise verdicts.
+        """
         from ..study.comparing import leaderboard_across
 
         return Leaderboard.shown(leaderboard_across(self.project, versions, primary))
@@ -212,11 +230,13 @@ class Lab:
     def import_runs(
         self, table: Any, dataset: Any, scorers: Sequence[Any] = (), **columns: Any
     ) -> Study:
-        """Outputs made elsewhere as a study: scored, compared and reported as if called. No model is asked.
+        """Outputs made elsewhere as a study: scored, compared and reported as if called. No model
+        is asked.
 
-        table: a DataFrame or list of dicts, one row an output. columns: names of its columns (example="example_id",
-        version="version", output="output", sample=None), and versions={label: PromptVersion} where the prompts are known,
-        prompt="name", name="...". Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept.
+        table: a DataFrame or list of dicts, one row an output. columns: names of its columns
+        (example="example_id", version="version", output="output", sample=None), and
+        versions={label: PromptVersion} where the prompts are known, prompt="name", name="...".
+        Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept.
         """
         from ..study.import_runs import import_runs
 
@@ -228,11 +248,14 @@ class Lab:
     def promote(
         self, version: Any, to: str, *, study: Study | None = None, **options: Any
     ) -> Deployment:
-        """Serve `version` in the environment `to`, where the evidence of `study` carries it against what serves now.
+        """Serve `version` in the environment `to`, where the evidence of `study` carries it against
+        what serves now.
 
-        options: percent=10 (a canary share; again with another percent widens it, without one finishes it), reason="...", force=True (needs a reason, and is marked for ever),
-        override="reason" (past a refusal or a roll back that stands), example=... Promoting what serves already changes nothing.
-        Raises Refused with every unmet point and its next step, or Conflict.
+        options: percent=10 (a canary share; again with another percent widens it, without one
+        finishes it), reason="...", force=True (needs a reason, and is marked for ever),
+        override="reason" (past a refusal or a roll back that stands), example=... Promoting what
+        serves already changes nothing. Raises Refused with every unmet point and its next step, or
+        Conflict.
         """
         from ..study.promote import promote
 
@@ -242,10 +265,12 @@ class Lab:
     def rollback(
         self, version: Any, env: str, *, to: Any = None, reason: str = ""
     ) -> Deployment | None:
-        """Undo `version` in `env` at once (a running canary: end it): the last different version serves again (or `to`). Nothing if it no longer serves.
+        """Undo `version` in `env` at once (a running canary: end it): the last different version
+        serves again (or `to`). Nothing if it no longer serves.
 
-        version: a saved version, or a prompt's name for whatever serves now. Ungated, and logged. A cell that rolls a version back does
-        so whenever that version serves: nothing is asked, also where it was promoted once more since.
+        version: a saved version, or a prompt's name for whatever serves now. Ungated, and logged. A
+        cell that rolls a version back does so whenever that version serves: nothing is asked, also
+        where it was promoted once more since.
         """
         from ..study.promote import rollback
 
@@ -254,7 +279,9 @@ class Lab:
         return Deployment.of(found) if found is not None else None
 
     def history(self, prompt: str, env: str = "prod") -> History:
-        """What served in `env`, since when, who decided it, why, and on which evidence; newest last."""
+        """What served in `env`, since when, who decided it, why, and on which evidence; newest
+        last.
+        """
         return History(self.project, prompt, env)
 
     # -- data
@@ -264,7 +291,8 @@ class Lab:
         return self.store.frame("select * from runs order by started_at desc limit ?", [limit])
 
     def sql(self, query: str, *, limit: int = 10_000) -> DataFrame:
-        """Your own SQL over runs, attempts, scores, studies, study_runs, versions, examples, labels, verdicts, deployments, ...
+        """Your own SQL over runs, attempts, scores, studies, study_runs, versions, examples,
+        labels, verdicts, deployments, ...
 
         Reads only; at most `limit` rows.
         """

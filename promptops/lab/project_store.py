@@ -1,4 +1,6 @@
-"""The store of a project, whose one door takes in every file that this product hands out, and knows studies as people call them."""
+"""The store of a project, whose one door takes in every file that this product hands out, and knows
+studies as people call them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ class ProjectStore(Store):
     """`Store`, with the labels of reports beside the exports of stores, and studies by their names."""
 
     def export(self, path: str | os.PathLike[str], study: Any = None) -> dict[str, int]:
-        """Write everything, or one study (a Study, its name or id) with its runs, scores and labels, to one file; returns table -> rows.
+        """Write everything, or one study (a Study, its name or id) with its runs, scores and
+        labels, to one file; returns table -> rows.
 
         Raises StudyError for a study that is not here.
         """
@@ -29,15 +32,18 @@ class ProjectStore(Store):
     def purge(
         self, examples: Iterable[str] = (), *, study: Any = None, before: str | None = None
     ) -> Purged:
-        """`Store.purge`; study: a Study, its name or id. Raises StudyError for one that is not here, and what `Store.purge` raises."""
+        """`Store.purge`; study: a Study, its name or id.
+
+        Raises StudyError for one that is not here, and what `Store.purge` raises.
+        """
         return super().purge(examples, study=self._id_of(study), before=before)
 
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
-        """Take in a file that `export` wrote, or the labels that a reviewer downloaded from a report; returns table -> rows that
-        were new, so nothing the second time.
+        """Take in a file that `export` wrote, or the labels that a reviewer downloaded from a
+        report; returns table -> rows that were new, so nothing the second time.
 
-        Raises StoreError where an export is damaged, newer or none, StudyError where a line is no label of a study that is
-        here; either way nothing is taken in.
+        Raises StoreError where an export is damaged, newer or none, StudyError where a line is no
+        label of a study that is here; either way nothing is taken in.
         """
         from ..review.labelling import holds_labels, import_labels
 
@@ -51,7 +57,8 @@ class ProjectStore(Store):
         if study is None or hasattr(study, "id"):
             return study and str(study.id)
         found = self.rows(
-            "select id from studies where id = ? or name = ? order by id = ? desc, created_at desc limit 1",
+            "select id from studies where id = ? or name = ? order by id = ? desc, created_at desc"
+            " limit 1",
             [study] * 3,
         )
         if not found:

@@ -1,4 +1,6 @@
-"""A prompt is a name; its saved versions are numbered contents that can be asked, compared and promoted."""
+"""A prompt is a name; its saved versions are numbered contents that can be asked, compared and
+promoted.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ __all__ = ["Prompt", "SavedVersion"]
 
 
 class SavedVersion:
-    """A content under a prompt's name with its display number; calling it asks its model once, and records.
+    """A content under a prompt's name with its display number; calling it asks its model once, and
+    records.
 
     label: "v2"; version: the content; note, author, created: what was said when it was saved.
     """
@@ -68,9 +71,11 @@ class SavedVersion:
         return self.version.variables
 
     def __call__(self, *, fresh: bool = False, **values: Any) -> Answer:
-        """Ask the model once. An equal question that was answered before costs nothing: the recorded answer comes back.
+        """Ask the model once. An equal question that was answered before costs nothing: the
+        recorded answer comes back.
 
-        fresh: ask again all the same. Raises RenderError, SetupError, or CallError once the retries end.
+        fresh: ask again all the same. Raises RenderError, SetupError, or CallError once the retries
+            end.
         """
         run, reused = Asker(self.project).call(
             self.version, values, prompt=self.prompt, label=self.label, fresh=fresh
@@ -90,13 +95,18 @@ class SavedVersion:
         return self.version.diff(other.version if isinstance(other, SavedVersion) else other)
 
     def noise(self, dataset: Any, scorers: Sequence[Any], *, name: str | None = None) -> Any:
-        """The A/A noise floor: this version against itself on `dataset`, asked twice. Returns the Comparison."""
+        """The A/A noise floor: this version against itself on `dataset`, asked twice.
+
+        Returns the Comparison.
+        """
         from .noise import noise_of
 
         return noise_of(self, dataset, scorers, name)
 
     def over_time(self, primary: str | None = None) -> DataFrame:
-        """One row a study that asked this version, oldest first: mean with its 95 % interval, and how many examples got better or worse."""
+        """One row a study that asked this version, oldest first: mean with its 95 % interval, and
+        how many examples got better or worse.
+        """
         from ..study.over_time import over_time
 
         return over_time(self.project, {self.id: self.label}, primary)
@@ -122,7 +132,9 @@ class SavedVersion:
 
 
 class Prompt:
-    """`lab.prompt("support-triage")`: save versions, get them back by number, see where each serves."""
+    """`lab.prompt("support-triage")`: save versions, get them back by number, see where each
+    serves.
+    """
 
     def __init__(self, project: Project, name: str) -> None:
         self.project = project
@@ -139,9 +151,11 @@ class Prompt:
         response_format: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> SavedVersion:
-        """Save a version under the next number; the same content again is the same version and changes nothing.
+        """Save a version under the next number; the same content again is the same version and
+        changes nothing.
 
-        settings: model settings such as temperature=0. Raises VersionError or TemplateError, also for a version that says nothing.
+        settings: model settings such as temperature=0. Raises VersionError or TemplateError, also
+            for a version that says nothing.
         """
         if not isinstance(note, str):
             raise VersionError(
@@ -150,7 +164,8 @@ class Prompt:
         if isinstance(messages, PromptVersion):
             if settings or variables or tools or response_format:
                 raise StudyError(
-                    "a PromptVersion already holds its settings; save it alone, or pass its text and the settings."
+                    "a PromptVersion already holds its settings; save it alone, or pass its text"
+                    " and the settings."
                 )
             version = messages.on(model) if model else messages
         else:
@@ -189,8 +204,9 @@ class Prompt:
 
     @property
     def policy(self) -> Policy:
-        """What a promotion of this prompt must show. Assign a Policy, or a map of its fields, to set it in the registry (None: the
-        registry's default again)."""
+        """What a promotion of this prompt must show. Assign a Policy, or a map of its fields, to
+        set it in the registry (None: the registry's default again).
+        """
         return self.project.registry.policy(self.name)
 
     @policy.setter
@@ -222,7 +238,10 @@ class Prompt:
             f"{env}: v{number}"
             for env, number in self.project.registry.environments(self.name).items()
         )
-        return f"<prompt {self.name}, {len(self)} versions{f', serves {serving}' if serving else ', serves nowhere yet'}>"
+        return (
+            f"<prompt {self.name}, {len(self)}"
+            f" versions{f', serves {serving}' if serving else ', serves nowhere yet'}>"
+        )
 
     def _repr_html_(self) -> str:
         return show.html(self)
@@ -239,7 +258,8 @@ def _check_says_something(name: str, version: PromptVersion) -> None:
         ):
             return
     raise VersionError(
-        f'{name} would be saved without a word; pass its text, as in save("Answer this ticket: {{{{ticket}}}}").'
+        f'{name} would be saved without a word; pass its text, as in save("Answer this ticket:'
+        ' {{ticket}}").'
     )
 
 
@@ -251,7 +271,8 @@ def _warn_format(version: PromptVersion) -> None:
         field = looks_like_format(content) if isinstance(content, str) else None
         if field:
             warnings.warn(
-                f"{field} is sent as it stands: a variable is {{{field}}} here; PromptVersion.from_format turns an f-string prompt into a version.",
+                f"{field} is sent as it stands: a variable is {{{field}}} here;"
+                " PromptVersion.from_format turns an f-string prompt into a version.",
                 stacklevel=3,
             )
             return

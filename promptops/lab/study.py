@@ -1,4 +1,5 @@
-"""A study as a notebook holds it: running or done. It shows itself run, and answers for its results.
+"""A study as a notebook holds it: running or done. It shows itself run, and answers for its
+results.
 
 In a notebook it works in the project's own thread and the cell ends at once; whatever needs its
 results waits for them. A stop keeps all that was done, and the same cell finishes the rest.
@@ -183,27 +184,34 @@ class Study:
     ) -> Comparison:
         """`candidate` against `baseline` on this study's examples, paired.
 
-        Arms are versions or labels. baseline: the incumbent of "prod" where it is in the study, else the first arm;
+        Arms are versions or labels. baseline: the incumbent of "prod" where it is in the study,
+        else the first arm;
         candidate: the last arm. Raises StudyError where an arm is not in the study.
         """
         found = comparing.compare_in(self.wait().recorded, candidate, baseline, primary)
         return Comparison.shown(found, self.project)
 
     def peek(self, candidate: Any = None, baseline: Any = None) -> Comparison:
-        """`compare` on what is in so far, without waiting: only the e-values may decide, so that looking early cheats nobody."""
+        """`compare` on what is in so far, without waiting: only the e-values may decide, so that
+        looking early cheats nobody.
+        """
         return Comparison.shown(over_time.peek(self.recorded, candidate, baseline), self.project)
 
     def since(self, earlier: Study | None = None, version: Any = None) -> Comparison:
-        """A version (default: the last arm) against itself in an earlier study (default: its latest with other answers); `.flips()`
-        lists what it has lost since. Raises StudyError where there is none."""
+        """A version (default: the last arm) against itself in an earlier study (default: its latest
+        with other answers); `.flips()` lists what it has lost since. Raises StudyError where there
+        is none.
+        """
         before = earlier.recorded if earlier is not None else None
         found = over_time.since(self.wait().recorded, before, version)
         return Comparison.shown(found, self.project)
 
     def pass_at(self, k: int, scorer: str | None = None) -> DataFrame:
-        """One row an arm: pass@k (at least one of k answers is right) and pass^k (all k are) with 95 % intervals over examples.
+        """One row an arm: pass@k (at least one of k answers is right) and pass^k (all k are) with
+        95 % intervals over examples.
 
-        What cannot be known is NaN. Raises StudyError where the study has fewer than k repeats, or an outcome is not 0 or 1.
+        What cannot be known is NaN. Raises StudyError where the study has fewer than k repeats, or
+        an outcome is not 0 or 1.
         """
         return over_time.pass_at(self.wait().recorded, k, scorer)
 
@@ -222,17 +230,24 @@ class Study:
     # -- looking at answers, and what a review leaves behind
 
     def examples(self, candidate: Any = None, baseline: Any = None) -> Examples:
-        """Two arms side by side, an example at a time: `.page(Filter("lost"))`, `.detail(id)`. Nothing is read that is not asked for."""
+        """Two arms side by side, an example at a time: `.page(Filter("lost"))`, `.detail(id)`.
+
+        Nothing is read that is not asked for.
+        """
         return Examples(self, candidate, baseline)
 
     def labelling(self, rater: str, kind: str = "pairwise", **options: Any) -> Labelling:
-        """A rater's blind, shuffled queue: `.task`, then `.answer(...)`. kind: "pairwise" or "rubric"; options: wanted=Filter(...)."""
+        """A rater's blind, shuffled queue: `.task`, then `.answer(...)`. kind: "pairwise" or
+        "rubric"; options: wanted=Filter(...).
+        """
         from ..review.labelling import Labelling
 
         return Labelling(self.recorded, rater, kind, **options)
 
     def labels(self) -> DataFrame:
-        """One row a label that people gave to this study's answers: example_id, rater, kind, label, value, note, run_id, labelled_at, id."""
+        """One row a label that people gave to this study's answers: example_id, rater, kind, label,
+        value, note, run_id, labelled_at, id.
+        """
         from ..review.labelling import labels_of
 
         return labels_of(self.recorded)
@@ -244,7 +259,8 @@ class Study:
         return agreement(self.recorded, kind)
 
     def import_labels(self, path: str | Path) -> int:
-        """Take in the labels that a reviewer downloaded from this study's report; returns how many were new. Raises StudyError.
+        """Take in the labels that a reviewer downloaded from this study's report; returns how many
+        were new. Raises StudyError.
 
         `lab.store.import_(path)` takes them of any study.
         """
@@ -253,7 +269,9 @@ class Study:
         return import_labels(self.project.store, path, self.recorded)
 
     def pin(self, example_id: str) -> Policy:
-        """Make an example a must-pass one of the prompt's policy: no candidate may fail it where the baseline passes."""
+        """Make an example a must-pass one of the prompt's policy: no candidate may fail it where
+        the baseline passes.
+        """
         from ..review.review import pin
 
         return pin(self.recorded, example_id)
@@ -267,21 +285,26 @@ class Study:
     def correct(
         self, example_id: str, expected: Any, path: str | Path | None = None, *, write: bool = True
     ) -> Correction:
-        """Write a golden answer into the file that the dataset was read from, or beside it where no other byte would stand, into
-        NAME.corrections.jsonl; returns the lines that change (write=False: only those). Raises DatasetError."""
+        """Write a golden answer into the file that the dataset was read from, or beside it where no
+        other byte would stand, into NAME.corrections.jsonl; returns the lines that change
+        (write=False: only those). Raises DatasetError.
+        """
         from ..review.review import correct
 
         return correct(self.recorded, example_id, expected, path, write=write)
 
     def dataset_file(self) -> Path | None:
-        """The file that the dataset was read from; None where it was none, or is not in the project."""
+        """The file that the dataset was read from; None where it was none, or is not in the
+        project.
+        """
         from ..review.review import dataset_file
 
         return dataset_file(self.recorded)
 
     def gate(self, version: SavedVersion, to: str, **options: Any) -> tuple[str, ...]:
-        """Why promoting `version` to an environment would be refused or change nothing now, a sentence each; empty where it would go
-        ahead. options: override="reason" and percent=10, as in Lab.promote. Changes nothing.
+        """Why promoting `version` to an environment would be refused or change nothing now, a
+        sentence each; empty where it would go ahead. options: override="reason" and percent=10, as
+        in Lab.promote. Changes nothing.
         """
         from ..review.review import gate_says
 
@@ -304,8 +327,9 @@ class Study:
     def rescore(self, scorers: Sequence[Any], dataset: Any = None, *, again: bool = False) -> Study:
         """Score the recorded answers by other scorers, without a call: a study of the same runs.
 
-        again: the same scorers, asked once more where they failed (`scorer_error`) and nowhere else. Without it an error is
-        final until the scorer's own code or version changes; what a judge was not asked is asked by running the cell again.
+        again: the same scorers, asked once more where they failed (`scorer_error`) and nowhere
+        else. Without it an error is final until the scorer's own code or version changes; what a
+        judge was not asked is asked by running the cell again.
         """
         from ..study.preflight import checked_scorers
         from ..study.rescore import rescore

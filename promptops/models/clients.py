@@ -1,8 +1,10 @@
-"""The openai clients behind an endpoint: one for each event loop, made when first needed, never retrying.
+"""The openai clients behind an endpoint: one for each event loop, made when first needed, never
+retrying.
 
-A client that is handed in is used with all its options. A plain one (no http_client, provider or callable key of the
-caller's; sync or async) lends its address and headers to the HTTP client that openai itself would send with, which
-takes a quarter of the time. Any other async one sends by its own `post`, any other sync one does so from threads.
+A client that is handed in is used with all its options. A plain one (no http_client, provider or
+callable key of the caller's; sync or async) lends its address and headers to the HTTP client that
+openai itself would send with, which takes a quarter of the time. Any other async one sends by its
+own `post`, any other sync one does so from threads.
 """
 
 from __future__ import annotations
@@ -56,8 +58,9 @@ class Clients:
         if self._client is None:
             if self._key is None:
                 raise SetupError(
-                    f"no API key for {label_of(self.base_url)}: set OPENAI_API_KEY, hand in a client with models={{name: client}}, "
-                    'or save the version with model="embedded" to try it without an endpoint.'
+                    f"no API key for {label_of(self.base_url)}: set OPENAI_API_KEY, hand in a"
+                    " client with models={name: client}, or save the version with"
+                    ' model="embedded" to try it without an endpoint.'
                 )
             _openai()
 
@@ -71,7 +74,8 @@ class Clients:
                 sender = self._make()
                 found = self._made[loop] = (sender, _closing(sender))
             await anext(found[1])
-            # held until then, so that nothing open becomes garbage unclosed when a lab is replaced in a notebook
+            # held until then, so that nothing open becomes garbage unclosed when a lab is replaced
+            # in a notebook
             weakref.finalize(self, _close_on, weakref.ref(loop), found[1]).atexit = False
         return found[0]
 
@@ -136,14 +140,18 @@ class Sender(Protocol):
     def stream(
         self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]
     ) -> AsyncGenerator[tuple[Any, Any], None]:
-        """(HTTP response, chunk) as chunks come; of a reply that is no stream its whole body, as bytes, once."""
+        """(HTTP response, chunk) as chunks come; of a reply that is no stream its whole body, as
+        bytes, once.
+        """
 
     async def aclose(self) -> None:
         """Close the connections that are ours."""
 
 
 async def _closing(sender: Sender) -> AsyncGenerator[None, None]:
-    """Open until it is closed: an event loop that ends closes its generators, and so the connections."""
+    """Open until it is closed: an event loop that ends closes its generators, and so the
+    connections.
+    """
     try:
         yield
     finally:
@@ -199,7 +207,9 @@ class _Async:
 
 
 class _Direct(_Async):
-    """Sends what the client would send, with its address and headers, through the HTTP client underneath it."""
+    """Sends what the client would send, with its address and headers, through the HTTP client
+    underneath it.
+    """
 
     def __init__(self, openai: Any, client: Any, http: Any) -> None:
         super().__init__(openai, client, owned=True)
@@ -240,7 +250,9 @@ class _Direct(_Async):
 
 
 def _sent(client: Any) -> dict[str, str]:
-    """The headers of a client, in small letters: its own before those of its key, as it does; an Omit() takes one out."""
+    """The headers of a client, in small letters: its own before those of its key, as it does; an
+    Omit() takes one out.
+    """
     named: dict[str, Any] = {}
     for name, value in (*client.auth_headers.items(), *client.default_headers.items()):
         named[name.lower()] = value
@@ -307,7 +319,9 @@ def _is_whole(response: Any) -> bool:
 
 
 def label_of(base_url: str) -> str:
-    """Host, port and path of an address, without user, password and query; OpenAI's own is only its host."""
+    """Host, port and path of an address, without user, password and query; OpenAI's own is only its
+    host.
+    """
     if base_url.rstrip("/") == OPENAI:
         return "api.openai.com"
     parts = urlsplit(base_url)
@@ -317,7 +331,8 @@ def label_of(base_url: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         raise SetupError(
-            f"the address of the endpoint has no valid port: {host}; give one such as http://127.0.0.1:8000/v1."
+            f"the address of the endpoint has no valid port: {host}; give one such as"
+            " http://127.0.0.1:8000/v1."
         ) from None
     return host + port + parts.path.rstrip("/")
 
@@ -337,7 +352,8 @@ def _response_type(openai: Any) -> Any:
         if module is not None and module is not openai and hasattr(module, "Response"):
             return module.Response
     raise SetupError(
-        f"openai {openai.__version__} is built on an HTTP library that promptops does not know; install a release that is supported."
+        f"openai {openai.__version__} is built on an HTTP library that promptops does not know;"
+        " install a release that is supported."
     )
 
 

@@ -1,7 +1,7 @@
 """A chat completion as it came over the wire, read for what a run records, and no more.
 
-Outside text is taken as it may be: missing, misspelt and mistyped parts are unknown, never zero and never a crash. A
-stream is put together into the same shape and read by the same rules.
+Outside text is taken as it may be: missing, misspelt and mistyped parts are unknown, never zero and
+never a crash. A stream is put together into the same shape and read by the same rules.
 """
 
 from __future__ import annotations
@@ -25,21 +25,24 @@ _FINISHED = {
 
 
 def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> Any:
-    """The JSON of a body. Raises CallError where it is none: a web page is nobody's endpoint, which trying again does not mend; half
-    a body, one that is too deep or no text, is a server error."""
+    """The JSON of a body. Raises CallError where it is none: a web page is nobody's endpoint, which
+    trying again does not mend; half a body, one that is too deep or no text, is a server error.
+    """
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         shown = " ".join(content[:200].decode("utf-8", "replace").split())
         if _is_page(content, headers):
             raise CallError(
-                f"the address answered with HTTP {status} and a web page instead of JSON: {shown!r}; check base_url, which usually ends in /v1.",
+                f"the address answered with HTTP {status} and a web page instead of JSON:"
+                f" {shown!r}; check base_url, which usually ends in /v1.",
                 failure="not_found_model",
                 code=f"{status} web page",
                 request_id=headers.get("x-request-id"),
             ) from None
         raise CallError(
-            f"the endpoint answered with HTTP {status} and a body that is no JSON ({type(error).__name__}): {shown!r}.",
+            f"the endpoint answered with HTTP {status} and a body that is no JSON"
+            f" ({type(error).__name__}): {shown!r}.",
             failure="server_error",
             code=f"{status} unreadable",
             request_id=headers.get("x-request-id"),
@@ -54,7 +57,10 @@ def _is_page(content: bytes, headers: Mapping[str, str]) -> bool:
 
 
 def reply_of(body: Any, headers: Mapping[str, str], first_token_ms: float | None = None) -> Reply:
-    """What a completion's body says. headers: with lower-case names. Raises CallError where it holds an error, or no completion."""
+    """What a completion's body says. headers: with lower-case names.
+
+    Raises CallError where it holds an error, or no completion.
+    """
     choices = body.get("choices", _MISSING) if isinstance(body, dict) else _MISSING
     if (
         choices is _MISSING
@@ -90,9 +96,11 @@ def reply_of(body: Any, headers: Mapping[str, str], first_token_ms: float | None
         tokens_in=tokens_in,
         tokens_out=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
         tokens_cached=_cached(usage, tokens_in),
-        cost_usd=float(cost)
-        if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 1e9
-        else None,
+        cost_usd=(
+            float(cost)
+            if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 1e9
+            else None
+        ),
         model=_name(body.get("model")),
         fingerprint=_name(body.get("system_fingerprint")),
         request_id=headers.get("x-request-id") or _name(body.get("id")),
@@ -112,7 +120,10 @@ class Assembly:
         self._begun = False
 
     def add(self, chunk: Any) -> str:
-        """Take in a chunk; the piece of the answer's text that it brought. Raises CallError for an error in the stream."""
+        """Take in a chunk; the piece of the answer's text that it brought.
+
+        Raises CallError for an error in the stream.
+        """
         if not isinstance(chunk, dict) or (chunk.get("error") and not chunk.get("choices")):
             raise error_of_body(chunk, {})
         for name in ("id", "model", "system_fingerprint", "usage"):
@@ -137,7 +148,10 @@ class Assembly:
         return delta["content"] if isinstance(delta.get("content"), str) else ""
 
     def finished(self) -> dict[str, Any]:
-        """The whole body. Raises CallError of class connection where the stream broke off before the answer's end."""
+        """The whole body.
+
+        Raises CallError of class connection where the stream broke off before the answer's end.
+        """
         if self._begun and self._finish is None:
             raise CallError(
                 "the stream ended before the answer did.", failure="connection", code="200 cut"
@@ -168,7 +182,9 @@ _MISSING = object()
 
 
 def clean(text: str) -> str:
-    """The text with joined surrogate pairs, and U+FFFD for lone ones: JSON may carry them, UTF-8 and the store cannot."""
+    """The text with joined surrogate pairs, and U+FFFD for lone ones: JSON may carry them, UTF-8
+    and the store cannot.
+    """
     if text.isascii():
         return text
     try:

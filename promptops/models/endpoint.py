@@ -1,8 +1,9 @@
 """Any OpenAI-compatible endpoint, through the openai package, by the shortest way that it offers.
 
-The client's own `post` is used, so that whatever it honours still works: proxies, an own CA, Azure, headers, a client or
-http_client handed in; only the objects that it builds around a reply are left out. The client never retries, we do. A
-missing key is an error before anything is sent. No text that leaves here holds a key.
+The client's own `post` is used, so that whatever it honours still works: proxies, an own CA, Azure,
+headers, a client or http_client handed in; only the objects that it builds around a reply are left
+out. The client never retries, we do. A missing key is an error before anything is sent. No text
+that leaves here holds a key.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ _OURS = frozenset(
 class EndpointModel:
     """Answers from an endpoint that speaks chat completions.
 
-    client: an openai client to use (OpenAI, AsyncOpenAI, AzureOpenAI, ...), else one is made: api_key, or
-    OPENAI_API_KEY; base_url, or OPENAI_BASE_URL, or OpenAI's own. A loopback address needs no key. label: what names it
-    in reuse keys and tables; default is host and path, never a secret. stream: read answers as they are written, so that
-    the time to the first token is known. Nothing is imported, read or opened before the first call; the environment is
-    read when the model is made. Raises SetupError where client and other arguments contradict each other.
+    client: an openai client to use (OpenAI, AsyncOpenAI, AzureOpenAI, ...), else one is made:
+    api_key, or OPENAI_API_KEY; base_url, or OPENAI_BASE_URL, or OpenAI's own. A loopback address
+    needs no key. label: what names it in reuse keys and tables; default is host and path, never a
+    secret. stream: read answers as they are written, so that the time to the first token is known.
+    Nothing is imported, read or opened before the first call; the environment is read when the
+    model is made. Raises SetupError where client and other arguments contradict each other.
     """
 
     def __init__(
@@ -50,7 +52,8 @@ class EndpointModel:
     ) -> None:
         if client is not None and (base_url is not None or api_key is not None):
             raise SetupError(
-                "a client was handed in together with base_url or api_key; set them on the client, or leave the client out."
+                "a client was handed in together with base_url or api_key; set them on the client,"
+                " or leave the client out."
             )
         self._clients = Clients(client, base_url, api_key)
         self._label = label or label_of(self._clients.base_url)
@@ -70,11 +73,14 @@ class EndpointModel:
         return self._clients.secrets
 
     def check(self, request: Mapping[str, Any]) -> None:
-        """Raises SetupError where no call can succeed: no key, no openai package, no model's name, nothing to ask."""
+        """Raises SetupError where no call can succeed: no key, no openai package, no model's name,
+        nothing to ask.
+        """
         self._clients.check()
         if not request.get("model"):
             raise SetupError(
-                f'no model is named for {self._label}; save the version with model="...", or pass models=["..."].'
+                f'no model is named for {self._label}; save the version with model="...", or pass'
+                ' models=["..."].'
             )
         if not request.get("messages"):
             raise SetupError(
@@ -82,7 +88,11 @@ class EndpointModel:
             )
 
     async def complete(self, call: Call) -> Reply:
-        """One attempt. Raises CallError of exactly one class; SetupError as `check` does; cancelling closes the connection."""
+        """One attempt.
+
+        Raises CallError of exactly one class; SetupError as `check` does; cancelling closes the
+        connection.
+        """
         send = await self._clients.here()
         body, options = _body_of(call.request)
         stream = self._stream or bool(body.get("stream")) or call.on_token is not None
@@ -102,7 +112,9 @@ class EndpointModel:
             ) from None  # the chain holds request headers, and so the key
 
     async def aclose(self) -> None:
-        """Close the connections that were opened here on this event loop; clients that were handed in stay open."""
+        """Close the connections that were opened here on this event loop; clients that were handed
+        in stay open.
+        """
         await self._clients.aclose()
 
     async def _whole(self, send: Sender, body: dict[str, Any], options: dict[str, Any]) -> Reply:
@@ -182,7 +194,10 @@ def _body_of(request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def _headers(response: Any) -> dict[str, str]:
-    """The headers that are read: rate limits, Retry-After, the request's id, what the body is. Names in lower case."""
+    """The headers that are read: rate limits, Retry-After, the request's id, what the body is.
+
+    Names in lower case.
+    """
     found = {}
     for raw_name, raw in response.headers.raw:
         name = raw_name.lower()

@@ -1,7 +1,8 @@
 """Every way in which a call to an endpoint fails, told as exactly one class of `run.FAILURES`.
 
-Read from the status, the body and the exception's chain, never from one provider's library alone: many endpoints speak
-the same protocol and fail in their own words. What nobody knows is a server error, which is tried again.
+Read from the status, the body and the exception's chain, never from one provider's library alone:
+many endpoints speak the same protocol and fail in their own words. What nobody knows is a server
+error, which is tried again.
 """
 
 from __future__ import annotations
@@ -21,28 +22,35 @@ __all__ = ["error_of_body", "error_of_exception", "error_of_status", "retry_afte
 
 _SHOWN = 1000  # characters of a provider's message that are kept
 _QUOTA = re.compile(
-    r"insufficient[_ ](?:quota|balance|funds|credit)|billing|credit balance|exceeded your current quota|payment required",
+    r"insufficient[_ ](?:quota|balance|funds|credit)|billing|credit balance|exceeded your current"
+    r" quota|payment required",
     re.I,
 )
 _PER_TIME = re.compile(
-    r"per (?:second|minute|hour|day)|\b[rt]p[mds]\b|resource_exhausted|(?:retry|try again) (?:in|after)",
+    r"per (?:second|minute|hour|day)|\b[rt]p[mds]\b|resource_exhausted|(?:retry|try again)"
+    r" (?:in|after)",
     re.I,
 )
 _CONTEXT = re.compile(
-    r"context[_ ](?:length|window)|maximum (?:context|prompt|input)|(?:prompt|input)(?: is|'s)? too (?:long|large)|too many (?:input )?tokens"
+    r"context[_ ](?:length|window)|maximum (?:context|prompt|input)|(?:prompt|input)(?: is|'s)? too"
+    r" (?:long|large)|too many (?:input )?tokens"
     r"|string_above_max_length|exceeds? the (?:maximum|limit of).{0,30}tokens|reduce the length",
     re.I,
 )
 _FILTER = re.compile(
-    r"content[_ ](?:filter|policy|management)|responsibleai|moderation|flagged|safety (?:system|filter)|invalid_prompt|usage policies",
+    r"content[_ ](?:filter|policy|management)|responsibleai|moderation|flagged|safety"
+    r" (?:system|filter)|invalid_prompt|usage policies",
     re.I,
 )
 _KEY = re.compile(
-    r"api[_ -]?key.{0,20}(?:invalid|not valid|missing|incorrect|expired)|(?:invalid|incorrect|missing)[_ ](?:x-)?api[_ -]?key|unauthor|authentication",
+    r"api[_ -]?key.{0,20}(?:invalid|not"
+    r" valid|missing|incorrect|expired)|(?:invalid|incorrect|missing)[_ ](?:x-)?api[_"
+    r" -]?key|unauthor|authentication",
     re.I,
 )
 _MODEL = re.compile(
-    r"model[_ ]not[_ ]found|deploymentnotfound|unknown[_ ]model|invalid[_ ]model|model.{0,80}(?:does not exist|not found|not supported|not available)",
+    r"model[_ ]not[_ ]found|deploymentnotfound|unknown[_ ]model|invalid[_"
+    r" ]model|model.{0,80}(?:does not exist|not found|not supported|not available)",
     re.I,
 )
 _OVERLOADED = re.compile(r"overloaded|at capacity|over capacity|capacity[_ ]exceeded", re.I)
@@ -63,7 +71,9 @@ _BY_STATUS = {
 def error_of_status(
     status: int, body: Any, headers: Mapping[str, str], now: float | None = None
 ) -> CallError:
-    """The failure of a reply with an error status. body: its JSON, or its text; now: Unix seconds, for Retry-After dates."""
+    """The failure of a reply with an error status. body: its JSON, or its text; now: Unix seconds,
+    for Retry-After dates.
+    """
     code, kind, message = _told(body)
     failure = _class_of(
         status, f"{code} {kind} {message}", "retry-after" in headers or "retry-after-ms" in headers
@@ -80,7 +90,8 @@ def error_of_status(
 def error_of_body(body: Any, headers: Mapping[str, str], status: int = 200) -> CallError:
     """The failure of a reply that has no answer in it though its status says success.
 
-    An error object in it is read as if its own code were the status; anything else is a server error.
+    An error object in it is read as if its own code were the status; anything else is a server
+    error.
     """
     error = body.get("error") if isinstance(body, Mapping) else None
     if not error:
@@ -111,8 +122,9 @@ def error_of_body(body: Any, headers: Mapping[str, str], status: int = 200) -> C
 
 
 def error_of_exception(error: BaseException) -> CallError:
-    """The failure of an attempt that brought no reply. A timeout is one only where the deepest cause is: transports
-    report a server that hung up as a connect timeout."""
+    """The failure of an attempt that brought no reply. A timeout is one only where the deepest
+    cause is: transports report a server that hung up as a connect timeout.
+    """
     chain = _chain(error)
     names = [type(link).__name__ for link in chain]
     deepest = chain[-1]
@@ -122,7 +134,8 @@ def error_of_exception(error: BaseException) -> CallError:
 
 
 def retry_after_s(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds that the server asks to wait: retry-after-ms, else Retry-After in seconds or as a date; None for anything else.
+    """Seconds that the server asks to wait: retry-after-ms, else Retry-After in seconds or as a
+    date; None for anything else.
 
     A date is compared with the server's own Date where it sends one, since clocks differ.
     """

@@ -1,8 +1,10 @@
-"""The connections beneath the openai package's HTTP client, used without the objects that it builds around a request.
+"""The connections beneath the openai package's HTTP client, used without the objects that it builds
+around a request.
 
-That client is made of two layers: one that knows proxies, certificates and redirects, and aiohttp, which sends. What the
-first one decided (which transport, with which certificates and times) holds for every request, which so costs half as
-much. Whatever is not plain goes the client's own way: a proxy, a redirect, a body that is encoded.
+That client is made of two layers: one that knows proxies, certificates and redirects, and aiohttp,
+which sends. What the first one decided (which transport, with which certificates and times) holds
+for every request, which so costs half as much. Whatever is not plain goes the client's own way: a
+proxy, a redirect, a body that is encoded.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ class _Response(NamedTuple):
 
 
 class Wire:
-    """http: the client; transport: its own for the address that is asked; response: its class of responses."""
+    """http: the client; transport: its own for the address that is asked; response: its class of
+    responses.
+    """
 
     def __init__(self, http: Any, transport: Any, response: Any) -> None:
         import aiohttp
@@ -44,7 +48,9 @@ class Wire:
 
     @classmethod
     def under(cls, http: Any, url: Any, response: Any) -> Wire | None:
-        """The connections that `http` would use for `url`; None where a proxy is in between, or a release of it keeps them elsewhere."""
+        """The connections that `http` would use for `url`; None where a proxy is in between, or a
+        release of it keeps them elsewhere.
+        """
         chosen = getattr(http, "_transport_for_url", None)
         transport: Any = chosen(url) if chosen is not None else None
         if (

@@ -1,8 +1,9 @@
 """Code that others wrote, run so that whatever it raises costs one result and nothing else.
 
-asyncio takes some exceptions for orders to itself: CancelledError ends whoever waits, KeyboardInterrupt and SystemExit end the
-loop, StopIteration out of a thread is waited for without end. A user's function may raise any of them for reasons of its own.
-Here they become values, and only an order that came from outside stays one.
+asyncio takes some exceptions for orders to itself: CancelledError ends whoever waits,
+KeyboardInterrupt and SystemExit end the loop, StopIteration out of a thread is waited for without
+end. A user's function may raise any of them for reasons of its own. Here they become values, and
+only an order that came from outside stays one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ class Raised:
 
 
 def tried(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """What the function gives, or Raised. An interrupt that may be the user's own Ctrl-C (in the main thread) is raised."""
+    """What the function gives, or Raised.
+
+    An interrupt that may be the user's own Ctrl-C (in the main thread) is raised.
+    """
     try:
         return function(*args, **kwargs)
     except BaseException as error:
@@ -59,8 +63,9 @@ async def _kept(awaitable: Awaitable[Any]) -> Any:
 
 
 def from_outside(error: BaseException) -> bool:
-    """Whether an exception is an order to the code that caught it: its task was cancelled, its coroutine is being closed, or
-    somebody pressed Ctrl-C, which only the main thread hears of."""
+    """Whether an exception is an order to the code that caught it: its task was cancelled, its
+    coroutine is being closed, or somebody pressed Ctrl-C, which only the main thread hears of.
+    """
     if isinstance(error, KeyboardInterrupt):
         return threading.current_thread() is threading.main_thread()
     if not isinstance(error, (asyncio.CancelledError, GeneratorExit)):
@@ -82,12 +87,16 @@ def told(error: BaseException) -> str:
 
 
 def as_exception(error: BaseException) -> Exception:
-    """The error itself, or in the place of one that would end a loop or a thread an error that names it."""
+    """The error itself, or in the place of one that would end a loop or a thread an error that
+    names it.
+    """
     return error if isinstance(error, Exception) else RuntimeError(told(error))
 
 
 def turn(loop: asyncio.AbstractEventLoop) -> None:
-    """Run a loop in a thread until it is stopped, whatever its callbacks and tasks raise: no interrupt is meant for it."""
+    """Run a loop in a thread until it is stopped, whatever its callbacks and tasks raise: no
+    interrupt is meant for it.
+    """
     while True:
         try:
             loop.run_forever()

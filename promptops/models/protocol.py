@@ -1,4 +1,6 @@
-"""Who answers: the one small protocol that endpoints, recordings, scripts, targets and the embedded model share."""
+"""Who answers: the one small protocol that endpoints, recordings, scripts, targets and the embedded
+model share.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,9 @@ __all__ = ["Call", "Model", "Reply"]
 class Call:
     """One question. `request`: the rendered chat-completions arguments (messages, model, settings).
 
-    values: what was rendered; example_id and repeat let a recording find its answer. A model that answers by itself
-    looks at `request` (and `repeat`, where it adds chance) only. on_token: called with each piece of a streamed text.
+    values: what was rendered; example_id and repeat let a recording find its answer. A model that
+    answers by itself looks at `request` (and `repeat`, where it adds chance) only. on_token: called
+    with each piece of a streamed text.
     """
 
     request: Mapping[str, Any]
@@ -31,7 +34,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back from one attempt. failure: an outcome class of `run.FAILURES` (refusal, truncated_length, ...)."""
+    """What came back from one attempt. failure: an outcome class of `run.FAILURES` (refusal,
+    truncated_length, ...).
+    """
 
     text: str | None
     tool_calls: tuple[Mapping[str, Any], ...] = ()
@@ -51,11 +56,12 @@ class Reply:
 
 @runtime_checkable
 class Model(Protocol):
-    """Answers calls. `label` names it in reuse keys and tables; `remote` says whether pace, retries and budget apply.
+    """Answers calls. `label` names it in reuse keys and tables; `remote` says whether pace, retries
+    and budget apply.
 
-    complete raises promptops.errors.CallError, which carries its failure class, when an attempt fails.
-    check(request) raises SetupError before a study starts when it can never answer (no key, unknown name); aclose lets go
-    of connections.
+    complete raises promptops.errors.CallError, which carries its failure class, when an attempt
+    fails. check(request) raises SetupError before a study starts when it can never answer (no key,
+    unknown name); aclose lets go of connections.
     """
 
     @property

@@ -1,7 +1,8 @@
-"""Answers from a table of recorded outputs: a study of what a model said once, without asking it again.
+"""Answers from a table of recorded outputs: a study of what a model said once, without asking it
+again.
 
-Nothing is invented: a cell of the table that is missing is an error that names example, version and repeat. Repeat k of
-a call gets sample k of its example, counted from 0. Nothing is sent anywhere.
+Nothing is invented: a cell of the table that is missing is an error that names example, version and
+repeat. Repeat k of a call gets sample k of its example, counted from 0. Nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ _ANY = ""  # the version of a table without that column
 class RecordedModel:
     """Answers from recorded outputs; not an LLM.
 
-    table: a DataFrame or an iterable of dicts with the columns ``example`` (the example's id) and ``output``, and, where
-    known, ``version``, ``sample`` (an integer; else the order of appearance), ``tokens_in``, ``tokens_out``,
-    ``cost_usd``, ``latency_ms``, ``model``, ``finish_reason``, ``failure`` (a class of `run.FAILURES`). A version is
-    named by its id, or by a label that `versions` maps to it (a PromptVersion, a saved one, or an id). A recorded
-    latency comes back as the reply's header ``recorded-latency-ms``. A table whose samples are counted from 1 is read as if
-    counted from 0. Raises SetupError where a column is missing, or a sample is no number or stands twice.
+    table: a DataFrame or an iterable of dicts with the columns ``example`` (the example's id) and
+    ``output``, and, where known, ``version``, ``sample`` (an integer; else the order of
+    appearance), ``tokens_in``, ``tokens_out``, ``cost_usd``, ``latency_ms``, ``model``,
+    ``finish_reason``, ``failure`` (a class of `run.FAILURES`). A version is named by its id, or by
+    a label that `versions` maps to it (a PromptVersion, a saved one, or an id). A recorded latency
+    comes back as the reply's header ``recorded-latency-ms``. A table whose samples are counted from
+    1 is read as if counted from 0. Raises SetupError where a column is missing, or a sample is no
+    number or stands twice.
     """
 
     def __init__(
@@ -68,8 +71,8 @@ class RecordedModel:
     async def complete(self, call: Call) -> Reply:
         """The recorded output of the call's example, version and repeat.
 
-        Raises CallError of class internal where the table has none, or of the recorded class where the recorded call failed
-        for a reason that was not the model's.
+        Raises CallError of class internal where the table has none, or of the recorded class where
+        the recorded call failed for a reason that was not the model's.
         """
         example, version = call.example_id, self._named(call)
         row = self._rows.get((example or "", version), {}).get(call.repeat)
@@ -89,7 +92,8 @@ class RecordedModel:
         """Raises SetupError where the table holds no rows at all."""
         if not len(self):
             raise SetupError(
-                f"the recording {self._label!r} has no rows; pass a table with the columns example and output."
+                f"the recording {self._label!r} has no rows; pass a table with the columns example"
+                " and output."
             )
 
     async def aclose(self) -> None:
@@ -107,13 +111,15 @@ class RecordedModel:
             number = len(found) if samples is None else samples[row]
             if number in found:
                 raise SetupError(
-                    f"example {str(example)!r}{_of(str(version))} has sample {number} twice, in rows {found[number]} and {row}; number its samples apart."
+                    f"example {str(example)!r}{_of(str(version))} has sample {number} twice, in"
+                    f" rows {found[number]} and {row}; number its samples apart."
                 )
             found[number] = row
         for failure in {name for name in columns.get("failure") or () if name}:
             if failure not in FAILURES:
                 raise SetupError(
-                    f"the recorded failure {failure!r} is no class of run.FAILURES; the classes are {', '.join(FAILURES)}."
+                    f"the recorded failure {failure!r} is no class of run.FAILURES; the classes are"
+                    f" {', '.join(FAILURES)}."
                 )
         return rows
 
@@ -144,19 +150,32 @@ class RecordedModel:
     def _missing(self, example: str | None, version: str, repeat: int) -> str:
         found = len(self._rows.get((example or "", version), ()))
         if example is None:
-            return f"the recording {self._label!r} answers for examples of a dataset only, and this call names none; evaluate a dataset with it."
+            return (
+                f"the recording {self._label!r} answers for examples of a dataset only, and this"
+                " call names none; evaluate a dataset with it."
+            )
         if found:
-            return f"the recording {self._label!r} has {found} samples of example {example!r}{_of(version)}, none for repeat {repeat}; ask for fewer repeats, or add the row."
+            return (
+                f"the recording {self._label!r} has {found} samples of example"
+                f" {example!r}{_of(version)}, none for repeat {repeat}; ask for fewer repeats, or"
+                " add the row."
+            )
         known = ", ".join(sorted({name for _, name in self._rows})[:5])
         hint = (
             f"; its versions are {known}"
             if self._versioned and not any(name == version for _, name in self._rows)
             else ""
         )
-        return f"the recording {self._label!r} has no output of example {example!r}{_of(version)}, repeat {repeat}{hint}; add the row, or name the versions with versions={{...}}."
+        return (
+            f"the recording {self._label!r} has no output of example {example!r}{_of(version)},"
+            f" repeat {repeat}{hint}; add the row, or name the versions with versions={{...}}."
+        )
 
     def __repr__(self) -> str:
-        return f"RecordedModel({self._label!r}, {len(self):,} recorded outputs of {len({key[0] for key in self._rows}):,} examples; not an LLM)"
+        return (
+            f"RecordedModel({self._label!r}, {len(self):,} recorded outputs of"
+            f" {len({key[0] for key in self._rows}):,} examples; not an LLM)"
+        )
 
 
 def columns_of(table: Any) -> dict[str, list[Any]]:
@@ -183,7 +202,8 @@ def columns_of(table: Any) -> dict[str, list[Any]]:
     for needed in ("example", "output"):
         if needed not in columns:
             raise SetupError(
-                f"the recorded outputs have no column {needed!r}; they have {', '.join(present) or 'none'}, rename the one that is meant."
+                f"the recorded outputs have no column {needed!r}; they have"
+                f" {', '.join(present) or 'none'}, rename the one that is meant."
             )
     return columns
 
@@ -209,7 +229,8 @@ def sample_numbers(column: list[Any]) -> list[int]:
         numbers = [int(sample) for sample in column]
     except (TypeError, ValueError):
         raise SetupError(
-            "the column sample holds something that is no whole number; number the samples, or drop the column."
+            "the column sample holds something that is no whole number; number the samples, or drop"
+            " the column."
         ) from None
     first = 1 if min(numbers, default=0) == 1 else 0
     return [number - first for number in numbers]

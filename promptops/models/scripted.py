@@ -1,7 +1,8 @@
-"""Answers written beforehand: a stand-in for users' own tests that fails loudly when asked what nobody scripted.
+"""Answers written beforehand: a stand-in for users' own tests that fails loudly when asked what
+nobody scripted.
 
-Every question is kept in `calls`, in the order asked. Failures are scheduled by the number of the call, so that a
-test says exactly which attempt fails and how. Nothing is sent anywhere.
+Every question is kept in `calls`, in the order asked. Failures are scheduled by the number of the
+call, so that a test says exactly which attempt fails and how. Nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ _SHOWN = 80  # characters of a question that an error quotes
 
 
 class ScriptedModel:
-    """Answers from a list (in order), a mapping (last user text -> answer) or a function; not an LLM.
+    """Answers from a list (in order), a mapping (last user text -> answer) or a function; not an
+    LLM.
 
-    A function gets the request, or the whole `Call` where its parameter is named ``call`` or annotated `Call`; it may
-    be async. An answer is a text, a Reply, or an exception, which is raised. latency_ms: waited before each answer.
-    failures: number of the call, from 0 -> a class of `run.FAILURES` or an exception; such a call uses up no answer of a
-    list. remote: True where a test wants pace, retries and budget. Raises SetupError, which names the question, when
-    the script has no answer; a study that asked such a question raises it when it is waited for.
+    A function gets the request, or the whole `Call` where its parameter is named ``call`` or
+    annotated `Call`; it may be async. An answer is a text, a Reply, or an exception, which is
+    raised. latency_ms: waited before each answer.
+    failures: number of the call, from 0 -> a class of `run.FAILURES` or an exception; such a call
+    uses up no answer of a list. remote: True where a test wants pace, retries and budget. Raises
+    SetupError, which names the question, when the script has no answer; a study that asked such a
+    question raises it when it is waited for.
     """
 
     def __init__(
@@ -46,12 +50,14 @@ class ScriptedModel:
             callable(answers) or isinstance(answers, (Mapping, Sequence))
         ):
             raise SetupError(
-                f"a script is a list, a mapping or a function, got {type(answers).__name__}; put a single text in a list."
+                f"a script is a list, a mapping or a function, got {type(answers).__name__}; put a"
+                " single text in a list."
             )
         for number, failure in (failures or {}).items():
             if isinstance(failure, str) and failure not in FAILURES:
                 raise SetupError(
-                    f"failure {failure!r} of call {number} is no class of run.FAILURES; the classes are {', '.join(FAILURES)}."
+                    f"failure {failure!r} of call {number} is no class of run.FAILURES; the classes"
+                    f" are {', '.join(FAILURES)}."
                 )
         self._answers = answers
         self._wants_call = callable(answers) and _wants_call(answers)
@@ -74,11 +80,15 @@ class ScriptedModel:
         return self._remote
 
     async def complete(self, call: Call) -> Reply:
-        """The scripted answer. Raises the scheduled CallError, the scripted exception, or SetupError for the unknown."""
+        """The scripted answer.
+
+        Raises the scheduled CallError, the scripted exception, or SetupError for the unknown.
+        """
         number = len(self.calls)
         self.calls.append(call)
         failure = self._failures.get(number)
-        # taken before the wait, so that concurrent callers get the answers in the order in which they asked
+        # taken before the wait, so that concurrent callers get the answers in the order in which
+        # they asked
         answer = self._given(call, number) if failure is None else None
         if inspect.isawaitable(answer):
             answer = await answer
@@ -99,7 +109,9 @@ class ScriptedModel:
         """Nothing is held open."""
 
     def _given(self, call: Call, number: int) -> Any:
-        """The answer; a question without one is kept in `unanswered`, so that whoever asks many can be told at their end."""
+        """The answer; a question without one is kept in `unanswered`, so that whoever asks many can
+        be told at their end.
+        """
         try:
             return self._answer(call, number)
         except SetupError as error:
@@ -111,15 +123,16 @@ class ScriptedModel:
             question = _question(call.request)
             if question not in self._answers:
                 raise SetupError(
-                    f"the script {self._label!r} has no answer to {_shown(question)}; it knows {len(self._answers)} questions, add this one."
+                    f"the script {self._label!r} has no answer to {_shown(question)}; it knows"
+                    f" {len(self._answers)} questions, add this one."
                 )
             return self._answers[question]
         if callable(self._answers):
             return self._answers(call if self._wants_call else call.request)
         if self._used >= len(self._answers):
             raise SetupError(
-                f"the script {self._label!r} holds {len(self._answers)} answers and all were given; "
-                f"call {number} asks {_shown(_question(call.request))}, add an answer for it."
+                f"the script {self._label!r} holds {len(self._answers)} answers and all were given;"
+                f" call {number} asks {_shown(_question(call.request))}, add an answer for it."
             )
         self._used += 1
         return self._answers[self._used - 1]
@@ -133,7 +146,10 @@ class ScriptedModel:
             else "list"
         )
         size = "" if kind == "function" else f" of {len(self._answers)}"  # type: ignore[arg-type]
-        return f"ScriptedModel({self._label!r}, answers from a {kind}{size}, {len(self.calls)} calls; not an LLM)"
+        return (
+            f"ScriptedModel({self._label!r}, answers from a {kind}{size}, {len(self.calls)} calls;"
+            " not an LLM)"
+        )
 
 
 def _wants_call(function: Callable[..., Any]) -> bool:
@@ -154,7 +170,8 @@ def _as_reply(answer: Any, call: Call) -> Reply:
         answer = Reply(text=answer, finish_reason="stop", model=call.request.get("model"))
     if not isinstance(answer, Reply):
         raise SetupError(
-            f"the script gave a {type(answer).__name__} for {_shown(_question(call.request))}; an answer is a text, a Reply or an exception."
+            f"the script gave a {type(answer).__name__} for {_shown(_question(call.request))}; an"
+            " answer is a text, a Reply or an exception."
         )
     if call.on_token and answer.text:
         call.on_token(answer.text)

@@ -1,7 +1,8 @@
 """Your own code in a model's place: any callable that answers an example, evaluated as a whole.
 
-It is called with the example's values, bound by its signature before anything runs. Whatever goes wrong inside it is the
-failure of that one call. A changed function is another endpoint, so that its old answers are never taken for its own.
+It is called with the example's values, bound by its signature before anything runs. Whatever goes
+wrong inside it is the failure of that one call. A changed function is another endpoint, so that its
+old answers are never taken for its own.
 """
 
 from __future__ import annotations
@@ -30,17 +31,21 @@ _FINISHED = {"length": "truncated_length", "content_filter": "content_filter_out
 class TargetModel:
     """A function of yours, sync or async, that answers an example.
 
-    Values are passed by name: parameters named like the example's values get them, ``**kwargs`` gets all. Only where there
-    is exactly one value and one parameter does the name not matter: that parameter gets it, however it is spelt. It returns a text, a Reply, a JSON value (kept as canonical text), or an answer of
-    the openai client. A sync function runs in a thread that keeps context variables. Inside it, `promptops.load` of the
-    prompt under study serves the version that is being asked.
-    label: default is module, name and eight hex digits of the hash of its source (helpers that it calls are not in it).
+    Values are passed by name: parameters named like the example's values get them, ``**kwargs``
+    gets all. Only where there is exactly one value and one parameter does the name not matter: that
+    parameter gets it, however it is spelt. It returns a text, a Reply, a JSON value (kept as
+    canonical text), or an answer of the openai client. A sync function runs in a thread that keeps
+    context variables. Inside it, `promptops.load` of the prompt under study serves the version that
+    is being asked.
+    label: default is module, name and eight hex digits of the hash of its source (helpers that it
+        calls are not in it).
     """
 
     def __init__(self, fn: Callable[..., Any], label: str | None = None) -> None:
         if not callable(fn):
             raise SetupError(
-                f"a target is a function, got {type(fn).__name__}; pass the function itself, not what it returned."
+                f"a target is a function, got {type(fn).__name__}; pass the function itself, not"
+                " what it returned."
             )
         self._fn = fn
         self._parameters = _parameters(fn)
@@ -61,8 +66,8 @@ class TargetModel:
     def bind(self, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments for an example's values.
 
-        Raises SetupError, which names the parameters and the values, where a required parameter has no value or no
-        parameter takes any value.
+        Raises SetupError, which names the parameters and the values, where a required parameter has
+        no value or no parameter takes any value.
         """
         if (
             self._parameters is None
@@ -88,16 +93,18 @@ class TargetModel:
             return (next(iter(values.values())),), {}
         missing = f"needs {', '.join(p.name for p in lacking)}" if lacking else "takes none of them"
         raise SetupError(
-            f"the target {_name(self._fn)}{self._signature()} cannot be called with the values {', '.join(values) or 'of an example without any'}: "
-            f"it {missing}; values are passed by name (one value alone also to a single parameter of any name): "
-            "name its parameters like the values, or accept **kwargs."
+            f"the target {_name(self._fn)}{self._signature()} cannot be called with the values"
+            f" {', '.join(values) or 'of an example without any'}: it {missing}; values are passed"
+            " by name (one value alone also to a single parameter of any name): name its"
+            " parameters like the values, or accept **kwargs."
         )
 
     async def complete(self, call: Call) -> Reply:
         """What the function answers for `call.values`.
 
-        Raises CallError: bad_request where the values cannot be bound; internal, naming the exception, where the function raised or returned what no answer is;
-        timeout_read after `call.timeout_s` seconds (a thread cannot be ended: it finishes unheard).
+        Raises CallError: bad_request where the values cannot be bound; internal, naming the
+        exception, where the function raised or returned what no answer is; timeout_read after
+        `call.timeout_s` seconds (a thread cannot be ended: it finishes unheard).
         """
         try:
             args, kwargs = self.bind(call.values)
@@ -144,9 +151,11 @@ class TargetModel:
         )
 
     def check(self, request: Mapping[str, Any]) -> None:
-        """Proves that the function can be bound, as far as the request tells: its entry ``values`` are the example's.
+        """Proves that the function can be bound, as far as the request tells: its entry ``values``
+        are the example's.
 
-        Without that entry, only that one call could bind it at all. Raises SetupError as `bind` does.
+        Without that entry, only that one call could bind it at all. Raises SetupError as `bind`
+        does.
         """
         if isinstance(request.get("values"), Mapping):
             self.bind(request["values"])
@@ -154,7 +163,8 @@ class TargetModel:
             p.kind is not inspect.Parameter.VAR_POSITIONAL for p in self._parameters
         ):
             raise SetupError(
-                f"the target {_name(self._fn)}{self._signature()} takes no value of an example; name its parameters like the values."
+                f"the target {_name(self._fn)}{self._signature()} takes no value of an example;"
+                " name its parameters like the values."
             )
 
     async def aclose(self) -> None:
@@ -201,12 +211,16 @@ class TargetModel:
             return Reply(text=canonical(answer), finish_reason="stop")
         except PromptOpsError as error:
             raise CallError(
-                f"the target {_name(self._fn)} returned a {type(answer).__name__} that is no answer: {error}",
+                f"the target {_name(self._fn)} returned a {type(answer).__name__} that is no"
+                f" answer: {error}",
                 failure="internal",
             ) from error
 
     def __repr__(self) -> str:
-        return f"TargetModel({self._label!r}: your own {'async ' if self._is_async else ''}function {_name(self._fn)}{self._signature()})"
+        return (
+            f"TargetModel({self._label!r}: your own {'async ' if self._is_async else ''}function"
+            f" {_name(self._fn)}{self._signature()})"
+        )
 
 
 def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter] | None:
@@ -235,7 +249,9 @@ def _label(fn: Any) -> str:
 
 
 def _source(fn: Any) -> str:
-    """What makes a changed function another one: its source, or its bytecode where there is no source; and what a partial fixed."""
+    """What makes a changed function another one: its source, or its bytecode where there is no
+    source; and what a partial fixed.
+    """
     fixed = ""
     while isinstance(fn, functools.partial):
         fixed += _stable([fn.args, fn.keywords])

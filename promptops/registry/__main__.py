@@ -1,7 +1,8 @@
 """The emergency door, on a base install: `python -m promptops.registry rollback NAME --env prod`.
 
 Also what a deployment script and git need without extras: check, merge, sync, export.
-Exit codes: 0 done, or nothing to do; 1 refused: a conflict, a fault, nothing to go back to; 2 misuse.
+Exit codes: 0 done, or nothing to do; 1 refused: a conflict, a fault, nothing to go back to; 2
+misuse.
 """
 
 from __future__ import annotations
@@ -103,7 +104,8 @@ def _check(options: argparse.Namespace) -> int:
         len(prompt["versions"]) for prompt in read["prompts"].values() if isinstance(prompt, dict)
     )
     print(
-        f"{path}: {len(read['prompts'])} prompts, {versions} versions, {len(faults) or 'no'} faults."
+        f"{path}: {len(read['prompts'])} prompts, {versions} versions, {len(faults) or 'no'}"
+        " faults."
     )
     return 1 if faults else 0
 

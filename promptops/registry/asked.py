@@ -1,4 +1,6 @@
-"""What can be said of a promotion before its evidence is read: a share that is not a share, a canary in the way, a missing reason."""
+"""What can be said of a promotion before its evidence is read: a share that is not a share, a
+canary in the way, a missing reason.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def checked_percent(percent: float | None) -> None:
         or not 0.01 <= percent < 100
     ):
         raise Refused(
-            f"a canary of {percent!r} % is none; give a share from 0.01 to 99.99, or finish it for everyone.",
+            f"a canary of {percent!r} % is none; give a share from 0.01 to 99.99, or finish it for"
+            " everyone.",
             ["percent"],
         )
 
@@ -38,23 +41,31 @@ def checked_percent(percent: float | None) -> None:
 def in_the_way(
     name: str, env: str, now: Deployment | None, wanted: SavedEntry, percent: float | None
 ) -> str:
-    """Why no evidence would help now: a canary without an incumbent, or a running canary of another version; "" where nothing is."""
+    """Why no evidence would help now: a canary without an incumbent, or a running canary of another
+    version; "" where nothing is.
+    """
     if now is None:
         return (
-            f"{env} of {name} serves nothing yet, so a canary has no rest; promote v{wanted.number} without percent."
+            f"{env} of {name} serves nothing yet, so a canary has no rest; promote v{wanted.number}"
+            " without percent."
             if percent is not None
             else ""
         )
     if now.canary is not None and now.canary.id != wanted.id:
         running = f"v{now.canary.number} at {now.canary.percent:g} %"
-        return f'a canary of {name} runs in {env} ({running}); finish or abort it first, then promote v{wanted.number} with override="reason".'
+        return (
+            f"a canary of {name} runs in {env} ({running}); finish or abort it first, then promote"
+            f' v{wanted.number} with override="reason".'
+        )
     return ""
 
 
 def share_held(links: Sequence[Deployment], percent: float, override: str) -> str:
-    """Why setting the running canary's share would only repeat an earlier step of it; "" where that is a new share.
+    """Why setting the running canary's share would only repeat an earlier step of it; "" where that
+    is a new share.
 
-    A cell that runs again asks for the shares that the canary has grown out of; an override asks on purpose, once.
+    A cell that runs again asks for the shares that the canary has grown out of; an override asks on
+    purpose, once.
     """
     now = links[-1]
     if now.canary is None or now.canary.percent == percent:
@@ -64,7 +75,8 @@ def share_held(links: Sequence[Deployment], percent: float, override: str) -> st
             return ""
         if link.canary.percent == percent and (not override or link.override == override):
             return (
-                f"the canary v{now.canary.number} had {percent:g} % before and has {now.canary.percent:g} % since {now.at}; "
+                f"the canary v{now.canary.number} had {percent:g} % before and has"
+                f" {now.canary.percent:g} % since {now.at}; "
                 + _once_more(override, "sets that share once more.")
             )
     return ""

@@ -1,4 +1,6 @@
-"""`use`: inside the block, `load` serves the candidates that it names, so that an application is evaluated as it stands."""
+"""`use`: inside the block, `load` serves the candidates that it names, so that an application is
+evaluated as it stands.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +19,20 @@ if TYPE_CHECKING:
 
 __all__ = ["CANDIDATES", "use"]
 
-# The one context variable: asyncio tasks inherit it, threads that the application starts do so through copy_context().
+# The one context variable: asyncio tasks inherit it, threads that the application starts do so
+# through copy_context().
 CANDIDATES: ContextVar[Mapping[str, Served] | None] = ContextVar(
     "promptops_candidates", default=None
 )
 
 
 class use:  # noqa: N801 - a verb, as contextlib's own
-    """`with promptops.use({"support-triage": v2}): answer(ticket)` makes every `load("support-triage")` inside serve v2.
+    """`with promptops.use({"support-triage": v2}): answer(ticket)` makes every
+    `load("support-triage")` inside serve v2.
 
-    versions: prompt name -> PromptVersion, or anything with such a `.version` (a saved or served one). Blocks nest.
-    Asyncio tasks started inside see it too; a thread started inside does when run in `contextvars.copy_context()`.
-    Raises RegistryError for what is not a version.
+    versions: prompt name -> PromptVersion, or anything with such a `.version` (a saved or served
+    one). Blocks nest. Asyncio tasks started inside see it too; a thread started inside does when
+    run in `contextvars.copy_context()`. Raises RegistryError for what is not a version.
     """
 
     __slots__ = ("_served", "_tokens")
@@ -53,7 +57,8 @@ def _candidate(name: str, given: Any) -> Served:
     )
     if not isinstance(version, PromptVersion):
         raise RegistryError(
-            f"use() got a {type(given).__name__} for {name!r}; pass a PromptVersion or a saved version."
+            f"use() got a {type(given).__name__} for {name!r}; pass a PromptVersion or a saved"
+            " version."
         )
     return Served(
         name,

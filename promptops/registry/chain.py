@@ -1,8 +1,9 @@
 """Each environment's history: a chain of deployments in which every one seals its predecessor.
 
-The last deployment says all that a reader needs: the version that serves, and the canary beside it where there is one.
-Order is that of the chain, never of a clock. `digest` covers prompt, environment, the previous digest and every field,
-so an edited, reordered or transplanted deployment is found; a chain cut short is a rollback by git, and is served.
+The last deployment says all that a reader needs: the version that serves, and the canary beside it
+where there is one. Order is that of the chain, never of a clock. `digest` covers prompt,
+environment, the previous digest and every field, so an edited, reordered or transplanted deployment
+is found; a chain cut short is a rollback by git, and is served.
 """
 
 from __future__ import annotations
@@ -62,12 +63,17 @@ def append(prompt: str, env: str, environment: dict[str, Any] | None, link: Link
 
 
 def position(environment: dict[str, Any]) -> int:
-    """How many deployments the environment has seen; an export leaves the early ones out but counts them."""
+    """How many deployments the environment has seen; an export leaves the early ones out but counts
+    them.
+    """
     return len(environment["deployments"]) + int(environment.get("earlier", {}).get("count", 0))
 
 
 def tail(prompt: str, env: str, environment: dict[str, Any]) -> Link:
-    """The last deployment, checked. Raises RegistryCorrupt where its digest is not that of its content and place."""
+    """The last deployment, checked.
+
+    Raises RegistryCorrupt where its digest is not that of its content and place.
+    """
     links = environment["deployments"]
     earlier = environment.get("earlier") or {}
     try:
@@ -100,12 +106,17 @@ def faults(prompt: str, env: str, environment: dict[str, Any], known: set[Any]) 
             yield f"deployment {index + 1} of {prompt} in {env} {fault}"
             return  # what follows is sealed on top of it
         for missing in sorted(cited - known):
-            yield f"deployment {index + 1} of {prompt} in {env} serves {missing[:11]}, which is not among the versions"
+            yield (
+                f"deployment {index + 1} of {prompt} in {env} serves {missing[:11]}, which is not"
+                " among the versions"
+            )
         before = link["digest"]
 
 
 def rolled_back(links: Sequence[Link]) -> dict[str, Link]:
-    """Versions that were rolled back and not deployed again since -> the deployment that rolled each back."""
+    """Versions that were rolled back and not deployed again since -> the deployment that rolled
+    each back.
+    """
     undone: dict[str, Link] = {}
     for link in links:
         if link["kind"] == "rollback":
@@ -117,10 +128,12 @@ def rolled_back(links: Sequence[Link]) -> dict[str, Link]:
 
 
 def in_canary(prompt: str, version: str, percent: float, key: object) -> bool:
-    """Whether a key falls into the canary's share; the same key always does, and stays in when the share widens.
+    """Whether a key falls into the canary's share; the same key always does, and stays in when the
+    share widens.
 
-    share = floor(first 32 bits of SHA-256 of "prompt LF version LF key" x 10,000 / 2^32) < percent x 100. No key: never.
-    A key that is not text is hashed as its JSON (RFC 8785), so that every language gives it the same arm: 1.0 as 1, true.
+    share = floor(first 32 bits of SHA-256 of "prompt LF version LF key" x 10,000 / 2^32) < percent
+    x 100. No key: never. A key that is not text is hashed as its JSON (RFC 8785), so that every
+    language gives it the same arm: 1.0 as 1, true.
     """
     shown = _key_text(key)
     if shown is None:

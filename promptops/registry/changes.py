@@ -1,4 +1,6 @@
-"""What changed between two registries, as a reviewer reads it: words, settings, what serves, on what ground, at what cost."""
+"""What changed between two registries, as a reviewer reads it: words, settings, what serves, on
+what ground, at what cost.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,9 @@ _LONG = 200  # longer text is a code span, which nobody takes for a sentence of 
 class Change:
     """What happened to one prompt.
 
-    versions: (new version, the one before it or None, their diff or None); deployments: new ones per environment, oldest
-    first; back: environments that went back -> (from label, to label or None); policy: (old, new), None where unchanged;
+    versions: (new version, the one before it or None, their diff or None); deployments: new ones
+    per environment, oldest first; back: environments that went back -> (from label, to label or
+    None); policy: (old, new), None where unchanged;
     faults: what cannot be shown, a sentence each.
     """
 
@@ -60,11 +63,14 @@ def changes(old: Document, new: Document) -> list[Change]:
 
 
 def markdown(old: Document, new: Document, registry: Path | None = None) -> str:
-    """The changes for a pull request. registry: the new file's path, so that evidence beside it is read and summed up."""
+    """The changes for a pull request. registry: the new file's path, so that evidence beside it is
+    read and summed up.
+    """
     lines: list[str] = []
     if old.get("policy") != new.get("policy"):
         lines.append(
-            f"The registry's policy: {_policies(Policy.from_document(old.get('policy', {})), Policy.from_document(new.get('policy', {})))}"
+            "The registry's policy:"
+            f" {_policies(Policy.from_document(old.get('policy', {})), Policy.from_document(new.get('policy', {})))}"
         )
     for change in changes(old, new):
         lines += (
@@ -133,7 +139,10 @@ def _lines(change: Change, registry: Path | None) -> Iterator[str]:
             yield f"  - {_evidence(registry, link.evidence)}"
         yield from (f"  - forced past: {_free(point)}" for point in link.unmet)
     for env, was, now in change.back:
-        yield f"- **{md(env)}** goes back from {md(was)} to {md(now or 'nothing')}: its history was cut or replaced, not rolled back."
+        yield (
+            f"- **{md(env)}** goes back from {md(was)} to {md(now or 'nothing')}: its history was"
+            " cut or replaced, not rolled back."
+        )
     if change.policy:
         yield f"- policy: {_policies(*change.policy)}"
     yield from (f"- ⚠ {_free(fault)}" for fault in change.faults)
@@ -157,7 +166,10 @@ def _deployed(link: Deployment) -> str:
         else ", without evidence"
     )
     if link.canary:
-        return f"**{md(link.env)}** gives v{md(link.canary.number)} to {link.canary.percent:g} %, the rest stays on {md(link.label)}{by}{mark}"
+        return (
+            f"**{md(link.env)}** gives v{md(link.canary.number)} to {link.canary.percent:g} %, the"
+            f" rest stays on {md(link.label)}{by}{mark}"
+        )
     verb = "goes back to" if link.kind == "rollback" else "serves"
     return f"**{md(link.env)}** {verb} {md(link.label)}{by}{mark}"
 
@@ -168,7 +180,8 @@ def _evidence(registry: Path, cited: str) -> str:
     except RegistryCorrupt as error:
         return f"⚠ {_free(error)}"
     said = [
-        f"verdict **{md(evidence.decision)}** on {len(evidence.examples)} examples of {md(evidence.dataset.get('name', 'a dataset'))}"
+        f"verdict **{md(evidence.decision)}** on {len(evidence.examples)} examples of"
+        f" {md(evidence.dataset.get('name', 'a dataset'))}"
     ]
     for name, sides in evidence.scores.items():
         said.append(f"{md(name)} {_pair(sides, '{:.3f}')}")

@@ -25,12 +25,15 @@ class Canary:
 class Deployment:
     """One change of an environment.
 
-    position: 1, 2, ... in the environment's chain; number, id: the version that serves (while a canary runs: the rest);
-    kind: "promote", "canary" (`canary` says which version and share) or "rollback" (`undoes` is the id that it undid);
-    at: UTC, ISO 8601; evidence: the digest of its bundle, None where it had none; forced: the gate said no, `unmet` holds
-    what it said; override: why a version was promoted once more; until: `at` of the next change, None while this serves;
-    changed: False where the call that returned this found nothing to do; note: why, where it was asked for and would only
-    repeat an earlier step.
+    position: 1, 2, ... in the environment's chain; number, id: the version that serves (while a
+        canary runs: the rest);
+    kind: "promote", "canary" (`canary` says which version and share) or "rollback" (`undoes` is the
+        id that it undid);
+    at: UTC, ISO 8601; evidence: the digest of its bundle, None where it had none; forced: the gate
+    said no, `unmet` holds what it said; override: why a version was promoted once more; until: `at`
+    of the next change, None while this serves;
+    changed: False where the call that returned this found nothing to do; note: why, where it was
+    asked for and would only repeat an earlier step.
     """
 
     prompt: str
@@ -60,7 +63,9 @@ class Deployment:
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds for which it served, by the clocks of those who wrote; None while it serves or where they disagree."""
+        """Seconds for which it served, by the clocks of those who wrote; None while it serves or
+        where they disagree.
+        """
         if self.until is None:
             return None
         seconds = (_moment(self.until) - _moment(self.at)).total_seconds()
@@ -76,10 +81,16 @@ class Deployment:
             self.kind, f"serves {self.label}"
         )
         if self.canary:
-            what += f", {_label(self.canary.number, self.canary.id)} as a canary for {self.canary.percent:g} %"
+            what += (
+                f", {_label(self.canary.number, self.canary.id)} as a canary for"
+                f" {self.canary.percent:g} %"
+            )
         why = f": {plain(self.reason)}" if self.reason else ""
         forced = ", forced" if self.forced else ""
-        return f"<{self.env} of {self.prompt} {what}, by {plain(self.author) or 'unknown'} at {self.at}{forced}{why}>"
+        return (
+            f"<{self.env} of {self.prompt} {what}, by {plain(self.author) or 'unknown'} at"
+            f" {self.at}{forced}{why}>"
+        )
 
 
 def of_chain(

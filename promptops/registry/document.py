@@ -1,8 +1,10 @@
-"""The registry file as a value: one JSON document, one canonical text, and a clear refusal of anything else.
+"""The registry file as a value: one JSON document, one canonical text, and a clear refusal of
+anything else.
 
-The text is that of `json.dumps(document, indent=2, ensure_ascii=False)` with prompts and environments in order of name,
-so a promotion is a diff of a few lines. There is no revision, count or digest of the whole file: branches that change
-different prompts touch no common line. The fields are closed; an unknown one is refused, never ignored.
+The text is that of `json.dumps(document, indent=2, ensure_ascii=False)` with prompts and
+environments in order of name, so a promotion is a diff of a few lines. There is no revision, count
+or digest of the whole file: branches that change different prompts touch no common line. The fields
+are closed; an unknown one is refused, never ignored.
 
     {"promptops": 1, "policy": {...}, "prompts": {name: {
         "policy": {...}, "environments": {env: {"deployments": [...]}}, "versions": [...]}}}
@@ -43,11 +45,14 @@ def empty() -> Document:
 
 
 def checked_name(name: object, what: str = "prompt") -> str:
-    """The name itself. Raises RegistryError where it is not lower-case ASCII letters, digits and `._/-` of at most 128."""
+    """The name itself.
+
+    Raises RegistryError where it is not lower-case ASCII letters, digits and `._/-` of at most 128.
+    """
     if not isinstance(name, str) or not NAME.fullmatch(name) or ".." in name:
         raise RegistryError(
-            f"{what} name {str(name)[:60]!r} is not valid; use 1 to 128 of a-z, 0-9, '.', '_', '/' and '-', "
-            "beginning with a letter or digit, without '..', such as support-triage."
+            f"{what} name {str(name)[:60]!r} is not valid; use 1 to 128 of a-z, 0-9, '.', '_', '/'"
+            " and '-', beginning with a letter or digit, without '..', such as support-triage."
         )
     return name
 
@@ -55,15 +60,18 @@ def checked_name(name: object, what: str = "prompt") -> str:
 def parse(data: bytes, where: str, keep: Callable[[str, Any], Any] | None = None) -> Document:
     """The document of a file's bytes; `where` names it in errors.
 
-    Checks the frame (form, fields of the top, prompts are objects); prompts, chains and versions are checked where they
-    are used, so that one bad entry does not take the others down. Raises RegistryCorrupt, also where an object holds a key
-    twice: two branches that add the same prompt or environment in two places merge cleanly, and one of the two would win
-    in silence. keep(name, prompt): what stands in a prompt's place, asked as soon as it is read, for a reader that needs
-    little of each; the fields inside a version are then left to its id, which says what it holds.
+    Checks the frame (form, fields of the top, prompts are objects); prompts, chains and versions
+    are checked where they are used, so that one bad entry does not take the others down. Raises
+    RegistryCorrupt, also where an object holds a key
+    twice: two branches that add the same prompt or environment in two places merge cleanly, and one
+    of the two would win in silence. keep(name, prompt): what stands in a prompt's place, asked as
+    soon as it is read, for a reader that needs little of each; the fields inside a version are then
+    left to its id, which says what it holds.
     """
     if len(data) > MAX_BYTES:
         raise RegistryCorrupt(
-            f"{where} is {len(data):,} bytes, past the {MAX_BYTES:,} that a registry may have; check what wrote it."
+            f"{where} is {len(data):,} bytes, past the {MAX_BYTES:,} that a registry may have;"
+            " check what wrote it."
         )
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode()
@@ -96,7 +104,10 @@ def render(document: Document) -> str:
 
 
 def check(document: Document) -> Iterator[tuple[str, str]]:
-    """Every fault of a document as (prompt, sentence): fields, numbers, content ids, chains. Empty means sound."""
+    """Every fault of a document as (prompt, sentence): fields, numbers, content ids, chains.
+
+    Empty means sound.
+    """
     from . import chain, entry
 
     yield from (("", fault) for fault in _policy_faults("the registry", document))
@@ -117,7 +128,9 @@ def check(document: Document) -> Iterator[tuple[str, str]]:
 
 
 def prompt_fault(name: str, prompt: object, *, closed: bool = True) -> str | None:
-    """What is wrong with the shape of one prompt, or None. closed: refuse fields that this release does not know."""
+    """What is wrong with the shape of one prompt, or None. closed: refuse fields that this release
+    does not know.
+    """
     if not NAME.fullmatch(name) or ".." in name:
         return f"prompt {name[:60]!r} has a name that is not allowed"
     if not isinstance(prompt, dict):
@@ -138,7 +151,10 @@ def prompt_fault(name: str, prompt: object, *, closed: bool = True) -> str | Non
         ):
             return f"environment {env!r} of {name!r} lacks its list of deployments"
         if closed and environment.keys() - ENVIRONMENT_FIELDS:
-            return f"environment {env!r} of {name!r} has the unknown field {sorted(environment.keys() - ENVIRONMENT_FIELDS)[0]!r}"
+            return (
+                f"environment {env!r} of {name!r} has the unknown field"
+                f" {sorted(environment.keys() - ENVIRONMENT_FIELDS)[0]!r}"
+            )
     return None
 
 
@@ -188,7 +204,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _twice(key: str) -> RegistryCorrupt:
     return RegistryCorrupt(
-        f"holds the key {key[:60]!r} twice in one object; keep one of them, or merge again with `promptops registry merge`."
+        f"holds the key {key[:60]!r} twice in one object; keep one of them, or merge again with"
+        " `promptops registry merge`."
     )
 
 
@@ -202,7 +219,10 @@ _versions = JSONDecoder(
 
 
 def _walked(text: str, keep: Callable[[str, Any], Any]) -> Any:
-    """The value of a JSON text. Raises ValueError, or RegistryCorrupt where a key stands twice outside a version."""
+    """The value of a JSON text.
+
+    Raises ValueError, or RegistryCorrupt where a key stands twice outside a version.
+    """
 
     def part(name: str, at: int) -> tuple[Any, int]:
         return (_versions if name == "versions" else _value)(text, at)
@@ -228,7 +248,9 @@ def _walked(text: str, keep: Callable[[str, Any], Any]) -> Any:
 def _object(
     text: str, at: int, read: Callable[[str, int], tuple[Any, int]]
 ) -> tuple[dict[str, Any], int]:
-    """The object that opens at `at`, each value as `read(key, where it begins)` gives it, and where it ends."""
+    """The object that opens at `at`, each value as `read(key, where it begins)` gives it, and where
+    it ends.
+    """
     out: dict[str, Any] = {}
     at = _past_space(text, at + 1)
     if text[at : at + 1] == "}":
@@ -272,7 +294,9 @@ def _in_order(prompt: Document) -> Document:
 
 
 def _write(value: Any, line: str, out: list[str]) -> None:
-    """Append the text of `value`; `line` is a line feed and the indentation of the line that it stands on."""
+    """Append the text of `value`; `line` is a line feed and the indentation of the line that it
+    stands on.
+    """
     if isinstance(value, str):
         out.append(encode_basestring(value))
     elif isinstance(value, dict) and value:

@@ -1,9 +1,12 @@
-"""Writing the registry: save, promote, roll back, under a lock, compared with what was read, replaced whole.
+"""Writing the registry: save, promote, roll back, under a lock, compared with what was read,
+replaced whole.
 
 - Content is stored once: saving it again writes nothing. A stored version is never changed.
-- A promotion passes the gate, or is forced with a reason that stays in the history; promoting what serves changes nothing.
+- A promotion passes the gate, or is forced with a reason that stays in the history; promoting what
+    serves changes nothing.
 - A rollback asks nobody. Every change is one more deployment in its environment's chain.
-- A change that raced another one on the same environment raises Conflict, which names who was first and when.
+- A change that raced another one on the same environment raises Conflict, which names who was first
+    and when.
 """
 
 from __future__ import annotations
@@ -63,8 +66,9 @@ class Step(NamedTuple):
 class Editor:
     """The write side of one registry file; the file appears with the first save.
 
-    clock: seconds since the epoch, for what is stamped on entries; order never rests on it. Whatever reads raises
-    RegistryCorrupt where the file is no registry; whatever writes leaves it as it was then.
+    clock: seconds since the epoch, for what is stamped on entries; order never rests on it.
+    Whatever reads raises RegistryCorrupt where the file is no registry; whatever writes leaves it
+    as it was then.
     """
 
     def __init__(
@@ -85,7 +89,9 @@ class Editor:
         return tuple(sorted(self._file.read()["prompts"]))
 
     def versions(self, name: str) -> tuple[SavedEntry, ...]:
-        """The saved versions of a prompt, oldest first; empty where nothing was saved under that name."""
+        """The saved versions of a prompt, oldest first; empty where nothing was saved under that
+        name.
+        """
         read = self._file.read()
         return (
             tuple(SavedEntry(name, entry) for entry in prompt_of(read, name)["versions"])
@@ -94,7 +100,9 @@ class Editor:
         )
 
     def environments(self, name: str) -> dict[str, int]:
-        """Environment -> the number of the version that serves it (beside a canary: the rest of it)."""
+        """Environment -> the number of the version that serves it (beside a canary: the rest of
+        it).
+        """
         read = self._file.read()
         if name not in read["prompts"]:
             return {}
@@ -114,7 +122,9 @@ class Editor:
         return list(history.deployments(prompt_of(self._file.read(), name), name, env))
 
     def serving(self, name: str, env: str, *, at: datetime | None = None) -> Deployment | None:
-        """The deployment that serves an environment now, or served at a moment; None where there is none."""
+        """The deployment that serves an environment now, or served at a moment; None where there is
+        none.
+        """
         links = self.history(name, env)
         if at is not None:
             links = [
@@ -125,7 +135,10 @@ class Editor:
         return links[-1] if links else None
 
     def policy(self, name: str | None = None) -> Policy:
-        """The policy that holds for a prompt: its own, else the registry's, else the default one. None: the registry's."""
+        """The policy that holds for a prompt: its own, else the registry's, else the default one.
+
+        None: the registry's.
+        """
         read = self._file.read()
         prompt = read["prompts"].get(name) if name is not None else None
         return _policy(read, prompt or {})
@@ -133,7 +146,8 @@ class Editor:
     # -- saving
 
     def save(self, name: str, version: PromptVersion, note: str = "", author: str = "") -> int:
-        """Store a version under the next number, and return that; content that is stored already keeps its number.
+        """Store a version under the next number, and return that; content that is stored already
+        keeps its number.
 
         Raises RegistryError for a name that is not allowed.
         """
@@ -179,13 +193,15 @@ class Editor:
         percent: float | None = None,
         found: Sequence[str] = (),
     ) -> Deployment:
-        """Make an environment serve a saved version (a number, id, PromptVersion or saved one), if the gate lets it.
+        """Make an environment serve a saved version (a number, id, PromptVersion or saved one), if
+        the gate lets it.
 
-        force: past the gate, with a reason, marked for ever; override: why a version that was rolled back or followed by
-        another is promoted once more on the same data, once; percent: as a canary for that share of the keys; found: further
-        points that are not met, known to who asks. What serves already changes nothing, nor does what a cell that runs again
-        would repeat (that one warns, and is the `note`); the deployment returned then has `changed` False. Raises Refused
-        with every unmet point, or Conflict.
+        force: past the gate, with a reason, marked for ever; override: why a version that was
+        rolled back or followed by another is promoted once more on the same data, once; percent: as
+        a canary for that share of the keys; found: further points that are not met, known to who
+        asks. What serves already changes nothing, nor does what a cell that runs again would repeat
+        (that one warns, and is the `note`); the deployment returned then has `changed` False.
+        Raises Refused with every unmet point, or Conflict.
         """
         document.checked_name(env, "environment")
         checked_force(force, reason)
@@ -239,8 +255,8 @@ class Editor:
         percent: float | None = None,
         found: Sequence[str] = (),
     ) -> tuple[str, ...]:
-        """Every point for which `promote` with the same arguments would be refused or change nothing; empty where it would go ahead,
-        and for what serves already. Changes nothing.
+        """Every point for which `promote` with the same arguments would be refused or change
+        nothing; empty where it would go ahead, and for what serves already. Changes nothing.
         """
         step = self._step(name, version, env, percent)
         if step.serves:
@@ -254,7 +270,9 @@ class Editor:
         )
 
     def terms(self, name: str, version: Any, env: str) -> str:
-        """64 hex digits of what a refusal rests on beside its evidence and the history of `env`; see `gate.terms`."""
+        """64 hex digits of what a refusal rests on beside its evidence and the history of `env`;
+        see `gate.terms`.
+        """
         step = self._step(name, version, env, None)
         return gate.terms(self._request(step))
 
@@ -268,11 +286,12 @@ class Editor:
         author: str,
         reason: str = "",
     ) -> Deployment | None:
-        """Make an environment serve an earlier version at once; nothing is asked, everything is logged.
+        """Make an environment serve an earlier version at once; nothing is asked, everything is
+        logged.
 
-        undo: act only while this version serves, else return None; to: the version to go back to, None for the last
-        different one that served and was not rolled back itself. A running canary is ended first: the rest stays.
-        Raises NotDeployed where there is nothing to go back to.
+        undo: act only while this version serves, else return None; to: the version to go back to,
+        None for the last different one that served and was not rolled back itself. A running canary
+        is ended first: the rest stays. Raises NotDeployed where there is nothing to go back to.
         """
         with self._file.writing() as read:
             prompt = prompt_of(read, name)
@@ -303,7 +322,8 @@ class Editor:
         reason: str = "",
         override: str = "",
     ) -> Deployment:
-        """Change the share of the running canary; whoever is in it stays in as it grows. Raises NotDeployed where none runs.
+        """Change the share of the running canary; whoever is in it stays in as it grows. Raises
+        NotDeployed where none runs.
 
         override: why it has a share again that it had before, kept in the history.
         """
@@ -326,7 +346,10 @@ class Editor:
         )
 
     def finish(self, name: str, env: str, *, author: str, reason: str = "") -> Deployment:
-        """Make the running canary serve everyone, on the evidence that it started with. Raises NotDeployed where none runs."""
+        """Make the running canary serve everyone, on the evidence that it started with.
+
+        Raises NotDeployed where none runs.
+        """
         now, canary = self._canary(name, env)
         link = self._link(
             canary.id,
@@ -340,7 +363,10 @@ class Editor:
         return self._append(name, env, link, now)
 
     def abort(self, name: str, env: str, *, author: str, reason: str = "") -> Deployment:
-        """End the running canary: everyone gets what the rest had. Raises NotDeployed where none runs."""
+        """End the running canary: everyone gets what the rest had.
+
+        Raises NotDeployed where none runs.
+        """
         now, canary = self._canary(name, env)
         return self._append(
             name, env, self._link(now.id, "rollback", author, reason, undoes=canary.id), now
@@ -370,7 +396,9 @@ class Editor:
         )
 
     def _unmet(self, step: Step, evidence: Evidence | None, force: bool) -> list[str]:
-        """What the gate says; forced past it, a gate that cannot be asked is one more point: the emergency door opens under fault."""
+        """What the gate says; forced past it, a gate that cannot be asked is one more point: the
+        emergency door opens under fault.
+        """
         try:
             return [str(point) for point in gate.unmet(self._request(step), evidence)]
         except (PromptOpsError, OSError) as error:
@@ -413,7 +441,8 @@ class Editor:
         evidence: Evidence | None = None,
         force: bool = False,
     ) -> Deployment:
-        """Seal a deployment onto a chain that still ends as it was read. Raises Conflict, naming who was first and when.
+        """Seal a deployment onto a chain that still ends as it was read. Raises Conflict, naming
+        who was first and when.
 
         force: evidence that cannot be written is one more point that is not met, and is not cited.
         """

@@ -1,7 +1,8 @@
-"""A version as the registry keeps it: a closed list of fields, texts as arrays of lines, checked against its own id.
+"""A version as the registry keeps it: a closed list of fields, texts as arrays of lines, checked
+against its own id.
 
-An entry is data: whatever it holds beyond the known fields (an endpoint, a header, a key, code) refuses it, and so does one
-changed character, because the id is derived again from the content.
+An entry is data: whatever it holds beyond the known fields (an endpoint, a header, a key, code)
+refuses it, and so does one changed character, because the id is derived again from the content.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ FIELDS = frozenset(
 
 
 def to_entry(version: PromptVersion, number: int, **said: str) -> Entry:
-    """The entry of a version; `said` is its note, author and time of creation, left out where empty."""
+    """The entry of a version; `said` is its note, author and time of creation, left out where
+    empty.
+    """
     content = version.document()
     rest = {
         key: content[key]
@@ -53,7 +56,10 @@ def to_entry(version: PromptVersion, number: int, **said: str) -> Entry:
 
 
 def to_version(entry: Any, where: str) -> PromptVersion:
-    """The version of an entry; `where` names it in errors. Raises RegistryCorrupt where it is not what its id says."""
+    """The version of an entry; `where` names it in errors.
+
+    Raises RegistryCorrupt where it is not what its id says.
+    """
     fault = _shape(entry)
     if fault:
         raise RegistryCorrupt(f"{where} {fault}; restore it from git.")
@@ -79,14 +85,16 @@ def to_version(entry: Any, where: str) -> PromptVersion:
         ) from None
     if version.id != entry["id"]:
         raise RegistryCorrupt(
-            f"{where} was edited: its content is {version.id[:11]}, its id says {entry['id'][:11]}; "
-            "restore it from git, and save the new text as a new version."
+            f"{where} was edited: its content is {version.id[:11]}, its id says {entry['id'][:11]};"
+            " restore it from git, and save the new text as a new version."
         )
     return version
 
 
 def faults(name: str, versions: list[Any]) -> Iterator[str]:
-    """What is wrong with a prompt's versions: each entry, and their numbers, which rise and never repeat."""
+    """What is wrong with a prompt's versions: each entry, and their numbers, which rise and never
+    repeat.
+    """
     last, ids = 0, set()
     for index, entry in enumerate(versions):
         label = (
@@ -100,9 +108,13 @@ def faults(name: str, versions: list[Any]) -> Iterator[str]:
             yield str(error)
             continue
         if entry["number"] <= last:
-            yield f"{name} {label} comes after v{last}; numbers rise: run `promptops registry merge`"
+            yield (
+                f"{name} {label} comes after v{last}; numbers rise: run `promptops registry merge`"
+            )
         if entry["id"] in ids:
-            yield f"{name} {label} holds content that an earlier version holds too; drop one of them"
+            yield (
+                f"{name} {label} holds content that an earlier version holds too; drop one of them"
+            )
         last = max(last, entry["number"])
         ids.add(entry["id"])
 
@@ -136,9 +148,11 @@ def _to_lines(message: dict[str, Any]) -> dict[str, Any]:
         lines = None
     else:
         lines = [
-            {**part, "text": part["text"].split("\n")}
-            if isinstance(part.get("text"), str)
-            else part
+            (
+                {**part, "text": part["text"].split("\n")}
+                if isinstance(part.get("text"), str)
+                else part
+            )
             for part in content
         ]
     return {**message, "content": lines}
@@ -155,9 +169,11 @@ def _from_lines(message: dict[str, Any]) -> dict[str, Any]:
     return {
         **message,
         "content": [
-            {**part, "text": "\n".join(part["text"])}
-            if isinstance(part.get("text"), list)
-            else part
+            (
+                {**part, "text": "\n".join(part["text"])}
+                if isinstance(part.get("text"), list)
+                else part
+            )
             for part in content
         ],
     }

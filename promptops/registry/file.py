@@ -20,9 +20,11 @@ __all__ = ["RegistryFile", "prompt_of"]
 
 
 class RegistryFile:
-    """The document at a path; `read` gives it, `writing` gives it under the lock, `put` replaces it.
+    """The document at a path; `read` gives it, `writing` gives it under the lock, `put` replaces
+    it.
 
-    What is read is never changed in place: a change builds a new document that shares what it leaves alone.
+    What is read is never changed in place: a change builds a new document that shares what it
+    leaves alone.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -45,7 +47,10 @@ class RegistryFile:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Document]:
-        """The document as it is under the write lock. Raises Conflict where the lock is not had in time."""
+        """The document as it is under the write lock.
+
+        Raises Conflict where the lock is not had in time.
+        """
         with locked(self.path):
             self._seen = None
             if os.path.exists(self.path):
@@ -55,7 +60,8 @@ class RegistryFile:
                 read = document.empty()
             if read["promptops"] > document.FORM:
                 raise RegistryError(
-                    f"{self.path} has the form {read['promptops']}, this release writes {document.FORM}; install a newer promptops-toolkit."
+                    f"{self.path} has the form {read['promptops']}, this release writes"
+                    f" {document.FORM}; install a newer promptops-toolkit."
                 )
             if "exported" in read:
                 raise RegistryError(
@@ -64,14 +70,18 @@ class RegistryFile:
             yield read
 
     def put(self, changed: Document) -> bool:
-        """Replace the file by a document, inside `writing`. Returns whether its bytes changed. Raises RegistryError."""
+        """Replace the file by a document, inside `writing`.
+
+        Returns whether its bytes changed. Raises RegistryError.
+        """
         data = document.render(changed).encode()
         self._seen, self._bytes = None, None
         try:
             return replace(self.path, data)
         except OSError as error:
             raise RegistryError(
-                f"{self.path} could not be written ({error.strerror}) and is as it was; make room, then try again."
+                f"{self.path} could not be written ({error.strerror}) and is as it was; make room,"
+                " then try again."
             ) from error
 
     def _load(self) -> None:
@@ -80,7 +90,8 @@ class RegistryFile:
                 data = file.read()
         except OSError as error:
             raise RegistryCorrupt(
-                f"{self.path} cannot be read ({error.strerror}); check its permissions, or restore it from git."
+                f"{self.path} cannot be read ({error.strerror}); check its permissions, or restore"
+                " it from git."
             ) from None
         if data != self._bytes:
             self._document = document.parse(data, self.path)
@@ -88,7 +99,10 @@ class RegistryFile:
 
 
 def prompt_of(read: Document, name: str) -> Document:
-    """One prompt of a document. Raises UnknownPrompt, naming near ones, or RegistryCorrupt where it is malformed."""
+    """One prompt of a document.
+
+    Raises UnknownPrompt, naming near ones, or RegistryCorrupt where it is malformed.
+    """
     prompt = read["prompts"].get(name)
     if prompt is None:
         import difflib
@@ -98,7 +112,8 @@ def prompt_of(read: Document, name: str) -> Document:
             or sorted(read["prompts"])[:3]
         )
         raise UnknownPrompt(
-            f"no prompt {str(name)[:128]!r} in the registry; {'it holds ' + ', '.join(near) if near else 'it is empty'}."
+            f"no prompt {str(name)[:128]!r} in the registry;"
+            f" {'it holds ' + ', '.join(near) if near else 'it is empty'}."
         )
     fault = document.prompt_fault(name, prompt)
     if fault:

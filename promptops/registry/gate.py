@@ -1,7 +1,9 @@
-"""Evidence held against the policy, point by point; every unmet point comes with its next honest step.
+"""Evidence held against the policy, point by point; every unmet point comes with its next honest
+step.
 
-Evidence counts for exactly one content, one incumbent, one policy and, where the policy names one, one dataset. What the
-bundle alone can show (numbers of pairs, must-pass examples, means) is counted here again, from its scores.
+Evidence counts for exactly one content, one incumbent, one policy and, where the policy names one,
+one dataset. What the bundle alone can show (numbers of pairs, must-pass examples, means) is counted
+here again, from its scores.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ __all__ = ["Request", "Unmet", "arm", "terms", "unmet"]
 class Request:
     """A promotion that somebody asks for, and what the registry knows about it.
 
-    chain: the environment's history, oldest first; served: environment -> ids that served there and were not rolled back.
+    chain: the environment's history, oldest first; served: environment -> ids that served there and
+        were not rolled back.
     """
 
     prompt: str
@@ -57,7 +60,10 @@ class Unmet:
 
 
 def unmet(request: Request, evidence: Evidence | None) -> tuple[Unmet, ...]:
-    """Every point at which the promotion falls short; empty where it may go ahead. An ungated environment asks for nothing."""
+    """Every point at which the promotion falls short; empty where it may go ahead.
+
+    An ungated environment asks for nothing.
+    """
     if request.env in request.policy.ungated:
         return ()
     points = [*_path(request), *_needs(request)]
@@ -81,7 +87,9 @@ def unmet(request: Request, evidence: Evidence | None) -> tuple[Unmet, ...]:
 
 
 def arm(evidence: Evidence) -> str:
-    """64 hex digits that name the candidate's own data: equal where the same outcomes are offered once more."""
+    """64 hex digits that name the candidate's own data: equal where the same outcomes are offered
+    once more.
+    """
     own = {name: scores["candidate"] for name, scores in evidence.scores.items()}
     return digest(
         {
@@ -93,8 +101,9 @@ def arm(evidence: Evidence) -> str:
 
 
 def terms(request: Request) -> str:
-    """64 hex digits of what a refusal rests on beside the evidence and the environment's own history: where one of the policy, the
-    environments that come first and the registered consumers changes, the question is another one.
+    """64 hex digits of what a refusal rests on beside the evidence and the environment's own
+    history: where one of the policy, the environments that come first and the registered consumers
+    changes, the question is another one.
     """
     served = [
         request.version.id in request.served.get(env, frozenset())
@@ -111,7 +120,8 @@ def _path(request: Request) -> Iterator[Unmet]:
     for env in before:
         if request.version.id not in request.served.get(env, frozenset()):
             yield Unmet(
-                f"{request.label} has not served {env}, which comes before {request.env} on the policy's path.",
+                f"{request.label} has not served {env}, which comes before {request.env} on the"
+                " policy's path.",
                 f"promote {request.label} to {env} first.",
             )
 
@@ -122,12 +132,15 @@ def _needs(request: Request) -> Iterator[Unmet]:
             for fault in need.unmet(request.version):
                 yield Unmet(
                     f"{request.label} would break a registered consumer: {fault}.",
-                    f"change the version, or have {need.consumer} deploy first and write its statement anew.",
+                    f"change the version, or have {need.consumer} deploy first and write its"
+                    " statement anew.",
                 )
 
 
 def _about(request: Request, evidence: Evidence) -> Iterator[Unmet]:
-    """Whether the evidence is about this prompt, this content, this incumbent, this policy and this dataset."""
+    """Whether the evidence is about this prompt, this content, this incumbent, this policy and this
+    dataset.
+    """
     label, incumbent, policy = request.label, request.incumbent, request.policy
     if evidence.prompt != request.prompt:
         yield Unmet(
@@ -136,7 +149,8 @@ def _about(request: Request, evidence: Evidence) -> Iterator[Unmet]:
         )
     if evidence.candidate != request.version.id:
         yield Unmet(
-            f"The evidence is for other content ({evidence.candidate[:11]}, {label} is {request.version.id[:11]}).",
+            f"The evidence is for other content ({evidence.candidate[:11]}, {label} is"
+            f" {request.version.id[:11]}).",
             f"evaluate {label} itself: one changed character is another version.",
         )
     if incumbent is not None and evidence.baseline != incumbent.id:
@@ -146,12 +160,14 @@ def _about(request: Request, evidence: Evidence) -> Iterator[Unmet]:
             else "of a first deployment, against nothing"
         )
         yield Unmet(
-            f"The evidence is {against}, but {request.env} serves {incumbent.label} since {incumbent.at} (by {incumbent.author}).",
+            f"The evidence is {against}, but {request.env} serves {incumbent.label} since"
+            f" {incumbent.at} (by {incumbent.author}).",
             f"evaluate {label} against {incumbent.label}.",
         )
     if incumbent is None and evidence.baseline is not None:
         yield Unmet(
-            f"The evidence is against {evidence.baseline[:11]}, but {request.env} serves nothing yet.",
+            f"The evidence is against {evidence.baseline[:11]}, but {request.env} serves nothing"
+            " yet.",
             f"take a first deployment's evidence: {label} alone.",
         )
     if not _same_policy(evidence, policy):
@@ -161,8 +177,10 @@ def _about(request: Request, evidence: Evidence) -> Iterator[Unmet]:
         )
     if policy.dataset is not None and evidence.dataset.get("fingerprint") != policy.dataset:
         yield Unmet(
-            f"The evidence is on another dataset ({str(evidence.dataset.get('fingerprint'))[:14]}, the policy names {policy.dataset[:14]}).",
-            "evaluate on the dataset that the policy names, or have its fingerprint renewed by review.",
+            f"The evidence is on another dataset ({str(evidence.dataset.get('fingerprint'))[:14]},"
+            f" the policy names {policy.dataset[:14]}).",
+            "evaluate on the dataset that the policy names, or have its fingerprint renewed by"
+            " review.",
         )
 
 
@@ -205,7 +223,8 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
     scores = evidence.scores.get(evidence.primary)
     if scores is None or any(len(side) != len(evidence.examples) for side in scores.values()):
         yield Unmet(
-            f"The evidence has no score of its primary {evidence.primary!r} for each of its {len(evidence.examples)} examples.",
+            f"The evidence has no score of its primary {evidence.primary!r} for each of its"
+            f" {len(evidence.examples)} examples.",
             "evaluate again; the bundle was not made by this toolkit, or was cut.",
         )
         return
@@ -231,7 +250,8 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
     mean = sum(candidate[index] or 0.0 for index in pairs) / len(pairs) if pairs else 0.0
     if evidence.baseline is None and mean < policy.min_score:
         yield Unmet(
-            f"{label} scores {mean:.3f} on {evidence.primary}, a first deployment needs {policy.min_score:g}.",
+            f"{label} scores {mean:.3f} on {evidence.primary}, a first deployment needs"
+            f" {policy.min_score:g}.",
             f"improve {label}, or lower min_score by review.",
         )
     at = {example: index for index, example in enumerate(evidence.examples)}
@@ -240,7 +260,8 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
     scorer = evidence.scorers.get(evidence.primary, {})
     if scorer.get("kind") == "judge" and not scorer.get("calibrated") and not policy.judge_alone:
         yield Unmet(
-            f"The primary {evidence.primary} is a judge that was not measured against people, and the policy lets no such judge decide alone.",
+            f"The primary {evidence.primary} is a judge that was not measured against people, and"
+            " the policy lets no such judge decide alone.",
             "label some 30 outputs and calibrate the judge, or set judge_alone by review.",
         )
 

@@ -1,4 +1,6 @@
-"""Questions to one prompt's history: which version is meant, what served, where a rollback leads, what a cell repeats."""
+"""Questions to one prompt's history: which version is meant, what served, where a rollback leads,
+what a cell repeats.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def numbers(prompt: Prompt) -> dict[str, int]:
 
 
 def find(prompt: Prompt, name: str, wanted: Any) -> SavedEntry:
-    """The saved version that a number, "v2", the beginning of an id, a PromptVersion or a saved version means."""
+    """The saved version that a number, "v2", the beginning of an id, a PromptVersion or a saved
+    version means.
+    """
     version = wanted if isinstance(wanted, PromptVersion) else getattr(wanted, "version", None)
     text = version.id if isinstance(version, PromptVersion) else str(wanted)
     for entry in prompt["versions"]:
@@ -74,7 +78,10 @@ def find(prompt: Prompt, name: str, wanted: Any) -> SavedEntry:
 def deployments(
     prompt: Prompt, name: str, env: str, *, whole: bool = True
 ) -> tuple[Deployment, ...]:
-    """The environment's chain, oldest first. whole: check every link, else the last. Raises RegistryCorrupt."""
+    """The environment's chain, oldest first. whole: check every link, else the last.
+
+    Raises RegistryCorrupt.
+    """
     environment = prompt.get("environments", {}).get(env)
     if environment is None:
         return ()
@@ -101,7 +108,10 @@ def served(prompt: Prompt) -> dict[str, frozenset[str]]:
 def target(
     prompt: Prompt, name: str, links: Sequence[Deployment], undo: str | None, to: Any
 ) -> tuple[str, str]:
-    """(what is undone, what serves then), as ids. Raises NotDeployed where there is nothing to go back to."""
+    """(what is undone, what serves then), as ids.
+
+    Raises NotDeployed where there is nothing to go back to.
+    """
     now = links[-1]
     if to is not None:
         wanted = find(prompt, name, to).id
@@ -113,7 +123,8 @@ def target(
         if link.id != now.id and link.id not in undone:
             return now.id, link.id
     raise NotDeployed(
-        f"{name} has no earlier version in {now.env} to go back to from {now.label}; name one with to=, or promote another version."
+        f"{name} has no earlier version in {now.env} to go back to from {now.label}; name one with"
+        " to=, or promote another version."
     )
 
 
@@ -125,11 +136,12 @@ def repeats(
     evidence: Evidence | None,
     word: Word,
 ) -> str:
-    """Why promoting `wanted` would only repeat what was undone or followed by another version since; "" where it is new.
+    """Why promoting `wanted` would only repeat what was undone or followed by another version
+    since; "" where it is new.
 
-    New is what rests on data that were measured after that, and that no earlier deployment of the same version here rested
-    on; or a word (an override, or the reason of a forced promotion) that was not used for this version here before: a cell
-    that runs again says the same word.
+    New is what rests on data that were measured after that, and that no earlier deployment of the
+    same version here rested on; or a word (an override, or the reason of a forced promotion) that
+    was not used for this version here before: a cell that runs again says the same word.
     """
     running = (
         links[-1].canary is not None and links[-1].canary.id == wanted.id
@@ -159,15 +171,22 @@ def repeats(
         )
     last = links[-1]
     if running and last.canary is not None:
-        return f"v{wanted.number} served everyone here before, and is a canary for {last.canary.percent:g} % since; {promotes}"
+        return (
+            f"v{wanted.number} served everyone here before, and is a canary for"
+            f" {last.canary.percent:g} % since; {promotes}"
+        )
     return (
-        f"v{wanted.number} served here{' on the same data' if same else ''} until {since}, and nothing was measured since; {last.label} serves since {last.at}, by "
-        f"{last.author or 'unknown'}. Roll back to return to v{wanted.number}, or say why: {promotes}"
+        f"v{wanted.number} served here{' on the same data' if same else ''} until {since}, and"
+        f" nothing was measured since; {last.label} serves since {last.at}, by"
+        f" {last.author or 'unknown'}. Roll back to return to v{wanted.number}, or say why:"
+        f" {promotes}"
     )
 
 
 class Word(NamedTuple):
-    """What lets a step be taken once more: the text of an override, else the reason of a forced promotion."""
+    """What lets a step be taken once more: the text of an override, else the reason of a forced
+    promotion.
+    """
 
     text: str
     forced: bool
@@ -190,7 +209,9 @@ class Word(NamedTuple):
 
 
 def _rested_on(registry: str, before: Sequence[Deployment], evidence: Evidence) -> bool:
-    """Whether an earlier deployment cites the same data; True too where its bundle cannot be read, as nothing shows the data to be new."""
+    """Whether an earlier deployment cites the same data; True too where its bundle cannot be read,
+    as nothing shows the data to be new.
+    """
     own = None
     for link in before:
         if link.evidence is None:
@@ -207,7 +228,9 @@ def _rested_on(registry: str, before: Sequence[Deployment], evidence: Evidence) 
 
 
 def _is_later(evidence: Evidence, at: str) -> bool:
-    """Whether evidence was measured after a moment of the chain, which is in whole seconds; where it does not say when, its data decide."""
+    """Whether evidence was measured after a moment of the chain, which is in whole seconds; where
+    it does not say when, its data decide.
+    """
     try:
         made, moment = (
             datetime.fromisoformat(text) for text in (evidence.measured_at or evidence.made_at, at)

@@ -1,13 +1,16 @@
-"""Reading the registry: an environment's version at every get, fresh, verified, and never at the price of the application.
+"""Reading the registry: an environment's version at every get, fresh, verified, and never at the
+price of the application.
 
-- Each get compares the file's signature (one os.stat); a promotion, rollback, `git revert` or symlink swap is served by the
-  next get. A get takes no lock unless the file changed.
-- A version is verified against its content id at its first get; a bad one is refused, the others are served.
-- After its first success a (prompt, environment) never raises again: a missing, torn or corrupt file leaves the last
-  known good version serving, and `health()` says so. At a cold start a valid file always wins; a saved copy serves only
-  where it is missing or corrupt.
-- A view is frozen once it is published, and news is a new view, published by one assignment: whatever other threads and
-  signal handlers do between two steps of a get, it goes on with the facts that it began with. A fork shares no lock.
+- Each get compares the file's signature (one os.stat); a promotion, rollback, `git revert` or
+  symlink swap is served by the next get. A get takes no lock unless the file changed.
+- A version is verified against its content id at its first get; a bad one is refused, the others
+    are served.
+- After its first success a (prompt, environment) never raises again: a missing, torn or corrupt
+  file leaves the last known good version serving, and `health()` says so. At a cold start a valid
+  file always wins; a saved copy serves only where it is missing or corrupt.
+- A view is frozen once it is published, and news is a new view, published by one assignment:
+  whatever other threads and signal handlers do between two steps of a get, it goes on with the
+  facts that it began with. A fork shares no lock.
 """
 
 from __future__ import annotations
@@ -38,11 +41,12 @@ __all__ = ["Loader", "load"]
 class Loader:
     """One registry file, read. `Loader(path).get("support-triage", "prod")`.
 
-    path: the file, or None to find it (PROMPTOPS_REGISTRY, else upwards from the working directory); on_change(old, new):
-    called with two served versions after a get found that an environment serves another one; monotonic: never go back
-    along an environment's history, whatever the file says; saved_copy: keep a copy for a cold start without the file;
-    watch_s: look for changes in a thread every so many seconds too, so that no request pays for reading one.
-    Raises RegistryNotFound where path is None and there is none to be found.
+    path: the file, or None to find it (PROMPTOPS_REGISTRY, else upwards from the working
+    directory); on_change(old, new): called with two served versions after a get found that an
+    environment serves another one; monotonic: never go back along an environment's history,
+    whatever the file says; saved_copy: keep a copy for a cold start without the file;
+    watch_s: look for changes in a thread every so many seconds too, so that no request pays for
+    reading one. Raises RegistryNotFound where path is None and there is none to be found.
     """
 
     def __init__(
@@ -76,11 +80,12 @@ class Loader:
     def get(
         self, name: str, env: str | None = None, key: object = None, default: Any = None
     ) -> Served:
-        """What `env` serves of a prompt. env: None for PROMPTOPS_ENV; key: what makes a canary sticky (a user's id).
+        """What `env` serves of a prompt. env: None for PROMPTOPS_ENV; key: what makes a canary
+        sticky (a user's id).
 
-        default: a PromptVersion, text or list of messages to serve where nothing else can be, `source="default"`.
-        Raises RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed, or Refused (what `require` stated is not
-        met), but never once this pair has succeeded.
+        default: a PromptVersion, text or list of messages to serve where nothing else can be,
+        `source="default"`. Raises RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed, or
+        Refused (what `require` stated is not met), but never once this pair has succeeded.
         """
         candidates = CANDIDATES.get()
         if candidates is not None and name in candidates:
@@ -109,9 +114,11 @@ class Loader:
     def health(self) -> dict[str, Any]:
         """What a health check wants to know, JSON-ready; looks at the file first.
 
-        ok: the file is good and nothing in it was refused; source: "file", "last_known_good" or "none"; fault: what is
-        wrong with the file and age_s for how long; refused: {"prompt in env": why}; went_back: {"prompt in env": what};
-        missed: {"prompt in env": why}, the first few that were asked for and that the file does not have.
+        ok: the file is good and nothing in it was refused; source: "file", "last_known_good" or
+        "none"; fault: what is wrong with the file and age_s for how long; refused: {"prompt in
+        env": why}; went_back: {"prompt in env": what};
+        missed: {"prompt in env": why}, the first few that were asked for and that the file does not
+            have.
         """
         view = self._fresh()
         content = view.content
@@ -147,11 +154,13 @@ class Loader:
         *,
         env: str | None = None,
     ) -> None:
-        """State what this application fills in and reads: a version that needs more is then never served to it.
+        """State what this application fills in and reads: a version that needs more is then never
+        served to it.
 
-        variables: the names that it supplies (a set, or name -> type); output: the JSON Schema that it expects of answers.
-        The last version that fits goes on serving; `promptops require --write` exports the statement, so that promotion
-        refuses such a version first. Raises Refused where `env` (None: PROMPTOPS_ENV, where set) serves one already.
+        variables: the names that it supplies (a set, or name -> type); output: the JSON Schema that
+        it expects of answers. The last version that fits goes on serving; `promptops require
+        --write` exports the statement, so that promotion refuses such a version first. Raises
+        Refused where `env` (None: PROMPTOPS_ENV, where set) serves one already.
         """
         from .needs import Need
 
@@ -170,7 +179,9 @@ class Loader:
         return tuple(self._needs.values())
 
     def refresh(self) -> None:
-        """Read the file if it changed, and build again whatever was served before; what the watching thread calls."""
+        """Read the file if it changed, and build again whatever was served before; what the
+        watching thread calls.
+        """
         view = self._fresh()
         for name, env in list(self._good):
             if (name, env) not in view.built:
@@ -179,7 +190,9 @@ class Loader:
     # -- changes
 
     def _locked(self) -> RLock:
-        """What publishes does so under this lock; it may be taken again by a signal handler of the thread that has it."""
+        """What publishes does so under this lock; it may be taken again by a signal handler of the
+        thread that has it.
+        """
         pid, lock = self._lock
         if (
             pid != os.getpid()
@@ -281,18 +294,24 @@ class Loader:
             fits(self._needs[name], built, env)
         back = view.content.back.get((name, env))
         if self._monotonic and back is not None:
-            return built.held(
-                f"{back}; this application asked never to go back (monotonic=True).",
-                time.monotonic(),
-            ), reason
+            return (
+                built.held(
+                    f"{back}; this application asked never to go back (monotonic=True).",
+                    time.monotonic(),
+                ),
+                reason,
+            )
         if view.fault is None:
             return built, reason
-        return built.held(
-            str(view.fault), time.monotonic() if view.since is None else view.since
-        ), reason
+        return (
+            built.held(str(view.fault), time.monotonic() if view.since is None else view.since),
+            reason,
+        )
 
     def _without(self, view: View, name: str, env: str, error: Exception, default: Any) -> Any:
-        """A cold start at which the file has nothing good for this pair: the saved copy, the default, or the error."""
+        """A cold start at which the file has nothing good for this pair: the saved copy, the
+        default, or the error.
+        """
         if isinstance(error, RegistryCorrupt) and view.fault is None and self._saved_copy:
             if view.found.copy is None:
                 view.found.copy = (read_view.saved_copy(self.path),)
@@ -324,12 +343,14 @@ def load(
     default: Any = None,
     registry: str | os.PathLike[str] | None = None,
 ) -> Served:
-    """The version of a prompt that an environment serves now: `promptops.load("support-triage", env="prod")`.
+    """The version of a prompt that an environment serves now: `promptops.load("support-triage",
+    env="prod")`.
 
-    env: None for PROMPTOPS_ENV; key: what makes a canary sticky, such as the user's id; default: a PromptVersion, text or
-    list of messages for where no registry can be read; registry: the file, None for PROMPTOPS_REGISTRY, else the first
-    `promptops.json` found upwards from the working directory, which then stays the process's registry.
-    Raises RegistryNotFound, RegistryCorrupt, UnknownPrompt or NotDeployed, never once it has succeeded.
+    env: None for PROMPTOPS_ENV; key: what makes a canary sticky, such as the user's id; default: a
+    PromptVersion, text or list of messages for where no registry can be read; registry: the file,
+    None for PROMPTOPS_REGISTRY, else the first `promptops.json` found upwards from the working
+    directory, which then stays the process's registry. Raises RegistryNotFound, RegistryCorrupt,
+    UnknownPrompt or NotDeployed, never once it has succeeded.
     """
     candidates = CANDIDATES.get()
     if candidates is not None and name in candidates:

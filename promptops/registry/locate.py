@@ -1,4 +1,6 @@
-"""Where the registry and the environment are read from: PROMPTOPS_REGISTRY or upwards from here; PROMPTOPS_ENV."""
+"""Where the registry and the environment are read from: PROMPTOPS_REGISTRY or upwards from here;
+PROMPTOPS_ENV.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def environment(name: str) -> str:
 
 
 def find() -> str:
-    """The absolute path of the registry: PROMPTOPS_REGISTRY (which need not exist yet), else the nearest upwards from here.
+    """The absolute path of the registry: PROMPTOPS_REGISTRY (which need not exist yet), else the
+    nearest upwards from here.
 
     Raises RegistryNotFound, which says where it looked.
     """
@@ -37,13 +40,16 @@ def find() -> str:
         parent = os.path.dirname(folder)
         if parent == folder:
             raise RegistryNotFound(
-                f"no {FILE} in {start} or any folder above it; pass registry=..., or set PROMPTOPS_REGISTRY to the file's path."
+                f"no {FILE} in {start} or any folder above it; pass registry=..., or set"
+                " PROMPTOPS_REGISTRY to the file's path."
             )
         folder = parent
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """The path made absolute, so that a later chdir changes nothing; symbolic links are kept, and followed at each get."""
+    """The path made absolute, so that a later chdir changes nothing; symbolic links are kept, and
+    followed at each get.
+    """
     text = os.fspath(path)
     return text if os.path.isabs(text) else os.path.normpath(os.path.join(_here(), text))
 

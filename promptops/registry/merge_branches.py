@@ -1,8 +1,10 @@
-"""Two branches of one registry made one: the union of their versions, each environment from the side that changed it.
+"""Two branches of one registry made one: the union of their versions, each environment from the
+side that changed it.
 
-Nothing is lost: every version of either side is in the result. Two contents under one number are put in the order of
-their ids, the same whichever side merges; ids, which chains and evidence cite, never change. An environment that both
-sides changed is a real conflict: it is reported with what each side serves, and ours stays in the file.
+Nothing is lost: every version of either side is in the result. Two contents under one number are
+put in the order of their ids, the same whichever side merges; ids, which chains and evidence cite,
+never change. An environment that both sides changed is a real conflict: it is reported with what
+each side serves, and ours stays in the file.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The merged document; notes: what was settled (numbers that moved); conflicts: what a person must decide. A sentence each."""
+    """The merged document; notes: what was settled (numbers that moved); conflicts: what a person
+    must decide. A sentence each.
+    """
 
     document: Document
     notes: tuple[str, ...] = ()
@@ -34,7 +38,9 @@ class Merged:
 
 
 def merge(base: Document, ours: Document, theirs: Document) -> Merged:
-    """Three-way merge of documents; `base` is their common ancestor, an empty document where there is none."""
+    """Three-way merge of documents; `base` is their common ancestor, an empty document where there
+    is none.
+    """
     notes: list[str] = []
     conflicts: list[str] = []
     if any("exported" in side for side in (base, ours, theirs)):
@@ -58,9 +64,11 @@ def merge(base: Document, ours: Document, theirs: Document) -> Merged:
 
 
 def merge_files(base: str, ours: str, theirs: str) -> Merged:
-    """Merge three files and write the result over `ours`: what git calls a merge driver (`%O %A %B`).
+    """Merge three files and write the result over `ours`: what git calls a merge driver (`%O %A
+    %B`).
 
-    Raises RegistryCorrupt, leaving the file, where a side is no registry. The caller exits 1 where there are conflicts.
+    Raises RegistryCorrupt, leaving the file, where a side is no registry. The caller exits 1 where
+    there are conflicts.
     """
     sides = [_read(path) for path in (base, ours, theirs)]
     merged = merge(sides[0], sides[1], sides[2])
@@ -112,8 +120,8 @@ def _chain(
     if not _begins(ours, theirs):
         said = [_said(side, prompt) for side, prompt in zip((ours, theirs), prompts, strict=True)]
         conflicts.append(
-            f"{env} of {name} was changed on both sides: ours {said[0]}; theirs {said[1]}. Ours stays in the file; "
-            "promote or roll back again to have theirs."
+            f"{env} of {name} was changed on both sides: ours {said[0]}; theirs {said[1]}. Ours"
+            " stays in the file; promote or roll back again to have theirs."
         )
     return ours
 
@@ -130,13 +138,19 @@ def _said(environment: Mapping[str, Any], prompt: Document) -> str:
         (entry["number"] for entry in prompt["versions"] if entry["id"] == last["version"]), None
     )
     canary = f" beside a canary at {last['canary']['percent']:g} %" if last.get("canary") else ""
-    return f"serves {f'v{number}' if number else last['version'][:11]}{canary} ({last['kind']} by {last['author']} at {last['at']})"
+    return (
+        f"serves {f'v{number}' if number else last['version'][:11]}{canary} ({last['kind']} by"
+        f" {last['author']} at {last['at']})"
+    )
 
 
 def _versions(
     name: str, base: list[Any], ours: list[Any], theirs: list[Any], notes: list[str]
 ) -> list[Any]:
-    """The union by content id. What the base holds keeps its number; the rest follow by (number, id)."""
+    """The union by content id.
+
+    What the base holds keeps its number; the rest follow by (number, id).
+    """
     kept = {entry["id"]: entry for entry in base}
     for side in (
         theirs,
@@ -155,7 +169,8 @@ def _versions(
         number = max(entry["number"], last + 1)
         if number != entry["number"]:
             notes.append(
-                f"{name} v{entry['number']} ({entry['id'][:11]}) is v{number} now: both sides had taken that number."
+                f"{name} v{entry['number']} ({entry['id'][:11]}) is v{number} now: both sides had"
+                " taken that number."
             )
         out.append({**entry, "number": number})
         last = number
@@ -169,7 +184,9 @@ def _settle(
     what: str,
     conflicts: list[str],
 ) -> None:
-    """One value by the three-way rule: the side that changed it; ours, and a conflict, where both did."""
+    """One value by the three-way rule: the side that changed it; ours, and a conflict, where both
+    did.
+    """
     base, ours, theirs = (side.get(key, _ABSENT) for side in sides)
     chosen = theirs if ours == base else ours
     if ours != base and theirs not in (base, ours):

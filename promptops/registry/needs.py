@@ -1,7 +1,8 @@
-"""What an application supplies and reads: a promotion, and a get, refuse the version that would break it.
+"""What an application supplies and reads: a promotion, and a get, refuse the version that would
+break it.
 
-Statements lie beside the registry as `promptops.consumers/*.json`, one file an application, written by its own CI with
-`promptops require --write FILE`. Every gate reads all of them.
+Statements lie beside the registry as `promptops.consumers/*.json`, one file an application, written
+by its own CI with `promptops require --write FILE`. Every gate reads all of them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ FOLDER = "promptops.consumers"  # beside the registry file
 class Need:
     """One application's statement about one prompt.
 
-    variables: name -> type that it passes, None where it did not say; output: a JSON Schema of what it reads, or None.
+    variables: name -> type that it passes, None where it did not say; output: a JSON Schema of what
+        it reads, or None.
     """
 
     __slots__ = ("consumer", "output", "prompt", "variables")
@@ -70,7 +72,9 @@ class Need:
         }
 
     def unmet(self, version: PromptVersion) -> list[str]:
-        """Why the version would break this application, one sentence each; empty where it would not."""
+        """Why the version would break this application, one sentence each; empty where it would
+        not.
+        """
         who = self.consumer or "this application"
         out = []
         known = {variable.name: variable for variable in version.variables}
@@ -150,12 +154,15 @@ def _read_one(path: str) -> list[Need]:
         ]
     except (ValueError, TypeError, KeyError, AttributeError, OSError, RegistryError) as error:
         raise RegistryCorrupt(
-            f"{path} is not a consumer's statement ({error}); write it anew with `promptops require --write`."
+            f"{path} is not a consumer's statement ({error}); write it anew with `promptops require"
+            " --write`."
         ) from None
 
 
 def _promised(version: PromptVersion) -> Mapping[str, Any] | None:
-    """The schema that a version makes the model follow; None where it promises none, which evidence must then judge."""
+    """The schema that a version makes the model follow; None where it promises none, which evidence
+    must then judge.
+    """
     form = version.response_format or {}
     schema = (
         (form.get("json_schema") or {}).get("schema") if form.get("type") == "json_schema" else None
@@ -164,7 +171,9 @@ def _promised(version: PromptVersion) -> Mapping[str, Any] | None:
 
 
 def _lacks(wanted: Mapping[str, Any], promised: Mapping[str, Any], where: str) -> list[str]:
-    """What a reader of `wanted` misses in answers that follow `promised`: required properties, their types, down the tree."""
+    """What a reader of `wanted` misses in answers that follow `promised`: required properties,
+    their types, down the tree.
+    """
     out = []
     types = [
         set(kind if isinstance(kind, list) else [kind])
@@ -175,7 +184,8 @@ def _lacks(wanted: Mapping[str, Any], promised: Mapping[str, Any], where: str) -
         types[0] | ({"integer"} if "number" in types[0] else set())
     ):
         return [
-            f"hold {where or 'a value'} as {'/'.join(sorted(types[1]))} in place of {'/'.join(sorted(types[0]))}"
+            f"hold {where or 'a value'} as {'/'.join(sorted(types[1]))} in place of"
+            f" {'/'.join(sorted(types[0]))}"
         ]
     have, sure = promised.get("properties") or {}, set(promised.get("required") or ())
     for name in wanted.get("required") or ():

@@ -1,6 +1,8 @@
-"""The next view: what lies at the path now, beside what was known before; never an exception, never a change to a view.
+"""The next view: what lies at the path now, beside what was known before; never an exception, never
+a change to a view.
 
-Whatever is wrong with the file, the view that follows serves what was known, else the saved copy, else nothing.
+Whatever is wrong with the file, the view that follows serves what was known, else the saved copy,
+else nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["SETTLE_S", "following", "saved_copy"]
 
-SETTLE_S = 0.05  # a file rewritten in place within one tick of the clock keeps its signature: look once more after this
+# a file rewritten in place within one tick of the clock keeps its signature: look once more after
+# this
+SETTLE_S = 0.05
 
 
 def following(before: View, path: str, *, monotonic: bool, copies: bool, cold: bool) -> View:
-    """The view after `before`. copies: a copy of a good file is kept, and serves a cold start; cold: nothing succeeded yet."""
+    """The view after `before`. copies: a copy of a good file is kept, and serves a cold start;
+    cold: nothing succeeded yet.
+    """
     seen: object = None
     stamp: object = None
     try:
@@ -55,7 +61,9 @@ def saved_copy(path: str) -> View | None:
 
 
 def _next_look(before: View, seen: object) -> float | None:
-    """When to look again at bytes that are as before: their signature is new, the second look is still to come, or never."""
+    """When to look again at bytes that are as before: their signature is new, the second look is
+    still to come, or never.
+    """
     if seen != before.signature:
         return time.monotonic() + SETTLE_S
     due = before.recheck

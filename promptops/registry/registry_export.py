@@ -1,4 +1,6 @@
-"""A small registry for one environment: what serves and the last few deployments, each chain sealed as in its source."""
+"""A small registry for one environment: what serves and the last few deployments, each chain sealed
+as in its source.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ __all__ = ["export", "export_file"]
 
 
 def export(read: Document, env: str, last: int = 3) -> Document:
-    """The document of what `env` serves: its prompts, their last deployments, and the versions that those cite.
+    """The document of what `env` serves: its prompts, their last deployments, and the versions that
+    those cite.
 
     Loaders serve it as they serve the source, digests included; it cannot be written to.
     """
@@ -51,7 +54,8 @@ def export(read: Document, env: str, last: int = 3) -> Document:
 
 
 def export_file(source: str, dest: str, env: str, last: int = 3) -> bool:
-    """Write the export of the file `source` to `dest`, whole or not at all. Returns whether the file changed.
+    """Write the export of the file `source` to `dest`, whole or not at all. Returns whether the
+    file changed.
 
     Raises RegistryCorrupt where the source is not sound, RegistryError where nothing serves there.
     """

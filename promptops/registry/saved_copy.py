@@ -1,7 +1,9 @@
-"""The saved copy: the last good file, kept for a cold start without one; silently absent where it cannot be written.
+"""The saved copy: the last good file, kept for a cold start without one; silently absent where it
+cannot be written.
 
-It lies in the user's own cache folder (PROMPTOPS_CACHE, XDG_CACHE_HOME or HOME/.cache), readable by nobody else, and a copy
-that somebody else could have put there is not read. It is written beside the request that read the file, never inside it.
+It lies in the user's own cache folder (PROMPTOPS_CACHE, XDG_CACHE_HOME or HOME/.cache), readable by
+nobody else, and a copy that somebody else could have put there is not read. It is written beside
+the request that read the file, never inside it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ def folder() -> str | None:
 
 
 def save(path: str, data: bytes) -> None:
-    """Keep a copy of the file at `path`, in a thread that the interpreter waits for at its end; never raises."""
+    """Keep a copy of the file at `path`, in a thread that the interpreter waits for at its end;
+    never raises.
+    """
     import threading
 
     with contextlib.suppress(
@@ -43,7 +47,8 @@ def save(path: str, data: bytes) -> None:
 
 
 def saved(path: str, unlike: bytes | None = None) -> View | None:
-    """The view of the saved copy, its `since` set by the time it was written; None where there is none to trust.
+    """The view of the saved copy, its `since` set by the time it was written; None where there is
+    none to trust.
 
     unlike: None too where the copy holds just these bytes.
     """

@@ -17,10 +17,10 @@ __all__ = ["Served"]
 class Served:
     """A version as an environment serves it; immutable, safe to keep and to share between threads.
 
-    number: its display number, None for a default or a candidate; id: its content id; source: "file" (checked against the
-    file at this get), "last_known_good" (the file is missing, torn or corrupt), "default" (from the code) or "use" (a
-    candidate under `promptops.use`); reason: why it is not the file's, "" where it is; arm: "canary" or "stable" while a
-    canary runs, else None.
+    number: its display number, None for a default or a candidate; id: its content id; source:
+    "file" (checked against the file at this get), "last_known_good" (the file is missing, torn or
+    corrupt), "default" (from the code) or "use" (a candidate under `promptops.use`); reason: why it
+    is not the file's, "" where it is; arm: "canary" or "stable" while a canary runs, else None.
     """
 
     __slots__ = ("_since", "arm", "env", "name", "number", "reason", "source", "version")
@@ -77,7 +77,9 @@ class Served:
         return served
 
     def held(self, reason: str, since: float) -> Served:
-        """The same as last known good: `since` is the moment (time.monotonic) at which it was last what the file said."""
+        """The same as last known good: `since` is the moment (time.monotonic) at which it was last
+        what the file said.
+        """
         if self.source == "last_known_good" and self.reason == reason:
             return self
         since = since if self._since is None else self._since
@@ -112,7 +114,9 @@ class Served:
 
     @property
     def age_s(self) -> float:
-        """Seconds since this was last what the file said: 0.0 from the file itself, which was checked at the get."""
+        """Seconds since this was last what the file said: 0.0 from the file itself, which was
+        checked at the get.
+        """
         return 0.0 if self._since is None else max(time.monotonic() - self._since, 0.0)
 
     def messages(self, **values: Any) -> list[dict[str, Any]]:
@@ -120,10 +124,15 @@ class Served:
         return self.version.render(values)
 
     def request(self, *, api: str = "chat", **values: Any) -> dict[str, Any]:
-        """Keyword arguments for the openai client: `client.chat.completions.create(**prompt.request(ticket=text))`."""
+        """Keyword arguments for the openai client:
+        `client.chat.completions.create(**prompt.request(ticket=text))`.
+        """
         return self.version.request(api=api, **values)
 
     def __repr__(self) -> str:
         label = f"v{self.number} " if self.number else ""
         why = f", {self.source}: {self.reason}" if self.reason else f", {self.source}"
-        return f"<{self.name} {label}{self.id[:11]} in {self.env}{f', {self.arm}' if self.arm else ''}{why}>"
+        return (
+            f"<{self.name} {label}{self.id[:11]} in"
+            f" {self.env}{f', {self.arm}' if self.arm else ''}{why}>"
+        )

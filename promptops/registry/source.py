@@ -1,4 +1,6 @@
-"""The bytes at a path, whatever lies there: read whole with the signature that they had, or refused in one sentence."""
+"""The bytes at a path, whatever lies there: read whole with the signature that they had, or refused
+in one sentence.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,17 @@ __all__ = ["contents", "fault", "signature"]
 
 
 def signature(found: os.stat_result) -> tuple[int, int, int, int]:
-    """What differs once the file was replaced or written to: modification and change times, size, inode."""
+    """What differs once the file was replaced or written to: modification and change times, size,
+    inode.
+    """
     return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
 
 
 def contents(path: str) -> tuple[object, bytes]:
-    """The signature and bytes of one file. Raises OSError, or RegistryCorrupt where it is not a file or too large."""
+    """The signature and bytes of one file.
+
+    Raises OSError, or RegistryCorrupt where it is not a file or too large.
+    """
     for _ in range(3):
         if not S_ISREG(os.stat(path).st_mode):
             raise RegistryCorrupt(
@@ -31,7 +38,8 @@ def contents(path: str) -> tuple[object, bytes]:
             before = os.fstat(file.fileno())
             if before.st_size > MAX_BYTES:
                 raise RegistryCorrupt(
-                    f"{path} is {before.st_size:,} bytes, past the {MAX_BYTES:,} that a registry may have."
+                    f"{path} is {before.st_size:,} bytes, past the {MAX_BYTES:,} that a registry"
+                    " may have."
                 )
             data = file.readall()
             after = os.fstat(file.fileno())
@@ -41,7 +49,9 @@ def contents(path: str) -> tuple[object, bytes]:
 
 
 def fault(error: Exception, path: str) -> Fault:
-    """What is wrong with the file, as a new error: the one that was raised would keep what it had read alive."""
+    """What is wrong with the file, as a new error: the one that was raised would keep what it had
+    read alive.
+    """
     if isinstance(error, RegistryCorrupt):
         return RegistryCorrupt(str(error))
     if isinstance(error, FileNotFoundError):
@@ -49,5 +59,6 @@ def fault(error: Exception, path: str) -> Fault:
             f"no registry file at {path}; restore it from git, or set PROMPTOPS_REGISTRY."
         )
     return RegistryCorrupt(
-        f"{path} cannot be read ({type(error).__name__}: {error}); check its permissions, or restore it from git."
+        f"{path} cannot be read ({type(error).__name__}: {error}); check its permissions, or"
+        " restore it from git."
     )

@@ -1,4 +1,5 @@
-"""Bringing the registry to a machine: fetched only when it changed, verified whole, put in place whole.
+"""Bringing the registry to a machine: fetched only when it changed, verified whole, put in place
+whole.
 
 Whatever goes wrong leaves the destination as it was, which goes on serving.
 """
@@ -38,9 +39,9 @@ def sync(
 ) -> Synced:
     """Make `dest` hold what `source` holds: an https address (http on loopback only) or a file.
 
-    headers: sent with the request, for a private host; never stored. The answer's ETag is kept beside the file, so that an
-    unchanged registry is not sent again. Raises RegistryError where it cannot be had, RegistryCorrupt where it is not
-    sound; `dest` is then untouched.
+    headers: sent with the request, for a private host; never stored. The answer's ETag is kept
+    beside the file, so that an unchanged registry is not sent again. Raises RegistryError where it
+    cannot be had, RegistryCorrupt where it is not sound; `dest` is then untouched.
     """
     dest = absolute(dest)
     os.makedirs(os.path.dirname(dest), exist_ok=True)
@@ -69,7 +70,10 @@ def sync(
 
 
 def sound(data: bytes, where: str) -> Document:
-    """The document of bytes in which every version and every chain was verified. Raises RegistryCorrupt, naming the faults."""
+    """The document of bytes in which every version and every chain was verified.
+
+    Raises RegistryCorrupt, naming the faults.
+    """
     read = document.parse(data, where)
     faults = [fault for _, fault in document.check(read)]
     if faults:
@@ -79,7 +83,9 @@ def sound(data: bytes, where: str) -> Document:
 
 
 def _headers(source: str, dest: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The request's headers; with If-None-Match where the destination still is what that tag stood for."""
+    """The request's headers; with If-None-Match where the destination still is what that tag stood
+    for.
+    """
     out = {"Accept": "application/json", "User-Agent": "promptops-sync", **given}
     try:
         with open(_beside(dest), "rb") as file:

@@ -1,8 +1,10 @@
-"""One reading of the file: what each environment serves, kept small, checked entry by entry when first asked for.
+"""One reading of the file: what each environment serves, kept small, checked entry by entry when
+first asked for.
 
-A content keeps the last deployment of each chain and the versions that it cites, not the whole document; whatever is
-wrong with one prompt or chain is remembered against it and leaves the others alone. Contents and views are frozen: a
-reader that holds one sees the same facts however late it looks at them; news is a new view, published by one assignment.
+A content keeps the last deployment of each chain and the versions that it cites, not the whole
+document; whatever is wrong with one prompt or chain is remembered against it and leaves the others
+alone. Contents and views are frozen: a reader that holds one sees the same facts however late it
+looks at them; news is a new view, published by one assignment.
 """
 
 from __future__ import annotations
@@ -77,10 +79,11 @@ class Split:
 
 
 class _Kept:
-    """What a reading needs of one prompt, without its texts: tails by env, or what is wrong with it.
+    """What a reading needs of one prompt, without its texts: tails by env, or what is wrong with
+    it.
 
-    fault: in any form; closed_fault: in this release's form, which has no fields but those it knows; environments: as they
-    stand in the file.
+    fault: in any form; closed_fault: in this release's form, which has no fields but those it
+    knows; environments: as they stand in the file.
     """
 
     __slots__ = ("closed_fault", "environments", "fault", "tails")
@@ -121,8 +124,8 @@ class _Fixed:
 class Content(_Fixed):
     """What the bytes of a file say.
 
-    prompts: name -> env -> Tail; faults: name -> what is wrong with that prompt; back: (name, env) -> why that environment
-    went back. Nothing changes one once it is made.
+    prompts: name -> env -> Tail; faults: name -> what is wrong with that prompt; back: (name, env)
+    -> why that environment went back. Nothing changes one once it is made.
     """
 
     __slots__ = ("back", "faults", "prompts")
@@ -144,7 +147,10 @@ class Content(_Fixed):
         return env in self.prompts.get(name, {})
 
     def tail(self, name: str, env: str) -> Tail:
-        """The end of the chain. Raises RegistryCorrupt, UnknownPrompt or NotDeployed, each naming what there is."""
+        """The end of the chain.
+
+        Raises RegistryCorrupt, UnknownPrompt or NotDeployed, each naming what there is.
+        """
         if name in self.faults:
             raise RegistryCorrupt(f"{self.faults[name]}; restore it from git.")
         found = self.prompts.get(name, {}).get(env)
@@ -153,12 +159,15 @@ class Content(_Fixed):
         return found
 
     def miss(self, name: str, env: str, *, near: bool = True) -> UnknownPrompt | NotDeployed:
-        """The error for what the file does not have. near: search all names for similar ones, instead of naming the first."""
+        """The error for what the file does not have. near: search all names for similar ones,
+        instead of naming the first.
+        """
         environments = self.prompts.get(name)
         if environments is not None:
             serves = ", ".join(sorted(environments)) or "nowhere yet"
             return NotDeployed(
-                f"{name} is not deployed in {str(env)[:128]!r}; it serves {serves}: promote a version there first."
+                f"{name} is not deployed in {str(env)[:128]!r}; it serves {serves}: promote a"
+                " version there first."
             )
         named: list[str] = []
         if near:
@@ -167,13 +176,16 @@ class Content(_Fixed):
             named = difflib.get_close_matches(str(name)[:128], self.prompts, n=3)
         named = named or [known for known, _ in zip(self.prompts, range(3), strict=False)]
         return UnknownPrompt(
-            f"no prompt {str(name)[:128]!r} in the registry; {'it holds ' + ', '.join(named) if named else 'it is empty'}."
+            f"no prompt {str(name)[:128]!r} in the registry;"
+            f" {'it holds ' + ', '.join(named) if named else 'it is empty'}."
         )
 
     def build(self, name: str, env: str, known: dict[str, Any]) -> tuple[Served | Split, str]:
-        """What the environment serves, verified, and why its canary does not ("" where it does, or there is none).
+        """What the environment serves, verified, and why its canary does not ("" where it does, or
+        there is none).
 
-        known: id -> verified (entry, version) to take where nothing changed; what was verified here is added.
+        known: id -> verified (entry, version) to take where nothing changed; what was verified here
+            is added.
         """
         found = self.tail(name, env)
         last = chain.tail(name, env, found.environment)
@@ -182,9 +194,12 @@ class Content(_Fixed):
         if canary is None:
             return stable, ""
         try:
-            return Split(
-                stable, _serve(name, env, canary["version"], found, known), canary["percent"]
-            ), ""
+            return (
+                Split(
+                    stable, _serve(name, env, canary["version"], found, known), canary["percent"]
+                ),
+                "",
+            )
         except (
             RegistryCorrupt
         ) as error:  # the canary's version is bad: everyone gets the stable one
@@ -192,10 +207,12 @@ class Content(_Fixed):
 
 
 class Found:
-    """What gets found out about one content, each pair by one atomic operation: the memory beside frozen facts.
+    """What gets found out about one content, each pair by one atomic operation: the memory beside
+    frozen facts.
 
-    built: what gets return; refused: why not what the file says; missed: what was asked for and is not in the file, the
-    first few, (name, env) as text -> the error's type and sentence; copy: the saved copy's view, once it was looked for.
+    built: what gets return; refused: why not what the file says; missed: what was asked for and is
+    not in the file, the first few, (name, env) as text -> the error's type and sentence; copy: the
+    saved copy's view, once it was looked for.
     """
 
     __slots__ = ("built", "copy", "missed", "refused")
@@ -210,9 +227,10 @@ class Found:
 class View(_Fixed):
     """What the loader knows between two looks at the file.
 
-    signature: of the file as read, None where it is missing; content: what serves; fault: what is wrong with the file,
-    None where nothing; since: time.monotonic at which it was last good, None while it is; stamp: of the bytes; recheck:
-    when to look once more, None where there is no need; built: that of `found`, one step nearer to `get`.
+    signature: of the file as read, None where it is missing; content: what serves; fault: what is
+    wrong with the file, None where nothing; since: time.monotonic at which it was last good, None
+    while it is; stamp: of the bytes; recheck: when to look once more, None where there is no need;
+    built: that of `found`, one step nearer to `get`.
     """
 
     __slots__ = ("built", "content", "fault", "found", "recheck", "signature", "since", "stamp")
@@ -247,10 +265,12 @@ class View(_Fixed):
         self._remember(Found())
 
     def miss(self, name: str, env: str) -> RegistryError:
-        """The error for what is not in the content: the file's fault where it has one, else the same sentence every time.
+        """The error for what is not in the content: the file's fault where it has one, else the
+        same sentence every time.
 
-        Names that do not exist may be any number, and each made by a request: the first few are remembered for `health` and
-        searched for similar ones, which costs a look at every name; the others cost and keep nothing.
+        Names that do not exist may be any number, and each made by a request: the first few are
+        remembered for `health` and searched for similar ones, which costs a look at every name; the
+        others cost and keep nothing.
         """
         if self.fault is not None:
             return type(self.fault)(str(self.fault))
@@ -265,7 +285,9 @@ class View(_Fixed):
         return error
 
     def looked(self, signature: object, recheck: float | None) -> View:
-        """The same after another look at a file whose bytes did not change; what was found out goes on to hold."""
+        """The same after another look at a file whose bytes did not change; what was found out goes
+        on to hold.
+        """
         view = View(
             signature,
             self.content,
@@ -301,7 +323,8 @@ def _serve(name: str, env: str, version_id: str, found: Tail, known: dict[str, A
     entry = found.entries.get(version_id)
     if entry is None:
         raise RegistryCorrupt(
-            f"{name} in {env} serves {version_id[:11]}, which is not among its versions; restore the file from git."
+            f"{name} in {env} serves {version_id[:11]}, which is not among its versions; restore"
+            " the file from git."
         )
     before = known.get(version_id)
     if before is not None and before[0] == entry:
@@ -315,9 +338,11 @@ def _serve(name: str, env: str, version_id: str, found: Tail, known: dict[str, A
 
 
 def read(data: bytes, path: str, before: Content | None, *, forward: bool = False) -> Content:
-    """What a file's bytes say, compared with what it said before. Raises RegistryCorrupt where it is no registry.
+    """What a file's bytes say, compared with what it said before. Raises RegistryCorrupt where it
+    is no registry.
 
-    forward: put the later ends of `before` in the place of those that went back, for who asked never to.
+    forward: put the later ends of `before` in the place of those that went back, for who asked
+        never to.
     """
     parsed = document.parse(data, path, _Kept)
     closed = parsed["promptops"] <= document.FORM
@@ -357,11 +382,16 @@ def _went_back(name: str, env: str, old: Tail, new: Tail | None, parsed: dict[st
         return f"{env} of {name} is gone from the file; it had {old.position} deployments"
     if new.digest == old.digest or _continues(parsed["prompts"][name].environments[env], new, old):
         return ""
-    return f"{env} of {name} went back from {old.position} deployments to {new.position}, or to other ones"
+    return (
+        f"{env} of {name} went back from {old.position} deployments to {new.position}, or to other"
+        " ones"
+    )
 
 
 def _damage(name: str, env: str, new: Tail) -> str:
-    """What is wrong with the end of a chain, "" where nothing: a damaged one is no progress to hold on to."""
+    """What is wrong with the end of a chain, "" where nothing: a damaged one is no progress to hold
+    on to.
+    """
     try:
         chain.tail(name, env, new.environment)
     except RegistryCorrupt as error:

@@ -1,4 +1,7 @@
-"""Looking at the file between requests, so that none of them pays for reading a change. Asked for, never on by itself."""
+"""Looking at the file between requests, so that none of them pays for reading a change.
+
+Asked for, never on by itself.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def watch(loader: Loader, every_s: float) -> threading.Thread | None:
-    """A daemon thread that refreshes the loader until it is gone. A forked child has none; its gets look by themselves."""
+    """A daemon thread that refreshes the loader until it is gone.
+
+    A forked child has none; its gets look by themselves.
+    """
     thread = threading.Thread(
         target=_look,
         args=(weakref.ref(loader), max(every_s, 0.01)),

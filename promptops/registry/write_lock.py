@@ -1,7 +1,9 @@
-"""Changing a file that others read: one writer at a time, and every reader sees the old bytes or the new ones.
+"""Changing a file that others read: one writer at a time, and every reader sees the old bytes or
+the new ones.
 
-`locked` holds an advisory lock on a file of its own beside the registry, so readers never wait; the system frees it when
-the holder dies. `replace` writes a temporary file, syncs it and renames it over the old one.
+`locked` holds an advisory lock on a file of its own beside the registry, so readers never wait; the
+system frees it when the holder dies. `replace` writes a temporary file, syncs it and renames it
+over the old one.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ _TEMPORARY = ".writing-"
 
 @contextlib.contextmanager
 def locked(path: str, wait_s: float = WAIT_S) -> Iterator[None]:
-    """Hold the write lock of `path`. Raises Conflict after `wait_s`, RegistryError where the folder cannot be written."""
+    """Hold the write lock of `path`.
+
+    Raises Conflict after `wait_s`, RegistryError where the folder cannot be written.
+    """
     folder, name = os.path.split(path)
     lock = os.path.join(folder, f".{name}.lock")
     handle = _acquire(lock, wait_s)
@@ -43,7 +48,10 @@ def locked(path: str, wait_s: float = WAIT_S) -> Iterator[None]:
 
 
 def replace(path: str, data: bytes) -> bool:
-    """Put `data` in the place of the file, whole or not at all, keeping its mode. Returns False where it held the same."""
+    """Put `data` in the place of the file, whole or not at all, keeping its mode.
+
+    Returns False where it held the same.
+    """
     path = os.path.realpath(path)  # a symbolic link stays one: what it points to is replaced
     folder, name = os.path.split(path)
     mode = 0o644
@@ -84,7 +92,8 @@ def _acquire(lock: str, wait_s: float) -> int:
             handle = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         except OSError as error:
             raise RegistryError(
-                f"{os.path.dirname(lock)} cannot be written ({error.strerror}); the registry is changed where its folder can be."
+                f"{os.path.dirname(lock)} cannot be written ({error.strerror}); the registry is"
+                " changed where its folder can be."
             ) from None
         try:
             if _try(handle) and _is_at(handle, lock):
@@ -97,7 +106,8 @@ def _acquire(lock: str, wait_s: float) -> int:
         except OSError as error:
             os.close(handle)
             raise RegistryError(
-                f"{lock} cannot be locked ({error.strerror}); keep the registry on a filesystem that has locks."
+                f"{lock} cannot be locked ({error.strerror}); keep the registry on a filesystem"
+                " that has locks."
             ) from None
         except BaseException:
             os.close(handle)
@@ -105,7 +115,8 @@ def _acquire(lock: str, wait_s: float) -> int:
         os.close(handle)
         if time.monotonic() > until:
             raise Conflict(
-                f"another process ({holder or 'unknown'}) has been writing the registry for {wait_s:.0f} s; try again, or end that process."
+                f"another process ({holder or 'unknown'}) has been writing the registry for"
+                f" {wait_s:.0f} s; try again, or end that process."
             )
         time.sleep(random.uniform(0.001, 0.01))
 

@@ -1,4 +1,6 @@
-"""What people said of the same answers, beside what a judge said: the judge's difference, corrected by theirs."""
+"""What people said of the same answers, beside what a judge said: the judge's difference, corrected
+by theirs.
+"""
 
 from __future__ import annotations
 
@@ -57,8 +59,8 @@ def corrected(comparison: Comparison, store: Store | None, name: str, level: flo
     both = [index for index, example in enumerate(pairs.examples) if example in b and example in a]
     if len(both) < 2:
         raise StatisticsError(
-            f"people have labelled both answers of {len(both)} of {pairs.n:,} examples; at least 2 are needed, some 30 to say much: "
-            'study.labelling("your name", "rubric").'
+            f"people have labelled both answers of {len(both)} of {pairs.n:,} examples; at least 2"
+            ' are needed, some 30 to say much: study.labelling("your name", "rubric").'
         )
     chosen = set(both)
     rest = [index for index in range(pairs.n) if index not in chosen]

@@ -1,6 +1,8 @@
-"""People's labels: blind and in an order of chance, kept as rows of the store, read from files, and held against each other.
+"""People's labels: blind and in an order of chance, kept as rows of the store, read from files, and
+held against each other.
 
-A label is never changed: a rater who thinks again adds a row, and the latest counts. The same file read twice adds nothing.
+A label is never changed: a rater who thinks again adds a row, and the latest counts. The same file
+read twice adds nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ __all__ = [
     "labels_of",
 ]
 
-# kind -> what may be answered, and its value: of the candidate in a pair, of the one output under a rubric
+# kind -> what may be answered, and its value: of the candidate in a pair, of the one output under a
+# rubric
 ANSWERS: Mapping[str, Mapping[str, float]] = {
     "pairwise": {"first": 1.0, "tie": 0.5, "second": 0.0},
     "rubric": {"pass": 1.0, "partly": 0.5, "fail": 0.0},
@@ -48,7 +51,9 @@ _LABELS = """select l.example_id, l.rater, split_part(l.kind, ':', 1) as kind, l
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a rater sees: the question, the golden answer, and one output, or two in an order of chance. runs: theirs, as shown."""
+    """What a rater sees: the question, the golden answer, and one output, or two in an order of
+    chance. runs: theirs, as shown.
+    """
 
     example_id: str
     inputs: Mapping[str, Any]
@@ -60,7 +65,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """raters: who; items: labelled by two or more; equal: share of pairs of answers that are the same, None where there is none."""
+    """raters: who; items: labelled by two or more; equal: share of pairs of answers that are the
+    same, None where there is none.
+    """
 
     raters: tuple[str, ...]
     labels: int
@@ -70,11 +77,13 @@ class Among:
 
 
 class Labelling:
-    """One rater's queue over a study: which version answered is not shown, the sides are shuffled by the rater's name.
-    All raters meet the examples in one order of chance, so that what two of them labelled overlaps early.
+    """One rater's queue over a study: which version answered is not shown, the sides are shuffled
+    by the rater's name. All raters meet the examples in one order of chance, so that what two of
+    them labelled overlaps early.
 
-    kind: "pairwise" (candidate against baseline) or "rubric" (each output alone); wanted: which examples, changed ones in a
-    pair by default. What the rater has labelled before is not asked again.
+    kind: "pairwise" (candidate against baseline) or "rubric" (each output alone); wanted: which
+    examples, changed ones in a pair by default. What the rater has labelled before is not asked
+    again.
     """
 
     def __init__(
@@ -140,7 +149,8 @@ class Labelling:
     def answer(self, label: str, note: str = "") -> Task | None:
         """Record a label of the task and go on; returns the next task.
 
-        label: of a pair what is *shown*, "first" (left), "tie" or "second" (right); of one output "pass", "partly" or "fail".
+        label: of a pair what is *shown*, "first" (left), "tie" or "second" (right); of one output
+            "pass", "partly" or "fail".
         """
         task = self.task
         if task is None:
@@ -187,8 +197,8 @@ class Labelling:
 
     def _before(self) -> set[tuple[str, int]]:
         rows = self._study.project.store.rows(
-            "select distinct l.example_id, m.version_id from labels l join study_runs m on m.run_id = l.run_id and m.study_id = ? "
-            "where l.rater = ? and split_part(l.kind, ':', 1) = ?",
+            "select distinct l.example_id, m.version_id from labels l join study_runs m on m.run_id"
+            " = l.run_id and m.study_id = ? where l.rater = ? and split_part(l.kind, ':', 1) = ?",
             [self._study.id, self.rater, self.kind],
         )
         if self.kind == "pairwise":
@@ -203,7 +213,8 @@ class Labelling:
 
 
 def labels_of(study: RecordedStudy) -> DataFrame:
-    """One row a label of the study's runs, oldest first: example_id, rater, kind, label, value, note, run_id, labelled_at, id.
+    """One row a label of the study's runs, oldest first: example_id, rater, kind, label, value,
+    note, run_id, labelled_at, id.
 
     value: 1 for the candidate of a pair or a pass, 0 for the baseline or a fail, 0.5 between.
     """
@@ -211,7 +222,9 @@ def labels_of(study: RecordedStudy) -> DataFrame:
 
 
 def agreement(study: RecordedStudy, kind: str = "pairwise") -> Among:
-    """How far raters agree on what two or more of them labelled: equal answers, and Krippendorff's alpha beyond chance."""
+    """How far raters agree on what two or more of them labelled: equal answers, and Krippendorff's
+    alpha beyond chance.
+    """
     frame = labels_of(study)
     frame = frame[frame["kind"] == kind]
     latest = frame.drop_duplicates(["run_id", "rater"], keep="last")
@@ -241,9 +254,11 @@ def agreement(study: RecordedStudy, kind: str = "pairwise") -> Among:
 
 
 def import_labels(store: Store, path: str | Path, study: RecordedStudy | None = None) -> int:
-    """Take in the labels that reviewers downloaded from reports (JSON lines); returns how many were new. study: the one they must be of.
+    """Take in the labels that reviewers downloaded from reports (JSON lines); returns how many were
+    new. study: the one they must be of.
 
-    Raises StudyError, and takes in nothing, for a line that is no label, or is of another study or of one that the store does not hold.
+    Raises StudyError, and takes in nothing, for a line that is no label, or is of another study or
+    of one that the store does not hold.
     """
     rows = list(_read(store, Path(path), study))
     known = {
@@ -284,11 +299,13 @@ def _read(store: Store, path: Path, study: RecordedStudy | None) -> Iterator[dic
             )
         except (ValueError, TypeError, KeyError) as error:
             raise StudyError(
-                f"{where} is no label ({error}); expected a line of the file that a report downloads."
+                f"{where} is no label ({error}); expected a line of the file that a report"
+                " downloads."
             ) from None
         if form != _FORM or (study is not None and of != study.id):
             raise StudyError(
-                f"{where} is a label of another study ({str(of)[:20]}); lab.store.import_(path) takes labels of any."
+                f"{where} is a label of another study ({str(of)[:20]}); lab.store.import_(path)"
+                " takes labels of any."
             )
         if str(of) not in answers:
             answers[str(of)] = _answers(store, str(of), where)
@@ -299,8 +316,9 @@ def _read(store: Store, path: Path, study: RecordedStudy | None) -> Iterator[dic
             or label not in ANSWERS["pairwise"]
         ):
             raise StudyError(
-                f"{where} labels {example!r} as {label!r}, which is not in {study.name if study else of}; "
-                "label in a report of this study, or import the file as it was."
+                f"{where} labels {example!r} as {label!r}, which is not in"
+                f" {study.name if study else of}; label in a report of this study, or import the"
+                " file as it was."
             )
         id_ = (
             "l-"
@@ -322,14 +340,19 @@ def _read(store: Store, path: Path, study: RecordedStudy | None) -> Iterator[dic
 
 
 def _answers(store: Store, study: str, where: str) -> Mapping[tuple[str, str], str]:
-    """(version, example) -> the run that a report of the study shows. Raises StudyError for a study that is not here."""
+    """(version, example) -> the run that a report of the study shows.
+
+    Raises StudyError for a study that is not here.
+    """
     rows = store.rows(
-        "select version_id, example_id, any_value(run_id) from study_runs where study_id = ? and repeat = 0 group by 1, 2",
+        "select version_id, example_id, any_value(run_id) from study_runs where study_id = ? and"
+        " repeat = 0 group by 1, 2",
         [study],
     )
     if not rows:
         raise StudyError(
-            f"{where} is a label of the study {study[:20]}, which this store does not hold; import that study's export first."
+            f"{where} is a label of the study {study[:20]}, which this store does not hold; import"
+            " that study's export first."
         )
     return {(version, example): run for version, example, run in rows}
 

@@ -1,4 +1,5 @@
-"""What a review leaves behind: a must-pass example in the policy, a corrected golden answer in the dataset's file.
+"""What a review leaves behind: a must-pass example in the policy, a corrected golden answer in the
+dataset's file.
 
 Both are files that a team reads in a pull request; doing either twice changes nothing.
 """
@@ -29,7 +30,9 @@ __all__ = ["correct", "dataset_file", "gate_says", "pin", "unpin"]
 
 
 def pin(study: RecordedStudy, example_id: str) -> Policy:
-    """Make an example one that a candidate may not fail where the baseline passes; returns the prompt's policy."""
+    """Make an example one that a candidate may not fail where the baseline passes; returns the
+    prompt's policy.
+    """
     policy = _policy(study)
     if example_id in policy.must_pass:
         return policy
@@ -48,7 +51,8 @@ def unpin(study: RecordedStudy, example_id: str) -> Policy:
 def _policy(study: RecordedStudy) -> Policy:
     if not study.prompt or study.prompt not in study.project.registry.names():
         raise StudyError(
-            f"{study.name} is of no saved prompt, whose policy could hold must-pass examples; save its version first."
+            f"{study.name} is of no saved prompt, whose policy could hold must-pass examples; save"
+            " its version first."
         )
     return study.project.registry.policy(study.prompt)
 
@@ -66,11 +70,13 @@ def correct(
     *,
     write: bool = True,
 ) -> Correction:
-    """Write the golden answer of an example into the file that the dataset was read from, or only show what that would change.
+    """Write the golden answer of an example into the file that the dataset was read from, or only
+    show what that would change.
 
-    One value changes and every other byte stands. Where that cannot be (XLSX, Parquet, no column of golden answers), the answer
-    goes into NAME.corrections.jsonl beside the file, which `Dataset.read` reads with it. path: another file of the project that
-    holds the row. Raises DatasetError where the file is not in the project, or the row is not what was evaluated.
+    One value changes and every other byte stands. Where that cannot be (XLSX, Parquet, no column of
+    golden answers), the answer goes into NAME.corrections.jsonl beside the file, which
+    `Dataset.read` reads with it. path: another file of the project that holds the row. Raises
+    DatasetError where the file is not in the project, or the row is not what was evaluated.
     """
     root, data, corrected = study.project.root, _data(study), study.project.corrected
     example = data.get(example_id)
@@ -84,8 +90,9 @@ def correct(
     if target is None:
         name = study.record.dataset.name
         raise DatasetError(
-            f"the dataset {name!r} was not read from a file that is known here; say which file of the project holds it (path=...), "
-            "or write one: study.dataset.replaced(id, expected=...).write(path)."
+            f"the dataset {name!r} was not read from a file that is known here; say which file of"
+            " the project holds it (path=...), or write one: study.dataset.replaced(id,"
+            " expected=...).write(path)."
         )
     roles = data.origin.roles.asked() if data.origin is not None else Asked()
     key = (data.fingerprint, example_id)
@@ -98,7 +105,10 @@ def correct(
 
 
 def dataset_file(study: RecordedStudy) -> Path | None:
-    """The file that a study's dataset was read from, if it is in the project; else None. No file is looked for by name."""
+    """The file that a study's dataset was read from, if it is in the project; else None.
+
+    No file is looked for by name.
+    """
     origin, root = _data(study).origin, study.project.root.resolve()
     if origin is None or not origin.path.is_absolute():
         return None
@@ -110,7 +120,9 @@ def dataset_file(study: RecordedStudy) -> Path | None:
 
 
 def _data(study: RecordedStudy) -> Dataset:
-    """The study's dataset; where this process evaluates it, as it was read last, though it may have moved since it was recorded."""
+    """The study's dataset; where this process evaluates it, as it was read last, though it may have
+    moved since it was recorded.
+    """
     running = study.running
     return running.dataset if running is not None else study.dataset
 
@@ -124,8 +136,8 @@ def gate_says(
     override: str = "",
     percent: float | None = None,
 ) -> tuple[str, ...]:
-    """Every point at which a promotion would be refused or change nothing now, each with its next step; empty where it would go ahead,
-    and for what serves already. Changes nothing.
+    """Every point at which a promotion would be refused or change nothing now, each with its next
+    step; empty where it would go ahead, and for what serves already. Changes nothing.
     """
     serving = project.registry.serving(version.prompt, env)
     if serving is not None and serving.id == version.id:

@@ -1,7 +1,10 @@
-"""What a good answer is: assertions, semantics, regressions, judges, what they are composed of, and your own functions.
+"""What a good answer is: assertions, semantics, regressions, judges, what they are composed of, and
+your own functions.
 
-`CATALOGUE` lists every built-in scorer; `try_out(scorer, output)` shows what one says of an answer. Names of scores are
-stable: a rule that begins to judge otherwise raises its version, and scores of two versions are never mixed.
+`CATALOGUE` lists every built-in scorer; `try_out(scorer, output)` shows what one says of an answer.
+Names of scores are
+stable: a rule that begins to judge otherwise raises its version, and scores of two versions are
+    never mixed.
 """
 
 from __future__ import annotations

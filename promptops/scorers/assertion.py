@@ -1,6 +1,7 @@
 """Assertions on the text of an answer: each passes or fails, and says why it failed.
 
-Texts are compared Unicode-normalised. An empty answer is an answer: it fails what it does not fulfil.
+Texts are compared Unicode-normalised. An empty answer is an answer: it fails what it does not
+fulfil.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ __all__ = [
 def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = False) -> Rule:
     """The answer is the golden one: the column's value in this row (default), or one fixed value.
 
-    Texts: equal after Unicode NFC, without outer white space. Numbers, lists and objects: the answer is read as JSON
-    and compared as values, key order and white space aside; true and false also in other cases ("True").
+    Texts: equal after Unicode NFC, without outer white space. Numbers, lists and objects: the
+    answer is read as JSON and compared as values, key order and white space aside; true and false
+    also in other cases ("True").
     """
     if value == "expected":
         raise ScorerError(
@@ -83,7 +85,9 @@ def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Cas
 def contains(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
-    """The answer holds the text (or this row's value of the column), also inside a word; for words: `mentions`."""
+    """The answer holds the text (or this row's value of the column), also inside a word; for words:
+    `mentions`.
+    """
     return _part(
         _Part("contains", str, lambda part, whole: part in whole, "does not hold"),
         text,
@@ -125,7 +129,9 @@ def ends_with(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """trim: what is left of both texts before they are folded, since folding may make letters of spaces and back."""
+    """trim: what is left of both texts before they are folded, since folding may make letters of
+    spaces and back.
+    """
 
     name: str
     trim: Callable[[str], str]
@@ -198,7 +204,9 @@ def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
 
 
 def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
-    """The whole answer, outer white space aside, is one of the texts; the label is the one that it is."""
+    """The whole answer, outer white space aside, is one of the texts; the label is the one that it
+    is.
+    """
     flat = [
         text for choice in choices for text in ([choice] if isinstance(choice, str) else choice)
     ]
@@ -214,12 +222,16 @@ def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
 
 
 def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
-    """The number of words (runs of non-space) lies in the range, both ends included; measure: words."""
+    """The number of words (runs of non-space) lies in the range, both ends included; measure:
+    words.
+    """
     return _counted("word_count", at_least, at_most, lambda text: len(text.split()), "words")
 
 
 def length(at_least: int = 0, at_most: int | None = None) -> Rule:
-    """The number of characters (Unicode code points) lies in the range, both ends included; measure: characters."""
+    """The number of characters (Unicode code points) lies in the range, both ends included;
+    measure: characters.
+    """
     return _counted("length", at_least, at_most, len, "characters")
 
 
@@ -233,7 +245,8 @@ def _counted(
             )
     if (at_least == 0 and at_most is None) or (at_most is not None and at_most < at_least):
         raise ScorerError(
-            f"{name}(at_least={at_least}, at_most={at_most}) allows everything or nothing; give a range."
+            f"{name}(at_least={at_least}, at_most={at_most}) allows everything or nothing; give a"
+            " range."
         )
 
     def score(case: Case) -> Score:
@@ -252,7 +265,9 @@ def _range(low: int, high: int | None) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A column's value as text: text as it is, true and false as JSON writes them, all else as Python prints it."""
+    """A column's value as text: text as it is, true and false as JSON writes them, all else as
+    Python prints it.
+    """
     if isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else str(value)

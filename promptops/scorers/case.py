@@ -1,4 +1,6 @@
-"""What a scorer looks at, and what a scorer is: the contract between the score phase and every scorer."""
+"""What a scorer looks at, and what a scorer is: the contract between the score phase and every
+scorer.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,16 @@ from ..version import PromptVersion
 
 __all__ = ["Ask", "BatchScorer", "Case", "Scorer"]
 
-# asks a model on the scorer's behalf: (version, values, repeat) -> the recorded, reused, budgeted run
+# asks a model on the scorer's behalf: (version, values, repeat) -> the recorded, reused, budgeted
+# run
 Ask = Callable[[PromptVersion, Mapping[str, Any], int], Awaitable[Run]]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One answer to judge. output: the run's text, "" where the model gave none; reference: the run of another version
-    on the same example and repeat, for scorers that compare with one; ask: how a judge asks its model, None outside a lab.
+    """One answer to judge. output: the run's text, "" where the model gave none; reference: the run
+    of another version on the same example and repeat, for scorers that compare with one; ask: how a
+    judge asks its model, None outside a lab.
     """
 
     output: str
@@ -36,13 +40,15 @@ class Case:
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Judges cases. name and version are stable: old scores stay comparable only under the same pair.
+    """Judges cases. name and version are stable: old scores stay comparable only under the same
+    pair.
 
-    needs: columns of the dataset that it reads, checked before a study; judges_failures: whether it judges runs whose
-    model failed by its own doing (else those fail without asking it); kind: "assertion" | "semantic" | "regression" |
-    "judge" | "user"; against: the version id whose runs it wants as `reference`, or None;
-    remote: whether it may wait for something (a judge, a user's function): inline scorers never do. score: what it says of
-    a case, one score or several, awaitable where it waits.
+    needs: columns of the dataset that it reads, checked before a study; judges_failures: whether it
+    judges runs whose model failed by its own doing (else those fail without asking it); kind:
+    "assertion" | "semantic" | "regression" | "judge" | "user"; against: the version id whose runs
+    it wants as `reference`, or None;
+    remote: whether it may wait for something (a judge, a user's function): inline scorers never do.
+    score: what it says of a case, one score or several, awaitable where it waits.
     """
 
     @property
@@ -71,7 +77,10 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class BatchScorer(Scorer, Protocol):
-    """A scorer that does better with many cases at once: an embedder, a local classifier. It is `remote`."""
+    """A scorer that does better with many cases at once: an embedder, a local classifier.
+
+    It is `remote`.
+    """
 
     def score_many(self, cases: Sequence[Case]) -> Sequence[Score] | Awaitable[Sequence[Score]]:
         """One score for each case, in their order."""

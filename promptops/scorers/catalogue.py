@@ -1,7 +1,8 @@
-"""The catalogue: every built-in scorer with its signature, what it says, its range, where it comes from, and an example that runs.
+"""The catalogue: every built-in scorer with its signature, what it says, its range, where it comes
+from, and an example that runs.
 
-Every value lies in [0, 1] and higher is better, for all of them. Signature and sentence are taken from the function
-itself, so that the catalogue cannot say what the code does not.
+Every value lies in [0, 1] and higher is better, for all of them. Signature and sentence are taken
+from the function itself, so that the catalogue cannot say what the code does not.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ __all__ = ["CATALOGUE", "Entry"]
 class Entry:
     """One scorer of the catalogue.
 
-    family: "assertion" | "semantic" | "regression" | "judge" | "composition"; signature: as Python prints it; doc: its
-    first paragraph on one line; rule: the rest of it; example: an expression over the names of `promptops.scorers`; output, given: what it is tried on with
-    `try_out(example, output, **given)`; value: what it then gives, None where a model has to be asked; range: "0 or 1" or
-    "[0, 1]"; source: where the rule comes from. Higher is better in every one.
+    family: "assertion" | "semantic" | "regression" | "judge" | "composition"; signature: as Python
+    prints it; doc: its first paragraph on one line; rule: the rest of it; example: an expression
+    over the names of `promptops.scorers`; output, given: what it is tried on with `try_out(example,
+    output, **given)`; value: what it then gives, None where a model has to be asked; range: "0 or
+    1" or "[0, 1]"; source: where the rule comes from. Higher is better in every one.
     """
 
     name: str
@@ -64,7 +66,10 @@ class Entry:
 _OWN = "promptops"
 _IFEVAL = "IFEval, arXiv:2311.07911"
 _RAPIDFUZZ = "rapidfuzz"
-_CALL = '[{"function": {"arguments": "{\\"city\\": \\"Oslo\\"}", "name": "weather"}, "id": "1", "type": "function"}]'
+_CALL = (
+    '[{"function": {"arguments": "{\\"city\\": \\"Oslo\\"}", "name": "weather"}, "id": "1", "type":'
+    ' "function"}]'
+)
 _INSTRUCTIONS = {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
 _OTHER = 'unchanged_from("p1-00000000000000000000000000000000")'
 _PAIR = 'pairwise("more helpful", "p1-00000000000000000000000000000000")'

@@ -24,12 +24,13 @@ _END = 2_000  # characters at the end in which a letter is looked for
 
 
 def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
-    """The letter that a multiple-choice answer settles on is the golden one; label: the letter that was chosen.
+    """The letter that a multiple-choice answer settles on is the golden one; label: the letter that
+    was chosen.
 
-    The first of these that is there: the letter after the last "answer is" or "answer:"; the letter that the answer
-    begins with ("B", "(B) Paris", "B. Paris"); the letter in parentheses, or alone on a line, that stands last; the only
-    letter of all that stands as a word. Capitals, but where the letter is the whole answer. The golden value may be "B",
-    "b" or "(B)".
+    The first of these that is there: the letter after the last "answer is" or "answer:"; the letter
+    that the answer begins with ("B", "(B) Paris", "B. Paris"); the letter in parentheses, or alone
+    on a line, that stands last; the only letter of all that stands as a word. Capitals, but where
+    the letter is the whole answer. The golden value may be "B", "b" or "(B)".
     """
     if (
         not isinstance(letters, str)
@@ -39,7 +40,8 @@ def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
         or not letters.isascii()
     ):
         raise ScorerError(
-            f'choice was given the letters {letters!r}; give two or more different letters, as in choice("ABCD").'
+            f"choice was given the letters {letters!r}; give two or more different letters, as in"
+            ' choice("ABCD").'
         )
     known = letters.upper()
     settle = _settler(known)
@@ -48,7 +50,8 @@ def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
         golden = as_text(case.example.column(column)).strip(" ().").upper()
         if len(golden) != 1 or golden not in known:
             return Score.none(
-                f"missing letter: example {case.example.id!r} has none of {', '.join(known)} in the column {column!r}"
+                f"missing letter: example {case.example.id!r} has none of {', '.join(known)} in the"
+                f" column {column!r}"
             )
         found = settle(case.output)
         if found is None:
@@ -105,13 +108,15 @@ def _settler(letters: str) -> Callable[[str], str | None]:
 def answer_after(
     marker: str = "answer is", *, column: str = "expected", ignore_case: bool = True
 ) -> Rule:
-    """What stands after the last marker, to the end of its line and without a closing period, is the golden answer.
+    """What stands after the last marker, to the end of its line and without a closing period, is
+    the golden answer.
 
     The marker is found in any case. Markup, quotes and outer white space are left aside.
     """
     if not isinstance(marker, str) or not marker.strip():
         raise ScorerError(
-            f'answer_after was given {marker!r}; give the text before the answer, as in answer_after("So the answer is").'
+            f"answer_after was given {marker!r}; give the text before the answer, as in"
+            ' answer_after("So the answer is").'
         )
     tidy: Callable[[str], str] = fold if ignore_case else str
     take = text_after(marker)
@@ -135,7 +140,9 @@ def answer_after(
 
 
 def text_after(marker: str) -> Callable[[str], str | None]:
-    """Text -> what stands after the last marker in its line, without markup, quotes and closing period; None without one."""
+    """Text -> what stands after the last marker in its line, without markup, quotes and closing
+    period; None without one.
+    """
     find = re.compile(re.escape(marker.strip()).replace(r"\ ", r"\s+"), re.IGNORECASE)
 
     def take(text: str) -> str | None:

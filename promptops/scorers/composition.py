@@ -1,7 +1,9 @@
-"""Scorers made of scorers: negated, all, any, weighted, gated, per field, and after a step that transforms the answer.
+"""Scorers made of scorers: negated, all, any, weighted, gated, per field, and after a step that
+transforms the answer.
 
-A composition is named by its parts and versioned with them, waits where one of them waits, and needs what they need.
-Unknown stays unknown: it is unscored wherever the parts that were scored do not decide it.
+A composition is named by its parts and versioned with them, waits where one of them waits, and
+needs what they need. Unknown stays unknown: it is unscored wherever the parts that were scored do
+not decide it.
 """
 
 from __future__ import annotations
@@ -30,12 +32,16 @@ def not_(scorer: Any) -> Rule:
     def score(case: Case) -> Judged:
         return _with(case, [part], lambda found: _negated(part, found[0]))
 
-    # an answer that failed must not pass for not being judged: `judges_failures` stays what the part says
+    # an answer that failed must not pass for not being judged: `judges_failures` stays what the
+    # part says
     return _composed(f"not_({part.name})", [part], score, judges_failures=part.judges_failures)
 
 
 def all_of(*scorers: Any) -> Rule:
-    """Every scorer passed; value: the least of theirs. One that failed decides, even beside one that is unscored."""
+    """Every scorer passed; value: the least of theirs.
+
+    One that failed decides, even beside one that is unscored.
+    """
     parts = _parts("all_of", scorers)
 
     def join(found: list[Score]) -> Score:
@@ -54,7 +60,10 @@ def all_of(*scorers: Any) -> Rule:
 
 
 def any_of(*scorers: Any) -> Rule:
-    """At least one scorer passed; value: the greatest of theirs. One that passed decides, even beside one that is unscored."""
+    """At least one scorer passed; value: the greatest of theirs.
+
+    One that passed decides, even beside one that is unscored.
+    """
     parts = _parts("any_of", scorers)
 
     def join(found: list[Score]) -> Score:
@@ -66,22 +75,27 @@ def any_of(*scorers: Any) -> Rule:
         return Score(
             value,
             ok,
-            reason=""
-            if ok
-            else f"none passed: {'; '.join(score.reason or 'failed' for score in found[:3])}",
+            reason=(
+                ""
+                if ok
+                else f"none passed: {'; '.join(score.reason or 'failed' for score in found[:3])}"
+            ),
         )
 
     return _composed(f"any_of({_names(parts)})", parts, lambda case: _with(case, parts, join))
 
 
 def weighted(*pairs: tuple[Any, float]) -> Rule:
-    """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored where one of them is. [0, 1].
+    """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored where one of them
+    is. [0, 1].
 
-    Each pair is (scorer, weight above 0), as in `weighted((equals(), 3), (word_count(at_most=50), 1))`.
+    Each pair is (scorer, weight above 0), as in `weighted((equals(), 3), (word_count(at_most=50),
+    1))`.
     """
     if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         raise ScorerError(
-            "weighted takes pairs of scorer and weight, as in weighted((equals(), 3), (json_valid(), 1))."
+            "weighted takes pairs of scorer and weight, as in weighted((equals(), 3),"
+            " (json_valid(), 1))."
         )
     parts = _parts("weighted", [scorer for scorer, _ in pairs])
     weights = [weight for _, weight in pairs]
@@ -118,9 +132,11 @@ def weighted(*pairs: tuple[Any, float]) -> Rule:
 
 
 def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
-    """The scorer's score where the gate passed, which is asked first; where it did not, unscored, or the value `otherwise`.
+    """The scorer's score where the gate passed, which is asked first; where it did not, unscored,
+    or the value `otherwise`.
 
-    Unscored rows leave a comparison incomplete: say otherwise=0.0 where an answer behind a closed gate counts as failed.
+    Unscored rows leave a comparison incomplete: say otherwise=0.0 where an answer behind a closed
+    gate counts as failed.
     """
     first, then_ = _part("gated_by", gate), _part("gated_by", scorer)
     if otherwise is not None and not (isinstance(otherwise, (int, float)) and 0 <= otherwise <= 1):
@@ -141,20 +157,26 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
 
         return _with(case, [first], decide)
 
-    shown = f"gated_by({first.name}, {then_.name}{'' if otherwise is None else f', otherwise={otherwise:g}'})"
+    shown = (
+        f"gated_by({first.name},"
+        f" {then_.name}{'' if otherwise is None else f', otherwise={otherwise:g}'})"
+    )
     return _composed(shown, [first, then_], score)
 
 
 def per_field(**scorers: Any) -> Rule:
-    """Each scorer on one field of the JSON answer, as a verdict of its own, and the mean of their values as the score.
+    """Each scorer on one field of the JSON answer, as a verdict of its own, and the mean of their
+    values as the score.
 
-    `per_field(total=number_close(), name=similar_to())`: the field's golden value is that of the golden object's field;
-    a path is given as a mapping, `per_field(**{"user.name": equals()})`. An answer that is no JSON, or lacks the field,
-    fails it. [0, 1]; passed where all fields passed; unscored where one of them is.
+    `per_field(total=number_close(), name=similar_to())`: the field's golden value is that of the
+    golden object's field; a path is given as a mapping, `per_field(**{"user.name": equals()})`. An
+    answer that is no JSON, or lacks the field, fails it. [0, 1]; passed where all fields passed;
+    unscored where one of them is.
     """
     if not scorers:
         raise ScorerError(
-            "per_field was given no field; name at least one, as in per_field(total=number_close())."
+            "per_field was given no field; name at least one, as in"
+            " per_field(total=number_close())."
         )
     parts = [_part("per_field", scorer) for scorer in scorers.values()]
     paths = {field: parse_path(field) for field in scorers}
@@ -192,8 +214,8 @@ def per_field(**scorers: Any) -> Rule:
 def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Rule:
     """The scorer on what a transform makes of the answer: `after(strip_fences, json_valid())`.
 
-    transform: strip_fences, extract_json, last_line, `answer_part(marker)`, or a function of the text. Where it finds
-    nothing (None) the answer fails.
+    transform: strip_fences, extract_json, last_line, `answer_part(marker)`, or a function of the
+    text. Where it finds nothing (None) the answer fails.
     """
     part = _part("after", scorer)
     step = transform if isinstance(transform, Transform) else Transform.of(transform)
@@ -241,7 +263,8 @@ def _composed(
     against = {part.against for part in parts if part.against is not None}
     if len(against) > 1:
         raise ScorerError(
-            f"{spec[:80]} compares with two versions at once, {' and '.join(sorted(against))}; use one."
+            f"{spec[:80]} compares with two versions at once, {' and '.join(sorted(against))}; use"
+            " one."
         )
     kinds = [part.kind for part in parts]
     kind = next(
@@ -285,7 +308,9 @@ def _with(case: Case, parts: Sequence[Scorer], join: Callable[[list[Score]], Any
 
 
 def _gathered(judged: Sequence[Judged], join: Callable[[list[Score]], Any]) -> Judged:
-    """`join` over the main score of each judgement, in order; awaited one after another where one has to be."""
+    """`join` over the main score of each judgement, in order; awaited one after another where one
+    has to be.
+    """
     if not any(inspect.isawaitable(one) for one in judged):
         joined: Judged = join([_main(one) for one in judged])
         return joined
@@ -300,7 +325,9 @@ def _gathered(judged: Sequence[Judged], join: Callable[[list[Score]], Any]) -> J
 
 
 def _main(judged: Any) -> Score:
-    """The score of its own name, where a scorer gives several verdicts; the mean of them where it gives none."""
+    """The score of its own name, where a scorer gives several verdicts; the mean of them where it
+    gives none.
+    """
     if isinstance(judged, Score):
         return judged
     scores: list[Score] = list(judged)

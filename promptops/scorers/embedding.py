@@ -1,7 +1,9 @@
-"""Vectors of texts for scorers that compare meaning: an OpenAI-compatible endpoint, any callable, or the lexical default.
+"""Vectors of texts for scorers that compare meaning: an OpenAI-compatible endpoint, any callable,
+or the lexical default.
 
-An embedder is a callable: texts -> as many vectors of equal length, or an awaitable of them. Vectors are kept for a
-while, since the same golden answers meet every version; an empty text is never sent.
+An embedder is a callable: texts -> as many vectors of equal length, or an awaitable of them.
+Vectors are kept for a while, since the same golden answers meet every version; an empty text is
+never sent.
 """
 
 from __future__ import annotations
@@ -39,9 +41,9 @@ _TRIES = 4
 class EndpointEmbedder:
     """Embeddings of an OpenAI-compatible endpoint (`POST /embeddings`).
 
-    model: the embedding model's name; client: an openai client of your own; else base_url and api_key, or the environment
-    variables OPENAI_BASE_URL and OPENAI_API_KEY. Transient failures are tried up to 4 times. Raises CallError, or
-    SetupError where there is no key.
+    model: the embedding model's name; client: an openai client of your own; else base_url and
+    api_key, or the environment variables OPENAI_BASE_URL and OPENAI_API_KEY. Transient failures are
+    tried up to 4 times. Raises CallError, or SetupError where there is no key.
     """
 
     def __init__(
@@ -102,12 +104,15 @@ class EndpointEmbedder:
 
 
 class Vectors:
-    """Texts to checked vectors, the last few thousand kept. name and version: of the embedder, for a scorer's name."""
+    """Texts to checked vectors, the last few thousand kept. name and version: of the embedder, for
+    a scorer's name.
+    """
 
     def __init__(self, embedder: Embedder) -> None:
         if not callable(embedder):
             raise ScorerError(
-                f"the embedder is {embedder!r}; give a callable of texts, such as EndpointEmbedder(model)."
+                f"the embedder is {embedder!r}; give a callable of texts, such as"
+                " EndpointEmbedder(model)."
             )
         self.embedder = embedder
         self.name = str(
@@ -123,9 +128,11 @@ class Vectors:
         self._lock = threading.Lock()
 
     def of(self, texts: Sequence[str]) -> Dense | Awaitable[Dense]:
-        """A vector for each text, all embedded in one call; () for one that is empty. Awaitable where the embedder is.
+        """A vector for each text, all embedded in one call; () for one that is empty. Awaitable
+        where the embedder is.
 
-        Raises TypeError or ValueError where the embedder gives something else than finite vectors of one length.
+        Raises TypeError or ValueError where the embedder gives something else than finite vectors
+        of one length.
         """
         clean = [text[:_LONGEST].encode("utf-8", "replace").decode() for text in texts]
         with self._lock:
@@ -168,7 +175,9 @@ def _checked(vectors: Any, count: int) -> list[tuple[float, ...]]:
 
 
 def cosine(one: Vector, two: Vector) -> float:
-    """Cosine of two vectors, or of two sparse ones (name -> weight), in [-1, 1]; 0 where one has no length."""
+    """Cosine of two vectors, or of two sparse ones (name -> weight), in [-1, 1]; 0 where one has no
+    length.
+    """
     if one == two:
         return float(any(one.values() if isinstance(one, Mapping) else one))
     if isinstance(one, Mapping) and isinstance(two, Mapping):
@@ -184,7 +193,9 @@ def cosine(one: Vector, two: Vector) -> float:
 
 
 def lexical(text: str) -> dict[str, float]:
-    """A text as counts of its words and of the three-letter pieces of its words, folded: shared wording, not meaning."""
+    """A text as counts of its words and of the three-letter pieces of its words, folded: shared
+    wording, not meaning.
+    """
     words = "".join(letter if letter.isalnum() else " " for letter in bare(text[:_LONGEST])).split()
     counts = Counter[str](words)
     counts.update(

@@ -1,4 +1,6 @@
-"""Code fences of Markdown, read line by line: linear in the length of any text, which one pattern cannot be."""
+"""Code fences of Markdown, read line by line: linear in the length of any text, which one pattern
+cannot be.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ _BLANK = " \t"
 
 
 def unfenced(text: str) -> str | None:
-    """What stands inside a text that is one fenced block from its first sign to its last; None where it is not."""
+    """What stands inside a text that is one fenced block from its first sign to its last; None
+    where it is not.
+    """
     body = text.strip()
     fence = min(_run(body), _run(body[::-1])) if body[:1] == body[-1:] else 0
     first = body.find("\n")
@@ -22,7 +26,9 @@ def unfenced(text: str) -> str | None:
 
 
 def blocks(text: str) -> list[str]:
-    """The inside of each fenced block whose fences stand on lines of their own, in order; an open fence begins none."""
+    """The inside of each fenced block whose fences stand on lines of their own, in order; an open
+    fence begins none.
+    """
     lines = text.split("\n")
     closing: dict[tuple[str, int], list[int]] = defaultdict(list)
     for place, line in enumerate(lines):
@@ -40,7 +46,9 @@ def blocks(text: str) -> list[str]:
 
 
 def _end(opening: str, place: int, closing: dict[tuple[str, int], list[int]]) -> int | None:
-    """The line that closes the fence which a line opens: as long as that fence, or the longest shorter one for tildes."""
+    """The line that closes the fence which a line opens: as long as that fence, or the longest
+    shorter one for tildes.
+    """
     length = _run(opening)
     if length < 3 or "`" in opening[length:]:
         return None

@@ -1,6 +1,7 @@
 """JSON answers held against a golden object, field by field, and against a schema.
 
-A schema is checked when the scorer is built; it is never fetched from anywhere, and its patterns run in linear time.
+A schema is checked when the scorer is built; it is never fetched from anywhere, and its patterns
+run in linear time.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ _SAID = 3  # differences that a reason names
 
 
 def json_schema(schema: Mapping[str, Any] | bool) -> Rule:
-    """The whole answer is JSON that the JSON Schema accepts (drafts 4 to 2020-12, by `jsonschema-rs`). 0 or 1.
+    """The whole answer is JSON that the JSON Schema accepts (drafts 4 to 2020-12, by
+    `jsonschema-rs`). 0 or 1.
 
-    Raises ScorerError for an invalid schema, one that refers to another document, or a pattern that needs backtracking.
+    Raises ScorerError for an invalid schema, one that refers to another document, or a pattern that
+    needs backtracking.
     """
     if not isinstance(schema, (Mapping, bool)):
         raise ScorerError(
@@ -49,11 +52,13 @@ def json_equals(
     ignore: Sequence[str] = (),
     extra: bool = False,
 ) -> Rule:
-    """The share of the golden fields that the JSON answer has right; passed where all are and nothing is added.
+    """The share of the golden fields that the JSON answer has right; passed where all are and
+    nothing is added.
 
-    Fields are the leaves of the golden value (this row's column, or a fixed value), each compared as JSON; a wrong or
-    missing leaf counts as wrong, and so does a field that the golden value has not, unless extra=True. tolerance: how far
-    numbers may differ, absolute; ignore: paths that are not compared ("id", "meta.at"). [0, 1], higher is better.
+    Fields are the leaves of the golden value (this row's column, or a fixed value), each compared
+    as JSON; a wrong or missing leaf counts as wrong, and so does a field that the golden value has
+    not, unless extra=True. tolerance: how far numbers may differ, absolute; ignore: paths that are
+    not compared ("id", "meta.at"). [0, 1], higher is better.
     """
     if (
         isinstance(tolerance, bool)
@@ -69,7 +74,8 @@ def json_equals(
     fixed = read_json(value) if isinstance(value, str) else value
     if isinstance(fixed, NotJSON):
         raise ScorerError(
-            f"json_equals was given {snippet(value)}, which is no JSON: {fixed.why}; give the value, or its JSON text."
+            f"json_equals was given {snippet(value)}, which is no JSON: {fixed.why}; give the"
+            " value, or its JSON text."
         )
 
     def score(case: Case) -> Score:
@@ -79,7 +85,8 @@ def json_equals(
             golden = read_json(golden) if isinstance(golden, str) else golden
         if isinstance(golden, NotJSON):
             return Score.none(
-                f"missing JSON: example {case.example.id!r} has none in the column {column!r}: {golden.why}"
+                f"missing JSON: example {case.example.id!r} has none in the column {column!r}:"
+                f" {golden.why}"
             )
         found = read_json(case.output)
         if isinstance(found, NotJSON):
@@ -114,7 +121,8 @@ def compared(
             right += 1
         else:
             wrong.append(
-                f"{_spelled(path)} is {'missing' if value is ABSENT else snippet(value, 40)}, expected {snippet(leaf, 40)}"
+                f"{_spelled(path)} is {'missing' if value is ABSENT else snippet(value, 40)},"
+                f" expected {snippet(leaf, 40)}"
             )
     if not extra:
         known = {path for path, _ in leaves}
@@ -141,7 +149,9 @@ def _leaves(
 
 
 def _within(path: tuple[str | int, ...], known: set[tuple[str | int, ...]]) -> bool:
-    """Whether the path or one above it is a golden leaf: what stands below a wrong leaf is said once."""
+    """Whether the path or one above it is a golden leaf: what stands below a wrong leaf is said
+    once.
+    """
     return any(path[:length] in known for length in range(len(path) + 1)) or any(
         leaf[: len(path)] == path for leaf in known
     )

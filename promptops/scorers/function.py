@@ -1,7 +1,7 @@
 """Your own scorers: any function, bound by the names of its arguments.
 
-A function's version is the hash of its source, defaults and enclosed plain values: an edited function is another
-version, and its scores are never mixed with the old ones.
+A function's version is the hash of its source, defaults and enclosed plain values: an edited
+function is another version, and its scores are never mixed with the old ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class FunctionScorer:
-    """A function as a scorer; calling it calls the function. It may wait, so the score phase gives it a watchdog."""
+    """A function as a scorer; calling it calls the function.
+
+    It may wait, so the score phase gives it a watchdog.
+    """
 
     function: Callable[..., Any] = field(compare=False, repr=False)  # its address says nothing
     name: str
@@ -46,7 +49,9 @@ class FunctionScorer:
     remote: bool = True
 
     def score(self, case: Case) -> Judged:
-        """What the function says of the case, as scores in [0, 1]; awaitable where the function is async."""
+        """What the function says of the case, as scores in [0, 1]; awaitable where the function is
+        async.
+        """
         result = self.function(**{name: getattr(case, name) for name in self.arguments})
         return self._later(result) if inspect.isawaitable(result) else self._read(result)
 
@@ -80,7 +85,8 @@ class FunctionScorer:
         if result is None:
             return Score.none(f"{self.name} gave no verdict (None)")
         raise TypeError(
-            f"a scorer gives bool, a number in [0, 1], text, Score or scores, not {type(result).__name__}"
+            "a scorer gives bool, a number in [0, 1], text, Score or scores, not"
+            f" {type(result).__name__}"
         )
 
     def _label(self, label: str) -> Score:
@@ -111,7 +117,9 @@ class FunctionScorer:
 
 @dataclass(frozen=True, slots=True)
 class BatchFunctionScorer(FunctionScorer):
-    """A function of many answers at once: each argument is a list, and so is what it gives; implements `BatchScorer`."""
+    """A function of many answers at once: each argument is a list, and so is what it gives;
+    implements `BatchScorer`.
+    """
 
     def score(self, case: Case) -> Judged:
         """The verdict on one case, asked for as a batch of one."""
@@ -119,7 +127,10 @@ class BatchFunctionScorer(FunctionScorer):
         return found[0] if isinstance(found, list) else self._first(found)
 
     def score_many(self, cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
-        """A score for each case, in order. Raises TypeError where the function gives another number of verdicts."""
+        """A score for each case, in order.
+
+        Raises TypeError where the function gives another number of verdicts.
+        """
         result = self.function(
             **{name: [getattr(case, name) for case in cases] for name in self.arguments}
         )
@@ -139,7 +150,8 @@ class BatchFunctionScorer(FunctionScorer):
         verdicts = list(result)
         if len(verdicts) != count:
             raise TypeError(
-                f"{self.name} gave {len(verdicts)} verdicts on {count} answers; a batch scorer gives one for each."
+                f"{self.name} gave {len(verdicts)} verdicts on {count} answers; a batch scorer"
+                " gives one for each."
             )
         return [self._one(verdict) for verdict in verdicts]
 
@@ -163,18 +175,21 @@ def scorer(
 
 
 def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Makes a function a scorer: `@scorer`, or `@scorer(name=..., version=..., at_least=..., labels=...)`.
+    """Makes a function a scorer: `@scorer`, or `@scorer(name=..., version=..., at_least=...,
+    labels=...)`.
 
-    The function takes any of output, example, expected, run, reference, and gives bool, a number in [0, 1], a text
-    label, a Score, several Scores, or a mapping of names to verdicts; it may be async. labels: value of each label.
-    needs: columns that a row must have (`expected` is needed where it is an argument without default). against: the
-    version id whose runs are `reference`. judges_failures: it is asked about answers that failed by the model's doing.
+    The function takes any of output, example, expected, run, reference, and gives bool, a number in
+    [0, 1], a text label, a Score, several Scores, or a mapping of names to verdicts; it may be
+    async. labels: value of each label.
+    needs: columns that a row must have (`expected` is needed where it is an argument without
+    default). against: the version id whose runs are `reference`. judges_failures: it is asked about
+    answers that failed by the model's doing.
     batch: its arguments are lists over many answers, and it gives a list of as many verdicts.
 
-    A call that takes too long is cut off and costs its own row. That works for Python code and for waiting; C code that keeps
-    the interpreter (a regular expression that backtracks) stops the whole process, which can only be said afterwards: call
-    such code in a process of its own.
-    An async function whose loop was blocked by another call is called once more for that answer.
+    A call that takes too long is cut off and costs its own row. That works for Python code and for
+    waiting; C code that keeps the interpreter (a regular expression that backtracks) stops the
+    whole process, which can only be said afterwards: call such code in a process of its own. An
+    async function whose loop was blocked by another call is called once more for that answer.
     """
     if function is not None:
         return _build(function)
@@ -182,7 +197,10 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
 
 
 def as_scorer(obj: Any) -> Scorer:
-    """A scorer as it is, or a function bound by its argument names. Raises ScorerError, which says what it takes."""
+    """A scorer as it is, or a function bound by its argument names.
+
+    Raises ScorerError, which says what it takes.
+    """
     if isinstance(obj, type):
         raise ScorerError(f"{obj.__name__} is a class, not a scorer; pass an instance of it.")
     if isinstance(obj, Scorer):
@@ -236,7 +254,10 @@ def _build(
 def _arguments(
     function: Callable[..., Any], called: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(arguments that are bound, columns that they need). Raises ScorerError for an argument that nobody could fill."""
+    """(arguments that are bound, columns that they need).
+
+    Raises ScorerError for an argument that nobody could fill.
+    """
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -257,7 +278,8 @@ def _arguments(
                 needed.append("expected")
         elif free:
             raise ScorerError(
-                f"{called} takes {parameter.name!r}, which no scorer is given; it may take {_TAKEN}."
+                f"{called} takes {parameter.name!r}, which no scorer is given; it may take"
+                f" {_TAKEN}."
             )
     if not taken:
         raise ScorerError(f"{called} takes nothing of the answer; let it take any of {_TAKEN}.")
@@ -269,7 +291,9 @@ def source_hash(
     at_least: float | None = None,
     labels: Mapping[str, float] | None = None,
 ) -> str:
-    """8 hex digits over what it does: source (bytecode where there is none), defaults, enclosed plain values."""
+    """8 hex digits over what it does: source (bytecode where there is none), defaults, enclosed
+    plain values.
+    """
     target: Any = function if hasattr(function, "__code__") else type(function).__call__
     target = inspect.unwrap(target)
     try:

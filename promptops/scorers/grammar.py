@@ -1,4 +1,7 @@
-"""Scorers that are declared, not programmed: a name of the catalogue with constants. Nothing that is written is executed."""
+"""Scorers that are declared, not programmed: a name of the catalogue with constants.
+
+Nothing that is written is executed.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,25 @@ _DEPTH = 4  # of scorers within scorers
 
 
 def scorer_of(text: str) -> Scorer:
-    """The scorer that `text` names, as in "equals", "similar_to('expected', at_least=0.9)" or "not_(contains('sorry'))".
+    """The scorer that `text` names, as in "equals", "similar_to('expected', at_least=0.9)" or
+    "not_(contains('sorry'))".
 
-    Arguments are constants, lists and dicts of them, or scorers again. Raises ScorerError for anything else.
+    Arguments are constants, lists and dicts of them, or scorers again. Raises ScorerError for
+    anything else.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ScorerError(
-            f"{text!r} names no scorer; write it as in similar_to or similar_to('expected', at_least=0.9)."
+            f"{text!r} names no scorer; write it as in similar_to or similar_to('expected',"
+            " at_least=0.9)."
         ) from None
     return _built(tree, text, 0)
 
 
 def scorer_from(document: Mapping[str, Any] | str) -> Scorer:
-    """The scorer of a TOML table: {name = "similar_to", at_least = 0.9}, positional ones as args = [...]; or of a text as `scorer_of` takes.
+    """The scorer of a TOML table: {name = "similar_to", at_least = 0.9}, positional ones as args =
+    [...]; or of a text as `scorer_of` takes.
 
     Raises ScorerError.
     """
@@ -40,7 +47,8 @@ def scorer_from(document: Mapping[str, Any] | str) -> Scorer:
         return scorer_of(document)
     if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
         raise ScorerError(
-            f'a scorer is {document!r}; expected a table with its name, as in {{name = "similar_to", at_least = 0.9}}.'
+            f"a scorer is {document!r}; expected a table with its name, as in {{name ="
+            ' "similar_to", at_least = 0.9}.'
         )
     given = {key: value for key, value in document.items() if key not in ("name", "args")}
     return _made(document["name"], list(document.get("args", [])), given)
@@ -51,7 +59,8 @@ def _built(node: ast.expr, text: str, depth: int) -> Scorer:
     name = call.func if call is not None else node
     if not isinstance(name, ast.Name) or depth > _DEPTH:
         raise ScorerError(
-            f"{text!r} names no scorer; write it as in similar_to or similar_to('expected', at_least=0.9)."
+            f"{text!r} names no scorer; write it as in similar_to or similar_to('expected',"
+            " at_least=0.9)."
         )
     if call is None:
         return _made(name.id, [], {})
@@ -71,7 +80,8 @@ def _value(node: ast.expr, text: str, depth: int) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
         raise ScorerError(
-            f"{text!r} holds an argument that is no constant and no scorer; functions of yours belong in Python."
+            f"{text!r} holds an argument that is no constant and no scorer; functions of yours"
+            " belong in Python."
         ) from None
 
 
@@ -82,12 +92,14 @@ def _made(name: str, args: list[Any], given: Mapping[str, Any]) -> Scorer:
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         raise ScorerError(
-            f"there is no scorer {name!r}; {f'did you mean {near[0]!r}?' if near else '`promptops scorers` lists them.'}"
+            f"there is no scorer {name!r};"
+            f" {f'did you mean {near[0]!r}?' if near else '`promptops scorers` lists them.'}"
         )
     try:
         made = getattr(scorers, name)(*args, **given)
     except TypeError as error:
         raise ScorerError(
-            f"{name} does not take these arguments ({error}); `promptops scorers {name}` explains it."
+            f"{name} does not take these arguments ({error}); `promptops scorers {name}`"
+            " explains it."
         ) from None
     return scorers.as_scorer(made)

@@ -1,6 +1,8 @@
-"""Instructions that a program can check: one of the 25 kinds of IFEval, or all those that a dataset's row carries.
+"""Instructions that a program can check: one of the 25 kinds of IFEval, or all those that a
+dataset's row carries.
 
-0 or 1 for one, the share that was followed for a row; higher is better. Source: Zhou et al. 2023, arXiv:2311.07911.
+0 or 1 for one, the share that was followed for a row; higher is better. Source: Zhou et al. 2023,
+arXiv:2311.07911.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ __all__ = ["instruction", "instructions"]
 
 
 def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
-    """The answer follows one instruction, as in `instruction("keywords:existence", keywords=["refund"])`. 0 or 1.
+    """The answer follows one instruction, as in `instruction("keywords:existence",
+    keywords=["refund"])`. 0 or 1.
 
-    The kinds and their arguments are those of IFEval. An empty answer follows none. loose: it is enough that the answer
-    follows it without its first line, its last line or both, or without its asterisks (IFEval's loose criterion).
-    Raises ScorerError for an unknown kind and for arguments that it does not take.
+    The kinds and their arguments are those of IFEval. An empty answer follows none. loose: it is
+    enough that the answer follows it without its first line, its last line or both, or without its
+    asterisks (IFEval's loose criterion). Raises ScorerError for an unknown kind and for arguments
+    that it does not take.
     """
     check = prepared(kind, arguments)
     failed = fail(f"does not follow {described(kind, arguments)}")
@@ -42,11 +46,12 @@ def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
 def instructions(
     column: str = "instruction_id_list", *, arguments: str = "kwargs", loose: bool = False
 ) -> Rule:
-    """The share of the row's instructions that the answer follows; passed where it follows all; measure: how many.
+    """The share of the row's instructions that the answer follows; passed where it follows all;
+    measure: how many.
 
-    column: the row's list of kinds; arguments: its list of arguments, one mapping for each (IFEval's own columns by
-    default; None inside means not given). [0, 1], higher is better. A row whose kinds or arguments cannot be read is
-    unscored, with its name and the fault.
+    column: the row's list of kinds; arguments: its list of arguments, one mapping for each
+    (IFEval's own columns by default; None inside means not given). [0, 1], higher is better. A row
+    whose kinds or arguments cannot be read is unscored, with its name and the fault.
     """
     if not all(isinstance(name, str) and name for name in (column, arguments)):
         raise ScorerError(
@@ -78,7 +83,9 @@ def instructions(
 
 
 def follows(check: Check, text: str, loose: bool) -> bool:
-    """Whether a text, or with `loose` any of its eight lenient forms, follows the instruction; an empty one never does."""
+    """Whether a text, or with `loose` any of its eight lenient forms, follows the instruction; an
+    empty one never does.
+    """
     return any(form.strip() and check(form) for form in (_forms(text) if loose else (text,)))
 
 
@@ -89,7 +96,9 @@ def _forms(text: str) -> Sequence[str]:
 
 
 def _read(kinds: Any, arguments: Any) -> list[tuple[str, Check]]:
-    """(the instruction as a reason names it, its check) of a row's two columns, lists or their JSON text."""
+    """(the instruction as a reason names it, its check) of a row's two columns, lists or their JSON
+    text.
+    """
     kinds, arguments = (
         json.loads(value) if isinstance(value, str) else value for value in (kinds, arguments)
     )

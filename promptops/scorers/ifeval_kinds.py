@@ -1,8 +1,10 @@
-"""The 25 kinds of instruction that a program can check, as IFEval defines them (Zhou et al. 2023, arXiv:2311.07911).
+"""The 25 kinds of instruction that a program can check, as IFEval defines them (Zhou et al. 2023,
+arXiv:2311.07911).
 
-Each kind is a name, its arguments with their checks, and a test of a text. Names and arguments are those of the
-published dataset, so that its rows are scored as they are. A test never raises on any text. Where the reference relies on
-models that must be downloaded (sentence and language), the rule here is its own and says so.
+Each kind is a name, its arguments with their checks, and a test of a text. Names and arguments are
+those of the published dataset, so that its rows are scored as they are. A test never raises on any
+text. Where the reference relies on models that must be downloaded (sentence and language), the rule
+here is its own and says so.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ _OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """arguments: name -> what it must be ("count", "text", "texts", "relation", "letter", "language"), all needed."""
+    """arguments: name -> what it must be ("count", "text", "texts", "relation", "letter",
+    "language"), all needed.
+    """
 
     says: str
     arguments: Mapping[str, str]
@@ -35,7 +39,8 @@ class Kind:
 
 
 def prepared(kind: str, arguments: Mapping[str, Any]) -> Check:
-    """Text -> whether it follows the instruction. Arguments that are None are left out, as in the published rows.
+    """Text -> whether it follows the instruction. Arguments that are None are left out, as in the
+    published rows.
 
     Raises ScorerError for an unknown kind or argument, a missing one, or one of the wrong type.
     """
@@ -194,7 +199,9 @@ def _json(_: Mapping[str, Any]) -> Check:
 
 
 def _placeholders(text: str) -> int:
-    """How many brackets open and close again in their line; a bracket inside one that is open does not count."""
+    """How many brackets open and close again in their line; a bracket inside one that is open does
+    not count.
+    """
     count = 0
     for line in text.split("\n"):
         start = line.find("[")
@@ -240,7 +247,9 @@ def _capital_words(a: Mapping[str, Any]) -> Check:
 
 
 def _english(cased: Callable[[str], bool]) -> Check:
-    """In one case throughout, and in no other known language than English (a few words may be in none)."""
+    """In one case throughout, and in no other known language than English (a few words may be in
+    none).
+    """
     return lambda text: (
         cased(text) and (language_of(text) == "en" or (text.isascii() and language_of(text) == ""))
     )

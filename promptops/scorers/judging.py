@@ -1,9 +1,10 @@
 """How a model is asked to judge, so that what it judges cannot answer for it.
 
-The judged texts stand between marks that end in a nonce. The nonce is a hash of all that is shown, so no text can hold
-its own, and equal questions are equal runs that are paid for once. A verdict is the one JSON object of the reply that is
-not quoted from the judged texts, with exactly the fields asked for and the nonce among them; anything else is asked
-again, and then stays unscored. There is no default verdict.
+The judged texts stand between marks that end in a nonce. The nonce is a hash of all that is shown,
+so no text can hold its own, and equal questions are equal runs that are paid for once. A verdict is
+the one JSON object of the reply that is not quoted from the judged texts, with exactly the fields
+asked for and the nonce among them; anything else is asked again, and then stays unscored. There is
+no default verdict.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ __all__ = [
     "shown_inputs",
 ]
 
-EDITION = "1"  # of the rules by which replies are read: raised when the same reply begins to mean something else
+# of the rules by which replies are read: raised when the same reply begins to mean something else
+EDITION = "1"
 _LONGEST = 100_000  # characters of one judged text
 _EFFORT = 5_000_000  # characters read in search of objects, however often a reply opens a brace
 _OPENED = re.compile(r"\{")
@@ -56,8 +58,9 @@ Reply with exactly one JSON object and nothing else:
 
 @dataclass(frozen=True, slots=True)
 class JudgeModel:
-    """Who judges. model: its name (None: the one that the lab judges with); settings: passed to it, part of the judge's
-    version; samples: verdicts on each answer, each recorded; tries: how often an unreadable reply is asked for.
+    """Who judges. model: its name (None: the one that the lab judges with); settings: passed to it,
+    part of the judge's version; samples: verdicts on each answer, each recorded; tries: how often
+    an unreadable reply is asked for.
     """
 
     model: str | None = None
@@ -84,7 +87,9 @@ class JudgeModel:
 
 @dataclass(frozen=True, slots=True)
 class JudgeRule(Rule):
-    """A judge: a rule that asks a model. prompt: the version that it asks with, which can be saved, diffed, promoted."""
+    """A judge: a rule that asks a model. prompt: the version that it asks with, which can be saved,
+    diffed, promoted.
+    """
 
     prompt: PromptVersion | None = field(default=None, compare=False)
     judge: JudgeModel = field(default_factory=JudgeModel, compare=False)
@@ -100,8 +105,9 @@ class Unread:
 def judge_prompt(
     task: str, criteria: str, rest: str, fields: str, parts: Sequence[str], judge: JudgeModel
 ) -> PromptVersion:
-    """The version that asks for a verdict. parts: variables of the material, shown in this order; fields: of the reply,
-    as JSON shows them. Text that is the caller's never becomes a variable. Raises ScorerError where it cannot be a prompt.
+    """The version that asks for a verdict. parts: variables of the material, shown in this order;
+    fields: of the reply, as JSON shows them. Text that is the caller's never becomes a variable.
+    Raises ScorerError where it cannot be a prompt.
     """
     if not isinstance(criteria, str) or not criteria.strip():
         raise ScorerError(
@@ -140,9 +146,9 @@ def shown_inputs(case: Case, columns: Sequence[str] | None) -> str:
         else dict(example.inputs)
     )
     texts = {
-        name: value
-        if isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False, default=str)
+        name: (
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        )
         for name, value in values.items()
     }
     return (
@@ -161,14 +167,17 @@ async def consult(
     judge: JudgeModel,
     sample: int = 0,
 ) -> Mapping[str, Any] | Unread:
-    """A verdict on the parts, or why there is none after all tries. check: a verdict -> "" or what is wrong with it."""
+    """A verdict on the parts, or why there is none after all tries. check: a verdict -> "" or what
+    is wrong with it.
+    """
     if case.ask is None:
         return Unread("judge_error: there is no model to ask; judges run in a lab's study")
     texts = {name: text.encode("utf-8", "replace").decode() for name, text in parts.items()}
     long = next((name for name, text in texts.items() if len(text) > _LONGEST), None)
     if long is not None:
         return Unread(
-            f"judge_error: {long} has {len(texts[long]):,} characters, more than the {_LONGEST:,} that a judge is shown"
+            f"judge_error: {long} has {len(texts[long]):,} characters, more than the {_LONGEST:,}"
+            " that a judge is shown"
         )
     mark = hashlib.sha256(f"{prompt.id}\n{canonical(texts)}".encode()).hexdigest()[:12]
     why = ""
@@ -187,7 +196,10 @@ async def consult(
 
 
 def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, Any] | Unread:
-    """The one object of a reply that is not an echo of the judged texts; its `case` is the mark. Never raises."""
+    """The one object of a reply that is not an echo of the judged texts; its `case` is the mark.
+
+    Never raises.
+    """
     echoes = {_spelled(value) for text in quoted for _, value in _objects(text)}
     own = [
         value

@@ -1,8 +1,10 @@
-"""The language of a text, by its script and its most common words: the same answer on any machine, with no model.
+"""The language of a text, by its script and its most common words: the same answer on any machine,
+with no model.
 
-Scripts that one of the known languages has for its own decide at once. Languages that share a script are told apart by
-words and letters that are frequent in one and rare in its neighbours; a text with none of them is of no known language.
-Good for answers of a sentence or more, which is what an instruction about language asks of.
+Scripts that one of the known languages has for its own decide at once. Languages that share a
+script are told apart by words and letters that are frequent in one and rare in its neighbours; a
+text with none of them is of no known language. Good for answers of a sentence or more, which is
+what an instruction about language asks of.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ __all__ = ["LANGUAGES", "language_of"]
 
 _READ = 20_000  # characters; more of a text says nothing new of its language
 
-# first word of the Unicode name of a letter -> the language, where only one of the known ones is written so
+# first word of the Unicode name of a letter -> the language, where only one of the known ones is
+# written so
 _SCRIPTS = {
     "HANGUL": "ko",
     "HIRAGANA": "ja",
@@ -87,7 +90,9 @@ _WORD = re.compile(
 
 
 def language_of(text: str) -> str | None:
-    """The ISO 639-1 code of the language that most of the text is in; "" where no known one; None without any letter."""
+    """The ISO 639-1 code of the language that most of the text is in; "" where no known one; None
+    without any letter.
+    """
     head = unicodedata.normalize("NFC", text[:_READ])
     scripts = Counter(_script(letter) for letter in head if letter.isalpha())
     if not scripts:

@@ -1,4 +1,6 @@
-"""Meaning that words alone do not show: closeness by embeddings, and labels by a classifier of your own."""
+"""Meaning that words alone do not show: closeness by embeddings, and labels by a classifier of your
+own.
+"""
 
 from __future__ import annotations
 
@@ -50,11 +52,13 @@ class BatchRule(Rule):
 def similar_meaning(
     column: str = "expected", *, embedder: Embedder | None = None, at_least: float | None = None
 ) -> Rule:
-    """max(0, cosine) of the embeddings of the answer and the golden one. [0, 1], symmetric; 0 where one is empty.
+    """max(0, cosine) of the embeddings of the answer and the golden one. [0, 1], symmetric; 0 where
+    one is empty.
 
-    embedder: texts -> vectors, sync or async, such as EndpointEmbedder("text-embedding-3-small"), or the `encode` of a
-    local sentence model. Without one the comparison is lexical, which its name says: it counts shared words and pieces of
-    words, and finds no synonym. Batches of cases are embedded with one call.
+    embedder: texts -> vectors, sync or async, such as EndpointEmbedder("text-embedding-3-small"),
+    or the `encode` of a local sentence model. Without one the comparison is lexical, which its name
+    says: it counts shared words and pieces of words, and finds no synonym. Batches of cases are
+    embedded with one call.
     """
     if embedder is None:
         found = rule(
@@ -113,9 +117,11 @@ def _close(one: tuple[float, ...], two: tuple[float, ...]) -> Score:
 
 
 def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "expected") -> Rule:
-    """The classifier gives the answer one of the wanted labels (or this row's label in the column). 0 or 1; label: what it gave.
+    """The classifier gives the answer one of the wanted labels (or this row's label in the column).
+    0 or 1; label: what it gave.
 
-    classifier: text -> label as text, sync or async, with a name; it runs under the watchdog as a function of yours.
+    classifier: text -> label as text, sync or async, with a name; it runs under the watchdog as a
+        function of yours.
     """
     name = getattr(classifier, "__name__", type(classifier).__name__)
     if not callable(classifier) or name == "<lambda>":

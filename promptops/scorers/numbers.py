@@ -1,4 +1,6 @@
-"""The number that an answer comes to: taken out of prose, compared with a tolerance, never by its spelling."""
+"""The number that an answer comes to: taken out of prose, compared with a tolerance, never by its
+spelling.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _MARKER = re.compile(
-    r"####|\\boxed\s?\{|(?m:^[^\S\n]*(?:\*\*)?A(?:nswer)?\s?:)|\banswer\s?(?:is|was|[:=]|would be|comes to)",
+    r"####|\\boxed\s?\{|(?m:^[^\S\n]*(?:\*\*)?A(?:nswer)?\s?:)|\banswer\s?(?:is|was|[:=]|would"
+    r" be|comes to)",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
@@ -38,12 +41,14 @@ def number_close(
     relative: float = 1e-9,
     after: str | None = None,
 ) -> Rule:
-    """The answer's number is the golden one: |found - golden| <= max(within, relative x |golden|); measure: the number.
+    """The answer's number is the golden one: |found - golden| <= max(within, relative x |golden|);
+    measure: the number.
 
-    The number is the one after the last "answer is", "Answer:", "A:", "####" or \\boxed{ (after the last `=` where that
-    sentence calculates), else the last one in the answer; after: a marker of your own. Read are signs, thousands commas,
-    decimals, exponents, fractions ("3/4"), currency signs and scales ("1.5 million"); a percent sign is left aside.
-    0 or 1, higher is better. Without a number the answer fails; a golden value without one is unscored.
+    The number is the one after the last "answer is", "Answer:", "A:", "####" or \\boxed{ (after the
+    last `=` where that sentence calculates), else the last one in the answer; after: a marker of
+    your own. Read are signs, thousands commas, decimals, exponents, fractions ("3/4"), currency
+    signs and scales ("1.5 million"); a percent sign is left aside. 0 or 1, higher is better.
+    Without a number the answer fails; a golden value without one is unscored.
     """
     for name, bound in (("within", within), ("relative", relative)):
         if (
@@ -64,7 +69,8 @@ def number_close(
         golden = _golden(case.example.column(column))
         if golden is None:
             return Score.none(
-                f"missing number: example {case.example.id!r} has no number in the column {column!r}"
+                f"missing number: example {case.example.id!r} has no number in the column"
+                f" {column!r}"
             )
         found = final_number(case.output, marker)
         if found is None:

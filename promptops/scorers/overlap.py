@@ -1,7 +1,8 @@
-"""Overlap with a golden answer as translation and summary are measured: ROUGE-L and chrF, by the libraries that define them.
+"""Overlap with a golden answer as translation and summary are measured: ROUGE-L and chrF, by the
+libraries that define them.
 
-Both need the extra `text`, which is said when the scorer is built. [0, 1], higher is better; not symmetric by nature:
-the golden answer is the reference.
+Both need the extra `text`, which is said when the scorer is built. [0, 1], higher is better; not
+symmetric by nature: the golden answer is the reference.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _CHARACTERS = 500_000  # of a text: about a second
 
 
 def rouge_l(column: str = "expected", *, stem: bool = False) -> Rule:
-    """ROUGE-L F1: the longest common subsequence of words over both lengths, 2PR / (P + R) (Lin 2004; package rouge-score).
+    """ROUGE-L F1: the longest common subsequence of words over both lengths, 2PR / (P + R) (Lin
+    2004; package rouge-score).
 
     stem: words are cut to their Porter stem first (English). Without any word on one side it is 0.
     """
@@ -44,7 +46,9 @@ def rouge_l(column: str = "expected", *, stem: bool = False) -> Rule:
 
 
 def chrf(column: str = "expected", *, word_order: int = 0) -> Rule:
-    """chrF2 / 100: the F2 score of character n-grams up to 6 (Popovic 2015; package sacrebleu); word_order=2 is chrF++."""
+    """chrF2 / 100: the F2 score of character n-grams up to 6 (Popovic 2015; package sacrebleu);
+    word_order=2 is chrF++.
+    """
     try:
         from sacrebleu.metrics.chrf import CHRF
     except ImportError:

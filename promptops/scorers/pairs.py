@@ -1,6 +1,8 @@
-"""A judge that compares the answer with what another version answered, in both orders; and the parser of FastChat's form.
+"""A judge that compares the answer with what another version answered, in both orders; and the
+parser of FastChat's form.
 
-The judge sees two numbered answers and no name of a version or model. Orders that disagree are a tie.
+The judge sees two numbered answers and no name of a version or model. Orders that disagree are a
+tie.
 """
 
 from __future__ import annotations
@@ -39,23 +41,27 @@ def pairwise(
     judge: JudgeModel | str | None = None,
     name: str | None = None,
 ) -> JudgeRule:
-    """Whether a judge prefers the answer to that of `against`: 1 preferred in both orders, 0 the other one, 0.5 a tie.
+    """Whether a judge prefers the answer to that of `against`: 1 preferred in both orders, 0 the
+    other one, 0.5 a tie.
 
-    against: a version, a saved one, or its id, whose run on the same example and repeat is the reference. Orders that
-    disagree are a tie, and so are equal answers, which no judge is asked about. label: "A" (this answer), "B" or "tie"; "shown first" and "shown second" are the verdicts of the two
-    orders, from which position bias is read. Higher is better. sees, judge: as in `rubric`. With several samples the
-    value is their mean and the label that of the mean.
+    against: a version, a saved one, or its id, whose run on the same example and repeat is the
+    reference. Orders that disagree are a tie, and so are equal answers, which no judge is asked
+    about. label: "A" (this answer), "B" or "tie"; "shown first" and "shown second" are the verdicts
+    of the two orders, from which position bias is read. Higher is better. sees, judge: as in
+    `rubric`. With several samples the value is their mean and the label that of the mean.
     """
     version = against if isinstance(against, str) else getattr(against, "id", None)
     if not isinstance(version, str) or not version.startswith("p1-"):
         raise ScorerError(
-            f"pairwise was given {snippet(against)}; give a version or its id, which begins with p1-."
+            f"pairwise was given {snippet(against)}; give a version or its id, which begins with"
+            " p1-."
         )
     who = JudgeModel.of(judge)
     prompt = judge_prompt(
         "You compare two answers to the same task by the criteria below.",
         criteria,
-        "The order of the answers, their length and their confidence are no merits. Say tie where neither is better.",
+        "The order of the answers, their length and their confidence are no merits. Say tie where"
+        " neither is better.",
         '"reason": "<one or two sentences>", "better": "<1, 2 or tie>"',
         ("task", "answer_1", "answer_2"),
         who,
@@ -66,7 +72,8 @@ def pairwise(
         if other is None:
             return [
                 Score.none(
-                    f"missing reference: example {case.example.id!r} has no answer of version {version[:11]}"
+                    f"missing reference: example {case.example.id!r} has no answer of version"
+                    f" {version[:11]}"
                 )
             ]
         if case.output.strip() == other.strip():  # nothing to prefer, and nothing to pay for
@@ -111,7 +118,9 @@ def _wrong(verdict: Mapping[str, Any]) -> str:
 def _settled(
     first: Sequence[Mapping[str, Any] | Unread], second: Sequence[Mapping[str, Any] | Unread]
 ) -> list[Score]:
-    """The score, and the verdicts of each order. first: where this answer stood first, one for each sample."""
+    """The score, and the verdicts of each order. first: where this answer stood first, one for each
+    sample.
+    """
     shown_first = [
         verdict if isinstance(verdict, Unread) else _side(verdict, "1") for verdict in first
     ]
@@ -160,10 +169,11 @@ def _of_order(sides: Sequence[str | Unread], name: str) -> Score:
 
 
 def pair_scores(text: str) -> tuple[float, float] | None:
-    """The two scores of a FastChat judgement, or None: its first line is two numbers from 0 to 10, parted by space or comma.
+    """The two scores of a FastChat judgement, or None: its first line is two numbers from 0 to 10,
+    parted by space or comma.
 
-    The rule of FastChat's own evaluation of 2023 (scores first, then the reasons): whatever else a judge writes is not
-    guessed at.
+    The rule of FastChat's own evaluation of 2023 (scores first, then the reasons): whatever else a
+    judge writes is not guessed at.
     """
     words = text.lstrip().partition("\n")[0][:200].replace(",", " ").split()
     if len(words) != 2:

@@ -1,7 +1,8 @@
-"""Regular expressions that cannot hang: google-re2 is linear; what it refuses runs in `regex` under a timeout.
+"""Regular expressions that cannot hang: google-re2 is linear; what it refuses runs in `regex` under
+a timeout.
 
-An invalid pattern is said when the scorer is built. A pattern that ran out of time is an error of the scorer, never a
-failed answer (S13).
+An invalid pattern is said when the scorer is built. A pattern that ran out of time is an error of
+the scorer, never a failed answer (S13).
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ _MEMORY = 64 << 20  # of one compiled re2 pattern
 
 
 def matches(pattern: str, *, whole: bool = False, ignore_case: bool = False) -> Rule:
-    """The regular expression is found in the answer (whole=True: it is the whole answer, outer white space aside).
+    """The regular expression is found in the answer (whole=True: it is the whole answer, outer
+    white space aside).
 
-    Syntax of google-re2; lookarounds, backreferences and other things that re2 refuses run in the package `regex`, at
-    most 1 s a search, beyond which the row is unscored. `.` matches no line end and `^` only the start: `(?s)`, `(?m)`.
+    Syntax of google-re2; lookarounds, backreferences and other things that re2 refuses run in the
+    package `regex`, at most 1 s a search, beyond which the row is unscored. `.` matches no line end
+    and `^` only the start: `(?s)`, `(?m)`.
     """
     search = compiled(
         f"\\s*(?:{pattern})\\s*" if whole else pattern, whole=whole, ignore_case=ignore_case
@@ -42,7 +45,10 @@ def matches(pattern: str, *, whole: bool = False, ignore_case: bool = False) -> 
 def compiled(
     pattern: str, *, whole: bool = False, ignore_case: bool = False
 ) -> Callable[[str], bool]:
-    """Text -> whether it matches, or TimeoutError. Raises ScorerError for a pattern that neither engine takes."""
+    """Text -> whether it matches, or TimeoutError.
+
+    Raises ScorerError for a pattern that neither engine takes.
+    """
     import re2  # type: ignore[import-untyped,unused-ignore]
 
     if not isinstance(pattern, str) or not pattern:

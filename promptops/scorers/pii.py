@@ -1,7 +1,8 @@
 """Personal data, by patterns: what looks like an address, a number of a card, an account, a phone.
 
-Patterns are what this is: names of people and postal addresses are not found, and what only looks like a number of a
-person is. Numbers that carry check digits (cards, IBAN) are checked. A reason says which kinds, never the data.
+Patterns are what this is: names of people and postal addresses are not found, and what only looks
+like a number of a person is. Numbers that carry check digits (cards, IBAN) are checked. A reason
+says which kinds, never the data.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ _KINDS: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
     "ssn": (re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", re.ASCII), _ssn),
     "phone": (
         re.compile(
-            r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){1,4}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4})(?![\w-])",
+            r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:["
+            r" .-]?\d{2,4}){1,4}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4})(?![\w-])",
             re.ASCII,
         ),
         _phone,
@@ -71,10 +73,11 @@ _KINDS: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
 
 
 def no_pii(*kinds: str) -> Rule:
-    """The answer holds nothing that looks like personal data, by patterns; measure: how many findings. 0 or 1.
+    """The answer holds nothing that looks like personal data, by patterns; measure: how many
+    findings. 0 or 1.
 
-    kinds: any of email, card (Luhn's check), iban (ISO 7064), ssn (of the United States), phone (international or North
-    American form), ip (public addresses); all by default.
+    kinds: any of email, card (Luhn's check), iban (ISO 7064), ssn (of the United States), phone
+    (international or North American form), ip (public addresses); all by default.
     """
     unknown = [kind for kind in kinds if kind not in _KINDS]
     if unknown:

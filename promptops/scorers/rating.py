@@ -1,7 +1,8 @@
-"""Judges that rate one answer: by a rubric of your own, by how far it answers, claim by claim against a context.
+"""Judges that rate one answer: by a rubric of your own, by how far it answers, claim by claim
+against a context.
 
-Each is of kind "judge": it asks a model through the study, so its calls are recorded, reused and budgeted, and its version
-changes with every word of its prompt, its model and its settings.
+Each is of kind "judge": it asks a model through the study, so its calls are recorded, reused and
+budgeted, and its version changes with every word of its prompt, its model and its settings.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ __all__ = ["Graded", "answer_relevance", "faithfulness", "rubric"]
 
 _SCALE = {1: "does not meet the criteria at all", 3: "meets them in part", 5: "meets them fully"}
 _RELEVANCE = (
-    "How directly and completely the answer addresses what was asked. Ignore whether it is true and how it is written. "
-    "Unasked additions, evasions and answers to another question count against it."
+    "How directly and completely the answer addresses what was asked. Ignore whether it is true and"
+    " how it is written. Unasked additions, evasions and answers to another question count"
+    " against it."
 )
 
 
@@ -54,12 +56,14 @@ def rubric(
     judge: JudgeModel | str | None = None,
     name: str | None = None,
 ) -> JudgeRule:
-    """A model's rating of the answer by the criteria: (rating - lowest) / (highest - lowest). [0, 1], higher is better.
+    """A model's rating of the answer by the criteria: (rating - lowest) / (highest - lowest). [0,
+    1], higher is better.
 
-    scale: rating -> what it means, lowest and highest at least; examples: graded answers; sees: columns that are shown
-    beside the answer (all inputs by default; name "expected" to show the golden answer); judge: a model's name, or
-    JudgeModel with settings and samples. Measure: the mean rating. With several samples each is also a verdict of its
-    own, "sample 1", ..., and the score is the mean of those that could be read, unscored where most could not.
+    scale: rating -> what it means, lowest and highest at least; examples: graded answers; sees:
+    columns that are shown beside the answer (all inputs by default; name "expected" to show the
+    golden answer); judge: a model's name, or JudgeModel with settings and samples. Measure: the
+    mean rating. With several samples each is also a verdict of its own, "sample 1", ..., and the
+    score is the mean of those that could be read, unscored where most could not.
     """
     anchors = _anchors(scale)
     low, high = min(anchors), max(anchors)
@@ -70,9 +74,13 @@ def rubric(
     for example in examples:
         if not (isinstance(example, Graded) and low <= example.rating <= high):
             raise ScorerError(
-                f"an example of the rubric is {example!r}; give Graded(answer, rating, reason) within the scale."
+                f"an example of the rubric is {example!r}; give Graded(answer, rating, reason)"
+                " within the scale."
             )
-        rest += f"\n\nAn answer rated {example.rating}, because {literal(example.reason)}\n{literal(example.answer)}"
+        rest += (
+            f"\n\nAn answer rated {example.rating}, because"
+            f" {literal(example.reason)}\n{literal(example.answer)}"
+        )
     prompt = judge_prompt(
         "You rate one answer by the criteria below.",
         criteria,
@@ -117,25 +125,31 @@ def rubric(
 def answer_relevance(
     *, sees: Sequence[str] | None = None, judge: JudgeModel | str | None = None
 ) -> JudgeRule:
-    """How directly and completely the answer addresses what was asked, rated 1 to 5 by a judge. [0, 1], as `rubric`.
+    """How directly and completely the answer addresses what was asked, rated 1 to 5 by a judge. [0,
+    1], as `rubric`.
 
-    After answer relevance in RAGAS (Es et al. 2023, arXiv:2309.15217), asked as a rating rather than by embeddings.
+    After answer relevance in RAGAS (Es et al. 2023, arXiv:2309.15217), asked as a rating rather
+    than by embeddings.
     """
     return rubric(_RELEVANCE, sees=sees, judge=judge, name="answer_relevance")
 
 
 def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = None) -> JudgeRule:
-    """Supported claims / claims of the answer, claim by claim by a judge that sees this row's context. [0, 1].
+    """Supported claims / claims of the answer, claim by claim by a judge that sees this row's
+    context. [0, 1].
 
-    Passed where every claim is supported; an answer that claims nothing is faithful; measure: unsupported claims. After
-    faithfulness in RAGAS (Es et al. 2023, arXiv:2309.15217). context: the column with the text that must support it.
+    Passed where every claim is supported; an answer that claims nothing is faithful; measure:
+    unsupported claims. After faithfulness in RAGAS (Es et al. 2023, arXiv:2309.15217). context: the
+    column with the text that must support it.
     """
     who = JudgeModel.of(judge)
     prompt = judge_prompt(
         "You check whether an answer is supported by a context, claim by claim.",
-        "Split the answer into its factual claims, each one statement that can be understood alone. A claim is supported only "
-        "if the context states it or it follows from the context; your own knowledge does not count.",
-        "Give every claim in the order of the answer; give an empty list where the answer claims nothing.",
+        "Split the answer into its factual claims, each one statement that can be understood alone."
+        " A claim is supported only if the context states it or it follows from the context; your"
+        " own knowledge does not count.",
+        "Give every claim in the order of the answer; give an empty list where the answer claims"
+        " nothing.",
         '"claims": [{"claim": "<statement>", "supported": <true or false>}, ...]',
         ("context", "answer"),
         who,
@@ -174,7 +188,8 @@ def _anchors(scale: Mapping[int, str] | None) -> Mapping[int, str]:
     )
     if not whole or len(anchors) < 2:
         raise ScorerError(
-            "a scale needs two whole numbers or more, each with what it means, as in {1: 'wrong', 5: 'right'}."
+            "a scale needs two whole numbers or more, each with what it means, as in {1: 'wrong',"
+            " 5: 'right'}."
         )
     return dict(anchors)
 
@@ -211,7 +226,10 @@ def _supported(verdict: Mapping[str, Any] | Unread) -> Score:
     claims = verdict["claims"]
     against = [claim["claim"] for claim in claims if not claim["supported"]]
     value = 1 - len(against) / len(claims) if claims else 1.0
-    said = f"{len(against)} of {len(claims)} claims are not supported: {'; '.join(snippet(claim, 80) for claim in against[:3])}"
+    said = (
+        f"{len(against)} of {len(claims)} claims are not supported:"
+        f" {'; '.join(snippet(claim, 80) for claim in against[:3])}"
+    )
     return Score(
         value,
         not against,
@@ -222,7 +240,9 @@ def _supported(verdict: Mapping[str, Any] | Unread) -> Score:
 
 
 def _joined(samples: list[Score], unit: str) -> list[Score]:
-    """The mean of the samples that could be read, and each sample as a verdict of its own where there are several."""
+    """The mean of the samples that could be read, and each sample as a verdict of its own where
+    there are several.
+    """
     if len(samples) == 1:
         return samples
     each = [_renamed(score, f"sample {number}") for number, score in enumerate(samples, 1)]

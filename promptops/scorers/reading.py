@@ -1,7 +1,7 @@
 """How scorers read an answer: folded text, strict JSON, and a path into it.
 
-Reading never fails on any text: what is not JSON is said to be not JSON, with the reason. The last few readings are
-kept, so that several scorers of one answer read it once.
+Reading never fails on any text: what is not JSON is said to be not JSON, with the reason. The last
+few readings are kept, so that several scorers of one answer read it once.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def _remembered(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 @_remembered
 def fold(text: str) -> str:
-    """Case-folded and NFKC-normalised: how texts are compared where case does not matter (Unicode D145)."""
+    """Case-folded and NFKC-normalised: how texts are compared where case does not matter (Unicode
+    D145).
+    """
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -57,7 +59,9 @@ def fold(text: str) -> str:
 
 @_remembered
 def bare(text: str) -> str:
-    """`fold`, without accents of Latin, Greek and Cyrillic letters, invisible characters and curly apostrophes."""
+    """`fold`, without accents of Latin, Greek and Cyrillic letters, invisible characters and curly
+    apostrophes.
+    """
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", fold(text)).translate(_ACCENTS)
@@ -72,8 +76,9 @@ def bare(text: str) -> str:
 def read_json(text: str) -> Any:
     """The value of a JSON text (RFC 8259, white space around it allowed), or NotJSON.
 
-    Stricter than Python's reader: NaN and Infinity, a key given twice, lone surrogates, integers of thousands of digits
-    and more than 200 levels are refused. The value is shared: read it, never change it.
+    Stricter than Python's reader: NaN and Infinity, a key given twice, lone surrogates, integers of
+    thousands of digits and more than 200 levels are refused. The value is shared: read it, never
+    change it.
     """
     try:
         value = DECODER.decode(text)
@@ -92,7 +97,10 @@ def read_json(text: str) -> Any:
 
 
 def parse_path(path: str) -> tuple[str | int, ...]:
-    """`user.name`, `items[0].id`, `["odd.key"]` as steps. Raises ScorerError, which says what a path looks like."""
+    """`user.name`, `items[0].id`, `["odd.key"]` as steps.
+
+    Raises ScorerError, which says what a path looks like.
+    """
     steps: list[str | int] = []
     position = 0
     text = path.removeprefix("$") if isinstance(path, str) else ""
@@ -125,7 +133,9 @@ def find(value: Any, path: tuple[str | int, ...]) -> Any:
 
 
 def same(one: Any, two: Any, tolerance: float = 0.0) -> bool:
-    """Equality of JSON values: 1 is 1.0 but never true; numbers may differ by `tolerance` (absolute)."""
+    """Equality of JSON values: 1 is 1.0 but never true; numbers may differ by `tolerance`
+    (absolute).
+    """
     if isinstance(one, bool) or isinstance(two, bool):
         return one is two
     if isinstance(one, (int, float)) and isinstance(two, (int, float)):

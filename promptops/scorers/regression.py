@@ -26,7 +26,8 @@ SIMILARITIES = {
     "token_set": "token_set_ratio",
 }
 _ARTICLES = frozenset(("a", "an", "the"))
-_CELLS = 20_000_000_000  # characters of one text times those of the other: about half a second of rapidfuzz
+# characters of one text times those of the other: about half a second of rapidfuzz
+_CELLS = 20_000_000_000
 _PARTIAL = (
     30_000_000_000  # the shorter text squared times the longer: about a second of its partial ratio
 )
@@ -41,10 +42,11 @@ def similar_to(
 ) -> Rule:
     """How similar the answer is to the golden one in the column, in [0, 1] by rapidfuzz.
 
-    by: "ratio" (2 x common subsequence / both lengths), "token_sort" (words in any order), "token_set" (shared words),
-    "partial" (best matching part; all symmetric). field: compares what stands there in the JSON of both. Texts are NFC
-    without outer white space; where both are JSON objects or lists, they are compared with their keys sorted. Two texts
-    so long that comparing them would take seconds are unscored.
+    by: "ratio" (2 x common subsequence / both lengths), "token_sort" (words in any order),
+    "token_set" (shared words), "partial" (best matching part; all symmetric). field: compares what
+    stands there in the JSON of both. Texts are NFC without outer white space; where both are JSON
+    objects or lists, they are compared with their keys sorted. Two texts so long that comparing
+    them would take seconds are unscored.
     """
     if by not in SIMILARITIES:
         raise ScorerError(
@@ -63,10 +65,12 @@ def similar_to(
 
 
 def exact(column: str = "expected") -> Rule:
-    """The answer equals the golden one after normalisation: case, punctuation, articles and white space are left aside.
+    """The answer equals the golden one after normalisation: case, punctuation, articles and white
+    space are left aside.
 
-    The exact match of SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250), for any script: texts are NFKC and case-folded; the
-    articles a, an and the are those of English. A golden list holds alternatives, any of which will do. 0 or 1.
+    The exact match of SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250), for any script: texts are
+    NFKC and case-folded; the articles a, an and the are those of English. A golden list holds
+    alternatives, any of which will do. 0 or 1.
     """
 
     def score(case: Case) -> Score:
@@ -87,7 +91,8 @@ def exact(column: str = "expected") -> Rule:
 
 
 def edit_distance(column: str = "expected", *, at_most: int | None = None) -> Rule:
-    """1 - d / max(length): d is the Levenshtein distance to the golden answer in characters, its measure. [0, 1].
+    """1 - d / max(length): d is the Levenshtein distance to the golden answer in characters, its
+    measure. [0, 1].
 
     at_most: passed where d is at most that. Texts are NFC without outer white space. By rapidfuzz.
     """
@@ -123,16 +128,18 @@ def edit_distance(column: str = "expected", *, at_most: int | None = None) -> Ru
 
 
 def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
-    """How similar the answer is to what `version` answered on the same example and repeat, by rapidfuzz's ratio. [0, 1].
+    """How similar the answer is to what `version` answered on the same example and repeat, by
+    rapidfuzz's ratio. [0, 1].
 
-    version: a version, a saved one, or its id; so a change of model or prompt shows as a change of behaviour without any
-    golden answer. Passed from `at_least` on (1: the same text, outer white space aside). A row that the other version did
-    not answer is unscored.
+    version: a version, a saved one, or its id; so a change of model or prompt shows as a change of
+    behaviour without any golden answer. Passed from `at_least` on (1: the same text, outer white
+    space aside). A row that the other version did not answer is unscored.
     """
     id_ = version if isinstance(version, str) else getattr(version, "id", None)
     if not isinstance(id_, str) or not id_.startswith("p1-"):
         raise ScorerError(
-            f"unchanged_from was given {snippet(version)}; give a version or its id, which begins with p1-."
+            f"unchanged_from was given {snippet(version)}; give a version or its id, which begins"
+            " with p1-."
         )
     measure = _ratio("ratio")
 
@@ -140,7 +147,8 @@ def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
         other = case.reference
         if other is None or other.output is None or not other.scorable:
             return Score.none(
-                f"missing reference: example {case.example.id!r} has no answer of version {id_[:11]}"
+                f"missing reference: example {case.example.id!r} has no answer of version"
+                f" {id_[:11]}"
             )
         return measure(composed(case.output).strip(), composed(other.output).strip())
 
@@ -173,7 +181,9 @@ def too_long(one: str, two: str) -> Score:
 
 
 def paired(column: str, field: str | None) -> Callable[[Case], tuple[str, str] | Score]:
-    """Case -> (answer, golden answer) as texts to compare, or the score where there is nothing to compare."""
+    """Case -> (answer, golden answer) as texts to compare, or the score where there is nothing to
+    compare.
+    """
     steps = parse_path(field) if field is not None else ()
 
     def pair(case: Case) -> tuple[str, str] | Score:

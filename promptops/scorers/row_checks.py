@@ -1,12 +1,13 @@
-"""The checks that a dataset's row carries, as text: the scorers' own names, their arguments, a threshold; never code.
+"""The checks that a dataset's row carries, as text: the scorers' own names, their arguments, a
+threshold; never code.
 
     contains: refund                     word_count <= 50
     contains_any: refund, money back     similar_to >= 0.8: {{expected}}
     not mentions: Globex                 number_close(within=0.5): {{total}}
     json_has: user.id                    instruction: keywords:existence {"keywords": ["refund"]}
 
-`{{column}}` stands for this row's value, which is never read as a check itself. What a check says is checked before a
-study asks anything.
+`{{column}}` stands for this row's value, which is never read as a check itself. What a check says
+is checked before a study asks anything.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ _OPTION = re.compile(
 )
 _LONGEST = 20_000  # characters of one check
 
-# how the argument reaches the scorer: as its text, as several texts, as a number, as JSON, as the golden answer, not at all
+# how the argument reaches the scorer: as its text, as several texts, as a number, as JSON, as the
+# golden answer, not at all
 _TAKING: dict[str, tuple[Callable[..., Rule], ...]] = {
     "text": (
         assertion.contains,
@@ -108,7 +110,9 @@ _FORBIDDEN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check as it was read. build: the argument with its columns filled -> the rule; golden: it is the golden answer."""
+    """A check as it was read. build: the argument with its columns filled -> the rule; golden: it
+    is the golden answer.
+    """
 
     text: str
     argument: Any
@@ -131,10 +135,12 @@ class Check:
 
 
 def checks() -> Rule:
-    """The share of this row's checks that hold; passed where all hold; measure: how many. [0, 1], higher is better.
+    """The share of this row's checks that hold; passed where all hold; measure: how many. [0, 1],
+    higher is better.
 
-    The column `checks` holds a list of texts, or one text of a check a line (see the grammar above, `promptops.scorers.row_checks`).
-    A row without checks is unscored, and so is one with a check that cannot be decided.
+    The column `checks` holds a list of texts, or one text of a check a line (see the grammar above,
+    `promptops.scorers.row_checks`). A row without checks is unscored, and so is one with a check
+    that cannot be decided.
     """
 
     def score(case: Case) -> Score:
@@ -147,7 +153,8 @@ def checks() -> Rule:
                 found = parsed(text).ask(case)
             except KeyError as error:
                 return Score.none(
-                    f"missing {error.args[0]}: example {case.example.id!r} has no such column for {snippet(text, 80)}"
+                    f"missing {error.args[0]}: example {case.example.id!r} has no such column for"
+                    f" {snippet(text, 80)}"
                 )
             if found.value is None:
                 return Score.none(f"{text[:80]}: {found.unscored}")
@@ -168,7 +175,9 @@ def checks() -> Rule:
 
 
 def check_checks(examples: Iterable[Example]) -> None:
-    """Raises ScorerError for the first check that cannot be read, or that names a column which its row has not."""
+    """Raises ScorerError for the first check that cannot be read, or that names a column which its
+    row has not.
+    """
     for example in examples:
         for text in example.checks:
             try:
@@ -178,7 +187,10 @@ def check_checks(examples: Iterable[Example]) -> None:
                     f"example {example.id!r} has the check {snippet(text, 80)}: {error}"
                 ) from None
             except KeyError as error:
-                said = f"names the column {error.args[0]!r}, which that row has not; its columns are {', '.join(example.inputs) or 'none'}."
+                said = (
+                    f"names the column {error.args[0]!r}, which that row has not; its columns are"
+                    f" {', '.join(example.inputs) or 'none'}."
+                )
                 raise ScorerError(f"example {example.id!r} has a check that {said}") from None
 
 
@@ -190,7 +202,8 @@ def parsed(text: str) -> Check:
     )
     if match is None:
         raise ScorerError(
-            "it is no check; write one such as `contains: refund` or `not similar_to >= 0.8: {{expected}}`."
+            "it is no check; write one such as `contains: refund` or `not similar_to >= 0.8:"
+            " {{expected}}`."
         )
     name = match["name"]
     if name not in _KNOWN:
@@ -222,7 +235,10 @@ def parsed(text: str) -> Check:
 
 
 def filled(argument: Any, example: Example) -> Any:
-    """The argument with every `{{column}}` replaced by the row's value, typed where it stands alone. Raises KeyError."""
+    """The argument with every `{{column}}` replaced by the row's value, typed where it stands alone.
+
+    Raises KeyError.
+    """
     if isinstance(argument, str):
         whole = _COLUMN.fullmatch(argument.strip())
         if whole:
@@ -275,7 +291,10 @@ def _called(
 
 
 def _argument(name: str, takes: str, raw: str | None) -> Any:
-    """What stands behind the colon, in the form that the scorer takes. Raises ScorerError where it does not fit."""
+    """What stands behind the colon, in the form that the scorer takes.
+
+    Raises ScorerError where it does not fit.
+    """
     text = (raw or "").strip()
     if takes in ("none", "range"):
         if text:
@@ -306,7 +325,10 @@ def _argument(name: str, takes: str, raw: str | None) -> Any:
 
 
 def _options(name: str, function: Callable[..., Rule], text: str) -> dict[str, Any]:
-    """`within=0.5, case=true` as keyword arguments that the scorer has. Raises ScorerError for any other."""
+    """`within=0.5, case=true` as keyword arguments that the scorer has.
+
+    Raises ScorerError for any other.
+    """
     known = [
         parameter
         for parameter in inspect.signature(function).parameters.values()
@@ -322,7 +344,8 @@ def _options(name: str, function: Callable[..., Rule], text: str) -> dict[str, A
         if match is None or match[1] not in allowed:
             wrong = match[1] if match else text[position:].strip()
             raise ScorerError(
-                f"{name} has no option {snippet(wrong, 40)}; it has {', '.join(sorted(allowed)) or 'none'}."
+                f"{name} has no option {snippet(wrong, 40)}; it has"
+                f" {', '.join(sorted(allowed)) or 'none'}."
             )
         try:
             found[match[1]] = json.loads(match[2])

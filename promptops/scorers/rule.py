@@ -1,7 +1,8 @@
 """A built-in scorer is a value: a rule with its arguments, named by what it demands.
 
-The same rule with the same arguments has the same name and version on any machine, so old scores stay comparable; a
-renamed rule keeps its arguments in its version. Rules never wait for anything unless something that they hold does.
+The same rule with the same arguments has the same name and version on any machine, so old scores
+stay comparable; a renamed rule keeps its arguments in its version. Rules never wait for anything
+unless something that they hold does.
 """
 
 from __future__ import annotations
@@ -44,10 +45,12 @@ _SHOWN = 48  # characters of one argument in a name; longer ones end in their ha
 class Rule:
     """One built-in scorer, equal by name and version; implements `promptops.scorers.case.Scorer`.
 
-    name: rule and arguments, or what `.named()` gave; spec: rule and arguments, always; inner: whatever else decides how
-    it judges and no name shows (the versions of its parts, a judge's prompt); version: the rule's edition, raised when
-    the same arguments begin to judge otherwise, and the hash of spec, where the name does not show it, and of inner;
-    texts: (text, how a column is written) of each fixed text that stands where a column could be meant.
+    name: rule and arguments, or what `.named()` gave; spec: rule and arguments, always; inner:
+    whatever else decides how it judges and no name shows (the versions of its parts, a judge's
+    prompt); version: the rule's edition, raised when the same arguments begin to judge otherwise,
+    and the hash of spec, where the name does not show it, and of inner;
+    texts: (text, how a column is written) of each fixed text that stands where a column could be
+        meant.
     """
 
     name: str
@@ -87,7 +90,8 @@ class Rule:
             )
         if self.bar is not None:
             raise ScorerError(
-                f"{self.name} has the threshold {self.bar:g} already; build it anew with the other one."
+                f"{self.name} has the threshold {self.bar:g} already; build it anew with the other"
+                " one."
             )
         spec = f"{self.spec or self.name}>={bar:g}"
         renamed = bool(self.spec) and self.name != self.spec
@@ -128,7 +132,10 @@ def rule(
 
 
 def spelled(function: str, *shown: object, **options: object) -> str:
-    """`function(a, b, option=c)`: how a rule is named. Options that are None or False are left out."""
+    """`function(a, b, option=c)`: how a rule is named.
+
+    Options that are None or False are left out.
+    """
     parts = [argument(value) for value in shown]
     shown_options = {
         name: value for name, value in options.items() if value is not None and value is not False
@@ -138,7 +145,9 @@ def spelled(function: str, *shown: object, **options: object) -> str:
 
 
 def argument(value: object) -> str:
-    """One argument as a name shows it: plain where that is unambiguous, JSON else, cut with its hash where long."""
+    """One argument as a name shows it: plain where that is unambiguous, JSON else, cut with its
+    hash where long.
+    """
     if isinstance(value, str):
         text = value
         if (
@@ -165,13 +174,17 @@ def fail(reason: str) -> Score:
 
 
 def snippet(text: object, width: int = 60) -> str:
-    """Text of an answer as a reason quotes it: one line, cut, terminal-safe, and always storable as UTF-8."""
+    """Text of an answer as a reason quotes it: one line, cut, terminal-safe, and always storable as
+    UTF-8.
+    """
     head = str(text)[: width * 4].encode("utf-8", "replace").decode()
     return f'"{shorten(head, width)}"'
 
 
 def passed(score: Score) -> bool | None:
-    """Whether a score counts as passed: by its own threshold, else a full value; None where it is unscored."""
+    """Whether a score counts as passed: by its own threshold, else a full value; None where it is
+    unscored.
+    """
     if score.value is None:
         return None
     return score.passed if score.passed is not None else score.value >= 1.0

@@ -1,4 +1,6 @@
-"""JSON Schemas (drafts 4 to 2020-12, by `jsonschema-rs`): compiled once, never fetched from anywhere, patterns in linear time."""
+"""JSON Schemas (drafts 4 to 2020-12, by `jsonschema-rs`): compiled once, never fetched from
+anywhere, patterns in linear time.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ _SAID = 3  # faults that are named
 
 
 def compiled(schema: Mapping[str, Any] | bool) -> Any:
-    """A validator of the schema. Raises ScorerError for one that is invalid, refers to another document, or has a pattern that
-    needs backtracking."""
+    """A validator of the schema. Raises ScorerError for one that is invalid, refers to another
+    document, or has a pattern that needs backtracking.
+    """
     import jsonschema_rs
 
     try:
@@ -34,7 +37,9 @@ def compiled(schema: Mapping[str, Any] | bool) -> Any:
 
 
 def misfits(validator: Any, value: Any, whole: str = "the answer") -> str:
-    """Where the value does not hold to the schema, the first few places; "" where it does. whole: what the value is called."""
+    """Where the value does not hold to the schema, the first few places; "" where it does. whole:
+    what the value is called.
+    """
     if validator.is_valid(value):
         return ""
     said = []

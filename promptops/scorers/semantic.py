@@ -20,7 +20,8 @@ __all__ = ["mentions", "never_mentions"]
 _VOWELS = "aeiou"
 _SENTENCES = 200  # of an answer that are embedded
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-_GAP = r"[\s\-\u2010-\u2015_/]+"  # between the words of a term: "charge back" is found in "charge-back"
+# between the words of a term: "charge back" is found in "charge-back"
+_GAP = r"[\s\-\u2010-\u2015_/]+"
 _START, _END = r"(?<![^\W_])", r"(?![^\W_])"
 # scripts that write no spaces between words, where no boundary can be asked for
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
@@ -35,12 +36,14 @@ def mentions(
     embedder: Embedder | None = None,
     near: float = 0.8,
 ) -> Rule:
-    """The answer names the term or one of its aliases, as words of their own; measure: how often. 0 or 1.
+    """The answer names the term or one of its aliases, as words of their own; measure: how often. 0
+    or 1.
 
-    Compared case-folded and without accents; a term of several words also matches with hyphens. forms: English
-    inflections of each last word count too (refund: refunds, refunded, refunding); switch it off for odd names. fuzzy:
-    misspelt mentions count too, from this similarity on (rapidfuzz's ratio in [0, 1] of as many words). embedder: where no
-    word is found, a sentence counts whose embedding's cosine with the term's or an alias's is at least `near`.
+    Compared case-folded and without accents; a term of several words also matches with hyphens.
+    forms: English inflections of each last word count too (refund: refunds, refunded, refunding);
+    switch it off for odd names. fuzzy: misspelt mentions count too, from this similarity on
+    (rapidfuzz's ratio in [0, 1] of as many words). embedder: where no word is found, a sentence
+    counts whose embedding's cosine with the term's or an alias's is at least `near`.
     """
     count = _counter(term, aliases, forms, fuzzy)
     none = Score(
@@ -90,7 +93,9 @@ async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: floa
 def never_mentions(
     term: str, *, aliases: Sequence[str] = (), forms: bool = True, fuzzy: float | None = None
 ) -> Rule:
-    """The answer names neither the term nor an alias, in no form of them; words are found as by `mentions`. 0 or 1."""
+    """The answer names neither the term nor an alias, in no form of them; words are found as by
+    `mentions`. 0 or 1.
+    """
     count = _counter(term, aliases, forms, fuzzy)
 
     def score(case: Case) -> Score:
@@ -180,7 +185,9 @@ def _term(words: list[str], forms: bool) -> str:
 
 
 def _forms(word: str) -> set[str]:
-    """A word with its regular English inflections: plural, third person, past and -ing; also of a plural's singular."""
+    """A word with its regular English inflections: plural, third person, past and -ing; also of a
+    plural's singular.
+    """
     if not (word.isascii() and word.isalpha() and len(word) > 2):
         return {word}
     bases = {word}

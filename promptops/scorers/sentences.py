@@ -1,4 +1,6 @@
-"""Sentences and words of English prose, by rules: the same on any machine, with nothing to download."""
+"""Sentences and words of English prose, by rules: the same on any machine, with nothing to
+download.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,10 @@ _ABBREVIATED = """
 jr sr inc ltd co corp bros etc al ed approx dept est jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun
 ave blvd rd mt ft u.s u.k u.n a.m p.m ph.d b.a m.a b.sc m.sc d.c ca
 """
-_TITLED = "mr mrs ms dr prof rev gen sen rep gov lt col sgt capt st vs e.g i.e fig no vol pp messrs hon adm maj cf"
+_TITLED = (
+    "mr mrs ms dr prof rev gen sen rep gov lt col sgt capt st vs e.g i.e fig no vol pp messrs hon"
+    " adm maj cf"
+)
 _ABBREVIATIONS, _TITLES = frozenset(_ABBREVIATED.split()), frozenset(_TITLED.split())
 _END = re.compile(
     r"(?<![.!?\u2026\u3002\uff01\uff1f\u0964])([.!?\u2026\u3002\uff01\uff1f\u0964]++)([\"'\u201d\u2019)\]*_]*+)(?=\s|$)|[\u3002\uff01\uff1f]"
@@ -25,10 +30,11 @@ _JOINED = re.compile(
 
 
 def sentences(text: str) -> list[str]:
-    """A text's sentences, ended by . ! ? or their kin before white space; a line end alone ends none.
+    """A text's sentences, ended by . ! ? or their kin before white space; a line end alone ends
+    none.
 
-    An ellipsis, and a period after a common abbreviation, end one only before a capital; after a title ("Dr.") or an
-    initial a period ends none.
+    An ellipsis, and a period after a common abbreviation, end one only before a capital; after a
+    title ("Dr.") or an initial a period ends none.
     """
     found, start = [], 0
     for match in _END.finditer(text):
@@ -62,7 +68,9 @@ def _goes_on(mark: str, before: str, following: str) -> bool:
 
 
 def tokens(text: str) -> list[str]:
-    """Words as the Penn Treebank parts them: punctuation and contractions ("DO", "N'T") stand alone, hyphens stay inside."""
+    """Words as the Penn Treebank parts them: punctuation and contractions ("DO", "N'T") stand
+    alone, hyphens stay inside.
+    """
     found: list[str] = []
     for word in _PIECES.sub(
         lambda match: f" {match[0]} ",

@@ -1,6 +1,7 @@
 """Assertions on an answer that should be JSON.
 
-The whole answer must be the JSON text; `after(extract_json, ...)` takes it out of code fences or prose first.
+The whole answer must be the JSON text; `after(extract_json, ...)` takes it out of code fences or
+prose first.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ __all__ = ["json_has", "json_valid"]
 
 
 def json_valid() -> Rule:
-    """The whole answer is one JSON text by RFC 8259; NaN, a key given twice, lone surrogates and bombs are not."""
+    """The whole answer is one JSON text by RFC 8259; NaN, a key given twice, lone surrogates and
+    bombs are not.
+    """
     return rule("json_valid", "assertion", _valid)
 
 
@@ -24,7 +27,9 @@ def _valid(case: Case) -> Score:
 
 
 def json_has(path: str) -> Rule:
-    """The answer is JSON and has something at the path (`user_id`, `user.name`, `items[0].id`); null counts."""
+    """The answer is JSON and has something at the path (`user_id`, `user.name`, `items[0].id`);
+    null counts.
+    """
     steps = parse_path(path)
     missing = fail(f"the JSON has no {path}")
 

@@ -1,7 +1,8 @@
 """What an answer calls: the tools by name, their arguments field by field, their order.
 
-Read from the recorded calls of the run, in the chat-completions form; a run without calls fails. Arguments that are no
-JSON fail with the reason, never with an exception; so does an answer whose calls could not be carried out (tool_error).
+Read from the recorded calls of the run, in the chat-completions form; a run without calls fails.
+Arguments that are no JSON fail with the reason, never with an exception; so does an answer whose
+calls could not be carried out (tool_error).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def tool_called(name: str, *, times: int | None = None) -> Rule:
         )
     ):
         raise ScorerError(
-            f"tool_called({name!r}, times={times!r}) cannot work; give a tool's name and a whole number of times."
+            f"tool_called({name!r}, times={times!r}) cannot work; give a tool's name and a whole"
+            " number of times."
         )
 
     def score(case: Case) -> Score:
@@ -55,10 +57,12 @@ def tool_arguments(
     column: str = "expected",
     tolerance: float = 0.0,
 ) -> Rule:
-    """The share of the wanted arguments that the best call of the tool has right; passed where all are.
+    """The share of the wanted arguments that the best call of the tool has right; passed where all
+    are.
 
-    arguments: what is wanted, compared as `json_equals` compares (arguments beyond them may be there); without it, this
-    row's object in the column. tolerance: how far numbers may differ, absolute. [0, 1], higher is better.
+    arguments: what is wanted, compared as `json_equals` compares (arguments beyond them may be
+    there); without it, this row's object in the column. tolerance: how far numbers may differ,
+    absolute. [0, 1], higher is better.
     """
     if (
         not isinstance(name, str)
@@ -66,7 +70,8 @@ def tool_arguments(
         or (arguments is not None and not isinstance(arguments, Mapping))
     ):
         raise ScorerError(
-            f"tool_arguments({name!r}, {arguments!r}) cannot work; give a tool's name and its arguments as a mapping."
+            f"tool_arguments({name!r}, {arguments!r}) cannot work; give a tool's name and its"
+            " arguments as a mapping."
         )
 
     def score(case: Case) -> Score:
@@ -75,7 +80,8 @@ def tool_arguments(
             wanted = read_json(wanted)
         if not isinstance(wanted, dict):
             return Score.none(
-                f"missing arguments: example {case.example.id!r} has no object in the column {column!r}"
+                f"missing arguments: example {case.example.id!r} has no object in the column"
+                f" {column!r}"
             )
         if case.run.failure == "tool_error":
             return _broken(case.run)
@@ -97,7 +103,8 @@ def tool_arguments(
 
 
 def tool_sequence(*names: str, exact: bool = True) -> Rule:
-    """The tools are called in this order; exact=False: others may stand between, before and after. 0 or 1.
+    """The tools are called in this order; exact=False: others may stand between, before and after.
+    0 or 1.
 
     Without names: the list in this row's column `expected`.
     """
@@ -114,7 +121,8 @@ def tool_sequence(*names: str, exact: bool = True) -> Rule:
             isinstance(name, str) for name in wanted
         ):
             return Score.none(
-                f"missing names: example {case.example.id!r} has no list of tools in the column 'expected'"
+                f"missing names: example {case.example.id!r} has no list of tools in the column"
+                " 'expected'"
             )
         if case.run.failure == "tool_error":
             return _broken(case.run)
@@ -123,7 +131,8 @@ def tool_sequence(*names: str, exact: bool = True) -> Rule:
         ok = found == list(wanted) if exact else all(name in rest for name in wanted)
         return verdict(
             ok,
-            f"called {_listed(found)}, expected {_listed(list(wanted))}{'' if exact else ' in this order'}",
+            f"called {_listed(found)}, expected"
+            f" {_listed(list(wanted))}{'' if exact else ' in this order'}",
         )
 
     shown = spelled("tool_sequence", *names, exact="off" if not exact else None)

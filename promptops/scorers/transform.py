@@ -1,7 +1,8 @@
-"""Steps that take the part of an answer that is to be judged: out of code fences, out of prose, after a marker.
+"""Steps that take the part of an answer that is to be judged: out of code fences, out of prose,
+after a marker.
 
-Each is a value with a name and a version, so that a scorer behind it is named and versioned by it. A step never raises
-on any text; it gives None where what it looks for is not there.
+Each is a value with a name and a version, so that a scorer behind it is named and versioned by it.
+A step never raises on any text; it gives None where what it looks for is not there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from .rule import spelled
 __all__ = ["Transform", "answer_part", "extract_json", "last_line", "strip_fences"]
 
 _OPENED = re.compile(r"[{\[]")
-_EFFORT = 5_000_000  # characters that a search for JSON reads in all, however often a text opens a bracket
+# characters that a search for JSON reads in all, however often a text opens a bracket
+_EFFORT = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,15 @@ class Transform:
 
     @classmethod
     def of(cls, function: Callable[[str], str | None]) -> Transform:
-        """A function of the text as a step, versioned by its source. Raises ScorerError for what is no named function."""
+        """A function of the text as a step, versioned by its source.
+
+        Raises ScorerError for what is no named function.
+        """
         name = getattr(function, "__name__", "<lambda>")
         if not callable(function) or name == "<lambda>":
             raise ScorerError(
-                "after takes a transform such as strip_fences, or a function of the text that has a name."
+                "after takes a transform such as strip_fences, or a function of the text that has a"
+                " name."
             )
         return cls(name, function, source_hash(function))
 
@@ -88,9 +94,12 @@ last_line = Transform("last_line", _last_line)
 
 
 def answer_part(marker: str = "answer is") -> Transform:
-    """What stands after the last marker in its line, without markup and closing period (see `answer_after`)."""
+    """What stands after the last marker in its line, without markup and closing period (see
+    `answer_after`).
+    """
     if not isinstance(marker, str) or not marker.strip():
         raise ScorerError(
-            f'answer_part was given {marker!r}; give the text before the answer, as in answer_part("answer is").'
+            f"answer_part was given {marker!r}; give the text before the answer, as in"
+            ' answer_part("answer is").'
         )
     return Transform(spelled("answer_part", marker), text_after(marker))

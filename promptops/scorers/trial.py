@@ -30,9 +30,9 @@ def try_out(
 ) -> Score | list[Score]:
     """What a scorer says of one answer: `try_out(equals(), "Paris", expected="Paris").passed`.
 
-    columns: further columns of the row; reference: what another version answered; run: fields of the recorded call that
-    matter (cost_usd, tool_calls, finish_reason, ...); ask: who answers a judge. Waits for scorers that wait. Raises what
-    the scorer raises.
+    columns: further columns of the row; reference: what another version answered; run: fields of
+    the recorded call that matter (cost_usd, tool_calls, finish_reason, ...); ask: who answers a
+    judge. Waits for scorers that wait. Raises what the scorer raises.
     """
     judge = as_scorer(scorer)
     checks = tuple(columns.pop("checks", ()))
@@ -51,7 +51,9 @@ def _run(output: str, version: str) -> Run:
 
 
 def _waited(found: Any) -> Score | Sequence[Score]:
-    """The result of an awaitable, in a thread of its own: a notebook's thread has a running loop already."""
+    """The result of an awaitable, in a thread of its own: a notebook's thread has a running loop
+    already.
+    """
     kept: list[Any] = []
 
     def run() -> None:

@@ -1,6 +1,7 @@
 """What an answer cost and how it ended: time, money, tokens, the finish reason.
 
-Unknown is unscored, never free: a run without a price has no cost to judge. Each gives 0 or 1 and the figure as measure.
+Unknown is unscored, never free: a run without a price has no cost to judge. Each gives 0 or 1 and
+the figure as measure.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ _COUNTED: dict[str, Callable[[Run], int | None]] = {
 
 
 def latency_below(limit_ms: float, *, first_token: bool = False) -> Rule:
-    """The whole call, retries and waits included, took less than the limit; first_token: the first piece of the text did."""
+    """The whole call, retries and waits included, took less than the limit; first_token: the first
+    piece of the text did.
+    """
     name = "first_token_ms" if first_token else "latency_ms"
 
     def figure(run: Run) -> float | None:
@@ -53,7 +56,9 @@ def cost_below(limit_usd: float) -> Rule:
 
 
 def tokens_below(limit: int, *, count: str = "out") -> Rule:
-    """Fewer tokens than the limit; count: "out" (of the answer), "in" (of the prompt) or "total", as the provider counted."""
+    """Fewer tokens than the limit; count: "out" (of the answer), "in" (of the prompt) or "total",
+    as the provider counted.
+    """
     if count not in _COUNTED:
         raise ScorerError(
             f"tokens_below was given count={count!r}; choose one of {', '.join(_COUNTED)}."
@@ -65,7 +70,9 @@ def tokens_below(limit: int, *, count: str = "out") -> Rule:
 
 
 def finish_reason(*allowed: str) -> Rule:
-    """The provider ended the answer for one of the reasons, `stop` by default ("length": cut off; "tool_calls": it calls)."""
+    """The provider ended the answer for one of the reasons, `stop` by default ("length": cut off;
+    "tool_calls": it calls).
+    """
     reasons = allowed or ("stop",)
     if not all(isinstance(reason, str) and reason for reason in reasons):
         raise ScorerError(

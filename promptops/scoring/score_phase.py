@@ -1,9 +1,10 @@
-"""The score phase: every case meets every scorer, and each pair ends in a score or in the reason why there is none.
+"""The score phase: every case meets every scorer, and each pair ends in a score or in the reason
+why there is none.
 
-Scoring never calls a model but through `Case.ask`, and can be repeated over recorded runs at any time. Built-in rules
-run inline. Users' functions run in threads of their own under a watchdog: one that crashes, hangs or eats the memory
-costs its own row, never another scorer's. Infrastructure failures stay unscored; a model's own failure fails the
-scorers that it concerns.
+Scoring never calls a model but through `Case.ask`, and can be repeated over recorded runs at any
+time. Built-in rules run inline. Users' functions run in threads of their own under a watchdog: one
+that crashes, hangs or eats the memory costs its own row, never another scorer's. Infrastructure
+failures stay unscored; a model's own failure fails the scorers that it concerns.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ __all__ = ["Block", "Judgement", "ScorePhase", "blocks", "row"]
 
 Judgement = tuple[Case, Scorer, Score]
 
-JUDGE_PATIENCE = 20  # judges wait in `ask`, which has deadlines of its own: this many times a user's scorer's time
+# judges wait in `ask`, which has deadlines of its own: this many times a user's scorer's time
+JUDGE_PATIENCE = 20
 _BATCH = 32  # cases handed to a worker thread at once
 _UNREADABLE = (
     ValueError,
@@ -41,8 +43,9 @@ _AHEAD = 4  # batches in flight for each worker
 
 
 class ScorePhase:
-    """Scorers over cases. scorers: names must differ; ask: how judges reach their model; timeout_s, memory_mb: what one
-    call of a user's scorer may take (memory: growth of the process meanwhile); concurrency: threads, and judges at once.
+    """Scorers over cases. scorers: names must differ; ask: how judges reach their model; timeout_s,
+    memory_mb: what one call of a user's scorer may take (memory: growth of the process meanwhile);
+    concurrency: threads, and judges at once.
     """
 
     def __init__(
@@ -93,7 +96,10 @@ class ScorePhase:
             yield _row(case, scorer, score, prints.of(case), utc())
 
     async def score_async(self, cases: Iterable[Case]) -> AsyncIterator[Judgement]:
-        """The remote scorers' judgements, as they come. Warns at the end of what could not be stopped."""
+        """The remote scorers' judgements, as they come.
+
+        Warns at the end of what could not be stopped.
+        """
         if not self.remote:
             return
         dog = Watchdog(self._timeout_s, self._memory_mb, self._concurrency)
@@ -121,7 +127,9 @@ class ScorePhase:
                 warnings.warn(dog.stood_still, RuntimeWarning, stacklevel=2)
 
     def _work(self, cases: Iterable[Case], dog: Watchdog, gate: asyncio.Semaphore) -> Iterator[Any]:
-        """Batches of cases for each remote scorer in turn, so that a slow one does not hold up the others."""
+        """Batches of cases for each remote scorer in turn, so that a slow one does not hold up the
+        others.
+        """
         source = iter(cases)
         while batch := list(islice(source, _BATCH)):
             if self._ask is not None:
@@ -170,7 +178,9 @@ class ScorePhase:
     async def _many(
         self, scorer: BatchScorer, asked: list[Case], dog: Watchdog, gate: asyncio.Semaphore
     ) -> list[Score] | None:
-        """The scores of a whole batch; None where it failed, so that each case is asked about alone and one cannot harm the rest."""
+        """The scores of a whole batch; None where it failed, so that each case is asked about alone
+        and one cannot harm the rest.
+        """
         [result] = await dog.each(scorer.name, scorer.score_many, [asked])
         try:
             found = await self._awaited(
@@ -212,7 +222,9 @@ class ScorePhase:
         gate: asyncio.Semaphore,
         again: Callable[[], Awaitable[Any]],
     ) -> Any:
-        """A result, awaited where it has to be: a user's in a loop of its own, a judge's in this one. Raised, or raises what it raised."""
+        """A result, awaited where it has to be: a user's in a loop of its own, a judge's in this
+        one. Raised, or raises what it raised.
+        """
         if inspect.isawaitable(result):
             if scorer.kind == "user":
                 return await dog.wait_for(scorer.name, result, again)
@@ -223,7 +235,9 @@ class ScorePhase:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Judgements of one scorer under one name: scores[i] is of cases[i]. name: as in the table `scores`."""
+    """Judgements of one scorer under one name: scores[i] is of cases[i]. name: as in the table
+    `scores`.
+    """
 
     name: str
     scorer: Scorer
@@ -268,8 +282,8 @@ def _name(scorer: Scorer, score: Score) -> str:
 def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) -> dict[str, Any]:
     """A row of the table `scores`; one of several verdicts is named `scorer/verdict`.
 
-    example_fingerprint: of the example that the run was judged by, so that a row whose golden answer was edited is
-    judged anew although its run is the same.
+    example_fingerprint: of the example that the run was judged by, so that a row whose golden
+    answer was edited is judged anew although its run is the same.
     """
     return _row(case, scorer, score, case.example.fingerprint, scored_at or utc())
 
@@ -294,7 +308,9 @@ def _row(
 
 
 class _Prints:
-    """Fingerprints of examples, each derived once for the judgements of a case that follow each other."""
+    """Fingerprints of examples, each derived once for the judgements of a case that follow each
+    other.
+    """
 
     def __init__(self) -> None:
         self._example: Example | None = None
@@ -307,7 +323,9 @@ class _Prints:
 
 
 def withheld(scorer: Scorer, case: Case) -> Score | None:
-    """The score that needs no judgement: the run failed, or the row has not what the scorer needs; else None."""
+    """The score that needs no judgement: the run failed, or the row has not what the scorer needs;
+    else None.
+    """
     run = case.run
     if not run.answered:
         if run.kind != "outcome":
@@ -332,7 +350,8 @@ def withheld(scorer: Scorer, case: Case) -> Score | None:
             )
     if scorer.against is not None and case.reference is None:
         return Score.none(
-            f"missing reference: example {case.example.id!r} has no run of version {scorer.against[:11]}"
+            f"missing reference: example {case.example.id!r} has no run of version"
+            f" {scorer.against[:11]}"
         )
     return None
 
@@ -340,8 +359,8 @@ def withheld(scorer: Scorer, case: Case) -> Score | None:
 def crashed(error: BaseException, scorer: Scorer, case: Case) -> Score:
     """What stands in the row of a scorer that raised: the type and the message, cut and storable.
 
-    A user's function that cannot read an answer whose form is wrong already (no JSON where JSON was asked for) has judged it:
-    the answer fails.
+    A user's function that cannot read an answer whose form is wrong already (no JSON where JSON was
+    asked for) has judged it: the answer fails.
     """
     name, _, text = told(error).partition(": ")
     said = f"{name}: {shorten(text[:1200].encode('utf-8', 'replace').decode(), 300)}"
@@ -377,6 +396,7 @@ def _scores(scorer: Scorer, found: Any) -> list[Score]:
 
 def _still(left: Sequence[str]) -> str:
     return (
-        f"{len(left)} call(s) of {', '.join(sorted(set(left)))} did not stop when cut off and still run in background "
-        "threads; their rows are unscored, all others are complete. Restart the kernel to be rid of them."
+        f"{len(left)} call(s) of {', '.join(sorted(set(left)))} did not stop when cut off and still"
+        " run in background threads; their rows are unscored, all others are complete. Restart the"
+        " kernel to be rid of them."
     )

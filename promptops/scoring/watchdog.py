@@ -1,8 +1,10 @@
-"""Calls of users' functions that may crash, hang or eat memory, kept from harming anything but their own result.
+"""Calls of users' functions that may crash, hang or eat memory, kept from harming anything but
+their own result.
 
-Each call has a time limit, and a limit on how much the process may grow meanwhile (Linux). A call beyond either is
-given up at once: its thread is told to stop, which ends Python code but not a wait inside a C function; what does not
-stop is named by `close()`. Threads are daemons, so a hung one never keeps the interpreter from ending.
+Each call has a time limit, and a limit on how much the process may grow meanwhile (Linux). A call
+beyond either is given up at once: its thread is told to stop, which ends Python code but not a wait
+inside a C function; what does not stop is named by `close()`. Threads are daemons, so a hung one
+never keeps the interpreter from ending.
 """
 
 from __future__ import annotations
@@ -46,14 +48,16 @@ class Watchdog:
         self._side: SideLoop | None = None
         self._begun: set[str] = set()
         self._pulse = Pulse(self._names)
-        self.stood_still = (
-            ""  # after `close`: what there is to say of a call that stopped the whole process
+        self.stood_still = (  # after `close`: what there is to say of a call that stopped the whole process
+            ""
         )
 
     async def each(
         self, name: str, function: Callable[[Any], Any], items: Sequence[Any]
     ) -> list[Any]:
-        """What the function gives for each item, or the exception that it raised or was cut off with; in order."""
+        """What the function gives for each item, or the exception that it raised or was cut off
+        with; in order.
+        """
         results: list[Any] = []
         async with self._permits:
             while len(results) < len(items):
@@ -73,7 +77,9 @@ class Watchdog:
         return results
 
     async def again(self, name: str, function: Callable[[Any], Any], item: Any) -> Any:
-        """What the function gives for one item, or the exception: an awaitable that has not begun, where it is async."""
+        """What the function gives for one item, or the exception: an awaitable that has not begun,
+        where it is async.
+        """
         [result] = await self.each(name, function, [item])
         return result
 
@@ -82,7 +88,8 @@ class Watchdog:
     ) -> Any:
         """The awaitable's result; raises what it raises, or TimeoutError.
 
-        again: gives the awaitable anew, or a result, where its loop was lost through a call of somebody else.
+        again: gives the awaitable anew, or a result, where its loop was lost through a call of
+            somebody else.
         """
         async with self._awaiting:
             while True:
@@ -115,7 +122,10 @@ class Watchdog:
                 awaitable = found
 
     async def _ended(self, side: SideLoop, call: SideCall) -> str:
-        """Wait for a call: until it ended by "itself", is "late", or its loop is "lost". While another's code runs on the loop, its time stands."""
+        """Wait for a call: until it ended by "itself", is "late", or its loop is "lost".
+
+        While another's code runs on the loop, its time stands.
+        """
         future, used = asyncio.wrap_future(call.future), 0.0
         try:
             while True:
@@ -132,7 +142,9 @@ class Watchdog:
             call.future.cancel()
 
     async def _cut_off(self, side: SideLoop, call: SideCall) -> None:
-        """End a call that took too long; where its loop does not turn afterwards, the loop is given up."""
+        """End a call that took too long; where its loop does not turn afterwards, the loop is given
+        up.
+        """
         blocker = side.blocker
         if blocker is call:
             interrupt(side.thread)
@@ -192,7 +204,10 @@ class Watchdog:
             self._running.discard(chunk)
 
     async def _look(self, futures: Sequence[asyncio.Future[Any]]) -> float:
-        """Wait a little; the seconds that count. Where this loop itself stood still, whoever it waits for may have stood too."""
+        """Wait a little; the seconds that count.
+
+        Where this loop itself stood still, whoever it waits for may have stood too.
+        """
         before = time.monotonic()
         await asyncio.wait(futures, timeout=min(_TICK_S, self._timeout_s))
         return min(time.monotonic() - before, _COUNTED_S)
@@ -216,7 +231,9 @@ class Watchdog:
 
 
 class _Chunk:
-    """Items for one function, worked off in a thread; `give_up` closes the results to what the thread still does."""
+    """Items for one function, worked off in a thread; `give_up` closes the results to what the
+    thread still does.
+    """
 
     def __init__(self, name: str, function: Callable[[Any], Any], items: Sequence[Any]) -> None:
         self.name = name

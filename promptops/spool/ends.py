@@ -1,7 +1,8 @@
 """How long each segment was when its writer ended, kept apart from the segment.
 
-A segment that was removed or cut before it was merged leaves no other trace, so only this shows that acknowledged rows
-are gone. A process that was killed leaves no such note; its rows are as safe as the others.
+A segment that was removed or cut before it was merged leaves no other trace, so only this shows
+that acknowledged rows are gone. A process that was killed leaves no such note; its rows are as safe
+as the others.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def ends_of(folder: Path) -> dict[str, int]:
 
 
 def forget_end(folder: Path, name: str, size: int) -> None:
-    """These bytes are in the archive, or were reported as lost: the doctor no longer looks for them."""
+    """These bytes are in the archive, or were reported as lost: the doctor no longer looks for
+    them.
+    """
     with suppress(OSError):
         (folder / ENDS / f"{name}.{size}").unlink(missing_ok=True)

@@ -1,7 +1,9 @@
-"""The form of a segment: checksummed JSON lines, so that damage costs the records that it touches and no others.
+"""The form of a segment: checksummed JSON lines, so that damage costs the records that it touches
+and no others.
 
-A line is `CRC32 LENGTH TAG JSON\n`, the two numbers as 8 hex digits: the checksum covers, and the length counts, the
-bytes of `TAG JSON`. The tag is the table of the row that stands there, `pack` for several rows, or `meta`.
+A line is `CRC32 LENGTH TAG JSON\n`, the two numbers as 8 hex digits: the checksum covers, and the
+length counts, the bytes of `TAG JSON`. The tag is the table of the row that stands there, `pack`
+for several rows, or `meta`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ _HEADER_BYTES = 18
 
 
 def plain_json(value: Any) -> bytes:
-    """One JSON document as UTF-8, without a line break. Raises ValueError for NaN, TypeError for what JSON has not."""
+    """One JSON document as UTF-8, without a line break.
+
+    Raises ValueError for NaN, TypeError for what JSON has not.
+    """
     text = _PLAIN(value)
     try:
         return text.encode()
@@ -48,8 +53,9 @@ def meta_line(**facts: Any) -> bytes:
 class Scan:
     """What a stretch of a segment holds.
 
-    rows: tag -> [(start, stop)] of each record's JSON in the stretch; end: where the next scan begins (a record that is
-    not whole yet is left for it); damage: [(start, stop)] of bytes that are no record; schema: of the meta line, if met.
+    rows: tag -> [(start, stop)] of each record's JSON in the stretch; end: where the next scan
+    begins (a record that is not whole yet is left for it); damage: [(start, stop)] of bytes that
+    are no record; schema: of the meta line, if met.
     """
 
     rows: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -59,7 +65,9 @@ class Scan:
 
 
 def scan(data: bytes, *, last: bool = False) -> Scan:
-    """Every whole record of `data`. last: no more bytes will come, so that a broken tail is damage, not a record to wait for."""
+    """Every whole record of `data`. last: no more bytes will come, so that a broken tail is damage,
+    not a record to wait for.
+    """
     found, position, size = Scan(), 0, len(data)
     view, rows, match, crc32 = memoryview(data), found.rows, _HEADER.match, zlib.crc32
     while position < size:

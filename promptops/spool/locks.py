@@ -1,9 +1,10 @@
 """File locks, two kinds, both gone with the process that held them.
 
-`keep`, `held`, `stopped`: of an open file (flock): says that its writer lives; a forked child shares it until it closes
-the file.
-`turn`: of a process (POSIX record lock): whose turn it is; no fork inherits it, threads take turns by other means.
-Where the platform has neither, a file that was touched within the hour counts as held, and DuckDB's own lock must do.
+`keep`, `held`, `stopped`: of an open file (flock): says that its writer lives; a forked child
+shares it until it closes the file.
+`turn`: of a process (POSIX record lock): whose turn it is; no fork inherits it, threads take turns
+by other means. Where the platform has neither, a file that was touched within the hour counts as
+held, and DuckDB's own lock must do.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def stopped(path: Path) -> Iterator[os.stat_result | None]:
 
     None if a process keeps it, or the file is gone.
 
-    Size and "nobody writes" are facts of one moment here: asked for one after the other, a writer that appends and ends
-    in between leaves the old size beside the new answer.
+    Size and "nobody writes" are facts of one moment here: asked for one after the other, a writer
+    that appends and ends in between leaves the old size beside the new answer.
     """
     try:
         fd = os.open(path, os.O_RDONLY)
@@ -78,7 +79,10 @@ def _free(fd: int) -> bool:
 
 @contextmanager
 def turn(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
-    """Whether this process has the turn, asked for up to `wait_s` seconds. Raises OSError where the file cannot be made."""
+    """Whether this process has the turn, asked for up to `wait_s` seconds.
+
+    Raises OSError where the file cannot be made.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         yield _fcntl is None or _taken(fd, exclusive, time.monotonic() + wait_s)

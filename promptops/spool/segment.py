@@ -1,7 +1,8 @@
-"""The files of a store that rows arrive in: one segment a process, appended to by it alone, locked while it lives.
+"""The files of a store that rows arrive in: one segment a process, appended to by it alone, locked
+while it lives.
 
-A segment's name never returns with other bytes, and its bytes are never rewritten: name and offset say what was read.
-Folder 0700, files 0600, never through a symlink.
+A segment's name never returns with other bytes, and its bytes are never rewritten: name and offset
+say what was read. Folder 0700, files 0600, never through a symlink.
 """
 
 from __future__ import annotations
@@ -38,14 +39,17 @@ _IGNORE = "# promptops keeps its runs here; none of it belongs in git.\n*\n"
 
 
 def make_folder(folder: Path) -> Path:
-    """The store's folder with its own ignore file, and the folder of segments in it, which is returned.
+    """The store's folder with its own ignore file, and the folder of segments in it, which is
+    returned.
 
-    Raises StoreError where a newer release wrote the store; OSError where nothing can be made there.
+    Raises StoreError where a newer release wrote the store; OSError where nothing can be made
+    there.
     """
     where = folder / SEGMENTS
     if where.is_symlink():
         raise StoreError(
-            f"{where} is a symlink, which could lead anywhere; remove it, and promptops makes a folder."
+            f"{where} is a symlink, which could lead anywhere; remove it, and promptops makes a"
+            " folder."
         )
     if not where.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,8 +75,8 @@ def check_schema(folder: Path) -> None:
     found = schema_of(folder)
     if found > SCHEMA:
         raise StoreError(
-            f"the store {folder} was written by a newer release (schema {found}, this one writes {SCHEMA}); "
-            "it can be read, not written: upgrade promptops-toolkit."
+            f"the store {folder} was written by a newer release (schema {found}, this one writes"
+            f" {SCHEMA}); it can be read, not written: upgrade promptops-toolkit."
         )
 
 
@@ -87,7 +91,9 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Make the names in a folder outlive a power cut: a file's own sync keeps its bytes, not its entry."""
+    """Make the names in a folder outlive a power cut: a file's own sync keeps its bytes, not its
+    entry.
+    """
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:  # Windows opens no folder, and keeps names by itself
@@ -132,7 +138,9 @@ class SegmentFile:
         return fd
 
     def state(self) -> tuple[int, bool]:
-        """Its size, and whether it was removed under us: bytes written to it would be lost in silence."""
+        """Its size, and whether it was removed under us: bytes written to it would be lost in
+        silence.
+        """
         found = os.fstat(self.fd)
         return found.st_size, found.st_nlink == 0
 
@@ -148,7 +156,8 @@ class SegmentFile:
             try:
                 os.fsync(fd)
             except OSError:
-                pass  # the disk's fault was said where it was written; nobody is left to hear it here
+                # the disk's fault was said where it was written; nobody is left to hear it here
+                pass
             finally:
                 if size and not gone:
                     leave_end(self.path.parent.parent, self.name, size)
@@ -194,7 +203,9 @@ def segments(folder: Path) -> list[Segment]:
 
 
 def finished(folder: Path) -> list[Segment]:
-    """The segments whose writer has ended, each with the size that it will always have; oldest first."""
+    """The segments whose writer has ended, each with the size that it will always have; oldest
+    first.
+    """
     found = []
     for segment in segments(folder):
         with stopped(segment.path) as facts:
@@ -233,7 +244,8 @@ def read_pieces(segment: Segment, start: int, pending: bytes = b"") -> Iterator[
     """The records from `start` on, CHUNK bytes or one record at a time.
 
     pending: what the writer, who is this process, could not write yet; it follows the file's bytes.
-    A torn tail is waited for while its writer lives, and damage once it is gone. Raises FileNotFoundError.
+    A torn tail is waited for while its writer lives, and damage once it is gone. Raises
+    FileNotFoundError.
     """
     size = segment.size + len(pending)
     want = CHUNK

@@ -1,7 +1,8 @@
-"""The permanent archive: finished segments as compressed Parquet, one folder a batch, each file with its hash.
+"""The permanent archive: finished segments as compressed Parquet, one folder a batch, each file
+with its hash.
 
-A batch appears whole or not at all (one rename), and only then are its segments removed: at every moment each row is in
-a segment, in a batch, or in both.
+A batch appears whole or not at all (one rename), and only then are its segments removed: at every
+moment each row is in a segment, in a batch, or in both.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ Rest = Callable[[str, Any], Any]  # (table, pyarrow table) -> the rows that are 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """segments: name -> bytes that it had; rows: table -> how many; hashes: file's name -> SHA-256; dropped: damaged records."""
+    """segments: name -> bytes that it had; rows: table -> how many; hashes: file's name -> SHA-256;
+    dropped: damaged records.
+    """
 
     folder: Path
     segments: Mapping[str, int]
@@ -101,8 +104,8 @@ def marks_of(listed: Iterable[Batch]) -> dict[str, int]:
 def alone(folder: Path, wait_s: float = 0.0) -> Iterator[bool]:
     """Whether this process is the only one that may add or remove files of segments and archive.
 
-    Do not nest it: the end of the inner block would release the lock of the outer one. Raises OSError where the lock file
-    cannot be made.
+    Do not nest it: the end of the inner block would release the lock of the outer one. Raises
+    OSError where the lock file cannot be made.
     """
     with one_at_a_time(), turn(folder / "archive.lock", exclusive=True, wait_s=wait_s) as mine:
         yield mine
@@ -117,7 +120,8 @@ def write_batch(
 ) -> Batch:
     """Make one batch of finished segments, and of the batches in `extra`.
 
-    keep, rest: what goes in of segments and of batches. Raises OSError where the disk is full; then nothing has changed.
+    keep, rest: what goes in of segments and of batches. Raises OSError where the disk is full; then
+        nothing has changed.
     """
     (folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
     place = folder / ARCHIVE / f"{_WRITING}{segment_name()}"

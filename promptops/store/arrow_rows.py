@@ -1,4 +1,6 @@
-"""Records as Arrow tables: the one way into DuckDB and Parquet that is fast (160,000 rows/s, where a row at a time is 150)."""
+"""Records as Arrow tables: the one way into DuckDB and Parquet that is fast (160,000 rows/s, where
+a row at a time is 150).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ class Gathered:
         self._small: dict[
             str, list[_Pack]
         ] = {}  # to be built together, behind the others of their table
-        self.wrong = 0  # of the records met by `tables`: those that hold no rows of their table, which are left out
+        # of the records met by `tables`: those that hold no rows of their table, which are left out
+        self.wrong = 0
 
     def add(self, piece: Piece, keep: Keep | None = None) -> None:
         """Take what the piece holds. keep: which of it, where rows were purged."""
@@ -104,7 +107,8 @@ class Gathered:
             parts = self._packs.get(table, [])
             if (
                 table in self._rows
-            ):  # only releases before packs, and purges, leave single rows of a table that is packed
+                # only releases before packs, and purges, leave single rows of a table that is packed
+            ):
                 found, wrong = arrow_of(table, self._rows[table])
                 self.wrong += wrong
                 parts = [found, *parts]
@@ -150,7 +154,8 @@ def _spread(count: int, columns: dict[str, Any]) -> Iterator[bytes]:
 def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
     """The pyarrow table of a pack; None where a value does not fit its column, or a key is missing.
 
-    Read by pyarrow's own JSON reader: `pa.array` and `pa.scalar` would import pandas, which takes a fifth of a second.
+    Read by pyarrow's own JSON reader: `pa.array` and `pa.scalar` would import pandas, which takes a
+    fifth of a second.
     """
     import pyarrow as pa
 
@@ -169,9 +174,11 @@ def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
         pa.int64(), count, [None, pa.py_buffer(bytes(8 * count))]
     )  # as often as there are rows
     arrays = {
-        f.name: found.field(f.name).values
-        if isinstance(columns[f.name], list)
-        else found.field(f.name).take(first)
+        f.name: (
+            found.field(f.name).values
+            if isinstance(columns[f.name], list)
+            else found.field(f.name).take(first)
+        )
         for f in held
     }
     if any(arrays[name].null_count for name in key):
@@ -183,7 +190,8 @@ def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
 
 
 def arrow_of(table: str, documents: Sequence[Row]) -> tuple[Any, int]:
-    """The pyarrow table of JSON rows, in order, and how many of them were no rows of that table and are left out.
+    """The pyarrow table of JSON rows, in order, and how many of them were no rows of that table and
+    are left out.
 
     A field that this release does not know is ignored; one that is missing is null.
     """

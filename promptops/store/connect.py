@@ -1,4 +1,6 @@
-"""Connections to a DuckDB file, each with the file attached as `store`: none of them outlives the call that opened it."""
+"""Connections to a DuckDB file, each with the file attached as `store`: none of them outlives the
+call that opened it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,13 @@ CONFIG = {
     "python_enable_replacements": "false",
 }
 # Said of a sound file on a disk that is full or not ours, or of one that a newer DuckDB wrote.
-_NOT_THE_FILES = "Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk quota|version number"
-ROW_GROUP = 16_384  # rows; a merge rewrites the group that is not full, which would be 120 MB of runs at DuckDB's own 122,880
+_NOT_THE_FILES = (
+    "Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk"
+    " quota|version number"
+)
+# rows; a merge rewrites the group that is not full, which would be 120 MB of runs at DuckDB's own
+# 122,880
+ROW_GROUP = 16_384
 Connection = Any  # duckdb.DuckDBPyConnection
 
 
@@ -31,7 +38,10 @@ class Damaged(Exception):
 
 
 def attach(path: Path | str, *, read_only: bool = False) -> Connection:
-    """A private connection that has the file attached as `store`, and uses it. Raises Busy, Damaged or OSError."""
+    """A private connection that has the file attached as `store`, and uses it.
+
+    Raises Busy, Damaged or OSError.
+    """
     import duckdb
 
     con = duckdb.connect(":memory:", config=dict(CONFIG))
@@ -67,8 +77,10 @@ def _quoted(path: Path | str) -> str:
 
 
 class _Reader:
-    """One in-memory DuckDB of this process, to which a file is attached while it is read and no longer: making a DuckDB takes
-    ten milliseconds, attaching a file one. Used under `one_at_a_time`."""
+    """One in-memory DuckDB of this process, to which a file is attached while it is read and no
+    longer: making a DuckDB takes ten milliseconds, attaching a file one. Used under
+    `one_at_a_time`.
+    """
 
     def __init__(self) -> None:
         self._made: tuple[str, Connection] | None = (
@@ -77,7 +89,8 @@ class _Reader:
         self._lent = False
 
     def borrow(self, path: Path) -> Connection | None:
-        """A connection of its own with the file attached as `store`, to be given back; None where it is lent already.
+        """A connection of its own with the file attached as `store`, to be given back; None where
+        it is lent already.
 
         Raises Busy, Damaged or OSError.
         """
@@ -123,14 +136,17 @@ class _Reader:
                 each.close()
 
 
-# The last is this process's; before it, in a forked child, its parents': their threads are gone, and ending them would wait for ever.
+# The last is this process's; before it, in a forked child, its parents': their threads are gone,
+# and ending them would wait for ever.
 READERS = [_Reader()]
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: READERS.append(_Reader()))
 
 
 def fault_of(error: Exception, path: Path | str) -> Exception:
-    """Whose fault it was: another process's, the file's, or nobody's that setting the file aside would help."""
+    """Whose fault it was: another process's, the file's, or nobody's that setting the file aside
+    would help.
+    """
     import duckdb
 
     text = str(error)

@@ -1,7 +1,9 @@
-"""Opening the DuckDB file: one process at a time writes it, no connection outlives a call, and nobody waits for a stranger.
+"""Opening the DuckDB file: one process at a time writes it, no connection outlives a call, and
+nobody waits for a stranger.
 
-Processes of ours take turns by a lock file, for moments; a file held by a foreign tool is `Busy` at once. A file or WAL
-that cannot be trusted is set aside, never deleted: its rows are in the segments and the archive.
+Processes of ours take turns by a lock file, for moments; a file held by a foreign tool is `Busy` at
+once. A file or WAL that cannot be trusted is set aside, never deleted: its rows are in the segments
+and the archive.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ __all__ = ["Database", "check_counts", "create", "one_at_a_time"]
 ASIDE = "aside"
 WAIT_S = 5.0  # for another process of ours; its merges go in steps of about a second
 
-# DuckDB's file locks are the process's, so threads take turns here. Renewed in a forked child, where its holder is gone.
+# DuckDB's file locks are the process's, so threads take turns here. Renewed in a forked child,
+# where its holder is gone.
 _ONE_AT_A_TIME = [threading.RLock()]
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _ONE_AT_A_TIME.__setitem__(0, threading.RLock()))
@@ -72,7 +75,8 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A connection for merging; the tables are there. A damaged file is set aside and a new one begun.
+        """A connection for merging; the tables are there. A damaged file is set aside and a new one
+        begun.
 
         Raises Busy where another process holds the file, OSError where it cannot be written.
         """
@@ -91,7 +95,8 @@ class Database:
 
     @contextmanager
     def reading(self, *, private: bool = False) -> Iterator[Connection]:
-        """A read-only connection; `covered` is what it holds. private: its settings may be changed, as a user's query needs it.
+        """A read-only connection; `covered` is what it holds. private: its settings may be changed,
+        as a user's query needs it.
 
         Raises Busy, Damaged, or OSError where there is no file.
         """
@@ -115,7 +120,8 @@ class Database:
                     reader.give_back(con)
 
     def replaced(self, build: Callable[[Path], None], *, aside: bool) -> list[Path]:
-        """Put the file that `build` makes at the path it is given in this one's place; aside: keep the old one, and return where.
+        """Put the file that `build` makes at the path it is given in this one's place; aside: keep
+        the old one, and return where.
 
         Raises Busy, or what `build` raises, and changes nothing then.
         """
@@ -141,7 +147,8 @@ class Database:
         moved = [self._moved(path) for path in (self._wal, self.path) if path.exists()]
         if moved:
             say(
-                f"{why}; it was set aside as {', '.join(str(path) for path in moved)}, and is rebuilt from segments and archive."
+                f"{why}; it was set aside as {', '.join(str(path) for path in moved)}, and is"
+                " rebuilt from segments and archive."
             )
         self.covered, self._seen = {}, ()
 
@@ -152,14 +159,17 @@ class Database:
         return self.path.with_name(self.path.name + ".wal")
 
     def _sound(self) -> Connection:
-        """Open for writing; where the WAL spoils it, without the WAL; where the file is spoilt, anew."""
+        """Open for writing; where the WAL spoils it, without the WAL; where the file is spoilt,
+        anew.
+        """
         try:
             return self._checked()
         except Damaged as damage:
             if self._wal.exists():
                 moved = self._moved(self._wal)
                 say(
-                    f"{damage}; its WAL was set aside as {moved}, and what it held is merged from the segments again."
+                    f"{damage}; its WAL was set aside as {moved}, and what it held is merged from"
+                    " the segments again."
                 )
                 try:
                     return self._checked()
@@ -173,7 +183,8 @@ class Database:
         try:
             self._private()
             if not con.execute(
-                "SELECT 1 FROM duckdb_schemas() WHERE database_name = 'store' AND schema_name = 'internal'"
+                "SELECT 1 FROM duckdb_schemas() WHERE database_name = 'store' AND schema_name ="
+                " 'internal'"
             ).fetchall():
                 create(con)
             else:
@@ -214,7 +225,10 @@ class Database:
 
     @contextmanager
     def _turn(self, *, exclusive: bool) -> Iterator[None]:
-        """The file's turn among our own processes. Raises Busy where one of them keeps it too long."""
+        """The file's turn among our own processes.
+
+        Raises Busy where one of them keeps it too long.
+        """
         if not self._shared:
             yield
             return
@@ -240,7 +254,8 @@ def _close(con: Connection) -> None:
         con.close()
     except duckdb.Error as error:
         say(
-            f"the DuckDB file did not close cleanly ({str(error).splitlines()[0]}); the next open replays its WAL."
+            f"the DuckDB file did not close cleanly ({str(error).splitlines()[0]}); the next open"
+            " replays its WAL."
         )
 
 

@@ -1,4 +1,6 @@
-"""Rows between stores: a file of the same checksummed lines that a segment has; taking it in twice is taking it in once."""
+"""Rows between stores: a file of the same checksummed lines that a segment has; taking it in twice
+is taking it in once.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,12 @@ _OF_STUDY: Mapping[str, str] = {
     "scores": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
     "labels": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
     "versions": "id IN (SELECT version_id FROM study_runs WHERE study_id = $study)",
-    "datasets": "fingerprint = (SELECT config->>'$.dataset.fingerprint' FROM studies WHERE id = $study)",
-    "examples": "fingerprint = (SELECT config->>'$.dataset.fingerprint' FROM studies WHERE id = $study)",
+    "datasets": (
+        "fingerprint = (SELECT config->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
+    ),
+    "examples": (
+        "fingerprint = (SELECT config->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
+    ),
     "plans": "prompt = (SELECT prompt FROM studies WHERE id = $study)",
 }
 
@@ -39,7 +45,10 @@ _OF_STUDY: Mapping[str, str] = {
 def export_rows(
     con: Connection, path: Path, study: str | None, clean: Callable[[bytes], bytes]
 ) -> dict[str, int]:
-    """Write all rows, or those of one study, to `path`; returns table -> rows. Raises StoreError for an unknown study."""
+    """Write all rows, or those of one study, to `path`; returns table -> rows.
+
+    Raises StoreError for an unknown study.
+    """
     if (
         study is not None
         and not con.execute("SELECT 1 FROM studies WHERE id = ?", [study]).fetchall()
@@ -77,7 +86,10 @@ def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[
 
 
 def pieces_of(path: Path) -> Iterator[Piece]:
-    """The records of an exported file. Raises StoreError where it is none, is damaged, or is newer than this release."""
+    """The records of an exported file.
+
+    Raises StoreError where it is none, is damaged, or is newer than this release.
+    """
     if not path.is_file():
         raise StoreError(f"{path} is no file; give the path of one that export() wrote.")
     size = path.stat().st_size
@@ -85,17 +97,20 @@ def pieces_of(path: Path) -> Iterator[Piece]:
     for piece in read_pieces(Segment(path.name, path, size), 0):
         if piece.scan.damage:
             raise StoreError(
-                f"{path} is damaged at byte {piece.start + piece.scan.damage[0][0]:,}, or is no export; export it again."
+                f"{path} is damaged at byte {piece.start + piece.scan.damage[0][0]:,}, or is no"
+                " export; export it again."
             )
         if (piece.scan.schema or 0) > SCHEMA:
             raise StoreError(
-                f"{path} was exported by a newer release (schema {piece.scan.schema}); upgrade promptops-toolkit to take it in."
+                f"{path} was exported by a newer release (schema {piece.scan.schema}); upgrade"
+                " promptops-toolkit to take it in."
             )
         end = piece.end
         yield piece
     if end != size or not size:
         raise StoreError(
-            f"{path} ends at byte {end:,} of {size:,} in the middle of a row, or is no export; export it again."
+            f"{path} ends at byte {end:,} of {size:,} in the middle of a row, or is no export;"
+            " export it again."
         )
 
 

@@ -1,4 +1,6 @@
-"""What a doctor looks at: every record, file, column and id is read; each fault is one line that names it."""
+"""What a doctor looks at: every record, file, column and id is read; each fault is one line that
+names it.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,22 @@ def check_segments(sources: Sources, merged: Mapping[str, int]) -> Iterator[str]
         pending = sources.pending[1] if own else b""
         size = segment.size + len(pending)
         if size < merged.get(segment.name, 0):
-            yield f"{segment.path} has {size:,} bytes, {merged[segment.name]:,} were merged from it: it was cut."
+            yield (
+                f"{segment.path} has {size:,} bytes, {merged[segment.name]:,} were merged from it:"
+                " it was cut."
+            )
         if pending:
-            yield f"{len(pending):,} bytes of rows wait in the memory of this process, since {segment.path} cannot be written."
+            yield (
+                f"{len(pending):,} bytes of rows wait in the memory of this process, since"
+                f" {segment.path} cannot be written."
+            )
         try:
             for piece in read_pieces(segment, 0, pending):
                 for start, stop in piece.scan.damage:
-                    yield f"{segment.path} is damaged from byte {piece.start + start:,} to {piece.start + stop:,}: what stood there is lost, the rest is kept."
+                    yield (
+                        f"{segment.path} is damaged from byte {piece.start + start:,} to"
+                        f" {piece.start + stop:,}: what stood there is lost, the rest is kept."
+                    )
         except FileNotFoundError:
             continue  # archived meanwhile
 
@@ -48,27 +59,38 @@ def check_ends(ends: Mapping[str, int], sources: Sources) -> Iterator[str]:
         left = sizes.get(name, 0)
         if left < size:
             yield (
-                f"the segment {name} ended with {size:,} bytes, segments and archive have {left:,} of them: "
-                "acknowledged rows are lost unless the DuckDB file has them; run repair(), which saves those."
+                f"the segment {name} ended with {size:,} bytes, segments and archive have {left:,}"
+                " of them: acknowledged rows are lost unless the DuckDB file has them; run"
+                " repair(), which saves those."
             )
 
 
 def check_archive(sources: Sources) -> Iterator[str]:
-    """Files of the archive that are missing or were changed, and records that were damaged when they came in."""
+    """Files of the archive that are missing or were changed, and records that were damaged when
+    they came in.
+    """
     for batch in sources.batches:
         for name in batch.damaged():
-            yield f"{batch.folder / name} is missing or no longer has its checksum; restore it from a backup, or from the DuckDB file."
+            yield (
+                f"{batch.folder / name} is missing or no longer has its checksum; restore it from a"
+                " backup, or from the DuckDB file."
+            )
         if batch.dropped:
-            yield f"{batch.folder} was made of segments with {batch.dropped:,} damaged records, which are lost."
+            yield (
+                f"{batch.folder} was made of segments with {batch.dropped:,} damaged records, which"
+                " are lost."
+            )
 
 
 def check_database(
     database: Database, sources: Callable[[], Sources], least: Mapping[str, int]
 ) -> list[str]:
-    """Counts, every value of every column beside what segments and archive hold, and the ids that follow from content.
+    """Counts, every value of every column beside what segments and archive hold, and the ids that
+    follow from content.
 
-    least: segment -> bytes that the file must hold at least. Of what was recorded since, as much is compared as it holds:
-    the sources are listed while nobody can merge, so that both are of one moment.
+    least: segment -> bytes that the file must hold at least. Of what was recorded since, as much is
+    compared as it holds: the sources are listed while nobody can merge, so that both are of one
+    moment.
     """
     try:
         with database.reading() as con:
@@ -107,7 +129,9 @@ _FAULTS = (
 
 
 def _compared(con: Connection, sources: Sources) -> Iterator[str]:
-    """Every row beside what was recorded, by hashes over all its columns, and no key too few or too many."""
+    """Every row beside what was recorded, by hashes over all its columns, and no key too few or too
+    many.
+    """
     import duckdb
     import pyarrow as pa
 
@@ -206,7 +230,8 @@ def _orphans(con: Connection) -> Iterator[str]:
     """Rows that speak of a run which is not there."""
     for table in ("scores", "study_runs", "attempts"):
         count = con.execute(
-            f"SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = t.run_id)"
+            f"SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id ="
+            " t.run_id)"
         ).fetchall()[0][0]
         if count:
             yield f"{count:,} rows of {table} name a run that is not recorded."

@@ -1,7 +1,8 @@
-"""Merging segments and archive into DuckDB, exactly once: rows and the offsets that they came from commit together.
+"""Merging segments and archive into DuckDB, exactly once: rows and the offsets that they came from
+commit together.
 
-Anybody may merge, and kill it at any moment: what did not commit is merged by the next. A row whose key is there
-already is not inserted again, so that the first row recorded is the row.
+Anybody may merge, and kill it at any moment: what did not commit is merged by the next. A row whose
+key is there already is not inserted again, so that the first row recorded is the row.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ Connection = Any
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All that was recorded. pending: (segment, bytes) that this process could not write yet; keep: None where nothing was purged."""
+    """All that was recorded. pending: (segment, bytes) that this process could not write yet; keep:
+    None where nothing was purged.
+    """
 
     segments: tuple[Segment, ...]
     batches: tuple[Batch, ...]
@@ -45,7 +48,9 @@ class Sources:
         return sizes
 
     def within(self, marks: Mapping[str, int]) -> Sources:
-        """What stands in the first bytes of each segment that `marks` names: what was recorded up to one moment."""
+        """What stands in the first bytes of each segment that `marks` names: what was recorded up
+        to one moment.
+        """
         own, pending = self.pending
         written = next((segment.size for segment in self.segments if segment.name == own), 0)
         return replace(
@@ -71,8 +76,9 @@ class Sources:
 
 
 def sources_of(folder: Path, own: tuple[str, int, bytes] = ("", 0, b"")) -> Sources:
-    """What stands on the disk, and what waits in this process's memory. Segments are listed before the archive, so that
-    one which is archived meanwhile is met twice rather than never."""
+    """What stands on the disk, and what waits in this process's memory. Segments are listed before
+    the archive, so that one which is archived meanwhile is met twice rather than never.
+    """
     name, size, pending = own
     listed = [segment for segment in segments(folder) if segment.name != name]
     if name:
@@ -95,8 +101,9 @@ class _Step:
 def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
     """Insert what is not merged yet; returns how many rows were new.
 
-    con: attached for writing. Memory stays flat: a step of `_STEP` bytes at a time, and no further step after `most` bytes, for who opens
-    the file anew then (what DuckDB takes grows as long as it is open).
+    con: attached for writing. Memory stays flat: a step of `_STEP` bytes at a time, and no further
+    step after `most` bytes, for who opens the file anew then (what DuckDB takes grows as long as it
+    is open).
     """
     import pyarrow as pa
 
@@ -113,10 +120,12 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
             try:
                 new += _archived(con, batch, ledger)
             except (pa.ArrowException, OSError) as error:
-                if batch.stands():  # else it was rewritten since it was listed: the next merge meets its rows in another
+                # else it was rewritten since it was listed: the next merge meets its rows in
+                # another
+                if batch.stands():
                     say(
-                        f"the archive {batch.folder} cannot be read ({str(error).splitlines()[0]}); "
-                        "its rows are left out: run the store's repair()."
+                        f"the archive {batch.folder} cannot be read ({str(error).splitlines()[0]});"
+                        " its rows are left out: run the store's repair()."
                     )
                 continue
             ledger |= {
@@ -138,7 +147,9 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
 
 
 def _widen(con: Connection) -> None:
-    """Give a file that an older release made the columns that came later; what was recorded without them is unknown there."""
+    """Give a file that an older release made the columns that came later; what was recorded without
+    them is unknown there.
+    """
     import duckdb
 
     for table, column in LATER:
@@ -170,7 +181,9 @@ def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[
 
 
 def everything(sources: Sources) -> Iterator[tuple[str, Any]]:
-    """(table, pyarrow table) of all that was ever recorded and is not hidden, repeated keys and all."""
+    """(table, pyarrow table) of all that was ever recorded and is not hidden, repeated keys and
+    all.
+    """
     for batch in sources.batches:
         yield from batch.read()
     for step in _steps(sources, {}):
@@ -214,7 +227,10 @@ def _mark(con: Connection, marks: Mapping[str, tuple[int, int]]) -> None:
 
 
 def insert(con: Connection, table: str, rows: Any) -> int:
-    """Insert the rows of a pyarrow table whose keys are new; of equal keys the first. Returns how many."""
+    """Insert the rows of a pyarrow table whose keys are new; of equal keys the first.
+
+    Returns how many.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -231,8 +247,9 @@ def insert(con: Connection, table: str, rows: Any) -> int:
     try:
         same = " AND ".join(f'o."{name}" = f."{name}"' for name in key)
         added = con.execute(
-            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM fresh f "
-            f"WHERE _place IN (SELECT min(_place) FROM fresh GROUP BY {_listed(key)}) AND NOT EXISTS (SELECT 1 FROM {table} o WHERE {same})"
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM fresh f WHERE _place IN (SELECT"
+            f" min(_place) FROM fresh GROUP BY {_listed(key)}) AND NOT EXISTS (SELECT 1 FROM"
+            f" {table} o WHERE {same})"
         ).fetchall()[0][0]
     finally:
         con.unregister("fresh")

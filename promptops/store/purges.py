@@ -1,7 +1,8 @@
-"""Removing what must not be kept: rows by example, study or age, from the DuckDB file, the segments and the archive.
+"""Removing what must not be kept: rows by example, study or age, from the DuckDB file, the segments
+and the archive.
 
-What a living process still holds in its own segment cannot be cut out of it: those rows are hidden at once, said, and
-removed by the next purge.
+What a living process still holds in its own segment cannot be cut out of it: those rows are hidden
+at once, said, and removed by the next purge.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ class Doomed:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """removed: table -> rows; left: one sentence each for what could not be removed or is not the store's."""
+    """removed: table -> rows; left: one sentence each for what could not be removed or is not the
+    store's.
+    """
 
     removed: Mapping[str, int] = field(default_factory=dict)
     left: tuple[str, ...] = ()
@@ -89,13 +92,15 @@ class Purged:
 
 
 def doomed_by(con: Any, examples: Iterable[str], study: str | None, before: str | None) -> Doomed:
-    """The ids of everything that one of the three names: runs of the examples; the study, and the runs that no other study
-    uses; runs that began before the moment (UTC, ISO 8601)."""
+    """The ids of everything that one of the three names: runs of the examples; the study, and the
+    runs that no other study uses; runs that began before the moment (UTC, ISO 8601).
+    """
     named = sorted(set(examples))
     rows = con.execute(
-        "SELECT id FROM runs WHERE example_id IN (SELECT unnest($examples)) OR started_at < $before::TIMESTAMP "
-        "UNION SELECT run_id FROM study_runs WHERE example_id IN (SELECT unnest($examples)) "
-        "UNION (SELECT run_id FROM study_runs WHERE study_id = $study EXCEPT SELECT run_id FROM study_runs WHERE study_id <> $study)",
+        "SELECT id FROM runs WHERE example_id IN (SELECT unnest($examples)) OR started_at <"
+        " $before::TIMESTAMP UNION SELECT run_id FROM study_runs WHERE example_id IN (SELECT"
+        " unnest($examples)) UNION (SELECT run_id FROM study_runs WHERE study_id = $study EXCEPT"
+        " SELECT run_id FROM study_runs WHERE study_id <> $study)",
         {"examples": named, "before": before, "study": study},
     ).fetchall()
     return Doomed(
@@ -117,8 +122,8 @@ def holds(segment: Segment, doomed: Doomed) -> int:
 def keep_all_but(doomed: Doomed, merged: Mapping[str, int], hidden: Keep | None) -> Keep:
     """For the archive: every row but those that go, and those that an earlier purge hid.
 
-    merged: segment -> bytes in which the doomed were looked for. An example's rows behind them are new: the run there is
-    not among the doomed runs, and neither it nor what names it goes.
+    merged: segment -> bytes in which the doomed were looked for. An example's rows behind them are
+    new: the run there is not among the doomed runs, and neither it nor what names it goes.
     """
     later = replace(doomed, examples=frozenset())
 

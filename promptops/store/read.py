@@ -1,7 +1,7 @@
 """Asking a store: our own SQL with bound values, and the user's own under lock and key.
 
-A user's query reads and nothing else: no file, no extension, no setting, no write; a row limit that is said when it
-cuts, and a time limit.
+A user's query reads and nothing else: no file, no extension, no setting, no write; a row limit that
+is said when it cuts, and a time limit.
 """
 
 from __future__ import annotations
@@ -45,9 +45,11 @@ def show_deployments(con: Connection, query: str, deployments: Deployments | Non
 
 
 def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataFrame:
-    """The answer to one statement that reads, at most `limit` rows (a warning says that it was cut).
+    """The answer to one statement that reads, at most `limit` rows (a warning says that it was
+    cut).
 
-    Raises StoreError, which says what was wrong with the query, that it was refused, or that it took too long.
+    Raises StoreError, which says what was wrong with the query, that it was refused, or that it
+    took too long.
     """
     import duckdb
 
@@ -63,12 +65,14 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
             relation = con.sql(query)
             if relation is None:
                 raise StoreError(
-                    "this statement answers nothing; the store is read-only here: ask it with SELECT."
+                    "this statement answers nothing; the store is read-only here: ask it with"
+                    " SELECT."
                 )
             frame: DataFrame = relation.limit(limit + 1).df()
     except duckdb.InterruptException:
         raise StoreError(
-            f"the query ran longer than {timeout_s:g} s and was ended; narrow it, or pass a longer timeout_s."
+            f"the query ran longer than {timeout_s:g} s and was ended; narrow it, or pass a longer"
+            " timeout_s."
         ) from None
     except duckdb.Error as error:
         raise StoreError(
@@ -76,7 +80,8 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
         ) from None
     if len(frame) > limit:
         warnings.warn(
-            f"only the first {limit:,} rows are shown; pass a larger limit, or aggregate in the query.",
+            f"only the first {limit:,} rows are shown; pass a larger limit, or aggregate in the"
+            " query.",
             stacklevel=outside(),
         )
         frame = frame.iloc[:limit]

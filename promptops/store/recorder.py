@@ -1,8 +1,10 @@
-"""Recording: `append` returns when the bytes are the kernel's, so that killing this process loses nothing acknowledged.
+"""Recording: `append` returns when the bytes are the kernel's, so that killing this process loses
+nothing acknowledged.
 
-Threads that append at once share one write (group commit); a background thread syncs to the disk within 50 ms. A full
-disk or a folder that is gone never costs a result: rows wait in memory, a warning says so, and they are written, the
-same bytes in the same order, when it works again. A forked child writes a segment of its own.
+Threads that append at once share one write (group commit); a background thread syncs to the disk
+within 50 ms. A full disk or a folder that is gone never costs a result: rows wait in memory, a
+warning says so, and they are written, the same bytes in the same order, when it works again. A
+forked child writes a segment of its own.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ def outside() -> int:
 
 
 def say(text: str) -> None:
-    """Warn, and never raise: where warnings are errors the log has it, since a result must not be lost to a warning."""
+    """Warn, and never raise: where warnings are errors the log has it, since a result must not be
+    lost to a warning.
+    """
     try:
         warnings.warn(text, RuntimeWarning, stacklevel=outside())
     except RuntimeWarning:
@@ -71,7 +75,8 @@ class Spool:
         self._checked = False
 
     def append(self, lines: bytes) -> None:
-        """Write whole lines. Returns when they are written, or kept in memory where they cannot be (a warning says so).
+        """Write whole lines. Returns when they are written, or kept in memory where they cannot be
+        (a warning says so).
 
         Raises StoreError where the store is newer than this release.
         """
@@ -106,11 +111,14 @@ class Spool:
                 self._segment.sync()
         if self._pending:
             raise StoreError(
-                f"{len(self._pending):,} bytes of rows cannot be written to {self._folder}: {self._failing}."
+                f"{len(self._pending):,} bytes of rows cannot be written to {self._folder}:"
+                f" {self._failing}."
             )
 
     def restore(self) -> None:
-        """Write the segment's rows again where its file was removed, so that they can be read; in memory where that cannot be."""
+        """Write the segment's rows again where its file was removed, so that they can be read; in
+        memory where that cannot be.
+        """
         with self._writing:
             if self._segment is not None and self._segment.state()[1]:
                 try:
@@ -120,7 +128,10 @@ class Spool:
                 self._drain()
 
     def seal(self) -> None:
-        """Sync and end this segment; the next append begins another. Rows that wait in memory keep it open."""
+        """Sync and end this segment; the next append begins another.
+
+        Rows that wait in memory keep it open.
+        """
         with self._writing:
             if self._pending:
                 self._drain()
@@ -144,11 +155,15 @@ class Spool:
         if self._failing:
             self._failing = ""
             say(
-                f"recording to {self._folder} works again; every row that waited in memory is written."
+                f"recording to {self._folder} works again; every row that waited in memory is"
+                " written."
             )
 
     def _note(self, count: int) -> None:
-        """`count` bytes were written. After a short write the rest follows: no other bytes ever come between."""
+        """`count` bytes were written.
+
+        After a short write the rest follows: no other bytes ever come between.
+        """
         with self._queueing:
             del self._pending[:count]
             self._size += count
@@ -173,14 +188,16 @@ class Spool:
             self._size = 0
         self._let_go()
         say(
-            f"the folder {self._folder} was removed while it was recorded to; this process writes its rows there again."
+            f"the folder {self._folder} was removed while it was recorded to; this process writes"
+            " its rows there again."
         )
 
     def _fails(self, error: OSError) -> None:
         what = f"{type(error).__name__}: {error.strerror or error}"
         if not self._failing:
             say(
-                f"recording to {self._folder} fails ({what}): rows are kept in memory, and written as soon as it works again."
+                f"recording to {self._folder} fails ({what}): rows are kept in memory, and written"
+                " as soon as it works again."
             )
         self._failing = what
 

@@ -1,9 +1,11 @@
-"""Rows as records of a segment: checked, capped and cleaned of secrets here, once, before a byte is written.
+"""Rows as records of a segment: checked, capped and cleaned of secrets here, once, before a byte is
+written.
 
-A row is a record of its own, but for the tables in `PACKED`: their rows come by the hundred thousand and follow from the
-runs, so that they can be made again, and up to `TOGETHER` of them are one record, a pack, column by column:
-`{"table": "scores", "rows": 2, "columns": {"scorer": "equals", "run_id": ["r-1", "r-2"]}}`. A value that all its rows
-share stands once, a column that is null in all of them not at all.
+A row is a record of its own, but for the tables in `PACKED`: their rows come by the hundred
+thousand and follow from the runs, so that they can be made again, and up to `TOGETHER` of them are
+one record, a pack, column by column: `{"table": "scores", "rows": 2, "columns": {"scorer":
+"equals", "run_id": ["r-1", "r-2"]}}`. A value that all its rows share stands once, a column that is
+null in all of them not at all.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ __all__ = ["PACK", "PACKED", "TOGETHER", "encode", "encode_columns"]
 PACK = "pack"
 PACKED = frozenset(("scores", "study_runs"))
 TOGETHER = 500  # rows of a pack, at most: what damage to one byte can cost
-MAX_TEXT = 1_000_000  # characters of a text; a 50 MB completion is kept as its head, its length and its hash
+# characters of a text; a 50 MB completion is kept as its head, its length and its hash
+MAX_TEXT = 1_000_000
 MAX_JSON = 16_000_000  # characters of a JSON document
 _INT64 = 2**63
 Clean = Callable[[bytes], bytes]
@@ -33,8 +36,8 @@ Clean = Callable[[bytes], bytes]
 def encode(table: str, rows: Sequence[Mapping[str, Any]], clean: Clean) -> bytes:
     """The records of `rows`. clean: takes secrets out of UTF-8 text.
 
-    Raises StoreError, before anything is written, where a table or column is unknown, a key is missing or a value has a
-    type that the column cannot hold.
+    Raises StoreError, before anything is written, where a table or column is unknown, a key is
+    missing or a value has a type that the column cannot hold.
     """
     fields = _fields_of(table)
     known = _NAMES[table]
@@ -62,7 +65,8 @@ def encode(table: str, rows: Sequence[Mapping[str, Any]], clean: Clean) -> bytes
 
 
 def encode_columns(table: str, columns: Mapping[str, Any], clean: Clean) -> bytes:
-    """The packs of rows that are given column by column: a list holds a value a row, anything else is what all rows share.
+    """The packs of rows that are given column by column: a list holds a value a row, anything else
+    is what all rows share.
 
     Raises StoreError as `encode` does, and where the lists are not of one length.
     """
@@ -142,7 +146,9 @@ def _time(value: Any) -> str | None:
 
 
 class _Field(NamedTuple):
-    """What a column holds. sure: the types whose every value `check` returns as it is; cap: characters, 0 where there is none."""
+    """What a column holds. sure: the types whose every value `check` returns as it is; cap:
+    characters, 0 where there is none.
+    """
 
     name: str
     check: Callable[[Any], Any]
@@ -203,7 +209,8 @@ def _fields_of(table: str) -> list[_Field]:
 
 def _refuse(table: str, unknown: set[Any]) -> None:
     raise StoreError(
-        f"{table} has no column {min(map(str, unknown))!r}; its columns are {', '.join(TABLES[table].names)}."
+        f"{table} has no column {min(map(str, unknown))!r}; its columns are"
+        f" {', '.join(TABLES[table].names)}."
     )
 
 
@@ -213,7 +220,8 @@ def _checked(table: str, field: _Field, value: Any) -> Any:
     except (ValueError, TypeError, OverflowError):
         expected = _EXPECTED[field.check]
         raise StoreError(
-            f"{table}.{field.name} is {type(value).__name__} {str(value)[:40]!r}; expected {expected}."
+            f"{table}.{field.name} is {type(value).__name__} {str(value)[:40]!r}; expected"
+            f" {expected}."
         ) from None
 
 
@@ -224,16 +232,20 @@ def _column(table: str, field: _Field, values: list[Any], clean: Clean) -> list[
         values = [None if value is None else _checked(table, field, value) for value in values]
     if field.cap and any(len(value) > field.cap for value in values if value is not None):
         values = [
-            _capped(value, field.cap, clean)
-            if value is not None and len(value) > field.cap
-            else value
+            (
+                _capped(value, field.cap, clean)
+                if value is not None and len(value) > field.cap
+                else value
+            )
             for value in values
         ]
     return values
 
 
 def _capped(text: str, cap: int, clean: Clean) -> str:
-    """The head of the cleaned text, with the length and SHA-256 of the rest; a JSON document stays one."""
+    """The head of the cleaned text, with the length and SHA-256 of the rest; a JSON document stays
+    one.
+    """
     cleaned = clean(
         text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     ).decode()

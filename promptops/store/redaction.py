@@ -1,7 +1,9 @@
-"""No known secret reaches the disk: every line is cleaned here before it is written, at the one write point.
+"""No known secret reaches the disk: every line is cleaned here before it is written, at the one
+write point.
 
-Known are the values that were told (`keep_secret`), the values of environment variables that are named like secrets, the
-passwords of the addresses in any other (a database's, a proxy's), and texts in the shape of the common providers' keys. Cleaning never changes a line's JSON structure.
+Known are the values that were told (`keep_secret`), the values of environment variables that are
+named like secrets, the passwords of the addresses in any other (a database's, a proxy's), and texts
+in the shape of the common providers' keys. Cleaning never changes a line's JSON structure.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ __all__ = ["MARK", "Redactor"]
 MARK = "[redacted]"
 _LOOK_S = 0.25  # how long the environment's names are trusted; a look costs some 50 us
 _SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:api_?key|key|token|secret|password|passwd|credentials?)$")
-# One linear pass (google-re2, 2 us a kB) says whether a text may hold a key at all; only then the exact patterns run.
+# One linear pass (google-re2, 2 us a kB) says whether a text may hold a key at all; only then the
+# exact patterns run.
 _HINT = (
     rb"(?i:sk-[a-z0-9_-]{16}|[rs]k_live_|xai-[a-z0-9]{20}|gh[pousr]_[a-z0-9]{20}|github_pat_|A[KS]IA[0-9A-Z]{16}|AIza[a-z0-9_-]{30}|xox[abeprs]-|hf_[a-z0-9]{20}|"
     rb"gsk_[a-z0-9]{20}|eyJ[a-z0-9_-]{10}|PRIVATE KEY-----|bearer |"
@@ -37,13 +40,17 @@ _SHAPES = tuple(
         (rf"\bAIza{_KEY}{{30,}}", MARK),
         (r"\bxox[abeprs]-[A-Za-z0-9\-]{10,}", MARK),
         (r"\b(?:hf_|gsk_|xai-|[rs]k_live_)[A-Za-z0-9]{16,}", MARK),
-        # the first of a run of such characters, wherever it stands in it: what follows is the same for every later one
+        # the first of a run of such characters, wherever it stands in it: what follows is the same
+        # for every later one
         (
             rf"(?<!{_KEY})(?>({_KEY}*?\b)eyJ){_KEY}{{10,}}+\.{_KEY}{{10,}}+\.{_KEY}{{5,}}",
             rf"\1{MARK}",
         ),
         (
-            r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*-----END [A-Z ]{0,30}PRIVATE KEY-----",
+            (
+                r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*-----END [A-Z"
+                r" ]{0,30}PRIVATE KEY-----"
+            ),
             MARK,
         ),
         (rf"(?i)(\bbearer +){_VALUE}", rf"\1{MARK}"),
@@ -68,7 +75,10 @@ class Redactor:
         self._hint: Any = None
 
     def keep_secret(self, value: str) -> None:
-        """Never store this text. Under 6 characters it stays, since it would stand in ordinary words."""
+        """Never store this text.
+
+        Under 6 characters it stays, since it would stand in ordinary words.
+        """
         if len(value) >= 6:
             self._told |= {value}
             self._learn()
@@ -110,7 +120,9 @@ class Redactor:
 
 
 def _secret(value: str) -> bool:
-    """Not a word or a small number, which a variable named like a secret may hold too (TOKEN=true, MAX_KEY=100)."""
+    """Not a word or a small number, which a variable named like a secret may hold too (TOKEN=true,
+    MAX_KEY=100).
+    """
     return len(value) >= 8 and not word(value)
 
 
@@ -118,7 +130,9 @@ _SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 
 
 def _pattern(secret: str) -> str:
-    """The secret as it stands in plain text, in JSON, and in JSON inside JSON to any depth; for re and for re2."""
+    """The secret as it stands in plain text, in JSON, and in JSON inside JSON to any depth; for re
+    and for re2.
+    """
     return "".join(map(_escaped, secret))
 
 

@@ -1,7 +1,8 @@
 """The doctor: says what is wrong, and mends it without losing a row that stands anywhere.
 
-Where the file disagrees with sound segments and archive, they are right, and it is built anew. Where they are damaged
-themselves, rows that only the file still holds are recorded once more first. What is replaced is set aside, never deleted.
+Where the file disagrees with sound segments and archive, they are right, and it is built anew.
+Where they are damaged themselves, rows that only the file still holds are recorded once more first.
+What is replaced is set aside, never deleted.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ def repair_store(
 def rescued(
     folder: Path, database: Database, sources: Callable[[], Sources], append: Append
 ) -> list[str]:
-    """Record once more what segments and archive lost and the file still holds; set damaged batches of the archive aside."""
+    """Record once more what segments and archive lost and the file still holds; set damaged batches
+    of the archive aside.
+    """
     with _undisturbed(folder):  # else rows that another process purges just now would come back
         merged, ends, listed = database.covered, ends_of(folder), sources()
         bad = [batch for batch in listed.batches if batch.damaged()]
@@ -106,7 +109,9 @@ def rescued(
 
 
 def _mourned(folder: Path, sources: Callable[[], Sources]) -> list[str]:
-    """Report the segments that were cut or lost after their writers ended, for the last time: nothing more can be mended."""
+    """Report the segments that were cut or lost after their writers ended, for the last time:
+    nothing more can be mended.
+    """
     ends, listed = ends_of(folder), sources()
     sizes = listed.sizes()
     lines = list(check_ends(ends, listed))

@@ -1,8 +1,10 @@
-"""The documented tables: one list of columns from which the DuckDB tables, their comments and the Arrow types are made.
+"""The documented tables: one list of columns from which the DuckDB tables, their comments and the
+Arrow types are made.
 
-Every table has a natural key: rows that repeat it collapse to the first. A column that is not in its key may be null,
-which means unknown. Times are UTC without zone. A column that a later release adds stands in `LATER` too: files without
-it are given it, and an older release reads past it. Any other change is a new `SCHEMA`, and old stores must still open.
+Every table has a natural key: rows that repeat it collapse to the first. A column that is not in
+its key may be null, which means unknown. Times are UTC without zone. A column that a later release
+adds stands in `LATER` too: files without it are given it, and an older release reads past it. Any
+other change is a new `SCHEMA`, and old stores must still open.
 """
 
 from __future__ import annotations
@@ -173,7 +175,8 @@ _SCORES = _table(
 _STUDY_RUNS = _table(
     "study_runs",
     "study_id arm version_id example_id repeat run_id",
-    "Which run stands at which place (arm, example, repeat) of a study; a later run may take the place of a failed one.",
+    "Which run stands at which place (arm, example, repeat) of a study; a later run may take the"
+    " place of a failed one.",
     """
     study_id text the study
     arm text label of the arm

@@ -15,7 +15,9 @@ SCRATCH = "scratch"
 
 
 def scratch_folder(folder: Path, owner: object) -> Path:
-    """A folder for this process alone, removed with its owner; those of dead processes are removed first."""
+    """A folder for this process alone, removed with its owner; those of dead processes are removed
+    first.
+    """
     root = folder / SCRATCH
     root.mkdir(mode=0o700, exist_ok=True)
     for old in root.iterdir():

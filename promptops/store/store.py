@@ -1,8 +1,10 @@
-"""The store of a project: every run, score and study that was ever recorded, in one folder beside it.
+"""The store of a project: every run, score and study that was ever recorded, in one folder beside
+it.
 
-What `append` returned for is kept, whatever dies. Any number of processes write and read at once, and none waits for
-another: a DuckDB file that somebody else holds is a warning, and the rows come from the segments instead. Opening a
-Store costs nothing; nothing is held open between calls.
+What `append` returned for is kept, whatever dies. Any number of processes write and read at once,
+and none waits for
+another: a DuckDB file that somebody else holds is a warning, and the rows come from the segments
+instead. Opening a Store costs nothing; nothing is held open between calls.
 """
 
 from __future__ import annotations
@@ -40,12 +42,15 @@ FILE = "store.duckdb"
 ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way,
 ARCHIVE_SEGMENTS = 200  # or so many of them: each session of each kernel leaves one
 SITTING_BYTES = 32 << 20  # merged before the file is opened anew, which keeps DuckDB's memory small
-_NEWER = "the store {} was written by a newer release: it is read as far as this one knows it, and neither checked nor written."
+_NEWER = (
+    "the store {} was written by a newer release: it is read as far as this one knows it, and"
+    " neither checked nor written."
+)
 
 
 class Store:
-    """folder: made by the first `append`, with an ignore file of its own; deployments: gives the rows of the table of that
-    name whenever a query asks for it.
+    """folder: made by the first `append`, with an ignore file of its own; deployments: gives the
+    rows of the table of that name whenever a query asks for it.
 
     Tables and columns are documented in the database: `select * from duckdb_columns()`.
     """
@@ -66,16 +71,20 @@ class Store:
     # -- writing
 
     def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Record rows of one table: durable against the death of this process on return, on the disk within 50 ms.
+        """Record rows of one table: durable against the death of this process on return, on the
+        disk within 50 ms.
 
-        Safe from any thread, from an event loop and after a fork. Texts are capped and cleaned of secrets. Where the disk
-        is full or the folder gone, rows wait in memory and a warning says so. Raises StoreError, and records nothing,
-        where a row does not fit the table or the store was written by a newer release.
+        Safe from any thread, from an event loop and after a fork. Texts are capped and cleaned of
+        secrets. Where the disk is full or the folder gone, rows wait in memory and a warning says
+        so. Raises StoreError, and records nothing, where a row does not fit the table or the store
+        was written by a newer release.
         """
         self.append_all({table: rows})
 
     def append_all(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        """Record rows of several tables in one write, as `append` does one: a process that dies leaves all of them, or none."""
+        """Record rows of several tables in one write, as `append` does one: a process that dies
+        leaves all of them, or none.
+        """
         lines = b"".join(encode(table, rows, self._clean) for table, rows in tables.items() if rows)
         if lines:
             self._spool.append(lines)
@@ -83,8 +92,9 @@ class Store:
                 self._known.add(table, rows)
 
     def append_columns(self, table: str, columns: Mapping[str, Any]) -> None:
-        """Record many rows of `scores` or `study_runs` at once, column by column: a list holds a value a row, anything else is
-        what all rows share. Durable and refused as in `append`."""
+        """Record many rows of `scores` or `study_runs` at once, column by column: a list holds a
+        value a row, anything else is what all rows share. Durable and refused as in `append`.
+        """
         self._spool.append(encode_columns(table, columns, self._clean))
         self._known.add(table, ())
 
@@ -97,7 +107,10 @@ class Store:
         return self._clean(text.encode("utf-8", "replace")).decode()
 
     def flush(self) -> None:
-        """Sync what was recorded to the disk now. Raises StoreError where rows still wait in memory."""
+        """Sync what was recorded to the disk now.
+
+        Raises StoreError where rows still wait in memory.
+        """
         self._spool.flush()
 
     def close(self) -> None:
@@ -109,7 +122,8 @@ class Store:
     # -- reading
 
     def has(self, table: str, *key: Any) -> bool:
-        """Whether a row with this key (see `schema.TABLES`) is recorded; without a key, whether any row of the table is.
+        """Whether a row with this key (see `schema.TABLES`) is recorded; without a key, whether any
+        row of the table is.
 
         What this process wrote itself is not looked for.
         """
@@ -126,9 +140,11 @@ class Store:
         return known
 
     def rows(self, sql: str, params: Params = None, *, fresh: bool = True) -> list[tuple[Any, ...]]:
-        """The rows of our own SQL over all that is recorded. params: a list for `?`, a dict for `$name`.
+        """The rows of our own SQL over all that is recorded. params: a list for `?`, a dict for
+        `$name`.
 
-        fresh: False where what is merged is enough, as for rows that were seen a moment ago: then nothing is merged first.
+        fresh: False where what is merged is enough, as for rows that were seen a moment ago: then
+            nothing is merged first.
         """
         with self._reading(sql, fresh) as con:
             found: list[tuple[Any, ...]] = con.execute(sql, params).fetchall()
@@ -141,15 +157,19 @@ class Store:
         return frame
 
     def columns(self, sql: str, params: Params = None) -> dict[str, Any]:
-        """As `rows`, as one numpy array a column, for many rows: null is NaN in numbers, None in texts."""
+        """As `rows`, as one numpy array a column, for many rows: null is NaN in numbers, None in
+        texts.
+        """
         with self._reading(sql) as con:
             found = con.execute(sql, params).fetchnumpy()
         return {name: _unmasked(column) for name, column in found.items()}
 
     def sql(self, query: str, limit: int = 10_000, timeout_s: float = 30.0) -> DataFrame:
-        """The answer to a query of the user's own: one statement that reads; at most `limit` rows, said where that cuts.
+        """The answer to a query of the user's own: one statement that reads; at most `limit` rows,
+        said where that cuts.
 
-        It reaches no file, extension or setting. Raises StoreError, which says why there is no answer.
+        It reaches no file, extension or setting. Raises StoreError, which says why there is no
+        answer.
         """
         with self._reading(query, private=True) as con:
             return ask_user(con, query, limit, timeout_s)
@@ -157,8 +177,9 @@ class Store:
     # -- upkeep
 
     def merge(self) -> int:
-        """Merge what is not in the DuckDB file yet; returns how many rows were new. A file that is held by another program
-        is a warning: it is merged another time."""
+        """Merge what is not in the DuckDB file yet; returns how many rows were new. A file that is
+        held by another program is a warning: it is merged another time.
+        """
         if self._newer():
             return 0
         before = self._main.covered
@@ -174,12 +195,16 @@ class Store:
         return 0
 
     def archive(self) -> int:
-        """Move finished segments that are merged to the permanent Parquet archive; returns how many."""
+        """Move finished segments that are merged to the permanent Parquet archive; returns how
+        many.
+        """
         self.merge()
         return 0 if self._newer() else archive_sealed(self.folder, self._main.covered)
 
     def verify(self) -> list[str]:
-        """One line for each thing that is wrong; an empty list says that every row, id, count and checksum was read and holds."""
+        """One line for each thing that is wrong; an empty list says that every row, id, count and
+        checksum was read and holds.
+        """
         least = self._sources().sizes()
         self.merge()
         return (
@@ -189,7 +214,10 @@ class Store:
         )
 
     def repair(self) -> list[str]:
-        """Mend what can be: set a damaged file aside and rebuild it. One line for each thing done, and for what stays wrong."""
+        """Mend what can be: set a damaged file aside and rebuild it.
+
+        One line for each thing done, and for what stays wrong.
+        """
         done = (
             []
             if self._newer()
@@ -200,8 +228,9 @@ class Store:
     def purge(
         self, examples: Iterable[str] = (), *, study: str | None = None, before: str | None = None
     ) -> Purged:
-        """Remove for good the runs of these examples, a study with the runs that only it uses, and runs from before a moment
-        (UTC, ISO 8601): from file, segments and archive. The result says what was removed, and what is left and where.
+        """Remove for good the runs of these examples, a study with the runs that only it uses, and
+        runs from before a moment (UTC, ISO 8601): from file, segments and archive. The result says
+        what was removed, and what is left and where.
 
         Raises StoreError where another program holds the DuckDB file.
         """
@@ -224,12 +253,15 @@ class Store:
         return purged
 
     def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:
-        """Write everything, or one study with all that belongs to it, to one file; returns table -> rows."""
+        """Write everything, or one study with all that belongs to it, to one file; returns table ->
+        rows.
+        """
         with self._reading("") as con:
             return export_rows(con, Path(path), study, self._clean)
 
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
-        """Take in a file that `export` wrote; returns table -> rows that were new, so nothing the second time.
+        """Take in a file that `export` wrote; returns table -> rows that were new, so nothing the
+        second time.
 
         Raises StoreError, and takes in nothing, where the file is damaged, newer, or no export.
         """
@@ -245,7 +277,9 @@ class Store:
         return counts
 
     def stats(self) -> dict[str, Any]:
-        """Figures: rows of each table, bytes of file, segments and archive, rows that wait in memory, damaged records."""
+        """Figures: rows of each table, bytes of file, segments and archive, rows that wait in
+        memory, damaged records.
+        """
         with self._reading("") as con:
             rows = {
                 table: int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
@@ -275,7 +309,9 @@ class Store:
     def _reading(
         self, query: str, fresh: bool = True, *, private: bool = False
     ) -> Iterator[Connection]:
-        """A connection that sees all that was recorded, or is merged, closed at the end. private: see `Database.reading`."""
+        """A connection that sees all that was recorded, or is merged, closed at the end. private:
+        see `Database.reading`.
+        """
         with one_at_a_time(), ExitStack() as stack:
             con = self._opened(stack, fresh, private)
             show_deployments(con, query, self._deployments)
@@ -323,7 +359,9 @@ class Store:
         return new
 
     def _elsewhere(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
-        """The rows without the DuckDB file: a private one that is built from segments and archive, and kept up to date."""
+        """The rows without the DuckDB file: a private one that is built from segments and archive,
+        and kept up to date.
+        """
         try:
             if (
                 self._scratch is None or self._scratch_pid != os.getpid()
@@ -370,7 +408,8 @@ class Store:
 
     def _say_busy(self, busy: Busy) -> None:
         self._say(
-            f"{self._main.path} is held by {busy}; nothing is lost and nobody waits: rows are read from the segments until it lets go."
+            f"{self._main.path} is held by {busy}; nothing is lost and nobody waits: rows are read"
+            " from the segments until it lets go."
         )
 
     def _say(self, text: str) -> None:

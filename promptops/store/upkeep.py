@@ -1,4 +1,6 @@
-"""A store's upkeep: moving what is finished to the archive, and removing what must not be kept from all places."""
+"""A store's upkeep: moving what is finished to the archive, and removing what must not be kept from
+all places.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ __all__ = ["archive_sealed", "purge_rows", "statistics"]
 
 
 def archive_sealed(folder: Path, merged: Mapping[str, int]) -> int:
-    """Make one batch of all segments that have no writer left and are merged to their end; returns how many.
+    """Make one batch of all segments that have no writer left and are merged to their end; returns
+    how many.
 
     Nothing is done where another process is at it, or the folder cannot be written.
     """
@@ -62,9 +65,11 @@ def _removed(folder: Path, sealed: Sequence[Segment]) -> set[str]:
 def purge_rows(
     folder: Path, database: Database, wanted: tuple[Sequence[str], str | None, str | None]
 ) -> Purged:
-    """Remove rows from file, segments and archive. wanted: example ids, study, before; everything is merged already.
+    """Remove rows from file, segments and archive. wanted: example ids, study, before; everything
+    is merged already.
 
-    What others record from here on is new, and stays. Raises Busy where another program holds the file.
+    What others record from here on is new, and stays. Raises Busy where another program holds the
+    file.
     """
     with alone(folder, WAIT_S) as mine:
         if not mine:
@@ -80,7 +85,8 @@ def purge_rows(
         for path in aside_of(folder)
     ]
     left.append(
-        "files that were exported, reports and the registry are not the store's; the versions' texts and the datasets' names are kept."
+        "files that were exported, reports and the registry are not the store's; the versions'"
+        " texts and the datasets' names are kept."
     )
     return Purged(removed, tuple(left))
 
@@ -106,8 +112,8 @@ def _cut(folder: Path, doomed: Doomed, merged: Mapping[str, int]) -> list[str]:
         if count:
             hide(folder, searched, doomed)
             left.append(
-                f"{count:,} rows are hidden, but still in {standing.path}, which process {standing.writer} writes; "
-                "purge again when it has ended."
+                f"{count:,} rows are hidden, but still in {standing.path}, which process"
+                f" {standing.writer} writes; purge again when it has ended."
             )
     return left
 

@@ -1,7 +1,9 @@
-"""What this process wrote into the tables of few rows, so that "is it recorded already?" mostly needs no database.
+"""What this process wrote into the tables of few rows, so that "is it recorded already?" mostly
+needs no database.
 
-A row of these (a version, a dataset, a study's head) is written once and looked for again and again: by each cell that
-saves or evaluates. Nothing is guessed: where somebody else has recorded too, or rows were purged, the database is asked.
+A row of these (a version, a dataset, a study's head) is written once and looked for again and
+again: by each cell that saves or evaluates. Nothing is guessed: where somebody else has recorded
+too, or rows were purged, the database is asked.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ _KEYS = {name: TABLES[name].key for name in ("datasets", "studies", "versions")}
 
 
 class Known:
-    """The keys of those tables' rows that this process recorded, as far as they are certainly still there."""
+    """The keys of those tables' rows that this process recorded, as far as they are certainly still
+    there.
+    """
 
     def __init__(self) -> None:
         self._rows: set[tuple[Any, ...]] = set()
@@ -36,7 +40,8 @@ class Known:
         self._tables.clear()
 
     def holds(self, table: str, key: Sequence[Any], sources: Sources, alone: bool) -> bool | None:
-        """Whether such a row is recorded, or any row of the table (no key); None where only the database can say.
+        """Whether such a row is recorded, or any row of the table (no key); None where only the
+        database can say.
 
         alone: nobody else ever recorded here.
         """

@@ -1,4 +1,7 @@
-"""One question at a time: a saved version that is called, or a judge that asks its model. Recorded and reused like a study's."""
+"""One question at a time: a saved version that is called, or a judge that asks its model.
+
+Recorded and reused like a study's.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,14 @@ _TOGETHER_S = 0.005  # questions that come within it are asked together
 
 
 class Asker:
-    """Asks on behalf of one project. Equal questions that are asked at the same time are asked once.
+    """Asks on behalf of one project. Equal questions that are asked at the same time are asked
+    once.
 
-    limits: of a study whose judges ask here; spent: what else that study has spent so far, as a Progress, so that judging and
-    answering share one budget (the most that judging can go over is what its calls in flight cost beyond their reservations);
-    where: the cell that started that study, which has long ended when its judges ask (None: the one that runs).
+    limits: of a study whose judges ask here; spent: what else that study has spent so far, as a
+    Progress, so that judging and answering share one budget (the most that judging can go over is
+    what its calls in flight cost beyond their reservations);
+    where: the cell that started that study, which has long ended when its judges ask (None: the one
+        that runs).
     """
 
     def __init__(
@@ -82,7 +88,9 @@ class Asker:
         return self._as_kept(run), False
 
     def _as_kept(self, run: Run) -> Run:
-        """As the store has it: what is shown in a cell is in the notebook's file, where no key may be."""
+        """As the store has it: what is shown in a cell is in the notebook's file, where no key may
+        be.
+        """
         clean = self._project.store.clean
         return replace(
             run,
@@ -91,9 +99,11 @@ class Asker:
         )
 
     async def ask(self, version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
-        """A judge's question, on the project's loop: recorded, reused, never asked twice at once. Raises CallError where it was stopped.
+        """A judge's question, on the project's loop: recorded, reused, never asked twice at once.
+        Raises CallError where it was stopped.
 
-        Questions that come at the same time are looked up, asked and recorded together: they share one pace and one write.
+        Questions that come at the same time are looked up, asked and recorded together: they share
+        one pace and one write.
         """
         arm = ArmDesign("judge", version, self._project.model(version.model), "")
         asked = ask(
@@ -179,9 +189,9 @@ class Asker:
         return replace(
             limits,
             budget_usd=None if limits.budget_usd is None else max(limits.budget_usd - usd, 0.0),
-            budget_tokens=None
-            if limits.budget_tokens is None
-            else max(limits.budget_tokens - tokens, 0),
+            budget_tokens=(
+                None if limits.budget_tokens is None else max(limits.budget_tokens - tokens, 0)
+            ),
         )
 
     async def _ask(self, asked: Question) -> Run:

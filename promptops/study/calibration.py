@@ -1,7 +1,8 @@
 """Whether a judge may be believed: its verdicts beside what people said of the same answers.
 
-Calibrated is read from the labels in the store every time it is shown, never from a note that somebody once made: new
-labels, or a judge whose prompt, model or settings changed (another version), change it at once.
+Calibrated is read from the labels in the store every time it is shown, never from a note that
+somebody once made: new labels, or a judge whose prompt, model or settings changed (another
+version), change it at once.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ __all__ = ["ENOUGH", "MODERATE", "Labelled", "calibrated", "grade", "is_calibrat
 ENOUGH = 30  # labelled answers
 MODERATE = 0.4  # Cohen's kappa from which agreement is called moderate (Landis and Koch 1977)
 
-# A judge that compares is held against labels of the same pair. The version that it compares with is told by its own
-# score: no judge is asked about an answer beside itself. People's latest labels count, averaged over raters.
+# A judge that compares is held against labels of the same pair. The version that it compares with
+# is told by its own score: no judge is asked about an answer beside itself. People's latest labels
+# count, averaged over raters.
 _LABELLED = """with latest as (
   select l.run_id, split_part(l.kind, ':', 2) as other, l.rater, arg_max(l.value, (l.labelled_at, l.id)) as value
   from labels l where split_part(l.kind, ':', 1) in ('rubric', 'pass', 'score', 'pairwise') and l.value between 0 and 1
@@ -50,7 +52,9 @@ class Labelled:
 
 
 def labelled(store: Store, name: str, edition: str, study: str | None = None) -> Labelled:
-    """What people and one version of a judge said of the same answers, in one study or in all of them."""
+    """What people and one version of a judge said of the same answers, in one study or in all of
+    them.
+    """
     rows = store.rows(_LABELLED, {"study": study, "name": name, "edition": edition})
     return (
         Labelled(*(tuple(column) for column in zip(*rows, strict=True)))
@@ -60,18 +64,24 @@ def labelled(store: Store, name: str, edition: str, study: str | None = None) ->
 
 
 def grade(value: float) -> float:
-    """A value from 0 to 1 as one of three answers, 0, 0.5 and 1: fail, partly, pass; the other, a tie, this one."""
+    """A value from 0 to 1 as one of three answers, 0, 0.5 and 1: fail, partly, pass; the other, a
+    tie, this one.
+    """
     return 0.0 if value < 1 / 3 else 1.0 if value > 2 / 3 else 0.5
 
 
 def is_calibrated(kappa: Kappa | None) -> bool:
-    """At least 30 labelled answers, moderate agreement (kappa >= 0.4), and an interval that excludes chance (0)."""
+    """At least 30 labelled answers, moderate agreement (kappa >= 0.4), and an interval that
+    excludes chance (0).
+    """
     good = kappa is not None and kappa.value is not None and kappa.low is not None
     return bool(good and kappa.n >= ENOUGH and kappa.value >= MODERATE and kappa.low > 0)  # type: ignore[union-attr, operator]  # good
 
 
 def kappa_of(judge: Sequence[float], human: Sequence[float]) -> Kappa | None:
-    """Cohen's kappa of a judge (rows of its table) and people (columns) in three answers; None without a common item."""
+    """Cohen's kappa of a judge (rows of its table) and people (columns) in three answers; None
+    without a common item.
+    """
     return (
         cohen([grade(value) for value in judge], [grade(value) for value in human])
         if len(judge)
@@ -80,6 +90,8 @@ def kappa_of(judge: Sequence[float], human: Sequence[float]) -> Kappa | None:
 
 
 def calibrated(store: Store, name: str, edition: str) -> bool:
-    """Whether this version of a judge was measured against people and agrees with them: see `is_calibrated`."""
+    """Whether this version of a judge was measured against people and agrees with them: see
+    `is_calibrated`.
+    """
     found = labelled(store, name, edition)
     return found.n >= ENOUGH and is_calibrated(kappa_of(found.judge, found.human))

@@ -35,7 +35,8 @@ def compare_in(
     Args:
         study: the study that holds both.
         candidate: a version, label or id; None: the last arm.
-        baseline: the same; None: the incumbent of prod where the study holds it, else the first arm.
+        baseline: the same; None: the incumbent of prod where the study holds it, else the first
+            arm.
         primary: the scorer that decides; None: the policy's.
 
     Raises:
@@ -63,15 +64,16 @@ def compare_across(
     of the latest study of each.
 
     Raises:
-        StudyError: a version was never evaluated, or nothing serves in prod and no baseline is named.
+        StudyError: a version was never evaluated, or nothing serves in prod and no baseline is
+            named.
     """
     content, prompt, _, label = as_version(candidate)
     if baseline is None:
         baseline = project.registry.serving(prompt, "prod") if prompt else None
         if baseline is None:
             raise StudyError(
-                f"{prompt or label} serves nothing in prod yet, so there is no incumbent to compare "
-                "with; name the baseline."
+                f"{prompt or label} serves nothing in prod yet, so there is no incumbent to compare"
+                " with; name the baseline."
             )
     other, _, _, other_label = as_version(baseline)
     shared = newest_holding(project.store, [content.id, other.id])

@@ -20,7 +20,8 @@ def departures(
     arms: Sequence[Arm],
     primary: str,
 ) -> tuple[str, ...]:
-    """In what an analysis went other ways than its plan, a sentence each; empty where it was followed.
+    """In what an analysis went other ways than its plan, a sentence each; empty where it was
+    followed.
 
     record: of the study; arms: candidate and baseline as they were read.
     """

@@ -1,4 +1,6 @@
-"""What serves where as rows: the table that a history shows, and the view `deployments` of the store."""
+"""What serves where as rows: the table that a history shows, and the view `deployments` of the
+store.
+"""
 
 from __future__ import annotations
 

@@ -59,8 +59,9 @@ class ArmDesign:
 
 @dataclass(frozen=True, slots=True)
 class StudyDesign:
-    """id: `s1-` and 32 hex digits over arms, endpoints, dataset, scorers, repeats (the content of images, where there are some as
-    files; and `salt`, where answers are to be fresh)."""
+    """id: `s1-` and 32 hex digits over arms, endpoints, dataset, scorers, repeats (the content of
+    images, where there are some as files; and `salt`, where answers are to be fresh).
+    """
 
     id: str
     name: str
@@ -117,7 +118,10 @@ def design(
     target: Callable[..., Any] | None = None,
     repeats: int = 1,
 ) -> StudyDesign:
-    """The design of a study; `with_identity` gives it its id. Raises StudyError or SetupError before anything is asked."""
+    """The design of a study; `with_identity` gives it its id.
+
+    Raises StudyError or SetupError before anything is asked.
+    """
     if not versions:
         raise StudyError("a study needs at least one version; pass evaluate([v1, v2], ...).")
     check_repeats(repeats)
@@ -141,7 +145,8 @@ def design(
     seen = {(arm.id, arm.model.label) for arm in arms}
     if len(seen) < len(arms):
         raise StudyError(
-            "the same version stands twice in the study; v.noise(dataset, scorers) asks a version against itself."
+            "the same version stands twice in the study; v.noise(dataset, scorers) asks a version"
+            " against itself."
         )
     _distinct_labels(arms)
     prompts = {arm.prompt for arm in arms if arm.prompt}
@@ -177,7 +182,8 @@ def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyD
 
 
 def question(plan: StudyDesign, place: Place, key: str = "") -> Question:
-    """The call that a place asks; `key` where it is known. An example that does not render is a question that is not sent.
+    """The call that a place asks; `key` where it is known. An example that does not render is a
+    question that is not sent.
 
     Raises SetupError for an image that cannot be read.
     """
@@ -198,7 +204,9 @@ def question(plan: StudyDesign, place: Place, key: str = "") -> Question:
 
 
 def _unrendered(arm: ArmDesign, example: Example, repeat: int, why: str, key: str) -> Question:
-    """A question without a request: there are no messages to name it by, so its key is of the example's content."""
+    """A question without a request: there are no messages to name it by, so its key is of the
+    example's content.
+    """
     return Question(
         call=Call({}, arm.version, arm.prompt, {}, example.id, repeat),
         model=arm.model,
@@ -222,8 +230,10 @@ def ask(
     key: str = "",
     root: Path | None = None,
 ) -> Question:
-    """One question to an arm's model, with its reuse key (worked out where `key` is not given). root: images that are files are
-    read below it; None: they stay paths. Raises RenderError, and SetupError for an image that cannot be read."""
+    """One question to an arm's model, with its reuse key (worked out where `key` is not given).
+    root: images that are files are read below it; None: they stay paths. Raises RenderError, and
+    SetupError for an image that cannot be read.
+    """
     target = isinstance(arm.model, TargetModel)
     if target and example is not None:
         values = dict(example.inputs)
@@ -253,9 +263,11 @@ def ask(
 
 
 def images_of(plan: StudyDesign) -> list[list[str]]:
-    """(arm's version, example's id, what the images of its question are) of each question that has an image in a file, in order.
+    """(arm's version, example's id, what the images of its question are) of each question that has
+    an image in a file, in order.
 
-    Raises SetupError with how many cannot be sent, the first of them and what is wrong with its file.
+    Raises SetupError with how many cannot be sent, the first of them and what is wrong with its
+    file.
     """
     seen, failed, first = [], 0, ""
     for arm in plan.arms:
@@ -274,7 +286,8 @@ def images_of(plan: StudyDesign) -> list[list[str]]:
                 failed, first = failed + 1, first or f"{example.id!r}: {error}"
     if failed:
         raise SetupError(
-            f"{failed:,} of {len(plan.dataset):,} examples have an image that cannot be sent; the first is {first}"
+            f"{failed:,} of {len(plan.dataset):,} examples have an image that cannot be sent; the"
+            f" first is {first}"
         )
     return seen
 
@@ -311,7 +324,10 @@ def _distinct_labels(arms: list[ArmDesign]) -> None:
         if labels.count(arm.label) > 1:
             arms[index] = replace(
                 arm,
-                label=f"{arm.prompt + ' ' if arm.prompt else ''}{arm.label} ({arm.version.model or arm.id[3:9]})",
+                label=(
+                    f"{arm.prompt + ' ' if arm.prompt else ''}{arm.label}"
+                    f" ({arm.version.model or arm.id[3:9]})"
+                ),
             )
 
 

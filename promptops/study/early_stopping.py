@@ -1,7 +1,8 @@
-"""Stopping early without cheating: batches of a shuffled order, a look at each batch's end, and e-values that hold at every look.
+"""Stopping early without cheating: batches of a shuffled order, a look at each batch's end, and
+e-values that hold at every look.
 
-The order is drawn from the study's id, so it is fixed before anything is asked; only whole batches from its beginning count, so
-that what happens to finish first decides nothing.
+The order is drawn from the study's id, so it is fixed before anything is asked; only whole batches
+from its beginning count, so that what happens to finish first decides nothing.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def _part(o: Outcomes, ids: set[str]) -> Outcomes:
 
 
 class Settling:
-    """Looks at a study in batches. baseline: the version that the others must beat; policy: what settles it."""
+    """Looks at a study in batches. baseline: the version that the others must beat; policy: what
+    settles it.
+    """
 
     def __init__(self, plan: StudyDesign, store: Store, policy: Policy, baseline: str) -> None:
         self._plan, self._store, self._policy, self._baseline = plan, store, policy, baseline
@@ -84,7 +87,9 @@ class Settling:
         self._seen = 0
 
     def look(self) -> str | None:
-        """After a batch: what the event "settled" says, JSON, where the e-values settle every candidate's verdict; else None."""
+        """After a batch: what the event "settled" says, JSON, where the e-values settle every
+        candidate's verdict; else None.
+        """
         self._seen += len(self.batches[self._looks])
         self._looks += 1
         chosen = set(self._ids[: self._seen])
@@ -117,7 +122,9 @@ class Settling:
 
 
 def early(store: Store, study: str) -> dict[str, Any] | None:
-    """{"examples", "of", "looks", "saved"} of a study that its e-value ended early; None for any other."""
+    """{"examples", "of", "looks", "saved"} of a study that its e-value ended early; None for any
+    other.
+    """
     rows = store.rows(
         'select event, detail from study_events where study_id = ? order by "at" desc limit 1',
         [study],

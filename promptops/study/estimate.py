@@ -1,4 +1,7 @@
-"""What a study would take, before it is started: calls, tokens, money as a range, time. Unknown is said, never zero."""
+"""What a study would take, before it is started: calls, tokens, money as a range, time.
+
+Unknown is said, never zero.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,10 @@ _LOCAL_S = 0.002  # of a model in this process
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """calls: to be made; reused: answered before; tokens_in: by characters / 4; tokens_out, cost_usd: (low, high), None where a
-    price is unknown; time_s: at the pace seen before, None where nothing was; judges: further calls by judge scorers."""
+    """calls: to be made; reused: answered before; tokens_in: by characters / 4; tokens_out,
+    cost_usd: (low, high), None where a price is unknown; time_s: at the pace seen before, None
+    where nothing was; judges: further calls by judge scorers.
+    """
 
     calls: int
     reused: int
@@ -46,8 +51,9 @@ class Estimate:
         )
         judges = f", and {self.judges:,} judge calls on top" if self.judges else ""
         return (
-            f"<Estimate: {words.count(self.calls, 'call')} to make, {self.reused:,} reused; about {self.tokens_in:,} tokens in, "
-            f"{self.tokens_out[0]:,} to {self.tokens_out[1]:,} out; {money}; about {words.duration(self.time_s)}{judges}>"
+            f"<Estimate: {words.count(self.calls, 'call')} to make, {self.reused:,} reused; about"
+            f" {self.tokens_in:,} tokens in, {self.tokens_out[0]:,} to {self.tokens_out[1]:,} out;"
+            f" {money}; about {words.duration(self.time_s)}{judges}>"
         )
 
     def _repr_html_(self) -> str:
@@ -107,9 +113,12 @@ def estimate(project: Project, drawn: StudyDesign, concurrency: int | None) -> E
 
 
 def _answer_tokens(store: Store, version: str, settings: dict[str, object]) -> tuple[int, int]:
-    """(low, high) output tokens of an answer: the 10th and 95th percentile seen, else from the version's own limit."""
+    """(low, high) output tokens of an answer: the 10th and 95th percentile seen, else from the
+    version's own limit.
+    """
     seen = store.rows(
-        "select quantile_cont(tokens_out, .1), quantile_cont(tokens_out, .95) from runs where version_id = ?",
+        "select quantile_cont(tokens_out, .1), quantile_cont(tokens_out, .95) from runs where"
+        " version_id = ?",
         [version],
     )
     if seen and seen[0][0] is not None:

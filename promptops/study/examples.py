@@ -1,7 +1,8 @@
-"""The answers of two arms side by side, example by example: found, filtered and paged without reading what is not shown.
+"""The answers of two arms side by side, example by example: found, filtered and paged without
+reading what is not shown.
 
-Opening reads one row of figures an example; texts stay in the store until their page is asked for. Search and tags are
-bound parameters of our own SQL.
+Opening reads one row of figures an example; texts stay in the store until their page is asked for.
+Search and tags are bound parameters of our own SQL.
 """
 
 from __future__ import annotations
@@ -40,13 +41,17 @@ _INDEX = f"""select m.example_id, avg({_OUTCOME}) filter (where m.version_id = $
 _FOUND = """select m.example_id from study_runs m join runs r on r.id = m.run_id
   where m.study_id = $study and m.version_id in ($new, $old) and contains(lower(r.output), lower($text))
   union select example_id from examples where fingerprint = $dataset and (contains(lower(document), lower($text)) or contains(lower(example_id), lower($text)))"""
-_TAGGED = "select example_id from examples where fingerprint = ? and list_contains(json_extract_string(document, '$.tags[*]'), ?)"
+_TAGGED = (
+    "select example_id from examples where fingerprint = ? and"
+    " list_contains(json_extract_string(document, '$.tags[*]'), ?)"
+)
 _TAGS = """select tag from (select unnest(json_extract_string(document, '$.tags[*]')) as tag from examples where fingerprint = ?)
   group by tag order by count(*) desc, tag limit 200"""
 _PAGE = f"""select m.example_id, arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $new),
   arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $old) from study_runs m join runs r on r.id = m.run_id
   where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in (select unnest($examples)) group by m.example_id"""
-_DATA = "(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{100,}"  # of images that were sent along
+# of images that were sent along
+_DATA = "(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{100,}"
 _SIDES = f"""select m.version_id, r.id, left(r.output, {LONG}), r.failure, r.failure_detail, r.cost_usd, r.latency_ms, r.tokens_in, r.tokens_out,
   r.attempts, left(regexp_replace(r.request, '{_DATA}', '\\1… (shortened)', 'g'), {4 * LONG}), m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
   where m.study_id = $study and m.version_id in ($new, $old) and m.example_id = $example order by m.repeat desc, r.started_at"""
@@ -58,7 +63,9 @@ _OUTPUTS = f"""select m.example_id, m.version_id, arg_max(r.id, r.started_at), a
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """kind: one of KINDS; text: anywhere in an output, an input or an id; tag, failure: "" for any; scorer: "" for the primary."""
+    """kind: one of KINDS; text: anywhere in an output, an input or an id; tag, failure: "" for any;
+    scorer: "" for the primary.
+    """
 
     kind: str = "all"
     text: str = ""
@@ -69,7 +76,9 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example of a page. new, old: mean outcome over repeats, None where unscored; outputs are cut to SHORT characters."""
+    """One example of a page. new, old: mean outcome over repeats, None where unscored; outputs are
+    cut to SHORT characters.
+    """
 
     example_id: str
     new: float | None
@@ -87,7 +96,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """rows: those of this page; first: place of its first row, 0 first; total: rows that the filter lets through; all: rows there are."""
+    """rows: those of this page; first: place of its first row, 0 first; total: rows that the filter
+    lets through; all: rows there are.
+    """
 
     rows: tuple[Row, ...]
     first: int
@@ -107,7 +118,9 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one arm answered to an example. request: the messages that were sent, (role, text) pairs; tries: one Attempt a try."""
+    """What one arm answered to an example. request: the messages that were sent, (role, text)
+    pairs; tries: one Attempt a try.
+    """
 
     label: str
     run_id: str
@@ -141,7 +154,9 @@ class _Memo:
 
 
 class Examples:
-    """candidate, baseline: arms of the study (versions or labels), default those that `study.compare()` would take; None of a study with one arm."""
+    """candidate, baseline: arms of the study (versions or labels), default those that
+    `study.compare()` would take; None of a study with one arm.
+    """
 
     def __init__(self, study: RecordedStudy, candidate: Any = None, baseline: Any = None) -> None:
         self._study, self._store = study, study.project.store
@@ -163,7 +178,10 @@ class Examples:
         return Filter()
 
     def page(self, wanted: Filter | None = None, *, first: int = 0, size: int = 20) -> Page:
-        """The rows from place `first` on, biggest loss first. Raises StudyError for a kind that is none of KINDS."""
+        """The rows from place `first` on, biggest loss first.
+
+        Raises StudyError for a kind that is none of KINDS.
+        """
         asked = wanted or Filter()
         chosen = self._chosen(asked)
         part = chosen.iloc[first : first + size]
@@ -206,7 +224,10 @@ class Examples:
     # -- one example
 
     def detail(self, example_id: str) -> SideBySide:
-        """Both answers to an example, with their scores, cost and attempts. Raises StudyError for an example that is not in the study."""
+        """Both answers to an example, with their scores, cost and attempts.
+
+        Raises StudyError for an example that is not in the study.
+        """
         rows = self._store.rows(_SIDES, {**self._arms(), "example": example_id})
         if not rows:
             raise StudyError(
@@ -236,11 +257,14 @@ class Examples:
     ) -> dict[
         str, tuple[Example | None, tuple[str, str | None] | None, tuple[str, str | None] | None]
     ]:
-        """id -> (the example, the candidate's and the baseline's run id with its output, cut at LONG): several in one question."""
+        """id -> (the example, the candidate's and the baseline's run id with its output, cut at
+        LONG): several in one question.
+        """
         rows = self._store.rows(_OUTPUTS, {**self._arms(), "examples": list(ids)})
         found = {(example, version): (run, output) for example, version, run, output in rows}
         documents = self._store.rows(
-            "select example_id, document from examples where fingerprint = ? and example_id in (select unnest(?))",
+            "select example_id, document from examples where fingerprint = ? and example_id in"
+            " (select unnest(?))",
             [self._dataset, list(ids)],
         )
         known = {name: Example.from_document(json.loads(document)) for name, document in documents}
@@ -327,7 +351,8 @@ class Examples:
     def _asked(self, ids: Sequence[str]) -> dict[str, str]:
         """The first text that each example puts into the prompt, cut."""
         rows = self._store.rows(
-            "select example_id, document from examples where fingerprint = ? and example_id in (select unnest(?))",
+            "select example_id, document from examples where fingerprint = ? and example_id in"
+            " (select unnest(?))",
             [self._dataset, list(ids)],
         )
         return {
@@ -338,8 +363,9 @@ class Examples:
         own = {str(scorer.version) for scorer in self._study.record.scorers}
         out: dict[str, list[Judgement]] = {}
         for run, name, value, passed, reason, unscored in self._store.rows(
-            "select run_id, scorer, value, passed, reason, unscored from scores where run_id in (select unnest(?)) "
-            "and example_fingerprint in (select unnest(?)) and scorer_version in (select unnest(?)) order by scorer",
+            "select run_id, scorer, value, passed, reason, unscored from scores where run_id in"
+            " (select unnest(?)) and example_fingerprint in (select unnest(?)) and scorer_version"
+            " in (select unnest(?)) order by scorer",
             [list(runs), list(prints), sorted(own)],
         ):
             out.setdefault(run, []).append(Judgement(name, value, passed, unscored or reason or ""))
@@ -392,7 +418,9 @@ def _first_text(inputs: Mapping[str, Any]) -> str:
 
 
 def _messages(request: str | None) -> tuple[tuple[str, str], ...]:
-    """(role, text) pairs of what was sent; a request that is no list of messages, or was cut, as it stands."""
+    """(role, text) pairs of what was sent; a request that is no list of messages, or was cut, as it
+    stands.
+    """
     try:
         messages = json.loads(request or "{}").get("messages") or ()
         return tuple(

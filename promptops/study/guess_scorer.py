@@ -1,4 +1,6 @@
-"""Which scorer fits a table of answers: guessed from the golden answers, and said, so that a wrong guess is seen at once."""
+"""Which scorer fits a table of answers: guessed from the golden answers, and said, so that a wrong
+guess is seen at once.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _WORDS = {"true": 1.0, "false": 0.0}
 
 
 def as_scores(cells: Sequence[Any]) -> list[float | None] | None:
-    """The cells as scores in [0, 1], also where a text file holds them as text; None where they are answers."""
+    """The cells as scores in [0, 1], also where a text file holds them as text; None where they are
+    answers.
+    """
     found = [None if cell is None else _score(cell) for cell in cells]
     known = [value for value in found if value is not None]
     if not known or len(known) < sum(cell is not None for cell in cells):
@@ -38,7 +42,10 @@ def _score(cell: Any) -> float | None:
 
 
 def guessed(dataset: Dataset, outputs: Sequence[Any]) -> tuple[Scorer, str]:
-    """(a scorer that fits the golden answers, why). Raises StudyError where nothing says what a good answer is."""
+    """(a scorer that fits the golden answers, why).
+
+    Raises StudyError where nothing says what a good answer is.
+    """
     from .. import scorers
 
     texts = [_text(example.expected) for example in dataset if example.expected is not None]
@@ -55,16 +62,23 @@ def guessed(dataset: Dataset, outputs: Sequence[Any]) -> tuple[Scorer, str]:
     if sorted(len(text.split()) for text in texts)[len(texts) // 2] > 4:
         return scorers.similar_to("expected", at_least=0.8), "the golden answers are texts"
     if sum(len(answer.split()) > 12 for answer in answers) > len(answers) / 4:  # most of one arm
-        return scorers.contains(
-            column="expected"
-        ), "the golden answers are short and the answers long"
+        return (
+            scorers.contains(column="expected"),
+            "the golden answers are short and the answers long",
+        )
     return scorers.exact(), "the golden answers are short"
 
 
 def _nothing(answers: Sequence[str]) -> str:
     if answers and all(_is_number(answer) for answer in answers):
-        return "the two columns hold numbers outside 0 to 1; as scores they must lie in [0, 1], higher is better: rescale them (or name the golden answers with expected=)."
-    return 'nothing says what a good answer is: name the golden answers with expected="column", or pass scorer=...'
+        return (
+            "the two columns hold numbers outside 0 to 1; as scores they must lie in [0, 1], higher"
+            " is better: rescale them (or name the golden answers with expected=)."
+        )
+    return (
+        'nothing says what a good answer is: name the golden answers with expected="column", or'
+        " pass scorer=..."
+    )
 
 
 def _share(texts: Sequence[str], holds: Any) -> bool:

@@ -1,8 +1,10 @@
-"""Images that a prompt or a dataset names by file: read at set-up, sent and recorded as the bytes that they are.
+"""Images that a prompt or a dataset names by file: read at set-up, sent and recorded as the bytes
+that they are.
 
-An `image_url` whose url is no address (`https:`, `data:`, another scheme with `//`) is a path below the project's root.
-Nothing outside that folder is ever read, by whatever way a path leads there, and nothing that is not a PNG, JPEG, GIF or
-WebP image by its own first bytes. A run is recorded whole, so the images of one request may have 10 MB together.
+An `image_url` whose url is no address (`https:`, `data:`, another scheme with `//`) is a path below
+the project's root. Nothing outside that folder is ever read, by whatever way a path leads there,
+and nothing that is not a PNG, JPEG, GIF or WebP image by its own first bytes. A run is recorded
+whole, so the images of one request may have 10 MB together.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from ..errors import SetupError
 
 __all__ = ["LARGEST", "embedded", "files_in", "holds_images"]
 
-LARGEST = 10_000_000  # bytes of all images of one request; as base64 they fit into what the store keeps of a request
+# bytes of all images of one request; as base64 they fit into what the store keeps of a request
+LARGEST = 10_000_000
 _ADDRESS = re.compile(r"(?:https?|data):|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _FILE = re.compile(r"file:|[a-z]:[/\\]", re.IGNORECASE)
 _KEPT = 4  # encoded images that are kept, since the arms of a study send the same ones in turn
@@ -32,10 +35,12 @@ _Found = tuple[
 
 
 def embedded(messages: _Messages, root: Path) -> tuple[_Messages, _Messages]:
-    """(the messages to send, the messages to name them by): an image that is a file stands in the first as a `data:` address, in the
-    second as its type and SHA-256, so that what is asked is known by the image's content and never by its path.
+    """(the messages to send, the messages to name them by): an image that is a file stands in the
+    first as a `data:` address, in the second as its type and SHA-256, so that what is asked is
+    known by the image's content and never by its path.
 
-    Both are the messages themselves where no image is a file. Raises SetupError, which names the file and what is wrong with it.
+    Both are the messages themselves where no image is a file. Raises SetupError, which names the
+    file and what is wrong with it.
     """
     found = _files(messages, root)
     if not found:
@@ -46,7 +51,10 @@ def embedded(messages: _Messages, root: Path) -> tuple[_Messages, _Messages]:
 
 
 def files_in(messages: _Messages, root: Path) -> list[str]:
-    """The type and SHA-256 of each image that is a file, in order. Raises SetupError as `embedded` does; none is encoded."""
+    """The type and SHA-256 of each image that is a file, in order.
+
+    Raises SetupError as `embedded` does; none is encoded.
+    """
     return [_name(*each) for each in _files(messages, root).values()]
 
 
@@ -56,13 +64,17 @@ def holds_images(messages: Any) -> bool:
 
 
 def _files(messages: _Messages, root: Path) -> dict[str, _Found]:
-    """path -> the file. Raises SetupError where one cannot be sent, or all of them are too large together."""
+    """path -> the file.
+
+    Raises SetupError where one cannot be sent, or all of them are too large together.
+    """
     paths = [url for url in _images(messages) if not _is_address(url)]
     found = {path: _found(path, root) for path in paths}
     size = sum(found[path][1] for path in paths)
     if size > LARGEST:
         raise SetupError(
-            f"the images {', '.join(map(repr, found))[:200]} have {size:,} bytes together; one request may have {LARGEST:,}, scale them down."
+            f"the images {', '.join(map(repr, found))[:200]} have {size:,} bytes together; one"
+            f" request may have {LARGEST:,}, scale them down."
         )
     return found
 
@@ -96,9 +108,11 @@ def _with(messages: _Messages, urls: Mapping[str, str]) -> _Messages:
         )
 
     return [
-        {**message, "content": list(map(part_of, message["content"]))}
-        if isinstance(message.get("content"), list)
-        else message
+        (
+            {**message, "content": list(map(part_of, message["content"]))}
+            if isinstance(message.get("content"), list)
+            else message
+        )
         for message in messages
     ]
 
@@ -121,14 +135,16 @@ def _found(path: str, root: Path) -> _Found:
         or not path.strip()
     ):
         raise SetupError(
-            f"{told} is no path below the project's folder; write it from there with /, as in images/cat.png, or give an address."
+            f"{told} is no path below the project's folder; write it from there with /, as in"
+            " images/cat.png, or give an address."
         )
     here = root.resolve()
     try:
         where = (here / path).resolve(strict=True)
         if not where.is_relative_to(here):
             raise SetupError(
-                f"{told} leads out of the project's folder {here}; only images below it are read: copy it there."
+                f"{told} leads out of the project's folder {here}; only images below it are read:"
+                " copy it there."
             )
         state = where.stat()
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a circle of links
@@ -142,7 +158,8 @@ def _found(path: str, root: Path) -> _Found:
         raise SetupError(f"{told} is no file; give the path of an image.")
     if state.st_size > LARGEST:
         raise SetupError(
-            f"{told} has {state.st_size:,} bytes; the images of one request may have {LARGEST:,}, scale it down."
+            f"{told} has {state.st_size:,} bytes; the images of one request may have {LARGEST:,},"
+            " scale it down."
         )
     found = where, state.st_size, (state.st_mtime_ns, state.st_ino)
     if not _kind(*found)[0]:
@@ -171,7 +188,10 @@ def _name(where: Path, size: int, changed: tuple[int, int]) -> str:
 
 
 def _read(where: Path) -> bytes:
-    """The file's bytes, no more than are allowed; none of what is no file any more, or a link. Raises SetupError."""
+    """The file's bytes, no more than are allowed; none of what is no file any more, or a link.
+
+    Raises SetupError.
+    """
     flags = (
         os.O_RDONLY
         | getattr(os, "O_NOFOLLOW", 0)
@@ -188,7 +208,9 @@ def _read(where: Path) -> bytes:
 
 
 def _type_of(content: bytes) -> str:
-    """The type by the first bytes (as the formats' own specifications give them); "" for none of the four that models take."""
+    """The type by the first bytes (as the formats' own specifications give them); "" for none of
+    the four that models take.
+    """
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if content.startswith(b"\xff\xd8\xff"):

@@ -1,6 +1,8 @@
-"""Outputs made elsewhere, kept as runs: a table of answers becomes a study that can be scored, compared and reported.
+"""Outputs made elsewhere, kept as runs: a table of answers becomes a study that can be scored,
+compared and reported.
 
-Imported twice, a table is there once: ids are made from content. Nothing is asked, and nothing unknown is invented.
+Imported twice, a table is there once: ids are made from content. Nothing is asked, and nothing
+unknown is invented.
 """
 
 from __future__ import annotations
@@ -36,8 +38,9 @@ _CHUNK = 5_000  # rows written at a time
 class Columns:
     """Which columns of a table hold what, and which prompts its version labels stand for.
 
-    sample: the number of an output among several of one example; versions: label -> PromptVersion or saved version, for
-    labels whose prompt is known; prompt: the name that the versions belong to; name: of the study.
+    sample: the number of an output among several of one example; versions: label -> PromptVersion
+    or saved version, for labels whose prompt is known; prompt: the name that the versions belong
+    to; name: of the study.
     """
 
     example: str = "example_id"
@@ -60,7 +63,10 @@ class _Arm:
 def import_runs(
     project: Project, table: Any, dataset: Dataset, scorers: Sequence[Any], **columns: Any
 ) -> RecordedStudy:
-    """See Lab.import_runs. Raises StudyError for a row whose example the dataset does not have, naming it."""
+    """See Lab.import_runs.
+
+    Raises StudyError for a row whose example the dataset does not have, naming it.
+    """
     where = Columns(**columns)
     cells = columns_of(_renamed(table, where))
     checked = checked_scorers(scorers)
@@ -104,7 +110,10 @@ def import_runs(
 
 
 def _renamed(table: Any, where: Columns) -> Any:
-    """The table with the columns that `columns_of` knows. Raises StudyError where a named column is not there."""
+    """The table with the columns that `columns_of` knows.
+
+    Raises StudyError where a named column is not there.
+    """
     names = {where.example: "example", where.version: "version", where.output: "output"}
     if where.sample is not None:
         names[where.sample] = "sample"
@@ -129,12 +138,16 @@ def _need(names: Mapping[str, str], present: Sequence[str]) -> None:
     for column, role in names.items():
         if column not in present and role != "version":
             raise StudyError(
-                f'the table has no column {column!r}; it has {", ".join(present)}: name the one that is meant, as in {role}="{present[0] if present else "..."}".'
+                f"the table has no column {column!r}; it has {', '.join(present)}: name the one"
+                f' that is meant, as in {role}="{present[0] if present else "..."}".'
             )
 
 
 def _arms(cells: Mapping[str, list[Any]], where: Columns) -> dict[str, _Arm]:
-    """label -> arm, in order of appearance. A label without a known prompt gets an id of its own."""
+    """label -> arm, in order of appearance.
+
+    A label without a known prompt gets an id of its own.
+    """
     known = dict(where.versions or {})
     arms: dict[str, _Arm] = {}
     for label in dict.fromkeys(map(str, cells.get("version") or ["outputs"])):
@@ -146,7 +159,8 @@ def _arms(cells: Mapping[str, list[Any]], where: Columns) -> dict[str, _Arm]:
     idle = sorted(set(known) - set(arms))
     if idle:
         raise StudyError(
-            f"versions names {idle[0]!r}, which is no version of the table; it has {', '.join(arms)}."
+            f"versions names {idle[0]!r}, which is no version of the table; it has"
+            f" {', '.join(arms)}."
         )
     return arms
 
@@ -154,13 +168,17 @@ def _arms(cells: Mapping[str, list[Any]], where: Columns) -> dict[str, _Arm]:
 def _places(
     cells: Mapping[str, list[Any]], arms: Mapping[str, _Arm], dataset: Dataset
 ) -> list[tuple[str, int, str]]:
-    """(example id, repeat, label) of each row. Raises StudyError for an unknown example, or a sample that stands twice."""
+    """(example id, repeat, label) of each row.
+
+    Raises StudyError for an unknown example, or a sample that stands twice.
+    """
     examples = [str(value) for value in cells["example"]]
     known = {example.id for example in dataset}
     strange = [example for example in examples if example not in known]
     if strange:
         raise StudyError(
-            f"{len(strange):,} of {len(examples):,} rows are of examples that the dataset does not have (first: {strange[0]!r}); its ids look like {next(iter(known))!r}."
+            f"{len(strange):,} of {len(examples):,} rows are of examples that the dataset does not"
+            f" have (first: {strange[0]!r}); its ids look like {next(iter(known))!r}."
         )
     labels = [str(value) for value in cells.get("version") or ["outputs"] * len(examples)]
     numbers = sample_numbers(cells["sample"]) if "sample" in cells else None
@@ -172,7 +190,8 @@ def _places(
         place = (example, count if numbers is None else numbers[row], label)
         if place in taken:
             raise StudyError(
-                f"row {row} is sample {place[1]} of example {example!r}, version {label!r}, for the second time; number its samples apart."
+                f"row {row} is sample {place[1]} of example {example!r}, version {label!r}, for the"
+                " second time; number its samples apart."
             )
         taken.add(place)
         places.append(place)
@@ -231,7 +250,8 @@ def _run(
     failure = cell("failure") or ("empty_output" if text is None or not text.strip() else None)
     if failure is not None and failure not in FAILURES:
         raise StudyError(
-            f"row {row} has the failure {failure!r}, which is no class of run.FAILURES; the classes are {', '.join(FAILURES)}."
+            f"row {row} has the failure {failure!r}, which is no class of run.FAILURES; the classes"
+            f" are {', '.join(FAILURES)}."
         )
     body = f"{arm.id}\0{example}\0{print_}\0{repeat}\0{text}"
     digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()

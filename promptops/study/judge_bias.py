@@ -13,9 +13,10 @@ __all__ = ["Length", "Position", "correlation", "position_bias"]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """pairs: judged in both orders; same: one verdict in both; first, second: orders that disagree towards the answer shown first,
-    or shown second. share: first / (first + second), low and high its exact 95 % interval; 1/2 is no bias. swapped: whether both
-    orders were shown: else first and second count verdicts, and the place cannot be told from the answers' merit.
+    """pairs: judged in both orders; same: one verdict in both; first, second: orders that disagree
+    towards the answer shown first, or shown second. share: first / (first + second), low and high
+    its exact 95 % interval; 1/2 is no bias. swapped: whether both orders were shown: else first and
+    second count verdicts, and the place cannot be told from the answers' merit.
     """
 
     pairs: int
@@ -30,8 +31,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """r: correlation of the logarithm of an answer's length with what the judge gave beyond people (its error), with its 95 % interval
-    (Fisher's z); beyond: False where no label stands beside, so that longer answers may just be better ones."""
+    """r: correlation of the logarithm of an answer's length with what the judge gave beyond people
+    (its error), with its 95 % interval (Fisher's z); beyond: False where no label stands beside, so
+    that longer answers may just be better ones.
+    """
 
     r: float | None
     low: float | None
@@ -43,8 +46,9 @@ class Length:
 def position_bias(first: Sequence[str], second: Sequence[str] | None = None) -> Position:
     """How far the place of an answer sways a judge of pairs.
 
-    first: "A", "tie" or "B" where A was shown first, one a pair; second: the same pairs with A shown second. With one order only,
-    the verdicts for each place are counted, and `swapped` is False: a better answer in one place looks the same as a bias.
+    first: "A", "tie" or "B" where A was shown first, one a pair; second: the same pairs with A
+    shown second. With one order only, the verdicts for each place are counted, and `swapped` is
+    False: a better answer in one place looks the same as a bias.
     """
     if second is None:
         ahead, behind, same = (
@@ -75,7 +79,9 @@ def position_bias(first: Sequence[str], second: Sequence[str] | None = None) -> 
 
 
 def correlation(lengths: Sequence[float], gave: Sequence[float], *, beyond: bool) -> Length:
-    """Pearson's r with Fisher's interval, as a length bias; r is None where one of both does not vary."""
+    """Pearson's r with Fisher's interval, as a length bias; r is None where one of both does not
+    vary.
+    """
     import numpy as np
 
     if np.std(lengths) < 1e-12 or np.std(gave) < 1e-12:

@@ -1,4 +1,6 @@
-"""What the last arm has lost against the first one so far, while a study runs: the newest losses, to be read before it is done."""
+"""What the last arm has lost against the first one so far, while a study runs: the newest losses,
+to be read before it is done.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ class Loss:
 
 
 class Losses:
-    """Meets every outcome of the primary once; holds what one arm has and the other has not yet, and the newest losses.
+    """Meets every outcome of the primary once; holds what one arm has and the other has not yet,
+    and the newest losses.
 
     last: the place of the last arm; count: losses so far; newest: the last of them, newest first.
     """

@@ -1,4 +1,6 @@
-"""Stored runs and scores as the arms of a comparison: joined, aggregated and sorted inside DuckDB, handed over as columns."""
+"""Stored runs and scores as the arms of a comparison: joined, aggregated and sorted inside DuckDB,
+handed over as columns.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ Source = tuple[str, str, str]
 
 Columns = dict[str, "NDArray[Any]"]
 
-_ARMS = "arms as (select unnest($studies) as study_id, unnest($versions) as version_id, unnest($numbers)::int as arm)"
+_ARMS = (
+    "arms as (select unnest($studies) as study_id, unnest($versions) as version_id,"
+    " unnest($numbers)::int as arm)"
+)
 _LINKED = """select a.arm, m.example_id, m.example_fingerprint as print, m.repeat, m.run_id
   from study_runs m join arms a on m.study_id = a.study_id and m.version_id = a.version_id"""
 # One row a place: its answered run where there is one, else its last failed one.
@@ -33,7 +38,10 @@ _LATEST = f"""select l.arm, l.example_id, l.print, l.repeat,
          arg_max(r.id, (r.failure is null or r.failure in (select unnest($outcomes)), r.started_at)) as run_id
   from ({_LINKED}) l join runs r on r.id = l.run_id group by all"""
 _OUTCOME = "case when s{0}.passed is null then s{0}.value else s{0}.passed::double end"
-_SCORE = "left join scores s{0} on s{0}.run_id = p.run_id and s{0}.example_fingerprint = p.print and s{0}.scorer = $name{0} and s{0}.scorer_version = $edition{0}"
+_SCORE = (
+    "left join scores s{0} on s{0}.run_id = p.run_id and s{0}.example_fingerprint = p.print and"
+    " s{0}.scorer = $name{0} and s{0}.scorer_version = $edition{0}"
+)
 _MEASURED = (
     ("cost", "r.cost_usd"),
     ("latency", "r.latency_ms"),
@@ -47,7 +55,8 @@ _FACTS = """min(r.started_at), max(r.started_at), list(distinct r.fingerprint), 
 def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[ScorerRef]) -> list[Arm]:
     """One Arm a source, in order. scorers: in the study's order; their versions only.
 
-    Examples are paired by id where the content is equal in all arms; an id with other content in another arm stands apart.
+    Examples are paired by id where the content is equal in all arms; an id with other content in
+    another arm stands apart.
     """
     known = {scorer.name: scorer for scorer in scorers}
     repeats = _repeats(store, sources)
@@ -71,7 +80,9 @@ def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[ScorerRef
 
 
 def _measured(store: Store, scorer: ScorerRef, edition: str | None) -> ScorerRef:
-    """A judge with whether people's labels of the answers it judged calibrate it; any other scorer as it is."""
+    """A judge with whether people's labels of the answers it judged calibrate it; any other scorer
+    as it is.
+    """
     if scorer.kind != "judge" or scorer.calibrated is not None or edition is None:
         return scorer
     return replace(scorer, calibrated=calibrated(store, scorer.name, edition))
@@ -80,7 +91,8 @@ def _measured(store: Store, scorer: ScorerRef, edition: str | None) -> ScorerRef
 def _repeats(store: Store, sources: Sequence[Source]) -> int:
     """K: the most repeats of any place. Raises StudyError for a source without runs."""
     rows = store.rows(
-        f"with {_ARMS} select a.arm, max(m.repeat) from study_runs m join arms a on m.study_id = a.study_id and m.version_id = a.version_id group by a.arm",
+        f"with {_ARMS} select a.arm, max(m.repeat) from study_runs m join arms a on m.study_id ="
+        " a.study_id and m.version_id = a.version_id group by a.arm",
         _values(sources),
     )
     found = {int(arm): int(repeat) for arm, repeat in rows}
@@ -99,15 +111,19 @@ def _values(sources: Sequence[Source]) -> dict[str, Any]:
 
 
 class _Reading:
-    """The places of some sources. A place that was asked again after a failure has several runs: the one that counts is looked for
-    only where that happened, since it takes as long as all the rest."""
+    """The places of some sources. A place that was asked again after a failure has several runs:
+    the one that counts is looked for only where that happened, since it takes as long as all the
+    rest.
+    """
 
     def __init__(self, store: Store, sources: Sequence[Source], repeats: int) -> None:
         self._store, self._sources, self._repeats = store, sources, repeats
         self._again = False
 
     def examples(self, editions: Sequence[Mapping[str, str]]) -> list[Columns]:
-        """Columns of each source, a row an example by id: print (a number that stands for its content), attempted, and per measure and scorer mean, count, variance, binary."""
+        """Columns of each source, a row an example by id: print (a number that stands for its
+        content), attempted, and per measure and scorer mean, count, variance, binary.
+        """
         frames: dict[int, Columns] = {}
         alike: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for place, edition in enumerate(editions):
@@ -147,7 +163,10 @@ class _Reading:
         ]
         if self._repeats == 1:
             picked = ", ".join(f"{sql} as m{name}" for name, sql in columns)
-            body = f"select p.arm, p.example_id, hash(p.print) as print, {picked} from places p join runs r on r.id = p.run_id {joins} order by p.arm, p.example_id"
+            body = (
+                f"select p.arm, p.example_id, hash(p.print) as print, {picked} from places p join"
+                f" runs r on r.id = p.run_id {joins} order by p.arm, p.example_id"
+            )
         else:
             picked = ", ".join(
                 f"avg({sql}) as m{name}, count({sql}) as n{name}"
@@ -158,7 +177,11 @@ class _Reading:
                 )
                 for name, sql in columns
             )
-            body = f"select p.arm, p.example_id, hash(any_value(p.print)) as print, count(*) as attempted, {picked} from places p join runs r on r.id = p.run_id {joins} group by p.arm, p.example_id order by p.arm, p.example_id"
+            body = (
+                "select p.arm, p.example_id, hash(any_value(p.print)) as print, count(*) as"
+                f" attempted, {picked} from places p join runs r on r.id = p.run_id {joins} group"
+                " by p.arm, p.example_id order by p.arm, p.example_id"
+            )
         frame = self._store.columns(f"with {_ARMS}, {self._places(chosen)} {body}", chosen)
         return (
             self._single(frame, len(edition))
@@ -191,7 +214,8 @@ class _Reading:
         """When and by what each source was answered, and what it cost."""
         values = _values(self._sources)
         rows = self._store.rows(
-            f"with {_ARMS}, {self._places(values)} select p.arm, count(*), {_FACTS} from places p join runs r on r.id = p.run_id group by p.arm order by p.arm",
+            f"with {_ARMS}, {self._places(values)} select p.arm, count(*), {_FACTS} from places p"
+            " join runs r on r.id = p.run_id group by p.arm order by p.arm",
             values,
         )
         return [_facts(row[1:]) for row in rows]
@@ -200,11 +224,13 @@ class _Reading:
 def _editions(
     store: Store, sources: Sequence[Source], known: Mapping[str, ScorerRef]
 ) -> list[dict[str, str]]:
-    """Per source scorer -> the version to read: the study's own where every arm has it, else the newest that all have; where the
-    arms share none, each its newest, which `pair` then refuses."""
+    """Per source scorer -> the version to read: the study's own where every arm has it, else the
+    newest that all have; where the arms share none, each its newest, which `pair` then refuses.
+    """
     rows = store.rows(
-        f"with {_ARMS} select distinct a.arm, s.scorer, s.scorer_version from study_runs m join arms a on m.study_id = a.study_id "
-        "and m.version_id = a.version_id join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint order by all",
+        f"with {_ARMS} select distinct a.arm, s.scorer, s.scorer_version from study_runs m join"
+        " arms a on m.study_id = a.study_id and m.version_id = a.version_id join scores s on"
+        " s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint order by all",
         _values(sources),
     )
     met: dict[str, dict[int, set[str]]] = {}
@@ -302,7 +328,9 @@ def _measure(frame: Columns, name: str, names: Sequence[str], attempted: Any) ->
 
 
 def _facts(row: Sequence[Any]) -> dict[str, Any]:
-    """calls, first and last (UTC), fingerprints, returned, models, endpoints, cost_usd, cost_unknown, latency_p50 and p95, tokens, failures."""
+    """calls, first and last (UTC), fingerprints, returned, models, endpoints, cost_usd,
+    cost_unknown, latency_p50 and p95, tokens, failures.
+    """
     (
         calls,
         first,
@@ -354,13 +382,16 @@ def latest_sources(
     for version, label in versions.items():
         if version not in found:
             raise StudyError(
-                f"{label} was never evaluated{' in this study' if study else ''}; call lab.evaluate([...], dataset, scorers=[...]) with it first."
+                f"{label} was never evaluated{' in this study' if study else ''}; call"
+                " lab.evaluate([...], dataset, scorers=[...]) with it first."
             )
     return [(found[version], version, label) for version, label in versions.items()]
 
 
 def _settled(frame: Columns, scorers: int) -> Columns:
-    """The same figures whatever order DuckDB's threads added them up in: what is not exact is kept to 12 significant figures."""
+    """The same figures whatever order DuckDB's threads added them up in: what is not exact is kept
+    to 12 significant figures.
+    """
     for name, _ in _MEASURED:
         frame[f"m{name}"] = _significant(frame[f"m{name}"])
     for place in range(scorers):

@@ -134,7 +134,8 @@ def since(study: RecordedStudy, earlier: RecordedStudy | None, version: Any) -> 
 
 
 def peek(study: RecordedStudy, candidate: Any, baseline: Any) -> Compared:
-    """Two arms on what is in so far, while the study runs: only the e-values may decide (E >= 1/alpha).
+    """Two arms on what is in so far, while the study runs: only the e-values may decide (E >=
+    1/alpha).
 
     Only examples from the beginning of the study that both arms have answered count, up to the
     first that is missing, so that what finished first decides nothing.
@@ -158,8 +159,7 @@ def peek(study: RecordedStudy, candidate: Any, baseline: Any) -> Compared:
     if not chosen:
         raise StudyError(
             why_unscored(found)
-            or f"no example of {study.name} is answered by both {b.label} and {a.label} yet; look "
-            "again in a moment."
+            or f"no example of {study.name} is answered by both {b.label} and {a.label} yet; look again in a moment."
         )
     out = _compared(study, [part(arm, chosen) for arm in found])
     out.peeking = True
@@ -185,8 +185,8 @@ def _compared(study: RecordedStudy, arms: Sequence[Arm]) -> Compared:
 
 
 def pass_at(study: RecordedStudy, k: int, name: str | None) -> DataFrame:
-    """One row per arm: pass@k (one of k is right) and pass^k (all k are), with 95 % t intervals over
-    examples, and the plain mean beside them.
+    """One row per arm: pass@k (one of k is right) and pass^k (all k are), with 95 % t intervals
+    over examples, and the plain mean beside them.
 
     Raises:
         StudyError: the study has fewer than k repeats, or the outcomes are not 0 or 1.
@@ -210,13 +210,13 @@ def _pass_row(study: RecordedStudy, arm: Arm, k: int, scorer: str) -> dict[str, 
     if scorer not in arm.scores:
         raise StudyError(
             why_unscored([arm])
-            or f"{arm.label} has no scores by {scorer!r}; the study's scorers are "
-            f"{', '.join(ref.name for ref in study.record.scorers)}."
+            or f"{arm.label} has no scores by {scorer!r}; the study's scorers are {', '.join(ref.name for ref in study.record.scorers)}."
         )
     outcomes = arm.scores[scorer]
     if not outcomes.binary:
         raise StudyError(
-            f"pass@k needs outcomes that are 0 or 1, and {scorer} gives others; give it a threshold."
+            f"pass@k needs outcomes that are 0 or 1, and {scorer} gives others; give it a"
+            " threshold."
         )
     asked = [int(count) for count in outcomes.scored.tolist()]
     passed = [

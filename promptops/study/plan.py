@@ -1,4 +1,6 @@
-"""What is fixed before looking: split, primary, policy, repeats; frozen into the store before any run is made."""
+"""What is fixed before looking: split, primary, policy, repeats; frozen into the store before any
+run is made.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ __all__ = ["Needs", "Plan", "freeze"]
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What it takes to find a true gain of `effect` with this power, where a share `disagree` of the pairs differ (0/1 scores, exact).
+    """What it takes to find a true gain of `effect` with this power, where a share `disagree` of
+    the pairs differ (0/1 scores, exact).
 
-    examples: of them, `have` are planned already; calls: for `arms` versions; cost_usd: (low, high), None where a price is unknown
-    (`unpriced` names the models) or no version was given.
+    examples: of them, `have` are planned already; calls: for `arms` versions; cost_usd: (low,
+    high), None where a price is unknown (`unpriced` names the models) or no version was given.
     """
 
     effect: float
@@ -52,13 +55,17 @@ class Needs:
         if self.unpriced:
             money = f", at an unknown cost (no price for {', '.join(self.unpriced)})"
         return (
-            f"<Needs: a true gain of {words.points(self.effect).lstrip('+')} where {words.percent(self.disagree, 0)} of the pairs differ is found "
-            f"{words.percent(self.power, 0)} of the time with {self.examples:,} examples ({enough}): {self.calls:,} calls{money}>"
+            f"<Needs: a true gain of {words.points(self.effect).lstrip('+')} where"
+            f" {words.percent(self.disagree, 0)} of the pairs differ is found"
+            f" {words.percent(self.power, 0)} of the time with {self.examples:,} examples"
+            f" ({enough}): {self.calls:,} calls{money}>"
         )
 
 
 class Plan:
-    """id: `q1-` and the digest of what is fixed; document: that, JSON-ready; created: when it was frozen."""
+    """id: `q1-` and the digest of what is fixed; document: that, JSON-ready; created: when it was
+    frozen.
+    """
 
     def __init__(
         self,
@@ -83,26 +90,34 @@ class Plan:
     def follow(
         self, dataset: Dataset, scorers: Sequence[Any], repeats: int
     ) -> tuple[Dataset, Sequence[Any], int]:
-        """The planned rows, scorers and repeats. Raises StudyError where the study asks for something else."""
+        """The planned rows, scorers and repeats.
+
+        Raises StudyError where the study asks for something else.
+        """
         if dataset.fingerprint not in (self.document["dataset"], self.document["whole"]):
             raise StudyError(
-                f"the plan {self.id[:9]} is for the dataset {self.document['name']!r} as it was then; this one has other content: plan anew."
+                f"the plan {self.id[:9]} is for the dataset {self.document['name']!r} as it was"
+                " then; this one has other content: plan anew."
             )
         if (
             scorers
             and [scorer.name for scorer in map(_as_scorer, scorers)] != self.document["scorers"]
         ):
             raise StudyError(
-                f"the plan {self.id[:9]} fixes the scorers {', '.join(self.document['scorers'])}; leave scorers out, or plan anew."
+                f"the plan {self.id[:9]} fixes the scorers {', '.join(self.document['scorers'])};"
+                " leave scorers out, or plan anew."
             )
         if repeats not in (1, self.document["repeats"]):
             raise StudyError(
-                f"the plan {self.id[:9]} fixes {self.document['repeats']} repeats, not {repeats}; leave repeats out, or plan anew."
+                f"the plan {self.id[:9]} fixes {self.document['repeats']} repeats, not {repeats};"
+                " leave repeats out, or plan anew."
             )
         return self._dataset, self._scorers, int(self.document["repeats"])
 
     def examples_for(self, effect: float, *, disagree: float, power: float = 0.8) -> int:
-        """How many examples find a true gain of `effect` with this power, where `disagree` of the pairs differ (0/1 scores; exact)."""
+        """How many examples find a true gain of `effect` with this power, where `disagree` of the
+        pairs differ (0/1 scores; exact).
+        """
         from ..analysis.power import n_binary
 
         return int(
@@ -118,10 +133,12 @@ class Plan:
     def needs(
         self, effect: float, *, disagree: float, versions: Sequence[Any] = (), power: float = 0.8
     ) -> Needs:
-        """Examples, calls and cost to find a true gain of `effect`; `versions` are those to be asked, for calls and cost.
+        """Examples, calls and cost to find a true gain of `effect`; `versions` are those to be
+        asked, for calls and cost.
 
-        disagree: share of the pairs that differ, from a pilot on other rows (A against A, or on the train split), never from the
-        split that will be judged on. Exact, not the normal approximation. Raises StatisticsError where effect exceeds disagree.
+        disagree: share of the pairs that differ, from a pilot on other rows (A against A, or on the
+        train split), never from the split that will be judged on. Exact, not the normal
+        approximation. Raises StatisticsError where effect exceeds disagree.
         """
         n = self.examples_for(effect, disagree=disagree, power=power)
         arms, repeats = max(len(versions), 2), int(self.document["repeats"])
@@ -149,7 +166,11 @@ class Plan:
         doc = self.document
         split = f"split {doc['split']!r}" if doc["split"] else "all rows"
         finals = f", {len(doc['finalists'])} finalists" if doc.get("finalists") else ""
-        return f"<Plan {self.id[:9]} for {doc['prompt']}: {split} of {doc['name']} ({self.examples:,} examples x {doc['repeats']}), primary {doc['scorers'][0]}, goal {self.policy.goal}{finals}>"
+        return (
+            f"<Plan {self.id[:9]} for {doc['prompt']}: {split} of {doc['name']} ({self.examples:,}"
+            f" examples x {doc['repeats']}), primary {doc['scorers'][0]}, goal"
+            f" {self.policy.goal}{finals}>"
+        )
 
     def _repr_html_(self) -> str:
         from ..markup import esc
@@ -186,7 +207,8 @@ def freeze(
     rows = dataset.split(split) if split is not None else dataset
     if not len(rows):
         raise StudyError(
-            f"the split {split!r} of {dataset.name!r} is empty; plan on more examples, or pass split=None for all rows."
+            f"the split {split!r} of {dataset.name!r} is empty; plan on more examples, or pass"
+            " split=None for all rows."
         )
     document = {
         "prompt": prompt,

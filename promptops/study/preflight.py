@@ -29,9 +29,11 @@ def checked_scorers(scorers: Sequence[Any] | Any) -> list[Scorer]:
 def check_design(
     drawn: StudyDesign, *, budget_usd: float | None = None, prices: Mapping[str, Any] | None = None
 ) -> list[str]:
-    """Sentences to warn with: some examples that do not render are one, where none does the study cannot work.
+    """Sentences to warn with: some examples that do not render are one, where none does the study
+    cannot work.
 
-    Raises DatasetError, ScorerError or SetupError then, and for whatever else makes it pointless to begin.
+    Raises DatasetError, ScorerError or SetupError then, and for whatever else makes it pointless to
+    begin.
     """
     said: list[str] = []
     images_of(drawn)
@@ -60,7 +62,9 @@ def check_design(
 
 
 def check_texts(scorers: Sequence[Scorer], dataset: Dataset) -> list[str]:
-    """A sentence for each scorer whose fixed text is also a column of the dataset: both readings, and how the column is written."""
+    """A sentence for each scorer whose fixed text is also a column of the dataset: both readings,
+    and how the column is written.
+    """
     texts = [
         (scorer.name, *text)
         for scorer in scorers
@@ -73,8 +77,8 @@ def check_texts(scorers: Sequence[Scorer], dataset: Dataset) -> list[str]:
         else set()
     )
     return [
-        f"{name} holds answers against the very word {text!r}, and the dataset has a column {text!r}; "
-        f"write {column} where each row's value of that column is meant."
+        f"{name} holds answers against the very word {text!r}, and the dataset has a column"
+        f" {text!r}; write {column} where each row's value of that column is meant."
         for name, text, column in texts
         if text in columns
     ]

@@ -47,7 +47,9 @@ class Location:
 
     @classmethod
     def find(cls, root: str | os.PathLike[str] | None = None) -> Location:
-        """The named folder; without one upwards from here: a registry file, a project mark, else here."""
+        """The named folder; without one upwards from here: a registry file, a project mark, else
+        here.
+        """
         if root is not None:
             chosen, why = Path(root).expanduser().resolve(), "as named"
             chosen.mkdir(parents=True, exist_ok=True)
@@ -136,7 +138,10 @@ class Project:
         return self.models.of(name)
 
     def limits(self, **chosen: Any) -> Limits:
-        """Limits of a sweep with the project's prices. Raises SetupError for a value that is not one."""
+        """Limits of a sweep with the project's prices.
+
+        Raises SetupError for a value that is not one.
+        """
         return Limits(prices=self.prices, **chosen)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Promotion with its evidence, and the way back.
 
-What serves already is promoted by doing nothing. A step that was taken before on the same outcomes is not taken again by a
-re-run cell, and what was refused stays refused: the registry stays as it is; `override="reason"` asks on purpose.
+What serves already is promoted by doing nothing. A step that was taken before on the same outcomes
+is not taken again by a re-run cell, and what was refused stays refused: the registry stays as it
+is; `override="reason"` asks on purpose.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def promote(
         )
     if saved.version.model == "embedded":
         warnings.warn(
-            f"{saved.label} names the embedded model, which is not an LLM: it is for tours and tests.",
+            f"{saved.label} names the embedded model, which is not an LLM: it is for tours and"
+            " tests.",
             stacklevel=3,
         )
     asked = ask(project, saved, env, study, word=word, percent=percent, force=force)
@@ -135,8 +137,10 @@ def promote(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a promotion rests on, before the gate is asked. stands: the earlier refusal that stands against it, "" without one;
-    spent: why its override counts no more; fault: why there is no evidence although a promotion is forced.
+    """What a promotion rests on, before the gate is asked. stands: the earlier refusal that stands
+    against it, "" without one;
+    spent: why its override counts no more; fault: why there is no evidence although a promotion is
+        forced.
     """
 
     request: Request
@@ -171,9 +175,11 @@ def ask(
     percent: float | None = None,
     force: bool = False,
 ) -> Asked:
-    """The evidence of the study, else of the newest that fits, the policy's verdict on it, and the refusal that stands against it.
+    """The evidence of the study, else of the newest that fits, the policy's verdict on it, and the
+    refusal that stands against it.
 
-    force: whatever is at fault becomes a point that is not met, and nothing is waited for: the emergency door opens under fault.
+    force: whatever is at fault becomes a point that is not met, and nothing is waited for: the
+        emergency door opens under fault.
     """
     saved = as_saved(version)
     bare = Request(saved, env, study.id if study is not None else None, None, None, word, percent)
@@ -198,7 +204,9 @@ def ask(
 def evidence_of(
     project: Project, version: Any, env: str, study: RecordedStudy | None = None
 ) -> Evidence | None:
-    """The bundle that `promote` would rest on, without promoting: of the study, else of the newest that fits; None without one."""
+    """The bundle that `promote` would rest on, without promoting: of the study, else of the newest
+    that fits; None without one.
+    """
     return ask(project, version, env, study).request.evidence
 
 
@@ -212,7 +220,9 @@ def _widened(
     override: str,
     word: str,
 ) -> Promoted:
-    """The running canary with another share, but for one that it has grown out of: a cell that runs again asks for that."""
+    """The running canary with another share, but for one that it has grown out of: a cell that runs
+    again asks for that.
+    """
     links = project.registry.history(saved.prompt, env)
     held = (
         spent(project, saved, env, word)

@@ -38,11 +38,14 @@ def cell_hash() -> str | None:
     )
 
 
-_GIT_S = 2.0  # how long git's answer is trusted: a look costs some 10 ms, and many calls come from one cell
+# how long git's answer is trusted: a look costs some 10 ms, and many calls come from one cell
+_GIT_S = 2.0
 
 
 def provenance(root: Path) -> Provenance:
-    """Where a call comes from: the running cell's source, the git commit, and whether tracked files differ from it."""
+    """Where a call comes from: the running cell's source, the git commit, and whether tracked files
+    differ from it.
+    """
     commit, dirty = _git_state(str(root), os.getpid(), int(time.monotonic() / _GIT_S))
     return Provenance(cell_hash(), commit, dirty)
 

@@ -66,7 +66,10 @@ class RecordedStudy:
         return self.project.running.get(self.id)
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Wait until it is done, where this process runs it. Raises what `RunningStudy.wait` raises."""
+        """Wait until it is done, where this process runs it.
+
+        Raises what `RunningStudy.wait` raises.
+        """
         if self.running is not None:
             self.running.wait(timeout_s)
 

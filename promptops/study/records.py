@@ -1,4 +1,7 @@
-"""What a lab writes into its store and reads back: versions, datasets, studies, runs. Written once each, found by id."""
+"""What a lab writes into its store and reads back: versions, datasets, studies, runs.
+
+Written once each, found by id.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,8 @@ def load_version(store: Store, id: str) -> PromptVersion | None:
 
 
 def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
-    """Write a dataset's examples, once: a study can be scored and compared again when the file is gone.
+    """Write a dataset's examples, once: a study can be scored and compared again when the file is
+    gone.
 
     root: the project's folder, from which the file that it was read from is named.
     """
@@ -130,17 +134,22 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
 
 
 def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:
-    """The dataset of a fingerprint, as it was. root: the project's folder. Raises StudyError where the store has none."""
+    """The dataset of a fingerprint, as it was. root: the project's folder.
+
+    Raises StudyError where the store has none.
+    """
     head = store.rows(
         "select name, origin from datasets where fingerprint = ? limit 1", [fingerprint]
     )
     if not head:
         raise StudyError(
-            f"the store holds no dataset {fingerprint[:12]}; read it from its file, and evaluate on it."
+            f"the store holds no dataset {fingerprint[:12]}; read it from its file, and evaluate"
+            " on it."
         )
     [(name, origin)] = head
     rows = store.rows(
-        "select document, example_fingerprint, position from examples where fingerprint = ? order by position",
+        "select document, example_fingerprint, position from examples where fingerprint = ? order"
+        " by position",
         [fingerprint],
     )
     examples = [Example.from_document(json.loads(document), print_) for document, print_, _ in rows]
@@ -176,7 +185,8 @@ def find_runs(store: Store, keys: Iterable[str]) -> dict[str, str]:
     if not wanted or not store.has("runs"):
         return {}
     rows = store.rows(
-        f"select r.key, arg_max(r.id, r.started_at) from runs r where r.key in (select unnest(?)) and {ANSWERED} group by r.key",
+        "select r.key, arg_max(r.id, r.started_at) from runs r where r.key in (select unnest(?))"
+        f" and {ANSWERED} group by r.key",
         [wanted, OUTCOMES],
     )
     return dict(rows)
@@ -195,7 +205,9 @@ def runs_where(
 
 
 def runs_of(store: Store, ids: Iterable[str]) -> Iterator[list[Run]]:
-    """The runs of these ids, some thousand at a time so that many take little memory; those that the store has not are left out."""
+    """The runs of these ids, some thousand at a time so that many take little memory; those that
+    the store has not are left out.
+    """
     wanted = sorted(ids)  # by time, as they stand in the file: each portion reads its own stretch
     for start in range(0, len(wanted), _RUNS_AT_ONCE):
         part = wanted[start : start + _RUNS_AT_ONCE]

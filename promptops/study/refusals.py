@@ -1,7 +1,9 @@
-"""What was refused stays refused: the same request for a promotion, until something new is measured or an override is given.
+"""What was refused stays refused: the same request for a promotion, until something new is measured
+or an override is given.
 
-A refusal is recorded beside what was measured, in the store, never in the registry: a notebook that runs again leaves the
-registry as it is, also where the version that stood in the way was rolled back since.
+A refusal is recorded beside what was measured, in the store, never in the registry: a notebook that
+runs again leaves the registry as it is, also where the version that stood in the way was rolled
+back since.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ __all__ = ["Request", "keep_refusal", "measured_at", "outgrown", "spend", "spent
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A promotion that is asked for. named: the id of the study that was given, None where the newest is meant; study: the one it
-    rests on; word: the override, else the reason of a forced promotion.
+    """A promotion that is asked for. named: the id of the study that was given, None where the
+    newest is meant; study: the one it rests on; word: the override, else the reason of a forced
+    promotion.
     """
 
     saved: Saved
@@ -51,7 +54,9 @@ class Request:
 
 
 def standing(project: Project, request: Request) -> str:
-    """The refusal that stands against a request, as a sentence with its next step; "" where there is none."""
+    """The refusal that stands against a request, as a sentence with its next step; "" where there
+    is none.
+    """
     recorded = [
         before for before in _recorded(project, request.saved, request.env) if "spent" not in before
     ]
@@ -68,8 +73,10 @@ def standing(project: Project, request: Request) -> str:
         said = str(before.get("said", "")).split(" Next: ")[0].rstrip(".")
         used = f"the word {request.word!r} was given then, another " if request.word else ""
         return (
-            f"{request.saved.label} was refused in {request.env} at {str(before['at'])[:19]} UTC ({said}), and a refusal stands "
-            f'until something new is measured. Next: evaluate it anew, or {used}override="reason" asks once more.'
+            f"{request.saved.label} was refused in {request.env} at {str(before['at'])[:19]} UTC"
+            f" ({said}), and a refusal stands "
+            f'until something new is measured. Next: evaluate it anew, or {used}override="reason"'
+            " asks once more."
         )
     return ""
 
@@ -77,7 +84,9 @@ def standing(project: Project, request: Request) -> str:
 def keep_refusal(
     project: Project, request: Request, said: str, *, gate: bool, stands: bool
 ) -> None:
-    """Record a refusal, once while one stands. gate: whether the gate spoke, whose answer holds for a canary and for everyone."""
+    """Record a refusal, once while one stands. gate: whether the gate spoke, whose answer holds for
+    a canary and for everyone.
+    """
     asked, study = (
         request.document(project),
         request.study.id if request.study is not None else None,
@@ -93,7 +102,9 @@ def keep_refusal(
 
 
 def spend(project: Project, saved: Saved, env: str, word: str) -> None:
-    """Record an override that was given while its version served already: it needed none then, and a cell that runs again says it too."""
+    """Record an override that was given while its version served already: it needed none then, and
+    a cell that runs again says it too.
+    """
     if word and not spent(project, saved, env, word):
         _record(project, saved, env, {"spent": word})
 
@@ -109,7 +120,9 @@ def spent(project: Project, saved: Saved, env: str, word: str) -> str:
 
 
 def measured_at(project: Project, request: Request) -> Any:
-    """When the newest answer or score of the versions in question came, in the study it rests on, else in any; None without one."""
+    """When the newest answer or score of the versions in question came, in the study it rests on,
+    else in any; None without one.
+    """
     versions = [request.saved.id] + (
         [request.evidence.baseline]
         if request.evidence is not None and request.evidence.baseline
@@ -118,32 +131,38 @@ def measured_at(project: Project, request: Request) -> Any:
     study = request.study.id if request.study is not None else None
     scorers = list(request.evidence.scorers) if request.evidence is not None else []
     rows = project.store.rows(
-        "select max(greatest(r.started_at, coalesce(s.scored_at, r.started_at))) from study_runs m join runs r on r.id = m.run_id "
-        "left join scores s on s.run_id = r.id and s.scorer in (select unnest(?)) "
-        "where m.version_id in (select unnest(?)) and (? is null or m.study_id = ?)",
+        "select max(greatest(r.started_at, coalesce(s.scored_at, r.started_at))) from study_runs m"
+        " join runs r on r.id = m.run_id left join scores s on s.run_id = r.id and s.scorer in"
+        " (select unnest(?)) where m.version_id in (select unnest(?)) and (? is null or m.study_id"
+        " = ?)",
         [scorers, versions, study, study],
     )
     return rows[0][0] if rows else None
 
 
 def outgrown(project: Project, saved: Saved, env: str, percent: float, word: str) -> str:
-    """Why the running canary is not given this share: a canary with just this share was refused before it began, so a cell runs again.
+    """Why the running canary is not given this share: a canary with just this share was refused
+    before it began, so a cell runs again.
 
-    As a sentence with its next step; "" where no such share was refused, or a word is given that was not given then.
+    As a sentence with its next step; "" where no such share was refused, or a word is given that
+    was not given then.
     """
     for before in _recorded(project, saved, env):
         if before.get("percent") == percent and word in ("", before.get("word")):
             return (
-                f"{percent:g} % for {saved.label} in {env} was refused before its canary began; give another share, "
-                'or override="reason" sets this one.'
+                f"{percent:g} % for {saved.label} in {env} was refused before its canary began;"
+                ' give another share, or override="reason" sets this one.'
             )
     return ""
 
 
 def _recorded(project: Project, saved: Saved, env: str) -> list[dict[str, Any]]:
-    """What was recorded of a version in an environment, newest first, each with its study and when (`at`)."""
+    """What was recorded of a version in an environment, newest first, each with its study and when
+    (`at`).
+    """
     rows = project.store.rows(
-        'select study_id, document, created_at from verdicts where prompt = ? and candidate = ? and "env" = ? order by created_at desc',
+        "select study_id, document, created_at from verdicts where prompt = ? and candidate = ? and"
+        ' "env" = ? order by created_at desc',
         [saved.prompt, saved.id, env],
     )
     return [{**json.loads(text), "study": study, "at": at} for study, text, at in rows]
@@ -166,7 +185,9 @@ def _record(
 
 
 def _same(before: Mapping[str, Any], now: Mapping[str, Any], same_study: bool) -> bool:
-    """Whether a recorded refusal is about this request: the study that was named, or the one that it comes down to."""
+    """Whether a recorded refusal is about this request: the study that was named, or the one that
+    it comes down to.
+    """
     return (
         (same_study or before.get("named") == now["named"])
         and now["word"] in ("", before.get("word"))

@@ -1,4 +1,6 @@
-"""Recorded answers judged again: by other scorers, or by those that an earlier pass left out, without a call of the model."""
+"""Recorded answers judged again: by other scorers, or by those that an earlier pass left out,
+without a call of the model.
+"""
 
 from __future__ import annotations
 
@@ -77,8 +79,8 @@ def _record(study: RecordedStudy, data: Dataset, scorers: Sequence[Scorer]) -> S
 
 def _rows(store: Store, study: str) -> list[_Row]:
     found: list[Any] = store.rows(
-        f"select m.arm, m.version_id, m.example_id, m.repeat, m.run_id, r.id is not null and {ANSWERED} "
-        "from study_runs m left join runs r on r.id = m.run_id where m.study_id = ?",
+        "select m.arm, m.version_id, m.example_id, m.repeat, m.run_id, r.id is not null and"
+        f" {ANSWERED} from study_runs m left join runs r on r.id = m.run_id where m.study_id = ?",
         [OUTCOMES, study],
     )
     return found

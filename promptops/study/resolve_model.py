@@ -1,6 +1,8 @@
-"""Who answers for a model's name: what was handed to the lab, the embedded model by its name, else the environment's endpoint.
+"""Who answers for a model's name: what was handed to the lab, the embedded model by its name, else
+the environment's endpoint.
 
-Never a silent fallback: a missing key is an error before anything runs, and "embedded" answers only where it is named.
+Never a silent fallback: a missing key is an error before anything runs, and "embedded" answers only
+where it is named.
 """
 
 from __future__ import annotations
@@ -17,14 +19,20 @@ __all__ = ["ModelResolver"]
 
 
 class ModelResolver:
-    """Models by the name that versions ask for. Values handed in: a Model, an openai client, or a callable target."""
+    """Models by the name that versions ask for.
+
+    Values handed in: a Model, an openai client, or a callable target.
+    """
 
     def __init__(
         self,
         models: Mapping[str, Any] | None = None,
         told: Callable[[str], None] = lambda secret: None,
     ) -> None:
-        """told: is given every secret that a model holds, before the model is asked anything. Raises SetupError for what cannot answer."""
+        """told: is given every secret that a model holds, before the model is asked anything.
+
+        Raises SetupError for what cannot answer.
+        """
         self._given = _named(models)
         self._told = told
         self._made: dict[str, Model] = {}
@@ -39,7 +47,8 @@ class ModelResolver:
         """The model that answers for `name`. Raises SetupError where nobody can."""
         if name is None:
             raise SetupError(
-                "this version names no model; save it with model=..., or pass models=[...] to evaluate."
+                "this version names no model; save it with model=..., or pass models=[...] to"
+                " evaluate."
             )
         if name not in self._made:
             made = self._make(name)
@@ -68,11 +77,15 @@ class ModelResolver:
 
 
 def _named(models: Any) -> dict[str, Any]:
-    """name -> what was handed in. Raises SetupError, before anything runs, where that is no map or one of them can never answer."""
+    """name -> what was handed in.
+
+    Raises SetupError, before anything runs, where that is no map or one of them can never answer.
+    """
     if models is not None and not isinstance(models, Mapping):
         shown = f"the text {models!r}" if isinstance(models, str) else f"a {type(models).__name__}"
         raise SetupError(
-            f'models is {shown}; expected a map from names to who answers, as in models={{"gpt-4o": client}}.'
+            f'models is {shown}; expected a map from names to who answers, as in models={{"gpt-4o":'
+            " client}."
         )
     for name, value in (models or {}).items():
         if not (isinstance(value, Model) or hasattr(value, "chat") or callable(value)):
@@ -88,7 +101,10 @@ def _cannot_answer(name: Any, value: Any) -> str:
     given = (
         f"the text {value!r}" if isinstance(value, str) else f"{type(value).__name__} {value!r:.40}"
     )
-    return f"models[{name!r}] is {given}; pass an openai client, a model of promptops.models, or a callable."
+    return (
+        f"models[{name!r}] is {given}; pass an openai client, a model of promptops.models, or a"
+        " callable."
+    )
 
 
 def as_model(value: Any, name: str) -> Model:

@@ -1,7 +1,9 @@
-"""Scorers asked again where they failed: a network that was down, a helper that was broken and is mended.
+"""Scorers asked again where they failed: a network that was down, a helper that was broken and is
+mended.
 
-A row of the store is never changed, so what was judged well is carried over to a further edition of the scorer ("s-1a2b3c4d+1"),
-under which only the rest is judged. Where nothing failed the edition stays as it is, so a cell that runs again asks nothing.
+A row of the store is never changed, so what was judged well is carried over to a further edition of
+the scorer ("s-1a2b3c4d+1"), under which only the rest is judged. Where nothing failed the edition
+stays as it is, so a cell that runs again asks nothing.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ _ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s whe
 
 
 def asked_again(study: RecordedStudy, scorer: Scorer) -> Scorer:
-    """The scorer as the edition whose failed judgements are open; itself where none of its judgements of this study failed.
+    """The scorer as the edition whose failed judgements are open; itself where none of its
+    judgements of this study failed.
 
-    Failed: unscored by an exception of the scorer (`scorer_error`). Raises ScorerError for a scorer whose version cannot be set.
+    Failed: unscored by an exception of the scorer (`scorer_error`). Raises ScorerError for a scorer
+        whose version cannot be set.
     """
     store, number = study.project.store, 0
     before: list[dict[str, Any]] = []
@@ -54,7 +58,8 @@ def _edition(scorer: Any, edition: str) -> Scorer:
         found: Scorer = replace(scorer, version=edition)
     except TypeError:
         raise ScorerError(
-            f"{scorer.name} is no scorer of promptops; give it another version yourself, and pass that one."
+            f"{scorer.name} is no scorer of promptops; give it another version yourself, and pass"
+            " that one."
         ) from None
     return found
 

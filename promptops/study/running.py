@@ -40,7 +40,10 @@ class RunningStudy:
         self._future: Future[None] | None = None
 
     def begin(self, loop: Background) -> None:
-        """Start the work. It is a step of its own, so that an interrupt that falls into it finds the study registered."""
+        """Start the work.
+
+        It is a step of its own, so that an interrupt that falls into it finds the study registered.
+        """
         self._future = loop.submit(self._work.run())
 
     @property

@@ -1,7 +1,9 @@
-"""Scoring as it is recorded: answers in, rows of the table `scores` out, and a running tally for whoever watches.
+"""Scoring as it is recorded: answers in, rows of the table `scores` out, and a running tally for
+whoever watches.
 
-Answers are scored as they come. Scorers that may wait (judges, users' functions), or that compare with another version's
-answer, get theirs once the answers are in. No model is called but through `ask`.
+Answers are scored as they come. Scorers that may wait (judges, users' functions), or that compare
+with another version's answer, get theirs once the answers are in. No model is called but through
+`ask`.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ _AT_ONCE = 500  # answers whose scores are in memory at once
 
 @dataclass(slots=True)
 class Tally:
-    """What an arm has come to so far on one scorer. squares: the sum of squared outcomes, for an interval while it runs."""
+    """What an arm has come to so far on one scorer. squares: the sum of squared outcomes, for an
+    interval while it runs.
+    """
 
     scored: int = 0
     total: float = 0.0
@@ -43,7 +47,9 @@ class Tally:
     unscored: int = 0
 
     def add(self, outcome: float | None) -> None:
-        """One judgement more. outcome: passed as 0 or 1 where there is a threshold, else the value; None: unscored."""
+        """One judgement more. outcome: passed as 0 or 1 where there is a threshold, else the value;
+        None: unscored.
+        """
         if outcome is None:
             self.unscored += 1
             return
@@ -57,8 +63,8 @@ class Tally:
 
 
 class Marking:
-    """Scores placed runs of one study. tallies: (arm, scorer) -> Tally; losses: of the last arm by the primary; both are safe
-    to read from any thread. arms: how many the study has.
+    """Scores placed runs of one study. tallies: (arm, scorer) -> Tally; losses: of the last arm by
+    the primary; both are safe to read from any thread. arms: how many the study has.
     """
 
     def __init__(
@@ -115,8 +121,10 @@ class Marking:
                 )
 
     async def finish(self) -> None:
-        """Score what had to wait, portion by portion, each recorded as it comes. After `stop` no judge is asked any more: what
-        they did not say is open, and asked for by the next run; users' functions see what is in."""
+        """Score what had to wait, portion by portion, each recorded as it comes. After `stop` no
+        judge is asked any more: what they did not say is open, and asked for by the next run;
+        users' functions see what is in.
+        """
         waiting, self._waiting = self._waiting, {}
         try:
             self._judging = asyncio.ensure_future(self._finish(waiting))
@@ -129,7 +137,9 @@ class Marking:
 
     @property
     def short(self) -> str:
-        """Why judgements are missing, once `finish` is through; "" where each answer has one of each scorer."""
+        """Why judgements are missing, once `finish` is through; "" where each answer has one of
+        each scorer.
+        """
         if self.open:
             return self.why
         missing = self._due - self._judged
@@ -198,7 +208,10 @@ class Marking:
     def _references(self, prints: list[str]) -> dict[tuple[str, str, int], Run]:
         """(version id, example fingerprint, repeat) -> its latest scorable run, of these examples."""
         versions = sorted({str(scorer.against) for scorer in self._against})
-        where = "r.version_id in (select unnest(?)) and r.example_fingerprint in (select unnest(?)) order by r.started_at"
+        where = (
+            "r.version_id in (select unnest(?)) and r.example_fingerprint in (select unnest(?))"
+            " order by r.started_at"
+        )
         runs = runs_where(self._store, where, [versions, prints])
         return {
             (run.version_id, run.example_fingerprint or "", run.repeat): run
@@ -266,15 +279,18 @@ class Judged:
 def judged(store: Store, runs: Sequence[str], scorers: Sequence[Scorer]) -> Judged:
     """What is there of these runs."""
     rows = store.rows(
-        "select s.run_id, s.example_fingerprint, s.scorer, s.scorer_version from scores s semi join (select unnest(?) as id) w on w.id = s.run_id "
-        "where s.scorer_version in (select unnest(?))",
+        "select s.run_id, s.example_fingerprint, s.scorer, s.scorer_version from scores s semi join"
+        " (select unnest(?) as id) w on w.id = s.run_id where s.scorer_version in (select"
+        " unnest(?))",
         [list(runs), [scorer.version for scorer in scorers]],
     )
     return Judged(scorers, rows)
 
 
 def _names(scorer: str) -> list[str]:
-    """The scorer itself, and for one of several verdicts ("rubric/clarity") the scorer that gave it."""
+    """The scorer itself, and for one of several verdicts ("rubric/clarity") the scorer that gave
+    it.
+    """
     return [scorer, *(scorer[:at] for at, char in enumerate(scorer) if char == "/")]
 
 
@@ -287,7 +303,8 @@ def _once(cases: Iterable[tuple[Place, Case]]) -> Once:
     return found
 
 
-# what stands in the row of a judge that was never answered, for a reason that is not the judge's own
+# what stands in the row of a judge that was never answered, for a reason that is not the judge's
+# own
 _UNASKED = (
     *(
         f"judge_error: {name}"

@@ -119,8 +119,8 @@ class StudyRecord:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StudyError(
-                f"the study {str(name)!r} ({str(id)[:9]}) cannot be read: its recorded design lacks "
-                f"or misstates {error}; the other studies are not affected."
+                f"the study {str(name)!r} ({str(id)[:9]}) cannot be read: its recorded design lacks"
+                f" or misstates {error}; the other studies are not affected."
             ) from None
 
     def document(self) -> dict[str, Any]:

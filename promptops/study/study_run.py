@@ -1,7 +1,8 @@
-"""A study being done: what was answered before is linked, what is missing is asked, every answer is scored and recorded.
+"""A study being done: what was answered before is linked, what is missing is asked, every answer is
+scored and recorded.
 
-Runs, their places in the study and their scores are recorded batch by batch, so that a stop or a crash at any point
-keeps all that was done; running it again does only the rest.
+Runs, their places in the study and their scores are recorded batch by batch, so that a stop or a
+crash at any point keeps all that was done; running it again does only the rest.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ __all__ = ["Work", "link"]
 
 
 class Work:
-    """One pass over a design. `run()` is a coroutine for the project's loop; `stop()` may be called from any thread."""
+    """One pass over a design.
+
+    `run()` is a coroutine for the project's loop; `stop()` may be called from any thread.
+    """
 
     def __init__(
         self,
@@ -62,7 +66,10 @@ class Work:
         )
 
     async def run(self) -> None:
-        """Link what is known, ask the rest, score everything. Where nothing is left to do, nothing is written."""
+        """Link what is known, ask the rest, score everything.
+
+        Where nothing is left to do, nothing is written.
+        """
         linked = self._linked()
         if self._settling is not None:
             if early(self.store, self.plan.id) is None:
@@ -172,7 +179,9 @@ class Work:
 
     @property
     def stopped(self) -> str | None:
-        """Why calls or judgements are missing; None where every question has its answer or its failure, and every answer its scores."""
+        """Why calls or judgements are missing; None where every question has its answer or its
+        failure, and every answer its scores.
+        """
         return self.unasked or self.marking.short or None
 
     @property
@@ -206,8 +215,9 @@ class Work:
         if not self.store.has("study_runs"):
             return {}
         rows = self.store.rows(
-            "select m.version_id, m.example_id, m.repeat, arg_max(r.id, r.started_at) from study_runs m join runs r on r.id = m.run_id "
-            f"where m.study_id = ? and {ANSWERED} group by all",
+            "select m.version_id, m.example_id, m.repeat, arg_max(r.id, r.started_at) from"
+            f" study_runs m join runs r on r.id = m.run_id where m.study_id = ? and {ANSWERED}"
+            " group by all",
             [self.plan.id, OUTCOMES],
         )
         arms = {arm.id: index for index, arm in enumerate(self.plan.arms)}
@@ -219,7 +229,9 @@ class Work:
         }
 
     def _known(self, linked: Mapping[Place, str]) -> dict[Place, str]:
-        """Places whose question was answered before, by any study or call; also fills the table of keys."""
+        """Places whose question was answered before, by any study or call; also fills the table of
+        keys.
+        """
         missing = [place for place in self.plan.places() if place not in linked]
         for place in missing:
             self._places.setdefault(question(self.plan, place).key, []).append(place)

@@ -1,6 +1,8 @@
-"""A table that somebody already has, as examples and two arms of cells: wide (a column an arm) or long (a row an answer).
+"""A table that somebody already has, as examples and two arms of cells: wide (a column an arm) or
+long (a row an answer).
 
-An empty cell is an answer that never came: it stays, unscored, and is counted. Columns that had to be guessed are said.
+An empty cell is an answer that never came: it stays, unscored, and is counted. Columns that had to
+be guessed are said.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ _VERSIONS = ("version", "model", "prompt", "variant", "arm", "system")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """dataset: the examples; cells: what each arm answered, an example that an arm was not asked being absent there."""
+    """dataset: the examples; cells: what each arm answered, an example that an arm was not asked
+    being absent there.
+    """
 
     dataset: Dataset
     cells: Cells
@@ -48,15 +52,20 @@ def read_table(
     columns: Mapping[str, str],
     said: list[str],
 ) -> Table:
-    """The table's examples and the two arms. Raises StudyError or DatasetError, which name the columns there are."""
+    """The table's examples and the two arms.
+
+    Raises StudyError or DatasetError, which name the columns there are.
+    """
     unknown = sorted(set(columns) - set(ROLES))
     if unknown:
         raise StudyError(
-            f"compare has no column role {unknown[0]!r}; it has {', '.join(ROLES)}, version and expected."
+            f"compare has no column role {unknown[0]!r}; it has {', '.join(ROLES)}, version and"
+            " expected."
         )
     if a == b:
         raise StudyError(
-            f"{a!r} cannot be compared with itself; name two different columns (or versions) as a and b."
+            f"{a!r} cannot be compared with itself; name two different columns (or versions) as a"
+            " and b."
         )
     rows = _rows(table)
     if not rows:
@@ -71,7 +80,9 @@ def read_table(
 
 
 def _rows(table: Any) -> list[dict[str, Any]]:
-    """The table's rows, read like a dataset; a blank cell of a text file is None, for there a blank is all there is."""
+    """The table's rows, read like a dataset; a blank cell of a text file is None, for there a blank
+    is all there is.
+    """
     if isinstance(table, (list, tuple)) and not table:
         return []
     rows = [dict(row) for _, row in open_source(table).rows]
@@ -89,7 +100,8 @@ def _need(names: Sequence[str], *wanted: str | None) -> None:
     for name in wanted:
         if name is not None and name not in names:
             raise StudyError(
-                f"the table has no column {name!r}; its columns are {', '.join(map(repr, names[:20]))}."
+                f"the table has no column {name!r}; its columns are"
+                f" {', '.join(map(repr, names[:20]))}."
             )
 
 
@@ -102,8 +114,9 @@ def _version_column(
     if found is None:
         missing = [name for name in (a, b) if name not in names]
         raise StudyError(
-            f"the table has no column {missing[0]!r}; its columns are {', '.join(map(repr, names[:20]))}; "
-            "in a long table name the column of the versions, as in version='model'."
+            f"the table has no column {missing[0]!r}; its columns are"
+            f" {', '.join(map(repr, names[:20]))}; in a long table name the column of the versions,"
+            " as in version='model'."
         )
     said.append(f"Long table: the versions stand in the column {found!r}.")
     return found
@@ -156,7 +169,8 @@ def _long(
         if not found:
             seen = sorted({str(row.get(version or "")) for row in rows})
             raise StudyError(
-                f"no row has {label!r} in the column {version!r}; it holds {', '.join(map(repr, seen[:8]))}."
+                f"no row has {label!r} in the column {version!r}; it holds"
+                f" {', '.join(map(repr, seen[:8]))}."
             )
     rest = {role: column for role, column in columns.items() if role != "output"} | {"id": example}
     return Table(_dataset(list(heads.values()), expected, rest), cells)
@@ -169,7 +183,8 @@ def _guess(names: Sequence[str], likely: Sequence[str], role: str, said: list[st
                 said.append(f"The {role}s stand in the column {name!r}.")
             return name
     raise StudyError(
-        f'nothing says which column holds the {role}s; say {role}="..." (one of {", ".join(map(repr, names[:20]))}).'
+        f'nothing says which column holds the {role}s; say {role}="..." (one of'
+        f" {', '.join(map(repr, names[:20]))})."
     )
 
 

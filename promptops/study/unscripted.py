@@ -13,7 +13,9 @@ __all__ = ["Scripts"]
 
 
 class Scripts:
-    """The ScriptedModels among a study's arms, from the moment before it asks: what they were asked without having an answer."""
+    """The ScriptedModels among a study's arms, from the moment before it asks: what they were asked
+    without having an answer.
+    """
 
     def __init__(self, work: Work) -> None:
         models = [arm.model for arm in work.plan.arms]
@@ -22,9 +24,14 @@ class Scripts:
         }
 
     def fault(self, study: str) -> str:
-        """One sentence on the first of those questions, and their number; "" where every question had its answer."""
+        """One sentence on the first of those questions, and their number; "" where every question
+        had its answer.
+        """
         said = [one for model, before in self._before.items() for one in model.unanswered[before:]]
         if not said:
             return ""
         count = f"{len(said):,} questions" if len(said) > 1 else "one question"
-        return f"{said[0]} {study} asked {count} that the script has no answer to; the other answers are kept."
+        return (
+            f"{said[0]} {study} asked {count} that the script has no answer to; the other answers"
+            " are kept."
+        )

@@ -1,4 +1,5 @@
-"""For pytest: examples as parameters of a test, their ids as its ids, so that a prompt change is tested like code.
+"""For pytest: examples as parameters of a test, their ids as its ids, so that a prompt change is
+tested like code.
 
 from promptops.testing.by_example import by_example
 
@@ -21,7 +22,9 @@ __all__ = ["by_example", "changed"]
 
 
 def by_example(dataset: Any, *, split: str | None = None, **columns: Any) -> list[Any]:
-    """A `pytest.param` an example, its id as the parameter's id. dataset, columns: as `Dataset.read` takes them."""
+    """A `pytest.param` an example, its id as the parameter's id. dataset, columns: as
+    `Dataset.read` takes them.
+    """
     import pytest
 
     data = dataset if isinstance(dataset, Dataset) else Dataset.read(dataset, **columns)
@@ -30,7 +33,9 @@ def by_example(dataset: Any, *, split: str | None = None, **columns: Any) -> lis
 
 
 def changed(comparison: Comparison, name: str | None = None) -> list[Any]:
-    """A `pytest.param` for each example that changed, biggest loss first: the gain of the candidate on it, from -1 to 1."""
+    """A `pytest.param` for each example that changed, biggest loss first: the gain of the candidate
+    on it, from -1 to 1.
+    """
     import pytest
 
     flips = comparison.flips(name)

@@ -1,4 +1,5 @@
-"""What a study file declares, checked before anything is asked, and what a CI server shows of the outcome.
+"""What a study file declares, checked before anything is asked, and what a CI server shows of the
+outcome.
 
 The keys are a closed list; a wrong one is named with what there is.
 """
@@ -30,8 +31,10 @@ _ROLES = ("inputs", "expected", "id", "tags", "cluster", "split")
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A study file. where: its folder, from which the dataset's path counts; columns: roles of the dataset's columns; models: on which
-    each version is asked instead of its own; policy: None for the one in the registry."""
+    """A study file. where: its folder, from which the dataset's path counts; columns: roles of the
+    dataset's columns; models: on which each version is asked instead of its own; policy: None for
+    the one in the registry.
+    """
 
     where: Path
     prompt: str
@@ -64,31 +67,37 @@ class Declared:
             if key not in known:
                 near = difflib.get_close_matches(key, known, 1)
                 raise StudyError(
-                    f"{path.name} has the key {key!r}; {f'did you mean {near[0]!r}?' if near else 'its keys are ' + ', '.join(known)}"
+                    f"{path.name} has the key {key!r};"
+                    f" {f'did you mean {near[0]!r}?' if near else 'its keys are ' + ', '.join(known)}"
                 )
         for key in ("prompt", "candidate", "baseline", "dataset", "scorers"):
             if not document.get(key):
                 raise StudyError(
-                    f"{path.name} lacks {key!r}; a study file names prompt, candidate, baseline, dataset and scorers."
+                    f"{path.name} lacks {key!r}; a study file names prompt, candidate, baseline,"
+                    " dataset and scorers."
                 )
         _only(path, document, "columns", _ROLES)
         _only(path, document, "options", _OPTIONS)
         if not isinstance(document["scorers"], list):
             raise StudyError(
-                f"{path.name}: scorers is {document['scorers']!r}; expected a list, the first of which decides."
+                f"{path.name}: scorers is {document['scorers']!r}; expected a list, the first of"
+                " which decides."
             )
         plain = {key: str(document[key]) for key in ("prompt", "candidate", "baseline", "dataset")}
         return cls(path.resolve().parent, **{**document, **plain})
 
     def lab(self, start: Path, *, named: bool) -> Lab:
-        """The project's lab: at `start` where it was named, else the nearest folder upwards that has a registry."""
+        """The project's lab: at `start` where it was named, else the nearest folder upwards that
+        has a registry.
+        """
         from ..lab import Lab
 
         folders = [start] if named else [start, *start.parents]
         home = next((folder for folder in folders if (folder / "promptops.json").is_file()), None)
         if home is None:
             raise StudyError(
-                f"there is no promptops.json in {start}{'' if named else ' or above it'}; run it in the project, or pass --root."
+                f"there is no promptops.json in {start}{'' if named else ' or above it'}; run it in"
+                " the project, or pass --root."
             )
         return Lab(home)
 
@@ -120,7 +129,8 @@ class Declared:
         names = [scorer.name for scorer in scorers]
         if policy is not None and policy.primary is not None and policy.primary not in names:
             raise StudyError(
-                f"the policy's primary {policy.primary!r} is none of the scorers {', '.join(names)}."
+                f"the policy's primary {policy.primary!r} is none of the scorers"
+                f" {', '.join(names)}."
             )
         path = Path(self.dataset)
         data = Dataset.read(path if path.is_absolute() else self.where / path, **self.columns)
@@ -131,7 +141,8 @@ class Declared:
         )
         if old == new:
             raise StudyError(
-                f"candidate {self.candidate!r} and baseline {self.baseline!r} are the same version {new.label}; there is nothing to compare."
+                f"candidate {self.candidate!r} and baseline {self.baseline!r} are the same version"
+                f" {new.label}; there is nothing to compare."
             )
         return [old, new], data, scorers
 
@@ -156,8 +167,10 @@ def _version(lab: Lab, prompt: str, named: str) -> Any:
 
 
 def junit_xml(comparison: Comparison, name: str) -> str:
-    """A test case for each demand of the policy, failed where it does not hold; and one for each example that got worse, marked as
-    skipped: it fails nothing by itself, and is there to be read."""
+    """A test case for each demand of the policy, failed where it does not hold; and one for each
+    example that got worse, marked as
+    skipped: it fails nothing by itself, and is there to be read.
+    """
     verdict = comparison.verdict
     suite = Xml.Element("testsuite", name=_xml(name), errors="0")
     failures = 0
@@ -194,8 +207,10 @@ def junit_xml(comparison: Comparison, name: str) -> str:
 def _xml(text: object) -> str:
     """Text without the characters that XML 1.0 cannot hold."""
     return "".join(
-        c
-        if c in "\t\n\r" or " " <= c < "\ud800" or "\ue000" <= c <= "\ufffd" or c > "\uffff"
-        else "\ufffd"
+        (
+            c
+            if c in "\t\n\r" or " " <= c < "\ud800" or "\ue000" <= c <= "\ufffd" or c > "\uffff"
+            else "\ufffd"
+        )
         for c in str(text)
     )

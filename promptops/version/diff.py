@@ -1,4 +1,6 @@
-"""What changed between two versions: words within each message, then model, settings, variables, tools, format."""
+"""What changed between two versions: words within each message, then model, settings, variables,
+tools, format.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,18 @@ __all__ = ["Piece", "VersionDiff", "diff", "words"]
 
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 _SENTENCE = re.compile(r"[^\n.!?]*[\n.!?]+|[^\n.!?]+")
-_WORK = 2_000_000  # pairs of tokens that are compared for one text: SequenceMatcher is quadratic, and this takes it 0.2 s
+# pairs of tokens that are compared for one text: SequenceMatcher is quadratic, and this takes it
+# 0.2 s
+_WORK = 2_000_000
 Piece = tuple[str, str]  # ("same" | "removed" | "added", text)
 
 
 def words(old: str, new: str) -> list[Piece]:
-    """The word diff of two texts, in reading order; joined, the same and removed pieces are `old`, the same and added are `new`.
+    """The word diff of two texts, in reading order; joined, the same and removed pieces are `old`,
+    the same and added are `new`.
 
-    Long texts are compared by sentence first, and by word within what changed; past 200,000 changed characters as a whole.
+    Long texts are compared by sentence first, and by word within what changed; past 200,000 changed
+    characters as a whole.
     """
     a, b = _WORD.findall(old), _WORD.findall(new)
     head = _shared(a, b)
@@ -87,7 +93,9 @@ def _joined(pieces: list[Piece]) -> list[Piece]:
 
 
 class VersionDiff:
-    """messages: [(role, pieces)]; settings: [(name, old, new)] as canonical JSON, None where absent."""
+    """messages: [(role, pieces)]; settings: [(name, old, new)] as canonical JSON, None where
+    absent.
+    """
 
     __slots__ = ("messages", "new_id", "old_id", "settings")
 
@@ -121,7 +129,9 @@ class VersionDiff:
         ]
 
     def markdown(self, context: int = 8) -> str:
-        """For a pull request: changed words with `context` words around them, then the settings as a list."""
+        """For a pull request: changed words with `context` words around them, then the settings as
+        a list.
+        """
         lines = [
             f"- **{markdown(role)}**: {_excerpt(pieces, context)}"
             for role, pieces in self.changed()
@@ -137,11 +147,13 @@ class VersionDiff:
     def html(self) -> str:
         """The changes as HTML, insertions and deletions marked."""
         rows = "".join(
-            f"<p><b>{esc(role)}</b></p><pre style='white-space:pre-wrap'>{''.join(_HTML[tag].format(esc(text)) for tag, text in pieces)}</pre>"
+            f"<p><b>{esc(role)}</b></p><pre"
+            f" style='white-space:pre-wrap'>{''.join(_HTML[tag].format(esc(text)) for tag, text in pieces)}</pre>"
             for role, pieces in self.changed()
         )
         rows += "".join(
-            f"<p><b>{esc(name)}</b> <del>{esc(old or '(none)')}</del> → <ins>{esc(new or '(none)')}</ins></p>"
+            f"<p><b>{esc(name)}</b> <del>{esc(old or '(none)')}</del> →"
+            f" <ins>{esc(new or '(none)')}</ins></p>"
             for name, old, new in self.settings
         )
         return f"<div class='mathjax_ignore tex2jax_ignore'>{rows or 'no difference'}</div>"

@@ -46,7 +46,8 @@ def from_request(request: Mapping[str, Any], variables: Mapping[str, str]) -> di
     for name, text in left.items():
         if not isinstance(text, str) or not text:
             raise VersionError(
-                f"variable {name!r} stands for {text!r}; give the text in the messages that it replaces."
+                f"variable {name!r} stands for {text!r}; give the text in the messages that it"
+                " replaces."
             )
     order = sorted(left, key=lambda name: -len(left[name]))
     seen: set[str] = set()
@@ -54,7 +55,8 @@ def from_request(request: Mapping[str, Any], variables: Mapping[str, str]) -> di
     unseen = [name for name in left if name not in seen]
     if unseen:
         raise VersionError(
-            f"variable {unseen[0]!r}: its text {left[unseen[0]][:40]!r} occurs in no message; copy it from the call exactly."
+            f"variable {unseen[0]!r}: its text {left[unseen[0]][:40]!r} occurs in no message; copy"
+            " it from the call exactly."
         )
     parts = {key: fields.pop(key, None) for key in ("model", "tools", "response_format")}
     return {
@@ -102,7 +104,10 @@ def _mark(text: str, order: list[str], texts: Mapping[str, str], seen: set[str])
 
 
 def from_format(text: str) -> str:
-    """A `str.format` text as a template. Raises VersionError for `{0}`, `{a.b}`, `{a!r}`, `{a:.2f}` and stray braces."""
+    """A `str.format` text as a template.
+
+    Raises VersionError for `{0}`, `{a.b}`, `{a!r}`, `{a:.2f}` and stray braces.
+    """
     out: list[str] = []
     said: list[str] = []  # literal text since the last field
     end = 0
@@ -116,13 +121,16 @@ def from_format(text: str) -> str:
             said.clear()
         else:
             raise VersionError(
-                f"{match[0][:40]!r} is not a plain {{name}}; compute it before, and pass the result as a variable."
+                f"{match[0][:40]!r} is not a plain {{name}}; compute it before, and pass the result"
+                " as a variable."
             )
     return "".join([*out, literal("".join(said) + text[end:])])
 
 
 def looks_like_format(text: str) -> str | None:
-    """The `{name}` of a text that has such fields and no `{{name}}`: most likely a `str.format` prompt."""
+    """The `{name}` of a text that has such fields and no `{{name}}`: most likely a `str.format`
+    prompt.
+    """
     if _MARK.search(text):
         return None
     match = _NAME.search(text)

@@ -1,4 +1,6 @@
-"""The messages of a version: what one may hold, which of its texts are templated, and how they are filled."""
+"""The messages of a version: what one may hold, which of its texts are templated, and how they are
+filled.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +39,17 @@ def checked_messages(messages: Any) -> list[Message]:
         raise VersionError("a version needs a text or a non-empty list of messages.")
     if len(messages) > MAX_MESSAGES:
         raise VersionError(
-            f"a version of {len(messages):,} messages is past the {MAX_MESSAGES:,} that one may have; drop some."
+            f"a version of {len(messages):,} messages is past the {MAX_MESSAGES:,} that one may"
+            " have; drop some."
         )
     return [_checked_message(message, f"message {index}") for index, message in enumerate(messages)]
 
 
 def checked_history(history: Any) -> list[Message]:
-    """A conversation to splice in, copied; it is never templated. Raises RenderError, which names the message at fault."""
+    """A conversation to splice in, copied; it is never templated.
+
+    Raises RenderError, which names the message at fault.
+    """
     if not isinstance(history, (list, tuple)):
         raise RenderError(f"history is a {type(history).__name__}; pass a list of messages.")
     try:
@@ -61,11 +67,15 @@ def checked_history(history: Any) -> list[Message]:
 
 
 def variable_names(messages: list[Message]) -> list[str]:
-    """The variables of all messages in order of first use. Raises TemplateError, which names the message at fault."""
+    """The variables of all messages in order of first use.
+
+    Raises TemplateError, which names the message at fault.
+    """
     texts = [(index, text) for index, message in enumerate(messages) for text in _texts(message)]
     if sum(len(text) for _, text in texts) > MAX_TEXTS:  # before any is read
         raise TemplateError(
-            f"messages of more than {MAX_TEXTS:,} characters together are past what a version may hold; shorten them."
+            f"messages of more than {MAX_TEXTS:,} characters together are past what a version may"
+            " hold; shorten them."
         )
     found: dict[str, None] = {}
     for index, text in texts:
@@ -103,18 +113,21 @@ def _checked_message(message: Any, where: str) -> Message:
         return {"role": "history"}
     if role not in ROLES:
         raise VersionError(
-            f'{where} has the role {role!r}; the roles are {", ".join(ROLES)}, and {{"role": "history"}} alone.'
+            f'{where} has the role {role!r}; the roles are {", ".join(ROLES)}, and {{"role":'
+            ' "history"} alone.'
         )
     unknown = sorted(set(message) - _MESSAGE_KEYS)
     if unknown:
         raise VersionError(
-            f"{where} has the unknown field {unknown[0]!r}; the fields are {', '.join(sorted(_MESSAGE_KEYS))}."
+            f"{where} has the unknown field {unknown[0]!r}; the fields are"
+            f" {', '.join(sorted(_MESSAGE_KEYS))}."
         )
     content = message.get("content")
     parts = isinstance(content, list) and bool(content) and all(map(_is_part, content))
     if not (isinstance(content, str) or parts or (content is None and message.get("tool_calls"))):
         raise VersionError(
-            f"{where} has no content; expected text, or a list of typed parts such as {{'type': 'text', 'text': ...}}."
+            f"{where} has no content; expected text, or a list of typed parts such as {{'type':"
+            " 'text', 'text': ...}."
         )
     return {
         "role": role,
@@ -130,7 +143,9 @@ def _is_part(part: Any) -> bool:
 
 
 def _texts(message: Message) -> list[str]:
-    """The templated texts of a message: its content, its text parts, and the addresses of its images."""
+    """The templated texts of a message: its content, its text parts, and the addresses of its
+    images.
+    """
     content = message.get("content")
     if isinstance(content, str):
         return [content]

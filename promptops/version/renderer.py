@@ -1,7 +1,8 @@
 """The one strict renderer: `{{name}}` in one pass, and nothing else.
 
-A filled value is never scanned again; whatever else stands between double braces is an error when the text is saved;
-`{{{{` writes a literal `{{`. No filters, no code, no attribute access: other languages must render the same bytes.
+A filled value is never scanned again; whatever else stands between double braces is an error when
+the text is saved; `{{{{` writes a literal `{{`. No filters, no code, no attribute access: other
+languages must render the same bytes.
 """
 
 from __future__ import annotations
@@ -17,16 +18,21 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_TEXT", "TYPES", "fill", "kind_of", "literal", "names", "to_text"]
 
-MAX_TEXT = 2_000_000  # characters of one message: far past any context window, small enough to refuse a bomb at once
+# characters of one message: far past any context window, small enough to refuse a bomb at once
+MAX_TEXT = 2_000_000
 _MARK = re.compile(r"\{\{\{\{|\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}|\{\{", re.ASCII)
 TYPES = ("string", "number", "boolean", "object", "list")
 
 
 def names(text: str) -> tuple[str, ...]:
-    """The variables of a text, in order of first use. Raises TemplateError where a mark is not a variable."""
+    """The variables of a text, in order of first use.
+
+    Raises TemplateError where a mark is not a variable.
+    """
     if len(text) > MAX_TEXT:
         raise TemplateError(
-            f"a text of {len(text):,} characters is past the {MAX_TEXT:,} that a version may hold; shorten it."
+            f"a text of {len(text):,} characters is past the {MAX_TEXT:,} that a version may hold;"
+            " shorten it."
         )
     found: dict[str, None] = {}
     for match in _MARK.finditer(text):
@@ -35,14 +41,18 @@ def names(text: str) -> tuple[str, ...]:
         elif match[0] == "{{":
             shown = text[match.start() : match.start() + 40].split("\n")[0]
             raise TemplateError(
-                f"{shown!r} is not a variable: between double braces only a name such as {{{{ticket}}}} may stand "
-                "(letters, digits, underscore); write {{{{ for literal double braces."
+                f"{shown!r} is not a variable: between double braces only a name such as"
+                " {{ticket}} may stand (letters, digits, underscore); write {{{{ for"
+                " literal double braces."
             )
     return tuple(found)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """The text with every mark replaced by its value, in one pass. `values` holds every name of the text."""
+    """The text with every mark replaced by its value, in one pass.
+
+    `values` holds every name of the text.
+    """
     return _MARK.sub(lambda match: values[match[1]] if match[1] else "{{", text)
 
 
@@ -54,7 +64,8 @@ def literal(text: str) -> str:
 def to_text(name: str, kind: str, value: object) -> str:
     """What a typed value renders to: text as it is, everything else as canonical JSON.
 
-    Raises RenderError where the value is not of the variable's type, or holds what JSON cannot (NaN, a set, a date).
+    Raises RenderError where the value is not of the variable's type, or holds what JSON cannot
+    (NaN, a set, a date).
     """
     check = _CHECKS[kind]
     if not check(value):
@@ -96,7 +107,8 @@ def _refuse_surrogates(name: str, text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise RenderError(
-            f"variable {name!r} holds a lone surrogate, which UTF-8 cannot carry; clean the text first."
+            f"variable {name!r} holds a lone surrogate, which UTF-8 cannot carry; clean the text"
+            " first."
         ) from None
 
 

@@ -1,6 +1,8 @@
-"""The same request for the other API: chat-completions arguments as arguments of `responses.create`.
+"""The same request for the other API: chat-completions arguments as arguments of
+`responses.create`.
 
-Field names: OpenAI's API reference of the Responses API. What it cannot express is an error, never dropped.
+Field names: OpenAI's API reference of the Responses API. What it cannot express is an error, never
+dropped.
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ _ABSENT = (
 
 
 def to_responses(body: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `client.responses.create`. Raises RenderError for a setting that it has no place for."""
+    """Arguments of `client.responses.create`.
+
+    Raises RenderError for a setting that it has no place for.
+    """
     out: dict[str, Any] = {
         "input": [item for message in body["messages"] for item in _items(message)]
     }
@@ -45,7 +50,8 @@ def to_responses(body: dict[str, Any]) -> dict[str, Any]:
             continue
         if name in _ABSENT:
             raise RenderError(
-                f"setting {name!r} has no place in the responses API; leave it out of the version, or call chat completions."
+                f"setting {name!r} has no place in the responses API; leave it out of the version,"
+                " or call chat completions."
             )
         if name == "tools":
             out["tools"] = [_tool(tool) for tool in value]
@@ -70,12 +76,15 @@ def to_responses(body: dict[str, Any]) -> dict[str, Any]:
 
 def _twice(name: str, field: str) -> RenderError:
     return RenderError(
-        f"setting {name!r} and another both become {field!r} in the responses API; keep one of them."
+        f"setting {name!r} and another both become {field!r} in the responses API; keep one of"
+        " them."
     )
 
 
 def _flat(value: dict[str, Any]) -> dict[str, Any]:
-    """`{"type": t, t: {...}}` as `{"type": t, ...}`: how the responses API writes what chat completions nest."""
+    """`{"type": t, t: {...}}` as `{"type": t, ...}`: how the responses API writes what chat
+    completions nest.
+    """
     kind = value.get("type")
     inner = value.get(kind) if isinstance(kind, str) else None
     return {"type": kind, **inner} if isinstance(inner, dict) else value
@@ -107,7 +116,8 @@ def _items(message: dict[str, Any]) -> list[dict[str, Any]]:
     role, content = message["role"], message.get("content")
     if "name" in message:
         raise RenderError(
-            f"the name {message['name']!r} of a {role} message has no place in the responses API; say it in the text."
+            f"the name {message['name']!r} of a {role} message has no place in the responses API;"
+            " say it in the text."
         )
     if not isinstance(content, (str, type(None))):
         content = [_part(part, role) for part in content]
@@ -127,7 +137,8 @@ def _call(call: dict[str, Any]) -> dict[str, Any]:
     function = call.get("function")
     if not isinstance(function, dict):
         raise RenderError(
-            f"a tool call of the type {call.get('type')!r} has no place in the responses API; only function calls have."
+            f"a tool call of the type {call.get('type')!r} has no place in the responses API; only"
+            " function calls have."
         )
     return {
         "type": "function_call",

@@ -1,4 +1,6 @@
-"""The settings and tools of a version: how the model is asked, never where, and never with which key."""
+"""The settings and tools of a version: how the model is asked, never where, and never with which
+key.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ _FORBIDDEN_SETTINGS = {
     **dict.fromkeys(("stream", "stream_options"), "is how a call is sent, not what is asked"),
     "n": "asks for several answers; repeats are the study's",
 }
-_SECRET_WORDS = (  # of a setting's name, in lower case without signs: base_url, baseURL and base-url are one
+# of a setting's name, in lower case without signs: base_url, baseURL and base-url are one
+_SECRET_WORDS = (
     *(
         "baseurl",
         "apibase",
@@ -51,7 +54,10 @@ def checked_map(value: Any, what: str) -> Mapping[str, Any]:
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, copied. Raises VersionError for what is an argument of its own, an endpoint or a secret."""
+    """The settings, copied.
+
+    Raises VersionError for what is an argument of its own, an endpoint or a secret.
+    """
     for name in settings:
         if name in _FORBIDDEN_SETTINGS:
             raise VersionError(
@@ -63,7 +69,8 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_numbers(settings: Mapping[str, Any]) -> None:
-    """Raises VersionError where a setting that every chat endpoint reads as a number is something else. Unknown ones are the endpoint's.
+    """Raises VersionError where a setting that every chat endpoint reads as a number is something
+    else. Unknown ones are the endpoint's.
 
     Asked when a version is saved, not when it is read: a registry that holds one must still load.
     """
@@ -80,14 +87,18 @@ def check_numbers(settings: Mapping[str, Any]) -> None:
 
 
 def checked_tools(tools: Any) -> list[dict[str, Any]]:
-    """The tools, copied. Raises VersionError for a tool that carries an endpoint's key or headers."""
+    """The tools, copied.
+
+    Raises VersionError for a tool that carries an endpoint's key or headers.
+    """
     if not isinstance(tools, (list, tuple)):
         raise VersionError(f"tools is a {type(tools).__name__}; expected a list of tools.")
     checked: list[dict[str, Any]] = json_copy(tools, "tools")
     for index, tool in enumerate(checked):
         if not isinstance(tool, dict):
             raise VersionError(
-                f'tool {index} is a {type(tool).__name__}; expected {{"type": "function", "function": ...}}.'
+                f'tool {index} is a {type(tool).__name__}; expected {{"type": "function",'
+                ' "function": ...}.'
             )
         for name in tool:
             _refuse_secret(name, f"tool {index}: the field", name)
@@ -95,7 +106,10 @@ def checked_tools(tools: Any) -> list[dict[str, Any]]:
 
 
 def _refuse_secrets(value: Any, what: str, path: str = "", depth: int = 0) -> None:
-    """Look through settings for the name of an endpoint or a secret. Deep down, where schemas live, only beside a text."""
+    """Look through settings for the name of an endpoint or a secret.
+
+    Deep down, where schemas live, only beside a text.
+    """
     if isinstance(value, list):
         for item in value:
             _refuse_secrets(item, what, path, depth + 1)
@@ -111,5 +125,6 @@ def _refuse_secret(name: str, what: str, shown: str) -> None:
     bare = "".join(filter(str.isalnum, name.lower()))
     if any(word in bare for word in _SECRET_WORDS):
         raise VersionError(
-            f"{what} {shown!r} names an endpoint or a secret, which no version may carry; give it to Lab(models=...)."
+            f"{what} {shown!r} names an endpoint or a secret, which no version may carry; give it"
+            " to Lab(models=...)."
         )

@@ -21,9 +21,11 @@ MAX_VARIABLES = 1_000  # a text with more is a bomb, not a prompt
 
 
 class Variable:
-    """One variable. `type`, `default` and `required` are content; `description` and `example` are not in the id.
+    """One variable. `type`, `default` and `required` are content; `description` and `example` are
+    not in the id.
 
-    type: string, number, boolean, object or list; default: a value of that type, or None where the value is required.
+    type: string, number, boolean, object or list; default: a value of that type, or None where the
+        value is required.
     """
 
     __slots__ = ("_default", "_example", "description", "name", "required", "type")
@@ -39,12 +41,14 @@ class Variable:
         fields = {"type": spec} if isinstance(spec, str) else spec
         if not hasattr(fields, "keys"):
             raise VersionError(
-                f'variable {name!r} is described by {spec!r}; give a type ("string") or {{"type": ..., "default": ...}}.'
+                f'variable {name!r} is described by {spec!r}; give a type ("string") or {{"type":'
+                ' ..., "default": ...}.'
             )
         unknown = sorted(map(str, set(fields.keys()) - set(_FIELDS)))
         if unknown:
             raise VersionError(
-                f"variable {name!r} has the unknown field {unknown[0]!r}; the fields are {', '.join(_FIELDS)}."
+                f"variable {name!r} has the unknown field {unknown[0]!r}; the fields are"
+                f" {', '.join(_FIELDS)}."
             )
         kind = fields.get("type", "string")
         if kind not in TYPES:
@@ -59,7 +63,9 @@ class Variable:
             )
         if required is not (default is None):
             raise VersionError(
-                f"variable {name!r} is {'required and has a default' if required else 'optional without a default'}; drop one."
+                f"variable {name!r} is"
+                f" {'required and has a default' if required else 'optional without a default'};"
+                " drop one."
             )
         if default is not None:
             try:
@@ -134,16 +140,19 @@ def collect(used: Iterable[str], declared: Mapping[str, object]) -> tuple[Variab
     order = list(used)
     if len(order) > MAX_VARIABLES:
         raise VersionError(
-            f"a version of {len(order):,} variables is past the {MAX_VARIABLES:,} that one may have; pass a list as one."
+            f"a version of {len(order):,} variables is past the {MAX_VARIABLES:,} that one may"
+            " have; pass a list as one."
         )
     for name in order:
         if name in RESERVED:
             raise VersionError(
-                f"variable {name!r} has a reserved name ({', '.join(sorted(RESERVED))}); choose another."
+                f"variable {name!r} has a reserved name ({', '.join(sorted(RESERVED))}); choose"
+                " another."
             )
     idle = sorted(set(declared) - set(order))
     if idle:
         raise VersionError(
-            f"variable {idle[0]!r} is declared, but no message uses {{{{{idle[0]}}}}}; use it or drop it."
+            f"variable {idle[0]!r} is declared, but no message uses {{{{{idle[0]}}}}}; use it or"
+            " drop it."
         )
     return tuple(Variable(name, declared.get(name, "string")) for name in order)

@@ -1,8 +1,10 @@
-"""What a version is: messages, variables, model name, settings, tools and response format, named by their content.
+"""What a version is: messages, variables, model name, settings, tools and response format, named by
+their content.
 
-The same content is the same version on any machine; one changed character is another. Author, note, date and the
-variables' descriptions live beside it, never in the id. What was evaluated is byte for byte what ships, because the
-lab and the application call the same `render` here. Only the standard library is imported.
+The same content is the same version on any machine; one changed character is another. Author, note,
+date and the variables' descriptions live beside it, never in the id. What was evaluated is byte for
+byte what ships, because the lab and the application call the same `render` here. Only the standard
+library is imported.
 """
 
 from __future__ import annotations
@@ -33,11 +35,14 @@ FORM = "p1"  # names the canonical form of `content()`: change one, change the o
 class PromptVersion:
     """One wording with the model and settings that it was written for; immutable, equal by content.
 
-    messages: one text (a single user message), or a list of ``{"role", "content"}`` messages in sending order. Text
-    may hold ``{{name}}`` variables; ``{"role": "history"}`` marks where a conversation is spliced in.
-    variables: name -> type, or -> ``{"type", "default", "description", "example"}``; undeclared ones are required strings.
-    settings: a JSON map passed to the model as it is (temperature, max_tokens, stop, ...); never endpoints or secrets.
-    Raises VersionError or TemplateError, which name the message or setting at fault.
+    messages: one text (a single user message), or a list of ``{"role", "content"}`` messages in
+    sending order. Text may hold ``{{name}}`` variables; ``{"role": "history"}`` marks where a
+    conversation is spliced in.
+    variables: name -> type, or -> ``{"type", "default", "description", "example"}``; undeclared
+        ones are required strings.
+    settings: a JSON map passed to the model as it is (temperature, max_tokens, stop, ...); never
+    endpoints or secrets. Raises VersionError or TemplateError, which name the message or setting at
+    fault.
     """
 
     __slots__ = (
@@ -80,7 +85,8 @@ class PromptVersion:
         history = any(message["role"] == "history" for message in checked)
         if history and "history" in used:
             raise VersionError(
-                'the variable {{history}} and a {"role": "history"} message share a name; rename the variable.'
+                'the variable {{history}} and a {"role": "history"} message share a name; rename'
+                " the variable."
             )
         fields: dict[str, object] = {
             "_messages": checked,
@@ -89,10 +95,10 @@ class PromptVersion:
             "variables": collect(used, checked_map(variables, "variables")),
             "_settings": checked_settings(checked_map(settings, "settings")),
             "_tools": checked_tools(tools or []),
-            "_response_format": json_copy(
-                checked_map(response_format, "response_format"), "response_format"
-            )
-            or None,
+            "_response_format": (
+                json_copy(checked_map(response_format, "response_format"), "response_format")
+                or None
+            ),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -182,10 +188,12 @@ class PromptVersion:
     # -- what it sends
 
     def render(self, values: Mapping[str, Any]) -> list[Message]:
-        """The messages with every variable filled, in sending order; filled text is never scanned again.
+        """The messages with every variable filled, in sending order; filled text is never scanned
+        again.
 
-        values: one entry per variable (those with a default may be left out), and `history` where the version takes
-        one. Raises RenderError before filling any, naming what is missing, extra or mistyped.
+        values: one entry per variable (those with a default may be left out), and `history` where
+        the version takes one. Raises RenderError before filling any, naming what is missing, extra
+        or mistyped.
         """
         given = dict(values)
         history = checked_history(given.pop("history", ())) if self._history else []
@@ -212,7 +220,8 @@ class PromptVersion:
         return self.render(values)
 
     def request(self, *, api: str = "chat", **values: Any) -> dict[str, Any]:
-        """Keyword arguments for the openai client: `client.chat.completions.create(**version.request(...))`.
+        """Keyword arguments for the openai client:
+        `client.chat.completions.create(**version.request(...))`.
 
         api: "chat" for chat completions, "responses" for `client.responses.create`.
         """
@@ -243,8 +252,8 @@ class PromptVersion:
     ) -> PromptVersion:
         """The version of a call that works today: `request` is its keyword arguments.
 
-        variables: name -> the text in the messages that it stands for, each replaced by its mark wherever it occurs.
-        Raises VersionError where a text does not occur.
+        variables: name -> the text in the messages that it stands for, each replaced by its mark
+        wherever it occurs. Raises VersionError where a text does not occur.
         """
         from .from_request import from_request
 
@@ -252,7 +261,9 @@ class PromptVersion:
 
     @classmethod
     def from_format(cls, text: str, **rest: Any) -> PromptVersion:
-        """The version of an f-string or `str.format` prompt: `{ticket}` becomes `{{ticket}}`, `{{` a literal brace."""
+        """The version of an f-string or `str.format` prompt: `{ticket}` becomes `{{ticket}}`, `{{`
+        a literal brace.
+        """
         from .from_request import from_format
 
         return cls(from_format(text), **rest)
@@ -267,7 +278,10 @@ class PromptVersion:
         said = [f"is missing {', '.join(missing)}"] if missing else []
         said += [f"does not know {', '.join(extra)}"] if extra else []
         takes = ", ".join(map(repr, self.variables)) or "no variables"
-        return f"{self._id[:11]} {' and '.join(said)}; it takes {takes}{', history' if self._history else ''}."
+        return (
+            f"{self._id[:11]} {' and '.join(said)}; it takes"
+            f" {takes}{', history' if self._history else ''}."
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PromptVersion) and self._id == other._id
@@ -283,4 +297,7 @@ class PromptVersion:
 
     def __repr__(self) -> str:
         takes = ", ".join(map(repr, self.variables))
-        return f"PromptVersion({self._id[:11]}, model={self.model!r}, {len(self._messages)} messages, takes ({takes}))"
+        return (
+            f"PromptVersion({self._id[:11]}, model={self.model!r}, {len(self._messages)} messages,"
+            f" takes ({takes}))"
+        )

@@ -1,4 +1,5 @@
-"""A comparison as people look at it: the verdict in plain words, the differences with their intervals, what got worse.
+"""A comparison as people look at it: the verdict in plain words, the differences with their
+intervals, what got worse.
 
 Static HTML with inline SVG, so that a saved notebook and a report show the same as the live cell.
 """
@@ -44,7 +45,9 @@ def body(comparison: Comparison) -> str:
 
 
 def details(comparison: Comparison) -> str:
-    """Everything below the verdict: differences, who won where, the figures, what got worse, what to keep in mind."""
+    """Everything below the verdict: differences, who won where, the figures, what got worse, what
+    to keep in mind.
+    """
     figures = comparison.primary
     b, a = comparison.candidate.label, comparison.baseline.label
     title = f"{figures.wins} examples better and {figures.losses} worse with {b}"
@@ -84,8 +87,9 @@ def card(verdict: Verdict, statement: str) -> str:
     against = f" over {esc(verdict.baseline)}" if verdict.baseline else " as a first deployment"
     listed = f"<ul>{reasons}{steps}</ul>" if reasons or steps else ""
     return (
-        f"<div class='card' style='--po-accent:{colour}'><b class='v'>{sign} {esc(verdict.decision)}</b> "
-        f"<span class='dim'>{esc(verdict.candidate)}{against}, goal {esc(verdict.policy.goal.replace('_', ' '))}</span><p>{esc(statement)}</p>{listed}</div>"
+        f"<div class='card' style='--po-accent:{colour}'><b class='v'>{sign}"
+        f" {esc(verdict.decision)}</b> <span class='dim'>{esc(verdict.candidate)}{against}, goal"
+        f" {esc(verdict.policy.goal.replace('_', ' '))}</span><p>{esc(statement)}</p>{listed}</div>"
     )
 
 
@@ -147,9 +151,11 @@ def _line(comparison: Comparison, figures: Difference) -> tuple[str, ...]:
         _mean(figures, figures.baseline, figures.baseline_interval),
         _gain(figures),
         f"{figures.wins:,} : {figures.losses:,}",
-        esc(words.odds(min(figures.p_better, figures.p_worse)).replace("less than ", "< "))
-        if figures.wins + figures.losses
-        else "–",
+        (
+            esc(words.odds(min(figures.p_better, figures.p_worse)).replace("less than ", "< "))
+            if figures.wins + figures.losses
+            else "–"
+        ),
         _mde(figures),
         f"{figures.n:,}"
         + (f"<span class='ci'>{figures.unscored:,} unscored</span>" if figures.unscored else ""),
@@ -202,8 +208,9 @@ def _flips(comparison: Comparison) -> str:
     more = f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else ""
     listed = f": {shown}{more}" if len(lost) else ""
     return (
-        f"<p><span style='color:{BAD}'>▼</span> {words.count(len(lost), 'example')} got worse{listed}. "
-        f"<span style='color:{GOOD}'>▲</span> {words.count(len(won), 'example')} got better. <span class='dim'>All of them: comparison.flips()</span></p>"
+        f"<p><span style='color:{BAD}'>▼</span> {words.count(len(lost), 'example')} got"
+        f" worse{listed}. <span style='color:{GOOD}'>▲</span> {words.count(len(won), 'example')}"
+        " got better. <span class='dim'>All of them: comparison.flips()</span></p>"
     )
 
 
@@ -234,7 +241,8 @@ def _slices(comparison: Comparison) -> str:
         lines, title="difference by tag", left=f"{_cut(a)} better", right=f"{_cut(b)} better"
     )
     return (
-        f"<details><summary>By tag, exploratory ({words.count(len(found.rows), 'tag')}; * marks a false discovery rate of 10 %)</summary>{picture}</details>"
+        f"<details><summary>By tag, exploratory ({words.count(len(found.rows), 'tag')}; * marks a"
+        f" false discovery rate of 10 %)</summary>{picture}</details>"
         + (f"<ul>{said}</ul>" if said else "")
     )
 
@@ -291,7 +299,10 @@ def forest(comparison: Comparison) -> Figure:
         comparison.baseline.label,
         comparison.verdict.decision,
     )
-    title = f"{esc(b)} against {esc(a)}: {words.points(comparison.primary.gain)} on {esc(comparison.primary_name)} — {decision}"
+    title = (
+        f"{esc(b)} against {esc(a)}: {words.points(comparison.primary.gain)} on"
+        f" {esc(comparison.primary_name)} — {decision}"
+    )
     return style_figure(figure, title=title, height=150 + 34 * len(rows))
 
 
@@ -300,14 +311,20 @@ def markdown(comparison: Comparison) -> str:
     verdict = comparison.verdict
     _, sign = VERDICTS[verdict.decision]
     lines = [
-        f"**{sign} {verdict.decision}** {_md(comparison.candidate.label)} over {_md(comparison.baseline.label)}: {_md(comparison.statement())}",
+        (
+            f"**{sign} {verdict.decision}** {_md(comparison.candidate.label)} over"
+            f" {_md(comparison.baseline.label)}: {_md(comparison.statement())}"
+        ),
         "",
     ]
     lines += [f"- {_md(reason)}" for reason in verdict.reasons if reason != comparison.statement()]
     lines += [f"- Next: {_md(step)}" for step in verdict.next]
     lines += [
         "",
-        f"| measure | {_md(comparison.candidate.label)} | {_md(comparison.baseline.label)} | difference (90 %) | better : worse | n |",
+        (
+            f"| measure | {_md(comparison.candidate.label)} | {_md(comparison.baseline.label)} |"
+            " difference (90 %) | better : worse | n |"
+        ),
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for figures in comparison.differences:
@@ -322,7 +339,8 @@ def markdown(comparison: Comparison) -> str:
             else f"{words.points(figures.gain)} ({words.interval(figures.low, figures.high)})"
         )
         lines.append(
-            f"| {_md(figures.name)} | {means[0]} | {means[1]} | {gain} | {figures.wins} : {figures.losses} | {figures.n} |"
+            f"| {_md(figures.name)} | {means[0]} | {means[1]} | {gain} | {figures.wins} :"
+            f" {figures.losses} | {figures.n} |"
         )
     lines += ["", *(f"- {_md(note)}" for note in comparison.notes)]
     return "\n".join(lines)
@@ -334,7 +352,9 @@ def _level(figures: Difference, value: float) -> str:
 
 
 def _change(figures: Difference) -> str:
-    """Of a cost, a latency or tokens: by how much they rose, in its unit, and in per cent where there is something to compare with."""
+    """Of a cost, a latency or tokens: by how much they rose, in its unit, and in per cent where
+    there is something to compare with.
+    """
     rise = -figures.gain
     said = f"{'−' if rise < 0 else '+'}{_level(figures, abs(rise))}"
     return f"{said} ({words.signed(100 * rise / figures.baseline)} %)" if figures.baseline else said

@@ -1,7 +1,9 @@
-"""Everything of a lab in one cell, for people who never wrote Python: studies, examples, prompts, labels, what serves where.
+"""Everything of a lab in one cell, for people who never wrote Python: studies, examples, prompts,
+labels, what serves where.
 
-A tab is built when it is first opened, and shows what the store and the registry hold then; `Refresh` reads them again.
-Read-only, it has no button that writes. The saved notebook keeps a static page in its place.
+A tab is built when it is first opened, and shows what the store and the registry hold then;
+`Refresh` reads them again. Read-only, it has no button that writes. The saved notebook keeps a
+static page in its place.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ def dashboard(lab: Lab, *, writes: bool = True) -> Dashboard:
 
 
 class Dashboard(View):
-    """box: its container; study: what the first, second and fourth tab are about; views: tab -> its view, once it was opened."""
+    """box: its container; study: what the first, second and fourth tab are about; views: tab -> its
+    view, once it was opened.
+    """
 
     def __init__(self, lab: Lab, *, writes: bool = True) -> None:
         import ipywidgets as widgets
@@ -79,7 +83,10 @@ class Dashboard(View):
         self._silent = True
         options = [
             (
-                f"{shorten(row.name, 40)} · {shorten(row.prompt or 'no prompt', 24)} · {str(row.created_at)[:10]}",
+                (
+                    f"{shorten(row.name, 40)} · {shorten(row.prompt or 'no prompt', 24)} ·"
+                    f" {str(row.created_at)[:10]}"
+                ),
                 row.id,
             )
             for row in rows

@@ -1,4 +1,6 @@
-"""One example: what was asked, what is right, two answers with the words that differ marked, and what their scorers say."""
+"""One example: what was asked, what is right, two answers with the words that differ marked, and
+what their scorers say.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _SHOWN = 4_000  # characters of an output that a cell holds
 
 
 def detail_html(detail: SideBySide, study: Study, *, pinned: bool = False) -> str:
-    """One example: what was asked, what was expected, both answers with the words that differ marked, and their scores."""
+    """One example: what was asked, what was expected, both answers with the words that differ
+    marked, and their scores.
+    """
     example = detail.example
     pin = f" {chip('must-pass', UNSURE)}" if pinned else ""
     tags = (
@@ -44,7 +48,10 @@ def detail_html(detail: SideBySide, study: Study, *, pinned: bool = False) -> st
         f"<div>{_side(side, _marked(pieces, 'removed' if place == 0 else 'added') if pieces else _text(side.output), study)}</div>"
         for place, side in enumerate(sides)
     )
-    return f"<h3>{esc(detail.example_id)}{pin}{tags}</h3>{asked}{golden}<div class='po-two'>{shown}</div>"
+    return (
+        f"<h3>{esc(detail.example_id)}{pin}{tags}</h3>{asked}{golden}<div"
+        f" class='po-two'>{shown}</div>"
+    )
 
 
 def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
@@ -95,7 +102,8 @@ def _side(side: Side, shown: str, study: Study) -> str:
         f"<p class='dim'>{esc(role)}</p><pre>{_text(text)}</pre>" for role, text in side.request
     )
     return (
-        f"<p>{chip(side.label, colour(number))}</p><pre>{shown or '<i>no answer</i>'}</pre>{failed}{scores}<p class='dim'>{esc(facts)}</p>"
+        f"<p>{chip(side.label, colour(number))}</p><pre>{shown or '<i>no answer</i>'}</pre>{failed}{scores}<p"
+        f" class='dim'>{esc(facts)}</p>"
         + (f"<details><summary>messages as sent</summary>{sent}</details>" if sent else "")
         + (
             f"<details><summary>{words.count(len(side.tries), 'attempt')}</summary>{_tries(side)}</details>"
@@ -111,7 +119,10 @@ def _scores(side: Side) -> str:
     rows = [
         (
             breaking(score.scorer),
-            f"<span style='color:{_tint(score.value, score.passed)}'>{_value(score.value, score.passed)}</span>",
+            (
+                "<span"
+                f" style='color:{_tint(score.value, score.passed)}'>{_value(score.value, score.passed)}</span>"
+            ),
             f"<span class='dim'>{esc(shorten(score.reason, 400))}</span>",
         )
         for score in side.scores

@@ -1,8 +1,10 @@
-"""A widget in a cell, and beside it the page that a saved notebook keeps: one of the two is seen, whichever can be.
+"""A widget in a cell, and beside it the page that a saved notebook keeps: one of the two is seen,
+whichever can be.
 
-JupyterLab draws a widget's output only while the widget lives in a kernel; reopened without, it says "model not found" in
-its place and never falls back to the HTML of the same output. So there are two outputs: static HTML, then the widget. A style
-in the first hides it while the widget is drawn, and hides the second while it is not. Each pair has a name of its own.
+JupyterLab draws a widget's output only while the widget lives in a kernel; reopened without, it
+says "model not found" in its place and never falls back to the HTML of the same output. So there
+are two outputs: static HTML, then the widget. A style in the first hides it while the widget is
+drawn, and hides the second while it is not. Each pair has a name of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _RULES = """<style>div:has(.STILL):not(:has(.LIVE)):has(+div .LIVE){display:none
 
 
 class Shown:
-    """box: an ipywidgets container; html: what stands in its place where no kernel is; text: the same for a terminal."""
+    """box: an ipywidgets container; html: what stands in its place where no kernel is; text: the
+    same for a terminal.
+    """
 
     def __init__(self, box: Any, html: str, text: str) -> None:
         name = secrets.token_hex(4)
@@ -78,7 +82,9 @@ class View:
 
 
 def fitting(parts: Iterable[str]) -> str:
-    """As many of the parts, in order, as a saved notebook takes; it says so where one had to be left out."""
+    """As many of the parts, in order, as a saved notebook takes; it says so where one had to be
+    left out.
+    """
     kept, left, cut = [], MOST - 1_000, False
     for part in parts:
         size = len(part.encode())
@@ -89,7 +95,8 @@ def fitting(parts: Iterable[str]) -> str:
         left -= size
     said = (
         page(
-            "<p class='dim'>More than a notebook should hold was left out here; run the cell to see it.</p>"
+            "<p class='dim'>More than a notebook should hold was left out here; run the cell to see"
+            " it.</p>"
         )
         if cut
         else ""

@@ -1,6 +1,8 @@
-"""What serves where, and the two steps that change it: promote with the gate's answer before the click, roll back in one.
+"""What serves where, and the two steps that change it: promote with the gate's answer before the
+click, roll back in one.
 
-Both ask once more in the same place before they act; who has only this view sees what is in prod, since when, and why.
+Both ask once more in the same place before they act; who has only this view sees what is in prod,
+since when, and why.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ _SHOWN = 24  # deployments in the timeline
 
 
 class EnvironmentsView(View):
-    """The widget of one prompt's environments. box: its container; writes: whether it may promote and roll back."""
+    """The widget of one prompt's environments. box: its container; writes: whether it may promote
+    and roll back.
+    """
 
     def __init__(self, lab: Lab, prompt: str = "", *, writes: bool = True) -> None:
         import ipywidgets as widgets
@@ -146,7 +150,10 @@ class EnvironmentsView(View):
         self.promote.disabled = same
         self.rollback.disabled = serving is None
         if same:
-            return f"<p class='dim'>{chip(version.label, colour(version.number))} serves in {esc(env)} already.</p>"
+            return (
+                f"<p class='dim'>{chip(version.label, colour(version.number))} serves in {esc(env)}"
+                " already.</p>"
+            )
         points = self._points(version, env, self.reason.value.strip())
         said = (
             ""
@@ -226,9 +233,11 @@ class EnvironmentsView(View):
                 text = (
                     "Nothing changed."
                     if done is None
-                    else str(done.entry)[1:-1]
-                    if done.entry.changed
-                    else done.note or "Nothing changed."
+                    else (
+                        str(done.entry)[1:-1]
+                        if done.entry.changed
+                        else done.note or "Nothing changed."
+                    )
                 )
             except (PromptOpsError, OSError) as error:
                 text = str(error)
@@ -253,13 +262,21 @@ def gate_html(points: tuple[str, ...], label: str, env: str, incumbent: str | No
     """The gate's answer to a promotion that nobody has asked for yet."""
     against = f" over {incumbent}" if incumbent else " as the first version there"
     if not points:
-        return f"<div class='card' style='--po-accent:{GOOD}'><b class='v'>▲ the gate lets it through</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span></div>"
+        return (
+            f"<div class='card' style='--po-accent:{GOOD}'><b class='v'>▲ the gate lets it"
+            f" through</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span></div>"
+        )
     listed = "".join(f"<li>{esc(point)}</li>" for point in points)
-    return f"<div class='card' style='--po-accent:{BAD}'><b class='v'>▼ the gate would refuse</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span><ul>{listed}</ul></div>"
+    return (
+        f"<div class='card' style='--po-accent:{BAD}'><b class='v'>▼ the gate would refuse</b>"
+        f" <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span><ul>{listed}</ul></div>"
+    )
 
 
 def serving_html(project: Project, prompt: str) -> str:
-    """One row an environment: what serves, since when, who decided it and why; a canary with its share."""
+    """One row an environment: what serves, since when, who decided it and why; a canary with its
+    share.
+    """
     rows = []
     for env in project.registry.environments(prompt):
         now = project.registry.serving(prompt, env)
@@ -268,7 +285,10 @@ def serving_html(project: Project, prompt: str) -> str:
         share = ""
         if now.canary is not None:
             shown = chip(f"v{now.canary.number}", colour(now.canary.number))
-            share = f" {shown} <span style='color:{UNSURE}'>canary, {now.canary.percent:g} % of the keys</span>"
+            share = (
+                f" {shown} <span style='color:{UNSURE}'>canary, {now.canary.percent:g} % of the"
+                " keys</span>"
+            )
         ground = f"evidence {now.evidence[:12]}" if now.evidence else "no evidence"
         forced = f" <b style='color:{BAD}'>forced</b>" if now.forced else ""
         rows.append(
@@ -283,23 +303,32 @@ def serving_html(project: Project, prompt: str) -> str:
             )
         )
     if not rows:
-        return f"<p class='dim'>{esc(prompt)} serves nowhere yet: <code>lab.promote(version, to=&#39;prod&#39;, study=study)</code></p>"
+        return (
+            f"<p class='dim'>{esc(prompt)} serves nowhere yet: <code>lab.promote(version,"
+            " to=&#39;prod&#39;, study=study)</code></p>"
+        )
     names = ["environment", "serves", "since (UTC)", "step", "by", "why", "on"]
     return grid(names, rows, caption=f"what serves of {prompt}, by environment")
 
 
 def timeline(history: History) -> str:
-    """The latest deployments of an environment in a row, oldest first, each as wide as the others: an order, not a scale of time."""
+    """The latest deployments of an environment in a row, oldest first, each as wide as the others:
+    an order, not a scale of time.
+    """
     entries = list(history)[-_SHOWN:]
     if len(entries) < 2:
         return ""
     marks = {"rollback": "↩ rolled back to", "canary": "◔ canary beside"}
     steps = "".join(
-        f"<li><b style='background:{colour(entry.number)};color:{ink(colour(entry.number))}'>{esc(f'{marks.get(entry.kind, str())} {entry.label}'.strip())}</b>"
+        "<li><b"
+        f" style='background:{colour(entry.number)};color:{ink(colour(entry.number))}'>{esc(f'{marks.get(entry.kind, str())} {entry.label}'.strip())}</b>"
         f"{esc(entry.at[:16].replace('T', ' '))}</li>"
         for entry in entries
     )
-    title = f"{words.count(len(history), 'deployment')} of {history.prompt} in {history.env}, oldest first; {entries[-1].label} serves now"
+    title = (
+        f"{words.count(len(history), 'deployment')} of {history.prompt} in {history.env}, oldest"
+        f" first; {entries[-1].label} serves now"
+    )
     return (
         f"<p class='dim'>{esc(title)}</p><ol class='po-time' aria-label='{esc(title)}'>{steps}</ol>"
     )

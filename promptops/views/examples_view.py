@@ -1,7 +1,9 @@
-"""The examples of a study: a page at a time, filtered, and two answers side by side with what differs marked.
+"""The examples of a study: a page at a time, filtered, and two answers side by side with what
+differs marked.
 
-A failure becomes a test in one click: pin it as must-pass, or save it with a corrected golden answer. Keys: j and k move,
-1 to 9 choose a row, n and p turn the page, c shows only what changed, l only what was lost, a all, ? the keys.
+A failure becomes a test in one click: pin it as must-pass, or save it with a corrected golden
+answer. Keys: j and k move, 1 to 9 choose a row, n and p turn the page, c shows only what changed, l
+only what was lost, a all, ? the keys.
 """
 
 from __future__ import annotations
@@ -25,13 +27,18 @@ __all__ = ["ExamplesView", "table_html"]
 
 SIZE = 12
 KEYS = ("j", "k", "n", "p", "a", "c", "l", "w", "?", "ArrowDown", "ArrowUp", *"123456789")
-HELP = "j/k next and previous · 1-9 choose a row · n/p page · a all · c changed · l lost · w won · ? these keys"
+HELP = (
+    "j/k next and previous · 1-9 choose a row · n/p page · a all · c changed · l lost · w won · ?"
+    " these keys"
+)
 _AROUND = 200  # characters of a changed line that are shown on either side of the change
 _KINDS = (("all", "all"), ("changed", "changed"), ("got worse", "lost"), ("got better", "won"), ("not passed", "failing"), ("unscored", "unscored"))  # fmt: skip
 
 
 class ExamplesView(View):
-    """The widget of one study's examples. box: its container; pane: table and detail; writes: whether it may pin and save."""
+    """The widget of one study's examples. box: its container; pane: table and detail; writes:
+    whether it may pin and save.
+    """
 
     def __init__(
         self, study: Study, examples: Examples | None = None, *, writes: bool = True
@@ -219,7 +226,8 @@ class ExamplesView(View):
         pinned = name in self._pinned()
         self._do(
             lambda: (self.study.unpin if pinned else self.study.pin)(name),
-            f"{name} is {'no longer' if pinned else 'now'} a must-pass example of {self.study.prompt}; the policy is in the registry file.",
+            f"{name} is {'no longer' if pinned else 'now'} a must-pass example of"
+            f" {self.study.prompt}; the policy is in the registry file.",
         )
 
     def _save(self) -> None:
@@ -286,18 +294,24 @@ def table_html(found: Page, at: int, examples: Examples) -> str:
     span = f"{found.first + 1:,} to {found.first + len(found.rows):,} of {found.total:,}"
     cut = f" (of {found.all:,} in the study)" if found.total < found.all else ""
     return (
-        f"<p class='dim'>{span} {'example' if found.total == 1 else 'examples'}{cut}, biggest loss first · press ? for keys</p>"
-        f"<div class='po-list'><table role='grid'><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
+        f"<p class='dim'>{span} {'example' if found.total == 1 else 'examples'}{cut}, biggest loss"
+        " first · press ? for keys</p><div class='po-list'><table"
+        f" role='grid'><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def _row(row: Row, place: int, selected: bool, paired: bool) -> str:
     cells = f"<td class='num'>{_said(row.new, row.new_failure)}</td>"
     if paired:
-        cells += f"<td class='num'>{_said(row.old, row.old_failure)}</td><td class='num'>{_moved(row.gain)}</td>"
+        cells += (
+            f"<td class='num'>{_said(row.old, row.old_failure)}</td><td"
+            f" class='num'>{_moved(row.gain)}</td>"
+        )
     return (
-        f"<tr data-press='row:{place}' aria-selected='{str(selected).lower()}' style='cursor:pointer'><td class='num dim'>{place + 1}</td>"
-        f"<td><b>{esc(row.example_id)}</b></td><td class='po-cut'>{esc(shorten(row.asked, 110))}</td>{cells}</tr>"
+        f"<tr data-press='row:{place}' aria-selected='{str(selected).lower()}'"
+        " style='cursor:pointer'><td class='num"
+        f" dim'>{place + 1}</td><td><b>{esc(row.example_id)}</b></td><td"
+        f" class='po-cut'>{esc(shorten(row.asked, 110))}</td>{cells}</tr>"
     )
 
 
@@ -313,7 +327,10 @@ def _moved(gain: float | None) -> str:
         return "–"
     if abs(gain) <= 1e-12:
         return "<span class='dim'>=</span>"
-    return f"<span style='color:{GOOD if gain > 0 else BAD}'>{'▲' if gain > 0 else '▼'} {esc(words.signed(gain, 2))}</span>"
+    return (
+        f"<span style='color:{GOOD if gain > 0 else BAD}'>{'▲' if gain > 0 else '▼'}"
+        f" {esc(words.signed(gain, 2))}</span>"
+    )
 
 
 def _diff_html(made: Correction) -> str:

@@ -1,6 +1,8 @@
-"""More figures of a comparison as inline SVG: what n would settle it, quality against cost, how outcomes lie, where they differ by tag.
+"""More figures of a comparison as inline SVG: what n would settle it, quality against cost, how
+outcomes lie, where they differ by tag.
 
-Each is built from aggregates, says in its title what it shows, and is empty where the data do not carry it.
+Each is built from aggregates, says in its title what it shows, and is empty where the data do not
+carry it.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def extras(comparison: Comparison) -> str:
 
 
 def power_curve(comparison: Comparison) -> str:
-    """The chance to show the difference seen, by number of examples: exact for 0/1 outcomes, else by the normal law."""
+    """The chance to show the difference seen, by number of examples: exact for 0/1 outcomes, else
+    by the normal law.
+    """
     figures = comparison.primary
     if figures.n < 2 or not figures.wins + figures.losses or figures.gain == 0:
         return ""
@@ -60,7 +64,8 @@ def power_curve(comparison: Comparison) -> str:
     sure = max((_SURE / figures.effect) ** 2 if figures.effect else 0.0, 40)
     if (
         top > 8 * sure
-    ):  # a study far larger than it takes: show where the curve rises, and say in words how much larger
+        # a study far larger than it takes: show where the curve rises, and say in words how much larger
+    ):
         top = 2 * sure
     sizes = sorted(
         {max(round(top * (step / 48) ** 2), 2) for step in range(6, 49)}
@@ -71,7 +76,10 @@ def power_curve(comparison: Comparison) -> str:
         chances = [_normal(abs(figures.effect) * math.sqrt(n) - 1.645) for n in sizes]
     else:
         return ""
-    seen = f"{figures.n:,} examples show a difference of {words.points(abs(figures.gain))} in {_share(sizes, chances, figures.n)}"
+    seen = (
+        f"{figures.n:,} examples show a difference of {words.points(abs(figures.gain))} in"
+        f" {_share(sizes, chances, figures.n)}"
+    )
     more = f"; {needed:,} would show it 4 times in 5" if needed and needed > figures.n else ""
     return _line_plot(sizes, chances, seen + more, figures.n)
 
@@ -99,24 +107,28 @@ def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: 
     for step in range(6):
         chance = step / 5
         out.append(
-            f"<line x1='{left}' x2='{_W - right}' y1='{y(chance):.1f}' y2='{y(chance):.1f}' stroke='{svg.GRID}' stroke-opacity='.3'/>"
+            f"<line x1='{left}' x2='{_W - right}' y1='{y(chance):.1f}' y2='{y(chance):.1f}'"
+            f" stroke='{svg.GRID}' stroke-opacity='.3'/>"
         )
         out.append(_tick(left - 8, y(chance) + 4, f"{100 * chance:.0f} %", "end"))
     out += [
         _tick(x(n), _H - bottom + 18, f"{n:,.0f}", "middle") for n in _steps(0, most, _every(most))
     ]
     out.append(
-        f"<line x1='{left}' x2='{_W - right}' y1='{y(_POWER):.1f}' y2='{y(_POWER):.1f}' stroke='{GOOD}' stroke-dasharray='4 3'/>"
+        f"<line x1='{left}' x2='{_W - right}' y1='{y(_POWER):.1f}' y2='{y(_POWER):.1f}'"
+        f" stroke='{GOOD}' stroke-dasharray='4 3'/>"
     )
     beyond = now > most
     far = beyond or x(now) > _W * 0.7
     if not beyond:
         out.append(
-            f"<line x1='{x(now):.1f}' x2='{x(now):.1f}' y1='{top}' y2='{_H - bottom}' stroke='{UNSURE}' stroke-dasharray='3 2'/>"
+            f"<line x1='{x(now):.1f}' x2='{x(now):.1f}' y1='{top}' y2='{_H - bottom}'"
+            f" stroke='{UNSURE}' stroke-dasharray='3 2'/>"
         )
     out.append(
-        f"<text x='{min(x(now), _W - right) + (-6 if far else 6):.1f}' y='{_H - bottom - 8}' text-anchor='{'end' if far else 'start'}' font-size='11' fill='{UNSURE}'>"
-        f"{f'this study: {now:,} ▸' if beyond else 'this study'}</text>"
+        f"<text x='{min(x(now), _W - right) + (-6 if far else 6):.1f}' y='{_H - bottom - 8}'"
+        f" text-anchor='{'end' if far else 'start'}' font-size='11'"
+        f" fill='{UNSURE}'>{f'this study: {now:,} ▸' if beyond else 'this study'}</text>"
     )
     path = " ".join(f"{x(n):.1f},{y(chance):.1f}" for n, chance in zip(sizes, chances, strict=True))
     out.append(f"<polyline points='{path}' fill='none' stroke='{PALETTE[0]}' stroke-width='2'/>")
@@ -135,11 +147,16 @@ def _steps(low: float, high: float, every: float) -> list[float]:
 
 
 def _tick(x: float, y: float, text: str, anchor: str) -> str:
-    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11' opacity='.75'>{esc(text)}</text>"
+    return (
+        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11'"
+        f" opacity='.75'>{esc(text)}</text>"
+    )
 
 
 def pareto(comparison: Comparison, measure: str) -> str:
-    """Quality of both arms against what they cost, or how long they take; nothing where one of the four is unknown."""
+    """Quality of both arms against what they cost, or how long they take; nothing where one of the
+    four is unknown.
+    """
     figures = comparison.primary
     found = next((other for other in comparison.differences if other.name == measure), None)
     if found is None or (not found.baseline and not found.candidate):
@@ -168,7 +185,10 @@ def pareto(comparison: Comparison, measure: str) -> str:
         else (1, "milliseconds an answer")
     )
     points = [replace(point, x=point.x * scale) for point in points]
-    title = f"{_traded(figures.gain, found.candidate - found.baseline, measure, *(arm[0] for arm in arms))}; up and to the left is better"
+    title = (
+        f"{_traded(figures.gain, found.candidate - found.baseline, measure, *(arm[0] for arm in arms))};"
+        " up and to the left is better"
+    )
     return f"<p class='dim'>{esc(title)}.</p>" + svg.scatter(
         points, title=title, x_axis=unit, y_axis=figures.name
     )
@@ -200,7 +220,9 @@ def _traded(gain: float, more: float, measure: str, new: str, old: str) -> str:
 
 
 def distributions(comparison: Comparison) -> str:
-    """Histograms of scores that are not 0 or 1, and of latency, one arm above the other on one scale."""
+    """Histograms of scores that are not 0 or 1, and of latency, one arm above the other on one
+    scale.
+    """
     out = []
     candidate, baseline = comparison.candidate, comparison.baseline
     for kind, unit in (("scores", ""), ("measures", " ms")):
@@ -248,11 +270,14 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
         for at, count in enumerate(counts.tolist()):
             high_of = count / most * tall
             out.append(
-                f"<rect x='{left + at * width / _BINS:.1f}' y='{base - high_of:.1f}' width='{width / _BINS - 1.5:.1f}' height='{high_of:.1f}' fill='{label_colour(label, place)}'><title>{count:,}</title></rect>"
+                f"<rect x='{left + at * width / _BINS:.1f}' y='{base - high_of:.1f}'"
+                f" width='{width / _BINS - 1.5:.1f}' height='{high_of:.1f}'"
+                f" fill='{label_colour(label, place)}'><title>{count:,}</title></rect>"
             )
         line = left + min(max((middle - low) / (high - low), 0.0), 1.0) * width
         out.append(
-            f"<line x1='{line:.1f}' x2='{line:.1f}' y1='{base - tall - 4}' y2='{base + 3}' stroke='{svg.INK}' stroke-width='1.6'/>"
+            f"<line x1='{line:.1f}' x2='{line:.1f}' y1='{base - tall - 4}' y2='{base + 3}'"
+            f" stroke='{svg.INK}' stroke-width='1.6'/>"
         )
     every = _every(high - low)
     for value in _steps(low, high, every):
@@ -278,7 +303,9 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
 
 
 def heatmap(comparison: Comparison) -> str:
-    """Difference by tag (rows) and scorer (columns), the tags with the most examples; colour says how far from alike."""
+    """Difference by tag (rows) and scorer (columns), the tags with the most examples; colour says
+    how far from alike.
+    """
     if not comparison.grounds.tags:
         return ""
     names = [
@@ -323,7 +350,9 @@ def heatmap(comparison: Comparison) -> str:
 
 
 def _warmth(row: Slice | None, most: float) -> str:
-    """A difference on its colour, the stronger the farther from alike; the text stays in the page's own ink."""
+    """A difference on its colour, the stronger the farther from alike; the text stays in the page's
+    own ink.
+    """
     if row is None:
         return "–"
     tint = NEUTRAL if abs(row.gain) < 1e-12 else GOOD if row.gain > 0 else BAD

@@ -1,6 +1,8 @@
-"""Changed examples on a page of their own: losses first, some wins, the rest in folds that open without a script.
+"""Changed examples on a page of their own: losses first, some wins, the rest in folds that open
+without a script.
 
-What is folded is in the file all the same, is found by the page's search, and is named on paper where it is not printed.
+What is folded is in the file all the same, is found by the page's search, and is named on paper
+where it is not printed.
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ def flip(
     """One changed example: a line that opens. body, attributes: safe markup; example, asked: text."""
     kind, word, tint = ("won", "▲ got better", GOOD) if gain > 0 else ("lost", "▼ got worse", BAD)
     return (
-        f"<details class='flip' data-kind='{kind}'{attributes}{' open' if opened else ''}><summary><b>{esc(example)}</b> <span style='color:{tint}'>{word}</span> "
-        f"<span class='dim'>{esc(shorten(asked, 90))}</span></summary><div>{body}</div></details>"
+        "<details class='flip'"
+        f" data-kind='{kind}'{attributes}{' open' if opened else ''}><summary><b>{esc(example)}</b>"
+        f" <span style='color:{tint}'>{word}</span> <span"
+        f" class='dim'>{esc(shorten(asked, 90))}</span></summary><div>{body}</div></details>"
     )
 
 
@@ -46,7 +50,9 @@ def listed(lost: Sequence[str], won: Sequence[str]) -> str:
 
 
 def chosen(flips: Sequence[tuple[str, float]], most: int) -> list[tuple[str, float]]:
-    """At most `most` of the (example, gain) pairs: losses, biggest first, then wins, which get a quarter where there are too many."""
+    """At most `most` of the (example, gain) pairs: losses, biggest first, then wins, which get a
+    quarter where there are too many.
+    """
     lost = sorted((each for each in flips if each[1] < 0), key=lambda each: each[1])
     won = sorted((each for each in flips if each[1] > 0), key=lambda each: -each[1])
     wins = min(len(won), max(most - len(lost), most // 4))
@@ -65,5 +71,8 @@ def _part(said: str, flips: Sequence[str], shown: int) -> str:
     more = ""
     if rest > 0:
         paper = " <span class='paper dim'>(not on paper: open this fold before you print)</span>"
-        more = f"<details class='more'><summary>{rest:,} more that {said}{paper}</summary>{''.join(flips[shown:])}</details>"
+        more = (
+            f"<details class='more'><summary>{rest:,} more that"
+            f" {said}{paper}</summary>{''.join(flips[shown:])}</details>"
+        )
     return f"<h3>{words.count(len(flips), 'example')} {said}</h3>{''.join(flips[:shown])}{more}"

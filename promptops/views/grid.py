@@ -1,7 +1,9 @@
-"""Tables that read at any width: columns where there is room; where there is not, a block a row with each cell's column named.
+"""Tables that read at any width: columns where there is room; where there is not, a block a row
+with each cell's column named.
 
-The change is the style's (theme.STYLE), so a page without styles still has a plain table. Measures are rows and versions are
-columns, since names of measures are long and labels of versions short; many versions go on below, a few at a time.
+The change is the style's (theme.STYLE), so a page without styles still has a plain table. Measures
+are rows and versions are columns, since names of measures are long and labels of versions short;
+many versions go on below, a few at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ _SIGNS = re.compile(r"[_(),.:/=>]+")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. name: text; number: aligned by its digits; shown: safe markup in the place of the name."""
+    """One column. name: text; number: aligned by its digits; shown: safe markup in the place of the
+    name.
+    """
 
     name: str
     number: bool = False
@@ -69,7 +73,9 @@ def grid(
 def measures(
     versions: Sequence[Column], rows: Sequence[tuple[str, Sequence[str]]], *, caption: str = ""
 ) -> str:
-    """A row a measure, a column a version, some versions at a time. rows: (name as safe markup, a cell of safe markup a version)."""
+    """A row a measure, a column a version, some versions at a time. rows: (name as safe markup, a
+    cell of safe markup a version).
+    """
     parts = []
     for at in range(0, len(versions), _ABREAST):
         part = slice(at, at + _ABREAST)

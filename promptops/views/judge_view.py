@@ -1,4 +1,6 @@
-"""A judge's report: one sentence, one picture with intervals, the confusion table, and one table of all figures."""
+"""A judge's report: one sentence, one picture with intervals, the confusion table, and one table of
+all figures.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ _GRADES = {
 
 
 def rows(report: JudgeReport) -> list[Figure]:
-    """(figure, value, low, high, n, what it says) of everything that was measured, and of what was not, why."""
+    """(figure, value, low, high, n, what it says) of everything that was measured, and of what was
+    not, why.
+    """
     return [*_agreement(report), *_spread(report), *_bias(report), *_rest(report)]
 
 
@@ -112,7 +116,10 @@ def _bias(report: JudgeReport) -> list[Figure]:
         out.append(("length", long.r, long.low, long.high, long.n, said))
     if report.own is not None:
         own = report.own
-        said = f"error on its own model's answers less that on others; {own.own} and {own.others} answers"
+        said = (
+            f"error on its own model's answers less that on others; {own.own} and {own.others}"
+            " answers"
+        )
         out.append(("self-preference", own.value, own.low, own.high, own.own + own.others, said))
     return out
 
@@ -137,7 +144,10 @@ def _rest(report: JudgeReport) -> list[Figure]:
         )
         if report.corrected is not None:
             fixed = report.corrected
-            said = f"prediction-powered inference; bias {words.signed(fixed.bias, 3)} on {fixed.labelled} labelled examples"
+            said = (
+                f"prediction-powered inference; bias {words.signed(fixed.bias, 3)} on"
+                f" {fixed.labelled} labelled examples"
+            )
             out.append(
                 (
                     "difference, corrected",
@@ -158,7 +168,10 @@ def html(report: JudgeReport) -> str:
     """The report for a notebook."""
     figures = rows(report)
     tint = GOOD if report.calibrated else UNSURE
-    head = f"<div class='card' style='--po-accent:{tint}'><b class='v'>{esc(report.name)}</b><p>{esc(report.verdict)}</p></div>"
+    head = (
+        f"<div class='card' style='--po-accent:{tint}'><b"
+        f" class='v'>{esc(report.name)}</b><p>{esc(report.verdict)}</p></div>"
+    )
     bars = [
         Bar(
             name,
@@ -233,7 +246,10 @@ def _confusion(report: JudgeReport) -> str:
         (f"judge: {esc(answer)}", *(f"{count:,}" for count in counts))
         for answer, counts in zip(answers, report.kappa.table, strict=True)
     ]
-    return f"<h3>Judge against people, answers</h3>{grid(columns, rows, caption='answers of the judge against those of people')}"
+    return (
+        "<h3>Judge against people,"
+        f" answers</h3>{grid(columns, rows, caption='answers of the judge against those of people')}"
+    )
 
 
 def _number(value: float | None) -> str:

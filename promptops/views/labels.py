@@ -1,4 +1,5 @@
-"""Labelling by keyboard: two answers without their names, or one answer under a rubric; one key a label, the next task at once.
+"""Labelling by keyboard: two answers without their names, or one answer under a rubric; one key a
+label, the next task at once.
 
 Which version wrote what is not in the page, not even hidden: it is known to Python alone.
 """
@@ -41,7 +42,9 @@ _GRADES = {
 
 
 class LabelView(View):
-    """The widget of one study's labelling. box: its container; pane: the task; writes: whether labels are taken."""
+    """The widget of one study's labelling. box: its container; pane: the task; writes: whether
+    labels are taken.
+    """
 
     def __init__(self, study: Study, *, writes: bool = True, rater: str = "") -> None:
         import ipywidgets as widgets
@@ -83,7 +86,8 @@ class LabelView(View):
         return fitting(
             (
                 page(
-                    f"<p><b>Labels of {esc(self.study.name)}</b> <span class='dim'>{esc(far)}</span></p>"
+                    f"<p><b>Labels of {esc(self.study.name)}</b> <span"
+                    f" class='dim'>{esc(far)}</span></p>"
                 ),
                 str(self.among.value),
             )
@@ -140,10 +144,14 @@ def task_html(task: Task | None, kind: str, *, done: int, total: int) -> str:
     """What the rater sees now."""
     share = 100 * done / total if total else 100
     bar = (
-        f"<div style='height:8px;border-radius:4px;background:{NEUTRAL}33;overflow:hidden;margin:4px 0 8px'>"
-        f"<div style='height:100%;width:{share:.1f}%;background:{GOOD}'></div></div>"
+        "<div"
+        f" style='height:8px;border-radius:4px;background:{NEUTRAL}33;overflow:hidden;margin:4px 0"
+        f" 8px'><div style='height:100%;width:{share:.1f}%;background:{GOOD}'></div></div>"
     )
-    head = f"<p class='dim' role='status'>{done:,} of {total:,} labelled · keys 1, 2, 3 · s skips · b goes back</p>{bar}"
+    head = (
+        f"<p class='dim' role='status'>{done:,} of {total:,} labelled · keys 1, 2, 3 · s skips · b"
+        f" goes back</p>{bar}"
+    )
     if task is None:
         what = (
             "Everything here is labelled. Thank you."
@@ -168,7 +176,10 @@ def task_html(task: Task | None, kind: str, *, done: int, total: int) -> str:
         f"<button type='button' data-press='{key}'><b>{key}</b> {esc(said)}</button>"
         for key, (_, said) in _ANSWERS[kind].items()
     )
-    return f"{head}{asked}{golden}<div class='po-two'>{outputs}</div><p>{buttons} <button type='button' data-press='s'><b>s</b> skip</button></p>"
+    return (
+        f"{head}{asked}{golden}<div class='po-two'>{outputs}</div><p>{buttons} <button"
+        " type='button' data-press='s'><b>s</b> skip</button></p>"
+    )
 
 
 def _asked(task: Task) -> list[tuple[str, Any]]:
@@ -184,7 +195,10 @@ def among_html(among: Among) -> str:
     who = ", ".join(esc(name) for name in among.raters)
     head = f"<h3>Agreement</h3><p>{words.count(among.labels, 'label')} by {who}."
     if among.equal is None:
-        return f"{head} <span class='dim'>Nothing was labelled by two raters yet: ask a second one.</span></p>"
+        return (
+            f"{head} <span class='dim'>Nothing was labelled by two raters yet: ask a second"
+            " one.</span></p>"
+        )
     alpha = among.alpha
     tint = {"firm": GOOD, "tentative": UNSURE}.get(alpha.grade, NEUTRAL)
     span = (
@@ -194,8 +208,10 @@ def among_html(among: Among) -> str:
     )
     value = f"{alpha.alpha:.2f}".replace("-", "−") if alpha.alpha is not None else "not known"
     return (
-        f"{head} Of {words.count(among.items, 'answer')} that two or more labelled, {esc(words.percent(among.equal))} of the pairs of labels are equal; "
-        f"beyond chance, Krippendorff’s alpha is <b style='color:{tint}'>{esc(value)}{esc(span)}</b>: {_GRADES[alpha.grade]}.</p>"
+        f"{head} Of {words.count(among.items, 'answer')} that two or more labelled,"
+        f" {esc(words.percent(among.equal))} of the pairs of labels are equal; beyond chance,"
+        f" Krippendorff’s alpha is <b style='color:{tint}'>{esc(value)}{esc(span)}</b>:"
+        f" {_GRADES[alpha.grade]}.</p>"
     )
 
 

@@ -1,4 +1,6 @@
-"""Many versions as people look at them: intervals first, then which differences are shown, then quality against cost."""
+"""Many versions as people look at them: intervals first, then which differences are shown, then
+quality against cost.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,8 @@ def html(board: Leaderboard) -> str:
     )
     notes = "".join(f"<li>{esc(note)}</li>" for note in board.notes)
     return page(
-        f"<p><b>{esc(board.statement())}</b></p>{picture}{_table(board, tints)}{_duels(board)}{_pareto(board, tints)}<ul class='dim'>{notes}</ul>"
+        f"<p><b>{esc(board.statement())}</b></p>{picture}{_table(board, tints)}{_duels(board)}{_pareto(board, tints)}<ul"
+        f" class='dim'>{notes}</ul>"
     )
 
 
@@ -72,7 +75,10 @@ def _table(board: Leaderboard, tints: dict[str, str]) -> str:
         (breaking(name), [_other(standing, name) for standing in board.standings])
         for name in others
     ]
-    return f"{ranking}<h3>The other scorers</h3>{measures(versions, lines, caption='means of the other scorers')}"
+    return (
+        f"{ranking}<h3>The other"
+        f" scorers</h3>{measures(versions, lines, caption='means of the other scorers')}"
+    )
 
 
 def _other(standing: Standing, name: str) -> str:
@@ -88,7 +94,10 @@ def _row(standing: Standing, tint: str) -> tuple[str, ...]:
     return (
         chip(standing.label, tint),
         str(standing.rank),
-        f"{esc(words.percent(primary.mean))}<span class='ci'>{esc(words.interval(primary.low, primary.high))}</span>",
+        (
+            f"{esc(words.percent(primary.mean))}<span"
+            f" class='ci'>{esc(words.interval(primary.low, primary.high))}</span>"
+        ),
         esc(words.money(cost)),
         esc(words.duration(latency / 1000 if latency is not None else None)),
         f"{primary.n:,}",
@@ -109,7 +118,10 @@ def _duels(board: Leaderboard) -> str:
         rows.append(
             (
                 f"{esc(duel.b)} against {esc(duel.a)}",
-                f"{esc(words.points(duel.gain))}<span class='ci'>{esc(words.interval(duel.low, duel.high))}</span>",
+                (
+                    f"{esc(words.points(duel.gain))}<span"
+                    f" class='ci'>{esc(words.interval(duel.low, duel.high))}</span>"
+                ),
                 f"{duel.wins:,} : {duel.losses:,}",
                 "&lt; 0.001" if duel.adjusted < _TINY else esc(words.number(duel.adjusted, 2)),
                 f"<span style='color:{tint}'>{said}</span>",

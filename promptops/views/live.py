@@ -1,7 +1,9 @@
-"""A study in a notebook cell: it shows itself while it runs, with a stop button, and becomes its results when it is done.
+"""A study in a notebook cell: it shows itself while it runs, with a stop button, and becomes its
+results when it is done.
 
-The cell has ended long before; a thread of ours updates the widget in place, at most four times a second. When the study
-is done the same widget holds the results, with the way to its examples, and the saved notebook has them as static HTML.
+The cell has ended long before; a thread of ours updates the widget in place, at most four times a
+second. When the study is done the same widget holds the results, with the way to its examples, and
+the saved notebook has them as static HTML.
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ __all__ = ["LiveStudy", "show", "snapshot"]
 
 TICK_S = 0.25
 _KEEP_S = 5.0  # how old the page of a notebook may be that is saved while the study runs
-_SAVED = "The study was running when this was kept; run the cell again to see it now, or to go on where it stopped."
+_SAVED = (
+    "The study was running when this was kept; run the cell again to see it now, or to go on where"
+    " it stopped."
+)
 _LOSSES = 5  # shown while it runs
 _READ = 2_000  # characters of a text that are looked at for a line of it
 _Z95 = 1.96  # while it runs the interval is a sketch; the results have the exact ones
@@ -75,7 +80,10 @@ def snapshot(study: Study) -> str:
         if bars
         else ""
     )
-    head = f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(line(progress, reused=study.reused))}</span></p>"
+    head = (
+        f"<p><b>{esc(study.name)}</b> <span"
+        f" class='dim'>{esc(line(progress, reused=study.reused))}</span></p>"
+    )
     return page(head + "".join(rows) + picture + _lost(study))
 
 
@@ -97,14 +105,19 @@ def _lost(study: Study) -> str:
         )
         for loss in list(losses.newest)[:_LOSSES]
     ]
-    head = f"<span style='color:{BAD}'>▼</span> {esc(last)} has lost {words.count(losses.count, 'example')} against {esc(first)} so far, the newest:"
+    head = (
+        f"<span style='color:{BAD}'>▼</span> {esc(last)} has lost"
+        f" {words.count(losses.count, 'example')} against {esc(first)} so far, the newest:"
+    )
     return (
         f"<p>{head}</p>{grid(['example', 'asked', last, first], rows, caption='the newest losses')}"
     )
 
 
 def _clean(study: Study, text: str) -> str:
-    """Without keys: what is shown here has not been through the store yet, where they are taken out."""
+    """Without keys: what is shown here has not been through the store yet, where they are taken
+    out.
+    """
     return study.project.store.clean(text[:_READ])
 
 
@@ -112,13 +125,17 @@ def _bar(label: str, done: int, planned: int, failed: int, tint: str) -> str:
     share = 100 * min(done / planned, 1.0) if planned else 100
     lost = f" · <span style='color:{BAD}'>{failed:,} failed</span>" if failed else ""
     return (
-        f"<div class='po-arm'>{chip(label, tint)}<span class='po-bar' style='background:{NEUTRAL}33' role='img' aria-label='{esc(label)}: {share:.0f} % done'>"
-        f"<span style='width:{share:.1f}%;background:{tint}'></span></span><span class='dim num'>{done:,} of {planned:,}{lost}</span></div>"
+        f"<div class='po-arm'>{chip(label, tint)}<span class='po-bar'"
+        f" style='background:{NEUTRAL}33' role='img' aria-label='{esc(label)}: {share:.0f} %"
+        f" done'><span style='width:{share:.1f}%;background:{tint}'></span></span><span class='dim"
+        f" num'>{done:,} of {planned:,}{lost}</span></div>"
     )
 
 
 class LiveStudy(View):
-    """The widget of one study. box: the ipywidgets container; stop: its button while it runs; more: the way to its examples when it is done."""
+    """The widget of one study. box: the ipywidgets container; stop: its button while it runs; more:
+    the way to its examples when it is done.
+    """
 
     def __init__(self, study: Study) -> None:
         import ipywidgets as widgets
@@ -128,7 +145,9 @@ class LiveStudy(View):
         self.stop = widgets.Button(
             description="Stop",
             icon="stop",
-            tooltip="Stop asking; everything done is kept, and running the cell again finishes the rest",
+            tooltip=(
+                "Stop asking; everything done is kept, and running the cell again finishes the rest"
+            ),
         )
         self.more = widgets.Button(
             description="Look into the examples",

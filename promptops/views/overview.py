@@ -19,7 +19,10 @@ __all__ = ["lab_html", "prompts_html", "studies_html"]
 def lab_html(lab: Lab) -> str:
     """A lab: where it lives, and its prompts."""
     home = lab.project.location
-    where = f"<p><b>Lab</b> <span class='dim'>{esc(home.root)} ({esc(home.why)}) · registry {esc(home.registry.name)} · store {esc(home.store.name)}/</span></p>"
+    where = (
+        f"<p><b>Lab</b> <span class='dim'>{esc(home.root)} ({esc(home.why)}) · registry"
+        f" {esc(home.registry.name)} · store {esc(home.store.name)}/</span></p>"
+    )
     return page(where + _prompts(lab.project))
 
 
@@ -31,7 +34,10 @@ def prompts_html(project: Project) -> str:
 def _prompts(project: Project) -> str:
     names = project.registry.names()
     if not names:
-        return "<p class='dim'>No prompt yet: <code>lab.prompt('name').save('text with {{variable}}', model='...')</code></p>"
+        return (
+            "<p class='dim'>No prompt yet: <code>lab.prompt('name').save('text with {{variable}}',"
+            " model='...')</code></p>"
+        )
     rows = []
     for name in names:
         environments = project.registry.environments(name)
@@ -57,7 +63,8 @@ def studies_html(studies: Studies) -> str:
     frame = studies.frame.head(50)
     if not len(frame):
         return page(
-            "<p class='dim'>No study yet: <code>lab.evaluate([v1, v2], dataset, scorers=[...])</code></p>"
+            "<p class='dim'>No study yet: <code>lab.evaluate([v1, v2], dataset,"
+            " scorers=[...])</code></p>"
         )
     rows = [
         (

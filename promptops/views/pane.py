@@ -1,7 +1,8 @@
-"""A region of safe markup that hears keys and clicks: `j` stays here and does not become a command of JupyterLab.
+"""A region of safe markup that hears keys and clicks: `j` stays here and does not become a command
+of JupyterLab.
 
-The markup comes ready from Python, where every text that is not ours went through `esc`; the browser sends back which
-key, or which `data-press` of the markup, and nothing else.
+The markup comes ready from Python, where every text that is not ours went through `esc`; the
+browser sends back which key, or which `data-press` of the markup, and nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ __all__ = ["Pane"]
 
 
 class Pane(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]  # anywidget is untyped
-    """html: safe markup; heard: its keys, as KeyboardEvent.key names it; label: what it is, for those who cannot see it."""
+    """html: safe markup; heard: its keys, as KeyboardEvent.key names it; label: what it is, for
+    those who cannot see it.
+    """
 
     _esm = Path(__file__).parent / "static" / "pane.js"
     html = traitlets.Unicode("").tag(sync=True)

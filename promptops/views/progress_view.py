@@ -1,4 +1,6 @@
-"""How a running study is told: one line with counts, rate, cost and time left; followed in a script until it is done."""
+"""How a running study is told: one line with counts, rate, cost and time left; followed in a script
+until it is done.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _LOG_EVERY_S = 10.0  # where the output is no terminal
 
 
 def line(progress: Progress, *, reused: int = 0) -> str:
-    """`1,204 of 4,000 · 3 failed (2 rate_limit, 1 refusal) · 7 retries · 310/s · 96,300 + 4,100 tokens · $0.42 · 9 s left · 120 reused`."""
+    """`1,204 of 4,000 · 3 failed (2 rate_limit, 1 refusal) · 7 retries · 310/s · 96,300 + 4,100
+    tokens · $0.42 · 9 s left · 120 reused`.
+    """
     if progress.total == 0 and not progress.stopped:
         return f"nothing left to ask · {reused:,} reused"
     total = "" if progress.total is None else f" of {progress.total:,}"
@@ -57,7 +61,9 @@ def bar(progress: Progress, width: int = 24) -> str:
 
 
 def follow(study: Study, stream: TextIO | None = None) -> None:
-    """Write the study's progress until it is done: one line that changes on a terminal, one line every 10 s elsewhere."""
+    """Write the study's progress until it is done: one line that changes on a terminal, one line
+    every 10 s elsewhere.
+    """
     out = stream or sys.stderr
     live = out.isatty()
     began = last = time.monotonic()
@@ -68,7 +74,8 @@ def follow(study: Study, stream: TextIO | None = None) -> None:
             continue
         if live:
             out.write(
-                f"\r\x1b[2K{study.name} {bar(study.progress)} {line(study.progress, reused=study.reused)}"
+                f"\r\x1b[2K{study.name} {bar(study.progress)}"
+                f" {line(study.progress, reused=study.reused)}"
             )
             out.flush()
         elif now - last >= _LOG_EVERY_S:
@@ -77,7 +84,8 @@ def follow(study: Study, stream: TextIO | None = None) -> None:
             out.flush()
     if live and time.monotonic() - began > 1 and study.progress is not None:
         out.write(
-            f"\r\x1b[2K{study.name} {bar(study.progress)} {line(study.progress, reused=study.reused)}\n"
+            f"\r\x1b[2K{study.name} {bar(study.progress)}"
+            f" {line(study.progress, reused=study.reused)}\n"
         )
 
 

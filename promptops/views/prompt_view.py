@@ -1,4 +1,6 @@
-"""A prompt and its saved versions as people look at them: the text with its variables marked, what changed, where it serves."""
+"""A prompt and its saved versions as people look at them: the text with its variables marked, what
+changed, where it serves.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ def saved_version(version: SavedVersion) -> str:
         if number == version.number
     ]
     places = "".join(" " + chip(f"serves in {env}", GOOD) for env in serving)
-    head = f"<p>{chip(version.label, colour(version.number))} <b>{esc(version.prompt)}</b>{places} <span class='dim'>{esc(version.id)}</span></p>"
+    head = (
+        f"<p>{chip(version.label, colour(version.number))} <b>{esc(version.prompt)}</b>{places}"
+        f" <span class='dim'>{esc(version.id)}</span></p>"
+    )
     note = f"<p>“{esc(version.note)}”</p>" if version.note else ""
     rest = [f"model {version.model or 'none'}"] + [
         f"{name} = {canonical(value)}" for name, value in version.settings.items()
@@ -69,7 +74,8 @@ def prompt(shown: Prompt) -> str:
     entries, environments = shown.versions, shown.project.registry.environments(shown.name)
     if not entries:
         return page(
-            f"<p><b>{esc(shown.name)}</b> <span class='dim'>has no version yet: save('text with {{{{variable}}}}', model='...')</span></p>"
+            f"<p><b>{esc(shown.name)}</b> <span class='dim'>has no version yet: save('text with"
+            " {{variable}}', model='...')</span></p>"
         )
     rows = []
     for version in reversed(entries):

@@ -1,4 +1,6 @@
-"""A prompt's versions: what changed between any two, how one renders on an example, and a new one saved from here with a note."""
+"""A prompt's versions: what changed between any two, how one renders on an example, and a new one
+saved from here with a note.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ class PromptsView(View):
         self.open()
 
     def static(self) -> str:
-        """The versions, what changed between the two that are chosen, and how the newer one renders."""
+        """The versions, what changed between the two that are chosen, and how the newer one
+        renders.
+        """
         return fitting((self.table.value, self.changes.value, self.rendered.value))
 
     def __repr__(self) -> str:
@@ -153,13 +157,18 @@ class PromptsView(View):
         self._render()
 
     def edited(self) -> PromptVersion:
-        """The chosen version with the texts as they stand in the boxes. Raises VersionError or TemplateError."""
+        """The chosen version with the texts as they stand in the boxes.
+
+        Raises VersionError or TemplateError.
+        """
         version = self.lab.prompt(self.prompt.value)[self.new.value].version
         texts = iter(box.value for box in self.texts.children)
         messages = [
-            {**message, "content": next(texts)}
-            if isinstance(message.get("content"), str)
-            else message
+            (
+                {**message, "content": next(texts)}
+                if isinstance(message.get("content"), str)
+                else message
+            )
             for message in version.template
         ]
         if messages == version.template:
@@ -184,7 +193,8 @@ class PromptsView(View):
         study = self._examples.get(self.example.value or "")
         if study is None:
             self.rendered.value = page(
-                "<p class='dim'>Evaluate once, and the versions can be rendered on its examples here.</p>"
+                "<p class='dim'>Evaluate once, and the versions can be rendered on its examples"
+                " here.</p>"
             )
             return
         try:
@@ -222,4 +232,7 @@ def render_html(version: PromptVersion, example: Any, study: Any) -> str:
         f"<p class='dim'>{esc(message['role'])}</p><pre>{esc(without_data(str(message.get('content') or ''))[:_TEXT])}</pre>"
         for message in rendered
     )
-    return f"<details open><summary>As it would be sent for {esc(example.id)}</summary>{parts}</details>"
+    return (
+        "<details open><summary>As it would be sent for"
+        f" {esc(example.id)}</summary>{parts}</details>"
+    )

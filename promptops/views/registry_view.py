@@ -48,7 +48,8 @@ def deployment_html(deployment: Deployment) -> str:
         else ""
     )
     return page(
-        f"<div class='card' style='--po-accent:{tint}'><b class='v'>{esc(title + share)}</b><p class='dim'>{esc(' · '.join(facts))}</p>{said}{reasons}</div>"
+        f"<div class='card' style='--po-accent:{tint}'><b class='v'>{esc(title + share)}</b><p"
+        f" class='dim'>{esc(' · '.join(facts))}</p>{said}{reasons}</div>"
     )
 
 
@@ -62,7 +63,9 @@ def history_html(history: History) -> str:
     entries = history.deployments[::-1]
     if not entries:
         return page(
-            f"<p><b>{esc(history.prompt)}</b> <span class='dim'>was never deployed to {esc(history.env)}: lab.promote(version, to={esc(repr(history.env))}, study=study)</span></p>"
+            f"<p><b>{esc(history.prompt)}</b> <span class='dim'>was never deployed to"
+            f" {esc(history.env)}: lab.promote(version, to={esc(repr(history.env))},"
+            " study=study)</span></p>"
         )
     rows = []
     for index, entry in enumerate(entries):
@@ -72,7 +75,10 @@ def history_html(history: History) -> str:
             (
                 chip(entry.label, colour(entry.number)) + now,
                 f"<span class='dim po-whole'>{esc(entry.at[:19].replace('T', ' '))}</span>",
-                f"<span style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + _share(entry) + forced)}</span>",
+                (
+                    "<span"
+                    f" style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + _share(entry) + forced)}</span>"
+                ),
                 short(entry.author),
                 esc(entry.reason),
                 f"<span class='dim po-whole'>{esc((entry.evidence or '–')[:12])}</span>",
@@ -90,5 +96,6 @@ def history_html(history: History) -> str:
     ]
     name = f"deployments of {history.prompt} in {history.env}, newest first"
     return page(
-        f"<p><b>{esc(history.prompt)}</b> in <b>{esc(history.env)}</b></p>{grid(columns, rows, caption=name)}"
+        f"<p><b>{esc(history.prompt)}</b> in"
+        f" <b>{esc(history.env)}</b></p>{grid(columns, rows, caption=name)}"
     )

@@ -1,7 +1,9 @@
-"""One HTML file for people who review: it needs no network, no server and no Python, prints well, and runs one script of ours.
+"""One HTML file for people who review: it needs no network, no server and no Python, prints well,
+and runs one script of ours.
 
-Outputs are data: everything is escaped, and the page's own policy forbids any script but that one, any image, any
-connection. A reviewer filters the changed examples and labels them there; the labels download as JSON lines.
+Outputs are data: everything is escaped, and the page's own policy forbids any script but that one,
+any image, any connection. A reviewer filters the changed examples and labels them there; the labels
+download as JSON lines.
 """
 
 from __future__ import annotations
@@ -100,7 +102,10 @@ def write_report(study: Study, path: Path) -> Path:
 def report_html(study: Study) -> str:
     """The whole page."""
     script_hash = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script_hash}';"
+        " base-uri 'none'; form-action 'none'"
+    )
     try:
         comparison = study.compare() if len(study.record.arms) > 1 else None
     except PromptOpsError:
@@ -117,21 +122,30 @@ def report_html(study: Study) -> str:
     )
     body = "".join(parts)
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{esc(study.name)}: promptops report</title>{STYLE}{PAGE}{_TOOLS_STYLE}</head>'
-        f'<body data-study="{esc(study.id)}"><main><div class="{ROOT}">{body}</div></main><script>{_SCRIPT}</script></body></html>\n'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta'
+        f' http-equiv="Content-Security-Policy" content="{policy}"><meta name="viewport"'
+        f' content="width=device-width, initial-scale=1"><title>{esc(study.name)}: promptops'
+        f" report</title>{STYLE}{PAGE}{_TOOLS_STYLE}</head><body"
+        f' data-study="{esc(study.id)}"><main><div'
+        f' class="{ROOT}">{body}</div></main><script>{_SCRIPT}</script></body></html>\n'
     )
 
 
 def _head(study: Study) -> str:
-    return f"<h1>{esc(study.prompt or study.name)}</h1><p class='dim'>promptops report of {esc(study.name)}, made {esc(utc()[:16].replace('T', ' '))} UTC</p>"
+    return (
+        f"<h1>{esc(study.prompt or study.name)}</h1><p class='dim'>promptops report of"
+        f" {esc(study.name)}, made {esc(utc()[:16].replace('T', ' '))} UTC</p>"
+    )
 
 
 def _serves(study: Study) -> str:
     """What is in each environment, since when, by whom and why, on the day of the report."""
     if study.prompt not in study.project.registry.names():
         return ""
-    return f"<h2>What serves</h2><p class='dim'>When this report was made.</p>{serving_html(study.project, study.prompt)}"
+    return (
+        "<h2>What serves</h2><p class='dim'>When this report was"
+        f" made.</p>{serving_html(study.project, study.prompt)}"
+    )
 
 
 def _changes(study: Study, comparison: Comparison | None) -> str:
@@ -143,7 +157,10 @@ def _changes(study: Study, comparison: Comparison | None) -> str:
     )
     if old is None or new is None:
         return ""
-    return f"<h2>What changed from {esc(comparison.baseline.label)} to {esc(comparison.candidate.label)}</h2>{old.diff(new).html()}"
+    return (
+        f"<h2>What changed from {esc(comparison.baseline.label)} to"
+        f" {esc(comparison.candidate.label)}</h2>{old.diff(new).html()}"
+    )
 
 
 def _flipped(study: Study, comparison: Comparison | None) -> str:
@@ -159,10 +176,13 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
         else ""
     )
     tools = (
-        "<div class='bar'><input id='find' type='search' placeholder='search in these examples' aria-label='search'>"
-        "<select id='kind' aria-label='which'><option value='all'>all</option><option value='lost'>got worse</option><option value='won'>got better</option></select>"
-        "<span id='count' class='dim'></span><input id='rater' placeholder='your name, for labels' aria-label='your name'><span id='labelled' class='dim'>0 labelled</span>"
-        "<button id='save' type='button'>download labels</button></div>"
+        "<div class='bar'><input id='find' type='search' placeholder='search in these examples'"
+        " aria-label='search'><select id='kind' aria-label='which'><option"
+        " value='all'>all</option><option value='lost'>got worse</option><option value='won'>got"
+        " better</option></select><span id='count' class='dim'></span><input id='rater'"
+        " placeholder='your name, for labels' aria-label='your name'><span id='labelled'"
+        " class='dim'>0 labelled</span><button id='save' type='button'>download"
+        " labels</button></div>"
     )
     lost, won = ([each for each in flips if (each.gain > 0) is up] for up in (False, True))
     return f"<h2>Changed examples{cut}</h2>{tools}" + listed(
@@ -174,7 +194,8 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
 def _flip(found: _Flip, comparison: Comparison, *, opened: bool = False) -> str:
     b, a = comparison.candidate, comparison.baseline
     buttons = "".join(
-        f"<button class='label' type='button' value='{value}' aria-pressed='false'>{esc(said)}</button> "
+        f"<button class='label' type='button' value='{value}'"
+        f" aria-pressed='false'>{esc(said)}</button> "
         for value, said in (
             ("first", f"{b.label} is better"),
             ("tie", "alike"),
@@ -185,14 +206,18 @@ def _flip(found: _Flip, comparison: Comparison, *, opened: bool = False) -> str:
         f"<p class='dim'>expected</p><pre>{esc(found.expected)}</pre>" if found.expected else ""
     )
     sides = "".join(
-        f"<div><p class='dim'>{esc(arm.label)}</p><pre>{esc(output) or '<i>no answer</i>'}</pre><p class='dim'>{esc(reason)}</p></div>"
+        f"<div><p class='dim'>{esc(arm.label)}</p><pre>{esc(output) or '<i>no answer</i>'}</pre><p"
+        f" class='dim'>{esc(reason)}</p></div>"
         for arm, output, reason in (
             (b, found.candidate, found.reasons[0]),
             (a, found.baseline, found.reasons[1]),
         )
     )
     body = f"<pre>{esc(found.inputs)}</pre>{golden}<div class='two'>{sides}</div>{buttons}"
-    names = f" data-example='{esc(found.example)}' data-candidate='{esc(b.version)}' data-baseline='{esc(a.version)}'"
+    names = (
+        f" data-example='{esc(found.example)}' data-candidate='{esc(b.version)}'"
+        f" data-baseline='{esc(a.version)}'"
+    )
     return flip(found.example, found.inputs, body, gain=found.gain, attributes=names, opened=opened)
 
 
@@ -201,9 +226,11 @@ def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
     changed = chosen(list(zip(flips["example_id"], flips["gain"], strict=True)), MOST)
     ids = [example for example, _ in changed]
     rows = study.project.store.rows(
-        "select m.version_id, m.example_id, any_value(left(r.output, ?)), any_value(s.reason) from study_runs m join runs r on r.id = m.run_id "
-        "left join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and s.scorer = ? "
-        "where m.study_id = ? and m.version_id in (?, ?) and m.example_id in (select unnest(?)) and m.repeat = 0 group by 1, 2",
+        "select m.version_id, m.example_id, any_value(left(r.output, ?)), any_value(s.reason) from"
+        " study_runs m join runs r on r.id = m.run_id left join scores s on s.run_id = m.run_id and"
+        " s.example_fingerprint = m.example_fingerprint and s.scorer = ? where m.study_id = ? and"
+        " m.version_id in (?, ?) and m.example_id in (select unnest(?)) and m.repeat = 0 group by"
+        " 1, 2",
         [
             _TEXT,
             comparison.primary_name,
@@ -274,7 +301,9 @@ def _prompts(study: Study) -> str:
         if version is not None:
             name = chip(arm.label, colour(arm.number or place + 1))
             parts.append(
-                f"<p>{name} <span class='dim'>{esc(version.id)} · model {esc(version.model or 'none')} · answered by {esc(arm.endpoint)}</span></p>{template_html(version.template)}"
+                f"<p>{name} <span class='dim'>{esc(version.id)} · model"
+                f" {esc(version.model or 'none')} · answered by"
+                f" {esc(arm.endpoint)}</span></p>{template_html(version.template)}"
             )
     return f"<h2>The versions</h2>{''.join(parts)}" if parts else ""
 
@@ -285,7 +314,10 @@ def _how(study: Study) -> str:
         ("study", study.id),
         (
             "dataset",
-            f"{record.dataset.name} ({record.dataset.n:,} examples), fingerprint {record.dataset.fingerprint}",
+            (
+                f"{record.dataset.name} ({record.dataset.n:,} examples), fingerprint"
+                f" {record.dataset.fingerprint}"
+            ),
         ),
         ("split", record.split or "all rows"),
         ("repeats", record.repeats),
@@ -299,4 +331,7 @@ def _how(study: Study) -> str:
         [(esc(name), esc(value)) for name, value in facts],
         caption="what this report rests on",
     )
-    return f"<h2>How to see this again</h2>{table}<pre>from promptops.lab import Lab\nLab().study({esc(repr(study.name))}).compare()</pre>"
+    return (
+        f"<h2>How to see this again</h2>{table}<pre>from promptops.lab import"
+        f" Lab\nLab().study({esc(repr(study.name))}).compare()</pre>"
+    )

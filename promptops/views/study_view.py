@@ -1,4 +1,6 @@
-"""A study as people look at it: one line, or the table of its arms with intervals and the comparison that matters."""
+"""A study as people look at it: one line, or the table of its arms with intervals and the
+comparison that matters.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ __all__ = ["arm_rows", "arms_html", "headline", "html", "results"]
 
 
 def headline(study: Study) -> str:
-    """What came out, in one sentence, with what failed; why nothing can be said yet where that is so."""
+    """What came out, in one sentence, with what failed; why nothing can be said yet where that is
+    so.
+    """
     try:
         said = _alone(study) if len(study.record.arms) < 2 else study.compare().statement()
     except PromptOpsError as error:
@@ -34,20 +38,27 @@ def _alone(study: Study) -> str:
     mean, _, n, _ = rows[0]["scores"].get(study.scorers[0]) or (None, None, 0, 0)
     if mean is None:
         return f"Not one answer of {rows[0]['label']} could be scored."
-    return f"{rows[0]['label']} scores {words.percent(mean)} on {study.scorers[0]} over {words.count(n, 'example')}."
+    return (
+        f"{rows[0]['label']} scores {words.percent(mean)} on {study.scorers[0]} over"
+        f" {words.count(n, 'example')}."
+    )
 
 
 def _failures(study: Study) -> str:
     """How many calls failed, by class, with what one of them said; "" where none did."""
     rows = study.project.store.rows(
-        "select r.failure, count(*), any_value(r.failure_detail), sum(count(*)) over () from study_runs m join runs r on r.id = m.run_id "
-        "where m.study_id = ? and r.failure is not null group by r.failure order by 2 desc",
+        "select r.failure, count(*), any_value(r.failure_detail), sum(count(*)) over () from"
+        " study_runs m join runs r on r.id = m.run_id where m.study_id = ? and r.failure is not"
+        " null group by r.failure order by 2 desc",
         [study.id],
     )
     if not rows:
         return ""
     classes = ", ".join(f"{count:,} {failure}" for failure, count, _, _ in rows)
-    return f"{words.count(int(rows[0][3]), 'call')} failed ({classes}): {shorten(rows[0][2] or 'no detail', 160)}"
+    return (
+        f"{words.count(int(rows[0][3]), 'call')} failed ({classes}):"
+        f" {shorten(rows[0][2] or 'no detail', 160)}"
+    )
 
 
 def html(study: Study) -> str:
@@ -56,24 +67,34 @@ def html(study: Study) -> str:
 
 
 def results(study: Study) -> str:
-    """Arms with intervals, the comparison of the last arm with the incumbent or the first, and what was not asked."""
+    """Arms with intervals, the comparison of the last arm with the incumbent or the first, and what
+    was not asked.
+    """
     rows = arm_rows(study)
     verdict, rest = _compared(study) if len(rows) > 1 else ("", "")
     return _head(study) + verdict + _arms(study, rows) + rest
 
 
 def arms_html(study: Study) -> str:
-    """The arms alone: one line of the study, means with intervals, the table of scores, cost and latency."""
+    """The arms alone: one line of the study, means with intervals, the table of scores, cost and
+    latency.
+    """
     return _head(study) + _arms(study, arm_rows(study))
 
 
 def _head(study: Study) -> str:
     record = study.record
-    size = f"{words.count(len(record.arms), 'version')} × {words.count(record.dataset.n, 'example')} of {record.dataset.name}"
+    size = (
+        f"{words.count(len(record.arms), 'version')} × {words.count(record.dataset.n, 'example')}"
+        f" of {record.dataset.name}"
+    )
     if record.repeats > 1:
         size += f" × {record.repeats} repeats"
     done = line(study.progress, reused=study.reused) if study.progress is not None else ""
-    return f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} · {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
+    return (
+        f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} ·"
+        f" {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
+    )
 
 
 def _arms(study: Study, rows: list[dict[str, Any]]) -> str:
@@ -93,7 +114,9 @@ def _arms(study: Study, rows: list[dict[str, Any]]) -> str:
 
 
 def _finding(primary: str, rows: list[dict[str, Any]]) -> str:
-    """What the picture of the arms shows, in words; whether it is shown to be so is the comparison's to say."""
+    """What the picture of the arms shows, in words; whether it is shown to be so is the
+    comparison's to say.
+    """
     known = [row for row in rows if row["mean"] is not None]
     if not known:
         return f"No answer is scored by {primary} yet"
@@ -102,12 +125,17 @@ def _finding(primary: str, rows: list[dict[str, Any]]) -> str:
     if len(rows) == 1:
         return f"{best[0]} scores {words.percent(most)} on {primary}"
     if len(best) > 1:
-        return f"{', '.join(best[:-1])} and {best[-1]} score the same on {primary}: {words.percent(most)}"
+        return (
+            f"{', '.join(best[:-1])} and {best[-1]} score the same on {primary}:"
+            f" {words.percent(most)}"
+        )
     return f"{best[0]} scores highest on {primary}: {words.percent(most)}"
 
 
 def _compared(study: Study) -> tuple[str, str]:
-    """(the verdict's card, everything below it) of the comparison that matters, or why there is none."""
+    """(the verdict's card, everything below it) of the comparison that matters, or why there is
+    none.
+    """
     from .comparison_view import card, details
 
     try:
@@ -118,7 +146,9 @@ def _compared(study: Study) -> tuple[str, str]:
 
 
 def arm_rows(study: Study) -> list[dict[str, Any]]:
-    """One dict an arm: label, number, colour, mean, low, high and said of the primary, scores by scorer, facts."""
+    """One dict an arm: label, number, colour, mean, low, high and said of the primary, scores by
+    scorer, facts.
+    """
     from ..analysis.facts import mean_interval
 
     try:

@@ -1,7 +1,9 @@
-"""Pictures as inline SVG: what a saved notebook, a code host and a printed report can all show without a script.
+"""Pictures as inline SVG: what a saved notebook, a code host and a printed report can all show
+without a script.
 
-Every picture has a title for those who cannot see it. Names and numbers stand above their row, never beside it, so that a
-long name is shown whole and the text may grow where the page is narrow (theme.STYLE). Text is escaped here.
+Every picture has a title for those who cannot see it. Names and numbers stand above their row,
+never beside it, so that a long name is shown whole and the text may grow where the page is narrow
+(theme.STYLE). Text is escaped here.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ _BREAK = re.compile(r"[^\s_(),.:/=>-]*[\s_(),.:/=>-]*")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a forest plot, in percentage points (or per cent): middle, interval, and the margin where one is declared."""
+    """One line of a forest plot, in percentage points (or per cent): middle, interval, and the
+    margin where one is declared.
+    """
 
     name: str
     value: float
@@ -64,7 +68,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One dot: x (0 or more), y on a 0-1 scale with its interval; front: nothing else is as good and as cheap."""
+    """One dot: x (0 or more), y on a 0-1 scale with its interval; front: nothing else is as good
+    and as cheap.
+    """
 
     name: str
     x: float
@@ -78,13 +84,16 @@ class Point:
 def wrap(body: str, width: int, height: float, title: str) -> str:
     """An SVG of this size that says what it shows."""
     return (
-        f"<svg role='img' aria-label='{esc(title)}' viewBox='0 0 {width} {height:.0f}' width='{width}' height='{height:.0f}' "
-        f"font-size='12' fill='{INK}' xmlns='http://www.w3.org/2000/svg'><title>{esc(title)}</title>{body}</svg>"
+        f"<svg role='img' aria-label='{esc(title)}' viewBox='0 0 {width} {height:.0f}'"
+        f" width='{width}' height='{height:.0f}' font-size='12' fill='{INK}'"
+        f" xmlns='http://www.w3.org/2000/svg'><title>{esc(title)}</title>{body}</svg>"
     )
 
 
 def folded(name: str, width: int = _NAME) -> list[str]:
-    """A name as lines of at most `width` characters, whole, broken after a space or a sign where that can be."""
+    """A name as lines of at most `width` characters, whole, broken after a space or a sign where
+    that can be.
+    """
     lines = [""]
     for piece in _BREAK.findall(name):
         if lines[-1] and len(lines[-1] + piece.rstrip()) > width:
@@ -98,7 +107,9 @@ def folded(name: str, width: int = _NAME) -> list[str]:
 def forest(
     rows: Sequence[Row], *, title: str, left: str, right: str, unit: str = "percentage points"
 ) -> str:
-    """Differences with their intervals around zero; a declared margin is a dashed mark. left, right: what the sides mean."""
+    """Differences with their intervals around zero; a declared margin is a dashed mark. left,
+    right: what the sides mean.
+    """
     ends = [
         v
         for row in rows
@@ -136,7 +147,8 @@ def _forest_row(row: Row, x: Callable[[float], float], y: float) -> str:
     if row.low is not None and row.high is not None:
         out.append(_interval(x(row.low), x(row.high), middle, colour, 3.5 if row.primary else 2.5))
     out.append(
-        f"<circle cx='{x(row.value):.1f}' cy='{middle:.1f}' r='{5.5 if row.primary else 4.5}' fill='{colour}'/>"
+        f"<circle cx='{x(row.value):.1f}' cy='{middle:.1f}' r='{5.5 if row.primary else 4.5}'"
+        f" fill='{colour}'/>"
     )
     return "".join(out)
 
@@ -182,12 +194,14 @@ def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, ri
     for count, colour, said in spans:
         w = count * scale
         out.append(
-            f"<rect x='{at:.1f}' y='{top}' width='{max(w - 1, 0):.1f}' height='14' fill='{colour}' rx='2'><title>{said}</title></rect>"
+            f"<rect x='{at:.1f}' y='{top}' width='{max(w - 1, 0):.1f}' height='14' fill='{colour}'"
+            f" rx='2'><title>{said}</title></rect>"
         )
         at += w
     out.append(f"<text x='2' y='13' fill='{BAD}' font-weight='600'>▼ {esc(spans[0][2])}</text>")
     out.append(
-        f"<text x='{WIDTH - 2}' y='13' text-anchor='end' fill='{GOOD}' font-weight='600'>▲ {esc(spans[2][2])}</text>"
+        f"<text x='{WIDTH - 2}' y='13' text-anchor='end' fill='{GOOD}' font-weight='600'>▲"
+        f" {esc(spans[2][2])}</text>"
     )
     out.append(_tick(WIDTH / 2, 51, spans[1][2], "middle"))
     return wrap("".join(out), WIDTH, height, title)
@@ -213,7 +227,8 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
     for k in range(round((y_high - y_low) / y_step) + 1):
         at = y_low + k * y_step
         out.append(
-            f"<line x1='{left}' x2='{WIDTH - right}' y1='{y(at):.1f}' y2='{y(at):.1f}' stroke='{GRID}' stroke-opacity='.3'/>"
+            f"<line x1='{left}' x2='{WIDTH - right}' y1='{y(at):.1f}' y2='{y(at):.1f}'"
+            f" stroke='{GRID}' stroke-opacity='.3'/>"
         )
         out.append(_tick(left - 8, y(at) + 4, f"{100 * at:.3g} %", "end"))
     out += [_tick(x(x_low + k * x_step), height - bottom + 18, f"{x_low + k * x_step:.3g}", "middle") for k in range(round((x_high - x_low) / x_step) + 1)]  # fmt: skip
@@ -235,7 +250,8 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
                 )
             )
         out.append(
-            f"<circle cx='{x(point.x):.1f}' cy='{y(point.y):.1f}' r='6' fill='{point.colour}'><title>{esc(point.name)}</title></circle>"
+            f"<circle cx='{x(point.x):.1f}' cy='{y(point.y):.1f}' r='6'"
+            f" fill='{point.colour}'><title>{esc(point.name)}</title></circle>"
         )
     out += _labels([(x(point.x), y(point.y), point) for point in points], top, height - bottom)
     out.append(_tick(left + (WIDTH - left - right) / 2, height - 8, x_axis, "middle"))
@@ -265,14 +281,19 @@ def _labels(placed: list[tuple[float, float, Point]], top: float, bottom: float)
 
 
 def _head(name: str, said: str, y: float, *, bold: bool = False) -> tuple[str, float]:
-    """The text above a row: its name on as many lines as it needs, what it says at the right; and where its scale begins."""
+    """The text above a row: its name on as many lines as it needs, what it says at the right; and
+    where its scale begins.
+    """
     weight = " font-weight='600'" if bold else ""
     lines = folded(name)
     shown = "".join(
         f"<text x='2' y='{y + _LINE * (place + 1) - 5:.0f}'{weight}>{esc(line)}</text>"
         for place, line in enumerate(lines)
     )
-    shown += f"<text x='{WIDTH - 2}' y='{y + _LINE - 5:.0f}' text-anchor='end'{weight}>{esc(said)}</text>"
+    shown += (
+        f"<text x='{WIDTH - 2}' y='{y + _LINE - 5:.0f}'"
+        f" text-anchor='end'{weight}>{esc(said)}</text>"
+    )
     return shown, y + _LINE * len(lines)
 
 
@@ -293,7 +314,8 @@ def _axis(low: float, high: float) -> tuple[float, float, float]:
 def _marks(low: float, high: float, step: float, x: Callable[[float], float], y: float) -> str:
     """The scale of one row: a line to lie on, and its marks."""
     lines = [
-        f"<line x1='{x(low):.1f}' x2='{x(high):.1f}' y1='{y + _TRACK / 2}' y2='{y + _TRACK / 2}' stroke='{GRID}' stroke-opacity='.25'/>"
+        f"<line x1='{x(low):.1f}' x2='{x(high):.1f}' y1='{y + _TRACK / 2}' y2='{y + _TRACK / 2}'"
+        f" stroke='{GRID}' stroke-opacity='.25'/>"
     ]
     lines += [
         _upright(x(low + k * step), y + 3, y + _TRACK - 3, GRID, "stroke-opacity='.45'")
@@ -320,16 +342,28 @@ def _axis_numbers(
 
 
 def _upright(x: float, top: float, bottom: float, stroke: str, more: str) -> str:
-    return f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{top:.1f}' y2='{bottom:.1f}' stroke='{stroke}' {more}/>"
+    return (
+        f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{top:.1f}' y2='{bottom:.1f}' stroke='{stroke}'"
+        f" {more}/>"
+    )
 
 
 def _interval(low: float, high: float, y: float, stroke: str, width: float) -> str:
-    return f"<line x1='{low:.1f}' x2='{high:.1f}' y1='{y:.1f}' y2='{y:.1f}' stroke='{stroke}' stroke-width='{width}' stroke-linecap='round'/>"
+    return (
+        f"<line x1='{low:.1f}' x2='{high:.1f}' y1='{y:.1f}' y2='{y:.1f}' stroke='{stroke}'"
+        f" stroke-width='{width}' stroke-linecap='round'/>"
+    )
 
 
 def _side(x: float, anchor: str, text: str) -> str:
-    return f"<text x='{x}' y='14' text-anchor='{anchor}' font-size='11.5' opacity='.8'>{esc(text)}</text>"
+    return (
+        f"<text x='{x}' y='14' text-anchor='{anchor}' font-size='11.5'"
+        f" opacity='.8'>{esc(text)}</text>"
+    )
 
 
 def _tick(x: float, y: float, text: str, anchor: str) -> str:
-    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11' opacity='.8'>{esc(text)}</text>"
+    return (
+        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11'"
+        f" opacity='.8'>{esc(text)}</text>"
+    )

@@ -1,4 +1,5 @@
-"""The comparison of a table as people look at it: the usual view, what was guessed, and one page with the changed examples.
+"""The comparison of a table as people look at it: the usual view, what was guessed, and one page
+with the changed examples.
 
 The page needs no network, no server and no script; every text in it is data and is escaped.
 """
@@ -43,9 +44,12 @@ def report_html(comparison: TableComparison) -> str:
     title = f"{comparison.candidate.label} against {comparison.baseline.label}"
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{esc(title)}: promptops comparison</title>{STYLE}{PAGE}</head>'
-        f"<body><main><div class='{ROOT}'><h1>{esc(title)}</h1>{body(comparison)}{_said(comparison)}{_flips(comparison)}</div></main></body></html>\n"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta'
+        f' http-equiv="Content-Security-Policy" content="{policy}">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{esc(title)}:'
+        f" promptops comparison</title>{STYLE}{PAGE}</head>"
+        "<body><main><div"
+        f" class='{ROOT}'><h1>{esc(title)}</h1>{body(comparison)}{_said(comparison)}{_flips(comparison)}</div></main></body></html>\n"
     )
 
 
@@ -86,7 +90,8 @@ def _flip(comparison: TableComparison, example: Any, gain: float, *, opened: boo
         else ""
     )
     arms = "".join(
-        f"<div><p class='dim'>{esc(label)}</p><pre>{'<br>'.join(map(_shown, comparison.table.cells[label].get(example.id, ())))}</pre></div>"
+        "<div><p"
+        f" class='dim'>{esc(label)}</p><pre>{'<br>'.join(map(_shown, comparison.table.cells[label].get(example.id, ())))}</pre></div>"
         for label in (b, a)
     )
     inputs = "\n".join(f"{name}: {value}" for name, value in example.inputs.items())

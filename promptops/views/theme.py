@@ -1,7 +1,7 @@
 """One visual language: the palette, the plotly template, the table style, for light and dark.
 
-Colours are Okabe and Ito's, told apart with any colour vision (Okabe & Ito 2008, "Color Universal Design"). A version
-has one colour everywhere: by its number, or by its place where it has none.
+Colours are Okabe and Ito's, told apart with any colour vision (Okabe & Ito 2008, "Color Universal
+Design"). A version has one colour everywhere: by its number, or by its place where it has none.
 """
 
 from __future__ import annotations
@@ -31,9 +31,13 @@ __all__ = [
 ]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#6A51A3")
-# readable as text on white and on JupyterLab's dark ground alike: contrast 4.2 or more on either (tests/test_views_theme.py)
+# readable as text on white and on JupyterLab's dark ground alike: contrast 4.2 or more on either
+# (tests/test_views_theme.py)
 GOOD, BAD, UNSURE, NEUTRAL = "#0A875B", "#CC5018", "#946F00", "#757D88"
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
+FONT = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial,"
+    " sans-serif"
+)
 VERDICTS = {"promote": (GOOD, "▲"), "reject": (BAD, "▼"), "inconclusive": (UNSURE, "◆")}
 
 
@@ -43,7 +47,9 @@ def colour(number: int | None) -> str:
 
 
 def label_colour(label: str, place: int) -> str:
-    """The colour of the version that a label names: by its number ("v3", "v3 gpt"), else by its place (0 first)."""
+    """The colour of the version that a label names: by its number ("v3", "v3 gpt"), else by its
+    place (0 first).
+    """
     number = label[1:].split(" ")[0] if label.startswith("v") else ""
     return colour(int(number) if number.isdecimal() else place + 1)
 
@@ -59,8 +65,9 @@ def chip(label: str, tint: str) -> str:
     return f"<span class='chip' style='background:{tint};color:{ink(tint)}'>{esc(label)}</span>"
 
 
-# Scoped under .po; JupyterLab's theme variables where they exist, system colours of a page elsewhere. .po is a container: what
-# is in it goes by the width of its cell, not of the window; in a narrow one tables become blocks and the text of pictures grows.
+# Scoped under .po; JupyterLab's theme variables where they exist, system colours of a page
+# elsewhere. .po is a container: what is in it goes by the width of its cell, not of the window; in
+# a narrow one tables become blocks and the text of pictures grows.
 STYLE = """<style>
 .po{font:14px/1.45 FONT;color:var(--jp-ui-font-color1,#1f2328);max-width:1100px;overflow-wrap:anywhere;container-type:inline-size}
 .po h3{font-size:15px;margin:14px 0 6px;font-weight:600}.po h3:first-child{margin-top:2px}
@@ -98,19 +105,25 @@ STYLE = """<style>
 @media print{.po pre,.po .po-list{max-height:none;overflow:visible}}
 </style>""".replace("FONT", FONT)
 
-# MathJax reads the page, not the markup, so no escape keeps it from text between two dollars, which may hold links; these classes do (3, 2)
+# MathJax reads the page, not the markup, so no escape keeps it from text between two dollars, which
+# may hold links; these classes do (3, 2)
 ROOT = "po mathjax_ignore tex2jax_ignore"
 
 
 def page(body: str) -> str:
-    """An HTML fragment in the house style, for a notebook cell or a report. `body` is safe markup already."""
+    """An HTML fragment in the house style, for a notebook cell or a report.
+
+    `body` is safe markup already.
+    """
     return f"{STYLE}<div class='{ROOT}'>{body}</div>"
 
 
 def style_figure(
     figure: Figure, *, title: str = "", height: int = 320, dark: bool = False
 ) -> Figure:
-    """The house template on a plotly figure: no chart junk, titles that state the finding, transparent ground."""
+    """The house template on a plotly figure: no chart junk, titles that state the finding,
+    transparent ground.
+    """
     ink, grid = ("#d7dbe0", "#3b424b") if dark else ("#1f2328", "#e3e7eb")
     axis: dict[str, Any] = {
         "gridcolor": grid,

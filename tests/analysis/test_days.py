@@ -1,4 +1,6 @@
-"""Answers that were recorded long apart are said to be, and what asking the older ones again would cost."""
+"""Answers that were recorded long apart are said to be, and what asking the older ones again would
+cost.
+"""
 
 from __future__ import annotations
 

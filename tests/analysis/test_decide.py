@@ -1,4 +1,6 @@
-"""A policy applied to the facts: three verdicts, each demand of its own, every reason in words and the next honest step."""
+"""A policy applied to the facts: three verdicts, each demand of its own, every reason in words and
+the next honest step.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,9 @@ def test_a_least_effect_is_asked_beside_the_test() -> None:
 
 
 def test_not_worse_is_a_bound_and_needs_data() -> None:
-    """The primary becomes a guardrail: 60 equal examples show 5 points, 40 do not, a clear loss fails."""
+    """The primary becomes a guardrail: 60 equal examples show 5 points, 40 do not, a clear loss
+    fails.
+    """
     policy = Policy(goal="not_worse", margin=0.05)
     assert decide(versus(0, 0, 60), policy).decision == "promote"
     short = decide(versus(0, 0, 40), policy)
@@ -161,7 +165,9 @@ def test_a_guardrail_that_was_not_measured_is_unproven() -> None:
 
 
 def test_cost_and_latency_margins_are_relative_to_the_baseline() -> None:
-    """10 % dearer holds at a margin of 20 % and breaks one of 5 %; free against free holds at any margin."""
+    """10 % dearer holds at a margin of 20 % and breaks one of 5 %; free against free holds at any
+    margin.
+    """
     rng = np.random.default_rng(0)
     base = rng.uniform(0.001, 0.002, 100)
     dearer = base * 1.10 + rng.normal(0, 1e-5, 100)
@@ -195,7 +201,9 @@ def test_a_continuous_guardrail_is_the_lower_of_t_and_bca() -> None:
 
 
 def test_must_pass_examples_come_first() -> None:
-    """One that the baseline passes and the candidate fails rejects, whatever the lead; one without a pair is unproven."""
+    """One that the baseline passes and the candidate fails rejects, whatever the lead; one without
+    a pair is unproven.
+    """
     assert decide(versus(40, 1), Policy(must_pass=("e40",))).decision == "reject"
     assert decide(versus(40, 1), Policy(must_pass=("e41", "e0"))).decision == "promote"
     found = decide(versus(40, 1), Policy(must_pass=("unheard",)))
@@ -231,7 +239,9 @@ def with_gaps(
 
 
 def test_incomplete_data_conclude_nothing() -> None:
-    """Above 2 % missing pairs, also against the plan, or with unequal failures: inconclusive, the reason says so."""
+    """Above 2 % missing pairs, also against the plan, or with unequal failures: inconclusive, the
+    reason says so.
+    """
     assert decide(with_gaps(1, 1)).decision == "promote"
     for comparison in (with_gaps(2, 1), with_gaps(0, 0, planned=110)):
         found = decide(comparison)
@@ -288,7 +298,9 @@ def test_a_judge_decides_alone_only_where_the_policy_says_so() -> None:
 
 
 def test_clusters_are_the_units() -> None:
-    """100 samples of one puzzle are one puzzle: 60 wins in 3 clusters settle nothing, in 60 clusters they do."""
+    """100 samples of one puzzle are one puzzle: 60 wins in 3 clusters settle nothing, in 60
+    clusters they do.
+    """
     for groups, decision in ((3, "inconclusive"), (60, "promote")):
         b, a = {f"e{i}": [1.0] for i in range(60)}, {f"e{i}": [0.0] for i in range(60)}
         grounds = Grounds(clusters={f"e{i}": f"puzzle {i % groups}" for i in range(60)})
@@ -310,7 +322,9 @@ def test_clusters_are_the_units() -> None:
 
 
 def test_peeking_promotes_by_the_e_value_alone() -> None:
-    """p = .033 is not enough while peeking, E = 23.9 is; two finalists need 40, and a missing rest of the plan is no reason."""
+    """p = .033 is not enough while peeking, E = 23.9 is; two finalists need 40, and a missing rest
+    of the plan is no reason.
+    """
     assert decide(versus(9, 2), peeking=True).decision == "inconclusive"
     assert decide(versus(12, 2), peeking=True).decision == "promote"
     assert decide(versus(12, 2), peeking=True, share=0.5).decision == "inconclusive"
@@ -322,7 +336,9 @@ def test_peeking_promotes_by_the_e_value_alone() -> None:
 
 
 def test_guardrails_while_peeking_hold_by_their_confidence_sequence() -> None:
-    """The fixed-n bound may not be read early: 60 equal examples do not pass, 100 do not either, 400 do; cost waits for the end."""
+    """The fixed-n bound may not be read early: 60 equal examples do not pass, 100 do not either,
+    400 do; cost waits for the end.
+    """
     rails = Policy(guardrails=(Guardrail("safe", 0.05),))
     assert status(decide(versus(12, 2, 60, safe=(0, 0)), rails))["safe"] == "pass"
     assert status(decide(versus(12, 2, 60, safe=(0, 0)), rails, peeking=True))["safe"] == "unproven"
@@ -348,7 +364,9 @@ def test_of_several_finalists_the_largest_gain_wins_and_a_tie_goes_to_the_cheape
 
 
 def test_finalists_are_corrected_for_their_number() -> None:
-    """p = .033 alone promotes, beside two others it does not; a bound is held at alpha/m by Holm's steps."""
+    """p = .033 alone promotes, beside two others it does not; a bound is held at alpha/m by Holm's
+    steps.
+    """
     assert decide(versus(9, 2)).decision == "promote"
     assert [v.decision for v in decide_many([versus(9, 2), versus(2, 2), versus(3, 3)])] == [
         "inconclusive"
@@ -362,7 +380,9 @@ def test_finalists_are_corrected_for_their_number() -> None:
 
 
 def test_half_ties_are_used_where_the_policy_says_so() -> None:
-    """mid-p of 6:1 is .035, exact .0625: the policy's ties hold whatever the comparison was made with."""
+    """mid-p of 6:1 is .035, exact .0625: the policy's ties hold whatever the comparison was made
+    with.
+    """
     assert decide(versus(6, 1)).decision == "inconclusive"
     assert decide(versus(6, 1), Policy(ties="half")).decision == "promote"
 
@@ -371,7 +391,9 @@ def test_half_ties_are_used_where_the_policy_says_so() -> None:
 
 
 def test_a_first_deployment_needs_scores_and_the_minimum() -> None:
-    """At least min_score on at least min_n scored examples, all must-pass examples passed, complete."""
+    """At least min_score on at least min_n scored examples, all must-pass examples passed,
+    complete.
+    """
     arm = Arm("p1-b", "v1", {"exact": binary(0, 20, 100, 0)})  # .80
     assert decide_first(arm).decision == "promote"
     assert decide_first(arm, Policy(min_score=0.8)).decision == "promote"

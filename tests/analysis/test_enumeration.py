@@ -1,4 +1,6 @@
-"""Size and power by exact enumeration of every outcome: no promotion of a no-better version more often than alpha, whatever the truth."""
+"""Size and power by exact enumeration of every outcome: no promotion of a no-better version more
+often than alpha, whatever the truth.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def log_factorials(n: int) -> np.ndarray:
 
 
 def outcomes(n: int, won: float, lost: float) -> Iterator[tuple[int, int, float]]:
-    """(b, c, probability) of every outcome of n examples, of which the shares `won` and `lost` change one way and the other."""
+    """(b, c, probability) of every outcome of n examples, of which the shares `won` and `lost`
+    change one way and the other.
+    """
     log = log_factorials(n)
     logs = [math.log(x) if x > 0 else -math.inf for x in (won, lost, max(1 - won - lost, 0.0))]
     for b in range(n + 1):
@@ -41,7 +45,9 @@ def outcomes(n: int, won: float, lost: float) -> Iterator[tuple[int, int, float]
 
 @pytest.mark.parametrize("disagree", [0.02, 0.1, 0.3, 0.6, 0.9, 1.0])
 def test_a_no_better_version_is_promoted_at_most_alpha(disagree: float) -> None:
-    """For every n up to 60: P(p <= .05) <= .05 where neither is better; picking the higher mean promotes far more often."""
+    """For every n up to 60: P(p <= .05) <= .05 where neither is better; picking the higher mean
+    promotes far more often.
+    """
     worst = 0.0
     for n in range(1, MOST + 1, 1 if disagree in (0.3, 1.0) else 7):
         size = naive = 0.0
@@ -72,7 +78,9 @@ def test_a_no_better_version_is_promoted_at_most_alpha(disagree: float) -> None:
 def test_the_contract_s_power_table(
     won: float, lost: float, n: int, mean: float, exact: float, half: float
 ) -> None:
-    """P(promote): the higher mean, the exact test, and mid-p, as the statistics contract prints them."""
+    """P(promote): the higher mean, the exact test, and mid-p, as the statistics contract prints
+    them.
+    """
     found = {"mean": 0.0, "full": 0.0, "half": 0.0}
     for b, c, chance in outcomes(n, won, lost):
         if chance < 1e-14:
@@ -90,7 +98,9 @@ def test_the_contract_s_power_table(
     "law", [(0.1, 0.2, 0.4), (0.3, 0.1, 0.2), (0.05, 0.05, 0.8), (0.5, 0.0, 0.0), (0.25, 0.25, 0.0)]
 )
 def test_scores_between_right_and_wrong_keep_the_level(law: tuple[float, float, float]) -> None:
-    """Differences of 1, 1/2 and 0, symmetric: every outcome of 12 examples; full ties never pass alpha."""
+    """Differences of 1, 1/2 and 0, symmetric: every outcome of 12 examples; full ties never pass
+    alpha.
+    """
     n, size, log = 12, 0.0, log_factorials(12)
     one, some, none = law
     chances = [math.log(x) if x else -math.inf for x in (one, some, none, some, one)]
@@ -124,7 +134,9 @@ def compositions(n: int, parts: int) -> Iterator[tuple[int, ...]]:
 def test_a_guardrail_lets_a_real_loss_through_at_most_alpha(
     n: int, tango: float, bonett: float, wald: float
 ) -> None:
-    """B truly 8 points worse at a margin of 8 points: P(the guard passes), as the contract prints it; Wald lets twice as many through."""
+    """B truly 8 points worse at a margin of 8 points: P(the guard passes), as the contract prints
+    it; Wald lets twice as many through.
+    """
     won, lost, margin = 0.02, 0.10, 0.08
     found = [0.0, 0.0, 0.0]
     for b, c, chance in outcomes(n, won, lost):
@@ -155,7 +167,9 @@ def test_the_e_value_is_fair(n: int, disagree: float) -> None:
 
 
 def test_peeking_by_p_breaks_the_level_and_by_e_keeps_it() -> None:
-    """Looking every 10 examples up to 100, neither better, half of them disagree: every path, exactly."""
+    """Looking every 10 examples up to 100, neither better, half of them disagree: every path,
+    exactly.
+    """
     ever = {}
     for name, stops in {
         "p": lambda b, c: p_of(b, c) <= ALPHA,
@@ -189,7 +203,9 @@ def versus(b: int, c: int, n: int, label: str = "v2") -> object:
 
 
 def test_verdicts_end_to_end_promote_exactly_where_the_test_does() -> None:
-    """Every outcome of 9 examples through compare and decide: promote iff p <= alpha, reject iff the other way; false promotions <= alpha."""
+    """Every outcome of 9 examples through compare and decide: promote iff p <= alpha, reject iff
+    the other way; false promotions <= alpha.
+    """
     n, false_promotions = 9, 0.0
     for b, c, chance in outcomes(n, 0.5, 0.5 - 1e-12):
         decision = decide(versus(b, c, n)).decision  # type: ignore[arg-type]
@@ -205,7 +221,9 @@ def test_verdicts_end_to_end_promote_exactly_where_the_test_does() -> None:
 
 
 def test_two_finalists_together_keep_the_level() -> None:
-    """Two no-better candidates with independent outcomes on 8 examples: Holm keeps P(any promoted) at most alpha."""
+    """Two no-better candidates with independent outcomes on 8 examples: Holm keeps P(any promoted)
+    at most alpha.
+    """
     n, any_promoted, uncorrected = 8, 0.0, 0.0
     every = [
         (b, c, chance, versus(b, c, n))
@@ -226,7 +244,9 @@ def test_two_finalists_together_keep_the_level() -> None:
     ("won", "lost"), [(0.3, 0.0), (0.15, 0.05), (0.6, 0.4), (0.7, 0.3), (1.0, 0.0)]
 )
 def test_the_n_given_is_the_first_that_reaches_the_power(won: float, lost: float) -> None:
-    """Every smaller n falls short of 80 %, also where power is saw-toothed because every example disagrees."""
+    """Every smaller n falls short of 80 %, also where power is saw-toothed because every example
+    disagrees.
+    """
     n = power.n_binary(won, lost)
     found = power.curve(won, lost, range(1, n + 1))
     assert found[-1] >= 0.8
@@ -234,7 +254,9 @@ def test_the_n_given_is_the_first_that_reaches_the_power(won: float, lost: float
 
 
 def test_floors_that_need_no_test() -> None:
-    """5 disagreements all for B; with 3 finalists 6; a guard at 5, 3, 2, 1 points needs 52, 88, 133, 268 examples where nothing changes."""
+    """5 disagreements all for B; with 3 finalists 6; a guard at 5, 3, 2, 1 points needs 52, 88,
+    133, 268 examples where nothing changes.
+    """
     assert [power.least_disagreements(0.05, m) for m in (1, 3)] == [5, 6]
     assert p_of(5, 0) <= 0.05 < p_of(4, 0)
     for margin, n in ((0.05, 52), (0.03, 88), (0.02, 133), (0.01, 268)):

@@ -1,4 +1,6 @@
-"""Evidence travels: whoever holds the bundle computes every promoted figure again, and a changed number is found."""
+"""Evidence travels: whoever holds the bundle computes every promoted figure again, and a changed
+number is found.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +121,9 @@ def travelled(evidence: Evidence) -> Evidence:
 def test_every_figure_comes_out_the_same(
     seed: int, n: int, k: int, gaps: float, clusters: bool
 ) -> None:
-    """0/1, judge and continuous scores, repeats, gaps, clusters: recompute(make_evidence(x)) says all same, after a trip through the file."""
+    """0/1, judge and continuous scores, repeats, gaps, clusters: recompute(make_evidence(x)) says
+    all same, after a trip through the file.
+    """
     comparison = made(seed, n, k, gaps, clusters)
     verdict = decide(comparison, POLICY)
     evidence = travelled(
@@ -140,7 +144,9 @@ def test_every_figure_comes_out_the_same(
 
 
 def test_the_figures_are_those_of_the_comparison() -> None:
-    """What the bundle says is what the notebook said, to 9 digits for scores and 5 for measures; the arms come back as they were."""
+    """What the bundle says is what the notebook said, to 9 digits for scores and 5 for measures;
+    the arms come back as they were.
+    """
     comparison = made(1, 200, k=3)
     evidence = travelled(make_evidence(comparison, decide(comparison, POLICY)))
     for figures in comparison.differences:
@@ -251,7 +257,9 @@ def test_a_first_deployment_travels_too(k: int) -> None:
 
 
 def test_how_it_was_asked_travels() -> None:
-    """Finalists with adjusted p, a look before the end, goals with bounds: each recomputes as it was decided."""
+    """Finalists with adjusted p, a look before the end, goals with bounds: each recomputes as it
+    was decided.
+    """
     finalists = [made(seed, 120, kinds=("binary", "judge", "free")) for seed in (6, 7)]
     for policy in (
         Policy(),

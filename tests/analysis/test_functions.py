@@ -1,4 +1,6 @@
-"""Agreement, correction, ranking, repeats, intervals: held against the libraries that are references, and their edges."""
+"""Agreement, correction, ranking, repeats, intervals: held against the libraries that are
+references, and their edges.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ answers = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=2, 
 @given(answers)
 @few
 def test_cohen_is_scikit_learn_s(pairs: list[tuple[int, int]]) -> None:
-    """Unweighted, linear and quadratic on any answers, up to where no answer differs. Steps are those between the answers met."""
+    """Unweighted, linear and quadratic on any answers, up to where no answer differs.
+
+    Steps are those between the answers met.
+    """
     a, b = [x for x, _ in pairs], [y for _, y in pairs]
     for weights in (None, "linear", "quadratic"):
         found = agreement.cohen(a, b, weights=weights, resamples=5)
@@ -52,7 +57,9 @@ def test_cohen_is_scikit_learn_s(pairs: list[tuple[int, int]]) -> None:
 
 
 def test_kappa_is_shown_beside_the_raw_agreement() -> None:
-    """Rare failures: 90 % equal answers and a kappa near 0; the interval is seeded and holds the value."""
+    """Rare failures: 90 % equal answers and a kappa near 0; the interval is seeded and holds the
+    value.
+    """
     a, b = [1] * 18 + [0, 1], [1] * 18 + [1, 0]
     found = agreement.cohen(a, b)
     assert (found.observed, found.table) == (0.9, ((0, 1), (1, 18)))
@@ -157,7 +164,9 @@ def test_unpaired_intervals_are_the_libraries() -> None:
 
 
 def test_bca_is_scipy_s() -> None:
-    """Skewed differences: the same ends as scipy's BCa, to Monte-Carlo noise; the order of d does not matter; constant d has none."""
+    """Skewed differences: the same ends as scipy's BCa, to Monte-Carlo noise; the order of d does
+    not matter; constant d has none.
+    """
     d = np.random.default_rng(2).exponential(0.1, 80) - 0.05
     theirs = stats.bootstrap(
         (d,),
@@ -186,7 +195,9 @@ def test_holm_is_statsmodels_s(p: list[float]) -> None:
 
 
 def test_the_e_value_of_long_series_is_the_integral() -> None:
-    """Beyond the exact nodes: against scipy's quadrature in logs, for a drift, none, and a loss; far tails neither overflow nor vanish."""
+    """Beyond the exact nodes: against scipy's quadrature in logs, for a drift, none, and a loss;
+    far tails neither overflow nor vanish.
+    """
     from scipy.integrate import quad
 
     rng = np.random.default_rng(0)
@@ -243,7 +254,9 @@ def test_reliability_over_examples_is_a_mean_with_an_interval() -> None:
 
 
 def test_a_variance_split_needs_equal_rows() -> None:
-    """One repeat has no spread within; unequal or missing rows are refused; omega^2 is never below 0."""
+    """One repeat has no spread within; unequal or missing rows are refused; omega^2 is never below
+    0.
+    """
     one = repeats.split([[1], [0]], [[1], [1]])
     assert (one.within_a, one.omega2, one.mean) == (0.0, None, 0.5)
     assert repeats.split([[1, 0], [0, 1]], [[0, 1], [1, 0]]).omega2 == 0.0
@@ -259,7 +272,9 @@ def test_a_variance_split_needs_equal_rows() -> None:
 
 
 def test_a_biased_judge_is_corrected_and_a_useless_one_not_used() -> None:
-    """PPI covers the truth that the judge alone misses; tuned PPI never does worse than the labels alone by much."""
+    """PPI covers the truth that the judge alone misses; tuned PPI never does worse than the labels
+    alone by much.
+    """
     rng = np.random.default_rng(0)
     covered = judge_alone = 0
     for _ in range(200):
@@ -290,7 +305,9 @@ def test_a_biased_judge_is_corrected_and_a_useless_one_not_used() -> None:
 
 
 def test_bradley_terry_recovers_strengths_and_refuses_what_has_no_limit() -> None:
-    """Strengths behind many battles come back; a version that never lost has none, and that is said."""
+    """Strengths behind many battles come back; a version that never lost has none, and that is
+    said.
+    """
     truth = np.array([0.0, 0.5, -0.7, 1.1])
     chance = 1 / (1 + np.exp(truth[None, :] - truth[:, None]))
     wins = np.round(chance * 4000)
@@ -317,7 +334,9 @@ def test_bradley_terry_recovers_strengths_and_refuses_what_has_no_limit() -> Non
 
 
 def test_power_beyond_enumeration_meets_it() -> None:
-    """Where the approximation takes over it is within 1 % of the enumerated n; impossible questions are refused."""
+    """Where the approximation takes over it is within 1 % of the enumerated n; impossible questions
+    are refused.
+    """
     exact = power.n_binary(0.3, 0.27)
     assert power.exact_power(0.3, 0.27, exact) == pytest.approx(0.8, abs=0.01)
     rare = power.n_binary(0.004, 0.0005)
@@ -379,7 +398,9 @@ def test_numbers_stay_readable(value: float | None, said: str) -> None:
 
 
 def test_the_exact_test_is_quick_enough_to_be_the_default() -> None:
-    """n = 500 and n = 10,000 on the .001 grid, exact; limits here are generous, the promise is a benchmark."""
+    """n = 500 and n = 10,000 on the .001 grid, exact; limits here are generous, the promise is a
+    benchmark.
+    """
     rng = np.random.default_rng(0)
     for n, seconds in ((500, 0.5), (10_000, 5.0)):
         d = np.clip(rng.normal(0.01, 0.3, n), -1, 1)

@@ -1,4 +1,6 @@
-"""What holds for every input: order, ties, swaps, scale, repeats and clusters change nothing they should not; bad input is one sentence."""
+"""What holds for every input: order, ties, swaps, scale, repeats and clusters change nothing they
+should not; bad input is one sentence.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ def test_on_right_and_wrong_it_is_the_binomial_test(d: list[int]) -> None:
 @given(scores, st.randoms(use_true_random=False))
 @few
 def test_order_and_ties_change_nothing(d: list[float], random: Any) -> None:
-    """The same examples in any order, with any number of ties added, give the same p and E, to the last bit."""
+    """The same examples in any order, with any number of ties added, give the same p and E, to the
+    last bit.
+    """
     found, e = paired_tests.sign_flip(d), e_values.e_value(d)
     other = [*d, 0.0, 0.0, 0.0]
     random.shuffle(other)
@@ -119,7 +123,9 @@ def test_the_transform_is_as_exact_as_adding_up(sizes: list[int], percent: int) 
 
 
 def test_the_fallback_says_that_it_is_one_and_agrees() -> None:
-    """Past the width of the transform a seeded Monte-Carlo run stands in: named, repeatable, and near the exact p."""
+    """Past the width of the transform a seeded Monte-Carlo run stands in: named, repeatable, and
+    near the exact p.
+    """
     rng = np.random.default_rng(1)
     d = np.clip(rng.normal(0.05, 0.3, 150), -1, 1)
     exact, rough = paired_tests.sign_flip(d), paired_tests.sign_flip(d, grid=1e-9)
@@ -133,7 +139,9 @@ def test_the_fallback_says_that_it_is_one_and_agrees() -> None:
 
 
 def test_float_noise_makes_and_breaks_no_ties() -> None:
-    """0.1 + 0.2 is 0.3, a third three times is 1, and a half step rounds the same way with and without noise."""
+    """0.1 + 0.2 is 0.3, a third three times is 1, and a half step rounds the same way with and
+    without noise.
+    """
     assert (
         paired_tests.sign_flip([0.1 + 0.2, -0.3]).p_greater
         == paired_tests.sign_flip([0.3, -0.3]).p_greater
@@ -147,7 +155,9 @@ def test_float_noise_makes_and_breaks_no_ties() -> None:
 @given(st.lists(st.floats(0, 1), max_size=30), st.randoms(use_true_random=False))
 @few
 def test_adjusted_p_are_ordered(p: list[float], random: Any) -> None:
-    """Holm is never below BH, never above Bonferroni, both are monotone in p, and order does not matter."""
+    """Holm is never below BH, never above Bonferroni, both are monotone in p, and order does not
+    matter.
+    """
     holm, bh, bonferroni = multiplicity.holm(p), multiplicity.bh(p), multiplicity.bonferroni(p)
     assert (holm >= bh - 1e-12).all()
     assert (holm <= bonferroni + 1e-12).all()
@@ -163,7 +173,9 @@ def test_adjusted_p_are_ordered(p: list[float], random: Any) -> None:
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=30))
 @few
 def test_an_e_value_is_bounded_by_its_best_bet(d: list[float]) -> None:
-    """E is a mean of wealths, so at most the best of them; the confidence sequence is below the mean, and E at it is 1/alpha."""
+    """E is a mean of wealths, so at most the best of them; the confidence sequence is below the
+    mean, and E at it is 1/alpha.
+    """
     best = max(float(e_values.wealth(d, x)[-1]) for x in np.linspace(0, 1, 201))
     assert 0 <= e_values.e_value(d) <= best * (1 + 1e-3) + 1e-9
     low = e_values.lower_bound(d)
@@ -173,7 +185,9 @@ def test_an_e_value_is_bounded_by_its_best_bet(d: list[float]) -> None:
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
 @few
 def test_tango_contains_the_estimate_and_turns_round(b: int, c: int, same: int) -> None:
-    """The interval of B - A is that of A - B turned; it holds the estimate, and a higher level is wider."""
+    """The interval of B - A is that of A - B turned; it holds the estimate, and a higher level is
+    wider.
+    """
     n = b + c + same
     low, high = intervals.tango(b, c, n)
     assert -1 <= low <= (b - c) / n + 1e-12 if n else (low, high) == (-1, 1)
@@ -254,7 +268,9 @@ def facts(b: dict[str, list[float | None]], a: dict[str, list[float | None]], **
 
 
 def test_degenerate_input_is_answered() -> None:
-    """n = 1, all ties, constant, one cluster: figures where there are any, None where there are none, never a crash or a 0-wide interval."""
+    """n = 1, all ties, constant, one cluster: figures where there are any, None where there are
+    none, never a crash or a 0-wide interval.
+    """
     one = facts({"a": [1.0]}, {"a": [0.0]})
     assert (one.n, one.p_better, one.p_worse, one.sd, one.mde, one.n_needed) == (
         1,
@@ -373,9 +389,13 @@ def test_nothing_at_all_is_no_evidence() -> None:
 def test_importing_the_room_loads_no_array_library() -> None:
     """numpy, scipy and pandas come with the first figure, not with the import."""
     modules = (
-        "agreement arms caveats compare correction decide e_values facts finite intervals multiplicity "
-        "paired_tests policy_checks power ranking recompute repeats sign_flip slices standings words"
+        "agreement arms caveats compare correction decide e_values facts finite intervals"
+        " multiplicity paired_tests policy_checks power ranking recompute repeats sign_flip slices"
+        " standings words"
     )
-    code = f"import sys\nfor m in {modules.split()!r}: __import__('promptops.analysis.' + m)\nassert not {{'numpy', 'scipy', 'pandas'}} & set(sys.modules)"
+    code = (
+        f"import sys\nfor m in {modules.split()!r}: __import__('promptops.analysis.' + m)\nassert"
+        " not {'numpy', 'scipy', 'pandas'} & set(sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,6 @@
-"""On real recorded outputs the verdicts are right: published accuracies come back, and the decision is what an independent computation says."""
+"""On real recorded outputs the verdicts are right: published accuracies come back, and the decision
+is what an independent computation says.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,9 @@ def test_pooled_bbh_is_a_win_that_says_where_it_loses(bbh: dict[str, dict[str, f
 
 
 def test_a_hundred_samples_of_a_puzzle_are_one_puzzle() -> None:
-    """game24: the mean over samples favours v1-io, best of 100 favours v2-cot, and both count 100 puzzles, not 10,000 answers."""
+    """game24: the mean over samples favours v1-io, best of 100 favours v2-cot, and both count 100
+    puzzles, not 10,000 answers.
+    """
     samples: dict[str, dict[str, list[float | None]]] = {}
     for row in lines("game24", "outputs.jsonl"):
         if row["version"] in ("v1-io", "v2-cot"):
@@ -156,7 +160,9 @@ def test_a_hundred_samples_of_a_puzzle_are_one_puzzle() -> None:
 
 
 def test_four_models_on_grade_school_maths_are_ordered() -> None:
-    """gsm8k: published accuracies, and every pair settled but those that an independent test leaves open."""
+    """gsm8k: published accuracies, and every pair settled but those that an independent test leaves
+    open.
+    """
     found: dict[str, dict[str, float]] = {}
     for row in lines("gsm8k_openai", "outputs.jsonl"):
         found.setdefault(row["version"], {})[row["example_id"]] = float(row["correct"])

@@ -1,4 +1,6 @@
-"""Every one of the 134 checked cases of the statistics contract passes, the verdicts end to end through compare and decide."""
+"""Every one of the 134 checked cases of the statistics contract passes, the verdicts end to end
+through compare and decide.
+"""
 
 from __future__ import annotations
 
@@ -110,13 +112,17 @@ def bootstrap_mean(case: dict[str, Any], is_: Any) -> None:
         assert tuple(np.quantile(means, (0.025, 0.975))) == pytest.approx(
             tuple(case["exact_percentile95"]), abs=0.02
         )
-    else:  # a variance is the mean of squared deviations: the printed interval of Efron and Tibshirani, our resamples and acceleration of a variance
+    # a variance is the mean of squared deviations: the printed interval of Efron and Tibshirani,
+    # our resamples and acceleration of a variance
+    else:
         assert sum((x - sum(d) / len(d)) ** 2 for x in d) / len(d) == is_(case["var0"])
         assert variance_bca(d) == pytest.approx(tuple(case["printed_bca90"]), abs=4.0)
 
 
 def variance_bca(d: list[float]) -> tuple[float, float]:
-    """BCa of a variance from our quantile and normal pieces: shows that the correction itself is the printed one."""
+    """BCa of a variance from our quantile and normal pieces: shows that the correction itself is
+    the printed one.
+    """
     x, rng = np.array(d), np.random.default_rng(5)
     n = len(x)
     found = x[rng.integers(0, n, (9999, n))].var(axis=1)
@@ -331,7 +337,9 @@ def verdict(case: dict[str, Any], is_: Any) -> None:
 
 
 def versus(b: int, c: int, n: int = 100, others: dict[str, tuple[int, int]] | None = None) -> Any:
-    """Two arms that differ on b examples one way and on c the other, of n, in the primary and in other scorers."""
+    """Two arms that differ on b examples one way and on c the other, of n, in the primary and in
+    other scorers.
+    """
     outcomes = {"primary": (b, c), **(others or {})}
 
     def rows(won: int, lost: int, mine: int) -> Outcomes:

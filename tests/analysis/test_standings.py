@@ -1,4 +1,6 @@
-"""Many versions and many slices: ranks are no verdicts, numbers are corrected, and a win that hides a loss is said."""
+"""Many versions and many slices: ranks are no verdicts, numbers are corrected, and a win that hides
+a loss is said.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ ARMS = [
 
 
 def test_ranks_intervals_and_the_front() -> None:
-    """Best first, equal means share a rank, Wilson intervals, and who is neither beaten nor undercut."""
+    """Best first, equal means share a rank, Wilson intervals, and who is neither beaten nor
+    undercut.
+    """
     board = leaderboard(ARMS)
     assert [(s.label, s.rank) for s in board.standings] == [
         ("v2", 1),
@@ -80,7 +84,9 @@ def test_ranks_intervals_and_the_front() -> None:
 
 
 def test_pairs_are_corrected_over_all_of_them() -> None:
-    """Holm over the 10 pairs: the leader is shown better than v1 and v4, not than v3, and nothing is called equal."""
+    """Holm over the 10 pairs: the leader is shown better than v1 and v4, not than v3, and nothing
+    is called equal.
+    """
     board = leaderboard(ARMS)
     assert board.duel("v2", "v1").verdict == "better"
     assert board.duel("v1", "v2").verdict == "worse"
@@ -98,7 +104,9 @@ def test_pairs_are_corrected_over_all_of_them() -> None:
 
 
 def test_the_best_of_many_is_said_to_be_partly_luck() -> None:
-    """20 equal versions: nobody is shown better, and the note says how good the best appears by luck."""
+    """20 equal versions: nobody is shown better, and the note says how good the best appears by
+    luck.
+    """
     rng = np.random.default_rng(0)
     board = leaderboard(
         [arm(f"v{i}", (rng.random(50) < 0.7).astype(float).tolist()) for i in range(20)]
@@ -108,7 +116,9 @@ def test_the_best_of_many_is_said_to_be_partly_luck() -> None:
 
 
 def test_a_leaderboard_says_what_it_mixes() -> None:
-    """Other examples, unknown cost, an uncalibrated judge; one arm alone; no arm, twins and other scorer versions are refused."""
+    """Other examples, unknown cost, an uncalibrated judge; one arm alone; no arm, twins and other
+    scorer versions are refused.
+    """
     notes = " ".join(leaderboard([arm("v1", share(10, 5), 0.1), arm("v2", share(20, 5))]).notes)
     assert "not scored on the same examples (10 to 20)" in notes
     assert "cost of some arms is unknown" in notes
@@ -203,7 +213,9 @@ def test_a_win_that_loses_in_a_task_is_said() -> None:
 
 
 def test_slices_are_corrected_and_a_small_loss_is_not_marked() -> None:
-    """One lost example in a slice is said and not marked; q is never below p; a slice of one example is left out."""
+    """One lost example in a slice is said and not marked; q is never below p; a slice of one
+    example is left out.
+    """
     rows = mixed() | {f"c{i}": (0.0 if i < 1 else 1.0, 1.0, "code") for i in range(9)}
     found = slices(tagged(rows))
     code = next(row for row in found.rows if row.tag == "code")

@@ -1,7 +1,8 @@
-"""The work of the benchmarks through the Lab, in a process of its own: 2 versions x n examples, one scorer, all of it recorded.
+"""The work of the benchmarks through the Lab, in a process of its own: 2 versions x n examples, one
+scorer, all of it recorded.
 
-Takes the arguments of the rivals' drivers and ends with their line: `RESULT {...}`. Without --data it asks what
-test_calls.py asks; with it, what the rivals ask.
+Takes the arguments of the rivals' drivers and ends with their line: `RESULT {...}`. Without --data
+it asks what test_calls.py asks; with it, what the rivals ask.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def main() -> None:
     ended, now = time.perf_counter(), datetime.now(UTC)
     [(first,)] = lab.store.rows("select min(started_at) from runs")
     right = lab.store.rows(
-        "select m.version_id, count(*) from scores s join study_runs m using (run_id) where s.passed group by all"
+        "select m.version_id, count(*) from scores s join study_runs m using (run_id) where"
+        " s.passed group by all"
     )
     correct = {
         name: dict(right).get(version.id, 0)

@@ -1,11 +1,14 @@
-"""Ours beside promptfoo, Inspect, MLflow and dspy on the same work, each in an environment of its own; prints one table.
+"""Ours beside promptfoo, Inspect, MLflow and dspy on the same work, each in an environment of its
+own; prints one table.
 
-    python tests/benchmarks/rivals.py --shared ../shared/bench [--work FOLDER] [--runs 1] [--only dspy,promptfoo]
+    python tests/benchmarks/rivals.py --shared ../shared/bench [--work FOLDER] [--runs 1] [--only
+    dspy,promptfoo]
 
-2 prompt versions x 2,000 examples, one exact-match scorer, a loopback server without latency, 50 calls in flight; the
-whole process is timed, from its start to its end, results in its own store. MLflow gets 500 examples, since it takes
-minutes for more; ratios are of calls a second. A rival that does not install, or gets other answers, is said and left
-out. --work: keeps the environments, for another run. Runs with the Python that has promptops installed.
+2 prompt versions x 2,000 examples, one exact-match scorer, a loopback server without latency, 50
+calls in flight; the whole process is timed, from its start to its end, results in its own store.
+MLflow gets 500 examples, since it takes minutes for more; ratios are of calls a second. A rival
+that does not install, or gets other answers, is said and left out. --work: keeps the environments,
+for another run. Runs with the Python that has promptops installed.
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ INSTALL_S = 1200
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """name: of its driver; packages: what its environment holds; n: examples of each version; settings: environment variables."""
+    """name: of its driver; packages: what its environment holds; n: examples of each version;
+    settings: environment variables.
+    """
 
     name: str
     packages: tuple[str, ...]
@@ -42,7 +47,8 @@ class Rival:
 RIVALS = (
     Rival("dspy", ("dspy",)),
     Rival("inspect", ("inspect_ai", "openai")),
-    # with its default pool of connections to SQLite, 50 calls in flight wait for one another for ever
+    # with its default pool of connections to SQLite, 50 calls in flight wait for one another for
+    # ever
     Rival("mlflow", ("mlflow", "openai"), 500, {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "200"}),
     Rival("promptfoo", ()),
 )
@@ -185,7 +191,8 @@ def measure(rivals: list[Rival], runs: int, work: Path) -> int:
         return 1
     ours = max(mine, key=lambda row: float(row["calls_per_s"]))
     print(
-        "| runner | calls | whole process, s | calls/s | CPU ms a call | peak MB | ours is faster by |"
+        "| runner | calls | whole process, s | calls/s | CPU ms a call | peak MB | ours is faster"
+        " by |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     print(line("promptops", ours, "1"))
@@ -200,7 +207,10 @@ def measure(rivals: list[Rival], runs: int, work: Path) -> int:
 def line(name: str, row: dict[str, Any], ratio: str) -> str:
     calls = 2 * row["n"]
     cpu = 1000 * (row["user_s"] + row["sys_s"]) / calls
-    return f"| {name} | {calls:,} | {row['wall_s']:.1f} | {row['calls_per_s']:,.0f} | {cpu:.1f} | {row['peak_mb']:.0f} | {ratio} |"
+    return (
+        f"| {name} | {calls:,} | {row['wall_s']:.1f} | {row['calls_per_s']:,.0f} | {cpu:.1f} |"
+        f" {row['peak_mb']:.0f} | {ratio} |"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Calls a second beside a floor of the same run: 2 versions x 2,000 examples, one scorer, everything recorded and durable.
+"""Calls a second beside a floor of the same run: 2 versions x 2,000 examples, one scorer,
+everything recorded and durable.
 
-The loopback server is compiled from the benchmark folder beside the repository. Each side runs three times, in turns; the
-best of each counts, since noise only adds. Ratios are printed: `pytest tests/benchmarks -m benchmark -n 0 -s`.
+The loopback server is compiled from the benchmark folder beside the repository. Each side runs
+three times, in turns; the best of each counts, since noise only adds. Ratios are printed: `pytest
+tests/benchmarks -m benchmark -n 0 -s`.
 """
 
 from __future__ import annotations
@@ -151,7 +153,9 @@ async def bare_aiohttp(url: str, width: int) -> float:
 
 
 async def ours(url: str, width: int, folder: Path) -> float:
-    """The same work by a sweep: retried, paced, priced, recorded durably, scored, the scores recorded."""
+    """The same work by a sweep: retried, paced, priced, recorded durably, scored, the scores
+    recorded.
+    """
     store, phase, model = Store(folder), ScorePhase([equals()]), EndpointModel(base_url=url)
     examples = {example.id: example for example in DATA}
     names = {version.id: name for name, version in VERSIONS.items()}
@@ -219,12 +223,15 @@ def best(
 def test_faster_than_the_openai_client_that_records_nothing(
     binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """0 ms latency, concurrency 50: at least 1.4 times the calls a second of `chat.completions.create`."""
+    """0 ms latency, concurrency 50: at least 1.4 times the calls a second of
+    `chat.completions.create`.
+    """
     floor, mine = best(binary, 0, 50, openai_create, tmp_path)
     calls = 2 * EXAMPLES
     with capsys.disabled():
         print(
-            f"\n0 ms, 50 at once: {calls / mine:,.0f} calls/s recorded and scored, openai create {calls / floor:,.0f}: {floor / mine:.2f}x"
+            f"\n0 ms, 50 at once: {calls / mine:,.0f} calls/s recorded and scored, openai create"
+            f" {calls / floor:,.0f}: {floor / mine:.2f}x"
         )
     assert floor / mine >= 1.4
 
@@ -250,6 +257,7 @@ def test_within_three_times_bare_aiohttp(
     floor, mine = best(binary, 50, 200, bare_aiohttp, tmp_path)
     with capsys.disabled():
         print(
-            f"\n50 ms, 200 at once: {mine:.2f} s recorded and scored, bare aiohttp {floor:.2f} s: {mine / floor:.2f}x"
+            f"\n50 ms, 200 at once: {mine:.2f} s recorded and scored, bare aiohttp {floor:.2f} s:"
+            f" {mine / floor:.2f}x"
         )
     assert mine / floor <= 3.0

@@ -1,4 +1,5 @@
-"""Comparing at size: a million stored runs within a second; a table of 5,000 rows within ten, start of Python included.
+"""Comparing at size: a million stored runs within a second; a table of 5,000 rows within ten, start
+of Python included.
 
 Alone on the machine: `pytest -m benchmark tests/benchmarks/test_compare.py`.
 """
@@ -82,7 +83,8 @@ def test_two_versions_over_a_million_runs(million: Lab) -> None:
         taken.append(time.perf_counter() - began)
         said.add(json.dumps([figures.document() for figures in found.differences]))
     print(
-        f"\n{found.primary.n:,} examples x {found.primary.repeats}: {min(taken):.2f} s (of {', '.join(f'{t:.2f}' for t in taken)})"
+        f"\n{found.primary.n:,} examples x {found.primary.repeats}: {min(taken):.2f} s (of"
+        f" {', '.join(f'{t:.2f}' for t in taken)})"
     )
     assert found.primary.n * found.primary.repeats * 2 == 1_000_000
     assert len(said) == 1

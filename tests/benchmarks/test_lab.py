@@ -1,7 +1,9 @@
-"""The whole work through the Lab, as a user has it, in processes of its own, beside a floor of the same run; ratios are printed.
+"""The whole work through the Lab, as a user has it, in processes of its own, beside a floor of the
+same run; ratios are printed.
 
-2 versions x 2,000 examples, one scorer, everything recorded and durable. Each side runs three times, in turns; the best of
-each counts, since noise only adds. `pytest tests/benchmarks/test_lab.py -m benchmark -n 0 -s`, alone on the machine.
+2 versions x 2,000 examples, one scorer, everything recorded and durable. Each side runs three
+times, in turns; the best of each counts, since noise only adds. `pytest
+tests/benchmarks/test_lab.py -m benchmark -n 0 -s`, alone on the machine.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ DRIVER = Path(__file__).with_name("lab_driver.py")
 MANY = 50_000  # examples of the big study: twice as many runs
 CALLS = 2 * EXAMPLES
 
-# A study of a model in the process, which answers a text of 500 characters; the memory is read as it goes.
+# A study of a model in the process, which answers a text of 500 characters; the memory is read as
+# it goes.
 LOCAL = """
 import json, sys, threading, time
 began = time.perf_counter()
@@ -117,7 +120,9 @@ Floor = Callable[[str, int], Coroutine[Any, Any, float]]
 def best(
     binary: Path, latency_ms: float, width: int, floor: Floor | None, folder: Path
 ) -> tuple[float, float, float]:
-    """Seconds of the floor, of ours from the first call to the last recorded score, and of our whole process."""
+    """Seconds of the floor, of ours from the first call to the last recorded score, and of our
+    whole process.
+    """
     floors, mine = [float("inf")], []
     with Server(binary, latency_ms) as server:
         for number in range(ROUNDS):
@@ -134,11 +139,14 @@ def best(
 def test_faster_than_the_openai_client_that_records_nothing(
     binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """0 ms latency, concurrency 50: at least 1.4 times the calls a second of `chat.completions.create`."""
+    """0 ms latency, concurrency 50: at least 1.4 times the calls a second of
+    `chat.completions.create`.
+    """
     floor, mine, whole = best(binary, 0, 50, openai_create, tmp_path)
     with capsys.disabled():
         print(
-            f"\n0 ms, 50 at once, through the Lab: {CALLS / mine:,.0f} calls/s, openai create {CALLS / floor:,.0f}: {floor / mine:.2f}x; whole process {whole:.2f} s"
+            f"\n0 ms, 50 at once, through the Lab: {CALLS / mine:,.0f} calls/s, openai create"
+            f" {CALLS / floor:,.0f}: {floor / mine:.2f}x; whole process {whole:.2f} s"
         )
     assert floor / mine >= 1.4
 
@@ -151,7 +159,8 @@ def test_close_to_what_latency_and_concurrency_allow(
     _, mine, whole = best(binary, 500, 200, None, tmp_path)
     with capsys.disabled():
         print(
-            f"\n500 ms, 200 at once, through the Lab: {mine:.2f} s, ideal {ideal:.2f} s: {mine / ideal:.3f}x; whole process {whole:.2f} s"
+            f"\n500 ms, 200 at once, through the Lab: {mine:.2f} s, ideal {ideal:.2f} s:"
+            f" {mine / ideal:.3f}x; whole process {whole:.2f} s"
         )
     assert mine / ideal <= 1.15
 
@@ -163,7 +172,8 @@ def test_within_three_times_bare_aiohttp(
     floor, mine, whole = best(binary, 50, 200, bare_aiohttp, tmp_path)
     with capsys.disabled():
         print(
-            f"\n50 ms, 200 at once, through the Lab: {mine:.2f} s, bare aiohttp {floor:.2f} s: {mine / floor:.2f}x; whole process {whole:.2f} s"
+            f"\n50 ms, 200 at once, through the Lab: {mine:.2f} s, bare aiohttp {floor:.2f} s:"
+            f" {mine / floor:.2f}x; whole process {whole:.2f} s"
         )
     assert mine / floor <= 3.0
 
@@ -178,13 +188,16 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_memory_stays_flat(big: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """100,000 runs of 1 kB take at most 400 MB at the peak, also where they are merged all at once for the first look, and after the
-    first 10,000 no more than a tenth on top."""
+    """100,000 runs of 1 kB take at most 400 MB at the peak, also where they are merged all at once
+    for the first look, and after the first 10,000 no more than a tenth on top.
+    """
     early = max(mb for done, mb in big["seen"] if done <= 10_000)
     late = max(mb for _, mb in big["seen"])
     with capsys.disabled():
         print(
-            f"\n{2 * MANY:,} runs of 1 kB: peak {big['peak_mb']:.0f} MB, {early:.0f} MB up to 10,000, {late:.0f} MB after, {big['merged_peak_mb']:.0f} MB merging them; {big['evaluate_s']:.1f} s"
+            f"\n{2 * MANY:,} runs of 1 kB: peak {big['peak_mb']:.0f} MB, {early:.0f} MB up to"
+            f" 10,000, {late:.0f} MB after, {big['merged_peak_mb']:.0f} MB merging them;"
+            f" {big['evaluate_s']:.1f} s"
         )
     assert max(big["peak_mb"], big["merged_peak_mb"]) <= 400
     assert late <= early * 1.1
@@ -196,7 +209,8 @@ def test_old_answers_are_scored_again_fast(
     """5 assertion scorers over 100,000 stored outputs, half a million scores recorded: at most 5 s."""
     with capsys.disabled():
         print(
-            f"\n5 scorers over {2 * MANY:,} stored outputs: {big['rescore_s']:.2f} s; the first look {big['looked_s']:.2f} s; peak {big['rescore_peak_mb']:.0f} MB"
+            f"\n5 scorers over {2 * MANY:,} stored outputs: {big['rescore_s']:.2f} s; the first"
+            f" look {big['looked_s']:.2f} s; peak {big['rescore_peak_mb']:.0f} MB"
         )
     assert big["rescore_s"] <= 5.0
 

@@ -1,4 +1,6 @@
-"""The live widget costs the engine at most 5 % of its rate: a study of some 100 calls a second with and without somebody watching."""
+"""The live widget costs the engine at most 5 % of its rate: a study of some 100 calls a second with
+and without somebody watching.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +48,7 @@ def test_watching_costs_at_most_a_twentieth(
     pairs = sorted(seconds(turn, True) / seconds(turn, False) for turn in range(3))
     with capsys.disabled():
         print(
-            f"\na live study of 600 calls: {pairs[1]:.3f}x the time of one that nobody watches ({pairs[0]:.3f} to {pairs[2]:.3f})"
+            f"\na live study of 600 calls: {pairs[1]:.3f}x the time of one that nobody watches"
+            f" ({pairs[0]:.3f} to {pairs[2]:.3f})"
         )
     assert pairs[1] <= 1.05

@@ -1,5 +1,5 @@
-"""The pace that finds itself, beside openai's own client with its retries and 16 calls in flight, on
-one loopback server.
+"""The pace that finds itself, beside openai's own client with its retries and 16 calls in flight,
+on one loopback server.
 
 Answers take 0.2 s; refusals carry Retry-After 1. Scattered, bursts, a token bucket: at most 1.1
 times the client's time on each, and at most 1.3 times the calls that the bucket allows, counted

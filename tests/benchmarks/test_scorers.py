@@ -1,4 +1,6 @@
-"""Scoring costs next to nothing beside asking: assertions inline, similarity at rapidfuzz's own speed."""
+"""Scoring costs next to nothing beside asking: assertions inline, similarity at rapidfuzz's own
+speed.
+"""
 
 from __future__ import annotations
 
@@ -118,6 +120,7 @@ def test_similarity_runs_at_rapidfuzz_speed() -> None:
     bare = best(lambda: [fuzz.ratio(one, two) for one, two in pairs], 3)
     took = best(lambda: sum(1 for _ in phase.score(judged)), 3)
     print(
-        f"\nrapidfuzz alone {bare:.3f} s, similar_to {took:.3f} s for {len(pairs):,} pairs of ~{len(pairs[0][0])} characters"
+        f"\nrapidfuzz alone {bare:.3f} s, similar_to {took:.3f} s for {len(pairs):,} pairs of"
+        f" ~{len(pairs[0][0])} characters"
     )
     assert took <= 1.5 * bare + 0.05

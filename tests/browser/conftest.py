@@ -1,4 +1,6 @@
-"""The browser suite's own: where chromium or playwright is missing every test of this folder is skipped, and says why."""
+"""The browser suite's own: where chromium or playwright is missing every test of this folder is
+skipped, and says why.
+"""
 
 from __future__ import annotations
 

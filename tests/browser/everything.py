@@ -1,15 +1,26 @@
-"""Every view of the product as a cell of its own, over data that means harm and names that are long."""
+"""Every view of the product as a cell of its own, over data that means harm and names that are
+long.
+"""
 
 from __future__ import annotations
 
-# what an answer, an input, a tag, a note or a name may hold: script, handlers, SVG, addresses, styles, terminal codes, bidi marks
+# what an answer, an input, a tag, a note or a name may hold: script, handlers, SVG, addresses,
+# styles, terminal codes, bidi marks
 HOSTILE = (
-    "$\\href{http://example.invalid/q}{q}$ \\(\\href{javascript:window.hit=1}{x}\\)<script>window.hit=1</script><img src=http://example.invalid/x onerror='window.hit=1'><svg onload='window.hit=1'><a href='http://example.invalid/y'>"
-    "</svg><svg><script>window.hit=1</script></svg><a href='javascript:window.hit=1'>x</a><iframe src='data:text/html,<script>parent.hit=1</script>'></iframe>"
-    "<style>body{display:none;background:url(http://example.invalid/z)}</style><link rel=stylesheet href=http://example.invalid/s>"
-    "<object data=http://example.invalid/o></object><form action=http://example.invalid/f><button>x</button></form><base href=http://example.invalid/>"
-    "<math><mtext><img src=x onerror='window.hit=1'></mtext></math>$\\href{javascript:window.hit=1}{x}$ \\(\\unicode{x}\\) `<b onclick=window.hit=1>b</b>`"
-    "</pre></div></td></table>'\"><b onmouseover=window.hit=1>[x](javascript:window.hit=1) ![i](http://example.invalid/m) \x1b[31mred\x1b]8;;http://example.invalid\x07 \u202eevil\u2066 &lt;script&gt; \x00\x08"
+    "$\\href{http://example.invalid/q}{q}$"
+    " \\(\\href{javascript:window.hit=1}{x}\\)<script>window.hit=1</script><img"
+    " src=http://example.invalid/x onerror='window.hit=1'><svg onload='window.hit=1'><a"
+    " href='http://example.invalid/y'></svg><svg><script>window.hit=1</script></svg><a"
+    " href='javascript:window.hit=1'>x</a><iframe"
+    " src='data:text/html,<script>parent.hit=1</script>'></iframe><style>body{display:none;background:url(http://example.invalid/z)}</style><link"
+    " rel=stylesheet href=http://example.invalid/s><object"
+    " data=http://example.invalid/o></object><form"
+    " action=http://example.invalid/f><button>x</button></form><base"
+    " href=http://example.invalid/><math><mtext><img src=x"
+    " onerror='window.hit=1'></mtext></math>$\\href{javascript:window.hit=1}{x}$ \\(\\unicode{x}\\)"
+    " `<b onclick=window.hit=1>b</b>`</pre></div></td></table>'\"><b"
+    " onmouseover=window.hit=1>[x](javascript:window.hit=1) ![i](http://example.invalid/m)"
+    " \x1b[31mred\x1b]8;;http://example.invalid\x07 \u202eevil\u2066 &lt;script&gt; \x00\x08"
 )
 LONG = "a_measure_with_a_name_that_goes_on_and_on_until_it_is_wider_than_any_column(expected.category)>=0.95"
 

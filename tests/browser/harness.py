@@ -1,4 +1,6 @@
-"""A real JupyterLab, a real Voilà and a real Chromium, each in folders of its own, on loopback behind a token of chance."""
+"""A real JupyterLab, a real Voilà and a real Chromium, each in folders of its own, on loopback
+behind a token of chance.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,10 @@ def free_port() -> int:
 
 @contextmanager
 def jupyterlab(folder: Path, home: Path, *more: str) -> Iterator[str]:
-    """A JupyterLab that shows `folder`; its own state is in `home`; more: options. Gives `http://.../` and the token as one URL prefix and suffix."""
+    """A JupyterLab that shows `folder`; its own state is in `home`; more: options.
+
+    Gives `http://.../` and the token as one URL prefix and suffix.
+    """
     settings = home / "settings"
     place = settings / "@jupyterlab" / "apputils-extension"
     place.mkdir(parents=True, exist_ok=True)

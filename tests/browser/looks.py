@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["MADE", "WIDE"]
 
-# what is wider than where it stands, or stands beyond the right edge of its cell; [] where all is well
+# what is wider than where it stands, or stands beyond the right edge of its cell; [] where all is
+# well
 WIDE = """() => {
   const wrong = [], shown = (one) => one.getClientRects().length > 0;
   const said = (one) => `${one.tagName}.${one.className.baseVal ?? one.className} ${one.scrollWidth}>${one.clientWidth}: ${one.textContent.slice(0, 40)}`;

@@ -1,6 +1,8 @@
-"""Small pictures of every view, light and dark: `python tests/browser/pictures.py notebooks/images`. Needs chromium and playwright.
+"""Small pictures of every view, light and dark: `python tests/browser/pictures.py
+notebooks/images`. Needs chromium and playwright.
 
-The embedded model answers, which is not an LLM; the views are those of the tour's own tickets in a real JupyterLab.
+The embedded model answers, which is not an LLM; the views are those of the tour's own tickets in a
+real JupyterLab.
 """
 
 from __future__ import annotations
@@ -95,7 +97,8 @@ def _dashboard(page: Any, folder: Path, name: str) -> None:
     box = page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea-output >> visible=true").first
     _take(page, box, folder / f"comparison-{name}.png", 1010)
     page.evaluate(
-        "document.querySelectorAll('.po details').forEach((fold, place) => { fold.open = place > 0; })"
+        "document.querySelectorAll('.po details').forEach((fold, place) => { fold.open = place >"
+        " 0; })"
     )
     time.sleep(0.5)
     _take(
@@ -149,7 +152,8 @@ def _report(browser: Any, work: Path, folder: Path) -> None:
 
 def _run(page: Any, number: int) -> None:
     page.evaluate(
-        "async (n) => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = n; await window.jupyterapp.commands.execute('notebook:run-cell'); }",
+        "async (n) => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = n; await"
+        " window.jupyterapp.commands.execute('notebook:run-cell'); }",
         number,
     )
 
@@ -197,7 +201,9 @@ _PIXELS = """async (source) => {
 
 
 def _png(width: int, height: int, rgba: bytes) -> bytes:
-    """A PNG of the 96 colours that say most: a screenshot of text needs no more, and takes a third of the bytes."""
+    """A PNG of the 96 colours that say most: a screenshot of text needs no more, and takes a third
+    of the bytes.
+    """
     import numpy as np
 
     pixels = np.frombuffer(rgba, np.uint8).reshape(-1, 4)[:, :3].astype(np.int32)

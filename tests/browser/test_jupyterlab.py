@@ -1,4 +1,6 @@
-"""The road of a person who only has the notebook's widgets, in a real JupyterLab: run, watch, stop, resume, review, promote, roll back."""
+"""The road of a person who only has the notebook's widgets, in a real JupyterLab: run, watch, stop,
+resume, review, promote, roll back.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +43,18 @@ v2 = prompt.save("Judge well: {{{{ticket}}}}", model="two")
 data = Dataset.read([{{"id": f"t{{i:03}}", "ticket": f"ticket number {{i}}", "expected": "yes" if i % 4 else "no"}} for i in range(200)], name="tickets")
 """
 RUN = 'study = lab.evaluate([v1, v2], data, [equals()], name="live", concurrency=2)\nstudy'
-RESUME = 'pace["s"] = 0\nstudy = lab.evaluate([v1, v2], data, [equals()], name="live", concurrency=8)\nstudy'
+RESUME = (
+    'pace["s"] = 0\nstudy = lab.evaluate([v1, v2], data, [equals()], name="live",'
+    " concurrency=8)\nstudy"
+)
 BOARD = 'study.wait()\nlab.promote(v1, to="prod", study=study)\nlab.dashboard()'
 
 
 @pytest.fixture(scope="module")
 def page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The notebook, open and idle; `page.home` is its folder, `page.asked` every address that is not this machine's."""
+    """The notebook, open and idle; `page.home` is its folder, `page.asked` every address that is
+    not this machine's.
+    """
     folder, home = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("jupyter")
     (folder / "road.ipynb").write_text(notebook([SETUP, RUN, RESUME, BOARD]))
     with jupyterlab(folder, home) as url:
@@ -67,7 +74,9 @@ def page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
 
 def run_cell(page: Any, number: int) -> None:
     page.evaluate(
-        "async (n) => { const panel = window.jupyterapp.shell.currentWidget; panel.content.activeCellIndex = n; await window.jupyterapp.commands.execute('notebook:run-cell'); }",
+        "async (n) => { const panel = window.jupyterapp.shell.currentWidget;"
+        " panel.content.activeCellIndex = n; await"
+        " window.jupyterapp.commands.execute('notebook:run-cell'); }",
         number,
     )
 
@@ -86,7 +95,9 @@ def stored(page: Any, query: str) -> list[Any]:
 
 
 def test_a_study_is_watched_stopped_and_resumed(page: Any) -> None:
-    """The cell ends at once, the counts move, the stop button acts within a second and keeps what is done; the rest is asked later."""
+    """The cell ends at once, the counts move, the stop button acts within a second and keeps what
+    is done; the rest is asked later.
+    """
     run_cell(page, 0)
     idle(page)
     run_cell(page, 1)
@@ -113,7 +124,9 @@ def test_a_study_is_watched_stopped_and_resumed(page: Any) -> None:
 
 
 def test_the_results_say_what_the_store_says(page: Any) -> None:
-    """Means in the cell, and the places of the dots in its pictures, are those of the recorded scores; the pictures have words."""
+    """Means in the cell, and the places of the dots in its pictures, are those of the recorded
+    scores; the pictures have words.
+    """
     means = [mean for _, mean in stored(page, "select m.arm, avg(s.passed::int) from study_runs m join scores s on s.run_id = m.run_id group by m.arm order by m.arm")]  # fmt: skip
     shown = cell(page, 2).locator(".po >> visible=true").first
     for mean in means:
@@ -149,7 +162,9 @@ _DUEL = """select count(*) filter (b > a), count(*) filter (b < a), count(*) fil
 
 
 def test_lost_examples_are_reached_by_keys_that_the_notebook_never_sees(page: Any) -> None:
-    """l, j, k, 1 to 9 and ? act in the widget; JupyterLab's command mode hears none, nor d d, x, m or a."""
+    """l, j, k, 1 to 9 and ? act in the widget; JupyterLab's command mode hears none, nor d d, x, m
+    or a.
+    """
     tab(page, "Examples")
     page.locator(".po-pane:visible").first.wait_for()
     page.locator(".po-pane:visible tr[data-press='row:1']").click()
@@ -205,7 +220,9 @@ def test_one_is_labelled_by_keyboard(page: Any) -> None:
 
 
 def test_promoted_and_rolled_back(page: Any) -> None:
-    """The gate answers before the click, the second click acts, the environment changes, and changes back."""
+    """The gate answers before the click, the second click acts, the environment changes, and
+    changes back.
+    """
     tab(page, "Registry")
     page.get_by_text("the gate lets it through").wait_for(timeout=15_000)
     page.locator("button:has-text('Promote')").click()
@@ -219,7 +236,9 @@ def test_promoted_and_rolled_back(page: Any) -> None:
 
 
 def test_hostile_output_ran_nothing_and_loaded_nothing(page: Any) -> None:
-    """After all of the above: no script of the data ran, no element of it exists, nothing left this machine."""
+    """After all of the above: no script of the data ran, no element of it exists, nothing left this
+    machine.
+    """
     for name in ("Studies", "Examples", "Prompts", "Label", "Registry"):
         tab(page, name)
         time.sleep(0.6)
@@ -250,7 +269,8 @@ def tab(page: Any, name: str) -> None:
 
 def selected(page: Any, name: str) -> None:
     page.wait_for_function(
-        "(name) => document.querySelector(\".po-pane tr[aria-selected='true']\")?.innerText.includes(name)",
+        '(name) => document.querySelector(".po-pane'
+        " tr[aria-selected='true']\")?.innerText.includes(name)",
         arg=name,
         timeout=8_000,
     )

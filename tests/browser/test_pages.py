@@ -60,7 +60,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def test_the_page_is_read_only_and_behind_a_token(
     browser: Any, project: Lab, tmp_path: Path
 ) -> None:
-    """Without the token nothing is shown; with it every tab is, no button writes, and hostile data does nothing."""
+    """Without the token nothing is shown; with it every tab is, no button writes, and hostile data
+    does nothing.
+    """
     port = free_port()
     env = {**os.environ, "PROMPTOPS_DASHBOARD_TOKEN": TOKEN, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}  # fmt: skip
     command = [
@@ -100,7 +102,8 @@ def test_the_page_is_read_only_and_behind_a_token(
                 page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{name}')").click()
                 page.wait_for_timeout(500)
                 page.evaluate(
-                    "document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })"
+                    "document.querySelectorAll('.po details').forEach((fold) => { fold.open ="
+                    " true; })"
                 )
                 assert page.evaluate(WIDE) == [], (width, name)
         assert (
@@ -120,7 +123,9 @@ def test_the_page_is_read_only_and_behind_a_token(
 
 
 def test_the_report_from_disk_without_a_network(browser: Any, project: Lab, tmp_path: Path) -> None:
-    """It filters, labels and downloads with the network cut; hostile output is text; what it downloads comes back as labels."""
+    """It filters, labels and downloads with the network cut; hostile output is text; what it
+    downloads comes back as labels.
+    """
     study = project.study("first")
     report = study.report(tmp_path / "report.html")
     assert report.stat().st_size < 8_000_000
@@ -164,7 +169,9 @@ def test_the_report_from_disk_without_a_network(browser: Any, project: Lab, tmp_
 def test_the_report_is_short_and_opens_without_a_script(
     browser: Any, project: Lab, tmp_path: Path
 ) -> None:
-    """Losses first, a few open; the rest a line each, in folds that need no script; all that is not folded away is opened for paper."""
+    """Losses first, a few open; the rest a line each, in folds that need no script; all that is not
+    folded away is opened for paper.
+    """
     report = project.study("first").report(tmp_path / "report.html")
     page = browser.new_page(java_script_enabled=False, viewport={"width": 1024, "height": 900})
     page.goto(report.as_uri())
@@ -211,7 +218,9 @@ def test_the_page_of_a_table_fits_too(browser: Any, tmp_path: Path, width: int) 
 
 
 def test_the_static_page_survives_a_sanitiser(browser: Any, project: Lab) -> None:
-    """Without styles, handlers and scripts, as a code host shows a saved notebook, tables and pictures still say the result."""
+    """Without styles, handlers and scripts, as a code host shows a saved notebook, tables and
+    pictures still say the result.
+    """
     static = project.dashboard().static()
     page = browser.new_page(java_script_enabled=False)
     page.set_content(

@@ -1,4 +1,6 @@
-"""Every view, each in a cell of its own: it fits, it is heard and reached by keys, hostile data does nothing, and a saved notebook shows it."""
+"""Every view, each in a cell of its own: it fits, it is heard and reached by keys, hostile data
+does nothing, and a saved notebook shows it.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def page(browser: Any, folders: tuple[Path, Path]) -> Iterator[Any]:
-    """The notebook with every view displayed; `page.asked`: every address that is not this machine's."""
+    """The notebook with every view displayed; `page.asked`: every address that is not this
+    machine's.
+    """
     folder, home = folders
     (folder / "views.ipynb").write_text(notebook(CELLS))
     with jupyterlab(folder, home) as url:
@@ -80,7 +84,9 @@ def test_every_view_shows_itself_once(page: Any) -> None:
 
 @pytest.mark.parametrize("width", [1024, 512])
 def test_nothing_overflows(page: Any, width: int) -> None:
-    """At 1,024 px and at 200 % zoom of it nothing is wider than where it stands, and no control is out of reach; folds are open."""
+    """At 1,024 px and at 200 % zoom of it nothing is wider than where it stands, and no control is
+    out of reach; folds are open.
+    """
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate(
         "document.querySelectorAll('.po details').forEach((fold) => { fold.open = true; })"
@@ -95,7 +101,9 @@ def test_nothing_overflows(page: Any, width: int) -> None:
 
 
 def test_hostile_data_does_nothing_in_any_view(page: Any) -> None:
-    """No script of the data ran, no element, address or mathematics of it exists, nothing left this machine, no control character is shown."""
+    """No script of the data ran, no element, address or mathematics of it exists, nothing left this
+    machine, no control character is shown.
+    """
     assert page.evaluate("window.hit") is None
     assert page.evaluate(MADE, ".po *") == []
     assert page.evaluate(_STEERING) == []
@@ -107,9 +115,10 @@ def test_hostile_data_does_nothing_in_any_view(page: Any) -> None:
             .first.text_content()
         )
         assert "$\\href{http://example.invalid/q}" in shown, name  # it is there, as text
-        assert "<script>window.hit=1</script>" in shown or name in ("study", "studies"), (
-            name
-        )  # their tags are shorter than that
+        assert "<script>window.hit=1</script>" in shown or name in (
+            "study",
+            "studies",
+        ), name  # their tags are shorter than that
     assert page.asked == []
 
 
@@ -123,16 +132,20 @@ _STEERING = """() => [...document.querySelectorAll('.po')].filter((one) =>
 
 
 def test_figures_are_told_and_controls_reached(page: Any) -> None:
-    """Every picture says in words what it shows; with Tab alone every control is met, each with a mark that it is met."""
+    """Every picture says in words what it shows; with Tab alone every control is met, each with a
+    mark that it is met.
+    """
     assert (
         page.evaluate(
-            "[...document.querySelectorAll('.po svg')].filter((one) => one.getAttribute('role') !== 'img' || one.getAttribute('aria-label').length < 20).length"
+            "[...document.querySelectorAll('.po svg')].filter((one) => one.getAttribute('role') !=="
+            " 'img' || one.getAttribute('aria-label').length < 20).length"
         )
         == 0
     )
     assert (
         page.evaluate(
-            "[...document.querySelectorAll('.po [role=img]')].filter((one) => !one.getAttribute('aria-label')).length"
+            "[...document.querySelectorAll('.po [role=img]')].filter((one) =>"
+            " !one.getAttribute('aria-label')).length"
         )
         == 0
     )
@@ -153,7 +166,10 @@ def test_figures_are_told_and_controls_reached(page: Any) -> None:
         assert unmarked == [], name
 
 
-_CONTROLS = ".jp-OutputArea-output :is(select, input:not([type=hidden]), textarea, button, summary, .po-pane):not([disabled]):visible"
+_CONTROLS = (
+    ".jp-OutputArea-output :is(select, input:not([type=hidden]), textarea, button, summary,"
+    " .po-pane):not([disabled]):visible"
+)
 _FOCUSED = """([cell, controls]) => {
   const one = document.activeElement, style = getComputedStyle(one);
   const all = [...document.querySelectorAll('.jp-CodeCell')[cell].querySelectorAll(controls.replace(':visible', ''))].filter((each) => each.checkVisibility());
@@ -165,7 +181,9 @@ _FOCUSED = """([cell, controls]) => {
 def test_a_saved_notebook_shows_every_view_without_its_kernel(
     browser: Any, page: Any, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """Reopened by a fresh server: with a new kernel, with none, and not trusted: what the widget showed is there, once, and no error."""
+    """Reopened by a fresh server: with a new kernel, with none, and not trusted: what the widget
+    showed is there, once, and no error.
+    """
     folder, home = folders
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     time.sleep(2)
@@ -204,7 +222,9 @@ def test_a_saved_notebook_shows_every_view_without_its_kernel(
             assert again.evaluate("window.hit") is None
             if (
                 mode != "not trusted"
-            ):  # there styles are taken away; JupyterLab's file browser is open, so the cells are some 600 pixels wide
+                # there styles are taken away; JupyterLab's file browser is open, so the cells are some
+                # 600 pixels wide
+            ):
                 assert again.evaluate(WIDE) == [], mode
             again.close()
 
@@ -212,7 +232,9 @@ def test_a_saved_notebook_shows_every_view_without_its_kernel(
 def test_a_saved_notebook_as_a_page_and_through_a_sanitiser(
     browser: Any, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """nbconvert's page shows every view with its look; a code host, which takes styles, classes and pictures away, its tables and words."""
+    """nbconvert's page shows every view with its look; a code host, which takes styles, classes and
+    pictures away, its tables and words.
+    """
     source = folders[0] / "views.ipynb"
     made = subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(tmp_path), str(source)], capture_output=True, text=True, timeout=120, check=False

@@ -21,7 +21,9 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """v1 then v2 in prod, forced; v3 beside it as a canary in dev; another prompt that serves nowhere."""
+    """v1 then v2 in prod, forced; v3 beside it as a canary in dev; another prompt that serves
+    nowhere.
+    """
     editor = Editor(tmp_path / "project" / "promptops.json")
     Path(editor.path).parent.mkdir()
     for version in V:

@@ -1,4 +1,6 @@
-"""Law: what serves is changed from a shell: 0 done, 1 refused by policy, 2 misuse in one line, and rehearsals that write nothing."""
+"""Law: what serves is changed from a shell: 0 done, 1 refused by policy, 2 misuse in one line, and
+rehearsals that write nothing.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def test_promote(run: Run, path: Path) -> None:
 
 
 def test_refusals_are_exit_code_1(run: Run) -> None:
-    """The gate, a force without a reason, a second canary: every unmet point on standard error, and in the JSON."""
+    """The gate, a force without a reason, a second canary: every unmet point on standard error, and
+    in the JSON.
+    """
     code, out, err = run("promote", NAME, "3", "--env", "prod")
     assert (code, out, err.startswith("refused: ")) == (1, "", True)
     assert "There is no evidence for v3" in err
@@ -157,7 +161,9 @@ def test_canary(run: Run) -> None:
 
 
 def test_dry_runs_write_nothing_and_check_the_same(run: Run, path: Path) -> None:
-    """Every command that writes rehearses: nothing under the folder changes, refusals refuse, and what would be is said."""
+    """Every command that writes rehearses: nothing under the folder changes, refusals refuse, and
+    what would be is said.
+    """
     for name in ("base.json", "theirs.json"):
         (path.parent / name).write_bytes(path.read_bytes())
     Editor(path.parent / "theirs.json").promote("plain", 1, "dev", author="ann")
@@ -192,7 +198,9 @@ def test_dry_runs_write_nothing_and_check_the_same(run: Run, path: Path) -> None
 def test_promote_through_a_study(
     make_lab: Callable[..., Any], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The study's evidence carries the promotion as in a notebook, and a rehearsal says the same first; a worse version is refused."""
+    """The study's evidence carries the promotion as in a notebook, and a rehearsal says the same
+    first; a worse version is refused.
+    """
     from promptops.lab import Dataset
     from promptops.models.scripted import ScriptedModel
     from promptops.scorers import equals

@@ -1,4 +1,6 @@
-"""`promptops compare`: one line, the plain sentence, ids, a report; quick on 5,000 rows; wrong use in one sentence."""
+"""`promptops compare`: one line, the plain sentence, ids, a report; quick on 5,000 rows; wrong use
+in one sentence.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def run(*arguments: str) -> int:
 def test_the_plain_sentence(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """41 more of 500, by luck 1 in 36,000 (exact one-sided binomial, 71:30), these 30 got worse, and the report is there."""
+    """41 more of 500, by luck 1 in 36,000 (exact one-sided binomial, 71:30), these 30 got worse,
+    and the report is there.
+    """
     from scipy.stats import binomtest
 
     p = binomtest(71, 101, alternative="greater").pvalue
@@ -72,7 +76,9 @@ def test_the_plain_sentence(
 def test_json_markdown_and_a_named_scorer(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Figures for machines, a table for a pull request; scorers are declared, and the first decides."""
+    """Figures for machines, a table for a pull request; scorers are declared, and the first
+    decides.
+    """
     base = ["compare", str(results), "--a", "gpt", "--b", "mini", "--expected", "gold"]
     assert (
         run(
@@ -149,7 +155,9 @@ def test_misuse_is_exit_2_and_one_sentence(
 
 
 def test_examples_are_parameters_of_a_test(tmp_path: Path) -> None:
-    """The pytest helper: an example's id is the test's id, and a changed example's gain is its value."""
+    """The pytest helper: an example's id is the test's id, and a changed example's gain is its
+    value.
+    """
     from promptops.lab import compare
     from promptops.testing.by_example import by_example, changed
 

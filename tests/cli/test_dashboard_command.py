@@ -22,7 +22,9 @@ def test_what_is_served_is_read_only_unless_asked(tmp_path: Path) -> None:
 
 
 def test_it_listens_here_alone_with_a_token(tmp_path: Path) -> None:
-    """The address, the port and the token are those that were said; no file beside the page is served."""
+    """The address, the port and the token are those that were said; no file beside the page is
+    served.
+    """
     given = dashboard_command.arguments(
         tmp_path / "p.ipynb", "127.0.0.1", 8866, "secret-secret-secret"
     )

@@ -1,4 +1,6 @@
-"""`promptops evaluate study.toml`: exit codes, what a CI server reads, and files that are wrong in one sentence."""
+"""`promptops evaluate study.toml`: exit codes, what a CI server reads, and files that are wrong in
+one sentence.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ Ticket: {{ticket}}"""
 
 @pytest.fixture
 def project(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A folder with a registry of two versions that the embedded model answers: v1 names no label, v2 does."""
+    """A folder with a registry of two versions that the embedded model answers: v1 names no label,
+    v2 does.
+    """
     lab = Lab(tmp_path)
     prompt = lab.prompt("triage")
     prompt.save("Say something about: {{ticket}}", model="embedded")
@@ -55,7 +59,8 @@ def project(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
         for index in range(60):
             label = list(words)[index % 3]
             file.write(
-                f'{{"id": "r{index}", "ticket": "{words[label]} ({index})", "expected": "{label}"}}\n'
+                f'{{"id": "r{index}", "ticket": "{words[label]} ({index})", "expected":'
+                f' "{label}"}}\n'
             )
     lab.store.close()
     return tmp_path
@@ -78,7 +83,9 @@ def written(folder: Path, candidate: str = "v2", baseline: str = "v1", more: str
 def test_exit_0_where_it_holds_with_junit_and_markdown(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A better candidate: 0, one test case a demand of the policy, Markdown for the pull request; a second run asks nothing."""
+    """A better candidate: 0, one test case a demand of the policy, Markdown for the pull request; a
+    second run asks nothing.
+    """
     study = written(
         project,
         more='[policy]\ngoal = "better"\nguardrails = [{measure = "length(..100)", margin = 0.1}]',
@@ -118,7 +125,9 @@ def _scorers() -> list[Any]:
 
 
 def test_exit_1_where_it_does_not_hold(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A worse candidate: 1, the failed demand in the JUnit file, and the examples that got worse by name."""
+    """A worse candidate: 1, the failed demand in the JUnit file, and the examples that got worse by
+    name.
+    """
     study = written(project, candidate="1", baseline="2", more='[policy]\ngoal = "not_worse"')
     assert run("evaluate", study, "--junit", str(project / "j.xml")) == 1
     out = capsys.readouterr().out
@@ -164,7 +173,9 @@ def test_exit_2_for_a_wrong_file(
 
 
 def test_nothing_in_a_study_file_is_executed(tmp_path: Path) -> None:
-    """Scorers are names of the catalogue with constants; anything else is refused before it could run."""
+    """Scorers are names of the catalogue with constants; anything else is refused before it could
+    run.
+    """
     from promptops.scorers.grammar import scorer_from, scorer_of
 
     made = scorer_of("not_(contains('sorry'))")
@@ -228,7 +239,9 @@ main(["evaluate", sys.argv[1]])
 
 
 def test_an_interrupt_is_exit_130_and_one_line(project: Path) -> None:
-    """Ctrl-C says how many calls are kept and how to go on, without a traceback, and the same command asks only the rest."""
+    """Ctrl-C says how many calls are kept and how to go on, without a traceback, and the same
+    command asks only the rest.
+    """
     lab = Lab(project)
     for text in ("First: {{ticket}}", "Second: {{ticket}}"):
         lab.prompt("triage").save(text, model="m")
@@ -250,7 +263,8 @@ def test_an_interrupt_is_exit_130_and_one_line(project: Path) -> None:
         _, err = child.communicate(timeout=60)
         assert child.returncode == 130, err
         said = re.search(
-            r"^interrupted: (\d+) of 120 calls of triage-\w+ are answered and kept; run the same again to go on\.$",
+            r"^interrupted: (\d+) of 120 calls of triage-\w+ are answered and kept; run the same"
+            r" again to go on\.$",
             err,
             re.M,
         )

@@ -1,4 +1,6 @@
-"""Law: the file itself from a shell: merged by git, compared, brought to machines, exported, and what applications state about it."""
+"""Law: the file itself from a shell: merged by git, compared, brought to machines, exported, and
+what applications state about it.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_merge_as_gits_driver_and_diff_of_revisions(run: Run, path: Path) -> None:
-    """Two branches that touched one prompt merge by `git merge`; a real conflict stops it; a revision is compared as Markdown."""
+    """Two branches that touched one prompt merge by `git merge`; a real conflict stops it; a
+    revision is compared as Markdown.
+    """
     folder = path.parent
     git(folder, "init", "-q", "-b", "main")
     source = Path(promptops.__file__).parents[1]
@@ -73,9 +77,12 @@ def test_merge_as_gits_driver_and_diff_of_revisions(run: Run, path: Path) -> Non
 
 
 def test_require(run: Run, path: Path) -> None:
-    """What an application states is written from its own loader, checked against what serves, and then holds up a promotion."""
+    """What an application states is written from its own loader, checked against what serves, and
+    then holds up a promotion.
+    """
     (path.parent / "shop_app.py").write_text(
-        f"import promptops\nloader = promptops.Loader({str(path)!r})\nloader.require({NAME!r}, variables={{'ticket': 'string'}})\n"
+        f"import promptops\nloader = promptops.Loader({str(path)!r})\nloader.require({NAME!r},"
+        " variables={'ticket': 'string'})\n"
     )
     words = ("require", "shop_app:loader", "--write", "promptops.consumers/checkout.json")
     code, out, err = run(*words)
@@ -135,7 +142,9 @@ def test_sync(run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_export(run: Run, path: Path) -> None:
-    """A file that serves as its source does, the same text on standard output, and the TypeScript reader with its types."""
+    """A file that serves as its source does, the same text on standard output, and the TypeScript
+    reader with its types.
+    """
     assert run("export", "prod.json", "--env", "prod")[1] == "prod.json: written\n"
     assert Loader(path.parent / "prod.json", saved_copy=False).get(NAME, "prod").id == V[1].id
     assert run("export", "--env", "prod")[1] == (path.parent / "prod.json").read_text()

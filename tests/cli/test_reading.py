@@ -1,4 +1,6 @@
-"""Law: what the registry holds is shown from a shell: tables in a pipe or on a terminal, JSON on request, help that tells the exit codes."""
+"""Law: what the registry holds is shown from a shell: tables in a pipe or on a terminal, JSON on
+request, help that tells the exit codes.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def test_list(run: Run, path: Path) -> None:
 
 
 def test_show(run: Run) -> None:
-    """The versions as rows; one version whole, by number, label or id; as JSON it makes the same version again."""
+    """The versions as rows; one version whole, by number, label or id; as JSON it makes the same
+    version again.
+    """
     rows = table(run("show", NAME)[1])
     assert [row["version"] for row in rows] == ["v1", "v2", "v3", "v4"]
     assert [row["serves"] for row in rows] == ["–", "dev, prod", "dev (20 %)", "–"]
@@ -175,7 +179,9 @@ ANY_FILE = [
 
 
 def damaged(seed: int) -> str:
-    """The good registry with one place replaced by something that does not belong there, or taken out."""
+    """The good registry with one place replaced by something that does not belong there, or taken
+    out.
+    """
     rng = random.Random(seed)
     document = copy.deepcopy(CASES["registries"]["good"])
     places: list[tuple[Any, Any]] = []
@@ -201,7 +207,9 @@ def damaged(seed: int) -> str:
 
 
 def test_whatever_lies_in_the_file_is_answered_in_sentences(run: Run, path: Path) -> None:
-    """Corrupt registries, and sound JSON with one wrong place: no command ends in a traceback, and check says 1 where loaders would refuse."""
+    """Corrupt registries, and sound JSON with one wrong place: no command ends in a traceback, and
+    check says 1 where loaders would refuse.
+    """
     texts = [json.dumps(document) for document in CASES["registries"].values()]
     texts += [case["text"] for case in CASES["refused_files"]] + [
         damaged(seed) for seed in range(60)
@@ -246,7 +254,9 @@ def test_import_of_the_door_reads_no_typescript() -> None:
 
 
 def test_policy_of_the_registry_is_what_refuses(run: Run, path: Path) -> None:
-    """An environment that policy names ungated takes a version; the same command was refused before."""
+    """An environment that policy names ungated takes a version; the same command was refused
+    before.
+    """
     words = ("promote", "plain", "1", "--env", "staging")
     assert run(*words)[0] == 1
     Editor(path).set_policy(Policy(ungated=("dev", "staging")))

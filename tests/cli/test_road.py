@@ -26,7 +26,9 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
-    """Registry, evidence, store and report are written; an application without extras loads the winner; the store is sound."""
+    """Registry, evidence, store and report are written; an application without extras loads the
+    winner; the store is sound.
+    """
     done = run("demo", "story", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     story = tmp_path / "story"
@@ -67,7 +69,9 @@ def test_the_tour_is_copied_once(tmp_path: Path) -> None:
 
 
 def test_init_writes_what_is_missing_and_nothing_else(tmp_path: Path) -> None:
-    """A dry run writes nothing; the second run keeps everything; the starter notebook is a notebook."""
+    """A dry run writes nothing; the second run keeps everything; the starter notebook is a
+    notebook.
+    """
     (tmp_path / ".gitignore").write_text("*.pyc", encoding="utf-8")
     assert "would write" in run("init", "--dry-run", cwd=tmp_path).stdout
     assert [path.name for path in tmp_path.iterdir()] == [".gitignore"]

@@ -1,4 +1,6 @@
-"""Servers that we start: no code of the folder that they are started in runs, and no fault of the kernel reaches the page."""
+"""Servers that we start: no code of the folder that they are started in runs, and no fault of the
+kernel reaches the page.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ TAKEN = (
     ),
 )
 
-# A page whose button fails in its handler, in a thread and in a warning; started as `promptops dashboard` is.
+# A page whose button fails in its handler, in a thread and in a warning; started as `promptops
+# dashboard` is.
 FAILING = """
 import sys
 from promptops.cli import dashboard_command as dashboard
@@ -73,7 +76,9 @@ dashboard.dashboard(sys.argv[1:])
 
 @dataclass
 class Page:
-    """A served page: its address, its first answer, the folder in which the server was started and what it writes."""
+    """A served page: its address, its first answer, the folder in which the server was started and
+    what it writes.
+    """
 
     port: int
     headers: dict[str, str]
@@ -83,7 +88,9 @@ class Page:
 
 
 def hostile(folder: Path) -> Path:
-    """A folder with a file of every name that a server or Python might run, and one that opens Voilà to everybody."""
+    """A folder with a file of every name that a server or Python might run, and one that opens
+    Voilà to everybody.
+    """
     folder.mkdir()
     for name in TAKEN:
         (folder / name).write_text(f"open({str(folder / 'RAN')!r}, 'a').write({name!r})\n")
@@ -173,7 +180,9 @@ def test_other_addresses_in_the_policy(ip: str, talks: str) -> None:
 
 
 def test_no_fault_of_the_kernel_reaches_the_page(page: Page) -> None:
-    """A click whose handler fails: neither its text, nor a path, nor a line of source is sent, nor what it printed."""
+    """A click whose handler fails: neither its text, nor a path, nor a line of source is sent, nor
+    what it printed.
+    """
     kernel = re.search(r'"kernelId":\s*"([0-9a-f-]{36})"', page.text)
     assert kernel
     sent = asyncio.run(asyncio.wait_for(_click(page.port, kernel[1]), 60))
@@ -246,7 +255,9 @@ async def _until(
 
 
 def test_apart_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Working folder and configuration folders are those of before, also when the server ends in an error."""
+    """Working folder and configuration folders are those of before, also when the server ends in an
+    error.
+    """
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", "/as/before")
     monkeypatch.delenv("JUPYTER_CONFIG_PATH", raising=False)
     here = Path.cwd()
@@ -271,7 +282,9 @@ def test_apart_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_jupyterlab_takes_nothing_of_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`promptops lab` in a hostile folder: JupyterLab prints its settings, and none of the folder's files was executed."""
+    """`promptops lab` in a hostile folder: JupyterLab prints its settings, and none of the folder's
+    files was executed.
+    """
     folder = hostile(tmp_path / "checkout")
     called: list[list[str]] = []
     monkeypatch.chdir(folder)

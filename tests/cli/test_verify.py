@@ -1,4 +1,6 @@
-"""Law: whoever has the clone recomputes every promoted figure, with no store, key or network, and is told same or different."""
+"""Law: whoever has the clone recomputes every promoted figure, with no store, key or network, and
+is told same or different.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,9 @@ def check(capsys: pytest.CaptureFixture[str], editor: Editor, *words: str) -> tu
 
 
 def rewritten(editor: Editor, cited: str, change: Any) -> str:
-    """Put other evidence in the place of what prod's last deployment cites, with every digest made right again."""
+    """Put other evidence in the place of what prod's last deployment cites, with every digest made
+    right again.
+    """
     path = Path(editor.path)
     bundle = path.parent / FOLDER / f"{cited[:32]}.json"
     content = json.loads(bundle.read_text())
@@ -136,7 +140,9 @@ def test_same_number_by_number(editor: Editor, capsys: pytest.CaptureFixture[str
 def test_a_changed_number_is_found_even_where_every_digest_was_made_right(
     where: str, editor: Editor, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A figure edited, or scores that no longer bear it: the name of the figure is said, exit code 1, in both commands."""
+    """A figure edited, or scores that no longer bear it: the name of the figure is said, exit code
+    1, in both commands.
+    """
 
     def change(content: dict[str, Any]) -> None:
         if where == "a figure":
@@ -158,7 +164,9 @@ def test_a_changed_number_is_found_even_where_every_digest_was_made_right(
 
 
 def test_missing_or_edited_evidence(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
-    """A bundle that was edited without its digest, or deleted, fails both commands with one sentence; others are still told."""
+    """A bundle that was edited without its digest, or deleted, fails both commands with one
+    sentence; others are still told.
+    """
     cited = editor.history(NAME, "prod")[-1].evidence or ""
     bundle = Path(editor.path).parent / FOLDER / f"{cited[:32]}.json"
     content = json.loads(bundle.read_text())
@@ -173,7 +181,9 @@ def test_missing_or_edited_evidence(editor: Editor, capsys: pytest.CaptureFixtur
 
 
 def test_evidence_about_something_else(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
-    """A deployment put into the file by hand, rightly sealed, is not carried by evidence for another version, incumbent or verdict."""
+    """A deployment put into the file by hand, rightly sealed, is not carried by evidence for
+    another version, incumbent or verdict.
+    """
     path = Path(editor.path)
     path.parent.joinpath(FOLDER).mkdir(exist_ok=True)
     cases = {
@@ -193,7 +203,9 @@ def test_evidence_about_something_else(editor: Editor, capsys: pytest.CaptureFix
 
 
 def test_without_evidence(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
-    """Forced, ungated and rolled back are told and pass; a gated deployment with neither evidence nor the mark of force does not."""
+    """Forced, ungated and rolled back are told and pass; a gated deployment with neither evidence
+    nor the mark of force does not.
+    """
     assert check(capsys, editor)[0] == 0
     editor.promote(NAME, 3, "prod", author="eve", force=True, reason="incident 7")
     code, _, err = verify(capsys, editor)
@@ -244,7 +256,9 @@ def test_check_all_looks_at_the_past_too(
 
 
 def test_check_of_what_is_no_registry(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
-    """An edited text, an edited deployment, a torn file: exit code 1, each named; an absent file is misuse."""
+    """An edited text, an edited deployment, a torn file: exit code 1, each named; an absent file is
+    misuse.
+    """
     path = Path(editor.path)
     good = path.read_text()
     breaks = {
@@ -262,7 +276,9 @@ def test_check_of_what_is_no_registry(editor: Editor, capsys: pytest.CaptureFixt
 
 
 def test_a_fresh_clone_verifies_in_time(editor: Editor, tmp_path: Path) -> None:
-    """Registry and evidence alone, HOME empty, no store: 2 s is the promise (G: verify); a loaded machine gets four times that here."""
+    """Registry and evidence alone, HOME empty, no store: 2 s is the promise (G: verify); a loaded
+    machine gets four times that here.
+    """
     environment = {
         **os.environ,
         "HOME": str(tmp_path / "home"),

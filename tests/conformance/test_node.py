@@ -1,7 +1,9 @@
-"""Law: the TypeScript reader answers as the Python loader does: the conformance cases, under Node's own test runner.
+"""Law: the TypeScript reader answers as the Python loader does: the conformance cases, under Node's
+own test runner.
 
-Node that runs TypeScript (22.6 and later) takes the file as it is; an older one takes what the `typescript` package of npm
-makes of it. Where there is neither, the tests are skipped, but never under CI.
+Node that runs TypeScript (22.6 and later) takes the file as it is; an older one takes what the
+`typescript` package of npm makes of it. Where there is neither, the tests are skipped, but never
+under CI.
 """
 
 from __future__ import annotations
@@ -102,7 +104,8 @@ def tools(request: pytest.FixtureRequest) -> Tools:
     folder = request.getfixturevalue("packages")
     if folder is None:
         return missing(
-            f"node {version[0]}.{version[1]} cannot run TypeScript, and npm's typescript cannot be had"
+            f"node {version[0]}.{version[1]} cannot run TypeScript, and npm's typescript cannot"
+            " be had"
         )
     return Tools([node], folder / "node_modules" / "typescript" / "lib" / "typescript.js")
 
@@ -122,8 +125,10 @@ def runnable(source: str, folder: Path, tools: Tools) -> Path:
     if tools.compiler is None:
         return reader
     script = (
-        "const [ts, from, to] = process.argv.slice(1); const fs = require('fs'); const { transpileModule } = require(ts);"
-        "fs.writeFileSync(to, transpileModule(fs.readFileSync(from, 'utf8'), { compilerOptions: { target: 'es2022', module: 'esnext' } }).outputText)"
+        "const [ts, from, to] = process.argv.slice(1); const fs = require('fs'); const {"
+        " transpileModule } = require(ts);fs.writeFileSync(to,"
+        " transpileModule(fs.readFileSync(from, 'utf8'), { compilerOptions: { target: 'es2022',"
+        " module: 'esnext' } }).outputText)"
     )
     compiled = reader.with_suffix(".js")
     subprocess.run(
@@ -157,7 +162,9 @@ def suite(reader: Path, tools: Tools, file: Path = SUITE, **more: str) -> tuple[
 
 
 def test_the_reader_passes_every_case(tools: Tools, tmp_path: Path) -> None:
-    """All kinds of cases pass; the count is that of the file and of the laws in time, so that none is dropped unseen."""
+    """All kinds of cases pass; the count is that of the file and of the laws in time, so that none
+    is dropped unseen.
+    """
     expected = sum(len(of_kind) for kind, of_kind in CASES.items() if kind != "registries")
     laws = len(re.findall(r"^test\(", SUITE.read_text(encoding="utf-8"), re.MULTILINE))
     passed, failed, output = suite(
@@ -237,7 +244,9 @@ FIELDS = (
 
 
 def damaged(rng: random.Random) -> str:
-    """A good registry with one or two places replaced, added or taken out; half of them with all digests made right again."""
+    """A good registry with one or two places replaced, added or taken out; half of them with all
+    digests made right again.
+    """
     document = copy.deepcopy(CASES["registries"][rng.choice(["good", "export", "newer form"])])
     places: list[tuple[Any, Any]] = []
 
@@ -276,7 +285,9 @@ def damaged(rng: random.Random) -> str:
 
 
 def sealed(document: dict[str, Any]) -> None:
-    """Give every version the id of its content, whether or not that content is allowed, and every deployment its digest."""
+    """Give every version the id of its content, whether or not that content is allowed, and every
+    deployment its digest.
+    """
     for name, prompt in document["prompts"].items():
         ids = {}
         for entry in prompt["versions"]:
@@ -320,7 +331,9 @@ def answers(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def test_damaged_registries_are_answered_alike(tools: Tools, tmp_path: Path) -> None:
-    """400 registries with a wrong place, half of them with every digest made right: both readers serve or refuse the same."""
+    """400 registries with a wrong place, half of them with every digest made right: both readers
+    serve or refuse the same.
+    """
     rng = random.Random(20270115)
     path, asked = tmp_path / "promptops.json", []
     for _ in range(400):
@@ -342,7 +355,9 @@ def test_damaged_registries_are_answered_alike(tools: Tools, tmp_path: Path) -> 
 
 
 def test_the_files_of_0_1_are_served_alike(tools: Tools, tmp_path: Path) -> None:
-    """The golden registry of format 1, and its export for prod: for every question what 0.1 answered in Python."""
+    """The golden registry of format 1, and its export for prod: for every question what 0.1
+    answered in Python.
+    """
     expected = json.loads((format1_reader.FORMAT1 / "expected.json").read_text(encoding="utf-8"))[
         "questions"
     ]
@@ -400,7 +415,9 @@ export const used = [one];
 
 
 def test_types_are_strict_and_narrow(packages: Path | None, tmp_path: Path) -> None:
-    """`tsc --strict` accepts the reader under the strictest flags, and the generated types refuse a wrong call at compile time."""
+    """`tsc --strict` accepts the reader under the strictest flags, and the generated types refuse a
+    wrong call at compile time.
+    """
     node = found_node()
     if packages is None or node is None:
         pytest.skip("npm's typescript cannot be had here")

@@ -32,7 +32,9 @@ def one(**inputs):
 
 
 def test_a_dataset_that_renders_passes():
-    """Nothing to say where all render; saved and served versions are taken too, anything else is refused."""
+    """Nothing to say where all render; saved and served versions are taken too, anything else is
+    refused.
+    """
     data = Dataset.of([one(ticket="x", other=1)])
     assert data.check(ASK) == ()
     assert data.check(SimpleNamespace(version=ASK)) == ()
@@ -47,7 +49,10 @@ def test_a_dataset_that_renders_passes():
         (
             [{"Ticket Text": "x"}],
             {},
-            "the likely column is 'Ticket Text': read the dataset with inputs={'ticket': 'Ticket Text'}",
+            (
+                "the likely column is 'Ticket Text': read the dataset with inputs={'ticket':"
+                " 'Ticket Text'}"
+            ),
         ),
         ([{"tickets": "x", "zzz": "y"}], {}, "the likely column is 'tickets'"),
         ([{"body": "x"}], {}, "the likely column is 'body'"),
@@ -64,13 +69,16 @@ def test_a_dataset_that_renders_passes():
     ],
 )
 def test_a_missing_column_names_the_likely_one(rows, options, hint):
-    """The error counts, names the first example, what it lacks, and the column that was probably meant."""
+    """The error counts, names the first example, what it lacks, and the column that was probably
+    meant.
+    """
     data = Dataset.read(rows, name="tickets", **options)
     with pytest.raises(DatasetError) as caught:
         data.check(ASK)
     text = str(caught.value)
     assert text.startswith(
-        f"1 of 1 examples of 'tickets' do not render with {ASK.id[:11]}; the first is {data[0].id!r}: "
+        f"1 of 1 examples of 'tickets' do not render with {ASK.id[:11]}; the first is"
+        f" {data[0].id!r}: "
     )
     assert hint in text
 
@@ -109,7 +117,9 @@ def test_some_rows_fail_is_counted():
 
 
 def test_text_is_read_for_typed_variables_only():
-    """Cells of a sheet fit typed variables where they read as such; a string variable takes them as written."""
+    """Cells of a sheet fit typed variables where they read as such; a string variable takes them as
+    written.
+    """
     values = Dataset.of([one(n=" 1.50 ", b="TRUE", o='{"a": 1}', l="[1, 2]", s="7")])
     assert values.values_for(TYPED, values[0]) == {
         "n": 1.5,
@@ -148,7 +158,9 @@ def test_text_that_does_not_read_as_the_type_is_refused(name, text):
 
 
 def test_a_number_is_not_text():
-    """A JSON number for a string variable is refused with the way to declare it, not turned into text."""
+    """A JSON number for a string variable is refused with the way to declare it, not turned into
+    text.
+    """
     with pytest.raises(DatasetError, match=r"variable 'ticket' is a string, got int 7; declare it"):
         Dataset.of([one(ticket=7)]).check(ASK)
 

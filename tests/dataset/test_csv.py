@@ -24,7 +24,9 @@ def written(tmp_path, data, name="odd.csv"):
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_delimiter_encoding_and_line_end(tmp_path, delimiter, encoding, end):
-    """The same cells come out of each of 147 ways to write them; whatever had to be guessed is said."""
+    """The same cells come out of each of 147 ways to write them; whatever had to be guessed is
+    said.
+    """
     cells = [
         ["id", "ticket", "expected"],
         ["1", "Café geschlossen, spät; ein|zwei", "“ja”"],
@@ -52,7 +54,9 @@ def test_windows_1252_shows_how_a_letter_was_read(tmp_path):
 
 
 def test_a_file_of_two_encodings_is_refused(tmp_path):
-    """Lines that are UTF-8 beside lines that are not are a fault, never mojibake; the line is named."""
+    """Lines that are UTF-8 beside lines that are not are a fault, never mojibake; the line is
+    named.
+    """
     mixed = "ticket,expected\nStraße größer,a\nÄrger über Öl,b\n".encode() + "Café,c\n".encode(
         "cp1252"
     )
@@ -64,7 +68,9 @@ def test_a_file_of_two_encodings_is_refused(tmp_path):
 
 
 def test_bytes_of_no_encoding_are_refused(tmp_path):
-    """A byte that Windows-1252 leaves open is no text; neither are zero bytes nor a disguised pickle."""
+    """A byte that Windows-1252 leaves open is no text; neither are zero bytes nor a disguised
+    pickle.
+    """
     with pytest.raises(DatasetError, match=r"odd\.csv:3 is not UTF-8"):
         Dataset.read(written(tmp_path, b"ticket,expected\na,b\nc\x81\xe9,d\n"))
     with pytest.raises(
@@ -82,7 +88,10 @@ def test_bytes_of_no_encoding_are_refused(tmp_path):
     [
         (
             "ticket,expected\na,b\nc,d,e\n",
-            r"odd\.csv:3 has 3 cells under 2 columns \(ticket, expected\); put cells that hold ',' between double quotes",
+            (
+                r"odd\.csv:3 has 3 cells under 2 columns \(ticket, expected\); put cells that hold"
+                r" ',' between double quotes"
+            ),
         ),
         (
             "ticket,expected\na,b\nc\n",
@@ -99,12 +108,17 @@ def test_bytes_of_no_encoding_are_refused(tmp_path):
         ("\n\n", "no header|holds no examples"),
         (
             "id,ticket\n7,a\n8,b\n7,c\n",
-            r"odd\.csv:4 has the id '7', which odd\.csv:2 has too; make them differ, or say id=False",
+            (
+                r"odd\.csv:4 has the id '7', which odd\.csv:2 has too; make them differ, or say"
+                r" id=False"
+            ),
         ),
     ],
 )
 def test_a_fault_names_file_and_line(tmp_path, text, fault):
-    """Ragged rows, open quotes, doubled headers, nothing at all, doubled ids: each says where and what to do."""
+    """Ragged rows, open quotes, doubled headers, nothing at all, doubled ids: each says where and
+    what to do.
+    """
     with pytest.raises(DatasetError, match=fault):
         Dataset.read(written(tmp_path, text))
 
@@ -141,7 +155,9 @@ def test_tsv_with_commas(tmp_path):
 
 
 def test_cells_stay_text(tmp_path):
-    """Numbers, leading zeros and booleans are text as written; a blank expected is none; a blank input is said."""
+    """Numbers, leading zeros and booleans are text as written; a blank expected is none; a blank
+    input is said.
+    """
     data = Dataset.read(written(tmp_path, "zip,n,expected\n00501,1e3,TRUE\n,7,\n"))
     assert [dict(e.inputs) for e in data] == [{"zip": "00501", "n": "1e3"}, {"zip": "", "n": "7"}]
     assert data["expected"] == ["TRUE", None]
@@ -192,7 +208,9 @@ def test_a_mark_in_utf16_is_recognised(tmp_path):
     st.sampled_from([".csv", ".tsv", ".txt", ".jsonl", ".json", ".xlsx", ".parquet"]),
 )
 def test_any_bytes_are_read_or_refused_with_a_sentence(tmp_path, data, ending):
-    """Whatever a file holds, reading gives a dataset that can be shown, or a DatasetError of one short sentence."""
+    """Whatever a file holds, reading gives a dataset that can be shown, or a DatasetError of one
+    short sentence.
+    """
     path = written(tmp_path, data, f"f{ending}")
     try:
         read, refused = Dataset.read(path), ""

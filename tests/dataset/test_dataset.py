@@ -1,4 +1,6 @@
-"""A dataset is a value: what selects or changes gives a new one; how it shows, completes and refuses."""
+"""A dataset is a value: what selects or changes gives a new one; how it shows, completes and
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,10 @@ def test_importing_and_reading_jsonl_loads_no_table_library(tmp_path):
     """pandas, pyarrow and openpyxl are loaded only where a format needs them."""
     path = tmp_path / "d.jsonl"
     path.write_text('{"q": "x"}\n')
-    code = "import sys; from promptops.dataset import Dataset; Dataset.read(sys.argv[1]); print([m for m in ('pandas', 'numpy', 'pyarrow', 'openpyxl') if m in sys.modules])"
+    code = (
+        "import sys; from promptops.dataset import Dataset; Dataset.read(sys.argv[1]); print([m for"
+        " m in ('pandas', 'numpy', 'pyarrow', 'openpyxl') if m in sys.modules])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
@@ -74,7 +79,9 @@ def test_get_by_id(data):
 
 
 def test_where_and_filter(data):
-    """Columns by value, by any of several, by a function; tags by any of them; an unknown column is an error."""
+    """Columns by value, by any of several, by a function; tags by any of them; an unknown column is
+    an error.
+    """
     assert len(data.where(product="mail")) == 10
     assert len(data.where(product=["mail", "web"], tags="odd")) == 10
     assert len(data.where(tags=["x", "odd"])) == 30
@@ -137,7 +144,9 @@ def test_a_dataset_is_a_value(data):
 
 
 def test_a_corrected_golden_is_a_new_dataset(data):
-    """with_example and replaced change one example in its place, or add one; the first dataset stays as it was."""
+    """with_example and replaced change one example in its place, or add one; the first dataset
+    stays as it was.
+    """
     fixed = data.replaced("t3", expected="three")
     assert (fixed.get("t3").expected, data.get("t3").expected) == ("three", "3")
     assert [e.id for e in fixed] == [e.id for e in data]
@@ -188,7 +197,8 @@ def test_the_bare_repr_says_what_it_holds(data):
     counts = f"{len(data.train)} train, {len(data.val)} val, {len(data.test)} test"
     assert (
         repr(data)
-        == f"<dataset tickets: 30 examples; inputs ticket, product; all with an expected answer; {counts}; 3 tags>"
+        == "<dataset tickets: 30 examples; inputs ticket, product; all with an expected answer;"
+        f" {counts}; 3 tags>"
     )
     guessed = repr(Dataset.read([{"q": "x", "answer": "y", "cluster": "c"}]))
     assert "1 cluster;" in guessed or "1 cluster>" in guessed
@@ -198,7 +208,9 @@ def test_the_bare_repr_says_what_it_holds(data):
 
 
 def test_hostile_text_shows_as_text():
-    """Markup, mathematics and control characters in names and cells do nothing where the dataset is shown (S9, S22)."""
+    """Markup, mathematics and control characters in names and cells do nothing where the dataset is
+    shown (S9, S22).
+    """
     evil = "<img src=x onerror=alert(1)>$\\href{javascript:1}{x}$\x1b[31m\u202e"
     data = Dataset.read([{evil: evil, "expected": evil, "tags": [evil], "id": evil}], name=evil)
     html = data._repr_html_()
@@ -211,7 +223,9 @@ def test_hostile_text_shows_as_text():
 
 
 def test_the_table_is_small(data):
-    """A view shows five rows and a few columns, says what it leaves out, and stays small with huge cells."""
+    """A view shows five rows and a few columns, says what it leaves out, and stays small with huge
+    cells.
+    """
     html = data._repr_html_()
     assert html.count("<tr>") == 6
     assert "25 more rows" in html

@@ -63,7 +63,9 @@ def written(tmp_path, text, name="bad.jsonl"):
     ids=lambda text: text[:24],
 )
 def test_a_bad_row_names_file_line_and_fault(tmp_path, row, fault):
-    """Each of these on line 3 is a DatasetError that begins with the file and the line, within a second."""
+    """Each of these on line 3 is a DatasetError that begins with the file and the line, within a
+    second.
+    """
     begun = time.monotonic()
     with pytest.raises(DatasetError, match=fault) as caught:
         Dataset.read(written(tmp_path, GOOD + "\n" + row + "\n"))
@@ -106,7 +108,9 @@ def test_whatever_json_writes_is_read(value):
 @steady
 @given(st.text(alphabet='{}[]",:0123456789eE+-.truefalsn\\u \n', max_size=40))
 def test_the_reader_accepts_no_more_than_the_standard_one(text):
-    """What the strict reader takes, the standard one reads alike; it never raises anything but ValueError."""
+    """What the strict reader takes, the standard one reads alike; it never raises anything but
+    ValueError.
+    """
     try:
         value = parse(text)
     except ValueError:
@@ -134,7 +138,10 @@ def test_types_are_kept(tmp_path):
 
 def test_a_list_names_the_line_of_its_item(tmp_path):
     """In a JSON list over several lines, a fault names the line on which its item begins."""
-    text = '[\n  {"id": "a", "ticket": "x"},\n\n  {"id": "b",\n   "ticket": "y"},\n  {"id": "a", "ticket": "z"}\n]\n'
+    text = (
+        '[\n  {"id": "a", "ticket": "x"},\n\n  {"id": "b",\n   "ticket": "y"},\n  {"id": "a",'
+        ' "ticket": "z"}\n]\n'
+    )
     with pytest.raises(
         DatasetError, match=r"bad\.json:6 has the id 'a', which bad\.json:2 has too"
     ):
@@ -180,7 +187,9 @@ def test_a_broken_or_empty_json_file_says_so(tmp_path, text):
 
 
 def test_the_form_is_told_by_the_content(tmp_path):
-    """A list under .jsonl, lines under .json, and a list held by an object are read, and it is said."""
+    """A list under .jsonl, lines under .json, and a list held by an object are read, and it is
+    said.
+    """
     listed = Dataset.read(written(tmp_path, '[{"t": "x"},\n{"t": "y"}]', "a.jsonl"))
     lines = Dataset.read(written(tmp_path, '{"t": "x"}\n{"t": "y"}\n', "b.json"))
     held = Dataset.read(
@@ -197,7 +206,9 @@ def test_the_form_is_told_by_the_content(tmp_path):
 
 
 def test_encodings_of_json(tmp_path):
-    """A byte order mark and UTF-16 are read; what is not Unicode is refused with its line (RFC 8259 section 8.1)."""
+    """A byte order mark and UTF-16 are read; what is not Unicode is refused with its line (RFC 8259
+    section 8.1).
+    """
     row = '{"t": "naïve"}\n'
     assert Dataset.read(written(tmp_path, b"\xef\xbb\xbf" + row.encode()))["t"] == ["naïve"]
     assert Dataset.read(written(tmp_path, row.encode("utf-16")))["t"] == ["naïve"]
@@ -221,7 +232,9 @@ def test_empty_files_say_so(tmp_path):
 
 
 def test_a_hundred_thousand_rows_take_seconds(tmp_path):
-    """100,000 rows of 300 characters are read, checked, named and split well within the time of a coffee."""
+    """100,000 rows of 300 characters are read, checked, named and split well within the time of a
+    coffee.
+    """
     path = tmp_path / "many.jsonl"
     path.write_text(
         "".join(

@@ -1,4 +1,6 @@
-"""Which column is what: named as named, guessed as said, and never a golden answer among the inputs."""
+"""Which column is what: named as named, guessed as said, and never a golden answer among the
+inputs.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +37,16 @@ def test_the_golden_answer_goes_by_many_names(column):
         []
         if column == "expected"
         else [
-            f"expected was taken from the column {column!r}; say expected=... to choose (expected=False for none)."
+            f"expected was taken from the column {column!r}; say expected=... to choose"
+            " (expected=False for none)."
         ]
     )
 
 
 def test_of_two_candidates_the_other_is_named():
-    """The better name wins, and the sentence names what was passed over; a blank column is no candidate."""
+    """The better name wins, and the sentence names what was passed over; a blank column is no
+    candidate.
+    """
     data = Dataset.read([{"q": "x", "answer": "a", "gold": "g", "reference": ""}])
     assert data["expected"] == ["g"]
     assert data[0].inputs == {"q": "x", "answer": "a", "reference": ""}
@@ -49,7 +54,9 @@ def test_of_two_candidates_the_other_is_named():
 
 
 def test_a_second_golden_that_stays_an_input_is_said():
-    """Where `expected` is there, a column named as an answer stays an input, and it is said: a target would see it."""
+    """Where `expected` is there, a column named as an answer stays an input, and it is said: a
+    target would see it.
+    """
     data = Dataset.read([{"q": "x", "expected": "y", "answer": "long y"}])
     assert data[0].inputs == {"q": "x", "answer": "long y"}
     assert any(
@@ -58,7 +65,9 @@ def test_a_second_golden_that_stays_an_input_is_said():
 
 
 def test_what_is_named_is_taken():
-    """inputs renames and selects; expected, id, tags, cluster and split are the columns named; the rest is left out and said."""
+    """inputs renames and selects; expected, id, tags, cluster and split are the columns named; the
+    rest is left out and said.
+    """
     rows = [
         {
             "No": 7,
@@ -142,7 +151,9 @@ def test_a_golden_answer_within_nested_inputs_is_taken_out():
 
 
 def test_nested_inputs_are_never_guessed_from():
-    """Within nested inputs a column named label is an input; what stands beside them is left out and said."""
+    """Within nested inputs a column named label is an input; what stands beside them is left out
+    and said.
+    """
     data = Dataset.read(
         [{"inputs": {"label": "x", "id": "7"}, "expected": "y", "source": "web"}],
         inputs={"label": "label"},
@@ -201,7 +212,9 @@ def test_a_near_miss_is_said(column, role):
 
 
 def test_a_repeating_group_is_said():
-    """A column that looks like a group and repeats is named as a possible cluster; one that does not repeat is not."""
+    """A column that looks like a group and repeats is named as a possible cluster; one that does
+    not repeat is not.
+    """
     rows = [{"q": str(index), "conversation_id": str(index // 2)} for index in range(4)]
     assert any("say cluster='conversation_id'" in sentence for sentence in Dataset.read(rows).said)
     assert not any("cluster=" in sentence for sentence in Dataset.read(rows[::2]).said)

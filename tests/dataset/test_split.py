@@ -64,7 +64,9 @@ def test_growth_moves_nothing(first, more):
     st.lists(st.tuples(words, words), min_size=1, max_size=20), st.randoms(use_true_random=False)
 )
 def test_the_order_of_rows_decides_nothing(rows, shuffle):
-    """Any order of the rows, equal ones and contradicting ones among them, gives the same fingerprint, ids and splits."""
+    """Any order of the rows, equal ones and contradicting ones among them, gives the same
+    fingerprint, ids and splits.
+    """
     made = [{"q": question, "expected": answer} for question, answer in rows]
     one = Dataset.read(made)
     shuffle.shuffle(made)
@@ -107,7 +109,9 @@ def test_a_cluster_moves_as_one():
 
 
 def test_an_explicit_split_wins_and_a_blank_one_is_hashed():
-    """train, val and test are taken from the column, by their usual other names too; a blank cell is hashed."""
+    """train, val and test are taken from the column, by their usual other names too; a blank cell
+    is hashed.
+    """
     rows = [
         {"id": "a", "q": "1", "split": "train"},
         {"id": "b", "q": "2", "split": "Validation"},

@@ -1,4 +1,6 @@
-"""Tables in memory and on disk, lists and chat logs: the same examples from each, and nothing executed or fetched (S4)."""
+"""Tables in memory and on disk, lists and chat logs: the same examples from each, and nothing
+executed or fetched (S4).
+"""
 
 from __future__ import annotations
 
@@ -132,7 +134,9 @@ def test_the_same_rows_from_any_table(tmp_path, make):
 
 
 def test_xlsx_keeps_types_and_row_numbers(tmp_path):
-    """The first sheet is read, with its types; places are rows of the sheet; other sheets and cells without a name are said."""
+    """The first sheet is read, with its types; places are rows of the sheet; other sheets and cells
+    without a name are said.
+    """
     book = openpyxl.Workbook()
     sheet = book.active
     for row in (
@@ -166,7 +170,9 @@ def test_broken_binaries_say_so(tmp_path):
 
 
 def test_a_broken_sheet_and_a_bomb_say_so(tmp_path, monkeypatch):
-    """A sheet that is no XML, or that unpacks to more than memory is for, is a DatasetError before it does harm."""
+    """A sheet that is no XML, or that unpacks to more than memory is for, is a DatasetError before
+    it does harm.
+    """
     book = openpyxl.Workbook()
     book.active.append(["ticket"])
     book.active.append(["x"])
@@ -218,7 +224,9 @@ def test_pandas_faults():
 
 
 def test_what_json_cannot_hold():
-    """Decimals, UUIDs and dates become text and are said; bytes, objects and NaN are faults of their item."""
+    """Decimals, UUIDs and dates become text and are said; bytes, objects and NaN are faults of
+    their item.
+    """
     key = uuid.UUID(int=5)
     data = Dataset.read([{"q": decimal.Decimal("19.90"), "u": key, "t": datetime.time(3)}])
     assert dict(data[0].inputs) == {"q": "19.90", "u": str(key), "t": "03:00:00"}
@@ -242,7 +250,9 @@ def test_what_json_cannot_hold():
 
 
 def test_class_numbers_become_their_names():
-    """A Hugging Face class label is read as its name, and it is said; a DatasetDict's parts are its splits."""
+    """A Hugging Face class label is read as its name, and it is said; a DatasetDict's parts are its
+    splits.
+    """
     label = SimpleNamespace(names=["neg", "pos"], int2str=lambda index: ["neg", "pos"][index])
     part = FakeHub(
         [
@@ -286,7 +296,9 @@ CHAT = [
 
 
 def test_a_chat_log_is_its_last_question():
-    """The last user message is the input, what stood before it the history, the assistant's last text after it expected."""
+    """The last user message is the input, what stood before it the history, the assistant's last
+    text after it expected.
+    """
     data = Dataset.read(
         [
             {"messages": CHAT, "id": "c1"},
@@ -303,7 +315,9 @@ def test_a_chat_log_is_its_last_question():
 
 
 def test_a_chat_log_can_be_kept_whole():
-    """Named as an input, the messages are a value like any other; a column `expected` wins over the log's answer."""
+    """Named as an input, the messages are a value like any other; a column `expected` wins over the
+    log's answer.
+    """
     assert Dataset.read([{"messages": CHAT}], inputs=["messages"])[0].inputs == {"messages": CHAT}
     assert Dataset.read([{"messages": CHAT, "expected": "apology"}])[0].expected == "apology"
 

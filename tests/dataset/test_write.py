@@ -79,7 +79,9 @@ def test_jsonl_reads_back_equal(made):
 @steady
 @given(examples(text))
 def test_csv_of_texts_reads_back_equal(made):
-    """Where inputs and expected are text, CSV loses nothing: quotes, line ends, apostrophes and formulas included."""
+    """Where inputs and expected are text, CSV loses nothing: quotes, line ends, apostrophes and
+    formulas included.
+    """
     back = there_and_back(made, "csv")
     assert list(back) == list(Dataset.of(made))
 
@@ -99,7 +101,9 @@ def test_csv_of_texts_reads_back_equal(made):
     ],
 )
 def test_no_cell_is_a_formula(tmp_path, danger):
-    """Wherever the text stands, also as a column's name, no cell begins with what a sheet computes, and it reads back."""
+    """Wherever the text stands, also as a column's name, no cell begins with what a sheet computes,
+    and it reads back.
+    """
     made = Dataset.of(
         [
             Example(

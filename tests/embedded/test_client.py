@@ -1,4 +1,6 @@
-"""The embedded model behind the shape of an openai client: the same attributes, the same road, no network and no extras."""
+"""The embedded model behind the shape of an openai client: the same attributes, the same road, no
+network and no extras.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ from promptops.errors import SetupError
 from promptops.models.protocol import Call
 from promptops.version import PromptVersion
 
-SYSTEM = "Categories:\n- billing: money and refunds\n- bug: errors and crashes\n\nAnswer in JSON with the keys category and user_id (like u-48213)."
+SYSTEM = (
+    "Categories:\n- billing: money and refunds\n- bug: errors and crashes\n\nAnswer in JSON with"
+    " the keys category and user_id (like u-48213)."
+)
 PROMPT = PromptVersion(
     [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "{{ticket}}"}],
     model="embedded",
@@ -155,9 +160,10 @@ def test_it_says_what_it_is() -> None:
 def test_it_needs_the_standard_library_only() -> None:
     """An application without extras can ask it: no numpy, no openai, no pydantic is loaded."""
     code = (
-        "import sys\nfrom promptops.embedded import EmbeddedClient\n"
-        "EmbeddedClient().chat.completions.create(messages=[{'role': 'user', 'content': 'Classify: hello'}])\n"
-        "print({name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names) - {'promptops', '__main__', '__mp_main__'})"
+        "import sys\nfrom promptops.embedded import"
+        " EmbeddedClient\nEmbeddedClient().chat.completions.create(messages=[{'role': 'user',"
+        " 'content': 'Classify: hello'}])\nprint({name.partition('.')[0] for name in sys.modules} -"
+        " set(sys.stdlib_module_names) - {'promptops', '__main__', '__mp_main__'})"
     )
     done = subprocess.run(
         [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}"],

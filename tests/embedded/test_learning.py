@@ -1,4 +1,6 @@
-"""The embedded model learns from its prompt and from nothing else: better prompts do better on unseen tickets, worse ones worse."""
+"""The embedded model learns from its prompt and from nothing else: better prompts do better on
+unseen tickets, worse ones worse.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,15 @@ from promptops.models.protocol import Call
 
 TICKETS: dict[str, list[str]] = {
     "billing": [
-        "I was charged twice for the March invoice. Please refund one of the payments. My user id is u-48213.",
+        (
+            "I was charged twice for the March invoice. Please refund one of the payments. My user"
+            " id is u-48213."
+        ),
         "The receipt you mailed shows 19 euros, but my card was debited 29. Which is right?",
-        "Our plan renewed although we cancelled the subscription in January. We want the money back.",
+        (
+            "Our plan renewed although we cancelled the subscription in January. We want the money"
+            " back."
+        ),
         "Can you send the invoice for order 8812 again, with our VAT number on it?",
         "My credit card expired and the payment failed, so please let me pay by bank transfer.",
         "Why did the price of the Pro plan go up by 20 percent without notice? u-10034",
@@ -253,9 +261,14 @@ def support(split: str) -> list[Mapping[str, Any]]:
     not SUPPORT.exists(), reason="data/support_tickets.jsonl is not in this checkout"
 )
 def test_the_road_of_the_tour_on_the_test_split_of_the_support_tickets() -> None:
-    """Vague, then labels, then definitions: each prompt does better on tickets that it was not written for."""
+    """Vague, then labels, then definitions: each prompt does better on tickets that it was not
+    written for.
+    """
     names = "Categories:\n- billing\n- bug\n- how_to\n- account\n- shipping\n- feedback\n"
-    form = "\nAnswer in JSON with the keys user_id and category. user_id looks like u-48213; use null if there is none. Never mention Acme."
+    form = (
+        "\nAnswer in JSON with the keys user_id and category. user_id looks like u-48213; use null"
+        " if there is none. Never mention Acme."
+    )
     rows = support("test")
 
     def right(system: str) -> tuple[float, float]:

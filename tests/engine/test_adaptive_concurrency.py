@@ -151,7 +151,9 @@ def test_a_number_of_the_callers_is_kept() -> None:
 
 
 def test_places_are_given_in_line_and_a_cancelled_wait_takes_none() -> None:
-    """At most `limit` are inside; who waited longest goes first; a place handed to a cancelled call is given on."""
+    """At most `limit` are inside; who waited longest goes first; a place handed to a cancelled call
+    is given on.
+    """
 
     async def story() -> list[int]:
         pace, order = Pace(JumpClock(), fixed=1), []
@@ -174,7 +176,9 @@ def test_places_are_given_in_line_and_a_cancelled_wait_takes_none() -> None:
 
 
 def test_an_empty_quota_holds_everything_until_its_reset() -> None:
-    """The provider's own headers: nothing is sent before the reset, which is waited for at most 60 s."""
+    """The provider's own headers: nothing is sent before the reset, which is waited for at most 60
+    s.
+    """
 
     async def story() -> None:
         clock = JumpClock()

@@ -1,4 +1,6 @@
-"""The circuit opens at five setup failures or twenty connection errors in a row, says what to fix, and stays open."""
+"""The circuit opens at five setup failures or twenty connection errors in a row, says what to fix,
+and stays open.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def test_an_answer_starts_the_count_again() -> None:
 
 
 def test_a_versions_own_faults_are_counted_by_version() -> None:
-    """Where one arm's settings are refused at every call, the other arm's answers between do not hide it; a wrong key is everybody's."""
+    """Where one arm's settings are refused at every call, the other arm's answers between do not
+    hide it; a wrong key is everybody's.
+    """
     breaker = Breaker("x")
     told = []
     for at in range(5):
@@ -70,7 +74,9 @@ def test_twenty_connection_errors_in_a_row_open_it() -> None:
 
 
 def test_one_event_under_many_open_calls_counts_once() -> None:
-    """A server that restarts breaks 200 open calls in one moment: that is one connection error, not 200."""
+    """A server that restarts breaks 200 open calls in one moment: that is one connection error, not
+    200.
+    """
     breaker = Breaker("x")
     assert [breaker.note("connection", 0.0, 1.0 + at / 1000) for at in range(200)] == [None] * 200
     assert [breaker.note("connection", 2.0, 3.0) for _ in range(18)] == [None] * 18
@@ -88,8 +94,10 @@ def test_other_transient_failures_never_open_it() -> None:
 
 
 def test_twenty_unreadable_answers_in_a_row_open_it() -> None:
-    """Status 200 and no completion: nineteen do not; the twentieth says what to fix. A server error with a status of its own is the
-    endpoint's passing trouble, starts the count again and never opens it."""
+    """Status 200 and no completion: nineteen do not; the twentieth says what to fix. A server error
+    with a status of its own is the endpoint's passing trouble, starts the count again and never
+    opens it.
+    """
     breaker = Breaker("x")
     told = [
         breaker.note(
@@ -105,7 +113,8 @@ def test_twenty_unreadable_answers_in_a_row_open_it() -> None:
     assert told[:19] == [None] * 19
     assert told[19] is not None
     assert told[19].startswith(
-        "x failed 20 times in a row with server_error: 200 unreadable: JSON without choices; check that chat completions"
+        "x failed 20 times in a row with server_error: 200 unreadable: JSON without choices; check"
+        " that chat completions"
     )
     assert "base_url usually ends in /v1" in told[19]
     breaker = Breaker("x")
@@ -116,7 +125,9 @@ def test_twenty_unreadable_answers_in_a_row_open_it() -> None:
 
 
 def test_unreadable_and_broken_connections_are_one_count() -> None:
-    """A load balancer that resets every other call is no better than one that does neither; one moment under many calls is one event."""
+    """A load balancer that resets every other call is no better than one that does neither; one
+    moment under many calls is one event.
+    """
     breaker = Breaker("x")
     failures = [("server_error", "200 unreadable"), ("connection", "ConnectionResetError")] * 10
     told = [

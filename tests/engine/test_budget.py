@@ -1,4 +1,6 @@
-"""Money and tokens are reserved before a call is sent; the most that can be overspent is what the calls in flight cost."""
+"""Money and tokens are reserved before a call is sent; the most that can be overspent is what the
+calls in flight cost.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ PRICES = {"m": (10.0, 20.0)}
 
 
 def test_a_reservation_is_the_input_by_its_characters_and_the_output_by_its_limit() -> None:
-    """Tokens are characters / 4; the output is max_tokens until five answers were seen, then the largest of them."""
+    """Tokens are characters / 4; the output is max_tokens until five answers were seen, then the
+    largest of them.
+    """
 
     async def story() -> None:
         budget = Budget(tokens=10_000, prices=PRICES)
@@ -52,7 +56,9 @@ def test_a_reply_without_usage_costs_its_reservation_never_nothing() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_overspending_is_at_most_what_the_calls_in_flight_cost(seed: int) -> None:
-    """Answers up to three times their reservation, 1 to 30 in flight: spent <= budget + the dearest calls that were in flight."""
+    """Answers up to three times their reservation, 1 to 30 in flight: spent <= budget + the dearest
+    calls that were in flight.
+    """
     chance = random.Random(seed)
     width, limit = chance.randint(1, 30), chance.randint(500, 20_000)
 

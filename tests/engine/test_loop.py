@@ -1,4 +1,6 @@
-"""Background: one loop in a thread of its own; nothing of the caller's is touched, nothing is left at the end."""
+"""Background: one loop in a thread of its own; nothing of the caller's is touched, nothing is left
+at the end.
+"""
 
 from __future__ import annotations
 

@@ -92,12 +92,17 @@ def test_a_money_budget_needs_known_prices() -> None:
 def test_a_failure_costs_nothing_only_where_that_is_certain(
     failure: str, status: int | None, code: str | None, cost: float | None
 ) -> None:
-    """Refused before anything was generated: 0. Sent, and then broken off or unreadable: unknown, never 0."""
+    """Refused before anything was generated: 0.
+
+    Sent, and then broken off or unreadable: unknown, never 0.
+    """
     assert cost_of_failure(failure, status, code) == cost
 
 
 def test_every_class_of_failure_has_a_cost_or_is_unknown() -> None:
-    """What was stopped by us in mid-air, and what the model itself did, was perhaps billed: of those no class is free without its status."""
+    """What was stopped by us in mid-air, and what the model itself did, was perhaps billed: of
+    those no class is free without its status.
+    """
     free = {failure for failure in FAILURES if cost_of_failure(failure, None, None) == 0.0}
     assert not free & {
         "timeout_read",

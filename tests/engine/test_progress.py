@@ -40,7 +40,9 @@ def attempt(number: int) -> Attempt:
 
 
 def test_what_is_counted() -> None:
-    """Failures by class, retries, tokens, known costs, and how many costs are unknown: those of answered remote calls only."""
+    """Failures by class, retries, tokens, known costs, and how many costs are unknown: those of
+    answered remote calls only.
+    """
     ledger = Ledger(10)
     ledger.begin()
     runs = [

@@ -1,4 +1,6 @@
-"""An answer of another form than its request asked for is an outcome of its own class, kept as it came; asking for nothing costs nothing."""
+"""An answer of another form than its request asked for is an outcome of its own class, kept as it
+came; asking for nothing costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,9 @@ def calling_(
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
 @pytest.mark.parametrize("wanted", [OBJECT, SCHEMA], ids=["json_object", "json_schema"])
 def test_what_is_not_strict_json_is_invalid_json(text: str, wanted: dict[str, Any]) -> None:
-    """S14: one class, the raw text kept, the reason said; one attempt, which is an answer and no failure of the endpoint's."""
+    """S14: one class, the raw text kept, the reason said; one attempt, which is an answer and no
+    failure of the endpoint's.
+    """
     run, attempts = ask(text, response_format=wanted)
     assert (run.failure, run.output, run.attempts) == ("invalid_json", text, 1)
     assert run.failure_detail is not None
@@ -160,7 +164,9 @@ def test_calls_that_cannot_be_carried_out(reply: Reply, said: str) -> None:
 def test_what_nobody_asked_for_is_not_held_against_an_answer(
     reply: Reply, request_: dict[str, Any]
 ) -> None:
-    """Good calls; calls where no tool was offered, or where some are the endpoint's own; a call instead of the JSON."""
+    """Good calls; calls where no tool was offered, or where some are the endpoint's own; a call
+    instead of the JSON.
+    """
     assert ask(reply, **request_)[0].failure is None
 
 
@@ -197,7 +203,9 @@ def test_a_schema_that_cannot_be_checked_accuses_nobody(schema: dict[str, Any]) 
 
 
 def test_a_plain_answer_is_not_read_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hot path: without response_format and without calls, nothing is parsed or held against anything."""
+    """The hot path: without response_format and without calls, nothing is parsed or held against
+    anything.
+    """
     read: list[Reply] = []
     monkeypatch.setattr(retries, "held", lambda reply, request: read.append(reply) or reply)
     assert ask("prose", tools=[SEARCH])[0].failure is None

@@ -1,4 +1,7 @@
-"""One question is asked until it is answered or given up, and every attempt leaves a row. Time is injected, so waits take none."""
+"""One question is asked until it is answered or given up, and every attempt leaves a row.
+
+Time is injected, so waits take none.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,9 @@ def failing(failure: str, **more: Any) -> CallError:
     "failure", [name for name, kind in FAILURES.items() if kind == "transient"]
 )
 def test_transient_failures_are_tried_again(failure: str) -> None:
-    """Two failures, then an answer: three attempts, all recorded in order, and the run is the answer's."""
+    """Two failures, then an answer: three attempts, all recorded in order, and the run is the
+    answer's.
+    """
     run, attempts = ask([failing(failure), failing(failure), "fine"])
     assert (run.output, run.failure, run.attempts) == ("fine", None, 3)
     assert [(attempt.number, attempt.failure) for attempt in attempts] == [
@@ -95,7 +100,9 @@ def test_the_attempts_are_bounded() -> None:
 
 
 def test_waits_are_full_jitter_from_one_to_sixty_seconds() -> None:
-    """The wait before attempt n + 1 is even in [0, min(60, 2^(n-1))] seconds: over many calls its mean is half of that."""
+    """The wait before attempt n + 1 is even in [0, min(60, 2^(n-1))] seconds: over many calls its
+    mean is half of that.
+    """
     waits: dict[int, list[float]] = {}
     for seed in range(300):
         clock = JumpClock()
@@ -113,7 +120,9 @@ def test_waits_are_full_jitter_from_one_to_sixty_seconds() -> None:
     ("asked_for", "least", "most"), [(0.0, 0.0, 0.1), (1.5, 1.5, 1.8), (30.0, 30.0, 31.1)]
 )
 def test_retry_after_is_honoured(asked_for: float, least: float, most: float) -> None:
-    """The wait is what the server asked for, and a little more, so that not all come back in one moment."""
+    """The wait is what the server asked for, and a little more, so that not all come back in one
+    moment.
+    """
     clock = JumpClock()
     ask([failing("rate_limit", retry_after_s=asked_for), "fine"], clock=clock)
     assert len(clock.slept) == 1
@@ -121,7 +130,9 @@ def test_retry_after_is_honoured(asked_for: float, least: float, most: float) ->
 
 
 def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
-    """Retry-After of 3,600 s under a deadline of 600 s gives up at once; without a deadline it is waited out."""
+    """Retry-After of 3,600 s under a deadline of 600 s gives up at once; without a deadline it is
+    waited out.
+    """
     clock = JumpClock()
     run, attempts = ask([failing("rate_limit", retry_after_s=3600.0), "fine"], clock=clock)
     assert (run.failure, len(attempts), clock.slept) == ("rate_limit", 1, [])
@@ -205,8 +216,9 @@ def test_the_cost_is_known_where_the_price_is() -> None:
 
 
 def test_every_attempt_has_its_cost() -> None:
-    """What a limit refused cost nothing, what timed out after it was sent is unknown, the answer has its price; the run's cost is
-    the answer's with what is known of the attempts before it."""
+    """What a limit refused cost nothing, what timed out after it was sent is unknown, the answer
+    has its price; the run's cost is the answer's with what is known of the attempts before it.
+    """
     priced = Limits(prices={"m": (10.0, 20.0)})
     answer = Reply("x", tokens_in=100, tokens_out=10)
     run, attempts = ask(
@@ -223,8 +235,9 @@ def test_every_attempt_has_its_cost() -> None:
 
 
 def test_a_cost_that_is_unknown_is_none() -> None:
-    """An answer without usage, and one without a price: None in the attempt and the run, though the attempt before was free. A
-    model in this process is never said to be free."""
+    """An answer without usage, and one without a price: None in the attempt and the run, though the
+    attempt before was free. A model in this process is never said to be free.
+    """
     run, attempts = ask(
         [failing("rate_limit", code="429"), "x"], limits=Limits(prices={"m": (10.0, 20.0)})
     )
@@ -247,7 +260,9 @@ def test_a_failed_run_has_the_costs_of_its_attempts_only() -> None:
     ],
 )
 def test_what_may_be_on_the_bill_counts_against_the_budget(failed: CallError, spent: bool) -> None:
-    """An attempt of unknown cost is settled at what was reserved for it; one that was certainly free gives it back."""
+    """An attempt of unknown cost is settled at what was reserved for it; one that was certainly
+    free gives it back.
+    """
     who = caller(JumpClock(), Limits(budget_tokens=10_000, max_attempts=1))
     asyncio.run(who.ask(question(ScriptedModel([failed], remote=True))))
     assert (who.budget.spent_tokens > 0) is spent
@@ -263,7 +278,9 @@ def test_a_budget_stops_before_the_call_that_may_not_fit() -> None:
 
 
 def test_unreadable_answers_stop_the_sweep() -> None:
-    """The attempt's code reaches the breaker: after twenty in a row nothing more is asked, and the reason says what to fix."""
+    """The attempt's code reaches the breaker: after twenty in a row nothing more is asked, and the
+    reason says what to fix.
+    """
     who = caller(JumpClock(), Limits(deadline_s=None, max_attempts=100))
     run, attempts = asyncio.run(
         who.ask(
@@ -277,7 +294,9 @@ def test_unreadable_answers_stop_the_sweep() -> None:
 
 
 def test_a_stop_between_attempts_ends_the_run_with_what_was_tried() -> None:
-    """A question that was sent before the stop leaves its run and its attempts; one that was not leaves nothing."""
+    """A question that was sent before the stop leaves its run and its attempts; one that was not
+    leaves nothing.
+    """
 
     async def story() -> tuple[Run, list[Attempt]]:
         who = caller(JumpClock())
@@ -329,7 +348,9 @@ def test_no_row_holds_a_secret() -> None:
 
 
 def test_provenance_and_filing_are_in_the_run() -> None:
-    """A run says what was asked, of whom, for which example, from where; its request is canonical JSON."""
+    """A run says what was asked, of whom, for which example, from where; its request is canonical
+    JSON.
+    """
     who = caller(JumpClock(), filing=Filing(Provenance("cell1", "abc", True)))
     run, _ = asyncio.run(who.ask(question(ScriptedModel(["x"], "label", remote=True))))
     assert (run.key, run.prompt, run.version_id, run.model, run.endpoint) == (

@@ -1,4 +1,6 @@
-"""Many questions: all end in exactly one state, what is recorded counts, a stop keeps everything, memory stays flat."""
+"""Many questions: all end in exactly one state, what is recorded counts, a stop keeps everything,
+memory stays flat.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,9 @@ def swept(asked: Any, kept: Kept | None = None, **options: Any) -> tuple[Kept, P
 
 
 def test_every_question_is_asked_once_and_recorded_before_it_counts() -> None:
-    """A thousand questions: a thousand runs, handed on after they were recorded, in few groups, off the loop's thread."""
+    """A thousand questions: a thousand runs, handed on after they were recorded, in few groups, off
+    the loop's thread.
+    """
     model = Slow(0.002)
     kept, progress = swept(questions(model, 1000), concurrency=50)
     assert [
@@ -152,7 +156,9 @@ def test_questions_are_pulled_only_when_there_is_room() -> None:
 
 
 def test_a_full_endpoint_does_not_hold_up_another() -> None:
-    """Interleaved questions for a slow and a fast endpoint: the fast ones are done long before the slow ones."""
+    """Interleaved questions for a slow and a fast endpoint: the fast ones are done long before the
+    slow ones.
+    """
     slow, fast = Slow(0.2, "slow"), Slow(0.001, "fast")
     mixed = [
         question
@@ -225,7 +231,9 @@ def test_a_budget_is_overspent_by_no_more_than_what_is_in_flight() -> None:
 
 
 def test_a_stop_from_another_thread_acts_within_a_second_and_keeps_all() -> None:
-    """Calls of ten seconds in flight are cut off; what was answered is recorded; what was cut off says so, with its attempt."""
+    """Calls of ten seconds in flight are cut off; what was answered is recorded; what was cut off
+    says so, with its attempt.
+    """
 
     class Mixed(Slow):
         async def complete(self, call: Call) -> Reply:
@@ -259,7 +267,9 @@ def test_a_stop_from_another_thread_acts_within_a_second_and_keeps_all() -> None
 
 
 def test_a_stop_after_the_end_changes_nothing() -> None:
-    """A button that is pressed as the last answer comes does not turn a finished sweep into a stopped one."""
+    """A button that is pressed as the last answer comes does not turn a finished sweep into a
+    stopped one.
+    """
     loop = Background("test")
     sweep = Sweep(questions(Slow(0), 5), record=Kept().record)
     loop.submit(sweep.run()).result(10)
@@ -270,7 +280,9 @@ def test_a_stop_after_the_end_changes_nothing() -> None:
 
 
 def test_a_models_secrets_are_in_no_row() -> None:
-    """What a model says it holds is taken out of requests and answers, also of a second model under the same label."""
+    """What a model says it holds is taken out of requests and answers, also of a second model under
+    the same label.
+    """
 
     class Holds(Slow):
         def __init__(self, secret: str) -> None:
@@ -315,7 +327,9 @@ def test_a_stop_before_the_start_asks_nothing() -> None:
 
 
 def test_an_interrupt_keeps_what_is_finished() -> None:
-    """Ctrl-C in a script that runs the sweep: KeyboardInterrupt comes out, every finished answer is recorded."""
+    """Ctrl-C in a script that runs the sweep: KeyboardInterrupt comes out, every finished answer is
+    recorded.
+    """
     kept, model = Kept(), Slow(0.002)
     sweep = Sweep(questions(model, 100_000), record=kept.record, limits=Limits(concurrency=20))
 
@@ -420,7 +434,9 @@ def test_an_empty_sweep_ends_at_once() -> None:
 
 
 def test_expected_questions_give_the_time_left() -> None:
-    """Progress is read from another thread while it runs: total, rate and time left are there, done never falls."""
+    """Progress is read from another thread while it runs: total, rate and time left are there, done
+    never falls.
+    """
     kept, loop = Kept(), Background("test")
     sweep = Sweep(questions(Slow(0.01), 400), record=kept.record, limits=Limits(concurrency=10))
     sweep.expect(400)
@@ -438,7 +454,9 @@ def test_expected_questions_give_the_time_left() -> None:
 
 
 def test_models_in_process_run_a_few_at_once() -> None:
-    """Without a number of the caller's, at most 8 calls of an in-process model run at a time, and none is retried."""
+    """Without a number of the caller's, at most 8 calls of an in-process model run at a time, and
+    none is retried.
+    """
 
     class Local(Slow):
         remote = False
@@ -449,8 +467,10 @@ def test_models_in_process_run_a_few_at_once() -> None:
 
 
 def test_a_slow_disk_lengthens_no_call() -> None:
-    """While a group takes a tenth of a second to be written, calls in flight end when they end; and never are more answers
-    unrecorded than calls may be in flight, so that a crash costs no more than that."""
+    """While a group takes a tenth of a second to be written, calls in flight end when they end; and
+    never are more answers unrecorded than calls may be in flight, so that a crash costs no more
+    than that.
+    """
 
     class SlowDisk(Kept):
         def record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
@@ -506,7 +526,9 @@ def peak_of(count: int) -> float:
 
 
 def test_a_question_without_a_request_is_an_outcome_and_no_call() -> None:
-    """What does not render is recorded as render_error: no attempt, no check of the model, no place in the breaker; the others are asked."""
+    """What does not render is recorded as render_error: no attempt, no check of the model, no place
+    in the breaker; the others are asked.
+    """
 
     class Checked(Slow):
         def check(self, request: Any) -> None:
@@ -530,14 +552,18 @@ def test_a_question_without_a_request_is_an_outcome_and_no_call() -> None:
 
 
 def test_memory_is_flat() -> None:
-    """After 5,000 runs of 1 kB, 10,000 more need no more memory: nothing of a recorded run stays behind."""
+    """After 5,000 runs of 1 kB, 10,000 more need no more memory: nothing of a recorded run stays
+    behind.
+    """
     peak_of(5000)
     assert peak_of(10_000) < 25
 
 
 @pytest.mark.soak
 def test_a_hundred_thousand_runs_need_no_more_memory() -> None:
-    """Flat after the first 10,000, and at most 400 MB in all (or what other tests had taken in this process before)."""
+    """Flat after the first 10,000, and at most 400 MB in all (or what other tests had taken in this
+    process before).
+    """
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     peak_of(10_000)
     assert peak_of(100_000) < 25

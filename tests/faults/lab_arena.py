@@ -1,5 +1,6 @@
-"""Processes that evaluate studies over one folder, started fast, so that many can be killed: one process imports the lab
-once and forks a child for each life. Every call of a model is one line of a file, written before it is answered.
+"""Processes that evaluate studies over one folder, started fast, so that many can be killed: one
+process imports the lab once and forks a child for each life. Every call of a model is one line of a
+file, written before it is answered.
 """
 
 from __future__ import annotations
@@ -95,8 +96,9 @@ class Mother:
         self._process.communicate(timeout=60)
 
     def start(self, study: str, life: str, *, dies_at: int = 0, forgets: bool = False) -> int:
-        """Its process id. dies_at: it kills itself behind that many records written, 0: never; forgets: broken on purpose, it does
-        not score what an earlier life left without a score."""
+        """Its process id. dies_at: it kills itself behind that many records written, 0: never;
+        forgets: broken on purpose, it does not score what an earlier life left without a score.
+        """
         job = {
             "root": str(self._root),
             "study": study,
@@ -146,9 +148,10 @@ def wait_for_calls(root: Path, more: int, until_s: float = 20.0) -> None:
 def figures(store: Any, name: str) -> dict[str, int]:
     """Of a study: its places, and those whose answer is there, and is scored."""
     rows = store.rows(
-        "select count(distinct (m.version_id, m.example_id, m.repeat)), count(distinct r.key), count(distinct s.run_id) "
-        "from studies t join study_runs m on m.study_id = t.id join runs r on r.id = m.run_id and r.failure is null "
-        "left join scores s on s.run_id = r.id and s.passed where t.name = ?",
+        "select count(distinct (m.version_id, m.example_id, m.repeat)), count(distinct r.key),"
+        " count(distinct s.run_id) from studies t join study_runs m on m.study_id = t.id join runs"
+        " r on r.id = m.run_id and r.failure is null left join scores s on s.run_id = r.id and"
+        " s.passed where t.name = ?",
         [name],
     )
     return dict(zip(("places", "answers", "scored"), rows[0], strict=True))

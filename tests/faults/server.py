@@ -1,4 +1,6 @@
-"""A loopback endpoint that misbehaves by script, and a loopback proxy: nothing in a test of calls leaves the machine."""
+"""A loopback endpoint that misbehaves by script, and a loopback proxy: nothing in a test of calls
+leaves the machine.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class Say:
-    """An HTTP reply. cut: only so many bytes of the body are sent, then the connection is reset; pieces: sent one by one
-    with `pause_s` between them (a stream); wait_s: before anything is sent."""
+    """An HTTP reply. cut: only so many bytes of the body are sent, then the connection is reset;
+    pieces: sent one by one with `pause_s` between them (a stream); wait_s: before anything is sent.
+    """
 
     status: int = 200
     body: Any = None
@@ -49,7 +52,9 @@ HANG_UP = "hang up"  # the connection is closed in order, without a reply
 
 
 def completion(text: str | None = "ok", *, usage: Any = None, **over: Any) -> dict[str, Any]:
-    """A chat completion's body; `over` replaces its top-level fields, `message`, `finish_reason` those of its choice."""
+    """A chat completion's body; `over` replaces its top-level fields, `message`, `finish_reason`
+    those of its choice.
+    """
     message = over.pop("message", {"role": "assistant", "content": text, "refusal": None})
     choice = {"index": 0, "message": message, "finish_reason": over.pop("finish_reason", "stop")}
     tokens = (
@@ -78,7 +83,10 @@ def events(*chunks: Any, done: bool = True) -> tuple[bytes, ...]:
 
 
 class FaultServer:
-    """`with FaultServer(script) as server`: script(seen) says what is answered. `seen` lists all requests, `url` ends in /v1."""
+    """`with FaultServer(script) as server`: script(seen) says what is answered.
+
+    `seen` lists all requests, `url` ends in /v1.
+    """
 
     def __init__(
         self, script: Callable[[Seen], Say | str], *, tls: ssl.SSLContext | None = None
@@ -197,7 +205,10 @@ def _reset_on_close(writer: asyncio.StreamWriter) -> None:
 
 
 class Proxy(FaultServer):
-    """A proxy that leads every address to one loopback port, whatever host it is asked for. `hosts` lists what was asked."""
+    """A proxy that leads every address to one loopback port, whatever host it is asked for.
+
+    `hosts` lists what was asked.
+    """
 
     def __init__(self, target_port: int) -> None:
         super().__init__(lambda seen: HANG_UP)
@@ -242,7 +253,10 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 class JumpClock:
-    """A clock whose waits take no time: it jumps to the end of each. `slept` lists their lengths in seconds."""
+    """A clock whose waits take no time: it jumps to the end of each.
+
+    `slept` lists their lengths in seconds.
+    """
 
     def __init__(self) -> None:
         self._at = 1000.0

@@ -1,7 +1,8 @@
-"""A single-threaded process that forks writers and mergers and kills them at random moments; prints what it saw as JSON.
+"""A single-threaded process that forks writers and mergers and kills them at random moments; prints
+what it saw as JSON.
 
-Run as `python store_arena.py write|merge FOLDER KILLS SEED [broken]`. `broken` swaps in an implementation that is wrong
-on purpose: the tests prove by it that they would notice.
+Run as `python store_arena.py write|merge FOLDER KILLS SEED [broken]`. `broken` swaps in an
+implementation that is wrong on purpose: the tests prove by it that they would notice.
 """
 
 from __future__ import annotations

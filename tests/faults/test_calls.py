@@ -1,6 +1,8 @@
-"""A thousand examples against an endpoint that fails in every scripted way: each ends in exactly one class, nothing is lost.
+"""A thousand examples against an endpoint that fails in every scripted way: each ends in exactly
+one class, nothing is lost.
 
-The waits run on an injected clock, so that Retry-After of an hour takes no time. Seeds are fixed and shown.
+The waits run on an injected clock, so that Retry-After of an hour takes no time. Seeds are fixed
+and shown.
 """
 
 from __future__ import annotations
@@ -102,7 +104,9 @@ ATTEMPTS = 4
 def plan(
     count: int, rate: float, seed: int
 ) -> tuple[list[list[Any]], list[tuple[str | None, int]]]:
-    """What is said to each example, attempt by attempt (the last for ever), and how it must end: (class, attempts)."""
+    """What is said to each example, attempt by attempt (the last for ever), and how it must end:
+    (class, attempts).
+    """
     chance = random.Random(seed)
     scripts: list[list[Any]] = [[GOOD] for _ in range(count)]
     ends: list[tuple[str | None, int]] = [(None, 1)] * count
@@ -198,7 +202,9 @@ def check(count: int, rate: float, seed: int) -> None:
 
 
 def test_a_thousand_examples_each_end_in_exactly_one_class() -> None:
-    """A tenth of them fail, in every way there is; every request is a recorded attempt; 400 and 401 are never tried again."""
+    """A tenth of them fail, in every way there is; every request is a recorded attempt; 400 and 401
+    are never tried again.
+    """
     check(1000, 0.1, seed=20261125)
 
 
@@ -210,7 +216,9 @@ def test_ten_thousand_examples_each_end_in_exactly_one_class(seed: int) -> None:
 
 
 def test_retry_after_is_waited_for_in_every_form() -> None:
-    """Seconds, milliseconds, a date and an hour are what the clock waited; garbage falls back to the backoff's first second."""
+    """Seconds, milliseconds, a date and an hour are what the clock waited; garbage falls back to
+    the backoff's first second.
+    """
     for name, least, most in (
         ("429 s", 2, 2.3),
         ("429 ms", 1.5, 1.8),

@@ -1,7 +1,9 @@
-"""R2 and R13: a study that was killed or interrupted at any point is finished by running it again, and pays for nothing twice.
+"""R2 and R13: a study that was killed or interrupted at any point is finished by running it again,
+and pays for nothing twice.
 
-A child process runs the study against an endpoint in this process, which counts the calls. The child is killed (or gets
-an interrupt) at random moments until it is through. Seeds are fixed; a failing one is in the message.
+A child process runs the study against an endpoint in this process, which counts the calls. The
+child is killed (or gets an interrupt) at random moments until it is through. Seeds are fixed; a
+failing one is in the message.
 """
 
 from __future__ import annotations
@@ -67,9 +69,12 @@ def killed_until_through(
             if child.returncode == 0:
                 return asked, hits, out.split()[-1]
             assert number < kills, f"seed {seed}: {err[-2000:]}"
-            assert child.returncode in (-signal.SIGKILL, -signal.SIGINT, 1, 130), (
-                f"seed {seed}: {err[-2000:]}"
-            )
+            assert child.returncode in (
+                -signal.SIGKILL,
+                -signal.SIGINT,
+                1,
+                130,
+            ), f"seed {seed}: {err[-2000:]}"
             assert how is signal.SIGKILL or "KeyboardInterrupt" in err, (
                 f"seed {seed}: {err[-2000:]}"
             )
@@ -84,7 +89,8 @@ def check(root: Path, seed: int, kills: int, how: signal.Signals) -> None:
     assert len(answered) == len(asked) == 2 * EXAMPLES, f"seed {seed}"
     assert [key for key, count in answered if count > 1] == [], f"seed {seed}: duplicate rows"
     places = store.rows(
-        "select count(distinct (version_id, example_id, repeat)) from study_runs where study_id = ?",
+        "select count(distinct (version_id, example_id, repeat)) from study_runs where"
+        " study_id = ?",
         [study],
     )
     assert places == [(2 * EXAMPLES,)], f"seed {seed}"

@@ -1,6 +1,8 @@
-"""R2 and R13 for the whole lab: killed at any point and run again, a study comes to its end and pays for nothing twice.
+"""R2 and R13 for the whole lab: killed at any point and run again, a study comes to its end and
+pays for nothing twice.
 
-The kills fall anywhere: saving the versions, merging, asking, recording, scoring. Seeds are fixed; a failing one is in the message.
+The kills fall anywhere: saving the versions, merging, asking, recording, scoring. Seeds are fixed;
+a failing one is in the message.
 """
 
 from __future__ import annotations
@@ -62,7 +64,10 @@ def check(root: Path, kills: int, seed: int) -> None:
         store.rows("select key from runs where failure is null group by key having count(*) > 1")
         == []
     ), f"seed {seed}"
-    double = "select 1 from scores group by run_id, example_fingerprint, scorer, scorer_version having count(*) > 1"
+    double = (
+        "select 1 from scores group by run_id, example_fingerprint, scorer, scorer_version having"
+        " count(*) > 1"
+    )
     assert store.rows(double) == [], f"seed {seed}"
     assert store.verify() == [], f"seed {seed}"
     last = dict(reversed([(question, life) for life, question in reversed(asked)]))
@@ -72,7 +77,8 @@ def check(root: Path, kills: int, seed: int) -> None:
         f"seed {seed}: {again} asked again after {hits} kills"
     )
     print(
-        f"\nseed {seed}: {hits} kills, {studies} studies, {len(asked) - len(last)} of {len(asked)} calls repeated"
+        f"\nseed {seed}: {hits} kills, {studies} studies, {len(asked) - len(last)} of {len(asked)}"
+        " calls repeated"
     )
 
 
@@ -90,8 +96,9 @@ def test_two_hundred_kills(tmp_path: Path, seed: int) -> None:
 
 
 def killed_at_each(root: Path, steps: range, *, forgets: bool = False) -> list[int]:
-    """The steps behind which a killed study was not whole after it was run again: a life that dies behind the k-th write, and
-    one to the end, for each k."""
+    """The steps behind which a killed study was not whole after it was run again: a life that dies
+    behind the k-th write, and one to the end, for each k.
+    """
     with Mother(root, EXAMPLES) as mother:
         for step in steps:
             mother.start(f"s{step}", f"{step}", dies_at=step)
@@ -110,7 +117,9 @@ def killed_at_each(root: Path, steps: range, *, forgets: bool = False) -> list[i
 
 
 def test_killed_behind_each_write(tmp_path: Path) -> None:
-    """Between any two records: version, dataset, study, answers, their places, their scores; run again, all is there, once."""
+    """Between any two records: version, dataset, study, answers, their places, their scores; run
+    again, all is there, once.
+    """
     assert killed_at_each(tmp_path, range(1, 21)) == []
     asked = Counter(question for _, question in calls(tmp_path))
     assert len(asked) == 20 * 2 * EXAMPLES
@@ -123,7 +132,9 @@ def test_a_life_that_forgets_scores_is_noticed(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
-    """Ctrl-C in the script that waits: it ends within five seconds, what was answered is recorded, and the same script finishes it."""
+    """Ctrl-C in the script that waits: it ends within five seconds, what was answered is recorded,
+    and the same script finishes it.
+    """
     with Mother(tmp_path, 1200) as mother:
         pid = mother.start("s", "0")
         wait_for_calls(tmp_path, 60)

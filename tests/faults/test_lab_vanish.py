@@ -1,5 +1,6 @@
-"""R8 at the lab: the store's folder is removed, or a file put in its place, at any moment of a study; the study goes on,
-with a warning, and what it came to can be read."""
+"""R8 at the lab: the store's folder is removed, or a file put in its place, at any moment of a
+study; the study goes on, with a warning, and what it came to can be read.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +89,9 @@ def lived(root: Path, moment: int, fault: Callable[[Path], None]) -> tuple[Lab, 
 
 @pytest.mark.parametrize("fault", [removed, replaced])
 def test_a_study_outlives_its_folder(tmp_path: Path, fault: Callable[[Path], None]) -> None:
-    """At each of its moments: no exception, all of it answered and scored, every figure there, and a warning where rows wait."""
+    """At each of its moments: no exception, all of it answered and scored, every figure there, and
+    a warning where rows wait.
+    """
     total = len(moments(tmp_path / "undisturbed"))
     assert total > 20
     for moment in range(1, total + 1):
@@ -111,7 +114,9 @@ def test_a_study_outlives_its_folder(tmp_path: Path, fault: Callable[[Path], Non
 def test_a_later_session_outlives_its_folder(
     tmp_path: Path, fault: Callable[[Path], None], first: int
 ) -> None:
-    """The same where an earlier session answered a part: what was recorded then is gone with the folder, what is asked now is not."""
+    """The same where an earlier session answered a part: what was recorded then is gone with the
+    folder, what is asked now is not.
+    """
 
     def earlier(root: Path) -> Path:
         lab, run = study_in(root, EXAMPLES // 2)
@@ -132,7 +137,9 @@ def test_a_later_session_outlives_its_folder(
 
 
 def test_a_lost_folder_is_written_again(tmp_path: Path) -> None:
-    """What one session recorded comes back with its next write or look, so that the next session finds all of it."""
+    """What one session recorded comes back with its next write or look, so that the next session
+    finds all of it.
+    """
     lab, study, _ = lived(tmp_path, 10**9, removed)
     removed(lab.store.folder)
     with pytest.warns(RuntimeWarning, match="removed while it was recorded"):

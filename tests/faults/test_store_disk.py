@@ -1,4 +1,6 @@
-"""R5 to R9: other holders, torn tails, full disks, vanishing folders and damaged files cost nothing but a warning."""
+"""R5 to R9: other holders, torn tails, full disks, vanishing folders and damaged files cost nothing
+but a warning.
+"""
 
 from __future__ import annotations
 
@@ -45,16 +47,22 @@ def python(code: str, *words: object) -> subprocess.Popen[str]:
     return child
 
 
-HOLDER = "import duckdb, sys\ncon = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'read')\nprint('held', flush=True)\nsys.stdin.read()"
+HOLDER = (
+    "import duckdb, sys\ncon = duckdb.connect(sys.argv[1], read_only=sys.argv[2] =="
+    " 'read')\nprint('held', flush=True)\nsys.stdin.read()"
+)
 TURN = (
-    "import sys, time\nfrom pathlib import Path\nfrom promptops.store.database import Database\n"
-    "with Database(Path(sys.argv[1])).writing():\n    print('held', flush=True)\n    time.sleep(600)"
+    "import sys, time\nfrom pathlib import Path\nfrom promptops.store.database import"
+    " Database\nwith Database(Path(sys.argv[1])).writing():\n    print('held', flush=True)\n   "
+    " time.sleep(600)"
 )
 
 
 @pytest.mark.parametrize("how", ["write", "read"])
 def test_a_foreign_tool_that_holds_the_file_is_a_warning(tmp_path: Path, how: str) -> None:
-    """R5: recording goes on at once, every row is read, and the warning names the holder's process; later all is merged."""
+    """R5: recording goes on at once, every row is read, and the warning names the holder's process;
+    later all is merged.
+    """
     store = Store(tmp_path)
     store.append("study_events", [event(n) for n in range(100)])
     store.merge()
@@ -83,7 +91,9 @@ def test_a_foreign_tool_that_holds_the_file_is_a_warning(tmp_path: Path, how: st
 
 
 def p99_ms(store: Store, rows: int) -> float:
-    """Of recording so many rows of a kilobyte one by one; the best of three rounds, since other work on the machine is nobody's wait."""
+    """Of recording so many rows of a kilobyte one by one; the best of three rounds, since other
+    work on the machine is nobody's wait.
+    """
     rounds = []
     for _ in range(3):
         took = []
@@ -94,7 +104,8 @@ def p99_ms(store: Store, rows: int) -> float:
         took.sort()
         rounds.append(took[rows * 99 // 100])
         print(
-            f"record: p50 {took[rows // 2]:.3f} ms, p99 {rounds[-1]:.3f} ms, worst {took[-1]:.1f} ms"
+            f"record: p50 {took[rows // 2]:.3f} ms, p99 {rounds[-1]:.3f} ms, worst"
+            f" {took[-1]:.1f} ms"
         )
     return min(rounds)
 
@@ -164,7 +175,9 @@ def test_a_merger_of_ours_that_is_stopped_holds_nobody_up_for_long(
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_damaged_segment_costs_the_records_that_were_hit(tmp_path: Path, seed: int) -> None:
-    """R6, end to end: cut or flipped at random, all other rows are merged and the loss is counted and shown."""
+    """R6, end to end: cut or flipped at random, all other rows are merged and the loss is counted
+    and shown.
+    """
     chance = random.Random(seed)
     store = Store(tmp_path)
     store.append("study_events", [event(n, 50) for n in range(20)])
@@ -224,7 +237,9 @@ print(json.dumps([full, flushed, store.stats()["pending_bytes"], [str(one.messag
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
-    """R7: the file may not grow; results are still taken, readable and said, and written when there is room again."""
+    """R7: the file may not grow; results are still taken, readable and said, and written when there
+    is room again.
+    """
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=120
     )
@@ -242,7 +257,9 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_degrades_to_memory(tmp_path: Path) -> None:
-    """R8: a file stands in the folder's place; the rows are there for this process, and written once it is gone."""
+    """R8: a file stands in the folder's place; the rows are there for this process, and written
+    once it is gone.
+    """
     (tmp_path / "store").write_text("in the way")
     store = Store(tmp_path / "store")
     with pytest.warns(RuntimeWarning, match="kept in memory"):
@@ -294,7 +311,9 @@ assert reader.verify() == []
 
 @pytest.mark.parametrize("state", ["merged", "unmerged"])
 def test_a_read_only_folder_degrades_to_memory(state: str) -> None:
-    """R8: chmod 555; what is there is read, what is new is kept and seen, and written once it may be."""
+    """R8: chmod 555; what is there is read, what is new is kept and seen, and written once it may
+    be.
+    """
     with (
         tempfile.TemporaryDirectory() as folder
     ):  # outside pytest's own, which no other user may enter
@@ -390,7 +409,9 @@ def damage_wals(tmp_path: Path, cases: int) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*set aside.*")
 def test_a_damaged_wal_never_means_fewer_rows(tmp_path: Path) -> None:
-    """R9: cut or flipped anywhere, all rows are there; a WAL that cannot be replayed is set aside as it was."""
+    """R9: cut or flipped anywhere, all rows are there; a WAL that cannot be replayed is set aside
+    as it was.
+    """
     damage_wals(tmp_path, 16)
 
 
@@ -404,7 +425,9 @@ def test_two_hundred_damaged_wals(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:.*set aside.*")
 @pytest.mark.parametrize("ruin", ["empty", "half", "noise", "text"])
 def test_a_ruined_database_is_set_aside_and_rebuilt(tmp_path: Path, ruin: str) -> None:
-    """R10: whatever stands in its place, the rows come back from the segments, and the ruin is kept."""
+    """R10: whatever stands in its place, the rows come back from the segments, and the ruin is
+    kept.
+    """
     store = Store(tmp_path)
     store.append("study_events", [event(n) for n in range(50)])
     store.merge()

@@ -1,4 +1,6 @@
-"""R14: processes begin, record and end beside others that purge, archive and verify, and no acknowledged row is lost."""
+"""R14: processes begin, record and end beside others that purge, archive and verify, and no
+acknowledged row is lost.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ from promptops.store import Store
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-# Forks short-lived writers, four at once. A row is acknowledged once it stands in the file `acknowledged`. A third of the
-# writers close their store, a third just leave, a third are killed; each row is of one of the examples that are named.
+# Forks short-lived writers, four at once. A row is acknowledged once it stands in the file
+# `acknowledged`. A third of the writers close their store, a third just leave, a third are killed;
+# each row is of one of the examples that are named.
 HERD = """
 import os, random, signal, sys, time
 from promptops.store import Store
@@ -122,7 +125,8 @@ def run(
         assert store.verify() == []
         store.purge(["doomed"])
         assert store.rows(
-            "select count(*), count(distinct r.id), count(distinct a.run_id) from runs r full join attempts a on a.run_id = r.id"
+            "select count(*), count(distinct r.id), count(distinct a.run_id) from runs r full join"
+            " attempts a on a.run_id = r.id"
         ) == [(len([1 for _, example in told if example == "kept"]),) * 3]
         assert store.archive() == 0
         assert store.verify() == []
@@ -137,7 +141,9 @@ def test_writers_that_end_beside_purge_and_archive_lose_nothing(tmp_path: Path) 
 
 
 def test_upkeep_as_it_was_loses_rows(tmp_path: Path) -> None:
-    """The same with sizes from the listing, so the measure can fail; a slow machine has three tries."""
+    """The same with sizes from the listing, so the measure can fail; a slow machine has three
+    tries.
+    """
     assert any(run(tmp_path / str(seed), 5.0, seed, BROKEN, ("purge",)) for seed in range(3))
 
 

@@ -1,4 +1,6 @@
-"""R1 and R3: what was acknowledged survives kill -9, and merging is exactly once whenever it is killed."""
+"""R1 and R3: what was acknowledged survives kill -9, and merging is exactly once whenever it is
+killed.
+"""
 
 from __future__ import annotations
 

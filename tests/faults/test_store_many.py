@@ -1,4 +1,6 @@
-"""R4 and R12: any number of kernels, threads, tasks and forks write and read at once, and no row is lost."""
+"""R4 and R12: any number of kernels, threads, tasks and forks write and read at once, and no row is
+lost.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ def event(study: str, name: object) -> dict[str, Any]:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_threads_tasks_and_a_fork_lose_nothing(tmp_path: Path) -> None:
-    """R12: 8 threads and 200 tasks record while the process forks; parent and child both go on, in segments of their own."""
+    """R12: 8 threads and 200 tasks record while the process forks; parent and child both go on, in
+    segments of their own.
+    """
     store = Store(tmp_path)
     halfway = threading.Event()
 
@@ -138,7 +142,9 @@ def test_threads_tasks_and_a_fork_lose_nothing(tmp_path: Path) -> None:
 def test_an_interrupt_in_the_middle_of_a_write_neither_loses_nor_shifts_a_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stop button between a write and its bookkeeping: the segment's bytes and its offsets still agree."""
+    """The stop button between a write and its bookkeeping: the segment's bytes and its offsets
+    still agree.
+    """
     store = Store(tmp_path)
     store.append("study_events", [event("s", 0)])
     assert store.rows("select count(*) from study_events") == [(1,)]
@@ -164,7 +170,9 @@ def test_an_interrupt_in_the_middle_of_a_write_neither_loses_nor_shifts_a_row(
 def test_a_group_is_synced_within_fifty_milliseconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R1, the power cut: a sync follows each group soon, by itself, and none is wasted while nothing comes."""
+    """R1, the power cut: a sync follows each group soon, by itself, and none is wasted while
+    nothing comes.
+    """
     synced: list[float] = []
     real = os.fdatasync if hasattr(os, "fdatasync") else os.fsync
     monkeypatch.setattr(
@@ -205,7 +213,9 @@ def test_a_writer_thread_ends_when_there_is_nothing_to_sync(
 def test_segments_that_end_while_others_record_lose_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Threads record while segments are full or sealed every moment: each row is in a segment with a name and a first line."""
+    """Threads record while segments are full or sealed every moment: each row is in a segment with
+    a name and a first line.
+    """
     monkeypatch.setattr("promptops.store.recorder.ROTATE", 2_000)
     store = Store(tmp_path)
     stop = threading.Event()

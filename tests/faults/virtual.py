@@ -120,7 +120,9 @@ Paced = tuple[float, Pace, int]
 
 
 async def paced(server: Server, count: int, make: Callable[[LoopClock], Pace] = Pace) -> Paced:
-    """Seconds that `count` questions took as a sweep asks them, the pace, how many were not answered."""
+    """Seconds that `count` questions took as a sweep asks them, the pace, how many were not
+    answered.
+    """
     clock = LoopClock()
     pace, tasks, left, failed = make(clock), set[asyncio.Task[Any]](), iter(range(count)), 0
     over = asyncio.Event()

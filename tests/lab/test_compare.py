@@ -1,4 +1,6 @@
-"""Comparisons through a lab: plans that are followed or not, looks that are honest, repeats, time, people's labels."""
+"""Comparisons through a lab: plans that are followed or not, looks that are honest, repeats, time,
+people's labels.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ def test_a_plan_that_was_followed_is_said_with_its_date(lab: Lab) -> None:
 
 
 def test_a_plan_that_was_not_followed_is_said(lab: Lab) -> None:
-    """A candidate that is no finalist, and answers from before the plan: both are named, and the rows are not split-tested."""
+    """A candidate that is no finalist, and answers from before the plan: both are named, and the
+    rows are not split-tested.
+    """
     v1, v2, v3 = versions(lab, "half", "good", "other")
     lab.evaluate([v1], ROWS, [equals()])
     plan = lab.plan("triage", ROWS, [equals()], finalists=[v2])
@@ -99,7 +103,9 @@ def test_finalists_of_a_plan_are_judged_together(lab: Lab) -> None:
 
 
 def test_a_plan_tells_examples_calls_and_cost(make_lab: MakeLab) -> None:
-    """134 examples for +10 points at 20 % disagreement (exact); the cost is that of the calls, unknown prices are said."""
+    """134 examples for +10 points at 20 % disagreement (exact); the cost is that of the calls,
+    unknown prices are said.
+    """
     lab = make_lab(models={"m": right_on(0.5, 1)}, prices={"m": (1.0, 2.0)})
     v1, v2 = versions(lab, "m")[0], lab.prompt("triage").save("Other {{ticket}}", model="m")
     plan = lab.plan("triage", ROWS, [equals()], split=None)
@@ -111,7 +117,9 @@ def test_a_plan_tells_examples_calls_and_cost(make_lab: MakeLab) -> None:
 
 
 def test_verdicts_of_a_test_split_are_counted_once_a_pair(lab: Lab) -> None:
-    """Looking again counts nothing; another pair counts; the count stands in the grounds of the others."""
+    """Looking again counts nothing; another pair counts; the count stands in the grounds of the
+    others.
+    """
     v1, v2, v3 = versions(lab, "half", "good", "other")
     data = Dataset.read(ROWS).test
     study = lab.evaluate([v1, v2, v3], data, [equals()])
@@ -124,7 +132,9 @@ def test_verdicts_of_a_test_split_are_counted_once_a_pair(lab: Lab) -> None:
 
 
 def test_a_settled_study_asks_less_and_says_what_it_saved(lab: Lab) -> None:
-    """A clear lead ends the study at a batch's end in a shuffled order; the verdict is the e-value's; a second run asks nothing."""
+    """A clear lead ends the study at a batch's end in a shuffled order; the verdict is the
+    e-value's; a second run asks nothing.
+    """
     v1, v2 = versions(lab, "half", "good")
     study = lab.evaluate([v1, v2], ROWS, [equals()], stop_when="settled")
     comparison = study.compare(v2, v1)
@@ -157,7 +167,9 @@ def test_a_study_that_nothing_settles_goes_to_its_end(lab: Lab) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("way", ["settled", "finalists"])
 def test_what_was_promoted_on_is_recomputed_from_the_bundle(lab: Lab, way: str) -> None:
-    """Ended early, or one of several finalists: the committed evidence gives every figure and the verdict again."""
+    """Ended early, or one of several finalists: the committed evidence gives every figure and the
+    verdict again.
+    """
     from promptops.analysis.recompute import recompute
     from promptops.evidence import Evidence
 
@@ -178,7 +190,9 @@ def test_what_was_promoted_on_is_recomputed_from_the_bundle(lab: Lab, way: str) 
 
 
 def test_looking_early_is_judged_by_e_values_only(lab: Lab) -> None:
-    """Of a study that was stopped, the beginning that is complete counts, and says that it was looked at early."""
+    """Of a study that was stopped, the beginning that is complete counts, and says that it was
+    looked at early.
+    """
     v1, v2 = versions(lab, "half", "good")
     study = lab.evaluate([v1, v2], ROWS, [equals()])
     peeked = study.peek(v2, v1)
@@ -189,7 +203,9 @@ def test_looking_early_is_judged_by_e_values_only(lab: Lab) -> None:
 
 
 def test_the_mean_and_the_best_of_k_are_told_apart(make_lab: MakeLab) -> None:
-    """Three answers an example: pass@1 is the mean, pass@3 asks for one, pass^3 for all; 120 examples count, never 360."""
+    """Three answers an example: pass@1 is the mean, pass@3 asks for one, pass^3 for all; 120
+    examples count, never 360.
+    """
     seen: dict[str, int] = {}
 
     def moody(request: dict[str, Any]) -> str:
@@ -236,7 +252,9 @@ def _drifted(request: dict[str, Any], share: float) -> str:
 
 
 def test_a_judges_difference_is_corrected_by_people(lab: Lab) -> None:
-    """A judge that favours the candidate by far more than people do is corrected towards them; too few labels are said."""
+    """A judge that favours the candidate by far more than people do is corrected towards them; too
+    few labels are said.
+    """
 
     @scorer(name="flatterer", version="1")
     def flatterer(output: str, run: Any) -> bool:
@@ -249,7 +267,8 @@ def test_a_judges_difference_is_corrected_by_people(lab: Lab) -> None:
     with pytest.raises(StatisticsError, match="at least 2"):
         comparison.corrected()
     runs = lab.store.rows(
-        "select run_id, example_id from study_runs where study_id = ? and cast(substr(example_id, 2) as int) < 40",
+        "select run_id, example_id from study_runs where study_id = ? and cast(substr(example_id,"
+        " 2) as int) < 40",
         [study.id],
     )
     lab.store.append(
@@ -293,7 +312,9 @@ def test_slices_say_where_it_lost(lab: Lab) -> None:
 
 
 def test_require_names_the_reasons(lab: Lab) -> None:
-    """The pytest helper: silent where the goal is met, an AssertionError with the verdict's words where not."""
+    """The pytest helper: silent where the goal is met, an AssertionError with the verdict's words
+    where not.
+    """
     v1, v2 = versions(lab, "half", "good")
     study = lab.evaluate([v1, v2], ROWS, [equals()])
     assert study.compare(v2, v1).require("better").candidate.label == "v2"
@@ -311,7 +332,9 @@ def test_policy_of_a_plan_is_what_judges(lab: Lab) -> None:
 
 
 def test_a_guardrail_that_nothing_measures_says_what_is_measured(lab: Lab) -> None:
-    """A misspelt scorer and a cost without a price: the measures that there are, and a step that can be taken."""
+    """A misspelt scorer and a cost without a price: the measures that there are, and a step that
+    can be taken.
+    """
     v1, v2 = versions(lab, "half", "good")
     comparison = lab.evaluate([v1, v2], ROWS, [equals()]).compare(v2, v1)
     verdict = comparison.decide(Policy(guardrails=(Guardrail("equlas"), Guardrail("cost"))))
@@ -322,7 +345,8 @@ def test_a_guardrail_that_nothing_measures_says_what_is_measured(lab: Lab) -> No
     )
     assert (
         verdict.reasons[1]
-        == "The guardrail cost cannot be held, since the cost of the runs is unknown; known are equals(expected), latency."
+        == "The guardrail cost cannot be held, since the cost of the runs is unknown; known are"
+        " equals(expected), latency."
     )
     assert (
         verdict.next[0]
@@ -364,7 +388,9 @@ def test_a_primary_that_nothing_measures_says_what_is_measured(lab: Lab, ask: An
 )
 @pytest.mark.parametrize("other", ["down", "good"])
 def test_where_every_call_failed_it_is_said(make_lab: MakeLab, ask: Any, other: str) -> None:
-    """The number of calls, the class of most failures and what to do, in place of a scorer that is missing."""
+    """The number of calls, the class of most failures and what to do, in place of a scorer that is
+    missing.
+    """
 
     def fails(request: dict[str, Any]) -> Any:
         number = int(request["messages"][-1]["content"].split()[-1])
@@ -378,7 +404,10 @@ def test_where_every_call_failed_it_is_said(make_lab: MakeLab, ask: Any, other: 
     study = lab.evaluate([v1, v2], ROWS, [equals()])
     with pytest.raises(
         StudyError,
-        match=r"all 120 calls of v1 .*failed, most often with rate_limit \(\d+\); see what they said in study\.runs\(\), mend it, and run the cell again",
+        match=(
+            r"all 120 calls of v1 .*failed, most often with rate_limit \(\d+\); see what they said"
+            r" in study\.runs\(\), mend it, and run the cell again"
+        ),
     ):
         ask(study)
     with pytest.raises(StudyError, match="all 240 calls of v1 failed, most often with rate_limit"):
@@ -386,12 +415,16 @@ def test_where_every_call_failed_it_is_said(make_lab: MakeLab, ask: Any, other: 
 
 
 def test_more_answers_than_there_are_is_said(lab: Lab) -> None:
-    """pass@5 of a study with two repeats is refused with what it needs, alone and in a comparison; what is asked must be a number."""
+    """pass@5 of a study with two repeats is refused with what it needs, alone and in a comparison;
+    what is asked must be a number.
+    """
     v1, v2 = versions(lab, "half", "good")
     study = lab.evaluate([v1, v2], ROWS, [equals()], repeats=2)
     with pytest.raises(
         StudyError,
-        match="pass@5 needs 5 answers of each example, and triage-.* has 2; evaluate with repeats=5",
+        match=(
+            "pass@5 needs 5 answers of each example, and triage-.* has 2; evaluate with repeats=5"
+        ),
     ):
         study.pass_at(5)
     with pytest.raises(
@@ -409,7 +442,9 @@ def test_more_answers_than_there_are_is_said(lab: Lab) -> None:
 
 
 def test_a_cost_that_nobody_knows_is_never_zero(lab: Lab) -> None:
-    """Your own function may call somebody who is paid: a plan and an estimate say unknown; the embedded model costs nothing."""
+    """Your own function may call somebody who is paid: a plan and an estimate say unknown; the
+    embedded model costs nothing.
+    """
     v1, v2 = versions(lab, "half", "good")
     plan = lab.plan("triage", ROWS, [equals()], split=None)
     needs = plan.needs(0.1, disagree=0.2, versions=[v1, v2])
@@ -421,7 +456,9 @@ def test_a_cost_that_nobody_knows_is_never_zero(lab: Lab) -> None:
 
 
 def test_a_fixed_text_that_is_a_column_is_asked_about(lab: Lab) -> None:
-    """equals("gold") holds answers against a word; where the dataset has a column of that name, both readings are said, once."""
+    """equals("gold") holds answers against a word; where the dataset has a column of that name,
+    both readings are said, once.
+    """
     (v1,) = versions(lab, "half")
     rows = [{**row, "gold": "yes"} for row in ROWS[:4]]
     with pytest.warns(
@@ -441,7 +478,9 @@ def test_a_fixed_text_that_is_a_column_is_asked_about(lab: Lab) -> None:
     "ways", [({"cost_usd": 0.002}, {"cost_usd": 0.0}), ({"cost_usd": 0.003}, {"cost_usd": 0.002})]
 )
 def test_markdown_tells_money_as_money(make_lab: MakeLab, ways: Any) -> None:
-    """A difference of cost is in dollars, with per cent where there is something to compare with; never in points."""
+    """A difference of cost is in dollars, with per cent where there is something to compare with;
+    never in points.
+    """
     models = {
         name: ScriptedModel(lambda request, way=way: Reply("yes", **way), label=name)
         for name, way in zip("ba", ways, strict=True)

@@ -1,4 +1,6 @@
-"""The door: two columns of a table that somebody already has, wide or long, answers or scores, and every odd table there is."""
+"""The door: two columns of a table that somebody already has, wide or long, answers or scores, and
+every odd table there is.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def long(n: int = 40, repeats: int = 1) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", ["frame", "rows", "csv", "jsonl", "json", "xlsx", "parquet"])
 def test_one_line_says_the_same_of_any_table(kind: str, tmp_path: Path) -> None:
-    """A DataFrame, a list, and a file of each format: 10 more of 40, by luck 1 in 1,000, nobody got worse, and the scorer is said."""
+    """A DataFrame, a list, and a file of each format: 10 more of 40, by luck 1 in 1,000, nobody got
+    worse, and the scorer is said.
+    """
     frame = pd.DataFrame(wide())
     path = tmp_path / f"results.{kind}"
     if kind == "csv":
@@ -82,7 +86,9 @@ def test_the_worse_examples_are_named() -> None:
 
 
 def test_a_long_table_finds_its_columns() -> None:
-    """One row an answer: the version, answer and id columns are found and said; repeats of an example are averaged."""
+    """One row an answer: the version, answer and id columns are found and said; repeats of an
+    example are averaged.
+    """
     found = compare(long(), a="old", b="new", expected="gold")
     assert (found.primary.wins, found.primary.losses, found.primary.n) == (10, 0, 40)
     assert any("'model'" in sentence for sentence in found.said)
@@ -120,7 +126,9 @@ def test_an_example_that_one_arm_was_not_asked_is_unpaired() -> None:
     ],
 )  # fmt: skip
 def test_the_scorer_fits_the_golden_answers(gold: Any, answer: str, name: str) -> None:
-    """Numbers, letters, JSON, short labels, short ones in long prose, texts: each gets what fits, says so, and judges rightly."""
+    """Numbers, letters, JSON, short labels, short ones in long prose, texts: each gets what fits,
+    says so, and judges rightly.
+    """
     rows = [
         {"q": f"q{i}", "a": "nonsense that is wrong", "b": answer, "gold": gold} for i in range(8)
     ]
@@ -131,7 +139,9 @@ def test_the_scorer_fits_the_golden_answers(gold: Any, answer: str, name: str) -
 
 
 def test_scores_are_compared_as_they_are(tmp_path: Path) -> None:
-    """Numbers from 0 to 1 or true and false, also as text in a CSV; other numbers are refused with what to do."""
+    """Numbers from 0 to 1 or true and false, also as text in a CSV; other numbers are refused with
+    what to do.
+    """
     rows = [{"id": f"x{i}", "a": i / 100, "b": (i + 3) / 100} for i in range(60)]
     assert compare(rows, "a", "b").primary.gain == pytest.approx(0.03)
     pd.DataFrame({"a": [True, False] * 10, "b": [True] * 20}).to_csv(
@@ -145,7 +155,9 @@ def test_scores_are_compared_as_they_are(tmp_path: Path) -> None:
 
 
 def test_0_and_1_are_answers_where_the_golden_ones_are() -> None:
-    """A column of golden labels that was found by its name makes 0 and 1 answers, not scores; that is said."""
+    """A column of golden labels that was found by its name makes 0 and 1 answers, not scores; that
+    is said.
+    """
     rows = [{"q": f"q{i}", "a": 1, "b": i % 2, "label": i % 2} for i in range(20)]
     found = compare(rows, "a", "b")
     assert (found.primary.candidate, found.primary.baseline) == (1.0, 0.5)
@@ -175,7 +187,9 @@ def test_scorers_of_your_own_several_and_slices() -> None:
 
 
 def test_kept_in_a_lab_it_is_a_study(make_lab: MakeLab) -> None:
-    """The same figures, twice the same study, and a report; an answer that never came stays unscored."""
+    """The same figures, twice the same study, and a report; an answer that never came stays
+    unscored.
+    """
     rows = wide()
     rows[5]["old"] = None
     found = compare(rows, "old", "new", expected="gold")
@@ -258,7 +272,9 @@ def test_a_table_that_does_not_work_says_why(
 def test_degenerate_scores_answer_well(
     a: list[Any], b: list[Any], decision: str, says: str
 ) -> None:
-    """n = 1, all ties, constant scores, too few disagreements, NaN, unscored pairs: a true sentence and an honest verdict."""
+    """n = 1, all ties, constant scores, too few disagreements, NaN, unscored pairs: a true sentence
+    and an honest verdict.
+    """
     rows = [{"id": f"x{i}", "a": x, "b": y} for i, (x, y) in enumerate(zip(a, b, strict=True))]
     if all(value is None for value in a):
         found = compare(
@@ -287,7 +303,9 @@ def test_one_cluster_gives_no_interval_and_no_verdict() -> None:
 
 
 def test_nothing_in_common_and_two_versions_of_a_scorer(make_lab: MakeLab) -> None:
-    """Disjoint examples, other contents under the same id, and scores of two versions of a scorer: each is said, none is mixed."""
+    """Disjoint examples, other contents under the same id, and scores of two versions of a scorer:
+    each is said, none is mixed.
+    """
 
     def made(version: str) -> Any:
         @scorer(name="mine", version=version)

@@ -1,4 +1,5 @@
-"""A corrected golden answer (promise R17): one value of the user's file changes, and every other byte stands.
+"""A corrected golden answer (promise R17): one value of the user's file changes, and every other
+byte stands.
 
 Each form of file is corrected by a study that ran on it and by the same study after a restart. What
 cannot be changed by itself stands beside the file, and what is uncertain is refused and left alone.
@@ -60,8 +61,14 @@ def marked(form: Form, mark: bytes) -> Form:
     return form._replace(data=mark + form.data)
 
 
-LIST = '[\n  {"key": 1, "q": "a", "gold": "x"}, {"key": 2, "gold" : "bug","q": "b", "more": 1.50},\n  {"key": 3, "q": "c", "gold": "bug"}\n]'
-LINES = '{"key": 1, "q": "a", "gold": "bug"}\n{ "more":1e2, "gold":"bug" ,"q":"\\u00e4 b", "key":"2" }\n\n{"key":3,"q":"c","gold":"x"}'
+LIST = (
+    '[\n  {"key": 1, "q": "a", "gold": "x"}, {"key": 2, "gold" : "bug","q": "b", "more": 1.50},\n '
+    ' {"key": 3, "q": "c", "gold": "bug"}\n]'
+)
+LINES = (
+    '{"key": 1, "q": "a", "gold": "bug"}\n{ "more":1e2, "gold":"bug" ,"q":"\\u00e4 b", "key":"2"'
+    ' }\n\n{"key":3,"q":"c","gold":"x"}'
+)
 FORMS = {
     "comma": text("t.csv", "key,q,gold,note\n1,a,bug,\n2,b,bug,bug\n3,c,bug,x\n", "b,bug,bug", "b,pay,bug"),
     "comma in the answer": text("t.csv", "key,q,gold\n1,a,x\n2,b,bug\n", "b,bug", 'b,"pay, or ""x"""', 'pay, or "x"'),
@@ -125,7 +132,9 @@ def files(root: Path) -> dict[str, bytes]:
 def test_one_value_changes_and_every_other_byte_stands(
     name: str, again: bool, lab: Lab, make_lab: Callable[..., Lab]
 ) -> None:
-    """In every form of file; the row reads back with its new answer, and every id, split and other answer is as before."""
+    """In every form of file; the row reads back with its new answer, and every id, split and other
+    answer is as before.
+    """
     form = FORMS[name]
     assert form.data.count(form.old) == 1, "the case names one place"
     path = placed(lab, form.file, form.data)
@@ -159,7 +168,9 @@ def test_the_line_that_changes_is_told(lab: Lab) -> None:
 
 
 def test_a_correction_may_be_corrected(lab: Lab, make_lab: Callable[..., Lab]) -> None:
-    """The one that this lab wrote itself; a change of somebody else, also one of before a restart, is refused with the way on."""
+    """The one that this lab wrote itself; a change of somebody else, also one of before a restart,
+    is refused with the way on.
+    """
     path = placed(lab, "t.csv", FORMS["comma"].data)
     study = evaluated(lab, Dataset.read(path, **ROLES))
     study.correct("2", "pay")
@@ -254,7 +265,9 @@ BESIDE = {
 def test_what_cannot_change_alone_stands_beside_the_file(
     name: str, again: bool, lab: Lab, make_lab: Callable[..., Lab]
 ) -> None:
-    """The file keeps every byte, `Dataset.read` gives the corrected answer under the same id, and the reason is told."""
+    """The file keeps every byte, `Dataset.read` gives the corrected answer under the same id, and
+    the reason is told.
+    """
     form = BESIDE[name]
     path = placed(lab, form.file, form.data)
     data = Dataset.read(path, **form.roles)
@@ -282,7 +295,9 @@ def test_what_cannot_change_alone_stands_beside_the_file(
 
 
 def test_a_correction_counts_while_the_file_says_what_it_said(lab: Lab) -> None:
-    """An answer that was changed in the file itself is the newer one; a row that is gone is said; both are named."""
+    """An answer that was changed in the file itself is the newer one; a row that is gone is said;
+    both are named.
+    """
     path = placed(lab, "t.csv", b"key,q,gold\n1,a,x\n2,b,y\n")
     entries = [
         {"id": "1", "was": "w", "expected": "v"},
@@ -319,7 +334,9 @@ def test_bad_corrections_are_named(line: bytes, fault: str, tmp_path: Path) -> N
 def test_nothing_outside_the_project_is_written_or_guessed(
     lab: Lab, make_lab: Callable[..., Lab], tmp_path: Path
 ) -> None:
-    """Not the file that was read, nor one of the same name elsewhere, nor through a link or a path of two dots; now or after a restart."""
+    """Not the file that was read, nor one of the same name elsewhere, nor through a link or a path
+    of two dots; now or after a restart.
+    """
     outside = tmp_path / "tickets.csv"
     outside.write_bytes(b"key,q,gold\n1,a,x\n2,b,bug\n")
     folder = lab.project.root / "data"
@@ -343,7 +360,9 @@ def test_nothing_outside_the_project_is_written_or_guessed(
 
 
 def test_rows_that_came_from_no_file_are_not_looked_for_by_name(lab: Lab) -> None:
-    """A list has no file, whatever is called like it; a file of the project may be named, and only its own row changes."""
+    """A list has no file, whatever is called like it; a file of the project may be named, and only
+    its own row changes.
+    """
     rows = [{"id": "1", "q": "a", "expected": "x"}, {"id": "2", "q": "b", "expected": "bug"}]
     path = placed(lab, "list.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in rows))
     before = path.read_bytes()
@@ -431,7 +450,9 @@ def test_a_file_that_changes_meanwhile_or_may_not_be_written_is_left_alone(
 
 
 def test_the_view_shows_the_line_before_it_writes_it(lab: Lab) -> None:
-    """What is typed is shown as the lines that would change; the button writes just that; a refusal stands there as a sentence."""
+    """What is typed is shown as the lines that would change; the button writes just that; a refusal
+    stands there as a sentence.
+    """
     placed(lab, "t.csv", FORMS["comma"].data)
     evaluated(lab, Dataset.read(lab.project.root / "t.csv", **ROLES))
     view = lab.dashboard().open("Examples")

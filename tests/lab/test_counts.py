@@ -1,4 +1,6 @@
-"""A study is finished only where its counts add up: every question answered or failed, every answer judged by every scorer."""
+"""A study is finished only where its counts add up: every question answered or failed, every answer
+judged by every scorer.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def lab(make_lab: Callable[..., Lab]) -> Lab:
 def test_a_study_whose_calls_do_not_add_up_is_stopped(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A question that comes to nothing, by whatever fault of ours, is counted and said; the same cell asks it."""
+    """A question that comes to nothing, by whatever fault of ours, is counted and said; the same
+    cell asks it.
+    """
     asks = Sweep._ask
 
     async def forgets(self: Sweep, lane: Any, question: Any) -> None:
@@ -54,7 +58,9 @@ def test_a_study_whose_calls_do_not_add_up_is_stopped(
 def test_a_study_whose_scores_do_not_add_up_is_stopped(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that a scorer came to no judgement of is counted and said, in a study and in a rescore."""
+    """An answer that a scorer came to no judgement of is counted and said, in a study and in a
+    rescore.
+    """
     whole = ScorePhase._batch
 
     async def short(self: Any, scorer: Any, batch: list[Any], *rest: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Whatever a user's function raises costs its own example: a failure or an unscored row, never silence and never the study."""
+"""Whatever a user's function raises costs its own example: a failure or an unscored row, never
+silence and never the study.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,10 @@ ROWS = [
 
 
 def errors_of(way: str) -> dict[str, type[BaseException]]:
-    """Example -> what is raised there. A coroutine cannot raise StopIteration, and Python's thread pool cannot pass it on."""
+    """Example -> what is raised there.
+
+    A coroutine cannot raise StopIteration, and Python's thread pool cannot pass it on.
+    """
     if way == "itself":
         return {"e0": asyncio.CancelledError}
     return {
@@ -152,7 +157,9 @@ def test_a_target_that_raises_anything_fails_its_own_example(lab: Lab, way: str)
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_scorer_that_raises_anything_leaves_its_own_row_unscored(lab: Lab, way: str) -> None:
-    """Also while recorded answers are scored again; the row says scorer_error and the exception's name."""
+    """Also while recorded answers are scored again; the row says scorer_error and the exception's
+    name.
+    """
     judge, errors = function(way, True), errors_of(way)
 
     @scorer(name="mine", version=way)
@@ -217,7 +224,9 @@ PLACES: dict[str, Callable[[str], Any]] = {
 def test_a_users_code_in_any_other_place_of_scoring(
     make_lab: Callable[..., Lab], place: str
 ) -> None:
-    """A batch scorer, a judge, a rule, one that compares with a baseline, a part of another scorer, a transformation."""
+    """A batch scorer, a judge, a rule, one that compares with a baseline, a part of another scorer,
+    a transformation.
+    """
     lab = make_lab(
         models={
             "m": ScriptedModel(
@@ -240,7 +249,9 @@ def test_a_users_code_in_any_other_place_of_scoring(
 
 
 def test_the_model_of_a_study_and_of_its_judge(make_lab: Callable[..., Lab]) -> None:
-    """A model's fault is a failed run; a judge's model that failed has judged nothing: these judgements are open, and that is said."""
+    """A model's fault is a failed run; a judge's model that failed has judged nothing: these
+    judgements are open, and that is said.
+    """
 
     def model(request: dict[str, Any]) -> str:
         fails(f"e{request['messages'][-1]['content']}")
@@ -279,7 +290,9 @@ def test_a_model_that_cancels_its_own_task_fails_its_own_example(
 
 
 def test_the_loop_outlives_an_interrupt_in_a_task_that_nobody_waits_for(lab: Lab) -> None:
-    """A target leaves a task behind that raises KeyboardInterrupt: the study is finished, and so is the next one."""
+    """A target leaves a task behind that raises KeyboardInterrupt: the study is finished, and so is
+    the next one.
+    """
     left: list[Any] = []
 
     async def interrupts() -> None:
@@ -301,7 +314,9 @@ def test_the_loop_outlives_an_interrupt_in_a_task_that_nobody_waits_for(lab: Lab
 def test_a_stop_is_not_a_failure_of_the_target(
     lab: Lab, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """study.stop() ends the study within a second, though the target swallows nothing; no run is called internal."""
+    """study.stop() ends the study within a second, though the target swallows nothing; no run is
+    called internal.
+    """
     begun = threading.Event()
 
     async def waits(x: str) -> str:
@@ -329,7 +344,9 @@ def test_a_stop_is_not_a_failure_of_the_target(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a signal in the place of the button")
 def test_ctrl_c_is_not_a_failure_of_the_target(lab: Lab) -> None:
-    """The interrupt goes on upwards, the study says that it was stopped, and no run is called internal."""
+    """The interrupt goes on upwards, the study says that it was stopped, and no run is called
+    internal.
+    """
     begun = threading.Event()
 
     async def waits(x: str) -> str:

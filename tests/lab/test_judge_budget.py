@@ -1,4 +1,6 @@
-"""Judges spend from their study's budget, and a judgement that nobody gave stays open until somebody gives it."""
+"""Judges spend from their study's budget, and a judgement that nobody gave stays open until
+somebody gives it.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def lab(make_lab: Callable[..., Lab]) -> Lab:
 
 
 def test_judging_stops_at_the_budget_and_goes_on_with_a_larger_one(lab: Lab) -> None:
-    """Answers and judges share the tokens; what was not judged is said, not recorded, and asked when there is money again."""
+    """Answers and judges share the tokens; what was not judged is said, not recorded, and asked
+    when there is money again.
+    """
     version = lab.prompt("p").save("{{ticket}}", model="m", max_tokens=20)
     scorers = [equals(), rubric("Is it right?", judge="j", name="quality")]
     with pytest.warns(UserWarning, match="judgements of .* are open"):
@@ -66,7 +70,9 @@ def test_judging_stops_at_the_budget_and_goes_on_with_a_larger_one(lab: Lab) -> 
 def test_a_stop_ends_judging_at_once_and_keeps_what_was_judged(
     make_lab: Callable[..., Lab],
 ) -> None:
-    """Stopped while judges are asked: within a second no more is asked, what they said is recorded, the rest is asked by the next run."""
+    """Stopped while judges are asked: within a second no more is asked, what they said is recorded,
+    the rest is asked by the next run.
+    """
     slow = ScriptedModel(judge, label="j", remote=True, latency_ms=100)
     answers = ScriptedModel(
         lambda _: Reply("yes", finish_reason="stop", tokens_in=5, tokens_out=5),
@@ -105,7 +111,9 @@ def test_a_stop_ends_judging_at_once_and_keeps_what_was_judged(
 def test_a_judge_is_recorded_with_the_cell_that_started_the_study(
     make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It asks in the background, while other cells run; so does a study that is scored again, whose head says which cell asked for it."""
+    """It asks in the background, while other cells run; so does a study that is scored again, whose
+    head says which cell asked for it.
+    """
     shell = SimpleNamespace(user_ns={"In": ["", "study = lab.evaluate(...)"]}, kernel=object())
     monkeypatch.setattr(provenance, "_shell", lambda: shell)
     started = provenance.cell_hash()

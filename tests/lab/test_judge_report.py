@@ -1,4 +1,6 @@
-"""A judge is measured through the lab; its calls are runs; people's labels alone make it calibrated."""
+"""A judge is measured through the lab; its calls are runs; people's labels alone make it
+calibrated.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +114,9 @@ def people(study: Study, wrong: int = 0) -> pd.DataFrame:
 
 
 def test_calls_of_a_judge_are_runs_and_are_reused(make_lab: MakeLab) -> None:
-    """Each distinct question is one recorded run of source "judge"; a second study pays for none; generation is counted apart."""
+    """Each distinct question is one recorded run of source "judge"; a second study pays for none;
+    generation is counted apart.
+    """
     lab, study, scorer, model = judged(make_lab, a_rubric)
     sources = dict(lab.store.rows("select source, count(*) from runs group by 1"))
     assert sources == {"judge": 60, "model": 80}
@@ -127,7 +131,9 @@ def test_calls_of_a_judge_are_runs_and_are_reused(make_lab: MakeLab) -> None:
 
 
 def test_agreement_and_calibration(make_lab: MakeLab) -> None:
-    """Labels kept in the store calibrate exactly this version of the judge, in the report, the comparison and the gate; without, it stays uncalibrated."""
+    """Labels kept in the store calibrate exactly this version of the judge, in the report, the
+    comparison and the gate; without, it stays uncalibrated.
+    """
     lab, study, scorer, _ = judged(make_lab, a_rubric)
     before = measure_judge(study, scorer)
     assert not before.calibrated
@@ -164,7 +170,9 @@ def test_a_judge_that_disagrees_is_not_calibrated(make_lab: MakeLab) -> None:
 
 
 def test_variance_is_split(make_lab: MakeLab) -> None:
-    """Samples that waver are the judge's variance, whatever the answers; equal answers leave none to generation."""
+    """Samples that waver are the judge's variance, whatever the answers; equal answers leave none
+    to generation.
+    """
 
     def wavering(call: Call) -> str:
         mark = MARK.search(call.request["messages"][-1]["content"])
@@ -186,7 +194,9 @@ def test_variance_is_split(make_lab: MakeLab) -> None:
 
 @pytest.mark.parametrize(("judge", "share"), [(judging, None), (first_please, 1.0)])
 def test_position(make_lab: MakeLab, judge: Any, share: float | None) -> None:
-    """A judge that takes the first answer is caught with an interval above one half; one that does not has no pair that flips."""
+    """A judge that takes the first answer is caught with an interval above one half; one that does
+    not has no pair that flips.
+    """
     _, study, scorer, _ = judged(
         make_lab, lambda v1: pairwise("better", v1, judge="judge", name="better"), judge
     )
@@ -213,7 +223,9 @@ def test_pairs_are_held_against_labels_of_the_same_pair(make_lab: MakeLab) -> No
 
 
 def test_injections(make_lab: MakeLab) -> None:
-    """A judge that obeys the answer is caught, one that does not resists 20 of 20; the second time nothing is asked."""
+    """A judge that obeys the answer is caught, one that does not resists 20 of 20; the second time
+    nothing is asked.
+    """
     _, study, scorer, model = judged(make_lab, a_rubric)
     assert measure_judge(study, scorer, plant=20).planted.resisted == 20  # type: ignore[union-attr]
     asked = len(model.calls)
@@ -228,7 +240,9 @@ def test_injections(make_lab: MakeLab) -> None:
 
 
 def test_difference_is_corrected(make_lab: MakeLab) -> None:
-    """Where people say that the judge flatters the candidate, the corrected difference says so too, with an interval."""
+    """Where people say that the judge flatters the candidate, the corrected difference says so too,
+    with an interval.
+    """
     _, study, scorer, _ = judged(make_lab, a_rubric)
     labels = people(study)
     runs = study.runs(200)
@@ -244,7 +258,9 @@ def test_difference_is_corrected(make_lab: MakeLab) -> None:
 
 
 def test_self_preference(make_lab: MakeLab) -> None:
-    """A judge that answers for one arm and rates that arm too high shows the difference of its errors."""
+    """A judge that answers for one arm and rates that arm too high shows the difference of its
+    errors.
+    """
 
     def both(request: dict[str, Any]) -> str:
         text = request["messages"][-1]["content"]
@@ -283,7 +299,9 @@ def test_self_preference(make_lab: MakeLab) -> None:
 
 
 def test_the_report_shows_all_and_says_what_is_missing(make_lab: MakeLab) -> None:
-    """One figure and one table: without labels it says so; with them agreement, confusion and bias have intervals."""
+    """One figure and one table: without labels it says so; with them agreement, confusion and bias
+    have intervals.
+    """
     _, study, scorer, _ = judged(make_lab, a_rubric)
     bare = measure_judge(study, scorer)
     assert "no labels" in bare.table().to_string()
@@ -330,7 +348,9 @@ def test_wrong_use_is_said(make_lab: MakeLab) -> None:
     not DATA.exists(), reason="the recorded judgements of Vicuna-80 are not beside the repository"
 )
 def test_vicuna80() -> None:
-    """1,001 recorded GPT-4 judgements: one order each, so the report says that place and merit cannot be told apart; longer answers win more."""
+    """1,001 recorded GPT-4 judgements: one order each, so the report says that place and merit
+    cannot be told apart; longer answers win more.
+    """
     rows = [
         json.loads(line) for line in (DATA / "judgements.jsonl").read_text("utf-8").splitlines()
     ]

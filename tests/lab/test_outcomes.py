@@ -1,4 +1,6 @@
-"""A model's own failures in a study: an example that does not render, an answer of another form; counted, scored, shown, never paid for twice."""
+"""A model's own failures in a study: an example that does not render, an answer of another form;
+counted, scored, shown, never paid for twice.
+"""
 
 from __future__ import annotations
 
@@ -46,23 +48,31 @@ def lab(make_lab: Callable[..., Lab]) -> Lab:
 
 
 def test_one_example_that_does_not_render_is_one_outcome(lab: Lab) -> None:
-    """No call, no attempt, a run that says what is missing, a failed score; all others are asked. It is said before the start."""
+    """No call, no attempt, a run that says what is missing, a failed score; all others are asked.
+
+    It is said before the start.
+    """
     version = lab.prompt("p").save("Say yes to {{ticket}}", model="m")
     with pytest.warns(
         UserWarning,
-        match=r"1 of 6 examples .* do not render .* 't2'.*missing ticket.*count as failed \(render_error\)",
+        match=(
+            r"1 of 6 examples .* do not render .* 't2'.*missing ticket.*count as failed"
+            r" \(render_error\)"
+        ),
     ):
         study = lab.evaluate([version], Dataset.read(rows()), [contains("yes")])
     assert sorted(lab.asked) == [f"Say yes to text {n}" for n in (0, 1, 3, 4, 5)]  # type: ignore[attr-defined]
     found = lab.store.rows(
-        "select example_id, failure, failure_detail, attempts, output, request from runs where failure is not null"
+        "select example_id, failure, failure_detail, attempts, output, request from runs where"
+        " failure is not null"
     )
     [(example, failure, detail, attempts, output, request)] = found
     assert (example, failure, attempts, output, request) == ("t2", "render_error", 0, None, "{}")
     assert "is missing ticket" in detail
     assert lab.store.rows("select count(*) from attempts") == [(5,)]
     scored = lab.store.rows(
-        "select r.example_id, s.value, s.reason, s.unscored from scores s join runs r on r.id = s.run_id where s.value < 1"
+        "select r.example_id, s.value, s.reason, s.unscored from scores s join runs r on r.id ="
+        " s.run_id where s.value < 1"
     )
     assert scored == [("t2", 0.0, "the example did not render: render_error", None)]
     assert "1 render_error" in repr(study)
@@ -77,12 +87,14 @@ def test_running_it_again_asks_and_writes_nothing(lab: Lab) -> None:
         warnings.simplefilter("ignore")
         lab.evaluate([version], Dataset.read(rows()), [contains("yes")])
         before = lab.store.rows(
-            "select (select count(*) from runs), (select count(*) from scores), (select count(*) from study_runs)"
+            "select (select count(*) from runs), (select count(*) from scores), (select count(*)"
+            " from study_runs)"
         )
         lab.evaluate([version], Dataset.read(rows()), [contains("yes")])
         assert (
             lab.store.rows(
-                "select (select count(*) from runs), (select count(*) from scores), (select count(*) from study_runs)"
+                "select (select count(*) from runs), (select count(*) from scores), (select"
+                " count(*) from study_runs)"
             )
             == before
         )
@@ -93,7 +105,9 @@ def test_running_it_again_asks_and_writes_nothing(lab: Lab) -> None:
 
 
 def test_a_column_that_no_example_has_is_an_error_before_money_is_spent(lab: Lab) -> None:
-    """All rows lack it: the study is set up wrongly, nothing is asked and nothing recorded; so for one arm of two."""
+    """All rows lack it: the study is set up wrongly, nothing is asked and nothing recorded; so for
+    one arm of two.
+    """
     good, bad = (
         lab.prompt("p").save("Say yes to {{ticket}}", model="m"),
         lab.prompt("p").save("Say yes to {{tikcet}}", model="m"),
@@ -107,7 +121,9 @@ def test_a_column_that_no_example_has_is_an_error_before_money_is_spent(lab: Lab
 
 
 def test_the_first_example_may_be_the_one_that_does_not_render(lab: Lab) -> None:
-    """What is checked of the endpoint is checked with one that does; and the estimate counts calls, not rows."""
+    """What is checked of the endpoint is checked with one that does; and the estimate counts calls,
+    not rows.
+    """
     version = lab.prompt("p").save("Say yes to {{ticket}}", model="m")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -136,7 +152,9 @@ def test_without_it_one_bad_row_would_end_the_study(
 
 
 def test_answers_of_another_form_are_seen_and_judged(make_lab: Callable[..., Lab]) -> None:
-    """Two arms, one of which answers prose, half JSON or another object: classes in the summary, scorers of JSON fail, the text's pass."""
+    """Two arms, one of which answers prose, half JSON or another object: classes in the summary,
+    scorers of JSON fail, the text's pass.
+    """
     said = {"0": "Sure, billing", "1": '{"team": ', "2": '{"crew": "billing"}'}
 
     def answer(request: dict[str, Any]) -> str:
@@ -160,7 +178,8 @@ def test_answers_of_another_form_are_seen_and_judged(make_lab: Callable[..., Lab
         '{"crew": "billing"}': "schema_mismatch",
     }
     scores = lab.store.rows(
-        "select s.scorer, r.output, s.value from scores s join runs r on r.id = s.run_id where r.failure is not null order by all"
+        "select s.scorer, r.output, s.value from scores s join runs r on r.id = s.run_id where"
+        " r.failure is not null order by all"
     )
     assert scores == [
         ("contains(billing)", "Sure, billing", 1.0),

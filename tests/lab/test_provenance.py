@@ -1,4 +1,6 @@
-"""A call is recorded with the commit that its code stands on, and whether that code was changed since; not with those of an hour ago."""
+"""A call is recorded with the commit that its code stands on, and whether that code was changed
+since; not with those of an hour ago.
+"""
 
 from __future__ import annotations
 

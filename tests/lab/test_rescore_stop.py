@@ -1,4 +1,6 @@
-"""R13 while scoring again: the stop button ends what a judge is asked, what it said is kept, and the cell goes on where it was."""
+"""R13 while scoring again: the stop button ends what a judge is asked, what it said is kept, and
+the cell goes on where it was.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,10 @@ def interrupted(ready: Callable[[], bool], work: Callable[[], object]) -> None:
 def test_an_interrupt_of_a_rescore_asks_no_more_and_loses_nothing(
     make_lab: Callable[..., Lab],
 ) -> None:
-    """At most what is in flight comes on top; the same cell again asks only what is missing. (Before, the questions went on in the
-    background, all of them, under the name of whichever cell ran then.)"""
+    """At most what is in flight comes on top; the same cell again asks only what is missing.
+    (Before, the questions went on in the background, all of them, under the name of whichever cell
+    ran then.)
+    """
     slow = ScriptedModel(judge, label="j", remote=True, latency_ms=50)
     answers = ScriptedModel(
         lambda _: Reply("yes", finish_reason="stop", tokens_in=5, tokens_out=5),

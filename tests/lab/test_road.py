@@ -1,4 +1,6 @@
-"""The main road in a lab: save, ask, evaluate, compare, promote, roll back; twice over, after a restart, and with bad input."""
+"""The main road in a lab: save, ask, evaluate, compare, promote, roll back; twice over, after a
+restart, and with bad input.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ def walk(lab: Lab, v1: Any, v2: Any, data: Dataset) -> Any:
 
 
 def test_the_road_end_to_end(road: tuple[Lab, Any, Any, Dataset]) -> None:
-    """The better version wins by an exact test, is promoted on committed evidence, served, and rolled back."""
+    """The better version wins by an exact test, is promoted on committed evidence, served, and
+    rolled back.
+    """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
     comparison = study.compare(v2, v1)
@@ -117,7 +121,9 @@ def test_the_road_end_to_end(road: tuple[Lab, Any, Any, Dataset]) -> None:
 def test_run_all_twice_makes_no_call_no_row_and_leaves_the_registry_byte_identical(
     road: tuple[Lab, Any, Any, Dataset],
 ) -> None:
-    """The second pass changes nothing anywhere, in the same process and in a new lab over the same folder."""
+    """The second pass changes nothing anywhere, in the same process and in a new lab over the same
+    folder.
+    """
     lab, v1, v2, data = road
     walk(lab, v1, v2, data)
     before = (
@@ -199,7 +205,9 @@ def test_asking_once_is_recorded_reused_and_asked_anew(road: tuple[Lab, Any, Any
 def test_refused_without_evidence_and_with_evidence_that_does_not_carry(
     road: tuple[Lab, Any, Any, Dataset],
 ) -> None:
-    """Every refusal names what is unmet and the next step; forcing needs a reason and stays visible."""
+    """Every refusal names what is unmet and the next step; forcing needs a reason and stays
+    visible.
+    """
     lab, v1, v2, data = road
     with pytest.raises(Refused, match="no evidence"):
         lab.promote(v1, to="prod")
@@ -222,7 +230,9 @@ def test_refused_without_evidence_and_with_evidence_that_does_not_carry(
 def test_a_rerun_cell_whose_version_was_superseded_changes_nothing(
     road: tuple[Lab, Any, Any, Dataset],
 ) -> None:
-    """Promoting v1 again, on its own study alone, once v2 serves: no error, no change, a warning that says why."""
+    """Promoting v1 again, on its own study alone, once v2 serves: no error, no change, a warning
+    that says why.
+    """
     lab, v1, v2, data = road
     alone = lab.evaluate([v1], data, scorers=[equals()])
     lab.promote(v1, to="prod", study=alone)
@@ -243,7 +253,9 @@ def test_an_ungated_environment_asks_for_nothing(road: tuple[Lab, Any, Any, Data
 def test_a_target_is_evaluated_with_the_candidate_served_inside(
     make_lab: MakeLab, tmp_path: Path
 ) -> None:
-    """A script with one `load` and its own function around it is evaluated on three candidates with two added lines."""
+    """A script with one `load` and its own function around it is evaluated on three candidates with
+    two added lines.
+    """
     lab = make_lab()
     prompt = lab.prompt("greet")
     candidates = [prompt.save(f"{word} {{{{name}}}}") for word in ("Hello", "Hi", "Dear")]
@@ -267,7 +279,9 @@ def test_a_target_is_evaluated_with_the_candidate_served_inside(
 
 
 def test_one_failing_example_never_stops_a_study(make_lab: MakeLab) -> None:
-    """Failures of both kinds are rows; the others are scored; running the cell again asks only what nobody answered."""
+    """Failures of both kinds are rows; the others are scored; running the cell again asks only what
+    nobody answered.
+    """
     failing = ScriptedModel(
         by_number, label="flaky", failures={3: "server_error", 5: "refusal", 7: ValueError("odd")}
     )
@@ -282,7 +296,8 @@ def test_one_failing_example_never_stops_a_study(make_lab: MakeLab) -> None:
     assert again.id == study.id
     assert len(failing.calls) == 42
     assert lab.store.rows(
-        "select count(distinct m.example_id) from study_runs m join runs r on r.id = m.run_id where r.failure is null or r.failure = 'refusal'"
+        "select count(distinct m.example_id) from study_runs m join runs r on r.id = m.run_id where"
+        " r.failure is null or r.failure = 'refusal'"
     ) == [(40,)]
 
 
@@ -303,7 +318,9 @@ def test_a_grid_of_texts_and_models(make_lab: MakeLab) -> None:
 def test_repeats_are_averaged_within_examples_and_the_noise_floor_is_measured(
     make_lab: MakeLab,
 ) -> None:
-    """Two repeats of 40 examples are 40 pairs; asked against itself, a version shows its noise, and comparisons show that."""
+    """Two repeats of 40 examples are 40 pairs; asked against itself, a version shows its noise, and
+    comparisons show that.
+    """
     seen: dict[str, int] = {}
 
     def moody(request: dict[str, Any]) -> str:
@@ -344,7 +361,9 @@ def test_rescoring_calls_no_model_and_keeps_both_sets_of_scores(
 
 
 def test_a_plan_fixes_the_split_before_the_runs(road: tuple[Lab, Any, Any, Dataset]) -> None:
-    """The study runs on the planned split only, the comparison says that it was planned, and a change of mind is refused."""
+    """The study runs on the planned split only, the comparison says that it was planned, and a
+    change of mind is refused.
+    """
     lab, v1, v2, data = road
     plan = lab.plan("triage", data, [equals()], policy=Policy(goal="better"))
     assert plan.id == lab.plan("triage", data, [equals()], policy=Policy(goal="better")).id
@@ -479,7 +498,9 @@ def test_an_unreachable_endpoint_stops_early_and_says_what_to_fix(make_lab: Make
 
 
 def test_formats_are_warned_about_and_settings_travel(make_lab: MakeLab) -> None:
-    """`{ticket}` where {{ticket}} was meant is said; settings and response format reach the request."""
+    """`{ticket}` where {{ticket}} was meant is said; settings and response format reach the
+    request.
+    """
     lab = make_lab()
     with pytest.warns(UserWarning, match="from_format"):
         lab.prompt("p").save("Classify {ticket}")
@@ -511,7 +532,9 @@ def test_lab_has_at_most_sixteen_public_names() -> None:
 
 
 def test_every_noun_shows_itself(road: tuple[Lab, Any, Any, Dataset]) -> None:
-    """Each has a bare repr on one or few lines, and an HTML view that holds no raw text of ours to be rendered."""
+    """Each has a bare repr on one or few lines, and an HTML view that holds no raw text of ours to
+    be rendered.
+    """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
     comparison = study.compare(v2, v1)
@@ -543,7 +566,10 @@ def test_every_noun_shows_itself(road: tuple[Lab, Any, Any, Dataset]) -> None:
 
 def test_import_of_the_lab_is_light() -> None:
     """`import promptops.lab` loads nothing heavy before it is needed."""
-    code = "import sys, promptops.lab; print(sorted({'numpy', 'pandas', 'scipy', 'duckdb', 'plotly', 'openai', 'ipywidgets', 'pyarrow'} & set(sys.modules)))"
+    code = (
+        "import sys, promptops.lab; print(sorted({'numpy', 'pandas', 'scipy', 'duckdb', 'plotly',"
+        " 'openai', 'ipywidgets', 'pyarrow'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -569,7 +595,9 @@ def test_imported_outputs_are_there_once(make_lab: MakeLab) -> None:
 def test_the_report_is_one_file_that_loads_nothing(
     road: tuple[Lab, Any, Any, Dataset], tmp_path: Path
 ) -> None:
-    """Self-contained HTML: no address outside, hostile output only as text, and the comparison's statement in it."""
+    """Self-contained HTML: no address outside, hostile output only as text, and the comparison's
+    statement in it.
+    """
     lab, v1, v2, _ = road
     hostile = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
     data = Dataset.read(
@@ -589,7 +617,9 @@ def test_the_report_is_one_file_that_loads_nothing(
 
 
 def test_a_policy_is_kept_in_the_registry_and_decides(road: tuple[Lab, Any, Any, Dataset]) -> None:
-    """Guardrails and least numbers set on a prompt refuse what the default would let through; the default is the registry's."""
+    """Guardrails and least numbers set on a prompt refuse what the default would let through; the
+    default is the registry's.
+    """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
     lab.promote(v1, to="prod", study=study)
@@ -633,7 +663,9 @@ def test_a_canary_is_widened_finished_and_ended(road: tuple[Lab, Any, Any, Datas
 
 
 def test_a_study_whose_calls_failed_says_so_in_one_line(make_lab: MakeLab) -> None:
-    """One version or two, some or all calls: the repr counts the failures and quotes one, and never raises."""
+    """One version or two, some or all calls: the repr counts the failures and quotes one, and never
+    raises.
+    """
 
     def down(request: dict[str, Any]) -> str:
         raise RuntimeError("the line is down")
@@ -658,8 +690,8 @@ def test_a_study_whose_calls_failed_says_so_in_one_line(make_lab: MakeLab) -> No
         prompt.save("{{ticket}}", model="half"),
     )
     assert (
-        "Not one answer of v1 could be scored. 40 calls failed (40 internal): RuntimeError: the line is down"
-        in repr(lab.evaluate([v1], data, [equals()]))
+        "Not one answer of v1 could be scored. 40 calls failed (40 internal): RuntimeError: the"
+        " line is down" in repr(lab.evaluate([v1], data, [equals()]))
     )
     assert "over 20 examples. 20 calls failed (20 internal)" in repr(
         lab.evaluate([v3], data, [equals()])
@@ -672,7 +704,9 @@ def test_a_study_whose_calls_failed_says_so_in_one_line(make_lab: MakeLab) -> No
 def test_slips_are_answered_well(
     road: tuple[Lab, Any, Any, Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One version without a list is one version; a text for models is said; studies have places; a key that came later counts."""
+    """One version without a list is one version; a text for models is said; studies have places; a
+    key that came later counts.
+    """
     lab, v1, _, data = road
     study = lab.evaluate(v1, data, [equals()])  # type: ignore[arg-type]
     assert lab.studies[0].id == study.id
@@ -690,7 +724,9 @@ def test_slips_are_answered_well(
 def test_the_version_that_serves_is_still_compared_with_another(
     road: tuple[Lab, Any, Any, Dataset],
 ) -> None:
-    """By default the last arm is the candidate, also where it serves; outputs under an unsaved prompt's name are compared too."""
+    """By default the last arm is the candidate, also where it serves; outputs under an unsaved
+    prompt's name are compared too.
+    """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, [equals()])
     lab.promote(v2, to="prod", study=study)
@@ -746,7 +782,9 @@ def test_a_number_that_is_none_is_said(
 def test_a_lab_is_not_opened_on_what_cannot_answer(
     make_lab: MakeLab, options: dict[str, Any], says: str
 ) -> None:
-    """Models and prices are looked at when they are handed in: the thing, the fault, what was expected."""
+    """Models and prices are looked at when they are handed in: the thing, the fault, what was
+    expected.
+    """
     with pytest.raises(SetupError, match=says):
         make_lab(**options)
 
@@ -779,7 +817,9 @@ def test_a_lab_is_not_opened_on_what_cannot_answer(
 def test_what_is_certain_to_be_a_mistake_is_not_saved(
     make_lab: MakeLab, text: Any, settings: dict[str, Any], says: str
 ) -> None:
-    """A version without a word, a number that is none, a note that is no text: refused before the registry is written."""
+    """A version without a word, a number that is none, a note that is no text: refused before the
+    registry is written.
+    """
     lab = make_lab()
     with pytest.raises(VersionError, match=says):
         lab.prompt("triage").save(text, **settings)
@@ -787,7 +827,9 @@ def test_what_is_certain_to_be_a_mistake_is_not_saved(
 
 
 def test_settings_that_nobody_knows_are_saved(make_lab: MakeLab) -> None:
-    """Unknown keys, null, whole numbers as floats, a history alone and parts without text are the user's own business."""
+    """Unknown keys, null, whole numbers as floats, a history alone and parts without text are the
+    user's own business.
+    """
     prompt = make_lab().prompt("triage")
     known = prompt.save(
         "{{ticket}}",
@@ -804,7 +846,9 @@ def test_settings_that_nobody_knows_are_saved(make_lab: MakeLab) -> None:
 
 
 def test_a_policy_is_assigned_as_a_map(road: tuple[Lab, Any, Any, Dataset]) -> None:
-    """A map of fields is the policy that it spells, for one prompt, for the registry, in a plan and for one decision."""
+    """A map of fields is the policy that it spells, for one prompt, for the registry, in a plan and
+    for one decision.
+    """
     lab, v1, v2, data = road
     prompt = lab.prompt("triage")
     prompt.policy = {
@@ -832,12 +876,17 @@ def test_completion_offers_the_names_of_the_door() -> None:
 
 @pytest.mark.parametrize("held", [0, 3, 39])
 def test_a_script_that_is_asked_too_much_fails_the_study(make_lab: MakeLab, held: int) -> None:
-    """A test whose script lacks an answer fails with the sentence that names it, however many answers there were, and keeps those."""
+    """A test whose script lacks an answer fails with the sentence that names it, however many
+    answers there were, and keeps those.
+    """
     lab = make_lab(models={"short": ScriptedModel(["yes"] * held, label="short")})
     v1, data = lab.prompt("p").save("{{ticket}}", model="short"), Dataset.read(TICKETS)
     with pytest.raises(
         SetupError,
-        match=rf"the script 'short' holds {held} answers and all were given; call {held} asks 'ticket number {held}'",
+        match=(
+            rf"the script 'short' holds {held} answers and all were given; call {held} asks 'ticket"
+            rf" number {held}'"
+        ),
     ):
         quietly(lambda: lab.evaluate([v1], data, [equals()]))
     study = lab.studies[0]
@@ -863,7 +912,9 @@ def test_a_scripts_earlier_questions_are_not_a_later_studys(make_lab: MakeLab) -
 def test_an_interrupted_wait_says_what_is_kept(
     make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The interrupt goes upwards with the number of answers that are recorded; the same again asks only the rest."""
+    """The interrupt goes upwards with the number of answers that are recorded; the same again asks
+    only the rest.
+    """
     model = ScriptedModel(lambda request: "yes", label="slow", latency_ms=15)
     lab = make_lab(models={"slow": model})
     v1, data = lab.prompt("p").save("{{ticket}}", model="slow"), Dataset.read(TICKETS)
@@ -887,7 +938,9 @@ def test_an_interrupted_wait_says_what_is_kept(
 
 
 def test_a_mended_scorer_judges_again_without_a_call(road: tuple[Lab, Any, Any, Dataset]) -> None:
-    """An edited function is another version of the scorer: what it failed on is judged anew on the recorded answers."""
+    """An edited function is another version of the scorer: what it failed on is judged anew on the
+    recorded answers.
+    """
     lab, v1, _, data = road
 
     @scorer(name="mine")
@@ -908,7 +961,9 @@ def test_a_mended_scorer_judges_again_without_a_call(road: tuple[Lab, Any, Any, 
 def test_a_scorer_that_failed_is_asked_again_there_and_nowhere_else(
     road: tuple[Lab, Any, Any, Dataset],
 ) -> None:
-    """A network that was down: `rescore(..., again=True)` asks about the failed answers only, and about none once all are judged."""
+    """A network that was down: `rescore(..., again=True)` asks about the failed answers only, and
+    about none once all are judged.
+    """
     lab, v1, _, data = road
     down, asked = True, list[str]()
 
@@ -934,8 +989,9 @@ def test_a_scorer_that_failed_is_asked_again_there_and_nowhere_else(
 
 
 def test_a_pinned_example_holds_at_the_gate(road: tuple[Lab, Any, Any, Dataset]) -> None:
-    """Pinning changes the policy: evidence that lacks the example no longer carries, the refusal says which and what to do, and
-    evaluating on it does."""
+    """Pinning changes the policy: evidence that lacks the example no longer carries, the refusal
+    says which and what to do, and evaluating on it does.
+    """
     lab, v1, v2, data = road
     small = Dataset.read(TICKETS[:30])
     lab.promote(v1, to="prod", study=lab.evaluate([v1], small, [equals()]))
@@ -965,7 +1021,9 @@ def test_a_pinned_example_holds_at_the_gate(road: tuple[Lab, Any, Any, Dataset])
 def test_a_pinned_example_that_the_candidate_fails_is_named(
     road: tuple[Lab, Any, Any, Dataset],
 ) -> None:
-    """Better on the whole, and still refused: the example that must not break is named, and unpinning it lets the version go."""
+    """Better on the whole, and still refused: the example that must not break is named, and
+    unpinning it lets the version go.
+    """
     lab, v1, _, data = road
     model = ScriptedModel(
         lambda r: "no" if r["messages"][-1]["content"].endswith(" 5") else by_number(r),
@@ -987,7 +1045,9 @@ def test_a_pinned_example_that_the_candidate_fails_is_named(
 def test_the_store_takes_in_every_file_that_is_handed_out(
     road: tuple[Lab, Any, Any, Dataset], make_lab: MakeLab, tmp_path: Path
 ) -> None:
-    """`lab.store.import_` reads an export and the labels of a report, each once; a label of a study that is not here takes nothing in."""
+    """`lab.store.import_` reads an export and the labels of a report, each once; a label of a study
+    that is not here takes nothing in.
+    """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, [equals()])
     line = {"form": "l1", "kind": "pairwise", "study": study.id, "example_id": "t4", "first": v2.id, "second": v1.id, "label": "first", "rater": "cleo"}  # fmt: skip
@@ -998,7 +1058,9 @@ def test_the_store_takes_in_every_file_that_is_handed_out(
     other = make_lab("elsewhere")
     with pytest.raises(
         StudyError,
-        match=r"labels\.jsonl, line 1 is a label of the study s1-.*import that study's export first",
+        match=(
+            r"labels\.jsonl, line 1 is a label of the study s1-.*import that study's export first"
+        ),
     ):
         other.store.import_(labels)
     lab.store.export(exported)
@@ -1011,7 +1073,9 @@ def test_the_store_takes_in_every_file_that_is_handed_out(
 def test_a_lab_moves_mends_and_removes_what_it_recorded(
     road: tuple[Lab, Any, Any, Dataset], make_lab: MakeLab, tmp_path: Path
 ) -> None:
-    """One study by its name to another machine, with its runs, scores and labels; a purge by example and by study; the doctor before and after a fault."""
+    """One study by its name to another machine, with its runs, scores and labels; a purge by
+    example and by study; the doctor before and after a fault.
+    """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, [equals()], name="tone")
     lab.evaluate([v1], data, [contains("billing")], name="other")

@@ -1,4 +1,6 @@
-"""Law: a notebook that runs again leaves the registry byte for byte as it is; what was refused stays refused (G14)."""
+"""Law: a notebook that runs again leaves the registry byte for byte as it is; what was refused
+stays refused (G14).
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ def incident(lab: Lab) -> tuple[list[Any], Any, list[Callable[[], Any]]]:
 
 
 def test_what_was_refused_stands_when_the_notebook_runs_again(lab: Lab) -> None:
-    """b was refused against c; with c rolled back, the same evidence does not promote b over a; the refusal says why and what helps."""
+    """b was refused against c; with c rolled back, the same evidence does not promote b over a; the
+    refusal says why and what helps.
+    """
     _, _, cells = incident(lab)
     before = registry(lab)
     again = [tried(cell) for cell in cells]
@@ -92,7 +96,9 @@ def test_what_was_refused_stands_when_the_notebook_runs_again(lab: Lab) -> None:
 def test_a_refusal_stands_in_another_kernel_for_a_canary_and_for_the_newest_study(
     lab: Lab, make_lab: MakeLab
 ) -> None:
-    """It is in the store, not in the process; the same study without its name and with a share is the same evidence."""
+    """It is in the store, not in the process; the same study without its name and with a share is
+    the same evidence.
+    """
     incident(lab)
     other = make_lab(models={"m": ScriptedModel(answer)})
     (_, b, _), study = measured(other, "p", "abc")
@@ -105,7 +111,9 @@ def test_a_refusal_stands_in_another_kernel_for_a_canary_and_for_the_newest_stud
 
 
 def test_something_new_lifts_a_refusal(lab: Lab) -> None:
-    """Answers that came later, another policy, or an override, each once: the cell with the same override changes nothing later."""
+    """Answers that came later, another policy, or an override, each once: the cell with the same
+    override changes nothing later.
+    """
     (a, b, c), study, _ = incident(lab)
     override = {"study": study, "override": "c is gone"}
     assert tried(lambda: lab.promote(b, "prod", **override)) == "done"
@@ -137,7 +145,9 @@ def test_a_refusal_on_other_terms_is_another_question(lab: Lab) -> None:
 
 
 def test_a_canary_in_the_way_and_a_canary_without_a_rest(lab: Lab) -> None:
-    """Refusals that are not of the evidence stand too, each for what was asked; the share that was too early may be everyone."""
+    """Refusals that are not of the evidence stand too, each for what was asked; the share that was
+    too early may be everyone.
+    """
     (a, _, c), study = measured(lab, "p", "abc")
     cells: list[Callable[[], Any]] = [
         lambda: lab.promote(a, "prod", study=study, percent=10),
@@ -163,7 +173,9 @@ def test_a_canary_in_the_way_and_a_canary_without_a_rest(lab: Lab) -> None:
 
 
 def test_a_share_that_was_refused_is_not_what_a_running_canary_is_set_to(lab: Lab) -> None:
-    """10 % was refused, 20 % began with an override: the cell that asked for 10 % does not shrink it; a share that is new widens it."""
+    """10 % was refused, 20 % began with an override: the cell that asked for 10 % does not shrink
+    it; a share that is new widens it.
+    """
     (_, b, _), study, _ = incident(lab)
 
     def small() -> Any:
@@ -188,7 +200,9 @@ def test_a_share_that_was_refused_is_not_what_a_running_canary_is_set_to(lab: La
 
 
 def test_the_gate_says_what_promote_will_do(lab: Lab) -> None:
-    """After a rollback, a refusal, beside a canary: a point each, and none with the override that promote would take."""
+    """After a rollback, a refusal, beside a canary: a point each, and none with the override that
+    promote would take.
+    """
     (_, b, c), study, _ = incident(lab)
     for version, says in ((c, "v3 was rolled back by"), (b, "a refusal stands")):
         points = study.gate(version, "prod")
@@ -213,7 +227,9 @@ def test_the_gate_says_what_promote_will_do(lab: Lab) -> None:
 
 
 def test_the_view_says_what_its_button_does(lab: Lab) -> None:
-    """After the incident the card names the point before the click; the text of the reason box is the override, and lets it through."""
+    """After the incident the card names the point before the click; the text of the reason box is
+    the override, and lets it through.
+    """
     from promptops.views.environments import EnvironmentsView
 
     incident(lab)
@@ -238,7 +254,9 @@ def test_the_view_says_what_its_button_does(lab: Lab) -> None:
 def test_the_command_line_exits_1_and_names_its_flag(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is held or refused as a repetition is not a success of the command, rehearsed or not; --override takes the step."""
+    """What is held or refused as a repetition is not a success of the command, rehearsed or not;
+    --override takes the step.
+    """
     from promptops.cli.__main__ import main
 
     _, study, _ = incident(lab)
@@ -271,8 +289,9 @@ def down(request: dict[str, Any]) -> str:
 def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_made(
     make_lab: MakeLab,
 ) -> None:
-    """The newest study failed, the one that is named is of another prompt, a consumer's file is broken: a point each, and the deployment
-    is made and marked; without force nothing is."""
+    """The newest study failed, the one that is named is of another prompt, a consumer's file is
+    broken: a point each, and the deployment is made and marked; without force nothing is.
+    """
     lab = make_lab(models={"m": ScriptedModel(answer), "down": ScriptedModel(down)})
     (a,), study = measured(lab, "p", "a")
     b = lab.prompt("q").save("b {{q}}", model="down")
@@ -294,7 +313,9 @@ def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_made(
 
 
 def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_kept(lab: Lab) -> None:
-    """A file in the place of the evidence's folder: said, marked and not cited; without force nothing is changed."""
+    """A file in the place of the evidence's folder: said, marked and not cited; without force
+    nothing is changed.
+    """
     (a,), study = measured(lab, "p", "a")
     (Path(lab.project.registry.path).parent / "promptops.evidence").write_text(
         "in the way", encoding="utf-8"
@@ -324,8 +345,10 @@ def test_a_forced_promotion_does_not_go_twice(lab: Lab) -> None:
 
 
 def grown(lab: Lab, dice: random.Random, name: str) -> tuple[list[Callable[[], Any]], list[str]]:
-    """A notebook that grew cell by cell, and what each cell came to. A rollback asks nobody, so a version that a cell rolled back is
-    not brought back here on purpose by a later one: that cell would roll it back again."""
+    """A notebook that grew cell by cell, and what each cell came to. A rollback asks nobody, so a
+    version that a cell rolled back is not brought back here on purpose by a later one: that cell
+    would roll it back again.
+    """
     versions, study = measured(lab, name, "abcd", 30)
     cells: list[Callable[[], Any]] = []
     said: list[str] = []
@@ -386,7 +409,9 @@ def run_again(lab: Lab, seed: int) -> int:
 
 
 def test_random_histories_run_again_leave_the_registry_as_it_is(lab: Lab) -> None:
-    """G14: 20 random histories of promote, refuse, canary, widen, override, force and roll back, in a gated and an ungated place."""
+    """G14: 20 random histories of promote, refuse, canary, widen, override, force and roll back, in
+    a gated and an ungated place.
+    """
     assert sum(run_again(lab, seed) for seed in range(20)) > 20
 
 

@@ -1,9 +1,12 @@
-"""S11: a key never reaches a file: canary secrets in nineteen places, of every shape, and a byte search of everything that was written.
+"""S11: a key never reaches a file: canary secrets in nineteen places, of every shape, and a byte
+search of everything that was written.
 
-Found are secrets that were told (a client's key, headers, query and address, its HTTP client's headers, cookies and credentials;
-`lab.store.keep_secret`), that stand in a variable of the environment named like one or as the password of an address in any other, or
-that look like a provider's key. A text that nobody told of and that looks like nothing cannot be
-told from any other: a model that makes up such a text, or a cell of a dataset that holds it, is recorded as it is.
+Found are secrets that were told (a client's key, headers, query and address, its HTTP client's
+headers, cookies and credentials; `lab.store.keep_secret`), that stand in a variable of the
+environment named like one or as the password of an address in any other, or that look like a
+provider's key. A text that nobody told of and that looks like nothing cannot be told from any
+other: a model that makes up such a text, or a cell of a dataset that holds it, is recorded as it
+is.
 """
 
 from __future__ import annotations
@@ -76,7 +79,9 @@ def canaries(shape: str) -> dict[str, str]:
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with what it was sent: keys in the error's body, the answer, the tool's arguments and, in pieces, a stream."""
+    """Answers with what it was sent: keys in the error's body, the answer, the tool's arguments
+    and, in pieces, a stream.
+    """
 
     places: dict[str, str]
 
@@ -177,7 +182,9 @@ def echo() -> Iterator[Callable[[dict[str, str]], str]]:
 
 
 def forms(secret: str) -> set[bytes]:
-    """How a file may hold it: plain, in HTML, in an address, in a repr, and in JSON, up to a tool's arguments that hold JSON, in a message, in a row."""
+    """How a file may hold it: plain, in HTML, in an address, in a repr, and in JSON, up to a tool's
+    arguments that hold JSON, in a message, in a row.
+    """
     ours = html.escape(secret).replace("&#x27;", "&#39;")
     last = {
         secret,
@@ -207,7 +214,9 @@ def found_in(data: bytes, places: dict[str, str]) -> list[str]:
 
 
 def live(lab: Lab, places: dict[str, str], shown: Path) -> str:
-    """Everything that a key could come through; what it said to people. shown: a folder for what was shown and handed out."""
+    """Everything that a key could come through; what it said to people. shown: a folder for what
+    was shown and handed out.
+    """
 
     @scorer
     def differs(output: str) -> bool:
@@ -256,7 +265,9 @@ def live(lab: Lab, places: dict[str, str], shown: Path) -> str:
 
 
 def archived(lab: Lab) -> bytes:
-    """The values of a store whose rows have moved to the archive, read by another that has nothing else."""
+    """The values of a store whose rows have moved to the archive, read by another that has nothing
+    else.
+    """
     lab.store.close()
     assert lab.store.archive() > 0
     assert list(lab.store.folder.rglob("*.parquet"))
@@ -265,7 +276,9 @@ def archived(lab: Lab) -> bytes:
 
 
 def content(store: Store) -> dict[str, list[str]]:
-    """Every value of every table as text: in DuckDB's and in Parquet's files it is packed, where no search of bytes would find it."""
+    """Every value of every table as text: in DuckDB's and in Parquet's files it is packed, where no
+    search of bytes would find it.
+    """
     return {
         table: [str(value) for row in store.rows(f"from {table}") for value in row]
         for table in TABLES
@@ -298,8 +311,9 @@ def lab_of(
     monkeypatch: pytest.MonkeyPatch,
     shape: str,
 ) -> Lab:
-    """A lab whose models hold the canaries of their places; loose ones stand in variables that are named like secrets, but for
-    those with a provider's look, which nobody tells."""
+    """A lab whose models hold the canaries of their places; loose ones stand in variables that are
+    named like secrets, but for those with a provider's look, which nobody tells.
+    """
     return make_lab(models=models_of(places, told(monkeypatch, places, server, shape)))
 
 
@@ -358,7 +372,9 @@ def test_no_file_holds_a_key(
     capsys: pytest.CaptureFixture[str],
     shape: str,
 ) -> None:
-    """Store, spool, registry, evidence, export, report, notebook, warnings, logs and output: 0 hits; the store's files are for their owner only."""
+    """Store, spool, registry, evidence, export, report, notebook, warnings, logs and output: 0
+    hits; the store's files are for their owner only.
+    """
     places = canaries(shape)
     caplog.set_level(logging.DEBUG)
     shown = tmp_path / "shown"
@@ -409,7 +425,9 @@ def test_a_store_that_cleans_nothing_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The proof of the search: with the cleaners switched off, the canaries of all places are found."""
+    """The proof of the search: with the cleaners switched off, the canaries of all places are
+    found.
+    """
     places = canaries("awkward")
     monkeypatch.setattr("promptops.store.redaction.Redactor.__call__", lambda self, text: text)
     for where in (
@@ -487,7 +505,9 @@ def test_a_notebook_that_a_kernel_ran_holds_no_key(
     monkeypatch: pytest.MonkeyPatch,
     clean: bool,
 ) -> None:
-    """Saved with its outputs, its tracebacks and the state of its widgets; and with the cleaners off the keys are found there."""
+    """Saved with its outputs, its tracebacks and the state of its widgets; and with the cleaners
+    off the keys are found there.
+    """
     import nbformat
     from nbclient import NotebookClient
 

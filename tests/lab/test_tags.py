@@ -1,4 +1,6 @@
-"""S4: pickles and type tags are never opened: what is no JSON, CSV or Parquet is refused or damage, and a tag in JSON is data like any other."""
+"""S4: pickles and type tags are never opened: what is no JSON, CSV or Parquet is refused or damage,
+and a tag in JSON is data like any other.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class Bomb:
 def bomb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Callable[[], bytes]:
-    """A pickle that leaves a folder behind; at the end there must be none, nor a file that a tag asked for."""
+    """A pickle that leaves a folder behind; at the end there must be none, nor a file that a tag
+    asked for.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PROMPTOPS_CACHE", str(tmp_path / "cache"))
     return lambda: pickle.dumps(Bomb(tmp_path / "pwned"), protocol=request.param)
@@ -73,7 +77,9 @@ def test_the_bomb_goes_off_where_it_is_opened(tmp_path: Path, bomb: Callable[[],
 def test_a_tag_in_a_row_an_answer_or_a_registry_is_data(
     tmp_path: Path, make_lab: Callable[..., Lab], bomb: Any, tag: dict[str, Any]
 ) -> None:
-    """As a dataset's value, as a model's answer that is scored, as a tool's arguments, through store, rescoring and report; and in a registry's entry."""
+    """As a dataset's value, as a model's answer that is scored, as a tool's arguments, through
+    store, rescoring and report; and in a registry's entry.
+    """
     text = json.dumps(tag)
     lab = make_lab(models={"m": ScriptedModel(lambda request: text)})
     version = lab.prompt("p").save("Echo {{x}}", model="m")
@@ -105,7 +111,9 @@ def test_a_tag_in_a_row_an_answer_or_a_registry_is_data(
 def test_a_pickle_is_no_dataset(
     tmp_path: Path, make_lab: Callable[..., Lab], bomb: Callable[[], bytes], ending: str
 ) -> None:
-    """Whatever its file is called: refused before a call is made, or the words of one cell, and never run."""
+    """Whatever its file is called: refused before a call is made, or the words of one cell, and
+    never run.
+    """
     asked: list[Any] = []
     lab = make_lab(models={"m": ScriptedModel(lambda request: asked.append(request) or "ok")})
     version = lab.prompt("p").save("Echo {{x}}", model="m")
@@ -136,7 +144,9 @@ def filled(folder: Path) -> Store:
 def test_a_pickle_in_a_files_place_is_damage(
     tmp_path: Path, bomb: Callable[[], bytes], what: str
 ) -> None:
-    """In the store: a segment, a batch of the archive, its list, the DuckDB file, the list of what is hidden."""
+    """In the store: a segment, a batch of the archive, its list, the DuckDB file, the list of what
+    is hidden.
+    """
     folder = tmp_path / "s"
     store = filled(folder)
     if what in ("archive", "manifest"):
@@ -208,7 +218,9 @@ def test_a_pickle_in_the_evidences_place_is_named(
 def test_a_pickle_in_the_saved_copys_place_is_nothing(
     tmp_path: Path, make_lab: Callable[..., Lab], bomb: Callable[[], bytes]
 ) -> None:
-    """The cache of a cold start: where the registry is gone and the copy is poisoned, the application is told that there is none."""
+    """The cache of a cold start: where the registry is gone and the copy is poisoned, the
+    application is told that there is none.
+    """
     lab = make_lab(models={"m": ScriptedModel(lambda request: "ok")})
     lab.promote(lab.prompt("p").save("Echo {{x}}", model="m"), to="dev", reason="first")
     path = lab.project.root / "promptops.json"
@@ -228,7 +240,9 @@ def test_a_pickle_in_the_saved_copys_place_is_nothing(
 def test_a_pickle_in_the_registrys_place_leaves_the_last_good_one(
     tmp_path: Path, make_lab: Callable[..., Lab], bomb: Callable[[], bytes]
 ) -> None:
-    """An application goes on with what it has; a fresh one has the last good copy, and both say what is wrong."""
+    """An application goes on with what it has; a fresh one has the last good copy, and both say
+    what is wrong.
+    """
     lab = make_lab(models={"m": ScriptedModel(lambda request: "ok")})
     version = lab.prompt("p").save("Echo {{x}}", model="m")
     lab.promote(version, to="dev", reason="first")

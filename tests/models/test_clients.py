@@ -1,4 +1,6 @@
-"""Whatever the openai client honours still works: proxies, an own CA, Azure, headers, an http_client handed in."""
+"""Whatever the openai client honours still works: proxies, an own CA, Azure, headers, an
+http_client handed in.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,9 @@ CLIENTS: list[tuple[str, Any, type]] = [
 def test_a_client_that_is_handed_in_is_used_as_it_is(
     name: str, make: Any, how: type, stream: bool
 ) -> None:
-    """Its key, headers, address with a path and http_client go with every call; it is never asked to retry."""
+    """Its key, headers, address with a path and http_client go with every call; it is never asked
+    to retry.
+    """
     with FaultServer(good) as server:
         model = EndpointModel(make(f"{server.url}/team"), stream=stream)
         assert ask(model, how).text == "ok"
@@ -122,7 +126,9 @@ def test_a_client_that_is_handed_in_is_used_as_it_is(
 
 @pytest.mark.parametrize(("name", "make", "how"), CLIENTS, ids=[row[0] for row in CLIENTS])
 def test_no_client_retries_by_itself(name: str, make: Any, how: type) -> None:
-    """One attempt is one request, whatever max_retries the client had; its failure is classed the same by every way."""
+    """One attempt is one request, whatever max_retries the client had; its failure is classed the
+    same by every way.
+    """
     with FaultServer(
         lambda seen: Say(status=500, body=error("boom"), headers={"Retry-After": "4"})
     ) as server:
@@ -174,7 +180,9 @@ def test_an_authorization_of_the_clients_own_takes_the_keys_place(kind: Any, nam
 def test_credentials_in_the_address_are_sent_as_the_client_sends_them(
     handed_in: bool, stream: bool
 ) -> None:
-    """A user and a password in base_url, as behind a company's gateway, become Basic credentials; aiohttp would refuse the call."""
+    """A user and a password in base_url, as behind a company's gateway, become Basic credentials;
+    aiohttp would refuse the call.
+    """
     with FaultServer(good) as server:
         url = server.url.replace("http://", "http://ann:s3cret-word@")
         model = EndpointModel(
@@ -254,7 +262,9 @@ def test_secrets_of_a_client_s_own_http_client_are_known(kind: str) -> None:
 
 
 def test_a_client_that_cannot_be_made_is_a_setup_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the openai client says against its own options is said as a setup error, and no call is made."""
+    """What the openai client says against its own options is said as a setup error, and no call is
+    made.
+    """
     client = openai.AsyncOpenAI(api_key=KEY, base_url="http://127.0.0.1:1/v1")
 
     def refuse(*_: Any, **__: Any) -> None:
@@ -266,7 +276,9 @@ def test_a_client_that_cannot_be_made_is_a_setup_error(monkeypatch: pytest.Monke
 
 
 def test_plain_calls_take_the_wire_beneath_the_client() -> None:
-    """The short way is there with the release of openai that is installed: a test, since without it calls still work, slowly."""
+    """The short way is there with the release of openai that is installed: a test, since without it
+    calls still work, slowly.
+    """
 
     async def wired(url: str) -> bool:
         model = EndpointModel(base_url=url, api_key=KEY)
@@ -399,7 +411,9 @@ def authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
 def test_a_proxy_and_an_own_ca_from_the_environment(
     authority: Any, monkeypatch: pytest.MonkeyPatch, stream: bool
 ) -> None:
-    """HTTPS_PROXY and SSL_CERT_FILE, as behind a company's proxy: the tunnel is used and the certificate verified."""
+    """HTTPS_PROXY and SSL_CERT_FILE, as behind a company's proxy: the tunnel is used and the
+    certificate verified.
+    """
     file, context = authority
     with FaultServer(good, tls=context) as server, Proxy(server.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
@@ -459,7 +473,9 @@ time.sleep(0.2)
 
 
 def test_a_lab_that_is_replaced_closes_its_connections(tmp_path: Path) -> None:
-    """A notebook's second `lab = Lab(...)` leaves no open session to be complained about, and nothing is printed at the end."""
+    """A notebook's second `lab = Lab(...)` leaves no open session to be complained about, and
+    nothing is printed at the end.
+    """
     with FaultServer(good) as server:
         command = [sys.executable, "-c", REPLACED, server.url, str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)

@@ -1,4 +1,7 @@
-"""EndpointModel: what is sent, and what of a reply is kept. Every body is served by a loopback server."""
+"""EndpointModel: what is sent, and what of a reply is kept.
+
+Every body is served by a loopback server.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,9 @@ def answer(said: Say | str, request: dict[str, Any] | None = None, **options: An
 
 
 def test_a_reply_is_read_for_what_a_run_records() -> None:
-    """Text, tokens, model, fingerprint, finish reason, request id and rate-limit headers come back; nothing else of the reply is kept."""
+    """Text, tokens, model, fingerprint, finish reason, request id and rate-limit headers come back;
+    nothing else of the reply is kept.
+    """
     usage = {
         "prompt_tokens": 11,
         "completion_tokens": 3,
@@ -73,7 +78,9 @@ def test_a_reply_is_read_for_what_a_run_records() -> None:
 
 
 def test_the_request_is_sent_as_it_was_rendered() -> None:
-    """The body is the request, the key goes in its header, and extra_body is merged as the client would."""
+    """The body is the request, the key goes in its header, and extra_body is merged as the client
+    would.
+    """
     with FaultServer(lambda seen: Say(body=completion())) as server:
         ask(
             EndpointModel(base_url=server.url, api_key="sk-test-12345678"),
@@ -129,7 +136,9 @@ def test_the_request_is_sent_as_it_was_rendered() -> None:
 def test_a_models_own_failures_are_outcomes(
     body: Any, failure: str | None, text: str | None
 ) -> None:
-    """Refused, filtered, cut and empty answers come back as replies with their class and whatever text there is."""
+    """Refused, filtered, cut and empty answers come back as replies with their class and whatever
+    text there is.
+    """
     reply = answer(Say(body=body))
     assert (reply.failure, reply.text) == (failure, text)
 
@@ -187,7 +196,9 @@ def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict
 
 
 def test_a_stream_is_put_together_and_its_first_token_timed() -> None:
-    """The text is the pieces joined, usage comes from the last chunk, and time to first token is before the end."""
+    """The text is the pieces joined, usage comes from the last chunk, and time to first token is
+    before the end.
+    """
     pieces = events(
         chunk({"role": "assistant", "content": ""}),
         chunk({"content": "Hel"}),
@@ -253,7 +264,9 @@ def test_streamed_tool_calls_are_put_together() -> None:
     ids=["ends early", "reset", "error event", "no JSON", "429"],
 )
 def test_a_stream_that_breaks_is_one_failure(said: Say, failure: str) -> None:
-    """Whatever ends a stream before the answer is complete is a transient class, never a shorter answer."""
+    """Whatever ends a stream before the answer is complete is a transient class, never a shorter
+    answer.
+    """
     with pytest.raises(CallError) as caught:
         answer(said, stream=True)
     assert caught.value.failure == failure
@@ -272,7 +285,9 @@ HANDED_IN = [
 @pytest.mark.parametrize("client", HANDED_IN, ids=["plain", "async http_client", "threads"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_web_page_is_a_wrong_address_however_it_was_asked(client: Any, stream: bool) -> None:
-    """Status 200 and HTML: not_found_model, also where a stream was asked for, which would read as an empty answer."""
+    """Status 200 and HTML: not_found_model, also where a stream was asked for, which would read as
+    an empty answer.
+    """
     with (
         FaultServer(lambda seen: Say(body=b"<center>Welcome</center>", headers=PAGE)) as server,
         pytest.raises(CallError) as caught,
@@ -283,7 +298,9 @@ def test_a_web_page_is_a_wrong_address_however_it_was_asked(client: Any, stream:
 
 
 def test_a_server_that_does_not_stream_answers_all_the_same() -> None:
-    """JSON in one piece is the answer, or the error, that it says; so are events whose type says JSON."""
+    """JSON in one piece is the answer, or the error, that it says; so are events whose type says
+    JSON.
+    """
     reply = answer(Say(body=completion("whole")), stream=True)
     assert (reply.text, reply.tokens_in, reply.first_token_ms) == ("whole", 11, None)
     with pytest.raises(CallError) as caught:
@@ -308,14 +325,19 @@ def test_a_server_that_does_not_stream_answers_all_the_same() -> None:
     ],
 )
 def test_a_stream_that_says_nothing_is_unreadable(said: Say) -> None:
-    """No event at all, or JSON that is no completion: nobody answered, which an empty answer would hide."""
+    """No event at all, or JSON that is no completion: nobody answered, which an empty answer would
+    hide.
+    """
     with pytest.raises(CallError) as caught:
         answer(said, stream=True)
     assert (caught.value.failure, caught.value.code) == ("server_error", "200 unreadable")
 
 
 def test_a_missing_key_is_an_error_before_anything_runs() -> None:
-    """check and complete say what to set; nothing else answers in the endpoint's place. A loopback server needs no key."""
+    """check and complete say what to set; nothing else answers in the endpoint's place.
+
+    A loopback server needs no key.
+    """
     model = EndpointModel()
     with pytest.raises(SetupError, match=r"no API key for api\.openai\.com: set OPENAI_API_KEY"):
         model.check(REQUEST)
@@ -339,7 +361,9 @@ def test_a_missing_key_is_an_error_before_anything_runs() -> None:
     ],
 )
 def test_the_label_names_the_host_and_no_secret(url: str | None, label: str) -> None:
-    """The label is part of the reuse key and of tables: host, port and path, without user, password and query."""
+    """The label is part of the reuse key and of tables: host, port and path, without user, password
+    and query.
+    """
     assert EndpointModel(base_url=url).label == label
     assert isinstance(EndpointModel(base_url=url), Model)
 
@@ -357,7 +381,9 @@ def test_the_environment_names_key_and_address(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_no_error_text_holds_the_key(stream: bool) -> None:
-    """Providers echo keys; neither the known key nor what looks like one is in the error, its cause or its context."""
+    """Providers echo keys; neither the known key nor what looks like one is in the error, its cause
+    or its context.
+    """
     key, other = "sk-canary-000111222333", "sk-proj-abcdefghijklmnop"
     said = Say(
         status=401, body=error(f"Incorrect API key provided: {key} or {other}", "invalid_api_key")
@@ -372,7 +398,9 @@ def test_no_error_text_holds_the_key(stream: bool) -> None:
 
 
 def test_it_answers_on_every_event_loop() -> None:
-    """The same model is asked from one loop after another (a notebook's, a script's): each has connections of its own."""
+    """The same model is asked from one loop after another (a notebook's, a script's): each has
+    connections of its own.
+    """
     with FaultServer(lambda seen: Say(body=completion())) as server:
         model = EndpointModel(base_url=server.url)
         assert [ask(model).text for _ in range(3)] == ["ok"] * 3
@@ -391,8 +419,9 @@ def test_a_calls_own_time_limit_is_kept() -> None:
 def test_nothing_heavy_is_imported_before_the_first_call() -> None:
     """Making a model imports neither openai nor an HTTP library."""
     code = (
-        "import sys; from promptops.models.endpoint import EndpointModel; EndpointModel(base_url='http://127.0.0.1:1'); "
-        "print([m for m in ('openai', 'aiohttp', 'httpx', 'httpx2', 'pydantic') if m in sys.modules])"
+        "import sys; from promptops.models.endpoint import EndpointModel;"
+        " EndpointModel(base_url='http://127.0.0.1:1'); print([m for m in ('openai', 'aiohttp',"
+        " 'httpx', 'httpx2', 'pydantic') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,6 @@
-"""Every failure of an endpoint is exactly one class, with its code and what the server asked to wait."""
+"""Every failure of an endpoint is exactly one class, with its code and what the server asked to
+wait.
+"""
 
 from __future__ import annotations
 
@@ -196,7 +198,9 @@ def test_broken_replies_are_one_class(said: Say | str, failure: str) -> None:
 
 
 def test_connect_and_read_timeouts_are_told_apart() -> None:
-    """A port where nobody listens is a connection failure, a server that says nothing a read timeout."""
+    """A port where nobody listens is a connection failure, a server that says nothing a read
+    timeout.
+    """
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
@@ -205,7 +209,9 @@ def test_connect_and_read_timeouts_are_told_apart() -> None:
 
 
 def test_transports_exceptions_are_read_by_their_deepest_cause() -> None:
-    """openai's aiohttp transport calls a server that hung up a connect timeout; the cause below it says what it was."""
+    """openai's aiohttp transport calls a server that hung up a connect timeout; the cause below it
+    says what it was.
+    """
     import aiohttp
     import openai
 
@@ -278,7 +284,10 @@ def test_transports_exceptions_are_read_by_their_deepest_cause() -> None:
 def test_retry_after_is_read_in_all_its_forms(
     headers: dict[str, str], seconds: float | None
 ) -> None:
-    """Milliseconds before seconds or a date; garbage asks for nothing. A date is held against the server's own clock."""
+    """Milliseconds before seconds or a date; garbage asks for nothing.
+
+    A date is held against the server's own clock.
+    """
     assert retry_after_s(headers, now=1_000_000.0) == seconds
 
 
@@ -305,7 +314,9 @@ def test_retry_after_comes_with_the_failure() -> None:
 def test_a_web_page_is_a_wrong_address_and_half_a_body_is_not(
     content: bytes, content_type: str, failure: str
 ) -> None:
-    """Status 200 with HTML: a set-up fault that names base_url and is not tried again; torn JSON is the server's, and is."""
+    """Status 200 with HTML: a set-up fault that names base_url and is not tried again; torn JSON is
+    the server's, and is.
+    """
     with pytest.raises(CallError) as caught:
         read_body(content, {"content-type": content_type})
     assert caught.value.failure == failure

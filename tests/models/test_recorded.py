@@ -1,4 +1,6 @@
-"""RecordedModel: what a model said once, found by example, version and repeat; a missing cell is an error, never invented."""
+"""RecordedModel: what a model said once, found by example, version and repeat; a missing cell is an
+error, never invented.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def test_versions_are_found_by_id_or_by_a_label() -> None:
 
 
 def test_a_frame_with_empty_cells_is_read() -> None:
-    """NaN, NaT and NA are unknown; numbers come back as such; an output that is missing is an empty one."""
+    """NaN, NaT and NA are unknown; numbers come back as such; an output that is missing is an empty
+    one.
+    """
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(
         {
@@ -74,7 +78,9 @@ def test_a_frame_with_empty_cells_is_read() -> None:
 
 
 def test_a_recorded_latency_is_the_runs_latency() -> None:
-    """The run of a recording keeps what the call took when it was made, not what looking it up takes."""
+    """The run of a recording keeps what the call took when it was made, not what looking it up
+    takes.
+    """
     model = RecordedModel([{"example": "e1", "output": "x", "latency_ms": 1234.5, "cost_usd": 0.5}])
     runs: list[Run] = []
     asked = Question(Call({}, example_id="e1"), model, "k", "p", "v", "m", "e1", "f")

@@ -1,4 +1,6 @@
-"""ScriptedModel: answers as written, fails loudly when asked the unknown, and says what it was asked."""
+"""ScriptedModel: answers as written, fails loudly when asked the unknown, and says what it was
+asked.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +128,9 @@ def test_latency_is_waited_and_remote_is_said() -> None:
 
 
 def test_what_nobody_scripted_is_kept_for_whoever_asked_many() -> None:
-    """Each question without an answer leaves its sentence in `unanswered`; scheduled failures and answered ones leave none."""
+    """Each question without an answer leaves its sentence in `unanswered`; scheduled failures and
+    answered ones leave none.
+    """
     model = ScriptedModel(["one"], failures={0: "rate_limit"})
     with pytest.raises(CallError):
         ask(model)

@@ -1,4 +1,6 @@
-"""TargetModel: the user's own function in a model's place, bound before anything runs, never able to break a study."""
+"""TargetModel: the user's own function in a model's place, bound before anything runs, never able
+to break a study.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ async def later(ticket: str) -> str:
 
 
 def test_values_are_bound_by_name() -> None:
-    """Parameters get the values of their names, **kwargs gets all, one value fits one parameter of any name."""
+    """Parameters get the values of their names, **kwargs gets all, one value fits one parameter of
+    any name.
+    """
     assert isinstance(TargetModel(by_name), Model)
     assert ask(by_name, ticket="t", tone="warm", other=1).text == "warm: t"
     assert ask(lambda **all: sorted(all), ticket="t", other=1).text == '["other","ticket"]'
@@ -98,7 +102,9 @@ def test_whatever_it_raises_is_the_failure_of_that_call(error: BaseException) ->
 
 
 def test_a_call_that_takes_too_long_is_given_up() -> None:
-    """A sync function finishes unheard in its thread, an async one is cancelled; a TimeoutError of its own is its own."""
+    """A sync function finishes unheard in its thread, an async one is cancelled; a TimeoutError of
+    its own is its own.
+    """
 
     async def hangs(x: int) -> str:
         await asyncio.sleep(60)
@@ -117,7 +123,9 @@ def test_a_call_that_takes_too_long_is_given_up() -> None:
 
 
 def test_a_changed_function_is_another_endpoint() -> None:
-    """The label holds a hash of the source; what a partial fixed is part of it; a name of one's own wins."""
+    """The label holds a hash of the source; what a partial fixed is part of it; a name of one's own
+    wins.
+    """
 
     def version(number: int) -> Any:
         space: dict[str, Any] = {}
@@ -149,7 +157,9 @@ def test_sync_functions_run_at_once() -> None:
 
 
 def test_the_rule_of_names_stands_in_the_error() -> None:
-    """A misspelt parameter beside two values is told how values are passed, also where one value alone would have reached it."""
+    """A misspelt parameter beside two values is told how values are passed, also where one value
+    alone would have reached it.
+    """
 
     def answer(tikcet: str) -> str:
         return tikcet
@@ -157,6 +167,9 @@ def test_the_rule_of_names_stands_in_the_error() -> None:
     assert TargetModel(answer).bind({"ticket": "x"}) == (("x",), {})
     with pytest.raises(
         SetupError,
-        match=r"it needs tikcet; values are passed by name \(one value alone also to a single parameter of any name\)",
+        match=(
+            r"it needs tikcet; values are passed by name \(one value alone also to a single"
+            r" parameter of any name\)"
+        ),
     ):
         TargetModel(answer).bind({"ticket": "x", "language": "en"})

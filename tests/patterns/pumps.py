@@ -1,4 +1,6 @@
-"""Texts that keep a pattern busy: for each of its long repeats, what leads to it and what is repeated."""
+"""Texts that keep a pattern busy: for each of its long repeats, what leads to it and what is
+repeated.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _ANY = "a \n1-_'.*`\""
 
 
 def pumps(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str]]:
-    """(lead, unit) of each long repeat of the pattern; where a class is repeated, of several of its characters."""
+    """(lead, unit) of each long repeat of the pattern; where a class is repeated, of several of its
+    characters.
+    """
     source = (
         pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     )

@@ -1,4 +1,6 @@
-"""Every regular expression of the package, found in its source, with the methods by which it is applied."""
+"""Every regular expression of the package, found in its source, with the methods by which it is
+applied.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def sites() -> list[Site]:
 
 
 def _kept(path: Path, applied: Mapping[tuple[Path, str], set[str]]) -> Iterator[Site]:
-    """Patterns that stand in a module's tables, whose source may be a variable at the place where they are made."""
+    """Patterns that stand in a module's tables, whose source may be a variable at the place where
+    they are made.
+    """
     for name, value in vars(_module(path)).items():
         if isinstance(value, (tuple, list, dict, set)):
             uses = tuple(sorted(applied.get((path, name), ()))) or _UNKNOWN
@@ -94,7 +98,9 @@ def _module(path: Path) -> Any:
 
 
 def _applied(trees: Mapping[Path, ast.Module]) -> dict[tuple[Path, str], set[str]]:
-    """(file, name of a variable) -> the methods that are called on it or taken from it, there and where it is imported."""
+    """(file, name of a variable) -> the methods that are called on it or taken from it, there and
+    where it is imported.
+    """
     used: dict[tuple[Path, str], set[str]] = defaultdict(set)
     imported: dict[str, set[Path]] = defaultdict(set)
     for path, tree in trees.items():

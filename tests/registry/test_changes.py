@@ -1,4 +1,6 @@
-"""Law: a pull request reads like one: words, settings, what serves, on what ground and at what cost, in a few lines."""
+"""Law: a pull request reads like one: words, settings, what serves, on what ground and at what
+cost, in a few lines.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def given(decision: str = "promote") -> Evidence:
 
 
 def test_a_one_line_edit_of_a_long_prompt_reads_as_a_few_lines(editor: Editor) -> None:
-    """At most 10 lines for one changed line of 60, its promotion and its evidence included; only the changed words are marked."""
+    """At most 10 lines for one changed line of 60, its promotion and its evidence included; only
+    the changed words are marked.
+    """
     before = read(editor)
     editor.save(NAME, V2, author="bob", note="never, not always")
     editor.promote(NAME, 2, "prod", evidence=given(), author="bob", reason="it leads")
@@ -71,14 +75,16 @@ def test_a_one_line_edit_of_a_long_prompt_reads_as_a_few_lines(editor: Editor) -
     assert "Line 59" not in text
     assert "- **prod** serves v2 by bob (it leads)" in text
     assert (
-        "verdict **promote** on 2 examples of tickets; exact 0.250 → 1.000; cost 0.001000 → 0.002000 USD an example"
-        in text
+        "verdict **promote** on 2 examples of tickets; exact 0.250 → 1.000; cost 0.001000 →"
+        " 0.002000 USD an example" in text
     )
     assert "other" not in text
 
 
 def test_settings_policies_rollbacks_and_force_are_told(editor: Editor) -> None:
-    """Whatever a reviewer must see is there: settings, policy, a forced promotion with what it went past, a canary, a rollback."""
+    """Whatever a reviewer must see is there: settings, policy, a forced promotion with what it went
+    past, a canary, a rollback.
+    """
     before = read(editor)
     hot = PromptVersion(
         "\n".join(LINES) + "\n{{ticket}}", model="large", settings={"temperature": 1}

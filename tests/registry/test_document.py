@@ -1,4 +1,6 @@
-"""Law: the registry is one closed, canonical, diff-friendly JSON document, and nothing else is taken for one (S1-S3, S6, S7, S20, G9)."""
+"""Law: the registry is one closed, canonical, diff-friendly JSON document, and nothing else is
+taken for one (S1-S3, S6, S7, S20, G9).
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,9 @@ def filled(path: Path) -> Editor:
 
 
 def test_text_is_what_json_dumps_would_write(tmp_path: Path) -> None:
-    """One canonical text: json.dumps(indent=2), prompts in order of name; rendering what was parsed gives the same bytes."""
+    """One canonical text: json.dumps(indent=2), prompts in order of name; rendering what was parsed
+    gives the same bytes.
+    """
     filled(tmp_path / "r.json")
     data = (tmp_path / "r.json").read_bytes()
     parsed = json.loads(data)
@@ -85,7 +89,9 @@ def test_text_is_what_json_dumps_would_write(tmp_path: Path) -> None:
 
 
 def test_written_files_are_valid_against_the_published_schema(tmp_path: Path) -> None:
-    """The JSON Schema in the package accepts what is written, and refuses an unknown field anywhere."""
+    """The JSON Schema in the package accepts what is written, and refuses an unknown field
+    anywhere.
+    """
     schema = json.loads(
         (importlib.resources.files("promptops.registry") / "schema.json").read_text(
             encoding="utf-8"
@@ -112,7 +118,9 @@ def test_written_files_are_valid_against_the_published_schema(tmp_path: Path) ->
 
 
 def test_a_version_survives_its_entry() -> None:
-    """Content to entry and back is the same version, the variables' descriptions included, through real JSON."""
+    """Content to entry and back is the same version, the variables' descriptions included, through
+    real JSON.
+    """
     for version in (V1, RICH):
         entry = json.loads(json.dumps(to_entry(version, 3, note="n")))
         again = to_version(entry, "x v3")
@@ -202,7 +210,9 @@ def test_a_version_carries_no_endpoint(field: str) -> None:
     ],
 )
 def test_names_are_plain(name: Any, tmp_path: Path) -> None:
-    """S7: a name is lower-case ASCII of at most 128, without `..`; nothing is written for another one."""
+    """S7: a name is lower-case ASCII of at most 128, without `..`; nothing is written for another
+    one.
+    """
     editor = Editor(tmp_path / "r.json")
     with pytest.raises(RegistryError, match="not valid"):
         editor.save(name, V1)
@@ -234,7 +244,9 @@ def test_names_are_plain(name: Any, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_registry_is_said_in_one_sentence(data: bytes, said: str) -> None:
-    """Hostile or torn files end in RegistryCorrupt, which names the file, the fault and the next step, within a second."""
+    """Hostile or torn files end in RegistryCorrupt, which names the file, the fault and the next
+    step, within a second.
+    """
     started = time.monotonic()
     with pytest.raises(RegistryCorrupt, match=said) as caught:
         document.parse(data, "the-file.json")
@@ -252,7 +264,9 @@ def test_a_byte_order_mark_is_read_over() -> None:
 
 
 def test_template_injection_is_an_error_at_save_and_data_at_render() -> None:
-    """S1, S2: only plain variables stand between double braces; a filled value is never scanned again."""
+    """S1, S2: only plain variables stand between double braces; a filled value is never scanned
+    again.
+    """
     for bad in (
         "{{ x.__class__ }}",
         "{{ cycler.__init__.__globals__ }}",
@@ -291,7 +305,9 @@ def test_template_bombs_end_at_once() -> None:
 
 
 def test_tampering_is_found(tmp_path: Path) -> None:
-    """S20: an edited text, swapped versions, an edited, dropped, moved or transplanted deployment: each is a named fault."""
+    """S20: an edited text, swapped versions, an edited, dropped, moved or transplanted deployment:
+    each is a named fault.
+    """
     filled(tmp_path / "r.json")
     good = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert list(document.check(good)) == []
@@ -338,7 +354,9 @@ def test_tampering_is_found(tmp_path: Path) -> None:
 
 
 def test_the_chain_form_is_pinned() -> None:
-    """Golden digest: another release, or another language, seals a deployment to the same 32 hex digits."""
+    """Golden digest: another release, or another language, seals a deployment to the same 32 hex
+    digits.
+    """
     link = {
         "version": "p1-" + "0" * 32,
         "kind": "promote",
@@ -369,7 +387,9 @@ def test_a_newer_form_is_read_and_never_written(tmp_path: Path) -> None:
 
 
 def test_what_json_reads_is_read_and_what_it_refuses_is_refused() -> None:
-    """The walk over the frame knows JSON as `json` does: every cut of a file, white space everywhere, one character changed."""
+    """The walk over the frame knows JSON as `json` does: every cut of a file, white space
+    everywhere, one character changed.
+    """
     dice = random.Random(11)
     good = json.dumps(
         {

@@ -1,4 +1,6 @@
-"""Law: on a base install, with no extra at all, production can be rolled back, checked, merged, exported and synced."""
+"""Law: on a base install, with no extra at all, production can be rolled back, checked, merged,
+exported and synced.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_rollback_without_extras(path: Path) -> None:
-    """`python -m promptops.registry rollback NAME --env prod`, from the project's folder, with site packages switched off."""
+    """`python -m promptops.registry rollback NAME --env prod`, from the project's folder, with site
+    packages switched off.
+    """
     source = str(Path(promptops.__file__).parents[1])
     env = {"PYTHONPATH": source, "PATH": os.environ["PATH"], "PROMPTOPS_USER": "eve"}
     command = [

@@ -1,4 +1,6 @@
-"""Law: content is stored once, promotion changes nothing twice, a rollback asks nobody, and the history tells it all."""
+"""Law: content is stored once, promotion changes nothing twice, a rollback asks nobody, and the
+history tells it all.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +116,9 @@ def test_rollback_goes_to_the_last_version_that_was_not_rolled_back(editor: Edit
 
 
 def test_rollback_names_what_it_undoes(editor: Editor) -> None:
-    """Decision 12: with `undo` it acts only while that serves, so a cell that runs again changes nothing."""
+    """Decision 12: with `undo` it acts only while that serves, so a cell that runs again changes
+    nothing.
+    """
     editor.promote(NAME, 1, "dev", author="ann")
     editor.promote(NAME, 2, "dev", author="ann")
     assert editor.rollback(NAME, "dev", undo=V[0], author="ann") is None
@@ -127,7 +131,9 @@ def test_rollback_names_what_it_undoes(editor: Editor) -> None:
 def test_what_was_rolled_back_is_not_promoted_again_by_a_cell_that_runs_again(
     editor: Editor,
 ) -> None:
-    """Decision 12: nothing changes, a warning says who, when and how; `again` promotes it and stays in the history."""
+    """Decision 12: nothing changes, a warning says who, when and how; `again` promotes it and stays
+    in the history.
+    """
     editor.promote(NAME, 1, "dev", author="ann")
     editor.promote(NAME, 2, "dev", author="ann")
     editor.rollback(NAME, "dev", author="eve", reason="odd answers")
@@ -155,7 +161,9 @@ def test_what_was_rolled_back_is_not_promoted_again_by_a_cell_that_runs_again(
 
 
 def test_history_tells_what_served_when_who_and_why(editor: Editor) -> None:
-    """Each deployment: position, version, author, reason, until when and how long; time travel by moment."""
+    """Each deployment: position, version, author, reason, until when and how long; time travel by
+    moment.
+    """
     editor.promote(NAME, 1, "dev", author="ann", reason="first")
     editor.promote(NAME, 2, "dev", author="bob")
     history = editor.history(NAME, "dev")
@@ -175,7 +183,9 @@ def test_history_tells_what_served_when_who_and_why(editor: Editor) -> None:
 
 
 def test_order_is_the_chain_s_never_a_clock_s(tmp_path: Path) -> None:
-    """G11: a clock that jumps back years changes no order; the duration is then unknown, not negative."""
+    """G11: a clock that jumps back years changes no order; the duration is then unknown, not
+    negative.
+    """
     times = iter([2_000_000_000, 1_900_000_000, 1_000_000_000, 5, 1_500_000_000])
     editor = Editor(tmp_path / "r.json", clock=lambda: float(next(times)))
     editor.save(NAME, V[0])
@@ -227,7 +237,9 @@ def test_a_canary_is_widened_finished_or_aborted_in_one_call(editor: Editor) -> 
 def test_a_race_on_one_environment_raises_conflict(
     editor: Editor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compare-and-set: who comes second learns who was first and when; nothing of theirs is written."""
+    """Compare-and-set: who comes second learns who was first and when; nothing of theirs is
+    written.
+    """
     editor.promote(NAME, 1, "dev", author="ann")
     other = Editor(editor.path, clock=Clock())
     append = editor._append
@@ -246,7 +258,9 @@ def test_a_race_on_one_environment_raises_conflict(
 
 
 def test_rollback_is_instant_with_a_thousand_versions(tmp_path: Path) -> None:
-    """G6: one prompt of 1,000 versions and 1,000 deployments: written within 100 ms (here: the median of five, some slack)."""
+    """G6: one prompt of 1,000 versions and 1,000 deployments: written within 100 ms (here: the
+    median of five, some slack).
+    """
     from promptops.registry import chain, document, entry
 
     versions = [
@@ -285,7 +299,9 @@ def test_rollback_is_instant_with_a_thousand_versions(tmp_path: Path) -> None:
 
 
 def test_bad_input_is_answered_well(editor: Editor, tmp_path: Path) -> None:
-    """Unknown prompt, unknown version, unsaved content, nothing to roll back: one sentence that says what there is."""
+    """Unknown prompt, unknown version, unsaved content, nothing to roll back: one sentence that
+    says what there is.
+    """
     with pytest.raises(UnknownPrompt, match=f"it holds {NAME}"):
         editor.promote("nope", 1, "dev", author="ann")
     with pytest.raises(RegistryError, match=r"no version '9'; saved: v1, v2, v3, v4"):
@@ -358,7 +374,9 @@ def test_policies_are_kept_in_the_file(editor: Editor) -> None:
 
 
 def test_links_and_modes_are_kept(editor: Editor, tmp_path: Path) -> None:
-    """A registry behind a symbolic link stays behind it; the file's mode survives; no lock or temporary file is left."""
+    """A registry behind a symbolic link stays behind it; the file's mode survives; no lock or
+    temporary file is left.
+    """
     link = tmp_path / "link.json"
     link.symlink_to(editor.path)
     os.chmod(editor.path, 0o664)

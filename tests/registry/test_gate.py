@@ -1,4 +1,6 @@
-"""Law: the gate cannot be skipped silently (G8): evidence counts for one content, incumbent, policy and dataset, or not at all."""
+"""Law: the gate cannot be skipped silently (G8): evidence counts for one content, incumbent, policy
+and dataset, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def refused(editor: Editor, given: Evidence | None, number: int = 2) -> tuple[st
 
 
 def test_evidence_that_carries_it_promotes_and_is_committed_beside(editor: Editor) -> None:
-    """A good bundle promotes; its digest stands in the deployment and it is read back from beside the registry."""
+    """A good bundle promotes; its digest stands in the deployment and it is read back from beside
+    the registry.
+    """
     given = evidence(V[1], V[0])
     done = editor.promote(NAME, 2, "prod", evidence=given, author="bob", reason="better")
     assert (done.number, done.evidence, done.forced) == (2, given.digest, False)
@@ -95,7 +99,9 @@ def test_evidence_about_another_prompt(editor: Editor) -> None:
 
 
 def test_evidence_against_a_former_incumbent(editor: Editor) -> None:
-    """Once somebody else promoted, evidence against the version before does not count; who and when is said."""
+    """Once somebody else promoted, evidence against the version before does not count; who and when
+    is said.
+    """
     stale = evidence(V[2], V[0])
     editor.promote(NAME, 2, "prod", evidence=evidence(V[1], V[0]), author="bob")
     reasons = refused(editor, stale, number=3)
@@ -105,7 +111,9 @@ def test_evidence_against_a_former_incumbent(editor: Editor) -> None:
 
 
 def test_evidence_of_a_first_deployment_does_not_replace_an_incumbent(editor: Editor) -> None:
-    """Alone is not better: with an incumbent the evidence must be against it; without one, against nothing."""
+    """Alone is not better: with an incumbent the evidence must be against it; without one, against
+    nothing.
+    """
     assert "against nothing" in refused(editor, evidence(V[1], None))[0]
     with pytest.raises(Refused, match="serves nothing yet"):
         editor.promote(NAME, 2, "staging", evidence=evidence(V[1], V[0]), author="ann")
@@ -236,7 +244,9 @@ def test_every_unmet_point_is_in_one_message(editor: Editor) -> None:
 
 
 def test_a_declared_path_is_walked_in_order(editor: Editor) -> None:
-    """staging before prod: the version itself must have served there, and not have been rolled back."""
+    """staging before prod: the version itself must have served there, and not have been rolled
+    back.
+    """
     policy = replace(POLICY, path=("staging", "prod"))
     editor.set_policy(policy)
     assert "has not served staging" in refused(editor, evidence(V[1], V[0], policy))[0]
@@ -253,7 +263,9 @@ def test_a_declared_path_is_walked_in_order(editor: Editor) -> None:
 
 
 def test_forcing_needs_a_reason_and_is_marked_for_ever(editor: Editor) -> None:
-    """Without a reason it is refused; with one, the history keeps the mark, the reason and what the gate had said."""
+    """Without a reason it is refused; with one, the history keeps the mark, the reason and what the
+    gate had said.
+    """
     with pytest.raises(Refused, match="needs a reason"):
         editor.promote(NAME, 2, "prod", author="ann", force=True, reason="  ")
     done = editor.promote(NAME, 2, "prod", author="ann", force=True, reason="incident 7")
@@ -275,7 +287,9 @@ def test_forcing_needs_a_reason_and_is_marked_for_ever(editor: Editor) -> None:
 
 
 def test_dev_asks_for_nothing_and_only_what_the_policy_names(editor: Editor) -> None:
-    """`ungated` names the environments without a gate; dev by default, none where the policy says so."""
+    """`ungated` names the environments without a gate; dev by default, none where the policy says
+    so.
+    """
     assert editor.promote(NAME, 2, "dev", author="ann").changed
     editor.set_policy(Policy(ungated=()))
     with pytest.raises(Refused, match="no evidence"):
@@ -283,7 +297,9 @@ def test_dev_asks_for_nothing_and_only_what_the_policy_names(editor: Editor) -> 
 
 
 def test_the_same_data_do_not_promote_twice_what_was_rolled_back(editor: Editor) -> None:
-    """Decision 12: the same outcomes, whatever the bundle's date or baseline, are not new evidence; new outcomes are."""
+    """Decision 12: the same outcomes, whatever the bundle's date or baseline, are not new evidence;
+    new outcomes are.
+    """
     editor.promote(NAME, 2, "prod", evidence=evidence(V[1], V[0]), author="ann")
     editor.rollback(NAME, "prod", author="eve")
     before = Path(editor.path).read_bytes()
@@ -311,7 +327,9 @@ def test_the_same_data_do_not_promote_twice_what_was_rolled_back(editor: Editor)
 
 
 def test_all_cells_run_again_leave_the_file_as_it_is(editor: Editor) -> None:
-    """Decision 12: promote v1, promote v2, run both again: v1's data served already, so nothing changes and a warning says so."""
+    """Decision 12: promote v1, promote v2, run both again: v1's data served already, so nothing
+    changes and a warning says so.
+    """
     editor.promote(NAME, 2, "prod", evidence=evidence(V[1], V[0]), author="ann")
     before = Path(editor.path).read_bytes()
     with pytest.warns(
@@ -363,7 +381,9 @@ def test_a_conflict_leaves_no_bundle_behind(
 
 
 def test_a_registered_consumer_is_not_broken(editor: Editor) -> None:
-    """A version that needs what an application does not supply, or answers in another shape, is refused by name."""
+    """A version that needs what an application does not supply, or answers in another shape, is
+    refused by name.
+    """
     folder = Path(editor.path).parent / FOLDER
     schema = {
         "type": "object",

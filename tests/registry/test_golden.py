@@ -1,7 +1,9 @@
-"""R11 for the registry: the file and the evidence of every release, as it left them, are served, verified and continued.
+"""R11 for the registry: the file and the evidence of every release, as it left them, are served,
+verified and continued.
 
-A release that changes the form adds its own folder: `python -m tests.registry.test_golden tests/golden/registry-v2`. Those that are
-there are never made again, since applications have theirs in git.
+A release that changes the form adds its own folder: `python -m tests.registry.test_golden
+tests/golden/registry-v2`. Those that are there are never made again, since applications have theirs
+in git.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def answer(request: Any) -> str:
 
 
 def fill(lab: Lab) -> Lab:
-    """A project with every kind of deployment: on evidence, forced, a canary, a rollback; two prompts, rich and plain."""
+    """A project with every kind of deployment: on evidence, forced, a canary, a rollback; two
+    prompts, rich and plain.
+    """
     prompt = lab.prompt("support-triage")
     plain = prompt.save("Ticket: {{ticket}}", model="m", note="as it was in the code")
     words = [
@@ -76,7 +80,9 @@ def fill(lab: Lab) -> Lab:
 
 
 def said(folder: Path) -> dict[str, Any]:
-    """What a release says of a registry: what serves, of every version its wording, the histories, and the figures recomputed."""
+    """What a release says of a registry: what serves, of every version its wording, the histories,
+    and the figures recomputed.
+    """
     editor = Editor(folder / FILE)
     loader = Loader(folder / FILE, saved_copy=False)
     found: dict[str, Any] = {"serves": {}, "figures": {}, "history": {}, "versions": {}}
@@ -134,7 +140,9 @@ def released(tmp_path: Path, release: str) -> Path:
 def test_a_registry_of_every_release_serves_verifies_and_goes_on(
     tmp_path: Path, release: str
 ) -> None:
-    """R11: the same versions, shares, histories and figures as that release gave; then a version and a deployment are added."""
+    """R11: the same versions, shares, histories and figures as that release gave; then a version
+    and a deployment are added.
+    """
     folder = released(tmp_path, release)
     expected = json.loads((GOLDEN / f"registry-{release}.json").read_text(encoding="utf-8"))
     assert holds(said(folder), expected)
@@ -174,7 +182,9 @@ def test_a_changed_character_is_noticed(tmp_path: Path, release: str, old: str, 
 def test_this_release_still_makes_what_the_last_golden_one_holds(
     make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Same ids, numbers and figures for the same project; so the golden files are of this form, and a new form needs its own."""
+    """Same ids, numbers and figures for the same project; so the golden files are of this form, and
+    a new form needs its own.
+    """
     monkeypatch.setenv("PROMPTOPS_USER", "golden")
     expected = json.loads((GOLDEN / f"registry-{RELEASES[-1]}.json").read_text(encoding="utf-8"))
     with warnings.catch_warnings():

@@ -1,4 +1,6 @@
-"""Law: the loader serves what the file says at the next get, and never takes an application down (G3 to G5, G9, decisions 6 and 14)."""
+"""Law: the loader serves what the file says at the next get, and never takes an application down
+(G3 to G5, G9, decisions 6 and 14).
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def settled() -> None:
 
 
 def test_a_served_version_is_the_version_and_says_where_from(path: Path) -> None:
-    """number, id, model, settings, messages and request of the version itself; source file, age 0, no reason."""
+    """number, id, model, settings, messages and request of the version itself; source file, age 0,
+    no reason.
+    """
     served = Loader(path).get(NAME, "dev")
     assert (served.name, served.env, served.number, served.id, served.version) == (
         NAME,
@@ -127,7 +131,9 @@ def test_load_finds_registry_and_environment(
 def test_errors_name_what_there_is(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """G4: no file, unknown prompt, no deployment: one sentence each, with where it looked or what it holds."""
+    """G4: no file, unknown prompt, no deployment: one sentence each, with where it looked or what
+    it holds.
+    """
     loader = Loader(path)
     with pytest.raises(UnknownPrompt, match=f"it holds {NAME}"):
         loader.get("support-triag", "dev")
@@ -153,7 +159,9 @@ def test_errors_name_what_there_is(
 def test_a_cold_start_serves_the_default_with_its_settings(
     tmp_path: Path, bad: bytes | None
 ) -> None:
-    """G4: without a good file the default in the code serves, as a version with settings, text or messages; source says so."""
+    """G4: without a good file the default in the code serves, as a version with settings, text or
+    messages; source says so.
+    """
     path = tmp_path / "promptops.json"
     if bad is not None:
         path.write_bytes(bad)
@@ -278,7 +286,9 @@ def test_a_file_rewritten_in_place_within_one_tick_is_still_seen(
 
 
 def test_a_watching_loader_pays_for_changes_between_requests(path: Path) -> None:
-    """watch_s: the change is read and built before the next request comes; the thread ends with its loader."""
+    """watch_s: the change is read and built before the next request comes; the thread ends with its
+    loader.
+    """
     loader = Loader(path, watch_s=0.01)
     assert loader.get(NAME, "dev").number == 1
     Editor(path).promote(NAME, 2, "dev", author="a")
@@ -349,7 +359,9 @@ def put_back(path: Path, good: bytes) -> None:
 
 
 def test_a_bad_file_leaves_the_last_known_good_one_serving(path: Path) -> None:
-    """G3: cut anywhere, of another kind, huge, absent: 100 % served, health says what and since when, and it recovers."""
+    """G3: cut anywhere, of another kind, huge, absent: 100 % served, health says what and since
+    when, and it recovers.
+    """
     good = path.read_bytes()
     loader = Loader(path)
     assert loader.get(NAME, "prod").number == 2
@@ -373,7 +385,9 @@ def test_a_bad_file_leaves_the_last_known_good_one_serving(path: Path) -> None:
 
 
 def test_flipped_bytes_never_serve_other_content(path: Path) -> None:
-    """G3, S20: 1,000 random byte flips: always served, and always one of the contents that were saved."""
+    """G3, S20: 1,000 random byte flips: always served, and always one of the contents that were
+    saved.
+    """
     good = path.read_bytes()
     loader = Loader(path)
     loader.get(NAME, "prod")
@@ -395,7 +409,9 @@ def test_flipped_bytes_never_serve_other_content(path: Path) -> None:
 
 
 def test_age_counts_from_the_moment_that_the_file_was_last_good(path: Path) -> None:
-    """age_s grows while the file is bad, across other faults of the file, and is 0 again once it is good."""
+    """age_s grows while the file is bad, across other faults of the file, and is 0 again once it is
+    good.
+    """
     loader = Loader(path)
     loader.get(NAME, "prod")
     good = path.read_bytes()
@@ -428,7 +444,9 @@ def test_a_bad_file_is_read_once_not_at_every_get(
 
 
 def test_one_edited_version_is_refused_and_the_others_are_served(path: Path) -> None:
-    """G9: a version that is not what its id says is refused at its first get; other prompts and environments go on."""
+    """G9: a version that is not what its id says is refused at its first get; other prompts and
+    environments go on.
+    """
     raw = json.loads(path.read_text(encoding="utf-8"))
     raw["prompts"][NAME]["versions"][1]["messages"][0]["content"] = ["Be very brief."]
     warm = Loader(path)
@@ -467,7 +485,9 @@ def test_one_malformed_prompt_does_not_take_the_others_down(path: Path) -> None:
 
 
 def test_a_forged_deployment_is_refused(path: Path) -> None:
-    """S20: a tail that was edited, or taken from another chain, is not served; what served before goes on."""
+    """S20: a tail that was edited, or taken from another chain, is not served; what served before
+    goes on.
+    """
     raw = json.loads(path.read_text(encoding="utf-8"))
     loader = Loader(path)
     assert loader.get(NAME, "prod").number == 2
@@ -528,7 +548,9 @@ def test_git_revert_and_a_branch_switch_are_served_by_the_next_get(
 
 
 def test_an_environment_or_prompt_that_is_gone_goes_on_serving(path: Path) -> None:
-    """Never raises after its first success: what is no longer in the file serves as last known good, and says so."""
+    """Never raises after its first success: what is no longer in the file serves as last known
+    good, and says so.
+    """
     loader = Loader(path)
     loader.get(NAME, "dev")
     raw = json.loads(path.read_text(encoding="utf-8"))
@@ -544,7 +566,9 @@ def test_an_environment_or_prompt_that_is_gone_goes_on_serving(path: Path) -> No
 
 
 def test_monotonic_refuses_to_go_back_where_it_was_asked_for(path: Path) -> None:
-    """G5: only an application that asked for it keeps the later deployment; a real rollback goes forward and is served."""
+    """G5: only an application that asked for it keeps the later deployment; a real rollback goes
+    forward and is served.
+    """
     before = path.read_bytes()
     loader = Loader(path, monotonic=True)
     editor = Editor(path)
@@ -561,7 +585,9 @@ def test_monotonic_refuses_to_go_back_where_it_was_asked_for(path: Path) -> None
 
 
 def test_monotonic_goes_on_once_the_file_is_good_again(path: Path) -> None:
-    """G5: back and good again, gone and there again, malformed, forged: what was held back ends with its cause, and only then."""
+    """G5: back and good again, gone and there again, malformed, forged: what was held back ends
+    with its cause, and only then.
+    """
     one = path.read_bytes()
     editor = Editor(path)
     editor.promote(NAME, 2, "dev", author="a")
@@ -599,7 +625,9 @@ def test_monotonic_goes_on_once_the_file_is_good_again(path: Path) -> None:
 
 
 def test_a_forged_deployment_is_red_where_going_back_is_refused_too(path: Path) -> None:
-    """S20 with monotonic: a damaged end of a chain is a fault of the file, and no later deployment to hold on to."""
+    """S20 with monotonic: a damaged end of a chain is a fault of the file, and no later deployment
+    to hold on to.
+    """
     loader = Loader(path, monotonic=True, saved_copy=False)
     loader.get(NAME, "dev")
     raw = json.loads(path.read_text(encoding="utf-8"))
@@ -614,7 +642,9 @@ def test_a_forged_deployment_is_red_where_going_back_is_refused_too(path: Path) 
 
 
 def test_what_went_back_behind_a_malformed_prompt_is_said(path: Path) -> None:
-    """G5: a reading in which the prompt cannot be read does not make the loader forget how far it had come."""
+    """G5: a reading in which the prompt cannot be read does not make the loader forget how far it
+    had come.
+    """
     one = path.read_bytes()
     Editor(path).promote(NAME, 2, "dev", author="a")
     loader = Loader(path, saved_copy=False)
@@ -645,7 +675,9 @@ def test_monotonic_holds_across_a_restart(path: Path) -> None:
 
 
 def test_a_saved_copy_serves_only_a_cold_start_without_a_valid_file(path: Path) -> None:
-    """Decision 6: missing or corrupt: the copy serves, and says how old it is; a valid file always wins."""
+    """Decision 6: missing or corrupt: the copy serves, and says how old it is; a valid file always
+    wins.
+    """
     Loader(path).get(NAME, "prod")
     copies_written()
     good = path.read_bytes()
@@ -662,7 +694,9 @@ def test_a_saved_copy_serves_only_a_cold_start_without_a_valid_file(path: Path) 
 
 
 def test_a_copy_that_others_could_write_is_not_read(path: Path) -> None:
-    """The copy is the user's own, 0600 in a folder of its own; one that anybody may write is ignored."""
+    """The copy is the user's own, 0600 in a folder of its own; one that anybody may write is
+    ignored.
+    """
     Loader(path).get(NAME, "prod")
     copies_written()
     (copy,) = Path(os.environ["PROMPTOPS_CACHE"]).iterdir()
@@ -677,7 +711,9 @@ def test_a_copy_that_others_could_write_is_not_read(path: Path) -> None:
 
 
 def test_a_canary_is_sticky_and_has_its_share(path: Path) -> None:
-    """The same key always gets the same arm; widening keeps whoever was in; no key is the stable arm; the arm is stamped."""
+    """The same key always gets the same arm; widening keeps whoever was in; no key is the stable
+    arm; the arm is stamped.
+    """
     loader = Loader(path)
     editor = Editor(path)
     editor.promote(NAME, 2, "dev", author="a", percent=10)
@@ -713,7 +749,9 @@ def test_a_corrupt_canary_gives_everyone_the_stable_version(path: Path) -> None:
 
 
 def test_use_serves_the_candidate_inside_the_block(path: Path) -> None:
-    """Decision 14: `load` inside serves it, whatever the file says; blocks nest; outside nothing changed."""
+    """Decision 14: `load` inside serves it, whatever the file says; blocks nest; outside nothing
+    changed.
+    """
     with promptops.use({NAME: V[2], "not-in-any-file": V[0]}):
         served = promptops.load(NAME, env="dev", registry=path)
         assert (served.source, served.id) == ("use", V[2].id)
@@ -753,7 +791,9 @@ def test_use_keeps_concurrent_candidates_apart() -> None:
 def test_require_keeps_a_version_that_would_break_the_application_from_being_served(
     path: Path,
 ) -> None:
-    """The last version that fits goes on serving, and health says why; at the start the application is told at once."""
+    """The last version that fits goes on serving, and health says why; at the start the application
+    is told at once.
+    """
     loader = Loader(path)
     loader.require(NAME, variables={"ticket"}, env="dev")
     editor = Editor(path)

@@ -1,4 +1,6 @@
-"""Law: hostile hosts cost no application a request (G11): read-only root, no HOME, unknown uid, zip, links, chdir, fork, clocks."""
+"""Law: hostile hosts cost no application a request (G11): read-only root, no HOME, unknown uid,
+zip, links, chdir, fork, clocks.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ def run(
     paths: tuple[str, ...] = (),
     cwd: Path | None = None,
 ) -> str:
-    """The output of a bare interpreter (no site packages) that runs `code`; raises with its error output where it fails."""
+    """The output of a bare interpreter (no site packages) that runs `code`; raises with its error
+    output where it fails.
+    """
     where = os.pathsep.join(paths or (str(PACKAGE.parent),))
     done = subprocess.run(
         [sys.executable, "-S", "-B", "-c", textwrap.dedent(code)],
@@ -79,7 +83,9 @@ print(served.number, served.source, served.request(ticket="x")["messages"][0]["c
 
 
 def test_only_the_standard_library_is_loaded(path: Path) -> None:
-    """Decision 15: importing the door and loading a prompt brings in no third-party module, and none of the heavy ones of our own."""
+    """Decision 15: importing the door and loading a prompt brings in no third-party module, and
+    none of the heavy ones of our own.
+    """
     out = run(
         SERVE.format(path=str(path))
         + """
@@ -94,7 +100,9 @@ print(sorted(name for name in heavy if name in sys.modules))
 
 
 def test_importing_does_nothing(tmp_path: Path) -> None:
-    """Habit 5: no thread, no file, no environment read for its sake; every public name is there, and no other."""
+    """Habit 5: no thread, no file, no environment read for its sake; every public name is there,
+    and no other.
+    """
     out = run(
         """
         import os, threading
@@ -111,7 +119,9 @@ def test_importing_does_nothing(tmp_path: Path) -> None:
 
 
 def test_the_other_door_is_named_in_one_sentence() -> None:
-    """Decision 15: promptops.Lab says where it lives and which command installs what it needs; unknown names say so."""
+    """Decision 15: promptops.Lab says where it lives and which command installs what it needs;
+    unknown names say so.
+    """
     with pytest.raises(
         AttributeError,
         match=r"from promptops.lab import Lab.*pip install 'promptops-toolkit\[lab\]'",
@@ -128,13 +138,18 @@ def test_no_home_and_an_unknown_uid(path: Path) -> None:
         registry = Path(folder) / "promptops.json"
         registry.write_bytes(path.read_bytes())
         registry.chmod(0o644)
-        leave = "import os, difflib, encodings.utf_16_be, hashlib, tempfile, threading, promptops.version\nif os.geteuid() == 0: os.setuid(54321)\n"
+        leave = (
+            "import os, difflib, encodings.utf_16_be, hashlib, tempfile, threading,"
+            " promptops.version\nif os.geteuid() == 0: os.setuid(54321)\n"
+        )
         assert run(leave + SERVE.format(path=str(registry))).splitlines() == ["1 file One x"]
         assert os.listdir(folder) == ["promptops.json"]
 
 
 def test_nowhere_to_write(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A cache folder that is a file, or below one (what a read-only root looks like to root): silently no copy."""
+    """A cache folder that is a file, or below one (what a read-only root looks like to root):
+    silently no copy.
+    """
     (tmp_path / "file").write_text("x")
     for place in (tmp_path / "file", tmp_path / "file" / "deep"):
         monkeypatch.setenv("PROMPTOPS_CACHE", str(place))
@@ -154,7 +169,9 @@ def test_nowhere_to_write(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path:
     reason="mounting a read-only root needs root and unshare",
 )
 def test_a_read_only_root(path: Path) -> None:
-    """In a mount namespace of its own whose root is read-only: served, with a HOME that cannot be written."""
+    """In a mount namespace of its own whose root is read-only: served, with a HOME that cannot be
+    written.
+    """
     mounts = "mount --make-rprivate / && mount -o remount,bind,ro / && ! touch /written 2>/dev/null"
     if (
         subprocess.run(
@@ -196,7 +213,9 @@ def test_import_from_a_zip(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_symlink_swap_is_a_release(path: Path, tmp_path: Path) -> None:
-    """`current -> release-2` swapped atomically (also as Kubernetes swaps ..data): the next get serves it; a dangling link does not."""
+    """`current -> release-2` swapped atomically (also as Kubernetes swaps ..data): the next get
+    serves it; a dangling link does not.
+    """
     for number in (1, 2):
         release = tmp_path / f"release-{number}"
         release.mkdir()
@@ -222,7 +241,9 @@ def test_a_symlink_swap_is_a_release(path: Path, tmp_path: Path) -> None:
 def test_another_working_directory(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """chdir after the first success, even into a folder that is gone or holds another registry: the same file goes on serving."""
+    """chdir after the first success, even into a folder that is gone or holds another registry: the
+    same file goes on serving.
+    """
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     Editor(elsewhere / "promptops.json").save(NAME, V[1])
@@ -243,7 +264,9 @@ def test_another_working_directory(
 
 
 def test_forks_in_the_middle_of_everything(path: Path) -> None:
-    """Children forked while threads read and the file changes: each serves on, none hangs on a lock that nobody holds."""
+    """Children forked while threads read and the file changes: each serves on, none hangs on a lock
+    that nobody holds.
+    """
     code = f"""
     import os, threading, sys, time, warnings
     warnings.simplefilter("ignore")
@@ -278,7 +301,9 @@ def test_forks_in_the_middle_of_everything(path: Path) -> None:
 
 
 def test_clock_jumps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wall clock and the file's times jump by years, both ways: what serves is the chain's end, age is never negative."""
+    """The wall clock and the file's times jump by years, both ways: what serves is the chain's end,
+    age is never negative.
+    """
     loader = Loader(path)
     editor = Editor(path)
     assert loader.get(NAME, "dev").number == 1
@@ -307,7 +332,9 @@ def test_readers_keep_files_open(path: Path) -> None:
 
 
 def test_threads_share_one_loader(path: Path) -> None:
-    """Eight threads make their first get at once while the file changes: every answer is a whole version."""
+    """Eight threads make their first get at once while the file changes: every answer is a whole
+    version.
+    """
     editor = Editor(path)
     for turn, number in enumerate((2, 1, 2, 1, 2)):
         loader = Loader(path)
@@ -336,7 +363,9 @@ def test_threads_share_one_loader(path: Path) -> None:
 
 
 def test_no_threads_to_be_had(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no thread can be started, there is no copy and no watching, and every get still serves what the file says."""
+    """Where no thread can be started, there is no copy and no watching, and every get still serves
+    what the file says.
+    """
 
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -1,4 +1,6 @@
-"""Law: branches merge (G12): plain git where they touched different prompts, the merge command where the same; 0 versions lost."""
+"""Law: branches merge (G12): plain git where they touched different prompts, the merge command
+where the same; 0 versions lost.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def branch(base: Path, name: str) -> tuple[Path, Editor]:
 def random_change(
     editor: Editor, prompts: list[str], dice: random.Random, side: str, fresh: int
 ) -> None:
-    """A handful of changes to these prompts of the file: saves, promotions, rollbacks, policies; sometimes a new prompt."""
+    """A handful of changes to these prompts of the file: saves, promotions, rollbacks, policies;
+    sometimes a new prompt.
+    """
     for step in range(dice.randint(1, 5)):
         name = dice.choice(prompts)
         act = dice.random()
@@ -120,7 +124,9 @@ def pairs_merge(tmp_path: Path, count: int, seed: int) -> None:
 
 
 def test_branches_on_different_prompts_merge_by_plain_git(tmp_path: Path) -> None:
-    """G12: 200 random pairs, `git merge-file` alone: no conflict, canonical, sound, 0 versions lost; the command agrees."""
+    """G12: 200 random pairs, `git merge-file` alone: no conflict, canonical, sound, 0 versions
+    lost; the command agrees.
+    """
     seed = random.randrange(2**32)
     print("seed", seed)
     pairs_merge(tmp_path, 200, seed)
@@ -147,7 +153,9 @@ def base(tmp_path: Path) -> Path:
 
 
 def test_the_same_prompt_on_both_sides_keeps_every_version(base: Path) -> None:
-    """A number clash is settled by content id, the same whichever side merges; chains and ids stay as they were."""
+    """A number clash is settled by content id, the same whichever side merges; chains and ids stay
+    as they were.
+    """
     (ours, one), (theirs, two) = branch(base, "ours"), branch(base, "theirs")
     one.save(NAME, version("ours"))
     two.save(NAME, version("theirs"))
@@ -176,7 +184,9 @@ def test_the_same_prompt_on_both_sides_keeps_every_version(base: Path) -> None:
 
 
 def test_one_environment_changed_on_both_sides_is_reported(base: Path) -> None:
-    """A real conflict is a person's: it says what each side serves, by whom; ours stays, both sides' versions stay."""
+    """A real conflict is a person's: it says what each side serves, by whom; ours stays, both
+    sides' versions stay.
+    """
     (ours, one), (theirs, two) = branch(base, "ours"), branch(base, "theirs")
     one.save(NAME, version("ours"))
     two.save(NAME, version("theirs"))
@@ -196,7 +206,9 @@ def test_one_environment_changed_on_both_sides_is_reported(base: Path) -> None:
 
 
 def test_one_side_that_is_ahead_wins(base: Path) -> None:
-    """A chain that goes on from the other side's is no conflict; neither is one that only one side touched."""
+    """A chain that goes on from the other side's is no conflict; neither is one that only one side
+    touched.
+    """
     (ours, one), (theirs, two) = branch(base, "ours"), branch(base, "theirs")
     one.promote(NAME, 2, "dev", author="o")
     theirs.write_bytes(ours.read_bytes())
@@ -223,7 +235,9 @@ def test_policies_merge_by_the_three_way_rule(base: Path) -> None:
 
 
 def test_random_branches_of_the_same_prompts_lose_no_version(tmp_path: Path) -> None:
-    """Both sides change whatever they like: every version of either side is in the result, and the result is sound."""
+    """Both sides change whatever they like: every version of either side is in the result, and the
+    result is sound.
+    """
     seed = random.randrange(2**32)
     print("seed", seed)
     dice = random.Random(seed)
@@ -244,7 +258,9 @@ def test_random_branches_of_the_same_prompts_lose_no_version(tmp_path: Path) -> 
 
 
 def test_git_uses_it_as_a_merge_driver(base: Path, tmp_path: Path) -> None:
-    """Configured as git's merge driver on a base install, `git merge` settles what plain git cannot, and stops at a real conflict."""
+    """Configured as git's merge driver on a base install, `git merge` settles what plain git
+    cannot, and stops at a real conflict.
+    """
     repository = tmp_path / "repository"
     repository.mkdir()
     settings = (

@@ -1,4 +1,6 @@
-"""Law: what the file does not have costs an application nothing: bounded memory, a bounded search, a green health."""
+"""Law: what the file does not have costs an application nothing: bounded memory, a bounded search,
+a green health.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def ask(loader: Loader, kind: str, index: int) -> None:
 @pytest.mark.parametrize("spoil", ["", "missing", "torn", "malformed"])
 @pytest.mark.parametrize("kind", ["prompt", "environment", "both"])
 def test_any_number_of_misses_keeps_nothing(path: Path, kind: str, spoil: str) -> None:
-    """3,000 names that do not exist, also while the file is bad: memory stays, and health says no more of them than a few."""
+    """3,000 names that do not exist, also while the file is bad: memory stays, and health says no
+    more of them than a few.
+    """
     if spoil == "missing":
         path.unlink()
     elif spoil:
@@ -72,7 +76,9 @@ def test_any_number_of_misses_keeps_nothing(path: Path, kind: str, spoil: str) -
 def test_a_search_for_similar_names_is_made_a_few_times(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The search looks at every name, so it is not made for every request; the same miss says the same sentence."""
+    """The search looks at every name, so it is not made for every request; the same miss says the
+    same sentence.
+    """
     searched: list[object] = []
     search = difflib.get_close_matches
     monkeypatch.setattr(
@@ -94,7 +100,9 @@ def test_a_search_for_similar_names_is_made_a_few_times(
 
 
 def test_a_miss_is_said_but_not_red(path: Path) -> None:
-    """A fallback that serves for ever because of a typing error can be found, without failing anybody's health check."""
+    """A fallback that serves for ever because of a typing error can be found, without failing
+    anybody's health check.
+    """
     loader = Loader(path, saved_copy=False)
     assert loader.get("sumary", "dev", default=FALLBACK).source == "default"
     with pytest.raises(NotDeployed):
@@ -110,7 +118,9 @@ def test_a_miss_is_said_but_not_red(path: Path) -> None:
 
 
 def test_what_served_once_and_is_gone_is_red(path: Path) -> None:
-    """That is not a miss: the application goes on with the last known good, and somebody should know."""
+    """That is not a miss: the application goes on with the last known good, and somebody should
+    know.
+    """
     loader = Loader(path, saved_copy=False)
     loader.get("summary", "dev")
     raw = json.loads(path.read_text(encoding="utf-8"))
@@ -135,7 +145,9 @@ def test_names_of_any_length_are_remembered_short(path: Path) -> None:
 
 
 def twice(text: str, line: str, copy: str) -> str:
-    """The file after a clean merge in which both sides added `line`'s block: the block stands there twice, once changed to `copy`."""
+    """The file after a clean merge in which both sides added `line`'s block: the block stands there
+    twice, once changed to `copy`.
+    """
     start = text.index(line)
     indent = len(line) - len(line.lstrip())
     end = text.index("\n" + " " * indent + "}", start) + indent + 2
@@ -152,7 +164,9 @@ def twice(text: str, line: str, copy: str) -> str:
     ],
 )
 def test_a_key_twice_is_corrupt_and_named(path: Path, line: str, copy: str, key: str) -> None:
-    """Two branches that add the same prompt or environment may merge cleanly: neither wins in silence, the last good file serves."""
+    """Two branches that add the same prompt or environment may merge cleanly: neither wins in
+    silence, the last good file serves.
+    """
     good = path.read_text(encoding="utf-8")
     loader = Loader(path, saved_copy=False)
     assert loader.get("summary", "dev").source == "file"
@@ -168,7 +182,9 @@ def test_a_key_twice_is_corrupt_and_named(path: Path, line: str, copy: str, key:
 
 
 def test_a_field_twice_inside_a_version_is_left_to_its_id(path: Path) -> None:
-    """Readers take the later one, and its id says whether that is the content; whoever writes or checks the file refuses it."""
+    """Readers take the later one, and its id says whether that is the content; whoever writes or
+    checks the file refuses it.
+    """
     good = path.read_text(encoding="utf-8")
     line = '"created": '
     at = good.index(line)

@@ -1,4 +1,6 @@
-"""Law: a registry of real size stays small and fast: each text once, a save within 250 ms, a get within 3 µs (G6, G7)."""
+"""Law: a registry of real size stays small and fast: each text once, a save within 250 ms, a get
+within 3 µs (G6, G7).
+"""
 
 from __future__ import annotations
 
@@ -48,9 +50,11 @@ def text(dice: random.Random, lines: int = 8) -> str:
 
 
 def saves(dice: random.Random) -> Iterator[tuple[str, str]]:
-    """3,937 saves of 1,719 names, 2,064 of which return to an earlier text of their name (name, text).
+    """3,937 saves of 1,719 names, 2,064 of which return to an earlier text of their name (name,
+    text).
 
-    The shape of a prompt repository of years: most names are saved once or twice, a few very often, and reverts are common.
+    The shape of a prompt repository of years: most names are saved once or twice, a few very often,
+    and reverts are common.
     """
     names = [f"team-{number % 40:02d}/prompt-{number:04d}" for number in range(1719)]
     history: dict[str, list[str]] = {name: [] for name in names}
@@ -134,7 +138,9 @@ def test_the_generator_is_what_it_says() -> None:
 
 
 def after_years(path: Path) -> tuple[float, float]:
-    """Leave at `path` what the saves leave, the last 60 through the editor; seconds of a save: the median, and in a fresh process."""
+    """Leave at `path` what the saves leave, the last 60 through the editor; seconds of a save: the
+    median, and in a fresh process.
+    """
     stored: dict[str, dict[str, PromptVersion]] = {}
     last: list[tuple[str, PromptVersion]] = []
     for index, (name, said) in enumerate(saves(random.Random(3))):
@@ -168,13 +174,16 @@ def after_years(path: Path) -> tuple[float, float]:
     cold = time.perf_counter() - started
     wrote = sorted(took)[-15:]  # a quarter of the saves return to a text and write nothing
     print(
-        f"{path.stat().st_size:,} bytes, save p50 {1000 * statistics.median(wrote):.0f} ms, cold {1000 * cold:.0f} ms"
+        f"{path.stat().st_size:,} bytes, save p50 {1000 * statistics.median(wrote):.0f} ms, cold"
+        f" {1000 * cold:.0f} ms"
     )
     return statistics.median(wrote), cold
 
 
 def test_years_of_saves_store_each_text_once(tmp_path: Path) -> None:
-    """3,937 saves of 1,719 names with 2,064 returns: 1,873 texts, each once, and a sound file; a save stays fast at that size."""
+    """3,937 saves of 1,719 names with 2,064 returns: 1,873 texts, each once, and a sound file; a
+    save stays fast at that size.
+    """
     warm, _ = after_years(tmp_path / "promptops.json")
     assert warm <= 1.0  # noisy machines; the promise's 0.25 is held under `benchmark`
 
@@ -240,7 +249,9 @@ def test_a_get_costs_little_more_than_a_look_at_the_file(tmp_path: Path) -> None
 
 @pytest.mark.benchmark
 def test_speed_at_a_thousand_prompts(tmp_path: Path) -> None:
-    """G7 at its figures: get p50 <= 3 µs (2.2 x os.stat on a slow machine), first parse <= 60 ms of CPU, import <= 25 ms over bare."""
+    """G7 at its figures: get p50 <= 3 µs (2.2 x os.stat on a slow machine), first parse <= 60 ms of
+    CPU, import <= 25 ms over bare.
+    """
     path = tmp_path / "r.json"
     path.write_text(big(1000, 5), encoding="utf-8")
     names = [f"team/prompt-{number:04d}" for number in range(1000)]
@@ -273,8 +284,9 @@ def test_speed_at_a_thousand_prompts(tmp_path: Path) -> None:
     run("import promptops")
     bare, door = (median(lambda code=code: run(code), 15) for code in ("pass", "import promptops"))
     print(
-        f"stat {floor:.2f} µs, get {cost:.2f} µs ({cost / floor:.2f} x), first parse {1000 * parse:.0f} ms of {path.stat().st_size:,} bytes, "
-        f"import {1000 * (door - bare):.1f} ms over bare {1000 * bare:.1f}"
+        f"stat {floor:.2f} µs, get {cost:.2f} µs ({cost / floor:.2f} x), first parse"
+        f" {1000 * parse:.0f} ms of {path.stat().st_size:,} bytes, import"
+        f" {1000 * (door - bare):.1f} ms over bare {1000 * bare:.1f}"
     )
     assert cost <= max(3.0, 2.2 * floor)
     assert parse <= 0.06

@@ -1,4 +1,6 @@
-"""Law: many machines get the registry verified and whole, or keep what they had; an export serves as its source does."""
+"""Law: many machines get the registry verified and whole, or keep what they had; an export serves
+as its source does.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,10 @@ def test_a_file_is_copied_whole_and_once(source: Path, tmp_path: Path) -> None:
 
 
 def test_https_is_asked_with_its_etag(host: tuple[type[Host], str], tmp_path: Path) -> None:
-    """An unchanged registry is not sent again; a changed file here, or there, is. A header is sent and never stored."""
+    """An unchanged registry is not sent again; a changed file here, or there, is.
+
+    A header is sent and never stored.
+    """
     kind, address = host
     dest = tmp_path / "machine" / "promptops.json"
     assert sync(address, str(dest), headers={"Authorization": "Bearer secret-token"}).changed
@@ -114,7 +119,9 @@ def test_https_is_asked_with_its_etag(host: tuple[type[Host], str], tmp_path: Pa
 def test_whatever_goes_wrong_leaves_what_was_there(
     host: tuple[type[Host], str], tmp_path: Path, behaviour: str
 ) -> None:
-    """Cut short, an error page, a redirect to plain http, a torn or edited registry: an error, and the old file serves on."""
+    """Cut short, an error page, a redirect to plain http, a torn or edited registry: an error, and
+    the old file serves on.
+    """
     kind, address = host
     dest = tmp_path / "promptops.json"
     sync(address, str(dest))
@@ -152,7 +159,9 @@ def test_only_https_and_files(tmp_path: Path) -> None:
 
 
 def test_an_export_serves_as_its_source_does(source: Path, tmp_path: Path) -> None:
-    """Small, sealed as in the source, with canary; only what the last N deployments of that environment cite is in it."""
+    """Small, sealed as in the source, with canary; only what the last N deployments of that
+    environment cite is in it.
+    """
     dest = tmp_path / "dev.json"
     assert export_file(str(source), str(dest), "dev", last=2)
     assert not export_file(str(source), str(dest), "dev", last=2)
@@ -168,7 +177,9 @@ def test_an_export_serves_as_its_source_does(source: Path, tmp_path: Path) -> No
 
 
 def test_an_export_of_an_export_and_the_next_one_go_forward(source: Path, tmp_path: Path) -> None:
-    """A later export goes on from an earlier one, though the links between were left out; health does not cry."""
+    """A later export goes on from an earlier one, though the links between were left out; health
+    does not cry.
+    """
     dest = tmp_path / "dev.json"
     export_file(str(source), str(dest), "dev", last=1)
     loader = Loader(dest, saved_copy=False)

@@ -1,4 +1,6 @@
-"""Law: a published view is never changed in place, so that no switch between two steps of a get can hurt it (G13)."""
+"""Law: a published view is never changed in place, so that no switch between two steps of a get can
+hurt it (G13).
+"""
 
 from __future__ import annotations
 
@@ -163,7 +165,9 @@ def looked_at(world: World) -> Any:
 def stepped(
     act: Callable[[], object], other: Callable[[], object], at: int, *, every_opcode: bool
 ) -> tuple[object, bool]:
-    """The outcome of `act` with `other` between its steps `at - 1` and `at`, and whether it had that many steps."""
+    """The outcome of `act` with `other` between its steps `at - 1` and `at`, and whether it had
+    that many steps.
+    """
     count = 0
 
     def trace(frame: FrameType, event: str, arg: object) -> Any:
@@ -195,7 +199,9 @@ def beside(
     raised: list[BaseException],
     threads: list[threading.Thread],
 ) -> Callable[[], None]:
-    """`other` in a thread of its own, run until it ends or waits for the lock that the stepped thread has."""
+    """`other` in a thread of its own, run until it ends or waits for the lock that the stepped
+    thread has.
+    """
 
     def run() -> None:
         try:
@@ -289,7 +295,9 @@ SCENARIOS = [due, touched, promoted, promoted_twice, spoiled, gone, asked_of, st
 def test_a_switch_at_any_line_hurts_no_get(
     scenario: Scenario, texts: dict[int, bytes], tmp_path: Path, clock: Clock
 ) -> None:
-    """At every line of the refresh, and every bytecode of what leads to it, another thread does its worst."""
+    """At every line of the refresh, and every bytecode of what leads to it, another thread does its
+    worst.
+    """
     steps = every_step(scenario, texts, tmp_path, clock, signal=False, every_opcode=False)
     print(f"{steps} steps")
     assert steps >= 30
@@ -299,7 +307,9 @@ def test_a_switch_at_any_line_hurts_no_get(
 def test_a_signal_handler_may_get(
     scenario: Scenario, texts: dict[int, bytes], tmp_path: Path, clock: Clock
 ) -> None:
-    """A handler that interrupts the get of its own thread, at every such step, neither hangs nor is answered wrongly."""
+    """A handler that interrupts the get of its own thread, at every such step, neither hangs nor is
+    answered wrongly.
+    """
     assert every_step(scenario, texts, tmp_path, clock, signal=True, every_opcode=False) >= 60
 
 
@@ -327,7 +337,9 @@ def test_a_view_and_its_content_are_frozen(
 def sixteen(
     texts: dict[int, bytes], folder: Path, *, until: Callable[[int], bool]
 ) -> tuple[int, int]:
-    """Sixteen threads that get at short switch intervals while the file is rewritten: (gets, rewrites); raises what any raised."""
+    """Sixteen threads that get at short switch intervals while the file is rewritten: (gets,
+    rewrites); raises what any raised.
+    """
     path = folder / "promptops.json"
     path.write_bytes(texts[1])
     loader = Loader(path, saved_copy=False)

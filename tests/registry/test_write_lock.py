@@ -1,4 +1,6 @@
-"""Law: no reader ever sees a partial file (G1), no promotion is lost (G2), and a crash at any step leaves old or new (G10)."""
+"""Law: no reader ever sees a partial file (G1), no promotion is lost (G2), and a crash at any step
+leaves old or new (G10).
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def naive(path: str, data: bytes) -> bool:
 
 
 def torn_reads(path: Path, write: Callable[[str, bytes], bool], reads: int) -> int:
-    """How many of `reads` raw reads saw no whole document while another process rewrites the file without pause."""
+    """How many of `reads` raw reads saw no whole document while another process rewrites the file
+    without pause.
+    """
     bodies = [
         document.render(
             {"promptops": 1, "prompts": {}, "policy": {"must_pass": ["x" * size]}}
@@ -80,7 +84,9 @@ def torn_reads(path: Path, write: Callable[[str, bytes], bool], reads: int) -> i
 
 
 def test_no_reader_sees_a_partial_file(tmp_path: Path) -> None:
-    """G1: 10,000 reads against a writer that never rests: 0 torn; the naive rewrite shows that the test would see it."""
+    """G1: 10,000 reads against a writer that never rests: 0 torn; the naive rewrite shows that the
+    test would see it.
+    """
     assert torn_reads(tmp_path / "naive.json", naive, 2_000) > 20
     assert torn_reads(tmp_path / "ours.json", write_lock.replace, 10_000) == 0
 
@@ -150,7 +156,9 @@ def test_promotions_of_many_prompts_all_land(tmp_path: Path) -> None:
 
 
 def test_promotions_of_one_environment_land_or_conflict(tmp_path: Path) -> None:
-    """G2: 50 x 10 on one environment: each landed, found its version serving, or raised Conflict; the chain holds just the landed."""
+    """G2: 50 x 10 on one environment: each landed, found its version serving, or raised Conflict;
+    the chain holds just the landed.
+    """
     path = tmp_path / "r.json"
     editor = Editor(path)
     for version in SMALL:
@@ -167,7 +175,9 @@ def test_promotions_of_one_environment_land_or_conflict(tmp_path: Path) -> None:
 def test_without_the_lock_promotions_would_be_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test above would see it: with the lock taken away, some of the landed are missing from the file."""
+    """The test above would see it: with the lock taken away, some of the landed are missing from
+    the file.
+    """
     import contextlib
 
     from promptops.registry import file
@@ -231,7 +241,9 @@ class Faults:
 
 
 def child(path: str, k: int, how: str, breaker: str) -> None:
-    """One promotion in which the k-th system call fails ("eio"), kills before it ("kill"); exits 77 when k was never reached."""
+    """One promotion in which the k-th system call fails ("eio"), kills before it ("kill"); exits 77
+    when k was never reached.
+    """
     import fcntl
 
     def kill() -> None:
@@ -271,7 +283,9 @@ def naive_by_os(path: str, data: bytes) -> bool:
 
 
 def crash_everywhere(tmp_path: Path, how: str, breaker: str = "") -> tuple[int, int]:
-    """(system calls tried, crashes after which the file was neither the old nor the new one, or the lock was held)."""
+    """(system calls tried, crashes after which the file was neither the old nor the new one, or the
+    lock was held).
+    """
     path = tmp_path / "r.json"
     start(path)
     old = path.read_bytes()
@@ -301,7 +315,9 @@ def crash_everywhere(tmp_path: Path, how: str, breaker: str = "") -> tuple[int, 
 
 @pytest.mark.parametrize("how", ["kill", "eio", "enospc"])
 def test_a_crash_at_any_system_call_leaves_old_or_new(tmp_path: Path, how: str) -> None:
-    """G10: fail or die at the k-th system call of a promotion, k = 1, 2, ...: old file or new file, lock released."""
+    """G10: fail or die at the k-th system call of a promotion, k = 1, 2, ...: old file or new file,
+    lock released.
+    """
     tried, bad = crash_everywhere(tmp_path, how)
     print(f"{how}: {tried} system calls")
     assert tried >= 12
@@ -317,11 +333,16 @@ def test_the_crash_test_sees_a_broken_writer(tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace injects the faults below Python")
 def test_a_kill_at_any_real_system_call_leaves_old_or_new(tmp_path: Path) -> None:
-    """G10, below Python: SIGKILL at the k-th call of each kind that the kernel saw, as strace injects it."""
+    """G10, below Python: SIGKILL at the k-th call of each kind that the kernel saw, as strace
+    injects it.
+    """
     path = tmp_path / "r.json"
     start(path)
     old = path.read_bytes()
-    code = f"from promptops.registry.editor import Editor; Editor({str(path)!r}).promote({NAME!r}, 2, 'dev', author='bob')"
+    code = (
+        f"from promptops.registry.editor import Editor; Editor({str(path)!r}).promote({NAME!r}, 2,"
+        " 'dev', author='bob')"
+    )
     kinds = (
         "openat",
         "write",
@@ -375,7 +396,9 @@ def test_a_kill_at_any_real_system_call_leaves_old_or_new(tmp_path: Path) -> Non
 
 
 def test_the_lock_is_one_writer_s(tmp_path: Path) -> None:
-    """A second writer waits, then gets Conflict that names the first; threads of one process exclude each other too."""
+    """A second writer waits, then gets Conflict that names the first; threads of one process
+    exclude each other too.
+    """
     path = str(tmp_path / "r.json")
     with (
         write_lock.locked(path),
@@ -406,7 +429,9 @@ def test_the_lock_is_one_writer_s(tmp_path: Path) -> None:
 def test_a_rename_that_is_forbidden_for_a_moment_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """G11: where an open reader forbids the rename for a moment, it is tried again; where it stays forbidden, the old file stays."""
+    """G11: where an open reader forbids the rename for a moment, it is tried again; where it stays
+    forbidden, the old file stays.
+    """
     path = tmp_path / "r.json"
     path.write_bytes(b"old")
     real, refusals = os.replace, [PermissionError(), PermissionError()]
@@ -433,7 +458,9 @@ def test_a_rename_that_is_forbidden_for_a_moment_is_tried_again(
 
 
 def test_readers_go_on_while_writers_write(tmp_path: Path) -> None:
-    """A loader in four threads beside a promoting process: every get is a version, none is an exception, none goes back."""
+    """A loader in four threads beside a promoting process: every get is a version, none is an
+    exception, none goes back.
+    """
     path = tmp_path / "r.json"
     editor = start(path)
     loader = Loader(path, saved_copy=False)
@@ -470,7 +497,9 @@ def test_readers_go_on_while_writers_write(tmp_path: Path) -> None:
 
 
 def test_corruption_is_not_mistaken_for_absence(tmp_path: Path) -> None:
-    """A folder or an unreadable thing in the file's place is said, never taken for an empty registry."""
+    """A folder or an unreadable thing in the file's place is said, never taken for an empty
+    registry.
+    """
     path = tmp_path / "r.json"
     path.mkdir()
     with pytest.raises(RegistryCorrupt, match="cannot be read"):

@@ -1,4 +1,6 @@
-"""Assertions on text: each passes or fails by its documented rule, says why, and never raises on any text."""
+"""Assertions on text: each passes or fails by its documented rule, says why, and never raises on
+any text.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ TABLE = [
     ("scorer", "output", "expected", "passes"), TABLE, ids=lambda value: str(value)[:40]
 )
 def test_table(scorer: Any, output: str, expected: Any, passes: bool) -> None:
-    """Each rule judges as documented; a failed one gives a reason, and values are 0 or 1 but for shares."""
+    """Each rule judges as documented; a failed one gives a reason, and values are 0 or 1 but for
+    shares.
+    """
     found = judge(scorer, output, expected)
     assert found.passed is passes
     assert (found.value == 1.0) is passes
@@ -188,7 +192,9 @@ def test_long_arguments_are_cut_with_their_hash() -> None:
 
 @given(st.text(), st.text(min_size=1).filter(lambda text: text.strip()))
 def test_any_text_is_judged(output: str, part: str) -> None:
-    """Whatever the texts, verdicts lie in [0, 1] and agree with plain Python on composed, case-sensitive text."""
+    """Whatever the texts, verdicts lie in [0, 1] and agree with plain Python on composed,
+    case-sensitive text.
+    """
     found = judge(contains(part, ignore_case=False), output)
     whole, piece = unicodedata.normalize("NFC", output), unicodedata.normalize("NFC", part)
     assert found.passed is (piece in whole)

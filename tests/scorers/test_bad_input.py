@@ -1,4 +1,6 @@
-"""Bad input to the whole catalogue: each scorer gives a value in [0, 1] or says why not, soon, and never raises (S13 to S16)."""
+"""Bad input to the whole catalogue: each scorer gives a value in [0, 1] or says why not, soon, and
+never raises (S13 to S16).
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def sound(score: Score) -> None:
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("entry", INLINE, ids=lambda entry: entry.name)
 def test_odd_texts(entry: Entry, name: str) -> None:
-    """Whatever the answer, there is a verdict and no error of the scorer, within seconds; what it says can be stored and shown."""
+    """Whatever the answer, there is a verdict and no error of the scorer, within seconds; what it
+    says can be stored and shown.
+    """
     started = time.monotonic()
     for score in judge(entry, TEXTS[name]):
         sound(score)
@@ -91,7 +95,9 @@ def test_odd_texts(entry: Entry, name: str) -> None:
 @settings(max_examples=25, deadline=None)
 @given(output=st.text())
 def test_any_text(entry: Entry, output: str) -> None:
-    """On any text every scorer stays in its range; scorers said to give 0 or 1 give nothing between."""
+    """On any text every scorer stays in its range; scorers said to give 0 or 1 give nothing
+    between.
+    """
     for score in judge(entry, output):
         sound(score)
         if entry.range == "0 or 1" and not score.name:

@@ -1,4 +1,6 @@
-"""The catalogue lists every built-in scorer, with an example that runs; names of scores are stable for ever."""
+"""The catalogue lists every built-in scorer, with an example that runs; names of scores are stable
+for ever.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def test_examples_run(entry: Entry) -> None:
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 def test_entries_are_complete(entry: Entry) -> None:
-    """Family, signature, sentence, range and source are all there; values of `0 or 1` scorers are 0 or 1."""
+    """Family, signature, sentence, range and source are all there; values of `0 or 1` scorers are 0
+    or 1.
+    """
     assert entry.family in FAMILIES
     assert entry.signature.startswith(f"{entry.name}(")
     assert "'Any'" not in entry.signature
@@ -146,7 +150,10 @@ def test_names_are_stable(name: str) -> None:
 
 def test_versions_are_stable_across_processes() -> None:
     """Names and versions of the whole catalogue are the same in a fresh interpreter."""
-    code = "import promptops.scorers as s\nfor e in s.CATALOGUE:\n    r = eval(e.example, dict(vars(s)))\n    print(r.name, r.version)\n"
+    code = (
+        "import promptops.scorers as s\nfor e in s.CATALOGUE:\n    r = eval(e.example,"
+        " dict(vars(s)))\n    print(r.name, r.version)\n"
+    )
     done = subprocess.run(
         [sys.executable, "-X", "utf8", "-c", code],
         capture_output=True,
@@ -160,7 +167,9 @@ def test_versions_are_stable_across_processes() -> None:
 
 
 def test_import_is_light() -> None:
-    """Importing the room loads nothing heavy: those are imported by the scorer that needs them, when it is built."""
+    """Importing the room loads nothing heavy: those are imported by the scorer that needs them,
+    when it is built.
+    """
     code = "import sys, promptops.scorers; print([m for m in sys.argv[1:] if m in sys.modules])"
     heavy = [
         "numpy",
@@ -194,7 +203,9 @@ def test_a_missing_extra_is_said_with_the_command(monkeypatch: pytest.MonkeyPatc
 
 
 def test_try_out() -> None:
-    """A scorer is tried on one answer, with golden answer, columns, recorded fields and reference; async ones are waited for."""
+    """A scorer is tried on one answer, with golden answer, columns, recorded fields and reference;
+    async ones are waited for.
+    """
 
     async def waits(output: str, run: Any, reference: Any) -> bool:
         return output == "a" and run.cost_usd == 0.5 and reference.output == "b"

@@ -95,7 +95,9 @@ def test_answer_after(output: str, part: str | None) -> None:
 
 
 def test_case_of_answer_after() -> None:
-    """The part is compared in any case, unless told otherwise; numbers and booleans of the row as text."""
+    """The part is compared in any case, unless told otherwise; numbers and booleans of the row as
+    text.
+    """
     for scorer, passes in ((answer_after(), True), (answer_after(ignore_case=False), False)):
         found = try_out(scorer, "The answer is TRUE.", expected=True)
         assert not isinstance(found, list)
@@ -136,7 +138,9 @@ def test_long_texts(text: str) -> None:
     not DATA.exists(), reason="the recorded outputs of BIG-Bench Hard are not beside the repository"
 )
 def test_bbh() -> None:
-    """Catalogue scorers agree with all 9,000 recorded verdicts: equals for answer-only, answer_after for chain of thought."""
+    """Catalogue scorers agree with all 9,000 recorded verdicts: equals for answer-only,
+    answer_after for chain of thought.
+    """
     golden = {
         row["id"]: row["expected"]
         for row in map(json.loads, (DATA / "dataset.jsonl").read_text("utf-8").splitlines())

@@ -1,4 +1,6 @@
-"""Scorers made of scorers: their logic, their names and versions, unknown kept unknown, and the steps before a scorer."""
+"""Scorers made of scorers: their logic, their names and versions, unknown kept unknown, and the
+steps before a scorer.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +129,9 @@ def test_reasons_name_the_part() -> None:
 
 
 def test_what_a_composition_takes_over() -> None:
-    """Needs, waiting, kind and reference are those of the parts; two references at once are refused."""
+    """Needs, waiting, kind and reference are those of the parts; two references at once are
+    refused.
+    """
 
     @scorer
     def mine(output: str) -> bool:
@@ -197,7 +201,9 @@ PER_FIELD = per_field(total=number_close(), name=similar_to(at_least=0.5))
 
 
 def test_per_field() -> None:
-    """Each field has a verdict of its own, beside the mean; its golden value is the golden object's field."""
+    """Each field has a verdict of its own, beside the mean; its golden value is the golden object's
+    field.
+    """
     golden = {"total": 10, "name": "Lee"}
     found = try_out(PER_FIELD, json.dumps({"total": "10.0 EUR", "name": "Lea"}), expected=golden)
     assert isinstance(found, list)
@@ -227,7 +233,9 @@ def test_per_field() -> None:
 def test_per_field_without_the_field(
     output: str, expected: Any, value: float | None, why: str
 ) -> None:
-    """A missing field fails where the answer lacks it, and is unscored where the golden object does."""
+    """A missing field fails where the answer lacks it, and is unscored where the golden object
+    does.
+    """
     found = judge(PER_FIELD, output, expected=expected)
     assert found.value == value
     assert why in (found.reason or str(found.unscored))
@@ -304,7 +312,9 @@ def shout(output: str) -> str:
 
 
 def test_own_transforms() -> None:
-    """A function of the text is a step too, versioned by its source; a lambda has no name and is refused."""
+    """A function of the text is a step too, versioned by its source; a lambda has no name and is
+    refused.
+    """
     made = after(shout, equals("A"))
     assert judge(made, "a").passed
     assert made.name == "after(shout, equals(A))"

@@ -1,4 +1,6 @@
-"""JSON against a schema, as the reference implementation judges it, and against a golden object, field by field."""
+"""JSON against a schema, as the reference implementation judges it, and against a golden object,
+field by field.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ BAD_SCHEMAS = [
 
 @pytest.mark.parametrize("schema", BAD_SCHEMAS, ids=str)
 def test_invalid_schemas_are_said_when_built(schema: Any) -> None:
-    """What is no schema, points elsewhere or could hang is refused before any call; nothing is fetched."""
+    """What is no schema, points elsewhere or could hang is refused before any call; nothing is
+    fetched.
+    """
     started = time.monotonic()
     with pytest.raises(ScorerError):
         json_schema(schema)
@@ -130,7 +134,9 @@ EQUAL = [
 
 @pytest.mark.parametrize(("scorer", "output", "expected", "value"), EQUAL)
 def test_field_by_field(scorer: Any, output: Any, expected: Any, value: float) -> None:
-    """The value is the share of golden leaves that are right, with additions counted as wrong; passed at 1."""
+    """The value is the share of golden leaves that are right, with additions counted as wrong;
+    passed at 1.
+    """
     found = judge(scorer, output, expected)
     assert found.value == pytest.approx(value)
     assert found.passed is (value == 1.0)

@@ -1,4 +1,6 @@
-"""Any function is a scorer: bound by argument names, versioned by what it does, its verdict read as documented."""
+"""Any function is a scorer: bound by argument names, versioned by what it does, its verdict read as
+documented.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def exact(output: str, expected: str) -> bool:
 
 
 def test_binds_arguments_by_name() -> None:
-    """A plain function is a scorer of its arguments; `expected` without default is a column that it needs."""
+    """A plain function is a scorer of its arguments; `expected` without default is a column that it
+    needs.
+    """
     bound = as_scorer(exact)
     assert isinstance(bound, Scorer)
     assert (bound.name, bound.kind, bound.needs, bound.remote) == (
@@ -110,7 +114,9 @@ def test_async_functions() -> None:
 
 
 def test_versions_follow_what_it_does() -> None:
-    """Another source, default, enclosed value, threshold or label is another version; the same is the same."""
+    """Another source, default, enclosed value, threshold or label is another version; the same is
+    the same.
+    """
 
     def made(limit: int) -> Any:
         def short(output: str) -> bool:

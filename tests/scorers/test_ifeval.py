@@ -1,4 +1,6 @@
-"""The 25 kinds of instruction that a program can check, strict and loose, by name and arguments as a dataset's row has them."""
+"""The 25 kinds of instruction that a program can check, strict and loose, by name and arguments as
+a dataset's row has them.
+"""
 
 from __future__ import annotations
 
@@ -206,7 +208,9 @@ def test_all_25_kinds_are_tested() -> None:
     ("kind", "arguments", "text", "follows"), FLAT, ids=lambda value: str(value)[:30]
 )
 def test_strict(kind: str, arguments: dict[str, Any], text: str, follows: bool) -> None:
-    """Each kind is followed as the published definition says, and a failed one is named with its arguments."""
+    """Each kind is followed as the published definition says, and a failed one is named with its
+    arguments.
+    """
     found = judge(instruction(kind, **arguments), text)
     assert found.passed is follows
     if not follows:
@@ -235,7 +239,9 @@ LOOSE = [
 
 @pytest.mark.parametrize(("kind", "arguments", "text"), LOOSE)
 def test_loose(kind: str, arguments: dict[str, Any], text: str) -> None:
-    """The loose criterion takes away a first line, a last line, or asterisks; the strict one does not."""
+    """The loose criterion takes away a first line, a last line, or asterisks; the strict one does
+    not.
+    """
     assert not judge(instruction(kind, **arguments), text).passed
     assert judge(instruction(kind, loose=True, **arguments), text).passed
 
@@ -270,7 +276,9 @@ def test_wrong_instructions_are_said_when_built(kind: str, arguments: dict[str, 
 
 
 def test_rows() -> None:
-    """A row carries its kinds and arguments as the published dataset does, as lists or as JSON text, with None for not given."""
+    """A row carries its kinds and arguments as the published dataset does, as lists or as JSON
+    text, with None for not given.
+    """
     kinds = ["punctuation:no_comma", "length_constraints:number_words", "startend:quotation"]
     arguments = [
         {"num_words": None},
@@ -411,7 +419,9 @@ TOKENS = [
 
 @pytest.mark.parametrize("text", TOKENS)
 def test_tokens_as_the_reference_counts_capitals(text: str) -> None:
-    """As many words in capitals as the tokenizer of NLTK finds, which the published definition uses."""
+    """As many words in capitals as the tokenizer of NLTK finds, which the published definition
+    uses.
+    """
     tokenizer = pytest.importorskip("nltk.tokenize").NLTKWordTokenizer()
     assert sum(map(str.isupper, tokens(text))) == sum(map(str.isupper, tokenizer.tokenize(text)))
 

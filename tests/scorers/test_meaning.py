@@ -1,4 +1,6 @@
-"""Meaning by any embedder: cosine in [0, 1], batches in one call, an endpoint that is retried, a lexical default that says so."""
+"""Meaning by any embedder: cosine in [0, 1], batches in one call, an endpoint that is retried, a
+lexical default that says so.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +130,9 @@ TABLE = [
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize(("output", "expected", "value"), TABLE)
 def test_any_embedder(asynchronous: bool, output: str, expected: str, value: float) -> None:
-    """The value is max(0, cosine), alone and in a batch, with sync and async embedders; empty texts are never embedded."""
+    """The value is max(0, cosine), alone and in a batch, with sync and async embedders; empty texts
+    are never embedded.
+    """
     asked: list[str] = []
 
     def embed(texts: Sequence[str]) -> list[list[float]]:
@@ -248,7 +252,9 @@ def answered(server: HTTPServer, *faults: tuple[int, dict[str, str]]) -> list[di
 
 
 def test_endpoint(httpserver: HTTPServer) -> None:
-    """Texts are posted as OpenAI's API takes them, vectors are put in order, transient failures tried again."""
+    """Texts are posted as OpenAI's API takes them, vectors are put in order, transient failures
+    tried again.
+    """
     bodies = answered(httpserver, (503, {"retry-after": "0"}), (429, {"retry-after": "0"}))
     embedder = EndpointEmbedder("m", base_url=httpserver.url_for("/v1"), api_key="sk-secret")
     found = phase(similar_meaning(embedder=embedder), cases(("cat", "cat"), ("dog", "cat")))
@@ -323,7 +329,9 @@ def test_classifiers_that_give_no_label() -> None:
 
 
 def test_mentions_by_meaning() -> None:
-    """With an embedder a sentence that is near the term counts where no word was found; words are found without it."""
+    """With an embedder a sentence that is near the term counts where no word was found; words are
+    found without it.
+    """
     judge = mentions("cat", embedder=counts, near=0.9)
     assert judge.name == "mentions(cat, near=0.9, by=counts)"
     assert try_out(judge, "a cat").unit == "mentions"  # type: ignore[union-attr]
@@ -343,7 +351,9 @@ def test_mentions_by_meaning() -> None:
 
 
 def test_batch_functions() -> None:
-    """`@scorer(batch=True)` takes lists and gives a list, in one call; another number of verdicts is an error."""
+    """`@scorer(batch=True)` takes lists and gives a list, in one call; another number of verdicts
+    is an error.
+    """
     calls: list[int] = []
 
     @scorer(batch=True, at_least=0.5)

@@ -1,4 +1,6 @@
-"""The number that an answer comes to, whatever prose, signs and currency stand around it; GSM8K as recorded."""
+"""The number that an answer comes to, whatever prose, signs and currency stand around it; GSM8K as
+recorded.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +146,9 @@ def test_long_texts(text: str) -> None:
     not DATA.exists(), reason="the recorded outputs of GSM8K are not beside the repository"
 )
 def test_gsm8k() -> None:
-    """number_close agrees with all 5,276 recorded verdicts, on four versions, outputs that break off included."""
+    """number_close agrees with all 5,276 recorded verdicts, on four versions, outputs that break
+    off included.
+    """
     golden = {
         row["id"]: row["expected"]
         for row in map(json.loads, (DATA / "dataset.jsonl").read_text("utf-8").splitlines())

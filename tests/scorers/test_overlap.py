@@ -1,4 +1,6 @@
-"""Overlap with a golden answer: ROUGE-L, chrF, exact match and edit distance, each against an independent reference."""
+"""Overlap with a golden answer: ROUGE-L, chrF, exact match and edit distance, each against an
+independent reference.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,9 @@ EXACT = [
 
 @pytest.mark.parametrize(("output", "expected", "passes"), EXACT)
 def test_exact(output: str, expected: Any, passes: bool) -> None:
-    """Equal after case, punctuation, articles and white space are left aside; a list holds alternatives."""
+    """Equal after case, punctuation, articles and white space are left aside; a list holds
+    alternatives.
+    """
     assert judge(exact(), output, expected).passed is passes
 
 
@@ -99,7 +103,9 @@ def test_equal_texts(text: str) -> None:
 
 
 def test_unchanged_from() -> None:
-    """The answer is held against the other version's answer; a row that it did not answer is unscored."""
+    """The answer is held against the other version's answer; a row that it did not answer is
+    unscored.
+    """
     made = unchanged_from("p1-abc")
     assert (made.against, made.name) == ("p1-abc", "unchanged_from(p1-abc)>=1")
     assert judge(made, " same ", reference="same").passed

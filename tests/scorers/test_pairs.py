@@ -1,4 +1,6 @@
-"""Two answers compared in both orders, orders that disagree a tie; FastChat's recorded judgements read as recorded."""
+"""Two answers compared in both orders, orders that disagree a tie; FastChat's recorded judgements
+read as recorded.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +119,9 @@ def test_planted_injections(number: int) -> None:
 
 
 def test_unreadable_and_missing() -> None:
-    """A verdict that cannot be read in one order leaves the pair unscored, with the readable order kept."""
+    """A verdict that cannot be read in one order leaves the pair unscored, with the readable order
+    kept.
+    """
 
     def half(one: str, two: str) -> str:
         return "1" if one == "long answer" else "both"
@@ -140,7 +144,9 @@ def test_samples() -> None:
 
 
 def test_what_it_is() -> None:
-    """The version of the other arm is the reference, and part of the judge's version; the prompt names nobody."""
+    """The version of the other arm is the reference, and part of the judge's version; the prompt
+    names nobody.
+    """
     made = pairwise("c", OTHER, judge="gpt-x", name="better")
     assert (made.name, made.against, made.kind) == ("better", OTHER, "judge")
     assert made.version != pairwise("c", "p1-" + "1" * 32, judge="gpt-x", name="better").version
@@ -184,7 +190,9 @@ def test_pair_scores_of_any_text(text: str) -> None:
     not DATA.exists(), reason="the recorded judgements of Vicuna-80 are not beside the repository"
 )
 def test_vicuna80() -> None:
-    """1,001 of 1,040 recorded judgements are read equal to the recorded scores; the other 39 are left unscored."""
+    """1,001 of 1,040 recorded judgements are read equal to the recorded scores; the other 39 are
+    left unscored.
+    """
     rows = [
         json.loads(line) for line in (DATA / "judgements.jsonl").read_text("utf-8").splitlines()
     ]

@@ -1,4 +1,6 @@
-"""Patterns cannot hang: re2 first, `regex` under a timeout where re2 refuses, and running out of time is no verdict (S13)."""
+"""Patterns cannot hang: re2 first, `regex` under a timeout where re2 refuses, and running out of
+time is no verdict (S13).
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def test_bombs_in_linear_time(pattern: str) -> None:
 
 
 def test_out_of_time_is_unscored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bomb that only `regex` takes runs out of time: an error of the scorer, never a failed answer."""
+    """A bomb that only `regex` takes runs out of time: an error of the scorer, never a failed
+    answer.
+    """
     monkeypatch.setattr(patterns, "TIMEOUT_S", 0.1)
     found = judge(matches(r"^(?=a)(a|aa)+$"), "a" * 60 + "!")
     assert found.value is None

@@ -1,4 +1,6 @@
-"""Refusals by their wording: what refuses passes `refuses`, what answers passes `does_not_refuse`, never both."""
+"""Refusals by their wording: what refuses passes `refuses`, what answers passes `does_not_refuse`,
+never both.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Closeness to a golden answer: in [0, 1], symmetric, 1 where equal; held against rapidfuzz and difflib."""
+"""Closeness to a golden answer: in [0, 1], symmetric, 1 where equal; held against rapidfuzz and
+difflib.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def test_equal_is_one(text: str) -> None:
 
 
 def test_unicode_and_json() -> None:
-    """Composed and decomposed letters are equal; JSON objects are compared whatever the order of their keys."""
+    """Composed and decomposed letters are equal; JSON objects are compared whatever the order of
+    their keys.
+    """
     assert judge(similar_to(), "Cafe\u0301", "Caf\u00e9").value == 1.0
     assert judge(similar_to(), '{"b": 1, "a": 2}', '{"a":2,"b":1}').value == 1.0
     assert judge(similar_to(), '{"b": 1, "a": 2}', {"a": 2, "b": 1}).value == 1.0
@@ -75,7 +79,9 @@ def test_unicode_and_json() -> None:
 
 
 def test_field() -> None:
-    """A field of both JSON texts can be compared; where the answer has none it is 0, where the row has none unscored."""
+    """A field of both JSON texts can be compared; where the answer has none it is 0, where the row
+    has none unscored.
+    """
     scorer = similar_to(field="summary.text")
     golden = {"summary": {"text": "hello"}}
     assert judge(scorer, '{"summary": {"text": "hello"}}', golden).value == 1.0
@@ -102,7 +108,9 @@ def test_threshold_and_name() -> None:
 
 
 def test_texts_too_long_to_compare_are_unscored() -> None:
-    """Two 50 MB texts do not take minutes: they are unscored with the reason, unless they are equal."""
+    """Two 50 MB texts do not take minutes: they are unscored with the reason, unless they are
+    equal.
+    """
     started = time.monotonic()
     one = "a" * 50_000_000
     found = judge(similar_to(), one, "b" * 50_000_000)
@@ -112,7 +120,9 @@ def test_texts_too_long_to_compare_are_unscored() -> None:
 
 
 def test_partial_ratio_never_takes_minutes() -> None:
-    """The best part of two long texts would take rapidfuzz minutes to find: beyond about a second it is unscored."""
+    """The best part of two long texts would take rapidfuzz minutes to find: beyond about a second
+    it is unscored.
+    """
     started = time.monotonic()
     words = [f"w{number * 7919 % 1000}" for number in range(4_000)]
     one, two = " ".join(words), " ".join(reversed(words))

@@ -1,4 +1,6 @@
-"""The checks of a row: the scorers' own names as text, a threshold, a negation, the row's columns; never code (S16)."""
+"""The checks of a row: the scorers' own names as text, a threshold, a negation, the row's columns;
+never code (S16).
+"""
 
 from __future__ import annotations
 
@@ -121,7 +123,9 @@ def test_several_checks() -> None:
 
 
 def test_rows_that_cannot_be_decided_are_unscored() -> None:
-    """A row without checks, without a column or golden value of one, or with an unknown figure is named."""
+    """A row without checks, without a column or golden value of one, or with an unknown figure is
+    named.
+    """
     assert judge([], "a").unscored == "missing checks: example 'tried' has none"
     assert (
         judge("contains: {{nope}}", "a").unscored
@@ -172,7 +176,9 @@ WRONG = [
 
 @pytest.mark.parametrize("check", WRONG, ids=lambda check: check[:40])
 def test_wrong_checks_are_said_before_a_study(check: str) -> None:
-    """What is no check is refused with the row's name before anything is asked; nothing in it ever runs."""
+    """What is no check is refused with the row's name before anything is asked; nothing in it ever
+    runs.
+    """
     with pytest.raises(ScorerError):
         parsed(check)
     if check:
@@ -221,7 +227,9 @@ def test_any_text_is_a_check_or_refused(text: str) -> None:
 
 
 def test_the_scorer_itself() -> None:
-    """Its name and version never depend on the rows: what a row asks is part of the row's fingerprint."""
+    """Its name and version never depend on the rows: what a row asks is part of the row's
+    fingerprint.
+    """
     assert (checks().name, checks().version, checks().needs) == ("checks", "1", ("checks",))
     one, two = (
         Example("a", {}, None, checks=("json_valid",)),

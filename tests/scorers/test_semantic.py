@@ -1,4 +1,6 @@
-"""Mentions: words and names of their own, in any case, accent and English form, never inside another word."""
+"""Mentions: words and names of their own, in any case, accent and English form, never inside
+another word.
+"""
 
 from __future__ import annotations
 
@@ -95,6 +97,8 @@ def test_names() -> None:
 
 @given(st.text(), st.from_regex(r"\A[a-z]{3,8}\Z"))
 def test_mentions_and_never_mentions_exclude_each_other(output: str, term: str) -> None:
-    """On any text exactly one of the two passes, and a mentioned word between spaces is always found."""
+    """On any text exactly one of the two passes, and a mentioned word between spaces is always
+    found.
+    """
     assert judge(mentions(term), output).passed is not judge(never_mentions(term), output).passed
     assert judge(mentions(term), f"{output} {term} {output}").passed

@@ -1,4 +1,6 @@
-"""JSON answers: strict RFC 8259, paths into it, and bombs that cost a verdict but never the run (S14)."""
+"""JSON answers: strict RFC 8259, paths into it, and bombs that cost a verdict but never the run
+(S14).
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def judge(scorer: Any, output: str) -> Score:
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_what_is_not_json(name: str) -> None:
-    """Bombs, repaired forms and prose are not JSON: a failed answer with a short reason, at once, never an exception."""
+    """Bombs, repaired forms and prose are not JSON: a failed answer with a short reason, at once,
+    never an exception.
+    """
     started = time.monotonic()
     for scorer in (json_valid(), json_has("a")):
         found = judge(scorer, BOMBS[name])
@@ -179,7 +183,9 @@ def test_find_and_parse_path() -> None:
     ],
 )
 def test_an_answer_and_a_line_of_a_dataset_are_read_alike(name: str) -> None:
-    """What a dataset's file may not hold, an answer that is called JSON may not either, and the other way round."""
+    """What a dataset's file may not hold, an answer that is called JSON may not either, and the
+    other way round.
+    """
     assert isinstance(read_json(BOMBS[name]), NotJSON)
     with pytest.raises(ValueError, match="."):
         strict.parse(BOMBS[name])

@@ -1,4 +1,6 @@
-"""What an answer calls: tools by name, their arguments, their order; calls that are no JSON fail and never raise."""
+"""What an answer calls: tools by name, their arguments, their order; calls that are no JSON fail
+and never raise.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def test_table(scorer: Any, calls: tuple[dict[str, Any], ...], expected: Any, pa
 
 
 def test_share_of_arguments() -> None:
-    """The value is the share of wanted arguments that the best call has right, and the reason names the wrong one."""
+    """The value is the share of wanted arguments that the best call has right, and the reason names
+    the wrong one.
+    """
     found = judge(tool_arguments("search", {"city": "Rome", "days": 3, "nested": {"a": 1}}), SEARCH)
     assert found.value == pytest.approx(1 / 3)
     assert 'city is "Oslo", expected "Rome"' in found.reason
@@ -80,7 +84,9 @@ def test_rows_without_what_is_wanted_are_unscored() -> None:
 
 
 def test_odd_records() -> None:
-    """Calls in the short form, with arguments as objects, or that are none are read without raising."""
+    """Calls in the short form, with arguments as objects, or that are none are read without
+    raising.
+    """
     run = {
         "tool_calls": json.dumps(
             [{"name": "search", "arguments": {"a": 1}}, {"function": None}, 3, None]

@@ -1,4 +1,6 @@
-"""Time, money, tokens and how an answer ended: judged by the recorded call, and unscored where it is not known."""
+"""Time, money, tokens and how an answer ended: judged by the recorded call, and unscored where it
+is not known.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ def test_unknown_is_unscored(scorer: Any, why: str) -> None:
 
 
 def test_finish_reason() -> None:
-    """The reason is one of those allowed, and the label; an answer that was cut off fails, also as a failure of the model."""
+    """The reason is one of those allowed, and the label; an answer that was cut off fails, also as
+    a failure of the model.
+    """
     assert try_out(finish_reason(), "", run={"finish_reason": "stop"}).passed  # type: ignore[union-attr]
     found = try_out(
         finish_reason("stop", "tool_calls"),

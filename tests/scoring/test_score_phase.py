@@ -1,4 +1,6 @@
-"""The score phase: every case meets every scorer, each pair ends in a score or in the reason why there is none."""
+"""The score phase: every case meets every scorer, each pair ends in a score or in the reason why
+there is none.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,9 @@ def test_every_pair_once() -> None:
 
 
 def test_rows() -> None:
-    """A row carries the run, the fingerprint of the example that it was judged by, and the whole score."""
+    """A row carries the run, the fingerprint of the example that it was judged by, and the whole
+    score.
+    """
 
     @scorer
     def several(output: str) -> dict[str, Any]:
@@ -128,8 +132,10 @@ def test_rows() -> None:
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_failure_classes(failure: str) -> None:
-    """Infrastructure failures stay unscored; a model's own failure fails without asking; who judges failures is asked. An answer of
-    another form than was asked for is an answer: everybody judges it."""
+    """Infrastructure failures stay unscored; a model's own failure fails without asking; who judges
+    failures is asked. An answer of another form than was asked for is an answer: everybody judges
+    it.
+    """
     asked = rule("asked", "assertion", lambda _: Score(0.75), judges_failures=True)
     found = {
         by.name: score
@@ -147,7 +153,9 @@ def test_failure_classes(failure: str) -> None:
 
 
 def test_an_answer_of_another_form_is_judged_by_what_it_says() -> None:
-    """Prose where JSON was asked for: scorers of text look at it, scorers of JSON say what is wrong, parts of a composition too."""
+    """Prose where JSON was asked for: scorers of text look at it, scorers of JSON say what is
+    wrong, parts of a composition too.
+    """
     said = case('Sure! {"a": 1}', failure="invalid_json", failure_detail="the answer is not JSON")
     scorers = [
         contains("Sure"),
@@ -168,7 +176,9 @@ def test_an_answer_of_another_form_is_judged_by_what_it_says() -> None:
 
 
 def test_calls_that_cannot_be_carried_out_fail_the_scorers_of_calls() -> None:
-    """tool_error: whatever the call's name, with the reason; a scorer of the text beside it judges the text."""
+    """tool_error: whatever the call's name, with the reason; a scorer of the text beside it judges
+    the text.
+    """
     call = '[{"type":"function","function":{"name":"search","arguments":"{"}}]'
     broken = case(
         "hello",
@@ -194,7 +204,9 @@ def test_calls_that_cannot_be_carried_out_fail_the_scorers_of_calls() -> None:
 
 
 def test_a_users_function_that_cannot_read_such_an_answer_fails_it() -> None:
-    """json.loads of what is no JSON is its verdict, not an accident; on an answer without a failure it is one, and so is a bug."""
+    """json.loads of what is no JSON is its verdict, not an accident; on an answer without a failure
+    it is one, and so is a bug.
+    """
 
     @scorer
     def read(output: str) -> bool:
@@ -215,7 +227,9 @@ def test_a_users_function_that_cannot_read_such_an_answer_fails_it() -> None:
 
 
 def test_missing_golden_is_named() -> None:
-    """A row without what the scorer needs is unscored: row and column are named; so is a missing reference run."""
+    """A row without what the scorer needs is unscored: row and column are named; so is a missing
+    reference run.
+    """
     [(_, _, score)] = ScorePhase([equals()]).score([case(expected=None, id="row 7")])
     assert (
         score.unscored == "missing expected: example 'row 7' has no value in the column 'expected'"
@@ -226,7 +240,9 @@ def test_missing_golden_is_named() -> None:
 
 
 def test_a_crash_costs_its_own_row() -> None:
-    """A scorer that raises, or gives no Score, leaves its row unscored with the reason; all others are judged."""
+    """A scorer that raises, or gives no Score, leaves its row unscored with the reason; all others
+    are judged.
+    """
     texts = {
         "e1": ValueError("boom \ud800"),
         "e2": RecursionError("deep"),
@@ -260,7 +276,9 @@ def test_a_crash_costs_its_own_row() -> None:
 
 
 def test_a_hang_costs_its_own_row() -> None:
-    """A scorer that hangs is cut off after its time; other rows and other scorers are judged, at once."""
+    """A scorer that hangs is cut off after its time; other rows and other scorers are judged, at
+    once.
+    """
 
     @scorer
     def hangs(output: str) -> bool:
@@ -302,7 +320,9 @@ def test_a_scorer_that_always_hangs_is_not_called_for_ever() -> None:
 
 
 def test_what_does_not_stop_is_said() -> None:
-    """A call that waits in a C function cannot be stopped: it is named in a warning, and nothing waits for it."""
+    """A call that waits in a C function cannot be stopped: it is named in a warning, and nothing
+    waits for it.
+    """
     release = threading.Event()
 
     @scorer
@@ -346,7 +366,9 @@ def test_names_must_differ() -> None:
 
 
 def test_check_needs() -> None:
-    """What rows lack is said before anything is asked: a warning where some do, an error with a guess where all do."""
+    """What rows lack is said before anything is asked: a warning where some do, an error with a
+    guess where all do.
+    """
     rows = [Example("a", {"Golden Answer": "x", "q": 1}, "y"), Example("b", {"q": 1})]
     assert check_needs([contains("a")], rows) == []
     [said] = check_needs([equals()], rows)
@@ -360,7 +382,9 @@ def test_check_needs() -> None:
 
 
 def test_an_async_scorer_that_blocks_on_one_example_costs_that_one() -> None:
-    """Eleven of twelve are scored, and so are all of another async scorer that shared the loop; the reason is the row's own."""
+    """Eleven of twelve are scored, and so are all of another async scorer that shared the loop; the
+    reason is the row's own.
+    """
 
     @scorer
     async def slow(example: Any) -> bool:
@@ -392,7 +416,9 @@ def test_an_async_scorer_that_blocks_on_one_example_costs_that_one() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="usleep is of the C library elsewhere")
 def test_a_scorer_that_keeps_the_interpreter_is_named() -> None:
-    """Nothing in this process can cut it off; that it stopped everything, and for how long, is said at the end."""
+    """Nothing in this process can cut it off; that it stopped everything, and for how long, is said
+    at the end.
+    """
 
     @scorer
     def keeps(output: str) -> bool:

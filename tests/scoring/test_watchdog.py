@@ -28,7 +28,9 @@ def through(
 
 
 def test_results_in_order_and_exceptions_as_values() -> None:
-    """Every item has its result or its exception, in order; system exits and interrupts are only results too."""
+    """Every item has its result or its exception, in order; system exits and interrupts are only
+    results too.
+    """
 
     def call(item: int) -> int:
         if item % 3 == 0:
@@ -45,7 +47,9 @@ def test_results_in_order_and_exceptions_as_values() -> None:
 
 
 def test_a_hung_call_is_cut_off_and_the_rest_goes_on() -> None:
-    """A Python loop beyond its time ends with TimeoutError, even where it swallows exceptions; its thread ends."""
+    """A Python loop beyond its time ends with TimeoutError, even where it swallows exceptions; its
+    thread ends.
+    """
 
     def call(item: int) -> int:
         while item == 1:
@@ -79,7 +83,9 @@ def test_memory_is_watched() -> None:
 
 
 def test_a_coroutine_that_blocks_its_loop_blocks_no_other() -> None:
-    """Users' coroutines run in a loop of their own; a blocking one is cut off and the next one is served."""
+    """Users' coroutines run in a loop of their own; a blocking one is cut off and the next one is
+    served.
+    """
 
     async def run() -> list[Any]:
         dog = Watchdog(0.4, 4096, 4)
@@ -146,7 +152,9 @@ def test_many_batches_at_once(concurrency: int) -> None:
 def together(
     function: Callable[[int], Awaitable[Any]], *, count: int = 12, timeout_s: float = 0.6
 ) -> tuple[list[Any], Watchdog, Counter[int]]:
-    """What each call came to, all of one scorer and at once; the watchdog; how often each item was begun."""
+    """What each call came to, all of one scorer and at once; the watchdog; how often each item was
+    begun.
+    """
     begun: Counter[int] = Counter()
 
     def begin(item: int) -> Awaitable[Any]:
@@ -174,7 +182,9 @@ CUT = "took longer than 0.6 s and was cut off"
 
 
 def test_a_coroutine_that_blocks_in_c_costs_no_other_its_result() -> None:
-    """The loop is given up, and those that only waited on it begin again on another; the blocking one is not asked twice."""
+    """The loop is given up, and those that only waited on it begin again on another; the blocking
+    one is not asked twice.
+    """
 
     async def call(item: int) -> int:
         await asyncio.sleep(0.01)
@@ -253,7 +263,9 @@ def test_libraries_that_look_at_the_coroutine_of_a_task_find_it() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="usleep is of the C library elsewhere")
 def test_a_call_that_keeps_the_interpreter_is_named_and_costs_no_other_its_time() -> None:
-    """While it lasts nothing can run, this watchdog neither; afterwards it is said whose call it was, and nobody else is cut off."""
+    """While it lasts nothing can run, this watchdog neither; afterwards it is said whose call it
+    was, and nobody else is cut off.
+    """
     keeps = ctypes.PyDLL(None).usleep  # unlike CDLL, it does not give up the interpreter's lock
 
     async def run() -> tuple[list[Any], str]:

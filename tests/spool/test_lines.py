@@ -1,4 +1,6 @@
-"""R6, S14, S15: a damaged record costs itself alone; what no column can hold is refused or cleaned before it is written."""
+"""R6, S14, S15: a damaged record costs itself alone; what no column can hold is refused or cleaned
+before it is written.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def fields_of(table: str, row: dict[str, Any], clean: Callable[[bytes], bytes] =
 
 
 def test_a_segment_cut_anywhere_loses_only_the_record_that_was_cut() -> None:
-    """Cut at every byte of its last two records: what stands whole before the cut is read, nothing else."""
+    """Cut at every byte of its last two records: what stands whole before the cut is read, nothing
+    else.
+    """
     whole = lines("one", "two", "three")
     second, third = len(lines("one")), len(lines("one", "two"))
     for cut in range(second, len(whole) + 1):
@@ -173,7 +177,9 @@ def test_a_time_in_any_zone_is_recorded_as_utc() -> None:
 
 
 def test_lone_surrogates_and_control_characters_are_kept_as_far_as_utf8_can() -> None:
-    """A lone surrogate becomes U+FFFD; NUL, newlines and the rest come back through Arrow as they were."""
+    """A lone surrogate becomes U+FFFD; NUL, newlines and the rest come back through Arrow as they
+    were.
+    """
     odd = "a\x00b\nc\r\u2028\u202e😀\x7f"
     assert fields_of("runs", {"id": "r", "output": "x\ud800y"})["output"] == "x\ufffdy"
     document = json.dumps({"id": "r", "output": odd}).encode()

@@ -1,4 +1,6 @@
-"""R10, R11 and upkeep: archive, doctor, moving between machines and removing for good change where rows are, never what they say."""
+"""R10, R11 and upkeep: archive, doctor, moving between machines and removing for good change where
+rows are, never what they say.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +127,9 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_the_archive_holds_what_the_segments_held(store: Store) -> None:
-    """Finished segments become Parquet and are removed; a writer's own stays; every row reads as before."""
+    """Finished segments become Parquet and are removed; a writer's own stays; every row reads as
+    before.
+    """
     before = content(store)
     assert store.archive() == 0
     store.close()
@@ -141,7 +145,9 @@ def test_the_archive_holds_what_the_segments_held(store: Store) -> None:
 
 
 def test_the_database_can_be_rebuilt(store: Store) -> None:
-    """R10: deleted, it comes back row by row from archive and segments; by `repair`, and by any question."""
+    """R10: deleted, it comes back row by row from archive and segments; by `repair`, and by any
+    question.
+    """
     store.close()
     store.archive()
     fill(store, "s3")
@@ -174,7 +180,9 @@ def test_an_archiver_that_died_before_it_removed_its_segments_doubles_nothing(
 
 
 def test_a_batch_that_was_never_finished_is_no_batch(store: Store) -> None:
-    """An archiver was killed just before its rename: its folder counts for nothing, and the next archiver removes it."""
+    """An archiver was killed just before its rename: its folder counts for nothing, and the next
+    archiver removes it.
+    """
     before = content(store)
     store.close()
     store.archive()
@@ -206,7 +214,9 @@ def test_a_full_disk_leaves_the_segments_alone(
 def test_sessions_that_ended_are_archived_on_the_way(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each kernel leaves a segment: past so many of them, or so many bytes, whoever merges moves them."""
+    """Each kernel leaves a segment: past so many of them, or so many bytes, whoever merges moves
+    them.
+    """
     monkeypatch.setattr("promptops.store.store.ARCHIVE_SEGMENTS", 5)
     for n in range(8):
         other = Store(store.folder)
@@ -235,7 +245,10 @@ def test_what_a_dead_process_left_in_the_scratch_folder_is_removed(store: Store)
 @pytest.mark.parametrize(
     "said",
     [
-        "Trying to read a database file with version number 69, but we can only read versions between 64 and 68.",
+        (
+            "Trying to read a database file with version number 69, but we can only read versions"
+            " between 64 and 68."
+        ),
         'Could not write file "store.duckdb": No space left on device',
         'Cannot open file "store.duckdb": Too many open files',
     ],
@@ -243,7 +256,9 @@ def test_what_a_dead_process_left_in_the_scratch_folder_is_removed(store: Store)
 def test_what_is_not_the_file_s_fault_leaves_it_where_it_is(
     store: Store, monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
-    """A newer DuckDB's file, a full disk, a process out of handles: rows come from segments and archive, nothing is set aside."""
+    """A newer DuckDB's file, a full disk, a process out of handles: rows come from segments and
+    archive, nothing is set aside.
+    """
     import duckdb
 
     before = content(store)
@@ -278,7 +293,9 @@ def test_what_is_not_the_file_s_fault_leaves_it_where_it_is(
 def test_a_doctor_finds_and_mends_what_was_changed_in_the_file(
     store: Store, statement: str, said: str
 ) -> None:
-    """Values, missing and foreign rows, wrong offsets: one line each, and `repair` sets the file aside and rebuilds it."""
+    """Values, missing and foreign rows, wrong offsets: one line each, and `repair` sets the file
+    aside and rebuilds it.
+    """
     import duckdb
 
     before = content(store)
@@ -296,7 +313,9 @@ def test_a_doctor_finds_and_mends_what_was_changed_in_the_file(
 
 @pytest.mark.parametrize("how", ["removed", "cut"])
 def test_a_doctor_records_once_more_what_a_lost_segment_held(store: Store, how: str) -> None:
-    """The DuckDB file is the only place that still has the rows: named, and after `repair` they can be rebuilt again."""
+    """The DuckDB file is the only place that still has the rows: named, and after `repair` they can
+    be rebuilt again.
+    """
     before = content(store)
     store.close()
     (path,) = (store.folder / "segments").iterdir()
@@ -352,7 +371,9 @@ def test_a_doctor_rederives_the_ids_of_content(tmp_path: Path) -> None:
 
 
 def test_a_doctor_mends_a_changed_archive_from_the_file(store: Store) -> None:
-    """One flipped bit in a Parquet file, and a file that is missing: named; what only the DuckDB file holds now is recorded once more."""
+    """One flipped bit in a Parquet file, and a file that is missing: named; what only the DuckDB
+    file holds now is recorded once more.
+    """
     before = content(store)
     store.close()
     store.archive()
@@ -407,7 +428,9 @@ def test_a_lost_database_beside_a_damaged_archive_gives_what_is_left(store: Stor
 
 
 def test_moving_a_store_moves_every_row_once(store: Store, tmp_path: Path) -> None:
-    """Exported and taken in, equal in every table; a second time, and a store's own export, are nothing new."""
+    """Exported and taken in, equal in every table; a second time, and a store's own export, are
+    nothing new.
+    """
     sent = store.export(tmp_path / "all.jsonl")
     other = Store(tmp_path / "other")
     assert other.import_(tmp_path / "all.jsonl") == sent
@@ -484,7 +507,9 @@ def holding(folder: Path, text: str) -> list[Path]:
 
 @pytest.mark.parametrize("archived", [False, True])
 def test_purging_examples_removes_every_trace(store: Store, archived: bool) -> None:
-    """From file, segments and archive: no byte of it is left in the folder, everything else is, and a rebuild brings nothing back."""
+    """From file, segments and archive: no byte of it is left in the folder, everything else is, and
+    a rebuild brings nothing back.
+    """
     if archived:
         store.close()
         store.archive()
@@ -561,7 +586,9 @@ store.append("runs", [{"id": "r-later", "example_id": "s1-e0"}])
     sys.platform == "win32", reason="without file locks a writer's life cannot be seen"
 )
 def test_what_a_living_process_still_holds_is_hidden_and_said(store: Store) -> None:
-    """Its rows are gone from every answer at once, also after a rebuild; the next purge removes their bytes. New rows are new."""
+    """Its rows are gone from every answer at once, also after a rebuild; the next purge removes
+    their bytes. New rows are new.
+    """
     with subprocess.Popen(
         [sys.executable, "-c", OTHER, str(store.folder)],
         stdin=subprocess.PIPE,
@@ -598,8 +625,9 @@ def test_a_purge_of_nothing_is_refused(store: Store) -> None:
 
 @pytest.mark.parametrize("version", ["v1"])
 def test_a_store_of_every_release_opens(tmp_path: Path, version: str) -> None:
-    """R11: segments, archive and DuckDB file as an earlier release left them; read whole, verified, written on. A column that came
-    later is unknown in every row."""
+    """R11: segments, archive and DuckDB file as an earlier release left them; read whole, verified,
+    written on. A column that came later is unknown in every row.
+    """
     shutil.copytree(GOLDEN / f"store-{version}", tmp_path / "store")
     expected = json.loads((GOLDEN / f"store-{version}.json").read_text())
     for table, _column in LATER:  # the last of its table

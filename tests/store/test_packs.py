@@ -1,4 +1,6 @@
-"""R6, R10: scores and places are recorded together, column by column; they come back as the rows that were given, and damage costs one pack."""
+"""R6, R10: scores and places are recorded together, column by column; they come back as the rows
+that were given, and damage costs one pack.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +51,11 @@ values = st.fixed_dictionaries(
     optional={
         "value": st.none() | st.floats(0, 1) | st.just(math.nan),
         "passed": st.none() | st.booleans(),
-        "measure": st.none()
-        | st.floats(allow_nan=True, allow_infinity=True)
-        | st.integers(-(2**60), 2**60),
+        "measure": (
+            st.none()
+            | st.floats(allow_nan=True, allow_infinity=True)
+            | st.integers(-(2**60), 2**60)
+        ),
         "reason": st.none() | st.text(st.characters(codec="utf-8"), max_size=20),
         "unscored": st.none() | st.just("missing expected"),
         "scored_at": st.none() | st.datetimes() | st.just("2026-01-01T00:00:00+02:00"),
@@ -93,7 +97,9 @@ def test_a_flipped_bit_costs_at_most_the_pack_that_it_is_in(bit: int) -> None:
 
 
 def test_a_row_that_does_not_fit_costs_itself(tmp_path: Path) -> None:
-    """Another writer's pack with a key missing and a text for a number: the sound rows are kept, the others are counted."""
+    """Another writer's pack with a key missing and a text for a number: the sound rows are kept,
+    the others are counted.
+    """
     columns = {
         **SHARED,
         "example_fingerprint": "f",
@@ -227,7 +233,9 @@ def test_the_doctor_and_a_rebuild_agree_on_packs(tmp_path: Path) -> None:
 def test_a_new_segment_outlives_a_power_cut_by_its_name_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The folder that a segment is made in is synced, once a segment: a file's own sync keeps its bytes, not its entry."""
+    """The folder that a segment is made in is synced, once a segment: a file's own sync keeps its
+    bytes, not its entry.
+    """
     synced: list[int] = []
     whole = os.fsync
 
@@ -245,7 +253,9 @@ def test_a_new_segment_outlives_a_power_cut_by_its_name_too(
 
 
 def test_small_packs_are_built_together_and_damage_stays_where_it_is() -> None:
-    """Packs of few rows, as a running study leaves them, come back in their order; one that holds a wrong value costs its rows alone."""
+    """Packs of few rows, as a running study leaves them, come back in their order; one that holds a
+    wrong value costs its rows alone.
+    """
     packs = [
         encode(
             "scores", [score(n * 3 + k, reason="x" if k else None) for k in range(n % 3 + 1)], bytes

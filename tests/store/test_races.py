@@ -1,6 +1,8 @@
-"""R14, forced: another process acts at the worst moment of an archive, a purge or a check, and no row is lost.
+"""R14, forced: another process acts at the worst moment of an archive, a purge or a check, and no
+row is lost.
 
-The kind: two facts about one file that are taken at two moments. Each test runs the other process between the two.
+The kind: two facts about one file that are taken at two moments. Each test runs the other process
+between the two.
 """
 
 from __future__ import annotations
@@ -115,7 +117,9 @@ def archived(store: Store) -> None:
 def test_a_writer_that_appends_and_ends_meanwhile_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str, moment: str
 ) -> None:
-    """It does so after its segment was listed with its size, or just before the question whether it lives."""
+    """It does so after its segment was listed with its size, or just before the question whether it
+    lives.
+    """
     writer, store = Writer(tmp_path), Store(tmp_path)
     store.merge()
     if moment == "listed":
@@ -136,7 +140,9 @@ def test_a_writer_that_appends_and_ends_meanwhile_loses_nothing(
 def test_a_segment_that_grew_after_all_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
-    """Without locks a writer that was quiet for long counts as ended, and may go on while its batch is written."""
+    """Without locks a writer that was quiet for long counts as ended, and may go on while its batch
+    is written.
+    """
     writer, store = Writer(tmp_path), Store(tmp_path)
     monkeypatch.setattr(segment, "stopped", lambda path: nullcontext(path.stat()))
     store.merge()
@@ -155,7 +161,9 @@ def test_a_segment_that_grew_after_all_stays(
 def test_a_segment_that_is_removed_before_it_is_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
-    """A new segment has no lock for a moment: a row that is written to a removed file would be gone with its process."""
+    """A new segment has no lock for a moment: a row that is written to a removed file would be gone
+    with its process.
+    """
     Store(tmp_path).append("study_events", [{"study_id": "first", "at": AT, "event": "0"}])
 
     def purge() -> None:
@@ -179,10 +187,12 @@ def test_a_segment_that_is_removed_before_it_is_locked_is_made_again(
 def test_a_purge_takes_an_example_s_runs_as_of_one_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run of the purged example that is recorded meanwhile stays with its attempts, or goes with them."""
+    """A run of the purged example that is recorded meanwhile stays with its attempts, or goes with
+    them.
+    """
     code = (
-        "store.append_all({'runs': [{'id': 'WHICH', 'key': 'k', 'version_id': 'v', 'example_id': 'e'}], "
-        "'attempts': [{'run_id': 'WHICH', 'number': 1}]})"
+        "store.append_all({'runs': [{'id': 'WHICH', 'key': 'k', 'version_id': 'v', 'example_id':"
+        " 'e'}], 'attempts': [{'run_id': 'WHICH', 'number': 1}]})"
     )
     other(tmp_path, code.replace("WHICH", "old"))
     after(monkeypatch, upkeep, "doomed_by", lambda: other(tmp_path, code.replace("WHICH", "new")))
@@ -198,7 +208,9 @@ def test_a_purge_takes_an_example_s_runs_as_of_one_moment(
 
 
 def test_what_an_earlier_purge_hid_does_not_come_back_with_the_next(tmp_path: Path) -> None:
-    """The first purge hides rows of a living process; the next names other rows after that process has ended."""
+    """The first purge hides rows of a living process; the next names other rows after that process
+    has ended.
+    """
     writer = Store(tmp_path)
     writer.append(
         "runs",
@@ -213,7 +225,10 @@ def test_what_an_earlier_purge_hid_does_not_come_back_with_the_next(tmp_path: Pa
 @pytest.mark.parametrize(
     "then",
     [
-        "store.append('study_events', [dict(study_id='x', at='2026-01-01', event='0')]); store.merge()",
+        (
+            "store.append('study_events', [dict(study_id='x', at='2026-01-01', event='0')]);"
+            " store.merge()"
+        ),
         "store.archive()",
     ],
 )
@@ -221,7 +236,9 @@ def test_what_an_earlier_purge_hid_does_not_come_back_with_the_next(tmp_path: Pa
 def test_a_doctor_beside_others_finds_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, then: str
 ) -> None:
-    """Rows that were recorded and merged, or segments that were archived, since it listed them are not damage."""
+    """Rows that were recorded and merged, or segments that were archived, since it listed them are
+    not damage.
+    """
     other(
         tmp_path, "store.append('study_events', [dict(study_id='s', at='2026-01-01', event='0')])"
     )
@@ -248,7 +265,9 @@ def test_a_doctor_that_reads_while_another_archives_finds_nothing(
 
 
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Upkeep as it was: sizes from the listing, then the question, then a removal without a second look."""
+    """Upkeep as it was: sizes from the listing, then the question, then a removal without a second
+    look.
+    """
 
     def finished(folder: Path) -> list[segment.Segment]:
         return [found for found in segment.segments(folder) if not locks.held(found.path)]
@@ -263,7 +282,9 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("act", ACTS)
 def test_lost_rows_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
-    """Upkeep as it was loses the rows, so these tests can fail; `verify` reports it until a repair has."""
+    """Upkeep as it was loses the rows, so these tests can fail; `verify` reports it until a repair
+    has.
+    """
     writer, store = Writer(tmp_path), Store(tmp_path)
     store.merge()
     broken(monkeypatch)
@@ -285,7 +306,9 @@ def test_lost_rows_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 def test_a_segment_that_was_damaged_before_or_after_it_was_merged_is_reported(
     tmp_path: Path, how: str, merged: bool
 ) -> None:
-    """Where nobody had read it, only its writer's last word knows; where it was merged, a repair saves the rows."""
+    """Where nobody had read it, only its writer's last word knows; where it was merged, a repair
+    saves the rows.
+    """
     writer = Writer(tmp_path)
     writer.ends()
     if merged:

@@ -1,4 +1,6 @@
-"""Asking the store: everything that was recorded is seen at once, and a user's own SQL reads and nothing else (S17)."""
+"""Asking the store: everything that was recorded is seen at once, and a user's own SQL reads and
+nothing else (S17).
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,15 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_opening_costs_nothing(tmp_path: Path) -> None:
-    """No folder, file, thread, and no heavy import; a question to a store that holds nothing makes nothing either."""
+    """No folder, file, thread, and no heavy import; a question to a store that holds nothing makes
+    nothing either.
+    """
     code = (
-        "import sys, threading\nfrom pathlib import Path\nfrom promptops.store import Store\n"
-        "folder = Path(sys.argv[1]) / 'store'\nstore = Store(folder)\n"
-        "assert not folder.exists() and threading.active_count() == 1\n"
-        "assert not {'duckdb', 'pandas', 'pyarrow', 'numpy'} & set(sys.modules), sorted(sys.modules)\n"
-        "assert store.rows('select count(*) from runs') == [(0,)]\nassert store.verify() == [] and not folder.exists()\n"
+        "import sys, threading\nfrom pathlib import Path\nfrom promptops.store import Store\nfolder"
+        " = Path(sys.argv[1]) / 'store'\nstore = Store(folder)\nassert not folder.exists() and"
+        " threading.active_count() == 1\nassert not {'duckdb', 'pandas', 'pyarrow', 'numpy'} &"
+        " set(sys.modules), sorted(sys.modules)\nassert store.rows('select count(*) from runs') =="
+        " [(0,)]\nassert store.verify() == [] and not folder.exists()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
@@ -218,7 +222,9 @@ def test_threads_may_ask_at_the_same_time(store: Store) -> None:
 
 
 def test_a_merge_of_many_sittings_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is opened anew after some bytes: all rows come in once, also where a torn tail is never covered."""
+    """The file is opened anew after some bytes: all rows come in once, also where a torn tail is
+    never covered.
+    """
     monkeypatch.setattr("promptops.store.store.SITTING_BYTES", 1)
     monkeypatch.setattr("promptops.store.merge_segments._STEP", 1)
     monkeypatch.setattr("promptops.spool.segment.CHUNK", 2_000)

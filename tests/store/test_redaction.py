@@ -67,7 +67,10 @@ def test_a_value_that_is_called_a_secret_is_taken_out(text: str, secret: str) ->
         "a task-management-system-of-the-future",
         '{"tokens_in":123456789012345,"max_tokens":4096}',
         "Your password: please choose a new one. The secret: patience and practice.",
-        "r-18eb276b77b3a04a997d9c95e1293c24 p1-e39644a155e5f6fe k1:00000000000000000000000000000000",
+        (
+            "r-18eb276b77b3a04a997d9c95e1293c24 p1-e39644a155e5f6fe"
+            " k1:00000000000000000000000000000000"
+        ),
         "the bearer of this letter, Mr Constantinopolitan",
     ],
 )
@@ -105,7 +108,9 @@ def test_passwords_in_the_environments_addresses_are_secrets() -> None:
 def test_no_canary_is_in_any_byte_of_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Secrets in every text column of every table, then a byte search of segments, DuckDB file, archive and export."""
+    """Secrets in every text column of every table, then a byte search of segments, DuckDB file,
+    archive and export.
+    """
     monkeypatch.setenv("ACME_API_KEY", CANARY)
     store = Store(tmp_path / "store")
     store.keep_secret(TOLD)

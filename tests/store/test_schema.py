@@ -1,4 +1,6 @@
-"""The documented tables: the values that are recorded fit them, every column is explained, and the file opens in duckdb 1.x."""
+"""The documented tables: the values that are recorded fit them, every column is explained, and the
+file opens in duckdb 1.x.
+"""
 
 from __future__ import annotations
 
@@ -48,12 +50,14 @@ def test_every_column_has_a_comment_in_the_database(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.append("runs", [dict.fromkeys(TABLES["runs"].names) | {"id": "r-1"}])
     silent = store.rows(
-        "select table_name, column_name from duckdb_columns() where database_name = 'store' and schema_name = 'main' and comment is null"
+        "select table_name, column_name from duckdb_columns() where database_name = 'store' and"
+        " schema_name = 'main' and comment is null"
     )
     assert silent == []
     assert len(
         store.rows(
-            "select 1 from duckdb_tables() where database_name = 'store' and schema_name = 'main' and comment is not null"
+            "select 1 from duckdb_tables() where database_name = 'store' and schema_name = 'main'"
+            " and comment is not null"
         )
     ) == len(TABLES)
 
@@ -106,7 +110,9 @@ def test_the_later_columns_are_the_last_of_their_tables() -> None:
 
 
 def test_an_older_file_is_given_what_came_later(tmp_path: Path) -> None:
-    """Read at once: what it held is unknown there and nothing is set aside; then written; the comment is there too."""
+    """Read at once: what it held is unknown there and nothing is set aside; then written; the
+    comment is there too.
+    """
     store = as_an_older_release_left_it(tmp_path)
     assert store.rows("select run_id, cost_usd from attempts") == [("r-1", None)]
     store.append("attempts", [attempt(number=2, cost_usd=0.25)])
@@ -116,14 +122,19 @@ def test_an_older_file_is_given_what_came_later(tmp_path: Path) -> None:
     ]
     assert store.verify() == []
     assert not (tmp_path / "aside").exists()
-    said = "select comment from duckdb_columns() where database_name = 'store' and table_name = 'attempts' and column_name = 'cost_usd'"
+    said = (
+        "select comment from duckdb_columns() where database_name = 'store' and table_name ="
+        " 'attempts' and column_name = 'cost_usd'"
+    )
     assert "certainly not billed" in store.rows(said)[0][0]
 
 
 def test_without_it_an_older_file_would_not_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proof of the test above: a merge that widens nothing cannot read the file of an older release."""
+    """The proof of the test above: a merge that widens nothing cannot read the file of an older
+    release.
+    """
     store = as_an_older_release_left_it(tmp_path)
     monkeypatch.setattr(merge_segments, "_widen", lambda con: None)
     with pytest.raises(duckdb.BinderException, match="cost_usd"):

@@ -1,4 +1,6 @@
-"""What recording, merging and asking cost, as numbers; the figures of the engine's issue and of R5 are held here."""
+"""What recording, merging and asking cost, as numbers; the figures of the engine's issue and of R5
+are held here.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +101,8 @@ def test_recording_reaches_twenty_thousand_runs_a_second(tmp_path: Path, group: 
     rate = len(rows) / (time.perf_counter() - began)
     took.sort()
     print(
-        f"recorded {rate:,.0f} runs/s in groups of {group}; an append: p50 {took[len(took) // 2]:.3f} ms, p99 {took[len(took) * 99 // 100]:.3f} ms"
+        f"recorded {rate:,.0f} runs/s in groups of {group}; an append: p50"
+        f" {took[len(took) // 2]:.3f} ms, p99 {took[len(took) * 99 // 100]:.3f} ms"
     )
     assert rate >= 20_000
     assert took[len(took) * 99 // 100] <= 50
@@ -109,7 +112,9 @@ def test_recording_reaches_twenty_thousand_runs_a_second(tmp_path: Path, group: 
 def test_merging_reaches_fifty_thousand_rows_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """60,000 runs of 1 kB into a file that holds 40,000 and more, the best of three; and what moving all to the archive costs."""
+    """60,000 runs of 1 kB into a file that holds 40,000 and more, the best of three; and what
+    moving all to the archive costs.
+    """
     monkeypatch.setattr("promptops.store.store.ARCHIVE_BYTES", 1 << 40)  # apart, below
     store, rates = Store(tmp_path), []
     store.append("runs", runs(40_000))
@@ -147,7 +152,9 @@ peak()
 @pytest.mark.benchmark
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_memory_stays_flat_while_recording(tmp_path: Path) -> None:
-    """100,000 runs of 1 kB: no more memory at the end than after the first 10,000; merging them all stays under 400 MB."""
+    """100,000 runs of 1 kB: no more memory at the end than after the first 10,000; merging them all
+    stays under 400 MB.
+    """
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, str(tmp_path)],
         capture_output=True,
@@ -157,7 +164,8 @@ def test_memory_stays_flat_while_recording(tmp_path: Path) -> None:
     )
     first, last, merged = map(int, done.stdout.split())
     print(
-        f"peak memory after 10,000 runs {first} MB, after 100,000 {last} MB, after merging them {merged} MB"
+        f"peak memory after 10,000 runs {first} MB, after 100,000 {last} MB, after merging them"
+        f" {merged} MB"
     )
     assert last - first < 10
     assert merged < 400
@@ -165,7 +173,9 @@ def test_memory_stays_flat_while_recording(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_a_million_runs_stay_usable(tmp_path: Path) -> None:
-    """Two versions over 1,000,000 stored runs are compared within a second; the curve up to there is printed."""
+    """Two versions over 1,000,000 stored runs are compared within a second; the curve up to there
+    is printed.
+    """
     from promptops.study.outcomes import arms_of
 
     store = Store(tmp_path)
@@ -192,8 +202,9 @@ def test_a_million_runs_stay_usable(tmp_path: Path) -> None:
         latest = time.perf_counter() - began
         stats = store.stats()
         print(
-            f"{size:>9,} runs: filled in {filled:.1f} s, compared in {compared:.2f} s, latest 50 in {latest:.2f} s, "
-            f"file {stats['file_bytes'] / 1e6:.0f} MB, segments {stats['segment_bytes'] / 1e6:.0f} MB, archive {stats['archive_bytes'] / 1e6:.0f} MB"
+            f"{size:>9,} runs: filled in {filled:.1f} s, compared in {compared:.2f} s, latest 50 in"
+            f" {latest:.2f} s, file {stats['file_bytes'] / 1e6:.0f} MB, segments"
+            f" {stats['segment_bytes'] / 1e6:.0f} MB, archive {stats['archive_bytes'] / 1e6:.0f} MB"
         )
         assert len(arms) == 2
     assert compared <= 1.0

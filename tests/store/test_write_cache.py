@@ -63,7 +63,10 @@ def test_a_first_session_asks_no_database(tmp_path: Path, asked: list[str]) -> N
 
 def test_what_others_recorded_is_found(tmp_path: Path, asked: list[str]) -> None:
     """Another process's rows, merged or not, and those of an earlier session."""
-    other = "import sys; from promptops.store import Store; Store(sys.argv[1]).append('studies', [{'id': sys.argv[2], 'name': 'n'}])"
+    other = (
+        "import sys; from promptops.store import Store; Store(sys.argv[1]).append('studies',"
+        " [{'id': sys.argv[2], 'name': 'n'}])"
+    )
     store = Store(tmp_path / "s")
     store.append("studies", [head("mine")])
     subprocess.run([sys.executable, "-c", other, str(store.folder), "theirs"], check=True)
@@ -80,7 +83,9 @@ def test_what_others_recorded_is_found(tmp_path: Path, asked: list[str]) -> None
 
 @pytest.mark.parametrize("inside", [True, False])
 def test_what_was_purged_is_not_there(tmp_path: Path, inside: bool) -> None:
-    """By this process or by another one, while this one's segment is open: its next evaluation writes the study's head again."""
+    """By this process or by another one, while this one's segment is open: its next evaluation
+    writes the study's head again.
+    """
     store = Store(tmp_path / "s")
     store.append("studies", [head("a"), head("b")])
     if inside:
@@ -123,7 +128,9 @@ def opened(path: Path) -> str:
 
 
 def test_no_file_stays_open_between_reads(tmp_path: Path) -> None:
-    """After an answer, an error and an interrupt in the middle of a query, a foreign program can have the file."""
+    """After an answer, an error and an interrupt in the middle of a query, a foreign program can
+    have the file.
+    """
     store = Store(tmp_path / "s")
     store.append("studies", [head("a")])
     path = store.folder / "store.duckdb"
@@ -165,7 +172,9 @@ def test_a_users_query_locks_only_its_own_database(tmp_path: Path) -> None:
 def test_a_database_that_cannot_let_go_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where detaching fails, the whole instance goes, and with it the file; the next read makes another."""
+    """Where detaching fails, the whole instance goes, and with it the file; the next read makes
+    another.
+    """
     store = Store(tmp_path / "s")
     store.append("studies", [head("a")])
     store.rows("SELECT 1 FROM studies")

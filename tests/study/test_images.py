@@ -1,4 +1,6 @@
-"""Images that are files: sent and recorded as they are, known by their content, read below the project's folder and nowhere else (S7)."""
+"""Images that are files: sent and recorded as they are, known by their content, read below the
+project's folder and nowhere else (S7).
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ def urls(lab: Lab) -> list[str]:
 
 
 def test_a_file_is_sent_and_recorded_whole(lab: Lab) -> None:
-    """As a data: address with the type of its bytes; what stands beside it is left as it was; the run has every byte."""
+    """As a data: address with the type of its bytes; what stands beside it is left as it was; the
+    run has every byte.
+    """
     study(lab, "pics/cat.png", "dog.jpg")
     assert sorted(urls(lab)) == sorted([url_of(PNG + b"cat"), url_of(JPEG + b"dog", "image/jpeg")])
     part = lab.sent[0][1]["content"]  # type: ignore[attr-defined]
@@ -174,7 +178,9 @@ def bad_paths(root: Path) -> dict[str, tuple[str, str]]:
 
 
 def test_nothing_else_is_read_and_nothing_is_paid(lab: Lab, tmp_path: Path) -> None:
-    """Each is an error of the set-up that names row and file, before anything is asked or recorded, though the other row is good."""
+    """Each is an error of the set-up that names row and file, before anything is asked or recorded,
+    though the other row is good.
+    """
     for what, (path, said) in bad_paths(tmp_path / "project").items():
         with pytest.raises(SetupError) as caught:
             study(lab, "pics/cat.png", path)
@@ -237,7 +243,9 @@ def test_images_of_one_request_have_a_size_together(lab: Lab, tmp_path: Path) ->
 
 
 def test_the_same_image_under_another_name_is_not_asked_again(lab: Lab, tmp_path: Path) -> None:
-    """The reuse key follows the bytes: a copy is the same question, another picture under the old name is another one and study."""
+    """The reuse key follows the bytes: a copy is the same question, another picture under the old
+    name is another one and study.
+    """
     first = study(lab, "pics/cat.png")
     (tmp_path / "project" / "copy.png").write_bytes(PNG + b"cat")
     study(lab, "copy.png")
@@ -253,7 +261,9 @@ def test_the_same_image_under_another_name_is_not_asked_again(lab: Lab, tmp_path
 
 
 def test_without_files_nothing_is_named_otherwise() -> None:
-    """Messages without such an image are the same objects, and so have the keys that they always had."""
+    """Messages without such an image are the same objects, and so have the keys that they always
+    had.
+    """
     plain = PromptVersion(SEEN, model="m").render({"picture": "https://a.example/x.png"})
     sent, named = images.embedded(plain, Path("/nowhere"))
     assert sent is plain
@@ -334,7 +344,9 @@ def test_what_a_judge_is_shown_is_never_a_path(lab: Lab) -> None:
 
 
 def test_the_bytes_of_an_address_are_cut() -> None:
-    """Their beginning stays, with how many were left out; other texts, short addresses too, are as they were."""
+    """Their beginning stays, with how many were left out; other texts, short addresses too, are as
+    they were.
+    """
     long = url_of(PNG + bytes(3000))
     assert (
         without_data(f"see {long}, please")
@@ -346,7 +358,9 @@ def test_the_bytes_of_an_address_are_cut() -> None:
 
 @pytest.mark.parametrize("how", ["file", "address", "in the prompt"])
 def test_no_view_holds_an_image(make_lab: Callable[..., Lab], tmp_path: Path, how: str) -> None:
-    """A megabyte is in the run, whole; no widget, page, report or text shows more than its beginning."""
+    """A megabyte is in the run, whole; no widget, page, report or text shows more than its
+    beginning.
+    """
     content = PNG + os.urandom(1_000_000)
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "big.png").write_bytes(content)
@@ -364,11 +378,13 @@ def test_no_view_holds_an_image(make_lab: Callable[..., Lab], tmp_path: Path, ho
     rows = [
         {
             "id": f"e{n}",
-            "picture": url_of(content)
-            if how == "address"
-            else "big.png"
-            if how == "file"
-            else "https://a.example/x.png",
+            "picture": (
+                url_of(content)
+                if how == "address"
+                else "big.png"
+                if how == "file"
+                else "https://a.example/x.png"
+            ),
             "expected": f"a {n}",
         }
         for n in range(2)

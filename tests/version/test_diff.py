@@ -30,7 +30,9 @@ def sides(pieces: list[tuple[str, str]]) -> tuple[str, str]:
 @law
 @given(TEXT, TEXT)
 def test_joined_pieces_are_both_texts(old: str, new: str) -> None:
-    """Same and removed pieces joined are the old text, same and added the new one; no piece is empty, no two alike in a row."""
+    """Same and removed pieces joined are the old text, same and added the new one; no piece is
+    empty, no two alike in a row.
+    """
     pieces = words(old, new)
     assert sides(pieces) == (old, new)
     assert all(text for _, text in pieces)
@@ -68,7 +70,9 @@ def essay(chance: random.Random, count: int, dots: bool) -> list[str]:
 @pytest.mark.parametrize("dots", [True, False])
 @pytest.mark.parametrize("count", [1_500, 4_000, 15_000])
 def test_long_texts_take_bounded_time(count: int, dots: bool) -> None:
-    """Texts of 15,000 words, edited or shuffled, are compared within seconds (once: 77 s), and still whole."""
+    """Texts of 15,000 words, edited or shuffled, are compared within seconds (once: 77 s), and
+    still whole.
+    """
     chance = random.Random(7)
     old = essay(chance, count, dots)
     edited = [word if chance.random() > 0.05 else "new" for word in old]
@@ -105,7 +109,9 @@ def sixty(line: str) -> PromptVersion:
 
 
 def test_a_one_line_edit_reads_short() -> None:
-    """A one-line edit of a 60-line prompt, with a setting, is at most 10 lines of Markdown, each short, holding old and new."""
+    """A one-line edit of a 60-line prompt, with a setting, is at most 10 lines of Markdown, each
+    short, holding old and new.
+    """
     old = sixty("Rule 30: never promise a refund.")
     new = PromptVersion.from_content(
         {
@@ -179,7 +185,9 @@ FULL: dict[str, Any] = {
 def test_every_field_is_compared(
     change: dict[str, Any], settings_: list[Any], messages: list[Any]
 ) -> None:
-    """Each changed field is listed once with both sides; equal versions have no difference, unequal ones always have one."""
+    """Each changed field is listed once with both sides; equal versions have no difference, unequal
+    ones always have one.
+    """
     old, new = PromptVersion.from_content(FULL), PromptVersion.from_content({**FULL, **change})
     found = old.diff(new)
     assert isinstance(found, VersionDiff)
@@ -224,11 +232,16 @@ class Reader(HTMLParser):
         self.text += data
 
 
-HOSTILE = "<img src=x onerror=alert(1)> $\\href{javascript:alert(1)}{x}$ [a](javascript:b) **bold** `code` \x1b[31m \u202e |"
+HOSTILE = (
+    "<img src=x onerror=alert(1)> $\\href{javascript:alert(1)}{x}$ [a](javascript:b) **bold**"
+    " `code` \x1b[31m \u202e |"
+)
 
 
 def test_data_stays_data() -> None:
-    """S9, S22: hostile text is neither HTML, Markdown, mathematics nor a terminal's orders in any of the three forms."""
+    """S9, S22: hostile text is neither HTML, Markdown, mathematics nor a terminal's orders in any
+    of the three forms.
+    """
     found = PromptVersion("be brief").diff(
         PromptVersion(f"be {HOSTILE}", settings={"a`b\nc": HOSTILE}, model=HOSTILE)
     )
@@ -244,7 +257,8 @@ def test_data_stays_data() -> None:
     message, *rest = said.split("\n")
     assert not any(sign in message for sign in ("<img", "[a](", "**bold", "`code", "$", " |"))
     assert len(rest) == 2
-    for line in rest:  # a name and two values, of which one was not there: code spans, and nothing else but the arrow
+    # a name and two values, of which one was not there: code spans, and nothing else but the arrow
+    for line in rest:
         spans = [
             token
             for block in MarkdownIt("commonmark").parse(line)

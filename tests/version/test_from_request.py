@@ -62,7 +62,9 @@ def test_from_format_renders_what_format_gives(
     ],
 )
 def test_from_format_refuses(text: str) -> None:
-    """What is not a plain `{name}` is refused, never guessed; nor are stray braces, which `str.format` refuses too."""
+    """What is not a plain `{name}` is refused, never guessed; nor are stray braces, which
+    `str.format` refuses too.
+    """
     with pytest.raises(VersionError, match="is not a plain"):
         from_format(text)
 
@@ -91,7 +93,9 @@ def test_a_brace_before_a_field_is_said() -> None:
     st.dictionaries(NAME, st.text(string.ascii_letters + " {}", min_size=1), max_size=3),
 )
 def test_from_request_sends_the_same_request(texts: list[str], values: dict[str, str]) -> None:
-    """Filled with the texts that were replaced, the version sends exactly the request that it came from."""
+    """Filled with the texts that were replaced, the version sends exactly the request that it came
+    from.
+    """
     said = texts[0] + "".join(f"|{value}|" for value in values.values())
     request = {
         "model": "m",
@@ -108,7 +112,9 @@ def test_from_request_sends_the_same_request(texts: list[str], values: dict[str,
 
 
 def test_from_request_with_everything() -> None:
-    """Parts, images, tools, format and answers of the client become content; how it was sent is left out."""
+    """Parts, images, tools, format and answers of the client become content; how it was sent is
+    left out.
+    """
     from openai.types.chat import ChatCompletionMessage
 
     answer = ChatCompletionMessage.model_validate(
@@ -224,5 +230,7 @@ def test_refused_requests(request_: dict[str, Any], variables: dict[str, Any], s
     ],
 )
 def test_looks_like_format(text: str, field: str | None) -> None:
-    """A text with `{name}` and no `{{name}}` is most likely a `str.format` prompt: its first field is named."""
+    """A text with `{name}` and no `{{name}}` is most likely a `str.format` prompt: its first field
+    is named.
+    """
     assert looks_like_format(text) == field

@@ -34,7 +34,9 @@ class Word(str, enum.Enum):  # noqa: UP042 - the older spelling formats differen
     st.lists(TEXT.map(lambda text: text.replace("{", "(")), min_size=6, max_size=6),
 )
 def test_a_filled_value_is_never_scanned(values: dict[str, str], between: list[str]) -> None:
-    """Whatever a value holds (marks, braces, other names), the result is the texts and the values joined, once."""
+    """Whatever a value holds (marks, braces, other names), the result is the texts and the values
+    joined, once.
+    """
     parts = list(zip(between, values.items(), strict=False))
     text = "".join(f"{said}{{{{{name}}}}}" for said, (name, _) in parts)
     assert names(text) == tuple(values)
@@ -66,7 +68,9 @@ def test_a_literal_renders_to_itself(text: str) -> None:
     ],
 )
 def test_second_order_rendering(cell: str) -> None:
-    """S2: a dataset cell that looks like a mark, a group reference or a format field is inserted verbatim."""
+    """S2: a dataset cell that looks like a mark, a group reference or a format field is inserted
+    verbatim.
+    """
     version = PromptVersion(
         [
             {"role": "system", "content": "S {{b}}"},
@@ -132,7 +136,9 @@ def test_literal_braces(text: str, rendered: str) -> None:
     ],
 )
 def test_template_injection(mark: str) -> None:
-    """S1: anything between double braces but a plain ASCII name is an error at save, which shows it and names the message."""
+    """S1: anything between double braces but a plain ASCII name is an error at save, which shows it
+    and names the message.
+    """
     with pytest.raises(TemplateError, match=r"message 1: .* is not a variable") as caught:
         PromptVersion(
             [{"role": "system", "content": "fine"}, {"role": "user", "content": f"Dear {mark} end"}]
@@ -145,7 +151,9 @@ def test_template_injection(mark: str) -> None:
     ["{% for x in y %}", "${x}", "<%= x %>", "{x.__class__}", "#{x}", "%(x)s", "{0.__init__}"],
 )
 def test_other_languages_are_text(text: str) -> None:
-    """S1: marks of other template languages and f-string fields are plain text: sent as they stand, never run."""
+    """S1: marks of other template languages and f-string fields are plain text: sent as they stand,
+    never run.
+    """
     assert PromptVersion(text).messages() == [{"role": "user", "content": text}]
 
 
@@ -200,7 +208,9 @@ def test_typed_values(kind: str, value: object, text: str) -> None:
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("value", ["text", 1, 1.5, True, {"a": 1}, [1], None, b"x", {1}])
 def test_mistyped(kind: str, value: object) -> None:
-    """A value renders only as its own type: booleans are no numbers, numbers no text; the error names the variable and both types."""
+    """A value renders only as its own type: booleans are no numbers, numbers no text; the error
+    names the variable and both types.
+    """
     version = PromptVersion("{{field}}", variables={"field": kind})
     if kind == kind_of(value) and not isinstance(value, (bytes, set, type(None))):
         assert version.messages(field=value)
@@ -267,7 +277,9 @@ def test_missing_and_extra_are_named(
     ],
 )
 def test_a_mistyped_value_is_told_what_to_do(kind: str, value: object, says: str) -> None:
-    """The next step fits the value: nothing where nothing was meant, a type that it has, never one that would refuse it again."""
+    """The next step fits the value: nothing where nothing was meant, a type that it has, never one
+    that would refuse it again.
+    """
     with pytest.raises(RenderError, match=says):
         PromptVersion("{{field}}", variables={"field": kind}).messages(field=value)
 

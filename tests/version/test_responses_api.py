@@ -1,4 +1,6 @@
-"""One version, two APIs: what chat completions take becomes what the responses API takes, or is an error; nothing is dropped."""
+"""One version, two APIs: what chat completions take becomes what the responses API takes, or is an
+error; nothing is dropped.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def settings_of(**settings: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_settings(chat: dict[str, Any], responses: dict[str, Any]) -> None:
-    """Settings, tools, tool choice and format are renamed and flattened; functions stay as lax as chat completions have them."""
+    """Settings, tools, tool choice and format are renamed and flattened; functions stay as lax as
+    chat completions have them.
+    """
     assert settings_of(**chat) == responses
 
 
@@ -96,7 +100,9 @@ def test_what_has_no_place(name: str) -> None:
     ],
 )
 def test_two_settings_for_one_field(settings: dict[str, Any]) -> None:
-    """Two settings that would be one field are an error that names one of them: neither wins silently."""
+    """Two settings that would be one field are an error that names one of them: neither wins
+    silently.
+    """
     with pytest.raises(RenderError, match="both become"):
         settings_of(**settings)
 

@@ -68,7 +68,9 @@ def test_specs(spec: object, shown: str, content: dict[str, object]) -> None:
     ],
 )
 def test_refused_specs(spec: object, said: str) -> None:
-    """A spec that cannot hold is refused where the version is made, naming the variable and the fault."""
+    """A spec that cannot hold is refused where the version is made, naming the variable and the
+    fault.
+    """
     with pytest.raises(VersionError, match="x") as caught:
         PromptVersion("{{x}}", variables={"x": spec})
     assert said in str(caught.value)

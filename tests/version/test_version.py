@@ -1,4 +1,6 @@
-"""A version is its content: named by it for ever, immutable, rendered strictly, free of endpoints and secrets."""
+"""A version is its content: named by it for ever, immutable, rendered strictly, free of endpoints
+and secrets.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,9 @@ def full() -> PromptVersion:
 
 @pytest.mark.parametrize("case", GOLDEN, ids=[case["name"] for case in GOLDEN])
 def test_golden_ids(case: dict[str, Any]) -> None:
-    """The id of a content never changes, in any release, on any machine; nor does the id of its text."""
+    """The id of a content never changes, in any release, on any machine; nor does the id of its
+    text.
+    """
     version = PromptVersion.from_content(case["content"])
     assert (version.id, version.text_id) == (case["id"], case["text_id"])
     assert version.content() == case["content"]
@@ -102,7 +106,9 @@ def test_golden_ids(case: dict[str, Any]) -> None:
 def test_the_id_is_the_hash_of_the_content(
     messages: list[Any], chosen: dict[str, Any], model: str | None
 ) -> None:
-    """`p1-` and the first 128 bits of SHA-256 over the RFC 8785 text of `content()`: anybody can derive it."""
+    """`p1-` and the first 128 bits of SHA-256 over the RFC 8785 text of `content()`: anybody can
+    derive it.
+    """
     version = PromptVersion(messages, settings=chosen, model=model)
     assert version.id == "p1-" + hashlib.sha256(rfc8785.dumps(version.content())).hexdigest()[:32]
     assert version.content()["messages"] == messages
@@ -111,7 +117,9 @@ def test_the_id_is_the_hash_of_the_content(
 @law
 @given(MESSAGES, SETTINGS, st.randoms())
 def test_spelling_is_no_content(messages: list[Any], chosen: dict[str, Any], chance: Any) -> None:
-    """The order of keys, tuples for lists and a trip through JSON change neither the id nor equality."""
+    """The order of keys, tuples for lists and a trip through JSON change neither the id nor
+    equality.
+    """
     version = PromptVersion(messages, settings=chosen)
     pairs = list(chosen.items())
     chance.shuffle(pairs)
@@ -129,7 +137,9 @@ def test_spelling_is_no_content(messages: list[Any], chosen: dict[str, Any], cha
 @law
 @given(TEXT, TEXT)
 def test_one_changed_character_is_another_version(one: str, other: str) -> None:
-    """Two texts are one version exactly where they are the same characters; no normal form is applied."""
+    """Two texts are one version exactly where they are the same characters; no normal form is
+    applied.
+    """
     assert (PromptVersion(one) == PromptVersion(other)) is (one == other)
 
 
@@ -146,7 +156,9 @@ def test_one_changed_character_is_another_version(one: str, other: str) -> None:
     ],
 )
 def test_every_field_is_content(change: dict[str, Any]) -> None:
-    """Model, settings, tools, response format, a default and whether it is required all name another version."""
+    """Model, settings, tools, response format, a default and whether it is required all name
+    another version.
+    """
     assert PromptVersion.from_content({**full().document(), **change}).id != full().id
 
 
@@ -160,7 +172,9 @@ def test_on_another_model() -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    """A setting that came out of numpy names the same version as the plain number, and is stored as one."""
+    """A setting that came out of numpy names the same version as the plain number, and is stored as
+    one.
+    """
     version = PromptVersion("a", settings={"temperature": np.float64(0.1)})
     assert version == PromptVersion("a", settings={"temperature": 0.1})
     assert type(version.settings["temperature"]) is float
@@ -170,7 +184,9 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 
 def test_nothing_that_went_in_or_came_out_can_change_it() -> None:
-    """Every argument is copied, every property is a copy: the version keeps its id and what it renders."""
+    """Every argument is copied, every property is a copy: the version keeps its id and what it
+    renders.
+    """
     said = [{"role": "user", "content": [{"type": "text", "text": "{{x}}"}]}]
     chosen: dict[str, Any] = {"stop": ["a"]}
     tools: list[Any] = [copy.deepcopy(TOOL)]
@@ -303,7 +319,9 @@ def test_a_mark_in_an_image_is_checked_too() -> None:
 
 
 def test_parts_are_filled_in_place() -> None:
-    """Text and image addresses of parts are filled; every other part and field passes through unchanged."""
+    """Text and image addresses of parts are filled; every other part and field passes through
+    unchanged.
+    """
     audio = {"type": "input_audio", "input_audio": {"data": "{{ask}}", "format": "wav"}}
     version = PromptVersion(
         [
@@ -348,7 +366,9 @@ HISTORY = [
 
 
 def test_history_is_spliced_verbatim() -> None:
-    """A conversation takes the placeholder's place, copied and never templated; left out, nothing takes it."""
+    """A conversation takes the placeholder's place, copied and never templated; left out, nothing
+    takes it.
+    """
     version = PromptVersion(
         [
             {"role": "system", "content": "{{who}}"},
@@ -390,7 +410,9 @@ def test_refused_history(history: Any, said: str) -> None:
 
 
 def test_history_where_none_is_taken() -> None:
-    """A version without a placeholder does not know `history`; as a plain variable the name is free."""
+    """A version without a placeholder does not know `history`; as a plain variable the name is
+    free.
+    """
     with pytest.raises(RenderError, match="does not know history"):
         PromptVersion("a").messages(history=[])
     assert PromptVersion("{{history}}").messages(history="a")[0]["content"] == "a"
@@ -400,7 +422,9 @@ def test_history_where_none_is_taken() -> None:
 
 
 def test_request_for_chat() -> None:
-    """`request` is the keyword arguments of chat completions: messages, settings, model, tools, format, nothing else."""
+    """`request` is the keyword arguments of chat completions: messages, settings, model, tools,
+    format, nothing else.
+    """
     request = full().request(ask="q", picture="https://x", history=HISTORY)
     assert list(request) == ["messages", "temperature", "stop", "model", "tools", "response_format"]
     assert request["messages"] == full().messages(ask="q", picture="https://x", history=HISTORY)
@@ -430,7 +454,9 @@ SECRETS = [
     "nest", ["{}", "extra_body.{}", "extra_body.metadata.deep.{}", "list.0.{}"]
 )
 def test_endpoints_and_secrets_are_refused(name: str, nest: str) -> None:
-    """S6: a setting that names an endpoint or a secret is refused in any spelling and at any depth, and the error names it."""
+    """S6: a setting that names an endpoint or a secret is refused in any spelling and at any depth,
+    and the error names it.
+    """
     value: Any = "canary-7f3a"
     for step in reversed(nest.format(name).split(".")):
         value = [value] if step == "0" else {step: value}
@@ -471,7 +497,9 @@ def test_tools_carry_none_either(field: str) -> None:
     ],
 )
 def test_what_only_looks_like_a_secret(settings_: dict[str, Any]) -> None:
-    """Token counts, values and the fields of a JSON schema are no secrets: schemas in tools, format and settings pass."""
+    """Token counts, values and the fields of a JSON schema are no secrets: schemas in tools, format
+    and settings pass.
+    """
     assert (
         PromptVersion("a", settings=settings_, tools=[TOOL], response_format=FORMAT).settings
         == settings_

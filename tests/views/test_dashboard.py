@@ -1,4 +1,6 @@
-"""The dashboard without a browser: every button and key does what it says, read-only has none that writes, and bad data stay data."""
+"""The dashboard without a browser: every button and key does what it says, read-only has none that
+writes, and bad data stay data.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals, similar_to
 from promptops.views.dashboard import TABS, Dashboard
 
-HOSTILE = "<script>window.hit=1</script><img src=x onerror='window.hit=1'>$\\href{javascript:alert(1)}{x}$<a href='javascript:window.hit=1'>x</a>"
+HOSTILE = (
+    "<script>window.hit=1</script><img src=x"
+    " onerror='window.hit=1'>$\\href{javascript:alert(1)}{x}$<a"
+    " href='javascript:window.hit=1'>x</a>"
+)
 TICKETS = [{"id": f"t{i:02}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no", "tags": ["even"] if i % 2 == 0 else []} for i in range(40)]  # fmt: skip
 
 
@@ -72,7 +78,9 @@ def test_every_tab_opens_and_holds_no_markup_of_the_data(lab: Lab) -> None:
 
 
 def test_examples_are_filtered_paged_and_chosen_by_keys(lab: Lab) -> None:
-    """l shows the lost ones, j and k move, digits choose, n turns the page; search, tag and scorer narrow it down."""
+    """l shows the lost ones, j and k move, digits choose, n turns the page; search, tag and scorer
+    narrow it down.
+    """
     view = lab.dashboard().open("Examples")
     assert (view.page.total, view.page.all, len(view.rows)) == (40, 40, 12)
     view.pane.press("n")
@@ -104,7 +112,9 @@ def test_examples_are_filtered_paged_and_chosen_by_keys(lab: Lab) -> None:
 
 
 def test_a_failure_becomes_a_test_in_one_click(lab: Lab) -> None:
-    """Pinned, it stands in the prompt's policy; a corrected golden answer stands in its line of the file, and no other line changes."""
+    """Pinned, it stands in the prompt's policy; a corrected golden answer stands in its line of the
+    file, and no other line changes.
+    """
     view = lab.dashboard().open("Examples")
     view.pane.press("l")
     view.pin.click()
@@ -123,7 +133,9 @@ def test_a_failure_becomes_a_test_in_one_click(lab: Lab) -> None:
 
 
 def test_labels_are_blind_rows_and_agree(lab: Lab) -> None:
-    """What is shown names no version; what is stored names the run; a key labels, b takes it back, two raters are compared."""
+    """What is shown names no version; what is stored names the run; a key labels, b takes it back,
+    two raters are compared.
+    """
     view = lab.dashboard().open("Label")
     study = lab.study("first look")
     shown = re.sub(r"<style>.*?</style>", "", view.pane.html, flags=re.S)
@@ -152,7 +164,9 @@ def test_labels_are_blind_rows_and_agree(lab: Lab) -> None:
 
 
 def test_promotion_shows_the_gate_first_asks_once_and_is_undone(lab: Lab) -> None:
-    """The gate's answer stands there before the click; the first click asks, the second acts; so does the way back."""
+    """The gate's answer stands there before the click; the first click asks, the second acts; so
+    does the way back.
+    """
     view = lab.dashboard().open("Registry")
     assert "the gate would refuse" in view.gate.value or "lets it through" in view.gate.value
     assert view.version.value == 2
@@ -181,7 +195,9 @@ def test_promotion_shows_the_gate_first_asks_once_and_is_undone(lab: Lab) -> Non
 
 
 def test_a_version_is_edited_rendered_and_saved_with_a_note(lab: Lab) -> None:
-    """The render follows the text as it is typed; a fault is said, not raised; saving the same again is nothing new."""
+    """The render follows the text as it is typed; a fault is said, not raised; saving the same
+    again is nothing new.
+    """
     view = lab.dashboard().open("Prompts")
     assert "Judge well: ticket number" in view.rendered.value
     box = view.texts.children[0]
@@ -250,7 +266,9 @@ def test_an_empty_lab_says_what_to_do(make_lab: Callable[..., Lab]) -> None:
 
 
 def test_what_a_displayed_dashboard_costs_a_notebook(lab: Lab) -> None:
-    """Its two outputs, the page that is kept and the widget, are at most 100 kB; the page holds no script, and only the widget's needs a kernel."""
+    """Its two outputs, the page that is kept and the widget, are at most 100 kB; the page holds no
+    script, and only the widget's needs a kernel.
+    """
     shown = lab.dashboard().shown()
     assert len(json.dumps([shown.still(), shown.live()])) < 100_000
     assert set(shown.live()) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
@@ -264,7 +282,9 @@ def test_what_a_displayed_dashboard_costs_a_notebook(lab: Lab) -> None:
 
 
 def test_labels_travel_as_a_file(lab: Lab, tmp_path: Path) -> None:
-    """What a report lets a reviewer download is read once, refused whole where a line is wrong, and changes nothing the second time."""
+    """What a report lets a reviewer download is read once, refused whole where a line is wrong, and
+    changes nothing the second time.
+    """
     study = lab.study("first look")
     new, old = study.record.arms[1].version, study.record.arms[0].version
     line = {"form": "l1", "kind": "pairwise", "study": study.id, "example_id": "t04", "first": new, "second": old, "label": "first", "rater": "cleo", "labelled_at": "2026-01-01T00:00:00.000"}  # fmt: skip

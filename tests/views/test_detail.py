@@ -1,4 +1,6 @@
-"""One example in detail: each attempt with its time and cost, and nothing whole that is too long to look at."""
+"""One example in detail: each attempt with its time and cost, and nothing whole that is too long to
+look at.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from promptops.views.detail import detail_html
 
 
 def test_every_attempt_is_shown_with_its_cost(make_lab: Callable[..., Lab]) -> None:
-    """A limit cost nothing, a broken connection nobody knows what, the answer its price: three attempts, three costs."""
+    """A limit cost nothing, a broken connection nobody knows what, the answer its price: three
+    attempts, three costs.
+    """
     tries: list[Any] = [
         CallError("wait.", failure="rate_limit", code="429", retry_after_s=0.0),
         CallError("gone.", failure="connection", retry_after_s=0.0),

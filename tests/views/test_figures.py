@@ -1,4 +1,6 @@
-"""More figures of a comparison: each says its finding, has a text alternative, and is left out where the data do not carry it."""
+"""More figures of a comparison: each says its finding, has a text alternative, and is left out
+where the data do not carry it.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def comparison(make_lab: Callable[..., Lab]) -> Any:
 
 
 def test_the_power_curve_is_the_exact_one(comparison: Any) -> None:
-    """What its title says of this study's size is the exact power there; nothing is drawn where nothing differs."""
+    """What its title says of this study's size is the exact power there; nothing is drawn where
+    nothing differs.
+    """
     shown = figures.power_curve(comparison)
     chance = power.exact_power(10 / 40, 2 / 40, 40)
     said = re.search(r"in (\d+) of 100 such studies", shown)

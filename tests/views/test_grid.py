@@ -1,4 +1,6 @@
-"""Tables and pictures at any width: names are whole, every cell says its column, many versions go on below; nothing of the data is markup."""
+"""Tables and pictures at any width: names are whole, every cell says its column, many versions go
+on below; nothing of the data is markup.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def test_many_versions_go_on_below(n: int, tables: int) -> None:
 
 
 def test_a_forest_has_its_names_whole_and_its_numbers_in_words() -> None:
-    """A name of a hundred characters stands there, folded, and the picture's text says name and figure of each row."""
+    """A name of a hundred characters stands there, folded, and the picture's text says name and
+    figure of each row.
+    """
     made = svg.forest(
         [svg.Row(LONG, -3.0, -5.0, -1.0, 2.0, "−3.0 (−5.0 to −1.0)", primary=True)],
         title="v2 is worse",
@@ -95,7 +99,9 @@ def test_labels_of_points_do_not_lie_on_each_other() -> None:
 
 
 def test_losses_come_first_and_wins_are_folded() -> None:
-    """All losses before any win; ten wins before the fold, the others in it; three losses stand open."""
+    """All losses before any win; ten wins before the fold, the others in it; three losses stand
+    open.
+    """
     lost = [flip(f"l{i}", "asked", "<p>b</p>", gain=-1.0, opened=i < 3) for i in range(25)]
     won = [flip(f"w{i}", "<img src=x>", "<p>b</p>", gain=1.0) for i in range(30)]
     made = listed(lost, won)

@@ -1,4 +1,6 @@
-"""A study in its cell: the widget follows it a few times a second, its button stops it, and it becomes the results."""
+"""A study in its cell: the widget follows it a few times a second, its button stops it, and it
+becomes the results.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def test_a_notebook_saved_while_it_runs_says_how_far_it_was(
 
 
 def test_its_button_stops_it_and_it_becomes_the_results(running: Any) -> None:
-    """Within a second nothing more is asked; the widget shows results without a button; what was answered is kept."""
+    """Within a second nothing more is asked; the widget shows results without a button; what was
+    answered is kept.
+    """
     widget = live.LiveStudy(running)
     widget.display()
     time.sleep(0.5)
@@ -94,7 +98,9 @@ def test_its_button_stops_it_and_it_becomes_the_results(running: Any) -> None:
 def test_losses_can_be_read_while_it_runs(
     make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The newest examples on which the last arm is worse than the first stand in the widget before the study is done; text stays text."""
+    """The newest examples on which the last arm is worse than the first stand in the widget before
+    the study is done; text stays text.
+    """
     monkeypatch.setattr("promptops.lab.lab.in_kernel", lambda: True)
 
     def answer(request: dict[str, Any]) -> str:
@@ -126,7 +132,9 @@ def test_losses_can_be_read_while_it_runs(
 def test_two_arms_side_by_side_show_themselves(
     running: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`study.examples()` as the last line of a cell is the examples' view, of the arms that were named."""
+    """`study.examples()` as the last line of a cell is the examples' view, of the arms that were
+    named.
+    """
     from promptops.views.examples_view import ExamplesView
 
     shown: list[ExamplesView] = []

@@ -19,8 +19,10 @@ def test_a_running_study_says_calls_failures_retries_rate_tokens_cost_and_time_l
         tokens_out=4_100,
         time_left_s=9.0,
     )
-    assert line(now, reused=120) == (
-        "1,204 of 4,000 calls · 3 failed (2 rate_limit, 1 refusal) · 7 retries · 310/s · 96,300 + 4,100 tokens · $0.42 · 9.0 s left · 120 reused"
+    assert (
+        line(now, reused=120)
+        == "1,204 of 4,000 calls · 3 failed (2 rate_limit, 1 refusal) · 7 retries · 310/s · 96,300"
+        " + 4,100 tokens · $0.42 · 9.0 s left · 120 reused"
     )
 
 

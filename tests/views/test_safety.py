@@ -1,4 +1,6 @@
-"""Views keep what they must: no key, no control character, no megabytes, whatever the data hold; a notebook's page of each is small."""
+"""Views keep what they must: no key, no control character, no megabytes, whatever the data hold; a
+notebook's page of each is small.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u20
 
 @pytest.fixture
 def study(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Answers and inputs hold a key, these and tags, notes and reasons terminal codes and bidirectional marks; one answer is 3 MB."""
+    """Answers and inputs hold a key, these and tags, notes and reasons terminal codes and
+    bidirectional marks; one answer is 3 MB.
+    """
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     odd = "\x1b[31mred\x1b[0m \u202egnp.exe\u2066"
     bad = f"the key is {CANARY} {odd}"
@@ -87,7 +91,9 @@ def texts(widget: Any) -> str:
 
 
 def test_no_view_holds_a_key_or_a_control_character_or_megabytes(study: Any) -> None:
-    """Widget, page and text of every view, the comparison and the report: 0 hits, and none is larger than what it shows."""
+    """Widget, page and text of every view, the comparison and the report: 0 hits, and none is
+    larger than what it shows.
+    """
     pages = {"comparison": comparison_html(study.compare()), "report": report_html(study)}
     for name, view in every_view(study).items():
         if name == "examples":

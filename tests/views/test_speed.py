@@ -1,4 +1,6 @@
-"""A large study opens, filters and turns its pages without a freeze: 300,000 runs, real rows through the store."""
+"""A large study opens, filters and turns its pages without a freeze: 300,000 runs, real rows
+through the store.
+"""
 
 from __future__ import annotations
 
@@ -155,7 +157,9 @@ def fill(lab: Lab, n: int) -> None:
 
 @pytest.mark.benchmark
 def test_a_study_of_300000_runs_opens_and_pages_without_a_freeze(tmp_path: Path) -> None:
-    """First figure in a second, a page or a filter in 200 ms, each beside the same machine's own speed; what is shown is right."""
+    """First figure in a second, a page or a filter in 200 ms, each beside the same machine's own
+    speed; what is shown is right.
+    """
     lab = Lab(tmp_path / "project")
     fill(lab, EXAMPLES)
     study = Lab(tmp_path / "project").study("large")
@@ -171,7 +175,11 @@ def test_a_study_of_300000_runs_opens_and_pages_without_a_freeze(tmp_path: Path)
     began = time.perf_counter()
     found = examples.page(Filter(text="topic 42"))
     search = time.perf_counter() - began
-    said = f"first figure {first:.2f} s, examples opened {opened:.2f} s, page {page * 1e3:.0f} ms, filter {lost * 1e3:.0f} ms, tag {tag * 1e3:.0f} ms, one example {detail * 1e3:.0f} ms, search {search:.2f} s"
+    said = (
+        f"first figure {first:.2f} s, examples opened {opened:.2f} s, page {page * 1e3:.0f} ms,"
+        f" filter {lost * 1e3:.0f} ms, tag {tag * 1e3:.0f} ms, one example {detail * 1e3:.0f} ms,"
+        f" search {search:.2f} s"
+    )
     print(said)
     assert (
         examples.page(Filter("lost")).total == EXAMPLES // 20
@@ -185,7 +193,9 @@ def test_a_study_of_300000_runs_opens_and_pages_without_a_freeze(tmp_path: Path)
 
 @pytest.mark.soak
 def test_a_million_runs_are_paged_without_a_freeze(tmp_path: Path) -> None:
-    """500,000 examples of two arms: opened once, every key of the view answers within a second, and what is shown is right."""
+    """500,000 examples of two arms: opened once, every key of the view answers within a second, and
+    what is shown is right.
+    """
     from promptops.views.examples_view import ExamplesView
 
     lab = Lab(tmp_path / "project")
@@ -199,7 +209,10 @@ def test_a_million_runs_are_paged_without_a_freeze(tmp_path: Path) -> None:
         began = time.perf_counter()
         view.pane.press(key)
         taken[key] = max(time.perf_counter() - began, taken.get(key, 0.0))
-    said = f"1,000,000 runs: opened in {opened:.2f} s, {', '.join(f'{key} {1e3 * each:.0f} ms' for key, each in taken.items())}"
+    said = (
+        f"1,000,000 runs: opened in {opened:.2f} s,"
+        f" {', '.join(f'{key} {1e3 * each:.0f} ms' for key, each in taken.items())}"
+    )
     print(said)
     view.pane.press("l")
     assert view.page.total == 25_000

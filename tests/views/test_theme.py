@@ -1,4 +1,6 @@
-"""One visual language: colours that read on light and dark ground, one colour a version, and chips whose ink reads."""
+"""One visual language: colours that read on light and dark ground, one colour a version, and chips
+whose ink reads.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def test_words_in_colour_read_on_either_ground(tint: str, ground: str) -> None:
 
 @pytest.mark.parametrize("tint", PALETTE)
 def test_a_chip_reads_on_its_own_colour(tint: str) -> None:
-    """The ink on a version's colour is black or white, whichever reads: contrast 3 or more for its bold text."""
+    """The ink on a version's colour is black or white, whichever reads: contrast 3 or more for its
+    bold text.
+    """
     shown = {"#000": "#000000", "#fff": "#ffffff"}[ink(tint)]
     assert contrast(tint, shown) >= 3.0
 

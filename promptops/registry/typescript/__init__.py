@@ -1,7 +1,9 @@
-"""The TypeScript reader, and the types of each prompt's variables, as one file for an application's own tree.
+"""The TypeScript reader, and the types of each prompt's variables, as one file for an application's
+own tree.
 
-`promptops.ts` beside this module is the reader; it is read here only, when somebody exports. The same registry gives the
-same bytes, so that CI can tell whether the file in an application is up to date.
+`promptops.ts` beside this module is the reader; it is read here only, when somebody exports. The
+same registry gives the same bytes, so that CI can tell whether the file in an application is up to
+date.
 """
 
 from __future__ import annotations
@@ -34,8 +36,9 @@ _TYPES = {
 def write(read: Document, folder: str, env: str | None = None) -> bool:
     """Write the reader with the registry's types into `folder`. Returns whether the file changed.
 
-    env: type what this environment serves; None for what any environment serves, else the latest version.
-    Raises RegistryError where there is no prompt to type, RegistryCorrupt where a version is not sound.
+    env: type what this environment serves; None for what any environment serves, else the latest
+    version. Raises RegistryError where there is no prompt to type, RegistryCorrupt where a version
+    is not sound.
     """
     head, rest = reader().split(_BEGIN)
     tail = rest.split(_END)[1]
@@ -54,7 +57,10 @@ def reader() -> str:
 
 
 def types(read: Document, env: str | None = None) -> str:
-    """The interface `Prompts`: prompt name -> its variables. Versions that differ beside each other are a union."""
+    """The interface `Prompts`: prompt name -> its variables.
+
+    Versions that differ beside each other are a union.
+    """
     lines = []
     for name, prompt in sorted(read["prompts"].items()):
         served = _served(prompt, env)
@@ -71,7 +77,8 @@ def types(read: Document, env: str | None = None) -> str:
         lines += [f"  /** {said} */", f"  {json.dumps(name)}: {union};"]
     if not lines:
         raise RegistryError(
-            f"the registry serves nothing{f' in {env!r}' if env else ''}, so there is no prompt to type; promote a version first."
+            f"the registry serves nothing{f' in {env!r}' if env else ''}, so there is no prompt to"
+            " type; promote a version first."
         )
     where = f"as {env} serves it" if env else "as any environment serves it"
     again = f"`promptops export --typescript DIR{f' --env {env}' if env else ''}`"
@@ -108,7 +115,8 @@ def _shape(version: PromptVersion) -> str:
         comment = f"/** {said} */ " if said else ""
         kind = _TYPES[variable.type]
         fields.append(
-            f"{comment}{variable.name}{'' if variable.required else '?'}: {kind}{'' if variable.required else ' | undefined'}"
+            f"{comment}{variable.name}{'' if variable.required else '?'}:"
+            f" {kind}{'' if variable.required else ' | undefined'}"
         )
     if version.takes_history:
         fields.append("history?: readonly Message[] | undefined")
