@@ -57,7 +57,9 @@ __all__ = [
 
 
 class PromptOpsError(Exception):
-    """The root. Its text is one sentence: the thing, the fault, what was expected, the next step."""
+    """The root. Its text is one sentence: the thing, the fault, what was expected, the next
+    step.
+    """
 
     def __reduce__(
         self,

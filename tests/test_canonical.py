@@ -1,4 +1,6 @@
-"""Canonical JSON is RFC 8785: one text for one value, held against an independent implementation."""
+"""Canonical JSON is RFC 8785: one text for one value, held against an independent
+implementation.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ def test_equals_the_reference(value: object) -> None:
 @law
 @given(BITS | FLOATS)
 def test_floats_as_ecmascript(value: float) -> None:
-    """A float prints as the reference prints it, over all bit patterns, and reads back as itself."""
+    """A float prints as the reference prints it, over all bit patterns, and reads back as
+    itself.
+    """
     assert number(value).encode() == rfc8785.dumps(value)
     assert float(number(value)) == value
 

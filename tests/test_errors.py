@@ -39,7 +39,9 @@ TREE = list(drawn())
 
 
 def test_the_tree_is_complete() -> None:
-    """The drawn tree holds exactly the errors of the module, each once, and `__all__` lists them."""
+    """The drawn tree holds exactly the errors of the module, each once, and `__all__` lists
+    them.
+    """
     assert sorted(name for name, _, _ in TREE) == sorted(errors.__all__)
     defined = {
         name

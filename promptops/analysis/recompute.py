@@ -34,7 +34,9 @@ _ARMS = ("candidate", "baseline")
 
 
 class Figure(NamedTuple):
-    """One number of the evidence: as recorded, as computed now, and whether the two are the same."""
+    """One number of the evidence: as recorded, as computed now, and whether the two are the
+    same.
+    """
 
     name: str
     recorded: Any

@@ -1,4 +1,6 @@
-"""`promptops require`: what applications supply and read, so that no promotion breaks one of them."""
+"""`promptops require`: what applications supply and read, so that no promotion breaks one of
+them.
+"""
 
 from __future__ import annotations
 

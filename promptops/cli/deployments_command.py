@@ -32,7 +32,9 @@ _reason = click.option("--reason", default="", help="Why; it stays in the histor
 @registry
 @as_json
 def history(name: str, env: str | None, path: str, as_json: bool) -> None:
-    """Show what served NAME, since when, who decided it, why, and on which evidence; newest last."""
+    """Show what served NAME, since when, who decided it, why, and on which evidence; newest
+    last.
+    """
     from ..registry.editor import Editor
     from ..registry.file import RegistryFile, prompt_of
 

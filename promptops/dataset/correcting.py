@@ -227,7 +227,9 @@ def _in_place(file: _File, row: int, value: Any) -> Correction:
 
 
 def _prove(file: _File, data: bytes, row: int, value: Any) -> None:
-    """Raises Unsafe unless the changed bytes read as the same rows, but for the one golden answer."""
+    """Raises Unsafe unless the changed bytes read as the same rows, but for the one golden
+    answer.
+    """
     source = open_text(Held(file.path.name, data))
     try:
         after = read(source, file.asked).examples if source is not None else ()

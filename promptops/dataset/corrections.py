@@ -53,7 +53,9 @@ def read(path: Path, data: bytes | None = None) -> dict[str, Entry]:
 def applied(
     examples: Sequence[Example], entries: Mapping[str, Entry], path: Path, said: list[str]
 ) -> tuple[Example, ...]:
-    """The examples with their corrections; says how many came from `path`, and which did not count."""
+    """The examples with their corrections; says how many came from `path`, and which did not
+    count.
+    """
     if not entries:
         return tuple(examples)
     out, used, stale = [], [], []

@@ -92,7 +92,9 @@ def _delimiter(path: File, encoding: str) -> tuple[int, str]:
 
 
 def _agreement(lines: list[str], mark: str, cut: bool) -> tuple[float, int]:
-    """(share of sampled rows as wide as the header, width); (0, 0) where the header has one cell."""
+    """(share of sampled rows as wide as the header, width); (0, 0) where the header has one
+    cell.
+    """
     try:
         records = [record for record in csv.reader(lines, delimiter=mark) if record]
     except csv.Error:

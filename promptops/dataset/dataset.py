@@ -142,7 +142,9 @@ class Dataset:
     @overload
     def __getitem__(self, key: str) -> list[Any]: ...
     def __getitem__(self, key: int | slice | str) -> Example | Dataset | list[Any]:
-        """An example by position, a dataset by slice, a column (None where a row has none) by name."""
+        """An example by position, a dataset by slice, a column (None where a row has none) by
+        name.
+        """
         if isinstance(key, slice):
             return self._with(self.examples[key])
         if not isinstance(key, str):

@@ -52,6 +52,8 @@ def in_file(name: str) -> Callable[[int], str]:
 
 
 def say_count(said: list[str], places: list[str], sentence: str) -> None:
-    """Say a sentence about places, where there are any: `{n}` is their number, `{first}` the first."""
+    """Say a sentence about places, where there are any: `{n}` is their number, `{first}` the
+    first.
+    """
     if places:
         said.append(sentence.replace("{n}", f"{len(places):,}").replace("{first}", places[0]))

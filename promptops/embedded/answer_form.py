@@ -110,7 +110,9 @@ _LINE_FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a request's response_format says. json: JSON is wanted; notes: key -> its description."""
+    """What a request's response_format says. json: JSON is wanted; notes: key -> its
+    description.
+    """
 
     json: bool = False
     keys: tuple[str, ...] = ()

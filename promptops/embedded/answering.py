@@ -95,7 +95,9 @@ def _prepared(told: Told) -> tuple[Brief, dict[str, Learner]]:
 
 
 def _label_in(fields: Mapping[str, Any], text: str, name: str) -> Scalar:
-    """What an example answers for a field: its value, or the whole answer where that has no fields."""
+    """What an example answers for a field: its value, or the whole answer where that has no
+    fields.
+    """
     value = fields.get(name) if fields else text.strip().rstrip(".")
     return value if isinstance(value, (str, int, float, bool)) else None
 

@@ -31,7 +31,9 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One example with its answer. answer: as it stands; fields: its parsed values ({} for prose)."""
+    """One example with its answer. answer: as it stands; fields: its parsed values ({} for
+    prose).
+    """
 
     question: str
     answer: str

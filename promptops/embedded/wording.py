@@ -198,7 +198,9 @@ def _is_name(name: str) -> bool:
 
 
 def _block(lines: list[str], header: int) -> list[tuple[int, str, str]]:
-    """(line, name, definition) of the bullets under a header line; [] where there is no such list."""
+    """(line, name, definition) of the bullets under a header line; [] where there is no such
+    list.
+    """
     title = lines[header].rstrip("*_ ")
     if not title.endswith(":") and not re.match(r"\s*(#|\*\*)", title):
         return []

@@ -122,7 +122,9 @@ class Pace:
             self._note(self._width.answered(self._clock.now(), sent_at, self._full()))
 
     def limited(self, sent_at: float, retry_after_s: float | None = None) -> None:
-        """An attempt that was sent at `sent_at` came back with 429, and was asked to wait so long."""
+        """An attempt that was sent at `sent_at` came back with 429, and was asked to wait so
+        long.
+        """
         if self.fixed:
             return
         now, width = self._clock.now(), self._width
@@ -144,7 +146,9 @@ class Pace:
             self._note(self._width.failed(self._clock.now()))
 
     def read(self, headers: Mapping[str, str]) -> None:
-        """Hold everything back while the provider's headers say that nothing is left until a reset."""
+        """Hold everything back while the provider's headers say that nothing is left until a
+        reset.
+        """
         for kind in ("requests", "tokens"):
             if headers.get(f"x-ratelimit-remaining-{kind}") == "0":
                 wait = reset_seconds(headers.get(f"x-ratelimit-reset-{kind}", ""))

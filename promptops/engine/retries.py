@@ -95,7 +95,9 @@ class Caller:
     # -- one attempt
 
     async def _attempt(self, asked: Asked) -> Reply | CallError:
-        """What came of it; noted in the attempts, the ledger, the pace and the breaker either way."""
+        """What came of it; noted in the attempts, the ledger, the pace and the breaker either
+        way.
+        """
         question = asked.question
         self._check_stopped()
         if not self.pace.try_enter():
@@ -271,6 +273,8 @@ class Caller:
 
 
 def _status(error: CallError) -> int | None:
-    """The HTTP status, with which the code begins where there was one ("429 insufficient_quota")."""
+    """The HTTP status, with which the code begins where there was one ("429
+    insufficient_quota").
+    """
     status = (error.code or "").partition(" ")[0]
     return int(status) if len(status) == 3 and status.isascii() and status.isdecimal() else None

@@ -1,4 +1,6 @@
-"""What serves where: a deployment as a notebook shows it, and an environment's history as a table."""
+"""What serves where: a deployment as a notebook shows it, and an environment's history as a
+table.
+"""
 
 from __future__ import annotations
 

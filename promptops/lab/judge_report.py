@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgeReport", "SelfPreference", "Variance", "keep_labels", "measure_judge"]
 
-_HEAD = """select m.version_id, m.example_id, m.repeat, m.run_id, s.scorer, s.value, s.label, r.output, r.model
-from study_runs m join runs r on r.id = m.run_id join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint
-where m.study_id = ? and s.scorer_version = ? and (s.scorer = ? or starts_with(s.scorer, ?)) order by all"""
+_HEAD = """select m.version_id, m.example_id, m.repeat, m.run_id, s.scorer, s.value, s.label,
+  r.output, r.model
+from study_runs m join runs r on r.id = m.run_id join scores s on s.run_id = m.run_id and
+  s.example_fingerprint = m.example_fingerprint
+where m.study_id = ? and s.scorer_version = ? and (s.scorer = ? or starts_with(s.scorer, ?))
+  order by all"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,18 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
                 " study.runs() and a value from 0 to 1."
             )
         id_ = "l-" + tagged("l1", [study.id, run, rater, float(value)])[3:]
-        rows.append({"id": id_, "run_id": run, "example_id": known[run], "rater": rater, "kind": "score", "value": float(value), "note": str(given.get("note") or ""), "labelled_at": utc()})  # fmt: skip
+        rows.append(
+            {
+                "id": id_,
+                "run_id": run,
+                "example_id": known[run],
+                "rater": rater,
+                "kind": "score",
+                "value": float(value),
+                "note": str(given.get("note") or ""),
+                "labelled_at": utc(),
+            }
+        )
     there = {
         row[0]
         for row in study.project.store.rows(

@@ -19,7 +19,9 @@ __all__ = ["ProjectStore"]
 
 
 class ProjectStore(Store):
-    """`Store`, with the labels of reports beside the exports of stores, and studies by their names."""
+    """`Store`, with the labels of reports beside the exports of stores, and studies by their
+    names.
+    """
 
     def export(self, path: str | os.PathLike[str], study: Any = None) -> dict[str, int]:
         """Write everything, or one study (a Study, its name or id) with its runs, scores and

@@ -54,7 +54,9 @@ class Clients:
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        """Raises SetupError where there is no key, MissingExtra where there is no openai package."""
+        """Raises SetupError where there is no key, MissingExtra where there is no openai
+        package.
+        """
         if self._client is None:
             if self._key is None:
                 raise SetupError(
@@ -161,7 +163,9 @@ async def _closing(sender: Sender) -> AsyncGenerator[None, None]:
 def _close_on(
     owner: weakref.ref[asyncio.AbstractEventLoop], open_: AsyncGenerator[None, None]
 ) -> None:
-    """Close on the event loop that opened it, from any thread; a loop that has ended has closed it."""
+    """Close on the event loop that opened it, from any thread; a loop that has ended has closed
+    it.
+    """
     loop = owner()
     if loop is None or loop.is_closed():
         return
@@ -370,7 +374,9 @@ def _keep_out_of_logs(secrets: frozenset[str], library: str) -> None:
 
 
 def _plain(openai: Any, client: Any) -> bool:
-    """Whether address (without credentials), headers, key and timeout are all there is to a client."""
+    """Whether address (without credentials), headers, key and timeout are all there is to a
+    client.
+    """
     special = ("_provider", "workload_identity", "_api_key_provider", "_azure_ad_token_provider")
     return (
         type(client)

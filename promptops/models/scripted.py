@@ -179,7 +179,9 @@ def _as_reply(answer: Any, call: Call) -> Reply:
 
 
 def _question(request: Mapping[str, Any]) -> str:
-    """The text of the last user message, text parts joined by a line break; "" where there is none."""
+    """The text of the last user message, text parts joined by a line break; "" where there is
+    none.
+    """
     for message in reversed(request.get("messages") or []):
         if message.get("role") == "user":
             content = message.get("content") or ""

@@ -151,7 +151,9 @@ def in_canary(prompt: str, version: str, percent: float, key: object) -> bool:
 
 
 def _key_text(key: object) -> str | None:
-    """What of a key is hashed; None where there is none, which NaN is too: a missing id in a table."""
+    """What of a key is hashed; None where there is none, which NaN is too: a missing id in a
+    table.
+    """
     if isinstance(key, str):
         return str.__str__(key)  # an enum of text is its text
     if key is None:

@@ -1,4 +1,6 @@
-"""What served an environment, when, by whom and on what ground: one link of its chain as a value."""
+"""What served an environment, when, by whom and on what ground: one link of its chain as a
+value.
+"""
 
 from __future__ import annotations
 

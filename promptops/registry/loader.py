@@ -270,7 +270,9 @@ class Loader:
         return built
 
     def _record(self, view: View, pair: tuple[str, str], built: Served | Split) -> None:
-        """Remember a success, and tell of the change: once, however many threads built it at once."""
+        """Remember a success, and tell of the change: once, however many threads built it at
+        once.
+        """
         with self._locked():
             before = self._good.get(pair)
             if (

@@ -103,7 +103,9 @@ class Need:
 
 
 def fits(need: Need, built: Served | Split, env: str) -> None:
-    """Raises Refused where what an environment serves would break the application, on either arm."""
+    """Raises Refused where what an environment serves would break the application, on either
+    arm.
+    """
     sides = [built] if isinstance(built, Served) else [built.stable, built.canary]
     for side in sides:
         unmet = need.unmet(side.version)

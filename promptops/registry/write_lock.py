@@ -140,7 +140,9 @@ def _try(handle: int) -> bool:
 
 
 def _is_at(handle: int, path: str) -> bool:
-    """Whether the open file is still the one at `path`: the holder before removes it as it leaves."""
+    """Whether the open file is still the one at `path`: the holder before removes it as it
+    leaves.
+    """
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path))
     except FileNotFoundError:

@@ -17,9 +17,11 @@ __all__ = ["corrected", "human_means"]
 
 # the latest label of each rater of each answer, averaged over raters and repeats
 _HUMAN = """with latest as (
-  select m.example_id, m.version_id, l.run_id, l.rater, arg_max(l.value, (l.labelled_at, l.id)) as value
+  select m.example_id, m.version_id, l.run_id, l.rater, arg_max(l.value, (l.labelled_at, l.id))
+    as value
   from labels l join study_runs m on m.run_id = l.run_id
-  where m.study_id = ? and m.version_id in (?, ?) and split_part(l.kind, ':', 1) in ('rubric', 'pass', 'score') and l.value between 0 and 1
+  where m.study_id = ? and m.version_id in (?, ?) and split_part(l.kind, ':', 1) in ('rubric',
+    'pass', 'score') and l.value between 0 and 1
   group by all)
 select version_id, example_id, avg(value) from latest group by all order by all"""
 

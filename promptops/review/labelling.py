@@ -45,8 +45,10 @@ ANSWERS: Mapping[str, Mapping[str, float]] = {
 }
 _FORM = "l1"  # of a label in a file
 _AHEAD = 40  # tasks that are read at once, so that a label waits for nothing but its own row
-_LABELS = """select l.example_id, l.rater, split_part(l.kind, ':', 1) as kind, l.label, l.value, l.note, l.run_id, l.labelled_at, l.id
-  from labels l where l.run_id in (select run_id from study_runs where study_id = ?) order by l.labelled_at, l.id"""
+_LABELS = """select l.example_id, l.rater, split_part(l.kind, ':', 1) as kind, l.label, l.value,
+  l.note, l.run_id, l.labelled_at, l.id
+  from labels l where l.run_id in (select run_id from study_runs where study_id = ?) order by
+    l.labelled_at, l.id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +363,17 @@ def _row(
     id: str, run: str, example: str, rater: str, kind: str, label: str, note: str, at: str
 ) -> dict[str, Any]:
     value = ANSWERS[kind.partition(":")[0]][label]
-    return {"id": id, "run_id": run, "example_id": example, "rater": rater, "kind": kind, "value": value, "label": label, "note": note, "labelled_at": at}  # fmt: skip
+    return {
+        "id": id,
+        "run_id": run,
+        "example_id": example,
+        "rater": rater,
+        "kind": kind,
+        "value": value,
+        "label": label,
+        "note": note,
+        "labelled_at": at,
+    }
 
 
 def _append(study: RecordedStudy, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -368,7 +368,9 @@ def _negated(part: Scorer, found: Score) -> Score:
 
 
 def _field(part: Scorer, case: Case, value: Any, field: str, path: tuple[str | int, ...]) -> Judged:
-    """A part's judgement of one field: its value as text, held against the golden object's field."""
+    """A part's judgement of one field: its value as text, held against the golden object's
+    field.
+    """
     if isinstance(value, NotJSON):
         return fail(f"not JSON: {value.why}")
     golden = case.example.expected

@@ -214,7 +214,9 @@ def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, A
 
 
 def _objects(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The JSON objects of a text that stand in no other one, each as written and as read strictly."""
+    """The JSON objects of a text that stand in no other one, each as written and as read
+    strictly.
+    """
     decode, effort = json.JSONDecoder().raw_decode, 0
     opened = _OPENED.search(text)
     while opened is not None and effort < _EFFORT:

@@ -1,4 +1,6 @@
-"""What an answer speaks of: words and names, in any case and form, never as part of another word."""
+"""What an answer speaks of: words and names, in any case and form, never as part of another
+word.
+"""
 
 from __future__ import annotations
 

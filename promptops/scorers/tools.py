@@ -23,7 +23,9 @@ __all__ = ["tool_arguments", "tool_called", "tool_sequence"]
 
 
 def tool_called(name: str, *, times: int | None = None) -> Rule:
-    """The answer calls the tool (exactly `times` times, where given); measure: how often. 0 or 1."""
+    """The answer calls the tool (exactly `times` times, where given); measure: how often. 0 or
+    1.
+    """
     if (
         not isinstance(name, str)
         or not name

@@ -62,7 +62,9 @@ def _last_line(text: str) -> str | None:
 
 
 def _extract_json(text: str) -> str | None:
-    """The first JSON object or list of the last code block that holds one, else of the whole text."""
+    """The first JSON object or list of the last code block that holds one, else of the whole
+    text.
+    """
     for block in reversed(fences.blocks(text)[-20:]):
         if (found := _first_json(block)) is not None:
             return found

@@ -34,7 +34,9 @@ _COUNTED_S = (
 
 
 class Watchdog:
-    """Runs functions in up to `concurrency` threads, and coroutines on one event loop of their own."""
+    """Runs functions in up to `concurrency` threads, and coroutines on one event loop of their
+    own.
+    """
 
     def __init__(self, timeout_s: float, memory_mb: int, concurrency: int) -> None:
         self._timeout_s = timeout_s
@@ -182,7 +184,9 @@ class Watchdog:
         return [name for name, thread in self._cut if thread.is_alive()]
 
     async def _guard(self, chunk: _Chunk) -> BaseException | None:
-        """Runs a chunk in a thread; None when it is through, or why its current item was cut off."""
+        """Runs a chunk in a thread; None when it is through, or why its current item was cut
+        off.
+        """
         worker = self._idle.pop() if self._idle else _Worker()
         chunk.thread = worker.thread
         finished = asyncio.wrap_future(chunk.finished)

@@ -30,7 +30,9 @@ Keep = Callable[
 
 
 class Gathered:
-    """The rows of stretches of segments, table by table, in the order in which they were recorded."""
+    """The rows of stretches of segments, table by table, in the order in which they were
+    recorded.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Row]] = {}
@@ -221,7 +223,9 @@ def _parsed(table: str, documents: Sequence[Row]) -> Any:
 
 
 def _read(lines: bytes, schema: Any, longest: int = 0) -> Any:
-    """JSON lines as a pyarrow table. longest: bytes of the longest line, where there are several."""
+    """JSON lines as a pyarrow table. longest: bytes of the longest line, where there are
+    several.
+    """
     import pyarrow as pa
     import pyarrow.json
 

@@ -137,7 +137,9 @@ def keep_all_but(doomed: Doomed, merged: Mapping[str, int], hidden: Keep | None)
 
 
 def hide(folder: Path, segment: Segment, doomed: Doomed) -> None:
-    """Never merge these rows out of what the segment holds now; what is written behind it is new."""
+    """Never merge these rows out of what the segment holds now; what is written behind it is
+    new.
+    """
     entry = {
         "segment": segment.name,
         "bytes": segment.size,

@@ -31,7 +31,9 @@ _WRITE = 8 << 20  # bytes a write
 
 
 def outside() -> int:
-    """The stacklevel at which a warning of the caller's points to the code that called promptops."""
+    """The stacklevel at which a warning of the caller's points to the code that called
+    promptops.
+    """
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
         "promptops",

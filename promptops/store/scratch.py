@@ -1,4 +1,6 @@
-"""A private folder for a process that cannot use the store's DuckDB file; it goes with the process."""
+"""A private folder for a process that cannot use the store's DuckDB file; it goes with the
+process.
+"""
 
 from __future__ import annotations
 

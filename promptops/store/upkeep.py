@@ -92,7 +92,9 @@ def purge_rows(
 
 
 def _cut(folder: Path, doomed: Doomed, merged: Mapping[str, int]) -> list[str]:
-    """Take the rows out of archive and finished segments; returns what living writers still hold."""
+    """Take the rows out of archive and finished segments; returns what living writers still
+    hold.
+    """
     left = []
     sweep(folder)
     old = batches(folder)

@@ -122,7 +122,9 @@ class Asker:
         return await asyncio.shield(waiting)
 
     async def _flush(self) -> None:
-        """Answer what is asked at this moment: from the store where it can, the rest in one sweep."""
+        """Answer what is asked at this moment: from the store where it can, the rest in one
+        sweep.
+        """
         await asyncio.sleep(_TOGETHER_S)
         batch, self._queue = self._queue, []
         error: Exception = CallError(

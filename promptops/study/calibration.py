@@ -25,15 +25,22 @@ MODERATE = 0.4  # Cohen's kappa from which agreement is called moderate (Landis 
 # is told by its own score: no judge is asked about an answer beside itself. People's latest labels
 # count, averaged over raters.
 _LABELLED = """with latest as (
-  select l.run_id, split_part(l.kind, ':', 2) as other, l.rater, arg_max(l.value, (l.labelled_at, l.id)) as value
-  from labels l where split_part(l.kind, ':', 1) in ('rubric', 'pass', 'score', 'pairwise') and l.value between 0 and 1
-    and ($study is null or l.run_id in (select run_id from study_runs where study_id = $study)) group by all),
-sides as (select * from latest union all select other, run_id, rater, 1 - value from latest where other <> ''),
+  select l.run_id, split_part(l.kind, ':', 2) as other, l.rater, arg_max(l.value, (l.labelled_at,
+    l.id)) as value
+  from labels l where split_part(l.kind, ':', 1) in ('rubric', 'pass', 'score', 'pairwise') and
+    l.value between 0 and 1
+    and ($study is null or l.run_id in (select run_id from study_runs where study_id = $study))
+      group by all),
+sides as (select * from latest union all select other, run_id, rater, 1 - value from latest where
+  other <> ''),
 human as (select run_id, other, avg(value) as human from sides group by all),
-own as (select run_id, arg_max(value, scored_at) as judge, arg_max(reason, scored_at) as reason from scores
+own as (select run_id, arg_max(value, scored_at) as judge, arg_max(reason, scored_at) as reason
+  from scores
   where scorer = $name and scorer_version = $edition and value is not null group by 1),
-pairs as (select count(*) > 0 as compares from scores where scorer = $name || '/shown first' and scorer_version = $edition)
-select h.run_id, any_value(o.judge), avg(h.human) from human h join own o on o.run_id = h.run_id, pairs p
+pairs as (select count(*) > 0 as compares from scores where scorer = $name || '/shown first' and
+  scorer_version = $edition)
+select h.run_id, any_value(o.judge), avg(h.human) from human h join own o on o.run_id = h.run_id,
+  pairs p
 where case when p.compares then h.other in (select run_id from own where reason = 'the answers are the same') else h.other = '' end
 group by h.run_id order by h.run_id"""
 

@@ -1,4 +1,6 @@
-"""From recorded runs to comparisons: within one study, or over the latest studies of two versions."""
+"""From recorded runs to comparisons: within one study, or over the latest studies of two
+versions.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +122,9 @@ def _ranked(
 
 
 def _compared(candidate: Arm, baseline: Arm, study: RecordedStudy, primary: str | None) -> Compared:
-    """The facts with the policy that applies: the plan's where one fixed it, else the registry's."""
+    """The facts with the policy that applies: the plan's where one fixed it, else the
+    registry's.
+    """
     policy, ended = policy_for(study), early(study.project.store, study.id)
     grounds = grounds_of(study, (candidate, baseline), primary)
     chosen: set[str] | None = None

@@ -293,7 +293,9 @@ def images_of(plan: StudyDesign) -> list[list[str]]:
 
 
 def as_version(value: Any) -> tuple[PromptVersion, str, int | None, str]:
-    """(content, prompt name, number, label) of a saved or served version, or of a scratch content."""
+    """(content, prompt name, number, label) of a saved or served version, or of a scratch
+    content.
+    """
     if isinstance(value, PromptVersion):
         return value, "", None, value.id[3:11]
     content = getattr(value, "version", None)
@@ -307,7 +309,9 @@ def as_version(value: Any) -> tuple[PromptVersion, str, int | None, str]:
 
 
 def as_dataset(value: Any, root: Path | None = None) -> Dataset:
-    """A Dataset as it is; else whatever `Dataset.read` reads, paths also from the project's root."""
+    """A Dataset as it is; else whatever `Dataset.read` reads, paths also from the project's
+    root.
+    """
     if isinstance(value, Dataset):
         return value
     if isinstance(value, str) and root is not None:

@@ -32,33 +32,48 @@ KINDS = ("all", "changed", "lost", "won", "failing", "unscored")
 SHORT = 240  # characters of a text in a row of a page
 LONG = 20_000  # characters of a text side by side
 _OUTCOME = "case when s.passed is null then s.value else s.passed::double end"
-_INDEX = f"""select m.example_id, avg({_OUTCOME}) filter (where m.version_id = $new) as new, avg({_OUTCOME}) filter (where m.version_id = $old) as old,
-  coalesce(arg_max(coalesce(r.failure, ''), r.started_at) filter (where m.version_id = $new), '') as new_failure,
-  coalesce(arg_max(coalesce(r.failure, ''), r.started_at) filter (where m.version_id = $old), '') as old_failure
+_INDEX = f"""select m.example_id, avg({_OUTCOME}) filter (where m.version_id = $new) as new,
+  avg({_OUTCOME}) filter (where m.version_id = $old) as old,
+  coalesce(arg_max(coalesce(r.failure, ''), r.started_at) filter (where m.version_id = $new), '')
+    as new_failure,
+  coalesce(arg_max(coalesce(r.failure, ''), r.started_at) filter (where m.version_id = $old), '')
+    as old_failure
   from study_runs m join runs r on r.id = m.run_id
-  left join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and s.scorer = $scorer and s.scorer_version = $edition
+  left join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and
+    s.scorer = $scorer and s.scorer_version = $edition
   where m.study_id = $study and m.version_id in ($new, $old) group by m.example_id"""
 _FOUND = """select m.example_id from study_runs m join runs r on r.id = m.run_id
-  where m.study_id = $study and m.version_id in ($new, $old) and contains(lower(r.output), lower($text))
-  union select example_id from examples where fingerprint = $dataset and (contains(lower(document), lower($text)) or contains(lower(example_id), lower($text)))"""
+  where m.study_id = $study and m.version_id in ($new, $old) and contains(lower(r.output),
+    lower($text))
+  union select example_id from examples where fingerprint = $dataset and
+    (contains(lower(document), lower($text)) or contains(lower(example_id), lower($text)))"""
 _TAGGED = (
     "select example_id from examples where fingerprint = ? and"
     " list_contains(json_extract_string(document, '$.tags[*]'), ?)"
 )
-_TAGS = """select tag from (select unnest(json_extract_string(document, '$.tags[*]')) as tag from examples where fingerprint = ?)
+_TAGS = """select tag from (select unnest(json_extract_string(document, '$.tags[*]')) as tag from
+  examples where fingerprint = ?)
   group by tag order by count(*) desc, tag limit 200"""
-_PAGE = f"""select m.example_id, arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $new),
-  arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $old) from study_runs m join runs r on r.id = m.run_id
-  where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in (select unnest($examples)) group by m.example_id"""
+_PAGE = f"""select m.example_id, arg_max(left(r.output, {SHORT}), r.started_at) filter (where
+  m.version_id = $new),
+  arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $old) from
+    study_runs m join runs r on r.id = m.run_id
+  where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in
+    (select unnest($examples)) group by m.example_id"""
 # of images that were sent along
 _DATA = "(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{100,}"
-_SIDES = f"""select m.version_id, r.id, left(r.output, {LONG}), r.failure, r.failure_detail, r.cost_usd, r.latency_ms, r.tokens_in, r.tokens_out,
-  r.attempts, left(regexp_replace(r.request, '{_DATA}', '\\1… (shortened)', 'g'), {4 * LONG}), m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
-  where m.study_id = $study and m.version_id in ($new, $old) and m.example_id = $example order by m.repeat desc, r.started_at"""
+_SIDES = f"""select m.version_id, r.id, left(r.output, {LONG}), r.failure, r.failure_detail,
+  r.cost_usd, r.latency_ms, r.tokens_in, r.tokens_out,
+  r.attempts, left(regexp_replace(r.request, '{_DATA}', '\\1… (shortened)', 'g'), {4 * LONG}),
+    m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
+  where m.study_id = $study and m.version_id in ($new, $old) and m.example_id = $example order by
+    m.repeat desc, r.started_at"""
 
-_OUTPUTS = f"""select m.example_id, m.version_id, arg_max(r.id, r.started_at), arg_max(left(coalesce(r.output, r.failure), {LONG}), r.started_at)
+_OUTPUTS = f"""select m.example_id, m.version_id, arg_max(r.id, r.started_at),
+  arg_max(left(coalesce(r.output, r.failure), {LONG}), r.started_at)
   from study_runs m join runs r on r.id = m.run_id
-  where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in (select unnest($examples)) group by all"""
+  where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in
+    (select unnest($examples)) group by all"""
 
 
 @dataclass(frozen=True, slots=True)

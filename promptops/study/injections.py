@@ -45,7 +45,9 @@ class Planted:
 
 
 def plant_injections(study: RecordedStudy, scorer: Any, main: Sequence[Any], count: int) -> Planted:
-    """Answers that leave room above, worst first, each judged again with an injection at its end."""
+    """Answers that leave room above, worst first, each judged again with an injection at its
+    end.
+    """
     project = study.project
     asker = Asker(project)
     room = sorted(

@@ -35,7 +35,8 @@ _LINKED = """select a.arm, m.example_id, m.example_fingerprint as print, m.repea
   from study_runs m join arms a on m.study_id = a.study_id and m.version_id = a.version_id"""
 # One row a place: its answered run where there is one, else its last failed one.
 _LATEST = f"""select l.arm, l.example_id, l.print, l.repeat,
-         arg_max(r.id, (r.failure is null or r.failure in (select unnest($outcomes)), r.started_at)) as run_id
+         arg_max(r.id, (r.failure is null or r.failure in (select unnest($outcomes)),
+           r.started_at)) as run_id
   from ({_LINKED}) l join runs r on r.id = l.run_id group by all"""
 _OUTCOME = "case when s{0}.passed is null then s{0}.value else s{0}.passed::double end"
 _SCORE = (

@@ -1,4 +1,6 @@
-"""Everything about a study that can be known before a call is made is said before a call is made."""
+"""Everything about a study that can be known before a call is made is said before a call is
+made.
+"""
 
 from __future__ import annotations
 

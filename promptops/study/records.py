@@ -85,7 +85,9 @@ def keep_version(
 
 
 def load_version(store: Store, id: str) -> PromptVersion | None:
-    """The content of a version by its id; None where the store has none (outputs made elsewhere)."""
+    """The content of a version by its id; None where the store has none (outputs made
+    elsewhere).
+    """
     rows = store.rows("select document from versions where id = ? limit 1", [id])
     return PromptVersion.from_content(json.loads(rows[0][0])) if rows else None
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["asked_again"]
 
 _NAMES = TABLES["scores"].names
-_ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s where s.scorer_version = $edition and (s.scorer = $name or starts_with(s.scorer, $name || '/'))
+_ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s where
+  s.scorer_version = $edition and (s.scorer = $name or starts_with(s.scorer, $name || '/'))
   and exists (select 1 from study_runs m where m.study_id = $study and m.run_id = s.run_id)"""
 
 

@@ -77,7 +77,9 @@ class RunningStudy:
 
     @property
     def unscripted(self) -> str:
-        """What a ScriptedModel was asked that nobody scripted, one sentence; "" where nothing was."""
+        """What a ScriptedModel was asked that nobody scripted, one sentence; "" where nothing
+        was.
+        """
         return self._scripts.fault(self.name)
 
     @property
@@ -137,7 +139,9 @@ class RunningStudy:
             raise SetupError(self.unscripted)
 
     def interrupted(self) -> KeyboardInterrupt:
-        """Stop asking, wait until what is done is recorded, and say in the interrupt what is kept."""
+        """Stop asking, wait until what is done is recorded, and say in the interrupt what is
+        kept.
+        """
         self.stop("interrupted")
         if self._future is not None:
             with contextlib.suppress(TimeoutError, CancelledError):

@@ -206,7 +206,9 @@ class Marking:
             self._judged += phase.judged
 
     def _references(self, prints: list[str]) -> dict[tuple[str, str, int], Run]:
-        """(version id, example fingerprint, repeat) -> its latest scorable run, of these examples."""
+        """(version id, example fingerprint, repeat) -> its latest scorable run, of these
+        examples.
+        """
         versions = sorted({str(scorer.against) for scorer in self._against})
         where = (
             "r.version_id in (select unnest(?)) and r.example_fingerprint in (select unnest(?))"

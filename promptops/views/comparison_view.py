@@ -257,7 +257,9 @@ def _notes(comparison: Comparison) -> str:
 
 
 def forest(comparison: Comparison) -> Figure:
-    """The differences with intervals and margins as a plotly figure; its title states the finding."""
+    """The differences with intervals and margins as a plotly figure; its title states the
+    finding.
+    """
     import plotly.graph_objects as go
 
     rows = _rows(comparison)[::-1]

@@ -56,7 +56,14 @@ class EnvironmentsView(View):
             continuous_update=False,
             layout=widgets.Layout(width="340px", max_width="98%"),
         )
-        self.percent = widgets.BoundedFloatText(value=0, min=0, max=99.99, description="canary %", layout=widgets.Layout(width="170px", max_width="98%"), tooltip="0: everyone")  # fmt: skip
+        self.percent = widgets.BoundedFloatText(
+            value=0,
+            min=0,
+            max=99.99,
+            description="canary %",
+            layout=widgets.Layout(width="170px", max_width="98%"),
+            tooltip="0: everyone",
+        )
         self.promote = widgets.Button(
             description="Promote", icon="arrow-up", layout=widgets.Layout(width="auto")
         )

@@ -32,7 +32,14 @@ HELP = (
     " these keys"
 )
 _AROUND = 200  # characters of a changed line that are shown on either side of the change
-_KINDS = (("all", "all"), ("changed", "changed"), ("got worse", "lost"), ("got better", "won"), ("not passed", "failing"), ("unscored", "unscored"))  # fmt: skip
+_KINDS = (
+    ("all", "all"),
+    ("changed", "changed"),
+    ("got worse", "lost"),
+    ("got better", "won"),
+    ("not passed", "failing"),
+    ("unscored", "unscored"),
+)
 
 
 class ExamplesView(View):
@@ -52,7 +59,13 @@ class ExamplesView(View):
         self.first, self.at, self.help, self.said = 0, 0, False, ""
         self.rows: tuple[Row, ...] = ()
         wide: dict[str, Any] = {"layout": widgets.Layout(width="auto")}
-        self.kind = widgets.Dropdown(options=_KINDS, value="all", description="show", layout=widgets.Layout(width="180px", max_width="98%"), style={"description_width": "40px"})  # fmt: skip
+        self.kind = widgets.Dropdown(
+            options=_KINDS,
+            value="all",
+            description="show",
+            layout=widgets.Layout(width="180px", max_width="98%"),
+            style={"description_width": "40px"},
+        )
         self.text = widgets.Text(
             placeholder="search outputs, inputs, ids",
             continuous_update=False,
@@ -80,7 +93,11 @@ class ExamplesView(View):
             continuous_update=False,
             layout=widgets.Layout(width="auto", height="64px"),
         )
-        self.file = widgets.Text(value=str(study.dataset_file() or ""), placeholder="the dataset's file", layout=widgets.Layout(width="360px", max_width="98%"))  # fmt: skip
+        self.file = widgets.Text(
+            value=str(study.dataset_file() or ""),
+            placeholder="the dataset's file",
+            layout=widgets.Layout(width="360px", max_width="98%"),
+        )
         self.save = widgets.Button(
             description="Save golden answer",
             icon="check",
@@ -157,7 +174,14 @@ class ExamplesView(View):
     def _filter(self) -> Any:
         from dataclasses import replace
 
-        return replace(self.examples.everything, kind=self.kind.value, text=self.text.value, tag=self.tag.value, failure=self.failure.value, scorer=self.scorer.value)  # fmt: skip
+        return replace(
+            self.examples.everything,
+            kind=self.kind.value,
+            text=self.text.value,
+            tag=self.tag.value,
+            failure=self.failure.value,
+            scorer=self.scorer.value,
+        )
 
     def _draw(self, *, new: bool = False) -> None:
         detail = self.examples.detail(self.chosen) if self.chosen else None
@@ -270,7 +294,13 @@ class ExamplesView(View):
 def _choice(name: str, options: Any, width: str = "190px") -> Any:
     import ipywidgets as widgets
 
-    return widgets.Dropdown(options=options, value=options[0][1], description=name, layout=widgets.Layout(width=width, max_width="98%"), style={"description_width": "48px"})  # fmt: skip
+    return widgets.Dropdown(
+        options=options,
+        value=options[0][1],
+        description=name,
+        layout=widgets.Layout(width=width, max_width="98%"),
+        style={"description_width": "48px"},
+    )
 
 
 def table_html(found: Page, at: int, examples: Examples) -> str:
@@ -371,7 +401,9 @@ def _golden(expected: Any) -> str:
 
 
 def _read_golden(text: str, before: Any) -> Any:
-    """What was typed, as the kind of value that it was: an object stays an object, text stays text."""
+    """What was typed, as the kind of value that it was: an object stays an object, text stays
+    text.
+    """
     if isinstance(before, str):
         return text
     try:

@@ -20,21 +20,31 @@ _OPEN = 3  # losses that stand open
 
 # the look of a page of its own, around theme.STYLE
 PAGE = """<style>
-body{margin:0;background:#fff;color:#1f2328}main{max-width:1060px;margin:0 auto;padding:26px 22px 60px}
-.po{max-width:none}.po h1{font-size:22px;margin:0 0 4px;line-height:1.25}.po h2{font-size:17px;margin:26px 0 6px;border-bottom:1px solid #d8dee4;padding-bottom:4px}
-.flip{border:1px solid #d8dee4;border-radius:6px;padding:0 12px;margin:6px 0}.flip>summary{padding:6px 0}.flip>div{padding-bottom:10px}.flip pre{max-height:240px}
+body{margin:0;background:#fff;color:#1f2328}
+main{max-width:1060px;margin:0 auto;padding:26px 22px 60px}
+.po{max-width:none}.po h1{font-size:22px;margin:0 0 4px;line-height:1.25}
+.po h2{font-size:17px;margin:26px 0 6px;border-bottom:1px solid #d8dee4;padding-bottom:4px}
+.flip{border:1px solid #d8dee4;border-radius:6px;padding:0 12px;margin:6px 0}
+.flip>summary{padding:6px 0}.flip>div{padding-bottom:10px}.flip pre{max-height:240px}
 .more{margin:8px 0}.more>summary{font-weight:600}.paper{display:none}
-.two{display:grid;grid-template-columns:1fr 1fr;gap:12px}.two>div{min-width:0}@media(max-width:700px){.two{grid-template-columns:1fr}main{padding:16px 12px 40px}}
+.two{display:grid;grid-template-columns:1fr 1fr;gap:12px}.two>div{min-width:0}
+@media(max-width:700px){.two{grid-template-columns:1fr}main{padding:16px 12px 40px}}
 @media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0;--jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;--jp-border-color2:#3b424b;--jp-layout-color2:#161b22}.flip,.po h2{border-color:#3b424b}}
-@media print{body{background:#fff;color:#000;--jp-ui-font-color1:#000;--jp-ui-font-color2:#444;--jp-border-color2:#ccc;--jp-layout-color2:#f6f8fa}main{padding:0;max-width:none}.po pre,.flip pre{max-height:none;overflow:visible}
-.po svg,.po .card,.po tr{break-inside:avoid}.po h2,.po h3,summary{break-after:avoid}.more:not([open]) .paper{display:inline}details:not(.more)::details-content{content-visibility:visible;display:block;height:auto}}
+@media print{body{background:#fff;color:#000;--jp-ui-font-color1:#000;--jp-ui-font-color2:#444;
+  --jp-border-color2:#ccc;--jp-layout-color2:#f6f8fa}main{padding:0;max-width:none}
+.po pre,.flip pre{max-height:none;overflow:visible}
+.po svg,.po .card,.po tr{break-inside:avoid}.po h2,.po h3,summary{break-after:avoid}
+.more:not([open]) .paper{display:inline}
+details:not(.more)::details-content{content-visibility:visible;display:block;height:auto}}
 </style>"""
 
 
 def flip(
     example: str, asked: str, body: str, *, gain: float, attributes: str = "", opened: bool = False
 ) -> str:
-    """One changed example: a line that opens. body, attributes: safe markup; example, asked: text."""
+    """One changed example: a line that opens. body, attributes: safe markup; example, asked:
+    text.
+    """
     kind, word, tint = ("won", "▲ got better", GOOD) if gain > 0 else ("lost", "▼ got worse", BAD)
     return (
         "<details class='flip'"

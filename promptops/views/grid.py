@@ -43,7 +43,9 @@ def breaking(name: str) -> str:
 
 
 def short(text: str) -> str:
-    """A word or two as safe markup that stays on one line; longer text as it is, which may break."""
+    """A word or two as safe markup that stays on one line; longer text as it is, which may
+    break.
+    """
     return f"<span class='po-whole'>{esc(text)}</span>" if len(text) <= _WORD else esc(text)
 
 

@@ -86,7 +86,10 @@ def _spread(report: JudgeReport) -> list[Figure]:
         if found.generation is None
         else "between answers of one version"
     )
-    return [("variance: judge", found.judge, None, None, found.samples, one), ("variance: generation", found.generation, None, None, found.repeats, many)]  # fmt: skip
+    return [
+        ("variance: judge", found.judge, None, None, found.samples, one),
+        ("variance: generation", found.generation, None, None, found.repeats, many),
+    ]
 
 
 def _bias(report: JudgeReport) -> list[Figure]:
@@ -129,7 +132,16 @@ def _rest(report: JudgeReport) -> list[Figure]:
     if report.planted is not None:
         found = report.planted
         share = found.resisted / found.planted if found.planted else None
-        out.append(("injections resisted", share, None, None, found.planted, f"{found.resisted}/{found.planted}, {found.unscored} of them unscored"))  # fmt: skip
+        out.append(
+            (
+                "injections resisted",
+                share,
+                None,
+                None,
+                found.planted,
+                f"{found.resisted}/{found.planted}, {found.unscored} of them unscored",
+            )
+        )
     if report.difference is not None and report.arms is not None:
         new, base = report.arms
         out.append(
@@ -158,9 +170,27 @@ def _rest(report: JudgeReport) -> list[Figure]:
                     said,
                 )
             )
-    out.append(("answers unscored", float(report.unscored), None, None, report.scored + report.unscored, "no verdict could be read: never a default"))  # fmt: skip
+    out.append(
+        (
+            "answers unscored",
+            float(report.unscored),
+            None,
+            None,
+            report.scored + report.unscored,
+            "no verdict could be read: never a default",
+        )
+    )
     if report.calls is not None:
-        out.append(("calls of the judge", float(report.calls), None, None, report.calls, f"apart from generation, {words.money(report.cost_usd)}"))  # fmt: skip
+        out.append(
+            (
+                "calls of the judge",
+                float(report.calls),
+                None,
+                None,
+                report.calls,
+                f"apart from generation, {words.money(report.cost_usd)}",
+            )
+        )
     return out
 
 

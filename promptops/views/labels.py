@@ -56,9 +56,20 @@ class LabelView(View):
         self.task: Task | None = None
         self.said = ""
         narrow = {"description_width": "60px"}
-        self.rater = widgets.Text(value=rater or study.project.author, description="you are", continuous_update=False, style=narrow, layout=widgets.Layout(width="260px", max_width="98%"))  # fmt: skip
+        self.rater = widgets.Text(
+            value=rater or study.project.author,
+            description="you are",
+            continuous_update=False,
+            style=narrow,
+            layout=widgets.Layout(width="260px", max_width="98%"),
+        )
         kinds = [("which is better", "pairwise"), ("good or not", "rubric")]
-        self.kind = widgets.Dropdown(options=kinds if len(study.record.arms) > 1 else kinds[1:], description="asked", style=narrow, layout=widgets.Layout(width="240px", max_width="98%"))  # fmt: skip
+        self.kind = widgets.Dropdown(
+            options=kinds if len(study.record.arms) > 1 else kinds[1:],
+            description="asked",
+            style=narrow,
+            layout=widgets.Layout(width="240px", max_width="98%"),
+        )
         self.note = widgets.Text(
             placeholder="a note for the next label, if you like",
             layout=widgets.Layout(width="380px", max_width="98%"),

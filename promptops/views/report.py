@@ -72,8 +72,11 @@ if (save) save.addEventListener('click', () => {
 """
 
 _TOOLS_STYLE = """<style>
-.bar{display:flex;gap:10px;flex-wrap:wrap;align-items:center;margin:8px 0}.bar input,.bar select,.bar button,.label{font:inherit;max-width:100%;padding:4px 9px;border:1px solid #afb8c1;border-radius:6px;background:#f6f8fa}
-.label[aria-pressed=true]{background:#0072B2;color:#fff}:is(input,select,button,summary):focus-visible{outline:2px solid #0072B2;outline-offset:2px}
+.bar{display:flex;gap:10px;flex-wrap:wrap;align-items:center;margin:8px 0}
+.bar input,.bar select,.bar button,.label{font:inherit;max-width:100%;padding:4px 9px;
+  border:1px solid #afb8c1;border-radius:6px;background:#f6f8fa}
+.label[aria-pressed=true]{background:#0072B2;color:#fff}
+:is(input,select,button,summary):focus-visible{outline:2px solid #0072B2;outline-offset:2px}
 @media(prefers-color-scheme:dark){.bar input,.bar select,.bar button,.label{background:#161b22;color:#d7dbe0;border-color:#3b424b}}
 @media print{.bar,.label{display:none}}
 </style>"""

@@ -231,7 +231,10 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
             f" stroke='{GRID}' stroke-opacity='.3'/>"
         )
         out.append(_tick(left - 8, y(at) + 4, f"{100 * at:.3g} %", "end"))
-    out += [_tick(x(x_low + k * x_step), height - bottom + 18, f"{x_low + k * x_step:.3g}", "middle") for k in range(round((x_high - x_low) / x_step) + 1)]  # fmt: skip
+    out += [
+        _tick(x(x_low + k * x_step), height - bottom + 18, f"{x_low + k * x_step:.3g}", "middle")
+        for k in range(round((x_high - x_low) / x_step) + 1)
+    ]
     front = sorted((point for point in points if point.front), key=lambda point: point.x)
     if len(front) > 1:
         path = " ".join(f"{x(point.x):.1f},{y(point.y):.1f}" for point in front)
@@ -265,7 +268,9 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
 
 
 def _labels(placed: list[tuple[float, float, Point]], top: float, bottom: float) -> list[str]:
-    """The points' names, on the side that has room, moved apart where they would lie on each other."""
+    """The points' names, on the side that has room, moved apart where they would lie on each
+    other.
+    """
     out, taken = [], list[tuple[bool, float]]()
     for x, y, point in sorted(placed, key=lambda one: one[1]):
         left = x > WIDTH * 0.6
@@ -276,7 +281,9 @@ def _labels(placed: list[tuple[float, float, Point]], top: float, bottom: float)
         taken.append((left, at))
         name = folded(point.name, 28)
         shown = name[0] + ("…" if len(name) > 1 else "")
-        out.append(f"<text x='{x + (-11 if left else 11):.1f}' y='{at:.1f}' text-anchor='{'end' if left else 'start'}' font-weight='{600 if point.front else 400}'>{esc(shown)}</text>")  # fmt: skip
+        out.append(
+            f"<text x='{x + (-11 if left else 11):.1f}' y='{at:.1f}' text-anchor='{'end' if left else 'start'}' font-weight='{600 if point.front else 400}'>{esc(shown)}</text>"
+        )
     return out
 
 

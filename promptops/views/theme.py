@@ -69,33 +69,59 @@ def chip(label: str, tint: str) -> str:
 # elsewhere. .po is a container: what is in it goes by the width of its cell, not of the window; in
 # a narrow one tables become blocks and the text of pictures grows.
 STYLE = """<style>
-.po{font:14px/1.45 FONT;color:var(--jp-ui-font-color1,#1f2328);max-width:1100px;overflow-wrap:anywhere;container-type:inline-size}
+.po{font:14px/1.45 FONT;color:var(--jp-ui-font-color1,#1f2328);max-width:1100px;
+  overflow-wrap:anywhere;container-type:inline-size}
 .po h3{font-size:15px;margin:14px 0 6px;font-weight:600}.po h3:first-child{margin-top:2px}
-.po p{margin:4px 0}.po .dim{color:var(--jp-ui-font-color2,#59636e)}.po .num{font-variant-numeric:tabular-nums;text-align:right!important}.po td.num{white-space:nowrap}
-.po table{border-collapse:collapse;margin:6px 0;font-size:13px;display:block;overflow-x:auto;max-width:100%}
-.po th,.po td{text-align:left!important;padding:4px 12px 4px 0;vertical-align:top;border:0;border-bottom:1px solid var(--jp-border-color2,#d8dee4);overflow-wrap:normal}
-.po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);vertical-align:bottom;white-space:normal}.po tr{background:none!important}
+.po p{margin:4px 0}.po .dim{color:var(--jp-ui-font-color2,#59636e)}
+.po .num{font-variant-numeric:tabular-nums;text-align:right!important}.po td.num{white-space:nowrap}
+.po table{border-collapse:collapse;margin:6px 0;font-size:13px;display:block;overflow-x:auto;
+  max-width:100%}
+.po th,.po td{text-align:left!important;padding:4px 12px 4px 0;vertical-align:top;border:0;
+  border-bottom:1px solid var(--jp-border-color2,#d8dee4);overflow-wrap:normal}
+.po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);vertical-align:bottom;
+  white-space:normal}.po tr{background:none!important}
 .po .po-grid td:not(.num){overflow-wrap:anywhere;min-width:58px}.po .po-grid td:first-child{min-width:76px;max-width:230px;overflow-wrap:break-word}.po .po-whole{white-space:nowrap}.po th:last-child,.po td:last-child{padding-right:2px}
 .po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
-.po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;overflow:auto}
+.po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;
+  padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;
+  overflow:auto}
 .po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
-.po .card{border:1px solid var(--jp-border-color2,#d8dee4);border-left:5px solid var(--po-accent,#6B7280);border-radius:6px;padding:9px 13px;margin:6px 0}
+.po .card{border:1px solid var(--jp-border-color2,#d8dee4);
+  border-left:5px solid var(--po-accent,#6B7280);border-radius:6px;padding:9px 13px;margin:6px 0}
 .po .card b.v{color:var(--po-accent,#6B7280);font-size:15px}.po ul{margin:4px 0 4px 18px;padding:0}
-.po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:middle;margin:-2px 0}
+.po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;
+  color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap;max-width:100%;overflow:hidden;
+  text-overflow:ellipsis;vertical-align:middle;margin:-2px 0}
 .po del{background:rgba(213,94,0,.2)}.po ins{background:rgba(0,158,115,.22);text-decoration:none}
 .widget-html-content:has(>.po),.jupyter-widget-html-content:has(>.po){min-width:0;flex:1 1 0}
-.po .po-list td:first-child,.po .po-list th:first-child{padding-left:8px;width:1%}.po .po-list tr[aria-selected=true] td{background:rgba(0,114,178,.13)}
-.po .po-two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));gap:14px}.po .po-two>div{min-width:0}
-.po .po-list{position:relative;max-height:330px;overflow:auto}.po .po-list td{white-space:nowrap}.po .po-list .po-cut{width:99%;max-width:0;overflow:hidden;text-overflow:ellipsis}
-.po .po-list table{display:table;table-layout:auto!important;width:100%;overflow:visible}.po-pane{outline:none;border-radius:6px;padding:2px 6px}.po-pane:focus-visible{box-shadow:inset 0 0 0 2px #0072B2}
-.po summary{cursor:pointer;padding:2px 0}.po :is(button,summary):focus-visible{outline:2px solid #0072B2;outline-offset:2px;border-radius:4px}
-.po button{font:inherit;padding:3px 10px;border:1px solid var(--jp-border-color2,#afb8c1);border-radius:6px;background:var(--jp-layout-color2,#f6f8fa);color:inherit;cursor:pointer}
+.po .po-list td:first-child,.po .po-list th:first-child{padding-left:8px;width:1%}
+.po .po-list tr[aria-selected=true] td{background:rgba(0,114,178,.13)}
+.po .po-two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));
+  gap:14px}.po .po-two>div{min-width:0}
+.po .po-list{position:relative;max-height:330px;overflow:auto}.po .po-list td{white-space:nowrap}
+.po .po-list .po-cut{width:99%;max-width:0;overflow:hidden;text-overflow:ellipsis}
+.po .po-list table{display:table;table-layout:auto!important;width:100%;overflow:visible}
+.po-pane{outline:none;border-radius:6px;padding:2px 6px}
+.po-pane:focus-visible{box-shadow:inset 0 0 0 2px #0072B2}
+.po summary{cursor:pointer;padding:2px 0}
+.po :is(button,summary):focus-visible{outline:2px solid #0072B2;outline-offset:2px;
+  border-radius:4px}
+.po button{font:inherit;padding:3px 10px;border:1px solid var(--jp-border-color2,#afb8c1);
+  border-radius:6px;background:var(--jp-layout-color2,#f6f8fa);color:inherit;cursor:pointer}
 .po svg text{font-family:FONT}.po svg{display:block;max-width:100%;height:auto;margin:4px 0}
-.po .po-time{list-style:none;padding:0!important;display:flex;flex-wrap:wrap;gap:4px;margin:6px 0!important}.po .po-time li{flex:1 1 96px;max-width:200px;margin:0;font-size:11px;color:var(--jp-ui-font-color2,#59636e)}
+.po .po-time{list-style:none;padding:0!important;display:flex;flex-wrap:wrap;gap:4px;
+  margin:6px 0!important}
+.po .po-time li{flex:1 1 96px;max-width:200px;margin:0;font-size:11px;
+  color:var(--jp-ui-font-color2,#59636e)}
 .po .po-time b{display:block;border-radius:4px;padding:2px 8px;font-size:12px}
-.po .po-warm{display:inline-block;min-width:62px;border-radius:4px;padding:2px 8px}.po .po-heat td{border-bottom:0;padding:2px 12px 2px 0}
-.po .po-arm{display:grid;grid-template-columns:minmax(36px,max-content) minmax(60px,420px) max-content;justify-content:start;align-items:center;gap:10px;margin:3px 0}.po .po-arm .chip{justify-self:start}
-.po .po-bar{height:10px;border-radius:5px;overflow:hidden}.po .po-bar span{display:block;height:100%}
+.po .po-warm{display:inline-block;min-width:62px;border-radius:4px;padding:2px 8px}
+.po .po-heat td{border-bottom:0;padding:2px 12px 2px 0}
+.po .po-arm{display:grid;
+  grid-template-columns:minmax(36px,max-content) minmax(60px,420px) max-content;
+  justify-content:start;align-items:center;gap:10px;margin:3px 0}
+.po .po-arm .chip{justify-self:start}
+.po .po-bar{height:10px;border-radius:5px;overflow:hidden}
+.po .po-bar span{display:block;height:100%}
 @container (max-width:600px){.po svg text{font-size:15px}
 .po .po-grid:not(.po-few){display:block;overflow:visible}.po .po-grid:not(.po-few) :is(tbody,tr){display:block}.po .po-grid:not(.po-few) thead{display:block;position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .po .po-grid:not(.po-few) tr{padding:5px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}

@@ -181,7 +181,9 @@ def test_cost_and_latency_margins_are_relative_to_the_baseline() -> None:
 
 
 def test_a_continuous_guardrail_is_the_lower_of_t_and_bca() -> None:
-    """Both bounds must be inside the margin; equal scores on a handful of examples prove nothing."""
+    """Both bounds must be inside the margin; equal scores on a handful of examples prove
+    nothing.
+    """
     rng = np.random.default_rng(3)
     a = rng.uniform(0.3, 0.9, 100)
     skewed = a - np.where(np.arange(100) < 4, 0.25, 0.0)

@@ -334,7 +334,9 @@ def test_unknown_is_reported_and_never_dropped_or_counted_as_0() -> None:
 
 
 def test_what_no_test_can_take_is_one_sentence() -> None:
-    """NaN, disjoint examples, scores of two scorer versions: an error that names it, not a number."""
+    """NaN, disjoint examples, scores of two scorer versions: an error that names it, not a
+    number.
+    """
     with pytest.raises(StatisticsError, match="NaN"):
         outcomes({"a": [math.nan]})
     with pytest.raises(StudyError, match="no example in common"):

@@ -55,7 +55,9 @@ RIVALS = (
 
 
 def prepare(shared: Path, work: Path) -> None:
-    """A copy of the benchmark's folder with its server, its data, and our driver among the others."""
+    """A copy of the benchmark's folder with its server, its data, and our driver among the
+    others.
+    """
     shutil.copytree(shared, work, dirs_exist_ok=True)
     for copied in (work, *work.glob("*"), *(work / "drivers").glob("*")):
         copied.chmod(copied.stat().st_mode | 0o200)  # the original may be read-only

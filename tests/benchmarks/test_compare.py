@@ -37,8 +37,24 @@ def million(
     examples, repeats = request.param
     lab = Lab(tmp_path_factory.mktemp("million"))
     chance, at = random.Random(1), utc()
-    arms = [{"version": version, "label": label, "model": "m", "endpoint": "e", "prompt": "", "number": None} for version, (label, _) in ARMS.items()]  # fmt: skip
-    config = {"arms": arms, "dataset": {"fingerprint": "d1-x", "name": "big", "n": examples}, "scorers": SCORERS, "repeats": repeats, "split": None}  # fmt: skip
+    arms = [
+        {
+            "version": version,
+            "label": label,
+            "model": "m",
+            "endpoint": "e",
+            "prompt": "",
+            "number": None,
+        }
+        for version, (label, _) in ARMS.items()
+    ]
+    config = {
+        "arms": arms,
+        "dataset": {"fingerprint": "d1-x", "name": "big", "n": examples},
+        "scorers": SCORERS,
+        "repeats": repeats,
+        "split": None,
+    }
     lab.store.append(
         "studies",
         [
@@ -61,9 +77,51 @@ def million(
             for version, (label, share) in ARMS.items():
                 for repeat in range(repeats):
                     id_, right = f"r-{label}{i:08d}{repeat:03d}", chance.random() < share
-                    runs.append({"id": id_, "key": id_, "prompt": "", "version_id": version, "model": "m", "endpoint": "e", "source": "model", "example_id": f"e{i}", "example_fingerprint": f"f{i}", "repeat": repeat, "request": "{}", "output": "yes", "tokens_in": 10, "tokens_out": 3, "cost_usd": 1e-5 * (1 + i % 7), "latency_ms": 100.0 + i % 50, "attempts": 1, "started_at": at})  # fmt: skip
-                    links.append({"study_id": "s1-big", "arm": label, "version_id": version, "example_id": f"e{i}", "example_fingerprint": f"f{i}", "repeat": repeat, "run_id": id_, "reused": False})  # fmt: skip
-                    scores.append({"run_id": id_, "example_fingerprint": f"f{i}", "scorer": "equals", "scorer_version": "1", "value": float(right), "passed": right, "scored_at": at})  # fmt: skip
+                    runs.append(
+                        {
+                            "id": id_,
+                            "key": id_,
+                            "prompt": "",
+                            "version_id": version,
+                            "model": "m",
+                            "endpoint": "e",
+                            "source": "model",
+                            "example_id": f"e{i}",
+                            "example_fingerprint": f"f{i}",
+                            "repeat": repeat,
+                            "request": "{}",
+                            "output": "yes",
+                            "tokens_in": 10,
+                            "tokens_out": 3,
+                            "cost_usd": 1e-5 * (1 + i % 7),
+                            "latency_ms": 100.0 + i % 50,
+                            "attempts": 1,
+                            "started_at": at,
+                        }
+                    )
+                    links.append(
+                        {
+                            "study_id": "s1-big",
+                            "arm": label,
+                            "version_id": version,
+                            "example_id": f"e{i}",
+                            "example_fingerprint": f"f{i}",
+                            "repeat": repeat,
+                            "run_id": id_,
+                            "reused": False,
+                        }
+                    )
+                    scores.append(
+                        {
+                            "run_id": id_,
+                            "example_fingerprint": f"f{i}",
+                            "scorer": "equals",
+                            "scorer_version": "1",
+                            "value": float(right),
+                            "passed": right,
+                            "scored_at": at,
+                        }
+                    )
         for table, rows in (("runs", runs), ("study_runs", links), ("scores", scores)):
             lab.store.append(table, rows)
     lab.store.merge()
@@ -100,7 +158,21 @@ def test_the_command_on_five_thousand_rows(tmp_path: Path) -> None:
     ]
     path.write_text("a,b,gold\n" + "\n".join(lines) + "\n", encoding="utf-8")
     began = time.perf_counter()
-    command = [sys.executable, "-m", "promptops.cli", "compare", str(path), "--a", "a", "--b", "b", "--expected", "gold", "-o", str(tmp_path / "r.html")]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "promptops.cli",
+        "compare",
+        str(path),
+        "--a",
+        "a",
+        "--b",
+        "b",
+        "--expected",
+        "gold",
+        "-o",
+        str(tmp_path / "r.html"),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     print(f"\n5,000 rows: {time.perf_counter() - began:.1f} s")
     assert time.perf_counter() - began <= 10

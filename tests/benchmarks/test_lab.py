@@ -206,7 +206,9 @@ def test_memory_stays_flat(big: dict[str, Any], capsys: pytest.CaptureFixture[st
 def test_old_answers_are_scored_again_fast(
     big: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """5 assertion scorers over 100,000 stored outputs, half a million scores recorded: at most 5 s."""
+    """5 assertion scorers over 100,000 stored outputs, half a million scores recorded: at most 5
+    s.
+    """
     with capsys.disabled():
         print(
             f"\n5 scorers over {2 * MANY:,} stored outputs: {big['rescore_s']:.2f} s; the first"
@@ -218,7 +220,9 @@ def test_old_answers_are_scored_again_fast(
 def test_a_finished_study_again_costs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Evaluating a finished study of 10,000 runs again, in a new process: at most 2 s, and no call."""
+    """Evaluating a finished study of 10,000 runs again, in a new process: at most 2 s, and no
+    call.
+    """
     assert child("-c", LOCAL, str(tmp_path), "5000")["calls"] == 10_000
     again = [child("-c", LOCAL, str(tmp_path), "5000") for _ in range(ROUNDS)]
     took, whole = min(said["evaluate_s"] for said in again), min(said["whole_s"] for said in again)

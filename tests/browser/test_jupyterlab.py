@@ -127,7 +127,13 @@ def test_the_results_say_what_the_store_says(page: Any) -> None:
     """Means in the cell, and the places of the dots in its pictures, are those of the recorded
     scores; the pictures have words.
     """
-    means = [mean for _, mean in stored(page, "select m.arm, avg(s.passed::int) from study_runs m join scores s on s.run_id = m.run_id group by m.arm order by m.arm")]  # fmt: skip
+    means = [
+        mean
+        for _, mean in stored(
+            page,
+            "select m.arm, avg(s.passed::int) from study_runs m join scores s on s.run_id = m.run_id group by m.arm order by m.arm",
+        )
+    ]
     shown = cell(page, 2).locator(".po >> visible=true").first
     for mean in means:
         assert f"{100 * mean:.1f} %" in shown.inner_text()

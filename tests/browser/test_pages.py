@@ -64,7 +64,13 @@ def test_the_page_is_read_only_and_behind_a_token(
     does nothing.
     """
     port = free_port()
-    env = {**os.environ, "PROMPTOPS_DASHBOARD_TOKEN": TOKEN, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}  # fmt: skip
+    env = {
+        **os.environ,
+        "PROMPTOPS_DASHBOARD_TOKEN": TOKEN,
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+    }
     command = [
         sys.executable,
         "-m",

@@ -35,7 +35,9 @@ def tree(folder: Path) -> str:
 
 
 def test_promote(run: Run, path: Path) -> None:
-    """An ungated environment takes it; what serves already is nothing to do; the author is stamped."""
+    """An ungated environment takes it; what serves already is nothing to do; the author is
+    stamped.
+    """
     code, out, _ = run("promote", "plain", "v1", "--env", "dev", "--reason", "try")
     assert (code, out) == (0, "dev of plain serves v1 now, by eve\n")
     code, out, _ = run("promote", "plain", "1", "--env", "dev")

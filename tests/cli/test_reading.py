@@ -122,7 +122,9 @@ def test_help_tells_the_exit_codes_and_json(words: list[str], run: Run) -> None:
 
 
 def test_a_terminal_gets_a_table(path: Path) -> None:
-    """On a terminal columns are aligned and there is no tab; nothing in a note can move the cursor."""
+    """On a terminal columns are aligned and there is no tab; nothing in a note can move the
+    cursor.
+    """
     import pty
 
     Editor(path).save("evil", PromptVersion("x"), note="\x1b[2Jgone")

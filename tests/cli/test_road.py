@@ -1,4 +1,6 @@
-"""The command line's first steps: the demo, the tour's copy, setting up a repository, and misuse."""
+"""The command line's first steps: the demo, the tour's copy, setting up a repository, and
+misuse.
+"""
 
 from __future__ import annotations
 

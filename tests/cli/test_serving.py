@@ -143,7 +143,9 @@ def _first(port: int, server: subprocess.Popen[bytes]) -> tuple[dict[str, str], 
 
 
 def test_the_page_runs_nothing_of_the_folder_it_is_started_in(page: Page) -> None:
-    """The page came, from where it was said to come, and none of the folder's files was executed."""
+    """The page came, from where it was said to come, and none of the folder's files was
+    executed.
+    """
     assert "jupyter-widgets" in page.text or "application/vnd.jupyter.widget" in page.text
     assert not (page.folder / "RAN").exists()
 

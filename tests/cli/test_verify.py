@@ -304,6 +304,8 @@ def test_a_fresh_clone_verifies_in_time(editor: Editor, tmp_path: Path) -> None:
 def test_figures_of_another_policy_are_those_of_its_own(
     editor: Editor, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Evidence carries the policy that decided it: a policy changed since does not make it differ."""
+    """Evidence carries the policy that decided it: a policy changed since does not make it
+    differ.
+    """
     editor.set_policy(replace(POLICY, alpha=0.01))
     assert verify(capsys, editor)[0] == 0

@@ -75,7 +75,9 @@ def test_a_bad_row_names_file_line_and_fault(tmp_path, row, fault):
 
 
 def test_the_integer_limit_switched_off_changes_nothing(tmp_path):
-    """With Python's own limit on digits lifted, a 5,000-digit integer is still a fault of its row."""
+    """With Python's own limit on digits lifted, a 5,000-digit integer is still a fault of its
+    row.
+    """
     before = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:
@@ -181,7 +183,9 @@ def test_a_list_names_the_line_of_its_item(tmp_path):
     ],
 )
 def test_a_broken_or_empty_json_file_says_so(tmp_path, text):
-    """A JSON file that ends early, holds one object or nothing is a DatasetError naming the file."""
+    """A JSON file that ends early, holds one object or nothing is a DatasetError naming the
+    file.
+    """
     with pytest.raises(DatasetError, match="bad"):
         Dataset.read(written(tmp_path, text, "bad.json"))
 

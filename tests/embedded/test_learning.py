@@ -195,7 +195,9 @@ def test_an_example_that_is_asked_again_gets_its_own_answer() -> None:
 
 
 def test_only_the_request_counts() -> None:
-    """Ids, values, versions and prompt names in the call change nothing: they are never looked at."""
+    """Ids, values, versions and prompt names in the call change nothing: they are never looked
+    at.
+    """
     request = {
         "messages": [
             {"role": "system", "content": DEFINED + FORM},

@@ -231,7 +231,9 @@ def test_the_form_is_read_from_words(text: str, expected: Format) -> None:
 
 
 def test_the_form_is_read_from_examples_before_words() -> None:
-    """What the examples show outweighs what the words say: keys, compactness, fence, indentation."""
+    """What the examples show outweighs what the words say: keys, compactness, fence,
+    indentation.
+    """
     fenced = (
         'Ticket: a\nAnswer: ```json\n{\n  "x": 1,\n  "y": 2\n}\n```\n\nTicket: b\nAnswer:'
         ' ```json\n{\n  "x": 2,\n  "y": 1\n}\n```\n'

@@ -21,7 +21,9 @@ def opened(breaker: Breaker, failures: list[str | None], version: str = "v") -> 
     "failure", ["auth", "permission", "quota_exhausted", "not_found_model", "bad_request"]
 )
 def test_five_setup_failures_in_a_row_open_it(failure: str) -> None:
-    """Four do not; the fifth gives one sentence that names the endpoint, the class and what to do."""
+    """Four do not; the fifth gives one sentence that names the endpoint, the class and what to
+    do.
+    """
     breaker = Breaker("api.example")
     assert opened(breaker, [failure] * 4) == [None] * 4
     reason = breaker.note(failure, 9, 10, "401: wrong key", "v")

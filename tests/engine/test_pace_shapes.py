@@ -46,7 +46,9 @@ SHAPES = {
 
 
 class RuleOf01(Pace):
-    """What stood here: x0.8 a 429 of a call sent after the newest cut, 15 s still, x1.05 a round."""
+    """What stood here: x0.8 a 429 of a call sent after the newest cut, 15 s still, x1.05 a
+    round.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._now, self._wide, self._slow = clock.now, 8.0, True
@@ -72,7 +74,9 @@ class RuleOf01(Pace):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_at_most_a_tenth_slower_than_openais_client(shape: str) -> None:
-    """Every question answered within 1.1 times the time; at most 1.3 times the calls of a limiter."""
+    """Every question answered within 1.1 times the time; at most 1.3 times the calls of a
+    limiter.
+    """
     make, count = SHAPES[shape]
     mine, other = make(), make()
     took, _, failed = virtually(paced(mine, count))

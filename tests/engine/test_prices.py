@@ -18,7 +18,9 @@ from promptops.run import FAILURES
 
 
 def test_the_table_is_dated_and_sane() -> None:
-    """Every price is positive, cached input never dearer than input; the date is there to be shown."""
+    """Every price is positive, cached input never dearer than input; the date is there to be
+    shown.
+    """
     assert len(DATED) == 10
     for name, price in PRICES.items():
         assert 0 < price.input <= price.output, name

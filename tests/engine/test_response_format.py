@@ -110,7 +110,9 @@ def test_json_is_json(text: str) -> None:
     ],
 )
 def test_what_does_not_hold_to_its_schema_is_a_mismatch(text: str, place: str) -> None:
-    """The detail names the place; the same where an endpoint takes the schema without its wrapper."""
+    """The detail names the place; the same where an endpoint takes the schema without its
+    wrapper.
+    """
     for wanted in (SCHEMA, {"type": "json_object", "schema": SCHEMA["json_schema"]["schema"]}):
         run, _ = ask(text, response_format=wanted)
         assert (run.failure, run.output) == ("schema_mismatch", text)
@@ -182,7 +184,9 @@ def test_a_call_with_a_text_must_hold_to_both() -> None:
     "failure", ["truncated_length", "refusal", "content_filter_output", "empty_output"]
 )
 def test_worse_comes_first(failure: str) -> None:
-    """An answer that was cut, refused, filtered or empty stays that, though it is no JSON either."""
+    """An answer that was cut, refused, filtered or empty stays that, though it is no JSON
+    either.
+    """
     run, _ = ask(Reply('{"a": ', failure=failure), response_format=SCHEMA)
     assert run.failure == failure
 
@@ -192,7 +196,9 @@ def test_worse_comes_first(failure: str) -> None:
     [{"type": "nonsense"}, {"$ref": "https://elsewhere.example/schema"}, {"pattern": "(?=a)"}],
 )
 def test_a_schema_that_cannot_be_checked_accuses_nobody(schema: dict[str, Any]) -> None:
-    """The answer must be JSON, no more; that it is so is said before the study (see `unchecked`)."""
+    """The answer must be JSON, no more; that it is so is said before the study (see
+    `unchecked`).
+    """
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     assert ask("{}", response_format=wanted)[0].failure is None
     assert ask("{", response_format=wanted)[0].failure == "invalid_json"

@@ -196,7 +196,9 @@ def test_every_exception_of_a_model_is_one_class(raised: Exception, failure: str
 
 
 def test_models_in_process_are_not_retried_and_cost_nothing_unknown() -> None:
-    """Pace, retries and budget are for endpoints; a recording that lacks a row will lack it again."""
+    """Pace, retries and budget are for endpoints; a recording that lacks a row will lack it
+    again.
+    """
     run, attempts = ask([failing("connection"), "fine"], remote=False)
     assert (run.failure, len(attempts), attempts[0].status) == ("connection", 1, None)
 
@@ -247,7 +249,9 @@ def test_a_cost_that_is_unknown_is_none() -> None:
 
 
 def test_a_failed_run_has_the_costs_of_its_attempts_only() -> None:
-    """Nothing came back, so the run has no cost of an answer: what is known stands in the attempts."""
+    """Nothing came back, so the run has no cost of an answer: what is known stands in the
+    attempts.
+    """
     run, attempts = ask([failing("overloaded", code="529")] * 3, limits=Limits(max_attempts=3))
     assert ([attempt.cost_usd for attempt in attempts], run.cost_usd) == ([0.0, 0.0, 0.0], None)
 
@@ -308,7 +312,9 @@ def test_a_stop_between_attempts_ends_the_run_with_what_was_tried() -> None:
 
 
 def test_no_row_holds_a_secret() -> None:
-    """Twelve canaries in twelve places of request, reply and error: none is in a run or an attempt."""
+    """Twelve canaries in twelve places of request, reply and error: none is in a run or an
+    attempt.
+    """
     secrets = [f"canary-secret-{number:04d}" for number in range(12)]
     request = {
         "model": "m",

@@ -183,7 +183,9 @@ def test_an_equal_question_in_flight_is_asked_once() -> None:
 
 
 def test_no_failure_of_one_question_stops_the_others() -> None:
-    """Crashes, refusals and broken connections are runs of their own class; the rest is answered."""
+    """Crashes, refusals and broken connections are runs of their own class; the rest is
+    answered.
+    """
     script = ["fine", ZeroDivisionError("x"), Reply(None, failure="refusal"), "fine"] * 25
     kept, progress = swept(questions(ScriptedModel(script, remote=True), 100), concurrency=4)
     assert Counter(run.failure for run in kept.runs) == {None: 50, "internal": 25, "refusal": 25}
@@ -219,7 +221,9 @@ def test_five_setup_failures_stop_it_and_keep_the_answers() -> None:
 
 
 def test_a_budget_is_overspent_by_no_more_than_what_is_in_flight() -> None:
-    """Tokens spent stay within the budget plus the calls in flight; the sweep says why it stopped."""
+    """Tokens spent stay within the budget plus the calls in flight; the sweep says why it
+    stopped.
+    """
     model = Slow(0.002)
     kept, progress = swept(questions(model, 5000), concurrency=20, budget_tokens=30_000)
     assert progress.stopped is not None
@@ -392,7 +396,9 @@ def test_recording_that_fails_for_good_is_raised() -> None:
 
 
 def test_what_on_runs_raises_comes_out_and_the_runs_are_kept() -> None:
-    """A scorer's writer that breaks stops the sweep; everything answered is recorded all the same."""
+    """A scorer's writer that breaks stops the sweep; everything answered is recorded all the
+    same.
+    """
     kept, model = Kept(), Slow(0.002)
 
     def broken(runs: Sequence[Run]) -> None:

@@ -106,7 +106,9 @@ def check(root: Path, seed: int, kills: int, how: signal.Signals) -> None:
 def test_running_it_again_finishes_the_study_and_pays_nothing_twice(
     tmp_path: Path, how: signal.Signals
 ) -> None:
-    """0 lost, 0 duplicate rows, repeated calls <= those in flight at each kill; everything scored."""
+    """0 lost, 0 duplicate rows, repeated calls <= those in flight at each kill; everything
+    scored.
+    """
     check(tmp_path, seed=7, kills=2, how=how)
 
 

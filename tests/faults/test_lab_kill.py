@@ -158,7 +158,9 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
 
 
 def test_two_processes_over_one_folder(tmp_path: Path) -> None:
-    """Different studies at once: both come to their end, nothing is lost, doubled or asked twice."""
+    """Different studies at once: both come to their end, nothing is lost, doubled or asked
+    twice.
+    """
     with Mother(tmp_path, 150) as one, Mother(tmp_path, 150) as two:
         one.start("a", "a")
         two.start("b", "b")

@@ -1,4 +1,6 @@
-"""Hours of calls in a moment: a loop whose time jumps, servers that refuse by a rule, openai's way."""
+"""Hours of calls in a moment: a loop whose time jumps, servers that refuse by a rule, openai's
+way.
+"""
 
 from __future__ import annotations
 
@@ -163,7 +165,9 @@ async def paced(server: Server, count: int, make: Callable[[LoopClock], Pace] = 
 
 
 async def openai_like(server: Server, count: int, width: int = 16) -> float:
-    """Seconds that openai's client takes with its own retries: a call that waits keeps its place."""
+    """Seconds that openai's client takes with its own retries: a call that waits keeps its
+    place.
+    """
     left = iter(range(count))
 
     async def worker() -> None:

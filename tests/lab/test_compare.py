@@ -227,7 +227,9 @@ def test_the_mean_and_the_best_of_k_are_told_apart(make_lab: MakeLab) -> None:
 
 
 def test_a_version_over_time_names_what_it_lost(make_lab: MakeLab) -> None:
-    """The same version asked anew: a row a study, and the examples that got worse since are listed."""
+    """The same version asked anew: a row a study, and the examples that got worse since are
+    listed.
+    """
     share = [0.9]
     drifting = ScriptedModel(lambda request: _drifted(request, share[0]), label="drifting")
     lab = make_lab(models={"d": drifting})

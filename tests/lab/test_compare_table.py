@@ -340,7 +340,9 @@ def test_nothing_in_common_and_two_versions_of_a_scorer(make_lab: MakeLab) -> No
 
 
 def test_arms_of_different_days_and_fingerprints_are_said(make_lab: MakeLab) -> None:
-    """What was answered by another model fingerprint, or long before, is told beside the verdict."""
+    """What was answered by another model fingerprint, or long before, is told beside the
+    verdict.
+    """
     lab = make_lab()
     data = Dataset.read([{"id": f"a{i}", "q": "x"} for i in range(20)])
     v1, v2 = lab.prompt("p").save("one {{q}}"), lab.prompt("p").save("two {{q}}")
@@ -357,13 +359,58 @@ def test_arms_of_different_days_and_fingerprints_are_said(make_lab: MakeLab) -> 
     for index, run in enumerate(runs):
         old = run["version_id"] == v1.id
         row = {name: None if value != value else value for name, value in run.items()}
-        kept.append({**row, "id": f"r-x{index:031d}", "fingerprint": "fp_a" if old else "fp_b", "started_at": "2026-01-01T00:00:00" if old else "2026-03-01T00:00:00"})  # fmt: skip
+        kept.append(
+            {
+                **row,
+                "id": f"r-x{index:031d}",
+                "fingerprint": "fp_a" if old else "fp_b",
+                "started_at": "2026-01-01T00:00:00" if old else "2026-03-01T00:00:00",
+            }
+        )
     other = {**study.record.document(), "imported": "again"}
     lab.store.append("runs", kept)
-    lab.store.append("studies", [{"id": "s1-other", "name": "other", "prompt": "p", "config": json.dumps(other), "created_at": "2026-04-01T00:00:00", "author": "x"}])  # fmt: skip
-    links = [{"study_id": "s1-other", "arm": "v1" if run["version_id"] == v1.id else "v2", "version_id": run["version_id"], "example_id": run["example_id"], "example_fingerprint": run["example_fingerprint"], "repeat": 0, "run_id": run["id"], "reused": False} for run in kept]  # fmt: skip
+    lab.store.append(
+        "studies",
+        [
+            {
+                "id": "s1-other",
+                "name": "other",
+                "prompt": "p",
+                "config": json.dumps(other),
+                "created_at": "2026-04-01T00:00:00",
+                "author": "x",
+            }
+        ],
+    )
+    links = [
+        {
+            "study_id": "s1-other",
+            "arm": "v1" if run["version_id"] == v1.id else "v2",
+            "version_id": run["version_id"],
+            "example_id": run["example_id"],
+            "example_fingerprint": run["example_fingerprint"],
+            "repeat": 0,
+            "run_id": run["id"],
+            "reused": False,
+        }
+        for run in kept
+    ]
     lab.store.append("study_runs", links)
-    lab.store.append("scores", [{"run_id": run["id"], "example_fingerprint": run["example_fingerprint"], "scorer": study.scorers[0], "scorer_version": study.record.scorers[0].version, "value": 1.0, "passed": True, "scored_at": "2026-04-01T00:00:00"} for run in kept])  # fmt: skip
+    lab.store.append(
+        "scores",
+        [
+            {
+                "run_id": run["id"],
+                "example_fingerprint": run["example_fingerprint"],
+                "scorer": study.scorers[0],
+                "scorer_version": study.record.scorers[0].version,
+                "value": 1.0,
+                "passed": True,
+                "scored_at": "2026-04-01T00:00:00",
+            }
+            for run in kept
+        ],
+    )
     notes = " ".join(lab.study("s1-other").compare("v2", "v1").notes)
     assert "different model fingerprints (fp_a for v1, fp_b for v2)" in notes
     assert "Recorded 59 days apart" in notes

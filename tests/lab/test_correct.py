@@ -195,8 +195,12 @@ def test_a_row_that_moved_is_found_and_one_that_changed_is_refused(lab: Lab) -> 
     path.write_bytes(b"key,q,gold\n0,z,x\n3,c,y\n2,b,bug\n")
     study.correct("2", "pay")
     assert path.read_bytes() == b"key,q,gold\n0,z,x\n3,c,y\n2,b,pay\n"
-    for now, fault in ((b"key,q,gold\n2,other,bug\n", "is not what was evaluated"), (b"key,q,gold\n1,a,x\n", "has no row '2'"),
-                       (b"key,q,gold\n1,a,x\n3,c,x\n2,b\n", "has 2 cells"), (b"key,q,right\n2,b,bug\n", "no row has the column 'gold'")):  # fmt: skip
+    for now, fault in (
+        (b"key,q,gold\n2,other,bug\n", "is not what was evaluated"),
+        (b"key,q,gold\n1,a,x\n", "has no row '2'"),
+        (b"key,q,gold\n1,a,x\n3,c,x\n2,b\n", "has 2 cells"),
+        (b"key,q,right\n2,b,bug\n", "no row has the column 'gold'"),
+    ):
         path.write_bytes(now)
         with pytest.raises(DatasetError, match=fault):
             study.correct("2", "paid")

@@ -141,7 +141,9 @@ def lab(make_lab: Callable[..., Lab]) -> Lab:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_target_that_raises_anything_fails_its_own_example(lab: Lab, way: str) -> None:
-    """Every example is an answer or a failed run of the class internal, which names the exception."""
+    """Every example is an answer or a failed run of the class internal, which names the
+    exception.
+    """
     study = studied(lab, [equals()], target=function(way, "yes"))
     errors, runs = errors_of(way), study.runs()
     assert study.status == "finished"

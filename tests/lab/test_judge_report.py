@@ -160,7 +160,9 @@ def test_agreement_and_calibration(make_lab: MakeLab) -> None:
 
 
 def test_a_judge_that_disagrees_is_not_calibrated(make_lab: MakeLab) -> None:
-    """Labels alone do not calibrate: half of them turned round leaves no agreement beyond chance."""
+    """Labels alone do not calibrate: half of them turned round leaves no agreement beyond
+    chance.
+    """
     _lab, study, scorer, _ = judged(make_lab, a_rubric)
     keep_labels(study, people(study, wrong=40), "ann")
     report = measure_judge(study, scorer)

@@ -139,7 +139,9 @@ def test_the_first_example_may_be_the_one_that_does_not_render(lab: Lab) -> None
 def test_without_it_one_bad_row_would_end_the_study(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proof of the tests above: where the error is let through, nothing of the study is asked."""
+    """The proof of the tests above: where the error is let through, nothing of the study is
+    asked.
+    """
 
     def let_through(arm: Any, example: Any, repeat: int, why: str, key: str) -> Any:
         raise DatasetError(why)

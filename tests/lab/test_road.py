@@ -187,7 +187,9 @@ def test_a_study_comes_back_after_a_restart(road: tuple[Lab, Any, Any, Dataset])
 
 
 def test_asking_once_is_recorded_reused_and_asked_anew(road: tuple[Lab, Any, Any, Dataset]) -> None:
-    """The same question costs nothing the second time; fresh=True asks; a study reuses the answer."""
+    """The same question costs nothing the second time; fresh=True asks; a study reuses the
+    answer.
+    """
     lab, _, v2, data = road
     first, again = v2(ticket="ticket number 4"), v2(ticket="ticket number 4")
     assert (first.text, first.reused, again.reused, again.run.id) == (
@@ -575,7 +577,9 @@ def test_import_of_the_lab_is_light() -> None:
 
 
 def test_imported_outputs_are_there_once(make_lab: MakeLab) -> None:
-    """The same table imported twice is one study with the same rows; an unknown example is named."""
+    """The same table imported twice is one study with the same rows; an unknown example is
+    named.
+    """
     lab = make_lab()
     data = Dataset.read(TICKETS)
     table = [
@@ -755,7 +759,9 @@ def test_the_version_that_serves_is_still_compared_with_another(
 def test_a_number_that_is_none_is_said(
     road: tuple[Lab, Any, Any, Dataset], options: dict[str, Any], says: str
 ) -> None:
-    """Repeats and limits of another type are one sentence before anything is asked, also in a plan."""
+    """Repeats and limits of another type are one sentence before anything is asked, also in a
+    plan.
+    """
     lab, v1, _, data = road
     with pytest.raises((StudyError, SetupError), match=says):
         lab.evaluate([v1], data, [equals()], **options)
@@ -1050,7 +1056,16 @@ def test_the_store_takes_in_every_file_that_is_handed_out(
     """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, [equals()])
-    line = {"form": "l1", "kind": "pairwise", "study": study.id, "example_id": "t4", "first": v2.id, "second": v1.id, "label": "first", "rater": "cleo"}  # fmt: skip
+    line = {
+        "form": "l1",
+        "kind": "pairwise",
+        "study": study.id,
+        "example_id": "t4",
+        "first": v2.id,
+        "second": v1.id,
+        "label": "first",
+        "rater": "cleo",
+    }
     labels, exported = tmp_path / "labels.jsonl", tmp_path / "all.jsonl"
     labels.write_text(
         f"{json.dumps(line)}\n{json.dumps({**line, 'example_id': 't8'})}\n", encoding="utf-8"

@@ -130,7 +130,9 @@ def test_something_new_lifts_a_refusal(lab: Lab) -> None:
 
 
 def test_a_refusal_on_other_terms_is_another_question(lab: Lab) -> None:
-    """What the policy, the path or a wrong study asked for is done, and the same evidence promotes."""
+    """What the policy, the path or a wrong study asked for is done, and the same evidence
+    promotes.
+    """
     (a, b), study = measured(lab, "p", "ab")
     lab.prompt("p").policy = Policy(min_n=100)
     assert tried(lambda: lab.promote(a, "prod", study=study)).startswith("refused")

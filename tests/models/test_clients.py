@@ -294,7 +294,9 @@ def test_plain_calls_take_the_wire_beneath_the_client() -> None:
 def test_the_client_sends_by_itself_where_its_connections_are_kept_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Another release of the HTTP library may hide them: the same call goes the client's own way."""
+    """Another release of the HTTP library may hide them: the same call goes the client's own
+    way.
+    """
     monkeypatch.setattr(Wire, "under", classmethod(lambda *_: None))
     with FaultServer(good) as server:
         assert ask(EndpointModel(base_url=server.url, api_key=KEY), _Direct).text == "ok"
@@ -370,8 +372,25 @@ def authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
     def run(*words: str) -> None:
         subprocess.run(["openssl", *words], cwd=tmp_path, check=True, capture_output=True)
 
-    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Own CA", "-keyout", "ca.key", "-out", "ca.pem",
-        "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+    run(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=Own CA",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+        "-addext",
+        "basicConstraints=critical,CA:TRUE",
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign",
+    )
     run(
         "req",
         "-newkey",

@@ -155,7 +155,9 @@ def test_a_models_own_failures_are_outcomes(
     ],
 )
 def test_wrong_usage_is_unknown_never_zero(usage: Any) -> None:
-    """Token counts that are missing or no whole numbers from 0 are None; the answer still counts."""
+    """Token counts that are missing or no whole numbers from 0 are None; the answer still
+    counts.
+    """
     reply = answer(Say(body=completion("fine", usage=usage)))
     assert (reply.text, reply.failure) == ("fine", None)
     assert reply.tokens_in is None

@@ -60,7 +60,9 @@ def test_concurrent_callers_get_the_answers_in_the_order_they_asked() -> None:
 
 
 def test_a_mapping_answers_by_the_last_user_text() -> None:
-    """Also where the content is parts; an unknown question is an error that quotes it, shortened."""
+    """Also where the content is parts; an unknown question is an error that quotes it,
+    shortened.
+    """
     model = ScriptedModel({"hi": "hello", "a\nb": "parts"})
     assert ask(model).text == "hello"
     assert (

@@ -82,7 +82,9 @@ def test_a_function_that_cannot_be_bound_is_said_before_anything_runs(fn: Any, w
 def test_what_a_function_returns_is_read(
     answer: Any, text: str | None, failure: str | None
 ) -> None:
-    """Texts, JSON values, replies, and answers of the openai client or anything shaped like them."""
+    """Texts, JSON values, replies, and answers of the openai client or anything shaped like
+    them.
+    """
     reply = ask(lambda x: answer, x=1)
     assert (reply.text, reply.failure) == (text, failure)
 

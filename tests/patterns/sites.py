@@ -56,7 +56,9 @@ class _Scope(dict[str, Any]):
 
 
 def sites() -> list[Site]:
-    """All of them; raises where a pattern cannot be worked out, so that none is left out silently."""
+    """All of them; raises where a pattern cannot be worked out, so that none is left out
+    silently.
+    """
     trees = {
         path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))
     }

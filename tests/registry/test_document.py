@@ -372,7 +372,9 @@ def test_the_chain_form_is_pinned() -> None:
 
 
 def test_a_newer_form_is_read_and_never_written(tmp_path: Path) -> None:
-    """R11: a file of a later release is served where its parts verify, and refused by the editor."""
+    """R11: a file of a later release is served where its parts verify, and refused by the
+    editor.
+    """
     from promptops import Loader
 
     path = tmp_path / "r.json"

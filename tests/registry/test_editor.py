@@ -79,7 +79,9 @@ def test_the_same_content_is_saved_once(editor: Editor) -> None:
 
 
 def test_promotion_of_what_serves_changes_no_byte(editor: Editor) -> None:
-    """A no-op is a no-op: same bytes, the deployment that serves comes back, and `changed` says so."""
+    """A no-op is a no-op: same bytes, the deployment that serves comes back, and `changed` says
+    so.
+    """
     first = editor.promote(NAME, V[0], "dev", author="ann")
     assert first.changed
     before = content(editor)
@@ -199,7 +201,9 @@ def test_order_is_the_chain_s_never_a_clock_s(tmp_path: Path) -> None:
 
 
 def test_a_canary_is_widened_finished_or_aborted_in_one_call(editor: Editor) -> None:
-    """percent starts it beside the incumbent; one runs at a time; every change is one deployment."""
+    """percent starts it beside the incumbent; one runs at a time; every change is one
+    deployment.
+    """
     with pytest.raises(Refused, match="serves nothing yet"):
         editor.promote(NAME, 2, "dev", author="ann", percent=10)
     editor.promote(NAME, 1, "dev", author="ann")
@@ -334,7 +338,9 @@ def test_a_corrupt_file_is_never_written_over(editor: Editor) -> None:
 
 
 def test_an_edited_history_is_refused_by_promotion_and_not_by_rollback(editor: Editor) -> None:
-    """Whoever promotes is told that an old deployment was edited; the emergency lever still works."""
+    """Whoever promotes is told that an old deployment was edited; the emergency lever still
+    works.
+    """
     for number in (1, 2, 3):
         editor.promote(NAME, number, "dev", author="ann")
     raw = json.loads(content(editor))

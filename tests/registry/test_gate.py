@@ -366,7 +366,9 @@ def test_promoting_a_running_canary_finishes_it(editor: Editor) -> None:
 def test_a_conflict_leaves_no_bundle_behind(
     editor: Editor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Evidence is committed with the deployment that cites it, not by an attempt that came second."""
+    """Evidence is committed with the deployment that cites it, not by an attempt that came
+    second.
+    """
     append = editor._append
 
     def late(*args: Any) -> Any:

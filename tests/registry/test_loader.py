@@ -109,7 +109,9 @@ def test_a_served_version_is_the_version_and_says_where_from(path: Path) -> None
 def test_load_finds_registry_and_environment(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """PROMPTOPS_ENV and PROMPTOPS_REGISTRY, or upwards from the working directory; arguments win."""
+    """PROMPTOPS_ENV and PROMPTOPS_REGISTRY, or upwards from the working directory; arguments
+    win.
+    """
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
@@ -520,7 +522,9 @@ def git(folder: Path, *words: str) -> None:
 def test_git_revert_and_a_branch_switch_are_served_by_the_next_get(
     path: Path, tmp_path: Path
 ) -> None:
-    """G5: the file's content wins, also after a restart; health says which environment went back."""
+    """G5: the file's content wins, also after a restart; health says which environment went
+    back.
+    """
     git(tmp_path, "init")
     git(tmp_path, "add", "promptops.json")
     git(tmp_path, "commit", "-m", "one")

@@ -229,7 +229,9 @@ def test_memory_is_a_part_of_the_file(tmp_path: Path) -> None:
 
 
 def test_a_get_costs_little_more_than_a_look_at_the_file(tmp_path: Path) -> None:
-    """G7 with slack for noise: the freshness check is one os.stat; a get is at most four of them."""
+    """G7 with slack for noise: the freshness check is one os.stat; a get is at most four of
+    them.
+    """
     path = tmp_path / "r.json"
     path.write_text(big(50, 2), encoding="utf-8")
     loader = Loader(path, saved_copy=False)

@@ -146,7 +146,9 @@ def asked_of(world: World) -> Any:
 
 
 def stating(world: World) -> Any:
-    """The application states what it fills in, while another thread gets a version that needs more."""
+    """The application states what it fills in, while another thread gets a version that needs
+    more.
+    """
     world.put(TONE)
     return lambda: world.loader.require(NAME, variables={"ticket"}), world.get, {None}, None
 
@@ -255,7 +257,9 @@ def every_step(
     signal: bool,
     every_opcode: bool,
 ) -> int:
-    """One run for each step of the scenario's act, each on a world of its own; how many there were."""
+    """One run for each step of the scenario's act, each on a world of its own; how many there
+    were.
+    """
     at = 0
     while True:
         at += 1

@@ -105,7 +105,9 @@ def test_table(scorer: Any, output: str, expected: Any, passes: bool) -> None:
 
 
 def test_shares_and_labels_and_measures() -> None:
-    """contains_all gives the share that it found; one_of names what it found; counts are measures."""
+    """contains_all gives the share that it found; one_of names what it found; counts are
+    measures.
+    """
     assert judge(contains_all("a", "b", "c", "d"), "a b c").value == 0.75
     assert judge(one_of("Yes", "No"), "yes").label == "Yes"
     found = judge(word_count(1, 5), "one two")
@@ -175,7 +177,9 @@ def test_names_are_stable(name: str) -> None:
 
 
 def test_renamed_rules_keep_their_arguments_in_the_version() -> None:
-    """A name of one's own moves the arguments into the version, so that two rules never share both."""
+    """A name of one's own moves the arguments into the version, so that two rules never share
+    both.
+    """
     one, two = contains("a").named("check"), contains("b").named("check")
     assert one.name == two.name == "check"
     assert one.version != two.version
@@ -221,7 +225,9 @@ def test_what_is_equal_passes(text: str) -> None:
 
 
 def test_lone_surrogates_and_huge_texts() -> None:
-    """Lone surrogates and 50 MB of text are judged, and reasons stay short and storable as UTF-8."""
+    """Lone surrogates and 50 MB of text are judged, and reasons stay short and storable as
+    UTF-8.
+    """
     for scorer in (
         equals("x"),
         contains("x"),

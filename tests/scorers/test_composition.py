@@ -146,7 +146,9 @@ def test_what_a_composition_takes_over() -> None:
 
 
 def test_versions_follow_the_parts() -> None:
-    """A changed part is another version of the composition; unchanged, plain parts keep version 1."""
+    """A changed part is another version of the composition; unchanged, plain parts keep version
+    1.
+    """
 
     def made(limit: int) -> Any:
         def short(output: str) -> bool:

@@ -72,12 +72,16 @@ RESULTS = [
 
 @pytest.mark.parametrize(("result", "wanted"), RESULTS, ids=lambda value: str(value)[:30])
 def test_results(result: Any, wanted: Any) -> None:
-    """bool, numbers, labels, Scores, several Scores and mappings of names are read as documented."""
+    """bool, numbers, labels, Scores, several Scores and mappings of names are read as
+    documented.
+    """
     assert scorer(name="f")(lambda output: result).score(case()) == wanted
 
 
 def test_labels_and_thresholds() -> None:
-    """Labels get their values, unknown labels and None stay unscored, a threshold says what passes."""
+    """Labels get their values, unknown labels and None stay unscored, a threshold says what
+    passes.
+    """
     graded = scorer(name="g", labels={"good": 1.0, "so-so": 0.5}, at_least=0.6)
     assert graded(lambda output: "so-so").score(case()) == Score(0.5, False, label="so-so")
     assert graded(lambda output: "bad").score(case()) == Score(

@@ -399,7 +399,9 @@ SENTENCES = [
 
 @pytest.mark.parametrize(("text", "count"), SENTENCES)
 def test_sentences(text: str, count: int) -> None:
-    """Sentences end at . ! ? before white space, but not after titles, initials and abbreviations."""
+    """Sentences end at . ! ? before white space, but not after titles, initials and
+    abbreviations.
+    """
     assert len(sentences(text)) == count
 
 

@@ -97,7 +97,9 @@ def test_cosine_as_numpy(one: list[float], two: list[float]) -> None:
 
 @given(st.text(), st.text())
 def test_lexical_range_and_symmetry(one: str, two: str) -> None:
-    """The lexical default lies in [0, 1], is symmetric, and is 1 for equal texts that have words."""
+    """The lexical default lies in [0, 1], is symmetric, and is 1 for equal texts that have
+    words.
+    """
     there, back = (
         try_out(similar_meaning(), one, expected=two),
         try_out(similar_meaning(), two, expected=one),

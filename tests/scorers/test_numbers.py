@@ -77,7 +77,9 @@ TABLE = [
 
 @pytest.mark.parametrize(("scorer", "output", "expected", "passes"), TABLE)
 def test_number_close(scorer: Any, output: str, expected: Any, passes: bool) -> None:
-    """Numbers are compared with the tolerance, never by their spelling; the measure is the number."""
+    """Numbers are compared with the tolerance, never by their spelling; the measure is the
+    number.
+    """
     found = try_out(scorer, output, expected=expected)
     assert not isinstance(found, list)
     assert found.passed is passes

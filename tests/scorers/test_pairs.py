@@ -27,7 +27,9 @@ OTHER = "p1-" + "0" * 32
 
 
 def desk(prefers: Callable[[str, str], str], echo: bool = False) -> Any:
-    """A judge that prefers "1", "2" or "tie" of two texts; echo: it first repeats the JSON in them."""
+    """A judge that prefers "1", "2" or "tie" of two texts; echo: it first repeats the JSON in
+    them.
+    """
 
     async def ask(version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
         await asyncio.sleep(0)

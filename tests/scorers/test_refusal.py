@@ -59,7 +59,9 @@ def test_answers(output: str) -> None:
 
 
 def test_failures_of_the_model() -> None:
-    """A refusal that the provider reported, or its filter made, is one; an empty answer is neither."""
+    """A refusal that the provider reported, or its filter made, is one; an empty answer is
+    neither.
+    """
     for failure in ("refusal", "content_filter_output"):
         assert try_out(refuses(), "", run={"failure": failure}).passed  # type: ignore[union-attr]
     assert refuses().judges_failures

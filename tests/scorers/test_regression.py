@@ -53,7 +53,9 @@ def test_range_symmetry_and_reference(by: str, one: str, two: str) -> None:
 
 @given(PLAIN, PLAIN)
 def test_ratio_is_the_normalised_common_subsequence(one: str, two: str) -> None:
-    """ratio = 2 x longest common subsequence / both lengths, never below difflib's matching blocks."""
+    """ratio = 2 x longest common subsequence / both lengths, never below difflib's matching
+    blocks.
+    """
     a, b = one.strip(), two.strip()
     value = judge(similar_to(), one, two).value
     if a or b:
@@ -94,7 +96,9 @@ def test_field() -> None:
 
 
 def test_threshold_and_name() -> None:
-    """at_least sets whether it passed and stands in the name; without it nothing passes or fails."""
+    """at_least sets whether it passed and stands in the name; without it nothing passes or
+    fails.
+    """
     scorer = similar_to(at_least=0.9)
     assert scorer.name == "similar_to(expected)>=0.9"
     assert (

@@ -113,7 +113,9 @@ def test_table(check: str, output: str, given_: dict[str, Any], holds: bool) -> 
 
 
 def test_several_checks() -> None:
-    """The value is the share that holds; passed where all do; the reason names those that failed."""
+    """The value is the share that holds; passed where all do; the reason names those that
+    failed.
+    """
     found = judge(["contains: a", "word_count <= 1", "json_valid"], "a b")
     assert found.value == pytest.approx(1 / 3)
     assert (found.passed, found.measure, found.unit) == (False, 1.0, "of 3")

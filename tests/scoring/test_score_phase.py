@@ -66,7 +66,9 @@ def gather(phase: ScorePhase, cases: list[Case]) -> list[Judgement]:
 
 
 def test_every_pair_once() -> None:
-    """Inline scorers judge case by case in order; remote ones judge each case once, in any order."""
+    """Inline scorers judge case by case in order; remote ones judge each case once, in any
+    order.
+    """
 
     @scorer
     def mine(output: str) -> bool:

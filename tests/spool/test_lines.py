@@ -94,7 +94,9 @@ def test_garbage_between_records_never_hides_a_sound_one(noise: bytes, place: in
 
 
 def test_a_row_of_another_shape_is_left_out_and_counted() -> None:
-    """A sound checksum over a row that no release of ours writes does not stop the rows beside it."""
+    """A sound checksum over a row that no release of ours writes does not stop the rows beside
+    it.
+    """
     good = json.dumps(event("good")).encode()
     for bad in (
         b'{"study_id": "s", "at": "no time", "event": "bad"}',

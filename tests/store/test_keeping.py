@@ -336,7 +336,9 @@ def test_a_doctor_records_once_more_what_a_lost_segment_held(store: Store, how: 
 
 
 def test_a_doctor_rederives_the_ids_of_content(tmp_path: Path) -> None:
-    """A version or example whose text is not what its id says; a score of a run that is not there."""
+    """A version or example whose text is not what its id says; a score of a run that is not
+    there.
+    """
     store = Store(tmp_path / "store")
     version, example = PromptVersion("one {{x}}"), Example("e", {"x": "1"})
     other = json.dumps(PromptVersion("two {{x}}").document())

@@ -66,7 +66,9 @@ values = st.fixed_dictionaries(
 @settings(deadline=None)  # pyarrow is imported on the way
 @given(st.lists(values, min_size=1, max_size=12))
 def test_rows_come_back_as_one_by_one(drawn: list[dict[str, Any]]) -> None:
-    """A pack says of every row what a record of its own would say: nothing is shared that differs."""
+    """A pack says of every row what a record of its own would say: nothing is shared that
+    differs.
+    """
     rows = [score(number) | more for number, more in enumerate(drawn)]
     together, damaged, wrong = read(encode("scores", rows, bytes))
     alone = [read(encode("scores", [row], bytes))[0][0] for row in rows]

@@ -38,7 +38,9 @@ ACTS: dict[str, Callable[[Store], object]] = {
 
 
 class Writer:
-    """Another process: has recorded five rows, and records five more and ends when it is told to."""
+    """Another process: has recorded five rows, and records five more and ends when it is told
+    to.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(

@@ -63,7 +63,9 @@ def test_what_was_appended_is_seen_at_once_by_this_and_any_other_store(store: St
 
 
 def test_values_are_bound_by_place_and_by_name(store: Store) -> None:
-    """A list for `?`, a mapping for `$name`, lists as values too; text that looks like SQL is text."""
+    """A list for `?`, a mapping for `$name`, lists as values too; text that looks like SQL is
+    text.
+    """
     assert store.rows("select id from runs where tokens_in = ?", [3]) == [("r-3",)]
     assert store.rows(
         "select count(*) from runs where id in (select unnest($ids))",

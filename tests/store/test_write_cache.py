@@ -1,4 +1,6 @@
-"""What a process wrote itself is not looked for; reading lends one DuckDB, and never keeps a file."""
+"""What a process wrote itself is not looked for; reading lends one DuckDB, and never keeps a
+file.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ class Function:
 
 
 def modules(package: Path = PACKAGE) -> dict[str, Module]:
-    """Every module of the package by its dotted name, with its imports of other modules resolved."""
+    """Every module of the package by its dotted name, with its imports of other modules
+    resolved.
+    """
     found: dict[str, Module] = {}
     for path in sorted(package.rglob("*.py")):
         name = ".".join(("promptops", *path.relative_to(package).with_suffix("").parts))

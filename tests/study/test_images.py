@@ -45,7 +45,9 @@ def url_of(content: bytes, kind: str = "image/png") -> str:
 
 @pytest.fixture
 def lab(make_lab: Callable[..., Lab], tmp_path: Path) -> Lab:
-    """A project with two pictures, a secret one beside it, and a model that keeps what it was sent."""
+    """A project with two pictures, a secret one beside it, and a model that keeps what it was
+    sent.
+    """
     project = tmp_path / "project"
     (project / "pics").mkdir(parents=True)
     (project / "pics" / "cat.png").write_bytes(PNG + b"cat")
@@ -72,7 +74,13 @@ def study(lab: Lab, *pictures: str, messages: Any = SEEN, **rows: Any) -> Any:
 
 def urls(lab: Lab) -> list[str]:
     """What was sent as an image's address, in order."""
-    return [part["image_url"]["url"] for messages in lab.sent for m in messages for part in m["content"] if isinstance(part, dict) and "image_url" in part]  # type: ignore[attr-defined]  # fmt: skip
+    return [
+        part["image_url"]["url"]
+        for messages in lab.sent
+        for m in messages
+        for part in m["content"]
+        if isinstance(part, dict) and "image_url" in part
+    ]  # type: ignore[attr-defined]
 
 
 def test_a_file_is_sent_and_recorded_whole(lab: Lab) -> None:
@@ -210,7 +218,9 @@ def test_a_path_that_only_looks_bad_is_read(lab: Lab, tmp_path: Path) -> None:
 def test_a_root_that_is_not_held_to_would_let_it_out(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proof of the tests above: a reader that takes any path as lying below sends the secret."""
+    """The proof of the tests above: a reader that takes any path as lying below sends the
+    secret.
+    """
     (tmp_path / "project" / "link.png").symlink_to(tmp_path / "secret.png")
     monkeypatch.setattr(Path, "is_relative_to", lambda *_: True)
     study(lab, "link.png")

@@ -29,7 +29,9 @@ FIELDS = st.lists(st.tuples(TEXT, NAME, TEXT), max_size=4)
 def test_from_format_renders_what_format_gives(
     fields: list[tuple[str, str, str]], tail: str
 ) -> None:
-    """The version of a `str.format` text renders, for any values, exactly what `str.format` gives."""
+    """The version of a `str.format` text renders, for any values, exactly what `str.format`
+    gives.
+    """
     double = str.maketrans({"{": "{{", "}": "}}"})
     assume(
         not any(before.endswith("{") for before, _, _ in fields)

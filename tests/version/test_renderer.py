@@ -236,7 +236,9 @@ def test_mistyped(kind: str, value: object) -> None:
     ],
 )
 def test_values_that_no_text_can_carry(kind: str, value: object) -> None:
-    """NaN, huge integers, sets and lone surrogates are refused as RenderError, naming the variable."""
+    """NaN, huge integers, sets and lone surrogates are refused as RenderError, naming the
+    variable.
+    """
     with pytest.raises(RenderError, match="variable 'field'"):
         PromptVersion("{{field}}", variables={"field": kind}).messages(field=value)
 

@@ -84,7 +84,9 @@ def test_settings(chat: dict[str, Any], responses: dict[str, Any]) -> None:
     ],
 )
 def test_what_has_no_place(name: str) -> None:
-    """A setting that the responses API has no place for is an error that names it, never dropped."""
+    """A setting that the responses API has no place for is an error that names it, never
+    dropped.
+    """
     with pytest.raises(RenderError, match=f"setting '{name}' has no place in the responses API"):
         PromptVersion("a", settings={name: 1}).request(api="responses")
 
@@ -204,7 +206,9 @@ def test_messages_without_a_place(message: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("api", ["chat", "responses"])
 def test_the_openai_client_takes_it(api: str) -> None:
-    """The openai client sends the request of either API as it stands, with every variable filled."""
+    """The openai client sends the request of either API as it stands, with every variable
+    filled.
+    """
     import openai
 
     sent: list[tuple[str, dict[str, Any]]] = []

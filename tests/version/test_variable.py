@@ -1,4 +1,6 @@
-"""A variable is a name, a type and perhaps a default; what describes it to people is not content."""
+"""A variable is a name, a type and perhaps a default; what describes it to people is not
+content.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,15 @@ HOSTILE = (
     " onerror='window.hit=1'>$\\href{javascript:alert(1)}{x}$<a"
     " href='javascript:window.hit=1'>x</a>"
 )
-TICKETS = [{"id": f"t{i:02}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no", "tags": ["even"] if i % 2 == 0 else []} for i in range(40)]  # fmt: skip
+TICKETS = [
+    {
+        "id": f"t{i:02}",
+        "ticket": f"ticket number {i}",
+        "expected": "yes" if i % 4 else "no",
+        "tags": ["even"] if i % 2 == 0 else [],
+    }
+    for i in range(40)
+]
 
 
 def clever(request: dict[str, Any]) -> str:
@@ -64,7 +72,9 @@ def texts(widget: Any) -> str:
 
 
 def test_every_tab_opens_and_holds_no_markup_of_the_data(lab: Lab) -> None:
-    """Model output is shown as text in every view: no tag, no mathematics, no address of its own."""
+    """Model output is shown as text in every view: no tag, no mathematics, no address of its
+    own.
+    """
     board: Dashboard = lab.dashboard()
     for name in TABS:
         view = board.open(name)
@@ -144,7 +154,14 @@ def test_labels_are_blind_rows_and_agree(lab: Lab) -> None:
         view.rater.value = rater
         for _ in range(13):
             task = view.task
-            side = next((place for place, output in enumerate(task.outputs) if output == ("yes" if int(task.example_id[1:]) % 4 else "no")), None)  # fmt: skip
+            side = next(
+                (
+                    place
+                    for place, output in enumerate(task.outputs)
+                    if output == ("yes" if int(task.example_id[1:]) % 4 else "no")
+                ),
+                None,
+            )
             view.pane.press("2" if side is None else "13"[side])
     assert view.task is None
     frame = study.labels()
@@ -287,7 +304,17 @@ def test_labels_travel_as_a_file(lab: Lab, tmp_path: Path) -> None:
     """
     study = lab.study("first look")
     new, old = study.record.arms[1].version, study.record.arms[0].version
-    line = {"form": "l1", "kind": "pairwise", "study": study.id, "example_id": "t04", "first": new, "second": old, "label": "first", "rater": "cleo", "labelled_at": "2026-01-01T00:00:00.000"}  # fmt: skip
+    line = {
+        "form": "l1",
+        "kind": "pairwise",
+        "study": study.id,
+        "example_id": "t04",
+        "first": new,
+        "second": old,
+        "label": "first",
+        "rater": "cleo",
+        "labelled_at": "2026-01-01T00:00:00.000",
+    }
     path = tmp_path / "labels.jsonl"
     path.write_text(
         json.dumps(line) + "\n" + json.dumps({**line, "example_id": "t08", "label": "tie"}) + "\n"

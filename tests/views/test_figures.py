@@ -31,7 +31,15 @@ def comparison(make_lab: Callable[..., Lab]) -> Any:
         prompt.save("Judge: {{ticket}}", model="one"),
         prompt.save("Judge well: {{ticket}}", model="two"),
     ]
-    rows = [{"id": f"t{i:02}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no", "tags": ["<img src=x>" if i % 2 else "even"]} for i in range(40)]  # fmt: skip
+    rows = [
+        {
+            "id": f"t{i:02}",
+            "ticket": f"ticket number {i}",
+            "expected": "yes" if i % 4 else "no",
+            "tags": ["<img src=x>" if i % 2 else "even"],
+        }
+        for i in range(40)
+    ]
     return lab.evaluate(
         versions, Dataset.read(rows, tags="tags"), [equals(), similar_to("expected")]
     ).compare()

@@ -32,7 +32,9 @@ def best(action: Callable[[], Any], times: int = 3) -> float:
 
 
 def fill(lab: Lab, n: int) -> None:
-    """A study of two arms over n examples; the second arm wins one in ten and loses one in twenty."""
+    """A study of two arms over n examples; the second arm wins one in ten and loses one in
+    twenty.
+    """
     examples = [
         Example(
             f"e{i:07}",

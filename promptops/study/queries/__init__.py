@@ -1,1 +1,3 @@
-"""Every question that studies ask the store, each once, named by what it asks; no other SQL below."""
+"""Every question that studies ask the store, each once, named by what it asks; no other SQL
+below.
+"""

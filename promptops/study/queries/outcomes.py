@@ -42,7 +42,9 @@ Scorers = Sequence[tuple[str, str]]  # name and version of each
 def first_two_answers(
     store: Store, study: str, version: str, scorers: Scorers
 ) -> list[tuple[str, str, int, float | None, str]]:
-    """(scorer, example, repeat, outcome, scorer's version) of the first two repeats of a version."""
+    """(scorer, example, repeat, outcome, scorer's version) of the first two repeats of a
+    version.
+    """
     names, editions = [name for name, _ in scorers], [edition for _, edition in scorers]
     return list(store.rows(_FIRST_TWO, [names, editions, study, version]))
 
