@@ -7,18 +7,20 @@ PromptOpsError
 │   └── RenderError                      a missing, extra or mistyped value
 ├── RegistryError
 │   ├── RegistryNotFound (FileNotFoundError)   no registry file where it was looked for
-│   ├── RegistryCorrupt (ValueError)           a file that is not a registry, or content that was
-edited by hand │   ├── UnknownPrompt (KeyError) │   ├── NotDeployed (KeyError)                 the
-environment serves nothing │   ├── Conflict                               somebody else changed the
-environment first │   └── Refused                                the gate says no; holds every unmet
-point ├── DatasetError (ValueError)            a file, row or column that cannot be read as examples
-├── ModelError │   ├── SetupError (ValueError)          a missing key, model or extra: said before
-anything runs │   └── CallError                        one call failed; carries its failure class
-├── ScorerError (ValueError)             a scorer that was built wrongly ├── StudyError (ValueError)
-a study that cannot be run or found ├── StoreError (OSError)                 a store that cannot be
-read, or is newer than this release ├── StatisticsError (ValueError)         numbers that no test
-can take: NaN, unequal lengths └── MissingExtra (ImportError)           a door that needs the [lab]
-extra
+│   ├── RegistryCorrupt (ValueError)           not a registry, or edited by hand
+│   ├── UnknownPrompt (KeyError)
+│   ├── NotDeployed (KeyError)                 the environment serves nothing
+│   ├── Conflict                               somebody else changed the environment first
+│   └── Refused                                the gate says no; holds every unmet point
+├── DatasetError (ValueError)            a file, row or column that cannot be read as examples
+├── ModelError
+│   ├── SetupError (ValueError)          a missing key, model or extra: said before anything runs
+│   └── CallError                        one call failed; carries its failure class
+├── ScorerError (ValueError)             a scorer that was built wrongly
+├── StudyError (ValueError)              a study that cannot be run or found
+├── StoreError (OSError)                 a store that cannot be read, or is newer than this release
+├── StatisticsError (ValueError)         numbers that no test can take: NaN, unequal lengths
+└── MissingExtra (ImportError)           a door that needs the [lab] extra
 
 Each also subclasses the builtin beside it, so that code which never heard of promptops handles it
 well.
