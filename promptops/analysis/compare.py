@@ -20,11 +20,11 @@ from .facts import LEVEL, Difference, Ties, difference, gain_interval, labels_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Comparison", "Grounds", "compare"]
+__all__ = ["Comparison", "ComparisonContext", "compare"]
 
 
 @dataclass(frozen=True, slots=True)
-class Grounds:
+class ComparisonContext:
     """Where a comparison's examples come from, and under which discipline.
 
     planned: how many examples both arms were to be asked, None where unknown; clusters: example id
@@ -59,7 +59,7 @@ class Comparison:
         self,
         candidate: Arm,
         baseline: Arm,
-        grounds: Grounds,
+        grounds: ComparisonContext,
         found: Sequence[tuple[Difference, Pairs]],
         primary: str,
         ties: Ties = "full",
@@ -171,7 +171,7 @@ def compare(
     candidate: Arm,
     baseline: Arm,
     *,
-    grounds: Grounds | None = None,
+    grounds: ComparisonContext | None = None,
     primary: str | None = None,
     alpha: float = 0.05,
     ties: Ties = "full",
@@ -181,7 +181,7 @@ def compare(
     primary: a scorer's name, default the first. Raises StudyError where the arms share no scorer or
         no example.
     """
-    grounds = grounds or Grounds()
+    grounds = grounds or ComparisonContext()
     shared = [name for name in candidate.scores if name in baseline.scores]
     if not shared:
         apart = (

@@ -19,7 +19,7 @@ from ..errors import StatisticsError
 from ..evidence import Evidence
 from ..policy import Policy
 from .arms import MEASURES, Arm, Outcomes
-from .compare import Comparison, Grounds, compare
+from .compare import Comparison, ComparisonContext, compare
 from .decide import Verdict, decide, decide_first, passed_over
 from .facts import mean_interval, rounded
 
@@ -49,7 +49,7 @@ def make_evidence(
     verdict: Verdict,
     policy: Policy | None = None,
     *,
-    grounds: Grounds | None = None,
+    grounds: ComparisonContext | None = None,
     made_at: str = "",
     toolkit: str = "",
 ) -> Evidence:
@@ -61,7 +61,7 @@ def make_evidence(
     """
     policy = policy or verdict.policy
     first = isinstance(subject, Arm)
-    grounds = grounds or (Grounds() if first else subject.grounds)  # type: ignore[union-attr]
+    grounds = grounds or (ComparisonContext() if first else subject.grounds)  # type: ignore[union-attr]
     arms = (
         {"candidate": subject}
         if isinstance(subject, Arm)
@@ -195,7 +195,11 @@ def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
 
 
 def _draft(
-    arms: Mapping[str, Arm], primary: str, policy: Policy, grounds: Grounds, verdict: Verdict
+    arms: Mapping[str, Arm],
+    primary: str,
+    policy: Policy,
+    grounds: ComparisonContext,
+    verdict: Verdict,
 ) -> dict[str, Any]:
     """The fields of the evidence that hold data."""
     names = [
@@ -404,9 +408,9 @@ def _long(value: Any, n: int, name: str) -> Any:
     return np.array([math.nan if count is None else count for count in value], dtype=float)
 
 
-def _grounds(evidence: Evidence) -> Grounds:
+def _grounds(evidence: Evidence) -> ComparisonContext:
     dataset = evidence.dataset
-    return Grounds(
+    return ComparisonContext(
         prompt=evidence.prompt,
         study=evidence.study,
         dataset=str(dataset.get("name", "")),

@@ -118,7 +118,7 @@ def _tell(found: TableComparison, everything: bool) -> None:
         f"Next: {step}" for step in verdict.next
     ]:
         click.echo(plain(f"  {sentence}"))
-    for sentence in (*found.said, *found.notes):
+    for sentence in found.notes:
         click.echo(plain(f"  - {sentence}"))
 
 
@@ -133,6 +133,6 @@ def _as_json(found: TableComparison) -> None:
         "verdict": found.verdict.document(),
         "measures": [figures.document() for figures in found.differences],
         "worse": found.worse(),
-        "said": [*found.said, *found.notes],
+        "notes": [*found.notes],
     }
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))

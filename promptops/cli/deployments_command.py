@@ -127,7 +127,7 @@ def promote(
 @click.option(
     "--to", help="The version to go back to (3, v3 or an id); the last good one without it."
 )
-@click.option("--undo", help="Act only while this version serves.")
+@click.option("--if-serving", help="Act only while this version serves.")
 @_reason
 @acting
 @registry
@@ -142,7 +142,7 @@ def rollback(name: str, env: str, path: str, dry_run: bool, as_json: bool, **ste
         done = Editor(where).rollback(name, env, **step)
     if done is None:
         say(
-            f"nothing to do: {step['undo']} does not serve {env} of {name}",
+            f"nothing to do: {step['if_serving']} does not serve {env} of {name}",
             {"changed": False},
             as_json,
         )

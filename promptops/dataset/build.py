@@ -38,7 +38,7 @@ class _Draft:
 
 
 def build(rows: Iterable[Row], roles: Roles, source: Source) -> tuple[Example, ...]:
-    """The examples, in the order of the rows; adds what they show to `source.said`.
+    """The examples, in the order of the rows; adds what they show to `source.notes`.
 
     Raises DatasetError at the first row that cannot be one, naming place and fault.
     """
@@ -187,13 +187,13 @@ def _give_ids(drafts: list[_Draft], source: Source, roles: Roles) -> None:
             seen[name] = draft
     lacking = [source.at(draft.place) for group in nameless.values() for draft in group]
     if roles.id is None:
-        source.said.append(
+        source.notes.append(
             "there is no id column: ids are made from the inputs (give rows an id to keep it when"
             " their inputs change)."
         )
     else:
         say_count(
-            source.said,
+            source.notes,
             lacking,
             "rows without an id: {n} (first: {first}); theirs are made from the inputs.",
         )
@@ -207,23 +207,23 @@ def _say_missing(drafts: list[_Draft], roles: Roles, source: Source) -> None:
             if draft.fields["inputs"].get(name) in (None, "")
         ]
         say_count(
-            source.said,
+            source.notes,
             lacking,
             f"{{n}} of {len(drafts):,} rows have nothing in {name!r} (first: {{first}}).",
         )
     lacking = [source.at(draft.place) for draft in drafts if draft.fields["expected"] is None]
     if len(lacking) == len(drafts):
-        source.said.append("no row has an expected answer; say expected=... if a column holds it.")
+        source.notes.append("no row has an expected answer; say expected=... if a column holds it.")
     else:
         say_count(
-            source.said,
+            source.notes,
             lacking,
             f"{{n}} of {len(drafts):,} rows have no expected answer (first: {{first}}).",
         )
     if roles.cluster:
         lacking = [source.at(draft.place) for draft in drafts if draft.fields["cluster"] is None]
         say_count(
-            source.said,
+            source.notes,
             lacking,
             "rows without a cluster: {n} (first: {first}); each counts by itself.",
         )
@@ -245,15 +245,15 @@ def _say_equal(drafts: list[_Draft], source: Source) -> None:
             torn.append(f"{source.at(draft.place)} and {source.at(alike.place)}")
             apart += alike.fields["split"] != draft.fields["split"]
     say_count(
-        source.said, equal, "rows equal to another under a different id: {n} (first: {first})."
+        source.notes, equal, "rows equal to another under a different id: {n} (first: {first})."
     )
     say_count(
-        source.said,
+        source.notes,
         torn,
         "rows that ask the same as another and expect something else: {n} (first: {first}).",
     )
     if apart:
-        source.said.append(
+        source.notes.append(
             f"of these pairs {apart:,} lie across two splits, so that one side gives the other"
             " away."
         )
@@ -268,7 +268,7 @@ def _say_torn(drafts: list[_Draft], source: Source) -> None:
         if cluster is not None and first.setdefault(cluster, split) != split:
             torn[cluster] = None
     say_count(
-        source.said,
+        source.notes,
         list(map(repr, torn)),
         "clusters in more than one split: {n} (first: {first}); what is learnt on one side is known"
         " on the other.",

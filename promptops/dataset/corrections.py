@@ -51,7 +51,7 @@ def read(path: Path, data: bytes | None = None) -> dict[str, Entry]:
 
 
 def applied(
-    examples: Sequence[Example], entries: Mapping[str, Entry], path: Path, said: list[str]
+    examples: Sequence[Example], entries: Mapping[str, Entry], path: Path, notes: list[str]
 ) -> tuple[Example, ...]:
     """The examples with their corrections; says how many came from `path`, and which did not
     count.
@@ -70,16 +70,16 @@ def applied(
         out.append(example)
     lost = [repr(id) for id in entries.keys() - {example.id for example in examples}]
     say_count(
-        said, used, f"golden answers that were read from {path.name}: {{n}} (first: {{first}})."
+        notes, used, f"golden answers that were read from {path.name}: {{n}} (first: {{first}})."
     )
     say_count(
-        said,
+        notes,
         stale,
         f"corrections of {path.name} that do not count, since the golden answer in the file itself"
         " was changed too: {n} (first: {first}); remove their lines.",
     )
     say_count(
-        said,
+        notes,
         sorted(lost),
         f"corrections of {path.name} of rows that are not there: {{n}} (first: {{first}}).",
     )

@@ -30,19 +30,19 @@ _WORDS = {"\t": "tabs", _NONE: "nothing (one column)"}
 
 def open_csv(path: File) -> Source:
     """Rows of a delimited text file. Raises DatasetError naming file, line and fault."""
-    encoding, said = sniff(path)
+    encoding, notes = sniff(path)
     skipped, delimiter = _delimiter(path, encoding)
     if delimiter != ",":
-        said.append(
+        notes.append(
             f"the cells of {path.name} are separated by {_WORDS.get(delimiter, repr(delimiter))}."
         )
     if (
         csv.field_size_limit() < _CELL
     ):  # of the whole process; only ever raised, so no other reader is hurt
         csv.field_size_limit(_CELL)
-    rows = _rows(path, encoding, delimiter, skipped, said)
+    rows = _rows(path, encoding, delimiter, skipped, notes)
     form = Form("csv", encoding, delimiter, skipped)
-    return Source(path.stem, rows, in_file(path.name), text=True, said=said, form=form)
+    return Source(path.stem, rows, in_file(path.name), text=True, notes=notes, form=form)
 
 
 def header_of(cells: list[str], where: str) -> list[str]:
@@ -109,7 +109,7 @@ def _agreement(lines: list[str], mark: str, cut: bool) -> tuple[float, int]:
 
 
 def _rows(
-    path: File, encoding: str, delimiter: str, skipped: int, said: list[str]
+    path: File, encoding: str, delimiter: str, skipped: int, notes: list[str]
 ) -> Iterator[Row]:
     records = _records(path, encoding, delimiter, skipped)
     line, cells = next(records, (1, []))
@@ -132,12 +132,12 @@ def _rows(
         )
         yield line, row
     if unnamed:
-        said.append(
+        notes.append(
             f"a column of {path.name} without a name was left out; name it in the first line to"
             " keep it."
         )
     say_count(
-        said,
+        notes,
         restored,
         "rows where the apostrophe that keeps a spreadsheet from computing a cell was taken off:"
         " {n} (first: {first}).",

@@ -37,15 +37,15 @@ _NESTED = ("tags", "history", "checks")
 class Dataset:
     """`Dataset.read(...)` makes one from a file or table, `Dataset.of(...)` from examples.
 
-    examples: in the order of the rows; name: for people; said: what was guessed or found while
+    examples: in the order of the rows; name: for people; notes: what was guessed or found while
     reading, one sentence each. `dataset[3]` is an example, `dataset[10:20]` a dataset,
     `dataset["ticket"]` (or `dataset.ticket`) a column as a list.
     """
 
     examples: tuple[Example, ...]
     name: str = "dataset"
-    said: tuple[str, ...] = ()
-    taken: Mapping[str, str] = field(
+    notes: tuple[str, ...] = ()
+    roles: Mapping[str, str] = field(
         default_factory=dict
     )  # column of the source -> the role that it was read as
     origin: Origin | None = None  # the file that it was read from
@@ -92,9 +92,11 @@ class Dataset:
             origin = Origin(path, found.roles, source.form, found.lines())
             overlay = corrections.overlay_of(path)
             examples = corrections.applied(
-                examples, corrections.read(overlay), overlay, source.said
+                examples, corrections.read(overlay), overlay, source.notes
             )
-        return cls(examples, name or source.name, tuple(source.said), found.roles.taken(), origin)
+        return cls(
+            examples, name or source.name, tuple(source.notes), found.roles.by_column(), origin
+        )
 
     @classmethod
     def of(cls, examples: Iterable[Example], *, name: str = "dataset") -> Dataset:
@@ -291,7 +293,7 @@ class Dataset:
         some: enough that some do, and those that do not are said. Raises DatasetError with how many
         do not, the first of them, what it lacks and the likely column.
         """
-        return values.check(self.examples, version, name=self.name, taken=self.taken, some=some)
+        return values.check(self.examples, version, name=self.name, roles=self.roles, some=some)
 
     # -- a corrected one
 
@@ -345,7 +347,7 @@ class Dataset:
         return hash(self.fingerprint)
 
     def _with(self, examples: Iterable[Example]) -> Dataset:
-        return Dataset(tuple(examples), self.name, self.said, self.taken, self.origin)
+        return Dataset(tuple(examples), self.name, self.notes, self.roles, self.origin)
 
     def _put(self, position: int, example: Example) -> Dataset:
         return self._with(

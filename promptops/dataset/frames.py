@@ -33,8 +33,8 @@ class Plain:
     Raises DatasetError for what JSON cannot hold.
     """
 
-    def __init__(self, said: list[str]) -> None:
-        self._said = said
+    def __init__(self, notes: list[str]) -> None:
+        self._said = notes
         self._told: set[tuple[str, str]] = set()
 
     def __call__(self, value: Any, column: str, where: str, depth: int = 0) -> Any:
@@ -94,34 +94,36 @@ def _base(value: Any) -> Any:
 
 def open_frame(x: Any) -> Source | None:
     """The rows of a DataFrame, an Arrow table or a Hugging Face dataset; None for anything else."""
-    said: list[str] = []
+    notes: list[str] = []
     if hasattr(x, "collect") and hasattr(x, "collect_schema"):  # a polars LazyFrame
         x = x.collect()
     if hasattr(x, "iter_rows") and hasattr(x, "columns"):
-        return _table("DataFrame", x.iter_rows(named=True), said)
+        return _table("DataFrame", x.iter_rows(named=True), notes)
     if hasattr(x, "iterrows") and hasattr(x, "columns"):
-        return _table("DataFrame", _pandas(x, said), said)
+        return _table("DataFrame", _pandas(x, notes), notes)
     if hasattr(x, "to_batches") and hasattr(x, "column_names"):
-        return _table("table", (row for batch in x.to_batches() for row in batch.to_pylist()), said)
+        return _table(
+            "table", (row for batch in x.to_batches() for row in batch.to_pylist()), notes
+        )
     if hasattr(x, "features") and hasattr(x, "__iter__"):
-        return _table(_hub_name(x), _hub(x, said), said)
+        return _table(_hub_name(x), _hub(x, notes), notes)
     if (
         isinstance(x, Mapping)
         and x
         and all(hasattr(part, "features") and hasattr(part, "__iter__") for part in x.values())
     ):
-        said.append(
+        notes.append(
             f"the parts {', '.join(map(str, x))} were read together, the part's name as the split."
         )
         parts = (
-            {**row, "split": str(name)} for name, part in x.items() for row in _hub(part, said)
+            {**row, "split": str(name)} for name, part in x.items() for row in _hub(part, notes)
         )
-        return _table(_hub_name(next(iter(x.values()))), parts, said)
+        return _table(_hub_name(next(iter(x.values()))), parts, notes)
     return None
 
 
-def _table(name: str, rows: Iterable[Mapping[Any, Any]], said: list[str]) -> Source:
-    return Source(name, _plain_rows(enumerate(rows), _row, said), _row, said=said)
+def _table(name: str, rows: Iterable[Mapping[Any, Any]], notes: list[str]) -> Source:
+    return Source(name, _plain_rows(enumerate(rows), _row, notes), _row, notes=notes)
 
 
 def _row(position: int) -> str:
@@ -129,20 +131,20 @@ def _row(position: int) -> str:
 
 
 def _plain_rows(
-    rows: Iterable[tuple[int, Mapping[Any, Any]]], at: Callable[[int], str], said: list[str]
+    rows: Iterable[tuple[int, Mapping[Any, Any]]], at: Callable[[int], str], notes: list[str]
 ) -> Iterator[Row]:
-    plain = Plain(said)
+    plain = Plain(notes)
     for place, row in rows:
         yield place, {str(name): plain(cell, str(name), at(place)) for name, cell in row.items()}
 
 
-def _pandas(frame: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
+def _pandas(frame: Any, notes: list[str]) -> Iterator[Mapping[Any, Any]]:
     if frame.columns.nlevels > 1:
         raise DatasetError(
             "the DataFrame's columns have several levels; give each one name before it is read."
         )
     if any(frame.index.names):  # an index with a name is a column that was set aside
-        said.append(
+        notes.append(
             f"the index {', '.join(str(name) for name in frame.index.names)!r} was read as a"
             " column."
         )
@@ -152,7 +154,7 @@ def _pandas(frame: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
     yield from cells.where(frame.notna(), None).to_dict("records")
 
 
-def _hub(data: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
+def _hub(data: Any, notes: list[str]) -> Iterator[Mapping[Any, Any]]:
     """Rows of a Hugging Face dataset, class numbers as their names."""
     names = {
         column: feature.names
@@ -164,8 +166,8 @@ def _hub(data: Any, said: list[str]) -> Iterator[Mapping[Any, Any]]:
             f"the class numbers in column {column!r} were read as their names"
             f" ({shorten(', '.join(classes), 60)})."
         )
-        if sentence not in said:
-            said.append(sentence)
+        if sentence not in notes:
+            notes.append(sentence)
     for row in data:
         yield {
             column: (
@@ -193,13 +195,13 @@ def open_parquet(path: Path) -> Source:
         raise DatasetError(
             f"{path.name} is no Parquet file ({shorten(error, 80)}); export it again, or as JSONL."
         ) from None
-    said: list[str] = []
+    notes: list[str] = []
     rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
     return Source(
         path.stem,
-        _plain_rows(enumerate(rows), in_file(path.name), said),
+        _plain_rows(enumerate(rows), in_file(path.name), notes),
         in_file(path.name),
-        said=said,
+        notes=notes,
     )
 
 
@@ -212,7 +214,7 @@ def open_xlsx(path: Path) -> Source:
         import openpyxl
     except ImportError:
         raise MissingExtra("reading XLSX") from None
-    said: list[str] = []
+    notes: list[str] = []
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(part.file_size for part in archive.infolist())
@@ -232,12 +234,12 @@ def open_xlsx(path: Path) -> Source:
             f"{path.name} has no sheet with cells; put the examples on its first sheet."
         )
     if len(sheets) > 1:
-        said.append(
+        notes.append(
             f"of the {len(sheets)} sheets of {path.name} the first was read: {sheets[0].title!r}."
         )
     at = in_file(path.name)
     return Source(
-        path.stem, _plain_rows(_sheet(_cells(book, path), at, said), at, said), at, said=said
+        path.stem, _plain_rows(_sheet(_cells(book, path), at, notes), at, notes), at, notes=notes
     )
 
 
@@ -265,7 +267,7 @@ def _cells(book: Any, path: Path) -> Iterator[tuple[Any, ...]]:
 
 
 def _sheet(
-    rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], said: list[str]
+    rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], notes: list[str]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     header: list[str] = []
     unnamed = False
@@ -282,7 +284,7 @@ def _sheet(
         )
         yield number, {name: cell for name, cell in zip(wide, full, strict=True) if name}
     if unnamed:
-        said.append(
+        notes.append(
             "cells without a column name above them were left out; name their columns in the first"
             " row to keep them."
         )

@@ -24,16 +24,16 @@ _SPACE = " \t\r\n"
 
 def open_json(path: File) -> Source:
     """Rows of a .jsonl, .ndjson or .json file. Raises DatasetError naming file, line and fault."""
-    encoding, said = sniff(path, must_be_utf8=True)
+    encoding, notes = sniff(path, must_be_utf8=True)
     listed = _is_one_value(path, encoding)
     lines = path.suffix.lower() != ".json"
     if listed and lines:
-        said.append(f"{path.name} is one JSON value, not a line a row, and was read as such.")
+        notes.append(f"{path.name} is one JSON value, not a line a row, and was read as such.")
     elif not listed and not lines:
-        said.append(f"{path.name} holds a JSON object a line, and was read as JSONL.")
-    rows = _items(path, encoding, said) if listed else _lines(path, encoding)
+        notes.append(f"{path.name} holds a JSON object a line, and was read as JSONL.")
+    rows = _items(path, encoding, notes) if listed else _lines(path, encoding)
     form = Form("list" if listed else "lines", encoding)
-    return Source(path.stem, rows, in_file(path.name), said=said, form=form)
+    return Source(path.stem, rows, in_file(path.name), notes=notes, form=form)
 
 
 def _is_one_value(path: File, encoding: str) -> bool:
@@ -60,19 +60,19 @@ def _lines(path: File, encoding: str) -> Iterator[Row]:
             yield number, _object(partial(strict.parse, line), path, number)
 
 
-def _items(path: File, encoding: str, said: list[str]) -> Iterator[Row]:
+def _items(path: File, encoding: str, notes: list[str]) -> Iterator[Row]:
     """The objects of a list, one after the other, so that each knows its line."""
     text = "".join(line for _, line in lines_of(path, encoding))
-    for line, _, value in items_of(text, path, said):
+    for line, _, value in items_of(text, path, notes):
         yield line, value
 
 
-def items_of(text: str, path: File, said: list[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def items_of(text: str, path: File, notes: list[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """(line, place in the text, object) of every item.
 
     Raises DatasetError naming line and fault.
     """
-    position = _list_start(text, path, said)
+    position = _list_start(text, path, notes)
     line, seen = 1, 0
     while True:
         position = _skip(text, position)
@@ -98,7 +98,7 @@ def items_of(text: str, path: File, said: list[str]) -> Iterator[tuple[int, int,
         position += mark == ","
 
 
-def _list_start(text: str, path: File, said: list[str]) -> int:
+def _list_start(text: str, path: File, notes: list[str]) -> int:
     """Where the first item may begin: after `[`, or after the `[` of the one list that a top object
     holds.
     """
@@ -116,7 +116,7 @@ def _list_start(text: str, path: File, said: list[str]) -> int:
         raise DatasetError(
             f"{path.name} holds one {_kind(value)}; expected a list of objects, one an example."
         )
-    said.append(f"the rows of {path.name} were found under its key {holders[0]!r}.")
+    notes.append(f"the rows of {path.name} were found under its key {holders[0]!r}.")
     position = _skip(text, start + 1)
     while True:  # walk the top object's members; it parsed, so this ends
         name, end = strict.item(text, position)

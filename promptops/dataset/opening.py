@@ -44,9 +44,9 @@ def open_source(x: Any) -> Source:
             " [{...}, {...}]."
         )
     if isinstance(x, Iterable) and not isinstance(x, (bytes, bytearray)):
-        said: list[str] = []
+        notes: list[str] = []
         return Source(
-            "list", _listed(x, frames.Plain(said)), lambda index: f"item {index}", said=said
+            "list", _listed(x, frames.Plain(notes)), lambda index: f"item {index}", notes=notes
         )
     raise DatasetError(
         f"a dataset cannot be read from {type(x).__name__}; pass a path, a DataFrame or a list of"

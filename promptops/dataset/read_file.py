@@ -31,14 +31,14 @@ class Reading:
 
 
 def read(source: Source, asked: Asked, name: str | None = None) -> Reading:
-    """All rows of a source as examples; what was found is in `source.said`. Raises DatasetError."""
+    """All rows as examples; what was found is in `source.notes`. Raises DatasetError."""
     rows = tuple(source.rows)
     if not rows:
         raise DatasetError(
             f"{name or source.name} holds no examples; a dataset needs at least one row."
         )
     flat, nested = flatten(list(rows), source, chats=not _names("messages", asked.inputs))
-    roles = assign(flat, nested, asked, source.said)
+    roles = assign(flat, nested, asked, source.notes)
     return Reading(source, rows, roles, build(flat, roles, source))
 
 

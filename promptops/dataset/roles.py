@@ -109,7 +109,7 @@ class Roles:
             raise TypeError
         return cls(texts, tuple(map(str, found["tags"])), **single)
 
-    def taken(self) -> dict[str, str]:
+    def by_column(self) -> dict[str, str]:
         """column -> the role that it was taken for."""
         single = {
             str(getattr(self, role)): role
@@ -119,7 +119,7 @@ class Roles:
         return {**dict.fromkeys(self.tags, "tags"), **single}
 
 
-def assign(rows: list[Row], nested: Sequence[str], asked: Asked, said: list[str]) -> Roles:
+def assign(rows: list[Row], nested: Sequence[str], asked: Asked, notes: list[str]) -> Roles:
     """The roles of the rows' columns. nested: columns that stood in `inputs`, which are the inputs
     then.
 
@@ -138,15 +138,15 @@ def assign(rows: list[Row], nested: Sequence[str], asked: Asked, said: list[str]
             spare = (
                 [name for name in free if name not in given] if role == "expected" else free
             )  # never an input's own column
-            found[role] = _one(role, getattr(asked, role, None), columns, spare, said)
+            found[role] = _one(role, getattr(asked, role, None), columns, spare, notes)
     listed = [asked.tags] if isinstance(asked.tags, str) else asked.tags
     if listed:
         tags = tuple(_existing(name, "tags", columns) for name in listed)
     else:
-        guess = _one("tags", False if listed is False else None, columns, free, said)
+        guess = _one("tags", False if listed is False else None, columns, free, notes)
         tags = (guess,) if guess else ()
     roles = Roles(_inputs(asked, columns, nested, {**found, "tags": None}, tags), tags, **found)
-    _say_rest(rows, columns, nested, roles, asked, said)
+    _say_rest(rows, columns, nested, roles, asked, notes)
     return roles
 
 
@@ -168,7 +168,7 @@ def _key(name: str) -> str:
 
 
 def _one(
-    role: str, asked: Named, columns: Sequence[str], free: Sequence[str], said: list[str]
+    role: str, asked: Named, columns: Sequence[str], free: Sequence[str], notes: list[str]
 ) -> str | None:
     if asked is False:
         return None
@@ -178,13 +178,13 @@ def _one(
     if not hits:
         return None
     if hits[0] == role and role == "expected" and hits[1:]:
-        said.append(
+        notes.append(
             f"besides 'expected', {_shown(hits[1:])} stayed among the inputs; say inputs=[...]"
             " without what a model may not see."
         )
     if hits[0] != role:
         others = f", not {', '.join(map(repr, hits[1:]))}" if hits[1:] else ""
-        said.append(
+        notes.append(
             f"{role} was taken from the column {hits[0]!r}{others}; say {role}=... to choose"
             f" ({role}=False for none)."
         )
@@ -246,23 +246,23 @@ def _say_rest(
     nested: Sequence[str],
     roles: Roles,
     asked: Asked,
-    said: list[str],
+    notes: list[str],
 ) -> None:
     """What was left out, what cannot be a variable, and what looks like another column."""
-    taken = roles.taken()
+    by_column = roles.by_column()
     blank = {name for name in RESERVED if all(row.get(name) in (None, "", []) for _, row in rows)}
     left = [
         name
         for name in columns
-        if name not in roles.inputs.values() and name not in taken and name not in blank
+        if name not in roles.inputs.values() and name not in by_column and name not in blank
     ]
     if left:
         beside = " (beside the nested inputs)" if nested and asked.inputs is None else ""
-        said.append(f"left out{beside}: {_shown(left)}; name them in inputs=[...] to keep them.")
+        notes.append(f"left out{beside}: {_shown(left)}; name them in inputs=[...] to keep them.")
     odd = [name for name in roles.inputs if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)]
     if odd:
         plain = re.sub(r"\W+", "_", odd[0], flags=re.ASCII).strip("_").lower() or "text"
-        said.append(
+        notes.append(
             f"{_shown(odd)} cannot be written as a variable; say inputs={{{plain!r}: {odd[0]!r}}}"
             " to use it in a prompt."
         )
@@ -276,7 +276,7 @@ def _say_rest(
     for name, column in roles.inputs.items():
         near = (
             difflib.get_close_matches(_key(name), alike, 1, 0.8)
-            if column not in taken and name not in nested
+            if column not in by_column and name not in nested
             else []
         )
         role = alike[near[0]] if near else ""
@@ -286,9 +286,11 @@ def _say_rest(
                 if role not in ("history", "checks")
                 else "rename it if it is meant"
             )
-            said.append(f"{name!r} was read as an input and looks like the column {role!r}; {how}.")
+            notes.append(
+                f"{name!r} was read as an input and looks like the column {role!r}; {how}."
+            )
         elif "cluster" in unfilled and _key(name) in _GROUPS and _repeats(rows, column):
-            said.append(
+            notes.append(
                 f"{name!r} repeats: if its rows depend on each other, say cluster={column!r} so"
                 " that they count as one."
             )

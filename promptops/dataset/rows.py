@@ -42,7 +42,7 @@ class Source:
     rows: Iterable[Row]
     at: Callable[[int], str]
     text: bool = False
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     form: Form | None = None
 
 
@@ -51,9 +51,9 @@ def in_file(name: str) -> Callable[[int], str]:
     return lambda line: f"{name}:{line}"
 
 
-def say_count(said: list[str], places: list[str], sentence: str) -> None:
+def say_count(notes: list[str], places: list[str], sentence: str) -> None:
     """Say a sentence about places, where there are any: `{n}` is their number, `{first}` the
     first.
     """
     if places:
-        said.append(sentence.replace("{n}", f"{len(places):,}").replace("{first}", places[0]))
+        notes.append(sentence.replace("{n}", f"{len(places):,}").replace("{first}", places[0]))

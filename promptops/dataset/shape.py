@@ -76,12 +76,12 @@ def _chats(rows: list[Row], source: Source) -> list[Row]:
         flat.append(
             (place, {**turn, **{name: value for name, value in row.items() if name != "messages"}})
         )
-    source.said.append(
+    source.notes.append(
         "chat logs: the last user message is the input 'message', the messages before it are the"
         " history" + (", the assistant's last text after it is expected." if answered else ".")
     )
     say_count(
-        source.said,
+        source.notes,
         systems,
         "chats whose system message was left out of the history, since a version brings its own:"
         " {n} (first: {first}).",
@@ -107,13 +107,13 @@ def _turn(messages: Sequence[Mapping[str, Any]], where: str) -> dict[str, Any]:
         for message in messages[last + 1 :]
         if message["role"] == "assistant"
     ]
-    said = [answer for answer in answers if answer]
+    notes = [answer for answer in answers if answer]
     turn: dict[str, Any] = {
         "message": text,
         "history": [dict(message) for message in messages[int(system) : last]],
         "system": system,
     }
-    return {**turn, "expected": said[-1]} if said else turn
+    return {**turn, "expected": notes[-1]} if notes else turn
 
 
 def _text(content: Any) -> str | None:

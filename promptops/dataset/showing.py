@@ -44,10 +44,10 @@ def as_text(dataset: Dataset) -> str:
     if tags:
         parts.append(_count(len(tags), "tag"))
     line = f"<dataset {shorten(dataset.name, 60)}: {'; '.join(part for part in parts if part)}>"
-    if not dataset.said:
+    if not dataset.notes:
         return line
-    more = f" (+{len(dataset.said) - 1} more in .said)" if len(dataset.said) > 1 else ""
-    return f"{line}\n  said at reading: {shorten(dataset.said[0], 160)}{more}"
+    more = f" (+{len(dataset.notes) - 1} more in .notes)" if len(dataset.notes) > 1 else ""
+    return f"{line}\n  said at reading: {shorten(dataset.notes[0], 160)}{more}"
 
 
 def as_html(dataset: Dataset) -> str:
@@ -61,13 +61,13 @@ def as_html(dataset: Dataset) -> str:
         _count(len(set(clusters.values())), "cluster") if clusters else "",
         f"fingerprint {dataset.fingerprint[:11]}",
     ]
-    said = "".join(f"<li>{esc(shorten(sentence, 400))}</li>" for sentence in dataset.said)
-    said = f"<ul style='margin:4px 0 4px 18px;padding:0;{_LINE}'>{said}</ul>" if said else ""
+    notes = "".join(f"<li>{esc(shorten(sentence, 400))}</li>" for sentence in dataset.notes)
+    notes = f"<ul style='margin:4px 0 4px 18px;padding:0;{_LINE}'>{notes}</ul>" if notes else ""
     return (
         "<div class='mathjax_ignore tex2jax_ignore' style='font-family:system-ui,sans-serif'><p"
         f" style='margin:2px 0'><b>{esc(shorten(dataset.name, 80))}</b> <span"
         f" style='{_LINE}'>{esc(' · '.join(fact for fact in facts if fact))}</span></p>"
-        f"{_table(dataset)}{said}</div>"
+        f"{_table(dataset)}{notes}</div>"
     )
 
 

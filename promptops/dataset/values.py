@@ -77,10 +77,10 @@ def check(
     version: Renders,
     *,
     name: str,
-    taken: Mapping[str, str],
+    roles: Mapping[str, str],
     some: bool = False,
 ) -> tuple[str, ...]:
-    """Render every example; return what is worth saying though all render. taken: column -> role
+    """Render every example; return what is worth saying though all render. roles: column -> role
     that it was read as; some: it is enough that some render, those that do not are said.
 
     Raises DatasetError with the number of examples that fail, the first of them, its fault, and the
@@ -88,7 +88,7 @@ def check(
     """
     asked = content(version)
     failed, first, fault = 0, "", ""
-    said: list[str] = []
+    notes: list[str] = []
     missing: set[str] = set()
     for example in examples:
         values = values_for(asked, example)
@@ -106,7 +106,7 @@ def check(
         hints = [
             hint
             for variable in sorted(missing)
-            if (hint := _hint(variable, examples, asked, taken))
+            if (hint := _hint(variable, examples, asked, roles))
         ]
         hinted = "".join(f"; {hint}" for hint in hints)
         told = (
@@ -115,30 +115,30 @@ def check(
         )
         if not some or failed == len(examples):
             raise DatasetError(told)
-        said.append(f"{told[:-1]}; they are not asked, and count as failed (render_error).")
+        notes.append(f"{told[:-1]}; they are not asked, and count as failed (render_error).")
     unread = sum(bool(example.history) for example in examples) if not asked.takes_history else 0
     if unread:
-        said.append(f"examples with a history that {asked.id[:11]} has no place for: {unread:,}.")
-    return tuple(said)
+        notes.append(f"examples with a history that {asked.id[:11]} has no place for: {unread:,}.")
+    return tuple(notes)
 
 
 def _hint(
-    variable: str, examples: Iterable[Example], asked: PromptVersion, taken: Mapping[str, str]
+    variable: str, examples: Iterable[Example], asked: PromptVersion, roles: Mapping[str, str]
 ) -> str:
     """Which column was probably meant."""
     used = {other.name for other in asked.variables}
     columns = list(dict.fromkeys(name for example in examples for name in example.inputs))
     if variable in columns:
         return f"some rows have no {variable!r}: fill it in, or give the variable a default"
-    if variable in taken:
+    if variable in roles:
         return (
-            f"the column {variable!r} was read as {taken[variable]}: say inputs=[...] with it, or"
-            f" {taken[variable]}=... of another"
+            f"the column {variable!r} was read as {roles[variable]}: say inputs=[...] with it, or"
+            f" {roles[variable]}=... of another"
         )
     if variable in RESERVED:
         return f"{variable!r} is a reserved column and never a variable: rename the variable"
     spare = [name for name in columns if name not in used]
-    guess = likely(variable, [*spare, *taken]) or (spare[0] if len(spare) == 1 else None)
+    guess = likely(variable, [*spare, *roles]) or (spare[0] if len(spare) == 1 else None)
     if guess is not None:
         return (
             f"the likely column is {guess!r}: read the dataset with inputs={{{variable!r}:"

@@ -61,11 +61,11 @@ class _Decided:
     sure: float
 
 
-def answer(told: Told, text: str, chance: Chance) -> str:
+def answer(told: Told, text: str, rng: Chance) -> str:
     """What the prompt makes of the text."""
     brief, learners = _prepared(told)
     found = tokens(text)
-    decided = {name: _decide(learner, found, chance) for name, learner in learners.items()}
+    decided = {name: _decide(learner, found, rng) for name, learner in learners.items()}
     kind = brief.format.kind
     if kind == "json":
         return answer_form.dumps(_values(brief, decided, text), brief.format)
@@ -76,7 +76,7 @@ def answer(told: Told, text: str, chance: Chance) -> str:
         )
     if kind == "label" and decided:
         return _plain(next(iter(decided.values())).value)
-    return _prose(brief, decided, text, found, chance)
+    return _prose(brief, decided, text, found, rng)
 
 
 @lru_cache(maxsize=KEPT)
@@ -102,9 +102,9 @@ def _label_in(fields: Mapping[str, Any], text: str, name: str) -> Scalar:
     return value if isinstance(value, (str, int, float, bool)) else None
 
 
-def _decide(learner: Learner, found: Sequence[str], chance: Chance) -> _Decided:
+def _decide(learner: Learner, found: Sequence[str], rng: Chance) -> _Decided:
     scores = learner.scores(found)
-    index = chance.pick(scores)
+    index = rng.pick(scores)
     return _Decided(learner.labels[index], shares(scores, SHARP)[index])
 
 
@@ -126,10 +126,10 @@ def _values(brief: Brief, decided: Mapping[str, _Decided], text: str) -> dict[st
 
 
 def _prose(
-    brief: Brief, decided: Mapping[str, _Decided], text: str, found: Sequence[str], chance: Chance
+    brief: Brief, decided: Mapping[str, _Decided], text: str, found: Sequence[str], rng: Chance
 ) -> str:
     """A sentence or two that quote the text; without labels, a guess by its longest word."""
-    opening = _OPENINGS[chance.pick([0.2, 0.0, 0.0, 0.0])]
+    opening = _OPENINGS[rng.pick([0.2, 0.0, 0.0, 0.0])]
     quote = _extract(text, brief.unsaid, QUOTE)
     said = f' The text says: "{quote}"' if quote else ""
     if decided:

@@ -24,7 +24,7 @@ from .clock import SYSTEM, Clock
 from .prices import cost_of, cost_of_failure
 from .question import Limits, Provenance, Question
 from .response_format import held
-from .run_rows import Asked, Filing, detail_of
+from .run_rows import PendingCall, RowBuilder, detail_of
 from .stop_signal import Stop
 
 __all__ = ["Caller", "Limits", "NotAsked", "Provenance", "Question"]
@@ -54,9 +54,9 @@ class Caller:
     budget: Budget
     breaker: Breaker
     stop: Stop = field(default_factory=Stop)
-    filing: Filing = field(default_factory=Filing)
+    filing: RowBuilder = field(default_factory=RowBuilder)
     clock: Clock = SYSTEM
-    chance: random.Random = field(default_factory=random.Random)
+    rng: random.Random = field(default_factory=random.Random)
     on_wait: Callable[[], None] = _nothing
     waiting: int = 0
 
@@ -67,7 +67,7 @@ class Caller:
         if question.unrendered:
             return self.filing.unsent(question, "render_error", question.unrendered), []
         now = self.clock.now()
-        asked = Asked(question, new_id(), now, self.clock.wall(), now)
+        asked = PendingCall(question, new_id(), now, self.clock.wall(), now)
         try:
             while True:
                 outcome = await self._attempt(asked)
@@ -94,7 +94,7 @@ class Caller:
 
     # -- one attempt
 
-    async def _attempt(self, asked: Asked) -> Reply | CallError:
+    async def _attempt(self, asked: PendingCall) -> Reply | CallError:
         """What came of it; noted in the attempts, the ledger, the pace and the breaker either
         way.
         """
@@ -134,7 +134,7 @@ class Caller:
         finally:
             self.pace.leave()
 
-    async def _complete(self, asked: Asked) -> Reply:
+    async def _complete(self, asked: PendingCall) -> Reply:
         """The model's answer within the attempt's time; every exception becomes a CallError of one
         class.
         """
@@ -168,7 +168,7 @@ class Caller:
                 raise
             raise CallError(told(error), failure="internal") from error
 
-    def _note(self, asked: Asked, outcome: Reply | CallError, ticket: Ticket | None) -> None:
+    def _note(self, asked: PendingCall, outcome: Reply | CallError, ticket: Ticket | None) -> None:
         ended, question = self.clock.now(), asked.question
         failure, remote = outcome.failure, question.model.remote
         status = _status(outcome) if isinstance(outcome, CallError) else 200 if remote else None
@@ -231,7 +231,7 @@ class Caller:
         finally:
             self.waiting -= 1
 
-    def _wait_before_next(self, asked: Asked, error: CallError) -> float | None:
+    def _wait_before_next(self, asked: PendingCall, error: CallError) -> float | None:
         """Seconds before the next attempt; None to give up."""
         tried = len(asked.attempts)
         if (
@@ -242,11 +242,11 @@ class Caller:
             return None
         if error.retry_after_s is not None:
             wait = max(0.0, error.retry_after_s)
-            wait += self.chance.uniform(
+            wait += self.rng.uniform(
                 0.0, 0.05 + 0.1 * min(wait, 10.0)
             )  # so that all do not come back in one moment
         else:
-            wait = self.chance.uniform(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (tried - 1)))
+            wait = self.rng.uniform(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (tried - 1)))
         deadline = self.limits.deadline_s
         if deadline is not None and asked.last_end + wait >= asked.began + deadline:
             return None

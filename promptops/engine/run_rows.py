@@ -17,14 +17,14 @@ from ..redact import redact, redact_failure
 from ..run import Attempt, Run, new_id, utc
 from .question import Provenance, Question
 
-__all__ = ["Asked", "Filing", "json_text"]
+__all__ = ["PendingCall", "RowBuilder", "json_text"]
 
 _DETAIL = 2000  # characters kept of a failure's detail
 _DEEPEST = 100  # levels kept of JSON that canonical JSON cannot hold
 
 
 @dataclass(slots=True)
-class Asked:
+class PendingCall:
     """One question on its way.
 
     Times are the clock's: monotonic seconds, except the wall times, which are Unix seconds.
@@ -41,17 +41,17 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Filing:
+class RowBuilder:
     """How rows are made in one sweep. secrets: texts that no row may hold."""
 
     provenance: Provenance = field(default_factory=Provenance)
     secrets: frozenset[str] = frozenset()
 
-    def with_secrets(self, more: Iterable[str]) -> Filing:
+    def with_secrets(self, more: Iterable[str]) -> RowBuilder:
         """The same filing, with more texts to take out."""
-        return Filing(self.provenance, self.secrets.union(more))
+        return RowBuilder(self.provenance, self.secrets.union(more))
 
-    def answered(self, asked: Asked, reply: Reply) -> Run:
+    def answered(self, asked: PendingCall, reply: Reply) -> Run:
         """The run of a question that was answered, or failed by the model's own doing; its last
         attempt is the answer's.
         """
@@ -79,7 +79,7 @@ class Filing:
             **row,
         )
 
-    def failed(self, asked: Asked, failure: str, detail: str) -> Run:
+    def failed(self, asked: PendingCall, failure: str, detail: str) -> Run:
         """The run of a question that was sent and got no answer."""
         return Run(
             id=asked.run_id,
@@ -108,7 +108,7 @@ class Filing:
 
     def attempt(
         self,
-        asked: Asked,
+        asked: PendingCall,
         ended: float,
         outcome: Reply | CallError,
         status: int | None,

@@ -31,7 +31,7 @@ from .progress import Ledger, Progress
 from .question import Limits, Provenance, Question
 from .recording import Recorder
 from .retries import Caller, NotAsked
-from .run_rows import Filing
+from .run_rows import RowBuilder
 from .stop_signal import Stop
 
 __all__ = ["Limits", "Progress", "Provenance", "Question", "Sweep"]
@@ -82,15 +82,15 @@ class Sweep:
         limits: Limits | None = None,
         provenance: Provenance | Mapping[str, Any] | None = None,
         clock: Clock = SYSTEM,
-        chance: random.Random | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         self._questions = iter(questions)
         self._limits = limits or Limits()
-        self._clock, self._chance = clock, chance or random.Random()
+        self._clock, self._chance = clock, rng or random.Random()
         where = (
             provenance if isinstance(provenance, Provenance) else Provenance(**(provenance or {}))
         )
-        self._filing = Filing(where, environment_secrets())
+        self._filing = RowBuilder(where, environment_secrets())
         self._budget = Budget(
             self._limits.budget_usd, self._limits.budget_tokens, self._limits.prices
         )

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..analysis.arms import Arm, Outcomes
-from ..analysis.compare import Grounds
+from ..analysis.compare import ComparisonContext
 from ..analysis.compare import compare as facts_of
 from ..engine.needs import check_needs
 from ..errors import StudyError
@@ -39,11 +40,18 @@ _SHOWN = 8  # ids of worse examples in a sentence
 
 
 class TableComparison(Comparison):
-    """A Comparison of a table. said: what was guessed or left out, one sentence each."""
+    """A comparison of a table. table_notes: what was guessed or left out at reading it."""
 
-    said: tuple[str, ...]
+    table_notes: tuple[str, ...]
     table: Table
     scorers_used: Sequence[Scorer]
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed or left out at reading the table, and what a careful reader wants to
+        know before believing the figures; one sentence each.
+        """
+        return (*self.table_notes, *super().notes)
 
     def worse(self, name: str | None = None) -> list[str]:
         """Ids of the examples that got worse, biggest loss first."""
@@ -95,7 +103,7 @@ class TableComparison(Comparison):
         return show.report(self, Path(path))
 
     def __repr__(self) -> str:
-        guessed = f" ({' '.join(self.said)})" if self.said else ""
+        guessed = f" ({' '.join(self.table_notes)})" if self.table_notes else ""
         return (
             f"<Comparison {self.candidate.label} against {self.baseline.label}:"
             f" {self.plainly()}{guessed}>"
@@ -126,25 +134,25 @@ def compare(
     scorer: one, several, or a function of yours; else one is guessed from the data, and said.
     Raises StudyError or DatasetError, which name the columns there are.
     """
-    said: list[str] = []
-    held = read_table(table, a, b, version=version, expected=expected, columns=columns, said=said)
+    notes: list[str] = []
+    held = read_table(table, a, b, version=version, expected=expected, columns=columns, notes=notes)
     scores = None if scorer is not None or expected is not None else _scores_in(held)
     chosen: list[Scorer] = []
     if scores is not None:
-        said.append(f"{a} and {b} hold scores, which are compared as they are.")
+        notes.append(f"{a} and {b} hold scores, which are compared as they are.")
         arms = {
             label: Arm(label, label, {"score": Outcomes.of(rows, kind="user")})
             for label, rows in scores.items()
         }
     else:
-        chosen = _chosen(scorer, held, said)
-        said += [*check_needs(chosen, held.dataset), *check_texts(chosen, held.dataset)]
+        chosen = _chosen(scorer, held, notes)
+        notes += [*check_needs(chosen, held.dataset), *check_texts(chosen, held.dataset)]
         arms = {label: _arm(label, held, chosen) for label in (a, b)}
     if expected is None and scores is None:
-        said += [sentence for sentence in held.dataset.said if sentence.startswith("expected ")]
-    said += _blanks(held)
+        notes += [sentence for sentence in held.dataset.notes if sentence.startswith("expected ")]
+    notes += _blanks(held)
     data = held.dataset
-    grounds = Grounds(
+    grounds = ComparisonContext(
         dataset=data.name,
         fingerprint=data.fingerprint,
         planned=len(data),
@@ -152,7 +160,7 @@ def compare(
         tags=data.tags,
     )
     out = TableComparison.shown(Compared(facts_of(arms[b], arms[a], grounds=grounds), Policy()))
-    out.said, out.table, out.scorers_used = tuple(said), held, tuple(chosen)
+    out.table_notes, out.table, out.scorers_used = tuple(notes), held, tuple(chosen)
     return out
 
 
@@ -173,14 +181,14 @@ def _scores_in(held: Table) -> dict[str, dict[str, list[float | None]]] | None:
     return out
 
 
-def _chosen(scorer: Any, held: Table, said: list[str]) -> list[Scorer]:
+def _chosen(scorer: Any, held: Table, notes: list[str]) -> list[Scorer]:
     from ..study.preflight import checked_scorers
 
     if scorer is not None:
         return checked_scorers(scorer)
     outputs = [cell for cells in held.cells.values() for row in cells.values() for cell in row]
     guess, why = guessed(held.dataset, outputs)
-    said.append(f"Scored by {guess.name}: {why}; pass scorer=... for another.")
+    notes.append(f"Scored by {guess.name}: {why}; pass scorer=... for another.")
     return [guess]
 
 
@@ -232,8 +240,8 @@ def _outcomes(
     """One scorer's outcomes; what one scorer says under several names ("rubric/clarity") is of its
     kind and version.
     """
-    kind, edition = kinds.get(name) or kinds.get(name.rpartition("/")[0]) or ("user", "1")
-    return Outcomes.of(values, kind=kind, versions=(edition,))
+    kind, scorer_version = kinds.get(name) or kinds.get(name.rpartition("/")[0]) or ("user", "1")
+    return Outcomes.of(values, kind=kind, versions=(scorer_version,))
 
 
 async def _collected(phase: ScorePhase, cases: Sequence[Case]) -> list[dict[str, Any]]:

@@ -152,8 +152,8 @@ def measure_judge(
     the scorer itself; recorded and reused, like every call of a judge).
     """
     study.wait()
-    name, edition = _named(study, judge)
-    rows = study.project.store.rows(_HEAD, [study.id, edition, name, f"{name}/"])
+    name, scorer_version = _named(study, judge)
+    rows = study.project.store.rows(_HEAD, [study.id, scorer_version, name, f"{name}/"])
     main = [row for row in rows if row[4] == name]
     if not main:
         raise StudyError(
@@ -161,7 +161,7 @@ def measure_judge(
             " first."
         )
     both = (
-        labelled(study.project.store, name, edition, study.id)
+        labelled(study.project.store, name, scorer_version, study.id)
         if labels is None
         else _from_frame(labels, main)
     )
@@ -176,7 +176,7 @@ def measure_judge(
     calls, cost = _calls(study, scorer)
     return JudgeReport(
         name,
-        edition,
+        scorer_version,
         scored=sum(row[5] is not None for row in main),
         unscored=sum(row[5] is None for row in main),
         labels=both,

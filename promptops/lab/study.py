@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..dataset.correcting import Correction
     from ..engine.progress import Progress
     from ..policy import Policy
-    from ..review.labelling import Among, Labelling
+    from ..review.labelling import Labelling, RaterAgreement
     from ..study.live_losses import Losses
     from ..study.project import Project
     from ..study.recorded_study import RecordedStudy
@@ -252,7 +252,7 @@ class Study:
 
         return labels_of(self.recorded)
 
-    def agreement(self, kind: str = "pairwise") -> Among:
+    def agreement(self, kind: str = "pairwise") -> RaterAgreement:
         """How far the raters agree on what two or more of them labelled."""
         from ..review.labelling import agreement
 
@@ -324,12 +324,14 @@ class Study:
         )
         return show.report(self.wait(), target)
 
-    def rescore(self, scorers: Sequence[Any], dataset: Any = None, *, again: bool = False) -> Study:
+    def rescore(
+        self, scorers: Sequence[Any], dataset: Any = None, *, retry_failed: bool = False
+    ) -> Study:
         """Score the recorded answers by other scorers, without a call: a study of the same runs.
 
-        again: the same scorers, asked once more where they failed (`scorer_error`) and nowhere
-        else. Without it an error is final until the scorer's own code or version changes; what a
-        judge was not asked is asked by running the cell again.
+        retry_failed: the same scorers, asked once more where they failed (`scorer_error`) and
+        nowhere else. Without it an error is final until the scorer's own code or version changes;
+        what a judge was not asked is asked by running the cell again.
         """
         from ..study.preflight import checked_scorers
         from ..study.rescore import rescore
@@ -337,7 +339,7 @@ class Study:
 
         recorded = self.wait().recorded
         checked = checked_scorers(scorers)
-        chosen = [asked_again(recorded, scorer) for scorer in checked] if again else checked
+        chosen = [asked_again(recorded, scorer) for scorer in checked] if retry_failed else checked
         return Study(rescore(recorded, chosen, dataset))
 
     def __repr__(self) -> str:

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument(
         "--to", help="the version to go back to (3, v3 or an id); the last good one without it"
     )
-    back.add_argument("--undo", help="act only while this version serves")
+    back.add_argument("--if-serving", help="act only while this version serves")
     back.add_argument("--reason", default="")
     back.add_argument("--author", default="")
     back.add_argument(
@@ -79,13 +79,15 @@ def _rollback(options: argparse.Namespace) -> int:
     done = editor.rollback(
         options.name,
         options.env,
-        undo=options.undo,
+        if_serving=options.if_serving,
         to=options.to,
         author=author,
         reason=options.reason,
     )
     if done is None:
-        print(f"nothing to do: {options.undo} does not serve {options.env} of {options.name}.")
+        print(
+            f"nothing to do: {options.if_serving} does not serve {options.env} of {options.name}."
+        )
     elif not done.changed:
         print(f"nothing to do: {options.env} of {options.name} serves {done.label} already.")
     else:

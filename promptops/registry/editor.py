@@ -281,7 +281,7 @@ class Editor:
         name: str,
         env: str,
         *,
-        undo: Any = None,
+        if_serving: Any = None,
         to: Any = None,
         author: str,
         reason: str = "",
@@ -289,9 +289,10 @@ class Editor:
         """Make an environment serve an earlier version at once; nothing is asked, everything is
         logged.
 
-        undo: act only while this version serves, else return None; to: the version to go back to,
-        None for the last different one that served and was not rolled back itself. A running canary
-        is ended first: the rest stays. Raises NotDeployed where there is nothing to go back to.
+        if_serving: act only while this version serves, else return None; to: the version to go
+        back to, None for the last different one that served and was not rolled back itself. A
+        running canary is ended first: the rest stays. Raises NotDeployed where there is nothing to
+        go back to.
         """
         with self._file.writing() as read:
             prompt = prompt_of(read, name)
@@ -301,7 +302,7 @@ class Editor:
                     f"{name} is not deployed in {env!r}; there is nothing to roll back."
                 )
             now = links[-1]
-            named = history.find(prompt, name, undo).id if undo is not None else None
+            named = history.find(prompt, name, if_serving).id if if_serving is not None else None
             if named is not None and named not in (now.id, now.canary.id if now.canary else now.id):
                 return None
             undone, target = history.target(prompt, name, links, named, to)

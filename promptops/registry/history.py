@@ -106,7 +106,7 @@ def served(prompt: Prompt) -> dict[str, frozenset[str]]:
 
 
 def target(
-    prompt: Prompt, name: str, links: Sequence[Deployment], undo: str | None, to: Any
+    prompt: Prompt, name: str, links: Sequence[Deployment], if_serving: str | None, to: Any
 ) -> tuple[str, str]:
     """(what is undone, what serves then), as ids.
 
@@ -116,7 +116,7 @@ def target(
     if to is not None:
         wanted = find(prompt, name, to).id
         return (now.canary.id if now.canary and wanted == now.id else now.id), wanted
-    if now.canary is not None and undo in (None, now.canary.id):
+    if now.canary is not None and if_serving in (None, now.canary.id):
         return now.canary.id, now.id
     undone = chain.rolled_back(prompt["environments"][now.env]["deployments"])
     for link in reversed(links[:-1]):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWERS",
-    "Among",
+    "RaterAgreement",
     "Labelling",
     "Task",
     "agreement",
@@ -66,7 +66,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
+class RaterAgreement:
     """raters: who; items: labelled by two or more; equal: share of pairs of answers that are the
     same, None where there is none.
     """
@@ -223,7 +223,7 @@ def labels_of(study: RecordedStudy) -> DataFrame:
     return study.project.store.frame(_LABELS, [study.id])
 
 
-def agreement(study: RecordedStudy, kind: str = "pairwise") -> Among:
+def agreement(study: RecordedStudy, kind: str = "pairwise") -> RaterAgreement:
     """How far raters agree on what two or more of them labelled: equal answers, and Krippendorff's
     alpha beyond chance.
     """
@@ -246,7 +246,7 @@ def agreement(study: RecordedStudy, kind: str = "pairwise") -> Among:
         if ratings and shared.shape[1]
         else Agreement(None, None, None, 0)
     )
-    return Among(
+    return RaterAgreement(
         tuple(table.index),
         len(latest),
         int(shared.shape[1]),

@@ -40,7 +40,7 @@ class FunctionScorer:
     name: str
     version: str
     arguments: tuple[str, ...]
-    bar: float | None = None
+    threshold: float | None = None
     needs: tuple[str, ...] = ()
     judges_failures: bool = False
     against: str | None = None
@@ -104,9 +104,9 @@ class FunctionScorer:
         return Score(float(word), word, label=label)
 
     def _held(self, score: Score) -> Score:
-        if self.bar is None or score.value is None or score.passed is not None:
+        if self.threshold is None or score.value is None or score.passed is not None:
             return score
-        return replace(score, passed=score.value >= self.bar)
+        return replace(score, passed=score.value >= self.threshold)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -243,11 +243,11 @@ def _build(
             f"labels of {called} have values outside [0, 1] ({wrong[0]}); scale them."
         )
     taken, needed = _arguments(function, called)
-    edition = version or f"s-{source_hash(function, at_least, labels)}"
+    named = version or f"s-{source_hash(function, at_least, labels)}"
     columns = tuple(dict.fromkeys((*needed, *needs)))
     build = BatchFunctionScorer if batch else FunctionScorer
     return build(
-        function, called, edition, taken, at_least, columns, judges_failures, against, labels
+        function, called, named, taken, at_least, columns, judges_failures, against, labels
     )
 
 

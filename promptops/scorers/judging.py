@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # of the rules by which replies are read: raised when the same reply begins to mean something else
-EDITION = "1"
+VERSION = "1"
 _LONGEST = 100_000  # characters of one judged text
 _EFFORT = 5_000_000  # characters read in search of objects, however often a reply opens a brace
 _OPENED = re.compile(r"\{")

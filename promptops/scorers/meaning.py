@@ -41,11 +41,11 @@ class BatchRule(Rule):
         return later()
 
     def _held(self, score: Score) -> Score:
-        bar = self.bar
+        threshold = self.threshold
         return (
             score
-            if bar is None or score.value is None
-            else replace(score, passed=score.value >= bar)
+            if threshold is None or score.value is None
+            else replace(score, passed=score.value >= threshold)
         )
 
 

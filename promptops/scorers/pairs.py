@@ -16,7 +16,7 @@ from ..errors import ScorerError
 from ..score import Score
 from .case import Case
 from .judging import (
-    EDITION,
+    VERSION,
     JudgeModel,
     JudgeRule,
     Unread,
@@ -97,7 +97,7 @@ def pairwise(
         "judge",
         score,
         needs=list(sees or ()),
-        edition=EDITION,
+        version=VERSION,
         inner=f"{prompt.id} x{who.samples} {version}",
         against=version,
         remote=True,

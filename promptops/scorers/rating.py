@@ -17,7 +17,7 @@ from ..score import Score
 from ..version.renderer import literal
 from .case import Case
 from .judging import (
-    EDITION,
+    VERSION,
     JudgeModel,
     JudgeRule,
     Unread,
@@ -114,7 +114,7 @@ def rubric(
         "judge",
         score,
         needs=list(sees or ()),
-        edition=EDITION,
+        version=VERSION,
         inner=f"{prompt.id} x{who.samples}",
         remote=True,
     )
@@ -171,7 +171,7 @@ def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = N
         "judge",
         score,
         needs=[context],
-        edition=EDITION,
+        version=VERSION,
         inner=f"{prompt.id} x{who.samples}",
         remote=True,
     )

@@ -47,8 +47,8 @@ class Rule:
 
     name: rule and arguments, or what `.named()` gave; spec: rule and arguments, always; inner:
     whatever else decides how it judges and no name shows (the versions of its parts, a judge's
-    prompt); version: the rule's edition, raised when the same arguments begin to judge otherwise,
-    and the hash of spec, where the name does not show it, and of inner;
+    prompt); version: a number, raised when the same arguments begin to judge otherwise, and
+    the hash of spec, where the name does not show it, and of inner;
     texts: (text, how a column is written) of each fixed text that stands where a column could be
         meant.
     """
@@ -62,7 +62,7 @@ class Rule:
     against: str | None = None
     remote: bool = False
     spec: str = ""
-    bar: float | None = None
+    threshold: float | None = None
     inner: str = ""
     texts: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
@@ -78,30 +78,31 @@ class Rule:
             version=_version(self.version, self.spec or self.name, self.inner),
         )
 
-    def at_least(self, bar: float) -> Self:
-        """The same rule, passed where its value is at least `bar` (in [0, 1])."""
+    def at_least(self, threshold: float) -> Self:
+        """The same rule, passed where its value is at least `threshold` (in [0, 1])."""
         if (
-            isinstance(bar, bool)
-            or not isinstance(bar, (int, float))
-            or not (math.isfinite(bar) and 0 <= bar <= 1)
+            isinstance(threshold, bool)
+            or not isinstance(threshold, (int, float))
+            or not (math.isfinite(threshold) and 0 <= threshold <= 1)
         ):
             raise ScorerError(
-                f"at_least={bar!r} of {self.name} is no threshold; give a number between 0 and 1."
+                f"at_least={threshold!r} of {self.name} is not a threshold; give a number between 0"
+                " and 1."
             )
-        if self.bar is not None:
+        if self.threshold is not None:
             raise ScorerError(
-                f"{self.name} has the threshold {self.bar:g} already; build it anew with the other"
-                " one."
+                f"{self.name} has the threshold {self.threshold:g} already; build it again with the"
+                " other one."
             )
-        spec = f"{self.spec or self.name}>={bar:g}"
+        spec = f"{self.spec or self.name}>={threshold:g}"
         renamed = bool(self.spec) and self.name != self.spec
         return replace(
             self,
             name=self.name if renamed else spec,
             version=_version(self.version, spec, self.inner) if renamed else self.version,
-            score=_barred(self.score, float(bar)),
+            score=_barred(self.score, float(threshold)),
             spec=spec,
-            bar=float(bar),
+            threshold=float(threshold),
         )
 
     def __str__(self) -> str:
@@ -114,14 +115,14 @@ def rule(
     score: Callable[[Case], Judged],
     *,
     needs: Sequence[str] = (),
-    edition: str = "1",
+    version: str = "1",
     inner: str = "",
     **more: Any,
 ) -> Rule:
     """The rule that `spec` spells; more: judges_failures, against, remote, texts."""
     return Rule(
         spec,
-        _version(edition, "", inner),
+        _version(version, "", inner),
         kind,
         score,
         tuple(dict.fromkeys(needs)),
@@ -205,15 +206,15 @@ def then(judged: Judged, finish: Callable[[Score], Score]) -> Judged:
 
 
 def _version(version: str, spec: str, inner: str) -> str:
-    """The edition that `version` begins with, and a hash over what the name does not show."""
-    edition = version.partition("-")[0]
+    """The number that `version` begins with, and a hash over what the name does not show."""
+    number = version.partition("-")[0]
     hidden = f"{spec}\n{inner}" if inner else spec
-    return f"{edition}-{_hash(hidden)}" if hidden else edition
+    return f"{number}-{_hash(hidden)}" if hidden else number
 
 
-def _barred(score: Callable[[Case], Judged], bar: float) -> Callable[[Case], Judged]:
+def _barred(score: Callable[[Case], Judged], threshold: float) -> Callable[[Case], Judged]:
     def held(found: Score) -> Score:
-        return found if found.value is None else replace(found, passed=found.value >= bar)
+        return found if found.value is None else replace(found, passed=found.value >= threshold)
 
     return lambda case: then(score(case), held)
 

@@ -36,9 +36,9 @@ sides as (select * from latest union all select other, run_id, rater, 1 - value 
 human as (select run_id, other, avg(value) as human from sides group by all),
 own as (select run_id, arg_max(value, scored_at) as judge, arg_max(reason, scored_at) as reason
   from scores
-  where scorer = $name and scorer_version = $edition and value is not null group by 1),
+  where scorer = $name and scorer_version = $scorer_version and value is not null group by 1),
 pairs as (select count(*) > 0 as compares from scores where scorer = $name || '/shown first' and
-  scorer_version = $edition)
+  scorer_version = $scorer_version)
 select h.run_id, any_value(o.judge), avg(h.human) from human h join own o on o.run_id = h.run_id,
   pairs p
 where case when p.compares then h.other in (select run_id from own where reason = 'the answers are the same') else h.other = '' end
@@ -58,11 +58,11 @@ class Labelled:
         return len(self.runs)
 
 
-def labelled(store: Store, name: str, edition: str, study: str | None = None) -> Labelled:
+def labelled(store: Store, name: str, scorer_version: str, study: str | None = None) -> Labelled:
     """What people and one version of a judge said of the same answers, in one study or in all of
     them.
     """
-    rows = store.rows(_LABELLED, {"study": study, "name": name, "edition": edition})
+    rows = store.rows(_LABELLED, {"study": study, "name": name, "scorer_version": scorer_version})
     return (
         Labelled(*(tuple(column) for column in zip(*rows, strict=True)))
         if rows
@@ -96,9 +96,9 @@ def kappa_of(judge: Sequence[float], human: Sequence[float]) -> Kappa | None:
     )
 
 
-def calibrated(store: Store, name: str, edition: str) -> bool:
+def calibrated(store: Store, name: str, scorer_version: str) -> bool:
     """Whether this version of a judge was measured against people and agrees with them: see
     `is_calibrated`.
     """
-    found = labelled(store, name, edition)
+    found = labelled(store, name, scorer_version)
     return found.n >= ENOUGH and is_calibrated(kappa_of(found.judge, found.human))

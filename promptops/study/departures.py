@@ -32,9 +32,11 @@ def departures(
         said.append(f"{record.repeats} repeats, the plan fixed {document['repeats']}")
     if record.dataset.fingerprint != document["dataset"]:
         said.append(f"other examples than the plan's {document['name']}")
-    editions = dict(zip(document["scorers"], document["editions"], strict=True))
+    scorer_versions = dict(zip(document["scorers"], document["editions"], strict=True))
     changed = [
-        ref.name for ref in record.scorers if editions.get(ref.name) not in (None, ref.version)
+        ref.name
+        for ref in record.scorers
+        if scorer_versions.get(ref.name) not in (None, ref.version)
     ]
     if changed:
         said.append(f"{changed[0]} is another version of the scorer")

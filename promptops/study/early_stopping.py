@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm, Outcomes
-from ..analysis.compare import Grounds, compare
+from ..analysis.compare import ComparisonContext, compare
 from ..analysis.decide import decide_many
 from ..errors import PromptOpsError
 from ..policy import Policy
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from .design import StudyDesign
 
-__all__ = ["Settling", "early", "order", "part"]
+__all__ = ["EarlyStop", "early", "order", "part"]
 
 _LEAST, _LOOKS = 16, 20  # examples of a batch, looks at most
 
@@ -70,7 +70,7 @@ def _part(o: Outcomes, ids: set[str]) -> Outcomes:
     )
 
 
-class Settling:
+class EarlyStop:
     """Looks at a study in batches. baseline: the version that the others must beat; policy: what
     settles it.
     """
@@ -99,7 +99,7 @@ class Settling:
             arms = {
                 arm.version: part(arm, chosen) for arm in arms_of(self._store, sources, scorers)
             }
-            grounds = Grounds(planned=self._seen, clusters=self._plan.dataset.clusters)
+            grounds = ComparisonContext(planned=self._seen, clusters=self._plan.dataset.clusters)
             baseline = arms.pop(self._baseline)
             found = [
                 compare(arm, baseline, grounds=grounds, primary=self._policy.primary)

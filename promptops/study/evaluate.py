@@ -14,7 +14,7 @@ from ..errors import StudyError
 from ..run import utc
 from .ask import Asker
 from .design import StudyDesign, as_dataset, design, with_identity
-from .early_stopping import Settling
+from .early_stopping import EarlyStop
 from .grounds import baseline_of, policy_for
 from .preflight import check_design, checked_scorers
 from .queries.studies import head_of
@@ -22,7 +22,7 @@ from .recorded_study import RecordedStudy
 from .records import keep_dataset, keep_study, keep_version
 from .running import RunningStudy
 from .study_record import StudyRecord
-from .study_run import Work
+from .study_run import StudyRun
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
@@ -129,7 +129,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     study = RecordedStudy(project, record)
     limits = project.limits(**options.limits)
     asker = Asker(project, limits, lambda: work.sweep.progress, where)
-    work = Work(
+    work = StudyRun(
         drawn,
         project.store,
         limits=limits,
@@ -144,7 +144,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
 
 def _settling(
     drawn: StudyDesign, study: RecordedStudy, options: EvaluateOptions
-) -> Settling | None:
+) -> EarlyStop | None:
     """How a study may end early; None where it goes to its end.
 
     Raises:
@@ -157,4 +157,4 @@ def _settling(
             'stop_when="settled" is the one way to end early, and needs two versions and a scorer '
             "to settle."
         )
-    return Settling(drawn, study.project.store, policy_for(study), baseline_of(study).version)
+    return EarlyStop(drawn, study.project.store, policy_for(study), baseline_of(study).version)

@@ -40,7 +40,7 @@ _INDEX = f"""select m.example_id, avg({_OUTCOME}) filter (where m.version_id = $
     as old_failure
   from study_runs m join runs r on r.id = m.run_id
   left join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and
-    s.scorer = $scorer and s.scorer_version = $edition
+    s.scorer = $scorer and s.scorer_version = $scorer_version
   where m.study_id = $study and m.version_id in ($new, $old) group by m.example_id"""
 _FOUND = """select m.example_id from study_runs m join runs r on r.id = m.run_id
   where m.study_id = $study and m.version_id in ($new, $old) and contains(lower(r.output),
@@ -303,13 +303,14 @@ class Examples:
         """One row an example, biggest loss first; read once a scorer."""
         name = scorer or (self._study.record.primary)
         if name not in self._memo.index:
-            editions = {own.name: own.version for own in self._study.record.scorers}
-            if name and name not in editions:
+            scorer_versions = {own.name: own.version for own in self._study.record.scorers}
+            if name and name not in scorer_versions:
                 raise StudyError(
-                    f"{self._study.name} has no scorer {name!r}; it has {', '.join(editions)}."
+                    f"{self._study.name} has no scorer {name!r}; it has {', '.join(scorer_versions)}."
                 )
             frame = self._store.frame(
-                _INDEX, {**self._arms(), "scorer": name, "edition": editions.get(name, "")}
+                _INDEX,
+                {**self._arms(), "scorer": name, "scorer_version": scorer_versions.get(name, "")},
             )
             gain = frame["new"] - frame["old"] if self.baseline else frame["new"]
             frame = frame.assign(gain=gain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm
-from ..analysis.compare import Grounds
+from ..analysis.compare import ComparisonContext
 from ..policy import Policy
 from .departures import departures
 from .noise_floor import measured
@@ -45,7 +45,7 @@ def baseline_of(study: RecordedStudy) -> ArmRecord:
 
 def grounds_of(
     study: RecordedStudy, arms: tuple[Arm, Arm] | None, primary: str | None = None
-) -> Grounds:
+) -> ComparisonContext:
     """Where a study's examples come from, and under which discipline they were chosen.
 
     Args:
@@ -57,7 +57,7 @@ def grounds_of(
     pair = (arms[0].version, arms[1].version) if arms else (None, None)
     plan = _plan_of(study, arms, primary)
     noise = measured(study.project, arms[1].version, record.scorers) if arms else None
-    return Grounds(
+    return ComparisonContext(
         prompt=study.prompt,
         study=study.id,
         dataset=data.name,

@@ -238,7 +238,7 @@ def _run(
     repeat: int,
     arm: _Arm,
     prompt: str,
-    print_: str,
+    fingerprint: str,
     began: str,
 ) -> dict[str, Any]:
     def cell(name: str) -> Any:
@@ -253,7 +253,7 @@ def _run(
             f"row {row} has the failure {failure!r}, which is no class of run.FAILURES; the classes"
             f" are {', '.join(FAILURES)}."
         )
-    body = f"{arm.id}\0{example}\0{print_}\0{repeat}\0{text}"
+    body = f"{arm.id}\0{example}\0{fingerprint}\0{repeat}\0{text}"
     digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
     return {
         "id": f"r-i{digest[:31]}",
@@ -264,7 +264,7 @@ def _run(
         "endpoint": "imported",
         "source": "imported",
         "example_id": example,
-        "example_fingerprint": print_,
+        "example_fingerprint": fingerprint,
         "repeat": repeat,
         "request": "{}",
         "output": text,

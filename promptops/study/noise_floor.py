@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm, Outcomes, why_unscored
-from ..analysis.compare import Grounds, compare
+from ..analysis.compare import ComparisonContext, compare
 from ..errors import StudyError
 from .compared import Compared
 from .queries.outcomes import first_two_answers
@@ -56,7 +56,7 @@ def against_itself(study: RecordedStudy, version: str, label: str) -> Compared:
     if not first.scores and not second.scores and (why := why_unscored(study.arms())):
         raise StudyError(why)
     data = study.dataset
-    grounds = Grounds(
+    grounds = ComparisonContext(
         prompt=study.prompt,
         study=study.id,
         dataset=data.name,
@@ -72,11 +72,11 @@ def _two(study: RecordedStudy, version: str, label: str) -> tuple[Arm, Arm]:
     found: list[dict[str, dict[str, list[float | None]]]] = [{}, {}]
     versions: dict[str, set[str]] = {}
     own = [(scorer.name, scorer.version) for scorer in study.record.scorers]
-    for scorer, example, repeat, outcome, edition in first_two_answers(
+    for scorer, example, repeat, outcome, scorer_version in first_two_answers(
         study.project.store, study.id, version, own
     ):
         found[int(repeat)].setdefault(scorer, {})[example] = [outcome]
-        versions.setdefault(scorer, set()).add(edition)
+        versions.setdefault(scorer, set()).add(scorer_version)
     arms = [
         Arm(
             version,

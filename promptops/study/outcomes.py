@@ -41,7 +41,7 @@ _LATEST = f"""select l.arm, l.example_id, l.print, l.repeat,
 _OUTCOME = "case when s{0}.passed is null then s{0}.value else s{0}.passed::double end"
 _SCORE = (
     "left join scores s{0} on s{0}.run_id = p.run_id and s{0}.example_fingerprint = p.print and"
-    " s{0}.scorer = $name{0} and s{0}.scorer_version = $edition{0}"
+    " s{0}.scorer = $name{0} and s{0}.scorer_version = $scorer_version{0}"
 )
 _MEASURED = (
     ("cost", "r.cost_usd"),
@@ -61,32 +61,33 @@ def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[ScorerRef
     """
     known = {scorer.name: scorer for scorer in scorers}
     repeats = _repeats(store, sources)
-    editions = [{name: scorer.version for name, scorer in known.items()}] * len(sources)
+    scorer_versions = [{name: scorer.version for name, scorer in known.items()}] * len(sources)
     read = _Reading(store, sources, repeats)
-    found = read.examples(editions) if known else None
+    found = read.examples(scorer_versions) if known else None
     if found is None or any(
         part[f"n{place}"].sum() == 0 for part in found for place in range(len(known))
     ):
-        editions = _editions(store, sources, known)
-        found = read.examples(editions)
+        scorer_versions = _scorer_versions(store, sources, known)
+        found = read.examples(scorer_versions)
     odd = _odd(found)
     facts = read.facts()
     known = {
-        name: _measured(store, scorer, editions[0].get(name)) for name, scorer in known.items()
+        name: _measured(store, scorer, scorer_versions[0].get(name))
+        for name, scorer in known.items()
     }
     return [
-        _arm(source, found[place], editions[place], facts[place], known, odd)
+        _arm(source, found[place], scorer_versions[place], facts[place], known, odd)
         for place, source in enumerate(sources)
     ]
 
 
-def _measured(store: Store, scorer: ScorerRef, edition: str | None) -> ScorerRef:
+def _measured(store: Store, scorer: ScorerRef, scorer_version: str | None) -> ScorerRef:
     """A judge with whether people's labels of the answers it judged calibrate it; any other scorer
     as it is.
     """
-    if scorer.kind != "judge" or scorer.calibrated is not None or edition is None:
+    if scorer.kind != "judge" or scorer.calibrated is not None or scorer_version is None:
         return scorer
-    return replace(scorer, calibrated=calibrated(store, scorer.name, edition))
+    return replace(scorer, calibrated=calibrated(store, scorer.name, scorer_version))
 
 
 def _repeats(store: Store, sources: Sequence[Source]) -> int:
@@ -121,26 +122,26 @@ class _Reading:
         self._store, self._sources, self._repeats = store, sources, repeats
         self._again = False
 
-    def examples(self, editions: Sequence[Mapping[str, str]]) -> list[Columns]:
+    def examples(self, scorer_versions: Sequence[Mapping[str, str]]) -> list[Columns]:
         """Columns of each source, a row an example by id: print (a number that stands for its
         content), attempted, and per measure and scorer mean, count, variance, binary.
         """
         frames: dict[int, Columns] = {}
         alike: dict[tuple[tuple[str, str], ...], list[int]] = {}
-        for place, edition in enumerate(editions):
-            alike.setdefault(tuple(edition.items()), []).append(place)
+        for place, scorer_version in enumerate(scorer_versions):
+            alike.setdefault(tuple(scorer_version.items()), []).append(place)
         for chosen, places in alike.items():
             whole = self._asked(dict(chosen), places)
             starts = [*whole["arm"].searchsorted(places, side="left").tolist(), len(whole["arm"])]
             for place, start, end in zip(places, starts[:-1], starts[1:], strict=True):
                 frames[place] = {name: column[start:end] for name, column in whole.items()}
-        return [frames[place] for place in range(len(editions))]
+        return [frames[place] for place in range(len(scorer_versions))]
 
-    def _asked(self, edition: Mapping[str, str], places: Sequence[int]) -> Columns:
-        frame = self._ask(edition, places)
+    def _asked(self, scorer_version: Mapping[str, str], places: Sequence[int]) -> Columns:
+        frame = self._ask(scorer_version, places)
         if not self._again and self._doubled(frame):
             self._again = True
-            frame = self._ask(edition, places)
+            frame = self._ask(scorer_version, places)
         return frame
 
     def _doubled(self, frame: Columns) -> bool:
@@ -150,17 +151,17 @@ class _Reading:
         ids, arms = frame["example_id"], frame["arm"]
         return bool(((ids[1:] == ids[:-1]) & (arms[1:] == arms[:-1])).any())
 
-    def _ask(self, edition: Mapping[str, str], places: Sequence[int]) -> Columns:
+    def _ask(self, scorer_version: Mapping[str, str], places: Sequence[int]) -> Columns:
         values = _values(self._sources)
         chosen: dict[str, Any] = {
             name: [column[place] for place in places] for name, column in values.items()
         }
-        for place, (name, version) in enumerate(edition.items()):
-            chosen |= {f"name{place}": name, f"edition{place}": version}
-        joins = " ".join(_SCORE.format(place) for place in range(len(edition)))
+        for place, (name, version) in enumerate(scorer_version.items()):
+            chosen |= {f"name{place}": name, f"scorer_version{place}": version}
+        joins = " ".join(_SCORE.format(place) for place in range(len(scorer_version)))
         columns = [
             *_MEASURED,
-            *((str(place), _OUTCOME.format(place)) for place in range(len(edition))),
+            *((str(place), _OUTCOME.format(place)) for place in range(len(scorer_version))),
         ]
         if self._repeats == 1:
             picked = ", ".join(f"{sql} as m{name}" for name, sql in columns)
@@ -185,9 +186,9 @@ class _Reading:
             )
         frame = self._store.columns(f"with {_ARMS}, {self._places(chosen)} {body}", chosen)
         return (
-            self._single(frame, len(edition))
+            self._single(frame, len(scorer_version))
             if self._repeats == 1
-            else _settled(frame, len(edition))
+            else _settled(frame, len(scorer_version))
         )
 
     def _single(self, frame: Columns, scorers: int) -> Columns:
@@ -222,7 +223,7 @@ class _Reading:
         return [_facts(row[1:]) for row in rows]
 
 
-def _editions(
+def _scorer_versions(
     store: Store, sources: Sequence[Source], known: Mapping[str, ScorerRef]
 ) -> list[dict[str, str]]:
     """Per source scorer -> the version to read: the study's own where every arm has it, else the
@@ -256,15 +257,15 @@ def _odd(frames: Sequence[Columns]) -> set[str]:
         return set()  # the usual case, and a million runs are common
     prints: dict[str, set[int]] = {}
     for frame in frames:
-        for example, print_ in zip(frame["example_id"], frame["print"], strict=True):
-            prints.setdefault(example, set()).add(print_)
+        for example, fingerprint in zip(frame["example_id"], frame["print"], strict=True):
+            prints.setdefault(example, set()).add(fingerprint)
     return {example for example, found in prints.items() if len(found) > 1}
 
 
 def _arm(
     source: Source,
     frame: Columns,
-    edition: Mapping[str, str],
+    scorer_version: Mapping[str, str],
     facts: dict[str, Any],
     known: Mapping[str, ScorerRef],
     odd: set[str],
@@ -273,13 +274,13 @@ def _arm(
     names: list[str] = frame["example_id"].tolist()
     if odd:
         names = [
-            f"{name}@{int(print_):016x}"[: len(name) + 9] if name in odd else name
-            for name, print_ in zip(names, frame["print"], strict=True)
+            f"{name}@{int(fingerprint):016x}"[: len(name) + 9] if name in odd else name
+            for name, fingerprint in zip(names, frame["print"], strict=True)
         ]
     attempted = frame["attempted"].astype(float)
     scores = {
-        name: _outcomes(frame, str(place), names, attempted, known.get(name), edition[name])
-        for place, name in enumerate(edition)
+        name: _outcomes(frame, str(place), names, attempted, known.get(name), scorer_version[name])
+        for place, name in enumerate(scorer_version)
     }
     measures = {name: _measure(frame, name, names, attempted) for name in MEASURES}
     return Arm(
@@ -297,7 +298,7 @@ def _outcomes(
     names: Sequence[str],
     attempted: Any,
     scorer: ScorerRef | None,
-    edition: str,
+    scorer_version: str,
 ) -> Outcomes:
     scored = frame[f"n{place}"].astype(float)
     binary = frame[f"b{place}"][scored > 0]
@@ -309,7 +310,7 @@ def _outcomes(
         frame[f"v{place}"].astype(float),
         bool(len(binary)) and bool(binary.astype(bool).all()),
         scorer.kind if scorer is not None else "assertion",
-        (edition,),
+        (scorer_version,),
         scorer.calibrated if scorer is not None else None,
     )
 

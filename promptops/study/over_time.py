@@ -26,7 +26,7 @@ __all__ = ["over_time", "pass_at", "peek", "since"]
 
 _COLUMNS = (
     *("study", "created_at", "dataset", "version", "scorer", "n", "unscored", "mean", "low"),
-    *("high", "better", "worse", "by_luck", "calls", "cost_usd", "first", "last"),
+    *("high", "better", "worse", "p_value", "calls", "cost_usd", "first", "last"),
     *("fingerprints", "study_id"),
 )
 
@@ -44,7 +44,7 @@ def over_time(
     Returns:
         mean with its 95 % interval over n examples; better, worse: how many examples changed since
         the version's row before on the same scorer (None on the first, or where no example is
-        shared); by_luck: the two-sided exact p value of that change.
+        shared); p_value: the two-sided exact p value of that change.
     """
     import pandas as pd
 
@@ -94,7 +94,7 @@ def _row(
 
 def _changed(arm: Arm, earlier: Arm | None, name: str) -> dict[str, Any]:
     """How many examples changed since an earlier row, and the p value of that change."""
-    nothing: dict[str, Any] = {"better": None, "worse": None, "by_luck": None}
+    nothing: dict[str, Any] = {"better": None, "worse": None, "p_value": None}
     if earlier is None:
         return nothing
     try:
@@ -102,7 +102,7 @@ def _changed(arm: Arm, earlier: Arm | None, name: str) -> dict[str, Any]:
     except PromptOpsError:  # other examples, or another version of the scorer
         return nothing
     p = min(1.0, 2 * min(figures.p_better, figures.p_worse))
-    return {"better": figures.wins, "worse": figures.losses, "by_luck": p}
+    return {"better": figures.wins, "worse": figures.losses, "p_value": p}
 
 
 def since(study: RecordedStudy, earlier: RecordedStudy | None, version: Any) -> Compared:

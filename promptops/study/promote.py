@@ -240,13 +240,13 @@ def rollback(
 ) -> Promoted | None:
     """See Lab.rollback."""
     if isinstance(version, str):
-        name, undo = version, None
+        name, if_serving = version, None
     else:
         saved = as_saved(version)
-        name, undo = saved.prompt, saved.number
+        name, if_serving = saved.prompt, saved.number
     target = to.number if isinstance(to, Saved) else to
     entry = project.registry.rollback(
-        name, env, undo=undo, to=target, author=project.author, reason=reason
+        name, env, if_serving=if_serving, to=target, author=project.author, reason=reason
     )
     return Promoted(entry) if entry is not None else None
 

@@ -98,15 +98,15 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
 
     root: the project's folder, from which the file that it was read from is named.
     """
-    print_ = dataset.fingerprint
-    if store.has("datasets", print_):
+    fingerprint = dataset.fingerprint
+    if store.has("datasets", fingerprint):
         return
     for start in range(0, len(dataset), _AT_ONCE):
         store.append(
             "examples",
             [
                 {
-                    "fingerprint": print_,
+                    "fingerprint": fingerprint,
                     "example_id": example.id,
                     "example_fingerprint": example.fingerprint,
                     "position": position,
@@ -122,7 +122,7 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
         else None
     )
     head = {
-        "fingerprint": print_,
+        "fingerprint": fingerprint,
         "name": dataset.name,
         "n": len(dataset),
         "created_at": utc(),
@@ -154,7 +154,10 @@ def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:
         " by position",
         [fingerprint],
     )
-    examples = [Example.from_document(json.loads(document), print_) for document, print_, _ in rows]
+    examples = [
+        Example.from_document(json.loads(document), fingerprint)
+        for document, fingerprint, _ in rows
+    ]
     places = {example.id: place for example, (_, _, place) in zip(examples, rows, strict=True)}
     found = Origin.from_text(origin, root, places) if origin else None
     return Dataset.recorded(examples, name=name, fingerprint=fingerprint, origin=found)

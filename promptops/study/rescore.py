@@ -18,7 +18,7 @@ from .preflight import checked_scorers
 from .queries.studies import created_of
 from .recorded_study import RecordedStudy
 from .records import ANSWERED, OUTCOMES, keep_dataset, keep_study
-from .score_study import Marking, Place, judged
+from .score_study import Place, StudyScoring, judged
 from .study_record import DatasetRef, ScorerRef, StudyRecord
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _score(
     if not places:
         return
     project = study.project
-    marking = Marking(project.store, dataset, scorers, ask=Asker(project).ask)
+    marking = StudyScoring(project.store, dataset, scorers, ask=Asker(project).ask)
 
     def note(event: str, detail: str) -> None:
         row = {"study_id": study.id, "at": utc(), "event": event, "detail": detail}

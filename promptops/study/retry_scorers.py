@@ -1,8 +1,8 @@
 """Scorers asked again where they failed: a network that was down, a helper that was broken and is
 mended.
 
-A row of the store is never changed, so what was judged well is carried over to a further edition of
-the scorer ("s-1a2b3c4d+1"), under which only the rest is judged. Where nothing failed the edition
+A row of the store is never changed, so what was judged well is carried over to a further version of
+the scorer ("s-1a2b3c4d+1"), under which only the rest is judged. Where nothing failed the version
 stays as it is, so a cell that runs again asks nothing.
 """
 
@@ -23,12 +23,12 @@ __all__ = ["asked_again"]
 
 _NAMES = TABLES["scores"].names
 _ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s where
-  s.scorer_version = $edition and (s.scorer = $name or starts_with(s.scorer, $name || '/'))
+  s.scorer_version = $scorer_version and (s.scorer = $name or starts_with(s.scorer, $name || '/'))
   and exists (select 1 from study_runs m where m.study_id = $study and m.run_id = s.run_id)"""
 
 
 def asked_again(study: RecordedStudy, scorer: Scorer) -> Scorer:
-    """The scorer as the edition whose failed judgements are open; itself where none of its
+    """The scorer as the scorer_version whose failed judgements are open; itself where none of its
     judgements of this study failed.
 
     Failed: unscored by an exception of the scorer (`scorer_error`). Raises ScorerError for a scorer
@@ -37,8 +37,10 @@ def asked_again(study: RecordedStudy, scorer: Scorer) -> Scorer:
     store, number = study.project.store, 0
     before: list[dict[str, Any]] = []
     while True:
-        edition = f"{scorer.version}+{number}" if number else scorer.version
-        found = store.rows(_ROWS, {"edition": edition, "name": scorer.name, "study": study.id})
+        scorer_version = f"{scorer.version}+{number}" if number else scorer.version
+        found = store.rows(
+            _ROWS, {"scorer_version": scorer_version, "name": scorer.name, "study": study.id}
+        )
         rows = [dict(zip(_NAMES, row, strict=True)) for row in found]
         failed = {_place(row) for row in rows if _failed(row)}
         if (
@@ -47,16 +49,20 @@ def asked_again(study: RecordedStudy, scorer: Scorer) -> Scorer:
             lost = {_place(row) for row in before if _failed(row)}
             store.append(
                 "scores",
-                [{**row, "scorer_version": edition} for row in before if _place(row) not in lost],
+                [
+                    {**row, "scorer_version": scorer_version}
+                    for row in before
+                    if _place(row) not in lost
+                ],
             )
         if not failed:
-            return _edition(scorer, edition) if number else scorer
+            return _as_version(scorer, scorer_version) if number else scorer
         before, number = rows, number + 1
 
 
-def _edition(scorer: Any, edition: str) -> Scorer:
+def _as_version(scorer: Any, scorer_version: str) -> Scorer:
     try:
-        found: Scorer = replace(scorer, version=edition)
+        found: Scorer = replace(scorer, version=scorer_version)
     except TypeError:
         raise ScorerError(
             f"{scorer.name} is no scorer of promptops; give it another version yourself, and pass"

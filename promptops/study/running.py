@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .live_losses import Losses
     from .score_study import Tally
     from .study_record import StudyRecord
-    from .study_run import Work
+    from .study_run import StudyRun
 
 __all__ = ["RunningStudy"]
 
@@ -33,7 +33,7 @@ class RunningStudy:
     record: of the study, so that it is known here also where the store is gone meanwhile.
     """
 
-    def __init__(self, record: StudyRecord, work: Work) -> None:
+    def __init__(self, record: StudyRecord, work: StudyRun) -> None:
         self.record = record
         self._scripts = Scripts(work)
         self._work = work

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..scorers.case import Ask
     from ..store import Store
 
-__all__ = ["Judged", "Marking", "Place", "Tally", "judged"]
+__all__ = ["Judged", "StudyScoring", "Place", "Tally", "judged"]
 
 Place = tuple[int, int, int]  # arm, example, repeat: indices into the design
 Once = dict[
@@ -62,7 +62,7 @@ class Tally:
         return self.total / self.scored if self.scored else None
 
 
-class Marking:
+class StudyScoring:
     """Scores placed runs of one study. tallies: (arm, scorer) -> Tally; losses: of the last arm by
     the primary; both are safe to read from any thread. arms: how many the study has.
     """
@@ -268,8 +268,8 @@ class Judged:
     ) -> None:
         self._wanted = [(scorer.name, scorer.version) for scorer in scorers]
         self._have = {
-            (run, print_, name, version)
-            for run, print_, whole, version in rows
+            (run, fingerprint, name, version)
+            for run, fingerprint, whole, version in rows
             for name in _names(whole)
         }
 

@@ -17,18 +17,18 @@ from ..engine.progress import Arm as Part
 from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
 from ..run import Attempt, Run, utc
 from .design import StudyDesign, question
-from .early_stopping import Settling, early
+from .early_stopping import EarlyStop, early
 from .records import ANSWERED, OUTCOMES, find_runs, row_of
-from .score_study import Marking, Place, judged
+from .score_study import Place, StudyScoring, judged
 
 if TYPE_CHECKING:
     from ..scorers.case import Ask
     from ..store import Store
 
-__all__ = ["Work", "link"]
+__all__ = ["StudyRun", "link"]
 
 
-class Work:
+class StudyRun:
     """One pass over a design.
 
     `run()` is a coroutine for the project's loop; `stop()` may be called from any thread.
@@ -42,14 +42,14 @@ class Work:
         limits: Limits,
         provenance: Provenance,
         ask: Ask | None = None,
-        settling: Settling | None = None,
+        settling: EarlyStop | None = None,
     ) -> None:
         self.plan, self.store = plan, store
         self._limits, self._provenance, self._settling = limits, provenance, settling
         self._earlier: list[Progress] = []  # of the batches that are done
         self._to_ask, self._halted = 0, ""
         self._reused: Counter[int] = Counter()
-        self.marking = Marking(store, plan.dataset, plan.scorers, arms=len(plan.arms), ask=ask)
+        self.marking = StudyScoring(store, plan.dataset, plan.scorers, arms=len(plan.arms), ask=ask)
         self._places: dict[
             str, list[Place]
         ] = {}  # key -> the places without an answer that it would answer
@@ -92,7 +92,7 @@ class Work:
         stopped = self.stopped
         self._event("stopped" if stopped else "finished", stopped or "")
 
-    async def _run_settling(self, linked: Mapping[Place, str], settling: Settling) -> None:
+    async def _run_settling(self, linked: Mapping[Place, str], settling: EarlyStop) -> None:
         """Batch by batch in the shuffled order, until the e-values settle it, or all is in."""
         known = self._known(linked)
         self._reused = Counter(place[0] for place in (*linked, *known))

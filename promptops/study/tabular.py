@@ -50,7 +50,7 @@ def read_table(
     version: str | None,
     expected: str | None,
     columns: Mapping[str, str],
-    said: list[str],
+    notes: list[str],
 ) -> Table:
     """The table's examples and the two arms.
 
@@ -72,10 +72,10 @@ def read_table(
         raise StudyError("the table has no rows; there is nothing to compare.")
     names = list(dict.fromkeys(name for row in rows for name in row))
     if version is None and not {a, b} <= set(names):
-        version = _version_column(rows, names, a, b, said)
+        version = _version_column(rows, names, a, b, notes)
     _need(names, version, expected, *columns.values())
     return (_long if version is not None else _wide)(
-        rows, names, a, b, version, expected, columns, said
+        rows, names, a, b, version, expected, columns, notes
     )
 
 
@@ -106,7 +106,7 @@ def _need(names: Sequence[str], *wanted: str | None) -> None:
 
 
 def _version_column(
-    rows: Sequence[Mapping[str, Any]], names: Sequence[str], a: str, b: str, said: list[str]
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], a: str, b: str, notes: list[str]
 ) -> str:
     """The column of a long table that holds both labels. Raises StudyError where there is none."""
     holding = [name for name in names if {a, b} <= {str(row.get(name)) for row in rows}]
@@ -118,7 +118,7 @@ def _version_column(
             f" {', '.join(map(repr, names[:20]))}; in a long table name the column of the versions,"
             " as in version='model'."
         )
-    said.append(f"Long table: the versions stand in the column {found!r}.")
+    notes.append(f"Long table: the versions stand in the column {found!r}.")
     return found
 
 
@@ -130,7 +130,7 @@ def _wide(
     version: str | None,
     expected: str | None,
     columns: Mapping[str, str],
-    said: list[str],
+    notes: list[str],
 ) -> Table:
     kept = [{key: value for key, value in row.items() if key not in (a, b)} for row in rows]
     data = _dataset(kept, expected, columns)
@@ -149,10 +149,10 @@ def _long(
     version: str | None,
     expected: str | None,
     columns: Mapping[str, str],
-    said: list[str],
+    notes: list[str],
 ) -> Table:
-    output = columns.get("output") or _guess(names, _OUTPUTS, "output", said)
-    example = columns.get("id") or _guess(names, _IDS, "id", said)
+    output = columns.get("output") or _guess(names, _OUTPUTS, "output", notes)
+    example = columns.get("id") or _guess(names, _IDS, "id", notes)
     cells: dict[str, dict[str, list[Any]]] = {a: {}, b: {}}
     heads: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -176,11 +176,11 @@ def _long(
     return Table(_dataset(list(heads.values()), expected, rest), cells)
 
 
-def _guess(names: Sequence[str], likely: Sequence[str], role: str, said: list[str]) -> str:
+def _guess(names: Sequence[str], likely: Sequence[str], role: str, notes: list[str]) -> str:
     for name in likely:
         if name in names:
             if name != role:
-                said.append(f"The {role}s stand in the column {name!r}.")
+                notes.append(f"The {role}s stand in the column {name!r}.")
             return name
     raise StudyError(
         f'nothing says which column holds the {role}s; say {role}="..." (one of'

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..models.scripted import ScriptedModel
 
 if TYPE_CHECKING:
-    from .study_run import Work
+    from .study_run import StudyRun
 
 __all__ = ["Scripts"]
 
@@ -17,7 +17,7 @@ class Scripts:
     without having an answer.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: StudyRun) -> None:
         models = [arm.model for arm in work.plan.arms]
         self._before = {
             model: len(model.unanswered) for model in models if isinstance(model, ScriptedModel)

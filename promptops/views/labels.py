@@ -17,7 +17,7 @@ from .theme import GOOD, NEUTRAL, UNSURE, page
 
 if TYPE_CHECKING:
     from ..lab.study import Study
-    from ..review.labelling import Among, Labelling, Task
+    from ..review.labelling import Labelling, RaterAgreement, Task
 
 __all__ = ["LabelView", "among_html", "task_html"]
 
@@ -199,7 +199,7 @@ def _asked(task: Task) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in task.inputs.items() if name not in parts]
 
 
-def among_html(among: Among) -> str:
+def among_html(among: RaterAgreement) -> str:
     """How far the raters agree, in one sentence and one number with its interval."""
     if not among.labels:
         return "<p class='dim'>Nobody has labelled anything of this kind yet.</p>"

@@ -54,7 +54,7 @@ def report_html(comparison: TableComparison) -> str:
 
 
 def _said(comparison: TableComparison) -> str:
-    listed = "".join(f"<li>{esc(sentence)}</li>" for sentence in comparison.said)
+    listed = "".join(f"<li>{esc(sentence)}</li>" for sentence in comparison.table_notes)
     return f"<ul class='dim'>{listed}</ul>" if listed else ""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, Grounds, compare
+from promptops.analysis.compare import Comparison, ComparisonContext, compare
 from promptops.analysis.decide import Verdict, decide, decide_first, decide_many
 from promptops.errors import StudyError
 from promptops.policy import Guardrail, Policy
@@ -45,7 +45,7 @@ def versus(
             )
         measures = {"cost": numbers(cost[side])} if cost else {}
         arms.append(Arm(f"p1-{'ba'[side]}", label if side == 0 else "v1", scores, measures))
-    return compare(arms[0], arms[1], grounds=Grounds(planned=n))
+    return compare(arms[0], arms[1], grounds=ComparisonContext(planned=n))
 
 
 def status(verdict: Verdict) -> dict[str, str]:
@@ -237,7 +237,7 @@ def with_gaps(
         Arm("p1-b", "v2", {"exact": Outcomes.of(b)}),
         Arm("p1-a", "v1", {"exact": Outcomes.of(a)}),
     )
-    return compare(*arms, grounds=Grounds(planned=planned))
+    return compare(*arms, grounds=ComparisonContext(planned=planned))
 
 
 def test_incomplete_data_conclude_nothing() -> None:
@@ -305,7 +305,7 @@ def test_clusters_are_the_units() -> None:
     """
     for groups, decision in ((3, "inconclusive"), (60, "promote")):
         b, a = {f"e{i}": [1.0] for i in range(60)}, {f"e{i}": [0.0] for i in range(60)}
-        grounds = Grounds(clusters={f"e{i}": f"puzzle {i % groups}" for i in range(60)})
+        grounds = ComparisonContext(clusters={f"e{i}": f"puzzle {i % groups}" for i in range(60)})
         comparison = compare(
             Arm("b", "v2", {"s": Outcomes.of(b)}),
             Arm("a", "v1", {"s": Outcomes.of(a)}),
@@ -333,7 +333,7 @@ def test_peeking_promotes_by_the_e_value_alone() -> None:
     assert decide(versus(2, 12), peeking=True).decision == "reject"
     assert decide(versus(3, 10), peeking=True).decision == "inconclusive"
     early = versus(12, 2)
-    early.grounds = Grounds(planned=1000)
+    early.grounds = ComparisonContext(planned=1000)
     assert decide(early, peeking=True).decision == "promote"
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, Grounds, compare
+from promptops.analysis.compare import Comparison, ComparisonContext, compare
 from promptops.analysis.decide import decide, decide_first, decide_many
 from promptops.analysis.recompute import comparison_of, make_evidence, recompute
 from promptops.canonical import canonical
@@ -80,7 +80,7 @@ def made(
 ) -> Comparison:
     rng = np.random.default_rng(seed)
     names = [f"question-{i:04d}" for i in range(n)]
-    grounds = Grounds(
+    grounds = ComparisonContext(
         prompt="support-triage",
         study="triage-1",
         dataset="triage",
@@ -239,7 +239,7 @@ def test_a_first_deployment_travels_too(k: int) -> None:
     rng = np.random.default_rng(5)
     names = [f"q{i}" for i in range(80)]
     only = arm(rng, "v1", names, k, 0.01)
-    grounds = Grounds(
+    grounds = ComparisonContext(
         prompt="support-triage",
         dataset="triage",
         clusters={name: f"t{i // 2}" for i, name in enumerate(names)},

@@ -18,7 +18,7 @@ from scipy.stats import binomtest, permutation_test
 
 from promptops.analysis import e_values, intervals, multiplicity, paired_tests, sign_flip
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Grounds, compare
+from promptops.analysis.compare import ComparisonContext, compare
 from promptops.analysis.facts import difference
 from promptops.errors import PromptOpsError, StatisticsError, StudyError
 
@@ -299,7 +299,7 @@ def test_degenerate_input_is_answered() -> None:
     cluster = facts(
         {str(i): [1.0] for i in range(9)},
         {str(i): [0.0] for i in range(9)},
-        grounds=Grounds(clusters={str(i): "x" for i in range(9)}),
+        grounds=ComparisonContext(clusters={str(i): "x" for i in range(9)}),
     )
     assert (cluster.clusters, cluster.p_better, cluster.bound, cluster.interval_method) == (
         1,

@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import binomtest, permutation_test
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, Grounds, compare
+from promptops.analysis.compare import Comparison, ComparisonContext, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.repeats import at_k
 from promptops.analysis.slices import slices
@@ -66,7 +66,7 @@ def study(bbh: dict[str, dict[str, float]], task: str | None = None) -> Comparis
         for v in ("v2-cot", "v1-direct")
     ]
     tags = {example: (example.split("/")[0],) for example in arms[0].scores["exact"].examples}
-    return compare(arms[0], arms[1], grounds=Grounds(tags=tags))
+    return compare(arms[0], arms[1], grounds=ComparisonContext(tags=tags))
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, Grounds, compare
+from promptops.analysis.compare import Comparison, ComparisonContext, compare
 from promptops.analysis.slices import moved, slices
 from promptops.analysis.standings import leaderboard
 from promptops.errors import StatisticsError, StudyError
@@ -187,7 +187,9 @@ def tagged(rows: dict[str, tuple[float, float, str]], **more: Any) -> Comparison
     return compare(
         arms[0],
         arms[1],
-        grounds=Grounds(tags={name: row[2].split() for name, row in rows.items()}, **more),
+        grounds=ComparisonContext(
+            tags={name: row[2].split() for name, row in rows.items()}, **more
+        ),
     )
 
 

@@ -137,7 +137,7 @@ def test_rollback(run: Run, path: Path) -> None:
         run("rollback", NAME, "--env", "prod", "--reason", "incident")[1]
         == f"prod of {NAME} serves v1 now, by eve\n"
     )
-    assert run("rollback", NAME, "--env", "prod", "--undo", "2")[1].startswith(
+    assert run("rollback", NAME, "--env", "prod", "--if-serving", "2")[1].startswith(
         "nothing to do: 2 does not serve prod"
     )
     assert (

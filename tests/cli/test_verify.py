@@ -18,7 +18,7 @@ import pytest
 import promptops
 from promptops import PromptVersion
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Grounds, compare
+from promptops.analysis.compare import ComparisonContext, compare
 from promptops.analysis.decide import decide, decide_first
 from promptops.analysis.recompute import make_evidence
 from promptops.canonical import canonical
@@ -30,7 +30,7 @@ from promptops.registry.editor import Editor
 
 NAME = "support-triage"
 V = [PromptVersion(f"Version {number}: {{{{ticket}}}}") for number in (1, 2, 3)]
-GROUNDS = Grounds(
+GROUNDS = ComparisonContext(
     prompt=NAME,
     study="triage-1",
     dataset="tickets",

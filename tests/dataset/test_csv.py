@@ -41,16 +41,16 @@ def test_every_delimiter_encoding_and_line_end(tmp_path, delimiter, encoding, en
     )
     data = Dataset.read(written(tmp_path, text.encode(encoding)))
     assert [[e.id, e.inputs["ticket"], e.expected] for e in data] == cells[1:]
-    said = " ".join(data.said)
-    assert ("separated by" in said) == (delimiter != ",")
-    assert ("Windows-1252" in said) == (encoding == "cp1252")
-    assert ("UTF-16" in said) == (encoding.startswith("utf-16"))
+    notes = " ".join(data.notes)
+    assert ("separated by" in notes) == (delimiter != ",")
+    assert ("Windows-1252" in notes) == (encoding == "cp1252")
+    assert ("UTF-16" in notes) == (encoding.startswith("utf-16"))
 
 
 def test_windows_1252_shows_how_a_letter_was_read(tmp_path):
     """A guessed encoding is shown by the first text that depends on it."""
     data = Dataset.read(written(tmp_path, "ticket;expected\nplain;a\nCafé zu;b\n".encode("cp1252")))
-    assert any("'Café zu;b'" in sentence and "line 3" in sentence for sentence in data.said)
+    assert any("'Café zu;b'" in sentence and "line 3" in sentence for sentence in data.notes)
 
 
 def test_a_file_of_two_encodings_is_refused(tmp_path):
@@ -161,8 +161,8 @@ def test_cells_stay_text(tmp_path):
     data = Dataset.read(written(tmp_path, "zip,n,expected\n00501,1e3,TRUE\n,7,\n"))
     assert [dict(e.inputs) for e in data] == [{"zip": "00501", "n": "1e3"}, {"zip": "", "n": "7"}]
     assert data["expected"] == ["TRUE", None]
-    assert "1 of 2 rows have nothing in 'zip' (first: odd.csv:3)." in data.said
-    assert "1 of 2 rows have no expected answer (first: odd.csv:3)." in data.said
+    assert "1 of 2 rows have nothing in 'zip' (first: odd.csv:3)." in data.notes
+    assert "1 of 2 rows have no expected answer (first: odd.csv:3)." in data.notes
 
 
 def test_an_escaped_formula_is_restored_and_said(tmp_path):
@@ -172,7 +172,7 @@ def test_an_escaped_formula_is_restored_and_said(tmp_path):
     assert data["expected"] == ["'tis", "b"]
     assert any(
         "apostrophe" in sentence and "taken off: 2 (first: line 2)" in sentence
-        for sentence in data.said
+        for sentence in data.notes
     )
 
 
@@ -180,7 +180,7 @@ def test_unnamed_columns_are_left_out_and_said(tmp_path):
     """The index that pandas writes is no input; trailing delimiters are no column."""
     data = Dataset.read(written(tmp_path, ",ticket,expected\n0,a,b\n1,c,d,\n"))
     assert data.columns == ("id", "ticket", "expected", "split")
-    assert any("without a name was left out" in sentence for sentence in data.said)
+    assert any("without a name was left out" in sentence for sentence in data.notes)
 
 
 def test_a_long_cell_is_read(tmp_path):

@@ -204,7 +204,7 @@ def test_the_bare_repr_says_what_it_holds(data):
     assert "1 cluster;" in guessed or "1 cluster>" in guessed
     assert guessed.count("\n") == 1
     assert "said at reading: expected was taken from the column 'answer'" in guessed
-    assert "(+1 more in .said)" in guessed
+    assert "(+1 more in .notes)" in guessed
 
 
 def test_hostile_text_shows_as_text():

@@ -204,9 +204,9 @@ def test_the_form_is_told_by_the_content(tmp_path):
         )
     )
     assert [data["t"] for data in (listed, lines, held)] == [["x", "y"]] * 3
-    assert "not a line a row" in listed.said[0]
-    assert "holds a JSON object a line" in lines.said[0]
-    assert "under its key 'data'" in held.said[0]
+    assert "not a line a row" in listed.notes[0]
+    assert "holds a JSON object a line" in lines.notes[0]
+    assert "under its key 'data'" in held.notes[0]
 
 
 def test_encodings_of_json(tmp_path):

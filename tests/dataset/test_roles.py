@@ -32,8 +32,8 @@ def test_the_golden_answer_goes_by_many_names(column):
     data = Dataset.read([{"q": "x", column: "y"}])
     assert data["expected"] == ["y"]
     assert list(data[0].inputs) == ["q"]
-    said = [sentence for sentence in data.said if sentence.startswith("expected was taken")]
-    assert said == (
+    notes = [sentence for sentence in data.notes if sentence.startswith("expected was taken")]
+    assert notes == (
         []
         if column == "expected"
         else [
@@ -50,7 +50,7 @@ def test_of_two_candidates_the_other_is_named():
     data = Dataset.read([{"q": "x", "answer": "a", "gold": "g", "reference": ""}])
     assert data["expected"] == ["g"]
     assert data[0].inputs == {"q": "x", "answer": "a", "reference": ""}
-    assert any("'gold', not 'answer';" in sentence for sentence in data.said)
+    assert any("'gold', not 'answer';" in sentence for sentence in data.notes)
 
 
 def test_a_second_golden_that_stays_an_input_is_said():
@@ -60,7 +60,8 @@ def test_a_second_golden_that_stays_an_input_is_said():
     data = Dataset.read([{"q": "x", "expected": "y", "answer": "long y"}])
     assert data[0].inputs == {"q": "x", "answer": "long y"}
     assert any(
-        "besides 'expected', 'answer' stayed among the inputs" in sentence for sentence in data.said
+        "besides 'expected', 'answer' stayed among the inputs" in sentence
+        for sentence in data.notes
     )
 
 
@@ -99,7 +100,7 @@ def test_what_is_named_is_taken():
         "train",
     )
     assert data.name == "mine"
-    assert data.said == ("left out: 'noise'; name them in inputs=[...] to keep them.",)
+    assert data.notes == ("left out: 'noise'; name them in inputs=[...] to keep them.",)
     assert list(Dataset.read(rows, inputs=["Ticket Text", "noise"])[0].inputs) == [
         "Ticket Text",
         "noise",
@@ -162,7 +163,7 @@ def test_nested_inputs_are_never_guessed_from():
     data = Dataset.read([{"inputs": {"label": "x"}, "source": "web"}])
     assert (data[0].inputs, data[0].expected) == ({"label": "x"}, None)
     assert any(
-        "left out (beside the nested inputs): 'source'" in sentence for sentence in data.said
+        "left out (beside the nested inputs): 'source'" in sentence for sentence in data.notes
     )
 
 
@@ -207,7 +208,7 @@ def test_a_near_miss_is_said(column, role):
     data = Dataset.read([{"q": "x", column: "y"}])
     assert any(
         f"{column!r} was read as an input and looks like the column {role!r}" in sentence
-        for sentence in data.said
+        for sentence in data.notes
     )
 
 
@@ -216,15 +217,15 @@ def test_a_repeating_group_is_said():
     not repeat is not.
     """
     rows = [{"q": str(index), "conversation_id": str(index // 2)} for index in range(4)]
-    assert any("say cluster='conversation_id'" in sentence for sentence in Dataset.read(rows).said)
-    assert not any("cluster=" in sentence for sentence in Dataset.read(rows[::2]).said)
+    assert any("say cluster='conversation_id'" in sentence for sentence in Dataset.read(rows).notes)
+    assert not any("cluster=" in sentence for sentence in Dataset.read(rows[::2]).notes)
 
 
 def test_a_name_that_is_no_variable_is_said():
     """A column with a space cannot be a variable: the sentence shows how to rename it."""
     assert any(
         "inputs={'ticket_text': 'Ticket Text'}" in sentence
-        for sentence in Dataset.read([{"Ticket Text": "x"}]).said
+        for sentence in Dataset.read([{"Ticket Text": "x"}]).notes
     )
 
 
@@ -255,7 +256,7 @@ def test_reserved_columns_are_read_into_their_places():
 def test_rows_without_an_id_are_said():
     """Ids that are missing in some rows are made for these, and it is said where."""
     data = Dataset.read([{"id": "a", "q": "x"}, {"id": None, "q": "y"}, {"q": "z"}])
-    assert "rows without an id: 2 (first: item 1); theirs are made from the inputs." in data.said
+    assert "rows without an id: 2 (first: item 1); theirs are made from the inputs." in data.notes
     assert data[0].id == "a"
     assert len({example.id for example in data}) == 3
 
@@ -264,8 +265,8 @@ def test_equal_rows_are_said_with_both_places():
     """Equal content under two ids is said; where the ids put them in different splits, that too."""
     data = Dataset.read([{"id": name, "q": "x", "expected": "y"} for name in ("a", "b", "c")])
     assert (
-        "rows equal to another under a different id: 2 (first: item 1 equals item 0)." in data.said
+        "rows equal to another under a different id: 2 (first: item 1 equals item 0)." in data.notes
     )
     assert any(
-        "lie across two splits" in sentence for sentence in data.said
+        "lie across two splits" in sentence for sentence in data.notes
     )  # a is train, b and c are test

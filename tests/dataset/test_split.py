@@ -84,7 +84,8 @@ def test_rows_that_ask_the_same_stay_together():
     assert ids == [ids[0], *(f"{ids[0]}-{number}" for number in (2, 3, 4, 5))]
     assert len({example.split for example in data}) == 1
     assert any(
-        "ask the same as another and expect something else: 4" in sentence for sentence in data.said
+        "ask the same as another and expect something else: 4" in sentence
+        for sentence in data.notes
     )
 
 
@@ -128,7 +129,7 @@ def test_a_torn_cluster_is_said():
         [{"q": "1", "cluster": "d", "split": "train"}, {"q": "2", "cluster": "d", "split": "test"}]
     )
     assert any(
-        "clusters in more than one split: 1 (first: 'd')" in sentence for sentence in data.said
+        "clusters in more than one split: 1 (first: 'd')" in sentence for sentence in data.notes
     )
 
 

@@ -154,11 +154,11 @@ def test_xlsx_keeps_types_and_row_numbers(tmp_path):
         ("1", "x", "2026-01-02T00:00:00", True),
         ("2", None, None, 4.5),
     ]
-    said = " ".join(data.said)
-    assert "of the 2 sheets" in said
-    assert "dates and times in column 'when' were read as text" in said
-    assert "1 of 2 rows have nothing in 'ticket' (first: t.xlsx:5)" in said
-    assert "without a column name" in said
+    notes = " ".join(data.notes)
+    assert "of the 2 sheets" in notes
+    assert "dates and times in column 'when' were read as text" in notes
+    assert "1 of 2 rows have nothing in 'ticket' (first: t.xlsx:5)" in notes
+    assert "without a column name" in notes
 
 
 def test_broken_binaries_say_so(tmp_path):
@@ -211,8 +211,8 @@ def test_pandas_gaps_are_missing_and_said():
         {"q": "a", "n": 1.5, "at": "2026-01-02T00:00:00", "k": 1},
         dict.fromkeys(("q", "n", "at", "k")),
     ]
-    assert "1 of 2 rows have nothing in 'n' (first: row 1)." in data.said
-    assert any("dates and times in column 'at'" in sentence for sentence in data.said)
+    assert "1 of 2 rows have nothing in 'n' (first: row 1)." in data.notes
+    assert any("dates and times in column 'at'" in sentence for sentence in data.notes)
 
 
 def test_pandas_faults():
@@ -230,7 +230,7 @@ def test_what_json_cannot_hold():
     key = uuid.UUID(int=5)
     data = Dataset.read([{"q": decimal.Decimal("19.90"), "u": key, "t": datetime.time(3)}])
     assert dict(data[0].inputs) == {"q": "19.90", "u": str(key), "t": "03:00:00"}
-    assert sum("were read as text" in sentence for sentence in data.said) == 3
+    assert sum("were read as text" in sentence for sentence in data.notes) == 3
     for value, fault in (
         (b"x", "bytes"),
         (object(), "object"),
@@ -265,7 +265,7 @@ def test_class_numbers_become_their_names():
     data = Dataset.read(part)
     assert data["expected"] == ["pos", "neg", -1]
     assert data.name == "imdb"
-    assert any("were read as their names (neg, pos)" in sentence for sentence in data.said)
+    assert any("were read as their names (neg, pos)" in sentence for sentence in data.notes)
     both = Dataset.read(
         {
             "train": part,
@@ -309,9 +309,9 @@ def test_a_chat_log_is_its_last_question():
     assert data[0].history == (CHAT[1], CHAT[2])
     assert data["expected"] == ["Sorry about that.", None]
     assert data[1].history == ()
-    said = " ".join(data.said)
-    assert "the last user message is the input 'message'" in said
-    assert "since a version brings its own: 1 (first: item 0)" in said
+    notes = " ".join(data.notes)
+    assert "the last user message is the input 'message'" in notes
+    assert "since a version brings its own: 1 (first: item 0)" in notes
 
 
 def test_a_chat_log_can_be_kept_whole():

@@ -59,8 +59,8 @@ def test_overspending_is_at_most_what_the_calls_in_flight_cost(seed: int) -> Non
     """Answers up to three times their reservation, 1 to 30 in flight: spent <= budget + the dearest
     calls that were in flight.
     """
-    chance = random.Random(seed)
-    width, limit = chance.randint(1, 30), chance.randint(500, 20_000)
+    rng = random.Random(seed)
+    width, limit = rng.randint(1, 30), rng.randint(500, 20_000)
 
     async def story() -> tuple[int, int]:
         budget, dearest = Budget(tokens=limit), 0
@@ -70,7 +70,7 @@ def test_overspending_is_at_most_what_the_calls_in_flight_cost(seed: int) -> Non
             while (ticket := await budget.reserve("m", REQUEST)) is not None:
                 assert budget.spent_tokens + ticket.tokens <= limit
                 await asyncio.sleep(0)
-                used = chance.randint(1, 3 * ticket.tokens)
+                used = rng.randint(1, 3 * ticket.tokens)
                 dearest = max(dearest, used)
                 budget.settle(ticket, 0.0, used, 0)
 

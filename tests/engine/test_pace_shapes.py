@@ -99,7 +99,7 @@ def test_the_rule_of_01_fails_it() -> None:
 
 def test_a_call_that_waits_holds_no_place() -> None:
     """Three refused calls wait 300 s each; with three places, a hundred others are answered."""
-    server = Server(lambda at, chance: at < 0.0001, retry_after_s=300.0)
+    server = Server(lambda at, rng: at < 0.0001, retry_after_s=300.0)
 
     async def story() -> float:
         answered: list[float] = []

@@ -18,7 +18,7 @@ from promptops.engine.breaker import Breaker
 from promptops.engine.budget import Budget
 from promptops.engine.question import Limits, Provenance, Question
 from promptops.engine.retries import Caller, NotAsked
-from promptops.engine.run_rows import Filing
+from promptops.engine.run_rows import RowBuilder
 from promptops.errors import CallError, SetupError
 from promptops.models.protocol import Call, Reply
 from promptops.models.scripted import ScriptedModel
@@ -29,7 +29,7 @@ REQUEST = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def caller(
-    clock: JumpClock, limits: Limits | None = None, filing: Filing | None = None, seed: int = 1
+    clock: JumpClock, limits: Limits | None = None, filing: RowBuilder | None = None, seed: int = 1
 ) -> Caller:
     limits = limits or Limits()
     budget = Budget(limits.budget_usd, limits.budget_tokens, limits.prices)
@@ -38,9 +38,9 @@ def caller(
         Pace(clock),
         budget,
         Breaker("x"),
-        filing=filing or Filing(),
+        filing=filing or RowBuilder(),
         clock=clock,
-        chance=random.Random(seed),
+        rng=random.Random(seed),
     )
 
 
@@ -339,7 +339,7 @@ def test_no_row_holds_a_secret() -> None:
     error = failing("bad_request", code=f"400 {secrets[8]}")
     error.args = (f"you sent {secrets[9]}",)
     crash = RuntimeError(f"Authorization: Bearer {secrets[10]} at https://ann:{secrets[11]}@host/")
-    filing = Filing(Provenance(), frozenset(secrets))
+    filing = RowBuilder(Provenance(), frozenset(secrets))
     rows: list[Any] = []
     for answer in (reply, error, crash):
         run, attempts = asyncio.run(
@@ -357,7 +357,7 @@ def test_provenance_and_filing_are_in_the_run() -> None:
     """A run says what was asked, of whom, for which example, from where; its request is canonical
     JSON.
     """
-    who = caller(JumpClock(), filing=Filing(Provenance("cell1", "abc", True)))
+    who = caller(JumpClock(), filing=RowBuilder(Provenance("cell1", "abc", True)))
     run, _ = asyncio.run(who.ask(question(ScriptedModel(["x"], "label", remote=True))))
     assert (run.key, run.prompt, run.version_id, run.model, run.endpoint) == (
         "k1:1",

@@ -50,7 +50,7 @@ def _acknowledges_first(spool: Spool, lines: bytes) -> None:
     threading.Timer(0.005, _real_append, (spool, lines)).start()
 
 
-def write_round(folder: Path, turn: int, chance: random.Random, broken: bool) -> list[str]:
+def write_round(folder: Path, turn: int, rng: random.Random, broken: bool) -> list[str]:
     """One writer, killed; returns the names of what it acknowledged."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -61,7 +61,7 @@ def write_round(folder: Path, turn: int, chance: random.Random, broken: bool) ->
             os._exit(1)
     os.close(writing)
     first = os.read(reading, 65_536)
-    time.sleep(chance.uniform(0, 0.06))
+    time.sleep(rng.uniform(0, 0.06))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     said = first
@@ -99,7 +99,7 @@ REACH = [
 ]  # seconds within which a kill falls, adjusted so that kills fall on both sides of the commit
 
 
-def merge_round(folder: Path, turn: int, chance: random.Random, broken: bool) -> str:
+def merge_round(folder: Path, turn: int, rng: random.Random, broken: bool) -> str:
     """Some rows, and one merger of them, killed; returns "before" or "after" its commit."""
     store = Store(folder)
     rows = [
@@ -120,7 +120,7 @@ def merge_round(folder: Path, turn: int, chance: random.Random, broken: bool) ->
     said = b""
     while awaited not in said and (more := os.read(reading, 1)):
         said += more
-    time.sleep(chance.uniform(0, 0.0 if broken else REACH[0]))
+    time.sleep(rng.uniform(0, 0.0 if broken else REACH[0]))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     while more := os.read(reading, 64):
@@ -134,22 +134,18 @@ def merge_round(folder: Path, turn: int, chance: random.Random, broken: bool) ->
 def main() -> None:
     what, folder, kills, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     broken = "broken" in sys.argv[5:]
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     if what == "write":
         print(
             json.dumps(
-                [
-                    name
-                    for turn in range(kills)
-                    for name in write_round(folder, turn, chance, broken)
-                ]
+                [name for turn in range(kills) for name in write_round(folder, turn, rng, broken)]
             )
         )
     else:
         import duckdb  # noqa: F401  (once here, instead of in every child)
         import pyarrow.json  # noqa: F401
 
-        print(json.dumps([merge_round(folder, turn, chance, broken) for turn in range(kills)]))
+        print(json.dumps([merge_round(folder, turn, rng, broken) for turn in range(kills)]))
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def plan(
     """What is said to each example, attempt by attempt (the last for ever), and how it must end:
     (class, attempts).
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     scripts: list[list[Any]] = [[GOOD] for _ in range(count)]
     ends: list[tuple[str | None, int]] = [(None, 1)] * count
     cases: list[tuple[list[Any], tuple[str | None, int]]] = []
@@ -118,7 +118,7 @@ def plan(
     cases += [([said], (ending, 1)) for said, ending in FINAL.values()]
     cases += [([TRANSIENT["500"][0], said], (ending, 2)) for said, ending in FINAL.values()]
     cases += [([HANG, GOOD], (None, 2)), ([HANG], ("timeout_read", ATTEMPTS))]
-    places = chance.sample(range(count), min(count, max(len(cases), round(count * rate))))
+    places = rng.sample(range(count), min(count, max(len(cases), round(count * rate))))
     for number, place in enumerate(places):
         scripts[place], ends[place] = cases[number % len(cases)]
     return scripts, ends
@@ -163,7 +163,7 @@ def sweep_against(
             record=record,
             limits=limits,
             clock=JumpClock(),
-            chance=random.Random(1),
+            rng=random.Random(1),
         )
         await sweep.run()
         await model.aclose()

@@ -42,7 +42,7 @@ def killed_until_through(
     root: Path, seed: int, kills: int, how: signal.Signals
 ) -> tuple[Counter[str], int, str]:
     """(calls by prompt, kills that hit, the study's id). Raises where a child fails by itself."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     asked: Counter[str] = Counter()
     hits = 0
 
@@ -59,10 +59,10 @@ def killed_until_through(
                 text=True,
             )
             if number < kills:
-                already, more = asked.total(), chance.randint(0, 2 * EXAMPLES // kills)
+                already, more = asked.total(), rng.randint(0, 2 * EXAMPLES // kills)
                 while child.poll() is None and asked.total() < already + max(1, more):
                     time.sleep(0.002)
-                time.sleep(chance.random() * 0.03)
+                time.sleep(rng.random() * 0.03)
                 hits += child.poll() is None
                 child.send_signal(how)
             out, err = child.communicate(timeout=120)

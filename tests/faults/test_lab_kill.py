@@ -24,12 +24,12 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="lives are forke
 EXAMPLES = 40
 
 
-def one_kill(root: Path, mother: Mother, study: str, life: str, chance: random.Random) -> bool:
+def one_kill(root: Path, mother: Mother, study: str, life: str, rng: random.Random) -> bool:
     """Start a life and kill it at a random point; whether it was through before."""
     pid = mother.start(study, life)
-    if chance.random() < 0.5:
-        wait_for_calls(root, chance.randint(1, EXAMPLES), until_s=3.0)
-    time.sleep(chance.random() * 0.4)
+    if rng.random() < 0.5:
+        wait_for_calls(root, rng.randint(1, EXAMPLES), until_s=3.0)
+    time.sleep(rng.random() * 0.4)
     os.kill(pid, signal.SIGKILL)  # a zombie where it has ended: it is waited for below
     code = mother.end()
     assert code in (0, -signal.SIGKILL), f"life {life}: {mother.said()}"
@@ -38,10 +38,10 @@ def one_kill(root: Path, mother: Mother, study: str, life: str, chance: random.R
 
 def killed(root: Path, kills: int, seed: int) -> tuple[int, int]:
     """(kills that hit, studies) over one folder that grows; raises AssertionError with the seed."""
-    chance, hits, number, life = random.Random(seed), 0, 0, 0
+    rng, hits, number, life = random.Random(seed), 0, 0, 0
     with Mother(root, EXAMPLES) as mother:
         while hits < kills:
-            through = one_kill(root, mother, f"s{number}", str(life), chance)
+            through = one_kill(root, mother, f"s{number}", str(life), rng)
             life += 1
             hits += not through
             number += through

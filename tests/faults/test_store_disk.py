@@ -178,17 +178,17 @@ def test_a_damaged_segment_costs_the_records_that_were_hit(tmp_path: Path, seed:
     """R6, end to end: cut or flipped at random, all other rows are merged and the loss is counted
     and shown.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     store = Store(tmp_path)
     store.append("study_events", [event(n, 50) for n in range(20)])
     store.close()
     (path,) = (tmp_path / "segments").iterdir()
     data = bytearray(path.read_bytes())
     starts = [place + 1 for place, byte in enumerate(data) if byte == 10][:-1]
-    position = chance.randrange(starts[10], len(data) - 1)
+    position = rng.randrange(starts[10], len(data) - 1)
     hit = sum(start <= position for start in starts) - 1
     if seed % 2:
-        data[position] ^= 1 << chance.randrange(8)
+        data[position] ^= 1 << rng.randrange(8)
     else:
         del data[position:]
     path.write_bytes(data)
@@ -378,17 +378,17 @@ def damage_wals(tmp_path: Path, cases: int) -> None:
     assert subprocess.run([sys.executable, "-c", CRASH, str(made)], timeout=60).returncode == 0
     size = (made / "store.duckdb.wal").stat().st_size
     assert size > 1_000
-    chance = random.Random(9)
+    rng = random.Random(9)
     aside = short = 0
     for case in range(cases):
         folder = tmp_path / "case"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(made, folder)
         wal = folder / "store.duckdb.wal"
-        position = size * case // cases + chance.randrange(max(1, size // cases))
+        position = size * case // cases + rng.randrange(max(1, size // cases))
         data = bytearray(wal.read_bytes())
         if case % 2:
-            data[position] ^= 1 << chance.randrange(8)
+            data[position] ^= 1 << rng.randrange(8)
         else:
             del data[position:]
         wal.write_bytes(data)

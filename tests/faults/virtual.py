@@ -65,17 +65,17 @@ Rule = Callable[[float, random.Random], bool]
 
 
 def scattered(share: float) -> Rule:
-    return lambda at, chance: chance.random() < share
+    return lambda at, rng: rng.random() < share
 
 
 def bursts(every_s: float, length_s: float, first: float = 2.0) -> Rule:
-    return lambda at, chance: at >= first and (at - first) % every_s < length_s
+    return lambda at, rng: at >= first and (at - first) % every_s < length_s
 
 
 def bucket(rate: float, size: float) -> Rule:
     state = {"tokens": size, "at": 0.0}
 
-    def refused(at: float, chance: random.Random) -> bool:
+    def refused(at: float, rng: random.Random) -> bool:
         state["tokens"] = min(size, state["tokens"] + rate * (at - state["at"]))
         state["at"] = at
         if state["tokens"] < 1:
@@ -148,14 +148,14 @@ async def paced(server: Server, count: int, make: Callable[[LoopClock], Pace] = 
         failed += task.result()[0].failure is not None
         pump()
 
-    chance = random.Random(3)
+    rng = random.Random(3)
     who = Caller(
         Limits(),
         pace,
         Budget(),
         Breaker("x"),
         clock=clock,
-        chance=chance,
+        rng=rng,
         on_wait=pump,
     )
     pump()
@@ -171,7 +171,7 @@ async def openai_like(server: Server, count: int, width: int = 16) -> float:
     left = iter(range(count))
 
     async def worker() -> None:
-        chance = random.Random(5)
+        rng = random.Random(5)
         for _ in left:
             tried = 0
             while True:
@@ -180,7 +180,7 @@ async def openai_like(server: Server, count: int, width: int = 16) -> float:
                     break
                 except CallError as refused:
                     after = refused.retry_after_s
-                    backoff = min(0.5 * 2**tried, 8.0) * (1 - 0.25 * chance.random())
+                    backoff = min(0.5 * 2**tried, 8.0) * (1 - 0.25 * rng.random())
                     await asyncio.sleep(after if after is not None and 0 < after <= 60 else backoff)
                     tried += 1
 

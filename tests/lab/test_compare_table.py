@@ -72,7 +72,7 @@ def test_one_line_says_the_same_of_any_table(kind: str, tmp_path: Path) -> None:
     assert "new is right on 10 more of 40 examples than old" in found.plainly()
     assert "1 in 1,000" in found.plainly()
     assert "No example got worse" in found.plainly()
-    assert any("Scored by exact(expected)" in sentence for sentence in found.said)
+    assert any("Scored by exact(expected)" in sentence for sentence in found.notes)
     assert found.verdict.decision == "promote"
 
 
@@ -91,7 +91,7 @@ def test_a_long_table_finds_its_columns() -> None:
     """
     found = compare(long(), a="old", b="new", expected="gold")
     assert (found.primary.wins, found.primary.losses, found.primary.n) == (10, 0, 40)
-    assert any("'model'" in sentence for sentence in found.said)
+    assert any("'model'" in sentence for sentence in found.notes)
     thrice = compare(
         long(repeats=3),
         a="old",
@@ -135,7 +135,7 @@ def test_the_scorer_fits_the_golden_answers(gold: Any, answer: str, name: str) -
     found = compare(rows, "a", "b", expected="gold")
     assert found.primary_name.startswith(name)
     assert (found.primary.candidate, found.primary.baseline) == (1.0, 0.0)
-    assert name in found.said[0]
+    assert name in found.notes[0]
 
 
 def test_scores_are_compared_as_they_are(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_0_and_1_are_answers_where_the_golden_ones_are() -> None:
     rows = [{"q": f"q{i}", "a": 1, "b": i % 2, "label": i % 2} for i in range(20)]
     found = compare(rows, "a", "b")
     assert (found.primary.candidate, found.primary.baseline) == (1.0, 0.5)
-    assert any("taken from the column 'label'" in sentence for sentence in found.said)
+    assert any("taken from the column 'label'" in sentence for sentence in found.notes)
 
 
 def test_scorers_of_your_own_several_and_slices() -> None:
@@ -193,7 +193,7 @@ def test_kept_in_a_lab_it_is_a_study(make_lab: MakeLab) -> None:
     rows = wide()
     rows[5]["old"] = None
     found = compare(rows, "old", "new", expected="gold")
-    assert any("1 cell of old is empty" in sentence for sentence in found.said)
+    assert any("1 cell of old is empty" in sentence for sentence in found.notes)
     lab = make_lab()
     study = found.keep(lab, prompt="q")
     assert found.keep(lab, prompt="q").id == study.id

@@ -292,7 +292,7 @@ def test_what_cannot_change_alone_stands_beside_the_file(
     )
     assert files(lab.project.root) == {form.file: form.data, beside: line}
     assert form.new.decode() in made.why
-    assert f"golden answers that were read from {beside}: 1 (first: {id!r})." in after.said
+    assert f"golden answers that were read from {beside}: 1 (first: {id!r})." in after.notes
     study.correct(id, "other")
     assert Dataset.read(path, **form.roles).get(id).expected == "other"
     assert (lab.project.root / beside).read_bytes().count(b"\n") == 1  # one line an example
@@ -311,7 +311,7 @@ def test_a_correction_counts_while_the_file_says_what_it_said(lab: Lab) -> None:
     corrections.overlay_of(path).write_text("\n".join(map(json.dumps, entries)))
     data = Dataset.read(path, **ROLES)
     assert data["expected"] == ["x", "v"]
-    said = "\n".join(data.said)
+    said = "\n".join(data.notes)
     assert "do not count" in said
     assert "of rows that are not there: 1 (first: '9')" in said
 

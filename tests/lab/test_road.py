@@ -967,8 +967,8 @@ def test_a_mended_scorer_judges_again_without_a_call(road: tuple[Lab, Any, Any, 
 def test_a_scorer_that_failed_is_asked_again_there_and_nowhere_else(
     road: tuple[Lab, Any, Any, Dataset],
 ) -> None:
-    """A network that was down: `rescore(..., again=True)` asks about the failed answers only, and
-    about none once all are judged.
+    """A network that was down: `rescore(..., retry_failed=True)` asks about the failed answers
+    only, and about none once all are judged.
     """
     lab, v1, _, data = road
     down, asked = True, list[str]()
@@ -984,12 +984,12 @@ def test_a_scorer_that_failed_is_asked_again_there_and_nowhere_else(
     lab.evaluate([v1], data, [remote])
     assert len(asked) == 40  # an error is final until somebody says otherwise
     asked.clear()
-    assert study.rescore([remote], again=True).scores()["value"].count() == 37
+    assert study.rescore([remote], retry_failed=True).scores()["value"].count() == 37
     down = False
-    again = study.rescore([remote], again=True)
+    again = study.rescore([remote], retry_failed=True)
     assert sorted(asked) == ["t37", "t37", "t38", "t38", "t39", "t39"]
     assert again.scores()["value"].tolist() == [1.0] * 40
-    assert study.rescore([remote], again=True).id == again.id
+    assert study.rescore([remote], retry_failed=True).id == again.id
     assert len(asked) == 6
     assert study.scores()["value"].count() == 37  # what was recorded stays
 

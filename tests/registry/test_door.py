@@ -71,7 +71,7 @@ def test_exit_codes(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: Pa
     where = ["--registry", str(path)]
     assert main(["rollback", NAME, "--env", "prod", "--to", "v1", "--author", "a", *where]) == 0
     assert "serves v1 now" in capsys.readouterr().out
-    assert main(["rollback", NAME, "--env", "prod", "--undo", "3", *where]) == 0
+    assert main(["rollback", NAME, "--env", "prod", "--if-serving", "3", *where]) == 0
     assert "nothing to do: 3 does not serve" in capsys.readouterr().out
     assert main(["rollback", NAME, "--env", "prod", "--to", "1", *where]) == 0
     assert "serves v1 already" in capsys.readouterr().out

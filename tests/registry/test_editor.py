@@ -118,15 +118,15 @@ def test_rollback_goes_to_the_last_version_that_was_not_rolled_back(editor: Edit
 
 
 def test_rollback_names_what_it_undoes(editor: Editor) -> None:
-    """Decision 12: with `undo` it acts only while that serves, so a cell that runs again changes
-    nothing.
+    """Decision 12: with `if_serving` it acts only while that serves, so a cell that runs again
+    changes nothing.
     """
     editor.promote(NAME, 1, "dev", author="ann")
     editor.promote(NAME, 2, "dev", author="ann")
-    assert editor.rollback(NAME, "dev", undo=V[0], author="ann") is None
-    assert editor.rollback(NAME, "dev", undo=V[1], author="ann").number == 1  # type: ignore[union-attr]
+    assert editor.rollback(NAME, "dev", if_serving=V[0], author="ann") is None
+    assert editor.rollback(NAME, "dev", if_serving=V[1], author="ann").number == 1  # type: ignore[union-attr]
     before = content(editor)
-    assert editor.rollback(NAME, "dev", undo=V[1], author="ann") is None
+    assert editor.rollback(NAME, "dev", if_serving=V[1], author="ann") is None
     assert content(editor) == before
 
 

@@ -286,14 +286,14 @@ def test_an_image_that_vanishes_under_way_is_named(
     """What was answered is kept; the error names row and file."""
     from promptops.study import study_run
 
-    real = study_run.Work._questions
+    real = study_run.StudyRun._questions
 
     def losing(self: Any) -> Any:
         for asked in real(self):
             yield asked
             (tmp_path / "project" / "dog.jpg").unlink(missing_ok=True)
 
-    monkeypatch.setattr(study_run.Work, "_questions", losing)
+    monkeypatch.setattr(study_run.StudyRun, "_questions", losing)
     with pytest.raises(SetupError, match="example 'e1': the image 'dog.jpg' cannot be read below"):
         study(lab, "pics/cat.png", "dog.jpg").wait()
     assert lab.store.rows("select example_id, output from runs") == [("e0", "an animal")]

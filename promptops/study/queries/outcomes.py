@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["first_two_answers", "runs_frame", "scores_frame"]
 
-_OWN = "(select unnest(?) as name, unnest(?) as edition) own"
+_OWN = "(select unnest(?) as name, unnest(?) as scorer_version) own"
 _JOINED = (
     "from study_runs m join scores s "
     "on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint "
@@ -21,7 +21,7 @@ _FIRST_TWO = (
     "select s.scorer, m.example_id, m.repeat, "
     "any_value(case when s.passed is null then s.value else s.passed::double end), "
     f"any_value(s.scorer_version) {_JOINED}"
-    f"join {_OWN} on s.scorer = own.name and s.scorer_version = own.edition "
+    f"join {_OWN} on s.scorer = own.name and s.scorer_version = own.scorer_version "
     "where m.study_id = ? and m.version_id = ? and m.repeat < 2 group by all order by all"
 )
 _RUNS = (
@@ -31,7 +31,7 @@ _RUNS = (
 )
 _SCORES = (
     f"select m.arm, m.example_id, m.repeat, s.* exclude (example_fingerprint) {_JOINED}"
-    f"join {_OWN} on s.scorer_version = own.edition "
+    f"join {_OWN} on s.scorer_version = own.scorer_version "
     "and (s.scorer = own.name or starts_with(s.scorer, own.name || '/')) "
     "where m.study_id = ? order by m.example_id, m.arm, m.repeat, s.scorer limit ?"
 )
@@ -45,8 +45,11 @@ def first_two_answers(
     """(scorer, example, repeat, outcome, scorer's version) of the first two repeats of a
     version.
     """
-    names, editions = [name for name, _ in scorers], [edition for _, edition in scorers]
-    return list(store.rows(_FIRST_TWO, [names, editions, study, version]))
+    names, scorer_versions = (
+        [name for name, _ in scorers],
+        [scorer_version for _, scorer_version in scorers],
+    )
+    return list(store.rows(_FIRST_TWO, [names, scorer_versions, study, version]))
 
 
 def runs_frame(store: Store, study: str, limit: int) -> DataFrame:
@@ -56,5 +59,8 @@ def runs_frame(store: Store, study: str, limit: int) -> DataFrame:
 
 def scores_frame(store: Store, study: str, scorers: Scorers, limit: int) -> DataFrame:
     """One row per judgement by the study's own scorers; at most `limit` rows."""
-    values: list[Any] = [[name for name, _ in scorers], [edition for _, edition in scorers]]
+    values: list[Any] = [
+        [name for name, _ in scorers],
+        [scorer_version for _, scorer_version in scorers],
+    ]
     return store.frame(_SCORES, [*values, study, limit])
