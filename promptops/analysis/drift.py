@@ -82,7 +82,10 @@ class Anchor:
 
     def mirrored(self) -> Anchor:
         """The anchor of 1 - score: a rise of the score is a fall of it."""
-        return Anchor(1 - self.means, self.means.shape[-1] - self.totals, self.luck)
+        import numpy as np
+
+        size = self.means.shape[-1]
+        return Anchor(1 - self.means, np.round(size - self.totals, _DIGITS), self.luck)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ class Studies:
             " (s.config->>'$.dataset.name') as dataset, (s.config->>'$.dataset.n')::int as"
             " examples, (select count(*) from study_runs m where m.study_id = s.id) as runs,"
             ' (select arg_max(e.event, e."at") from study_events e where e.study_id = s.id) as'
-            " status, s.created_at, s.id from studies s order by s.created_at desc"
+            " status, s.created_at, s.id from studies s where"
+            f" {studies.LISTED} order by s.created_at desc"
         )
 
     def __getitem__(self, name: str | int) -> Study:
@@ -119,7 +120,8 @@ class Studies:
             yield Study(RecordedStudy(self.project, record))
 
     def __len__(self) -> int:
-        return int(self.project.store.rows("select count(*) from studies")[0][0])
+        listed = f"select count(*) from studies where {studies.LISTED}"
+        return int(self.project.store.rows(listed)[0][0])
 
     def _ipython_key_completions_(self) -> list[str]:
         return self.names

@@ -15,7 +15,7 @@ from ..errors import ScorerError
 if TYPE_CHECKING:
     from . import Scorer
 
-__all__ = ["scorer_from", "scorer_of"]
+__all__ = ["scorer_from", "scorer_of", "text_of"]
 
 _DEPTH = 4  # of scorers within scorers
 
@@ -52,6 +52,49 @@ def scorer_from(document: Mapping[str, Any] | str) -> Scorer:
         )
     given = {key: value for key, value in document.items() if key not in ("name", "args")}
     return _made(document["name"], list(document.get("args", [])), given)
+
+
+def text_of(scorer: Scorer) -> str | None:
+    """A text from which `scorer_of` builds an equal scorer, of the same name and version.
+
+    None where there is none, as for a function of the user's or a judge with a model of its own.
+    """
+    try:
+        tree = ast.parse(getattr(scorer, "spec", "") or scorer.name, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    for golden in (False, True):
+        try:
+            text = ast.unparse(_spelled(tree, golden))
+            made = scorer_of(text)
+        except (ScorerError, ValueError, RecursionError):
+            continue
+        if all(
+            getattr(made, each) == getattr(scorer, each) for each in ("name", "version", "needs")
+        ):
+            return text
+    return None
+
+
+def _spelled(node: ast.expr, golden: bool) -> ast.expr:
+    """A scorer's own spelling as a call: bare words are texts, a bar is `at_least`.
+
+    golden: leave out the word "expected", which is what a scorer without arguments means.
+    """
+    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.GtE):
+        call = _spelled(node.left, golden)
+        if isinstance(call, ast.Call):
+            call.keywords.append(ast.keyword("at_least", node.comparators[0]))
+        return call
+    if isinstance(node, ast.Call):
+        kept = [a for a in node.args if not (golden and _word(a) == "expected")]
+        keywords = [ast.keyword(k.arg, _spelled(k.value, golden)) for k in node.keywords]
+        return ast.Call(node.func, [_spelled(a, golden) for a in kept], keywords)
+    return node if (word := _word(node)) is None else ast.Constant(word)
+
+
+def _word(node: ast.expr) -> str | None:
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _built(node: ast.expr, text: str, depth: int) -> Scorer:

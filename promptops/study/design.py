@@ -72,6 +72,7 @@ class StudyDesign:
     repeats: int
     fresh: bool = False
     root: Path | None = None  # images that are files are read below it
+    role: str = ""  # as in StudyRecord
 
     def at(self, root: Path) -> StudyDesign:
         """The same in a project's folder."""
@@ -98,6 +99,7 @@ class StudyDesign:
             tuple(ScorerRef.of(scorer) for scorer in self.scorers),
             self.repeats,
             _split(self.dataset),
+            role=self.role,
         )
 
     def places(self) -> Iterator[Place]:

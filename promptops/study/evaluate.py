@@ -53,6 +53,8 @@ class EvaluateOptions:
     repeats it follows; stop_when: "settled" asks in batches of a shuffled order, and no more once
     the e-values settle the verdict; limits: those of `engine.question.Limits` that were chosen:
     concurrency, budget_usd, budget_tokens, timeout_s, deadline_s.
+    salt: asks again, like `fresh`, what was not asked under the same salt before: the same probe on
+    the same day is one study; role: "probe" keeps it out of the lists of studies.
     """
 
     name: str | None = None
@@ -60,6 +62,8 @@ class EvaluateOptions:
     plan: FollowedPlan | None = None
     stop_when: Literal["settled"] | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
+    salt: str = ""
+    role: str = ""
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> EvaluateOptions:
@@ -110,7 +114,8 @@ def draw(
     notes = check_design(drawn, budget_usd=options.limits.get("budget_usd"), prices=project.prices)
     for sentence in notes:
         warnings.warn(sentence, stacklevel=4)
-    return with_identity(drawn, options.name, utc() if options.fresh else "")
+    salt = options.salt or (utc() if options.fresh else "")
+    return with_identity(replace(drawn, role=options.role), options.name, salt)
 
 
 def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> RecordedStudy:

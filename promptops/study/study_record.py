@@ -72,7 +72,8 @@ class StudyRecord:
 
     split: the one split that all examples belong to, else None; plan: id of the plan that it
     follows; rescored: id of the study whose answers it scores again; imported: whether its answers
-    were made elsewhere; created: when it was first started, UTC.
+    were made elsewhere; created: when it was first started, UTC; role: "probe" for a day of a drift
+    monitor, which no list of studies shows and no comparison picks by itself, else "".
     """
 
     id: str
@@ -87,6 +88,7 @@ class StudyRecord:
     rescored: str | None = None
     imported: bool = False
     created: str = ""
+    role: str = ""
 
     @classmethod
     def from_row(
@@ -116,6 +118,7 @@ class StudyRecord:
                 known.get("rescored"),
                 bool(known.get("imported")),
                 str(created),
+                str(known.get("role") or ""),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StudyError(
@@ -134,7 +137,12 @@ class StudyRecord:
             "repeats": self.repeats,
             "split": self.split,
         }
-        optional = {"plan": self.plan, "rescored": self.rescored, "imported": self.imported}
+        optional = {
+            "plan": self.plan,
+            "rescored": self.rescored,
+            "imported": self.imported,
+            "role": self.role,
+        }
         return {**document, **{name: value for name, value in optional.items() if value}}
 
     @property

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ...store import Store
 
 __all__ = [
+    "LISTED",
     "all_heads",
     "created_of",
     "earlier_study_of",
@@ -22,10 +23,12 @@ __all__ = [
     "studies_asking",
 ]
 
+# Probes of drift monitors are found by their name, and never chosen or listed by themselves.
+LISTED = "coalesce(config->>'$.role', '') <> 'probe'"
 _HEAD = "select id, name, prompt, config, created_at from studies"
 _HOLDING = (
     "select m.study_id from study_runs m join studies s on s.id = m.study_id "
-    "where m.version_id in (select unnest(?)) group by m.study_id "
+    f"where m.version_id in (select unnest(?)) and {LISTED} group by m.study_id "
     "having count(distinct m.version_id) = ? order by max(s.created_at) desc limit 1"
 )
 
@@ -34,7 +37,7 @@ Head = tuple[str, str, str, str, Any]  # id, name, prompt, design as JSON, creat
 
 def all_heads(store: Store) -> list[Head]:
     """Every study, newest first."""
-    return list(store.rows(f"{_HEAD} order by created_at desc"))
+    return list(store.rows(f"{_HEAD} where {LISTED} order by created_at desc"))
 
 
 def head_of(store: Store, id: str) -> Head | None:
@@ -57,7 +60,8 @@ def head_by_name(store: Store, name: str) -> Head | None:
 
 def names(store: Store) -> list[str]:
     """The names of all studies, newest first."""
-    return [row[0] for row in store.rows("select name from studies order by created_at desc")]
+    listed = f"select name from studies where {LISTED} order by created_at desc"
+    return [row[0] for row in store.rows(listed)]
 
 
 def created_of(store: Store, id: str) -> str | None:
@@ -86,7 +90,7 @@ def latest_study_of_each(
     rows = store.rows(
         "select m.version_id, arg_max(m.study_id, s.created_at) from study_runs m "
         "join studies s on s.id = m.study_id where m.version_id in (select unnest(?)) "
-        "and (? is null or m.study_id = ?) group by m.version_id",
+        f"and (m.study_id = ? or (? is null and {LISTED})) group by m.version_id",
         [list(versions), study, study],
     )
     return {str(version): str(found) for version, found in rows}
@@ -98,7 +102,7 @@ def earlier_study_of(store: Store, version: str, study: str) -> str | None:
         "select m.study_id from study_runs m join studies s on s.id = m.study_id "
         "where m.version_id = ? and m.study_id <> ? "
         "and s.created_at <= (select max(created_at) from studies where id = ?) "
-        "and m.run_id not in (select run_id from study_runs where study_id = ?) "
+        f"and {LISTED} and m.run_id not in (select run_id from study_runs where study_id = ?) "
         "group by m.study_id order by max(s.created_at) desc limit 1",
         [version, study, study, study],
     )
@@ -111,7 +115,7 @@ def studies_asking(store: Store, versions: Sequence[str]) -> list[tuple[str, str
         store.rows(
             "select distinct m.study_id, m.version_id, s.created_at from study_runs m "
             "join studies s on s.id = m.study_id where m.version_id in (select unnest(?)) "
-            "order by s.created_at, m.study_id, m.version_id",
+            f"and {LISTED} order by s.created_at, m.study_id, m.version_id",
             [list(versions)],
         )
     )
@@ -122,7 +126,7 @@ def newest_repeated(store: Store, version: str, scorer: str) -> str | None:
     named = f'"name": "{scorer}"'.replace("\\", "\\\\")
     rows = store.rows(
         "select m.study_id from study_runs m join studies s on s.id = m.study_id "
-        "where m.version_id = ? and m.repeat = 1 and contains(s.config, ?) "
+        f"where m.version_id = ? and m.repeat = 1 and {LISTED} and contains(s.config, ?) "
         "group by m.study_id order by max(s.created_at) desc limit 1",
         [version, named],
     )
