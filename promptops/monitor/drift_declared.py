@@ -42,6 +42,7 @@ def serving_entry(project: Project, prompt: str, env: str) -> SavedEntry:
 
 
 def moved(file: MonitorFile, entry: SavedEntry) -> str:
+    """Why the anchor is not of what serves, with the next step; "" where it is."""
     if entry.id == file.declaration["version"]:
         return ""
     prompt, env = file.declaration["prompt"], file.declaration["env"]
@@ -53,6 +54,7 @@ def moved(file: MonitorFile, entry: SavedEntry) -> str:
 
 
 def scorers_of(scorers: Sequence[Any]) -> list[Scorer]:
+    """Scorers as given: texts of the catalogue, scorers, functions. Raises ScorerError."""
     listed = scorers if isinstance(scorers, (list, tuple)) else [scorers]
     if not listed:
         raise StudyError("a monitor needs a scorer; pass scorers=[...].")
@@ -82,6 +84,7 @@ def declared_scorers(file: MonitorFile, scorers: Sequence[Any] | None) -> list[S
 
 
 def dataset_document(project: Project, data: Dataset) -> dict[str, Any]:
+    """What the monitor's file says of its examples: enough to find them again."""
     splits = {example.split for example in data}
     origin = data.origin.document(project.root, []) if data.origin is not None else None
     return {
