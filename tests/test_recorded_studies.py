@@ -103,13 +103,13 @@ def test_bbh_accuracies_are_the_published_ones_to_the_printed_digit(
     bbh: tuple[Lab, dict[str, Any]],
 ) -> None:
     """36 accuracies, scored by an extraction of this test's own, equal the figures of the
-    repository.
+    repository, which counts two questions that it holds twice as often as it holds them.
     """
     _, studies = bbh
     printed = published("bbh", "exact-match accuracy")
     found = {}
     for task, study in studies.items():
-        comparison = study.compare("v2-cot", "v1-direct")
+        comparison = study.compare("v2-cot", "v1-direct", weights="rows")
         found[task, "v1-direct"] = round(100 * comparison.primary.baseline, 6)
         found[task, "v2-cot"] = round(100 * comparison.primary.candidate, 6)
     wanted = {key: round(value, 6) for key, value in printed.items() if key in found}
@@ -145,8 +145,10 @@ def test_bbh_pooled(tmp_path: Path, bbh: tuple[Lab, dict[str, Any]]) -> None:
     lab = Lab(tmp_path)
     data = Dataset.read(examples(lines("bbh", "dataset.jsonl")), name="bbh")
     study = lab.import_runs(lines("bbh", "outputs.jsonl"), data, [bbh_exact])
-    comparison = study.compare("v2-cot", "v1-direct")
-    parts = [each.compare("v2-cot", "v1-direct").primary for each in studies.values()]
+    comparison = study.compare("v2-cot", "v1-direct", weights="rows")
+    parts = [
+        each.compare("v2-cot", "v1-direct", weights="rows").primary for each in studies.values()
+    ]
     assert comparison.primary.n == 4500 == sum(part.n for part in parts)
     assert comparison.primary.wins == sum(part.wins for part in parts)
     assert comparison.primary.losses == sum(part.losses for part in parts)
@@ -154,7 +156,7 @@ def test_bbh_pooled(tmp_path: Path, bbh: tuple[Lab, dict[str, Any]]) -> None:
     losing = {
         task
         for task, each in studies.items()
-        if each.compare("v2-cot", "v1-direct").primary.gain < 0
+        if each.compare("v2-cot", "v1-direct", weights="rows").primary.gain < 0
     }
     against = {row.tag for row in comparison.slices().against}
     assert losing

@@ -12,9 +12,9 @@ from . import words
 
 if TYPE_CHECKING:
     from .arms import Arm
-    from .compare import Comparison
+    from .compare import Comparison, ComparisonContext
 
-__all__ = ["caveats"]
+__all__ = ["caveats", "copied"]
 
 DAY_S = 86400  # answers this far apart may be another model's
 SPLIT_WORN = 20  # verdicts that one test split may serve before adaptive reuse matters
@@ -31,6 +31,7 @@ def caveats(comparison: Comparison) -> Iterator[str]:
 
 def _completeness(comparison: Comparison) -> Iterator[str]:
     first, b, a = comparison.primary, comparison.candidate.label, comparison.baseline.label
+    yield from copied(comparison.grounds)
     if first.unscored:
         yield (
             f"{words.count(first.unscored, 'pair')} of {first.n + first.unscored:,} could not be"
@@ -50,6 +51,22 @@ def _completeness(comparison: Comparison) -> Iterator[str]:
         yield (
             f"{first.n:,} examples come in {first.clusters:,} clusters; the clusters count as the"
             " independent units."
+        )
+
+
+def copied(grounds: ComparisonContext) -> Iterator[str]:
+    """How many rows are copies of others, and how many inputs contradict each other."""
+    if grounds.copies:
+        distinct = len(set(grounds.copies.values()))
+        yield (
+            f"{words.count(len(grounds.copies), 'row')} repeat{'s' * (len(grounds.copies) == 1)}"
+            f" {words.count(distinct, 'other example')}: copies count as one example, so"
+            f" {grounds.planned or 0:,} distinct examples are compared."
+        )
+    if grounds.contradictory:
+        yield (
+            f"{words.count(grounds.contradictory, 'input')}"
+            f" {'has' if grounds.contradictory == 1 else 'have'} contradictory golden answers."
         )
 
 

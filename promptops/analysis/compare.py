@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StudyError
 from . import e_values, words
 from .arms import MEASURES, Arm, Pairs, why_unscored
+from .copies import collapse
 from .facts import LEVEL, Difference, Ties, difference, gain_interval, labels_of, units_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ class ComparisonContext:
     planned: how many examples both arms were to be asked, None where unknown; clusters: example id
     -> group; tags: example id -> tags; split: the one split that the examples are of; tested:
     whether a plan fixed it before the runs; served: how many verdicts this split has already
-    served; noise: the A/A difference of the primary (mean, interval), None: not measured.
+    served; noise: the A/A difference of the primary (mean, interval), None: not measured; copies:
+    id of a copy -> id of the example that it repeats, since copies are one example; contradictory:
+    how many inputs have golden answers that differ.
     """
 
     prompt: str = ""
@@ -45,6 +48,8 @@ class ComparisonContext:
     served: int | None = None
     plan: Mapping[str, Any] | None = None
     noise: tuple[float, float | None, float | None] | None = None
+    copies: Mapping[str, str] = field(default_factory=dict)
+    contradictory: int = 0
 
 
 class Comparison:
@@ -182,6 +187,7 @@ def compare(
         no example.
     """
     grounds = grounds or ComparisonContext()
+    candidate, baseline = (collapse(arm, grounds.copies) for arm in (candidate, baseline))
     shared = [name for name in candidate.scores if name in baseline.scores]
     if not shared:
         apart = (

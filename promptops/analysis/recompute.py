@@ -235,6 +235,7 @@ def _draft(
             "split": grounds.split,
             "tested": grounds.tested,
             "served": grounds.served,
+            **({"copies": len(grounds.copies)} if grounds.copies else {}),
         },
         "study": grounds.study,
         "policy": _plain(policy.document()),

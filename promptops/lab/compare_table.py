@@ -24,8 +24,10 @@ from ..run import Run
 from ..scorers.case import Case, Scorer
 from ..scoring.score_phase import ScorePhase
 from ..study.compared import Compared
+from ..study.copies import copies_of, golden_reads, reads_of
 from ..study.guess_scorer import as_scores, guessed
 from ..study.preflight import check_texts
+from ..study.study_record import ScorerRef
 from ..study.tabular import Table, read_table
 from . import show
 from .comparison import Comparison
@@ -121,6 +123,7 @@ def compare(
     expected: str | None = None,
     scorer: Any = None,
     version: str | None = None,
+    weights: str | None = None,
     **columns: str,
 ) -> TableComparison:
     """Is `b` better than `a`, on the examples of a table?
@@ -131,6 +134,7 @@ def compare(
     of which several rows are repeats; all three are guessed from the usual names.
     expected: the column of golden answers; tags, cluster: columns of topics, and of groups that
         count as one.
+    weights: None (equal rows count once) or "rows" (the means weigh a row by its copies).
     scorer: one, several, or a function of yours; else one is guessed from the data, and said.
     Raises StudyError or DatasetError, which name the columns there are.
     """
@@ -152,12 +156,16 @@ def compare(
         notes += [sentence for sentence in held.dataset.notes if sentence.startswith("expected ")]
     notes += _blanks(held)
     data = held.dataset
+    golden = golden_reads(ScorerRef.of(chosen[0]).needs if chosen else ())
+    same = copies_of(data, [reads_of(None)], golden).weighted(weights)
     grounds = ComparisonContext(
         dataset=data.name,
         fingerprint=data.fingerprint,
-        planned=len(data),
-        clusters=data.clusters,
+        planned=same.distinct,
+        clusters=same.clusters,
         tags=data.tags,
+        copies=same.copies,
+        contradictory=same.contradictory,
     )
     out = TableComparison.shown(Compared(facts_of(arms[b], arms[a], grounds=grounds), Policy()))
     out.table_notes, out.table, out.scorers_used = tuple(notes), held, tuple(chosen)

@@ -180,15 +180,24 @@ class Study:
         return tuple(scorer.name for scorer in self.record.scorers)
 
     def compare(
-        self, candidate: Any = None, baseline: Any = None, *, primary: str | None = None
+        self,
+        candidate: Any = None,
+        baseline: Any = None,
+        *,
+        primary: str | None = None,
+        weights: str | None = None,
     ) -> Comparison:
         """`candidate` against `baseline` on this study's examples, paired.
 
         Arms are versions or labels. baseline: the incumbent of "prod" where it is in the study,
         else the first arm;
         candidate: the last arm. Raises StudyError where an arm is not in the study.
+        weights: None (copies of an example count once) or "rows" (the means weigh an example by how
+        often the dataset holds it; its copies are still one piece of evidence).
         """
-        found = comparing.compare_in(self.wait().recorded, candidate, baseline, primary)
+        found = comparing.compare_in(
+            self.wait().recorded, candidate, baseline, primary, weights=weights
+        )
         return Comparison.shown(found, self.project)
 
     def peek(self, candidate: Any = None, baseline: Any = None) -> Comparison:

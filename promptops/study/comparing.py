@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.arms import Arm
 from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import compare
+from ..analysis.copies import collapse
 from ..errors import StudyError
 from .compared import Compared
 from .design import as_version
 from .early_stopping import early, order, part
-from .grounds import baseline_of, frozen_plan, grounds_of, policy_for
+from .grounds import baseline_of, copies_in, frozen_plan, grounds_of, policy_for
 from .outcomes import Source, arms_of, latest_sources
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
@@ -30,7 +31,12 @@ __all__ = ["compare_across", "compare_in", "leaderboard", "leaderboard_across"]
 
 
 def compare_in(
-    study: RecordedStudy, candidate: Any, baseline: Any, primary: str | None
+    study: RecordedStudy,
+    candidate: Any,
+    baseline: Any,
+    primary: str | None,
+    *,
+    weights: str | None = None,
 ) -> Compared:
     """Two arms of one study.
 
@@ -40,6 +46,7 @@ def compare_in(
         baseline: the same; None: the incumbent of prod where the study holds it, else the first
             arm.
         primary: the scorer that decides; None: the policy's.
+        weights: None (copies count once) or "rows" (the means weigh an example by its copies).
 
     Raises:
         StudyError: an arm is not in the study, or both are the same.
@@ -56,7 +63,7 @@ def compare_in(
             )
         a = others[0]
     found = arms_of(study.project.store, record.sources((b, a)), record.scorers)
-    return _compared(found[0], found[1], study, primary)
+    return _compared(found[0], found[1], study, primary, weights)
 
 
 def compare_across(
@@ -112,27 +119,34 @@ def _ranked(
     from ..analysis.standings import leaderboard
 
     policy = study.project.registry.policy(study.prompt or None)
+    arms = arms_of(study.project.store, sources, scorers)
+    found = copies_in(study, arms, primary or policy.primary)
     return leaderboard(
-        arms_of(study.project.store, sources, scorers),
+        [collapse(arm, found.copies) for arm in arms],
         primary=primary or policy.primary,
-        clusters=study.dataset.clusters,
+        clusters=found.clusters,
         ties=policy.ties,
         alpha=policy.alpha,
     )
 
 
-def _compared(candidate: Arm, baseline: Arm, study: RecordedStudy, primary: str | None) -> Compared:
-    """The facts with the policy that applies: the plan's where one fixed it, else the
-    registry's.
-    """
+def _compared(
+    candidate: Arm,
+    baseline: Arm,
+    study: RecordedStudy,
+    primary: str | None,
+    weights: str | None = None,
+) -> Compared:
+    """The facts with the policy that applies: the plan's, else the registry's."""
     policy, ended = policy_for(study), early(study.project.store, study.id)
-    grounds = grounds_of(study, (candidate, baseline), primary)
+    grounds = grounds_of(study, (candidate, baseline), primary, weights=weights)
     chosen: set[str] | None = None
     if ended is not None:
         ids = [example.id for example in study.dataset]
         chosen = set(order(study.id, ids)[: ended["examples"]])
         candidate, baseline = part(candidate, chosen), part(baseline, chosen)
-        grounds = replace(grounds, planned=len(chosen))
+        kept = {grounds.copies.get(example, example) for example in chosen}
+        grounds = replace(grounds, planned=len(kept))
     name = primary or policy.primary
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties

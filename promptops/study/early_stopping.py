@@ -17,6 +17,7 @@ from ..analysis.compare import ComparisonContext, compare
 from ..analysis.decide import decide_many
 from ..errors import PromptOpsError
 from ..policy import Policy
+from .copies import copies_in_design
 from .outcomes import arms_of
 from .study_record import ScorerRef
 
@@ -85,6 +86,7 @@ class EarlyStop:
             for start in range(0, len(self._ids), size)
         ]
         self._seen = 0
+        self._same = copies_in_design(plan)
 
     def look(self) -> str | None:
         """After a batch: what the event "settled" says, JSON, where the e-values settle every
@@ -99,7 +101,10 @@ class EarlyStop:
             arms = {
                 arm.version: part(arm, chosen) for arm in arms_of(self._store, sources, scorers)
             }
-            grounds = ComparisonContext(planned=self._seen, clusters=self._plan.dataset.clusters)
+            kept = {self._same.copies.get(example, example) for example in chosen}
+            grounds = ComparisonContext(
+                planned=len(kept), clusters=self._same.clusters, copies=self._same.copies
+            )
             baseline = arms.pop(self._baseline)
             found = [
                 compare(arm, baseline, grounds=grounds, primary=self._policy.primary)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm
 from ..analysis.compare import ComparisonContext
 from ..policy import Policy
+from .copies import Copies, copies_of, golden_reads, reads_of
 from .departures import departures
 from .noise_floor import measured
 from .queries.plans import plan_document
+from .records import load_version
 from .split_wear import times_used
 
 if TYPE_CHECKING:
     from .recorded_study import RecordedStudy
     from .study_record import ArmRecord
 
-__all__ = ["baseline_of", "frozen_plan", "grounds_of", "policy_for"]
+__all__ = ["baseline_of", "copies_in", "frozen_plan", "grounds_of", "policy_for"]
 
 
 def frozen_plan(study: RecordedStudy) -> tuple[dict[str, Any], str] | None:
@@ -44,33 +47,63 @@ def baseline_of(study: RecordedStudy) -> ArmRecord:
 
 
 def grounds_of(
-    study: RecordedStudy, arms: tuple[Arm, Arm] | None, primary: str | None = None
+    study: RecordedStudy,
+    arms: Sequence[Arm] | None,
+    primary: str | None = None,
+    *,
+    weights: str | None = None,
 ) -> ComparisonContext:
     """Where a study's examples come from, and under which discipline they were chosen.
 
     Args:
         study: the study whose examples are judged.
-        arms: candidate and baseline as they were read; None where there is only one.
+        arms: candidate and baseline as they were read, or the one arm of a first deployment.
         primary: the scorer that decides; None: the study's first.
+        weights: None (copies count once) or "rows" (the means weigh an example by its copies).
     """
     data, record = study.dataset, study.record
-    pair = (arms[0].version, arms[1].version) if arms else (None, None)
-    plan = _plan_of(study, arms, primary)
-    noise = measured(study.project, arms[1].version, record.scorers) if arms else None
+    both = (arms[0], arms[1]) if arms is not None and len(arms) == 2 else None
+    pair = (both[0].version, both[1].version) if both else (None, None)
+    plan = _plan_of(study, both, primary)
+    found = copies_in(study, arms, primary).weighted(weights)
+    noise = measured(study.project, both[1].version, record.scorers) if both else None
     return ComparisonContext(
         prompt=study.prompt,
         study=study.id,
         dataset=data.name,
         fingerprint=data.fingerprint,
-        planned=len(data),
-        clusters=data.clusters,
+        planned=found.distinct,
+        clusters=found.clusters,
         tags=data.tags,
         split=record.split,
         tested=bool(plan and plan["followed"]),
         served=times_used(study.project.store, data.fingerprint, record.split, *pair),
         plan=plan,
         noise=noise,
+        copies=found.copies,
+        contradictory=found.contradictory,
     )
+
+
+def copies_in(
+    study: RecordedStudy, arms: Sequence[Arm] | None = None, primary: str | None = None
+) -> Copies:
+    """Which of a study's examples are copies of others, for the arms that are compared.
+
+    Args:
+        study: the study whose examples are judged.
+        arms: the arms as they were read; None: all arms of the study.
+        primary: the scorer that decides; None: the study's first.
+    """
+    store, record = study.project.store, study.record
+    read = study.arms() if arms is None else arms
+    reads = []
+    for arm in read:
+        elsewhere = {"target", "imported"} & set(arm.facts.get("sources") or ())
+        reads.append(reads_of(None if elsewhere else load_version(store, arm.version)))
+    name = primary or record.primary
+    needs = next((ref.needs for ref in record.scorers if ref.name == name), ())
+    return copies_of(study.dataset, reads, golden_reads(needs))
 
 
 def _plan_of(

@@ -9,9 +9,11 @@ from ..analysis.arms import Arm, Outcomes, why_unscored
 from ..analysis.compare import ComparisonContext, compare
 from ..errors import StudyError
 from .compared import Compared
+from .copies import copies_of, golden_reads, reads_of
 from .queries.outcomes import first_two_answers
 from .queries.studies import newest_repeated
 from .recorded_study import RecordedStudy, find_study
+from .records import load_version
 
 if TYPE_CHECKING:
     from .project import Project
@@ -56,12 +58,17 @@ def against_itself(study: RecordedStudy, version: str, label: str) -> Compared:
     if not first.scores and not second.scores and (why := why_unscored(study.arms())):
         raise StudyError(why)
     data = study.dataset
+    copies = copies_of(
+        data, [reads_of(load_version(study.project.store, version))], golden_reads(())
+    )
     grounds = ComparisonContext(
         prompt=study.prompt,
         study=study.id,
         dataset=data.name,
         fingerprint=data.fingerprint,
-        planned=len(data),
+        planned=copies.distinct,
+        clusters=copies.clusters,
+        copies=copies.copies,
     )
     policy = study.project.registry.policy(study.prompt or None)
     return Compared(compare(second, first, grounds=grounds), policy)

@@ -50,7 +50,7 @@ _MEASURED = (
 )
 _FACTS = """min(r.started_at), max(r.started_at), list(distinct r.fingerprint), list(distinct r.model_returned), list(distinct r.model),
        list(distinct r.endpoint), sum(r.cost_usd), count(*) - count(r.cost_usd), quantile_cont(r.latency_ms, [.5, .95]), sum(r.tokens_in),
-       sum(r.tokens_out), count(r.failure), histogram(r.failure)"""
+       sum(r.tokens_out), count(r.failure), histogram(r.failure), list(distinct r.source)"""
 
 
 def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[ScorerRef]) -> list[Arm]:
@@ -330,8 +330,8 @@ def _measure(frame: Columns, name: str, names: Sequence[str], attempted: Any) ->
 
 
 def _facts(row: Sequence[Any]) -> dict[str, Any]:
-    """calls, first and last (UTC), fingerprints, returned, models, endpoints, cost_usd,
-    cost_unknown, latency_p50 and p95, tokens, failures.
+    """calls, first and last (UTC), fingerprints, returned, models, endpoints, sources,
+    cost_usd, cost_unknown, latency_p50 and p95, tokens, failures.
     """
     (
         calls,
@@ -348,12 +348,14 @@ def _facts(row: Sequence[Any]) -> dict[str, Any]:
         tokens_out,
         failed,
         failures,
+        sources,
     ) = row
     texts = {
         "fingerprints": fingerprints,
         "returned": returned,
         "models": models,
         "endpoints": endpoints,
+        "sources": sources,
     }
     return {
         "calls": calls,

@@ -4,7 +4,7 @@ made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..dataset.example import RESERVED
@@ -14,6 +14,7 @@ from ..engine.response_format import unchecked
 from ..models.target import TargetModel
 from ..scorers import Scorer, as_scorer
 from ..scorers.rule import Rule
+from .copies import copies_of, reads_of
 from .design import StudyDesign, images_of, question
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def check_design(
     Raises DatasetError, ScorerError or SetupError then, and for whatever else makes it pointless to
     begin.
     """
-    said: list[str] = []
+    said: list[str] = [*_all_equal(drawn)]
     images_of(drawn)
     for index, arm in enumerate(drawn.arms):
         if isinstance(arm.model, TargetModel):
@@ -61,6 +62,27 @@ def check_design(
         *check_needs(drawn.scorers, drawn.dataset),
         *check_texts(drawn.scorers, drawn.dataset),
     ]
+
+
+def _all_equal(drawn: StudyDesign) -> Iterator[str]:
+    """A sentence for each version that asks the same for every example."""
+    columns = sorted({name for example in drawn.dataset for name in example.inputs})
+    for arm in drawn.arms:
+        if isinstance(arm.model, TargetModel) or len(drawn.dataset) < 2:
+            continue
+        read = [variable.name for variable in arm.version.variables]
+        if read or arm.version.takes_history:
+            found = copies_of(drawn.dataset, [reads_of(arm.version)], lambda _: None)
+            if found.distinct > 1:
+                continue
+            why = f"the columns that it reads ({', '.join(read) or 'history'}) never differ"
+        else:
+            why = f"it reads none of the dataset's columns ({', '.join(columns)})"
+        yield (
+            f"All {len(drawn.dataset):,} requests of {arm.label} are equal, since {why}: they count"
+            " as one example. Write {{" + (columns[0] if columns else "column") + "}} where the"
+            " value of a column belongs."
+        )
 
 
 def check_texts(scorers: Sequence[Scorer], dataset: Dataset) -> list[str]:

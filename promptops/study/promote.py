@@ -14,6 +14,7 @@ from importlib.metadata import version as release
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.compare import Comparison as Facts
+from ..analysis.copies import collapse
 from ..analysis.decide import Verdict, decide_first
 from ..analysis.recompute import make_evidence
 from ..errors import PromptOpsError, Refused, StudyError
@@ -292,9 +293,10 @@ def _evidence(
     subject: Facts | Arm
     if serving is None or record.find(serving.id) is None:
         source = (study.id, record.arm(saved).version, saved.label)
-        subject = arms_of(project.store, [source], record.scorers)[0]
+        [alone] = arms_of(project.store, [source], record.scorers)
+        grounds = grounds_of(study, [alone])
+        subject = collapse(alone, grounds.copies)
         verdict = decide_first(subject, policy, primary=record.primary or None)
-        grounds = grounds_of(study, None)
     else:
         found = compare_in(study, saved, serving, None)
         subject, verdict, grounds = found.facts, found.decide(policy), found.facts.grounds

@@ -52,18 +52,27 @@ class DatasetRef:
 class ScorerRef:
     """One scorer of a study, by name and version. kind: assertion, semantic, judge, ...
 
-    calibrated: whether people's labels support a judge; None where that has not been looked up.
+    calibrated: whether people's labels support a judge; None where that has not been looked up;
+    needs: the columns that it reads, "*" where it sees the whole example.
     """
 
     name: str
     version: str
     kind: str = "assertion"
     calibrated: bool | None = None
+    needs: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, scorer: Any) -> ScorerRef:
         """The reference of a scorer."""
-        return cls(str(scorer.name), str(scorer.version), str(scorer.kind))
+        whole = {"example", "run"} & set(getattr(scorer, "arguments", ()))
+        needs = (*map(str, scorer.needs), *(["*"] if whole else []))
+        return cls(str(scorer.name), str(scorer.version), str(scorer.kind), needs=needs)
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready; the columns are left out where it reads the golden answer alone."""
+        plain = {"name": self.name, "version": self.version, "kind": self.kind}
+        return plain if set(self.needs) <= {"expected"} else {**plain, "needs": list(self.needs)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +140,7 @@ class StudyRecord:
         document: dict[str, Any] = {
             "arms": [asdict(arm) for arm in self.arms],
             "dataset": asdict(self.dataset),
-            "scorers": [
-                {"name": ref.name, "version": ref.version, "kind": ref.kind} for ref in self.scorers
-            ],
+            "scorers": [ref.document() for ref in self.scorers],
             "repeats": self.repeats,
             "split": self.split,
         }
@@ -192,5 +199,8 @@ def _arm(document: Mapping[str, Any]) -> ArmRecord:
 
 def _scorer(document: Mapping[str, Any]) -> ScorerRef:
     return ScorerRef(
-        str(document["name"]), str(document["version"]), str(document.get("kind") or "assertion")
+        str(document["name"]),
+        str(document["version"]),
+        str(document.get("kind") or "assertion"),
+        needs=tuple(map(str, document.get("needs") or ())),
     )

@@ -1,0 +1,192 @@
+"""Which examples of a dataset are one example for the versions that are compared.
+
+Two examples are copies where every arm asks the same for both and the golden values that the
+primary scorer reads are equal. Texts that are equal after NFKC, case folding and white space are
+near-copies: they stay apart, but belong to one cluster.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..canonical import canonical
+from ..dataset import Example
+from ..errors import StudyError
+from ..models.target import TargetModel
+from ..version import PromptVersion
+from .study_record import ScorerRef
+
+if TYPE_CHECKING:
+    from .design import StudyDesign
+
+__all__ = ["Copies", "Reads", "copies_in_design", "copies_of", "golden_reads", "reads_of"]
+
+# What an arm or a scorer reads of an example.
+Reads = Callable[[Example], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """copies: id of a copy -> id of the first example that it repeats; clusters: example id ->
+    cluster, copies and near-copies united with the declared ones, None where there are none;
+    contradictory: how many inputs have golden answers that differ; rows: of the dataset.
+    """
+
+    copies: Mapping[str, str] = field(default_factory=dict)
+    clusters: Mapping[str, str] | None = None
+    contradictory: int = 0
+    rows: int = 0
+
+    def weighted(self, weights: str | None) -> Copies:
+        """With "rows", each row counts in the means and its copies belong to one cluster, so that
+        they are still no more evidence; with None, copies are one example.
+
+        Raises:
+            StudyError: another word.
+        """
+        if weights not in (None, "rows"):
+            raise StudyError(
+                f'weights is {weights!r}; expected None (copies count once) or "rows" (the mean'
+                " weighs an example by how often it is in the dataset)."
+            )
+        return self if weights is None else replace(self, copies={})
+
+    @property
+    def distinct(self) -> int:
+        """How many different examples there are."""
+        return self.rows - len(self.copies)
+
+
+def reads_of(version: PromptVersion | None) -> Reads:
+    """What an arm reads of an example: the values of the version's variables and the history.
+
+    version: None for answers that were made elsewhere or by a target, which read all inputs.
+    """
+    if version is None:
+        return _everything
+    names = [variable.name for variable in version.variables]
+
+    def values(example: Example) -> Any:
+        found = [example.inputs.get(name) for name in names]
+        return [*found, example.history] if version.takes_history and example.history else found
+
+    return values
+
+
+def golden_reads(names: Sequence[str]) -> Reads:
+    """What the primary scorer reads of an example: the golden answer, its checks and these columns.
+
+    names: columns beside the golden answer; "*" where a function sees the whole example.
+    """
+    columns = [name for name in names if name not in ("expected", "*")]
+
+    def values(example: Example) -> Any:
+        if "*" in names:
+            return [example.inputs, example.expected, example.history, example.checks]
+        return [example.expected, example.checks, [example.inputs.get(name) for name in columns]]
+
+    return values
+
+
+def copies_of(examples: Iterable[Example], arms: Sequence[Reads], golden: Reads) -> Copies:
+    """The copies and near-copies among some examples.
+
+    Args:
+        examples: in the dataset's order.
+        arms: what each arm reads of an example.
+        golden: what the primary scorer reads of it.
+    """
+    first: dict[Any, str] = {}
+    asked: dict[Any, set[Any]] = {}
+    near: dict[Any, str] = {}
+    copies: dict[str, str] = {}
+    parents: dict[str, str] = {}
+    declared: dict[str, str] = {}
+    rows = 0
+    for example in examples:
+        rows += 1
+        request = tuple(_key(reads(example)) for reads in arms)
+        answer = _key(golden(example))
+        representative = first.setdefault((request, answer), example.id)
+        asked.setdefault(request, set()).add(answer)
+        if representative != example.id:
+            copies[example.id] = representative
+        _unite(parents, near.setdefault(_folded(request), example.id), example.id)
+        if example.cluster is not None:
+            _unite(parents, declared.setdefault(example.cluster, example.id), example.id)
+    names = {_root(parents, id_): cluster for cluster, id_ in reversed(declared.items())}
+    clusters = {
+        id_: names.get(_root(parents, id_), f"near-copies of {_root(parents, id_)}")
+        for id_ in parents
+    }
+    return Copies(
+        copies,
+        clusters or None,
+        sum(len(answers) > 1 for answers in asked.values()),
+        rows,
+    )
+
+
+def copies_in_design(plan: StudyDesign) -> Copies:
+    """The copies among a study's examples before anything is asked, for all of its arms."""
+    reads = [
+        reads_of(None if isinstance(arm.model, TargetModel) else arm.version) for arm in plan.arms
+    ]
+    needs = ScorerRef.of(plan.scorers[0]).needs if plan.scorers else ()
+    return copies_of(plan.dataset, reads, golden_reads(needs))
+
+
+def _everything(example: Example) -> Any:
+    """All inputs; a row without any does not say what was asked, so it repeats no other."""
+    if not example.inputs and not example.history:
+        return {"id": example.id}
+    return [example.inputs, example.history] if example.history else example.inputs
+
+
+def _key(value: Any) -> Any:
+    """A value that is equal where the JSON is: texts as they are, since most are."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return canonical(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _folded(request: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same for two requests that differ in case, white space and compatibility forms only."""
+    return tuple(
+        tuple(map(_fold, part)) if isinstance(part, tuple) else _fold(part) for part in request
+    )
+
+
+def _fold(text: str) -> str:
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return " ".join(re.sub(r"\\[nrt]", " ", plain).casefold().split())
+
+
+def _root(parents: dict[str, str], id_: str) -> str:
+    """The first example of its group; paths are shortened on the way."""
+    while parents.get(id_, id_) != id_:
+        parents[id_] = parents.get(parents[id_], parents[id_])
+        id_ = parents[id_]
+    return id_
+
+
+def _unite(parents: dict[str, str], one: str, other: str) -> None:
+    if one == other and one not in parents:
+        return
+    a, b = _root(parents, one), _root(parents, other)
+    parents.setdefault(a, a)
+    parents.setdefault(one, a)
+    parents[b] = a
+    parents.setdefault(other, a)

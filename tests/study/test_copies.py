@@ -1,0 +1,150 @@
+"""Copies of an example are one piece of evidence, whatever door they come in by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.dataset import Example
+from promptops.errors import Refused
+from promptops.lab import Lab, compare
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals, scorer
+from promptops.study.copies import copies_of, golden_reads, reads_of
+from promptops.version import PromptVersion
+
+MakeLab = Callable[..., Lab]
+
+
+def answer(call: Any) -> str:
+    """B is right on eight of ten, A on five."""
+    text = call.request["messages"][-1]["content"]
+    return "yes" if int(text.split()[-1]) % 10 < (8 if text.startswith("B") else 5) else "no"
+
+
+def rows(n: int = 12, **more: Any) -> list[dict[str, Any]]:
+    return [{"q": str(i), "expected": "yes", **more} for i in range(n)]
+
+
+def examples(*texts: str, expected: Any = "yes", **more: Any) -> list[Example]:
+    return [Example(f"e{i}", {"q": text}, expected, **more) for i, text in enumerate(texts)]
+
+
+@pytest.fixture
+def pair(make_lab: MakeLab) -> tuple[Lab, Any, Any]:
+    lab = make_lab(models={"m": ScriptedModel(answer)})
+    prompt = lab.prompt("w")
+    return lab, prompt.save("A {{q}}", model="m"), prompt.save("B {{q}}", model="m")
+
+
+def test_what_is_refused_once_is_refused_when_it_is_copied(pair: tuple[Lab, Any, Any]) -> None:
+    """Twelve rows, three times each, give the same p, the same n and the same refusal."""
+    lab, v1, v2 = pair
+    lab.promote(v1, to="prod", study=lab.evaluate([v1], rows(), [equals()], name="base"))
+    once = lab.evaluate([v1, v2], rows(), [equals()], name="once")
+    thrice = lab.evaluate([v1, v2], rows() * 3, [equals()], name="thrice")
+    found = [study.compare(v2, v1).primary for study in (once, thrice)]
+    assert found[0].n == found[1].n == 12
+    assert found[0].p_better == found[1].p_better == 0.125
+    assert any("12 distinct examples" in note for note in thrice.compare(v2, v1).notes)
+    with pytest.raises(Refused):
+        lab.promote(v2, to="prod", study=thrice)
+
+
+def test_a_column_that_no_version_reads_makes_no_new_example(pair: tuple[Lab, Any, Any]) -> None:
+    """A row number beside each copy changes no request, so it is no new evidence."""
+    lab, v1, v2 = pair
+    many = [{**row, "number": k} for k in range(3) for row in rows()]
+    assert lab.evaluate([v1, v2], many, [equals()]).compare(v2, v1).primary.n == 12
+
+
+def test_a_scorer_that_sees_the_whole_row_still_meets_one_cluster(
+    pair: tuple[Lab, Any, Any],
+) -> None:
+    """What a function reads of a row is not known, so its copies stay apart, in one cluster."""
+    lab, v1, v2 = pair
+
+    @scorer
+    def right(output: str, example: Any) -> bool:
+        return bool(output == example.expected)
+
+    many = [{**row, "number": k} for k in range(3) for row in rows()]
+    found = lab.evaluate([v1, v2], many, [right]).compare(v2, v1).primary
+    assert found.clusters == 12
+    assert found.p_better == 0.125
+
+
+def test_a_doubled_table_says_what_the_table_says() -> None:
+    """Equal inputs with equal golden answers are one row of a table."""
+    table = [
+        {"q": f"q{i}", "gold": "yes", "a": "yes" if i < 3 else "no", "b": "yes" if i < 8 else "no"}
+        for i in range(20)
+    ]
+    once, twice = (compare(data, "a", "b", expected="gold") for data in (table, table * 2))
+    assert once.primary.p_better == twice.primary.p_better == 1 / 32
+    assert twice.primary.n == 20
+    assert "20 examples" in twice.statement()
+    weighted = compare(table * 2, "a", "b", expected="gold", weights="rows").primary
+    assert (weighted.n, weighted.clusters, weighted.p_better) == (40, 20, 1 / 32)
+
+
+def test_near_copies_share_a_cluster() -> None:
+    """Case, white space and compatibility forms make no independent example."""
+    found = copies_of(
+        examples("Straße 1", "STRASSE  1", "ｓtraße 1", "Weg 2"),
+        [reads_of(PromptVersion("{{q}}"))],
+        golden_reads(()),
+    )
+    assert not found.copies
+    assert found.clusters is not None
+    assert len({found.clusters[f"e{i}"] for i in range(3)}) == 1
+    assert "e3" not in found.clusters
+
+
+def test_copies_join_the_clusters_that_are_declared() -> None:
+    """A near-copy in another document ties the two documents together."""
+    parts = [
+        Example("a", {"q": "one"}, "yes", cluster="d1"),
+        Example("b", {"q": "two"}, "yes", cluster="d1"),
+        Example("c", {"q": "Two"}, "yes", cluster="d2"),
+        Example("d", {"q": "three"}, "yes", cluster="d2"),
+        Example("e", {"q": "four"}, "yes", cluster="d3"),
+    ]
+    found = copies_of(parts, [reads_of(PromptVersion("{{q}}"))], golden_reads(()))
+    assert found.clusters is not None
+    assert len({found.clusters[id_] for id_ in "abcd"}) == 1
+    assert found.clusters.get("e") not in {found.clusters["a"]}
+
+
+def test_contradictory_golden_answers_are_a_note(pair: tuple[Lab, Any, Any]) -> None:
+    """The same request with another golden answer is another example, and is said."""
+    lab, v1, v2 = pair
+    both = [*rows(), {"q": "3", "expected": "no"}]
+    comparison = lab.evaluate([v1, v2], both, [equals()]).compare(v2, v1)
+    assert comparison.primary.n == 13
+    assert any("1 input has contradictory golden answers" in note for note in comparison.notes)
+
+
+def test_copies_answered_apart_are_pooled_as_repeats(make_lab: MakeLab) -> None:
+    """Imported answers of two copies differ: their mean is the example's outcome."""
+    lab = make_lab()
+    data = [{"id": f"{k}{i}", "q": f"q{i}", "expected": "yes"} for k in "ab" for i in range(4)]
+    outputs = [
+        {"example_id": row["id"], "version": v, "output": "yes" if v == "v2" or n < 4 else "no"}
+        for v in ("v1", "v2")
+        for n, row in enumerate(data)
+    ]
+    found = lab.import_runs(outputs, data, [equals()]).compare("v2", "v1").primary
+    assert (found.n, found.repeats, found.baseline, found.candidate) == (4, 2, 0.5, 1.0)
+
+
+def test_versions_that_ask_the_same_of_every_row_are_named_before_paying(
+    make_lab: MakeLab,
+) -> None:
+    """A forgotten variable: one request, one example, and a warning with the column."""
+    lab = make_lab(models={"m": ScriptedModel(lambda call: "yes")})
+    version = lab.prompt("w").save("Answer briefly.", model="m")
+    with pytest.warns(UserWarning, match=r"All 12 requests of v1 are equal.*\{\{q\}\}"):
+        lab.evaluate([version], rows(), [equals()])
