@@ -109,6 +109,10 @@ class Run:
     cell: str | None = None  # hash of the notebook cell's source
     git_commit: str | None = None
     git_dirty: bool | None = None
+    tokens_cache_write: int | None = None  # of tokens_in, those that were written into a cache
+    tokens_reasoning: int | None = None  # of tokens_out
+    reasoning: str | None = None  # the model's reasoning, kept apart from the answer, capped
+    service_tier: str | None = None  # flex, priority, batch, ...: as it came back
 
     @property
     def kind(self) -> Kind | None:

@@ -87,6 +87,7 @@ def check(
     likely column.
     """
     asked = content(version)
+    _check_whole(examples, asked, name)
     failed, first, fault = 0, "", ""
     notes: list[str] = []
     missing: set[str] = set()
@@ -120,6 +121,28 @@ def check(
     if unread:
         notes.append(f"examples with a history that {asked.id[:11]} has no place for: {unread:,}.")
     return tuple(notes)
+
+
+def _check_whole(examples: Sequence[Example], asked: PromptVersion, name: str) -> None:
+    """Raise DatasetError where a conversation would be sent without its question: an input stands
+    beside a history that is spliced in, no variable reads it, and nothing of the user comes last.
+    """
+    if not asked.takes_history:
+        return
+    used = {variable.name for variable in asked.variables}
+    closing = asked.template[-1]["role"] if asked.template[-1]["role"] != "history" else None
+    for example in examples:
+        left = [key for key in example.inputs if key not in used]
+        last = closing or (example.history[-1]["role"] if example.history else "system")
+        unsent = left and (last not in ("user", "tool") or "message" in left)
+        if unsent:
+            missing = "message" if "message" in left else left[0]
+            raise DatasetError(
+                f"{asked.id[:11]} splices the history of {name!r} in, but reads no input"
+                f" {missing!r}, so the conversation of example {example.id!r} would be sent without"
+                f' it; add {{"role": "user", "content": "{{{{{missing}}}}}"}} after the history, or'
+                " read the dataset without that column."
+            )
 
 
 def _hint(

@@ -4,7 +4,8 @@ Five setup failures in a row (a key, a quota, a permission, an unknown model, a 
 refused) or twenty in a row that are no answer (connection errors, replies that are no completion)
 open the circuit; any answer, a model's own failure included, starts the counts again. What is a
 version's own fault (its settings, its model's name) is counted by version, so that another arm's
-answers between do not hide it.
+answers between do not hide it. An endpoint that lets three questions wait in vain, and then one
+more attempt, is slower than an attempt may be: asking on would pay for the same answers again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ __all__ = ["Breaker"]
 
 SETUP_IN_A_ROW = 5
 UNANSWERED_IN_A_ROW = 20
+SLOW_IN_A_ROW = 3
 _EVERYBODYS = frozenset({"auth", "quota_exhausted"})
 _UNREACHED = frozenset({"connection", "timeout_connect"})
 # how `models.failures` ends the code of a reply of status 200 that is no completion
@@ -31,21 +33,32 @@ _FIX = {
     ),
     "connection": "check the endpoint's address, the network and the proxy",
     "timeout_connect": "check the endpoint's address, the network and the proxy",
+    "timeout_read": "raise timeout_s, or lower concurrency",
+}
+_FIX_OF_JUDGES = {
+    "bad_request": (
+        "give the judge no setting that its model refuses, as in JudgeModel(model, settings={})"
+    ),
+    "not_found_model": "check the judge's name, as in judge=..., and the endpoint's address",
 }
 
 
 class Breaker:
     """Counts of one endpoint.
 
-    `open` holds the reason once it opened, one sentence; it never closes again.
+    `open` holds the reason once it opened, one sentence; it never closes again. judging: whether it
+    is judges that are asked, whose settings are mended elsewhere than a version's.
     """
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, *, judging: bool = False) -> None:
         self.label = label
+        self._fix = {**_FIX, **(_FIX_OF_JUDGES if judging else {})}
         self.open: str | None = None
         self._setup: dict[str, int] = {}
         self._unanswered = 0
         self._first_unanswered = 0.0
+        self._slow = 0  # first attempts in a row that came to no answer in time
+        self._slow_since = 0.0  # when there were enough of them
 
     def note(
         self,
@@ -55,9 +68,11 @@ class Breaker:
         detail: str = "",
         version: str = "",
         code: str = "",
+        *,
+        again: bool = False,
     ) -> str | None:
         """Count one attempt that ran from `started` to `ended` (monotonic seconds); the reason when
-        this one opens it.
+        this one opens it. again: whether the question had been sent before.
 
         What is no answer counts after the first only where the attempt began after that first one
         was known: a server that restarts under 200 open calls breaks them all in one moment, which
@@ -68,7 +83,7 @@ class Breaker:
         kind = FAILURES[failure] if failure else None
         unreadable = failure == "server_error" and code.endswith(_UNREADABLE)
         if kind is None or kind == "outcome":
-            self._unanswered = 0
+            self._unanswered = self._slow = 0
             if self._setup:
                 self._setup.pop("", None)
                 self._setup.pop(version, None)
@@ -88,12 +103,27 @@ class Breaker:
                 return self._opened(
                     failure, detail, self._unanswered, _UNREADABLE if unreadable else ""
                 )
+        elif failure == "timeout_read":
+            self._unanswered = 0
+            return self._waited_in_vain(started, ended, detail, again)
         elif kind == "transient":
-            self._unanswered = 0  # it answered, if only to say no
+            self._unanswered = self._slow = 0  # it answered, if only to say no
+        return None
+
+    def _waited_in_vain(self, started: float, ended: float, detail: str, again: bool) -> str | None:
+        """Attempts of one moment are one event: it takes an attempt that began after enough of them
+        to say that the endpoint is slow, and not that it paused.
+        """
+        if self._slow >= SLOW_IN_A_ROW and started >= self._slow_since:
+            return self._opened("timeout_read", detail, self._slow + 1)
+        if not again:
+            self._slow += 1
+            if self._slow == SLOW_IN_A_ROW:
+                self._slow_since = ended
         return None
 
     def _opened(self, failure: str | None, detail: str, count: int, what: str = "") -> str:
-        fix = _FIX.get(what or failure or "", "check the endpoint")
+        fix = self._fix.get(what or failure or "", "check the endpoint")
         told = f": {detail[:200].rstrip('.')}" if detail else ""
         self.open = (
             f"{self.label} failed {count} times in a row with {failure}{told}; {fix}, then run"

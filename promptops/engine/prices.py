@@ -179,11 +179,11 @@ def _price(name: str, entry: Any) -> Price:
             if hasattr(entry, "keys")
             else Price(*entry)
         )
-        numbers = [
-            float(part) for part in (price.input, price.output, price.cached) if part is not None
-        ]
+        cached = None if price.cached is None else float(price.cached)
+        price = Price(float(price.input), float(price.output), cached)  # text, as from YAML, too
+        numbers = [part for part in (price.input, price.output, price.cached) if part is not None]
     except (TypeError, ValueError):
-        numbers = [-1.0]
+        price, numbers = Price(0.0, 0.0), [-1.0]
     if not all(0 <= part < float("inf") for part in numbers):
         raise SetupError(
             f"the price of {name!r} is {entry!r}; give (input, output) or (input, output, cached)"

@@ -94,6 +94,7 @@ class Ledger:
     def add(self, runs: Sequence[Run], attempts: Sequence[Attempt], remote: Sequence[bool]) -> None:
         """Count a recorded batch. remote: per run, whether its cost is to be known."""
         now = time.perf_counter()
+        unpriced = {attempt.run_id for attempt in attempts if attempt.cost_usd is None}
         with self._lock:
             for run, away in zip(runs, remote, strict=True):
                 arm = self._arms.get(run.version_id, Arm())
@@ -104,7 +105,7 @@ class Ledger:
                     self._failed[run.failure] = self._failed.get(run.failure, 0) + 1
                 if run.cost_usd is not None:
                     self._cost += run.cost_usd
-                elif away and run.scorable and run.attempts:
+                elif away and run.attempts and (run.scorable or run.id in unpriced):
                     self._unknown += 1
                 self._tokens_in += run.tokens_in or 0
                 self._tokens_out += run.tokens_out or 0

@@ -3,7 +3,8 @@
 Whatever the model does, `ask` returns one run with at most one failure class of `run.FAILURES`, and
 every attempt that was sent. Transient failures are tried again after full jitter (1 s doubling to
 60 s) or what Retry-After asks, within the attempts and the total time allowed; a wait that would
-end after the deadline is not begun. Nothing else is retried.
+end after the deadline is not begun. A question whose attempts may have been billed four times is
+given up: its answer would be paid for again. Nothing else is retried.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from .stop_signal import Stop
 __all__ = ["Caller", "Limits", "NotAsked", "Provenance", "Question"]
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+MOST_PAID = 4  # attempts of one question that may be on the bill though no answer came
 
 
 class NotAsked(Exception):
@@ -181,7 +183,15 @@ class Caller:
             self._learn(asked.sent_at, outcome)
         detail = asked.attempts[-1].detail or ""  # free of secrets
         code = (outcome.code or "") if isinstance(outcome, CallError) else ""
-        reason = self.breaker.note(failure, asked.sent_at, ended, detail, question.version_id, code)
+        reason = self.breaker.note(
+            failure,
+            asked.sent_at,
+            ended,
+            detail,
+            question.version_id,
+            code,
+            again=len(asked.attempts) > 1,
+        )
         if reason is not None:
             self.stop.set("circuit_open", reason)
 
@@ -194,7 +204,7 @@ class Caller:
             self.pace.limited(
                 sent_at, outcome.retry_after_s if isinstance(outcome, CallError) else None
             )
-        elif failure in ("server_error", "overloaded"):
+        elif failure in ("server_error", "overloaded", "timeout_read"):
             self.pace.server_failed()
         if isinstance(outcome, Reply) and outcome.headers:
             self.pace.read(outcome.headers)
@@ -238,6 +248,7 @@ class Caller:
             FAILURES[error.failure] != "transient"
             or not asked.question.model.remote
             or tried >= self.limits.max_attempts
+            or sum(map(_may_be_billed, asked.attempts)) >= MOST_PAID
         ):
             return None
         if error.retry_after_s is not None:
@@ -270,6 +281,13 @@ class Caller:
             if question.model.remote
             else None
         )
+
+
+def _may_be_billed(attempt: Attempt) -> bool:
+    """Whether an attempt went out and nobody knows whether an answer was made. A reply that holds
+    no completion is known: whoever sent it had none.
+    """
+    return attempt.cost_usd is None and attempt.status != 200
 
 
 def _status(error: CallError) -> int | None:

@@ -70,7 +70,8 @@ class Sweep:
     questions: pulled on that loop, in their order for each endpoint; one whose key is in flight
     already is not asked again. record(runs, attempts): keeps a group durably. on_runs(runs): the
     same runs, once they are recorded. Both are called in one thread that is not the loop's.
-    provenance: a Provenance, or a mapping with its fields.
+    provenance: a Provenance, or a mapping with its fields. breakers: label -> breaker, shared by
+    sweeps that follow each other at the same endpoints.
     """
 
     def __init__(
@@ -83,7 +84,9 @@ class Sweep:
         provenance: Provenance | Mapping[str, Any] | None = None,
         clock: Clock = SYSTEM,
         rng: random.Random | None = None,
+        breakers: dict[str, Breaker] | None = None,
     ) -> None:
+        self._breakers = {} if breakers is None else breakers
         self._questions = iter(questions)
         self._limits = limits or Limits()
         self._clock, self._chance = clock, rng or random.Random()
@@ -275,7 +278,8 @@ class Sweep:
     def _opened(self, model: Model) -> _Lane:
         limits = self._limits
         fixed = limits.concurrency if model.remote else limits.concurrency or LOCAL
-        pace, breaker = Pace(self._clock, fixed), Breaker(model.label)
+        pace = Pace(self._clock, fixed)
+        breaker = self._breakers.setdefault(model.label, Breaker(model.label))
         return _Lane(
             Caller(
                 limits,

@@ -116,7 +116,7 @@ class Study:
         except KeyboardInterrupt:
             raise running.interrupted() from None
         self.wait()
-        for sentence in running.shortfalls():
+        for sentence in (*running.notes(), *running.shortfalls()):
             warnings.warn(sentence, stacklevel=3)
 
     def stop(self, reason: str = "stopped by hand") -> Study:

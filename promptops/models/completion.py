@@ -13,15 +13,11 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
+from .reply_parts import clean, count, ended, kept, name, text_of, thinking_of, within
 
-__all__ = ["Assembly", "read_body", "reply_of"]
+__all__ = ["read_body", "reply_of"]
 
-_FINISHED = {
-    "length": "truncated_length",
-    "max_tokens": "truncated_length",
-    "content_filter": "content_filter_output",
-    "safety": "content_filter_output",
-}
+_MISSING = object()
 
 
 def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> Any:
@@ -56,173 +52,112 @@ def _is_page(content: bytes, headers: Mapping[str, str]) -> bool:
     )
 
 
-def reply_of(body: Any, headers: Mapping[str, str], first_token_ms: float | None = None) -> Reply:
-    """What a completion's body says. headers: with lower-case names.
+def reply_of(
+    body: Any,
+    headers: Mapping[str, str],
+    first_token_ms: float | None = None,
+    *,
+    limit: str = "max_completion_tokens",
+) -> Reply:
+    """What a completion's body says. headers: with lower-case names; limit: the setting that a cut
+    answer names.
 
-    Raises CallError where it holds an error, or no completion.
+    Raises CallError where it holds an error, or no completion: a choice without a message is
+    nobody's answer, whatever the status says.
     """
-    choices = body.get("choices", _MISSING) if isinstance(body, dict) else _MISSING
-    if (
-        choices is _MISSING
-        or (not choices and body.get("error"))
-        or not isinstance(choices, (list, type(None)))
-    ):
-        raise error_of_body(body, headers)
-    choice = choices[0] if choices and isinstance(choices[0], dict) else {}
-    if choice.get("error"):  # a router's own failure behind a reply that had begun
-        raise error_of_body(choice, headers)
+    choice = _choice(body, headers)
+    if choice is None:
+        detail = "the provider's filter refused the prompt."
+        return Reply(text=None, failure="content_filter_input", failure_detail=detail)
     message = choice.get("message")
     if not isinstance(message, dict):
         message = {}
-    text = _text(message.get("content"))
+    text = text_of(message.get("content"))
     if text is None and not choice.get("message"):
-        text = _text(choice.get("text"))
-    calls = _tool_calls(message)
+        text = text_of(choice.get("text"))
     finish = choice.get("finish_reason")
     finish = clean(finish) if isinstance(finish, str) else None
-    refusal = _text(message.get("refusal"))
-    failure = _failure(text, calls, finish, refusal, body)
-    usage = body.get("usage")
-    if not isinstance(usage, dict):
-        usage = {}
-    tokens_in = _count(usage.get("prompt_tokens", usage.get("input_tokens")))
-    cost = usage.get("cost")
+    calls, reasoning, usage = _tool_calls(message), _reasoning(message), body.get("usage")
+    counted = _counts(usage if isinstance(usage, dict) else {})
+    failure, detail_of_end = ended(
+        text,
+        calls,
+        finish,
+        text_of(message.get("refusal")),
+        tokens_out=counted["tokens_out"],
+        tokens_reasoning=counted["tokens_reasoning"],
+        reasoning=reasoning,
+        limit=limit,
+    )
     return Reply(
         text=text,
         tool_calls=calls,
         finish_reason=finish,
         failure=failure,
-        failure_detail=refusal if failure == "refusal" else None,
-        tokens_in=tokens_in,
-        tokens_out=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
-        tokens_cached=_cached(usage, tokens_in),
-        cost_usd=(
-            float(cost)
-            if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 1e9
-            else None
-        ),
-        model=_name(body.get("model")),
-        fingerprint=_name(body.get("system_fingerprint")),
-        request_id=headers.get("x-request-id") or _name(body.get("id")),
+        failure_detail=detail_of_end,
+        **counted,
+        reasoning=kept(reasoning),
+        service_tier=name(body.get("service_tier")),
+        model=name(body.get("model")),
+        fingerprint=name(body.get("system_fingerprint")),
+        request_id=headers.get("x-request-id") or name(body.get("id")),
         first_token_ms=first_token_ms,
         headers=headers,
     )
 
 
-class Assembly:
-    """A stream's chunks, put together into the body that an unstreamed call would have had."""
+def _choice(body: Any, headers: Mapping[str, str]) -> dict[str, Any] | None:
+    """The first choice; None where the prompt was filtered before there was one.
 
-    def __init__(self) -> None:
-        self.body: dict[str, Any] = {}
-        self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
-        self._calls: dict[Any, dict[str, Any]] = {}
-        self._finish: Any = None
-        self._begun = False
-
-    def add(self, chunk: Any) -> str:
-        """Take in a chunk; the piece of the answer's text that it brought.
-
-        Raises CallError for an error in the stream.
-        """
-        if not isinstance(chunk, dict) or (chunk.get("error") and not chunk.get("choices")):
-            raise error_of_body(chunk, {})
-        for name in ("id", "model", "system_fingerprint", "usage"):
-            if chunk.get(name) is not None:
-                self.body[name] = chunk[name]
-        choices = chunk.get("choices")
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-            return ""
-        choice = choices[0]
-        if choice.get("error"):
-            raise error_of_body(choice, {})
-        self._begun = True
-        self._finish = choice.get("finish_reason") or self._finish
-        delta = choice.get("delta")
-        if not isinstance(delta, dict):
-            return ""
-        for call in delta.get("tool_calls") or ():
-            self._add_call(call)
-        for name, parts in self._texts.items():
-            if isinstance(delta.get(name), str):
-                parts.append(delta[name])
-        return delta["content"] if isinstance(delta.get("content"), str) else ""
-
-    def finished(self) -> dict[str, Any]:
-        """The whole body.
-
-        Raises CallError of class connection where the stream broke off before the answer's end.
-        """
-        if self._begun and self._finish is None:
-            raise CallError(
-                "the stream ended before the answer did.", failure="connection", code="200 cut"
-            )
-        message: dict[str, Any] = {
-            name: "".join(parts) if parts else None for name, parts in self._texts.items()
-        }
-        if self._calls:
-            message["tool_calls"] = [self._calls[key] for key in self._calls]
-        choices = [{"message": message, "finish_reason": self._finish}] if self._begun else []
-        return {**self.body, "choices": choices}
-
-    def _add_call(self, call: Any) -> None:
-        if not isinstance(call, dict):
-            return
-        made = self._calls.setdefault(
-            call.get("index", len(self._calls)),
-            {"id": None, "type": "function", "function": {"name": "", "arguments": ""}},
-        )
-        made["id"] = call.get("id") or made["id"]
-        function = call.get("function")
-        for name in ("name", "arguments"):
-            if isinstance(function, dict) and isinstance(function.get(name), str):
-                made["function"][name] += function[name]
-
-
-_MISSING = object()
-
-
-def clean(text: str) -> str:
-    """The text with joined surrogate pairs, and U+FFFD for lone ones: JSON may carry them, UTF-8
-    and the store cannot.
+    Raises CallError where there is none for another reason.
     """
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    choices = body.get("choices", _MISSING) if isinstance(body, dict) else _MISSING
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        if choices is not _MISSING and not body.get("error") and _filtered(body):
+            return None
+        raise error_of_body(body, headers)
+    if choice.get("error"):  # a router's own failure behind a reply that had begun
+        raise error_of_body(choice, headers)
+    bare = choice.get("message") is None and choice.get("text") is None
+    if bare and str(choice.get("finish_reason") or "stop").lower() == "stop":
+        raise error_of_body(body, headers)
+    return choice
 
 
-def _failure(
-    text: str | None,
-    calls: tuple[Any, ...],
-    finish: str | None,
-    refusal: str | None,
-    body: Mapping[str, Any],
-) -> str | None:
-    if refusal:
-        return "refusal"
-    if finish in _FINISHED:
-        return _FINISHED[finish]
-    if text or calls:
-        return None
-    if not body.get("choices") and '"filtered": true' in json.dumps(
-        body.get("prompt_filter_results"), default=str
-    ):
-        return "content_filter_input"
-    return "empty_output"
+def _filtered(body: Mapping[str, Any]) -> bool:
+    said = json.dumps(body.get("prompt_filter_results"), default=str)
+    return '"filtered": true' in said
 
 
-def _text(value: Any) -> str | None:
-    """A content: a text, or a list of parts of which the texts are taken."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, list):
-        parts = [part.get("text") for part in value if isinstance(part, dict)]
-        texts = [part for part in parts if isinstance(part, str)]
-        return clean("".join(texts)) if texts else None
-    return None
+def _reasoning(message: Mapping[str, Any]) -> str:
+    """The reasoning of a message, which endpoints put beside the content or among its parts."""
+    for key in ("reasoning_content", "reasoning"):
+        if isinstance(message.get(key), str) and message[key]:
+            return str(message[key])
+    return thinking_of(message.get("content"))
+
+
+def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Tokens and cost by the names of a Reply; what is not said, or cannot be, is unknown."""
+    tokens_in = count(usage.get("prompt_tokens", usage.get("input_tokens")))
+    tokens_out = count(usage.get("completion_tokens", usage.get("output_tokens")))
+    asked = usage.get("prompt_tokens_details", usage.get("input_tokens_details"))
+    asked = asked if isinstance(asked, dict) else {}
+    said = usage.get("completion_tokens_details", usage.get("output_tokens_details"))
+    said = said if isinstance(said, dict) else usage
+    cached = asked.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))
+    written = asked.get("cache_write_tokens", usage.get("cache_creation_input_tokens"))
+    cost = usage.get("cost")
+    stated = isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 1e9
+    return {
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "tokens_cached": within(cached, tokens_in),
+        "tokens_cache_write": within(written, tokens_in),
+        "tokens_reasoning": count(said.get("reasoning_tokens")),
+        "cost_usd": float(cost) if stated and cost is not None else None,
+    }
 
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -232,28 +167,3 @@ def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     )
     old = message.get("function_call")  # what tool calls were before they had a list
     return found or (({"type": "function", "function": old},) if isinstance(old, dict) else ())
-
-
-def _count(value: Any) -> int | None:
-    """Tokens: a whole number from 0; anything else is unknown."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return (
-        value
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
-        else None
-    )
-
-
-def _cached(usage: Mapping[str, Any], tokens_in: int | None) -> int | None:
-    details = usage.get("prompt_tokens_details", usage.get("input_tokens_details"))
-    cached = _count(
-        details.get("cached_tokens")
-        if isinstance(details, dict)
-        else usage.get("prompt_cache_hit_tokens")
-    )
-    return cached if cached is not None and tokens_in is not None and cached <= tokens_in else None
-
-
-def _name(value: Any) -> str | None:
-    return clean(value)[:200] if isinstance(value, str) and value else None

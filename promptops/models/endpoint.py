@@ -18,9 +18,10 @@ from typing import Any
 from ..errors import CallError, SetupError
 from ..redact import redact_failure
 from .clients import Clients, Sender, label_of
-from .completion import Assembly, read_body, reply_of
+from .completion import read_body, reply_of
 from .failures import error_of_body, error_of_exception, error_of_status
 from .protocol import Call, Reply
+from .stream_assembly import Assembly
 
 __all__ = ["EndpointModel"]
 
@@ -58,6 +59,7 @@ class EndpointModel:
         self._clients = Clients(client, base_url, api_key)
         self._label = label or label_of(self._clients.base_url)
         self._stream = stream
+        self._usage_refused: bool | None = None  # whether it refuses stream_options; None: untried
 
     @property
     def label(self) -> str:
@@ -71,6 +73,16 @@ class EndpointModel:
     def secrets(self) -> frozenset[str]:
         """Keys and credentials that this model sends, for whoever writes rows."""
         return self._clients.secrets
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its answers should know about how they were asked for."""
+        if not self._usage_refused:
+            return ()
+        return (
+            f"{self._label} refuses stream_options, which we add to streamed calls to learn their"
+            " tokens; its calls are sent without it, and their tokens and cost are unknown.",
+        )
 
     def check(self, request: Mapping[str, Any]) -> None:
         """Raises SetupError where no call can succeed: no key, no openai package, no model's name,
@@ -122,7 +134,8 @@ class EndpointModel:
         headers = _headers(response)
         if response.status_code >= 300:
             raise error_of_status(response.status_code, _body_or_text(response), headers)
-        return reply_of(read_body(response.content, headers, response.status_code), headers)
+        read = read_body(response.content, headers, response.status_code)
+        return reply_of(read, headers, limit=_limit(body))
 
     async def _streamed(
         self,
@@ -131,15 +144,42 @@ class EndpointModel:
         options: dict[str, Any],
         on_token: Callable[[str], None] | None,
     ) -> Reply:
-        began, first, come = time.perf_counter(), None, False
+        """A streamed attempt. What we add ourselves is never blamed on the version: where a request
+        with it is refused, the same request is sent without it.
+        """
         body["stream"] = True
-        body.setdefault("stream_options", {"include_usage": True})
+        if "stream_options" in body or self._usage_refused:
+            return await self._stream_once(send, body, options, on_token)
+        try:
+            asked = {**body, "stream_options": {"include_usage": True}}
+            reply = await self._stream_once(send, asked, options, on_token)
+        except Exception as error:
+            failed = error if isinstance(error, CallError) else _failed(error)
+            named = "stream_options" in str(failed) or "include_usage" in str(failed)
+            if failed.failure != "bad_request" or not (named or self._usage_refused is None):
+                raise
+            reply = await self._stream_once(send, body, options, on_token)
+            self._usage_refused = True
+            return reply
+        if self._usage_refused is None:
+            self._usage_refused = False
+        return reply
+
+    async def _stream_once(
+        self,
+        send: Sender,
+        body: dict[str, Any],
+        options: dict[str, Any],
+        on_token: Callable[[str], None] | None,
+    ) -> Reply:
+        began, first, come = time.perf_counter(), None, False
         assembly, headers = Assembly(), dict[str, str]()
         async with contextlib.aclosing(send.stream(PATH, body, options)) as chunks:
             async for response, chunk in chunks:
                 headers, come = headers or _headers(response), True
                 if isinstance(chunk, bytes) and not chunk.lstrip().startswith(b"data:"):
-                    return reply_of(read_body(chunk, headers, response.status_code), headers)
+                    read = read_body(chunk, headers, response.status_code)
+                    return reply_of(read, headers, limit=_limit(body))
                 for event in _events(chunk, headers) if isinstance(chunk, bytes) else (chunk,):
                     piece = assembly.add(event)
                     if piece and first is None:
@@ -152,7 +192,7 @@ class EndpointModel:
                 failure="server_error",
                 code="200 unreadable",
             )
-        return reply_of(assembly.finished(), headers, first)
+        return reply_of(assembly.finished(), headers, first, limit=_limit(body))
 
     def _told(self, error: CallError) -> CallError:
         """The same failure, its words without secrets."""
@@ -168,6 +208,11 @@ class EndpointModel:
 
     def __repr__(self) -> str:
         return f"EndpointModel({self._label!r}{', streaming' if self._stream else ''})"
+
+
+def _limit(body: Mapping[str, Any]) -> str:
+    """The setting of this request that bounds the tokens of its answer."""
+    return "max_tokens" if "max_tokens" in body else "max_completion_tokens"
 
 
 async def _within(seconds: float | None, answer: Coroutine[Any, Any, Reply]) -> Reply:

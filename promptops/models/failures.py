@@ -31,11 +31,19 @@ _PER_TIME = re.compile(
     r" (?:in|after)",
     re.I,
 )
+# in the words of OpenAI, Anthropic, Gemini, Bedrock, Mistral, Cohere, vLLM, SGLang, llama.cpp, TGI,
+# Ollama and LM Studio
 _CONTEXT = re.compile(
-    r"context[_ ](?:length|window)|maximum (?:context|prompt|input)|(?:prompt|input)(?: is|'s)? too"
-    r" (?:long|large)|too many (?:input )?tokens"
-    r"|string_above_max_length|exceeds? the (?:maximum|limit of).{0,30}tokens|reduce the length",
+    r"context[_ -]?(?:length|window|size|limit)|maximum (?:context|prompt|input|model length)"
+    r"|(?:prompt|input)(?: is|'s)? too (?:long|large)|too many (?:input )?tokens"
+    r"|string_above_max_length|exceeds? the (?:maximum|limit of).{0,30}tokens|reduce the length"
+    r"|`?inputs`? (?:tokens|must have less)|longer than the (?:maximum model|model's)"
+    r"|tokens in the prompt cannot exceed|context the overflows",
     re.I,
+)
+# what an error of the server's own says beside it, where an overflow comes with a status of 500
+_OVERFLOWN = re.compile(
+    r"exceed|too (?:long|large|many)|longer than|less than|at most|overflow|reduce|increase", re.I
 )
 _FILTER = re.compile(
     r"content[_ ](?:filter|policy|management)|responsibleai|moderation|flagged|safety"
@@ -95,8 +103,9 @@ def error_of_body(body: Any, headers: Mapping[str, str], status: int = 200) -> C
     """
     error = body.get("error") if isinstance(body, Mapping) else None
     if not error:
+        without = "a message in its choices" if _has(body, "choices") else "choices"
         what = (
-            f"JSON without choices ({', '.join(map(str, list(body)[:8])) or 'empty'})"
+            f"JSON without {without} ({', '.join(map(str, list(body)[:8])) or 'empty'})"
             if isinstance(body, Mapping)
             else type(body).__name__
         )
@@ -119,6 +128,10 @@ def error_of_body(body: Any, headers: Mapping[str, str], status: int = 200) -> C
         retry_after_s=retry_after_s(headers),
         request_id=headers.get("x-request-id"),
     )
+
+
+def _has(body: Any, key: str) -> bool:
+    return isinstance(body, Mapping) and key in body
 
 
 def error_of_exception(error: BaseException) -> CallError:
@@ -179,6 +192,8 @@ def _class_of(status: int, words: str, wait_asked: bool) -> str:
         return "quota_exhausted"
     if status == 403 and _FILTER.search(words):
         return "content_filter_input"
+    if status == 500 and _CONTEXT.search(words) and _OVERFLOWN.search(words):
+        return "context_length"
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:

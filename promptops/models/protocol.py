@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ..version import PromptVersion
 
-__all__ = ["Call", "Model", "Reply"]
+__all__ = ["Call", "HasNotes", "Model", "Reply"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,10 @@ class Reply:
     tokens_in: int | None = None
     tokens_out: int | None = None
     tokens_cached: int | None = None
+    tokens_cache_write: int | None = None  # of tokens_in, those that were written into a cache
+    tokens_reasoning: int | None = None  # of tokens_out
+    reasoning: str | None = None  # what the model thought before it answered, capped
+    service_tier: str | None = None
     cost_usd: float | None = None  # where the answerer itself states a cost
     model: str | None = None
     fingerprint: str | None = None
@@ -75,3 +79,13 @@ class Model(Protocol):
     def check(self, request: Mapping[str, Any]) -> None: ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class HasNotes(Protocol):
+    """A model with something to tell about how it was asked: one sentence each, for the person who
+    reads the study.
+    """
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...

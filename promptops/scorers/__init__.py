@@ -42,7 +42,14 @@ from .row_checks import checks
 from .semantic import mentions, never_mentions
 from .structure import json_has, json_valid
 from .tools import tool_arguments, tool_called, tool_sequence
-from .transform import Transform, answer_part, extract_json, last_line, strip_fences
+from .transform import (
+    Transform,
+    answer_part,
+    extract_json,
+    last_line,
+    strip_fences,
+    strip_thinking,
+)
 from .trial import try_out
 from .usage import cost_below, finish_reason, latency_below, tokens_below
 
@@ -110,6 +117,7 @@ __all__ = [
     "similar_to",
     "starts_with",
     "strip_fences",
+    "strip_thinking",
     "tokens_below",
     "tool_arguments",
     "tool_called",

@@ -17,28 +17,34 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..canonical import canonical
-from ..errors import ScorerError, VersionError
+from ..errors import CallError, ScorerError, VersionError
+from ..run import Run
 from ..version import PromptVersion
 from ..version.renderer import literal
 from .case import Case
 from .reading import NotJSON, read_json
 from .rule import Rule, snippet
+from .transform import strip_thinking
 
 __all__ = [
     "JudgeModel",
     "JudgeRule",
     "Unread",
+    "answer_of",
     "consult",
     "judge_prompt",
     "read_verdict",
     "shown_inputs",
+    "whole_number",
 ]
 
 # of the rules by which replies are read: raised when the same reply begins to mean something else
-VERSION = "1"
+VERSION = "2"
 _LONGEST = 100_000  # characters of one judged text
 _EFFORT = 5_000_000  # characters read in search of objects, however often a reply opens a brace
 _OPENED = re.compile(r"\{")
+_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"|,(?=\s*+[}\]])', re.S)
+_WHOLE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _RULES = """\
 You are an impartial judge. {task}
 
@@ -59,12 +65,12 @@ Reply with exactly one JSON object and nothing else:
 @dataclass(frozen=True, slots=True)
 class JudgeModel:
     """Who judges. model: its name (None: the one that the lab judges with); settings: passed to it,
-    part of the judge's version; samples: verdicts on each answer, each recorded; tries: how often
-    an unreadable reply is asked for.
+    part of the judge's version (none by default: reasoning models refuse a temperature); samples:
+    verdicts on each answer, each recorded; tries: how often an unreadable reply is asked for.
     """
 
     model: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
+    settings: Mapping[str, Any] = field(default_factory=dict)
     samples: int = 1
     tries: int = 3
 
@@ -182,9 +188,13 @@ async def consult(
     mark = hashlib.sha256(f"{prompt.id}\n{canonical(texts)}".encode()).hexdigest()[:12]
     why = ""
     for tried in range(judge.tries):
-        run = await case.ask(prompt, {**texts, "mark": mark}, sample * judge.tries + tried)
+        try:
+            run = await case.ask(prompt, {**texts, "mark": mark}, sample * judge.tries + tried)
+        except CallError as error:  # it was not asked: of a stop, a budget, an open circuit
+            return Unread(f"judge_error: {error.failure}: {error}")
         if run.failure is not None and not run.scorable:
-            return Unread(f"judge_error: {run.failure}")
+            detail = f": {run.failure_detail}" if run.failure_detail else ""
+            return Unread(f"judge_error: {run.failure}{detail}")
         verdict = read_verdict(run.output or "", mark, list(texts.values()))
         if isinstance(verdict, Unread):
             why = verdict.why
@@ -198,19 +208,64 @@ async def consult(
 def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, Any] | Unread:
     """The one object of a reply that is not an echo of the judged texts; its `case` is the mark.
 
-    Never raises.
+    Thinking before the answer is left out, and a comma too many is read past: what is meant is
+    plain. Never raises.
     """
-    echoes = {_spelled(value) for text in quoted for _, value in _objects(text)}
-    own = [
-        value
-        for piece, value in _objects(reply)
-        if _spelled(value) not in echoes and not any(piece in text for text in quoted)
-    ]
+    said = strip_thinking(reply) or ""
+    own = _own(said, quoted) or _own(_uncomma(said), [_uncomma(text) for text in quoted])
     if len(own) != 1:
         return Unread(f"{len(own)} JSON objects of its own in {snippet(reply)}")
     if own[0].get("case") != mark:
         return Unread("its object does not name the case")
     return own[0]
+
+
+def _own(reply: str, quoted: Sequence[str]) -> list[dict[str, Any]]:
+    """The objects of a reply that are not quoted from the judged texts."""
+    echoes = {_spelled(value) for text in quoted for _, value in _objects(text)}
+    return [
+        value
+        for piece, value in _objects(reply)
+        if _spelled(value) not in echoes and not any(piece in text for text in quoted)
+    ]
+
+
+def _uncomma(text: str) -> str:
+    """The text without commas that stand before a closing bracket, outside of strings."""
+    return _COMMA.sub(lambda found: "" if found[0] == "," else found[0], text)
+
+
+def whole_number(value: Any) -> int | None:
+    """A whole number however it is written without loss: 4, 4.0 or "4"; None for anything else."""
+    if isinstance(value, str):
+        text = value.strip()
+        plain = text.removesuffix(".0")
+        return int(plain) if _WHOLE.fullmatch(plain) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def answer_of(run: Run | None, output: str) -> str:
+    """An answer as a judge sees it: its text, then its tool calls as canonical JSON, without the
+    ids that make equal calls differ.
+    """
+    if run is None or not run.tool_calls:
+        return output
+    shown = []
+    for call in json.loads(run.tool_calls):
+        function = call.get("function") if isinstance(call, dict) else None
+        function = function if isinstance(function, dict) else call
+        arguments = function.get("arguments") if isinstance(function, dict) else None
+        value = read_json(arguments) if isinstance(arguments, str) else arguments
+        shown.append(
+            {
+                "name": function.get("name") if isinstance(function, dict) else str(call),
+                "arguments": arguments if isinstance(value, NotJSON) else value,
+            }
+        )
+    calls = f"Tool calls: {canonical(shown)}"
+    return f"{output}\n\n{calls}" if output.strip() else calls
 
 
 def _objects(text: str) -> Iterator[tuple[str, dict[str, Any]]]:

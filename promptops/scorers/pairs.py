@@ -20,10 +20,12 @@ from .judging import (
     JudgeModel,
     JudgeRule,
     Unread,
+    answer_of,
     build_judge,
     consult,
     judge_prompt,
     shown_inputs,
+    whole_number,
 )
 from .rule import rule, snippet, spelled
 
@@ -69,19 +71,20 @@ def pairwise(
 
     async def score(case: Case) -> list[Score]:
         other = case.reference.output if case.reference is not None else None
-        if other is None:
+        if case.reference is None or (other is None and not case.reference.tool_calls):
             return [
                 Score.none(
                     f"missing reference: example {case.example.id!r} has no answer of version"
                     f" {version[:11]}"
                 )
             ]
-        if case.output.strip() == other.strip():  # nothing to prefer, and nothing to pay for
+        own, other = answer_of(case.run, case.output), answer_of(case.reference, other or "")
+        if own.strip() == other.strip():  # nothing to prefer, and nothing to pay for
             return [Score(_VALUES["tie"], label="tie", reason="the answers are the same")]
         task = shown_inputs(case, sees)
         orders = [
             {"task": task, "answer_1": one, "answer_2": two}
-            for one, two in ((case.output, other), (other, case.output))
+            for one, two in ((own, other), (other, own))
         ]
         asked = [
             consult(case, prompt, parts, _wrong, judge=who, sample=sample)
@@ -107,10 +110,9 @@ def pairwise(
 
 
 def _wrong(verdict: Mapping[str, Any]) -> str:
-    right = verdict.keys() == {"case", "reason", "better"} and isinstance(verdict["reason"], str)
     return (
         ""
-        if right and verdict["better"] in ("1", "2", "tie", 1, 2)
+        if isinstance(verdict.get("reason"), str) and _better(verdict.get("better")) is not None
         else f"not the fields asked for: {snippet(verdict)}"
     )
 
@@ -148,8 +150,18 @@ def _settled(
 
 
 def _side(verdict: Mapping[str, Any], own: str) -> str:
-    better = str(verdict["better"])
+    better = _better(verdict["better"])
     return "tie" if better == "tie" else "A" if better == own else "B"
+
+
+def _better(value: Any) -> str | None:
+    """The answer that is called better, "1", "2" or "tie", however it is written; None for anything
+    else.
+    """
+    if isinstance(value, str) and value.strip().lower() == "tie":
+        return "tie"
+    number = whole_number(value)
+    return str(number) if number in (1, 2) else None
 
 
 def _both(one: str | Unread, two: str | Unread) -> str | Unread:

@@ -21,10 +21,12 @@ from .judging import (
     JudgeModel,
     JudgeRule,
     Unread,
+    answer_of,
     build_judge,
     consult,
     judge_prompt,
     shown_inputs,
+    whole_number,
 )
 from .rule import rule, snippet, spelled
 
@@ -91,17 +93,16 @@ def rubric(
     )
 
     def check(verdict: Mapping[str, Any]) -> str:
-        rating = verdict.get("score")
-        right = verdict.keys() == {"case", "reason", "score"} and isinstance(verdict["reason"], str)
-        whole = isinstance(rating, int) and not isinstance(rating, bool) and low <= rating <= high
+        rating = whole_number(verdict.get("score"))
+        right = isinstance(verdict.get("reason"), str)
         return (
             ""
-            if right and whole
+            if right and rating is not None and low <= rating <= high
             else f"not the fields asked for, or no rating from {low} to {high}: {snippet(verdict)}"
         )
 
     async def score(case: Case) -> list[Score]:
-        parts = {"task": shown_inputs(case, sees), "answer": case.output}
+        parts = {"task": shown_inputs(case, sees), "answer": answer_of(case.run, case.output)}
         asked = (
             consult(case, prompt, parts, check, judge=who, sample=sample)
             for sample in range(who.samples)
@@ -157,7 +158,10 @@ def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = N
 
     async def score(case: Case) -> list[Score]:
         shown = case.example.column(context)
-        parts = {"context": shown if isinstance(shown, str) else str(shown), "answer": case.output}
+        parts = {
+            "context": shown if isinstance(shown, str) else str(shown),
+            "answer": answer_of(case.run, case.output),
+        }
         asked = (
             consult(case, prompt, parts, _claims_wrong, judge=who, sample=sample)
             for sample in range(who.samples)
@@ -197,7 +201,7 @@ def _anchors(scale: Mapping[int, str] | None) -> Mapping[int, str]:
 def _rated(verdict: Mapping[str, Any] | Unread, low: int, high: int) -> Score:
     if isinstance(verdict, Unread):
         return Score.none(verdict.why)
-    rating = int(verdict["score"])
+    rating = whole_number(verdict["score"]) or 0
     return Score(
         (rating - low) / (high - low),
         measure=float(rating),
@@ -208,23 +212,29 @@ def _rated(verdict: Mapping[str, Any] | Unread, low: int, high: int) -> Score:
 
 def _claims_wrong(verdict: Mapping[str, Any]) -> str:
     claims = verdict.get("claims")
-    if verdict.keys() != {"case", "claims"} or not isinstance(claims, list):
+    if not isinstance(claims, list):
         return f"not the fields asked for: {snippet(verdict)}"
     right = (
         isinstance(claim, dict)
-        and claim.keys() == {"claim", "supported"}
-        and isinstance(claim["claim"], str)
-        and isinstance(claim["supported"], bool)
+        and isinstance(claim.get("claim"), str)
+        and _told_true(claim.get("supported")) is not None
         for claim in claims
     )
     return "" if all(right) else f"a claim without its two fields: {snippet(verdict)}"
+
+
+def _told_true(value: Any) -> bool | None:
+    """A truth value, also as the word for it; None for anything else."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower())
+    return value if isinstance(value, bool) else None
 
 
 def _supported(verdict: Mapping[str, Any] | Unread) -> Score:
     if isinstance(verdict, Unread):
         return Score.none(verdict.why)
     claims = verdict["claims"]
-    against = [claim["claim"] for claim in claims if not claim["supported"]]
+    against = [claim["claim"] for claim in claims if not _told_true(claim["supported"])]
     value = 1 - len(against) / len(claims) if claims else 1.0
     said = (
         f"{len(against)} of {len(claims)} claims are not supported:"

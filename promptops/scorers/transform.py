@@ -1,5 +1,5 @@
 """Steps that take the part of an answer that is to be judged: out of code fences, out of prose,
-after a marker.
+after a model's thinking, after a marker.
 
 Each is a value with a name and a version, so that a scorer behind it is named and versioned by it.
 A step never raises on any text; it gives None where what it looks for is not there.
@@ -18,9 +18,19 @@ from .chosen import text_after
 from .function import source_hash
 from .rule import spelled
 
-__all__ = ["Transform", "answer_part", "extract_json", "last_line", "strip_fences"]
+__all__ = [
+    "Transform",
+    "answer_part",
+    "extract_json",
+    "last_line",
+    "strip_fences",
+    "strip_thinking",
+]
 
 _OPENED = re.compile(r"[{\[]")
+_THINKING = ("think", "thinking", "thought", "reasoning")
+_OPENS_THINKING = re.compile(rf"\s*<({'|'.join(_THINKING)})>", re.I)
+_CLOSES_THINKING = re.compile(rf"</({'|'.join(_THINKING)})>", re.I)
 # characters that a search for JSON reads in all, however often a text opens a bracket
 _EFFORT = 5_000_000
 
@@ -56,6 +66,24 @@ def _strip_fences(text: str) -> str:
     return text.strip() if inside is None else inside
 
 
+def _strip_thinking(text: str) -> str | None:
+    """The text after the thinking that it begins with, also where only the closing tag came; None
+    where the thinking never ended. Tags further on belong to the answer.
+    """
+    rest = text
+    while opened := _OPENS_THINKING.match(rest):
+        closed = re.compile(f"</{opened[1]}>", re.I).search(rest, opened.end())
+        if closed is None:
+            return None
+        rest = rest[closed.end() :]
+    if rest == text:
+        closed = _CLOSES_THINKING.search(text)
+        if closed is None or f"<{closed[1].lower()}>" in text[: closed.start()].lower():
+            return text
+        rest = text[closed.end() :]
+    return rest.strip()
+
+
 def _last_line(text: str) -> str | None:
     tail = text.rstrip()
     return tail[tail.rfind("\n") + 1 :].strip() or None
@@ -63,8 +91,12 @@ def _last_line(text: str) -> str | None:
 
 def _extract_json(text: str) -> str | None:
     """The first JSON object or list of the last code block that holds one, else of the whole
-    text.
+    text; what a model thought before its answer does not count.
     """
+    answer = _strip_thinking(text)
+    if answer is None:
+        return None
+    text = answer
     for block in reversed(fences.blocks(text)[-20:]):
         if (found := _first_json(block)) is not None:
             return found
@@ -91,7 +123,8 @@ def _first_json(text: str) -> str | None:
 
 
 strip_fences = Transform("strip_fences", _strip_fences)
-extract_json = Transform("extract_json", _extract_json)
+strip_thinking = Transform("strip_thinking", _strip_thinking)
+extract_json = Transform("extract_json", _extract_json, "2")
 last_line = Transform("last_line", _last_line)
 
 

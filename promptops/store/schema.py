@@ -132,6 +132,10 @@ _RUNS = _table(
     cell text hash of the notebook cell's source
     git_commit text commit of the project when the call began
     git_dirty bool whether the project had changes that were not committed
+    tokens_cache_write int tokens of the prompt that the provider wrote into its cache
+    tokens_reasoning int tokens of the answer that were spent on reasoning
+    reasoning text the model's reasoning, kept apart from the answer and capped
+    service_tier text the tier that served the call, as the provider named it
     """,
 )
 _ATTEMPTS = _table(
@@ -316,9 +320,11 @@ TABLES: Mapping[str, Table] = {
     )
 }
 
+_RUNS_LATER = ("tokens_cache_write", "tokens_reasoning", "reasoning", "service_tier")
 LATER = (
     ("attempts", "cost_usd"),
     ("datasets", "origin"),
+    *(("runs", column) for column in _RUNS_LATER),
     ("verdicts", "env"),
 )  # (table, column) that a later release added
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..engine.breaker import Breaker
 from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
 from ..errors import CallError
 from ..run import Attempt, Run
@@ -47,6 +48,8 @@ class Asker:
         self._project, self._where = project, where
         self._limits = limits or Limits(prices=project.prices)
         self._spent = spent
+        # of judges' endpoints: what refused the questions of one sweep refuses those of the next
+        self._breakers: dict[str, Breaker] = {}
         self._sweeps: list[Sweep] = []  # of this desk, for what they spent
         self._open: dict[
             str, asyncio.Future[Run]
@@ -135,13 +138,20 @@ class Asker:
                 self._answer(run)
             loop = asyncio.get_running_loop()
             rest = [asked for asked in batch if asked.key in self._open]
-            if rest:
+            for asked in rest:
+                self._breakers.setdefault(
+                    asked.model.label, Breaker(asked.model.label, judging=True)
+                )
+            closed = next((r for b in self._breakers.values() if (r := b.open)), None)
+            if closed is not None:
+                error = CallError(closed, failure="circuit_open")
+            elif rest:
                 sweep = self._sweep(
                     rest, lambda runs: loop.call_soon_threadsafe(self._answers, list(runs))
                 )
                 await sweep.run()
                 if sweep.progress.stopped:
-                    error = CallError(sweep.progress.stopped, failure="budget_stop")
+                    error = CallError(sweep.progress.stopped, failure="circuit_open")
         except Exception as raised:
             error = raised
         finally:
@@ -172,7 +182,12 @@ class Asker:
     ) -> Sweep:
         where = self._where or provenance(self._project.root)
         sweep = Sweep(
-            questions, record=self._record, on_runs=on_runs, limits=self._left(), provenance=where
+            questions,
+            record=self._record,
+            on_runs=on_runs,
+            limits=self._left(),
+            provenance=where,
+            breakers=self._breakers,
         )
         if self._spent is not None:
             self._sweeps.append(sweep)

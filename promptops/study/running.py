@@ -11,6 +11,7 @@ from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING
 
 from ..errors import SetupError, StudyError
+from ..models.protocol import HasNotes
 from .unscripted import Scripts
 
 if TYPE_CHECKING:
@@ -103,6 +104,13 @@ class RunningStudy:
                 f"({marking.why}); run the cell again to ask for them."
             )
         return out
+
+    def notes(self) -> list[str]:
+        """What a reader should know about how the answers were asked for, one sentence each."""
+        models = {arm.model.label: arm.model for arm in self._work.plan.arms}
+        return [
+            note for model in models.values() if isinstance(model, HasNotes) for note in model.notes
+        ]
 
     def tally(self, arm: int, scorer: str) -> Tally | None:
         """What an arm (by its place) has come to so far on a scorer."""

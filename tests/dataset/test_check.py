@@ -192,6 +192,42 @@ def test_history_goes_where_it_is_taken():
     assert data.check(ASK) == (f"examples with a history that {ASK.id[:11]} has no place for: 1.",)
 
 
+LOG = [
+    {"role": "user", "content": "hi"},
+    {"role": "assistant", "content": "hello"},
+    {"role": "user", "content": "capital of France?"},
+]
+
+
+@pytest.mark.parametrize(
+    ("messages", "sent"),
+    [
+        ([{"role": "history"}], False),
+        ([{"role": "system", "content": "S"}, {"role": "history"}], False),
+        ([{"role": "history"}, {"role": "user", "content": "Go on."}], False),
+        ([{"role": "history"}, {"role": "assistant", "content": "So:"}], False),
+        ([{"role": "history"}, {"role": "user", "content": "{{message}}"}], True),
+    ],
+)
+@pytest.mark.parametrize("log", [LOG, LOG[2:]], ids=["talk", "one question"])
+def test_a_conversation_is_sent_whole(log, messages, sent):
+    """The question of a chat log that no message reads is an error before anything is paid for."""
+    data, version = Dataset.read([{"messages": log}]), PromptVersion(messages)
+    if sent:
+        assert data.check(version) == ()
+    else:
+        with pytest.raises(
+            DatasetError, match=r'add \{"role": "user", "content": "\{\{message\}\}"'
+        ):
+            data.check(version)
+
+
+def test_a_history_that_ends_with_the_question_is_whole():
+    """A column beside it is only a column."""
+    row = Example("a", {"topic": "x"}, history=tuple(LOG))
+    assert Dataset.of([row]).check(PromptVersion([{"role": "history"}])) == ()
+
+
 @steady
 @given(json_objects)
 def test_json_text_is_the_same_as_the_value(value):

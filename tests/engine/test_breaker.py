@@ -142,3 +142,38 @@ def test_unreadable_and_broken_connections_are_one_count() -> None:
         breaker.note("server_error", 0.0, 1.0 + at / 1000, "", "v", "200 unreadable")
         for at in range(200)
     ] == [None] * 200
+
+
+def slow(breaker: Breaker, attempts: list[tuple[float, bool]]) -> list[str | None]:
+    """What read timeouts open it with: (start, whether the question had been sent before)."""
+    return [
+        breaker.note("timeout_read", start, start + 10, "no answer within 10 s.", again=again)
+        for start, again in attempts
+    ]
+
+
+def test_an_endpoint_that_is_slower_than_an_attempt_stops_the_study() -> None:
+    """Three first attempts in vain, and one more that began later: the sentence names timeout_s."""
+    breaker = Breaker("x")
+    assert slow(breaker, [(0, False)] * 8) == [None] * 8
+    [reason] = slow(breaker, [(11, True)])
+    assert reason is not None
+    assert "failed 9 times in a row with timeout_read: no answer within 10 s; raise timeout_s" in (
+        reason
+    )
+
+
+def test_one_slow_question_or_one_pause_does_not_stop_it() -> None:
+    """Retries of one question count once, and whatever answers between starts the count again."""
+    assert slow(Breaker("x"), [(at, at > 0) for at in range(0, 200, 11)]) == [None] * 19
+    breaker = Breaker("x")
+    slow(breaker, [(0, False)] * 8)
+    breaker.note(None, 1, 12)
+    assert slow(breaker, [(13, True)] * 8) == [None] * 8
+
+
+def test_a_refused_judge_is_told_where_its_settings_are() -> None:
+    """What is mended in JudgeModel is not looked for in the version under study."""
+    breaker = Breaker("x", judging=True)
+    [*_, reason] = opened(breaker, ["bad_request"] * 5)
+    assert "JudgeModel(model, settings={})" in str(reason)

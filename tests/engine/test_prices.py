@@ -36,15 +36,30 @@ def test_a_dated_name_has_its_familys_price_and_no_other_is_guessed() -> None:
     assert price_of("my-llama") is None
 
 
-@pytest.mark.parametrize("entry", [(1, 2), (1, 2, 0.5), {"input": 1, "output": 2}, Price(1.0, 2.0)])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        (1, 2),
+        (1, 2, 0.5),
+        {"input": 1, "output": 2},
+        Price(1.0, 2.0),
+        ("1", "2"),
+        {"input": " 1 ", "output": "2.0", "cached": "0.5"},
+        Price("1", "2"),  # type: ignore[arg-type]  # as YAML and the environment give them
+    ],
+)
 def test_the_callers_prices_win_in_any_form(entry: object) -> None:
     """A tuple, a mapping or a Price, also over the table's own."""
     price = price_of("gpt-4o", {"gpt-4o": entry})
     assert price is not None
     assert (price.input, price.output) == (1, 2)
+    assert cost_of(price, 1_000_000, 1_000_000) == 3.0
 
 
-@pytest.mark.parametrize("entry", [(1,), "free", (-1, 2), {"in": 1}, (float("inf"), 1), None])
+@pytest.mark.parametrize(
+    "entry",
+    [(1,), "free", (-1, 2), {"in": 1}, (float("inf"), 1), None, ("free", 1), (None, 1), ("nan", 1)],
+)
 def test_a_price_that_is_none_is_refused(entry: object) -> None:
     """The sentence names the model and what a price looks like."""
     with pytest.raises(SetupError, match=r"the price of 'm' is .*; give \(input, output\)"):

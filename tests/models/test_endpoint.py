@@ -112,9 +112,7 @@ def test_the_request_is_sent_as_it_was_rendered() -> None:
         ),
         (completion(""), "empty_output", ""),
         (completion(None), "empty_output", None),
-        (completion(message=None), "empty_output", None),
-        (completion(choices=[]), "empty_output", None),
-        (completion(choices=None), "empty_output", None),
+        (completion(message=None, finish_reason="length"), "truncated_length", None),
         (
             completion(
                 choices=[],

@@ -27,6 +27,7 @@ OTHERS = {
     "pair_scores",
     "scorer",
     "strip_fences",
+    "strip_thinking",
     "try_out",
 }
 

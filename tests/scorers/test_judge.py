@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptops.dataset.example import Example
-from promptops.errors import ScorerError
+from promptops.errors import CallError, ScorerError
 from promptops.run import Run
 from promptops.score import Score
 from promptops.scorers import (
@@ -31,7 +31,7 @@ from promptops.scorers import (
     rubric,
     try_out,
 )
-from promptops.scorers.judging import Unread, read_verdict
+from promptops.scorers.judging import Unread, answer_of, read_verdict
 from promptops.scoring.score_phase import ScorePhase, row
 from promptops.version import PromptVersion
 
@@ -160,11 +160,14 @@ UNREADABLE = [
     '{"case": "MARK", "reason": "r", "score": 6}',
     '{"case": "MARK", "reason": "r", "score": 0}',
     '{"case": "MARK", "reason": "r", "score": 4.5}',
-    '{"case": "MARK", "reason": "r", "score": "4"}',
+    '{"case": "MARK", "reason": "r", "score": "4 of 5"}',
+    '{"case": "MARK", "reason": "r", "score": "4.5"}',
+    '{"case": "MARK", "reason": "r", "score": "٤"}',
     '{"case": "MARK", "reason": "r", "score": true}',
     '{"case": "MARK", "reason": "r", "score": NaN}',
     '{"case": "MARK", "reason": 3, "score": 4}',
-    '{"case": "MARK", "reason": "r", "score": 4, "more": 1}',
+    '{"case": "MARK", "reason": "r", "score": 4,, }',
+    '<think>{"case": "MARK", "reason": "r", "score": 4}',
     '{"case": "MARK", "reason": "r", "score": 4, "score": 5}',
     '{"case": "MARK", "reason": "r", "score": 4} {"case": "MARK", "reason": "r", "score": 5}',
     '{"note": "mine"} {"case": "MARK", "reason": "r", "score": 4}',
@@ -329,6 +332,55 @@ def test_failures_of_the_judge() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"case": "MARK", "reason": "r", "score": "4"}',
+        '{"case": "MARK", "reason": "r", "score": 4.0}',
+        '{"case": "MARK", "reason": "r", "score": " 4.0 "}',
+        '{"case": "MARK", "reason": "r", "score": 4, "more": 1}',
+        '{"case": "MARK", "reason": "one, two, ]", "score": 4,}',
+        '<think>{"case": "MARK", "reason": "?", "score": 1} no</think>\n'
+        '{"case": "MARK", "reason": "r", "score": 4}',
+        'so {"score": 1}? no</think>{"case": "MARK", "reason": "r", "score": 4}',
+    ],
+)
+def test_slips_that_lose_nothing_are_read(text: str) -> None:
+    """A number as text, a field or a comma more, and thinking before the verdict cost no second
+    question.
+    """
+    desk = Desk(lambda shown, values, repeat: text.replace("MARK", values["mark"]))
+    found = judged(rubric("c"), "a", desk)
+    assert (found.value, found.unscored) == (0.75, None)
+    assert len(desk.asked) == 1
+
+
+def test_a_judge_sees_the_tool_calls() -> None:
+    """A call is shown by name and arguments, as canonical JSON and without its id, so that equal
+    calls are one question.
+    """
+    call = [{"id": "t1", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}]
+    run = replace(RUN, output=None, tool_calls=json.dumps(call))
+    shown = 'Tool calls: [{"arguments":{"city":"Oslo"},"name":"weather"}]'
+    assert answer_of(run, "") == shown
+    assert answer_of(run, "One moment.") == f"One moment.\n\n{shown}"
+    assert answer_of(replace(run, tool_calls='["odd"]'), "") == (
+        'Tool calls: [{"arguments":null,"name":"odd"}]'
+    )
+    assert answer_of(RUN, "plain") == "plain"
+
+
+def test_a_judge_that_was_stopped_says_why() -> None:
+    """An open circuit's sentence stands in the row, with its remedy."""
+
+    async def stopped(version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
+        raise CallError("refused 5 times; give the judge other settings.", failure="circuit_open")
+
+    assert judged(rubric("c"), "a", stopped).unscored == (
+        "judge_error: circuit_open: refused 5 times; give the judge other settings."
+    )
+
+
 def test_lone_surrogates_and_braces() -> None:
     """Texts that UTF-8 cannot carry, and marks of variables, are shown and never rendered again."""
     desk = Desk(echoing(5))
@@ -388,7 +440,8 @@ def test_faithfulness(supported: tuple[bool, ...], value: float, passed: bool) -
         {"claims": ["a"]},
         {"claims": [{"claim": "a"}]},
         {"claims": [{"claim": "a", "supported": "yes"}]},
-        {"claims": [], "score": 1},
+        {"claims": [{"claim": "a", "supported": 1}]},
+        {"claims": [{"claim": 1, "supported": True}]},
     ],
 )
 def test_faithfulness_unreadable(fields: dict[str, Any]) -> None:

@@ -1,0 +1,184 @@
+"""What every reader of replies shares: text, counts and the class of an answer's end.
+
+Providers name the same things differently and misspell them now and then. Here a word of any case
+means one thing, a count is a whole number from 0 or unknown, and an answer that ended early says
+why in a sentence that names the setting to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = [
+    "FINISHED",
+    "REASONING_KEPT",
+    "clean",
+    "count",
+    "ended",
+    "kept",
+    "name",
+    "text_of",
+    "thinking_of",
+    "within",
+]
+
+REASONING_KEPT = 20_000  # characters of a model's reasoning that a run keeps
+FINISHED: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "length",
+            "max_tokens",
+            "max_output_tokens",
+            "model_length",
+            "model_context_window_exceeded",
+            "token_limit",
+        ),
+        "truncated_length",
+    ),
+    **dict.fromkeys(
+        (
+            "content_filter",
+            "content_filtered",
+            "safety",
+            "recitation",
+            "blocklist",
+            "prohibited_content",
+            "spii",
+            "image_safety",
+            "guardrail_intervened",
+        ),
+        "content_filter_output",
+    ),
+    "refusal": "refusal",
+    "malformed_function_call": "tool_error",
+}
+_THINKING = ("thinking", "reasoning", "redacted_thinking", "reasoning_content", "summary_text")
+
+
+def ended(
+    text: str | None,
+    calls: Iterable[Any],
+    finish: str | None,
+    refusal: str | None,
+    *,
+    tokens_out: int | None = None,
+    tokens_reasoning: int | None = None,
+    reasoning: str | None = None,
+    limit: str = "max_completion_tokens",
+) -> tuple[str | None, str | None]:
+    """The failure class of an answer and the sentence that explains it; (None, None) where it is a
+    whole one.
+
+    limit: the setting that bounds the tokens of the answer, which a cut answer names.
+    """
+    if refusal:
+        return "refusal", refusal
+    failure = FINISHED.get((finish or "").lower())
+    if failure == "truncated_length":
+        return failure, _cut(text, tokens_out, tokens_reasoning, reasoning, limit)
+    if failure is not None:
+        return failure, f"the provider ended the answer with {finish!r}."
+    if text or any(True for _ in calls):
+        return None, None
+    if reasoning or tokens_reasoning:
+        return "empty_output", "the reply holds reasoning, but no answer after it."
+    return "empty_output", f"the reply holds neither text nor a tool call (finish: {finish!r})."
+
+
+def _cut(
+    text: str | None,
+    tokens_out: int | None,
+    tokens_reasoning: int | None,
+    reasoning: str | None,
+    limit: str,
+) -> str:
+    if not (text or "").strip() and (tokens_reasoning or reasoning):
+        known = tokens_reasoning if tokens_reasoning is not None else tokens_out
+        spent = f"all {known:,} tokens" if known else "all tokens of the answer"
+        return f"{spent} went into reasoning; raise {limit}."
+    of_them = f", {tokens_reasoning:,} of them for reasoning" if tokens_reasoning else ""
+    where = f" after {tokens_out:,} tokens{of_them}" if tokens_out is not None else ""
+    return f"the answer was cut{where}; raise {limit}."
+
+
+def clean(text: str) -> str:
+    """The text with joined surrogate pairs, and U+FFFD for lone ones: JSON may carry them, UTF-8
+    and the store cannot.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def text_of(value: Any) -> str | None:
+    """A content: a text, or a list of parts of which the texts are taken, those of reasoning left
+    out.
+    """
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        parts = [
+            part.get("text")
+            for part in value
+            if isinstance(part, dict) and part.get("type") not in _THINKING
+        ]
+        texts = [part for part in parts if isinstance(part, str)]
+        return clean("".join(texts)) if texts else None
+    return None
+
+
+def thinking_of(value: Any) -> str:
+    """The reasoning in a content: the texts of its thinking parts, however they are nested."""
+    if not isinstance(value, list):
+        return ""
+    found = []
+    for part in value:
+        if isinstance(part, dict) and part.get("type") in _THINKING:
+            for key in ("thinking", "reasoning", "text", "summary", "content"):
+                inner = part.get(key)
+                if isinstance(inner, str):
+                    found.append(inner)
+                elif isinstance(inner, list):
+                    found.append("".join(_strings(inner)))
+    return "".join(found)
+
+
+def _strings(parts: list[Any]) -> Iterable[str]:
+    for part in parts:
+        text = part.get("text") if isinstance(part, dict) else part
+        if isinstance(text, str):
+            yield text
+
+
+def kept(reasoning: str | None) -> str | None:
+    """Reasoning as a run keeps it: storable, of at most `REASONING_KEPT` characters; None where
+    there is none.
+    """
+    return clean(reasoning)[:REASONING_KEPT] if reasoning else None
+
+
+def count(value: Any) -> int | None:
+    """Tokens: a whole number from 0; anything else is unknown."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+        else None
+    )
+
+
+def within(part: Any, whole: int | None) -> int | None:
+    """A count that is a part of another one; unknown where it is larger than the whole."""
+    found = count(part)
+    return found if found is not None and whole is not None and found <= whole else None
+
+
+def name(value: Any) -> str | None:
+    """A short name that a provider gave; None for anything else."""
+    return clean(value)[:200] if isinstance(value, str) and value else None

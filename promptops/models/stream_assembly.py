@@ -1,0 +1,125 @@
+"""A stream of chat-completion chunks, put together into the body of the same call unstreamed, so
+that one reader serves both.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..errors import CallError
+from .failures import error_of_body
+from .reply_parts import text_of, thinking_of
+
+__all__ = ["Assembly"]
+
+_REASONING = ("reasoning_content", "reasoning")
+
+
+class Assembly:
+    """A stream's chunks, put together into the body that an unstreamed call would have had."""
+
+    def __init__(self) -> None:
+        self.body: dict[str, Any] = {}
+        self._texts: dict[str, list[str]] = {"content": [], "refusal": [], "reasoning_content": []}
+        self._calls: list[dict[str, Any]] = []
+        self._last: dict[Any, dict[str, Any]] = {}  # index -> the call that it names now
+        self._finish: Any = None
+        self._begun = False
+
+    def add(self, chunk: Any) -> str:
+        """Take in a chunk; the piece of the answer's text that it brought.
+
+        Raises CallError for an error in the stream.
+        """
+        if not isinstance(chunk, dict) or (chunk.get("error") and not chunk.get("choices")):
+            raise error_of_body(chunk, {})
+        for name in ("id", "model", "system_fingerprint", "usage", "service_tier"):
+            if chunk.get(name) is not None:
+                self.body[name] = chunk[name]
+        choices = chunk.get("choices")
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+            return ""
+        choice = choices[0]
+        if choice.get("error"):
+            raise error_of_body(choice, {})
+        self._begun = True
+        self._finish = choice.get("finish_reason") or self._finish
+        delta = choice.get("delta")
+        return self._add_delta(delta) if isinstance(delta, dict) else ""
+
+    def finished(self) -> dict[str, Any]:
+        """The whole body.
+
+        Raises CallError of class connection where the stream broke off before the answer's end.
+        """
+        if self._begun and self._finish is None:
+            raise CallError(
+                "the stream ended before the answer did.", failure="connection", code="200 cut"
+            )
+        message: dict[str, Any] = {
+            name: "".join(parts) if parts else None for name, parts in self._texts.items()
+        }
+        if self._calls:
+            message["tool_calls"] = self._calls
+        choices = [{"message": message, "finish_reason": self._finish}] if self._begun else []
+        return {**self.body, "choices": choices}
+
+    def _add_delta(self, delta: dict[str, Any]) -> str:
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, dict):
+                self._add_call(call)
+        if isinstance(delta.get("refusal"), str):
+            self._texts["refusal"].append(delta["refusal"])
+        thought = next((delta[key] for key in _REASONING if isinstance(delta.get(key), str)), "")
+        thought += thinking_of(delta.get("content"))
+        if thought:
+            self._texts["reasoning_content"].append(thought)
+        content = delta.get("content")
+        piece = content if isinstance(content, str) else text_of(content)
+        if piece is not None:
+            self._texts["content"].append(piece)
+        return piece or ""
+
+    def _add_call(self, call: dict[str, Any]) -> None:
+        function = call.get("function")
+        function = function if isinstance(function, dict) else {}
+        made = self._meant(call, function)
+        made["id"] = call.get("id") or made["id"]
+        into, given = made["function"], function.get("name")
+        if isinstance(given, str) and given and not into["arguments"] and given != into["name"]:
+            # a name comes whole, sometimes again in every chunk, seldom in pieces
+            into["name"] = given if given.startswith(into["name"]) else into["name"] + given
+        arguments = function.get("arguments")
+        if isinstance(arguments, dict):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        if isinstance(arguments, str):
+            into["arguments"] += arguments
+
+    def _meant(self, call: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
+        """The call that a piece continues, or a new one: some endpoints give parallel calls the
+        same index and tell them apart by id alone, or give no index at all.
+        """
+        index, identity = call.get("index"), call.get("id")
+        if identity:
+            known = next((made for made in self._calls if made["id"] == identity), None)
+            if known is not None:
+                return known
+        last = self._calls[-1] if self._calls else None
+        made = self._last.get(index) if index is not None else last
+        other = made is not None and bool(identity) and bool(made["id"])
+        if made is None or (other and function.get("name") and _whole(made)):
+            made = {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
+            self._calls.append(made)
+        self._last[index] = made
+        return made
+
+
+def _whole(call: dict[str, Any]) -> bool:
+    """Whether nothing can be missing of a call: its arguments are JSON, or it has none."""
+    try:
+        json.loads(call["function"]["arguments"] or "{}")
+    except (ValueError, RecursionError):
+        return False
+    return True
