@@ -84,7 +84,7 @@ class Run:
     version_id: str
     model: str  # the name asked for
     endpoint: str  # label of who answered; part of the key
-    source: str  # "model" | "target" | "imported" | "judge"
+    role: str  # "model" | "target" | "judge" | "propose" | "probe" | "imported"
     example_id: str | None  # None for an ad-hoc call
     example_fingerprint: str | None  # of the example's content: pairs only equal content
     repeat: int
@@ -104,15 +104,16 @@ class Run:
     first_token_ms: float | None = None  # of streaming calls
     attempts: int = 1
     model_returned: str | None = None
-    fingerprint: str | None = None  # the provider's system_fingerprint
+    system_fingerprint: str | None = None  # the provider's
     started_at: str = ""  # UTC, ISO 8601 without zone, microseconds
-    cell: str | None = None  # hash of the notebook cell's source
+    cell_hash: str | None = None  # hash of the notebook cell's source
     git_commit: str | None = None
     git_dirty: bool | None = None
     tokens_cache_write: int | None = None  # of tokens_in, those that were written into a cache
     tokens_reasoning: int | None = None  # of tokens_out
     reasoning: str | None = None  # the model's reasoning, kept apart from the answer, capped
     service_tier: str | None = None  # flex, priority, batch, ...: as it came back
+    imported_from: str | None = None  # the file that it came in with; None: asked here
 
     @property
     def kind(self) -> Kind | None:

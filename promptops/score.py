@@ -18,20 +18,20 @@ class Score:
     """value: in [0, 1], higher is better, or None where unscored; passed: only where the scorer has
     a threshold.
 
-    measure and unit: the raw figure behind the value (ms, USD, characters, a 1-10 rating); reason:
+    raw_value and unit: the figure behind the value (ms, USD, characters, a 1-10 rating); reason:
     one sentence for people; unscored: why there is no value ("missing expected", "scorer_error:
     ...", a failure class), else None;
-    label: a nominal verdict (a class name, "A" | "B" | "tie") where the scorer has one.
+    category: a nominal verdict (a class name, "A" | "B" | "tie") where the scorer has one.
     name: set by scorers that give several verdicts from one call; "" is the scorer's own name.
     """
 
     value: float | None
     passed: bool | None = None
-    measure: float | None = None
+    raw_value: float | None = None
     unit: str = ""
     reason: str = ""
     unscored: str | None = None
-    label: str | None = None
+    category: str | None = None
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -50,7 +50,7 @@ class Score:
         if not (math.isfinite(value) and 0.0 <= value <= 1.0):
             raise ScorerError(
                 f"score {value!r} is outside [0, 1]; scale it, and keep the raw figure as"
-                " `measure`."
+                " `raw_value`."
             )
         object.__setattr__(self, "value", value)  # a bool or a numpy number becomes a float
 

@@ -26,7 +26,7 @@ class Question:
     model_name: str
     example_id: str | None = None
     example_fingerprint: str | None = None
-    source: str = "model"
+    role: str = "model"
     unrendered: str = ""
 
 
@@ -67,6 +67,6 @@ class Provenance:
     whether it was dirty.
     """
 
-    cell: str | None = None
+    cell_hash: str | None = None
     git_commit: str | None = None
     git_dirty: bool | None = None

@@ -86,10 +86,10 @@ class Studies:
     def frame(self) -> DataFrame:
         """One row a study: name, prompt, arms, examples, runs, last event, created_at, id."""
         return self.project.store.frame(
-            "select s.name, s.prompt, json_array_length(s.config, '$.arms')::int as arms,"
-            " (s.config->>'$.dataset.name') as dataset, (s.config->>'$.dataset.n')::int as"
+            "select s.name, s.prompt, json_array_length(s.design, '$.arms')::int as arms,"
+            " (s.design->>'$.dataset.name') as dataset, (s.design->>'$.dataset.n')::int as"
             " examples, (select count(*) from study_runs m where m.study_id = s.id) as runs,"
-            ' (select arg_max(e.event, e."at") from study_events e where e.study_id = s.id) as'
+            " (select arg_max(e.event, e.event_at) from study_events e where e.study_id = s.id) as"
             " status, s.created_at, s.id from studies s where"
             f" {studies.LISTED} order by s.created_at desc"
         )

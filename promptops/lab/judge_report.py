@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgeReport", "SelfPreference", "Variance", "keep_labels", "measure_judge"]
 
-_HEAD = """select m.version_id, m.example_id, m.repeat, m.run_id, s.scorer, s.value, s.label,
+_HEAD = """select m.version_id, m.example_id, m.repeat, m.run_id, s.scorer, s.value, s.category,
   r.output, r.model
 from study_runs m join runs r on r.id = m.run_id join scores s on s.run_id = m.run_id and
   s.example_fingerprint = m.example_fingerprint
@@ -417,7 +417,7 @@ def _calls(study: Study, scorer: Any) -> tuple[int | None, float | None]:
     if prompt is None:
         return None, None
     [(calls, cost)] = study.project.store.rows(
-        "select count(*), sum(cost_usd) from runs where source = 'judge' and version_id = ?",
+        "select count(*), sum(cost_usd) from runs where role = 'judge' and version_id = ?",
         [prompt.id],
     )
     return int(calls), cost

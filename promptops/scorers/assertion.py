@@ -211,7 +211,9 @@ def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
         text for choice in choices for text in ([choice] if isinstance(choice, str) else choice)
     ]
     tidy = fold if ignore_case else _composed
-    scores = {tidy(text).strip(): Score(1.0, True, label=text) for text in _texts("one_of", flat)}
+    scores = {
+        tidy(text).strip(): Score(1.0, True, category=text) for text in _texts("one_of", flat)
+    }
     allowed = ", ".join(snippet(text, 20) for text in flat[:6])
 
     def score(case: Case) -> Score:
@@ -222,7 +224,7 @@ def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
 
 
 def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
-    """The number of words (runs of non-space) lies in the range, both ends included; measure:
+    """The number of words (runs of non-space) lies in the range, both ends included; raw_value:
     words.
     """
     return _counted("word_count", at_least, at_most, lambda text: len(text.split()), "words")
@@ -230,7 +232,7 @@ def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
 
 def length(at_least: int = 0, at_most: int | None = None) -> Rule:
     """The number of characters (Unicode code points) lies in the range, both ends included;
-    measure: characters.
+    raw_value: characters.
     """
     return _counted("length", at_least, at_most, len, "characters")
 
@@ -253,7 +255,7 @@ def _counted(
         found = count(case.output)
         ok = found >= at_least and (at_most is None or found <= at_most)
         reason = "" if ok else f"has {found:,} {unit}, expected {_range(at_least, at_most)}"
-        return Score(float(ok), ok, measure=float(found), unit=unit, reason=reason)
+        return Score(float(ok), ok, raw_value=float(found), unit=unit, reason=reason)
 
     return rule(spelled(name, at_least=at_least or None, at_most=at_most), "assertion", score)
 

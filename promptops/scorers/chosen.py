@@ -59,7 +59,7 @@ def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
         return Score(
             float(found == golden),
             found == golden,
-            label=found,
+            category=found,
             reason="" if found == golden else f"chose {found}, expected {golden}",
         )
 

@@ -356,12 +356,12 @@ def _negated(part: Scorer, found: Score) -> Score:
     if found.value is None:
         return replace(found, name="")
     if found.passed is None and found.value not in (0.0, 1.0):
-        return Score(1 - found.value, measure=found.measure, unit=found.unit)
+        return Score(1 - found.value, raw_value=found.raw_value, unit=found.unit)
     ok = not passed(found)
     return Score(
         1 - found.value,
         ok,
-        measure=found.measure,
+        raw_value=found.raw_value,
         unit=found.unit,
         reason="" if ok else f"{part.name} passed",
     )

@@ -92,16 +92,16 @@ class FunctionScorer:
     def _label(self, label: str) -> Score:
         if self.labels is not None:
             if label not in self.labels:
-                return Score(None, unscored=f"label {snippet(label)} has no value", label=label)
-            return replace(self._held(Score(float(self.labels[label]))), label=label)
+                return Score(None, unscored=f"label {snippet(label)} has no value", category=label)
+            return replace(self._held(Score(float(self.labels[label]))), category=label)
         word = _WORDS.get(label.strip().lower())
         if word is None:
             return Score(
                 None,
                 unscored="a label without a value: say @scorer(labels={label: value})",
-                label=label,
+                category=label,
             )
-        return Score(float(word), word, label=label)
+        return Score(float(word), word, category=label)
 
     def _held(self, score: Score) -> Score:
         if self.threshold is None or score.value is None or score.passed is not None:

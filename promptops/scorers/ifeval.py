@@ -47,7 +47,7 @@ def instructions(
     column: str = "instruction_id_list", *, arguments: str = "kwargs", loose: bool = False
 ) -> Rule:
     """The share of the row's instructions that the answer follows; passed where it follows all;
-    measure: how many.
+    raw_value: how many.
 
     column: the row's list of kinds; arguments: its list of arguments, one mapping for each
     (IFEval's own columns by default; None inside means not given). [0, 1], higher is better. A row
@@ -71,7 +71,7 @@ def instructions(
         return Score(
             value,
             not missed,
-            measure=float(len(wanted) - len(missed)),
+            raw_value=float(len(wanted) - len(missed)),
             unit=f"of {len(wanted)}",
             reason=reason,
         )

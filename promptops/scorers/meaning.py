@@ -113,7 +113,7 @@ def _close(one: tuple[float, ...], two: tuple[float, ...]) -> Score:
     if not one or not two:
         return Score(0.0, reason="an empty text has no meaning to compare")
     value = cosine(one, two)
-    return Score(max(0.0, value), measure=value, unit="cosine")
+    return Score(max(0.0, value), raw_value=value, unit="cosine")
 
 
 def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "expected") -> Rule:
@@ -141,7 +141,7 @@ def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "ex
         return Score(
             float(ok),
             ok,
-            label=label,
+            category=label,
             reason="" if ok else f"is {snippet(label, 40)}, expected {' or '.join(allowed)[:200]}",
         )
 

@@ -42,7 +42,7 @@ def number_close(
     after: str | None = None,
 ) -> Rule:
     """The answer's number is the golden one: |found - golden| <= max(within, relative x |golden|);
-    measure: the number.
+    raw_value: the number.
 
     The number is the one after the last "answer is", "Answer:", "A:", "####" or \\boxed{ (after the
     last `=` where that sentence calculates), else the last one in the answer; after: a marker of
@@ -79,7 +79,7 @@ def number_close(
         return Score(
             float(ok),
             ok,
-            measure=found,
+            raw_value=found,
             reason="" if ok else f"came to {found:.12g}, expected {golden:.12g}",
         )
 

@@ -80,7 +80,7 @@ def pairwise(
             ]
         own, other = answer_of(case.run, case.output), answer_of(case.reference, other or "")
         if own.strip() == other.strip():  # nothing to prefer, and nothing to pay for
-            return [Score(_VALUES["tie"], label="tie", reason="the answers are the same")]
+            return [Score(_VALUES["tie"], category="tie", reason="the answers are the same")]
         task = shown_inputs(case, sees)
         orders = [
             {"task": task, "answer_1": one, "answer_2": two}
@@ -146,7 +146,7 @@ def _settled(
     )
     said = next((verdict["reason"] for verdict in first if not isinstance(verdict, Unread)), "")
     reason = f"the two orders disagree: {said}" if split else str(said)
-    return [Score(value, label=label, reason=snippet(reason, 400)[1:-1]), *each]
+    return [Score(value, category=label, reason=snippet(reason, 400)[1:-1]), *each]
 
 
 def _side(verdict: Mapping[str, Any], own: str) -> str:
@@ -177,7 +177,7 @@ def _of_order(sides: Sequence[str | Unread], name: str) -> Score:
     if not read:
         return Score.none(next(side.why for side in sides if isinstance(side, Unread)), name=name)
     value = sum(_VALUES[side] for side in read) / len(read)
-    return Score(value, label="tie" if value == 0.5 else "A" if value > 0.5 else "B", name=name)
+    return Score(value, category="tie" if value == 0.5 else "A" if value > 0.5 else "B", name=name)
 
 
 def pair_scores(text: str) -> tuple[float, float] | None:

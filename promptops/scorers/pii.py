@@ -73,7 +73,7 @@ _KINDS: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
 
 
 def no_pii(*kinds: str) -> Rule:
-    """The answer holds nothing that looks like personal data, by patterns; measure: how many
+    """The answer holds nothing that looks like personal data, by patterns; raw_value: how many
     findings. 0 or 1.
 
     kinds: any of email, card (Luhn's check), iban (ISO 7064), ssn (of the United States), phone
@@ -88,12 +88,12 @@ def no_pii(*kinds: str) -> Rule:
         found = {kind: count for kind in wanted if (count := _count(kind, case.output))}
         total = sum(found.values())
         if not total:
-            return Score(1.0, True, measure=0.0, unit="findings")
+            return Score(1.0, True, raw_value=0.0, unit="findings")
         listed = ", ".join(f"{kind} ({count:,})" for kind, count in found.items())
         return Score(
             0.0,
             False,
-            measure=float(total),
+            raw_value=float(total),
             unit="findings",
             reason=f"holds what looks like {listed}",
         )

@@ -139,7 +139,7 @@ def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = N
     """Supported claims / claims of the answer, claim by claim by a judge that sees this row's
     context. [0, 1].
 
-    Passed where every claim is supported; an answer that claims nothing is faithful; measure:
+    Passed where every claim is supported; an answer that claims nothing is faithful; raw_value:
     unsupported claims. After faithfulness in RAGAS (Es et al. 2023, arXiv:2309.15217). context: the
     column with the text that must support it.
     """
@@ -204,7 +204,7 @@ def _rated(verdict: Mapping[str, Any] | Unread, low: int, high: int) -> Score:
     rating = whole_number(verdict["score"]) or 0
     return Score(
         (rating - low) / (high - low),
-        measure=float(rating),
+        raw_value=float(rating),
         unit=f"of {high}",
         reason=snippet(verdict["reason"], 400)[1:-1],
     )
@@ -243,7 +243,7 @@ def _supported(verdict: Mapping[str, Any] | Unread) -> Score:
     return Score(
         value,
         not against,
-        measure=float(len(against)),
+        raw_value=float(len(against)),
         unit="unsupported",
         reason=said if against else "",
     )
@@ -263,20 +263,20 @@ def _joined(samples: list[Score], unit: str) -> list[Score]:
             *each,
         ]
     value = sum(score.value or 0.0 for score in read) / len(read)
-    measure = sum(score.measure or 0.0 for score in read) / len(read)
+    raw_value = sum(score.raw_value or 0.0 for score in read) / len(read)
     verdicts = [score.passed for score in read if score.passed is not None]
     passed = 2 * sum(verdicts) > len(verdicts) if verdicts else None
-    return [Score(value, passed, measure=measure, unit=unit, reason=read[0].reason), *each]
+    return [Score(value, passed, raw_value=raw_value, unit=unit, reason=read[0].reason), *each]
 
 
 def _renamed(score: Score, name: str) -> Score:
     return Score(
         score.value,
         score.passed,
-        score.measure,
+        score.raw_value,
         score.unit,
         score.reason,
         score.unscored,
-        score.label,
+        score.category,
         name,
     )

@@ -117,7 +117,7 @@ def edit_distance(column: str = "expected", *, at_most: int | None = None) -> Ru
         return Score(
             value,
             ok,
-            measure=float(distance),
+            raw_value=float(distance),
             unit="edits",
             reason="" if ok is not False else f"{distance:,} edits away",
         )

@@ -135,7 +135,7 @@ class Check:
 
 
 def checks() -> Rule:
-    """The share of this row's checks that hold; passed where all hold; measure: how many. [0, 1],
+    """The share of this row's checks that hold; passed where all hold; raw_value: how many. [0, 1],
     higher is better.
 
     The column `checks` holds a list of texts, or one text of a check a line (see the grammar above,
@@ -166,7 +166,7 @@ def checks() -> Rule:
         return Score(
             held / len(wanted),
             not failed,
-            measure=float(held),
+            raw_value=float(held),
             unit=f"of {len(wanted)}",
             reason="; ".join(failed[:3]),
         )

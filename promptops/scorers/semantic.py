@@ -38,8 +38,8 @@ def mentions(
     embedder: Embedder | None = None,
     near: float = 0.8,
 ) -> Rule:
-    """The answer names the term or one of its aliases, as words of their own; measure: how often. 0
-    or 1.
+    """The answer names the term or one of its aliases, as words of their own; raw_value: how
+    often. 0 or 1.
 
     Compared case-folded and without accents; a term of several words also matches with hyphens.
     forms: English inflections of each last word count too (refund: refunds, refunded, refunding);
@@ -49,12 +49,12 @@ def mentions(
     """
     count = _counter(term, aliases, forms, fuzzy)
     none = Score(
-        0.0, False, measure=0.0, unit="mentions", reason=f"does not mention {snippet(term, 40)}"
+        0.0, False, raw_value=0.0, unit="mentions", reason=f"does not mention {snippet(term, 40)}"
     )
 
     def words(case: Case) -> Score:
         found, _ = count(case.output)
-        return Score(1.0, True, measure=float(found), unit="mentions") if found else none
+        return Score(1.0, True, raw_value=float(found), unit="mentions") if found else none
 
     spec = _named("mentions", term, aliases, forms, fuzzy)
     if embedder is None:
@@ -89,7 +89,7 @@ async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: floa
     ]
     most, sentence = max(closeness, default=(0.0, ""))
     reason = f"nearest is {snippet(sentence)}" if sentence else "says nothing"
-    return Score(float(most >= near), most >= near, measure=most, unit="cosine", reason=reason)
+    return Score(float(most >= near), most >= near, raw_value=most, unit="cosine", reason=reason)
 
 
 def never_mentions(
@@ -108,7 +108,7 @@ def never_mentions(
         return Score(
             0.0,
             False,
-            measure=float(found),
+            raw_value=float(found),
             unit="mentions",
             reason=f"mentions {snippet(first, 40)} {times}",
         )

@@ -23,7 +23,7 @@ __all__ = ["tool_arguments", "tool_called", "tool_sequence"]
 
 
 def tool_called(name: str, *, times: int | None = None) -> Rule:
-    """The answer calls the tool (exactly `times` times, where given); measure: how often. 0 or
+    """The answer calls the tool (exactly `times` times, where given); raw_value: how often. 0 or
     1.
     """
     if (
@@ -47,7 +47,7 @@ def tool_called(name: str, *, times: int | None = None) -> Rule:
         ok = count > 0 if times is None else count == times
         wanted = "" if times is None else f" {times} times"
         reason = "" if ok else f"called {_listed(found)}, expected {name}{wanted}"
-        return Score(float(ok), ok, measure=float(count), unit="calls", reason=reason)
+        return Score(float(ok), ok, raw_value=float(count), unit="calls", reason=reason)
 
     return rule(spelled("tool_called", name, times=times), "assertion", score)
 

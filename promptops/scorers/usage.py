@@ -1,7 +1,7 @@
 """What an answer cost and how it ended: time, money, tokens, the finish reason.
 
 Unknown is unscored, never free: a run without a price has no cost to judge. Each gives 0 or 1 and
-the figure as measure.
+the figure as raw_value.
 """
 
 from __future__ import annotations
@@ -89,11 +89,11 @@ def finish_reason(*allowed: str) -> Rule:
                 else Score.none("missing finish_reason: the provider gave none")
             )
         if found in reasons:
-            return Score(1.0, True, label=found)
+            return Score(1.0, True, category=found)
         return Score(
             0.0,
             False,
-            label=found,
+            category=found,
             reason=f"ended by {found!r}, expected {' or '.join(map(repr, reasons))}",
         )
 
@@ -118,11 +118,11 @@ def _below(
         if found is None:
             return Score.none(f"missing {name}: it is not known of this run")
         if found < limit:
-            return Score(1.0, True, measure=float(found), unit=unit)
+            return Score(1.0, True, raw_value=float(found), unit=unit)
         return Score(
             0.0,
             False,
-            measure=float(found),
+            raw_value=float(found),
             unit=unit,
             reason=f"{found:,.6g} {unit}, expected less than {limit:,.6g}",
         )

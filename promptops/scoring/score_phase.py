@@ -254,11 +254,11 @@ class Block:
             "scorer_version": self.scorer.version,
             "value": [score.value for score in scores],
             "passed": [score.passed for score in scores],
-            "measure": [score.measure for score in scores],
+            "raw_value": [score.raw_value for score in scores],
             "unit": [score.unit for score in scores],
             "reason": [score.reason for score in scores],
             "unscored": [score.unscored for score in scores],
-            "label": [score.label for score in scores],
+            "category": [score.category for score in scores],
             "scored_at": utc(),
         }
 
@@ -298,11 +298,11 @@ def _row(
         "scorer_version": scorer.version,
         "value": score.value,
         "passed": score.passed,
-        "measure": score.measure,
+        "raw_value": score.raw_value,
         "unit": score.unit,
         "reason": score.reason,
         "unscored": score.unscored,
-        "label": score.label,
+        "category": score.category,
         "scored_at": scored_at,
     }
 

@@ -16,7 +16,7 @@ from typing import Any
 
 __all__ = ["META", "SCHEMA", "Scan", "meta_line", "plain_json", "record", "scan"]
 
-SCHEMA = 1  # raised when a release writes what an older one would misread
+SCHEMA = 2  # raised when a release writes what an older one would misread
 META = "meta"  # the first line of every segment: who wrote it, in which schema
 _PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _HEADER = re.compile(rb"([0-9a-f]{8}) ([0-9a-f]{8}) (?=([a-z_]{1,32}) \{)")

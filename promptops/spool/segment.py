@@ -25,6 +25,7 @@ __all__ = [
     "SegmentFile",
     "finished",
     "make_folder",
+    "raise_schema",
     "read_pieces",
     "remove_finished",
     "segment_name",
@@ -59,6 +60,7 @@ def make_folder(folder: Path) -> Path:
         for path, text in ((folder / ".gitignore", _IGNORE), (form, f"{SCHEMA}\n")):
             _write_once(path, text)
     check_schema(folder)
+    raise_schema(folder)
     return where
 
 
@@ -78,6 +80,23 @@ def check_schema(folder: Path) -> None:
             f"the store {folder} was written by a newer release (schema {found}, this one writes"
             f" {SCHEMA}); it can be read, not written: upgrade promptops-toolkit."
         )
+
+
+def raise_schema(folder: Path) -> None:
+    """Say that this release writes here, so that an older one reads and leaves the rest alone.
+
+    Raises OSError where the folder cannot be written.
+    """
+    form = folder / "SCHEMA"
+    if not form.exists() or schema_of(folder) >= SCHEMA:
+        return
+    temporary = folder / f".SCHEMA.{segment_name()}"
+    try:
+        _write_once(temporary, f"{SCHEMA}\n")
+        os.replace(temporary, form)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _write_once(path: Path, text: str) -> None:

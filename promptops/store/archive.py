@@ -19,9 +19,9 @@ from typing import Any
 
 from ..spool.locks import turn
 from ..spool.segment import Segment, read_pieces, segment_name
-from .arrow_rows import Gathered, Keep
+from .arrow_rows import Gathered, Keep, named_today
 from .database import one_at_a_time
-from .schema import TABLES
+from .schema import FORMER, TABLES
 
 __all__ = ["ARCHIVE", "Batch", "alone", "batches", "discard", "marks_of", "sweep", "write_batch"]
 
@@ -52,13 +52,13 @@ class Batch:
 
         for table in self.rows:
             if table in TABLES:
-                schema = TABLES[table].arrow()
+                names = {*TABLES[table].names, *FORMER.get(table, {})}
                 with pq.ParquetFile(
                     self.folder / f"{table}.parquet", page_checksum_verification=True
                 ) as file:
-                    known = [name for name in schema.names if name in file.schema_arrow.names]
+                    known = [name for name in file.schema_arrow.names if name in names]
                     for part in file.iter_batches(_ROWS, columns=known):
-                        yield table, _filled(pa.Table.from_batches([part]), schema)
+                        yield table, named_today(table, pa.Table.from_batches([part]))
 
     def damaged(self) -> list[str]:
         """Names of the files that are missing or no longer have their hash.
@@ -207,19 +207,6 @@ def _parts(
             rows.add(piece, keep)
             yield from ((table, part) for table, part in rows.tables() if len(part))
             files.dropped += rows.wrong
-
-
-def _filled(part: Any, schema: Any) -> Any:
-    """The columns of `schema`, those that an older release did not write as nulls."""
-    import pyarrow as pa
-
-    columns = [
-        part.column(f.name).cast(f.type)
-        if f.name in part.column_names
-        else pa.nulls(len(part), f.type)
-        for f in schema
-    ]
-    return pa.table(columns, schema=schema)
 
 
 def _hash(path: Path) -> str:

@@ -14,9 +14,9 @@ from ..errors import StoreError
 from ..spool.lines import plain_json
 from ..spool.segment import Piece
 from .records import PACK, encode
-from .schema import TABLES
+from .schema import FORMER, TABLES, renamed
 
-__all__ = ["Gathered", "Keep", "arrow_of", "documents_of"]
+__all__ = ["Gathered", "Keep", "arrow_of", "documents_of", "named_today"]
 
 _SMALL, _TOGETHER = (
     200,
@@ -68,6 +68,9 @@ class Gathered:
             return
         if table not in TABLES:
             return  # of a newer release
+        today = renamed(table, columns)
+        if today.keys() != columns.keys():
+            columns, document = today, plain_json({"columns": today})
         small = self._small.setdefault(table, [])
         if rows < _SMALL:
             small.append((rows, columns))
@@ -215,11 +218,39 @@ def arrow_of(table: str, documents: Sequence[Row]) -> tuple[Any, int]:
 
 def _parsed(table: str, documents: Sequence[Row]) -> Any:
     schema = TABLES[table].arrow()
-    return (
-        _read(b"\n".join((*documents, b"")), schema, max(map(len, documents)))
-        if documents
-        else schema.empty_table()
+    if not documents:
+        return schema.empty_table()
+    for old, new in FORMER.get(table, {}).items():
+        schema = schema.append(schema.field(new).with_name(old))
+    return named_today(
+        table, _read(b"\n".join((*documents, b"")), schema, max(map(len, documents)))
     )
+
+
+def named_today(table: str, rows: Any) -> Any:
+    """The rows with the table's columns of today: former names are read as what they are called
+    now, and what an older release did not write is null.
+    """
+    import pyarrow as pa
+
+    former = FORMER.get(table, {})
+    schema = TABLES[table].arrow()
+    columns = []
+    for field in schema:
+        names = [field.name, *(old for old, new in former.items() if new == field.name)]
+        found = [rows.column(name).cast(field.type) for name in names if name in rows.column_names]
+        written = [column for column in found if column.null_count < len(column)] or found[:1]
+        columns.append(_first_known(written) if written else pa.nulls(len(rows), field.type))
+    return pa.table(columns, schema=schema)
+
+
+def _first_known(columns: Sequence[Any]) -> Any:
+    """One column of several: of each row the first value that is not null."""
+    if len(columns) == 1:
+        return columns[0]
+    import pyarrow.compute as pc
+
+    return pc.coalesce(*columns)
 
 
 def _read(lines: bytes, schema: Any, longest: int = 0) -> Any:
@@ -245,7 +276,7 @@ def _read(lines: bytes, schema: Any, longest: int = 0) -> Any:
 def _sound(table: str, document: Row) -> bool:
     """Whether the row is one that this release would have written."""
     try:
-        row = json.loads(bytes(document))
+        row = renamed(table, json.loads(bytes(document)))
         encode(table, [{name: row.get(name) for name in TABLES[table].names}], bytes)
     except (ValueError, StoreError, RecursionError, AttributeError):
         return False

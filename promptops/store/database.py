@@ -19,9 +19,10 @@ from typing import Any
 from ..spool.locks import turn
 from .connect import READERS, Busy, Connection, Damaged, attach, fault_of
 from .recorder import say
+from .renewal import is_current, renew
 from .schema import SCHEMA, TABLES
 
-__all__ = ["Database", "check_counts", "create", "one_at_a_time"]
+__all__ = ["Database", "Outdated", "check_counts", "create", "one_at_a_time"]
 
 ASIDE = "aside"
 WAIT_S = 5.0  # for another process of ours; its merges go in steps of about a second
@@ -31,6 +32,12 @@ WAIT_S = 5.0  # for another process of ours; its merges go in steps of about a s
 _ONE_AT_A_TIME = [threading.RLock()]
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _ONE_AT_A_TIME.__setitem__(0, threading.RLock()))
+
+
+class Outdated(Damaged):
+    """The file lacks tables or columns of this release, or has them by former names; opening it for
+    writing renews it.
+    """
 
 
 def one_at_a_time() -> Any:
@@ -98,7 +105,8 @@ class Database:
         """A read-only connection; `covered` is what it holds. private: its settings may be changed,
         as a user's query needs it.
 
-        Raises Busy, Damaged, or OSError where there is no file.
+        Raises Busy, Damaged (Outdated where a writer would renew it), or OSError where there is no
+        file.
         """
         with one_at_a_time(), self._turn(exclusive=False):
             reader = READERS[-1]
@@ -108,6 +116,8 @@ class Database:
                 identity = self._identity()
                 if identity != self._seen:
                     check_counts(con)
+                    if not is_current(con):
+                        raise Outdated("it is in the form of an older release")
                     self.covered = dict(
                         con.execute("SELECT segment, bytes FROM internal.ledger").fetchall()
                     )
@@ -189,6 +199,7 @@ class Database:
                 create(con)
             else:
                 check_counts(con)
+                renew(con)
         except BaseException:
             _close(con)
             raise

@@ -33,10 +33,12 @@ _OF_STUDY: Mapping[str, str] = {
     "labels": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
     "versions": "id IN (SELECT version_id FROM study_runs WHERE study_id = $study)",
     "datasets": (
-        "fingerprint = (SELECT config->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
+        "dataset_fingerprint ="
+        " (SELECT design->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
     ),
     "examples": (
-        "fingerprint = (SELECT config->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
+        "dataset_fingerprint ="
+        " (SELECT design->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
     ),
     "plans": "prompt = (SELECT prompt FROM studies WHERE id = $study)",
 }

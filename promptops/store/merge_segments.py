@@ -19,7 +19,7 @@ from .archive import Batch, batches, marks_of
 from .arrow_rows import Gathered, Keep
 from .purges import keep_of
 from .recorder import say
-from .schema import LATER, TABLES
+from .schema import TABLES
 
 __all__ = ["Sources", "everything", "merge", "sources_of"]
 
@@ -107,7 +107,6 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
     """
     import pyarrow as pa
 
-    _widen(con)
     ledger = {
         name: (size, dropped)
         for name, size, dropped in con.execute(
@@ -144,20 +143,6 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
         if most <= 0:
             break
     return new
-
-
-def _widen(con: Connection) -> None:
-    """Give a file that an older release made the columns that came later; what was recorded without
-    them is unknown there.
-    """
-    import duckdb
-
-    for table, column in LATER:
-        try:
-            con.execute(f"SELECT {column} FROM {table} LIMIT 0")
-        except duckdb.BinderException:
-            for statement in TABLES[table].widen(column):
-                con.execute(statement)
 
 
 def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[_Step]:

@@ -2,9 +2,11 @@
 Arrow types are made.
 
 Every table has a natural key: rows that repeat it collapse to the first. A column that is not in
-its key may be null, which means unknown. Times are UTC without zone. A column that a later release
-adds stands in `LATER` too: files without it are given it, and an older release reads past it. Any
-other change is a new `SCHEMA`, and old stores must still open.
+its key may be null, which means unknown. Times are UTC without zone. A table or column that a later
+release adds needs nothing but its line here: older files are given it when they are opened, and an
+older release reads past it. A renamed column is listed in `FORMER` as well, with a new `SCHEMA`:
+segments, archives, exports and DuckDB files that have the old name are read by that one mapping,
+so an old name is never given to another column.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any, Literal
 
 from ..spool.lines import SCHEMA
 
-__all__ = ["DEPLOYMENTS", "LATER", "SCHEMA", "TABLES", "Column", "Table"]
+__all__ = ["DEPLOYMENTS", "FORMER", "SCHEMA", "TABLES", "Column", "Table", "renamed"]
 
 Kind = Literal["text", "json", "int", "float", "bool", "time"]
 _SQL: Mapping[Kind, str] = {
@@ -58,14 +60,17 @@ class Table:
         )
         yield f"CREATE {'TEMP ' if temporary else ''}TABLE {self.name} ({fields})"
         if not temporary:
-            yield f"COMMENT ON TABLE {self.name} IS {_quoted(self.comment)}"
-            yield from map(self._comment, self.columns)
+            yield from self.comments()
 
-    def widen(self, name: str) -> Iterator[str]:
-        """The statements that add a column to a table that was made without it."""
+    def widen(self, name: str) -> str:
+        """The statement that adds a column to a table that was made without it."""
         [column] = [column for column in self.columns if column.name == name]
-        yield f'ALTER TABLE {self.name} ADD COLUMN "{name}" {_SQL[column.kind]}'
-        yield self._comment(column)
+        return f'ALTER TABLE {self.name} ADD COLUMN "{name}" {_SQL[column.kind]}'
+
+    def comments(self) -> Iterator[str]:
+        """The statements that write the comments of the table and of its columns."""
+        yield f"COMMENT ON TABLE {self.name} IS {_quoted(self.comment)}"
+        yield from map(self._comment, self.columns)
 
     def _comment(self, column: Column) -> str:
         return f'COMMENT ON COLUMN {self.name}."{column.name}" IS {_quoted(column.comment)}'
@@ -108,8 +113,8 @@ _RUNS = _table(
     prompt text the prompt's name, empty for a scratch version
     version_id text content id of the version (`p1-`...)
     model text the model's name that was asked for
-    endpoint text label of who answered
-    source text model, target, imported or judge
+    endpoint text name of who answered
+    role text what the call was for: model, target, judge, propose (an optimiser's), probe (a monitor's) or imported
     example_id text id of the dataset row; null for an ad-hoc call
     example_fingerprint text hash of the example's content, which is what pairs runs
     repeat int 0 for the first answer to the same question
@@ -127,15 +132,16 @@ _RUNS = _table(
     first_token_ms float milliseconds to the first token of a streaming call
     attempts int how many tries it took
     model_returned text the model's name that came back
-    fingerprint text the provider's system_fingerprint
+    system_fingerprint text the provider's fingerprint of the system that answered
     started_at time when the call began
-    cell text hash of the notebook cell's source
+    cell_hash text hash of the notebook cell's source
     git_commit text commit of the project when the call began
     git_dirty bool whether the project had changes that were not committed
     tokens_cache_write int tokens of the prompt that the provider wrote into its cache
     tokens_reasoning int tokens of the answer that were spent on reasoning
     reasoning text the model's reasoning, kept apart from the answer and capped
     service_tier text the tier that served the call, as the provider named it
+    imported_from text name of the file that the row came in with; null where this project made the call
     """,
 )
 _ATTEMPTS = _table(
@@ -168,22 +174,22 @@ _SCORES = _table(
     scorer_version text the scorer's version; another one is another score
     value float in [0, 1], higher is better; null where unscored
     passed bool whether it met the scorer's threshold; null where there is none
-    measure float the raw figure behind the value
-    unit text unit of the measure
+    raw_value float the figure behind the value, in its own unit
+    unit text unit of raw_value
     reason text one sentence for people
     unscored text why there is no value; null where there is one
-    label text a nominal verdict
+    category text a nominal verdict
     scored_at time when it was judged
     """,
 )
 _STUDY_RUNS = _table(
     "study_runs",
     "study_id arm version_id example_id repeat run_id",
-    "Which run stands at which place (arm, example, repeat) of a study; a later run may take the"
-    " place of a failed one.",
+    "Which run answered which arm, example and repeat of a study; a later run may replace a failed"
+    " one.",
     """
     study_id text the study
-    arm text label of the arm
+    arm text name of the arm
     version_id text content id of the arm's version
     example_id text id of the dataset row
     example_fingerprint text hash of the example's content in this study
@@ -194,11 +200,11 @@ _STUDY_RUNS = _table(
 )
 _STUDY_EVENTS = _table(
     "study_events",
-    "study_id at event",
+    "study_id event_at event",
     "What happened to a study: started, stopped, finished.",
     """
     study_id text the study
-    at time when
+    event_at time when it happened
     event text what happened
     detail text why
     """,
@@ -211,10 +217,10 @@ _STUDIES = _table(
     id text content id of the design (`s1-`...)
     name text for people
     prompt text the prompt's name
-    config json arms, dataset, scorers, repeats, split
+    design json arms, dataset, scorers, repeats, split
     created_at time when it was first run
     author text who ran it
-    cell text hash of the notebook cell's source
+    cell_hash text hash of the notebook cell's source
     git_commit text commit of the project
     """,
 )
@@ -225,22 +231,23 @@ _VERSIONS = _table(
     """
     id text content id (`p1-`...)
     prompt text the prompt's name
-    label text display number (v1, v2, ...)
-    note text what its author said of it
+    display_name text display number (v1, v2, ...)
+    note text what its author wrote about it
     document json messages, variables, model, settings, tools, response format
-    parents json ids of the versions that it was made from
+    parents json ids of the versions that it was made from, [] where nothing is known
     created_at time when it was saved
+    made_by text how it was made: null where a person wrote it, else the method (an optimiser's name) and its study
     """,
 )
 _DATASETS = _table(
     "datasets",
-    "fingerprint",
+    "dataset_fingerprint",
     "A set of examples as it was read.",
     """
-    fingerprint text hash of its examples
+    dataset_fingerprint text hash of its examples
     name text for people
     source text where it was read from
-    n int number of examples
+    n_examples int number of examples
     created_at time when it was first used
     columns json names of its columns, and what they are used for
     origin json the file that it was read from, from the project's folder; its columns' roles, and the line of each row
@@ -248,10 +255,10 @@ _DATASETS = _table(
 )
 _EXAMPLES = _table(
     "examples",
-    "fingerprint example_id",
+    "dataset_fingerprint example_id",
     "One row of a dataset.",
     """
-    fingerprint text of the dataset
+    dataset_fingerprint text hash of the dataset's examples
     example_id text id of the row, unique in the dataset
     example_fingerprint text hash of the row's content
     position int place in the dataset, 0 first
@@ -261,13 +268,13 @@ _EXAMPLES = _table(
 _LABELS = _table(
     "labels",
     "id",
-    "What a person said of an output.",
+    "One judgement of an output by a person.",
     """
     id text id of the label
     run_id text the run that was labelled
     example_id text the example, where no run was labelled
     rater text who
-    kind text what was asked (pass, score, choice, ...)
+    kind text the question (pass, score, choice, ...)
     value float the number that was given
     label text the category that was given
     note text what the rater wrote
@@ -297,7 +304,7 @@ _VERDICTS = _table(
     baseline text version id of the baseline; null for a first deployment
     dataset text fingerprint of the dataset
     split text split that was compared; null for all rows
-    document json the figures and the decision; of a refusal what was asked for and what was said
+    document json the figures and the decision; of a refusal the promotion and its reasons
     created_at time when it was decided
     env text the environment to which a promotion was refused; null where nothing was
     """,
@@ -320,13 +327,23 @@ TABLES: Mapping[str, Table] = {
     )
 }
 
-_RUNS_LATER = ("tokens_cache_write", "tokens_reasoning", "reasoning", "service_tier")
-LATER = (
-    ("attempts", "cost_usd"),
-    ("datasets", "origin"),
-    *(("runs", column) for column in _RUNS_LATER),
-    ("verdicts", "env"),
-)  # (table, column) that a later release added
+# table -> {name of a column in an earlier format: its name today}. Format 1 is that of release 0.1.
+FORMER: Mapping[str, Mapping[str, str]] = {
+    "runs": {"source": "role", "fingerprint": "system_fingerprint", "cell": "cell_hash"},
+    "scores": {"measure": "raw_value", "label": "category"},
+    "study_events": {"at": "event_at"},
+    "studies": {"config": "design", "cell": "cell_hash"},
+    "versions": {"label": "display_name"},
+    "datasets": {"fingerprint": "dataset_fingerprint", "n": "n_examples"},
+    "examples": {"fingerprint": "dataset_fingerprint"},
+}
+
+
+def renamed(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row or columns as written, by the names of today."""
+    former = FORMER.get(table, {})
+    return {former.get(name, name): value for name, value in row.items()}
+
 
 # Not stored: read from the registry file whenever a query names it.
 DEPLOYMENTS = _table(

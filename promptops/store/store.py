@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
-from ..spool.segment import check_schema, schema_of
+from ..spool.segment import check_schema, raise_schema, schema_of
 from .connect import Busy, Connection, Damaged, attach
-from .database import Database, create, one_at_a_time
+from .database import Database, Outdated, create, one_at_a_time
 from .export import export_rows, new_rows, pieces_of
 from .merge_segments import Sources, merge, sources_of
 from .purges import Purged
@@ -332,6 +332,11 @@ class Store:
                 if all(self._main.covered.get(name, 0) >= size for name, size in merged.items()):
                     return con
                 stack.close()  # it went back: a WAL was lost, what it held is merged again
+            except Outdated:
+                try:
+                    self._renewed()
+                except (Busy, OSError, Damaged):
+                    break
             except Damaged:
                 self._main.covered = {}
             except Busy as busy:
@@ -342,8 +347,15 @@ class Store:
             sources = self._sources()
         return self._elsewhere(stack, sources, private)
 
+    def _renewed(self) -> None:
+        """Bring an older DuckDB file to this release's tables. Raises Busy, Damaged or OSError."""
+        raise_schema(self.folder)
+        with self._main.writing():
+            pass
+
     def _merged(self, sources: Sources) -> int:
         """Merge into the DuckDB file. Raises Busy or OSError."""
+        raise_schema(self.folder)
         new, before = 0, None
         while before is None or (
             before != self._main.covered and sources.beyond(self._main.covered)

@@ -110,7 +110,7 @@ class Asker:
         """
         arm = ArmDesign("judge", version, self._project.model(version.model), "")
         asked = ask(
-            arm, None, values, repeat, source="judge"
+            arm, None, values, repeat, role="judge"
         )  # what it is shown are answers: none of it is a path
         waiting = self._open.get(asked.key)
         if waiting is None:

@@ -228,7 +228,7 @@ def ask(
     values: Mapping[str, Any],
     repeat: int,
     *,
-    source: str = "",
+    role: str = "",
     key: str = "",
     root: Path | None = None,
 ) -> Question:
@@ -260,7 +260,7 @@ def ask(
         model_name=arm.version.model or "",
         example_id=example.id if example else None,
         example_fingerprint=example.fingerprint if example else None,
-        source=source or ("target" if target else "model"),
+        role=role or ("target" if target else "model"),
     )
 
 

@@ -131,7 +131,7 @@ def early(store: Store, study: str) -> dict[str, Any] | None:
     other.
     """
     rows = store.rows(
-        'select event, detail from study_events where study_id = ? order by "at" desc limit 1',
+        "select event, detail from study_events where study_id = ? order by event_at desc limit 1",
         [study],
     )
     found: dict[str, Any] | None = (

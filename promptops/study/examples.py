@@ -45,14 +45,14 @@ _INDEX = f"""select m.example_id, avg({_OUTCOME}) filter (where m.version_id = $
 _FOUND = """select m.example_id from study_runs m join runs r on r.id = m.run_id
   where m.study_id = $study and m.version_id in ($new, $old) and contains(lower(r.output),
     lower($text))
-  union select example_id from examples where fingerprint = $dataset and
+  union select example_id from examples where dataset_fingerprint = $dataset and
     (contains(lower(document), lower($text)) or contains(lower(example_id), lower($text)))"""
 _TAGGED = (
-    "select example_id from examples where fingerprint = ? and"
+    "select example_id from examples where dataset_fingerprint = ? and"
     " list_contains(json_extract_string(document, '$.tags[*]'), ?)"
 )
 _TAGS = """select tag from (select unnest(json_extract_string(document, '$.tags[*]')) as tag from
-  examples where fingerprint = ?)
+  examples where dataset_fingerprint = ?)
   group by tag order by count(*) desc, tag limit 200"""
 _PAGE = f"""select m.example_id, arg_max(left(r.output, {SHORT}), r.started_at) filter (where
   m.version_id = $new),
@@ -262,7 +262,7 @@ class Examples:
     def example(self, example_id: str) -> Example | None:
         """The dataset's row, as the study saw it."""
         rows = self._store.rows(
-            "select document from examples where fingerprint = ? and example_id = ? limit 1",
+            "select document from examples where dataset_fingerprint = ? and example_id = ? limit 1",
             [self._dataset, example_id],
         )
         return Example.from_document(json.loads(rows[0][0])) if rows else None
@@ -278,7 +278,7 @@ class Examples:
         rows = self._store.rows(_OUTPUTS, {**self._arms(), "examples": list(ids)})
         found = {(example, version): (run, output) for example, version, run, output in rows}
         documents = self._store.rows(
-            "select example_id, document from examples where fingerprint = ? and example_id in"
+            "select example_id, document from examples where dataset_fingerprint = ? and example_id in"
             " (select unnest(?))",
             [self._dataset, list(ids)],
         )
@@ -367,7 +367,7 @@ class Examples:
     def _asked(self, ids: Sequence[str]) -> dict[str, str]:
         """The first text that each example puts into the prompt, cut."""
         rows = self._store.rows(
-            "select example_id, document from examples where fingerprint = ? and example_id in"
+            "select example_id, document from examples where dataset_fingerprint = ? and example_id in"
             " (select unnest(?))",
             [self._dataset, list(ids)],
         )

@@ -262,7 +262,7 @@ def _run(
         "version_id": arm.id,
         "model": str(cell("model") or _model(arm) or ""),
         "endpoint": "imported",
-        "source": "imported",
+        "role": "imported",
         "example_id": example,
         "example_fingerprint": fingerprint,
         "repeat": repeat,

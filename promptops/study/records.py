@@ -63,9 +63,19 @@ def row_of(value: Run | Attempt) -> dict[str, Any]:
 
 
 def keep_version(
-    store: Store, version: PromptVersion, *, prompt: str = "", label: str = "", note: str = ""
+    store: Store,
+    version: PromptVersion,
+    *,
+    prompt: str = "",
+    label: str = "",
+    note: str = "",
+    parents: Sequence[str] = (),
+    made_by: str | None = None,
 ) -> None:
-    """Write a version under its prompt's name, once."""
+    """Write a version under its prompt's name, once.
+
+    parents: ids of the versions that it was made from; made_by: how, None where a person wrote it.
+    """
     if not store.has("versions", version.id, prompt):
         document = canonical(version.document())
         store.append(
@@ -74,11 +84,12 @@ def keep_version(
                 {
                     "id": version.id,
                     "prompt": prompt,
-                    "label": label,
+                    "display_name": label,
                     "note": note,
                     "document": document,
-                    "parents": "[]",
+                    "parents": canonical(list(parents)),
                     "created_at": utc(),
+                    "made_by": made_by,
                 }
             ],
         )
@@ -124,7 +135,7 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
     head = {
         "fingerprint": fingerprint,
         "name": dataset.name,
-        "n": len(dataset),
+        "n_examples": len(dataset),
         "created_at": utc(),
         "columns": columns,
     }
@@ -141,7 +152,7 @@ def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:
     Raises StudyError where the store has none.
     """
     head = store.rows(
-        "select name, origin from datasets where fingerprint = ? limit 1", [fingerprint]
+        "select name, origin from datasets where dataset_fingerprint = ? limit 1", [fingerprint]
     )
     if not head:
         raise StudyError(
@@ -150,8 +161,8 @@ def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:
         )
     [(name, origin)] = head
     rows = store.rows(
-        "select document, example_fingerprint, position from examples where fingerprint = ? order"
-        " by position",
+        "select document, example_fingerprint, position from examples where dataset_fingerprint = ?"
+        " order by position",
         [fingerprint],
     )
     examples = [
@@ -174,9 +185,9 @@ def keep_study(store: Store, study: StudyRecord, author: str, where: Provenance 
         "id": study.id,
         "name": study.name,
         "prompt": study.prompt,
-        "config": json.dumps(study.document(), ensure_ascii=False),
+        "design": json.dumps(study.document(), ensure_ascii=False),
         "author": author,
-        "cell": where.cell if where is not None else None,
+        "cell_hash": where.cell_hash if where is not None else None,
         "git_commit": where.git_commit if where is not None else None,
         "created_at": utc(),
     }

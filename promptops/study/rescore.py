@@ -148,7 +148,7 @@ def _score(
     marking = StudyScoring(project.store, dataset, scorers, ask=Asker(project).ask)
 
     def note(event: str, detail: str) -> None:
-        row = {"study_id": study.id, "at": utc(), "event": event, "detail": detail}
+        row = {"study_id": study.id, "event_at": utc(), "event": event, "detail": detail}
         project.store.append("study_events", [row])
 
     note("started", "")

@@ -136,7 +136,7 @@ class StudyRecord:
             ) from None
 
     def document(self) -> dict[str, Any]:
-        """JSON-ready: the value of `studies.config`; `from_row` reads it back."""
+        """JSON-ready: the value of `studies.design`; `from_row` reads it back."""
         document: dict[str, Any] = {
             "arms": [asdict(arm) for arm in self.arms],
             "dataset": asdict(self.dataset),

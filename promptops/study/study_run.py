@@ -270,7 +270,7 @@ class StudyRun:
     def _event(self, event: str, detail: str = "") -> None:
         self.store.append(
             "study_events",
-            [{"study_id": self.plan.id, "at": utc(), "event": event, "detail": detail}],
+            [{"study_id": self.plan.id, "event_at": utc(), "event": event, "detail": detail}],
         )
 
 

@@ -62,7 +62,7 @@ def million(
                 "id": "s1-big",
                 "name": "big",
                 "prompt": "",
-                "config": json.dumps(config),
+                "design": json.dumps(config),
                 "created_at": at,
                 "author": "x",
             }
@@ -85,7 +85,7 @@ def million(
                             "version_id": version,
                             "model": "m",
                             "endpoint": "e",
-                            "source": "model",
+                            "role": "model",
                             "example_id": f"e{i}",
                             "example_fingerprint": f"f{i}",
                             "repeat": repeat,

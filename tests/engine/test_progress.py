@@ -20,7 +20,7 @@ def run(number: int, **over: Any) -> Run:
         "version_id": "v1",
         "model": "m",
         "endpoint": "e",
-        "source": "model",
+        "role": "model",
     }
     return Run(
         **{

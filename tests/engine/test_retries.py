@@ -366,7 +366,13 @@ def test_provenance_and_filing_are_in_the_run() -> None:
         "m",
         "label",
     )
-    assert (run.example_id, run.example_fingerprint, run.cell, run.git_commit, run.git_dirty) == (
+    assert (
+        run.example_id,
+        run.example_fingerprint,
+        run.cell_hash,
+        run.git_commit,
+        run.git_dirty,
+    ) == (
         "e1",
         "f1",
         "cell1",

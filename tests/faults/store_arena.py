@@ -32,7 +32,7 @@ def writer(folder: Path, name: str, acknowledge: int, broken: bool) -> None:
             [
                 {
                     "study_id": name,
-                    "at": "2026-01-01T00:00:00",
+                    "event_at": "2026-01-01T00:00:00",
                     "event": str(count),
                     "detail": "x" * 500,
                 }
@@ -103,7 +103,12 @@ def merge_round(folder: Path, turn: int, rng: random.Random, broken: bool) -> st
     """Some rows, and one merger of them, killed; returns "before" or "after" its commit."""
     store = Store(folder)
     rows = [
-        {"study_id": f"m{turn}", "at": "2026-01-01T00:00:00", "event": str(n), "detail": "y" * 200}
+        {
+            "study_id": f"m{turn}",
+            "event_at": "2026-01-01T00:00:00",
+            "event": str(n),
+            "detail": "y" * 200,
+        }
         for n in range(200)
     ]
     store.append("study_events", rows)

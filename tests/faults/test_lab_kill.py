@@ -145,7 +145,7 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
         first = len(calls(tmp_path))
         assert first < 2400
         store = Store(tmp_path / ".promptops")
-        assert store.rows('select event from study_events order by "at" desc limit 1') == [
+        assert store.rows("select event from study_events order by event_at desc limit 1") == [
             ("stopped",)
         ]
         kept = figures(store, "s")

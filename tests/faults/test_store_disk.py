@@ -27,7 +27,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits, m
 
 
 def event(name: object, size: int = 0) -> dict[str, Any]:
-    return {"study_id": "s", "at": "2026-01-01T00:00:00", "event": str(name), "detail": "x" * size}
+    return {
+        "study_id": "s",
+        "event_at": "2026-01-01T00:00:00",
+        "event": str(name),
+        "detail": "x" * size,
+    }
 
 
 def count(store: Store) -> int:
@@ -215,7 +220,7 @@ import json, resource, signal, sys, time, warnings
 from promptops.store import Store
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = Store(sys.argv[1])
-row = lambda n: {"study_id": "s", "at": "2026-01-01T00:00:00", "event": str(n), "detail": "x" * 997}
+row = lambda n: {"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": str(n), "detail": "x" * 997}
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_123, hard))
 with warnings.catch_warnings(record=True) as said:
@@ -278,7 +283,7 @@ import os, sys, warnings
 import duckdb, numpy, pandas, pyarrow.json, re2  # while they can be read
 from pathlib import Path
 from promptops.store import Store
-row = lambda n: {"study_id": "s", "at": "2026-01-01T00:00:00", "event": str(n)}
+row = lambda n: {"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": str(n)}
 folder = Path(sys.argv[1])
 if os.geteuid() == 0:  # root may write anywhere
     os.chown(folder, 65534, 65534)
@@ -363,7 +368,7 @@ def unclean(self):
 module.Database._checked = unclean
 store = Store(sys.argv[1])
 for turn in range(5):
-    store.append("study_events", [{"study_id": "s", "at": "2026-01-01T00:00:00", "event": f"{turn}/{n}", "detail": "z" * 40} for n in range(40)])
+    store.append("study_events", [{"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": f"{turn}/{n}", "detail": "z" * 40} for n in range(40)])
     store.merge()
 os._exit(0)
 """

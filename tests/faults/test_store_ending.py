@@ -102,7 +102,7 @@ def run(
 
     folder.mkdir(exist_ok=True)
     Store(folder / "store").append(
-        "study_events", [{"study_id": "s", "at": "2026-01-01T00:00:00", "event": "began"}]
+        "study_events", [{"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": "began"}]
     )
     keepers = [start(prelude + KEEPER, folder, act) for act in acts]
     for keeper in keepers:

@@ -24,7 +24,7 @@ import sys, time
 from promptops.store import Store
 store, name, count = Store(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 for n in range(count):
-    store.append("study_events", [{"study_id": name, "at": "2026-01-01T00:00:00", "event": str(n), "detail": "x" * 1000}])
+    store.append("study_events", [{"study_id": name, "event_at": "2026-01-01T00:00:00", "event": str(n), "detail": "x" * 1000}])
     time.sleep(0.002)  # so that readers and mergers have their turns meanwhile
 """
 READER = """
@@ -57,7 +57,7 @@ def at_once(tmp_path: Path, rows: int) -> None:
         )
 
     Store(tmp_path / "store").append(
-        "study_events", [{"study_id": "first", "at": "2026-01-01T00:00:00", "event": "0"}]
+        "study_events", [{"study_id": "first", "event_at": "2026-01-01T00:00:00", "event": "0"}]
     )
     others = [start(READER, tmp_path, how) for how in ("merge", "merge", "read", "read")]
     began = time.perf_counter()
@@ -89,7 +89,7 @@ def test_four_writers_two_mergers_two_readers_all_night(tmp_path: Path) -> None:
 
 
 def event(study: str, name: object) -> dict[str, Any]:
-    return {"study_id": study, "at": "2026-01-01T00:00:00", "event": str(name)}
+    return {"study_id": study, "event_at": "2026-01-01T00:00:00", "event": str(name)}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

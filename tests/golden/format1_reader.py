@@ -27,13 +27,15 @@ from promptops.models.scripted import ScriptedModel
 from promptops.registry.editor import Editor
 from promptops.scorers import contains, equals, length
 from promptops.store import Store
-from promptops.store.schema import TABLES
+from promptops.store.schema import FORMER, TABLES
 
 FORMAT1 = Path(__file__).parent / "format1"
 REGISTRY, STORE, EVIDENCE = "promptops.json", ".promptops", "promptops.evidence"
 
 # names of 0.1 -> names of today, where they differ
-COLUMNS: Mapping[str, str] = {}  # "table.column" -> column
+COLUMNS: Mapping[str, str] = {  # "table.column" -> column
+    f"{table}.{old}": new for table, names in FORMER.items() for old, new in names.items()
+}
 POLICY_FIELDS: Mapping[str, str] = {}
 
 VALUES: Mapping[str, Sequence[Mapping[str, Any]]] = {

@@ -363,7 +363,7 @@ def test_arms_of_different_days_and_fingerprints_are_said(make_lab: MakeLab) -> 
             {
                 **row,
                 "id": f"r-x{index:031d}",
-                "fingerprint": "fp_a" if old else "fp_b",
+                "system_fingerprint": "fp_a" if old else "fp_b",
                 "started_at": "2026-01-01T00:00:00" if old else "2026-03-01T00:00:00",
             }
         )
@@ -376,7 +376,7 @@ def test_arms_of_different_days_and_fingerprints_are_said(make_lab: MakeLab) -> 
                 "id": "s1-other",
                 "name": "other",
                 "prompt": "p",
-                "config": json.dumps(other),
+                "design": json.dumps(other),
                 "created_at": "2026-04-01T00:00:00",
                 "author": "x",
             }

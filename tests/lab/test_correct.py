@@ -402,9 +402,9 @@ def test_an_origin_of_an_imported_store_leads_nowhere_else(
         )
         other = make_lab(f"other{number}")
         head = {
-            "fingerprint": study.record.dataset.fingerprint,
+            "dataset_fingerprint": study.record.dataset.fingerprint,
             "name": "t",
-            "n": 1,
+            "n_examples": 1,
             "origin": text,
         }
         rows = {
@@ -419,7 +419,7 @@ def test_an_origin_of_an_imported_store_leads_nowhere_else(
                         "id": "s",
                         "name": "look",
                         "prompt": "p",
-                        "config": json.dumps(study.record.document()),
+                        "design": json.dumps(study.record.document()),
                     }
                 ],
             }

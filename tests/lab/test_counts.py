@@ -50,7 +50,7 @@ def test_a_study_whose_calls_do_not_add_up_is_stopped(
         ):
             study = studied(lab, [equals()])
     assert study.status == "stopped"
-    assert lab.store.rows('select arg_max(event, "at") from study_events') == [("stopped",)]
+    assert lab.store.rows("select arg_max(event, event_at) from study_events") == [("stopped",)]
     again = studied(lab, [equals()])
     assert (again.id, again.status, len(again.runs())) == (study.id, "finished", 10)
 

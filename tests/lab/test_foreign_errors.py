@@ -375,7 +375,7 @@ def test_ctrl_c_is_not_a_failure_of_the_target(lab: Lab) -> None:
     ended.set()
     thread.join()
     assert lab.store.rows("select count(*) from runs where failure = 'internal'") == [(0,)]
-    assert lab.store.rows('select arg_max(event, "at") from study_events') == [("stopped",)]
+    assert lab.store.rows("select arg_max(event, event_at) from study_events") == [("stopped",)]
 
 
 def test_an_interrupt_between_the_start_and_the_wait_stops_the_study(
@@ -396,4 +396,4 @@ def test_an_interrupt_between_the_start_and_the_wait_stops_the_study(
     version = lab.prompt("a").save("{{x}}", model="m")
     with pytest.raises(KeyboardInterrupt, match="are answered and kept"):
         lab.evaluate([version], Dataset.read(ROWS), [equals()], target=waits)
-    assert lab.store.rows('select arg_max(event, "at") from study_events') == [("stopped",)]
+    assert lab.store.rows("select arg_max(event, event_at) from study_events") == [("stopped",)]

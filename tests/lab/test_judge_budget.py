@@ -130,12 +130,12 @@ def test_a_judge_is_recorded_with_the_cell_that_started_the_study(
     )
     shell.user_ns["In"].append("another = 'cell'")  # it returned at once
     study.wait()
-    assert lab.store.rows("select distinct source, cell from runs order by source") == [
+    assert lab.store.rows("select distinct role, cell_hash from runs order by role") == [
         ("judge", started),
         ("model", started),
     ]
     shell.user_ns["In"].append("study.rescore(...)")
     again = study.rescore([equals()])
-    assert lab.store.rows("select cell from studies where id = ?", [again.id]) == [
+    assert lab.store.rows("select cell_hash from studies where id = ?", [again.id]) == [
         (provenance.cell_hash(),)
     ]

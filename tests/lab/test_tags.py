@@ -134,7 +134,7 @@ def filled(folder: Path) -> Store:
     store = Store(folder)
     store.append(
         "study_events",
-        [{"study_id": "s", "at": "2026-01-01T00:00:00", "event": str(n)} for n in range(5)],
+        [{"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": str(n)} for n in range(5)],
     )
     store.close()
     return store

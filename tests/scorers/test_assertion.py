@@ -109,9 +109,9 @@ def test_shares_and_labels_and_measures() -> None:
     measures.
     """
     assert judge(contains_all("a", "b", "c", "d"), "a b c").value == 0.75
-    assert judge(one_of("Yes", "No"), "yes").label == "Yes"
+    assert judge(one_of("Yes", "No"), "yes").category == "Yes"
     found = judge(word_count(1, 5), "one two")
-    assert (found.measure, found.unit) == (2.0, "words")
+    assert (found.raw_value, found.unit) == (2.0, "words")
     assert judge(length(at_most=2), "abc").reason == "has 3 characters, expected at most 2"
 
 
@@ -212,7 +212,7 @@ def test_any_text_is_judged(output: str, part: str) -> None:
         length(1, 3),
     ):
         assert judge(scorer, output).value in (0.0, 1.0)
-    assert judge(word_count(1), output).measure == len(output.split())
+    assert judge(word_count(1), output).raw_value == len(output.split())
 
 
 @given(st.text(alphabet=st.characters(), max_size=20))

@@ -72,7 +72,7 @@ def sound(score: Score) -> None:
     assert (score.value is None) is (score.unscored is not None)
     assert score.value is None or 0 <= score.value <= 1
     assert len(score.reason) < 2_000
-    for text in (score.reason, score.unscored or "", score.label or ""):
+    for text in (score.reason, score.unscored or "", score.category or ""):
         text.encode("utf-8")
         assert "\x1b" not in text
         assert "\u202e" not in text

@@ -51,7 +51,7 @@ def test_choice(output: str, letter: str | None) -> None:
     for golden in "ABCD":
         found = try_out(choice(), output, expected=golden)
         assert not isinstance(found, list)
-        assert found.label == letter
+        assert found.category == letter
         assert found.passed is (golden == letter)
 
 
@@ -119,7 +119,7 @@ def test_any_text(text: str) -> None:
     """No text raises; what is chosen is a letter of the choice."""
     found = try_out(choice("ABC"), text, expected="A")
     assert not isinstance(found, list)
-    assert found.label in ("A", "B", "C", None)
+    assert found.category in ("A", "B", "C", None)
     try_out(answer_after("is"), text, expected="A")
 
 

@@ -62,8 +62,8 @@ RESULTS = [
     (np.bool_(True), Score(1.0, True)),
     (np.float64(0.5), Score(0.5)),
     (np.float32(0.5), Score(0.5)),
-    ("pass", Score(1.0, True, label="pass")),
-    (" Incorrect ", Score(0.0, False, label=" Incorrect ")),
+    ("pass", Score(1.0, True, category="pass")),
+    (" Incorrect ", Score(0.0, False, category=" Incorrect ")),
     (Score(0.5, reason="x"), Score(0.5, reason="x")),
     ({"a": True, "b": 0.5}, [Score(1.0, True, name="a"), Score(0.5, name="b")]),
     ([Score(1.0, name="a"), Score(0.0, name="b")], [Score(1.0, name="a"), Score(0.0, name="b")]),
@@ -83,14 +83,14 @@ def test_labels_and_thresholds() -> None:
     passes.
     """
     graded = scorer(name="g", labels={"good": 1.0, "so-so": 0.5}, at_least=0.6)
-    assert graded(lambda output: "so-so").score(case()) == Score(0.5, False, label="so-so")
+    assert graded(lambda output: "so-so").score(case()) == Score(0.5, False, category="so-so")
     assert graded(lambda output: "bad").score(case()) == Score(
-        None, unscored='label "bad" has no value', label="bad"
+        None, unscored='label "bad" has no value', category="bad"
     )
     found = scorer(name="f")(lambda output: "sarcastic").score(case())
     assert isinstance(found, Score)
     assert found.value is None
-    assert found.label == "sarcastic"
+    assert found.category == "sarcastic"
     assert scorer(name="f")(lambda output: None).score(case()) == Score.none(
         "f gave no verdict (None)"
     )

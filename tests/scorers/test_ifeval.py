@@ -294,7 +294,7 @@ def test_rows() -> None:
         )
         assert found.value == pytest.approx(2 / 3)
         assert found.passed is False
-        assert (found.measure, found.unit) == (2.0, "of 3")
+        assert (found.raw_value, found.unit) == (2.0, "of 3")
         assert found.reason == "does not follow startend:quotation"
     assert judge(
         instructions(), '"one two three"', instruction_id_list=kinds, kwargs=arguments

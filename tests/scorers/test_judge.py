@@ -113,7 +113,7 @@ def test_planted_injections(number: int) -> None:
     """
     found = judged(rubric("Is it right?"), PLANTED[number], Desk(echoing(1)), question="2+2?")
     assert found.value == 0.0
-    assert found.measure == 1.0
+    assert found.raw_value == 1.0
     assert found.reason == "mine"
 
 
@@ -267,7 +267,7 @@ def test_scale_threshold_and_measure() -> None:
     """The value is the place of the rating on the scale, the measure the rating."""
     made = rubric("c", scale={0: "bad", 10: "good"}).at_least(0.7)
     found = judged(made, "a", Desk(echoing(7)))
-    assert (found.value, found.measure, found.unit, found.passed) == (0.7, 7.0, "of 10", True)
+    assert (found.value, found.raw_value, found.unit, found.passed) == (0.7, 7.0, "of 10", True)
     assert judged(made, "a", Desk(echoing(6))).passed is False
 
 
@@ -428,7 +428,7 @@ def test_faithfulness(supported: tuple[bool, ...], value: float, passed: bool) -
     """The share of claims that the context supports; the unsupported ones are named."""
     found = judged(faithfulness(), "answer", Desk(claims(*supported)), context="the context")
     assert (found.value, found.passed) == (value, passed)
-    assert found.measure == len(supported) - sum(supported)
+    assert found.raw_value == len(supported) - sum(supported)
     assert found.reason == ("" if passed else '1 of 4 claims are not supported: "c1"')
     assert faithfulness("source").needs == ("source",)
 

@@ -306,7 +306,7 @@ def test_classified(classifier: Any) -> None:
     """The label is kept; it passes where it is wanted, or the row's own."""
     found = try_out(classified(classifier, "kind", "neutral"), "go!")
     assert isinstance(found, Score)
-    assert (found.passed, found.label, found.reason) == (
+    assert (found.passed, found.category, found.reason) == (
         False,
         "rude",
         'is "rude", expected kind or neutral',
@@ -339,13 +339,13 @@ def test_mentions_by_meaning() -> None:
     assert try_out(judge, "a cat").unit == "mentions"  # type: ignore[union-attr]
     near = try_out(judge, "We like dogs. We love catlike bobcats.")
     assert isinstance(near, Score)
-    assert (near.passed, near.measure, near.unit) == (True, 1.0, "cosine")
+    assert (near.passed, near.raw_value, near.unit) == (True, 1.0, "cosine")
     assert not try_out(judge, "We like dogs.").passed  # type: ignore[union-attr]
     assert not try_out(judge, "").passed  # type: ignore[union-attr]
     assert try_out(mentions("refund", fuzzy=0.8), "a refnud please").passed  # type: ignore[union-attr]
     assert not try_out(mentions("refund", fuzzy=0.8), "a found item").passed  # type: ignore[union-attr]
     assert (
-        try_out(mentions("Globex Corporation", fuzzy=0.85), "the Globx Corporaton").measure == 1.0
+        try_out(mentions("Globex Corporation", fuzzy=0.85), "the Globx Corporaton").raw_value == 1.0
     )  # type: ignore[union-attr]
     for wrong in (0.2, 2, True):
         with pytest.raises(ScorerError):

@@ -83,7 +83,7 @@ def test_number_close(scorer: Any, output: str, expected: Any, passes: bool) -> 
     found = try_out(scorer, output, expected=expected)
     assert not isinstance(found, list)
     assert found.passed is passes
-    assert found.measure == final_number(output) or scorer.name != "number_close(expected)"
+    assert found.raw_value == final_number(output) or scorer.name != "number_close(expected)"
 
 
 @pytest.mark.parametrize("golden", ["many", True, float("nan"), float("inf"), [1], {}, 10**400])

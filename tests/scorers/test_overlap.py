@@ -68,7 +68,7 @@ def test_edit_distance_by_the_textbook(one: str, two: str) -> None:
     """1 - d / the longer length, symmetric; the measure is d."""
     found = judge(edit_distance(at_most=2), one, two or "")
     wanted = distance(one, two)
-    assert found.measure == wanted
+    assert found.raw_value == wanted
     assert found.value == pytest.approx(1 - wanted / max(len(one), len(two), 1))
     assert found.passed is (wanted <= 2)
     assert judge(edit_distance(), two, one).value == found.value

@@ -79,10 +79,10 @@ CASES = [
 def test_both_orders(prefers: Any, output: str, reference: str, value: float, label: str) -> None:
     """A preference counts where both orders agree; a judge that goes by position gives ties."""
     score, first, second = judged(desk(prefers), output, reference)
-    assert (score.value, score.label) == (value, label)
+    assert (score.value, score.category) == (value, label)
     assert (first.name, second.name) == ("shown first", "shown second")
     if output == "a":
-        assert {first.label, second.label} == {"A", "B"}
+        assert {first.category, second.category} == {"A", "B"}
         assert score.reason.startswith("the two orders disagree")
 
 
@@ -97,7 +97,7 @@ def test_symmetry(one: str, two: str) -> None:
 def test_equal_answers_are_a_tie_unasked() -> None:
     """Nobody is asked which of two equal answers is better."""
     [score] = judged(None, " same", "same\n")
-    assert (score.value, score.label, score.reason) == (0.5, "tie", "the answers are the same")
+    assert (score.value, score.category, score.reason) == (0.5, "tie", "the answers are the same")
 
 
 PLANTED = [
@@ -117,7 +117,7 @@ def test_planted_injections(number: int) -> None:
         f"{number} {PLANTED[number]}",
         "plain",
     )[0]
-    assert (score.value, score.label) == (0.0, "B")
+    assert (score.value, score.category) == (0.0, "B")
 
 
 def test_unreadable_and_missing() -> None:
@@ -130,7 +130,7 @@ def test_unreadable_and_missing() -> None:
 
     score, first, second = judged(desk(half))
     assert str(score.unscored).startswith("judge_error: 3 replies")
-    assert (first.label, second.value) == ("A", None)
+    assert (first.category, second.value) == ("A", None)
     [missing] = judged(desk(longer), reference=None)
     assert str(missing.unscored).startswith("missing reference: example 'tried'")
 

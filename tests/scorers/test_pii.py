@@ -47,8 +47,8 @@ def test_found(text: str, kind: str) -> None:
     assert isinstance(found, Score)
     assert found.passed is False
     assert kind in found.reason
-    assert found.measure is not None
-    assert found.measure >= 1
+    assert found.raw_value is not None
+    assert found.raw_value >= 1
     assert not any(word in found.reason for word in text.split() if any(map(str.isdigit, word)))
     assert not try_out(no_pii(kind), text).passed  # type: ignore[union-attr]
 

@@ -118,7 +118,7 @@ def test_several_checks() -> None:
     """
     found = judge(["contains: a", "word_count <= 1", "json_valid"], "a b")
     assert found.value == pytest.approx(1 / 3)
-    assert (found.passed, found.measure, found.unit) == (False, 1.0, "of 3")
+    assert (found.passed, found.raw_value, found.unit) == (False, 1.0, "of 3")
     assert found.reason.startswith(
         "word_count <= 1 (has 2 words, expected at most 1); json_valid (not JSON"
     )

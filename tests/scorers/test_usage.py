@@ -40,7 +40,7 @@ def test_table(scorer: Any, run: dict[str, Any], passes: bool, measure: float, u
     """Strictly less than the limit passes; the figure is the measure."""
     found = try_out(scorer, "text", run=run)
     assert not isinstance(found, list)
-    assert (found.passed, found.measure, found.unit) == (passes, measure, unit)
+    assert (found.passed, found.raw_value, found.unit) == (passes, measure, unit)
     assert bool(found.reason) is not passes
 
 
@@ -71,7 +71,7 @@ def test_finish_reason() -> None:
         run={"finish_reason": "length", "failure": "truncated_length"},
     )
     assert not isinstance(found, list)
-    assert (found.passed, found.label) == (False, "length")
+    assert (found.passed, found.category) == (False, "length")
     assert found.reason == "ended by 'length', expected 'stop' or 'tool_calls'"
     assert finish_reason().judges_failures
     assert (

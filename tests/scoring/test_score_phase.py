@@ -113,11 +113,11 @@ def test_rows() -> None:
             "scorer_version",
             "value",
             "passed",
-            "measure",
+            "raw_value",
             "unit",
             "reason",
         ),
-        *("unscored", "label", "scored_at"),
+        *("unscored", "category", "scored_at"),
     }
 
     async def run() -> list[dict[str, Any]]:
@@ -125,7 +125,7 @@ def test_rows() -> None:
 
     later = asyncio.run(run())
     assert [found["scorer"] for found in later] == ["several/length", "several/tone"]
-    assert later[1]["label"] == "kind"
+    assert later[1]["category"] == "kind"
     assert (
         row(one, equals(), Score(1.0), "2026-01-01T00:00:00.000000")["scored_at"]
         == "2026-01-01T00:00:00.000000"

@@ -22,7 +22,7 @@ from promptops.store.records import MAX_TEXT, encode
 
 
 def event(name: str, **more: Any) -> dict[str, Any]:
-    return {"study_id": "s", "at": "2026-01-01T00:00:00", "event": name, **more}
+    return {"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": name, **more}
 
 
 def lines(*names: str) -> bytes:

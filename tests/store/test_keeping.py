@@ -18,7 +18,7 @@ import pytest
 from promptops.dataset.example import Example
 from promptops.errors import StoreError
 from promptops.store import Store, connect, upkeep
-from promptops.store.schema import LATER, TABLES
+from promptops.store.schema import SCHEMA, TABLES
 from promptops.version import PromptVersion
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -73,23 +73,25 @@ def fill(store: Store, study: str = "s1", examples: int = 6) -> None:
             }
             for n in range(examples)
         ],
-        "study_events": [{"study_id": study, "at": AT, "event": "finished"}],
+        "study_events": [{"study_id": study, "event_at": AT, "event": "finished"}],
         "studies": [
-            {"id": study, "name": study, "prompt": "p", "config": document, "created_at": AT}
+            {"id": study, "name": study, "prompt": "p", "design": document, "created_at": AT}
         ],
         "versions": [
             {
                 "id": version.id,
                 "prompt": "p",
-                "label": "v1",
+                "display_name": "v1",
                 "document": json.dumps(version.document()),
                 "parents": "[]",
             }
         ],
-        "datasets": [{"fingerprint": f"d-{study}", "name": "tickets", "n": examples}],
+        "datasets": [
+            {"dataset_fingerprint": f"d-{study}", "name": "tickets", "n_examples": examples}
+        ],
         "examples": [
             {
-                "fingerprint": f"d-{study}",
+                "dataset_fingerprint": f"d-{study}",
                 "example_id": e.id,
                 "example_fingerprint": e.fingerprint,
                 "position": n,
@@ -133,7 +135,7 @@ def test_the_archive_holds_what_the_segments_held(store: Store) -> None:
     before = content(store)
     assert store.archive() == 0
     store.close()
-    store.append("study_events", [{"study_id": "s3", "at": AT, "event": "started"}])
+    store.append("study_events", [{"study_id": "s3", "event_at": AT, "event": "started"}])
     assert store.archive() == 1
     assert len(list((store.folder / "segments").iterdir())) == 1
     store.close()
@@ -220,7 +222,7 @@ def test_sessions_that_ended_are_archived_on_the_way(
     monkeypatch.setattr("promptops.store.store.ARCHIVE_SEGMENTS", 5)
     for n in range(8):
         other = Store(store.folder)
-        other.append("study_events", [{"study_id": f"session-{n}", "at": AT, "event": "x"}])
+        other.append("study_events", [{"study_id": f"session-{n}", "event_at": AT, "event": "x"}])
         other.close()
     (store.folder / "segments" / "0-1-dead.jsonl").touch()  # its writer died before its first row
     os.utime(store.folder / "segments" / "0-1-dead.jsonl", (0, 0))
@@ -353,7 +355,7 @@ def test_a_doctor_rederives_the_ids_of_content(tmp_path: Path) -> None:
         "examples",
         [
             {
-                "fingerprint": "d",
+                "dataset_fingerprint": "d",
                 "example_id": "e",
                 "example_fingerprint": "0" * 32,
                 "document": json.dumps(example.document()),
@@ -414,7 +416,7 @@ def test_a_lost_database_beside_a_damaged_archive_gives_what_is_left(store: Stor
     """The worst day: what can be read is read, the rest is named, nothing raises."""
     store.close()
     store.archive()
-    store.append("study_events", [{"study_id": "s9", "at": AT, "event": "late"}])
+    store.append("study_events", [{"study_id": "s9", "event_at": AT, "event": "late"}])
     (batch,) = (store.folder / "archive").iterdir()
     (batch / "runs.parquet").write_bytes(b"ruin")
     (store.folder / "store.duckdb").unlink()
@@ -561,7 +563,7 @@ def test_purging_a_study_keeps_runs_that_another_uses(store: Store) -> None:
         "r-s2-2",
     }
     assert store.rows("select id from studies") == [("s2",)]
-    assert store.rows("select count(*) from examples where fingerprint = 'd-s1'") == [(6,)]
+    assert store.rows("select count(*) from examples where dataset_fingerprint = 'd-s1'") == [(6,)]
     fill(store, "s1")  # evaluated again: it is a study like any other
     assert store.rows("select count(*) from study_runs where study_id = 's1'") == [(6,)]
     assert store.verify() == []
@@ -632,8 +634,9 @@ def test_a_store_of_every_release_opens(tmp_path: Path, version: str) -> None:
     """
     shutil.copytree(GOLDEN / f"store-{version}", tmp_path / "store")
     expected = json.loads((GOLDEN / f"store-{version}.json").read_text())
-    for table, _column in LATER:  # the last of its table
-        expected[table] = [[*row, None] for row in expected[table]]
+    for table, rows in expected.items():
+        width = len(TABLES[table].names)
+        expected[table] = [[*row, *[None] * (width - len(row))] for row in rows]
     store = Store(tmp_path / "store")
     found = json.loads(json.dumps(content(store), default=str))
     assert {table: found[table] for table in expected} == expected
@@ -652,11 +655,11 @@ def test_a_newer_store_is_read_and_not_written(store: Store) -> None:
     with duckdb.connect(str(store.folder / "store.duckdb")) as con:
         con.execute("alter table runs add column mood text")
         con.execute("update runs set mood = 'fine'")
-    (store.folder / "SCHEMA").write_text("2\n")
+    (store.folder / "SCHEMA").write_text(f"{SCHEMA + 1}\n")
     before = {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()}
     newer = Store(store.folder)
     with pytest.raises(StoreError, match="newer release"):
-        newer.append("study_events", [{"study_id": "s", "at": AT, "event": "x"}])
+        newer.append("study_events", [{"study_id": "s", "event_at": AT, "event": "x"}])
     with pytest.warns(RuntimeWarning, match="newer release"):
         assert newer.rows("select count(*), count(mood) from runs") == [(9, 9)]
     with pytest.raises(StoreError, match="newer release"):

@@ -51,7 +51,7 @@ values = st.fixed_dictionaries(
     optional={
         "value": st.none() | st.floats(0, 1) | st.just(math.nan),
         "passed": st.none() | st.booleans(),
-        "measure": (
+        "raw_value": (
             st.none()
             | st.floats(allow_nan=True, allow_infinity=True)
             | st.integers(-(2**60), 2**60)
@@ -205,7 +205,7 @@ def test_the_doctor_and_a_rebuild_agree_on_packs(tmp_path: Path) -> None:
         "version_id": "v",
         "model": "m",
         "endpoint": "e",
-        "source": "model",
+        "role": "model",
         "repeat": 0,
         "request": "{}",
     }

@@ -25,7 +25,7 @@ import sys
 from promptops.store import Store
 store = Store(sys.argv[1])
 def append(study):
-    store.append("study_events", [{"study_id": study, "at": "2026-01-01T00:00:00", "event": str(n)} for n in range(5)])
+    store.append("study_events", [{"study_id": study, "event_at": "2026-01-01T00:00:00", "event": str(n)} for n in range(5)])
 append("first")
 print("ready", flush=True)
 sys.stdin.readline()
@@ -166,7 +166,7 @@ def test_a_segment_that_is_removed_before_it_is_locked_is_made_again(
     """A new segment has no lock for a moment: a row that is written to a removed file would be gone
     with its process.
     """
-    Store(tmp_path).append("study_events", [{"study_id": "first", "at": AT, "event": "0"}])
+    Store(tmp_path).append("study_events", [{"study_id": "first", "event_at": AT, "event": "0"}])
 
     def purge() -> None:
         if gone == "by hand":
@@ -178,7 +178,7 @@ def test_a_segment_that_is_removed_before_it_is_locked_is_made_again(
 
     before(monkeypatch, segment, "keep", purge)
     store = Store(tmp_path)
-    store.append("study_events", [{"study_id": "late", "at": AT, "event": "0"}])
+    store.append("study_events", [{"study_id": "late", "event_at": AT, "event": "0"}])
     store.close()
     assert events(tmp_path) == 1
     archived(store)
@@ -228,7 +228,7 @@ def test_what_an_earlier_purge_hid_does_not_come_back_with_the_next(tmp_path: Pa
     "then",
     [
         (
-            "store.append('study_events', [dict(study_id='x', at='2026-01-01', event='0')]);"
+            "store.append('study_events', [dict(study_id='x', event_at='2026-01-01', event='0')]);"
             " store.merge()"
         ),
         "store.archive()",
@@ -242,7 +242,8 @@ def test_a_doctor_beside_others_finds_nothing(
     not damage.
     """
     other(
-        tmp_path, "store.append('study_events', [dict(study_id='s', at='2026-01-01', event='0')])"
+        tmp_path,
+        "store.append('study_events', [dict(study_id='s', event_at='2026-01-01', event='0')])",
     )
     before(monkeypatch, repair, moment, lambda: other(tmp_path, then))
     assert Store(tmp_path).verify() == []
@@ -253,7 +254,8 @@ def test_a_doctor_that_reads_while_another_archives_finds_nothing(
 ) -> None:
     """The segments are listed, and gone when they are read: they would seem to be missing."""
     other(
-        tmp_path, "store.append('study_events', [dict(study_id='s', at='2026-01-01', event='0')])"
+        tmp_path,
+        "store.append('study_events', [dict(study_id='s', event_at='2026-01-01', event='0')])",
     )
     archive = (
         "from promptops.store import merge_segments as merge, upkeep",
@@ -335,7 +337,7 @@ def test_the_notes_of_ended_segments_do_not_pile_up(tmp_path: Path) -> None:
     """They go as their segments are archived, and are never written through a symlink."""
     for _ in range(3):
         store = Store(tmp_path)
-        store.append("study_events", [{"study_id": "s", "at": AT, "event": "0"}])
+        store.append("study_events", [{"study_id": "s", "event_at": AT, "event": "0"}])
         store.close()
     assert len(ends.ends_of(tmp_path)) == 3
     Store(tmp_path).archive()
@@ -344,6 +346,6 @@ def test_the_notes_of_ended_segments_do_not_pile_up(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "ended").symlink_to(tmp_path / "elsewhere")
     store = Store(tmp_path)
-    store.append("study_events", [{"study_id": "s", "at": AT, "event": "1"}])
+    store.append("study_events", [{"study_id": "s", "event_at": AT, "event": "1"}])
     store.close()
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -21,7 +21,7 @@ from promptops.store.database import Database
 
 
 def event(name: str, study: str = "s") -> dict[str, Any]:
-    return {"study_id": study, "at": "2026-01-01T00:00:00", "event": name}
+    return {"study_id": study, "event_at": "2026-01-01T00:00:00", "event": name}
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_a_merge_of_many_sittings_is_whole(tmp_path: Path, monkeypatch: pytest.M
     real = Database.writing
     monkeypatch.setattr(Database, "writing", lambda self: (opened.append(1), real(self))[1])
     rows = [
-        {"study_id": "s", "at": "2026-01-01T00:00:00", "event": f"{n}", "detail": "x" * 500}
+        {"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": f"{n}", "detail": "x" * 500}
         for n in range(40)
     ]
     store = Store(tmp_path)

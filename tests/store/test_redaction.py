@@ -164,11 +164,15 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     """Folders 0700, files 0600, whatever the umask; and an ignore file keeps it all out of git."""
     folder = tmp_path / "deep" / "store"
     store = Store(folder)
-    store.append("study_events", [{"study_id": "s", "at": "2026-01-01T00:00:00", "event": "one"}])
+    store.append(
+        "study_events", [{"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": "one"}]
+    )
     store.merge()
     store.close()
     store.archive()
-    store.append("study_events", [{"study_id": "s", "at": "2026-01-01T00:00:00", "event": "two"}])
+    store.append(
+        "study_events", [{"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": "two"}]
+    )
     store.merge()
     found = {path: stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.rglob("*")]}
     assert len(found) > 8

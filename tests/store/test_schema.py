@@ -13,8 +13,21 @@ import pytest
 
 from promptops.run import Attempt, Run
 from promptops.score import Score
-from promptops.store import Store, merge_segments
-from promptops.store.schema import LATER, TABLES
+from promptops.spool.lines import SCHEMA
+from promptops.store import Store, database
+from promptops.store.schema import FORMER, TABLES, renamed
+
+LATER = (  # (table, column) that came after release 0.1, or within it
+    ("runs", "tokens_cache_write"),
+    ("runs", "tokens_reasoning"),
+    ("runs", "reasoning"),
+    ("runs", "service_tier"),
+    ("runs", "imported_from"),
+    ("attempts", "cost_usd"),
+    ("versions", "made_by"),
+    ("datasets", "origin"),
+    ("verdicts", "env"),
+)
 
 
 @pytest.mark.parametrize(("table", "value"), [("runs", Run), ("attempts", Attempt)])
@@ -66,7 +79,7 @@ def test_the_file_is_made_in_the_storage_version_that_every_duckdb_reads(tmp_pat
     """Created as v1.0.0, so that duckdb 1.x opens what 2.x wrote."""
     store = Store(tmp_path)
     store.append(
-        "study_events", [{"study_id": "s", "at": "2026-01-01T00:00:00", "event": "started"}]
+        "study_events", [{"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": "started"}]
     )
     store.merge()
     with duckdb.connect(str(tmp_path / "store.duckdb"), read_only=True) as con:
@@ -90,14 +103,21 @@ def attempt(**more: Any) -> dict[str, Any]:
 
 
 def as_an_older_release_left_it(folder: Path) -> Store:
-    """A store whose file has none of the later columns, and whose segment does not name them."""
+    """A store whose file has the columns of format 1: none of the later ones, the rest by their
+    former names. Its segment does not name what is later.
+    """
     old = Store(folder)
-    old.append_all({"runs": [{"id": "r-1"}], "attempts": [attempt()]})
+    old.append_all({"runs": [{"id": "r-1", "role": "judge"}], "attempts": [attempt()]})
     old.merge()
     old.close()
     with duckdb.connect(str(folder / "store.duckdb")) as con:
         for table, column in LATER:
             con.execute(f"alter table {table} drop column {column}")
+        for table, names in FORMER.items():
+            for former, name in names.items():
+                con.execute(f'alter table {table} rename column "{name}" to "{former}"')
+        con.execute("update internal.form set schema_version = 1")
+    (folder / "SCHEMA").write_text("1\n")
     return Store(folder)
 
 
@@ -129,23 +149,76 @@ def test_an_older_file_is_given_what_came_later(tmp_path: Path) -> None:
     assert "certainly not billed" in store.rows(said)[0][0]
 
 
-def test_without_it_an_older_file_would_not_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The proof of the test above: a merge that widens nothing cannot read the file of an older
-    release.
+def test_an_older_file_is_renewed_once_and_says_so(tmp_path: Path) -> None:
+    """Every column has its name of today, its value and its comment; the folder and the file say
+    the format in which they are now, and a second look changes nothing.
     """
     store = as_an_older_release_left_it(tmp_path)
-    monkeypatch.setattr(merge_segments, "_widen", lambda con: None)
+    assert store.rows("select id, role, system_fingerprint from runs") == [("r-1", "judge", None)]
+    assert (tmp_path / "SCHEMA").read_text() == f"{SCHEMA}\n"
+    before = (tmp_path / "store.duckdb").read_bytes()
+    assert Store(tmp_path).rows("select role from runs") == [("judge",)]
+    assert (tmp_path / "store.duckdb").read_bytes() == before
+    silent = "select 1 from duckdb_columns() where schema_name = 'main' and comment is null"
+    assert store.rows(f"{silent} and database_name = 'store'") == []
+    with duckdb.connect(str(tmp_path / "store.duckdb"), read_only=True) as con:
+        assert con.execute("select schema_version from internal.form").fetchall() == [(SCHEMA,)]
+
+
+def test_an_older_file_that_cannot_be_written_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program holds it, or the disk is full: the rows come from the segments, by the names
+    of today, and the file keeps its bytes.
+    """
+    store = as_an_older_release_left_it(tmp_path)
+    before = (tmp_path / "store.duckdb").read_bytes()
+
+    def full(_con: object) -> bool:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(database, "renew", full)
+    assert store.rows("select id, role from runs") == [("r-1", "judge")]
+    assert (tmp_path / "store.duckdb").read_bytes() == before
+
+
+def test_a_file_without_a_table_of_today_is_given_it(tmp_path: Path) -> None:
+    """A release that adds a table needs no migration of its own."""
+    store = as_an_older_release_left_it(tmp_path)
+    with duckdb.connect(str(tmp_path / "store.duckdb")) as con:
+        con.execute("drop table plans")
+        con.execute("delete from internal.counts where table_name = 'plans'")
+    assert store.rows("select count(*) from plans") == [(0,)]
+    store.append("plans", [{"id": "q1-1", "prompt": "p", "document": "{}"}])
+    assert store.verify() == []
+
+
+def test_without_renewal_an_older_file_would_not_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof of the tests above: a file that is opened as it is has no such column."""
+    store = as_an_older_release_left_it(tmp_path)
+    monkeypatch.setattr(database, "is_current", lambda con: True)
+    monkeypatch.setattr(database, "renew", lambda con: False)
     with pytest.raises(duckdb.BinderException, match="cost_usd"):
         store.rows("select run_id, cost_usd from attempts")
+
+
+def test_a_former_name_is_given_to_no_other_column() -> None:
+    """Files are read by the names that stand in them, so a name that means two things over time
+    would be read wrongly; and each leads to a column of its table.
+    """
+    for table, names in FORMER.items():
+        assert not set(names) & set(TABLES[table].names), table
+        assert set(names.values()) <= set(TABLES[table].names), table
+        assert len(set(names.values())) == len(names), table
+    assert renamed("runs", {"source": "model", "id": "r-1"}) == {"role": "model", "id": "r-1"}
 
 
 def test_an_older_archive_and_an_older_export_are_read(tmp_path: Path) -> None:
     """Parquet without the column gives nulls; so does a segment, and so an export of segments."""
     store = as_an_older_release_left_it(tmp_path / "old")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merge_segments, "LATER", ())
         table = TABLES["attempts"]
         patch.setitem(TABLES, "attempts", dataclasses.replace(table, columns=table.columns[:-1]))  # type: ignore[misc]
         assert store.archive() == 1

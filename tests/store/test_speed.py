@@ -52,7 +52,7 @@ def runs(count: int, start: int = 0) -> list[dict[str, Any]]:
             "output": f"the answer to {n} " + "and its reasons " * 12,
             "cost_usd": 0.0001 * (n % 7),
             "latency_ms": 100.0 + n % 997,
-            "fingerprint": "fp_1",
+            "system_fingerprint": "fp_1",
             "started_at": moment,
         }
         for n in range(start, start + count)

@@ -15,7 +15,7 @@ import pytest
 
 from promptops.store import Store, connect
 
-HEAD = {"name": "n", "prompt": "p", "config": "{}", "author": "a", "created_at": "2026-01-01"}
+HEAD = {"name": "n", "prompt": "p", "design": "{}", "author": "a", "created_at": "2026-01-01"}
 
 
 def head(id: str) -> dict[str, Any]:

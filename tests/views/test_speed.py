@@ -78,7 +78,7 @@ def fill(lab: Lab, n: int) -> None:
                         "version_id": version,
                         "model": "m",
                         "endpoint": "e",
-                        "source": "model",
+                        "role": "model",
                     }
                     | {
                         "example_id": examples[i].id,
@@ -117,7 +117,7 @@ def fill(lab: Lab, n: int) -> None:
                 )
         documents = [
             {
-                "fingerprint": config["dataset"]["fingerprint"],
+                "dataset_fingerprint": config["dataset"]["fingerprint"],
                 "example_id": examples[i].id,
                 "example_fingerprint": prints[i],
             }  # type: ignore[index]
@@ -133,10 +133,10 @@ def fill(lab: Lab, n: int) -> None:
             lab.store.append(table, rows)
         lab.store.merge()
     head = {
-        "fingerprint": config["dataset"]["fingerprint"],
+        "dataset_fingerprint": config["dataset"]["fingerprint"],
         "name": "large",
         "source": "large",
-        "n": n,
+        "n_examples": n,
         "created_at": at,
         "columns": "[]",
     }  # type: ignore[index]
@@ -148,12 +148,14 @@ def fill(lab: Lab, n: int) -> None:
                 "id": "s1-large",
                 "name": "large",
                 "prompt": "",
-                "config": json.dumps(config),
+                "design": json.dumps(config),
                 "created_at": at,
             }
         ],
     )
-    lab.store.append("study_events", [{"study_id": "s1-large", "at": at, "event": "finished"}])
+    lab.store.append(
+        "study_events", [{"study_id": "s1-large", "event_at": at, "event": "finished"}]
+    )
     lab.store.merge()
 
 

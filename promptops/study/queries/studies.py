@@ -24,8 +24,8 @@ __all__ = [
 ]
 
 # Probes of drift monitors are found by their name, and never chosen or listed by themselves.
-LISTED = "coalesce(config->>'$.role', '') <> 'probe'"
-_HEAD = "select id, name, prompt, config, created_at from studies"
+LISTED = "coalesce(design->>'$.role', '') <> 'probe'"
+_HEAD = "select id, name, prompt, design, created_at from studies"
 _HOLDING = (
     "select m.study_id from study_runs m join studies s on s.id = m.study_id "
     f"where m.version_id in (select unnest(?)) and {LISTED} group by m.study_id "
@@ -72,7 +72,7 @@ def created_of(store: Store, id: str) -> str | None:
 
 def status_of(store: Store, id: str) -> str:
     """What a study's last event says: started, stopped, finished, ...; finished without one."""
-    rows = store.rows('select arg_max(event, "at") from study_events where study_id = ?', [id])
+    rows = store.rows("select arg_max(event, event_at) from study_events where study_id = ?", [id])
     return "finished" if rows[0][0] in (None, "settled") else str(rows[0][0])
 
 
@@ -126,7 +126,7 @@ def newest_repeated(store: Store, version: str, scorer: str) -> str | None:
     named = f'"name": "{scorer}"'.replace("\\", "\\\\")
     rows = store.rows(
         "select m.study_id from study_runs m join studies s on s.id = m.study_id "
-        f"where m.version_id = ? and m.repeat = 1 and {LISTED} and contains(s.config, ?) "
+        f"where m.version_id = ? and m.repeat = 1 and {LISTED} and contains(s.design, ?) "
         "group by m.study_id order by max(s.created_at) desc limit 1",
         [version, named],
     )
