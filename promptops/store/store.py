@@ -272,6 +272,11 @@ class Store:
         with self._reading("") as con:
             for piece in pieces_of(source):
                 for table, rows in new_rows(con, piece):
+                    if table == "runs":
+                        rows = [
+                            {**row, "imported_from": row["imported_from"] or source.name}
+                            for row in rows
+                        ]
                     self.append(table, rows)
                     counts[table] = counts.get(table, 0) + len(rows)
         return counts

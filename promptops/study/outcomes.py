@@ -50,7 +50,7 @@ _MEASURED = (
 )
 _FACTS = """min(r.started_at), max(r.started_at), list(distinct r.system_fingerprint), list(distinct r.model_returned), list(distinct r.model),
        list(distinct r.endpoint), sum(r.cost_usd), count(*) - count(r.cost_usd), quantile_cont(r.latency_ms, [.5, .95]), sum(r.tokens_in),
-       sum(r.tokens_out), count(r.failure), histogram(r.failure), list(distinct r.source)"""
+       sum(r.tokens_out), count(r.failure), histogram(r.failure), list(distinct r.role)"""
 
 
 def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[ScorerRef]) -> list[Arm]:

@@ -117,7 +117,7 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
             "examples",
             [
                 {
-                    "fingerprint": fingerprint,
+                    "dataset_fingerprint": fingerprint,
                     "example_id": example.id,
                     "example_fingerprint": example.fingerprint,
                     "position": position,
@@ -133,7 +133,7 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
         else None
     )
     head = {
-        "fingerprint": fingerprint,
+        "dataset_fingerprint": fingerprint,
         "name": dataset.name,
         "n_examples": len(dataset),
         "created_at": utc(),

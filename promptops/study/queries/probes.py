@@ -34,7 +34,7 @@ def probe_scores(store: Store, study: str, scorer: str, version: str) -> list[Pr
     rows = store.rows(
         f"with latest as ({_LATEST}) select l.example_id, l.repeat,"
         " any_value(coalesce(s.passed::double, s.value)),"
-        " any_value(coalesce(r.model_returned, '')), any_value(coalesce(r.fingerprint, ''))"
+        " any_value(coalesce(r.model_returned, '')), any_value(coalesce(r.system_fingerprint, ''))"
         " from latest l join runs r on r.id = l.run_id"
         " left join scores s on s.run_id = l.run_id and s.scorer = ? and s.scorer_version = ?"
         " group by l.example_id, l.repeat order by l.example_id, l.repeat",
