@@ -1,67 +1,140 @@
-"""Keys are taken out of every text before it is kept or shown: providers echo them in error
-messages, people paste them.
+"""The one redactor: whatever promptops writes or shows is cleaned of secrets here.
 
-A secret that is known (a client's key, a header's value, a variable of the environment) is found
-wherever it stands; what only looks like one is replaced in the texts of failures.
+Known secrets are the values that a client was given, the values of environment variables that are
+named like secrets, and the passwords of addresses in any other variable. Beside them, whatever has
+the shape of a key that a provider issues is replaced, wherever it stands. Cleaning never changes
+the structure of JSON.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
-from typing import Protocol, runtime_checkable
-from urllib.parse import unquote, unquote_plus
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
+from urllib.parse import unquote
 
 __all__ = [
     "HIDDEN",
+    "SHORTEST",
     "HoldsSecrets",
-    "QuietAddresses",
+    "Redactor",
     "address_secrets",
     "environment_secrets",
-    "header_secrets",
+    "named_like_a_secret",
     "redact",
-    "redact_failure",
+    "redact_shapes",
     "word",
-    "SHORTEST",
 ]
 
 HIDDEN = "[redacted]"
 SHORTEST = 8  # characters; a shorter value ("none", "test") stands in too many innocent texts
-_NAMED = re.compile(
-    r"(?:^|[_-])(?:API[_-]?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTHORIZATION|COOKIE)S?(?:$|[_-])",
-    re.IGNORECASE,
+_LOOK_S = 0.25  # how long the environment's names are trusted; a look costs some 50 us
+
+# A name is split into its parts at "_", "-", "." and at camel case; one part is enough.
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_PART = re.compile(
+    r"(?:API|SECRET|ACCESS|PRIVATE|MASTER|SIGNING|ENCRYPTION|AUTH|APP)?KEYS?|[A-Z]*TOKENS?"
+    r"|[A-Z]*SECRETS?|[A-Z]{0,8}(?:PASSWORD|PASSWD|PASSPHRASE|PASSCODE|PASSWORT)S?"
+    r"|(?:PG|DB|SSH|SMTP|FTP|MY|MQ|LDAP|REDIS|MONGO|USER|ROOT)?PASS|(?:MYSQL|DB|PG)?PWD|PATS?"
+    r"|DSNS?|AUTH|AUTHORIZATION|CREDS?|CREDENTIALS?|COOKIES?|JWT|BEARER|WEBHOOKS?|SALT|PEM"
 )
-# Headers whose values anybody may read; of all others a value that looks made by chance is taken
-# for a secret.
-_OPEN = re.compile(
-    r"user-agent|referer|http-referer|accept.*|content-.*|host|x-title|x-stainless-.*|traceparent|idempotency-key",
-    re.I,
-)
-_BY_CHANCE = re.compile(r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])(?!.*://)\S{16,}")
+_ELSEWHERE = {"PATH", "FILE", "FILENAME", "DIR", "FOLDER", "SOCK", "SOCKET", "LEN", "LENGTH", "TTL"}
+
 _IN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s:@]*:([^/\s]+)@")
-_CREDENTIALS = re.compile(
-    r"(?<=://)[^/\s@?#]+(?=@)|(?<=\?)[^\s\"']+"
-)  # of an address, and its query
-_LOOKS = re.compile(
-    # keys with the prefixes that providers give them
-    r"\b(?:sk|rk|pk|gsk|xai|ghp|gho|hf)[-_][A-Za-z0-9_\-]{12,}"
-    r"|\bAIza[A-Za-z0-9_\-]{20,}|\bA[KS]IA[A-Z0-9]{12,}"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user and password of an address
-    r"|(?<=earer )[A-Za-z0-9._~+/\-]{8,}=*"
-    r"|(?<=[?&]key=)[^&\s]{8,}"
+
+# The prefixes that providers give their keys, each with the characters that follow it. Sources: the
+# providers' own pages and the rule lists of open secret scanners.
+_W = r"[A-Za-z0-9_\-]"
+_A = "[A-Za-z0-9]"
+_D = rf"(?={_W}{{0,80}}[0-9])"  # a key holds a digit; words that begin like one do not
+_PREFIXED = (
+    rf"(?:sk|rk|pk|ak)[-_]{_D}{_W}{{12,}}",
+    rf"(?:gsk|hf|xai|r8|sk|rk)[-_]{_A}{{16,}}",
+    rf"(?:gsk|xai|hf|r8|fw|pplx|nvapi|tvly|phc|phx|sbp|ntn|csk|figd|glc|glsa|sntrys|sntryu|tfp"
+    rf"|rubygems|shpat|shpca|shppa|shpss|whsec|hvs|hvb|hvr|lsv2|pscale|PMAK|NRAK|NRII|NRJS|CLOJARS"
+    rf"|EZAK|EZTK|HRKU|fo1|fm1|fm2|dckr|doo|dop|dor|tskey|xapp|sq0atp|sq0csp|sq0idp|pypi|jina"
+    rf"|shippo|duffel|fio|AGE-SECRET-KEY|vercel|lin|npm|pnu|pul|prefect)"
+    rf"(?:[-_.](?:pat|api|oauth|v1|v2|tkn|pw|live|test|AA|pt|sk|auth|client|u))*[-_.]{_D}{_W}{{16,}}",
+    rf"(?:secret|api|key|pa|ops|together|co|token)[-_](?={_A}{{0,80}}[0-9]){_A}{{20,}}",
+    rf"(?:dapi|LTAI){_D}{_A}{{16,}}",
+    rf"gh[pousr]_{_A}{{20,}}",
+    rf"github_pat_{_W}{{20,}}",
+    rf"gl(?:pat|dt|rt|cbt|ptt|ft|imt|oas|soat|agent|ffct|wt)-{_W}{{16,}}",
+    r"A[KSBGI][IPR][AO][0-9A-Z]{12,}",
+    rf"AIza{_W}{{20,}}",
+    rf"ya29\.{_W}{{16,}}",
+    rf"xox[abeprs]-[A-Za-z0-9\-]{{10,}}",
+    rf"SG\.{_W}{{12,}}\.{_W}{{12,}}",
+    rf"(?:AC|SK)[0-9a-f]{{32}}",
+    rf"EAA[A-Z]{_A}{{20,}}",
+    rf"ATATT3{_W}{{20,}}|ATCTT3{_W}{{20,}}|ATBB{_A}{{20,}}",
+    rf"{_A}{{10,20}}\.atlasv1\.{_W}{{30,}}",
+    rf"dp\.(?:pt|st|ct|sa|scim|audit)\.{_W}{{16,}}",
+    rf"pat{_A}{{14}}\.[0-9a-f]{{32,}}",
+    rf"dG9r{_W}{{16,}}",
+    r"[0-9]{8,10}:AA[A-Za-z0-9_\-]{32,34}",
+    rf"s\.{_A}{{24}}",
+    rf"v1\.0-[0-9a-f]{{20,}}-[0-9a-f]{{60,}}",
+    rf"eyJ{_W}{{10,}}\.{_W}{{10,}}\.{_W}{{5,}}",
+)
+_VALUE = r"(?=[A-Za-z0-9._~+/=\-]{0,200}\d)[A-Za-z0-9._~+/=\-]{12,}"
+_BLOCK = r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
+_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(rf"(?<![A-Za-z0-9_\-])(?:{'|'.join(_PREFIXED)})"), HIDDEN),
+    # tokens of three parts that follow other characters of their alphabet
+    (
+        re.compile(rf"(?<!{_W})(?>({_W}*?\b)eyJ){_W}{{10,}}+\.{_W}{{10,}}+\.{_W}{{5,}}"),
+        rf"\1{HIDDEN}",
+    ),
+    (re.compile(rf"{_BLOCK}[^-]{{0,20000}}(?:-----END [A-Z ]{{0,40}}-----)?"), HIDDEN),
+    (
+        re.compile(
+            r"(?i)((?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks"
+            r"|outlook\.office\.com/webhook|chat\.googleapis\.com/v1/spaces)/)[A-Za-z0-9_\-/]{16,}"
+        ),
+        rf"\1{HIDDEN}",
+    ),
+    (re.compile(r"(://)[^/\s:@\"'\\]{0,200}:[^/\s@\"'\\]{3,}(?=@)"), rf"\1{HIDDEN}"),
+    (re.compile(r"(://)[A-Za-z0-9_\-]{24,}(?=@)"), rf"\1{HIDDEN}"),  # a DSN whose user is the key
+    (re.compile(rf"(?i)(\b(?:bearer|basic) +){_VALUE}"), rf"\1{HIDDEN}"),
+    (
+        re.compile(
+            r"(?i)([?&;](?:api[-_]?key|key|sig|signature|token|access_token|auth|password|secret"
+            r"|AccountKey|SharedAccessKey|X-Amz-Signature)=)[A-Za-z0-9%._~+/\-]{8,}=*"
+        ),
+        rf"\1{HIDDEN}",
+    ),
+    (
+        re.compile(
+            r"(?i)((?:api[-_]?key|secret(?:[-_]?(?:access[-_]?)?key)?|passw(?:or)?d|passphrase"
+            r"|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret|private[-_]?key"
+            r"|account[-_]?key|authorization|credentials?)"
+            rf"\\*[\"']?\s*[:=]\s*\\*[\"']?(?:(?:basic|bearer|token) +)?){_VALUE}"
+        ),
+        rf"\1{HIDDEN}",
+    ),
 )
 
 
 @runtime_checkable
 class HoldsSecrets(Protocol):
-    """A model that was given secrets and says which, so that no row holds them."""
+    """A model that was given secrets and names them, so that no row holds them."""
 
     @property
     def secrets(self) -> frozenset[str]: ...
+
+
+def named_like_a_secret(name: str) -> bool:
+    """Whether a variable, header or field of this name usually holds a secret.
+
+    `DB_PASS`, `PGPASSWORD`, `githubToken` and `X-Api-Key` do; `SSH_KEY_PATH` names a place.
+    """
+    parts = [part.upper() for part in _PARTS.findall(name)]
+    if not parts or parts[-1] in _ELSEWHERE:
+        return False
+    return any(_PART.fullmatch(part) for part in parts)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -72,23 +145,27 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def redact_failure(text: str, secrets: Iterable[str]) -> str:
-    """`redact`, and whatever has the look of a key, for texts that others wrote about a failure."""
-    return _LOOKS.sub(HIDDEN, redact(text, secrets))
+def redact_shapes(text: str, secrets: Iterable[str] = ()) -> str:
+    """`redact`, and whatever has the shape of a key or stands where a key stands."""
+    text = redact(text, secrets)
+    for pattern, replacement in _SHAPES:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def environment_secrets(environment: Mapping[str, str] | None = None) -> frozenset[str]:
-    """Values of environment variables that are named like keys, tokens, secrets or passwords;
-    passwords of addresses in any other.
+    """Values of the environment variables that are named like secrets, and the passwords of
+    addresses in any other; without words and small numbers, which innocent texts hold too.
     """
     found = os.environ if environment is None else environment
-    named = {value.strip() for name, value in found.items() if _NAMED.search(name)}
-    inside = set().union(*(address_secrets(value) for value in found.values() if "://" in value))
-    return frozenset(
-        value
-        for value in named | {password for password in inside if not word(password)}
-        if len(value) >= SHORTEST
-    )
+    values: set[str] = set()
+    for name in list(found):  # other threads may change it
+        value = found.get(name, "").strip()
+        if named_like_a_secret(name):
+            values.add(value)
+        if "://" in value:
+            values |= address_secrets(value)
+    return frozenset(value for value in values if len(value) >= SHORTEST and not word(value))
 
 
 def address_secrets(text: str) -> set[str]:
@@ -108,51 +185,99 @@ def word(text: str) -> bool:
     return len(text) < 16 and (text.isalpha() or text.isdigit())
 
 
-class QuietAddresses(logging.Filter):
-    """For the logger of an HTTP library, which writes whole addresses: without the credentials of
-    those that hold a known secret.
+class Redactor:
+    """`redactor(text)` is the text without secrets, `redactor.clean(data)` the same of UTF-8 bytes.
+
+    One may be shared between threads. environ: where variables are looked up, the process's own
+    by default; compile: builds the one linear pattern that decides whether a text may hold a secret
+    at all (`re2.compile` is faster than the standard library's).
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.secrets: frozenset[str] = frozenset()
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        compile: Callable[[bytes], Any] = re.compile,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._compile = compile
+        self._kept: frozenset[str] = frozenset()
+        self._found: frozenset[str] = frozenset()
+        self._looked = -_LOOK_S
+        self._secrets: re.Pattern[str] | None = None
+        self._hint: Any = None
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Always True: the record is kept, without what it may not say."""
-        text = record.getMessage()
-        meant = (text, unquote(text), unquote_plus(text))
-        if any(secret in each for secret in self.secrets for each in meant):
-            record.msg, record.args = redact(_CREDENTIALS.sub(HIDDEN, text), self.secrets), None
-        return True
+    def keep_secret(self, value: str) -> None:
+        """Never let this text pass.
+
+        Under 6 characters it stays, since it would stand in ordinary words.
+        """
+        if len(value) >= 6:
+            self._kept |= {value}
+            self._learn()
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets."""
+        self._look()
+        if self._hint.search(text.encode("utf-8", "surrogatepass")) is None:
+            return text
+        if self._secrets is not None:
+            text = self._secrets.sub(HIDDEN, text)
+        return redact_shapes(text)
+
+    def clean(self, data: bytes) -> bytes:
+        """The UTF-8 text without secrets, as bytes."""
+        self._look()
+        return data if self._hint.search(data) is None else self(data.decode()).encode()
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked <= _LOOK_S:
+            return
+        found = environment_secrets(self._environ)
+        if found != self._found or self._hint is None:
+            self._found = found
+            self._learn()
+        self._looked = now
+
+    def _learn(self) -> None:
+        # the longest first: one may hold another
+        known = sorted(self._kept | self._found, key=lambda secret: (-len(secret), secret))
+        patterns = [_in_json(secret) for secret in known]
+        self._secrets = re.compile("|".join(patterns)) if patterns else None
+        self._hint = self._compile(b"|".join([_HINT, *(each.encode() for each in patterns)]))
 
 
-def header_secrets(headers: Mapping[str, object]) -> frozenset[str]:
-    """Values of headers (or of a query) that carry credentials: without their scheme ("Bearer
-    ..."), of Basic also the password, of a cookie each value, and whatever looks made by chance
-    under a name that says nothing.
+# A linear pass that finds every text which a shape above might match; most texts end here.
+_HINT = (
+    rb"(?i:[a-z0-9](?:[-_.][a-z0-9_\-]{12}|[0-9a-f]{20}|iza[a-z0-9_-]{20}|aa[a-z0-9]{20})"
+    rb"|\bA[KSBGI][IPR][AO][0-9A-Z]{12}|ATATT3|ATCTT3|ATBB|LTAI|dapi|EAA|dG9r|:AA[a-z0-9_-]{32}"
+    rb"|eyJ[a-z0-9_-]{10}|PRIVATE KEY|bearer |basic |://[^/\s]{3,}@|webhook|hooks\.slack|/spaces/"
+    rb"|[?&;](?:[a-z_-]*key|sig|signature|token|access_token|auth|password|secret|x-amz-signature)="
+    rb"|(?:api[-_]?key|secret|passw(?:or)?d|passphrase|token|private[-_]?key|account[-_]?key"
+    rb"|authorization|credentials?)[a-z_]*[\\\"']*\s*[:=])"
+)
+_SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+
+
+def _in_json(secret: str) -> str:
+    """The secret as it stands in plain text, in JSON, and in JSON inside JSON to any depth; for re
+    and for re2.
     """
-    values: set[str] = set()
-    for name, value in headers.items():
-        text = str(value).strip()
-        if _NAMED.search(name):
-            values |= _of_credentials(text)
-        elif _BY_CHANCE.fullmatch(text) and not _OPEN.fullmatch(name):
-            values.add(text)
-    return frozenset(value for value in values if len(value) >= SHORTEST)
+    return "".join(map(_escaped, secret))
 
 
-def _of_credentials(text: str) -> set[str]:
-    scheme, _, last = text.rpartition(" ")
-    pieces = [
-        piece.partition("=")[2].strip('" ')
-        for piece in re.split(r"[;,]", text)
-        if "=" in piece.rstrip("=")
+def _escaped(char: str) -> str:
+    if char == "\\":
+        return r"\\+"
+    if char in '"/':
+        return r"\\*" + char
+    if " " <= char <= "~":
+        return re.escape(char)
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    forms = [
+        re.escape(char),
+        "".join(rf"\\+u(?i:{units[start : start + 4]})" for start in range(0, len(units), 4)),
     ]
-    values = {
-        last,
-        *(piece for piece in pieces if not piece.isalpha()),
-    }  # a colour's or a user's name is none
-    if scheme.lower() == "basic":
-        with contextlib.suppress(ValueError):  # no base64, or no text
-            values.add(base64.b64decode(last, validate=True).decode().partition(":")[2])
-    return values
+    if char in _SHORT:
+        forms.append(r"\\+" + _SHORT[char])
+    return f"(?:{'|'.join(forms)})"

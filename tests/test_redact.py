@@ -10,14 +10,13 @@ import time
 
 import pytest
 
+from promptops.models.credentials import QuietAddresses, header_secrets
 from promptops.redact import (
     HIDDEN,
     HoldsSecrets,
-    QuietAddresses,
     environment_secrets,
-    header_secrets,
     redact,
-    redact_failure,
+    redact_shapes,
 )
 
 
@@ -43,13 +42,13 @@ def test_known_secrets_are_replaced_wherever_they_stand() -> None:
 )
 def test_what_looks_like_a_key_is_taken_out_of_failures(secret: str) -> None:
     """Whatever key a provider echoes, also one that nobody told us."""
-    assert secret not in redact_failure(f"Incorrect API key provided: {secret}.", ())
-    assert secret not in redact_failure(f"header 'Authorization: Bearer {secret}' refused", ())
+    assert secret not in redact_shapes(f"Incorrect API key provided: {secret}.", ())
+    assert secret not in redact_shapes(f"header 'Authorization: Bearer {secret}' refused", ())
 
 
 def test_passwords_in_addresses_and_queries_are_taken_out() -> None:
     """Proxies and endpoints may be named with their credentials."""
-    told = redact_failure("cannot reach http://ann:hunter2@proxy:3128/x?key=abcdefgh1234&z=1", ())
+    told = redact_shapes("cannot reach http://ann:hunter2@proxy:3128/x?key=abcdefgh1234&z=1", ())
     assert told == f"cannot reach http://{HIDDEN}@proxy:3128/x?key={HIDDEN}&z=1"
 
 
@@ -65,7 +64,7 @@ def test_passwords_in_addresses_and_queries_are_taken_out() -> None:
 )
 def test_innocent_words_stay(text: str) -> None:
     """A message is still worth reading."""
-    assert redact_failure(text, ()) == text
+    assert redact_shapes(text, ()) == text
 
 
 def test_the_environments_secrets_are_known_by_their_names() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from ..canonical import canonical
 from ..errors import CallError, VersionError
 from ..models.protocol import Reply
-from ..redact import redact, redact_failure
+from ..redact import redact, redact_shapes
 from ..run import Attempt, Run, new_id, utc
 from .question import Provenance, Question
 
@@ -64,7 +64,7 @@ class RowBuilder:
             tool_calls=self._clean(json_text(list(reply.tool_calls))) if reply.tool_calls else None,
             finish_reason=reply.finish_reason,
             failure=reply.failure,
-            failure_detail=redact_failure(reply.failure_detail, self.secrets)[:_DETAIL]
+            failure_detail=redact_shapes(reply.failure_detail, self.secrets)[:_DETAIL]
             if reply.failure_detail
             else None,
             tokens_in=reply.tokens_in,
@@ -89,7 +89,7 @@ class RowBuilder:
             id=asked.run_id,
             output=None,
             failure=failure,
-            failure_detail=redact_failure(detail, self.secrets)[:_DETAIL],
+            failure_detail=redact_shapes(detail, self.secrets)[:_DETAIL],
             attempts=len(asked.attempts),
             started_at=utc(asked.began_wall),
             latency_ms=(asked.last_end - asked.began) * 1e3,
@@ -104,7 +104,7 @@ class RowBuilder:
             id=new_id(),
             output=None,
             failure=failure,
-            failure_detail=redact_failure(detail, self.secrets)[:_DETAIL],
+            failure_detail=redact_shapes(detail, self.secrets)[:_DETAIL],
             attempts=0,
             started_at=utc(),
             **self._row(question),
@@ -135,7 +135,7 @@ class RowBuilder:
             latency_ms=(ended - asked.sent_at) * 1e3,
             status=status,
             failure=outcome.failure,
-            detail=redact_failure(told, self.secrets)[:_DETAIL] if told else None,
+            detail=redact_shapes(told, self.secrets)[:_DETAIL] if told else None,
             request_id=outcome.request_id,
             waited_ms=max(0.0, (asked.sent_at - asked.last_end) * 1e3),
             tokens_in=reply.tokens_in if reply is not None else None,

@@ -25,7 +25,8 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from ..errors import MissingExtra, SetupError
-from ..redact import SHORTEST, QuietAddresses, address_secrets, header_secrets
+from ..redact import SHORTEST, address_secrets
+from .credentials import QuietAddresses, header_secrets
 from .fast_transport import Wire
 
 __all__ = ["Clients", "Sender", "label_of"]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from ..errors import CallError, SetupError
-from ..redact import redact_failure
+from ..redact import redact_shapes
 from .clients import Clients, Sender, label_of
 from .completion import read_body, reply_of
 from .failures import error_of_body, error_of_exception, error_of_status
@@ -196,8 +196,8 @@ class EndpointModel:
 
     def _told(self, error: CallError) -> CallError:
         """The same failure, its words without secrets."""
-        told = redact_failure(str(error), self.secrets)
-        code = redact_failure(error.code, self.secrets) if error.code else None
+        told = redact_shapes(str(error), self.secrets)
+        code = redact_shapes(error.code, self.secrets) if error.code else None
         return CallError(
             told,
             failure=error.failure,

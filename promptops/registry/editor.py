@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import Conflict, NotDeployed, PromptOpsError, Refused
 from ..evidence import Evidence
 from ..policy import Policy
+from ..redact import Redactor
 from ..version import PromptVersion
 from . import chain, document, gate, history, needs
 from .asked import checked_force, checked_percent, in_the_way
@@ -31,6 +32,7 @@ from .entry import to_entry
 from .file import RegistryFile, prompt_of
 from .gate import Request
 from .history import SavedEntry, Word
+from .secret_free import checked_content, cleaned
 
 if TYPE_CHECKING:
     from .document import Document
@@ -76,6 +78,7 @@ class Editor:
     ) -> None:
         self._file = RegistryFile(path)
         self._clock = clock
+        self._redactor = Redactor()
 
     @property
     def path(self) -> str:
@@ -149,12 +152,15 @@ class Editor:
         """Store a version under the next number, and return that; content that is stored already
         keeps its number.
 
-        Raises RegistryError for a name that is not allowed.
+        Raises RegistryError for a name that is not allowed, VersionError for content that holds a
+        secret.
         """
         document.checked_name(name)
         known = self._number(self._file.read(), name, version)
         if known is not None:
             return known
+        checked_content(name, version, self._redactor)
+        note = cleaned(note, "note", self._redactor)
         with self._file.writing() as read:
             known = self._number(read, name, version)
             if known is not None:
@@ -431,7 +437,10 @@ class Editor:
             for key in ("evidence", "forced", "unmet", "again", "undoes")
             if rest.get(key)
         }
-        return link | ({"reason": reason.strip()} if reason.strip() else {})
+        reason = cleaned(reason.strip(), "reason", self._redactor)
+        if again := rest.get("again"):
+            link["again"] = cleaned(str(again), "reason", self._redactor)
+        return link | ({"reason": reason} if reason else {})
 
     def _append(
         self,

@@ -26,7 +26,7 @@ from .purges import Purged
 from .read import Deployments, Params, ask_user, show_deployments
 from .recorder import Spool, say
 from .records import encode, encode_columns
-from .redaction import Redactor
+from ..redact import Redactor
 from .repair import repair_store, rescued, verify_store
 from .schema import SCHEMA, TABLES
 from .scratch import scratch_folder
@@ -48,6 +48,12 @@ _NEWER = (
 )
 
 
+def _linear(pattern: bytes) -> Any:
+    import re2
+
+    return re2.compile(pattern)
+
+
 class Store:
     """folder: made by the first `append`, with an ignore file of its own; deployments: gives the
     rows of the table of that name whenever a query asks for it.
@@ -60,7 +66,7 @@ class Store:
     ) -> None:
         self.folder = Path(folder)
         self._deployments = deployments
-        self._clean = Redactor()
+        self._redactor = Redactor(compile=_linear)
         self._spool = Spool(self.folder)
         self._main = Database(self.folder / FILE)
         self._scratch: Database | None = None
@@ -85,7 +91,9 @@ class Store:
         """Record rows of several tables in one write, as `append` does one: a process that dies
         leaves all of them, or none.
         """
-        lines = b"".join(encode(table, rows, self._clean) for table, rows in tables.items() if rows)
+        lines = b"".join(
+            encode(table, rows, self._redactor.clean) for table, rows in tables.items() if rows
+        )
         if lines:
             self._spool.append(lines)
             for table, rows in tables.items():
@@ -95,16 +103,16 @@ class Store:
         """Record many rows of `scores` or `study_runs` at once, column by column: a list holds a
         value a row, anything else is what all rows share. Durable and refused as in `append`.
         """
-        self._spool.append(encode_columns(table, columns, self._clean))
+        self._spool.append(encode_columns(table, columns, self._redactor.clean))
         self._known.add(table, ())
 
     def keep_secret(self, value: str) -> None:
         """Never store this text: it is replaced wherever it stands in a row from now on."""
-        self._clean.keep_secret(value)
+        self._redactor.keep_secret(value)
 
     def clean(self, text: str) -> str:
         """The text as it would be recorded: without secrets."""
-        return self._clean(text.encode("utf-8", "replace")).decode()
+        return self._redactor(text.encode("utf-8", "replace").decode())
 
     def flush(self) -> None:
         """Sync what was recorded to the disk now.
@@ -257,7 +265,7 @@ class Store:
         rows.
         """
         with self._reading("") as con:
-            return export_rows(con, Path(path), study, self._clean)
+            return export_rows(con, Path(path), study, self._redactor.clean)
 
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
         """Take in a file that `export` wrote; returns table -> rows that were new, so nothing the

@@ -429,14 +429,14 @@ def test_a_store_that_cleans_nothing_is_noticed(
     found.
     """
     places = canaries("awkward")
-    monkeypatch.setattr("promptops.store.redaction.Redactor.__call__", lambda self, text: text)
+    monkeypatch.setattr("promptops.redact.Redactor.clean", lambda self, data: data)
     for where in (
         "promptops.engine.run_rows.redact",
-        "promptops.engine.run_rows.redact_failure",
-        "promptops.models.endpoint.redact_failure",
+        "promptops.engine.run_rows.redact_shapes",
+        "promptops.models.endpoint.redact_shapes",
     ):
         monkeypatch.setattr(where, lambda text, secrets: text)
-    monkeypatch.setattr("promptops.redact.QuietAddresses.filter", lambda self, record: True)
+    monkeypatch.setattr("promptops.models.credentials.QuietAddresses.filter", lambda self, record: True)
     caplog.set_level(logging.DEBUG)
     lab = lab_of(make_lab, places, echo(places), monkeypatch, "awkward")
     with warnings.catch_warnings():
@@ -460,8 +460,8 @@ def test_a_store_that_cleans_nothing_is_noticed(
 
 BROKEN = """
 from unittest.mock import patch
-patch("promptops.store.redaction.Redactor.__call__", lambda self, text: text).start()
-for where in ("promptops.engine.run_rows.redact", "promptops.engine.run_rows.redact_failure", "promptops.models.endpoint.redact_failure"):
+patch("promptops.redact.Redactor.clean", lambda self, data: data).start()
+for where in ("promptops.engine.run_rows.redact", "promptops.engine.run_rows.redact_shapes", "promptops.models.endpoint.redact_shapes"):
     patch(where, lambda text, secrets: text).start()"""
 CELLS = """
 import json, os, sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from promptops.store import Store
-from promptops.store.redaction import MARK, Redactor
+from promptops.redact import HIDDEN, Redactor
 
 CANARY = "canary-9f8e7d6c5b4a"
 TOLD = 'told"with\\quotes-é-42'
@@ -30,7 +31,7 @@ SHAPED = [
 
 
 def clean(text: str, environ: dict[str, str] | None = None) -> str:
-    return Redactor(environ or {})(text.encode()).decode()
+    return Redactor(environ or {})(text)
 
 
 @pytest.mark.parametrize("key", SHAPED)
@@ -39,7 +40,7 @@ def test_a_key_in_a_provider_s_shape_is_taken_out(key: str) -> None:
     nested = json.dumps({"request": json.dumps({"headers": {"x": key}})})
     for text in (key, f"my key is {key}, keep it", nested):
         assert key not in clean(text)
-        assert MARK in clean(text)
+        assert HIDDEN in clean(text)
     json.loads(clean(nested))
 
 
@@ -89,7 +90,7 @@ def test_variables_that_are_named_like_secrets_are_secrets(monkeypatch: pytest.M
     }
     assert (
         clean(f"{CANARY} true 1234567890 /somewhere/home-1234", environ)
-        == f"{MARK} true 1234567890 /somewhere/home-1234"
+        == f"{HIDDEN} true 1234567890 /somewhere/home-1234"
     )
 
 
@@ -103,7 +104,7 @@ def test_passwords_in_the_environments_addresses_are_secrets() -> None:
     }
     assert (
         clean("tab4se-w0rd tab4se%2Dw0rd in postgres, says bob", environ)
-        == f"{MARK} {MARK} in postgres, says bob"
+        == f"{HIDDEN} {HIDDEN} in postgres, says bob"
     )
 
 
@@ -178,3 +179,138 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert len(found) > 8
     assert {path: oct(mode) for path, mode in found.items() if mode & 0o077} == {}
     assert "*" in (folder / ".gitignore").read_text().splitlines()
+
+
+LETTERS = "Zq7Xw9Lm4Tn2Vb8Rc5Yd1Ka3"
+ISSUED = [
+    f"sk-{LETTERS}",
+    f"sk-ant-api03-{LETTERS}-{LETTERS}AA",
+    f"sk-or-v1-{LETTERS.lower()}",
+    f"sk-lf-{LETTERS[:8]}-1234-4abc-9def-{LETTERS[:12]}",
+    f"sk_test_{LETTERS}",
+    f"rk_live_{LETTERS}",
+    f"whsec_{LETTERS}",
+    f"gsk_{LETTERS}",
+    f"hf_{LETTERS}",
+    f"xai-{LETTERS}",
+    f"r8_{LETTERS}",
+    f"pplx-{LETTERS}",
+    f"fw_{LETTERS}",
+    f"nvapi-{LETTERS}",
+    f"tvly-{LETTERS}",
+    f"jina_{LETTERS}",
+    f"AIzaSy{LETTERS}abc",
+    f"ya29.{LETTERS}",
+    "AKIAQ7XW9LM4TN2VB8RC",
+    "ASIAQ7XW9LM4TN2VB8RC",
+    f"aws_secret_access_key = {LETTERS}/+{LETTERS[:14]}",
+    f"AccountKey={LETTERS}{LETTERS}==;EndpointSuffix=x",
+    f"https://x.blob.example.org/c?sv=2024&sig={LETTERS}%3D",
+    f"ghp_{LETTERS}abcdefghijkl",
+    f"gho_{LETTERS}abcdefghijkl",
+    f"ghs_{LETTERS}abcdefghijkl",
+    f"github_pat_{LETTERS}_{LETTERS}",
+    f"glpat-{LETTERS}",
+    f"gldt-{LETTERS}",
+    f"glrt-{LETTERS}",
+    f"glptt-{LETTERS}",
+    f"npm_{LETTERS}abcdefghijkl",
+    f"pypi-AgEIcHlwaS5vcmc{LETTERS}",
+    f"rubygems_{LETTERS}",
+    f"dckr_pat_{LETTERS}",
+    f"hvs.{LETTERS}",
+    f"hvb.{LETTERS}",
+    f"xoxb-123456789012-{LETTERS}",
+    f"xapp-1-A0123-{LETTERS}",
+    f"https://hooks.slack.com/services/T0123/B0123/{LETTERS}",
+    f"https://discord.com/api/webhooks/1234567890/{LETTERS}",
+    f"SG.{LETTERS[:22]}.{LETTERS}{LETTERS[:19]}",
+    "key-0123456789abcdef0123456789abcdef",
+    "AC0123456789abcdef0123456789abcdef",
+    "SK0123456789abcdef0123456789abcdef",
+    f"dop_v1_{LETTERS.lower()}",
+    f"shpat_{LETTERS.lower()}",
+    f"sq0atp-{LETTERS[:22]}",
+    f"EAACEdEose0cBA{LETTERS}",
+    f"lin_api_{LETTERS}",
+    f"secret_{LETTERS}",
+    f"ntn_{LETTERS}",
+    f"dp.pt.{LETTERS}",
+    f"NRAK-{LETTERS.upper()}",
+    f"PMAK-{LETTERS.lower()}-{LETTERS.lower()}",
+    f"figd_{LETTERS}",
+    f"sntrys_{LETTERS}",
+    f"glsa_{LETTERS}_1234abcd",
+    f"pul-{LETTERS.lower()}",
+    f"{LETTERS[:14]}.atlasv1.{LETTERS}{LETTERS}",
+    f"ATATT3xFf{LETTERS}",
+    f"tskey-auth-{LETTERS}",
+    f"lsv2_pt_{LETTERS.lower()}_0123456789",
+    "dapi0123456789abcdef0123456789abcdef",
+    f"phc_{LETTERS}",
+    f"sbp_{LETTERS.lower()}",
+    f"pscale_tkn_{LETTERS}",
+    f"1234567890:AA{LETTERS}abcdefghi",
+    f"eyJhbGciOiJIUzI1NiJ9.eyJ{LETTERS}.{LETTERS}",
+    f"AGE-SECRET-KEY-1{LETTERS.upper()}{LETTERS.upper()}",
+    "postgres://ann:hunter22@db.example.org/prod",
+    "redis://:hunter22@cache:6379/0",
+    f"https://{LETTERS.lower()}@o123.ingest.example.org/42",
+    f"Authorization: Basic {LETTERS}==",
+    f"Authorization: Bearer {LETTERS}",
+    f"-----BEGIN OPENSSH PRIVATE KEY-----\n{LETTERS}\n-----END OPENSSH PRIVATE KEY-----",
+    f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{LETTERS}\n-----END PGP PRIVATE KEY BLOCK-----",
+]
+
+
+@pytest.mark.parametrize("text", ISSUED, ids=[each[:24] for each in ISSUED])
+def test_every_shape_that_scanners_know_is_taken_out(text: str) -> None:
+    """As it stands, in a sentence, in JSON, and through the fast pass over bytes."""
+    given = text.replace("postgres", "").replace("example.org", "")
+    secret = max(re.findall(r"[A-Za-z0-9]{6,}", given), key=len)
+    for shown in (text, f"see {text} there", json.dumps({"a": json.dumps({"b": text})})):
+        redactor = Redactor({})
+        assert secret not in redactor(shown), redactor(shown)
+        assert secret.encode() not in redactor.clean(shown.encode())
+        assert "there" in redactor(shown) or not shown.endswith("there")
+
+
+NAMES = """OPENAI_API_KEY ANTHROPIC_API_KEY PGPASSWORD DB_PASS DB_PASSWORD GITHUB_PAT GH_TOKEN HF_TOKEN
+AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SESSION_TOKEN MYSQL_PWD REDIS_PASS SENTRY_DSN SMTP_PASSWD
+SSH_PASSPHRASE githubToken dbPassword X-Api-Key apikey APIKEY SECRET_KEY DJANGO_SECRET_KEY CLIENT_SECRET
+GOOGLE_APPLICATION_CREDS SLACK_WEBHOOK_URL NPM_AUTH_TOKEN BASIC_AUTH AUTH_HEADER JWT_SECRET COOKIE
+SESSION_COOKIE ENCRYPTION_KEY SIGNING_KEY PRIVATE_KEY AZURE_OPENAI_KEY KEY_VAULT_CRED TWILIO_AUTH_TOKEN
+SNOWFLAKE_PASSWORD LANGFUSE_SECRET_KEY""".split()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variable_is_known_by_a_part_of_its_name(name: str) -> None:
+    """Its value is found in whatever is written."""
+    assert "u7-x9-plain-value" not in Redactor({name: "u7-x9-plain-value"})("a u7-x9-plain-value b")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PATH", "PYTHONPATH", "SSH_KEY_PATH", "KEYBOARD", "AUTHOR", "GIT_AUTHOR_NAME", "PATTERN"]
+    + ["COMPASS", "TOKENIZERS_PARALLELISM", "PASSENGER", "MONKEY", "SSH_AUTH_SOCK", "HOME"],
+)
+def test_other_variables_are_left_alone(name: str) -> None:
+    """What only resembles such a name holds ordinary values."""
+    assert Redactor({name: "u7-x9-plain-value"})("a u7-x9-plain-value b") == "a u7-x9-plain-value b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "secret_of_the_universe_is_forty_two",
+        "key-management-system-for-2024-teams",
+        "the api_v2_users_list_endpoint",
+        "sk-learn pipelines, hf_hub_download, npm_config_registry",
+        "https://example.org/a@b and mail to ann@example.org",
+        "basic understanding of authorization: see the manual",
+        "see https://docs.example.org/?key=short&page=2",
+    ],
+)
+def test_ordinary_text_is_left_alone(text: str) -> None:
+    """Names and words that begin as keys do."""
+    assert Redactor({})(text) == text

@@ -1,0 +1,48 @@
+"""The registry is committed and shared: no secret may enter it through what people write.
+
+A prompt that holds one is refused, since cleaned text would be another prompt; notes and reasons
+are cleaned, with a warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from ..canonical import canonical
+from ..errors import VersionError
+from ..redact import Redactor
+from ..version import PromptVersion
+
+__all__ = ["checked_content", "cleaned"]
+
+
+def checked_content(name: str, version: PromptVersion, redactor: Redactor) -> None:
+    """Refuse a version whose content holds a secret.
+
+    Raises:
+        VersionError: its messages, settings or tools hold the value of a secret variable of the
+            environment, or a text in the shape of a key.
+    """
+    content = canonical(version.document())
+    clean = redactor(content)
+    if clean == content:
+        return
+    # what stands before the secret says where it is, without showing it
+    at = next(i for i, (a, b) in enumerate(zip(content, clean, strict=False)) if a != b)
+    before = content[max(0, at - 30) : at].rpartition("\\n")[2]
+    raise VersionError(
+        f"{name} is not saved: after {before!r} its content holds a secret, which would be committed "
+        "with the registry; replace it by a variable, and pass the value when the prompt is rendered."
+    )
+
+
+def cleaned(text: str, what: str, redactor: Redactor) -> str:
+    """The text without secrets; warns where there was one, naming `what` it is."""
+    clean = redactor(text)
+    if clean != text:
+        warnings.warn(
+            f"a secret in the {what} was replaced by [redacted] before it was written: the registry "
+            "is committed.",
+            stacklevel=4,
+        )
+    return clean

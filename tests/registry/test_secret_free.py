@@ -1,0 +1,53 @@
+"""No secret enters the registry, which is committed, through what people write."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from promptops.errors import VersionError
+from promptops.registry.editor import Editor
+from promptops.version import PromptVersion
+
+KEY = "sk-proj-Zq7Xw9Lm4Tn2Vb8Rc5Yd1Ka3"
+PLAIN = "u7-x9-plain-value"
+
+
+def version(text: str) -> PromptVersion:
+    return PromptVersion(text, model="small")
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Editor:
+    monkeypatch.setenv("TEAM_DB_PASS", PLAIN)
+    return Editor(tmp_path / "promptops.json")
+
+
+@pytest.mark.parametrize("secret", [KEY, PLAIN, "postgres://ann:hunter22@db/prod"])
+def test_a_prompt_that_holds_a_secret_is_refused(editor: Editor, secret: str) -> None:
+    """The file does not appear, and the error neither shows the secret nor leaves out the way on."""
+    with pytest.raises(VersionError, match="replace it by a variable") as caught:
+        editor.save("a", version(f"Call it with {secret}: {{{{x}}}}"))
+    assert secret not in str(caught.value)
+    assert not Path(editor.path).exists()
+
+
+@pytest.mark.parametrize("secret", [KEY, PLAIN])
+def test_notes_and_reasons_are_cleaned_and_the_writer_is_warned(
+    editor: Editor, secret: str
+) -> None:
+    """Of saves, promotions, forced ones, rollbacks and canaries."""
+    with pytest.warns(UserWarning, match="a secret in the note was replaced"):
+        editor.save("a", version("One {{x}}"), note=f"note {secret}")
+    editor.save("a", version("Two {{x}}"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        editor.promote("a", 1, "prod", author="ann", force=True, reason=f"reason {secret}")
+        editor.promote("a", 2, "prod", author="ann", force=True, reason=f"again {secret}")
+        editor.rollback("a", "prod", author="ann", reason=f"back {secret}")
+    assert sum("a secret in the reason" in str(each.message) for each in caught) == 3
+    written = Path(editor.path).read_text()
+    assert secret not in written
+    assert written.count("[redacted]") == 4
