@@ -115,7 +115,8 @@ def draw(
     for sentence in notes:
         warnings.warn(sentence, stacklevel=4)
     salt = options.salt or (utc() if options.fresh else "")
-    return with_identity(replace(drawn, role=options.role), options.name, salt)
+    name = project.store.clean(options.name) if options.name else options.name
+    return with_identity(replace(drawn, role=options.role), name, salt)
 
 
 def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> RecordedStudy:

@@ -97,7 +97,8 @@ def write_report(study: Study, path: Path) -> Path:
     """Write the report, atomically; returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.writing")
-    temporary.write_text(report_html(study), encoding="utf-8")
+    page = study.project.store.clean(report_html(study))  # it is made to be sent around
+    temporary.write_text(page, encoding="utf-8")
     os.replace(temporary, path)
     return path
 
