@@ -436,7 +436,9 @@ def test_a_store_that_cleans_nothing_is_noticed(
         "promptops.models.endpoint.redact_shapes",
     ):
         monkeypatch.setattr(where, lambda text, secrets: text)
-    monkeypatch.setattr("promptops.models.credentials.QuietAddresses.filter", lambda self, record: True)
+    monkeypatch.setattr(
+        "promptops.models.credentials.QuietAddresses.filter", lambda self, record: True
+    )
     caplog.set_level(logging.DEBUG)
     lab = lab_of(make_lab, places, echo(places), monkeypatch, "awkward")
     with warnings.catch_warnings():
