@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from promptops.store import Store
 from promptops.redact import HIDDEN, Redactor
+from promptops.store import Store
 
 CANARY = "canary-9f8e7d6c5b4a"
 TOLD = 'told"with\\quotes-é-42'
@@ -275,12 +275,48 @@ def test_every_shape_that_scanners_know_is_taken_out(text: str) -> None:
         assert "there" in redactor(shown) or not shown.endswith("there")
 
 
-NAMES = """OPENAI_API_KEY ANTHROPIC_API_KEY PGPASSWORD DB_PASS DB_PASSWORD GITHUB_PAT GH_TOKEN HF_TOKEN
-AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SESSION_TOKEN MYSQL_PWD REDIS_PASS SENTRY_DSN SMTP_PASSWD
-SSH_PASSPHRASE githubToken dbPassword X-Api-Key apikey APIKEY SECRET_KEY DJANGO_SECRET_KEY CLIENT_SECRET
-GOOGLE_APPLICATION_CREDS SLACK_WEBHOOK_URL NPM_AUTH_TOKEN BASIC_AUTH AUTH_HEADER JWT_SECRET COOKIE
-SESSION_COOKIE ENCRYPTION_KEY SIGNING_KEY PRIVATE_KEY AZURE_OPENAI_KEY KEY_VAULT_CRED TWILIO_AUTH_TOKEN
-SNOWFLAKE_PASSWORD LANGFUSE_SECRET_KEY""".split()
+NAMES = [
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "PGPASSWORD",
+    "DB_PASS",
+    "DB_PASSWORD",
+    "GITHUB_PAT",
+    "GH_TOKEN",
+    "HF_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SESSION_TOKEN",
+    "MYSQL_PWD",
+    "REDIS_PASS",
+    "SENTRY_DSN",
+    "SMTP_PASSWD",
+    "SSH_PASSPHRASE",
+    "githubToken",
+    "dbPassword",
+    "X-Api-Key",
+    "apikey",
+    "APIKEY",
+    "SECRET_KEY",
+    "DJANGO_SECRET_KEY",
+    "CLIENT_SECRET",
+    "GOOGLE_APPLICATION_CREDS",
+    "SLACK_WEBHOOK_URL",
+    "NPM_AUTH_TOKEN",
+    "BASIC_AUTH",
+    "AUTH_HEADER",
+    "JWT_SECRET",
+    "COOKIE",
+    "SESSION_COOKIE",
+    "ENCRYPTION_KEY",
+    "SIGNING_KEY",
+    "PRIVATE_KEY",
+    "AZURE_OPENAI_KEY",
+    "KEY_VAULT_CRED",
+    "TWILIO_AUTH_TOKEN",
+    "SNOWFLAKE_PASSWORD",
+    "LANGFUSE_SECRET_KEY",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -291,8 +327,21 @@ def test_a_variable_is_known_by_a_part_of_its_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["PATH", "PYTHONPATH", "SSH_KEY_PATH", "KEYBOARD", "AUTHOR", "GIT_AUTHOR_NAME", "PATTERN"]
-    + ["COMPASS", "TOKENIZERS_PARALLELISM", "PASSENGER", "MONKEY", "SSH_AUTH_SOCK", "HOME"],
+    [
+        "PATH",
+        "PYTHONPATH",
+        "SSH_KEY_PATH",
+        "KEYBOARD",
+        "AUTHOR",
+        "GIT_AUTHOR_NAME",
+        "PATTERN",
+        "COMPASS",
+        "TOKENIZERS_PARALLELISM",
+        "PASSENGER",
+        "MONKEY",
+        "SSH_AUTH_SOCK",
+        "HOME",
+    ],
 )
 def test_other_variables_are_left_alone(name: str) -> None:
     """What only resembles such a name holds ordinary values."""

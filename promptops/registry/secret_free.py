@@ -31,8 +31,8 @@ def checked_content(name: str, version: PromptVersion, redactor: Redactor) -> No
     at = next(i for i, (a, b) in enumerate(zip(content, clean, strict=False)) if a != b)
     before = content[max(0, at - 30) : at].rpartition("\\n")[2]
     raise VersionError(
-        f"{name} is not saved: after {before!r} its content holds a secret, which would be committed "
-        "with the registry; replace it by a variable, and pass the value when the prompt is rendered."
+        f"{name} is not saved: after {before!r} its content holds a secret, which would be "
+        "committed with the registry; replace it by a variable, and pass the value at rendering."
     )
 
 
@@ -41,8 +41,8 @@ def cleaned(text: str, what: str, redactor: Redactor) -> str:
     clean = redactor(text)
     if clean != text:
         warnings.warn(
-            f"a secret in the {what} was replaced by [redacted] before it was written: the registry "
-            "is committed.",
+            f"a secret in the {what} was replaced by [redacted] before it was written: the "
+            "registry is committed.",
             stacklevel=4,
         )
     return clean

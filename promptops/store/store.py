@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
+from ..redact import Redactor
 from ..spool.segment import check_schema, raise_schema, schema_of
 from .connect import Busy, Connection, Damaged, attach
 from .database import Database, Outdated, create, one_at_a_time
@@ -26,7 +27,6 @@ from .purges import Purged
 from .read import Deployments, Params, ask_user, show_deployments
 from .recorder import Spool, say
 from .records import encode, encode_columns
-from ..redact import Redactor
 from .repair import repair_store, rescued, verify_store
 from .schema import SCHEMA, TABLES
 from .scratch import scratch_folder

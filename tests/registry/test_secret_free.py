@@ -27,7 +27,7 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Editor:
 
 @pytest.mark.parametrize("secret", [KEY, PLAIN, "postgres://ann:hunter22@db/prod"])
 def test_a_prompt_that_holds_a_secret_is_refused(editor: Editor, secret: str) -> None:
-    """The file does not appear, and the error neither shows the secret nor leaves out the way on."""
+    """No file appears, and the error names the next step without showing the secret."""
     with pytest.raises(VersionError, match="replace it by a variable") as caught:
         editor.save("a", version(f"Call it with {secret}: {{{{x}}}}"))
     assert secret not in str(caught.value)
