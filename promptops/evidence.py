@@ -64,6 +64,8 @@ class Evidence:
     rule: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     plan: Mapping[str, Any] | None = None
+    # golden labels and answers as places in "labels": see analysis/recompute.py; {} where none
+    classes: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[
         str, ...
     ] = ()  # said with the verdict: recorded on different dates, not split-tested, ...
@@ -82,6 +84,8 @@ class Evidence:
         fields = json.loads(json.dumps(asdict(self)))
         if not self.measured_at:
             del fields["measured_at"]  # bundles of before this field keep their digest
+        if not self.classes:
+            del fields["classes"]
         return {"form": FORM, **fields}
 
     @property

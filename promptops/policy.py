@@ -20,7 +20,7 @@ __all__ = ["Goal", "Guardrail", "Policy"]
 Goal = Literal["better", "not_worse", "cheaper"]
 
 _SHARES = (("min_score", 0, 1), ("margin", 0, 1), ("min_effect", 0, 1), ("min_n", 0, MAX_INTEGER))
-_LISTS = ("must_pass", "path", "ungated")
+_LISTS = ("must_pass", "path", "ungated", "accept_slices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,18 @@ class Guardrail:
 
     measure: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin
         relative to the baseline's mean).
+    tag: the slice in which it must hold, "" for all examples.
     """
 
     measure: str
     margin: float = 0.05
+    tag: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.tag, str):
+            raise VersionError(
+                f"guardrail {self.measure!r} has the tag {self.tag!r}; expected the tag of a slice."
+            )
         if not isinstance(self.measure, str) or not self.measure:
             raise VersionError(
                 f'guardrail measure is {self.measure!r}; name a scorer, or "cost", "latency" or'
@@ -60,6 +66,8 @@ class Policy:
     environments that must serve the version first, in order;
     ungated: environments that need no evidence; judge_alone: whether an uncalibrated judge may be
         the primary;
+    accept_constant: the reason why a candidate need not be shown above the best constant answer;
+    accept_slices: a line "tag: reason" for each slice in which a loss is accepted;
     dataset: a fingerprint that evidence must be on, None for any; ties: "full" (exact) or "half"
         (mid-p).
     """
@@ -78,6 +86,8 @@ class Policy:
     judge_alone: bool = False
     dataset: str | None = None
     ties: Literal["full", "half"] = "full"
+    accept_constant: str = ""
+    accept_slices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.goal not in ("better", "not_worse", "cheaper"):
@@ -105,6 +115,10 @@ class Policy:
             raise VersionError(
                 f"policy judge_alone is {self.judge_alone!r}; expected True or False."
             )
+        if not isinstance(self.accept_constant, str):
+            raise VersionError(
+                f"policy accept_constant is {self.accept_constant!r}; expected the reason as text."
+            )
         for name in ("primary", "dataset"):
             if not isinstance(getattr(self, name), (str, type(None))):
                 raise VersionError(
@@ -117,6 +131,10 @@ class Policy:
     def document(self) -> dict[str, Any]:
         """The fields that differ from the default, JSON-ready: what a registry stores."""
         plain = asdict(self)
+        plain["guardrails"] = [
+            {name: value for name, value in rail.items() if name != "tag" or value}
+            for rail in plain["guardrails"]
+        ]
         rest = {f.name: plain[f.name] for f in fields(self) if getattr(self, f.name) != f.default}
         return {
             key: list(value) if isinstance(value, tuple) else value for key, value in rest.items()

@@ -106,7 +106,8 @@ class Arm:
 
     label: how people know it ("v2"); facts: when and by what it was answered ({"first", "last",
     "fingerprints", "models", "calls", "reused", "cost_usd", "cost_unknown", "latency_p50",
-    "latency_p95", "failures"}), where known.
+    "latency_p95", "failures"}), where known; answers: example id -> the golden label that
+    its answer gives, where golden answers are labels of few.
     """
 
     version: str
@@ -114,6 +115,7 @@ class Arm:
     scores: Mapping[str, Outcomes]
     measures: Mapping[str, Outcomes] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +144,7 @@ class Pairs:
     ]  # mean variance between repeats: candidate, baseline (NaN where K = 1)
     failed: tuple[int, int, int, int]  # unscored and attempted runs: candidate, baseline
     measure: bool = False  # lower is better and there is no 0-1 scale: cost, latency, tokens
+    scale: float = 1.0  # the largest difference that an example can show
 
     @property
     def n(self) -> int:

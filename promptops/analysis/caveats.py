@@ -32,6 +32,7 @@ def caveats(comparison: Comparison) -> Iterator[str]:
 def _completeness(comparison: Comparison) -> Iterator[str]:
     first, b, a = comparison.primary, comparison.candidate.label, comparison.baseline.label
     yield from copied(comparison.grounds)
+    yield from _constant(comparison)
     if first.unscored:
         yield (
             f"{words.count(first.unscored, 'pair')} of {first.n + first.unscored:,} could not be"
@@ -51,6 +52,17 @@ def _completeness(comparison: Comparison) -> Iterator[str]:
         yield (
             f"{first.n:,} examples come in {first.clusters:,} clusters; the clusters count as the"
             " independent units."
+        )
+
+
+def _constant(comparison: Comparison) -> Iterator[str]:
+    """The best constant answer beside the accuracies."""
+    found = comparison.classes
+    if found is not None:
+        means = ", ".join(f"{arm} {words.percent(value)}" for arm, value in found.balanced.items())
+        yield (
+            f"Always answering {found.constant!r} would be right on"
+            f" {words.percent(found.constant_score)}; balanced accuracy: {means}."
         )
 
 

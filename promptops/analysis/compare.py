@@ -15,8 +15,27 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StudyError
 from . import e_values, words
 from .arms import MEASURES, Arm, Pairs, why_unscored
+from .classes import (
+    BALANCED,
+    Classes,
+    GoldenLabels,
+    classes_of,
+    folded,
+    is_class_measure,
+    labelled_scorer,
+    stratified,
+)
 from .copies import collapse
-from .facts import LEVEL, Difference, Ties, difference, gain_interval, labels_of, units_of
+from .facts import (
+    LEVEL,
+    Difference,
+    Ties,
+    difference,
+    figures_of,
+    gain_interval,
+    labels_of,
+    units_in,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -33,7 +52,7 @@ class ComparisonContext:
     whether a plan fixed it before the runs; served: how many verdicts this split has already
     served; noise: the A/A difference of the primary (mean, interval), None: not measured; copies:
     id of a copy -> id of the example that it repeats, since copies are one example; contradictory:
-    how many inputs have golden answers that differ.
+    how many inputs have golden answers that differ; labels: the golden labels, where they are few.
     """
 
     prompt: str = ""
@@ -50,6 +69,7 @@ class ComparisonContext:
     noise: tuple[float, float | None, float | None] | None = None
     copies: Mapping[str, str] = field(default_factory=dict)
     contradictory: int = 0
+    labels: GoldenLabels | None = None
 
 
 class Comparison:
@@ -68,10 +88,13 @@ class Comparison:
         found: Sequence[tuple[Difference, Pairs]],
         primary: str,
         ties: Ties = "full",
+        alpha: float = 0.05,
     ) -> None:
         self.candidate, self.baseline, self.grounds, self.ties = candidate, baseline, grounds, ties
         self.differences: tuple[Difference, ...] = tuple(figures for figures, _ in found)
         self._pairs = {figures.name: pairs for figures, pairs in found}
+        self._by_class: dict[str, Difference] = {}
+        self._alpha = alpha
         self.primary_name = primary
 
     @property
@@ -83,8 +106,39 @@ class Comparison:
         for figures in self.differences:
             if figures.name == name:
                 return figures
+        if name in self._by_class or self._class_measure(name):
+            return self._by_class[name]
         known = ", ".join(figures.name for figures in self.differences)
         raise StudyError(f"this comparison has no measure {name!r}; it has {known}.")
+
+    def _class_measure(self, name: str) -> bool:
+        """Whether the name is balanced_accuracy or recall(label) of a scorer that matches labels,
+        whose figures are then known.
+        """
+        labels = self.grounds.labels
+        scorer = labelled_scorer((self.candidate, self.baseline), labels)
+        if labels is None or scorer is None or not is_class_measure(name):
+            return False
+        label = None if name == BALANCED else folded(name[len("recall(") : -1])
+        pairs = stratified(self._pairs[scorer], labels, label)
+        if pairs is None:
+            return False
+        outcomes = self.candidate.scores[scorer]
+        self._pairs[name] = pairs
+        self._by_class[name] = figures_of(
+            name, pairs, outcomes, clusters=self.grounds.clusters, alpha=self._alpha, ties=self.ties
+        )
+        return True
+
+    @cached_property
+    def classes(self) -> Classes | None:
+        """Confusion tables, precision, recall and F1 of both arms beside the best constant answer;
+        None where the primary matches no golden label of few.
+        """
+        scorer = self.primary_name if self.primary_name in self.candidate.scores else None
+        scorer = scorer or labelled_scorer((self.candidate, self.baseline), self.grounds.labels)
+        arms = (self.candidate, self.baseline)
+        return classes_of(arms, scorer, self.grounds.labels) if scorer else None
 
     def pairs(self, name: str | None = None) -> Pairs:
         """The per-example numbers of a measure (default: the primary)."""
@@ -102,7 +156,7 @@ class Comparison:
         labels = labels_of(pairs, self.grounds.clusters)
         if not anytime:
             return gain_interval(pairs, labels, level=1 - 2 * alpha)[2]
-        units, largest = units_of(pairs.d, labels)
+        units, largest = units_in(pairs, labels)
         if pairs.measure or not len(units) or figures.e_value is None:
             return None
         return e_values.lower_bound(units / largest, alpha=alpha) * largest * len(units) / pairs.n
@@ -111,9 +165,9 @@ class Comparison:
         """The e-value against "not worse": evidence that the candidate lost; None for measures off
         the 0-1 scale.
         """
-        pairs = self._pairs[name]
-        units, largest = units_of(pairs.d, labels_of(pairs, self.grounds.clusters))
-        return None if self[name].e_value is None else e_values.e_value(-units / largest)
+        figures, pairs = self[name], self._pairs[name]
+        units, largest = units_in(pairs, labels_of(pairs, self.grounds.clusters))
+        return None if figures.e_value is None else e_values.e_value(-units / largest)
 
     def under(self, ties: Ties) -> Comparison:
         """The same comparison with ties counted as the policy says: "full" or "half"."""
@@ -196,7 +250,8 @@ def compare(
         )
         raise StudyError(why_unscored([candidate, baseline]) or apart)
     chosen = primary or shared[0]
-    if chosen not in shared:
+    base = chosen if chosen in shared else shared[0]
+    if chosen not in shared and not is_class_measure(chosen):
         raise StudyError(
             f"the primary scorer {chosen!r} has no scores for both arms, which share"
             f" {', '.join(shared)}; name one of these as primary (the prompt's policy may name it),"
@@ -227,13 +282,19 @@ def compare(
         )
         for name in measures
     ]
-    first = {figures.name: figures for figures, _ in found}[chosen]
+    first = {figures.name: figures for figures, _ in found}[base]
     if first.n + first.unscored == 0:
         raise StudyError(
             f"{candidate.label} and {baseline.label} were asked no example in common; compare"
             " versions on the same dataset."
         )
-    return Comparison(candidate, baseline, grounds, found, chosen, ties)
+    out = Comparison(candidate, baseline, grounds, found, chosen, ties, alpha)
+    if chosen not in shared and out.classes is None:
+        raise StudyError(
+            f"{chosen} needs a scorer that matches golden labels of few; {', '.join(shared)} of"
+            " this study does not: name a scorer as the primary."
+        )
+    return out
 
 
 def _statement(comparison: Comparison, figures: Difference) -> str:

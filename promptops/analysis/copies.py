@@ -37,6 +37,7 @@ def collapse(arm: Arm, copies: Mapping[str, str]) -> Arm:
         {name: _pooled(outcomes, copies) for name, outcomes in arm.scores.items()},
         {name: _pooled(outcomes, copies) for name, outcomes in arm.measures.items()},
         arm.facts,
+        {copies.get(example, example): label for example, label in arm.answers.items()},
     )
 
 

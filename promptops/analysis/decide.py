@@ -19,7 +19,7 @@ from ..policy import Policy
 from . import multiplicity, words
 from . import policy_checks as held
 from .arms import Arm, why_unscored
-from .compare import Comparison
+from .compare import Comparison, ComparisonContext
 from .policy_checks import MISSING_LIMIT, Check, Rule, guard
 
 __all__ = [
@@ -102,6 +102,7 @@ def decide(
     figures = held.main(comparison, policy)
     checks = [*held.must_pass(comparison, policy), *held.complete(comparison, policy, rule)]
     checks.append(held.primary(comparison, policy, rule))
+    checks += held.constant(comparison, policy, rule)
     if policy.goal == "cheaper":
         checks.append(held.cheaper(comparison, policy, rule))
     checks += [guard(comparison, rail, policy.alpha, peeking=peeking) for rail in policy.guardrails]
@@ -116,12 +117,22 @@ def decide(
     )
 
 
-def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None = None) -> Verdict:
+def decide_first(
+    arm: Arm,
+    policy: Policy | None = None,
+    *,
+    primary: str | None = None,
+    context: ComparisonContext | None = None,
+) -> Verdict:
     """The verdict on a first deployment, which has no incumbent to beat: scored, complete, and at
     least the policy's minimum.
+
+    context: where its examples come from, with their golden labels where they are few.
     """
-    policy = policy or Policy()
+    policy, context = policy or Policy(), context or ComparisonContext()
     name = policy.primary or primary or next(iter(arm.scores), None)
+    if name is not None and name not in arm.scores:
+        name = held.scorer_of(name, (arm,), context.labels) or name
     if name is None or name not in arm.scores:
         has = f", it has {', '.join(arm.scores)}" if arm.scores else ""
         missing = (
@@ -162,6 +173,7 @@ def decide_first(arm: Arm, policy: Policy | None = None, *, primary: str | None 
         )
         mend = "" if good else f"Improve {arm.label}, or lower min_score in the policy by review."
         checks.append(Check("first", "pass" if good else "fail", text, mend))
+    checks += held.first_constant(arm, name, policy, context.labels, context.clusters)
     checks += held.judged(name, outcomes.kind, outcomes.calibrated, policy)
     return Verdict(_decision(checks), arm.label, None, tuple(checks), policy)
 

@@ -26,10 +26,12 @@ __all__ = [
     "Difference",
     "Ties",
     "difference",
+    "figures_of",
     "gain_interval",
     "labels_of",
     "mean_interval",
     "rounded",
+    "units_in",
     "units_of",
 ]
 
@@ -125,17 +127,30 @@ def difference(
         `pair` does.
     """
     pairs = pair(candidate, baseline, lower_is_better=name in MEASURES)
+    return figures_of(name, pairs, candidate, clusters=clusters, alpha=alpha, ties=ties), pairs
+
+
+def figures_of(
+    name: str,
+    pairs: Pairs,
+    scorer: Outcomes,
+    *,
+    clusters: Mapping[str, str] | None = None,
+    alpha: float = 0.05,
+    ties: Ties = "full",
+) -> Difference:
+    """The facts of some pairs. scorer: outcomes that say of which kind they are."""
     labels = labels_of(pairs, clusters)
-    units, largest = units_of(pairs.d, labels)
-    grid = None if name in MEASURES else pairs.grid or GRID
+    units, largest = units_in(pairs, labels)
+    grid = None if name in MEASURES or pairs.scale != 1.0 else pairs.grid or GRID
     test = paired_tests.sign_flip(units, grid=grid, ties=ties)
     low, high, bound, method = gain_interval(pairs, labels)
     gain = _gain(pairs.d)
     spread = _sd(units)
     unit_gain = gain * pairs.n / len(units) if len(units) else 0.0
-    figures = Difference(
+    return Difference(
         name=name,
-        kind=candidate.kind,
+        kind=scorer.kind,
         unit=MEASURES.get(name, ""),
         binary=pairs.binary,
         n=pairs.n,
@@ -170,9 +185,8 @@ def difference(
         only_candidate=pairs.only_candidate,
         only_baseline=pairs.only_baseline,
         failed=pairs.failed,
-        calibrated=candidate.calibrated,
+        calibrated=scorer.calibrated,
     )
-    return figures, pairs
 
 
 def gain_interval(
@@ -258,6 +272,12 @@ def units_of(d: Floats, labels: list[str] | None) -> tuple[Floats, int]:
     return sums, int(np.bincount(index).max())
 
 
+def units_in(pairs: Pairs, labels: list[str] | None) -> tuple[Floats, float]:
+    """Independent units of some pairs, and the largest sum that one of them can show."""
+    units, largest = units_of(pairs.d, labels)
+    return units, largest * pairs.scale
+
+
 def _gain(d: Floats) -> float:
     """The mean; what is left of float noise where gains and losses cancel is 0."""
     if not len(d):
@@ -266,7 +286,7 @@ def _gain(d: Floats) -> float:
     return mean if abs(mean) > 1e-13 * float(abs(d).max()) else 0.0
 
 
-def _e_value(units: Floats, largest: int) -> float | None:
+def _e_value(units: Floats, largest: float) -> float | None:
     """None where scores are off the 0-1 scale."""
     if len(units) and float(abs(units).max()) > largest * (1 + 1e-9):
         return None

@@ -9,15 +9,22 @@ not shown inside the margin, and is unproven otherwise: few data never pass it. 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import StudyError
 from ..policy import Guardrail, Policy
 from . import paired_tests, power, words
-from .arms import MEASURES, Outcomes
+from .arms import MEASURES, Arm, Outcomes
+from .classes import GoldenLabels
 from .compare import Comparison
+from .constant_answer import (
+    beside_constant,
+    constant_checks,
+    first_constant_checks,
+    scorer_of,
+)
 from .facts import Difference
 
 __all__ = [
@@ -25,16 +32,20 @@ __all__ = [
     "Rule",
     "cheaper",
     "complete",
+    "constant",
     "failed_texts",
+    "first_constant",
     "first_must_pass",
     "guard",
     "judged",
     "main",
     "must_pass",
     "primary",
+    "scorer_of",
 ]
 
 MISSING_LIMIT = 0.02  # share of pairs that may lack a score before the data count as incomplete
+Clusters = Mapping[str, str] | None
 _JUST = 1e-9  # 2 of 100 is not above 2 %, whatever the last bit says
 _AGAIN = "Run the cell again: only what is missing is asked."
 _PRICED = (
@@ -154,6 +165,29 @@ def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
             Check("n", "unproven", text, f"Add {words.count(policy.min_n - figures.n, 'example')}.")
         )
     return checks
+
+
+def constant(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+    """The candidate beside the best that one constant answer reaches."""
+    candidate, grounds = comparison.candidate, comparison.grounds
+    name = scorer_of(
+        policy.primary or comparison.primary_name,
+        (candidate, comparison.baseline),
+        grounds.labels,
+    )
+    if name is None:
+        return []
+    beside = beside_constant(candidate, name, grounds.labels, grounds.clusters)
+    found = constant_checks(beside, policy, peeking=rule.peeking)
+    return [Check("constant", *check) for check in found]
+
+
+def first_constant(
+    arm: Arm, name: str, policy: Policy, labels: GoldenLabels | None, clusters: Clusters
+) -> list[Check]:
+    """The same for a first deployment."""
+    beside = beside_constant(arm, name, labels, clusters)
+    return [Check("constant", *check) for check in first_constant_checks(beside, policy)]
 
 
 def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:

@@ -19,6 +19,7 @@ from ..errors import StatisticsError
 from ..evidence import Evidence
 from ..policy import Policy
 from .arms import MEASURES, Arm, Outcomes
+from .class_lists import read_answers, read_labels, written_classes
 from .compare import Comparison, ComparisonContext, compare
 from .decide import Verdict, decide, decide_first, passed_over
 from .facts import mean_interval, rounded
@@ -71,6 +72,7 @@ def make_evidence(
         next(iter(subject.scores)) if isinstance(subject, Arm) else subject.primary_name
     )
     draft = _draft(arms, primary, policy, grounds, verdict)
+    draft["classes"] = written_classes(list(arms.items()), draft["examples"], grounds.labels)
     draft["notes"] = () if isinstance(subject, Arm) else subject.notes
     bare = Evidence(**draft, figures={}, verdict={}, made_at=made_at, toolkit=toolkit)
     figures, found = _results(bare)
@@ -144,7 +146,9 @@ def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
     policy = Policy.from_document(_plain(evidence.policy))
     if evidence.baseline is None:
         arm = first_arm_of(evidence)
-        return _first_figures(arm, evidence), decide_first(arm, policy, primary=evidence.primary)
+        return _first_figures(arm, evidence), decide_first(
+            arm, policy, primary=evidence.primary, context=_grounds(evidence)
+        )
     comparison = comparison_of(evidence)
     rule = evidence.rule
     verdict = decide(
@@ -208,8 +212,9 @@ def _draft(
         if all(name in arm.scores for arm in arms.values())
     ]
     measures = [name for name in MEASURES if all(name in arm.measures for arm in arms.values())]
+    base = primary if primary in names else names[0]  # of balanced_accuracy: what it is made of
     order = [
-        name for arm in sorted(arms) for name in arms[arm].scores[primary].examples
+        name for arm in sorted(arms) for name in arms[arm].scores[base].examples
     ]  # the baseline's order, as `pair` keeps it
     for arm in arms.values():
         order += [example for name in names for example in arm.scores[name].examples]
@@ -218,7 +223,7 @@ def _draft(
     outcomes = {name: {key: arm.scores[name] for key, arm in arms.items()} for name in names}
     outcomes |= {name: {key: arm.measures[name] for key, arm in arms.items()} for name in measures}
     asked = {
-        key: _spread(arm.scores[primary].attempted, arm.scores[primary].examples, place)
+        key: _spread(arm.scores[base].attempted, arm.scores[base].examples, place)
         for key, arm in arms.items()
     }
     columns = {
@@ -252,11 +257,11 @@ def _draft(
             name: {key: column[1] for key, column in by_arm.items()}
             for name, by_arm in columns.items()
         },
-        "counts": {key: _count(arm.scores[primary]) for key, arm in arms.items()},
+        "counts": {key: _count(arm.scores[base]) for key, arm in arms.items()},
         "scorers": {
             name: _scorer(by_arm["candidate"]) for name, by_arm in outcomes.items() if name in names
         },
-        "repeats": {key: arm.scores[primary].repeats for key, arm in arms.items()},
+        "repeats": {key: arm.scores[base].repeats for key, arm in arms.items()},
         "clusters": (
             tuple(str(grounds.clusters.get(example, f"example {example}")) for example in examples)
             if grounds.clusters
@@ -350,7 +355,8 @@ def _arm(evidence: Evidence, key: str) -> Arm:
         name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.measures.items()
     }
     version = evidence.candidate if key == "candidate" else str(evidence.baseline)
-    return Arm(version, str(evidence.labels.get(key, version)), scores, measures)
+    answers = read_answers(evidence.classes, key, evidence.examples)
+    return Arm(version, str(evidence.labels.get(key, version)), scores, measures, answers=answers)
 
 
 def _outcomes(
@@ -426,6 +432,7 @@ def _grounds(evidence: Evidence) -> ComparisonContext:
         tested=bool(dataset.get("tested", False)),
         served=dataset.get("served"),
         plan=evidence.plan,
+        labels=read_labels(evidence.classes, evidence.examples),
     )
 
 

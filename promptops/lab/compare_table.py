@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..analysis.arms import Arm, Outcomes
+from ..analysis.classes import GoldenLabels
 from ..analysis.compare import ComparisonContext
 from ..analysis.compare import compare as facts_of
 from ..engine.needs import check_needs
@@ -25,6 +26,7 @@ from ..scorers.case import Case, Scorer
 from ..scoring.score_phase import ScorePhase
 from ..study.compared import Compared
 from ..study.copies import copies_of, golden_reads, reads_of
+from ..study.golden_labels import answer_labels, golden_labels
 from ..study.guess_scorer import as_scores, guessed
 from ..study.preflight import check_texts
 from ..study.study_record import ScorerRef
@@ -151,13 +153,14 @@ def compare(
     else:
         chosen = _chosen(scorer, held, notes)
         notes += [*check_needs(chosen, held.dataset), *check_texts(chosen, held.dataset)]
-        arms = {label: _arm(label, held, chosen) for label in (a, b)}
+        golden = golden_labels(held.dataset)
+        arms = {label: _arm(label, held, chosen, golden) for label in (a, b)}
     if expected is None and scores is None:
         notes += [sentence for sentence in held.dataset.notes if sentence.startswith("expected ")]
     notes += _blanks(held)
     data = held.dataset
-    golden = golden_reads(ScorerRef.of(chosen[0]).needs if chosen else ())
-    same = copies_of(data, [reads_of(None)], golden).weighted(weights)
+    read = golden_reads(ScorerRef.of(chosen[0]).needs if chosen else ())
+    same = copies_of(data, [reads_of(None)], read).weighted(weights)
     grounds = ComparisonContext(
         dataset=data.name,
         fingerprint=data.fingerprint,
@@ -166,6 +169,7 @@ def compare(
         tags=data.tags,
         copies=same.copies,
         contradictory=same.contradictory,
+        labels=golden_labels(data) if scores is None else None,
     )
     out = TableComparison.shown(Compared(facts_of(arms[b], arms[a], grounds=grounds), Policy()))
     out.table_notes, out.table, out.scorers_used = tuple(notes), held, tuple(chosen)
@@ -212,7 +216,7 @@ def _blanks(held: Table) -> list[str]:
     ]
 
 
-def _arm(label: str, held: Table, scorers: Sequence[Scorer]) -> Arm:
+def _arm(label: str, held: Table, scorers: Sequence[Scorer], golden: GoldenLabels | None) -> Arm:
     """The cells scored; an empty cell is an answer that never came, and stays unscored."""
     examples = {example.id: example for example in held.dataset}
     cells = held.cells[label]
@@ -237,8 +241,12 @@ def _arm(label: str, held: Table, scorers: Sequence[Scorer]) -> Arm:
             row["value"] if row["passed"] is None or row["value"] is None else float(row["passed"])
         )
     kinds = {scorer.name: (scorer.kind, scorer.version) for scorer in scorers}
+    texts = [(example, _text(cell)) for example, row in cells.items() for cell in row]
     return Arm(
-        label, label, {name: _outcomes(values, kinds, name) for name, values in found.items()}
+        label,
+        label,
+        {name: _outcomes(values, kinds, name) for name, values in found.items()},
+        answers=answer_labels(texts, golden) if golden is not None else {},
     )
 
 

@@ -221,6 +221,8 @@ def _step(text: object, request: Request) -> str:
 def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
     policy, label = request.policy, request.label
     scores = evidence.scores.get(evidence.primary)
+    if scores is None and evidence.classes:  # balanced_accuracy or a recall: of the first scorer
+        scores = next(iter(evidence.scores.values()), None)
     if scores is None or any(len(side) != len(evidence.examples) for side in scores.values()):
         yield Unmet(
             f"The evidence has no score of its primary {evidence.primary!r} for each of its"

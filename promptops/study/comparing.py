@@ -16,7 +16,8 @@ from ..errors import StudyError
 from .compared import Compared
 from .design import as_version
 from .early_stopping import early, order, part
-from .grounds import baseline_of, copies_in, frozen_plan, grounds_of, policy_for
+from .golden_labels import labelled_arms
+from .grounds import baseline_of, copies_in, frozen_plan, grounds_of, labels_in, policy_for
 from .outcomes import Source, arms_of, latest_sources
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
@@ -62,7 +63,7 @@ def compare_in(
                 f"{', '.join(record.labels)}."
             )
         a = others[0]
-    found = arms_of(study.project.store, record.sources((b, a)), record.scorers)
+    found = _read(study, record.sources((b, a)), record.scorers)
     return _compared(found[0], found[1], study, primary, weights)
 
 
@@ -91,8 +92,9 @@ def compare_across(
     where = {version: study for study, version, _ in sources}
     scorers = _scorers_of(project, [where[content.id], where[other.id]])
     chosen = [(where[v], v, labels[v]) for v in (content.id, other.id)]
-    found = arms_of(project.store, chosen, scorers)
-    return _compared(found[0], found[1], find_study(project, where[content.id]), primary)
+    study = find_study(project, where[content.id])
+    found = _read(study, chosen, scorers)
+    return _compared(found[0], found[1], study, primary)
 
 
 def leaderboard(study: RecordedStudy, primary: str | None) -> Leaderboard:
@@ -196,10 +198,17 @@ def _rivals(
             "finalists together, they are judged together."
         )
     sources = study.record.sources([arm for _, arm in arms if arm is not None])
-    read = arms_of(study.project.store, sources, study.record.scorers)
+    read = _read(study, sources, study.record.scorers)
     grounds, name = found.grounds, found.primary_name
     kept = read if chosen is None else [part(arm, chosen) for arm in read]
     return [compare(arm, baseline, grounds=grounds, primary=name, ties=found.ties) for arm in kept]
+
+
+def _read(
+    study: RecordedStudy, sources: Sequence[Source], scorers: Sequence[ScorerRef]
+) -> list[Arm]:
+    """The arms of some sources, with their answers as labels where the study's rows have them."""
+    return labelled_arms(study.project.store, sources, scorers, labels_in(study))
 
 
 def _scorers_of(project: Project, studies: Sequence[str]) -> list[ScorerRef]:

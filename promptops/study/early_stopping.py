@@ -50,6 +50,7 @@ def part(arm: Arm, ids: set[str]) -> Arm:
         {name: kept[name] for name in arm.scores},
         {name: kept[name] for name in arm.measures},
         arm.facts,
+        {example: label for example, label in arm.answers.items() if example in ids},
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm
+from ..analysis.classes import GoldenLabels
 from ..analysis.compare import ComparisonContext
 from ..policy import Policy
 from .copies import Copies, copies_of, golden_reads, reads_of
 from .departures import departures
+from .golden_labels import golden_labels
 from .noise_floor import measured
 from .queries.plans import plan_document
 from .records import load_version
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from .recorded_study import RecordedStudy
     from .study_record import ArmRecord
 
-__all__ = ["baseline_of", "copies_in", "frozen_plan", "grounds_of", "policy_for"]
+__all__ = ["baseline_of", "copies_in", "frozen_plan", "grounds_of", "labels_in", "policy_for"]
 
 
 def frozen_plan(study: RecordedStudy) -> tuple[dict[str, Any], str] | None:
@@ -82,7 +84,13 @@ def grounds_of(
         noise=noise,
         copies=found.copies,
         contradictory=found.contradictory,
+        labels=labels_in(study),
     )
+
+
+def labels_in(study: RecordedStudy) -> GoldenLabels | None:
+    """The golden labels of a study's examples, where they are few."""
+    return golden_labels(study.dataset, study.project.store)
 
 
 def copies_in(

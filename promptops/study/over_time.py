@@ -12,7 +12,8 @@ from ..analysis.facts import mean_interval
 from ..errors import PromptOpsError, StudyError
 from .compared import Compared
 from .early_stopping import part
-from .grounds import baseline_of, grounds_of, policy_for
+from .golden_labels import labelled_arms
+from .grounds import baseline_of, grounds_of, labels_in, policy_for
 from .outcomes import arms_of
 from .queries.studies import earlier_study_of, studies_asking
 from .recorded_study import RecordedStudy, find_study
@@ -148,7 +149,9 @@ def peek(study: RecordedStudy, candidate: Any, baseline: Any) -> Compared:
     a = record.arm(baseline) if baseline is not None else baseline_of(study)
     if a.version == b.version and baseline is None:
         a = next((arm for arm in record.arms if arm.version != b.version), a)
-    found = arms_of(study.project.store, record.sources((b, a)), record.scorers)
+    found = labelled_arms(
+        study.project.store, record.sources((b, a)), record.scorers, labels_in(study)
+    )
     first = record.primary
     answered = [set(arm.scores[first].examples) if first in arm.scores else set() for arm in found]
     chosen: set[str] = set()

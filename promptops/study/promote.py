@@ -23,8 +23,8 @@ from ..registry.asked import checked_force, checked_percent, share_held
 from ..run import utc
 from ..store.recorder import outside
 from .comparing import compare_in
-from .grounds import grounds_of
-from .outcomes import arms_of
+from .golden_labels import labelled_arms
+from .grounds import grounds_of, labels_in
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
 from .refusals import Request, keep_refusal, measured_at, outgrown, spend, spent, standing
@@ -293,10 +293,10 @@ def _evidence(
     subject: Facts | Arm
     if serving is None or record.find(serving.id) is None:
         source = (study.id, record.arm(saved).version, saved.label)
-        [alone] = arms_of(project.store, [source], record.scorers)
+        [alone] = labelled_arms(project.store, [source], record.scorers, labels_in(study))
         grounds = grounds_of(study, [alone])
         subject = collapse(alone, grounds.copies)
-        verdict = decide_first(subject, policy, primary=record.primary or None)
+        verdict = decide_first(subject, policy, primary=record.primary or None, context=grounds)
     else:
         found = compare_in(study, saved, serving, None)
         subject, verdict, grounds = found.facts, found.decide(policy), found.facts.grounds

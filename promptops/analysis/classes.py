@@ -1,0 +1,321 @@
+"""What a 0/1 score says class by class, and beside it the best that one constant answer can reach.
+
+Where the primary matches one golden label of few, an accuracy says little alone: always answering
+"no" is right wherever "no" is common. The confusion table, precision, recall, F1 and balanced
+accuracy show what a version can tell apart.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from . import intervals
+from .arms import Arm, Outcomes, Pairs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    Floats = NDArray[Any]
+
+__all__ = [
+    "BALANCED",
+    "OTHER",
+    "ClassFigures",
+    "Classes",
+    "GoldenLabels",
+    "applies",
+    "classes_of",
+    "constant_scores",
+    "folded",
+    "is_class_measure",
+    "labelled_scorer",
+    "read_label",
+    "stratified",
+]
+
+BALANCED = "balanced_accuracy"
+OTHER = "(other)"  # an answer that is none of the golden labels
+MOST_LABELS = 0.2  # distinct golden labels per example, beyond which answers are free text
+AGREES = 0.95  # share of the scores that matching the label must explain
+LONGEST = 80  # characters of a label
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenLabels:
+    """golden: example id -> the labels that are right for it, in the form that `folded` gives;
+    shown: that form -> the label as people wrote it; constant: the commonest label of the rows that
+    versions were tuned on, None where it is read from these.
+    """
+
+    golden: Mapping[str, tuple[str, ...]]
+    shown: Mapping[str, str] = field(default_factory=dict)
+    constant: str | None = None
+
+    def best_constant(self, examples: Iterable[str]) -> str:
+        """The one answer that is right for the most examples; the first by name among equals."""
+        if self.constant is not None:
+            return self.constant
+        counts = Counter(label for example in examples for label in self.golden.get(example, ()))
+        return min(counts, key=lambda label: (-counts[label], label)) if counts else ""
+
+    def name(self, label: str) -> str:
+        """The label as people wrote it."""
+        return self.shown.get(label, label)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """One golden label in one arm, each share with its 95 % interval (None: nothing to divide by).
+
+    golden: examples of this label; answered: how often it was given.
+    """
+
+    arm: str
+    label: str
+    golden: int
+    answered: int
+    precision: float | None
+    precision_interval: Interval | None
+    recall: float | None
+    recall_interval: Interval | None
+    f1: float | None
+    f1_interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """labels: as people wrote them, commonest first; confusion: arm -> golden label -> answer ->
+    examples; rows: figures of every label in every arm; balanced: arm -> mean recall; constant and
+    constant_score: the best constant answer and the share that it is right on.
+    """
+
+    labels: tuple[str, ...]
+    confusion: Mapping[str, Mapping[str, Mapping[str, int]]]
+    rows: tuple[ClassFigures, ...]
+    balanced: Mapping[str, float]
+    constant: str
+    constant_score: float
+
+    @property
+    def frame(self) -> DataFrame:
+        """One row per arm and label."""
+        import pandas as pd
+
+        rows = [{name: getattr(row, name) for name in ClassFigures.__slots__} for row in self.rows]
+        return pd.DataFrame(rows, columns=list(ClassFigures.__slots__)).set_index(["arm", "label"])
+
+    def confusion_frame(self, arm: str) -> DataFrame:
+        """Golden labels as rows, answers as columns, examples counted."""
+        import pandas as pd
+
+        answers = [*self.labels, OTHER]
+        table = {
+            label: [self.confusion[arm][label].get(answer, 0) for answer in answers]
+            for label in self.labels
+        }
+        return pd.DataFrame.from_dict(table, orient="index", columns=answers)
+
+
+def folded(value: Any) -> str:
+    """A label or an answer without what no reader minds: case, white space, marks around it."""
+    text = value if isinstance(value, str) else str(value)
+    text = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return text.strip(" .!?,;:\"'`*()[]{}") or text
+
+
+def read_label(output: str | None, labels: Iterable[str]) -> str:
+    """The label that an answer gives: the whole answer, or the only label that occurs in it as
+    words; OTHER where there is none, or more than one.
+    """
+    text = folded(output or "")
+    known = set(labels)
+    if text in known:
+        return text
+    found = [label for label in known if label and label in text and _as_words(label, text)]
+    longest = [one for one in found if not any(one != other and one in other for other in found)]
+    return longest[0] if len(longest) == 1 else OTHER
+
+
+def _as_words(label: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(label)}(?!\w)", text) is not None
+
+
+def applies(
+    outcomes: Outcomes, answers: Mapping[str, str], labels: GoldenLabels | None
+) -> list[int]:
+    """Places of the scored examples that have a golden label, where the scorer is 0/1 and matches
+    one label of few; else none.
+
+    Whether it matches is read from what it did: right where the label that the answer gives is a
+    golden one, wrong where it is not, on 95 % of the examples.
+    """
+    if labels is None or not outcomes.binary or not answers:
+        return []
+    kept = [
+        place
+        for place, example in enumerate(outcomes.examples)
+        if outcomes.scored[place] > 0 and labels.golden.get(example) and example in answers
+    ]
+    distinct = {label for i in kept for label in labels.golden[outcomes.examples[i]]}
+    if len(distinct) < 2 or len(distinct) > max(2.0, MOST_LABELS * len(kept)):
+        return []
+    agree = sum(
+        (answers[outcomes.examples[i]] in labels.golden[outcomes.examples[i]])
+        == (outcomes.mean[i] >= 0.5)
+        for i in kept
+    )
+    return kept if agree >= AGREES * len(kept) else []
+
+
+def is_class_measure(name: str) -> bool:
+    """Whether a name is balanced_accuracy, or recall(label) of one golden label."""
+    return name == BALANCED or (name.startswith("recall(") and name.endswith(")"))
+
+
+def labelled_scorer(arms: Sequence[Arm], labels: GoldenLabels | None) -> str | None:
+    """The first scorer that matches a golden label of few in all arms; None where none does."""
+    for name in arms[0].scores if labels is not None else ():
+        found = [
+            name in arm.scores and applies(arm.scores[name], arm.answers, labels) for arm in arms
+        ]
+        if all(found):
+            return name
+    return None
+
+
+def constant_scores(examples: Sequence[str], labels: GoldenLabels) -> tuple[str, Floats]:
+    """(the best constant answer, its score on each example)."""
+    import numpy as np
+
+    constant = labels.best_constant(examples)
+    scores = [float(constant in labels.golden.get(example, ())) for example in examples]
+    return constant, np.array(scores, dtype=float)
+
+
+def classes_of(arms: Sequence[Arm], name: str, labels: GoldenLabels | None) -> Classes | None:
+    """The class figures of some arms under one scorer; None where it does not match labels.
+
+    Args:
+        arms: with their answers, read as labels.
+        name: the scorer.
+        labels: the golden labels; None where there are none.
+    """
+    if labels is None:
+        return None
+    kept = [applies(arm.scores[name], arm.answers, labels) for arm in arms if name in arm.scores]
+    if len(kept) < len(arms) or not any(kept):
+        return None
+    shared = [
+        [arm.scores[name].examples[i] for i in found] for arm, found in zip(arms, kept, strict=True)
+    ]
+    examples = max(shared, key=len)
+    counts = Counter(labels.golden[example][0] for example in examples)
+    order = sorted(counts, key=lambda label: (-counts[label], label))
+    confusion = {
+        arm.label: _confusion(arm, found, order, labels)
+        for arm, found in zip(arms, shared, strict=True)
+    }
+    shown = [labels.name(label) for label in order]
+    rows = tuple(_figures(label, arm, table) for arm, table in confusion.items() for label in shown)
+    constant, scores = constant_scores(examples, labels)
+    return Classes(
+        tuple(shown),
+        confusion,
+        rows,
+        {
+            arm: _mean([row.recall for row in rows if row.arm == arm and row.recall is not None])
+            for arm in confusion
+        },
+        labels.name(constant),
+        float(scores.mean()),
+    )
+
+
+def _confusion(
+    arm: Arm, examples: Sequence[str], order: Sequence[str], labels: GoldenLabels
+) -> dict[str, dict[str, int]]:
+    table: dict[str, Counter[str]] = {labels.name(label): Counter() for label in order}
+    for example in examples:
+        golden, answer = labels.golden[example], arm.answers[example]
+        right = answer if answer in golden else golden[0]
+        row = table.setdefault(labels.name(right), Counter())
+        row[labels.name(answer) if answer != OTHER else OTHER] += 1
+    return {label: dict(row) for label, row in table.items()}
+
+
+def _figures(label: str, arm: str, table: Mapping[str, Mapping[str, int]]) -> ClassFigures:
+    """Wilson intervals; that of F1 is Wilson's of the share of hits among all cases where the label
+    is golden or given, of which F1 is a rising function.
+    """
+    hits = table[label].get(label, 0)
+    golden = sum(table[label].values())
+    answered = sum(row.get(label, 0) for row in table.values())
+    union = golden + answered - hits
+    ends = intervals.wilson(hits, union) if union else None
+    return ClassFigures(
+        arm,
+        label,
+        golden,
+        answered,
+        hits / answered if answered else None,
+        intervals.wilson(hits, answered) if answered else None,
+        hits / golden if golden else None,
+        intervals.wilson(hits, golden) if golden else None,
+        2 * hits / (golden + answered) if union else None,
+        (2 * ends[0] / (1 + ends[0]), 2 * ends[1] / (1 + ends[1])) if ends else None,
+    )
+
+
+def stratified(pairs: Pairs, labels: GoldenLabels, label: str | None = None) -> Pairs | None:
+    """The pairs of an accuracy as those of a mean recall, or of one label's recall.
+
+    Args:
+        pairs: of the 0/1 primary.
+        labels: the golden labels; of several right ones the first counts.
+        label: None for balanced accuracy: each example weighs n / (labels x examples of its label),
+            so that the mean over examples is the mean over labels of their recall.
+
+    Returns:
+        None where no example has a golden label, or none has this one.
+    """
+    import numpy as np
+
+    first = [(labels.golden.get(example) or ("",))[0] for example in pairs.examples]
+    wanted = [i for i, one in enumerate(first) if one and (label is None or one == label)]
+    if not wanted:
+        return None
+    index = np.array(wanted, dtype=int)
+    part = replace(
+        pairs,
+        examples=tuple(pairs.examples[i] for i in wanted),
+        candidate=pairs.candidate[index],
+        baseline=pairs.baseline[index],
+        d=pairs.d[index],
+    )
+    if label is not None:
+        return part
+    counts = Counter(first[i] for i in wanted)
+    weights = np.array([len(wanted) / (len(counts) * counts[first[i]]) for i in wanted])
+    return replace(
+        part,
+        candidate=part.candidate * weights,
+        baseline=part.baseline * weights,
+        d=part.d * weights,
+        binary=False,
+        grid=None,
+        within=(math.nan, math.nan),
+        scale=float(weights.max()),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan

@@ -1,0 +1,89 @@
+"""The golden answers of a dataset as labels, and the label that each recorded answer gives."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.arms import Arm
+from ..analysis.classes import LONGEST, MOST_LABELS, GoldenLabels, folded, read_label
+from .outcomes import arms_of
+from .queries.answers import answers_of, tuned_answers
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+    from ..store import Store
+    from .outcomes import Source
+    from .study_record import ScorerRef
+
+__all__ = ["answer_labels", "golden_labels", "labelled_arms"]
+
+
+def golden_labels(data: Dataset, store: Store | None = None) -> GoldenLabels | None:
+    """The golden labels of a dataset; None where golden answers are free text, or there are none.
+
+    store: where the train and val rows of the dataset's name are looked for, whose commonest label
+    is the constant answer to beat; None or no such rows: the commonest of this dataset.
+    """
+    golden: dict[str, tuple[str, ...]] = {}
+    shown: dict[str, str] = {}
+    for example in data:
+        labels = _labels(example.expected)
+        if labels:
+            golden[example.id] = tuple(dict.fromkeys(map(folded, labels)))
+            for label in labels:
+                shown.setdefault(folded(label), label)
+    most = max(2.0, MOST_LABELS * len(golden))
+    if len(shown) < 2 or len(shown) > most or max(map(len, shown)) > LONGEST:
+        return None
+    own = {example.split for example in data}
+    tuned = tuned_answers(store, data.name) if store is not None and own == {"test"} else ()
+    counts = Counter(folded(label) for value in tuned for label in _labels(value))
+    known = [label for label in counts if label in shown]
+    constant = min(known, key=lambda label: (-counts[label], label)) if known else None
+    return GoldenLabels(golden, shown, constant)
+
+
+def labelled_arms(
+    store: Store,
+    sources: Sequence[Source],
+    scorers: Sequence[ScorerRef],
+    labels: GoldenLabels | None,
+) -> list[Arm]:
+    """`arms_of`, with the label that each of their answers gives where there are golden labels."""
+    arms = arms_of(store, sources, scorers)
+    if labels is None:
+        return arms
+    return [
+        replace(arm, answers=answer_labels(answers_of(store, study, version), labels))
+        for (study, version, _), arm in zip(sources, arms, strict=True)
+    ]
+
+
+def answer_labels(
+    answers: Iterable[tuple[str, str | None]], labels: GoldenLabels
+) -> Mapping[str, str]:
+    """example id -> the label that most of its answers give. answers: (example, output), a row per
+    answer.
+    """
+    known = {label for row in labels.golden.values() for label in row}
+    read: dict[str | None, str] = {}
+    found: dict[str, Counter[str]] = {}
+    for example, output in answers:
+        if output not in read:
+            read[output] = read_label(output, known)
+        found.setdefault(example, Counter())[read[output]] += 1
+    return {
+        example: min(counts, key=lambda label: (-counts[label], label))
+        for example, counts in found.items()
+    }
+
+
+def _labels(expected: Any) -> list[str]:
+    """The golden answers of an example as texts: any of a list; none for objects."""
+    values = expected if isinstance(expected, (list, tuple)) else [expected]
+    if not all(isinstance(value, (str, int, float, bool)) for value in values):
+        return []
+    return [str(value).strip() for value in values if str(value).strip()]
