@@ -40,6 +40,7 @@ COMMANDS = {
     "sync": "sync_export",
     "export": "sync_export",
     "dashboard": "dashboard_command",
+    "watch": "watch_command",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 HIDDEN_NAMES = {"list": "list_", "lab": "lab", "export": "export"}

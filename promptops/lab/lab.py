@@ -21,6 +21,7 @@ from .collections import Prompts, Studies
 from .comparison import Comparison
 from .deployments import Deployment, History
 from .leaderboard import Leaderboard
+from .monitor import Monitor, WatchOptions, watched
 from .project_store import ProjectStore
 from .prompt import Prompt
 from .study import Study
@@ -283,6 +284,17 @@ class Lab:
         last.
         """
         return History(self.project, prompt, env)
+
+    def watch(
+        self, prompt: Any, *, probe: Any, scorers: Sequence[Any], **options: Unpack[WatchOptions]
+    ) -> Monitor:
+        """Watch what env="prod" serves: freeze its answers to `probe` (ten repeats) as the anchor,
+        which `promptops watch run` asks again each day.
+
+        Writes promptops.monitors/<prompt>.<env>.json; where the same is watched already, nothing is
+        asked. Raises StudyError where nothing serves or the anchor is incomplete.
+        """
+        return watched(self.project, prompt, probe, scorers, options)
 
     # -- data
 

@@ -13,6 +13,7 @@ from typing import Any
 __all__ = [
     "dashboard",
     "display",
+    "evidence_figure",
     "figure",
     "follow",
     "headline",
@@ -63,6 +64,13 @@ def figure(comparison: Any) -> Any:
     from ..views import faces
 
     return faces.figure(comparison)
+
+
+def evidence_figure(monitor: Any) -> Any:
+    """The evidence of a drift monitor over its days, as a plotly figure."""
+    from ..views import faces
+
+    return faces.evidence_figure(monitor)
 
 
 def judge_rows(report: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from ..lab.deployments import Deployment, History
 from ..lab.judge_report import JudgeReport
 from ..lab.lab import Lab
 from ..lab.leaderboard import Leaderboard
+from ..lab.monitor import Monitor
 from ..lab.prompt import Prompt, SavedVersion
 from ..lab.study import Study
 from ..lab.study_examples import Examples
@@ -22,6 +23,7 @@ from ..markup import esc
 __all__ = [
     "dashboard",
     "display",
+    "evidence_figure",
     "figure",
     "follow",
     "headline",
@@ -110,6 +112,13 @@ def _(face: Leaderboard) -> str:
 
 
 @html.register
+def _(face: Monitor) -> str:
+    from .drift_view import html
+
+    return html(face)
+
+
+@html.register
 def _(face: Prompt) -> str:
     from .prompt_view import prompt
 
@@ -174,6 +183,13 @@ def figure(comparison: Comparison) -> Any:
     from .comparison_view import forest
 
     return forest(comparison)
+
+
+def evidence_figure(monitor: Monitor) -> Any:
+    """The evidence of a drift monitor over its days, as a plotly figure."""
+    from .drift_view import figure
+
+    return figure(monitor)
 
 
 def judge_rows(report: JudgeReport) -> list[Any]:

@@ -1,0 +1,116 @@
+"""An alarm told to another system: one POST of JSON per alarm, with a time-out, and never again
+once it was taken.
+
+The body (format 1) is an object with `promptops` ("drift_alarm"), `format`, `id` (the alarm's, for
+receivers that drop repeats), `text` (the alarm and its cause in one line, as chat systems show it),
+`prompt`, `env`, `scorer`, `day`, `since`, `evidence`, `threshold`, `before` and `now` (mean scores
+from 0 to 1), and `cause` with `kind`, `sentence` and `command`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import SetupError
+from ..run import utc
+from .drift_file import MonitorFile, reserved
+
+__all__ = ["FORMAT", "alarm_text", "body_of", "check_url", "post_open_alarms"]
+
+FORMAT = 1
+TIMEOUT_S = 10.0
+
+
+def alarm_text(alarm: Mapping[str, Any]) -> list[str]:
+    """An alarm in two or three lines: what moved since when, whose doing it is, what undoes it."""
+    prompt, env = str(alarm["monitor"]).rsplit(".", 1)
+    verb = "fell" if alarm["now"] <= alarm["before"] else "rose"
+    lines = [
+        f"{prompt} in {env}: {alarm['scorer']} {verb} from {100 * alarm['before']:.1f} % to"
+        f" {100 * alarm['now']:.1f} % since {alarm['since']} (evidence {alarm['evidence']:,.0f},"
+        f" bar {alarm['threshold']:,.0f}; alarm {alarm['id']} of {alarm['day']})",
+        f"cause: {alarm['cause']['sentence']}",
+    ]
+    if alarm["cause"]["command"]:
+        lines.append(f"undo: {alarm['cause']['command']}")
+    return lines
+
+
+def body_of(file: MonitorFile, alarm: Mapping[str, Any]) -> dict[str, Any]:
+    """What is posted for an alarm."""
+    same = ("id", "scorer", "day", "since", "evidence", "threshold", "before", "now")
+    cause = {key: alarm["cause"][key] for key in ("kind", "sentence", "command")}
+    return {
+        "promptops": "drift_alarm",
+        "format": FORMAT,
+        "text": "; ".join(alarm_text(alarm)),
+        "prompt": file.declaration["prompt"],
+        "env": file.declaration["env"],
+        **{key: alarm[key] for key in same},
+        "cause": cause,
+    }
+
+
+def check_url(url: str) -> str:
+    """The address itself. Raises SetupError where it is not one of http or https."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SetupError(
+            "the webhook's address is not an http or https one; pass --webhook https://..."
+        )
+    return url
+
+
+def post_open_alarms(path: str, url: str, timeout_s: float = TIMEOUT_S) -> list[str]:
+    """Post each open alarm of a monitor that nobody acknowledged and that was not posted before.
+
+    Returns:
+        One sentence per alarm that could not be delivered; it is tried again by the next run. The
+        address is not repeated, since it may hold a secret.
+
+    Raises:
+        SetupError: the address is not one of http or https.
+    """
+    check_url(url)
+    failed = []
+    for alarm in MonitorFile.read(path).alarms:
+        if alarm["closed"] is not None or alarm["acknowledged"] is not None or alarm["posted"]:
+            continue
+        if fault := _post(url, body_of(MonitorFile.read(path), alarm), timeout_s):
+            failed.append(f"alarm {alarm['id']} was not delivered to the webhook: {fault}.")
+            continue
+        with reserved(path):
+            file = MonitorFile.read(path)
+            now = next(each for each in file.alarms if each["id"] == alarm["id"])
+            file.with_alarm({**now, "posted": utc()}).write(path)
+    return failed
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """No redirect is followed: it would be a GET without the alarm, or go where nobody named."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def _post(url: str, body: Mapping[str, Any], timeout_s: float) -> str:
+    """What went wrong; "" where it was taken."""
+    data = json.dumps(body, ensure_ascii=False).encode()
+    request = urllib.request.Request(
+        url, data, {"Content-Type": "application/json", "User-Agent": "promptops"}
+    )
+    try:
+        with urllib.request.build_opener(_Stays).open(request, timeout=timeout_s):
+            return ""
+    except urllib.error.HTTPError as error:
+        error.close()
+        return f"it answered {error.code}"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return f"{type(reason).__name__}" if not isinstance(reason, str) else reason

@@ -1,0 +1,195 @@
+"""A drift monitor as people look at it: the evidence over its days against its bar, on a log scale,
+with what was deployed meanwhile, and its alarms as rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..markup import esc
+from ..monitor.drift_file import MonitorFile, Series
+from ..monitor.drift_rows import alarm_rows
+from . import svg
+from .grid import Column, breaking, grid, short
+from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, page, style_figure
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from ..lab.monitor import Monitor
+    from ..registry.deployment import Deployment
+    from ..study.project import Project
+
+__all__ = ["evidence_picture", "figure", "html", "monitors_html"]
+
+_LEAST = 0.1  # smaller evidence is drawn as this: it says "nothing"
+_W, _H = svg.WIDTH, 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 26, 30, 44
+
+
+def html(monitor: Monitor) -> str:
+    """The cell's view: what it says, the evidence, the alarms."""
+    tint = {"quiet": GOOD, "alarm": BAD, "unknown": UNSURE}[monitor.status]
+    note = f"<p>{esc(monitor.note)}</p>" if monitor.note else ""
+    file = monitor.file
+    card = (
+        f"<div class='card' style='--po-accent:{tint}'><b class='v'>{esc(file.name)}:"
+        f" {esc(monitor.status)}</b><p class='dim'>{esc(_facts(file))}</p>{note}</div>"
+    )
+    return page(card + _body(monitor.project, file, monitor.threshold))
+
+
+def monitors_html(project: Project, files: Sequence[MonitorFile], threshold: float) -> str:
+    """Every monitor of a project below its name, for the dashboard, the report and the site."""
+    return "".join(f"<h3>{esc(f.name)}</h3>{_body(project, f, threshold)}" for f in files)
+
+
+def figure(monitor: Monitor) -> Figure:
+    """The same as a plotly figure: a line per scorer, the bar, and deployments as markers."""
+    import plotly.graph_objects as go
+
+    file, threshold = monitor.file, monitor.threshold
+    drawn = go.Figure()
+    for series in file.series:
+        drawn.add_scatter(
+            x=[day.day for day in series.days],
+            y=[max(day.evidence, _LEAST) for day in series.days],
+            name=series.scorer,
+            mode="lines+markers",
+        )
+    drawn.add_hline(y=threshold, line={"color": BAD, "dash": "dash"})
+    for day, label in _deployed(monitor.project, file):
+        drawn.add_vline(x=day, line={"color": NEUTRAL, "dash": "dot"})
+        at = {"x": day, "y": 1, "yref": "paper", "yanchor": "bottom"}
+        drawn.add_annotation(text=label, showarrow=False, **at)
+    drawn.update_yaxes(type="log", title={"text": f"evidence (bar {threshold:,.0f})"})
+    return style_figure(drawn, title=_finding(file))
+
+
+def evidence_picture(project: Project, file: MonitorFile, series: Series, threshold: float) -> str:
+    """The evidence of one scorer over its days as inline SVG; nothing before the first day."""
+    days = series.days
+    if not days:
+        return "<p class='dim'>The anchor is frozen; no day is counted yet.</p>"
+    most = max(threshold * 3, *(day.evidence for day in days))
+    span = math.log10(min(most, 1e12) / _LEAST)
+
+    def x(at: float) -> float:
+        return _LEFT + at / max(len(days) - 1, 1) * (_W - _LEFT - _RIGHT)
+
+    def y(evidence: float) -> float:
+        share = math.log10(min(max(evidence, _LEAST), 1e12) / _LEAST) / span
+        return _H - _BOTTOM - share * (_H - _TOP - _BOTTOM)
+
+    out = [_label(2, 14, f"evidence that {series.scorer} changed", "start")]
+    for power in range(-1, math.floor(math.log10(_LEAST) + span) + 1):
+        out.append(_level(y(10.0**power), svg.GRID, ".3"))
+        out.append(_label(_LEFT - 8, y(10.0**power) + 4, f"{10.0**power:g}", "end"))
+    out.append(_level(y(threshold), BAD, "1", dashed=True))
+    out.append(_label(_W - _RIGHT, y(threshold) - 5, f"bar {threshold:,.0f}", "end"))
+    places = {day.day: at for at, day in enumerate(days)}
+    for day, name in _deployed(project, file):
+        at = next((places[known] for known in places if known >= day), None)
+        if at is not None:
+            out.append(_mark(x(at), NEUTRAL, name))
+    for alarm in file.alarms:
+        if alarm["scorer"] == series.scorer and alarm["since"] in places:
+            out.append(_mark(x(places[alarm["since"]]), BAD, f"since {alarm['since']}"))
+    path = " ".join(f"{x(at):.1f},{y(day.evidence):.1f}" for at, day in enumerate(days))
+    out.append(f"<polyline points='{path}' fill='none' stroke='{PALETTE[0]}' stroke-width='2'/>")
+    out += [_dot(x(at), y(day.evidence)) for at, day in enumerate(days)]
+    out.append(_label(_LEFT, _H - 12, days[0].day, "start"))
+    out.append(_label(_W - _RIGHT, _H - 12, days[-1].day, "end"))
+    last = days[-1]
+    title = f"{series.scorer}: evidence {last.evidence:,.2f} on {last.day}, bar {threshold:,.0f}"
+    return svg.wrap("".join(out), _W, _H, title)
+
+
+def _body(project: Project, file: MonitorFile, threshold: float) -> str:
+    pictures = "".join(evidence_picture(project, file, s, threshold) for s in file.series)
+    return pictures + _alarms(file)
+
+
+def _alarms(file: MonitorFile) -> str:
+    rows = [
+        (
+            f"<span class='po-whole'>{esc(row['alarm'])}</span>",
+            breaking(row["scorer"]),
+            short(row["since"]),
+            f"{100 * row['before']:.1f} → {100 * row['now']:.1f} %",
+            esc(row["says"]),
+            esc(row["state"]),
+        )
+        for row in alarm_rows([file])
+    ]
+    if not rows:
+        return "<p class='dim'>No alarm.</p>"
+    columns: list[Column | str] = [
+        "alarm",
+        "scorer",
+        "since",
+        Column("mean", number=True),
+        "cause",
+        "state",
+    ]
+    return grid(columns, rows, caption=f"alarms of {file.name}, newest first")
+
+
+def _deployed(project: Project, file: MonitorFile) -> list[tuple[str, str]]:
+    """(day, label) of each deployment within the monitor's days."""
+    if not file.days:
+        return []
+    known = file.declaration
+    links: Sequence[Deployment] = project.registry.history(known["prompt"], known["env"])
+    first, last = file.days[0], file.days[-1]
+    return [(e.at[:10], f"{e.kind} {e.label}") for e in links if first <= e.at[:10] <= last]
+
+
+def _facts(file: MonitorFile) -> str:
+    known = file.declaration
+    parts = [
+        f"v{known['number']} in {known['env']}, {len(file.examples):,} examples a day",
+        f"anchor of {str(file.anchored['at'])[:10]}",
+        f"{len(file.days):,} days counted",
+    ]
+    return " · ".join(parts)
+
+
+def _finding(file: MonitorFile) -> str:
+    alarms = [alarm for alarm in file.alarms if alarm["closed"] is None]
+    if not alarms:
+        return f"{file.name}: quiet over {len(file.days):,} days"
+    alarm = alarms[-1]
+    moved = f"{100 * alarm['before']:.0f} to {100 * alarm['now']:.0f} %"
+    return f"{file.name}: {moved} since {alarm['since']}"
+
+
+def _level(y: float, tint: str, opacity: str, *, dashed: bool = False) -> str:
+    dash = " stroke-dasharray='4 3'" if dashed else ""
+    return (
+        f"<line x1='{_LEFT}' x2='{_W - _RIGHT}' y1='{y:.1f}' y2='{y:.1f}' stroke='{tint}'"
+        f" stroke-opacity='{opacity}'{dash}/>"
+    )
+
+
+def _mark(x: float, tint: str, name: str) -> str:
+    anchor, shift = ("end", -4) if x > _W * 0.7 else ("start", 4)
+    return (
+        f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{_TOP}' y2='{_H - _BOTTOM}' stroke='{tint}'"
+        f" stroke-dasharray='3 2'/>"
+        f"<text x='{x + shift:.1f}' y='{_TOP + 8}' text-anchor='{anchor}' font-size='11'"
+        f" fill='{tint}'>{esc(name)}</text>"
+    )
+
+
+def _dot(x: float, y: float) -> str:
+    return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.5' fill='{PALETTE[0]}'/>"
+
+
+def _label(x: float, y: float, text: str, anchor: str) -> str:
+    return (
+        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11'"
+        f" opacity='.75'>{esc(text)}</text>"
+    )

@@ -1,0 +1,134 @@
+"""A webhook hears of an alarm once, and its failures are said without its address."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptops.errors import SetupError
+from promptops.monitor.drift_file import MonitorFile
+from promptops.monitor.webhook import body_of, post_open_alarms
+
+from .test_drift_day import after, monitor
+
+
+class Receiver:
+    """A server that keeps what it is sent and answers as told. status 0: never answers."""
+
+    def __init__(self) -> None:
+        self.bodies: list[Any] = []
+        self.status = 200
+        receiver = self
+        self.released = threading.Event()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                size = int(self.headers["Content-Length"])
+                receiver.bodies.append(json.loads(self.rfile.read(size)))
+                if receiver.status == 0:
+                    receiver.released.wait(20)
+                    return
+                self.send_response(receiver.status)
+                if receiver.status == 302:
+                    self.send_header("Location", "/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook?token=SECRET-1"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        """End the server."""
+        self.released.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of this test."""
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """A monitor's file with one open alarm."""
+    where = tmp_path / "promptops.monitors" / "triage.prod.json"
+    after(monitor(), range(1, 6), set(range(6))).write(where)
+    return str(where)
+
+
+def test_an_alarm_is_posted_once_in_the_documented_shape(path: str, receiver: Receiver) -> None:
+    assert post_open_alarms(path, receiver.url) == []
+    assert post_open_alarms(path, receiver.url) == []
+    [body] = receiver.bodies
+    assert body["promptops"] == "drift_alarm"
+    assert body["format"] == 1
+    assert set(body) == {
+        *("promptops", "format", "id", "text", "prompt", "env", "scorer", "day", "since"),
+        *("evidence", "threshold", "before", "now", "cause"),
+    }
+    assert set(body["cause"]) == {"kind", "sentence", "command"}
+    assert body["text"].startswith("triage in prod: equals(expected) fell from 100.0 % to 85.0 %")
+    assert MonitorFile.read(path).alarms[0]["posted"]
+
+
+@pytest.mark.parametrize("status", [500, 404, 302])
+def test_what_was_not_taken_is_said_without_the_address_and_tried_again(
+    path: str, receiver: Receiver, status: int
+) -> None:
+    receiver.status = status
+    [fault] = post_open_alarms(path, receiver.url)
+    assert f"it answered {status}" in fault
+    assert "SECRET" not in fault
+    receiver.status = 200
+    assert post_open_alarms(path, receiver.url) == []
+    assert MonitorFile.read(path).alarms[0]["posted"]
+
+
+def test_a_receiver_that_never_answers_costs_its_time_limit_only(
+    path: str, receiver: Receiver
+) -> None:
+    receiver.status = 0
+    [fault] = post_open_alarms(path, receiver.url, timeout_s=0.2)
+    assert "not delivered" in fault
+    assert "SECRET" not in fault
+
+
+def test_nobody_listening_is_said(path: str, receiver: Receiver) -> None:
+    receiver.server.server_close()
+    [fault] = post_open_alarms(path, receiver.url, timeout_s=1)
+    assert "ConnectionRefusedError" in fault
+
+
+def test_acknowledged_and_ended_alarms_are_not_posted(path: str, receiver: Receiver) -> None:
+    file = MonitorFile.read(path)
+    known = {**file.alarms[0], "acknowledged": {"at": "", "by": "", "reason": ""}}
+    file.with_alarm(known).write(path)
+    assert post_open_alarms(path, receiver.url) == []
+    file.with_alarm({**known, "closed": {"day": "", "why": ""}}).write(path)
+    assert post_open_alarms(path, receiver.url) == []
+    assert receiver.bodies == []
+
+
+@pytest.mark.parametrize("url", ["", "file:///etc/passwd", "ftp://a/b", "https://", "hook"])
+def test_an_address_that_is_not_of_the_web_is_refused(path: str, url: str) -> None:
+    with pytest.raises(SetupError, match="not an http or https one"):
+        post_open_alarms(path, url)
+
+
+def test_the_body_of_an_alarm_is_json_and_small(path: str) -> None:
+    file = MonitorFile.read(path)
+    assert len(json.dumps(body_of(file, file.alarms[0]))) < 2000

@@ -1,0 +1,89 @@
+"""A monitor in a cell: evidence against its bar, the alarm's row, and no markup of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptops.models.scripted import ScriptedModel
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def watched(make_lab: Callable[..., Any]) -> Any:
+    """A monitor that has alarmed on its third day."""
+    wrong: set[str] = set()
+
+    def answer(request: dict[str, Any]) -> str:
+        said = request["messages"][-1]["content"]
+        return HOSTILE if said in wrong else said
+
+    lab = make_lab(models={"m": ScriptedModel(answer)})
+    version = lab.prompt("triage").save("{{number}}", model="m")
+    lab.promote(version, "prod", force=True, reason="first")
+    rows = [{"id": f"e{i}{HOSTILE}", "number": str(i), "expected": str(i)} for i in range(20)]
+    monitor = lab.watch("triage", env="prod", probe=rows, scorers=["equals()"])
+    for day in (1, 2):
+        monitor.run(f"2026-12-{day:02}")
+    wrong.update(str(i) for i in range(15))
+    return monitor.run("2026-12-03")
+
+
+def test_a_cell_shows_the_evidence_its_bar_the_alarm_and_its_state(watched: Any) -> None:
+    html = watched._repr_html_()
+    assert "bar 365" in html
+    assert "since 2026-12-03" in html
+    assert "changed the behaviour under the same name" in html
+    assert "triage.prod: alarm" in html
+    assert "<script" not in html.replace("<style", "")
+    watched.acknowledge(watched.alarms["alarm"][0], reason=f"known {HOSTILE}")
+    html = watched._repr_html_()
+    assert "triage.prod: quiet" in html
+    assert "acknowledged by" in html
+    assert "<script" not in html
+
+
+def test_rows_repr_and_the_plotly_figure_say_the_same(watched: Any) -> None:
+    assert watched.status == "alarm"
+    assert repr(watched).startswith("ALARM: triage in prod")
+    assert list(watched.frame["mean"]) == [1.0, 1.0, 0.25]
+    [row] = watched.alarms.to_dict("records")
+    assert (row["before"], row["now"], row["state"]) == (1.0, 0.25, "open")
+    figure = watched.figure()
+    assert list(figure.data[0].y) == [max(e, 0.1) for e in watched.frame["evidence"]]
+    assert figure.layout.title.text == "triage.prod: 100 to 25 % since 2026-12-03"
+
+
+def test_deployments_within_the_days_are_marked(watched: Any) -> None:
+    from promptops.views.drift_view import evidence_picture
+
+    file = watched.file
+    today = watched.project.registry.history("triage", "prod")[0].at[:10]
+    from dataclasses import replace
+
+    days = tuple(
+        replace(day, day=moved)
+        for day, moved in zip(file.series[0].days, ("2026-01-01", today, "2099-01-01"), strict=True)
+    )
+    moved = replace(file, series=(replace(file.series[0], days=days),))
+    picture = evidence_picture(watched.project, moved, moved.series[0], 365)
+    assert "promote v1" in picture
+    assert "promote v1" not in evidence_picture(watched.project, file, file.series[0], 365)
+
+
+def test_watching_the_same_again_asks_nothing_and_reads_what_a_job_counted(
+    watched: Any, tmp_path: Path
+) -> None:
+    before = Path(watched.path).read_bytes()
+    rows = [{"id": f"e{i}{HOSTILE}", "number": str(i), "expected": str(i)} for i in range(20)]
+    from promptops.lab import Lab
+
+    other = Lab(watched.project.root, models={"m": ScriptedModel([])})
+    again = other.watch(other.prompt("triage"), env="prod", probe=rows, scorers=["equals()"])
+    other.project.close()
+    assert again.status == "alarm"
+    assert Path(watched.path).read_bytes() == before
