@@ -1,7 +1,7 @@
 """EmbeddedModel: answers a request by what its messages say, in process; named "embedded model, not
 an LLM" everywhere.
 
-It sees `call.request` and `call.repeat`, nothing else: no expected answer, id, version or scorer
+It sees `call.chat` and `call.repeat`, nothing else: no expected answer, id, version or scorer
 setting. Equal requests with equal repeats get equal answers, in any process.
 """
 
@@ -59,12 +59,12 @@ class EmbeddedModel:
         return False
 
     async def complete(self, call: Call) -> Reply:
-        """The answer to `call.request`; `call.repeat` changes it above temperature 0.
+        """The answer to `call.chat`; `call.repeat` changes it above temperature 0.
 
         Raises nothing of its own.
         """
         await asyncio.sleep(0)  # a study of thousands of calls leaves its loop room to be stopped
-        said = speak(call.request, call.repeat)
+        said = speak(call.chat, call.repeat)
         if call.on_token:
             call.on_token(said.text)
         return Reply(

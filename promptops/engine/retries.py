@@ -116,9 +116,9 @@ class Caller:
             try:
                 outcome = await self._complete(asked)
                 if outcome.failure is None and (
-                    outcome.tool_calls or "response_format" in question.call.request
+                    outcome.tool_calls or "response_format" in question.call.chat
                 ):
-                    outcome = held(outcome, question.call.request)
+                    outcome = held(outcome, question.call.chat)
             except CallError as error:
                 outcome = error
             except BaseException:  # cancelled on its way
@@ -218,7 +218,7 @@ class Caller:
             self.budget.settle(ticket, cost, 0, 0)
 
     async def _reserve(self, question: Question) -> Ticket:
-        ticket = await self.budget.reserve(question.model_name, question.call.request)
+        ticket = await self.budget.reserve(question.model_name, question.call.chat)
         if ticket is None:
             self.stop.set("budget_stop", self.budget.reason())
             raise NotAsked

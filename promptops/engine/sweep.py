@@ -261,7 +261,7 @@ class Sweep:
             return self._lanes[model.label]
         if id(model) not in self._met:
             if model.remote:
-                model.check(question.call.request)
+                model.check(question.call.chat)
             self._met[id(model)] = model
             if isinstance(model, HoldsSecrets):
                 caller = self._lanes[model.label].caller

@@ -86,9 +86,9 @@ class SavedVersion:
         """The rendered messages."""
         return self.version.render(values)
 
-    def request(self, *, api: str = "chat", **values: Any) -> dict[str, Any]:
-        """Keyword arguments for the openai client, as `PromptVersion.request`."""
-        return self.version.request(api=api, **values)
+    def request(self, **values: Any) -> dict[str, Any]:
+        """Keyword arguments for the client of the version's form, as `PromptVersion.request`."""
+        return self.version.request(**values)
 
     def diff(self, other: SavedVersion | PromptVersion) -> VersionDiff:
         """Words and settings that changed from this version to `other`."""
@@ -149,11 +149,13 @@ class Prompt:
         variables: Mapping[str, Any] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        api: str | None = None,
         **settings: Any,
     ) -> SavedVersion:
         """Save a version under the next number; the same content again is the same version and
         changes nothing.
 
+        api: the form that it is sent in: "chat" (None), "responses", "anthropic" or "gemini".
         settings: model settings such as temperature=0. Raises VersionError or TemplateError, also
             for a version that says nothing.
         """
@@ -162,7 +164,7 @@ class Prompt:
                 f'note is a {type(note).__name__}; expected text, as in note="shorter".'
             )
         if isinstance(messages, PromptVersion):
-            if settings or variables or tools or response_format:
+            if settings or variables or tools or response_format or api:
                 raise StudyError(
                     "a PromptVersion already holds its settings; save it alone, or pass its text"
                     " and the settings."
@@ -176,6 +178,7 @@ class Prompt:
                 settings=settings,
                 tools=tools,
                 response_format=response_format,
+                api=api,
             )
         check_numbers(version.settings)
         _check_says_something(self.name, version)

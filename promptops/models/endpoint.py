@@ -13,26 +13,42 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import CallError, SetupError
 from ..redact import redact_shapes
 from .clients import Clients, Sender, label_of
-from .completion import read_body, reply_of
+from .completion import read_body
+from .dialects import DIALECTS, Dialect
 from .failures import error_of_body, error_of_exception, error_of_status
 from .protocol import Call, Reply
-from .stream_assembly import Assembly
 
 __all__ = ["EndpointModel"]
 
-PATH = "/chat/completions"
 _OURS = frozenset(
     ("extra_body", "timeout", "extra_headers", "extra_query")
 )  # arguments of `create` that are no part of the body
 
 
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """One request on its way."""
+
+    send: Sender
+    dialect: Dialect
+    body: dict[str, Any]
+    options: dict[str, Any]
+    on_token: Callable[[str], None] | None = None
+
+    def read(self, content: bytes, headers: Mapping[str, str], status: int) -> Reply:
+        """What a body that came in one piece says."""
+        read = read_body(content, headers, status)
+        return self.dialect.read(read, headers, limit=self.dialect.limit(self.body))
+
+
 class EndpointModel:
-    """Answers from an endpoint that speaks chat completions.
+    """Answers from an endpoint that speaks chat completions, or OpenAI's Responses API.
 
     client: an openai client to use (OpenAI, AsyncOpenAI, AzureOpenAI, ...), else one is made:
     api_key, or OPENAI_API_KEY; base_url, or OPENAI_BASE_URL, or OpenAI's own. A loopback address
@@ -60,6 +76,11 @@ class EndpointModel:
         self._label = label or label_of(self._clients.base_url)
         self._stream = stream
         self._usage_refused: bool | None = None  # whether it refuses stream_options; None: untried
+
+    @property
+    def apis(self) -> frozenset[str]:
+        """The request forms that it takes."""
+        return frozenset(("chat", "responses"))
 
     @property
     def label(self) -> str:
@@ -108,12 +129,11 @@ class EndpointModel:
         send = await self._clients.here()
         body, options = _body_of(call.request)
         stream = self._stream or bool(body.get("stream")) or call.on_token is not None
+        post = _Post(send, DIALECTS[call.api], body, options, call.on_token)
         try:
-            if stream:
-                return await _within(
-                    call.timeout_s, self._streamed(send, body, options, call.on_token)
-                )
-            return await _within(call.timeout_s, self._whole(send, body, options))
+            return await _within(
+                call.timeout_s, self._streamed(post) if stream else self._whole(post)
+            )
         except CallError as error:
             raise self._told(error) from None
         except SetupError:
@@ -129,70 +149,58 @@ class EndpointModel:
         """
         await self._clients.aclose()
 
-    async def _whole(self, send: Sender, body: dict[str, Any], options: dict[str, Any]) -> Reply:
-        response = await send.post(PATH, body, options)
+    async def _whole(self, post: _Post) -> Reply:
+        response = await post.send.post(post.dialect.path, post.body, post.options)
         headers = _headers(response)
         if response.status_code >= 300:
             raise error_of_status(response.status_code, _body_or_text(response), headers)
-        read = read_body(response.content, headers, response.status_code)
-        return reply_of(read, headers, limit=_limit(body))
+        return post.read(response.content, headers, response.status_code)
 
-    async def _streamed(
-        self,
-        send: Sender,
-        body: dict[str, Any],
-        options: dict[str, Any],
-        on_token: Callable[[str], None] | None,
-    ) -> Reply:
+    async def _streamed(self, post: _Post) -> Reply:
         """A streamed attempt. What we add ourselves is never blamed on the version: where a request
         with it is refused, the same request is sent without it.
         """
-        body["stream"] = True
-        if "stream_options" in body or self._usage_refused:
-            return await self._stream_once(send, body, options, on_token)
+        post.body["stream"] = True
+        adds = post.dialect.adds
+        if not adds or not adds.keys().isdisjoint(post.body) or self._usage_refused:
+            return await self._stream_once(post)
         try:
-            asked = {**body, "stream_options": {"include_usage": True}}
-            reply = await self._stream_once(send, asked, options, on_token)
+            reply = await self._stream_once(replace(post, body={**post.body, **adds}))
         except Exception as error:
             failed = error if isinstance(error, CallError) else _failed(error)
             named = "stream_options" in str(failed) or "include_usage" in str(failed)
             if failed.failure != "bad_request" or not (named or self._usage_refused is None):
                 raise
-            reply = await self._stream_once(send, body, options, on_token)
+            reply = await self._stream_once(post)
             self._usage_refused = True
             return reply
         if self._usage_refused is None:
             self._usage_refused = False
         return reply
 
-    async def _stream_once(
-        self,
-        send: Sender,
-        body: dict[str, Any],
-        options: dict[str, Any],
-        on_token: Callable[[str], None] | None,
-    ) -> Reply:
+    async def _stream_once(self, post: _Post) -> Reply:
         began, first, come = time.perf_counter(), None, False
-        assembly, headers = Assembly(), dict[str, str]()
-        async with contextlib.aclosing(send.stream(PATH, body, options)) as chunks:
+        assembly, headers = post.dialect.assembly(), dict[str, str]()
+        stream = post.send.stream(post.dialect.path, post.body, post.options)
+        async with contextlib.aclosing(stream) as chunks:
             async for response, chunk in chunks:
                 headers, come = headers or _headers(response), True
-                if isinstance(chunk, bytes) and not chunk.lstrip().startswith(b"data:"):
-                    read = read_body(chunk, headers, response.status_code)
-                    return reply_of(read, headers, limit=_limit(body))
+                if isinstance(chunk, bytes) and not chunk.lstrip().startswith((b"data:", b"event")):
+                    return post.read(chunk, headers, response.status_code)
                 for event in _events(chunk, headers) if isinstance(chunk, bytes) else (chunk,):
                     piece = assembly.add(event)
                     if piece and first is None:
                         first = (time.perf_counter() - began) * 1e3
-                    if piece and on_token is not None:
-                        on_token(piece)
+                    if piece and post.on_token is not None:
+                        post.on_token(piece)
         if not come:
             raise CallError(
                 "the endpoint answered with a stream without a single event.",
                 failure="server_error",
                 code="200 unreadable",
             )
-        return reply_of(assembly.finished(), headers, first, limit=_limit(body))
+        limit = post.dialect.limit(post.body)
+        return post.dialect.read(assembly.finished(), headers, first, limit=limit)
 
     def _told(self, error: CallError) -> CallError:
         """The same failure, its words without secrets."""
@@ -208,11 +216,6 @@ class EndpointModel:
 
     def __repr__(self) -> str:
         return f"EndpointModel({self._label!r}{', streaming' if self._stream else ''})"
-
-
-def _limit(body: Mapping[str, Any]) -> str:
-    """The setting of this request that bounds the tokens of its answer."""
-    return "max_tokens" if "max_tokens" in body else "max_completion_tokens"
 
 
 async def _within(seconds: float | None, answer: Coroutine[Any, Any, Reply]) -> Reply:
@@ -246,10 +249,9 @@ def _headers(response: Any) -> dict[str, str]:
     found = {}
     for raw_name, raw in response.headers.raw:
         name = raw_name.lower()
-        if (
-            name.startswith((b"x-ratelimit-", b"retry-after", b"x-request-id", b"content-type"))
-            or name == b"date"
-        ):
+        if name.startswith(
+            (b"x-ratelimit-", b"retry-after", b"x-request-id", b"content-type")
+        ) or name in (b"date", b"request-id"):
             found[name.decode("latin-1")] = raw.decode("latin-1")
     return found
 
@@ -275,5 +277,6 @@ def _failed(error: Exception) -> CallError:
     if isinstance(status, int) and status >= 300:
         return error_of_status(status, getattr(error, "body", None) or "", _headers(response))
     if isinstance(getattr(error, "body", None), Mapping):  # an error event in a stream
-        return error_of_body({"error": error.body}, {})  # type: ignore[attr-defined]
+        body = error.body  # type: ignore[attr-defined]
+        return error_of_body(body if body.get("error") else {"error": body}, {})
     return error_of_exception(error)

@@ -15,7 +15,8 @@ __all__ = ["Call", "HasNotes", "Model", "Reply"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question. `request`: the rendered chat-completions arguments (messages, model, settings).
+    """One question. `request`: what is sent, in the version's own form; `chat`: the same as
+    arguments of a chat completion, for code that reads it rather than sends it.
 
     values: what was rendered; example_id and repeat let a recording find its answer. A model that
     answers by itself looks at `request` (and `repeat`, where it adds chance) only. on_token: called
@@ -30,6 +31,17 @@ class Call:
     repeat: int = 0
     timeout_s: float | None = None
     on_token: Callable[[str], None] | None = None
+    neutral: Mapping[str, Any] | None = None  # `chat`, where the request is of another form
+
+    @property
+    def api(self) -> str:
+        """The form of the request."""
+        return self.version.api if self.version is not None else "chat"
+
+    @property
+    def chat(self) -> Mapping[str, Any]:
+        """The question as arguments of a chat completion."""
+        return self.request if self.neutral is None else self.neutral
 
 
 @dataclass(frozen=True, slots=True)

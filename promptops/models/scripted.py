@@ -120,7 +120,7 @@ class ScriptedModel:
 
     def _answer(self, call: Call, number: int) -> Any:
         if isinstance(self._answers, Mapping):
-            question = _question(call.request)
+            question = _question(call.chat)
             if question not in self._answers:
                 raise SetupError(
                     f"the script {self._label!r} has no answer to {_shown(question)}; it knows"
@@ -128,11 +128,11 @@ class ScriptedModel:
                 )
             return self._answers[question]
         if callable(self._answers):
-            return self._answers(call if self._wants_call else call.request)
+            return self._answers(call if self._wants_call else call.chat)
         if self._used >= len(self._answers):
             raise SetupError(
                 f"the script {self._label!r} holds {len(self._answers)} answers and all were given;"
-                f" call {number} asks {_shown(_question(call.request))}, add an answer for it."
+                f" call {number} asks {_shown(_question(call.chat))}, add an answer for it."
             )
         self._used += 1
         return self._answers[self._used - 1]
@@ -167,10 +167,10 @@ def _as_reply(answer: Any, call: Call) -> Reply:
     if isinstance(answer, Exception):
         raise answer
     if isinstance(answer, str):
-        answer = Reply(text=answer, finish_reason="stop", model=call.request.get("model"))
+        answer = Reply(text=answer, finish_reason="stop", model=call.chat.get("model"))
     if not isinstance(answer, Reply):
         raise SetupError(
-            f"the script gave a {type(answer).__name__} for {_shown(_question(call.request))}; an"
+            f"the script gave a {type(answer).__name__} for {_shown(_question(call.chat))}; an"
             " answer is a text, a Reply or an exception."
         )
     if call.on_token and answer.text:

@@ -18,6 +18,7 @@ from typing import Any
 from ..canonical import canonical
 from ..errors import CallError, PromptOpsError, SetupError
 from ..registry.candidate import use
+from .dialects import read_any
 from .foreign import Raised, awaited, told, tried
 from .protocol import Call, Reply
 
@@ -196,6 +197,10 @@ class TargetModel:
             )
         if isinstance(answer, str):
             return Reply(text=answer, finish_reason="stop")
+        body = _dumped(answer)
+        known = read_any(body) if isinstance(body, dict) else None
+        if known is not None:
+            return known
         if hasattr(answer, "choices"):
             return _of_completion(answer)
         if isinstance(getattr(answer, "output_text", None), str):
@@ -205,8 +210,8 @@ class TargetModel:
                 model=getattr(answer, "model", None),
                 **_usage(answer),
             )
-        if hasattr(answer, "model_dump"):
-            answer = answer.model_dump(mode="json")
+        if body is not None:
+            answer = body
         try:
             return Reply(text=canonical(answer), finish_reason="stop")
         except PromptOpsError as error:
@@ -288,6 +293,18 @@ def _stable(value: Any) -> str:
 def _said(error: BaseException) -> str:
     """The name of an exception and the beginning of what it says, as the end of a sentence."""
     return f"{' '.join(told(error).split())[:300].rstrip(':. ')}."
+
+
+def _dumped(answer: Any) -> Any:
+    """The JSON value of an answer object of a client, by the names of its interface; None for what
+    is none.
+    """
+    if not hasattr(answer, "model_dump"):
+        return None
+    try:
+        return answer.model_dump(mode="json", by_alias=True, exclude_none=True)
+    except TypeError:  # an object of another library that only shares the method's name
+        return answer.model_dump()
 
 
 def _of_completion(answer: Any) -> Reply:

@@ -31,6 +31,7 @@ FIELDS = frozenset(
         "variables",
         "tools",
         "response_format",
+        "api",
         "messages",
     }
 )
@@ -43,8 +44,8 @@ def to_entry(version: PromptVersion, number: int, **said: str) -> Entry:
     content = version.document()
     rest = {
         key: content[key]
-        for key in ("model", "settings", "variables", "tools", "response_format")
-        if content[key]
+        for key in ("model", "settings", "variables", "tools", "response_format", "api")
+        if content.get(key)
     }
     return {
         "number": number,
@@ -65,7 +66,7 @@ def to_version(entry: Any, where: str) -> PromptVersion:
         raise RegistryCorrupt(f"{where} {fault}; restore it from git.")
     content = {
         key: entry[key]
-        for key in ("model", "settings", "variables", "tools", "response_format")
+        for key in ("model", "settings", "variables", "tools", "response_format", "api")
         if key in entry
     }
     try:

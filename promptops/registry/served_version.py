@@ -123,11 +123,11 @@ class Served:
         """The rendered messages. Raises RenderError, naming what is missing, extra or mistyped."""
         return self.version.render(values)
 
-    def request(self, *, api: str = "chat", **values: Any) -> dict[str, Any]:
-        """Keyword arguments for the openai client:
+    def request(self, **values: Any) -> dict[str, Any]:
+        """Keyword arguments for the client of the version's form:
         `client.chat.completions.create(**prompt.request(ticket=text))`.
         """
-        return self.version.request(api=api, **values)
+        return self.version.request(**values)
 
     def __repr__(self) -> str:
         label = f"v{self.number} " if self.number else ""

@@ -77,7 +77,7 @@ class Asker:
         """
         arm = ArmDesign(label, version, self._project.model(version.model), prompt)
         asked = ask(arm, None, values, 0, root=self._project.root)
-        arm.model.check(asked.call.request)
+        arm.model.check(asked.call.chat)
         if not fresh:
             known = find_runs(self._project.store, [asked.key])
             if known:

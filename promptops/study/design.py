@@ -19,6 +19,7 @@ from ..models.target import TargetModel
 from ..run import reuse_key
 from ..scorers.case import Scorer
 from ..version import PromptVersion
+from ..version.request_forms import to_form
 from .images import embedded, files_in, holds_images
 from .resolve_model import ModelResolver, as_target
 from .score_study import Place
@@ -239,19 +240,25 @@ def ask(
     target = isinstance(arm.model, TargetModel)
     if target and example is not None:
         values = dict(example.inputs)
-        request: dict[str, Any] = {}
+        chat: dict[str, Any] = {}
     else:
-        request = arm.version.to_request(arm.version.render(values))
-    inputs: Any = values if target else request["messages"]
+        chat = arm.version.chat_request(arm.version.render(values))
+    inputs: Any = values if target else chat["messages"]
     if (
         root is not None and not target and not isinstance(arm.model, RecordedModel)
     ):  # a recording is sent nothing
-        request["messages"], inputs = embedded(inputs, root)
+        chat["messages"], inputs = embedded(inputs, root)
     if isinstance(arm.model, RecordedModel):  # a recording answers for an example, not for a text
         inputs = [example.id if example else None, inputs]
     return Question(
         call=Call(
-            request, arm.version, arm.prompt, values, example.id if example else None, repeat
+            to_form(arm.version.api, chat) if chat else chat,
+            arm.version,
+            arm.prompt,
+            values,
+            example.id if example else None,
+            repeat,
+            neutral=chat,
         ),
         model=arm.model,
         key=key or reuse_key(arm.id, inputs, arm.model.label, repeat),

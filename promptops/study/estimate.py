@@ -71,7 +71,7 @@ def estimate(project: Project, drawn: StudyDesign, concurrency: int | None) -> E
         if asked.unrendered:
             unrendered += 1
         elif asked.key not in keys:
-            keys[asked.key] = (place[0], estimate_tokens(asked.call.request))
+            keys[asked.key] = (place[0], estimate_tokens(asked.call.chat))
     known = {} if drawn.fresh else find_runs(project.store, keys)
     missing = [keys[key] for key in keys if key not in known]
     low_out = high_out = 0

@@ -46,7 +46,7 @@ def check_design(
             continue
         said += drawn.dataset.check(arm.version, some=True)
         request = next(
-            asked.call.request
+            asked.call.chat
             for place in range(len(drawn.dataset))
             if not (asked := question(drawn, (index, place, 0))).unrendered
         )

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["from_format", "from_request", "looks_like_format"]
+__all__ = ["changed", "from_format", "from_request", "looks_like_format"]
 
 _FIELD = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|\{[^{}]*\}|[{}]")
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PARTS = ("messages", "model", "variables", "settings", "tools", "response_format", "api")
 _MARK = re.compile(r"\{\{[ \t]*[A-Za-z_]")
 # how a request is sent, not what is asked: left out of the version
 _TRANSPORT = (
@@ -101,6 +102,25 @@ def _mark(text: str, order: list[str], texts: Mapping[str, str], seen: set[str])
     if len(pieces) > 1:
         seen.add(name)
     return f"{{{{{name}}}}}".join(_mark(piece, rest, texts, seen) for piece in pieces)
+
+
+def changed(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A version's content with some of its parts changed; a name that is no part is a setting, and
+    None takes one out.
+    """
+    out = {**content, "settings": dict(content["settings"])}
+    if "messages" in changes:  # other texts have other variables
+        out["variables"] = {}
+    for name, value in changes.items():
+        if name in _PARTS:
+            out[name] = value
+        elif value is None:
+            out["settings"].pop(name, None)
+        else:
+            out["settings"][name] = value
+    if isinstance(out["messages"], str):
+        out["messages"] = [{"role": "user", "content": out["messages"]}]
+    return out
 
 
 def from_format(text: str) -> str:

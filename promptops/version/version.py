@@ -15,6 +15,7 @@ from ..canonical import json_copy, tagged
 from ..errors import RenderError, VersionError
 from . import renderer
 from .message import checked_history, checked_messages, filled, variable_names
+from .request_forms import checked_api, to_form
 from .setting import checked_map, checked_settings, checked_tools
 from .variable import Variable, collect
 
@@ -41,8 +42,11 @@ class PromptVersion:
     variables: name -> type, or -> ``{"type", "default", "description", "example"}``; undeclared
         ones are required strings.
     settings: a JSON map passed to the model as it is (temperature, max_tokens, stop, ...); never
-    endpoints or secrets. Raises VersionError or TemplateError, which name the message or setting at
-    fault.
+    endpoints or secrets.
+    api: the form that it is sent in, "chat" (completions), "responses", "anthropic" or "gemini".
+    Messages, tools and settings are written as for chat completions in each of them. Raises
+    VersionError or TemplateError, which name the message or setting at fault, also where the form
+    has no place for it.
     """
 
     __slots__ = (
@@ -52,6 +56,7 @@ class PromptVersion:
         "_response_format",
         "_settings",
         "_tools",
+        "api",
         "model",
         "variables",
     )
@@ -62,6 +67,7 @@ class PromptVersion:
     _response_format: dict[str, Any] | None
     _settings: dict[str, Any]
     _tools: list[dict[str, Any]]
+    api: str
     model: str | None
     variables: tuple[Variable, ...]
 
@@ -74,6 +80,7 @@ class PromptVersion:
         settings: Mapping[str, Any] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         response_format: Mapping[str, Any] | None = None,
+        api: str | None = None,
     ) -> None:
         listed: Any = (
             [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
@@ -99,10 +106,13 @@ class PromptVersion:
                 json_copy(checked_map(response_format, "response_format"), "response_format")
                 or None
             ),
+            "api": checked_api(api),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_id", tagged(FORM, self._content()))
+        if self.api != "chat":
+            self._check_form()
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
@@ -152,7 +162,9 @@ class PromptVersion:
         return self._history
 
     def content(self) -> dict[str, Any]:
-        """All that is hashed into the id: six fields, always present; a copy."""
+        """All that is hashed into the id: six fields that are always present, and `api` where it is
+        not chat completions; a copy.
+        """
         return copy.deepcopy(self._content())
 
     def _content(self) -> dict[str, Any]:
@@ -163,20 +175,39 @@ class PromptVersion:
             "settings": self._settings,
             "tools": self._tools,
             "variables": {variable.name: variable.content() for variable in self.variables},
+            **({} if self.api == "chat" else {"api": self.api}),
         }
+
+    def _check_form(self) -> None:
+        """Raise VersionError for what the version's form has no place for: at save, not when an
+        application asks. A conversation that is spliced in is checked when it comes.
+        """
+        written = [message for message in self._messages if message["role"] != "history"]
+        try:
+            self.to_request(copy.deepcopy(written))
+        except RenderError as error:
+            raise VersionError(str(error)) from None
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> PromptVersion:
         """The version of what `content()` gave (variables may carry descriptions too)."""
         rest = {
             key: content.get(key)
-            for key in ("model", "variables", "settings", "tools", "response_format")
+            for key in ("model", "variables", "settings", "tools", "response_format", "api")
         }
         return cls(content["messages"], **rest)
 
     def on(self, model: str) -> PromptVersion:
         """The same text and settings for another model."""
-        return PromptVersion.from_content({**self.document(), "model": model})
+        return self.but(model=model)
+
+    def but(self, **changes: Any) -> PromptVersion:
+        """The version with some of its parts changed: messages, model, variables, tools,
+        response_format, api; anything else is a setting (None takes it out).
+        """
+        from .from_request import changed
+
+        return PromptVersion.from_content(changed(self.document(), changes))
 
     def document(self) -> dict[str, Any]:
         """`content()` with the variables' descriptions and examples: what a registry stores."""
@@ -219,16 +250,24 @@ class PromptVersion:
         """`render` with the values as keywords."""
         return self.render(values)
 
-    def request(self, *, api: str = "chat", **values: Any) -> dict[str, Any]:
-        """Keyword arguments for the openai client:
-        `client.chat.completions.create(**version.request(...))`.
-
-        api: "chat" for chat completions, "responses" for `client.responses.create`.
+    def request(self, **values: Any) -> dict[str, Any]:
+        """Keyword arguments for the client of the version's own form:
+        `client.chat.completions.create(**version.request(...))`, `client.responses.create(...)`,
+        `anthropic.messages.create(...)` or `client.models.generate_content(...)`.
         """
-        return self.to_request(self.render(values), api=api)
+        return self.to_request(self.render(values))
 
-    def to_request(self, messages: list[Message], *, api: str = "chat") -> dict[str, Any]:
-        """The request around messages that `render` gave."""
+    def to_request(self, messages: list[Message]) -> dict[str, Any]:
+        """The request around messages that `render` gave, in the version's own form.
+
+        Raises RenderError for what that form has no place for.
+        """
+        return to_form(self.api, self.chat_request(messages))
+
+    def chat_request(self, messages: list[Message]) -> dict[str, Any]:
+        """The same as arguments of a chat completion, whatever the version's form is: how readers
+        of requests see it.
+        """
         body: dict[str, Any] = {"messages": messages, **self.settings}
         if self.model is not None:
             body["model"] = self.model
@@ -236,13 +275,7 @@ class PromptVersion:
             body["tools"] = self.tools
         if self._response_format is not None:
             body["response_format"] = self.response_format
-        if api == "chat":
-            return body
-        if api == "responses":
-            from .responses_api import to_responses
-
-            return to_responses(body)
-        raise RenderError(f'api is {api!r}; the forms are "chat" and "responses".')
+        return body
 
     # -- where it comes from
 
@@ -278,9 +311,14 @@ class PromptVersion:
         said = [f"is missing {', '.join(missing)}"] if missing else []
         said += [f"does not know {', '.join(extra)}"] if extra else []
         takes = ", ".join(map(repr, self.variables)) or "no variables"
+        form = (
+            f" The form is the version's own ({self.api}); save another with version.but(api=...)."
+            if "api" in extra
+            else ""
+        )
         return (
             f"{self._id[:11]} {' and '.join(said)}; it takes"
-            f" {takes}{', history' if self._history else ''}."
+            f" {takes}{', history' if self._history else ''}.{form}"
         )
 
     def __eq__(self, other: object) -> bool:

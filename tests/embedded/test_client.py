@@ -119,10 +119,10 @@ def test_a_stream_adds_up_to_the_answer() -> None:
 
 
 def test_the_responses_api_answers_alike() -> None:
-    """`client.responses.create(**prompt.request(api="responses", ...))`."""
+    """`client.responses.create(**prompt.request(...))` of a version with that form."""
     client = EmbeddedClient()
     answer = client.responses.create(
-        **PROMPT.request(api="responses", ticket="It crashes, u-12345")
+        **PROMPT.but(api="responses").request(ticket="It crashes, u-12345")
     )
     assert answer.output_text == '{"category": "bug", "user_id": "u-12345"}'
     assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens

@@ -100,7 +100,6 @@ def test_a_served_version_is_the_version_and_says_where_from(path: Path) -> None
     )
     assert served.messages(ticket="x") == V[0].render({"ticket": "x"})
     assert served.request(ticket="x") == V[0].request(ticket="x")
-    assert served.request(api="responses", ticket="x") == V[0].request(api="responses", ticket="x")
     with pytest.raises(AttributeError, match="fixed"):
         served.number = 2
     assert "support-triage v1" in repr(served)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from promptops.errors import RenderError
+from promptops.errors import RenderError, VersionError
 from promptops.version import PromptVersion
 from promptops.version.responses_api import to_responses
 
@@ -87,8 +87,8 @@ def test_what_has_no_place(name: str) -> None:
     """A setting that the responses API has no place for is an error that names it, never
     dropped.
     """
-    with pytest.raises(RenderError, match=f"setting '{name}' has no place in the responses API"):
-        PromptVersion("a", settings={name: 1}).request(api="responses")
+    with pytest.raises(VersionError, match=f"setting '{name}' has no place in the responses API"):
+        PromptVersion("a", settings={name: 1}, api="responses")
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_two_settings_for_one_field(settings: dict[str, Any]) -> None:
 )
 def test_messages(message: dict[str, Any], items: list[dict[str, Any]]) -> None:
     """Messages, parts, tool calls and tool answers become input items, in order."""
-    version = PromptVersion([message, {"role": "user", "content": "end"}])
-    assert version.request(api="responses")["input"] == [*items, {"role": "user", "content": "end"}]
+    version = PromptVersion([message, {"role": "user", "content": "end"}], api="responses")
+    assert version.request()["input"] == [*items, {"role": "user", "content": "end"}]
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,10 @@ def test_messages(message: dict[str, Any], items: list[dict[str, Any]]) -> None:
 )
 def test_messages_without_a_place(message: dict[str, Any]) -> None:
     """A message's name and a call that is no function call are errors, never dropped."""
+    with pytest.raises(VersionError, match="has no place in the responses API"):
+        PromptVersion([message], api="responses")
     with pytest.raises(RenderError, match="has no place in the responses API"):
-        PromptVersion([message]).request(api="responses")
+        PromptVersion([{"role": "history"}], api="responses").request(history=[message])
 
 
 @pytest.mark.parametrize("api", ["chat", "responses"])
@@ -230,6 +232,7 @@ def test_the_openai_client_takes_it(api: str) -> None:
         },
         tools=[{"type": "function", "function": {"name": "f", "parameters": SCHEMA}}],
         response_format={"type": "json_object"},
+        api=api,
     )
     history = [
         {"role": "assistant", "content": None, "tool_calls": [CALL]},
@@ -245,8 +248,8 @@ def test_the_openai_client_takes_it(api: str) -> None:
     resource: Any = client.chat.completions if api == "chat" else client.responses
     resource._post = refuse
     with pytest.raises(Stop):
-        resource.create(**version.request(api=api, ask="q", history=history))
+        resource.create(**version.request(ask="q", history=history))
     path, body = sent[0]
     assert path == ("/chat/completions" if api == "chat" else "/responses")
-    given = version.request(api=api, ask="q", history=history)
+    given = version.request(ask="q", history=history)
     assert {key: body[key] for key in given} == given

@@ -430,8 +430,10 @@ def test_request_for_chat() -> None:
     assert request["messages"] == full().messages(ask="q", picture="https://x", history=HISTORY)
     assert request["messages"][0]["content"] == "You are a clerk."
     assert PromptVersion("a").request() == {"messages": [{"role": "user", "content": "a"}]}
-    with pytest.raises(RenderError, match="api is 'soap'"):
-        PromptVersion("a").request(api="soap")
+    with pytest.raises(VersionError, match="api is 'soap'"):
+        PromptVersion("a", api="soap")
+    with pytest.raises(RenderError, match=r"does not know api; .* version.but\(api=...\)"):
+        PromptVersion("a").request(api="responses")
 
 
 def test_values_may_have_any_keys() -> None:

@@ -122,7 +122,7 @@ function copied<T>(value: T): T {
 
 // -- a version: what may be in it, and how it is filled
 
-const ENTRY_FIELDS = ["number", "id", "note", "author", "created", "model", "settings", "variables", "tools", "response_format", "messages"];
+const ENTRY_FIELDS = ["number", "id", "note", "author", "created", "model", "settings", "variables", "tools", "response_format", "api", "messages"];
 const MESSAGE_FIELDS = ["role", "content", "name", "tool_calls", "tool_call_id"];
 const VARIABLE_FIELDS = ["type", "default", "required", "description", "example"];
 const ROLES = ["system", "developer", "user", "assistant", "tool"];
@@ -149,6 +149,7 @@ type Version = {
   readonly tools: readonly Obj[];
   readonly responseFormat: Obj | null;
   readonly takesHistory: boolean;
+  readonly api: string;
 };
 
 /** The version of a registry entry. Throws RegistryCorrupt where it is not what its id says; `where` names it. */
@@ -222,8 +223,13 @@ function made(content: Obj): Version {
     tools,
     variables: Object.fromEntries(variables.map((v) => [v.name, { type: v.type, required: v.required, ...(v.required ? {} : { default: v.default }) }])),
   };
-  canonical(hashed, "$", true);
-  return Object.freeze({ id: tagged("p1", hashed), model, messages, variables, settings, tools, responseFormat, takesHistory });
+  const api = (content["api"] ?? "chat") as string;
+  if (!APIS.includes(api)) throw new RenderError(`api is '${String(api)}'; the forms are ${APIS.join(", ")}`);
+  const whole: Obj = api === "chat" ? hashed : { ...hashed, api };
+  canonical(whole, "$", true);
+  const version = Object.freeze({ id: tagged("p1", whole), model, messages, variables, settings, tools, responseFormat, takesHistory, api });
+  if (api !== "chat") requestOf(version, copied(messages.filter((message) => message.role !== "history")));
+  return version;
 }
 
 function checkedMessage(message: unknown, where: string): Stored {
@@ -240,6 +246,15 @@ function checkedMessage(message: unknown, where: string): Stored {
     throw new RenderError(`${where} has no content; expected text, or a list of typed parts`);
   }
   return { ...copied(message), role, content: absent(content) ? null : copied(content) };
+}
+
+/** The request around rendered messages, in the version's own form. Throws RenderError for what that form has no place for. */
+function requestOf(version: Version, messages: readonly Obj[]): Obj {
+  const body: Obj = { messages, ...copied(version.settings) };
+  if (version.model !== null) body["model"] = version.model;
+  if (version.tools.length) body["tools"] = copied(version.tools);
+  if (version.responseFormat !== null) body["response_format"] = copied(version.responseFormat);
+  return toForm(version.api, body);
 }
 
 const isPart = (part: unknown): boolean =>
@@ -595,6 +610,389 @@ function serve(name: string, env: string, id: string, tail: Tail, known: Map<str
   return new Served({ name, env, number, version, source: "file", reason: "", arm: null, since: null });
 }
 
+// -- the request forms: pure functions of the arguments of a chat completion, the same as Python's
+
+const APIS = ["chat", "responses", "anthropic", "gemini"];
+const API_NAMES: { [api: string]: string } = { responses: "the responses API", anthropic: "Anthropic's messages", gemini: "Gemini's generateContent" };
+
+const noPlace = (what: string, api: string, instead: string): RenderError => new RenderError(`${what} has no place in ${API_NAMES[api]}; ${instead}.`);
+const partsOf = (content: unknown): Obj[] => (absent(content) ? [] : typeof content === "string" ? [{ type: "text", text: content }] : (content as Obj[]));
+const listed = (value: unknown): Obj[] => (Array.isArray(value) ? (value as Obj[]) : []);
+
+function toForm(api: string, body: Obj): Obj {
+  if (api === "responses") return toResponses(body);
+  if (api === "anthropic") return toAnthropic(body);
+  return api === "gemini" ? toGemini(body) : body;
+}
+
+function dataOf(url: string): [string, string] | null {
+  const comma = url.indexOf(",");
+  const head = url.slice(0, Math.max(comma, 0));
+  return comma > 0 && head.startsWith("data:") && head.endsWith(";base64") ? [head.slice(5, -7), url.slice(comma + 1)] : null;
+}
+
+function argumentsOf(call: Obj, api: string): [unknown, string, Obj] {
+  const called = call["function"];
+  if (!isObject(called)) throw noPlace(`a tool call of the type '${String(call["type"])}'`, api, "only function calls have one");
+  const given = called["arguments"] || "{}";
+  const value = typeof given === "string" ? safely(() => JSON.parse(given) as unknown) : given;
+  if (!isObject(value)) throw noPlace(`a call of '${String(called["name"])}' whose arguments are not a JSON object`, api, "write them as an object");
+  return [call["id"] ?? null, String(called["name"]), value];
+}
+
+function functionOf(tool: Obj, index: number, api: string): Obj | null {
+  if (tool["type"] === "custom") throw noPlace(`tool ${index} of the type 'custom'`, api, "describe it as a function");
+  if (tool["type"] !== "function") return null;
+  if (!isObject(tool["function"])) throw noPlace(`tool ${index} without a function`, api, "describe its function");
+  return tool["function"];
+}
+
+/** The JSON Schema of a response format; null for plain text, true for any JSON. */
+function schemaOf(value: Obj, api: string): unknown {
+  const inner = value["json_schema"];
+  if (value["type"] === "json_schema" && isObject(inner) && has(inner, "schema")) return inner["schema"];
+  if (value["type"] === "json_object") return true;
+  if (value["type"] === "text") return null;
+  throw noPlace(`a response_format of the type '${String(value["type"])}'`, api, "give a json_schema");
+}
+
+function nameless(message: Obj, api: string): void {
+  if (has(message, "name")) throw noPlace(`the name '${String(message["name"])}' of a ${String(message["role"])} message`, api, "say it in the text");
+}
+
+// OpenAI's Responses API
+
+const RESPONSES_RENAMED: { [name: string]: string } = { max_tokens: "max_output_tokens", max_completion_tokens: "max_output_tokens", reasoning_effort: "reasoning" };
+const RESPONSES_ABSENT = [
+  ...["stop", "seed", "logit_bias", "frequency_penalty", "presence_penalty", "logprobs", "modalities", "audio", "prediction"],
+  ...["functions", "function_call", "web_search_options"],
+];
+
+function toResponses(body: Obj): Obj {
+  const out: Obj = { input: listed(body["messages"]).flatMap(responsesItems) };
+  const text: Obj = {};
+  const twice = (name: string, field: string): RenderError => new RenderError(`setting '${name}' and another both become '${field}' in the responses API; keep one of them.`);
+  for (const [name, value] of Object.entries(body)) {
+    const renamed = RESPONSES_RENAMED[name] ?? name;
+    if (name === "messages") continue;
+    if (RESPONSES_ABSENT.includes(name)) throw noPlace(`setting '${name}'`, "responses", "leave it out of the version, or call chat completions");
+    if (name === "tools") out["tools"] = listed(value).map(responsesTool);
+    else if (name === "tool_choice") out["tool_choice"] = responsesChoice(value);
+    else if (name === "response_format") text["format"] = flat(value as Obj);
+    else if (name === "verbosity") text["verbosity"] = value;
+    else if (name === "reasoning_effort" && !has(out, "reasoning")) out["reasoning"] = { effort: value };
+    else if (has(out, renamed)) throw twice(name, renamed);
+    else out[renamed] = value;
+  }
+  if (Object.keys(text).length === 0) return out;
+  if (has(out, "text")) throw twice("text", "text");
+  return { ...out, text };
+}
+
+function flat(value: Obj): Obj {
+  const kind = value["type"];
+  const inner = typeof kind === "string" ? field(value, kind) : null;
+  return isObject(inner) ? { type: kind, ...inner } : value;
+}
+
+function responsesTool(tool: Obj): Obj {
+  const plain = flat(tool);
+  if (plain["type"] === "function") return { parameters: { type: "object", properties: {} }, strict: false, ...plain };
+  return plain["type"] === "custom" && isObject(plain["format"]) ? { ...plain, format: flat(plain["format"]) } : plain;
+}
+
+function responsesChoice(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  const plain = flat(value);
+  return Array.isArray(plain["tools"]) ? { ...plain, tools: listed(plain["tools"]).map(flat) } : plain;
+}
+
+function responsesItems(message: Obj): Obj[] {
+  nameless(message, "responses");
+  const role = message["role"] as string;
+  const given = message["content"];
+  const content = Array.isArray(given) ? (given as Obj[]).map((part) => responsesPart(part, role)) : given;
+  if (role === "tool") return [{ type: "function_call_output", call_id: message["tool_call_id"] ?? null, output: content }];
+  const calls = listed(message["tool_calls"]).map((call) => {
+    const called = call["function"];
+    if (!isObject(called)) throw noPlace(`a tool call of the type '${String(call["type"])}'`, "responses", "only function calls have");
+    return { type: "function_call", call_id: call["id"] ?? null, name: called["name"] ?? null, arguments: called["arguments"] ?? null };
+  });
+  return absent(content) ? calls : [{ role, content }, ...calls];
+}
+
+function responsesPart(part: Obj, role: string): Obj {
+  if (part["type"] === "text") return { type: role === "assistant" ? "output_text" : "input_text", text: part["text"] };
+  if (part["type"] === "image_url") {
+    const image = part["image_url"] as Obj;
+    return { type: "input_image", image_url: image["url"], ...(has(image, "detail") ? { detail: image["detail"] } : {}) };
+  }
+  return part["type"] === "file" ? { ...flat(part), type: "input_file" } : part;
+}
+
+// Anthropic
+
+const ANTHROPIC_ABSENT = [
+  ...["seed", "logit_bias", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs", "modalities", "audio"],
+  ...["prediction", "functions", "function_call", "web_search_options", "verbosity", "store", "user"],
+];
+const ANTHROPIC_EFFORTS = ["low", "medium", "high", "xhigh", "max"];
+const ANTHROPIC_CHOICES: { [name: string]: string } = { auto: "auto", none: "none", required: "any" };
+
+function toAnthropic(body: Obj): Obj {
+  const { system, messages } = anthropicMessages(listed(body["messages"]));
+  const out: Obj = isFilled(system) ? { system, messages } : { messages };
+  for (const [name, value] of Object.entries(body)) {
+    if (name === "messages" || name === "parallel_tool_calls") continue;
+    if (ANTHROPIC_ABSENT.includes(name)) throw noPlace(`setting '${name}'`, "anthropic", "leave it out of the version");
+    setAnthropic(out, name, value);
+  }
+  if (body["parallel_tool_calls"] === false) out["tool_choice"] = { ...((out["tool_choice"] as Obj | undefined) ?? { type: "auto" }), disable_parallel_tool_use: true };
+  if (!has(out, "max_tokens")) throw noPlace("a request without max_tokens", "anthropic", "give one, as in max_tokens=1024");
+  return out;
+}
+
+function setAnthropic(out: Obj, name: string, value: unknown): void {
+  const configured = (out["output_config"] as Obj | undefined) ?? {};
+  if (name === "max_tokens" || name === "max_completion_tokens") {
+    if (has(out, "max_tokens")) throw noPlace("max_completion_tokens beside max_tokens", "anthropic", "keep one of them");
+    out["max_tokens"] = value;
+  } else if (name === "stop") out["stop_sequences"] = typeof value === "string" ? [value] : value;
+  else if (name === "tools") out["tools"] = listed(value).map(anthropicTool);
+  else if (name === "tool_choice") out["tool_choice"] = anthropicChoice(value);
+  else if (name === "response_format") {
+    const schema = schemaOf(value as Obj, "anthropic");
+    if (schema === true) throw noPlace("a response_format of the type 'json_object'", "anthropic", "give a schema");
+    if (schema !== null) out["output_config"] = { ...configured, format: { type: "json_schema", schema } };
+  } else if (name === "reasoning_effort") {
+    if (!ANTHROPIC_EFFORTS.includes(value as string)) throw noPlace(`reasoning_effort=${JSON.stringify(value)}`, "anthropic", `it has ${ANTHROPIC_EFFORTS.join(", ")}`);
+    out["output_config"] = { ...configured, effort: value };
+  } else if (name === "service_tier" && value !== "auto" && value !== "standard_only") {
+    throw noPlace(`service_tier=${JSON.stringify(value)}`, "anthropic", "it has auto and standard_only");
+  } else if (name === "output_config") out["output_config"] = { ...(value as Obj), ...configured };
+  else out[name] = value;
+}
+
+function anthropicMessages(messages: Obj[]): { system: unknown; messages: Obj[] } {
+  const system: Obj[] = [];
+  const plain: unknown[] = [];
+  const out: Obj[] = [];
+  for (const message of messages) {
+    nameless(message, "anthropic");
+    const role = message["role"] as string;
+    if (role === "system" || role === "developer") {
+      if (out.length) throw noPlace(`a ${role} message after the conversation has begun`, "anthropic", "move it to the top");
+      plain.push(message["content"]);
+      system.push(...partsOf(message["content"]).map(anthropicSystemPart));
+    } else if (role === "tool") {
+      const block = { type: "tool_result", tool_use_id: message["tool_call_id"] ?? null, content: anthropicContent(message["content"]) };
+      const last = out[out.length - 1];
+      const results = last !== undefined && last["role"] === "user" && Array.isArray(last["content"]) && listed(last["content"]).every((part) => part["type"] === "tool_result");
+      if (results) listed(last["content"]).push(block);
+      else out.push({ role: "user", content: [block] });
+    } else out.push({ role, content: anthropicTurn(message) });
+  }
+  return { system: plain.length === 1 && typeof plain[0] === "string" ? plain[0] : system, messages: out };
+}
+
+function anthropicSystemPart(part: Obj): Obj {
+  if (part["type"] !== "text") throw noPlace(`a part of the type '${String(part["type"])}' in a system message`, "anthropic", "write text");
+  return part;
+}
+
+function anthropicTurn(message: Obj): unknown {
+  const calls = listed(message["tool_calls"]);
+  const content = anthropicContent(message["content"]);
+  if (!calls.length) return content;
+  const blocks = typeof content === "string" ? [{ type: "text", text: content }] : listed(content);
+  const used = calls.map((call) => {
+    const [id, name, input] = argumentsOf(call, "anthropic");
+    return { type: "tool_use", id, name, input };
+  });
+  return [...blocks, ...used];
+}
+
+const anthropicContent = (content: unknown): unknown => (Array.isArray(content) ? listed(content).map(anthropicPart) : content);
+
+function anthropicPart(part: Obj): Obj {
+  const cached = has(part, "cache_control") ? { cache_control: part["cache_control"] } : {};
+  if (part["type"] === "image_url") {
+    const image = part["image_url"] as Obj;
+    if ((image["detail"] ?? "auto") !== "auto") throw noPlace(`an image's detail='${String(image["detail"])}'`, "anthropic", "leave it out");
+    return { type: "image", source: anthropicSource(image["url"] as string), ...cached };
+  }
+  if (part["type"] === "file") return { type: "document", ...anthropicDocument((part["file"] as Obj | undefined) ?? {}), ...cached };
+  if (part["type"] === "input_audio" || part["type"] === "refusal") throw noPlace(`a part of the type '${part["type"]}'`, "anthropic", "write it as text");
+  return part;
+}
+
+function anthropicSource(url: string): Obj {
+  const data = dataOf(url);
+  return data === null ? { type: "url", url } : { type: "base64", media_type: data[0], data: data[1] };
+}
+
+function anthropicDocument(file: Obj): Obj {
+  if (isFilled(file["file_id"])) return { source: { type: "file", file_id: file["file_id"] } };
+  const data = file["file_data"];
+  if (typeof data !== "string" || !data) throw noPlace("a file part without file_data or file_id", "anthropic", "give one of them");
+  return { source: anthropicSource(data), ...(isFilled(file["filename"]) ? { title: file["filename"] } : {}) };
+}
+
+function anthropicTool(tool: Obj, index: number): Obj {
+  const described = functionOf(tool, index, "anthropic");
+  if (described === null) return tool;
+  const out: Obj = { name: described["name"] ?? null, input_schema: isFilled(described["parameters"]) ? described["parameters"] : { type: "object", properties: {} } };
+  for (const name of ["description", "strict"]) if (isFilled(described[name])) out[name] = described[name];
+  if (has(tool, "cache_control")) out["cache_control"] = tool["cache_control"];
+  return out;
+}
+
+function anthropicChoice(value: unknown): Obj {
+  if (typeof value === "string" && has(ANTHROPIC_CHOICES, value)) return { type: ANTHROPIC_CHOICES[value] };
+  if (isObject(value) && isObject(value["function"])) return { type: "tool", name: value["function"]["name"] ?? null };
+  if (isObject(value) && ["auto", "any", "tool", "none"].includes(value["type"] as string)) return { ...value };
+  throw noPlace(`tool_choice=${JSON.stringify(value)}`, "anthropic", "name a function, or auto, none, required");
+}
+
+// Gemini
+
+const GEMINI_ABSENT = [
+  ...["logit_bias", "parallel_tool_calls", "audio", "prediction", "functions", "function_call", "web_search_options", "verbosity"],
+  ...["store", "user", "metadata", "service_tier", "logprobs", "top_logprobs", "modalities"],
+];
+const GEMINI_RENAMED: { [name: string]: string } = { max_tokens: "maxOutputTokens", max_completion_tokens: "maxOutputTokens" };
+const GEMINI_MODES: { [name: string]: string } = { auto: "AUTO", none: "NONE", required: "ANY" };
+const GEMINI_LEVELS = ["minimal", "low", "medium", "high"];
+const GEMINI_AUDIO: { [format: string]: string } = { wav: "audio/wav", mp3: "audio/mp3" };
+
+function toGemini(body: Obj): Obj {
+  const { system, contents } = geminiContents(listed(body["messages"]));
+  const config: Obj = system === null ? {} : { systemInstruction: system };
+  for (const [name, value] of Object.entries(body)) {
+    if (name === "messages" || name === "model") continue;
+    if (GEMINI_ABSENT.includes(name)) throw noPlace(`setting '${name}'`, "gemini", "leave it out of the version");
+    for (const [key, item] of Object.entries(geminiSetting(name, value))) {
+      if (has(config, key)) throw noPlace(`setting '${name}' beside another ${key}`, "gemini", "keep one of them");
+      config[key] = item;
+    }
+  }
+  return { contents, ...(has(body, "model") ? { model: body["model"] } : {}), ...(Object.keys(config).length ? { config } : {}) };
+}
+
+function geminiSetting(name: string, value: unknown): Obj {
+  if (name === "stop") return { stopSequences: typeof value === "string" ? [value] : value };
+  if (name === "tools") return { tools: geminiTools(listed(value)) };
+  if (name === "tool_choice") return { toolConfig: { functionCallingConfig: geminiChoice(value) } };
+  if (name === "response_format") {
+    const schema = schemaOf(value as Obj, "gemini");
+    if (schema === null) return {};
+    return { responseMimeType: "application/json", ...(schema === true ? {} : { responseJsonSchema: schema }) };
+  }
+  if (name === "reasoning_effort") {
+    if (!GEMINI_LEVELS.includes(value as string)) throw noPlace(`reasoning_effort=${JSON.stringify(value)}`, "gemini", `it has ${GEMINI_LEVELS.join(", ")}`);
+    return { thinkingConfig: { thinkingLevel: (value as string).toUpperCase() } };
+  }
+  return { [GEMINI_RENAMED[name] ?? name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())]: value };
+}
+
+function geminiContents(messages: Obj[]): { system: Obj | null; contents: Obj[] } {
+  let system: Obj | null = null;
+  const out: { role: string; parts: Obj[] }[] = [];
+  const called = new Map<unknown, string>();
+  for (const message of messages) {
+    nameless(message, "gemini");
+    const role = message["role"] as string;
+    if (role === "system" || role === "developer") {
+      if (out.length || system !== null) throw noPlace("a system message that is not the first message", "gemini", "join them into one");
+      system = { parts: textsOf(message["content"], role, "gemini").map((line) => ({ text: line })) };
+    } else if (role === "tool") {
+      const part = geminiResponse(message, called);
+      const last = out[out.length - 1];
+      if (last !== undefined && has(last.parts[last.parts.length - 1] ?? {}, "functionResponse")) last.parts.push(part);
+      else out.push({ role: "user", parts: [part] });
+    } else {
+      const parts = partsOf(message["content"]).map(geminiPart);
+      for (const call of listed(message["tool_calls"])) {
+        const [id, name, args] = argumentsOf(call, "gemini");
+        called.set(id, name);
+        parts.push({ functionCall: { id, name, args } });
+      }
+      out.push({ role: role === "assistant" ? "model" : "user", parts });
+    }
+  }
+  return { system, contents: out };
+}
+
+function textsOf(content: unknown, role: string, api: string): string[] {
+  return partsOf(content).map((part) => {
+    if (part["type"] !== "text") throw noPlace(`a part of the type '${String(part["type"])}' in a ${role} message`, api, "write text");
+    return part["text"] as string;
+  });
+}
+
+function geminiResponse(message: Obj, called: Map<unknown, string>): Obj {
+  const id = message["tool_call_id"] ?? null;
+  const name = called.get(id);
+  if (name === undefined) throw noPlace(`the result of the call '${String(id)}', which no message before it makes`, "gemini", "put the assistant's tool call before it");
+  const whole = textsOf(message["content"], "tool", "gemini").join("");
+  const value = safely(() => JSON.parse(whole) as unknown);
+  return { functionResponse: { id, name, response: isObject(value) ? value : { result: whole } } };
+}
+
+function geminiPart(part: Obj): Obj {
+  if (part["type"] === "text") {
+    if (has(part, "cache_control")) throw noPlace("cache_control", "gemini", "use cachedContent");
+    return { text: part["text"] };
+  }
+  if (part["type"] === "image_url") {
+    const image = part["image_url"] as Obj;
+    if ((image["detail"] ?? "auto") !== "auto") throw noPlace(`an image's detail='${String(image["detail"])}'`, "gemini", "leave it out");
+    return geminiMedia(image["url"] as string);
+  }
+  if (part["type"] === "input_audio") {
+    const audio = part["input_audio"] as Obj;
+    const mimeType = field(GEMINI_AUDIO, String(audio["format"]));
+    if (mimeType === undefined) throw noPlace(`audio of the format '${String(audio["format"])}'`, "gemini", "use wav or mp3");
+    return { inlineData: { mimeType, data: audio["data"] } };
+  }
+  if (part["type"] === "file") {
+    const file = (part["file"] as Obj | undefined) ?? {};
+    const where = file["file_data"] || file["file_id"];
+    if (typeof where !== "string") throw noPlace("a file part without file_data or file_id", "gemini", "give one of them");
+    return geminiMedia(where);
+  }
+  throw noPlace(`a part of the type '${String(part["type"])}'`, "gemini", "write it as text, image_url or file");
+}
+
+function geminiMedia(url: string): Obj {
+  const data = dataOf(url);
+  return data === null ? { fileData: { fileUri: url } } : { inlineData: { mimeType: data[0], data: data[1] } };
+}
+
+function geminiTools(tools: Obj[]): Obj[] {
+  const declared: Obj[] = [];
+  const own: Obj[] = [];
+  tools.forEach((tool, index) => {
+    const described = functionOf(tool, index, "gemini");
+    if (described === null) {
+      own.push(tool);
+      return;
+    }
+    if (described["strict"]) throw noPlace(`strict of tool ${index}`, "gemini", "leave it out of the tool");
+    const one: Obj = { name: described["name"] ?? null };
+    if (isFilled(described["description"])) one["description"] = described["description"];
+    if (isFilled(described["parameters"])) one["parametersJsonSchema"] = described["parameters"];
+    declared.push(one);
+  });
+  return [...(declared.length ? [{ functionDeclarations: declared }] : []), ...own];
+}
+
+function geminiChoice(value: unknown): Obj {
+  if (typeof value === "string" && has(GEMINI_MODES, value)) return { mode: GEMINI_MODES[value] };
+  if (isObject(value) && isObject(value["function"])) return { mode: "ANY", allowedFunctionNames: [value["function"]["name"] ?? null] };
+  throw noPlace(`tool_choice=${JSON.stringify(value)}`, "gemini", "name a function, or auto, none, required");
+}
+
 // -- what an application gets
 
 type ServedFields = {
@@ -640,6 +1038,10 @@ export class Served<V = Values> {
   get model(): string | null {
     return this.#fields.version.model;
   }
+  /** The form of its requests: "chat", "responses", "anthropic" or "gemini". */
+  get api(): string {
+    return this.#fields.version.api;
+  }
   /** The model settings; a copy. */
   get settings(): { [name: string]: unknown } {
     return copied(this.#fields.version.settings);
@@ -657,14 +1059,12 @@ export class Served<V = Values> {
     return render(this.#fields.version, values as Values);
   }
 
-  /** The arguments of a chat completion; name your client's own type for it: `prompt.request<OpenAI.ChatCompletionCreateParamsNonStreaming>(...)`. */
+  /**
+   * The arguments for the client of the version's own form (chat completions where it names none); name that client's own type for it:
+   * `prompt.request<OpenAI.ChatCompletionCreateParamsNonStreaming>(...)`.
+   */
   request<T = ChatRequest>(values: V): T {
-    const { model, tools, responseFormat, settings } = this.#fields.version;
-    const body: ChatRequest = { ...copied(settings), messages: this.messages(values) };
-    if (model !== null) body.model = model;
-    if (tools.length) body["tools"] = copied(tools);
-    if (responseFormat !== null) body["response_format"] = copied(responseFormat);
-    return body as T;
+    return requestOf(this.#fields.version, this.messages(values)) as T;
   }
 
   /** The same with other fields; what the loader stamps arms and reasons with. */

@@ -1,0 +1,151 @@
+"""A message of Anthropic's API, whole or streamed, read for what a run records.
+
+Its input tokens do not hold those of the cache; here they do, as everywhere else, so that what is
+cached is a part of what was sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import CallError
+from .failures import error_of_body
+from .protocol import Reply
+from .reply_parts import clean, count, ended, kept, name, text_of
+
+__all__ = ["AnthropicAssembly", "reply_of_message"]
+
+
+def reply_of_message(
+    body: Any,
+    headers: Mapping[str, str],
+    first_token_ms: float | None = None,
+    *,
+    limit: str = "max_tokens",
+) -> Reply:
+    """What a message's body says. headers: with lower-case names.
+
+    Raises CallError where it holds an error, or no message.
+    """
+    content = body.get("content") if isinstance(body, dict) else None
+    if not isinstance(content, list) or body.get("type") == "error":
+        raise error_of_body(body, headers)
+    blocks = [block for block in content if isinstance(block, dict)]
+    text = text_of([block for block in blocks if block.get("type") == "text"])
+    calls = tuple(_call(block) for block in blocks if block.get("type") == "tool_use")
+    reasoning = "".join(str(block.get("thinking") or "") for block in blocks)
+    finish = body.get("stop_reason")
+    finish = clean(finish) if isinstance(finish, str) else None
+    usage = body.get("usage")
+    counted = _counts(usage if isinstance(usage, dict) else {})
+    failure, detail = ended(
+        text,
+        calls,
+        finish,
+        None,
+        tokens_out=counted["tokens_out"],
+        tokens_reasoning=counted["tokens_reasoning"],
+        reasoning=reasoning,
+        limit=limit,
+    )
+    return Reply(
+        text=text,
+        tool_calls=calls,
+        finish_reason=finish,
+        failure=failure,
+        failure_detail=detail,
+        **counted,
+        reasoning=kept(reasoning),
+        service_tier=name(usage.get("service_tier")) if isinstance(usage, dict) else None,
+        model=name(body.get("model")),
+        request_id=headers.get("request-id") or headers.get("x-request-id") or name(body.get("id")),
+        first_token_ms=first_token_ms,
+        headers=headers,
+    )
+
+
+def _call(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A tool_use block in the shape of chat completions."""
+    arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
+    function = {"name": block.get("name"), "arguments": arguments}
+    return {"id": block.get("id"), "type": "function", "function": function}
+
+
+def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
+    fresh = count(usage.get("input_tokens"))
+    cached = count(usage.get("cache_read_input_tokens"))
+    written = count(usage.get("cache_creation_input_tokens"))
+    said = usage.get("output_tokens_details")
+    said = said if isinstance(said, dict) else {}
+    thought = said.get("thinking_tokens", said.get("reasoning_tokens"))
+    return {
+        "tokens_in": None if fresh is None else fresh + (cached or 0) + (written or 0),
+        "tokens_out": count(usage.get("output_tokens")),
+        "tokens_cached": cached,
+        "tokens_cache_write": written,
+        "tokens_reasoning": count(thought),
+    }
+
+
+class AnthropicAssembly:
+    """A stream's events, put together into the message that an unstreamed call would have had."""
+
+    def __init__(self) -> None:
+        self._message: dict[str, Any] = {}
+        self._blocks: dict[Any, dict[str, Any]] = {}
+        self._inputs: dict[Any, list[str]] = {}
+
+    def add(self, chunk: Any) -> str:
+        """Take in an event; the piece of the answer's text that it brought.
+
+        Raises CallError for an error in the stream.
+        """
+        kind = chunk.get("type") if isinstance(chunk, dict) else None
+        if not isinstance(chunk, dict) or kind == "error" or (kind is None and chunk.get("error")):
+            raise error_of_body(chunk, {})
+        if kind == "message_start" and isinstance(chunk.get("message"), dict):
+            self._message = dict(chunk["message"])
+        elif kind == "content_block_start" and isinstance(chunk.get("content_block"), dict):
+            self._blocks[chunk.get("index")] = dict(chunk["content_block"])
+        elif kind == "content_block_delta" and isinstance(chunk.get("delta"), dict):
+            return self._add_delta(chunk.get("index"), chunk["delta"])
+        elif kind == "message_delta":
+            self._close(chunk)
+        return ""
+
+    def finished(self) -> dict[str, Any]:
+        """The whole message.
+
+        Raises CallError of class connection where the stream broke off before the answer's end.
+        """
+        if not self._message.get("stop_reason"):
+            raise CallError(
+                "the stream ended before the answer did.", failure="connection", code="200 cut"
+            )
+        for index, pieces in self._inputs.items():
+            text = "".join(pieces)
+            try:
+                value = json.loads(text) if text.strip() else {}
+            except ValueError:  # cut short: what there is stays readable
+                value = {"unfinished": text}
+            self._blocks[index]["input"] = value
+        return {**self._message, "content": list(self._blocks.values())}
+
+    def _add_delta(self, index: Any, delta: Mapping[str, Any]) -> str:
+        block = self._blocks.setdefault(index, {"type": "text", "text": ""})
+        for key in ("text", "thinking", "signature"):
+            if isinstance(delta.get(key), str):
+                block[key] = (block.get(key) or "") + delta[key]
+        if isinstance(delta.get("partial_json"), str):
+            self._inputs.setdefault(index, []).append(delta["partial_json"])
+        return delta["text"] if isinstance(delta.get("text"), str) else ""
+
+    def _close(self, chunk: Mapping[str, Any]) -> None:
+        delta, usage = chunk.get("delta"), chunk.get("usage")
+        if isinstance(delta, dict):
+            self._message.update({k: v for k, v in delta.items() if v is not None})
+        if isinstance(usage, dict):
+            known = {key: value for key, value in usage.items() if value is not None}
+            self._message["usage"] = {**(self._message.get("usage") or {}), **known}

@@ -1,0 +1,159 @@
+"""A reply of Gemini's generateContent, whole or streamed, read for what a run records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import CallError
+from .failures import error_of_body
+from .protocol import Reply
+from .reply_parts import clean, count, ended, kept, name, within
+
+__all__ = ["GeminiAssembly", "reply_of_content"]
+
+
+def reply_of_content(
+    body: Any,
+    headers: Mapping[str, str],
+    first_token_ms: float | None = None,
+    *,
+    limit: str = "max_tokens",
+) -> Reply:
+    """What a reply's body says, by the names of the REST interface. headers: with lower-case names.
+
+    Raises CallError where it holds an error, or no candidate.
+    """
+    candidates = body.get("candidates") if isinstance(body, dict) else None
+    candidate = candidates[0] if isinstance(candidates, list) and candidates else None
+    if not isinstance(candidate, dict):
+        return _blocked(body, headers)
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    parts = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    finish = candidate.get("finishReason")
+    finish = clean(finish) if isinstance(finish, str) else None
+    if not parts and (finish or "STOP").upper() == "STOP":
+        raise error_of_body(body, headers)
+    said = [part for part in parts if isinstance(part.get("text"), str)]
+    answer = [part["text"] for part in said if not part.get("thought")]
+    text = clean("".join(answer)) if answer else None
+    reasoning = "".join(part["text"] for part in said if part.get("thought"))
+    calls = tuple(_call(part["functionCall"]) for part in parts if _is_call(part))
+    counted = _counts(body.get("usageMetadata"))
+    failure, detail = ended(
+        text,
+        calls,
+        finish,
+        None,
+        tokens_out=counted["tokens_out"],
+        tokens_reasoning=counted["tokens_reasoning"],
+        reasoning=reasoning,
+        limit=limit,
+    )
+    return Reply(
+        text=text,
+        tool_calls=calls,
+        finish_reason=finish,
+        failure=failure,
+        failure_detail=detail,
+        **counted,
+        reasoning=kept(reasoning),
+        model=name(body.get("modelVersion")),
+        request_id=headers.get("x-request-id") or name(body.get("responseId")),
+        first_token_ms=first_token_ms,
+        headers=headers,
+    )
+
+
+def _blocked(body: Any, headers: Mapping[str, str]) -> Reply:
+    """The reply to a prompt that was filtered. Raises CallError where there is another reason."""
+    feedback = body.get("promptFeedback") if isinstance(body, dict) else None
+    reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
+    if not reason:
+        raise error_of_body(body, headers)
+    counted = _counts(body.get("usageMetadata"))
+    return Reply(
+        text=None,
+        failure="content_filter_input",
+        failure_detail=f"the provider blocked the prompt: {reason}.",
+        **counted,
+        model=name(body.get("modelVersion")),
+        request_id=headers.get("x-request-id") or name(body.get("responseId")),
+        headers=headers,
+    )
+
+
+def _is_call(part: Mapping[str, Any]) -> bool:
+    return isinstance(part.get("functionCall"), dict)
+
+
+def _call(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A function call in the shape of chat completions."""
+    arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
+    function = {"name": call.get("name"), "arguments": arguments}
+    return {"id": call.get("id"), "type": "function", "function": function}
+
+
+def _counts(usage: Any) -> dict[str, Any]:
+    """Tokens; those of thoughts are part of the answer's, as they are billed."""
+    usage = usage if isinstance(usage, dict) else {}
+    tokens_in = count(usage.get("promptTokenCount"))
+    answer, thought = (
+        count(usage.get("candidatesTokenCount")),
+        count(usage.get("thoughtsTokenCount")),
+    )
+    known = answer is not None or thought is not None
+    return {
+        "tokens_in": tokens_in,
+        "tokens_out": (answer or 0) + (thought or 0) if known else None,
+        "tokens_cached": within(usage.get("cachedContentTokenCount"), tokens_in),
+        "tokens_cache_write": None,
+        "tokens_reasoning": thought,
+    }
+
+
+class GeminiAssembly:
+    """A stream's replies, put together into one."""
+
+    def __init__(self) -> None:
+        self._body: dict[str, Any] = {}
+        self._parts: list[dict[str, Any]] = []
+        self._finish: Any = None
+
+    def add(self, chunk: Any) -> str:
+        """Take in a reply; the piece of the answer's text that it brought.
+
+        Raises CallError for an error in the stream.
+        """
+        if not isinstance(chunk, dict) or chunk.get("error"):
+            raise error_of_body(chunk, {})
+        for key in ("modelVersion", "responseId", "usageMetadata", "promptFeedback"):
+            if chunk.get(key) is not None:
+                self._body[key] = chunk[key]
+        candidates = chunk.get("candidates")
+        candidate = candidates[0] if isinstance(candidates, list) and candidates else None
+        if not isinstance(candidate, dict):
+            return ""
+        self._finish = candidate.get("finishReason") or self._finish
+        content = candidate.get("content")
+        parts = content.get("parts") if isinstance(content, dict) else None
+        come = [part for part in parts or () if isinstance(part, dict)]
+        self._parts += come
+        texts = [part.get("text") for part in come if not part.get("thought")]
+        return "".join(text for text in texts if isinstance(text, str))
+
+    def finished(self) -> dict[str, Any]:
+        """The whole reply.
+
+        Raises CallError of class connection where the stream broke off before the answer's end.
+        """
+        if self._finish is None and not self._body.get("promptFeedback"):
+            raise CallError(
+                "the stream ended before the answer did.", failure="connection", code="200 cut"
+            )
+        if self._finish is None:
+            return self._body
+        candidate = {"content": {"parts": self._parts}, "finishReason": self._finish}
+        return {**self._body, "candidates": [candidate]}

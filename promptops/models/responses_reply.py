@@ -1,0 +1,143 @@
+"""A reply of OpenAI's Responses API, whole or streamed, read for what a run records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import CallError
+from .failures import error_of_body
+from .protocol import Reply
+from .reply_parts import clean, count, ended, kept, name, text_of, within
+
+__all__ = ["ResponsesAssembly", "reply_of_response"]
+
+
+def reply_of_response(
+    body: Any,
+    headers: Mapping[str, str],
+    first_token_ms: float | None = None,
+    *,
+    limit: str = "max_output_tokens",
+) -> Reply:
+    """What a response's body says. headers: with lower-case names.
+
+    Raises CallError where it holds an error, or no output at all.
+    """
+    output = body.get("output") if isinstance(body, dict) else None
+    if not isinstance(output, list) or body.get("status") == "failed" or body.get("error"):
+        raise error_of_body(body, headers)
+    why = body.get("incomplete_details")
+    why = why.get("reason") if isinstance(why, dict) else None
+    if not output and not why:
+        raise error_of_body(body, headers)
+    items = [item for item in output if isinstance(item, dict)]
+    parts = [part for item in items if item.get("type") == "message" for part in _parts(item)]
+    text = text_of([part for part in parts if part.get("type") == "output_text"])
+    refusal = "".join(str(part.get("refusal") or "") for part in parts)
+    calls = tuple(call for item in items for call in _calls(item))
+    reasoning = "".join(_thoughts(items))
+    counted = _counts(body.get("usage"))
+    finish = clean(str(why or body.get("status") or "completed"))
+    failure, detail = ended(
+        text,
+        calls,
+        finish,
+        clean(refusal) or None,
+        tokens_out=counted["tokens_out"],
+        tokens_reasoning=counted["tokens_reasoning"],
+        reasoning=reasoning,
+        limit=limit,
+    )
+    return Reply(
+        text=text,
+        tool_calls=calls,
+        finish_reason=finish,
+        failure=failure,
+        failure_detail=detail,
+        **counted,
+        reasoning=kept(reasoning),
+        service_tier=name(body.get("service_tier")),
+        model=name(body.get("model")),
+        request_id=headers.get("x-request-id") or name(body.get("id")),
+        first_token_ms=first_token_ms,
+        headers=headers,
+    )
+
+
+def _parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    content = item.get("content")
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+
+
+def _calls(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The tool call that an output item is, in the shape of chat completions."""
+    if item.get("type") == "function_call":
+        function = {"name": item.get("name"), "arguments": item.get("arguments")}
+        yield {"id": item.get("call_id"), "type": "function", "function": function}
+    elif item.get("type") == "custom_tool_call":
+        custom = {"name": item.get("name"), "input": item.get("input")}
+        yield {"id": item.get("call_id"), "type": "custom", "custom": custom}
+
+
+def _thoughts(items: list[dict[str, Any]]) -> Iterator[str]:
+    for item in items:
+        if item.get("type") == "reasoning":
+            for parts in (item.get("summary"), item.get("content")):
+                for part in parts if isinstance(parts, list) else ():
+                    if isinstance(part, dict) and isinstance(part.get("text"), str):
+                        yield part["text"]
+
+
+def _counts(usage: Any) -> dict[str, Any]:
+    usage = usage if isinstance(usage, dict) else {}
+    tokens_in = count(usage.get("input_tokens"))
+    asked = usage.get("input_tokens_details")
+    asked = asked if isinstance(asked, dict) else {}
+    said = usage.get("output_tokens_details")
+    return {
+        "tokens_in": tokens_in,
+        "tokens_out": count(usage.get("output_tokens")),
+        "tokens_cached": within(asked.get("cached_tokens"), tokens_in),
+        "tokens_cache_write": within(asked.get("cache_write_tokens"), tokens_in),
+        "tokens_reasoning": count(said.get("reasoning_tokens")) if isinstance(said, dict) else None,
+    }
+
+
+class ResponsesAssembly:
+    """A stream's events; the last one holds the whole response."""
+
+    def __init__(self) -> None:
+        self._whole: dict[str, Any] | None = None
+
+    def add(self, chunk: Any) -> str:
+        """Take in an event; the piece of the answer's text that it brought.
+
+        Raises CallError for an error in the stream.
+        """
+        kind = chunk.get("type") if isinstance(chunk, dict) else None
+        if kind == "error" or not isinstance(chunk, dict) or (kind is None and chunk.get("error")):
+            raise error_of_body(chunk if _has_error(chunk) else {"error": chunk}, {})
+        if isinstance(chunk.get("response"), dict) and kind in (
+            "response.completed",
+            "response.incomplete",
+            "response.failed",
+        ):
+            self._whole = chunk["response"]
+        delta = chunk.get("delta")
+        return delta if kind == "response.output_text.delta" and isinstance(delta, str) else ""
+
+    def finished(self) -> dict[str, Any]:
+        """The whole body.
+
+        Raises CallError of class connection where the stream broke off before the answer's end.
+        """
+        if self._whole is None:
+            raise CallError(
+                "the stream ended before the answer did.", failure="connection", code="200 cut"
+            )
+        return self._whole
+
+
+def _has_error(chunk: Any) -> bool:
+    return isinstance(chunk, dict) and bool(chunk.get("error"))
