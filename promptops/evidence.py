@@ -1,6 +1,9 @@
 """What a promotion rests on: per-example outcomes of both arms, the policy, the plan and the
 figures, as one file.
 
+Form e1 (release 0.1) has former names of some fields. It is read for good, by `from_document`, and
+`document` gives back what was written, so that its digest is the one that the deployment cites.
+
 The bundle is committed beside the registry and its digest stands in the deployment, so that anybody
 with the clone recomputes every number without the store, a key or the network.
 """
@@ -15,10 +18,13 @@ from typing import Any
 
 from .canonical import MAX_INTEGER, canonical, digest
 from .errors import RegistryCorrupt
+from .policy import by_former_names, renamed
 
 __all__ = ["FOLDER", "FORM", "Evidence"]
 
-FORM = "e1"
+FORM = "e2"
+_FORMS = ("e1", FORM)
+_FORMER = {"measures": "metrics"}  # name of a field in form e1 -> its name today
 FOLDER = "promptops.evidence"  # beside the registry file
 
 
@@ -29,7 +35,7 @@ class Evidence:
     examples: ids, n of them, in the order of every list below; clusters: one label an example, or
         None;
     scores: scorer name -> {"candidate": [...], "baseline": [...]}: mean outcome over repeats, in
-    [0, 1], None where unscored ("baseline" is absent on a first deployment); measures: "cost"
+    [0, 1], None where unscored ("baseline" is absent on a first deployment); metrics: "cost"
     (USD), "latency" (ms), "tokens" likewise;
     counts: arm -> {"attempted", "scored", "failed"} runs, by the primary; scorers: name ->
         {"version", "kind", "calibrated"};
@@ -56,7 +62,7 @@ class Evidence:
     scorers: Mapping[str, Mapping[str, Any]]
     figures: Mapping[str, Any]
     verdict: Mapping[str, Any]
-    measures: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
     clusters: tuple[str, ...] | None = None
     repeats: Mapping[str, int] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +79,7 @@ class Evidence:
     # the newest answer or score that it rests on, UTC; left out of the document where unknown
     measured_at: str = ""
     toolkit: str = ""  # release that made it
+    form: str = FORM  # in which it was written; "e1" is that of 0.1
 
     @property
     def decision(self) -> str:
@@ -81,12 +88,16 @@ class Evidence:
 
     def document(self) -> dict[str, Any]:
         """JSON-ready: the form's tag and every field."""
-        fields = json.loads(json.dumps(asdict(self)))
+        fields: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         if not self.measured_at:
             del fields["measured_at"]  # bundles of before this field keep their digest
         if not self.classes:
             del fields["classes"]
-        return {"form": FORM, **fields}
+        if self.form == "e1":
+            fields["policy"] = by_former_names(fields["policy"])
+            former = {new: old for old, new in _FORMER.items()}
+            fields = {former.get(name, name): value for name, value in fields.items()}
+        return fields
 
     @property
     def digest(self) -> str:
@@ -147,11 +158,15 @@ class Evidence:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Evidence:
         """The evidence of what `document()` gave."""
-        if document.get("form") != FORM:
+        form = document.get("form")
+        if form not in _FORMS:
             raise RegistryCorrupt(
-                f"evidence has the form {document.get('form')!r}, this release reads {FORM!r};"
+                f"evidence has the form {form!r}, this release reads {' and '.join(_FORMS)};"
                 " install a newer promptops-toolkit."
             )
+        if form == "e1":
+            document = {_FORMER.get(name, name): value for name, value in document.items()}
+            document["policy"] = renamed(document["policy"])
         known = {f.name for f in fields(cls)}
         values = {key: _frozen(value) for key, value in document.items() if key in known}
         return cls(**values)

@@ -15,40 +15,87 @@ from typing import Any, Literal
 from .canonical import MAX_INTEGER, digest
 from .errors import VersionError
 
-__all__ = ["Goal", "Guardrail", "Policy"]
+__all__ = ["Goal", "Guardrail", "Policy", "by_former_names", "renamed"]
 
 Goal = Literal["better", "not_worse", "cheaper"]
 
 _SHARES = (("min_score", 0, 1), ("margin", 0, 1), ("min_effect", 0, 1), ("min_n", 0, MAX_INTEGER))
-_LISTS = ("must_pass", "path", "ungated", "accept_slices")
+_LISTS = ("must_pass", "stages", "ungated_environments", "accept_slices")
+
+# name of a field in format 1 (release 0.1) -> its name today; of a policy, and of a guardrail
+_FORMER = {
+    "judge_alone": "allow_uncalibrated_judge",
+    "path": "stages",
+    "ungated": "ungated_environments",
+}
+_FORMER_GUARDRAIL = {"measure": "metric"}
+
+
+def renamed(document: Any) -> Any:
+    """A policy as it was written, by the names of today.
+
+    Raises VersionError where a field stands there by both names.
+    """
+    return _by_names(document, _FORMER, _FORMER_GUARDRAIL)
+
+
+def by_former_names(document: Any) -> Any:
+    """The same by the names of format 1, over which ids and digests of that format were made."""
+    return _by_names(document, _reversed(_FORMER), _reversed(_FORMER_GUARDRAIL))
+
+
+def _reversed(names: Mapping[str, str]) -> dict[str, str]:
+    return {new: old for old, new in names.items()}
+
+
+def _by_names(document: Any, names: Mapping[str, str], rails: Mapping[str, str]) -> Any:
+    if not isinstance(document, Mapping):
+        return document
+    for old, new in names.items():
+        if old in document and new in document:
+            raise VersionError(
+                f"a policy has both {old!r} and {new!r}, which are one field; keep {new!r}."
+            )
+    found = {names.get(key, key): value for key, value in document.items()}
+    listed = found.get("guardrails")
+    if isinstance(listed, (list, tuple)):
+        found["guardrails"] = [
+            (
+                {rails.get(key, key): value for key, value in rail.items()}
+                if isinstance(rail, Mapping)
+                else rail
+            )
+            for rail in listed
+        ]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
     """What must not get worse by more than `margin`.
 
-    measure: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin
+    metric: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin
         relative to the baseline's mean).
     tag: the slice in which it must hold, "" for all examples.
     """
 
-    measure: str
+    metric: str
     margin: float = 0.05
     tag: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.tag, str):
             raise VersionError(
-                f"guardrail {self.measure!r} has the tag {self.tag!r}; expected the tag of a slice."
+                f"guardrail {self.metric!r} has the tag {self.tag!r}; expected the tag of a slice."
             )
-        if not isinstance(self.measure, str) or not self.measure:
+        if not isinstance(self.metric, str) or not self.metric:
             raise VersionError(
-                f'guardrail measure is {self.measure!r}; name a scorer, or "cost", "latency" or'
+                f'guardrail metric is {self.metric!r}; name a scorer, or "cost", "latency" or'
                 ' "tokens".'
             )
         if not _is_number(self.margin) or not 0 <= self.margin <= 1:
             raise VersionError(
-                f"guardrail {self.measure!r} has the margin {self.margin!r}; expected a share"
+                f"guardrail {self.metric!r} has the margin {self.margin!r}; expected a share"
                 " between 0 and 1, such as 0.05."
             )
 
@@ -62,10 +109,10 @@ class Policy:
     name, None for the first of the study;
     margin: of the primary under not_worse and cheaper; min_effect: least mean difference under
     better; min_n: least number of scored pairs; min_score: least mean of a first deployment on the
-    primary; must_pass: example ids that the candidate may not fail where the baseline passes; path:
-    environments that must serve the version first, in order;
-    ungated: environments that need no evidence; judge_alone: whether an uncalibrated judge may be
-        the primary;
+    primary; must_pass: example ids that the candidate may not fail where the baseline passes;
+    stages: environments that must serve the version first, in order;
+    ungated_environments: those that need no evidence; allow_uncalibrated_judge: whether such a
+    judge may be the primary;
     accept_constant: the reason why a candidate need not be shown above the best constant answer;
     accept_slices: a line "tag: reason" for each slice in which a loss is accepted;
     dataset: a fingerprint that evidence must be on, None for any; ties: "full" (exact) or "half"
@@ -81,9 +128,9 @@ class Policy:
     min_n: int = 0
     min_score: float = 0.0
     must_pass: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
-    ungated: tuple[str, ...] = ("dev",)
-    judge_alone: bool = False
+    stages: tuple[str, ...] = ()
+    ungated_environments: tuple[str, ...] = ("dev",)
+    allow_uncalibrated_judge: bool = False
     dataset: str | None = None
     ties: Literal["full", "half"] = "full"
     accept_constant: str = ""
@@ -111,9 +158,10 @@ class Policy:
                     f"policy {name} is {value!r}; expected a"
                     f" {'whole ' if name == 'min_n' else ''}number from {low} to {high}."
                 )
-        if not isinstance(self.judge_alone, bool):
+        if not isinstance(self.allow_uncalibrated_judge, bool):
             raise VersionError(
-                f"policy judge_alone is {self.judge_alone!r}; expected True or False."
+                f"policy allow_uncalibrated_judge is {self.allow_uncalibrated_judge!r}; expected"
+                " True or False."
             )
         if not isinstance(self.accept_constant, str):
             raise VersionError(
@@ -145,15 +193,15 @@ class Policy:
         """A policy as it is, or of a map of its fields: {"primary": "exact(expected)", "goal":
         "not_worse"}. Raises VersionError.
         """
-        return value if isinstance(value, Policy) else cls.from_document(value)
+        return value if isinstance(value, Policy) else cls(**_closed(cls, value, "policy"))
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Policy:
-        """The policy of what `document()` gave.
+        """The policy of what `document()` gave, in this release or in an earlier one.
 
         Raises VersionError for an unknown field, or a value that it cannot take.
         """
-        return cls(**_closed(cls, document, "policy"))
+        return cls(**_closed(cls, renamed(document), "policy"))
 
     @property
     def digest(self) -> str:
@@ -186,9 +234,7 @@ def _guardrails(values: Any) -> tuple[Guardrail, ...]:
 
 def _closed(kind: type[Guardrail | Policy], document: Any, what: str) -> dict[str, Any]:
     if not isinstance(document, Mapping):
-        example = (
-            '{"goal": "not_worse"}' if kind is Policy else '{"measure": "cost", "margin": 0.1}'
-        )
+        example = '{"goal": "not_worse"}' if kind is Policy else '{"metric": "cost", "margin": 0.1}'
         raise VersionError(
             f"a {what} is {document!r}; expected a map of its fields such as {example}, or a"
             f" {kind.__name__}."
@@ -200,8 +246,8 @@ def _closed(kind: type[Guardrail | Policy], document: Any, what: str) -> dict[st
             f"{what} has the unknown field {unknown[0]!r}; the fields are"
             f" {', '.join(sorted(known))}."
         )
-    if kind is Guardrail and "measure" not in document:
+    if kind is Guardrail and "metric" not in document:
         raise VersionError(
-            'a guardrail lacks its measure; name a scorer, or "cost", "latency" or "tokens".'
+            'a guardrail lacks its metric; name a scorer, or "cost", "latency" or "tokens".'
         )
     return dict(document)

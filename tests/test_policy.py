@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from promptops.canonical import canonical, digest
 from promptops.errors import VersionError
-from promptops.policy import Guardrail, Policy
+from promptops.policy import Guardrail, Policy, by_former_names
 
 NAME = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 SHARE = st.floats(0, 1)
@@ -31,9 +31,9 @@ POLICIES = st.builds(
     min_n=st.integers(0, 10_000),
     min_score=SHARE,
     must_pass=st.lists(NAME, max_size=3).map(tuple),
-    path=st.lists(NAME, max_size=3).map(tuple),
-    ungated=st.lists(NAME, max_size=3).map(tuple),
-    judge_alone=st.booleans(),
+    stages=st.lists(NAME, max_size=3).map(tuple),
+    ungated_environments=st.lists(NAME, max_size=3).map(tuple),
+    allow_uncalibrated_judge=st.booleans(),
     dataset=st.none() | NAME,
     ties=st.sampled_from(["full", "half"]),
 )
@@ -57,17 +57,20 @@ def test_only_what_differs_is_stored() -> None:
     """
     assert Policy().document() == {}
     assert Policy.from_document({}) == Policy()
-    assert Policy(min_n=30, ungated=()).document() == {"min_n": 30, "ungated": []}
+    assert Policy(min_n=30, ungated_environments=()).document() == {
+        "min_n": 30,
+        "ungated_environments": [],
+    }
     guarded = Policy(guardrails=(Guardrail("cost", 0.1),))
-    assert guarded.document() == {"guardrails": [{"measure": "cost", "margin": 0.1}]}
+    assert guarded.document() == {"guardrails": [{"metric": "cost", "margin": 0.1}]}
 
 
 def test_lists_become_tuples() -> None:
     """Lists and guardrails as maps are taken as they stand in a file, and make an equal, hashable
     policy.
     """
-    made = Policy(path=["staging"], must_pass=["e1"], guardrails=[{"measure": "cost"}])  # type: ignore[arg-type, list-item]
-    assert made == Policy(path=("staging",), must_pass=("e1",), guardrails=(Guardrail("cost"),))
+    made = Policy(stages=["staging"], must_pass=["e1"], guardrails=[{"metric": "cost"}])  # type: ignore[arg-type, list-item]
+    assert made == Policy(stages=("staging",), must_pass=("e1",), guardrails=(Guardrail("cost"),))
     assert {made: 1}
 
 
@@ -93,24 +96,24 @@ def test_lists_become_tuples() -> None:
         ("min_n", math.inf),
         ("min_n", "30"),
         ("ties", "none"),
-        ("judge_alone", "false"),
-        ("judge_alone", 0),
+        ("allow_uncalibrated_judge", "false"),
+        ("allow_uncalibrated_judge", 0),
         ("primary", 3),
         ("dataset", ["d1"]),
         ("must_pass", "e1"),
         ("must_pass", [1]),
-        ("path", "staging"),
-        ("ungated", None),
-        ("ungated", {"dev": True}),
+        ("stages", "staging"),
+        ("ungated_environments", None),
+        ("ungated_environments", {"dev": True}),
         ("guardrails", "cost"),
         ("guardrails", ["cost"]),
-        ("guardrails", [{"measure": "cost", "limit": 1}]),
+        ("guardrails", [{"metric": "cost", "limit": 1}]),
         ("guardrails", [{"margin": 0.1}]),
-        ("guardrails", [{"measure": "", "margin": 0.1}]),
-        ("guardrails", [{"measure": 3}]),
-        ("guardrails", [{"measure": "cost", "margin": -0.1}]),
-        ("guardrails", [{"measure": "cost", "margin": "0.1"}]),
-        ("guardrails", [{"measure": "cost", "margin": math.nan}]),
+        ("guardrails", [{"metric": "", "margin": 0.1}]),
+        ("guardrails", [{"metric": 3}]),
+        ("guardrails", [{"metric": "cost", "margin": -0.1}]),
+        ("guardrails", [{"metric": "cost", "margin": "0.1"}]),
+        ("guardrails", [{"metric": "cost", "margin": math.nan}]),
         ("min_pairs", 3),
         (3, 3),
     ],
@@ -145,3 +148,36 @@ def test_a_policy_is_taken_as_a_map_wherever_one_is_asked_for() -> None:
         match=r"""a policy is 'better'; expected a map of its fields such as \{"goal": "not_worse"\}, or a Policy""",
     ):
         Policy.of("better")  # type: ignore[arg-type]
+
+
+FORM_1 = {
+    "judge_alone": True,
+    "path": ["staging"],
+    "ungated": [],
+    "guardrails": [{"measure": "cost", "margin": 0.1}],
+    "min_n": 20,
+}
+
+
+def test_a_policy_of_format_1_is_read_by_its_former_names() -> None:
+    """Release 0.1 wrote other names; what it wrote is the same policy, and its form can be written
+    again for ids that were made over it.
+    """
+    policy = Policy.from_document(FORM_1)
+    assert policy == Policy(
+        allow_uncalibrated_judge=True,
+        stages=("staging",),
+        ungated_environments=(),
+        guardrails=(Guardrail("cost", 0.1),),
+        min_n=20,
+    )
+    assert by_former_names(policy.document()) == FORM_1
+    assert Policy.from_document(policy.document()) == policy
+
+
+def test_a_former_name_is_not_an_alias() -> None:
+    """What a person writes today has today's names; a file with both of one field is refused."""
+    with pytest.raises(VersionError, match="unknown field 'ungated'"):
+        Policy.of({"ungated": []})
+    with pytest.raises(VersionError, match="both 'path' and 'stages'"):
+        Policy.from_document({"path": [], "stages": ["staging"]})

@@ -125,7 +125,7 @@ def constant_checks(
         return [("pass", f"{beside.statement()}.", "")]
     if policy.accept_constant:
         return [("pass", f"{beside.statement()}; accepted: {policy.accept_constant}.", "")]
-    if any(is_class_measure(rail.measure) for rail in policy.guardrails):
+    if any(is_class_measure(rail.metric) for rail in policy.guardrails):
         return [("pass", f"{beside.statement()}; guarded by class.", "")]
     if policy.primary == BALANCED:
         return []

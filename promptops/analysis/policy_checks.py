@@ -274,12 +274,12 @@ def guard(
 ) -> Check:
     """Non-inferiority of one measure at its margin."""
     try:
-        figures = comparison[rail.measure]
+        figures = comparison[rail.metric]
     except StudyError:
-        return _unmeasured(comparison, rail.measure)
+        return _unmeasured(comparison, rail.metric)
     if figures.missing > MISSING_LIMIT + _JUST:
         return _incomplete(figures)
-    relative = rail.measure in MEASURES
+    relative = rail.metric in MEASURES
     margin = rail.margin * figures.baseline if relative else rail.margin
     said = (
         f"{words.percent(rail.margin, 0)} of the baseline"
@@ -291,7 +291,7 @@ def guard(
 
 def judged(name: str, kind: str, calibrated: bool | None, policy: Policy) -> list[Check]:
     """An uncalibrated judge decides alone only where the policy says so."""
-    if kind != "judge" or calibrated or policy.judge_alone:
+    if kind != "judge" or calibrated or policy.allow_uncalibrated_judge:
         return []
     text = (
         f"The primary {name} is a judge that was not measured against people, and this policy lets"
@@ -302,7 +302,8 @@ def judged(name: str, kind: str, calibrated: bool | None, policy: Policy) -> lis
             "judge",
             "unproven",
             text,
-            "Label some 30 outputs and calibrate the judge, or set judge_alone in the policy by"
+            "Label some 30 outputs and calibrate the judge, or set allow_uncalibrated_judge in the"
+            " policy by"
             " review.",
         )
     ]

@@ -249,7 +249,7 @@ def _draft(
         "scores": {
             name: {key: column[0] for key, column in columns[name].items()} for name in names
         },
-        "measures": {
+        "metrics": {
             name: {key: column[0] for key, column in columns[name].items()} for name in measures
         },
         "asked": {key: _short(values) for key, values in asked.items()},
@@ -352,7 +352,7 @@ def _arm(evidence: Evidence, key: str) -> Arm:
         name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.scores.items()
     }
     measures = {
-        name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.measures.items()
+        name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.metrics.items()
     }
     version = evidence.candidate if key == "candidate" else str(evidence.baseline)
     answers = read_answers(evidence.classes, key, evidence.examples)

@@ -297,7 +297,7 @@ def _row(link: Deployment) -> dict[str, Any]:
     """A deployment, JSON-ready, with its version's label and how long it served in seconds."""
     row = json.loads(json.dumps(asdict(link)))
     del row["changed"], row["note"]
-    return {**row, "again": link.override, "label": link.label, "duration_s": link.duration_s}
+    return {**row, "override": link.override, "label": link.label, "duration_s": link.duration_s}
 
 
 def _lasted(seconds: float | None) -> str | None:

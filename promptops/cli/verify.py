@@ -129,7 +129,7 @@ def _without(editor: Editor, link: Deployment) -> Iterator[str]:
     if (
         link.kind != "rollback"
         and not link.forced
-        and link.env not in editor.policy(link.prompt).ungated
+        and link.env not in editor.policy(link.prompt).ungated_environments
     ):
         yield (
             f"{link.env} of {link.prompt} serves {link.label} without evidence, and it is not"

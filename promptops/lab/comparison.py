@@ -68,9 +68,7 @@ class Comparison(Facts):
         """For tests: raises AssertionError with the verdict's reasons unless the goal is met;
         returns the comparison.
         """
-        verdict = self.decide(
-            Policy.from_document({"primary": self.primary_name, **policy, "goal": goal})
-        )
+        verdict = self.decide(Policy.of({"primary": self.primary_name, **policy, "goal": goal}))
         if verdict.decision != "promote":
             raise AssertionError(
                 f"{self.candidate.label} is not shown to be {goal.replace('_', ' ')}:"

@@ -35,7 +35,8 @@ FIELDS = frozenset(
         "evidence",
         "forced",
         "unmet",
-        "again",
+        "override",
+        "again",  # override in links of form 1, whose digests cover the name
         "undoes",
         "digest",
     }

@@ -185,8 +185,8 @@ def _evidence(registry: Path, cited: str) -> str:
     ]
     for name, sides in evidence.scores.items():
         said.append(f"{md(name)} {_pair(sides, '{:.3f}')}")
-    if "cost" in evidence.measures:
-        said.append(f"cost {_pair(evidence.measures['cost'], '{:.6f}')} USD an example")
+    if "cost" in evidence.metrics:
+        said.append(f"cost {_pair(evidence.metrics['cost'], '{:.6f}')} USD an example")
     return "; ".join(said)
 
 

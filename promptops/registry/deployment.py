@@ -117,7 +117,7 @@ def of_chain(
             evidence=link.get("evidence"),
             forced=link.get("forced", False),
             unmet=tuple(link.get("unmet", ())),
-            override=link.get("again", ""),
+            override=link.get("override", link.get("again", "")),
             undoes=link.get("undoes"),
             canary=_canary(link.get("canary"), numbers),
             until=until,

@@ -6,19 +6,24 @@ environments in order of name, so a promotion is a diff of a few lines. There is
 or digest of the whole file: branches that change different prompts touch no common line. The fields
 are closed; an unknown one is refused, never ignored.
 
-    {"promptops": 1, "policy": {...}, "prompts": {name: {
+    {"promptops": 2, "policy": {...}, "prompts": {name: {
         "policy": {...}, "environments": {env: {"deployments": [...]}}, "versions": [...]}}}
+
+Form 1 has former names of a policy's fields. It is read for good, by `parse`, which gives the
+document of form 2; whatever is written is of form 2. Chains and versions are the same in both, so
+that every digest stays.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from json.decoder import JSONDecodeError, JSONDecoder
 from json.encoder import encode_basestring
 
 from ..canonical import number
-from ..errors import RegistryCorrupt, RegistryError
+from ..errors import RegistryCorrupt, RegistryError, VersionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORM", "check", "checked_name", "empty", "parse", "render"]
 
-FORM = 1
+FORM = 2
 MAX_BYTES = (
     256 * 2**20
 )  # far past any registry; a reader must not swallow whatever lies in the file's place
@@ -92,7 +97,22 @@ def parse(data: bytes, where: str, keep: Callable[[str, Any], Any] | None = None
         raise RegistryCorrupt(
             f"{where} {wrong}; restore it from git, or run `promptops registry check`."
         )
-    return document  # type: ignore[no-any-return]
+    return document if keep or document["promptops"] >= FORM else _of_form_2(document)
+
+
+def _of_form_2(document: Document) -> Document:
+    """A document of form 1 by the names of form 2. What is malformed stays so, for `check`."""
+    from ..policy import renamed  # costs more than a reader may pay
+
+    def holder(value: Any) -> Any:
+        if not isinstance(value, dict) or "policy" not in value:
+            return value
+        with suppress(VersionError):
+            return {**value, "policy": renamed(value["policy"])}
+        return value
+
+    prompts = {name: holder(prompt) for name, prompt in document["prompts"].items()}
+    return {**holder(document), "promptops": FORM, "prompts": prompts}
 
 
 def render(document: Document) -> str:
@@ -173,7 +193,7 @@ def _frame(document: object) -> str | None:
         or not isinstance(document.get("promptops"), int)
         or isinstance(document["promptops"], bool)
     ):
-        return 'is not a registry: a JSON object with "promptops": 1 was expected'
+        return 'is not a registry: a JSON object with "promptops": 2 was expected'
     if not isinstance(document.get("prompts"), dict):
         return 'lacks its "prompts" object'
     unknown = sorted(document.keys() - TOP_FIELDS) if document["promptops"] <= FORM else []

@@ -240,7 +240,7 @@ class Editor:
             evidence=cited,
             forced=bool(unmet),
             unmet=unmet,
-            again=override.strip(),
+            override=override.strip(),
         )
         if percent is not None and now is not None:
             link |= {
@@ -346,7 +346,7 @@ class Editor:
             evidence=now.evidence,
             forced=now.forced,
             unmet=list(now.unmet),
-            again=override,
+            override=override,
         )
         return self._append(
             name, env, {**link, "canary": {"version": canary.id, "percent": percent}}, now
@@ -434,7 +434,7 @@ class Editor:
         }
         link |= {
             key: rest.get(key)
-            for key in ("evidence", "forced", "unmet", "again", "undoes")
+            for key in ("evidence", "forced", "unmet", "override", "undoes")
             if rest.get(key)
         }
         reason = cleaned(reason.strip(), "reason", self._redactor)

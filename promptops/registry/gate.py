@@ -64,7 +64,7 @@ def unmet(request: Request, evidence: Evidence | None) -> tuple[Unmet, ...]:
 
     An ungated environment asks for nothing.
     """
-    if request.env in request.policy.ungated:
+    if request.env in request.policy.ungated_environments:
         return ()
     points = [*_path(request), *_needs(request)]
     if evidence is None:
@@ -107,7 +107,7 @@ def terms(request: Request) -> str:
     """
     served = [
         request.version.id in request.served.get(env, frozenset())
-        for env in request.policy.path
+        for env in request.policy.stages
         if env != request.env
     ]
     needs = sorted(repr(need) for need in request.needs if need.prompt == request.prompt)
@@ -115,7 +115,7 @@ def terms(request: Request) -> str:
 
 
 def _path(request: Request) -> Iterator[Unmet]:
-    path = request.policy.path
+    path = request.policy.stages
     before = path[: path.index(request.env)] if request.env in path else path
     for env in before:
         if request.version.id not in request.served.get(env, frozenset()):
@@ -260,11 +260,16 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
     for example in policy.must_pass:
         yield from _must_pass(example, at.get(example), candidate, baseline, label)
     scorer = evidence.scorers.get(evidence.primary, {})
-    if scorer.get("kind") == "judge" and not scorer.get("calibrated") and not policy.judge_alone:
+    if (
+        scorer.get("kind") == "judge"
+        and not scorer.get("calibrated")
+        and not policy.allow_uncalibrated_judge
+    ):
         yield Unmet(
             f"The primary {evidence.primary} is a judge that was not measured against people, and"
             " the policy lets no such judge decide alone.",
-            "label some 30 outputs and calibrate the judge, or set judge_alone by review.",
+            "label some 30 outputs and calibrate the judge, or set allow_uncalibrated_judge in the"
+            " policy by review.",
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
 from ..errors import StudyError
-from ..policy import Policy
+from ..policy import Policy, by_former_names
 from ..run import utc
 from .records import keep_dataset
 
@@ -224,7 +224,10 @@ def freeze(
             {"finalists": [as_version(version)[0].id for version in finalists]} if finalists else {}
         ),
     }
-    id_ = tagged("q1", document)
+    # The form q1 has a policy by its names of format 1: the same plan keeps its id, and with it the
+    # id of the study that follows it.
+    policy_then = by_former_names(document["policy"])
+    id_ = tagged("q1", {**document, "policy": policy_then})
     found = project.store.rows("select min(created_at) from plans where id = ?", [id_])[0][0]
     created = str(found) if found else utc()
     if not found:

@@ -271,7 +271,7 @@ def _study(
 
     None where no environment asks for evidence. Waits until it is done, but for a forced promotion.
     """
-    if study is None and env not in project.registry.policy(saved.prompt).ungated:
+    if study is None and env not in project.registry.policy(saved.prompt).ungated_environments:
         study = _latest(project, saved, serving)
     if study is not None and not waits and study.status == "running":
         raise StudyError(f"{study.name} still runs, and a forced promotion does not wait for it.")

@@ -94,7 +94,7 @@ def card(verdict: Verdict, statement: str) -> str:
 
 
 def _rows(comparison: Comparison) -> list[svg.Row]:
-    margins = {rail.measure: rail.margin for rail in comparison.policy.guardrails}
+    margins = {rail.metric: rail.margin for rail in comparison.policy.guardrails}
     rows = []
     for figures in comparison.differences:
         scale = 100.0

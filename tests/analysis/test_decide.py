@@ -277,7 +277,7 @@ def test_a_judge_decides_alone_only_where_the_policy_says_so() -> None:
     """An uncalibrated judge as the primary is unproven; calibrated, or allowed, it decides."""
     for calibrated, policy, decision in (
         (None, Policy(), "inconclusive"),
-        (None, Policy(judge_alone=True), "promote"),
+        (None, Policy(allow_uncalibrated_judge=True), "promote"),
         (True, Policy(), "promote"),
     ):
         arms = []

@@ -244,7 +244,7 @@ def test_a_first_deployment_travels_too(k: int) -> None:
         dataset="triage",
         clusters={name: f"t{i // 2}" for i, name in enumerate(names)},
     )
-    policy = Policy(min_score=0.5, judge_alone=True)
+    policy = Policy(min_score=0.5, allow_uncalibrated_judge=True)
     verdict = decide_first(only, policy)
     evidence = travelled(make_evidence(only, verdict, policy, grounds=grounds))
     assert evidence.baseline is None

@@ -261,7 +261,7 @@ def test_policy_of_the_registry_is_what_refuses(run: Run, path: Path) -> None:
     """
     words = ("promote", "plain", "1", "--env", "staging")
     assert run(*words)[0] == 1
-    Editor(path).set_policy(Policy(ungated=("dev", "staging")))
+    Editor(path).set_policy(Policy(ungated_environments=("dev", "staging")))
     assert run(*words)[0] == 0
     with pytest.raises(Refused):
         Editor(path).promote("plain", 1, "prod", author="a")

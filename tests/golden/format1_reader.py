@@ -24,6 +24,7 @@ from promptops.errors import Refused
 from promptops.lab import Lab
 from promptops.models.protocol import Call, Reply
 from promptops.models.scripted import ScriptedModel
+from promptops.policy import by_former_names
 from promptops.registry.editor import Editor
 from promptops.scorers import contains, equals, length
 from promptops.store import Store
@@ -36,7 +37,6 @@ REGISTRY, STORE, EVIDENCE = "promptops.json", ".promptops", "promptops.evidence"
 COLUMNS: Mapping[str, str] = {  # "table.column" -> column
     f"{table}.{old}": new for table, names in FORMER.items() for old, new in names.items()
 }
-POLICY_FIELDS: Mapping[str, str] = {}
 
 VALUES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "support-triage": [{"ticket": "a {{ticket}}\n– é 🙂"}],
@@ -144,9 +144,8 @@ def _link(one: Any) -> list[Any]:
 def policies(folder: Path) -> dict[str, Any]:
     """The policy of each prompt, and of the registry as "", by the field names of 0.1."""
     editor = Editor(folder / REGISTRY)
-    old = {new: name for name, new in POLICY_FIELDS.items()}
     found = {name or "": editor.policy(name).document() for name in (None, *editor.names())}
-    return {name: {old.get(k, k): v for k, v in policy.items()} for name, policy in found.items()}
+    return {name: dict(by_former_names(policy)) for name, policy in found.items()}
 
 
 def verified(folder: Path) -> dict[str, Any]:

@@ -859,7 +859,7 @@ def test_a_policy_is_assigned_as_a_map(road: tuple[Lab, Any, Any, Dataset]) -> N
     prompt = lab.prompt("triage")
     prompt.policy = {
         "primary": "equals(expected)",
-        "guardrails": [{"measure": "cost", "margin": 0.1}],
+        "guardrails": [{"metric": "cost", "margin": 0.1}],
     }  # type: ignore[assignment]
     assert prompt.policy == Policy(primary="equals(expected)", guardrails=(Guardrail("cost", 0.1),))
     with pytest.raises(VersionError, match="unknown field 'prime'"):

@@ -136,7 +136,7 @@ def test_a_refusal_on_other_terms_is_another_question(lab: Lab) -> None:
     (a, b), study = measured(lab, "p", "ab")
     lab.prompt("p").policy = Policy(min_n=100)
     assert tried(lambda: lab.promote(a, "prod", study=study)).startswith("refused")
-    lab.prompt("p").policy = Policy(path=("staging", "prod"))
+    lab.prompt("p").policy = Policy(stages=("staging", "prod"))
     assert "has not served staging" in tried(lambda: lab.promote(a, "prod", study=study))
     assert tried(lambda: lab.promote(a, "staging", study=study)) == "done"
     assert tried(lambda: lab.promote(a, "prod", study=study)) == "done"

@@ -55,7 +55,7 @@ def given(decision: str = "promote") -> Evidence:
         scorers={},
         figures={},
         verdict={"decision": decision},
-        measures={"cost": {"candidate": (0.002, None), "baseline": (0.001, 0.004)}},
+        metrics={"cost": {"candidate": (0.002, None), "baseline": (0.001, 0.004)}},
     )
 
 

@@ -67,7 +67,7 @@ def filled(path: Path) -> Editor:
     editor.save("support-triage", V1, note="as in the code", author="ann")
     editor.save("support-triage", RICH, author="bob")
     editor.save("a/b.c_d", V1)
-    editor.set_policy(Policy(min_n=30, guardrails=(Guardrail("cost", 0.1),), path=("staging",)))
+    editor.set_policy(Policy(min_n=30, guardrails=(Guardrail("cost", 0.1),), stages=("staging",)))
     editor.set_policy(Policy(), "a/b.c_d")
     editor.promote("support-triage", 1, "dev", author="ann")
     editor.promote("support-triage", 2, "dev", author="bob", percent=12.5)
@@ -257,8 +257,8 @@ def test_what_is_no_registry_is_said_in_one_sentence(data: bytes, said: str) -> 
 
 def test_a_byte_order_mark_is_read_over() -> None:
     """A good file that an editor saved with a BOM is the same registry."""
-    assert document.parse(b'\xef\xbb\xbf{"promptops": 1, "prompts": {}}', "x") == {
-        "promptops": 1,
+    assert document.parse(b'\xef\xbb\xbf{"promptops": 2, "prompts": {}}', "x") == {
+        "promptops": 2,
         "prompts": {},
     }
 
@@ -371,6 +371,38 @@ def test_the_chain_form_is_pinned() -> None:
     )
 
 
+FORM_1 = Path(__file__).parents[1] / "golden" / "format1" / "promptops.json"
+
+
+def test_a_registry_of_form_1_is_written_as_form_2_with_every_digest(tmp_path: Path) -> None:
+    """One deployment more: today's names, form 2, and each chain and version as it was."""
+    path = tmp_path / "promptops.json"
+    path.write_bytes(FORM_1.read_bytes())
+    before = json.loads(path.read_text(encoding="utf-8"))
+    editor = Editor(path)
+    policy = editor.policy("answers")
+    editor.promote("answers", 1, "dev", author="ann", force=True, reason="to go on")
+    after = json.loads(path.read_text(encoding="utf-8"))
+    assert (before["promptops"], after["promptops"]) == (1, 2)
+    assert list(document.check(after)) == []
+    assert Editor(path).policy("answers") == policy
+    text = path.read_text(encoding="utf-8")
+    assert not any(f'"{name}"' in text for name in ("judge_alone", "path", "ungated", "measure"))
+    for name, prompt in before["prompts"].items():
+        assert after["prompts"][name]["versions"] == prompt["versions"]
+        for env, chain_before in prompt.get("environments", {}).items():
+            links = after["prompts"][name]["environments"][env]["deployments"]
+            assert links[: len(chain_before["deployments"])] == chain_before["deployments"]
+
+
+def test_reading_form_1_writes_nothing(tmp_path: Path) -> None:
+    """What serves and what is checked is read; the file keeps its bytes and its form."""
+    path = tmp_path / "promptops.json"
+    path.write_bytes(FORM_1.read_bytes())
+    assert Editor(path).policy(None).ungated_environments == ("dev", "sandbox")
+    assert path.read_bytes() == FORM_1.read_bytes()
+
+
 def test_a_newer_form_is_read_and_never_written(tmp_path: Path) -> None:
     """R11: a file of a later release is served where its parts verify, and refused by the
     editor.
@@ -379,7 +411,7 @@ def test_a_newer_form_is_read_and_never_written(tmp_path: Path) -> None:
 
     path = tmp_path / "r.json"
     filled(path)
-    newer = {**json.loads(path.read_text(encoding="utf-8")), "promptops": 2, "novelty": {}}
+    newer = {**json.loads(path.read_text(encoding="utf-8")), "promptops": 3, "novelty": {}}
     path.write_text(json.dumps(newer), encoding="utf-8")
     assert Loader(path, saved_copy=False).get("support-triage", "prod").number == 1
     before = path.read_bytes()
@@ -395,7 +427,7 @@ def test_what_json_reads_is_read_and_what_it_refuses_is_refused() -> None:
     dice = random.Random(11)
     good = json.dumps(
         {
-            "promptops": 1,
+            "promptops": 2,
             "policy": {},
             "prompts": {"a": {"versions": [1, "x"]}, 'b"\\': {}, "": [], "c": None},
         }
@@ -430,11 +462,12 @@ def test_what_json_reads_is_read_and_what_it_refuses_is_refused() -> None:
                 and type(expected.get("promptops")) is int
                 and isinstance(expected.get("prompts"), dict)
             )
-            sound = sound and (expected["promptops"] > 1 or expected.keys() <= document.TOP_FIELDS)
+            sound = sound and (expected["promptops"] > 2 or expected.keys() <= document.TOP_FIELDS)
         except (ValueError, ZeroDivisionError):
             sound = False
         if sound:
-            assert document.parse(text.encode(), "x") == expected
+            current = {**expected, "promptops": max(expected["promptops"], document.FORM)}
+            assert document.parse(text.encode(), "x") == current
             assert list(
                 document.parse(text.encode(), "x", lambda name, prompt: name)["prompts"].values()
             ) == list(expected["prompts"])

@@ -224,7 +224,7 @@ def test_a_judge_alone_does_not_decide(editor: Editor) -> None:
 
 def test_every_unmet_point_is_in_one_message(editor: Editor) -> None:
     """Nobody is sent away twice for what could be said at once."""
-    editor.set_policy(replace(POLICY, path=("staging",)))
+    editor.set_policy(replace(POLICY, stages=("staging",)))
     given = evidence(
         V[2],
         None,
@@ -247,7 +247,7 @@ def test_a_declared_path_is_walked_in_order(editor: Editor) -> None:
     """staging before prod: the version itself must have served there, and not have been rolled
     back.
     """
-    policy = replace(POLICY, path=("staging", "prod"))
+    policy = replace(POLICY, stages=("staging", "prod"))
     editor.set_policy(policy)
     assert "has not served staging" in refused(editor, evidence(V[1], V[0], policy))[0]
     editor.promote(NAME, 1, "staging", evidence=evidence(V[0], None, policy), author="ann")
@@ -291,7 +291,7 @@ def test_dev_asks_for_nothing_and_only_what_the_policy_names(editor: Editor) -> 
     so.
     """
     assert editor.promote(NAME, 2, "dev", author="ann").changed
-    editor.set_policy(Policy(ungated=()))
+    editor.set_policy(Policy(ungated_environments=()))
     with pytest.raises(Refused, match="no evidence"):
         editor.promote(NAME, 3, "dev", author="ann")
 

@@ -195,7 +195,7 @@ def test_without_the_lock_promotions_would_be_lost(
     assert kept < landed
 
 
-OPEN = Policy(ungated=tuple(f"env-{number}" for number in range(10)))
+OPEN = Policy(ungated_environments=tuple(f"env-{number}" for number in range(10)))
 SMALL = [PromptVersion("one {{x}}"), PromptVersion("two {{x}}")]
 
 

@@ -398,7 +398,7 @@ function checkedHistory(history: unknown): Message[] {
 // -- an environment's chain, of which the last deployment serves
 
 type Link = { version: string; digest: string; kind: string; canary: { version: string; percent: number } | null };
-const LINK_FIELDS = ["version", "canary", "kind", "at", "author", "reason", "evidence", "forced", "unmet", "again", "undoes", "digest"];
+const LINK_FIELDS = ["version", "canary", "kind", "at", "author", "reason", "evidence", "forced", "unmet", "override", "again", "undoes", "digest"];
 const KINDS = ["promote", "canary", "rollback"];
 
 /** The digest of a deployment in its place. */
@@ -439,7 +439,7 @@ function roundedHalfEven(value: number): number {
 
 // -- the file: read whole, split into the ends of its chains
 
-const FORM = 1;
+const FORM = 2; // form 1 differs in names of a policy's fields, which no reader needs
 const MAX_BYTES = 256 * 2 ** 20;
 const NAME = /^[a-z0-9][a-z0-9._/-]{0,127}$/;
 const isName = (name: string): boolean => NAME.test(name) && !name.includes("..");
@@ -458,7 +458,7 @@ function parsed(data: Uint8Array, path: string): Obj {
   }
   const twice = keyTwice(json);
   if (twice !== null) throw fault(`holds the key '${twice.slice(0, 60)}' twice in one object`);
-  if (!isObject(document) || !Number.isSafeInteger(field(document, "promptops"))) throw fault('is not a registry: a JSON object with "promptops": 1 was expected');
+  if (!isObject(document) || !Number.isSafeInteger(field(document, "promptops"))) throw fault('is not a registry: a JSON object with "promptops": 2 was expected');
   if (!isObject(field(document, "prompts"))) throw fault('lacks its "prompts" object');
   if ((document["promptops"] as number) <= FORM) {
     const unknown = Object.keys(document).find((key) => !["promptops", "policy", "prompts", "exported"].includes(key));
