@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StoreError
 from ..redact import Redactor
@@ -25,6 +26,7 @@ from .export import export_rows, new_rows, pieces_of
 from .merge_segments import Sources, merge, sources_of
 from .purges import Purged
 from .read import Deployments, Params, ask_user, show_deployments
+from .recent_runs import RecentRuns
 from .recorder import Spool, say
 from .records import encode, encode_columns
 from .repair import repair_store, rescued, verify_store
@@ -36,9 +38,12 @@ from .write_cache import Known
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from ..run import Run
+
 __all__ = ["Store"]
 
 FILE = "store.duckdb"
+Fresh = bool | Literal["others"]
 ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way,
 ARCHIVE_SEGMENTS = 200  # or so many of them: each session of each kernel leaves one
 SITTING_BYTES = 32 << 20  # merged before the file is opened anew, which keeps DuckDB's memory small
@@ -71,7 +76,7 @@ class Store:
         self._main = Database(self.folder / FILE)
         self._scratch: Database | None = None
         self._scratch_pid = 0
-        self._known = Known()
+        self._known, self._recent = Known(), RecentRuns()
         self._said: set[str] = set()
 
     # -- writing
@@ -124,7 +129,7 @@ class Store:
     def close(self) -> None:
         """Let go of the segment; the store stays usable."""
         self._spool.seal()
-        self._known.forget()
+        self._forget()
         self._drop_scratch()
 
     # -- reading
@@ -144,15 +149,34 @@ class Store:
             where = " AND ".join(
                 ["true", *(f'"{name}" = ?' for name in TABLES[table].key[: len(key)])]
             )
-            known = bool(self.rows(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", key))
+            fresh: Fresh = "others" if key and self._known.keeps(table) else True
+            known = bool(
+                self.rows(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", key, fresh=fresh)
+            )
+            if known:
+                self._known.remember(table, key)
         return known
 
-    def rows(self, sql: str, params: Params = None, *, fresh: bool = True) -> list[tuple[Any, ...]]:
+    def remember_runs(self, runs: Sequence[Run]) -> None:
+        """These were recorded by this process just now: `recent_runs` has them from here on."""
+        name, size, waiting = self._spool.own
+        self._recent.add(runs, name, size + len(waiting))
+
+    def recent_runs(self, keys: Iterable[str]) -> dict[str, Run]:
+        """key -> the latest run with it, of those that this process recorded and still remembers;
+        texts are as the model gave them (see `clean`). The rest is found by
+        `rows(..., fresh="others")`.
+        """
+        return {} if self._sources().keep is not None else self._recent.of(keys)
+
+    def rows(
+        self, sql: str, params: Params = None, *, fresh: Fresh = True
+    ) -> list[tuple[Any, ...]]:
         """The rows of our own SQL over all that is recorded. params: a list for `?`, a dict for
         `$name`.
 
         fresh: False where what is merged is enough, as for rows that were seen a moment ago: then
-            nothing is merged first.
+            nothing is merged first; "others" where only runs that `recent_runs` has may be missing.
         """
         with self._reading(sql, fresh) as con:
             found: list[tuple[Any, ...]] = con.execute(sql, params).fetchall()
@@ -251,7 +275,7 @@ class Store:
             self._merged(self._sources())
             rescued(self.folder, self._main, self._sources, self.append)
             self._spool.seal()
-            self._known.forget()
+            self._forget()
             self._merged(self._sources())
             purged = purge_rows(self.folder, self._main, (named, study, before))
         except Busy as busy:
@@ -320,7 +344,7 @@ class Store:
 
     @contextmanager
     def _reading(
-        self, query: str, fresh: bool = True, *, private: bool = False
+        self, query: str, fresh: Fresh = True, *, private: bool = False
     ) -> Iterator[Connection]:
         """A connection that sees all that was recorded, or is merged, closed at the end. private:
         see `Database.reading`.
@@ -330,7 +354,7 @@ class Store:
             show_deployments(con, query, self._deployments)
             yield con
 
-    def _opened(self, stack: ExitStack, fresh: bool, private: bool) -> Connection:
+    def _opened(self, stack: ExitStack, fresh: Fresh, private: bool) -> Connection:
         sources = self._sources()
         if self._newer():
             return self._of_newer(stack, sources, private)
@@ -338,7 +362,7 @@ class Store:
             return self._in_memory(stack, sources)
         for _ in range(3):
             try:
-                if sources.beyond(self._main.covered) and (fresh or not self._main.covered):
+                if self._lacks(sources, fresh):
                     self._merged(sources)
                 merged = self._main.covered
                 con = stack.enter_context(self._main.reading(private=private))
@@ -365,6 +389,14 @@ class Store:
         raise_schema(self.folder)
         with self._main.writing():
             pass
+
+    def _lacks(self, sources: Sources, fresh: Fresh) -> bool:
+        """Whether the file has to be brought up to date before it is read."""
+        covered = self._main.covered
+        if fresh != "others" or not covered or sources.keep is not None:
+            return sources.beyond(covered) and (bool(fresh) or not covered)
+        alone = {**covered, self._spool.own[0]: sys.maxsize}
+        return not self._recent.suffices(covered) or sources.beyond(alone)
 
     def _merged(self, sources: Sources) -> int:
         """Merge into the DuckDB file. Raises Busy or OSError."""
@@ -425,6 +457,10 @@ class Store:
             return False
         self._say(_NEWER.format(self.folder))
         return True
+
+    def _forget(self) -> None:
+        self._known.forget()
+        self._recent.forget()
 
     def _drop_scratch(self) -> None:
         if self._scratch is not None and self._scratch_pid == os.getpid():

@@ -34,6 +34,19 @@ class Known:
         if table in _KEYS:
             self._rows.update((table, *(row[name] for name in _KEYS[table])) for row in rows)
 
+    def keeps(self, table: str) -> bool:
+        """Whether every row that this process recorded in the table is known here."""
+        return table in _KEYS
+
+    def remember(self, table: str, key: Sequence[Any]) -> None:
+        """The database has such a row. Only of what no purge of another process takes away again:
+        versions, and that there are runs at all.
+        """
+        if table == "versions" and len(key) == len(_KEYS[table]):
+            self._rows.add((table, *key))
+        elif table == "runs" and not key:
+            self._tables.add(table)
+
     def forget(self) -> None:
         """They may be gone."""
         self._rows.clear()

@@ -11,13 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..engine.breaker import Breaker
-from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
+from ..engine.executor import Order, Pass
+from ..engine.progress import Progress
+from ..engine.question import Limits, Provenance, Question
 from ..errors import CallError
 from ..run import Attempt, Run
 from ..version import PromptVersion
 from .design import ArmDesign, ask
 from .provenance import provenance
-from .records import find_runs, keep_version, row_of, runs_where
+from .records import keep_runs, keep_version, known_runs
 
 if TYPE_CHECKING:
     from .project import Project
@@ -50,7 +52,7 @@ class Asker:
         self._spent = spent
         # of judges' endpoints: what refused the questions of one sweep refuses those of the next
         self._breakers: dict[str, Breaker] = {}
-        self._sweeps: list[Sweep] = []  # of this desk, for what they spent
+        self._sweeps: list[Pass] = []  # of this desk, for what they spent
         self._open: dict[
             str, asyncio.Future[Run]
         ] = {}  # key of a judge's question -> who waits for it
@@ -79,9 +81,9 @@ class Asker:
         asked = ask(arm, None, values, 0, root=self._project.root)
         arm.model.check(asked.call.chat)
         if not fresh:
-            known = find_runs(self._project.store, [asked.key])
-            if known:
-                return runs_where(self._project.store, "r.id = ?", [known[asked.key]])[0], True
+            known = known_runs(self._project.store, [asked.key]).get(asked.key)
+            if known is not None:
+                return self._as_kept(known), True
         keep_version(self._project.store, version, prompt=prompt, label=label)
         run = self._project.loop.finish(self._ask(asked))
         if not run.scorable:
@@ -161,12 +163,7 @@ class Asker:
                     left.set_exception(error)
 
     def _known(self, keys: Sequence[str]) -> list[Run]:
-        found = find_runs(self._project.store, keys)
-        return (
-            runs_where(self._project.store, "r.id in (select unnest(?))", [sorted(found.values())])
-            if found
-            else []
-        )
+        return list(known_runs(self._project.store, keys).values())
 
     def _answers(self, runs: Sequence[Run]) -> None:
         for run in runs:
@@ -179,15 +176,10 @@ class Asker:
 
     def _sweep(
         self, questions: Sequence[Question], on_runs: Callable[[Sequence[Run]], object]
-    ) -> Sweep:
+    ) -> Pass:
         where = self._where or provenance(self._project.root)
-        sweep = Sweep(
-            questions,
-            record=self._record,
-            on_runs=on_runs,
-            limits=self._left(),
-            provenance=where,
-            breakers=self._breakers,
+        sweep = self._project.executor.start(
+            Order(questions, self._record, on_runs, self._left(), where, self._breakers)
         )
         if self._spent is not None:
             self._sweeps.append(sweep)
@@ -223,9 +215,4 @@ class Asker:
         return found[0]
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
-        self._project.store.append_all(
-            {
-                "runs": [row_of(run) for run in runs],
-                "attempts": [row_of(attempt) for attempt in attempts],
-            }
-        )
+        keep_runs(self._project.store, runs, attempts)

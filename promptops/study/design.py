@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
 from ..dataset import Dataset, Example
+from ..dataset.values import values_for
 from ..engine.sweep import Question
 from ..errors import RenderError, SetupError, StudyError
 from ..models.protocol import Call, Model
@@ -39,6 +40,7 @@ __all__ = [
     "design",
     "images_of",
     "question",
+    "question_of",
     "with_identity",
 ]
 
@@ -185,23 +187,31 @@ def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyD
 
 
 def question(plan: StudyDesign, place: Place, key: str = "") -> Question:
-    """The call that a place asks; `key` where it is known. An example that does not render is a
-    question that is not sent.
+    """The call that a place asks; `key` where it is known. As `question_of`."""
+    return question_of(
+        plan.arms[place[0]], plan.dataset[place[1]], place[2], key=key, root=plan.root
+    )
+
+
+def question_of(
+    arm: ArmDesign,
+    example: Example,
+    repeat: int,
+    *,
+    role: str = "",
+    key: str = "",
+    root: Path | None = None,
+) -> Question:
+    """The call that asks an arm an example. An example that does not render is a question that is
+    not sent.
 
     Raises SetupError for an image that cannot be read.
     """
-    arm, example = plan.arms[place[0]], plan.dataset[place[1]]
     try:
-        return ask(
-            arm,
-            example,
-            plan.dataset.values_for(arm.version, example),
-            place[2],
-            key=key,
-            root=plan.root,
-        )
+        values = values_for(arm.version, example)
+        return ask(arm, example, values, repeat, role=role, key=key, root=root)
     except RenderError as error:
-        return _unrendered(arm, example, place[2], str(error), key)
+        return _unrendered(arm, example, repeat, str(error), key)
     except SetupError as error:
         raise SetupError(f"example {example.id!r}: {error}") from None
 

@@ -142,6 +142,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         provenance=where,
         ask=asker.ask,
         settling=_settling(drawn, study, options),
+        executor=project.executor,
     )
     running = project.running[study.id] = RunningStudy(record, work)
     running.begin(project.loop)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engine.executor import Executor, InProcess
 from ..engine.loop import Background
 from ..engine.prices import check_prices
 from ..engine.question import Limits, Provenance
@@ -80,7 +81,8 @@ class Project:
     models: who answers for a model's name; loop: the event loop, in a thread of its own, on which
     calls are made; prices: model -> USD per million tokens, where the caller knows better than the
     price table; running: study id -> the pass over it that this process began last; corrected:
-    (dataset fingerprint, example) -> the golden answer that this process wrote into its file.
+    (dataset fingerprint, example) -> the golden answer that this process wrote into its file;
+    executor: who makes the runs, in this process or elsewhere.
     """
 
     location: Location
@@ -91,6 +93,7 @@ class Project:
     prices: Mapping[str, Any] | None = None
     running: dict[str, RunningStudy] = field(default_factory=dict)
     corrected: dict[tuple[str, str], Any] = field(default_factory=dict)
+    executor: Executor = field(default_factory=InProcess)
 
     @classmethod
     def open(

@@ -22,6 +22,7 @@ from ..version import PromptVersion
 if TYPE_CHECKING:
     from ..engine.question import Provenance
     from ..store import Store
+    from ..store.store import Fresh
     from .study_record import StudyRecord
 
 __all__ = [
@@ -30,8 +31,10 @@ __all__ = [
     "attempts_of",
     "find_runs",
     "keep_dataset",
+    "keep_runs",
     "keep_study",
     "keep_version",
+    "known_runs",
     "load_dataset",
     "load_version",
     "row_of",
@@ -60,6 +63,17 @@ _ATTEMPT = _listed(Attempt, "a")
 def row_of(value: Run | Attempt) -> dict[str, Any]:
     """A run or attempt as a row of its table."""
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+def keep_runs(store: Store, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
+    """Record runs with their attempts in one write, all of them or none."""
+    store.append_all(
+        {
+            "runs": [row_of(run) for run in runs],
+            "attempts": [row_of(attempt) for attempt in attempts],
+        }
+    )
+    store.remember_runs(runs)
 
 
 def keep_version(
@@ -200,16 +214,40 @@ def find_runs(store: Store, keys: Iterable[str]) -> dict[str, str]:
     wanted = list(keys)
     if not wanted or not store.has("runs"):
         return {}
-    rows = store.rows(
-        "select r.key, arg_max(r.id, r.started_at) from runs r where r.key in (select unnest(?))"
-        f" and {ANSWERED} group by r.key",
-        [wanted, OUTCOMES],
-    )
-    return dict(rows)
+    found = {key: run.id for key, run in _recent(store, wanted).items()}
+    rest = [key for key in wanted if key not in found]
+    if rest:
+        found |= store.rows(
+            "select r.key, arg_max(r.id, r.started_at) from runs r where r.key in (select"
+            f" unnest(?)) and {ANSWERED} group by r.key",
+            [rest, OUTCOMES],
+            fresh="others",
+        )
+    return found
+
+
+def known_runs(store: Store, keys: Iterable[str]) -> dict[str, Run]:
+    """As `find_runs`, the runs themselves: the answers that equal questions have already."""
+    wanted = list(keys)
+    if not wanted or not store.has("runs"):
+        return {}
+    found = _recent(store, wanted)
+    ids = find_runs(store, [key for key in wanted if key not in found])
+    if ids:
+        runs = runs_where(
+            store, "r.id in (select unnest(?))", [sorted(ids.values())], fresh="others"
+        )
+        found.update((run.key, run) for run in runs)
+    return found
+
+
+def _recent(store: Store, keys: Sequence[str]) -> dict[str, Run]:
+    """Those that this process recorded a moment ago and that count as answers."""
+    return {key: run for key, run in store.recent_runs(keys).items() if run.scorable}
 
 
 def runs_where(
-    store: Store, condition: str, values: Sequence[Any], *, fresh: bool = True
+    store: Store, condition: str, values: Sequence[Any], *, fresh: Fresh = True
 ) -> list[Run]:
     """Runs by a condition of ours on `r`. fresh: see `Store.rows`."""
     return [

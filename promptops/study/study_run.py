@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..engine.executor import Executor, InProcess, Order, Pass
 from ..engine.progress import Arm as Part
-from ..engine.sweep import Limits, Progress, Provenance, Question, Sweep
+from ..engine.progress import Progress
+from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
 from .design import StudyDesign, question
 from .early_stopping import EarlyStop, early
-from .records import ANSWERED, OUTCOMES, find_runs, row_of
+from .records import ANSWERED, OUTCOMES, find_runs, keep_runs
 from .score_study import Place, StudyScoring, judged
 
 if TYPE_CHECKING:
@@ -43,8 +45,9 @@ class StudyRun:
         provenance: Provenance,
         ask: Ask | None = None,
         settling: EarlyStop | None = None,
+        executor: Executor | None = None,
     ) -> None:
-        self.plan, self.store = plan, store
+        self.plan, self.store, self._executor = plan, store, executor or InProcess()
         self._limits, self._provenance, self._settling = limits, provenance, settling
         self._earlier: list[Progress] = []  # of the batches that are done
         self._to_ask, self._halted = 0, ""
@@ -56,13 +59,9 @@ class StudyRun:
         self._asked: list[str] = []  # keys
         self.sweep = self._sweep()
 
-    def _sweep(self) -> Sweep:
-        return Sweep(
-            self._questions(),
-            record=self._record,
-            on_runs=self._take,
-            limits=self._limits,
-            provenance=self._provenance,
+    def _sweep(self) -> Pass:
+        return self._executor.start(
+            Order(self._questions(), self._record, self._take, self._limits, self._provenance)
         )
 
     async def run(self) -> None:
@@ -254,12 +253,7 @@ class StudyRun:
             yield question(self.plan, self._places[key][0], key)
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
-        self.store.append_all(
-            {
-                "runs": [row_of(run) for run in runs],
-                "attempts": [row_of(attempt) for attempt in attempts],
-            }
-        )
+        keep_runs(self.store, runs, attempts)
 
     def _take(self, runs: Sequence[Run]) -> None:
         """Answers as they come: their places are recorded where they count, and their scores."""
