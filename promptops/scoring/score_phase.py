@@ -26,7 +26,7 @@ from ..score import Score
 from ..scorers.case import Ask, BatchScorer, Case, Scorer
 from .watchdog import Watchdog
 
-__all__ = ["Block", "Judgement", "ScorePhase", "blocks", "row"]
+__all__ = ["Block", "Judgement", "ScorePhase", "blocks", "recorded_name", "row"]
 
 Judgement = tuple[Case, Scorer, Score]
 
@@ -269,13 +269,16 @@ def blocks(judgements: Iterable[Judgement]) -> list[Block]:
     for case, scorer, score in judgements:
         block = found.get((scorer.name, score.name))
         if block is None:
-            block = found[scorer.name, score.name] = Block(_name(scorer, score), scorer, [], [])
+            block = found[scorer.name, score.name] = Block(
+                recorded_name(scorer, score), scorer, [], []
+            )
         block.cases.append(case)
         block.scores.append(score)
     return list(found.values())
 
 
-def _name(scorer: Scorer, score: Score) -> str:
+def recorded_name(scorer: Scorer, score: Score) -> str:
+    """The name in the table `scores`: one of several verdicts is `scorer/verdict`."""
     return f"{scorer.name}/{score.name}" if score.name else scorer.name
 
 
@@ -294,7 +297,7 @@ def _row(
     return {
         "run_id": case.run.id,
         "example_fingerprint": fingerprint,
-        "scorer": _name(scorer, score),
+        "scorer": recorded_name(scorer, score),
         "scorer_version": scorer.version,
         "value": score.value,
         "passed": score.passed,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..scorers.case import Ask
     from ..store import Store
 
-__all__ = ["Judged", "StudyScoring", "Place", "Tally", "judged"]
+__all__ = ["Judged", "StudyScoring", "Place", "Tally", "judged", "unasked"]
 
 Place = tuple[int, int, int]  # arm, example, repeat: indices into the design
 Once = dict[
@@ -235,12 +235,12 @@ class StudyScoring:
     def _asked(self, block: Block) -> Block:
         """The block without what nobody gave."""
         reasons = [score.unscored for score in block.scores]
-        if not any(reasons) or not any(map(_unasked, reasons)):
+        if not any(reasons) or not any(map(unasked, reasons)):
             return block
         pairs = list(zip(block.cases, block.scores, strict=True))
-        kept = [(case, score) for case, score in pairs if not _unasked(score.unscored)]
+        kept = [(case, score) for case, score in pairs if not unasked(score.unscored)]
         self.open += len(pairs) - len(kept)
-        self.why = next(reason for reason in reasons if reason is not None and _unasked(reason))
+        self.why = next(reason for reason in reasons if reason is not None and unasked(reason))
         return Block(
             block.name, block.scorer, [case for case, _ in kept], [score for _, score in kept]
         )
@@ -317,5 +317,6 @@ _UNASKED = (
 )
 
 
-def _unasked(reason: str | None) -> bool:
+def unasked(reason: str | None) -> bool:
+    """Whether a judgement is missing because nobody could give it: the next pass asks for it."""
     return reason is not None and reason.startswith(_UNASKED)
