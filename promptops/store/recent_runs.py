@@ -21,8 +21,7 @@ MOST = 4096  # runs kept: a study of a hundred thousand takes no more memory tha
 class RecentRuns:
     """Runs by their key, the latest of each. Safe from any thread."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._segment = ""
@@ -40,7 +39,7 @@ class RecentRuns:
             for run in runs:
                 self._runs[run.key] = run
                 self._runs.move_to_end(run.key)
-            while len(self._runs) > self._most:
+            while len(self._runs) > MOST:
                 self._runs.popitem(last=False)
                 self._fell_at = size
 
