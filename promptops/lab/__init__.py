@@ -10,6 +10,7 @@ if any(importlib.util.find_spec(name) is None for name in ("duckdb", "numpy", "p
     raise MissingExtra("promptops.lab")
 
 from ..dataset import Dataset, Example
+from ..models.target import target
 from ..policy import Guardrail, Policy
 from ..study.judge_bias import position_bias
 from ..version import PromptVersion
@@ -33,6 +34,7 @@ __all__ = [
     "keep_labels",
     "measure_judge",
     "position_bias",
+    "target",
 ]
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 import inspect
-import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,9 +18,10 @@ from ..errors import CallError, PromptOpsError, SetupError
 from ..registry.candidate import use
 from .dialects import read_any
 from .foreign import Raised, awaited, told, tried
+from .function_identity import identify
 from .protocol import Call, Reply
 
-__all__ = ["TargetModel"]
+__all__ = ["TargetModel", "target"]
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -38,11 +37,15 @@ class TargetModel:
     canonical text), or an answer of the openai client. A sync function runs in a thread that keeps
     context variables. Inside it, `promptops.load` of the prompt under study serves the version that
     is being asked.
-    label: default is module, name and eight hex digits of the hash of its source (helpers that it
-        calls are not in it).
+    label: default is module, name and eight hex digits of what the function is (its code, defaults
+        and captured values; see `function_identity`);
+    identity: a name of yours for this configuration, in the place of those hex digits: the same
+        name means that recorded answers may be used again.
     """
 
-    def __init__(self, fn: Callable[..., Any], label: str | None = None) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], label: str | None = None, identity: str | None = None
+    ) -> None:
         if not callable(fn):
             raise SetupError(
                 f"a target is a function, got {type(fn).__name__}; pass the function itself, not"
@@ -50,7 +53,8 @@ class TargetModel:
             )
         self._fn = fn
         self._parameters = _parameters(fn)
-        self._label = label or _label(fn)
+        self._named = identity is not None or label is not None
+        self._label = label or _label(fn, identity)
         bound = getattr(fn, "__call__", None)  # noqa: B004  (the bound method is inspected)
         self._is_async = inspect.iscoroutinefunction(_inner(fn)) or inspect.iscoroutinefunction(
             bound
@@ -63,6 +67,18 @@ class TargetModel:
     @property
     def remote(self) -> bool:
         return False
+
+    @property
+    def opaque(self) -> str:
+        """Why its answers are asked again in every process; "" where they are not."""
+        opaque = () if self._named else identify(self._fn).opaque
+        if not opaque:
+            return ""
+        return (
+            f"{self._label} captures {', '.join(opaque[:3])}, which cannot be compared by value, "
+            "so its answers are asked again in every process; pass "
+            'target(function, identity="...") to reuse them.'
+        )
 
     def bind(self, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments for an example's values.
@@ -247,47 +263,20 @@ def _name(fn: Any) -> str:
     return str(getattr(inner, "__qualname__", type(inner).__qualname__))
 
 
-def _label(fn: Any) -> str:
+def target(fn: Callable[..., Any], *, identity: str) -> TargetModel:
+    """A target that is known by a name of yours instead of its code and captured values.
+
+    Args:
+        fn: the function that answers an example.
+        identity: changes whenever its answers may change, e.g. a release or a commit.
+    """
+    return TargetModel(fn, identity=identity)
+
+
+def _label(fn: Any, identity: str | None) -> str:
     inner = _inner(fn)
     module = getattr(inner, "__module__", None) or type(inner).__module__
-    return f"{module}.{_name(fn)}#{hashlib.sha256(_source(fn).encode()).hexdigest()[:8]}"
-
-
-def _source(fn: Any) -> str:
-    """What makes a changed function another one: its source, or its bytecode where there is no
-    source; and what a partial fixed.
-    """
-    fixed = ""
-    while isinstance(fn, functools.partial):
-        fixed += _stable([fn.args, fn.keywords])
-        fn = fn.func
-    fn = inspect.unwrap(fn)
-    what = fn if inspect.isroutine(fn) or inspect.isclass(fn) else type(fn)
-    try:
-        return textwrap.dedent(inspect.getsource(what)) + fixed
-    except (OSError, TypeError):
-        code = getattr(fn, "__code__", None)
-        return (_bytecode(code) if code is not None else _name(fn)) + fixed
-
-
-def _bytecode(code: Any) -> str:
-    inner = [
-        _bytecode(const) if inspect.iscode(const) else _stable(const) for const in code.co_consts
-    ]
-    return f"{code.co_code.hex()}{code.co_names}{code.co_varnames}{inner}"
-
-
-def _stable(value: Any) -> str:
-    """A text without memory addresses, so that it is the same in the next process."""
-    if isinstance(value, (list, tuple)):
-        return f"[{','.join(map(_stable, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{key}:{_stable(item)}' for key, item in value.items())}}}"
-    return (
-        repr(value)
-        if isinstance(value, (str, bytes, int, float, bool, type(None)))
-        else type(value).__qualname__
-    )
+    return f"{module}.{_name(fn)}#{identity or identify(fn).digest[:8]}"
 
 
 def _said(error: BaseException) -> str:

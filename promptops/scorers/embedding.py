@@ -22,7 +22,7 @@ from ..models.clients import Clients
 from ..models.completion import read_body
 from ..models.failures import error_of_exception, error_of_status
 from ..run import FAILURES
-from .function import source_hash
+from .function import identity_of
 from .reading import bare
 
 __all__ = ["Embedder", "EndpointEmbedder", "Vectors", "cosine", "lexical"]
@@ -123,7 +123,7 @@ class Vectors:
             raise ScorerError(
                 "the embedder is a lambda; give it a name, so that scores can be told apart."
             )
-        self.version = "" if isinstance(embedder, EndpointEmbedder) else source_hash(embedder)
+        self.version = "" if isinstance(embedder, EndpointEmbedder) else identity_of(embedder)
         self._kept: OrderedDict[str, tuple[float, ...]] = OrderedDict()
         self._lock = threading.Lock()
 

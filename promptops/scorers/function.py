@@ -1,19 +1,19 @@
 """Your own scorers: any function, bound by the names of its arguments.
 
-A function's version is the hash of its source, defaults and enclosed plain values: an edited
-function is another version, and its scores are never mixed with the old ones.
+A function's version is the hash of its code, defaults and captured values: an edited function is
+another version, and its scores are never mixed with the old ones.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-import textwrap
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from ..errors import ScorerError
+from ..models.function_identity import identify
 from ..score import Score
 from .case import Case, Scorer
 from .rule import Judged, snippet
@@ -243,7 +243,7 @@ def _build(
             f"labels of {called} have values outside [0, 1] ({wrong[0]}); scale them."
         )
     taken, needed = _arguments(function, called)
-    named = version or f"s-{source_hash(function, at_least, labels)}"
+    named = version or f"s-{identity_of(function, at_least, labels)}"
     columns = tuple(dict.fromkeys((*needed, *needs)))
     build = BatchFunctionScorer if batch else FunctionScorer
     return build(
@@ -286,45 +286,13 @@ def _arguments(
     return tuple(taken), tuple(needed)
 
 
-def source_hash(
+def identity_of(
     function: Callable[..., Any],
     at_least: float | None = None,
     labels: Mapping[str, float] | None = None,
 ) -> str:
-    """8 hex digits over what it does: source (bytecode where there is none), defaults, enclosed
-    plain values.
+    """8 hex digits over what it does: its code, defaults and captured values, and how its values
+    are read.
     """
-    target: Any = function if hasattr(function, "__code__") else type(function).__call__
-    target = inspect.unwrap(target)
-    try:
-        source = textwrap.dedent(inspect.getsource(target))
-    except (OSError, TypeError):
-        code = getattr(target, "__code__", None)
-        source = f"{code.co_code.hex()} {code.co_names}" if code else repr(type(function))
-    cells = [
-        cell.cell_contents for cell in getattr(target, "__closure__", None) or () if _filled(cell)
-    ]
-    plain = [repr(cell) for cell in cells if isinstance(cell, _PLAIN)]
-    defaults = (getattr(target, "__defaults__", None), getattr(target, "__kwdefaults__", None))
-    text = "\n".join(
-        (source, *plain, repr(defaults), repr(at_least), repr(sorted((labels or {}).items())))
-    )
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-_PLAIN = (
-    str,
-    bytes,
-    int,
-    float,
-    tuple,
-    type(None),
-)  # enclosed values whose repr is the same in every process
-
-
-def _filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018  (an empty cell raises: a name that is not bound yet)
-    except ValueError:
-        return False
-    return True
+    parts = (identify(function).digest, repr(at_least), repr(sorted((labels or {}).items())))
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -14,7 +14,7 @@ from ..score import Score
 from .assertion import as_text
 from .case import Case
 from .embedding import Dense, Embedder, Vectors, cosine, lexical
-from .function import source_hash
+from .function import identity_of
 from .regression import as_golden
 from .rule import Judged, Rule, rule, snippet, spelled
 
@@ -165,6 +165,6 @@ def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "ex
         "user",
         score,
         needs=[] if wanted else [column],
-        inner=source_hash(classifier),
+        inner=identity_of(classifier),
         remote=True,
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ..errors import ScorerError
 from . import fences
 from .chosen import text_after
-from .function import source_hash
+from .function import identity_of
 from .rule import spelled
 
 __all__ = [
@@ -58,7 +58,7 @@ class Transform:
                 "after takes a transform such as strip_fences, or a function of the text that has a"
                 " name."
             )
-        return cls(name, function, source_hash(function))
+        return cls(name, function, identity_of(function))
 
 
 def _strip_fences(text: str) -> str:

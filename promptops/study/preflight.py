@@ -43,6 +43,8 @@ def check_design(
     for index, arm in enumerate(drawn.arms):
         if isinstance(arm.model, TargetModel):
             arm.model.check({"values": dict(drawn.dataset[0].inputs)})
+            if (opaque := arm.model.opaque) and opaque not in said:
+                said.append(opaque)
             continue
         said += drawn.dataset.check(arm.version, some=True)
         request = next(

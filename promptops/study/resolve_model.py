@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import SetupError
 from ..models.protocol import Model
+from ..models.target import TargetModel
 from ..redact import HoldsSecrets
 
 __all__ = ["ModelResolver"]
@@ -124,8 +125,6 @@ def as_model(value: Any, name: str) -> Model:
     raise SetupError(_cannot_answer(name, value))
 
 
-def as_target(function: Callable[..., Any]) -> Model:
+def as_target(function: Callable[..., Any] | TargetModel) -> Model:
     """The user's own callable in a model's place."""
-    from ..models.target import TargetModel
-
-    return TargetModel(function)
+    return function if isinstance(function, TargetModel) else TargetModel(function)

@@ -10,8 +10,10 @@ import contextlib
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING
 
+from ..analysis import words
 from ..errors import SetupError, StudyError
 from ..models.protocol import HasNotes
+from ..models.target import TargetModel
 from .unscripted import Scripts
 
 if TYPE_CHECKING:
@@ -75,6 +77,21 @@ class RunningStudy:
     def reused(self) -> int:
         """Runs that were there before and cost nothing now."""
         return self._work.reused
+
+    @property
+    def reused_targets(self) -> str:
+        """A sentence where answers of the user's own function are those of an earlier run; "" where
+        none are.
+        """
+        arms = self._work.plan.arms
+        names = {arm.model.label for arm in arms if isinstance(arm.model, TargetModel)}
+        if not names or not self.reused:
+            return ""
+        return (
+            f"{words.count(self.reused, 'answer')} of {', '.join(sorted(names))} "
+            f"{'is' if self.reused == 1 else 'are'} taken from earlier runs: its code, defaults "
+            "and captured values are unchanged; fresh=True asks again."
+        )
 
     @property
     def unscripted(self) -> str:

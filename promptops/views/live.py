@@ -84,6 +84,9 @@ def snapshot(study: Study) -> str:
         f"<p><b>{esc(study.name)}</b> <span"
         f" class='dim'>{esc(line(progress, reused=study.reused))}</span></p>"
     )
+    running = study.recorded.running
+    if running is not None and running.reused_targets:
+        head += f"<p class='dim'>{esc(running.reused_targets)}</p>"
     return page(head + "".join(rows) + picture + _lost(study))
 
 

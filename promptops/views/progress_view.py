@@ -87,6 +87,9 @@ def follow(study: Study, stream: TextIO | None = None) -> None:
             f"\r\x1b[2K{study.name} {bar(study.progress)}"
             f" {line(study.progress, reused=study.reused)}\n"
         )
+    running = study.recorded.running
+    if running is not None and running.reused_targets:
+        out.write(f"{study.name}: {running.reused_targets}\n")
 
 
 def _cost(progress: Progress) -> str:
