@@ -4,11 +4,14 @@ each.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from . import words
+from .facts import labels_of
+from .intervals import DOMINATES, no_failures
 
 if TYPE_CHECKING:
     from .arms import Arm
@@ -48,6 +51,17 @@ def _completeness(comparison: Comparison) -> Iterator[str]:
             f"{first.repeats} repeats an example are averaged first: {first.n:,} examples count,"
             f" not {first.n * first.repeats:,} answers."
         )
+    planned = comparison.grounds.planned
+    if planned is not None and first.n + first.unscored < planned:
+        asked = first.n + first.unscored
+        yield f"{asked:,} of {planned:,} planned examples were asked of both arms."
+    if not first.losses and first.wins and not (first.binary and first.repeats == 1):
+        yield (
+            f"No example got worse in {first.n:,}: losses in up to"
+            f" {words.percent(no_failures(first.n))} of all examples cannot be excluded, and a rare"
+            " large loss may outweigh many small gains."
+        )
+    yield from _dominating(comparison)
     if first.clusters:
         yield (
             f"{first.n:,} examples come in {first.clusters:,} clusters; the clusters count as the"
@@ -79,6 +93,19 @@ def copied(grounds: ComparisonContext) -> Iterator[str]:
         yield (
             f"{words.count(grounds.contradictory, 'input')}"
             f" {'has' if grounds.contradictory == 1 else 'have'} contradictory golden answers."
+        )
+
+
+def _dominating(comparison: Comparison) -> Iterator[str]:
+    """Which cluster holds half of the examples or more."""
+    labels = labels_of(comparison.pairs(), comparison.grounds.clusters)
+    if labels is None:
+        return
+    name, size = Counter(labels).most_common(1)[0]
+    if size >= DOMINATES * len(labels):
+        yield (
+            f"{name} holds {words.percent(size / len(labels), 0)} of the examples: the verdict"
+            " rests on it."
         )
 
 

@@ -28,6 +28,7 @@ from .classes import (
 from .copies import collapse
 from .facts import (
     LEVEL,
+    RULES,
     Difference,
     Ties,
     difference,
@@ -52,7 +53,8 @@ class ComparisonContext:
     whether a plan fixed it before the runs; served: how many verdicts this split has already
     served; noise: the A/A difference of the primary (mean, interval), None: not measured; copies:
     id of a copy -> id of the example that it repeats, since copies are one example; contradictory:
-    how many inputs have golden answers that differ; labels: the golden labels, where they are few.
+    how many inputs have golden answers that differ; labels: the golden labels, where they are few;
+    rules: of which release the figures and verdicts are.
     """
 
     prompt: str = ""
@@ -70,6 +72,7 @@ class ComparisonContext:
     copies: Mapping[str, str] = field(default_factory=dict)
     contradictory: int = 0
     labels: GoldenLabels | None = None
+    rules: int = RULES
 
 
 class Comparison:
@@ -126,7 +129,13 @@ class Comparison:
         outcomes = self.candidate.scores[scorer]
         self._pairs[name] = pairs
         self._by_class[name] = figures_of(
-            name, pairs, outcomes, clusters=self.grounds.clusters, alpha=self._alpha, ties=self.ties
+            name,
+            pairs,
+            outcomes,
+            clusters=self.grounds.clusters,
+            alpha=self._alpha,
+            ties=self.ties,
+            rules=self.grounds.rules,
         )
         return True
 
@@ -155,7 +164,7 @@ class Comparison:
             return figures.bound
         labels = labels_of(pairs, self.grounds.clusters)
         if not anytime:
-            return gain_interval(pairs, labels, level=1 - 2 * alpha)[2]
+            return gain_interval(pairs, labels, level=1 - 2 * alpha, rules=self.grounds.rules)[2]
         units, largest = units_in(pairs, labels)
         if pairs.measure or not len(units) or figures.e_value is None:
             return None
@@ -268,6 +277,7 @@ def compare(
             clusters=grounds.clusters,
             alpha=alpha,
             ties=ties,
+            rules=grounds.rules,
         )
         for name in shared
     ]
@@ -279,6 +289,7 @@ def compare(
             clusters=grounds.clusters,
             alpha=alpha,
             ties=ties,
+            rules=grounds.rules,
         )
         for name in measures
     ]

@@ -119,16 +119,12 @@ def constant_checks(
     shown = beside.shown_above(policy.alpha, peeking=peeking)
     if (failed := _one_answer(beside, shown)) is not None:
         return [failed]
-    if policy.goal != "better":
+    if policy.goal != "better" or shown or policy.primary == BALANCED:
         return []
-    if shown:
-        return [("pass", f"{beside.statement()}.", "")]
     if policy.accept_constant:
         return [("pass", f"{beside.statement()}; accepted: {policy.accept_constant}.", "")]
     if any(is_class_measure(rail.metric) for rail in policy.guardrails):
         return [("pass", f"{beside.statement()}; guarded by class.", "")]
-    if policy.primary == BALANCED:
-        return []
     text = f"Not shown above the best constant answer: {beside.statement()}."
     return [("unproven", text, _WAYS_OUT)]
 

@@ -19,8 +19,9 @@ from ..policy import Policy
 from . import multiplicity, words
 from . import policy_checks as held
 from .arms import Arm, why_unscored
-from .compare import Comparison, ComparisonContext
+from .compare import Comparison, ComparisonContext, compare
 from .policy_checks import MISSING_LIMIT, Check, Rule, guard
+from .worst_case import at_worst, lacks
 
 __all__ = [
     "Check",
@@ -99,6 +100,15 @@ def decide(
     rule = Rule(p_better, peeking, share)
     if policy.ties != comparison.ties:
         comparison = comparison.under(policy.ties)
+    verdict = _verdict(comparison, policy, rule)
+    if verdict.decision == "promote" and comparison.grounds.rules >= 2:
+        verdict = _with(verdict, _missing(comparison, policy, rule))
+    return verdict
+
+
+def _verdict(comparison: Comparison, policy: Policy, rule: Rule) -> Verdict:
+    """Every demand of the policy, held against the facts as they are."""
+    peeking = rule.peeking
     figures = held.main(comparison, policy)
     checks = [*held.must_pass(comparison, policy), *held.complete(comparison, policy, rule)]
     checks.append(held.primary(comparison, policy, rule))
@@ -115,6 +125,42 @@ def decide(
         policy,
         rule,
     )
+
+
+def _missing(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+    """Whether a promotion holds where every missing outcome went against the candidate: it may only
+    become inconclusive.
+    """
+    arms = comparison.candidate, comparison.baseline
+    if not lacks(*arms):
+        return []
+    worst = compare(
+        *at_worst(*arms),
+        grounds=replace(comparison.grounds, copies={}),
+        primary=comparison.primary_name,
+        alpha=policy.alpha,
+        ties=comparison.ties,
+    )
+    if rule.p_better is not None:  # Holm multiplied the p of these data, and multiplies the worst's
+        seen, now = (held.main(found, policy).p_better for found in (comparison, worst))
+        rule = replace(rule, p_better=min(1.0, now * rule.p_better / max(seen, 1e-300)))
+    checks = [check for check in _verdict(worst, policy, rule).checks if check.name != "complete"]
+    if all(check.status == "pass" for check in checks):
+        return []
+    broken = next(check for check in checks if check.status != "pass")
+    text = (
+        "It does not hold if every missing outcome went against"
+        f" {comparison.candidate.label}: {broken.text}"
+    )
+    return [
+        Check("missing", "unproven", text, "Run the cell again: only what is missing is asked.")
+    ]
+
+
+def _with(verdict: Verdict, more: Sequence[Check]) -> Verdict:
+    """The verdict with further checks, which may turn a promotion into something else."""
+    checks = (*verdict.checks, *more)
+    return replace(verdict, decision=_decision(checks), checks=checks) if more else verdict
 
 
 def decide_first(
@@ -173,6 +219,13 @@ def decide_first(
         )
         mend = "" if good else f"Improve {arm.label}, or lower min_score in the policy by review."
         checks.append(Check("first", "pass" if good else "fail", text, mend))
+        least_mean = float(known.sum()) / asked
+        if good and context.rules >= 2 and least_mean < policy.min_score - 1e-12:
+            text = (
+                f"With every missing example at 0, {arm.label} scores {words.percent(least_mean)}."
+            )
+            mend = "Run the cell again: only what is missing is asked."
+            checks.append(Check("missing", "unproven", text, mend))
     checks += held.first_constant(arm, name, policy, context.labels, context.clusters)
     checks += held.judged(name, outcomes.kind, outcomes.calibrated, policy)
     return Verdict(_decision(checks), arm.label, None, tuple(checks), policy)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 __all__ = [
+    "RULES",
     "Difference",
     "Ties",
     "difference",
@@ -38,6 +39,7 @@ __all__ = [
 Ties = Literal["full", "half"]
 
 GRID = 0.001  # of scores that are no means of a few 0/1 outcomes
+RULES = 2  # of this release: how figures and verdicts follow from the data; 1 is release 0.1
 LEVEL = 0.90  # of differences: its lower end is the one-sided 95 % bound
 BCA_LIMIT = 2000  # beyond, the t interval alone
 SEED = 20_260_101
@@ -120,6 +122,7 @@ def difference(
     clusters: Mapping[str, str] | None = None,
     alpha: float = 0.05,
     ties: Ties = "full",
+    rules: int = RULES,
 ) -> tuple[Difference, Pairs]:
     """The facts of one measure, and the pairs that they rest on.
 
@@ -127,7 +130,10 @@ def difference(
         `pair` does.
     """
     pairs = pair(candidate, baseline, lower_is_better=name in MEASURES)
-    return figures_of(name, pairs, candidate, clusters=clusters, alpha=alpha, ties=ties), pairs
+    figures = figures_of(
+        name, pairs, candidate, clusters=clusters, alpha=alpha, ties=ties, rules=rules
+    )
+    return figures, pairs
 
 
 def figures_of(
@@ -138,13 +144,14 @@ def figures_of(
     clusters: Mapping[str, str] | None = None,
     alpha: float = 0.05,
     ties: Ties = "full",
+    rules: int = RULES,
 ) -> Difference:
     """The facts of some pairs. scorer: outcomes that say of which kind they are."""
     labels = labels_of(pairs, clusters)
     units, largest = units_in(pairs, labels)
     grid = None if name in MEASURES or pairs.scale != 1.0 else pairs.grid or GRID
     test = paired_tests.sign_flip(units, grid=grid, ties=ties)
-    low, high, bound, method = gain_interval(pairs, labels)
+    low, high, bound, method = gain_interval(pairs, labels, rules=rules)
     gain = _gain(pairs.d)
     spread = _sd(units)
     unit_gain = gain * pairs.n / len(units) if len(units) else 0.0
@@ -158,11 +165,11 @@ def figures_of(
         repeats=pairs.repeats,
         candidate=float(pairs.candidate.mean()) if pairs.n else math.nan,
         candidate_interval=mean_interval(
-            pairs.candidate, pairs.binary and pairs.repeats == 1, labels
+            pairs.candidate, pairs.binary and pairs.repeats == 1, labels, rules
         ),
         baseline=float(pairs.baseline.mean()) if pairs.n else math.nan,
         baseline_interval=mean_interval(
-            pairs.baseline, pairs.binary and pairs.repeats == 1, labels
+            pairs.baseline, pairs.binary and pairs.repeats == 1, labels, rules
         ),
         gain=gain,
         low=low,
@@ -190,7 +197,12 @@ def figures_of(
 
 
 def gain_interval(
-    pairs: Pairs, labels: list[str] | None, *, level: float = LEVEL, bootstrap: bool = True
+    pairs: Pairs,
+    labels: list[str] | None,
+    *,
+    level: float = LEVEL,
+    bootstrap: bool = True,
+    rules: int = RULES,
 ) -> tuple[float | None, float | None, float | None, str]:
     """Interval of the mean gain, its lower bound for guardrails (one-sided, (1 + level) / 2), and
     the method's name.
@@ -202,10 +214,13 @@ def gain_interval(
     if not len(d):
         return None, None, None, "none"
     if labels is not None:
-        grouped = intervals.clustered_mean(d, labels, level=level)
+        grouped = intervals.clustered_mean(d, labels, level=level, form=_form(rules))
         low, high = grouped.interval or (None, None)
         if grouped.se == 0.0:
             return _constant(pairs, grouped.clusters, level)
+        if grouped.dominated:
+            held = f"not estimable: one cluster holds {100 * grouped.largest:.0f} %"
+            return None, None, None, held
         return low, high, low, "clustered t" if grouped.interval else "none"
     if pairs.binary and pairs.repeats == 1:
         low, high = intervals.tango(int((d > 0).sum()), int((d < 0).sum()), len(d), level=level)
@@ -233,7 +248,7 @@ def _constant(pairs: Pairs, units: int, level: float) -> tuple[float, float, flo
 
 
 def mean_interval(
-    values: Floats, binary: bool, labels: list[str] | None = None
+    values: Floats, binary: bool, labels: list[str] | None = None, rules: int = RULES
 ) -> tuple[float, float] | None:
     """95 % interval of one arm's mean: t on clusters where `labels` are given, Wilson for 0/1, else
     t on examples.
@@ -241,10 +256,14 @@ def mean_interval(
     if not len(values):
         return None
     if labels is not None:
-        return intervals.clustered_mean(values, labels, level=0.95).interval
+        return intervals.clustered_mean(values, labels, level=0.95, form=_form(rules)).interval
     if binary:
         return intervals.wilson(round(float(values.sum())), len(values), level=0.95)
     return intervals.t_interval(values, level=0.95)
+
+
+def _form(rules: int) -> Literal["cr1", "cr2"]:
+    return "cr2" if rules >= 2 else "cr1"
 
 
 def labels_of(pairs: Pairs, clusters: Mapping[str, str] | None) -> list[str] | None:

@@ -184,7 +184,8 @@ def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
             if n > 0
         ]
         labels = labels if labels and len(set(labels)) < len(labels) else None
-        interval = mean_interval(known, outcomes.binary and outcomes.repeats == 1, labels)
+        rules = int(evidence.rule.get("rules", 1))
+        interval = mean_interval(known, outcomes.binary and outcomes.repeats == 1, labels, rules)
         mean = float(known.mean()) if len(known) else None
         out[name] = {
             "n": len(known),
@@ -267,7 +268,7 @@ def _draft(
             if grounds.clusters
             else None
         ),
-        "rule": {**asdict(verdict.rule), "planned": grounds.planned},
+        "rule": {**asdict(verdict.rule), "planned": grounds.planned, "rules": grounds.rules},
         "labels": {key: arm.label for key, arm in arms.items()},
         "plan": _plain(grounds.plan) if grounds.plan is not None else None,
     }
@@ -433,6 +434,7 @@ def _grounds(evidence: Evidence) -> ComparisonContext:
         served=dataset.get("served"),
         plan=evidence.plan,
         labels=read_labels(evidence.classes, evidence.examples),
+        rules=int(evidence.rule.get("rules", 1)),
     )
 
 

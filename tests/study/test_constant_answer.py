@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from promptops.analysis.recompute import recompute
+from promptops.analysis.recompute import make_evidence, recompute
 from promptops.errors import Refused, StudyError
 from promptops.lab import Lab, compare
 from promptops.models.scripted import ScriptedModel
@@ -97,13 +97,16 @@ def test_a_good_version_is_promoted_and_its_bundle_verifies(make_lab: MakeLab) -
     lab.promote(v1, to="prod", study=found)
     comparison = found.compare(v2, v1)
     assert comparison.verdict.decision == "promote"
-    assert any("always answering 'no'" in text for text in comparison.verdict.reasons)
+    assert any("Always answering 'no'" in note for note in comparison.notes)
     evidence = evidence_of(lab.project, v2, "prod", found.recorded)
     assert evidence is not None
     assert evidence.classes["labels"] == ("no", "yes")
     assert all(figure.same for figure in recompute(evidence))
     read = type(evidence).from_document(json.loads(json.dumps(evidence.document())))
-    assert any(figure.name == "verdict.constant" for figure in recompute(read))
+    assert read.digest == evidence.digest
+    below = make_evidence(comparison, comparison.decide({"goal": "better", "alpha": 1e-9}))
+    assert "constant" in {check["name"] for check in below.verdict["checks"]}
+    assert all(figure.same for figure in recompute(below))
     assert lab.promote(v2, to="prod", study=found).number == 2
 
 

@@ -17,7 +17,8 @@ _ANSWERS = (
 _TUNED = (
     "select distinct e.example_fingerprint, json_extract(e.document, '$.expected') "
     "from examples e join datasets d on d.dataset_fingerprint = e.dataset_fingerprint "
-    "where d.name = ? and json_extract_string(e.document, '$.split') in ('train', 'val')"
+    "where d.name = ? "
+    "and json_extract_string(e.document, '$.split') in ('train', 'val')"
 )
 
 
