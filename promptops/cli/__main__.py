@@ -25,6 +25,7 @@ COMMANDS = {
     "report": "report_command",
     "scorers": "scorers",
     "compare": "compare_command",
+    "import": "import_command",
     "evaluate": "evaluate",
     "doctor": "doctor",
     "list": "prompts_command",
@@ -43,7 +44,7 @@ COMMANDS = {
     "watch": "watch_command",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
-HIDDEN_NAMES = {"list": "list_", "lab": "lab", "export": "export"}
+HIDDEN_NAMES = {"list": "list_", "import": "import_", "lab": "lab", "export": "export"}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..study import evaluate
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from ..study.design import StudyDesign
     from ..study.estimate import Estimate
+    from .imports import Import
 
 __all__ = ["EvaluateOptions", "Lab"]
 
@@ -243,6 +245,25 @@ class Lab:
 
         data = as_dataset(dataset, self.project.root)
         return Study(import_runs(self.project, table, data, scorers, **columns))
+
+    def import_from(self, *paths: str | os.PathLike[str], prompt: str | None = None) -> Import:
+        """Bring over what another tool wrote: promptfoo, lm-eval, Inspect, OpenAI Evals, Langfuse,
+        MLflow, LangSmith, Braintrust, Prompty, DSPy, HELM. Imported twice, it is there once.
+
+        Args:
+            paths: a file, or several runs on the same data, which then pair by their examples.
+            prompt: the name of the prompt, in place of the one that the file suggests.
+
+        Returns:
+            `.versions`, `.dataset`, `.scorers`, `.study` (None without answers), `.notes`, and
+            `.left`: each thing that was not brought over, with its file, line and reason.
+
+        Raises:
+            DatasetError: a file is of no format that is known, is damaged, or is a bomb.
+        """
+        from .imports import import_from
+
+        return import_from(self.project, tuple(map(Path, paths)), prompt)
 
     # -- deployments
 

@@ -28,6 +28,7 @@ _COLUMNS = (
     "model",
     "finish_reason",
     "failure",
+    "started_at",
 )
 _ANY = ""  # the version of a table without that column
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from .project import Project
 
-__all__ = ["Columns", "import_runs"]
+__all__ = ["Columns", "import_runs", "outputs_id"]
 
 _CHUNK = 5_000  # rows written at a time
 
@@ -50,6 +50,11 @@ class Columns:
     versions: Mapping[str, Any] | None = None
     prompt: str = ""
     name: str | None = None
+
+
+def outputs_id(prompt: str, label: str) -> str:
+    """The id that stands for the version of imported outputs whose prompt is not known."""
+    return tagged("x1", [prompt, label])
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,7 @@ def _arms(cells: Mapping[str, list[Any]], where: Columns) -> dict[str, _Arm]:
             version, _, number, _ = as_version(known[label])
             arms[label] = _Arm(label, version.id, version, number)
         else:
-            arms[label] = _Arm(label, tagged("x1", [where.prompt, label]), None, None)
+            arms[label] = _Arm(label, outputs_id(where.prompt, label), None, None)
     idle = sorted(set(known) - set(arms))
     if idle:
         raise StudyError(
@@ -275,7 +280,7 @@ def _run(
         "cost_usd": cell("cost_usd"),
         "latency_ms": cell("latency_ms"),
         "attempts": 0,
-        "started_at": began,
+        "started_at": cell("started_at") or began,
     }
 
 

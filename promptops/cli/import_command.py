@@ -1,0 +1,111 @@
+"""`promptops import FILE...`: what another tool wrote, brought into this project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..exchange import Imported
+
+__all__ = ["import_"]
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--prompt", help="The prompt's name, in place of the one that the file suggests.")
+@click.option("--dry-run", is_flag=True, help="Say what would be brought over; write nothing.")
+@click.option("--strict", is_flag=True, help="Exit 1 where anything is not brought over.")
+@click.option("--dataset", "data", type=click.Path(path_type=Path), help="Write the examples here.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def import_(
+    files: tuple[Path, ...],
+    prompt: str | None,
+    dry_run: bool,
+    strict: bool,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Bring over what another tool wrote.
+
+    FILE is known by its content: promptfoo configurations and results, lm-eval samples, Inspect
+    logs, OpenAI Evals, Langfuse, MLflow, LangSmith, Braintrust, Prompty, dotprompt, DSPy, HELM.
+    Several files are runs on the same data. Nothing of a file is executed. Exit codes: 0 brought
+    over (the rest is listed); 1 with --strict, where anything is not; 2 not a file that is known.
+    """
+    from ..exchange import merged, read_export
+
+    parts = [read_export(path) for path in files]
+    found = merged(parts)
+    study = None
+    if data is not None and found.dataset is not None and not dry_run:
+        found.dataset.write(data)
+    if not dry_run:
+        study = _kept(found, prompt)
+    if as_json:
+        click.echo(json.dumps(_document(found, study), ensure_ascii=False, indent=2))
+    else:
+        _tell(parts, found, study, dry_run)
+    if strict and found.left:
+        raise SystemExit(1)
+
+
+def _kept(found: Imported, prompt: str | None) -> str | None:
+    from ..exchange.bring_in import bring_in
+    from ..study.project import Project
+
+    project = Project.open()
+    try:
+        kept = bring_in(project, found, prompt)
+        return None if kept.study is None else kept.study.name
+    finally:
+        project.close()
+
+
+def _document(found: Imported, study: str | None) -> dict[str, Any]:
+    return {
+        "form": found.form,
+        "versions": [
+            {"prompt": item.prompt, "label": item.label, "id": item.version.id}
+            for item in found.versions
+        ],
+        "examples": len(found.examples),
+        "checks": sum(len(example.checks) for example in found.examples),
+        "runs": len(found.runs),
+        "scores": list(found.scores),
+        "study": study,
+        "brought": found.brought,
+        "found": found.found,
+        "notes": list(found.notes),
+        "left": [
+            {
+                "file": left.file,
+                "line": left.line,
+                "what": left.what,
+                "reason": left.reason,
+                "nearest": left.nearest,
+            }
+            for left in found.left
+        ],
+    }
+
+
+def _tell(parts: Sequence[Imported], found: Imported, study: str | None, dry_run: bool) -> None:
+    from ..markup import plain
+
+    for part in parts:
+        click.echo(plain(part.summary()))
+    for note in found.notes:
+        click.echo(plain(f"note: {note}"))
+    for left in found.left:
+        click.echo(plain(str(left)))
+    if study is not None:
+        click.echo(plain(f"recorded as the study {study}: promptops report {study}"))
+    for name in dict.fromkeys(item.prompt for item in found.versions):
+        count = sum(item.prompt == name for item in found.versions)
+        done = "would be saved" if dry_run else "saved"
+        click.echo(plain(f"{done}: {name}, {count} version{'' if count == 1 else 's'}"))

@@ -1,0 +1,192 @@
+"""promptfoo's results, as `promptfoo eval -o out.json` or `out.csv` writes them: runs with their
+scores.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..canonical import canonical
+from ..dataset.example import Example
+from ..errors import DatasetError, TemplateError, VersionError
+from ..version import PromptVersion
+from .chat_text import chat_of, model_of, slug
+from .figures import number, whole
+from .foreign_template import from_jinja
+from .imported import Imported, ImportedRun, ImportedVersion, Left
+from .promptfoo_checks import translated
+
+__all__ = ["is_results", "is_results_csv", "read_results", "read_results_csv"]
+
+_CSV = ["Status", "Score", "Named Scores", "Grader Reason", "Comment"]
+
+
+def is_results(value: Any) -> bool:
+    """Whether a JSON value is what `promptfoo eval -o out.json` writes."""
+    results = value.get("results") if isinstance(value, dict) else None
+    return isinstance(results, dict) and isinstance(results.get("results"), list)
+
+
+def read_results(value: Mapping[str, Any], path: Path) -> Imported:
+    """The runs of a results file, each with its score and named scores."""
+    rows = value["results"]["results"]
+    config = value.get("config")
+    config = config if isinstance(config, dict) else {}
+    name = slug(str(config.get("description") or ""), slug(path.stem, "promptfoo"))
+    examples: dict[str, Example] = {}
+    versions: dict[str, ImportedVersion] = {}
+    left: dict[Left, None] = {}
+    runs: list[ImportedRun] = []
+    repeats: dict[tuple[str, str], int] = {}
+    for index, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise DatasetError(f"{path.name}: results[{index}] is not an object.")
+        example = _example(row, path, examples, left)
+        label = _label(row)
+        if label not in versions:
+            _version(row, label, name, path, versions, left, value)
+        repeat = repeats[example, label] = repeats.get((example, label), -1) + 1
+        runs.append(_run(row, example, label, repeat))
+    return Imported(
+        "promptfoo results",
+        name,
+        tuple(versions[label] for label in versions if versions[label] is not None),
+        tuple(examples.values()),
+        tuple(runs),
+        tuple(left),
+    )
+
+
+def _example(
+    row: Mapping[str, Any], path: Path, known: dict[str, Example], left: dict[Left, None]
+) -> str:
+    test = row.get("testCase")
+    test = test if isinstance(test, dict) else {}
+    values = {
+        key: value for key, value in (row.get("vars") or {}).items() if not key.startswith("_")
+    }
+    key = canonical([values, row.get("testIdx")])
+    if key in known:
+        return known[key].id
+    checks: dict[str, None] = {}
+    transform = str((test.get("options") or {}).get("transform") or "")
+    for assertion in test.get("assert") or []:
+        done = translated(assertion, list(values), str(assertion.get("transform") or transform))
+        checks.update(dict.fromkeys(done.checks))
+        if not done.checks:
+            what = f"assertion {assertion.get('type')} of test {row.get('testIdx')}"
+            left[Left(path.name, None, what, done.reason, done.nearest)] = None
+    name = f"test-{row['testIdx']}" if isinstance(row.get("testIdx"), int) else f"t-{len(known)}"
+    if any(example.id == name for example in known.values()):
+        name = f"{name}-{len(known)}"
+    known[key] = Example(name, values or {"input": ""}, checks=tuple(checks))
+    return name
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    prompt = row.get("prompt") or {}
+    provider = row.get("provider") or {}
+    text = str(prompt.get("label") or prompt.get("raw") or row.get("promptIdx", 0))
+    who = str(provider.get("label") or provider.get("id") or "")
+    return f"{' '.join(text.split())[:80]} [{who}]" if who else text
+
+
+def _version(
+    row: Mapping[str, Any],
+    label: str,
+    name: str,
+    path: Path,
+    versions: dict[str, ImportedVersion],
+    left: dict[Left, None],
+    value: Mapping[str, Any],
+) -> None:
+    listed = value["results"].get("prompts") or []
+    place = row.get("promptIdx")
+    raw = None
+    if isinstance(place, int) and 0 <= place < len(listed) and isinstance(listed[place], dict):
+        raw = listed[place].get("raw")
+    if not isinstance(raw, str):
+        return
+    provider = str((row.get("provider") or {}).get("id") or "")
+    try:
+        made = PromptVersion(_messages(raw), model=model_of(provider) or None)
+    except (TemplateError, VersionError) as error:
+        left[Left(path.name, None, f"prompt {label!r}", str(error).rstrip("."), "")] = None
+        return
+    versions[label] = ImportedVersion(name, label, made)
+
+
+def _messages(raw: str) -> Any:
+    chat = chat_of(raw)
+    if chat is None:
+        return from_jinja(raw)
+    return [
+        {**message, "content": from_jinja(message["content"])}
+        if isinstance(message["content"], str)
+        else message
+        for message in chat
+    ]
+
+
+def _run(row: Mapping[str, Any], example: str, label: str, repeat: int) -> ImportedRun:
+    answer = row.get("response")
+    answer = answer if isinstance(answer, dict) else {}
+    output = answer.get("output")
+    failed = row.get("failureReason") == 2 or output is None
+    scores: dict[str, float | None] = {"pass": None if failed else float(bool(row.get("success")))}
+    scores["score"] = None if failed else number(row.get("score"))
+    for name, score in (row.get("namedScores") or {}).items():
+        scores[str(name)] = number(score)
+    usage = answer.get("tokenUsage") or row.get("tokenUsage") or {}
+    counted = bool(usage.get("total"))
+    return ImportedRun(
+        example,
+        label,
+        None if output is None else output if isinstance(output, str) else canonical(output),
+        scores,
+        repeat,
+        model_of(str((row.get("provider") or {}).get("id") or "")),
+        whole(usage.get("prompt")) if counted else None,
+        whole(usage.get("completion")) if counted else None,
+        number(row.get("cost"), unit=False),
+        number(row.get("latencyMs"), unit=False),
+        finish_reason=answer.get("finishReason"),
+        failure="internal" if failed else None,
+    )
+
+
+def is_results_csv(header: list[str]) -> bool:
+    """Whether a CSV header is that of `promptfoo eval -o out.csv`: each prompt's column is followed
+    by the same five.
+    """
+    return header.count("Status") >= 1 and header[-5:] == _CSV
+
+
+def read_results_csv(text: str, path: Path) -> Imported:
+    """The runs of a results table; its columns repeat for each prompt."""
+    rows = list(csv.reader(io.StringIO(text)))
+    header = rows[0]
+    places = [index - 1 for index, name in enumerate(header) if name == "Status"]
+    inputs = header[: places[0]]
+    examples, runs = [], []
+    for number_, cells in enumerate(rows[1:]):
+        if not any(cells):
+            continue
+        if len(cells) < places[-1] + 3:
+            raise DatasetError(f"{path.name}:{number_ + 2} has fewer cells than the header.")
+        name = f"test-{number_}"
+        examples.append(Example(name, dict(zip(inputs, cells, strict=False)) or {"input": ""}))
+        for place in places:
+            failed = cells[place + 1] == "ERROR"
+            value = None if failed else number(cells[place + 2])
+            passed = None if failed else float(cells[place + 1] == "PASS")
+            scores = {"pass": passed, "score": value}
+            failure = "internal" if failed else None
+            output = None if failed else cells[place]
+            runs.append(ImportedRun(name, header[place], output, scores, failure=failure))
+    name = slug(path.stem, "promptfoo")
+    return Imported("promptfoo results", name, (), tuple(examples), tuple(runs))

@@ -1,0 +1,41 @@
+"""Scores of other tools, gathered with a word about those that are on no scale from 0 to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .figures import number
+from .imported import Left
+
+__all__ = ["Gathered"]
+
+_LETTERS: Mapping[str, float] = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What an importer collects beside its runs. file: its name."""
+
+    file: str
+    left: dict[Left, None] = field(default_factory=dict)
+
+    def leave(self, what: str, reason: str, nearest: str = "", line: int | None = None) -> None:
+        """Name one thing that is not brought over; the same one twice is named once."""
+        self.left[Left(self.file, line, what, reason, nearest)] = None
+
+    def score(self, name: str, value: Any, *, letters: bool = False) -> float | None:
+        """A score in [0, 1]; None where unscored, or on another scale, which is noted.
+
+        letters: C, P, I and N are Inspect's correct, partial, incorrect and no answer.
+        """
+        if letters and isinstance(value, str) and value in _LETTERS:
+            return _LETTERS[value]
+        found = number(value)
+        if found is None and value is not None and value == value:
+            shown = type(value).__name__ if isinstance(value, (dict, list)) else repr(value)[:40]
+            what = f"the score {name!r}"
+            if not any(left.what == what for left in self.left):
+                self.leave(what, f"its value {shown} is not from 0 to 1", "scale it first")
+        return found

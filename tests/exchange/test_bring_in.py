@@ -1,0 +1,67 @@
+"""What is imported is this lab's own: versions, a scored study; imported twice, it is there once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from promptops.cli.__main__ import group
+from promptops.lab import Lab
+
+FILES = Path(__file__).parent / "files"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def test_a_results_file_becomes_a_study_with_its_scores(lab: Lab) -> None:
+    found = lab.import_from(FILES / "promptfoo_results.json")
+    assert [version.label for version in found.versions] == ["v1", "v2"]
+    assert found.study is not None
+    frame = lab.sql("select scorer, count(value) as n, sum(value) as total from scores group by 1")
+    totals = {row.scorer: (row.n, row.total) for row in frame.itertuples()}
+    assert totals == {"pass": (4, 1.0), "score": (4, 1.5)}
+    assert found.brought == found.found == 11
+
+
+def test_imported_twice_it_is_there_once(lab: Lab) -> None:
+    for _ in range(2):
+        found = lab.import_from(FILES / "inspect_log.eval")
+    assert len(lab.studies) == 1
+    assert found.study is not None
+    assert len(lab.runs()) == 6
+    began = lab.sql("select min(started_at) as began from runs")["began"][0]
+    assert str(began).startswith("2026-11-29 01:49")
+
+
+def test_two_runs_of_a_task_are_compared_by_their_own_scores(lab: Lab) -> None:
+    paths = [FILES / f"lm_eval_samples_{arm}.jsonl" for arm in "ab"]
+    study = lab.import_from(*paths).study
+    assert study is not None
+    lab.import_from(FILES / "promptfoo_1_translate.yaml", prompt="greet")
+    assert len(lab.prompt("greet").versions) == 4
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(group(), list(arguments))
+    return done.exit_code, done.output
+
+
+def test_the_command_names_what_it_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = str(FILES / "promptfoo_2_json.yaml")
+    code, output = run("import", file, "--dry-run")
+    assert code == 0
+    assert "brought 9 of 15" in output
+    assert "promptfoo_2_json.yaml:22: assertion python" in output
+    assert not list(tmp_path.iterdir())
+    assert run("import", file, "--dry-run", "--strict")[0] == 1
+    assert run("import", str(FILES / "promptfoo_1_translate.yaml"), "--strict")[0] == 0
+    assert (tmp_path / "promptops.json").is_file()
+    code, output = run("import", file, "--json", "--dry-run")
+    assert json.loads(output)["left"][0]["line"] == 7

@@ -1,0 +1,98 @@
+"""Hostile files are refused at once; nothing of a file is executed, nothing outside is opened."""
+
+from __future__ import annotations
+
+import resource
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from promptops.errors import DatasetError
+from promptops.exchange import read_export
+from promptops.exchange.yaml_lines import read_yaml
+
+
+def refused(path: Path, match: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.monotonic()
+    with pytest.raises(DatasetError, match=match):
+        read_export(path)
+    assert time.monotonic() - began < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KB
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "log.eval"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("header.json", "w", force_zip64=True) as member,
+    ):
+        for _ in range(40):
+            member.write(b"\0" * (1 << 20))
+    refused(path, "unpacks to more")
+
+
+def test_a_zstd_bomb_with_a_false_size_is_not_unpacked(tmp_path: Path) -> None:
+    import zstandard
+
+    packed = zstandard.ZstdCompressor().compress(b"\0" * (80 << 20))
+    path = tmp_path / "log.eval"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.json", packed)
+    body = bytearray(path.read_bytes())
+    local, central = body.find(b"PK\x03\x04"), body.find(b"PK\x01\x02")
+    body[local + 8 : local + 10] = body[central + 10 : central + 12] = (93).to_bytes(2, "little")
+    path.write_bytes(body)
+    refused(path, "unpacks to more")
+
+
+def test_yaml_bombs_and_tags_are_refused() -> None:
+    levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12)]
+    with pytest.raises(DatasetError, match="unfold"):
+        read_yaml("l0: &l0 [x]\n" + "\n".join(levels), "bomb.yaml")
+    with pytest.raises(DatasetError, match=r"x\.yaml:2.*tag"):
+        read_yaml("a: 1\nb: !!python/object/apply:os.system ['true']\n", "x.yaml")
+    with pytest.raises(DatasetError):
+        read_yaml("[" * 5000, "deep.yaml")
+
+
+def test_yaml_is_1_2() -> None:
+    found = read_yaml("a: Yes\nb: on\nc: 010\nd: { t: Where is it? }\ne: 1.5\nf: ~\n", "x").value
+    assert found == {
+        "a": "Yes",
+        "b": "on",
+        "c": 10,
+        "d": {"t": "Where is it?"},
+        "e": 1.5,
+        "f": None,
+    }
+
+
+def test_paths_upward_are_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("the secret")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    config = folder / "promptfooconfig.yaml"
+    config.write_text(
+        "prompts: ['file://../secret.txt', 'file:///etc/hostname', 'ask {{x}}']\n"
+        "tests: [{ vars: { x: 'file://../secret.txt' } }, 'file://../rows.csv']\n"
+    )
+    found = read_export(config)
+    assert "the secret" not in str(found)
+    assert len(found.versions) == 1
+    assert len(found.left) == 4
+
+
+def test_code_that_a_config_names_is_not_run(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    (tmp_path / "prompt.py").write_text(f"open({str(marker)!r}, 'w')")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "prompts: ['file://prompt.py', 'ask {{x}}']\nproviders: ['file://prompt.py']\n"
+        "tests: [{ vars: { x: 1 }, assert: [{ type: python, value: 'file://prompt.py' }] }]\n"
+    )
+    found = read_export(config)
+    assert not marker.exists()
+    assert [left.line for left in found.left] == [2, 1, 3]
