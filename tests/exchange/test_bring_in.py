@@ -1,4 +1,4 @@
-"""What is imported is this lab's own: versions, a scored study; imported twice, it is there once."""
+"""What is imported is this lab's own: versions and a scored study, once however often."""
 
 from __future__ import annotations
 
