@@ -124,6 +124,8 @@ class Breaker:
 
     def _opened(self, failure: str | None, detail: str, count: int, what: str = "") -> str:
         fix = self._fix.get(what or failure or "", "check the endpoint")
+        if failure == "bad_request" and "/responses" in detail:
+            fix = 'save the version for that API, as in version.but(api="responses")'
         told = f": {detail[:200].rstrip('.')}" if detail else ""
         self.open = (
             f"{self.label} failed {count} times in a row with {failure}{told}; {fix}, then run"

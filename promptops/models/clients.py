@@ -29,7 +29,18 @@ from ..redact import SHORTEST, address_secrets
 from .credentials import QuietAddresses, header_secrets
 from .fast_transport import Wire
 
-__all__ = ["Clients", "Sender", "label_of"]
+__all__ = [
+    "AsyncSender",
+    "Clients",
+    "DirectSender",
+    "Sender",
+    "ThreadSender",
+    "is_loopback",
+    "keep_out_of_logs",
+    "label_of",
+    "response_type",
+    "secrets_of",
+]
 
 OPENAI = "https://api.openai.com/v1"
 _THREADS = 256  # calls in flight of a sync client; threads start as they are needed
@@ -38,17 +49,19 @@ _THREADS = 256  # calls in flight of a sync client; threads start as they are ne
 class Clients:
     """base_url: where calls go; secrets: what must not be shown of how they get there."""
 
+    KEY, ADDRESS, DEFAULT = "OPENAI_API_KEY", "OPENAI_BASE_URL", OPENAI
+
     def __init__(self, client: Any, base_url: str | None, api_key: str | None) -> None:
         self._client = client
-        self._key = api_key or os.environ.get("OPENAI_API_KEY") or None
+        self._key = api_key or os.environ.get(self.KEY) or None
         self.base_url = (
             str(client.base_url)
             if client is not None
-            else base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
+            else base_url or os.environ.get(self.ADDRESS) or self.DEFAULT
         )
-        if client is None and self._key is None and _loopback(self.base_url):
+        if client is None and self._key is None and is_loopback(self.base_url):
             self._key = "none"  # the client wants one; a server of one's own does not
-        self.secrets = _secrets(client, self.base_url, self._key)
+        self.secrets = secrets_of(client, self.base_url, self._key)
         self._made: WeakKeyDictionary[
             asyncio.AbstractEventLoop, tuple[Sender, AsyncGenerator[None, None]]
         ] = WeakKeyDictionary()
@@ -61,11 +74,11 @@ class Clients:
         if self._client is None:
             if self._key is None:
                 raise SetupError(
-                    f"no API key for {label_of(self.base_url)}: set OPENAI_API_KEY, hand in a"
+                    f"no API key for {label_of(self.base_url)}: set {self.KEY}, hand in a"
                     " client with models={name: client}, or save the version with"
                     ' model="embedded" to try it without an endpoint.'
                 )
-            _openai()
+            self._library()
 
     async def here(self) -> Sender:
         """The sender of the running event loop; it closes with the loop, or before by `aclose`."""
@@ -88,22 +101,26 @@ class Clients:
         if found is not None:
             await found[1].aclose()
 
+    def _library(self) -> Any:
+        """The package that the client comes from. Raises MissingExtra where it is not here."""
+        return _openai()
+
     def _make(self) -> Sender:
-        openai = _openai()
-        _keep_out_of_logs(self.secrets, _response_type(openai).__module__.partition(".")[0])
+        openai = self._library()
+        keep_out_of_logs(self.secrets, response_type(openai).__module__.partition(".")[0])
         given = self._client
         try:
             if (
                 given is None and urlsplit(self.base_url).username
             ):  # Basic credentials, which only its default transport sends
-                return _Async(
+                return AsyncSender(
                     openai,
                     openai.AsyncOpenAI(api_key=self._key, base_url=self.base_url, max_retries=0),
                     owned=True,
                 )
             if given is None:
                 http = openai.DefaultAioHttpClient()
-                return _Direct(
+                return DirectSender(
                     openai,
                     openai.AsyncOpenAI(
                         api_key=self._key, base_url=self.base_url, http_client=http, max_retries=0
@@ -113,9 +130,9 @@ class Clients:
             if not _plain(openai, given):
                 copy = given.with_options(max_retries=0)
                 return (
-                    _Async(openai, copy, owned=False)
+                    AsyncSender(openai, copy, owned=False)
                     if isinstance(given, openai.AsyncOpenAI)
-                    else _Threads(openai, copy)
+                    else ThreadSender(openai, copy)
                 )
             http = openai.DefaultAioHttpClient(timeout=given.timeout)
             twin = (
@@ -124,9 +141,9 @@ class Clients:
                 else _twin(openai, given, http)
             )
             return (
-                _Direct(openai, twin, http)
+                DirectSender(openai, twin, http)
                 if type(twin) is openai.AsyncOpenAI
-                else _Async(openai, twin, owned=True)
+                else AsyncSender(openai, twin, owned=True)
             )
         except openai.OpenAIError as error:
             raise SetupError(
@@ -178,12 +195,12 @@ async def _closed(open_: AsyncGenerator[None, None]) -> None:
     await open_.aclose()
 
 
-class _Async:
+class AsyncSender:
     """Sends on the event loop that made it. owned: whether the connections are ours to close."""
 
     def __init__(self, openai: Any, client: Any, *, owned: bool) -> None:
         self._client, self._owned = client, owned
-        self._response = _response_type(openai)
+        self._response = response_type(openai)
         self._stream = openai.AsyncStream[object]
 
     async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
@@ -211,7 +228,7 @@ class _Async:
             await self._client.close()
 
 
-class _Direct(_Async):
+class DirectSender(AsyncSender):
     """Sends what the client would send, with its address and headers, through the HTTP client
     underneath it.
     """
@@ -264,12 +281,12 @@ def _sent(client: Any) -> dict[str, str]:
     return {name: value for name, value in named.items() if isinstance(value, str)}
 
 
-class _Threads:
+class ThreadSender:
     """Sends a sync client's calls from threads."""
 
     def __init__(self, openai: Any, client: Any) -> None:
         self._client = client
-        self._response = _response_type(openai)
+        self._response = response_type(openai)
         self._stream = openai.Stream[object]
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="promptops-endpoint")
 
@@ -350,7 +367,7 @@ def _openai() -> Any:
     return openai
 
 
-def _response_type(openai: Any) -> Any:
+def response_type(openai: Any) -> Any:
     """The response class of the HTTP library that this release of openai is built on."""
     for base in openai.DefaultAsyncHttpxClient.__mro__:
         module = sys.modules.get(base.__module__.partition(".")[0])
@@ -365,7 +382,7 @@ def _response_type(openai: Any) -> Any:
 _QUIET = QuietAddresses()
 
 
-def _keep_out_of_logs(secrets: frozenset[str], library: str) -> None:
+def keep_out_of_logs(secrets: frozenset[str], library: str) -> None:
     _QUIET.secrets |= secrets
     for name in {
         library,
@@ -415,7 +432,7 @@ def _json(body: Mapping[str, Any]) -> bytes:
         return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _loopback(base_url: str) -> bool:
+def is_loopback(base_url: str) -> bool:
     host = urlsplit(base_url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -423,12 +440,18 @@ def _loopback(base_url: str) -> bool:
         return False
 
 
-def _secrets(client: Any, base_url: str, key: str | None) -> frozenset[str]:
+def secrets_of(client: Any, base_url: str, key: str | None) -> frozenset[str]:
     found: set[Any] = {key, *address_secrets(base_url)}
     if client is not None:
         found |= {
             getattr(client, name, None)
-            for name in ("api_key", "admin_api_key", "webhook_secret", "_azure_ad_token")
+            for name in (
+                "api_key",
+                "admin_api_key",
+                "auth_token",
+                "webhook_secret",
+                "_azure_ad_token",
+            )
         }
         http = getattr(client, "_client", None)  # the one that was handed in, or its own
         basic = {"authorization": getattr(getattr(http, "auth", None), "_auth_header", "")}

@@ -72,10 +72,13 @@ class EndpointModel:
                 "a client was handed in together with base_url or api_key; set them on the client,"
                 " or leave the client out."
             )
-        self._clients = Clients(client, base_url, api_key)
+        self._clients = self._clients_of(client, base_url, api_key)
         self._label = label or label_of(self._clients.base_url)
         self._stream = stream
         self._usage_refused: bool | None = None  # whether it refuses stream_options; None: untried
+
+    def _clients_of(self, client: Any, base_url: str | None, api_key: str | None) -> Clients:
+        return Clients(client, base_url, api_key)
 
     @property
     def apis(self) -> frozenset[str]:
@@ -215,7 +218,8 @@ class EndpointModel:
         )
 
     def __repr__(self) -> str:
-        return f"EndpointModel({self._label!r}{', streaming' if self._stream else ''})"
+        streaming = ", streaming" if self._stream else ""
+        return f"{type(self).__name__}({self._label!r}{streaming})"
 
 
 async def _within(seconds: float | None, answer: Coroutine[Any, Any, Reply]) -> Reply:

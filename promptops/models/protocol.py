@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ..version import PromptVersion
 
-__all__ = ["Call", "HasNotes", "Model", "Reply"]
+__all__ = ["Call", "HasNotes", "Model", "Reply", "SpeaksForms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +101,11 @@ class HasNotes(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
+class SpeaksForms(Protocol):
+    """A model that takes some request forms and no others; one without `apis` takes any."""
+
+    @property
+    def apis(self) -> frozenset[str]: ...

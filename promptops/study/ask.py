@@ -77,7 +77,7 @@ class Asker:
             RenderError, SetupError: the question cannot be asked.
             CallError: no answer came back.
         """
-        arm = ArmDesign(label, version, self._project.model(version.model), prompt)
+        arm = ArmDesign(label, version, self._project.model(version.model, version.api), prompt)
         asked = ask(arm, None, values, 0, root=self._project.root)
         arm.model.check(asked.call.chat)
         if not fresh:
@@ -110,7 +110,7 @@ class Asker:
         Questions that come at the same time are looked up, asked and recorded together: they share
         one pace and one write.
         """
-        arm = ArmDesign("judge", version, self._project.model(version.model), "")
+        arm = ArmDesign("judge", version, self._project.model(version.model, version.api), "")
         asked = ask(
             arm, None, values, repeat, role="judge"
         )  # what it is shown are answers: none of it is a path

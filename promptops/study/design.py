@@ -137,7 +137,7 @@ def design(
         version, prompt, number, label = as_version(value)
         for model in models or (None,):
             asked = version.on(model) if model is not None else version
-            who = as_target(target) if target is not None else answerers.of(asked.model)
+            who = as_target(target) if target is not None else answerers.of(asked.model, asked.api)
             arms.append(
                 ArmDesign(
                     f"{label} · {model}" if model is not None and len(models or ()) > 1 else label,

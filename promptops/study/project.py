@@ -136,9 +136,9 @@ class Project:
         """The running cell, the git commit, and whether tracked files differ from it."""
         return provenance(self.root)
 
-    def model(self, name: str | None) -> Model:
-        """The model that answers for a name. Raises SetupError where none can."""
-        return self.models.of(name)
+    def model(self, name: str | None, api: str = "chat") -> Model:
+        """The model that answers for a name in a request form. Raises SetupError where none can."""
+        return self.models.of(name, api)
 
     def limits(self, **chosen: Any) -> Limits:
         """Limits of a sweep with the project's prices.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import SetupError
-from ..models.protocol import Model
+from ..models.protocol import Model, SpeaksForms
 from ..models.target import TargetModel
 from ..redact import HoldsSecrets
 
@@ -22,7 +22,7 @@ __all__ = ["ModelResolver"]
 class ModelResolver:
     """Models by the name that versions ask for.
 
-    Values handed in: a Model, an openai client, or a callable target.
+    Values handed in: a Model, a client of openai, anthropic or google.genai, or a callable target.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class ModelResolver:
         """
         self._given = _named(models)
         self._told = told
-        self._made: dict[str, Model] = {}
+        self._made: dict[tuple[str, str], Model] = {}
         self._default: Model | None = None
         self._environment: tuple[str | None, ...] = ()  # what it was made from
 
@@ -44,31 +44,43 @@ class ModelResolver:
     def names(self) -> tuple[str, ...]:
         return tuple(self._given)
 
-    def of(self, name: str | None) -> Model:
-        """The model that answers for `name`. Raises SetupError where nobody can."""
+    def of(self, name: str | None, api: str = "chat") -> Model:
+        """The model that answers for `name` in a request form.
+
+        Raises SetupError where nobody can.
+        """
         if name is None:
             raise SetupError(
                 "this version names no model; save it with model=..., or pass models=[...] to"
                 " evaluate."
             )
-        if name not in self._made:
-            made = self._make(name)
+        found = self._made.get((name, api))
+        if found is None:
+            found = self._make(name, api)
             if (
-                made is not self._default
+                found is not self._default
             ):  # the environment's endpoint is made anew until it has its key
-                self._made[name] = made
-            for secret in made.secrets if isinstance(made, HoldsSecrets) else ():
+                self._made[name, api] = found
+            for secret in found.secrets if isinstance(found, HoldsSecrets) else ():
                 self._told(secret)
-            return made
-        return self._made[name]
+        check_form(found, name, api)
+        return found
 
-    def _make(self, name: str) -> Model:
+    def _make(self, name: str, api: str) -> Model:
         if name in self._given:
             return as_model(self._given[name], name)
         if name == "embedded":
             from ..embedded import EmbeddedModel
 
             return EmbeddedModel()
+        if api == "anthropic":
+            from ..models.anthropic_model import AnthropicModel
+
+            return AnthropicModel()
+        if api == "gemini":
+            from ..models.gemini_model import GeminiModel
+
+            return GeminiModel()
         from ..models.endpoint import EndpointModel
 
         said = tuple(os.environ.get(variable) for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"))
@@ -89,13 +101,36 @@ def _named(models: Any) -> dict[str, Any]:
             " client}."
         )
     for name, value in (models or {}).items():
-        if not (isinstance(value, Model) or hasattr(value, "chat") or callable(value)):
+        known = isinstance(value, Model) or hasattr(value, "chat") or _library(value)
+        if not (known or callable(value)):
             raise SetupError(_cannot_answer(name, value))
     return dict(models or {})
 
 
+def check_form(model: Model, name: str | None, api: str) -> None:
+    """Raise SetupError where a version's form is none that its model takes."""
+    if not isinstance(model, SpeaksForms) or api in model.apis:
+        return
+    takes = " and ".join(sorted(model.apis))
+    other = sorted(model.apis)[0]
+    raise SetupError(
+        f"the version for {name!r} is of the form {api!r}, and {model.label} takes {takes}; save"
+        f' another with version.but(api="{other}"), or hand in a client of that form.'
+    )
+
+
 def _is_client(value: Any) -> bool:
     return hasattr(value, "chat") and hasattr(value, "base_url")
+
+
+def _library(value: Any) -> str:
+    """The provider's package that a client is of, by what it can do; "" for anything else."""
+    if hasattr(value, "messages") and hasattr(value, "base_url") and hasattr(value, "post"):
+        return "anthropic"
+    models = getattr(value, "models", None)
+    if hasattr(models, "generate_content") and hasattr(value, "aio"):
+        return "gemini"
+    return ""
 
 
 def _cannot_answer(name: Any, value: Any) -> str:
@@ -103,13 +138,15 @@ def _cannot_answer(name: Any, value: Any) -> str:
         f"the text {value!r}" if isinstance(value, str) else f"{type(value).__name__} {value!r:.40}"
     )
     return (
-        f"models[{name!r}] is {given}; pass an openai client, a model of promptops.models, or a"
-        " callable."
+        f"models[{name!r}] is {given}; pass a client of openai, anthropic or google.genai, a model"
+        " of promptops.models, or a callable."
     )
 
 
 def as_model(value: Any, name: str) -> Model:
-    """A Model as it is; an openai client as an endpoint; a plain callable as a target."""
+    """A Model as it is; a provider's client as the model that asks it; a plain callable as a
+    target.
+    """
     if isinstance(value, Model):
         return value
     from ..embedded import EmbeddedClient, EmbeddedModel
@@ -120,6 +157,14 @@ def as_model(value: Any, name: str) -> Model:
         from ..models.endpoint import EndpointModel
 
         return EndpointModel(value)
+    if _library(value) == "anthropic":
+        from ..models.anthropic_model import AnthropicModel
+
+        return AnthropicModel(value)
+    if _library(value) == "gemini":
+        from ..models.gemini_model import GeminiModel
+
+        return GeminiModel(value)
     if callable(value):
         return as_target(value)
     raise SetupError(_cannot_answer(name, value))

@@ -177,3 +177,10 @@ def test_a_refused_judge_is_told_where_its_settings_are() -> None:
     breaker = Breaker("x", judging=True)
     [*_, reason] = opened(breaker, ["bad_request"] * 5)
     assert "JudgeModel(model, settings={})" in str(reason)
+
+
+def test_a_model_that_wants_the_responses_api_is_told_with_its_remedy() -> None:
+    """OpenAI's newer families take tools with reasoning only there, and say so."""
+    breaker, said = Breaker("x"), "400: Function tools with reasoning: use /v1/responses instead."
+    reasons = [breaker.note("bad_request", at, at + 0.5, said, "v") for at in range(5)]
+    assert 'version.but(api="responses")' in str(reasons[-1])

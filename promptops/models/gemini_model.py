@@ -1,0 +1,170 @@
+"""Answers from Gemini, through a client of the google-genai package.
+
+The client's own `generate_content` is used, so that whatever it honours still works: Vertex,
+proxies, credentials. No text that leaves here holds a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import CallError, MissingExtra, SetupError
+from ..redact import SHORTEST, redact_shapes
+from .clients import label_of
+from .dialects import DIALECTS
+from .failures import error_of_exception, error_of_status
+from .protocol import Call, Reply
+
+__all__ = ["GeminiModel"]
+
+GOOGLE = "https://generativelanguage.googleapis.com"
+_OMITTED = ("sdkHttpResponse", "parsed", "automaticFunctionCallingHistory")
+
+
+class GeminiModel:
+    """Answers from `client.models.generate_content`.
+
+    client: a google.genai Client, else one is made with api_key, or GEMINI_API_KEY, or
+    GOOGLE_API_KEY. label: what names it in reuse keys and tables; default is host and path. stream:
+    read answers as they are written. Nothing is imported or opened before the first call.
+    """
+
+    def __init__(
+        self,
+        client: Any = None,
+        *,
+        label: str | None = None,
+        api_key: str | None = None,
+        stream: bool = False,
+    ) -> None:
+        if client is not None and api_key is not None:
+            raise SetupError(
+                "a client was handed in together with api_key; set it on the client, or leave the"
+                " client out."
+            )
+        self._client = client
+        environment = os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY")
+        self._key = api_key or (environment if client is None else None)
+        self._label = label or label_of(_address(client))
+        self._stream = stream
+
+    @property
+    def apis(self) -> frozenset[str]:
+        """The request forms that it takes."""
+        return frozenset(("gemini",))
+
+    @property
+    def label(self) -> str:
+        return self._label
+
+    @property
+    def remote(self) -> bool:
+        return True
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Keys that this model sends, for code that writes rows."""
+        own = getattr(getattr(self._client, "_api_client", None), "api_key", None)
+        return frozenset(
+            key for key in (self._key, own) if isinstance(key, str) and len(key) >= SHORTEST
+        )
+
+    def check(self, request: Mapping[str, Any]) -> None:
+        """Raises SetupError where no call can succeed: no key, no package, no model's name."""
+        if self._client is None and self._key is None:
+            raise SetupError(
+                f"no API key for {self._label}: set GEMINI_API_KEY, or hand in a client with"
+                " models={name: google.genai.Client(...)}."
+            )
+        self._made()
+        if not request.get("model"):
+            raise SetupError(
+                f'no model is named for {self._label}; save the version with model="...", or pass'
+                ' models=["..."].'
+            )
+
+    async def complete(self, call: Call) -> Reply:
+        """One attempt.
+
+        Raises CallError of exactly one class; SetupError as `check` does.
+        """
+        models = self._made().aio.models
+        try:
+            async with asyncio.timeout(call.timeout_s):
+                if self._stream or call.on_token is not None:
+                    return await self._streamed(models, call)
+                answer = await models.generate_content(**call.request)
+                return DIALECTS["gemini"].read(_body(answer), _headers(answer))
+        except CallError:
+            raise
+        except Exception as error:
+            raise self._failed(error) from None  # the chain holds request headers, and so the key
+
+    async def aclose(self) -> None:
+        """A client that was handed in stays open; one that was made here closes with the process."""
+
+    async def _streamed(self, models: Any, call: Call) -> Reply:
+        began, first, headers = time.perf_counter(), None, dict[str, str]()
+        assembly = DIALECTS["gemini"].assembly()
+        async for chunk in await models.generate_content_stream(**call.request):
+            headers = headers or _headers(chunk)
+            piece = assembly.add(_body(chunk))
+            if piece and first is None:
+                first = (time.perf_counter() - began) * 1e3
+            if piece and call.on_token is not None:
+                call.on_token(piece)
+        return DIALECTS["gemini"].read(assembly.finished(), headers, first)
+
+    def _failed(self, error: Exception) -> CallError:
+        """The failure of an exception of the client, its words without secrets."""
+        status, body = getattr(error, "code", None), getattr(error, "details", None)
+        if isinstance(status, int) and status >= 300:
+            found = error_of_status(status, body or str(error), _headers_of(error))
+        else:
+            found = error_of_exception(error)
+        return CallError(
+            redact_shapes(str(found), self.secrets),
+            failure=found.failure,
+            code=found.code,
+            retry_after_s=found.retry_after_s,
+            request_id=found.request_id,
+        )
+
+    def _made(self) -> Any:
+        if self._client is None:
+            try:
+                from google import genai
+            except ImportError:
+                raise MissingExtra("asking Gemini", "gemini") from None
+            self._client = genai.Client(api_key=self._key)
+        return self._client
+
+    def __repr__(self) -> str:
+        return f"GeminiModel({self._label!r}{', streaming' if self._stream else ''})"
+
+
+def _address(client: Any) -> str:
+    """Where a client's calls go."""
+    options = getattr(getattr(client, "_api_client", None), "_http_options", None)
+    found = getattr(options, "base_url", None)
+    return found if isinstance(found, str) and found else GOOGLE
+
+
+def _body(answer: Any) -> Any:
+    """A reply by the names of the REST interface."""
+    body = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {name: value for name, value in body.items() if name not in _OMITTED}
+
+
+def _headers(answer: Any) -> dict[str, str]:
+    found = getattr(getattr(answer, "sdk_http_response", None), "headers", None)
+    return {str(name).lower(): str(value) for name, value in dict(found or {}).items()}
+
+
+def _headers_of(error: Exception) -> dict[str, str]:
+    found = getattr(getattr(error, "response", None), "headers", None)
+    return {str(name).lower(): str(value) for name, value in dict(found or {}).items()}
