@@ -105,7 +105,7 @@ class GeminiModel:
             raise self._failed(error) from None  # the chain holds request headers, and so the key
 
     async def aclose(self) -> None:
-        """A client that was handed in stays open; one that was made here closes with the process."""
+        """A client that was handed in stays open; one made here ends with the process."""
 
     async def _streamed(self, models: Any, call: Call) -> Reply:
         began, first, headers = time.perf_counter(), None, dict[str, str]()
