@@ -19,7 +19,7 @@ import openai
 import pytest
 
 from promptops.errors import CallError, SetupError
-from promptops.models.clients import _Async, _Direct, _Threads
+from promptops.models.clients import AsyncSender, DirectSender, ThreadSender
 from promptops.models.endpoint import EndpointModel
 from promptops.models.fast_transport import Wire
 from promptops.models.protocol import Call, Reply
@@ -68,12 +68,12 @@ CLIENTS: list[tuple[str, Any, type]] = [
     (
         "async",
         lambda url: openai.AsyncOpenAI(api_key=KEY, base_url=url, default_headers={"X-Team": "a"}),
-        _Direct,
+        DirectSender,
     ),
     (
         "sync",
         lambda url: openai.OpenAI(api_key=KEY, base_url=url, default_headers={"X-Team": "a"}),
-        _Direct,
+        DirectSender,
     ),
     (
         "async http_client",
@@ -83,7 +83,7 @@ CLIENTS: list[tuple[str, Any, type]] = [
             default_headers={"X-Team": "a"},
             http_client=openai.DefaultAsyncHttpxClient(headers={"X-Http": "1"}),
         ),
-        _Async,
+        AsyncSender,
     ),
     (
         "sync http_client",
@@ -93,14 +93,14 @@ CLIENTS: list[tuple[str, Any, type]] = [
             default_headers={"X-Team": "a"},
             http_client=openai.DefaultHttpxClient(headers={"X-Http": "1"}),
         ),
-        _Threads,
+        ThreadSender,
     ),
     (
         "sync callable key",
         lambda url: openai.OpenAI(
             api_key=lambda: KEY, base_url=url, default_headers={"X-Team": "a"}
         ),
-        _Threads,
+        ThreadSender,
     ),
 ]
 
@@ -169,7 +169,7 @@ def test_an_authorization_of_the_clients_own_takes_the_keys_place(kind: Any, nam
             asyncio.run(own)
         ask(
             EndpointModel(kind(api_key=KEY, base_url=server.url, default_headers={name: value})),
-            _Direct,
+            DirectSender,
         )
     sent = [seen.headers.get("authorization") for seen in server.seen]
     assert sent == [value, value]
@@ -191,7 +191,7 @@ def test_credentials_in_the_address_are_sent_as_the_client_sends_them(
             api_key=None if handed_in else KEY,
             stream=stream,
         )
-        assert ask(model, _Async).text == "ok"
+        assert ask(model, AsyncSender).text == "ok"
         assert model.label == f"127.0.0.1:{server.port}/v1"
     assert server.seen[0].headers["authorization"] == "Basic YW5uOnMzY3JldC13b3Jk"
     assert "s3cret-word" in model.secrets
@@ -204,7 +204,7 @@ def test_azure_clients_reach_their_deployment(kind: Any) -> None:
         client = kind(
             api_key=KEY, api_version="2026-01-01", azure_endpoint=f"http://127.0.0.1:{server.port}"
         )
-        assert ask(EndpointModel(client), _Async).text == "ok"
+        assert ask(EndpointModel(client), AsyncSender).text == "ok"
     (seen,) = server.seen
     assert seen.path == "/openai/deployments/m/chat/completions?api-version=2026-01-01"
     assert seen.headers["api-key"] == KEY
@@ -284,7 +284,7 @@ def test_plain_calls_take_the_wire_beneath_the_client() -> None:
         model = EndpointModel(base_url=url, api_key=KEY)
         sender = await model._clients.here()
         try:
-            return isinstance(sender, _Direct) and sender._wire is not None
+            return isinstance(sender, DirectSender) and sender._wire is not None
         finally:
             await model.aclose()
 
@@ -299,7 +299,7 @@ def test_the_client_sends_by_itself_where_its_connections_are_kept_elsewhere(
     """
     monkeypatch.setattr(Wire, "under", classmethod(lambda *_: None))
     with FaultServer(good) as server:
-        assert ask(EndpointModel(base_url=server.url, api_key=KEY), _Direct).text == "ok"
+        assert ask(EndpointModel(base_url=server.url, api_key=KEY), DirectSender).text == "ok"
     assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
 
 
@@ -333,7 +333,7 @@ def test_an_encoded_answer_is_read(coding: str) -> None:
         json.dumps(completion("packed")).encode()
     )
     with FaultServer(lambda seen: Say(body=packed, headers={"Content-Encoding": coding})) as server:
-        assert ask(EndpointModel(base_url=server.url, api_key=KEY), _Direct).text == "packed"
+        assert ask(EndpointModel(base_url=server.url, api_key=KEY), DirectSender).text == "packed"
 
 
 def test_a_redirect_is_followed() -> None:
@@ -347,7 +347,7 @@ def test_a_redirect_is_followed() -> None:
         )
 
     with FaultServer(moved) as server:
-        assert ask(EndpointModel(base_url=server.url, api_key=KEY), _Direct).text == "ok"
+        assert ask(EndpointModel(base_url=server.url, api_key=KEY), DirectSender).text == "ok"
     assert [seen.path for seen in server.seen][-1] == "/new/chat/completions"
     assert server.seen[-1].headers["authorization"] == f"Bearer {KEY}"
 
@@ -357,7 +357,8 @@ def test_calls_go_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch
     with FaultServer(good) as server, Proxy(server.port) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", "http://ann:s3cret-word@"))
         assert (
-            ask(EndpointModel(base_url="http://llm.invalid/v1", api_key=KEY), _Direct).text == "ok"
+            ask(EndpointModel(base_url="http://llm.invalid/v1", api_key=KEY), DirectSender).text
+            == "ok"
         )
         assert proxy.hosts == ["http://llm.invalid/v1/chat/completions"]
         assert proxy.credentials == ["Basic YW5uOnMzY3JldC13b3Jk"]
@@ -445,7 +446,7 @@ def test_a_proxy_and_an_own_ca_from_the_environment(
         assert (
             ask(
                 EndpointModel(base_url="https://llm.invalid/v1", api_key=KEY, stream=stream),
-                _Direct,
+                DirectSender,
             ).text
             == "ok"
         )
@@ -472,7 +473,10 @@ def test_a_proxy_and_an_own_ca_of_the_http_client(authority: Any, kind: str) -> 
                 http_client=openai.DefaultHttpxClient(**options),
             )
         )
-        assert ask(EndpointModel(client), _Async if kind == "async" else _Threads).text == "ok"
+        assert (
+            ask(EndpointModel(client), AsyncSender if kind == "async" else ThreadSender).text
+            == "ok"
+        )
         assert proxy.hosts == ["llm.invalid:443"]
 
 
