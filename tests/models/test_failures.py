@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from promptops.errors import CallError
-from promptops.models.clients import _response_type
+from promptops.models.clients import response_type
 from promptops.models.completion import read_body
 from promptops.models.endpoint import EndpointModel
 from promptops.models.failures import error_of_exception, error_of_status, retry_after_s
@@ -216,7 +216,7 @@ def test_transports_exceptions_are_read_by_their_deepest_cause() -> None:
     import openai
 
     http: Any = sys.modules[
-        _response_type(openai).__module__.partition(".")[0]
+        response_type(openai).__module__.partition(".")[0]
     ]  # httpx, or httpx2 in newer releases
     request = http.Request("POST", "http://127.0.0.1/")
 
