@@ -3,6 +3,7 @@ standard library only.
 
     import promptops
     prompt = promptops.load("support-triage", env="prod")
+    client = promptops.observe(OpenAI())  # records live calls where PROMPTOPS_RECORD says
     client.chat.completions.create(**prompt.request(ticket=text))
 
 Whoever tries versions in a notebook enters by `from promptops.lab import Lab`.
@@ -26,6 +27,13 @@ from .registry.candidate import use
 from .registry.loader import Loader, load
 from .version import PromptVersion
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .observe.door import observe
+    from .observe.feedback import feedback
+    from .observe.prompt_call import call
+del TYPE_CHECKING
+
 __all__ = [
     "Conflict",
     "Loader",
@@ -41,14 +49,26 @@ __all__ = [
     "TemplateError",
     "UnknownPrompt",
     "VersionError",
+    "call",
+    "feedback",
     "load",
+    "observe",
     "use",
 ]
 
 __version__ = "0.1.0"
 
 
+_LATER = {"call": "prompt_call", "feedback": "feedback", "observe": ""}  # loaded when first used
+
+
 def __getattr__(name: str) -> object:
+    if name in _LATER:
+        from importlib import import_module
+
+        module = import_module(f"{__name__}.observe.{_LATER[name]}".rstrip("."))
+        globals()[name] = found = module if name == "observe" else getattr(module, name)
+        return found
     if name in ("Lab", "Dataset"):
         raise AttributeError(
             f"promptops.{name} is behind the other door: `from promptops.lab import {name}`, "

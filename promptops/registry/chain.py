@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Link = dict[str, Any]
 
-__all__ = ["append", "faults", "in_canary", "position", "rolled_back", "seal", "tail"]
+__all__ = ["append", "faults", "in_canary", "key_text", "position", "rolled_back", "seal", "tail"]
 
 FORM = "d1"  # names the form of the digest below
 KINDS = ("promote", "canary", "rollback")
@@ -136,7 +136,7 @@ def in_canary(prompt: str, version: str, percent: float, key: object) -> bool:
     x 100. No key: never. A key that is not text is hashed as its JSON (RFC 8785), so that every
     language gives it the same arm: 1.0 as 1, true.
     """
-    shown = _key_text(key)
+    shown = key_text(key)
     if shown is None:
         return False
     import hashlib
@@ -151,7 +151,7 @@ def in_canary(prompt: str, version: str, percent: float, key: object) -> bool:
     )
 
 
-def _key_text(key: object) -> str | None:
+def key_text(key: object) -> str | None:
     """What of a key is hashed; None where there is none, which NaN is too: a missing id in a
     table.
     """

@@ -89,7 +89,7 @@ class Loader:
         """
         candidates = CANDIDATES.get()
         if candidates is not None and name in candidates:
-            return candidates[name]
+            return candidates[name] if key is None else candidates[name].for_key(key)
         if env is None:
             try:
                 env = environment(name)
@@ -109,7 +109,9 @@ class Loader:
         served = view.built.get((name, env))
         if served is None:
             served = self._first(view, name, env, default)
-        return served if served.__class__ is Served else served.pick(key)
+        if served.__class__ is not Served:
+            served = served.pick(key)
+        return served if key is None else served.for_key(key)
 
     def health(self) -> dict[str, Any]:
         """What a health check wants to know, JSON-ready; looks at the file first.

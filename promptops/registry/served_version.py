@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+from ..version.identity import Identity, carried, identified
+from .chain import key_text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -20,10 +23,11 @@ class Served:
     number: its display number, None for a default or a candidate; id: its content id; source:
     "file" (checked against the file at this get), "last_known_good" (the file is missing, torn or
     corrupt), "default" (from the code) or "use" (a candidate under `promptops.use`); reason: why it
-    is not the file's, "" where it is; arm: "canary" or "stable" while a canary runs, else None.
+    is not the file's, "" where it is; arm: "canary" or "stable" while a canary runs, else None;
+    key: what it was asked for with (a user's id), for the record of the call that follows.
     """
 
-    __slots__ = ("_since", "arm", "env", "name", "number", "reason", "source", "version")
+    __slots__ = ("_since", "arm", "env", "key", "name", "number", "reason", "source", "version")
 
     name: str
     env: str | None
@@ -32,6 +36,7 @@ class Served:
     source: str
     reason: str
     arm: str | None
+    key: object
     _since: float | None
 
     def __init__(
@@ -53,6 +58,7 @@ class Served:
             ("source", source),
             ("reason", reason),
             ("arm", None),
+            ("key", None),
             ("_since", since),
         ):
             object.__setattr__(self, field, value)
@@ -95,6 +101,14 @@ class Served:
         object.__setattr__(served, "arm", self.arm)
         return served
 
+    def for_key(self, key: object) -> Served:
+        """The same, with the key that it was asked for with."""
+        served = object.__new__(Served)
+        for field in Served.__slots__:
+            object.__setattr__(served, field, getattr(self, field))
+        object.__setattr__(served, "key", key)
+        return served
+
     @property
     def id(self) -> str:
         return self.version.id
@@ -121,13 +135,18 @@ class Served:
 
     def messages(self, **values: Any) -> list[dict[str, Any]]:
         """The rendered messages. Raises RenderError, naming what is missing, extra or mistyped."""
-        return self.version.render(values)
+        return identified(self.version.render(values), self._identity(values))
 
     def request(self, **values: Any) -> dict[str, Any]:
         """Keyword arguments for the client of the version's form:
         `client.chat.completions.create(**prompt.request(ticket=text))`.
         """
-        return self.version.request(**values)
+        body = self.version.to_request(self.version.render(values))
+        return carried(body, self._identity(values))
+
+    def _identity(self, values: dict[str, Any]) -> Identity:
+        served = (self.name, self.env, self.number, self.arm, self.source)
+        return Identity(self.version.id, values, served, key_text(self.key))
 
     def __repr__(self) -> str:
         label = f"v{self.number} " if self.number else ""

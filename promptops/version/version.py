@@ -14,6 +14,7 @@ import copy
 from ..canonical import json_copy, tagged
 from ..errors import RenderError, VersionError
 from . import renderer
+from .identity import Identity, carried, identified
 from .message import checked_history, checked_messages, filled, variable_names
 from .request_forms import checked_api, to_form
 from .setting import checked_map, checked_settings, checked_tools
@@ -247,15 +248,15 @@ class PromptVersion:
         return out
 
     def messages(self, **values: Any) -> list[Message]:
-        """`render` with the values as keywords."""
-        return self.render(values)
+        """`render` with the values as keywords; the list carries whose it is."""
+        return identified(self.render(values), Identity(self._id, values))
 
     def request(self, **values: Any) -> dict[str, Any]:
         """Keyword arguments for the client of the version's own form:
         `client.chat.completions.create(**version.request(...))`, `client.responses.create(...)`,
         `anthropic.messages.create(...)` or `client.models.generate_content(...)`.
         """
-        return self.to_request(self.render(values))
+        return carried(self.to_request(self.render(values)), Identity(self._id, values))
 
     def to_request(self, messages: list[Message]) -> dict[str, Any]:
         """The request around messages that `render` gave, in the version's own form.

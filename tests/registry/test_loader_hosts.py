@@ -110,7 +110,7 @@ def test_importing_does_nothing(tmp_path: Path) -> None:
         import promptops
         print(threading.active_count(), set(os.listdir(".")) == before, all(hasattr(promptops, name) for name in promptops.__all__))
         modules = type(os)
-        visible = {name for name, value in vars(promptops).items() if not name.startswith("_") and not isinstance(value, modules)}
+        visible = {name for name, value in vars(promptops).items() if not name.startswith("_") and (name in promptops.__all__ or not isinstance(value, modules))}
         print(visible == set(promptops.__all__), visible ^ set(promptops.__all__))
         """,
         cwd=tmp_path,

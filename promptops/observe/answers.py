@@ -1,0 +1,238 @@
+"""What an answer says of itself, in the forms of chat completions, the Responses API, Anthropic and
+Gemini, read by their field names: of objects and of plain JSON alike.
+
+A field that is not there is unknown (None), never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Reading", "field", "outcome", "read_answer", "usage_of"]
+
+_LENGTH = frozenset(("length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"))
+_FILTER = frozenset(
+    ("content_filter", "safety", "blocklist", "prohibited_content", "spii", "recitation")
+)
+_REFUSED = frozenset(("refusal",))
+
+
+@dataclass(slots=True)
+class Reading:
+    """tool_calls: a list of {"name", "arguments"}, None where there are none; text: what the model
+    wrote, None where nothing came back.
+    """
+
+    response_id: str | None = None
+    model: str | None = None
+    fingerprint: str | None = None
+    finish_reason: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    text: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    failure: str | None = None
+
+
+def field(value: Any, *names: str) -> Any:
+    """The value at the end of a path of fields or keys; None where it breaks off."""
+    for name in names:
+        if value is None:
+            return None
+        own = value if value.__class__ is dict else getattr(value, "__dict__", None)
+        if own is not None and name in own:  # a missing attribute of pydantic's costs 5 us
+            value = own[name]
+        elif isinstance(value, Mapping):
+            value = value.get(name)
+        else:
+            value = getattr(value, name, None)
+    return value
+
+
+def read_answer(answer: Any) -> Reading:
+    """What the answer says. An object of an unknown kind says nothing; text is the output."""
+    if isinstance(answer, str):
+        return _judged(Reading(text=answer))
+    if field(answer, "choices") is not None:
+        return _judged(_chat(answer))
+    if field(answer, "candidates") is not None or field(answer, "usage_metadata") is not None:
+        return _judged(_gemini(answer))
+    if field(answer, "stop_reason") is not None or field(answer, "type") == "message":
+        return _judged(_anthropic(answer))
+    if field(answer, "output") is not None:
+        return _judged(_responses(answer))
+    return Reading(response_id=text(field(answer, "id")), model=text(field(answer, "model")))
+
+
+def outcome(reading: Reading) -> str | None:
+    """The model's own failure that the end of its answer shows."""
+    finish = (reading.finish_reason or "").lower()
+    if finish in _LENGTH:
+        return "truncated_length"
+    if finish in _FILTER:
+        return "content_filter_output"
+    if finish in _REFUSED:
+        return "refusal"
+    if reading.text is not None and not reading.text.strip() and not reading.tool_calls:
+        return "empty_output"
+    return None
+
+
+def usage_of(usage: Any) -> tuple[int | None, int | None, int | None]:
+    """Tokens in, out and cached, of any of the usage objects."""
+    if usage is None:
+        return None, None, None
+    if field(usage, "prompt_tokens") is not None:
+        cached = field(usage, "prompt_tokens_details", "cached_tokens")
+        return (
+            whole(field(usage, "prompt_tokens")),
+            whole(field(usage, "completion_tokens")),
+            whole(cached),
+        )
+    if field(usage, "prompt_token_count") is not None:
+        out = whole(field(usage, "candidates_token_count"))
+        thought = whole(field(usage, "thoughts_token_count"))
+        return (
+            whole(field(usage, "prompt_token_count")),
+            out if thought is None else (out or 0) + thought,
+            whole(field(usage, "cached_content_token_count")),
+        )
+    given, read = whole(field(usage, "input_tokens")), field(usage, "cache_read_input_tokens")
+    cached = whole(
+        read if read is not None else field(usage, "input_tokens_details", "cached_tokens")
+    )
+    written = whole(field(usage, "cache_creation_input_tokens"))
+    if given is not None and (read is not None or written is not None):
+        given += (whole(read) or 0) + (written or 0)  # Anthropic counts the cached ones apart
+    return given, whole(field(usage, "output_tokens")), cached
+
+
+def text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def word(value: Any) -> str | None:
+    """A finish reason: text, or an enum whose name it is."""
+    if value is None or isinstance(value, str):
+        return None if value is None else str.__str__(value).rpartition(".")[2].lower() or None
+    name = getattr(value, "name", None)
+    return name.lower() if isinstance(name, str) else None
+
+
+def _judged(reading: Reading) -> Reading:
+    reading.failure = reading.failure or outcome(reading)
+    return reading
+
+
+def _usage(reading: Reading, usage: Any) -> Reading:
+    reading.tokens_in, reading.tokens_out, reading.tokens_cached = usage_of(usage)
+    return reading
+
+
+def _chat(answer: Any) -> Reading:
+    choices = field(answer, "choices")
+    choice = choices[0] if isinstance(choices, Sequence) and choices else None
+    message = field(choice, "message")
+    calls = field(message, "tool_calls")
+    refusal = field(message, "refusal")
+    reading = Reading(
+        response_id=text(field(answer, "id")),
+        model=text(field(answer, "model")),
+        fingerprint=text(field(answer, "system_fingerprint")),
+        finish_reason=word(field(choice, "finish_reason")),
+        text=text(field(message, "content")) or (None if choice is None else ""),
+        tool_calls=[
+            {
+                "name": field(call, "function", "name"),
+                "arguments": field(call, "function", "arguments"),
+            }
+            for call in calls
+        ]
+        if calls
+        else None,
+    )
+    if refusal:
+        reading.failure, reading.text = "refusal", text(refusal)
+    return _usage(reading, field(answer, "usage"))
+
+
+def _responses(answer: Any) -> Reading:
+    parts: list[str] = []
+    calls: list[dict[str, Any]] = []
+    refused = False
+    for item in field(answer, "output") or ():
+        kind = field(item, "type")
+        if kind == "message":
+            for content in field(item, "content") or ():
+                refused = refused or field(content, "type") == "refusal"
+                parts.append(text(field(content, "text")) or text(field(content, "refusal")) or "")
+        elif kind in ("function_call", "custom_tool_call"):
+            arguments = field(item, "arguments") or field(item, "input")
+            calls.append({"name": field(item, "name"), "arguments": arguments})
+    status = word(field(answer, "status"))
+    reason = word(field(answer, "incomplete_details", "reason"))
+    reading = Reading(
+        response_id=text(field(answer, "id")),
+        model=text(field(answer, "model")),
+        finish_reason=reason or status,
+        text="".join(parts) if status in (None, "completed", "incomplete", "failed") else None,
+        tool_calls=calls or None,
+    )
+    if refused:
+        reading.failure = "refusal"
+    elif status == "failed":
+        code = text(field(answer, "error", "code")) or ""
+        reading.failure = "rate_limit" if "rate_limit" in code else "server_error"
+    return _usage(reading, field(answer, "usage"))
+
+
+def _anthropic(answer: Any) -> Reading:
+    parts: list[str] = []
+    calls: list[dict[str, Any]] = []
+    for block in field(answer, "content") or ():
+        if field(block, "type") == "text":
+            parts.append(text(field(block, "text")) or "")
+        elif field(block, "type") == "tool_use":
+            calls.append({"name": field(block, "name"), "arguments": field(block, "input")})
+    return _usage(
+        Reading(
+            response_id=text(field(answer, "id")),
+            model=text(field(answer, "model")),
+            finish_reason=word(field(answer, "stop_reason")),
+            text="".join(parts),
+            tool_calls=calls or None,
+        ),
+        field(answer, "usage"),
+    )
+
+
+def _gemini(answer: Any) -> Reading:
+    candidates = field(answer, "candidates")
+    first = candidates[0] if isinstance(candidates, Sequence) and candidates else None
+    parts: list[str] = []
+    calls: list[dict[str, Any]] = []
+    for part in field(first, "content", "parts") or ():
+        call = field(part, "function_call")
+        if call is not None:
+            calls.append({"name": field(call, "name"), "arguments": field(call, "args")})
+        elif not field(part, "thought"):
+            parts.append(text(field(part, "text")) or "")
+    blocked = field(answer, "prompt_feedback", "block_reason")
+    return _usage(
+        Reading(
+            response_id=text(field(answer, "response_id")),
+            model=text(field(answer, "model_version")),
+            finish_reason=word(field(first, "finish_reason")),
+            text="".join(parts) if first is not None else None,
+            tool_calls=calls or None,
+            failure="content_filter_input" if blocked is not None else None,
+        ),
+        field(answer, "usage_metadata"),
+    )

@@ -1,0 +1,224 @@
+"""The doors of a provider's client by which a model is asked, each observed in place: the client
+stays the application's own object.
+
+Clients are known by the names of their methods, never by their class: OpenAI and Azure (chat
+completions, Responses), Anthropic and Gemini, synchronous and asynchronous. A door that calls
+another (`parse` calls `create`) makes one row, not two.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any
+
+from .answers import read_answer
+from .live_call import INSIDE, LiveCall, Observer
+from .stream_managers import AsyncManagerProxy, ManagerProxy
+from .stream_proxies import AsyncStreamProxy, StreamProxy
+
+__all__ = ["observe_client"]
+
+_DOORS = ("create", "parse", "generate_content", "generate_content_stream")
+_RESOURCES = (
+    ("chat", "completions"),
+    ("beta", "chat", "completions"),
+    ("responses",),
+    ("messages",),
+    ("beta", "messages"),
+    ("models",),
+    ("aio", "models"),
+)
+_COPIES = ("with_options", "copy")
+_RAW = "x-stainless-raw-response"
+_MARK = "promptops_observed"
+Method = Callable[..., Any]
+
+
+def observe_client(client: Any, observer: Observer) -> int:
+    """Observe each door of the client, and of the copies that it makes; returns how many there
+    were. Twice is once.
+    """
+    found = 0
+    for path in _RESOURCES:
+        resource = _resource(client, path)
+        if resource is None or (path == ("models",) and not hasattr(resource, "generate_content")):
+            continue
+        for name in (*_DOORS, "stream"):
+            original = getattr(resource, name, None)
+            if not callable(original):
+                continue
+            found += 1
+            if not getattr(original, _MARK, False):
+                wrap = _managed if name == "stream" else _method
+                setattr(resource, name, _marked(wrap(original, observer), original))
+    if found:
+        for name in _COPIES:
+            original = getattr(client, name, None)
+            if callable(original) and not getattr(original, _MARK, False):
+                setattr(client, name, _marked(_copying(original, observer), original))
+    return found
+
+
+def _resource(client: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        try:
+            client = getattr(client, name, None)
+        except Exception:  # a client of another kind may raise what it likes
+            return None
+        if client is None:
+            return None
+    return client
+
+
+def _marked(wrapper: Method, original: Method) -> Method:
+    functools.update_wrapper(wrapper, original)
+    setattr(wrapper, _MARK, True)
+    return wrapper
+
+
+def _copying(original: Method, observer: Observer) -> Method:
+    def copy(*args: Any, **kwargs: Any) -> Any:
+        client = original(*args, **kwargs)
+        observer.quietly(lambda: observe_client(client, observer), 0)
+        return client
+
+    return copy
+
+
+def _method(original: Method, observer: Observer) -> Method:
+    """A door that answers, streams, or gives a raw response."""
+
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        call = _begun(observer, kwargs)
+        if call is None:
+            return original(*args, **kwargs)
+        token = INSIDE.set(True)
+        try:
+            answer = original(*args, **kwargs)
+        except BaseException as error:
+            call.failed(error)
+            raise
+        finally:
+            INSIDE.reset(token)
+        if _kind(type(answer)) == "awaitable":  # type: ignore[arg-type]  # a class is hashable
+            return _awaited(answer, call, kwargs, observer)
+        return observer.quietly(lambda: _seen(answer, call, kwargs), answer)
+
+    if not inspect.iscoroutinefunction(original):
+        return ask
+
+    async def ask_async(*args: Any, **kwargs: Any) -> Any:
+        return await ask(*args, **kwargs)
+
+    return ask_async
+
+
+def _begun(observer: Observer, request: Mapping[str, Any]) -> LiveCall | None:
+    """A call, unless a door that is observed already asks through this one."""
+    return None if INSIDE.get() else observer.quietly(lambda: observer.begin(request), None)
+
+
+async def _awaited(
+    waiting: Awaitable[Any], call: LiveCall, request: Mapping[str, Any], observer: Observer
+) -> Any:
+    token = INSIDE.set(True)
+    try:
+        answer = await waiting
+    except BaseException as error:
+        call.failed(error)
+        raise
+    finally:
+        INSIDE.reset(token)
+    return observer.quietly(lambda: _seen(answer, call, request), answer)
+
+
+def _seen(answer: Any, call: LiveCall, request: Mapping[str, Any]) -> Any:
+    """The answer as the application gets it."""
+    raw = _raw_mode(request.get("extra_headers"))
+    if raw is not None and callable(getattr(answer, "parse", None)):
+        return _raw(answer, call, unread=raw == "stream" or bool(request.get("stream")))
+    return _looked_at(answer, call)
+
+
+def _raw_mode(headers: Any) -> Any:
+    """What asks for a raw response; None where nothing does."""
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+        if str(name).lower() == _RAW:
+            return value
+    return None
+
+
+@functools.lru_cache(maxsize=256)  # a class of pydantic's takes 3 us to say what it has not
+def _kind(answer: Hashable) -> str:
+    """What can be done with an answer of this class."""
+    for name, kind in (
+        ("__await__", "awaitable"),
+        ("__anext__", "async stream"),
+        ("__next__", "stream"),
+    ):
+        if hasattr(answer, name):
+            return kind
+    return "answer"
+
+
+def _looked_at(answer: Any, call: LiveCall) -> Any:
+    kind = _kind(type(answer))  # type: ignore[arg-type]  # a class is hashable
+    if kind == "async stream":
+        return AsyncStreamProxy(answer, call)
+    if kind == "stream":
+        return StreamProxy(answer, call)
+    call.answered(read_answer(answer))
+    return answer
+
+
+def _raw(response: Any, call: LiveCall, *, unread: bool) -> Any:
+    """A raw response. Where its body was not read yet, the application reads it first."""
+    original, close = response.parse, getattr(response, "close", None)
+    if not unread:
+        found = original()
+        if inspect.iscoroutine(found):
+            found.close()  # an asynchronous one: the application awaits its own
+        else:
+            call.answered(read_answer(found))
+            return response
+
+    def parse(*args: Any, **kwargs: Any) -> Any:
+        found = original(*args, **kwargs)
+        return _parsed(found, call) if isinstance(found, Awaitable) else _looked_at(found, call)
+
+    def closed(*args: Any, **kwargs: Any) -> Any:
+        call.answered(None)
+        return close(*args, **kwargs) if close is not None else None
+
+    response.parse = parse
+    if close is not None:
+        response.close = closed
+    weakref.finalize(response, call.answered, None)
+    return response
+
+
+async def _parsed(waiting: Awaitable[Any], call: LiveCall) -> Any:
+    return _looked_at(await waiting, call)
+
+
+def _managed(original: Method, observer: Observer) -> Method:
+    """A door whose answer is a context manager of a stream."""
+
+    def stream(*args: Any, **kwargs: Any) -> Any:
+        call = _begun(observer, kwargs)
+        if call is None:
+            return original(*args, **kwargs)
+        token = INSIDE.set(True)
+        try:
+            manager = original(*args, **kwargs)
+        finally:
+            INSIDE.reset(token)
+        kind = type(manager)
+        if hasattr(kind, "__aenter__"):
+            return AsyncManagerProxy(manager, call)
+        return ManagerProxy(manager, call) if hasattr(kind, "__enter__") else manager
+
+    return stream

@@ -1,0 +1,69 @@
+"""What somebody said of an answer later: `promptops.feedback(answer.id, good=False)`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..run import new_id
+from .open_queues import queue_for
+
+__all__ = ["feedback"]
+
+CAP = 32_000
+
+
+def feedback(
+    run: str,
+    *,
+    good: bool | None = None,
+    score: float | None = None,
+    label: str | None = None,
+    correction: str | None = None,
+    note: str | None = None,
+    by: str | None = None,
+    sink: str | None = None,
+) -> bool:
+    """Record what somebody said of a live answer; never waits, never raises for what it is given.
+
+    Args:
+        run: the answer's id: the provider's (`answer.id`) or the call's own (`call.id`).
+        good: thumbs up or down; score: a number, as the application rates it.
+        label: a category; correction: what the answer should have been, which becomes the golden
+            answer of the example; note: anything else. These are recorded because they are given
+            here; keys and secrets in them are redacted.
+        by: who; only a keyed hash is written.
+        sink: where to, as in `observe`; default: where this process observes, else
+        PROMPTOPS_RECORD.
+
+    Returns:
+        Whether it was taken: False where nothing was named to write to, or nothing was said.
+    """
+    said: list[tuple[str, float | None, str | None]] = []
+    if good is not None:
+        said.append(("good", 1.0 if good else 0.0, None))
+    if isinstance(score, (int, float)):
+        said.append(("score", float(score), None))
+    if label is not None:
+        said.append(("label", None, str(label)[:CAP]))
+    if not said and (correction is not None or note is not None):
+        said.append(("correction" if correction is not None else "note", None, None))
+    queue = queue_for(sink)
+    if queue is None or not said or not isinstance(run, str):
+        return False
+    taken = True
+    for place, (kind, value, category) in enumerate(said):
+        row: dict[str, Any] = {
+            "id": new_id("f"),
+            "run": run,
+            "kind": kind,
+            "value": value,
+            "label": category,
+            "by": by,
+            "at": time.time(),
+        }
+        if place == 0:  # once, beside the first
+            row["correction"] = None if correction is None else str(correction)[:CAP]
+            row["note"] = None if note is None else str(note)[:CAP]
+        taken = queue.put("feedback", row) and taken
+    return taken

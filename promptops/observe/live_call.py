@@ -1,0 +1,229 @@
+"""One live call, from the moment that it is made until its row is handed over: exactly once,
+whatever ends it.
+
+Nothing here raises into the application: what goes wrong in the recording is counted, and the
+application's own answer or exception passes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..run import new_id
+from ..version.identity import CARRIERS, Identity, identity_of
+from .answers import Reading
+from .error_class import error_class, error_words
+from .live_queue import LiveQueue
+from .stream_reading import StreamReading
+
+__all__ = ["INSIDE", "SESSION", "LiveCall", "Observer", "session"]
+
+CAP = 32_000  # characters of a kept text
+_SHARES = 1 << 32
+INSIDE: ContextVar[bool] = ContextVar("promptops_observed", default=False)
+SESSION: ContextVar[str | None] = ContextVar("promptops_session", default=None)
+T = TypeVar("T")
+
+
+@contextmanager
+def session(name: str) -> Iterator[None]:
+    """Calls inside belong to one conversation: their content is kept, or not, all together, and
+    they are one cluster of the dataset that is made of them. Only a keyed hash of `name` is
+    written.
+    """
+    token = SESSION.set(name)
+    try:
+        yield
+    finally:
+        SESSION.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """What the rows of one client share. content: the share of calls whose values and output are
+    kept, 0 for none.
+    """
+
+    queue: LiveQueue
+    content: float = 0.0
+    endpoint: str | None = None
+    service: str | None = None
+    release: str | None = None
+
+    def begin(self, request: Mapping[str, Any]) -> LiveCall:
+        """A call with these arguments begins now."""
+        return LiveCall(self, request)
+
+    def quietly(self, step: Callable[[], T], otherwise: T) -> T:
+        """What `step` gives, or `otherwise` where it raises: recording is never the app's fault."""
+        try:
+            return step()
+        except Exception:
+            return otherwise
+
+
+class LiveCall:
+    """began: `time.perf_counter()`; identity: whose request it is, None where that was lost."""
+
+    __slots__ = (
+        "_chars_in",
+        "_done",
+        "_model",
+        "_observer",
+        "_started",
+        "attribution",
+        "began",
+        "id",
+        "identity",
+        "stream",
+        "streamed",
+    )
+
+    def __init__(
+        self, observer: Observer, request: Mapping[str, Any], identity: Identity | None = None
+    ) -> None:
+        self._observer = observer
+        self._done = False
+        self._started = time.time()
+        self.began = time.perf_counter()
+        self.id = new_id("l")
+        self.stream: StreamReading | None = None
+        self.streamed = False
+        self.identity, self.attribution = (
+            identity_of(request) if identity is None else (identity, "carried")
+        )
+        model = request.get("model")
+        self._model = model if isinstance(model, str) else None
+        self._chars_in = _chars(request)
+
+    def streams(self) -> StreamReading:
+        """The call answers in pieces; each goes to the reading that is returned."""
+        self.streamed = True
+        self.stream = StreamReading(self.began)
+        return self.stream
+
+    def failed(self, error: BaseException) -> None:
+        """The call ended with an exception."""
+        self._observer.quietly(lambda: self._finish(self._read(None), error), None)
+
+    def answered(self, reading: Reading | None) -> None:
+        """The call ended with what `reading` read; None where nothing could be read."""
+        self._observer.quietly(lambda: self._finish(reading or Reading(), None), None)
+
+    def stream_ended(self, *, early: bool) -> None:
+        """The stream is over: by itself, or because the application closed it."""
+        self._observer.quietly(lambda: self._finish(self._read(early), None, early), None)
+
+    def _read(self, _: object) -> Reading:
+        return self.stream.result() if self.stream is not None else Reading()
+
+    def _finish(self, reading: Reading, error: BaseException | None, early: bool = False) -> None:
+        if self._done:
+            return
+        self._done = True
+        observer, identity = self._observer, self.identity
+        latency = (time.perf_counter() - self.began) * 1e3
+        output = reading.text
+        row: dict[str, Any] = {
+            "id": self.id,
+            "response_id": reading.response_id,
+            "attribution": self.attribution,
+            "session": SESSION.get(),
+            "started_at": self._started,
+            "latency_ms": round(latency, 3),
+            "model": self._model,
+            "model_returned": reading.model,
+            "fingerprint": reading.fingerprint,
+            "endpoint": observer.endpoint,
+            "tokens_in": reading.tokens_in,
+            "tokens_out": reading.tokens_out,
+            "tokens_cached": reading.tokens_cached,
+            "finish_reason": reading.finish_reason,
+            "failure": reading.failure,
+            "streamed": self.streamed,
+            "chars_in": self._chars_in,
+            "chars_out": None if output is None else len(output),
+            "service": observer.service,
+            "release": observer.release,
+        }
+        if self.stream is not None and self.stream.first_token_ms is not None:
+            row["first_token_ms"] = round(self.stream.first_token_ms, 3)
+        if identity is not None:
+            row["prompt"], row["version_id"] = identity.name, identity.version_id
+            row["number"], row["env"], row["arm"] = identity.number, identity.env, identity.arm
+            row["served_from"], row["key_hash"] = identity.served_from, identity.key
+        if error is not None:
+            row["failure"], row["failure_detail"] = error_class(error), error_words(error)
+        elif early and reading.finish_reason is None:
+            row["failure"], row["failure_detail"] = "cancelled", "the application closed the stream"
+        _trace(row)
+        chars = self._keep(row, reading, error) if observer.content else 0
+        observer.queue.put("live", row, chars)
+
+    def _keep(self, row: dict[str, Any], reading: Reading, error: BaseException | None) -> int:
+        """Add the content where this call's is kept; returns its characters."""
+        observer = self._observer
+        failed = row["failure"] not in (None, "cancelled")
+        share = 1.0 if failed else observer.content
+        if not (failed or _chosen(row["session"] or self.id, observer.content)):
+            return 0
+        if not observer.queue.room_for_content:
+            return 0
+        row["kept"] = share
+        row["output"] = _capped(reading.text)
+        row["tool_calls"] = reading.tool_calls
+        if self.identity is not None:
+            row["values"] = {
+                name: _capped(value) if isinstance(value, str) else value
+                for name, value in self.identity.values.items()
+            }
+        if error is not None:
+            row["failure_detail"] = f"{row['failure_detail']}: {error}"[:2_000]
+        return min(self._chars_in or 0, 100_000) + len(row["output"] or "") + 200
+
+
+def _chosen(name: str, share: float) -> bool:
+    """Whether the share of `share` holds this run or session: the same one always is, or is not."""
+    if share >= 1:
+        return True
+    data = hashlib.sha256(name.encode("utf-8", "replace")).digest()
+    return int.from_bytes(data[:4], "big") < share * _SHARES
+
+
+def _capped(text: str | None) -> str | None:
+    if text is None or len(text) <= CAP:
+        return text
+    return f"{text[:CAP]}… [{len(text) - CAP:,} more characters]"
+
+
+def _chars(request: Mapping[str, Any]) -> int | None:
+    """Characters of the messages' texts, as far as they are text."""
+    for name in CARRIERS:
+        messages = request.get(name)
+        if isinstance(messages, str):
+            return len(messages)
+        if isinstance(messages, list):
+            count = 0
+            for message in messages:
+                content = message.get("content") if isinstance(message, dict) else None
+                if isinstance(content, str):
+                    count += len(content)
+            return count
+    return None
+
+
+def _trace(row: dict[str, Any]) -> None:
+    """The span of OpenTelemetry that is open here, where the application has it loaded."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is not None:
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            row["trace_id"] = f"{context.trace_id:032x}"
+            row["span_id"] = f"{context.span_id:016x}"

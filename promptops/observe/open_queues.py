@@ -1,0 +1,65 @@
+"""The queues that this process writes through, one for each sink: two clients that are observed
+into one folder share a segment and a thread.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .live_queue import LiveQueue, Sink
+from .row_writer import Redact, RowWriter
+from .sinks import FolderSink, StdoutSink
+
+__all__ = ["RECORD", "all_queues", "healths", "named_sink", "open_queue", "queue_for"]
+
+RECORD = "PROMPTOPS_RECORD"
+# By sink and redactor; a process has one set of queues as it has one standard output.
+_OPEN: dict[tuple[str, Redact | None], LiveQueue] = {}
+
+
+def named_sink(sink: str | os.PathLike[str] | None) -> str | None:
+    """The sink that is named here, else by PROMPTOPS_RECORD; None for none."""
+    return os.fspath(sink) if sink is not None else os.environ.get(RECORD) or None
+
+
+def sink_of(named: str) -> Sink:
+    """ "stdout", "otlp", or the path of a folder."""
+    if named == "stdout":
+        return StdoutSink()
+    if named == "otlp" or named.startswith(("otlp+http://", "otlp+https://")):
+        from .otlp_sink import OtlpSink  # urllib takes 20 ms, which few need
+
+        return OtlpSink(named.removeprefix("otlp+") if named != "otlp" else None)
+    return FolderSink(Path(os.path.abspath(os.path.expanduser(named))))
+
+
+def open_queue(named: str, redact: Redact | None = None) -> LiveQueue:
+    """The queue of a sink; made at the first call, without a file or a thread yet."""
+    found = _OPEN.get((named, redact))
+    if found is None:
+        queue = LiveQueue(sink_of(named), RowWriter(redact))
+        found = _OPEN.setdefault((named, redact), queue)
+    return found
+
+
+def queue_for(sink: str | os.PathLike[str] | None) -> LiveQueue | None:
+    """The queue of the named sink, else of PROMPTOPS_RECORD, else the one that was opened last
+    here; None where nothing was named.
+    """
+    named = named_sink(sink)
+    if named is None:
+        return next(reversed(_OPEN.values()), None)
+    same = [queue for (each, _), queue in _OPEN.items() if each == named]
+    return same[-1] if same else open_queue(named)
+
+
+def all_queues() -> list[LiveQueue]:
+    """Every queue of this process."""
+    return list(_OPEN.values())
+
+
+def healths() -> dict[str, dict[str, Any]]:
+    """sink -> its health."""
+    return {named: queue.health() for (named, _), queue in list(_OPEN.items())}

@@ -1,0 +1,78 @@
+"""`with promptops.call(prompt, ticket=text) as call`: a live call through any client, or none that
+is known here: timed, its failure kept, one row.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from ..version.identity import Identity
+from .answers import Reading, read_answer
+from .door import observer_of
+from .live_call import INSIDE, LiveCall
+
+__all__ = ["call"]
+
+
+class call:  # noqa: N801 - a verb, as contextlib's own
+    """Render a prompt and record the call that is made in the block.
+
+    ```python
+    with promptops.call(prompt, ticket=text) as call:
+        call.answer = my_client(**call.request)
+    ```
+    prompt: a served version, or any `PromptVersion`; values: what fills its variables. Assign what
+    came back to `call.answer`: a provider's object, its JSON, or the text. An exception in the
+    block is recorded as the call's failure and passes on. Nothing is recorded where no sink is
+    named (PROMPTOPS_RECORD). Raises RenderError as `request` does, and records that too.
+    """
+
+    def __init__(self, prompt: Any, /, **values: Any) -> None:
+        self._prompt, self._values = prompt, values
+        self.answer: Any = None
+        self.request: dict[str, Any] = {}
+        self._call: LiveCall | None = None
+        self._token: Any = None
+
+    @property
+    def id(self) -> str | None:
+        """The row's id, for `promptops.feedback`; None where nothing is recorded."""
+        return None if self._call is None else self._call.id
+
+    def __enter__(self) -> call:
+        observer = observer_of()
+        try:
+            self.request = self._prompt.request(**self._values)
+        except Exception as error:
+            if observer is not None:
+                whose = (getattr(self._prompt, name, None) for name in _SERVED)
+                identity = Identity(self._prompt.id, {}, tuple(whose))  # type: ignore[arg-type]
+                LiveCall(observer, {}, identity).failed(error)
+            raise
+        if observer is not None:
+            self._call = observer.quietly(lambda: observer.begin(self.request), None)
+        if self._call is not None:
+            self._token = INSIDE.set(True)  # a client that is observed too makes no second row
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._call is None:
+            return
+        INSIDE.reset(self._token)
+        if error is not None:
+            self._call.failed(error)
+            return
+        try:
+            reading = Reading() if self.answer is None else read_answer(self.answer)
+        except Exception:
+            reading = Reading()
+        self._call.answered(reading)
+
+
+_SERVED = ("name", "env", "number", "arm", "source")

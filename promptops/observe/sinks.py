@@ -1,0 +1,192 @@
+"""Where live rows go: a folder of checksummed segments, which the lab reads while they grow, or
+lines of JSON on the standard output, which the platform's log agent carries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from ..spool.lines import plain_json, record
+from ..spool.segment import SegmentFile, segment_name
+
+__all__ = ["HASH_KEY", "FolderSink", "StdoutSink", "hash_key"]
+
+HASH_KEY = "PROMPTOPS_HASH_KEY"
+ROTATE = 16 << 20  # bytes after which a segment ends
+_ROTATE_S = 3600.0  # seconds after which it ends
+_KEY_FILE = "hash.key"
+
+
+def hash_key() -> bytes | None:
+    """The project's own key, of the environment."""
+    found = os.environ.get(HASH_KEY)
+    return found.encode() if found else None
+
+
+class FolderSink:
+    """Rows in this process's own segment under `folder`, which is made when the first is
+    written.
+    """
+
+    linger_s = 0.0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._segment: SegmentFile | None = None
+        self._since = 0.0
+        self._size = 0
+        self._secret: bytes | None = None
+
+    def write(self, lines: list[tuple[str, dict[str, Any]]]) -> tuple[int, int]:
+        """All rows, or as many as the disk takes whole: what is torn off is cut off again."""
+        segment = self._opened()
+        data = [record(table, plain_json(row)) for table, row in lines]
+        done, whole = 0, b"".join(data)
+        try:
+            while done < len(whole):
+                done += os.write(segment.fd, whole[done:] if done else whole)
+        except OSError:
+            stored, size = 0, 0
+            while stored < len(data) and size + len(data[stored]) <= done:
+                size += len(data[stored])
+                stored += 1
+            self._cut(segment, self._size + size)
+            if not stored:
+                raise
+            return stored, 0
+        self._size += done
+        return len(lines), 0
+
+    def secret(self) -> bytes | None:
+        """PROMPTOPS_HASH_KEY, else a key of the folder's own, made once and shared by all that
+        write there.
+        """
+        if self._secret is None:
+            self._secret = hash_key() or _folder_key(self.folder)
+        return self._secret
+
+    def forked(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment is not None and segment.fd >= 0:
+            os.close(segment.fd)
+            segment.fd = -1
+
+    def close(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            with contextlib.suppress(OSError):
+                segment.close()
+
+    def _opened(self) -> SegmentFile:
+        segment = self._segment
+        if segment is not None:
+            size, gone = segment.state()
+            old = time.monotonic() - self._since > _ROTATE_S and size
+            if not gone and size < ROTATE and not old:
+                return segment
+            self.close()
+        try:
+            segment = SegmentFile(self.folder, segment_name())
+            first = segment.first_line()
+            if os.write(segment.fd, first) != len(first):
+                raise OSError("the disk is full")
+        except StoreError as error:
+            raise OSError(str(error)) from None
+        except OSError:
+            if segment is not None and segment.fd >= 0 and segment is not self._segment:
+                self._discard(segment)
+            raise
+        self._segment, self._since, self._size = segment, time.monotonic(), len(first)
+        return segment
+
+    def _discard(self, segment: SegmentFile) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(segment.path)
+        with contextlib.suppress(OSError):
+            os.close(segment.fd)
+        segment.fd = -1
+
+    def _cut(self, segment: SegmentFile, size: int) -> None:
+        try:
+            os.ftruncate(segment.fd, size)
+            self._size = size
+        except OSError:  # the next rows begin a segment of their own, behind no torn one
+            self.close()
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+
+class StdoutSink:
+    """One line of JSON a row on the standard output of the process: `{"promptops": "live",
+    ...}`.
+    """
+
+    linger_s = 0.0
+
+    def __init__(self, descriptor: int = 1) -> None:
+        self._fd = descriptor
+
+    def write(self, lines: list[tuple[str, dict[str, Any]]]) -> tuple[int, int]:
+        """One row a time, whole: another writer's line never stands inside it on a pipe."""
+        for stored, (table, row) in enumerate(lines):
+            text = json.dumps({"promptops": table, **row}, ensure_ascii=False)
+            try:
+                self._all(f"{text}\n".encode())
+            except (BrokenPipeError, ValueError):
+                return stored, len(lines) - stored  # nobody reads, nor will
+            except OSError:
+                if stored:
+                    return stored, 0
+                raise
+        return len(lines), 0
+
+    def _all(self, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                select.select([], [self._fd], [], 0.5)
+
+    def secret(self) -> bytes | None:
+        return hash_key()
+
+    def forked(self) -> None:
+        """The output is shared with the parent, line by line."""
+
+    def close(self) -> None:
+        """The output is the process's own."""
+
+    def __str__(self) -> str:
+        return "stdout"
+
+
+def _folder_key(folder: Path) -> bytes | None:
+    """The folder's key; made by whoever comes first, whole or not at all."""
+    path = folder / _KEY_FILE
+    for _ in range(2):
+        try:
+            return path.read_bytes() or None
+        except OSError:
+            pass
+        draft = folder / f".{_KEY_FILE}.{os.getpid()}.{os.urandom(4).hex()}"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(os.urandom(16).hex().encode())
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+        except OSError:
+            return None  # unknown, rather than another key than the others'
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
+    return None

@@ -1,0 +1,128 @@
+"""What a stream has said so far, fed chunk by chunk, in the forms of chat completions, the
+Responses API, Anthropic and Gemini. Feeding never changes a chunk.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from .answers import Reading, field, outcome, read_answer, text, usage_of, word
+
+__all__ = ["StreamReading"]
+
+
+class StreamReading:
+    """began: the `time.perf_counter()` of the call, from which the first token is timed."""
+
+    def __init__(self, began: float) -> None:
+        self._began = began
+        self.first_token_ms: float | None = None
+        self.reading = Reading()
+        self._parts: list[str] = []
+        self._tools: dict[int, dict[str, Any]] = {}
+        self._whole = False  # an event brought the whole answer
+
+    def feed(self, chunk: Any) -> None:
+        """Take one chunk or event in."""
+        if field(chunk, "choices") is not None:
+            self._chat(chunk)
+        elif field(chunk, "candidates") is not None or field(chunk, "usage_metadata") is not None:
+            self._gemini(chunk)
+        elif isinstance(kind := field(chunk, "type"), str):
+            self._event(kind, chunk)
+
+    def result(self) -> Reading:
+        """What was read up to now, judged as an answer is."""
+        reading = self.reading
+        if not self._whole:
+            reading.text = "".join(self._parts) if self._parts or reading.finish_reason else None
+            reading.tool_calls = [self._tools[place] for place in sorted(self._tools)] or None
+            reading.failure = reading.failure or outcome(reading)
+        return reading
+
+    def _said(self, piece: Any) -> None:
+        if isinstance(piece, str) and piece:
+            if self.first_token_ms is None:
+                self.first_token_ms = (time.perf_counter() - self._began) * 1e3
+            self._parts.append(piece)
+
+    def _usage(self, usage: Any) -> None:
+        if usage is not None:
+            found, seen = usage_of(usage), self.reading
+            seen.tokens_in = found[0] if found[0] is not None else seen.tokens_in
+            seen.tokens_out = found[1] if found[1] is not None else seen.tokens_out
+            seen.tokens_cached = found[2] if found[2] is not None else seen.tokens_cached
+
+    def _named(self, response_id: Any, model: Any) -> None:
+        seen = self.reading
+        seen.response_id = text(response_id) or seen.response_id
+        seen.model = text(model) or seen.model
+
+    def _tool(self, place: int, name: Any, arguments: Any) -> None:
+        tool = self._tools.setdefault(place, {"name": None, "arguments": ""})
+        tool["name"] = text(name) or tool["name"]
+        if isinstance(arguments, str):
+            tool["arguments"] += arguments
+        elif arguments:
+            tool["arguments"] = arguments
+
+    def _chat(self, chunk: Any) -> None:
+        self._named(field(chunk, "id"), field(chunk, "model"))
+        seen = self.reading
+        seen.fingerprint = text(field(chunk, "system_fingerprint")) or seen.fingerprint
+        self._usage(field(chunk, "usage"))
+        for choice in field(chunk, "choices"):
+            if field(choice, "index"):
+                continue  # a further answer: the first is the row's
+            delta = field(choice, "delta")
+            self._said(field(delta, "content"))
+            if refusal := text(field(delta, "refusal")):
+                self._said(refusal)
+                seen.failure = "refusal"
+            for call in field(delta, "tool_calls") or ():
+                function = field(call, "function")
+                self._tool(
+                    field(call, "index") or 0, field(function, "name"), field(function, "arguments")
+                )
+            seen.finish_reason = word(field(choice, "finish_reason")) or seen.finish_reason
+
+    def _gemini(self, chunk: Any) -> None:
+        found, seen = read_answer(chunk), self.reading
+        self._named(found.response_id, found.model)
+        self._said(found.text)
+        for call in found.tool_calls or ():
+            self._tool(len(self._tools), call["name"], call["arguments"])
+        seen.finish_reason = found.finish_reason or seen.finish_reason
+        if found.failure == "content_filter_input":
+            seen.failure = found.failure
+        self._usage(field(chunk, "usage_metadata"))
+
+    def _event(self, kind: str, event: Any) -> None:
+        if kind.startswith("response."):
+            response = field(event, "response")
+            if kind in ("response.completed", "response.incomplete", "response.failed"):
+                self.reading, self._whole = read_answer(response), True
+            elif response is not None:
+                self._named(field(response, "id"), field(response, "model"))
+            elif kind in ("response.output_text.delta", "response.refusal.delta"):
+                self._said(field(event, "delta"))
+        elif kind == "message_start":
+            message = field(event, "message")
+            self._named(field(message, "id"), field(message, "model"))
+            self._usage(field(message, "usage"))
+        elif kind == "content_block_start":
+            block = field(event, "content_block")
+            if field(block, "type") == "tool_use":
+                self._tool(field(event, "index") or 0, field(block, "name"), "")
+        elif kind == "content_block_delta":
+            delta = field(event, "delta")
+            self._said(field(delta, "text"))
+            if field(delta, "partial_json") is not None:
+                self._tool(field(event, "index") or 0, None, field(delta, "partial_json"))
+        elif kind == "message_delta":
+            seen = self.reading
+            reason = word(field(event, "delta", "stop_reason"))
+            seen.finish_reason = reason or seen.finish_reason
+            out = usage_of(field(event, "usage"))[1]
+            seen.tokens_out = out if out is not None else seen.tokens_out

@@ -1,0 +1,106 @@
+"""Who a request is: the prompt's name, version, environment, arm and values, carried by the very
+list of messages that the request holds.
+
+A framework in between needs to know nothing of it: the list survives `**`, threads, tasks, retries,
+`append`, `copy` and `pickle`. A list that was made again (`[*messages, more]`) has lost it; then it
+is found only where exactly one of the requests that this context rendered last stands in it,
+message by message. Everything else is unknown: it is never guessed.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["CARRIERS", "Identified", "Identity", "carried", "identified", "identity_of"]
+
+CARRIERS = ("messages", "input", "contents")  # where the request forms keep their messages
+_LAST = 4  # renders that a context remembers
+_RENDERED: ContextVar[tuple[Identified, ...]] = ContextVar("promptops_rendered", default=())
+
+
+class Identity:
+    """name: the prompt's, None for a version that no registry served; env, number, arm and
+    served_from as the loader said; key: the text of the key that the arm was chosen by; values:
+    what the variables were filled with.
+    """
+
+    __slots__ = ("arm", "env", "key", "name", "number", "served_from", "values", "version_id")
+
+    def __init__(
+        self,
+        version_id: str,
+        values: Mapping[str, Any],
+        served: tuple[str | None, str | None, int | None, str | None, str | None] = (None,) * 5,
+        key: str | None = None,
+    ) -> None:
+        """served: name, environment, number, arm and source of what the loader gave."""
+        self.version_id, self.values, self.key = version_id, values, key
+        self.name, self.env, self.number, self.arm, self.served_from = served
+
+    @property
+    def prompt(self) -> tuple[str | None, str, str | None, str | None]:
+        """What two requests of one prompt share."""
+        return self.name, self.version_id, self.env, self.arm
+
+
+class Identified(list):  # type: ignore[type-arg]  # of messages, in any form
+    """Messages that know whose they are; else a list like any other."""
+
+    __slots__ = ("identity",)
+
+    identity: Identity
+
+
+def carried(body: dict[str, Any], identity: Identity) -> dict[str, Any]:
+    """The request, its messages carrying the identity from now on."""
+    for name in CARRIERS:
+        messages = body.get(name)
+        if isinstance(messages, list):
+            body[name] = identified(messages, identity)
+            break
+    return body
+
+
+def identified(messages: list[Any], identity: Identity) -> list[Any]:
+    """The messages, carrying the identity, and remembered by this context."""
+    tagged = Identified(messages)
+    tagged.identity = identity
+    kept = Identified(messages)  # what was rendered: the application may append to its own list
+    kept.identity = identity
+    _RENDERED.set((*_RENDERED.get()[1 - _LAST :], kept))
+    return tagged
+
+
+def identity_of(request: Mapping[str, Any]) -> tuple[Identity | None, str]:
+    """Whose request it is, and how that is known: "carried", "matched" or "unknown"."""
+    for name in CARRIERS:
+        messages = request.get(name)
+        if isinstance(messages, Identified):
+            found = getattr(messages, "identity", None)
+            return (found, "carried") if found is not None else (None, "unknown")
+        if isinstance(messages, (list, tuple)):
+            return _matched(messages)
+    return None, "unknown"
+
+
+def _matched(messages: list[Any] | tuple[Any, ...]) -> tuple[Identity | None, str]:
+    """The one render whose messages stand in these in a row; of two prompts neither."""
+    found: Identity | None = None
+    for rendered in reversed(_RENDERED.get()):
+        if _within(rendered, messages):
+            if found is not None and found.prompt != rendered.identity.prompt:
+                return None, "unknown"
+            found = found or rendered.identity
+    return (found, "matched") if found is not None else (None, "unknown")
+
+
+def _within(part: list[Any], whole: list[Any] | tuple[Any, ...]) -> bool:
+    size = len(part)
+    return bool(size) and any(
+        list(whole[start : start + size]) == part for start in range(len(whole) - size + 1)
+    )
