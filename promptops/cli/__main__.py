@@ -24,6 +24,7 @@ COMMANDS = {
     "studies": "studies",
     "report": "report_command",
     "scorers": "scorers",
+    "prices": "prices_command",
     "compare": "compare_command",
     "import": "import_command",
     "evaluate": "evaluate",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .prices import Price, cost_of, price_of
+from .prices import Price, Spent, bill, cost_of, price_of
 
 __all__ = ["Budget", "Ticket", "estimate_tokens"]
 
@@ -62,6 +62,15 @@ class Budget:
         if model not in self._known:
             self._known[model] = price_of(model, self._prices)
         return self._known[model]
+
+    def bill(self, model: str, spent: Spent) -> float | None:
+        """USD of an answered call; None where it is unknown. A fault of the prices costs no
+        answer.
+        """
+        try:
+            return bill(model, spent, self._prices)
+        except Exception:  # a list of others, and nothing that an answer is to be lost for
+            return None
 
     async def reserve(self, model: str, request: Mapping[str, Any]) -> Ticket | None:
         """Hold back what this call may cost; None when it does not fit even after all calls in

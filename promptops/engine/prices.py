@@ -1,9 +1,8 @@
-"""What a call costs: a small table of list prices, dated, never complete and possibly outdated; the
-caller's own wins.
+"""What a call costs: the caller's own prices first, then the providers' list prices as
+genai-prices has them, else a small dated table for where that package is not installed.
 
-An unknown price is None, never zero. USD per million tokens, as published by the providers on the
-date below for their standard tier: input, output, cached input (None: the table does not say, and
-cached tokens count as input).
+An unknown price is None, never zero. USD per million tokens: input, output, cached input (None: not
+known, and cached tokens count as input).
 """
 
 from __future__ import annotations
@@ -14,11 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SetupError
+from . import price_catalogue
 
 __all__ = [
     "DATED",
     "PRICES",
     "Price",
+    "Spent",
+    "bill",
     "check_money",
     "check_prices",
     "cost_of",
@@ -95,8 +97,8 @@ _DATE = re.compile(
 
 
 def price_of(model: str, prices: Mapping[str, Any] | None = None) -> Price | None:
-    """The price of a model's name: the caller's `prices` first, then the table; None where neither
-    knows it.
+    """The price of a model's name: the caller's `prices` first, then the list prices of the
+    standard tier; None where neither knows it.
 
     prices: name -> Price, {"input", "output", "cached"} or (input, output[, cached]); USD per
     million tokens. A dated name (gpt-4o-2024-08-06) has the price of its family; no other name is
@@ -106,7 +108,50 @@ def price_of(model: str, prices: Mapping[str, Any] | None = None) -> Price | Non
     for name in (model, family):
         if prices is not None and name in prices:
             return _price(name, prices[name])
+    listed = price_catalogue.known(model)
+    if listed is not None and listed.input is not None and listed.output is not None:
+        return Price(listed.input, listed.output, listed.cached)
     return PRICES.get(model) or PRICES.get(family)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a reply says of its own cost. model: the name that answered; tokens_cached and
+    tokens_cache_write: of tokens_in; tier: as it came back.
+    """
+
+    model: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    tokens_cached: int | None = None
+    tokens_cache_write: int | None = None
+    tier: str | None = None
+
+
+def bill(asked: str, spent: Spent, prices: Mapping[str, Any] | None = None) -> float | None:
+    """USD of an answered call: by the caller's price of the name that was asked for, else by the
+    list price of the model that answered, its tier and its cached tokens.
+
+    None where the price, the tier or a token count is unknown; never an error.
+    """
+    tokens_in, tokens_out = spent.tokens_in, spent.tokens_out
+    if tokens_in is None or tokens_out is None:
+        return None
+    names = [name for name in dict.fromkeys((asked, spent.model)) if name]
+    for name in names:
+        if prices is not None and (name in prices or _DATE.sub("", name) in prices):
+            return cost_of(price_of(name, prices), tokens_in, tokens_out, spent.tokens_cached)
+    for name in reversed(names):  # a deployment's own name says nothing, what answered does
+        if price_catalogue.known(name) is not None:
+            return price_catalogue.cost(
+                name,
+                tokens_in,
+                tokens_out,
+                cached=spent.tokens_cached or 0,
+                written=spent.tokens_cache_write or 0,
+                tier=spent.tier,
+            )
+    return cost_of(price_of(asked), tokens_in, tokens_out, spent.tokens_cached)
 
 
 def cost_of(

@@ -22,7 +22,7 @@ from .adaptive_concurrency import Pace
 from .breaker import Breaker
 from .budget import Budget, Ticket
 from .clock import SYSTEM, Clock
-from .prices import cost_of, cost_of_failure
+from .prices import Spent, cost_of_failure
 from .question import Limits, Provenance, Question
 from .response_format import held
 from .run_rows import PendingCall, RowBuilder, detail_of
@@ -270,12 +270,15 @@ class Caller:
         if isinstance(outcome, Reply):
             if outcome.cost_usd is not None or not question.model.remote:
                 return outcome.cost_usd
-            return cost_of(
-                self.budget.price(question.model_name),
+            spent = Spent(
+                outcome.model,
                 outcome.tokens_in,
                 outcome.tokens_out,
                 outcome.tokens_cached,
+                outcome.tokens_cache_write,
+                outcome.service_tier,
             )
+            return self.budget.bill(question.model_name, spent)
         return (
             cost_of_failure(outcome.failure, status, outcome.code)
             if question.model.remote

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from promptops.engine import price_catalogue
 from promptops.engine.prices import (
     DATED,
     PRICES,
     Price,
+    Spent,
+    bill,
     check_money,
     cost_of,
     cost_of_failure,
@@ -32,8 +35,64 @@ def test_a_dated_name_has_its_familys_price_and_no_other_is_guessed() -> None:
     assert price_of("gpt-4o-2024-08-06") == PRICES["gpt-4o"]
     assert price_of("claude-sonnet-4-20250514") == PRICES["claude-sonnet-4"]
     assert price_of("gpt-4o-mini") != price_of("gpt-4o")
-    assert price_of("gpt-4o-audio-preview") is None
-    assert price_of("my-llama") is None
+    for name in ("my-llama", "gpt-4-foo-bar", "gpt", "claude-mine", "qwen2.5:7b"):
+        assert price_of(name) is None, name
+
+
+def test_the_list_knows_the_models_of_today() -> None:
+    """Current names of three providers have a price, with a router's prefix too, and the list is
+    named where prices are shown.
+    """
+    for name in ("gpt-5.1", "gpt-5.6", "claude-sonnet-4-5", "claude-opus-4-5", "gemini-2.5-pro"):
+        assert price_of(name) is not None, name
+        assert price_of(f"vendor/{name}") == price_of(name)
+    assert price_catalogue.dated().startswith("genai-prices ")
+
+
+MILLION = 1_000_000
+# (model that was asked for, what came back, USD worked out by hand from the providers' pages)
+BILLS = [
+    ("gpt-5-mini", Spent("gpt-5-mini-2025-08-07", MILLION, MILLION), 2.25),
+    ("gpt-5-mini", Spent("gpt-5-mini", MILLION, MILLION, tier="flex"), 1.125),
+    ("gpt-5-mini", Spent("gpt-5-mini", MILLION, MILLION, tier="batch"), 1.125),
+    ("gpt-5-mini", Spent("gpt-5-mini", MILLION, MILLION, tier="priority"), 4.05),
+    ("gpt-5-mini", Spent("gpt-5-mini", MILLION, MILLION, tier="default"), 2.25),
+    ("gpt-5-mini", Spent("gpt-5-mini", MILLION, 0, 400_000), 0.16),
+    ("our-deployment", Spent("gpt-4o-2024-08-06", MILLION, MILLION), 12.5),
+    ("openai/gpt-4o", Spent(None, MILLION, 0), 2.5),
+    ("claude-sonnet-4-5", Spent("claude-sonnet-4-5-20250929", 100_000, 10_000), 0.45),
+    ("claude-sonnet-4-5", Spent("claude-sonnet-4-5", 100_000, 0, 50_000, 10_000), 0.1725),
+    ("claude-sonnet-4-5", Spent("claude-sonnet-4-5", 100_000, 10_000, tier="batch"), 0.225),
+    ("gemini-2.5-pro", Spent("gemini-2.5-pro", 100_000, 10_000), 0.225),
+    ("gemini-2.5-pro", Spent("gemini-2.5-pro", MILLION, 0), 2.5),
+]
+
+
+@pytest.mark.parametrize(("asked", "spent", "usd"), BILLS, ids=lambda part: str(part)[:40])
+def test_bills_are_right_to_the_cent(asked: str, spent: Spent, usd: float) -> None:
+    """By the model that answered, its tier, what was cached and what was written into the cache."""
+    assert bill(asked, spent) == pytest.approx(usd, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("asked", "spent"),
+    [
+        ("gpt-5-mini", Spent("gpt-5-mini", None, 5)),
+        ("gpt-5-mini", Spent("gpt-5-mini", 5, None)),
+        ("gpt-5-mini", Spent("gpt-5-mini", 5, 5, tier="a tier of tomorrow")),
+        ("my-llama", Spent("my-llama", 5, 5)),
+    ],
+)
+def test_an_unknown_part_of_a_bill_makes_it_unknown(asked: str, spent: Spent) -> None:
+    """Never zero, and never the price of another tier."""
+    assert bill(asked, spent) is None
+
+
+def test_the_callers_price_is_the_bill() -> None:
+    """Also where the list knows the model that answered."""
+    spent = Spent("gpt-4o", MILLION, MILLION, tier="flex")
+    assert bill("mine", spent, {"mine": (1, 2)}) == 3.0
+    assert bill("mine", spent, {"gpt-4o": ("1", "2")}) == 3.0
 
 
 @pytest.mark.parametrize(

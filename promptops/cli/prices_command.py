@@ -1,0 +1,53 @@
+"""`promptops prices MODEL...`: what models cost by the list that studies are priced with, offline."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .options import EXITS, as_json
+from .text_table import show
+
+__all__ = ["prices"]
+
+
+@click.command(epilog=EXITS)
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@as_json
+def prices(models: tuple[str, ...], as_json: bool) -> None:
+    """Show list prices of models (offline).
+
+    USD per million tokens of the standard tier, the price of a batch, and the tiers that have their
+    own. A model without a price is named, and the exit code is 1: a budget in USD would refuse it.
+    """
+    from ..engine import price_catalogue
+
+    rows, missing = [], []
+    for name in models:
+        found = price_catalogue.known(name)
+        if found is None:
+            missing.append(name)
+            continue
+        rows.append(
+            {
+                "model": name,
+                "listed as": found.name,
+                "provider": found.provider,
+                "input": found.input,
+                "output": found.output,
+                "cached": found.cached,
+                "batch input": found.batch,
+                "tiers": " ".join(sorted(found.tiers)),
+            }
+        )
+    if rows:
+        show(rows, as_json=as_json)
+    click.echo(
+        f"prices of {price_catalogue.dated() or 'no list: genai-prices is missing'}", err=True
+    )
+    for name in missing:
+        click.echo(
+            f"{name} has no list price; give it as prices={{{name!r}: (input, output)}}.", err=True
+        )
+    sys.exit(1 if missing else 0)
