@@ -1,4 +1,4 @@
-"""`promptops prices MODEL...`: what models cost by the list that studies are priced with, offline."""
+"""`promptops prices MODEL...`: what models cost by the list that prices studies, offline."""
 
 from __future__ import annotations
 

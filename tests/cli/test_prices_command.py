@@ -1,4 +1,4 @@
-"""`promptops prices` shows the list that studies are priced with, and says what it does not have."""
+"""`promptops prices` shows the list that studies are priced with, and names what it lacks."""
 
 from __future__ import annotations
 
