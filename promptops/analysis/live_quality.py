@@ -1,0 +1,140 @@
+"""Has the quality of live calls fallen? An e-detector over daily means, with a weekly rhythm and a
+tolerance.
+
+Live calls have no pairs: other users ask other things each day. The reference is whole weeks, so
+that a rhythm of the week is within it; what one day may fall short by is the reference's luck and a
+tolerance of three points. So it finds large drops and those that only real inputs show, and a probe
+(`drift`) finds small ones. Inputs never alarm: `effect_sizes` says what grew, for an alarm's cause.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import StatisticsError
+from .drift import CAP, LUCK_Z, STAKES
+
+__all__ = ["REFERENCE_DAYS", "TOLERANCE", "Grown", "LiveDetector", "Mix", "Reference", "mix_shift"]
+
+REFERENCE_DAYS = 28  # whole weeks
+TOLERANCE = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What live quality was: the mean over whole weeks, and how far it may be luck."""
+
+    mean: float
+    luck: float
+
+    @classmethod
+    def of(cls, days: Sequence[tuple[float, int]]) -> Reference:
+        """From (total of the scores, how many) per day, in order.
+
+        The luck is 2.33 standard errors of the mean over days, the weekday's own level taken out.
+
+        Raises:
+            StatisticsError: the days are not whole weeks, at least two, or a day has no score.
+        """
+        if len(days) < 14 or len(days) % 7 or any(n < 1 for _, n in days):
+            raise StatisticsError(
+                f"a reference of {len(days)} days cannot be used; expected whole weeks, at least"
+                " two, with a score on each day."
+            )
+        means = [total / n for total, n in days]
+        mean = sum(total for total, _ in days) / sum(n for _, n in days)
+        weekday = [sum(means[at::7]) / len(means[at::7]) for at in range(7)]
+        rest = sum((x - weekday[at % 7]) ** 2 for at, x in enumerate(means))
+        error = math.sqrt(rest / (len(means) - 7) / len(means))
+        return cls(mean, LUCK_Z * error)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDetector:
+    """The evidence after some days; `after` gives the next. states: of each stake."""
+
+    states: tuple[float, ...] = (0.0,) * len(STAKES)
+    step: float = 0.0
+
+    def after(
+        self, reference: Reference, scores: Sequence[float], tolerance: float = TOLERANCE
+    ) -> LiveDetector:
+        """The evidence with one more day's scores, each from 0 to 1; a day without scores changes
+        nothing.
+
+        Raises:
+            StatisticsError: a score lies outside 0 to 1.
+        """
+        if not all(0 <= score <= 1 for score in scores):
+            raise StatisticsError("live quality needs scores from 0 to 1, and none missing.")
+        if not scores:
+            return self
+        slack = reference.luck + tolerance
+        short = [(reference.mean - score - slack) / (1 + slack) for score in sorted(scores)]
+        states, factors = [], []
+        for stake, state in zip(STAKES, self.states, strict=True):
+            log = math.fsum(math.log1p(stake * x) for x in short)
+            factors.append(math.exp(min(log, 690.0)))
+            states.append(min((state + 1) * factors[-1], CAP))
+        step = math.log(sum(factors) / len(factors) + 1e-300)
+        return LiveDetector(tuple(states), step)
+
+    @property
+    def e(self) -> float:
+        """The mean over the stakes, which is compared with the bar."""
+        return sum(self.states) / len(self.states)
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """One group of the inputs (a topic, a language, a length): its share before and since, and its
+    quality before and since, None where nothing of it was scored.
+    """
+
+    name: str
+    share_before: float
+    share_since: float
+    quality_before: float | None
+    quality_since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How much of a fall is other inputs, and how much is worse answers to the same ones.
+
+    by_mix: what the fall would be had each group kept its quality; within: what it would be had the
+    groups kept their shares; both in score, negative for a fall. groups: the largest growth first.
+    """
+
+    by_mix: float
+    within: float
+    groups: tuple[Grown, ...]
+
+
+def mix_shift(before: Mapping[str, Sequence[float]], since: Mapping[str, Sequence[float]]) -> Mix:
+    """Split a change of the mean into mix and within, from group -> scores before and since.
+
+    A group that one side lacks counts as mix, with the quality that is known of it.
+    """
+    total_before = sum(map(len, before.values())) or 1
+    total_since = sum(map(len, since.values())) or 1
+    groups, by_mix, within = [], 0.0, 0.0
+    for name in dict.fromkeys([*before, *since]):
+        old, new = before.get(name, ()), since.get(name, ())
+        p, q = len(old) / total_before, len(new) / total_since
+        was, now = _mean(old), _mean(new)
+        known_was = was if was is not None else now
+        known_now = now if now is not None else was
+        if known_was is not None and known_now is not None:
+            by_mix += (q - p) * (known_was + known_now) / 2
+            within += (known_now - known_was) * (p + q) / 2
+        groups.append(Grown(name, p, q, was, now))
+    ordered = sorted(groups, key=lambda each: each.share_before - each.share_since)
+    return Mix(by_mix, within, tuple(ordered))
+
+
+def _mean(values: Sequence[Any]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,87 @@
+"""Live quality with a weekly rhythm: rarely a false alarm, ten points found within a week."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from promptops.analysis.drift import bar
+from promptops.analysis.live_quality import LiveDetector, Reference, mix_shift
+from promptops.errors import StatisticsError
+
+
+def alarm_day(rng: np.random.Generator, scored: int, drop: float, days: int) -> float:
+    """Days from the drop, after 14 quiet days, to the alarm; inf without one."""
+    level = 0.85 + 0.02 * np.sin(2 * np.pi * (np.arange(28 + days) + rng.integers(7)) / 7)
+    past = [(float(rng.binomial(scored, level[day])), scored) for day in range(28)]
+    reference, detector = Reference.of(past), LiveDetector()
+    for day in range(days):
+        right = rng.binomial(scored, level[28 + day] - (drop if day >= 14 else 0))
+        detector = detector.after(reference, [1.0] * right + [0.0] * (scored - right))
+        if detector.e >= bar(1):
+            return day - 13
+    return math.inf
+
+
+def test_a_weekly_rhythm_is_no_drift() -> None:
+    rng = np.random.default_rng(1)
+    alarmed = [math.isfinite(alarm_day(rng, 100, 0.0, 90)) for _ in range(60)]
+    assert sum(alarmed) <= 3 + 3, "five percent of sixty, and two standard errors"
+
+
+def test_ten_points_are_found_within_six_days_at_a_hundred_scored_a_day() -> None:
+    rng = np.random.default_rng(2)
+    days = [alarm_day(rng, 100, 0.10, 40) for _ in range(60)]
+    assert 1 <= float(np.median(days)) <= 6
+
+
+def test_a_z_test_each_day_alarms_on_the_rhythm_alone() -> None:
+    rng = np.random.default_rng(3)
+    alarmed = 0
+    for _ in range(40):
+        level = 0.85 + 0.02 * np.sin(2 * np.pi * np.arange(90) / 7)
+        z = (0.85 - rng.binomial(1000, level) / 1000) / math.sqrt(0.85 * 0.15 / 1000)
+        alarmed += bool((z > 1.645).any())
+    assert alarmed >= 38
+
+
+def test_what_lies_within_the_tolerance_never_adds_up() -> None:
+    reference = Reference(0.9, 0.01)
+    detector = LiveDetector()
+    for _ in range(200):
+        detector = detector.after(reference, [1.0] * 87 + [0.0] * 13)
+    assert detector.e < 10
+
+
+def test_a_day_without_scores_changes_nothing_and_order_is_no_matter() -> None:
+    reference = Reference(0.9, 0.0)
+    one = LiveDetector().after(reference, [0.3, 1.0, 0.7])
+    assert one == LiveDetector().after(reference, [1.0, 0.7, 0.3])
+    assert one.after(reference, []) is one
+
+
+@pytest.mark.parametrize(
+    "days", [[], [(5.0, 10)] * 7, [(5.0, 10)] * 15, [*[(5.0, 10)] * 13, (0.0, 0)]]
+)
+def test_a_reference_is_of_whole_weeks(days: list[tuple[float, int]]) -> None:
+    with pytest.raises(StatisticsError, match="whole weeks"):
+        Reference.of(days)
+
+
+def test_scores_outside_the_scale_are_refused() -> None:
+    with pytest.raises(StatisticsError, match="from 0 to 1"):
+        LiveDetector().after(Reference(0.9, 0.0), [1.2])
+
+
+def test_a_rhythm_of_the_week_is_not_counted_as_luck() -> None:
+    rhythm = [(90.0 - 10 * (day % 7 > 4), 100) for day in range(28)]
+    assert Reference.of(rhythm).luck == 0.0
+    assert Reference.of(rhythm).mean == pytest.approx((5 * 0.9 + 2 * 0.8) / 7)
+
+
+def test_groups_are_ordered_by_their_growth() -> None:
+    mix = mix_shift({"a": [1.0], "b": [1.0]}, {"b": [0.0], "c": [1.0, 1.0]})
+    assert [each.name for each in mix.groups] == ["c", "b", "a"]
+    assert mix.groups[0].quality_before is None
