@@ -106,17 +106,20 @@ def _grew(mix: Mix) -> str:
     grown = [each for each in mix.groups if each.share_since - each.share_before > _GREW]
     named = ", ".join(_group(each) for each in grown[:3]) or "no group grew"
     return (
-        f"Grew: {named}. Of the fall, {100 * -mix.by_mix:.1f} points are other inputs and"
-        f" {100 * -mix.within:.1f} worse answers within them."
+        f"Grew: {named}. Of the fall, {_points(mix.by_mix)} points are other inputs and"
+        f" {_points(mix.within)} worse answers within them."
     )
 
 
 def _group(each: Grown) -> str:
     quality = each.quality_since
     within = "" if quality is None else f", quality {100 * quality:.0f} %"
-    return (
-        f"{each.name} from {100 * each.share_before:.0f} to {100 * each.share_since:.0f} %{within}"
-    )
+    shares = f"from {100 * each.share_before:.0f} to {100 * each.share_since:.0f} %"
+    return f"{each.name} {shares}{within}"
+
+
+def _points(change: float) -> str:
+    return f"{round(-100 * change, 1) + 0.0:.1f}"  # never "-0.0"
 
 
 def _mix_document(mix: Mix) -> dict[str, Any]:
