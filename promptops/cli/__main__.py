@@ -27,6 +27,7 @@ COMMANDS = {
     "prices": "prices_command",
     "compare": "compare_command",
     "import": "import_command",
+    "audit": "audit_command",
     "evaluate": "evaluate",
     "doctor": "doctor",
     "list": "prompts_command",
