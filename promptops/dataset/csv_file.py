@@ -88,7 +88,20 @@ def _delimiter(path: File, encoding: str) -> tuple[int, str]:
         agreement, _, mark = max(scored)
         if agreement[0] > 0:
             return 0, mark
+    _refuse_title(path, lines)
     return 0, _NONE
+
+
+def _refuse_title(path: File, lines: list[str]) -> None:
+    """Raises DatasetError where a line of one cell (a title, a comment) stands above a table."""
+    for mark in _DELIMITERS:
+        agreement, width = _agreement(lines[1:], mark, cut=False)
+        if len(lines) > 3 and agreement == 1.0 and width > 1:
+            raise DatasetError(
+                f"{path.name}:1 is a single cell ({lines[0].strip()[:40]!r}) above rows of"
+                f" {width:,}; remove the title or comment, so that line 1 names the columns (or"
+                " quote the cells that hold the separator)."
+            )
 
 
 def _agreement(lines: list[str], mark: str, cut: bool) -> tuple[float, int]:
@@ -117,6 +130,11 @@ def _rows(
     named = [(index, name) for index, name in enumerate(header) if name]
     if not named:
         raise DatasetError(f"{path.name} has no header; its first line names the columns.")
+    if len(named) == 1 and len(header) > 2:
+        raise DatasetError(
+            f"{path.name}:{line} names one of {len(header):,} columns ({named[0][1][:40]!r}):"
+            " remove the title above the header, or name the columns."
+        )
     unnamed, restored = False, []
     for line, cells in records:
         if len(cells) != len(header):

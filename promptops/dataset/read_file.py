@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..errors import DatasetError
 from .build import build
 from .example import Example
+from .foreign_columns import read_rightly
 from .roles import Asked, Roles, assign
 from .rows import Row, Source
 from .shape import flatten
@@ -37,7 +38,9 @@ def read(source: Source, asked: Asked, name: str | None = None) -> Reading:
         raise DatasetError(
             f"{name or source.name} holds no examples; a dataset needs at least one row."
         )
-    flat, nested = flatten(list(rows), source, chats=not _names("messages", asked.inputs))
+    flat, nested = flatten(
+        read_rightly(rows, asked, source.notes), source, chats=not _names("messages", asked.inputs)
+    )
     roles = assign(flat, nested, asked, source.notes)
     return Reading(source, rows, roles, build(flat, roles, source))
 

@@ -42,10 +42,6 @@ def written(tmp_path, text, name="bad.jsonl"):
         ('{"ticket": ' + "[" * 300 + "]" * 300 + "}", "nested too deep"),
         ('{"ticket": ' + '{"a":' * 100_000 + "1" + "}" * 100_000 + "}", "nested too deep"),
         ('{"ticket": ' + "7" * 5_000 + "}", "integer"),
-        (
-            '{"ticket": 12345678901234567890}',
-            r"the column 'ticket' holds an integer beyond 2\^53 - 1.*give it as text",
-        ),
         ('["x"]', "is a list; expected an object"),
         ('"x"', "is a text; expected an object"),
         ("null", "is a null; expected an object"),
