@@ -13,6 +13,10 @@ from .errors import ScorerError
 __all__ = ["Score"]
 
 
+# The cosine of a text with itself may be 1.0000000000000002: noise of rounding is not a fault.
+_ROUNDING = 1e-6
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """value: in [0, 1], higher is better, or None where unscored; passed: only where the scorer has
@@ -47,6 +51,8 @@ class Score:
                 " number in [0, 1]."
             )
         value = float(self.value)
+        if -_ROUNDING <= value < 0.0 or 1.0 < value <= 1.0 + _ROUNDING:
+            value = min(max(value, 0.0), 1.0)
         if not (math.isfinite(value) and 0.0 <= value <= 1.0):
             raise ScorerError(
                 f"score {value!r} is outside [0, 1]; scale it, and keep the raw figure as"

@@ -1,15 +1,18 @@
 """`promptops COMMAND`: each command lives in a file of its own and is imported when it is called.
 
-Exit codes: 0 ok, 1 refused by policy (or a check does not hold), 2 misuse, 130 interrupted.
+Exit codes: 0 ok, 1 refused by policy (or a check does not hold), 2 misuse or a crash, 130
+interrupted.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingExtra, PromptOpsError, Refused
+from .plain_text import plain_where_needed
 
 if TYPE_CHECKING:
     import click
@@ -56,6 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
     except ImportError as error:
         sys.stderr.write(f"{MissingExtra('the command line')} ({error})\n")
         sys.exit(2)
+    for stream in (sys.stdout, sys.stderr):
+        plain_where_needed(stream)
     try:
         command(args=arguments, prog_name="promptops")
     except Refused as error:
@@ -67,6 +72,10 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         sys.exit(0)
+    except Exception:  # 1 means that a check does not hold: a crash is never that
+        traceback.print_exc()
+        sys.stderr.write("error: this is a fault of promptops; please report the lines above.\n")
+        sys.exit(2)
 
 
 def group() -> click.Group:

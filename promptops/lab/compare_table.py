@@ -198,8 +198,14 @@ def _chosen(scorer: Any, held: Table, notes: list[str]) -> list[Scorer]:
 
     if scorer is not None:
         return checked_scorers(scorer)
-    outputs = [cell for cells in held.cells.values() for row in cells.values() for cell in row]
-    guess, why = guessed(held.dataset, outputs)
+    golden = {example.id: example.expected for example in held.dataset}
+    answered = [
+        (cell, golden.get(example))
+        for cells in held.cells.values()
+        for example, row in cells.items()
+        for cell in row
+    ]
+    guess, why = guessed(held.dataset, answered)
     notes.append(f"Scored by {guess.name}: {why}; pass scorer=... for another.")
     return [guess]
 

@@ -68,6 +68,18 @@ class Served:
             f"a served version is fixed; promote another one instead of setting {name!r}."
         )
 
+    def __copy__(self) -> Served:
+        return self  # it never changes
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Served:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For process pools and caches; its age goes along, since clocks differ by process."""
+        age = None if self._since is None else self.age_s
+        state = (self.name, self.env, self.version, self.number, self.source, self.reason)
+        return _restored, (*state, self.arm, age)
+
     def on_arm(self, arm: str) -> Served:
         """The same, stamped with the arm of a canary."""
         served = Served(
@@ -155,3 +167,13 @@ class Served:
             f"<{self.name} {label}{self.id[:11]} in"
             f" {self.env}{f', {self.arm}' if self.arm else ''}{why}>"
         )
+
+
+def _restored(
+    name: str, env: str | None, version: PromptVersion, number: int | None, *rest: Any
+) -> Served:
+    """A served version that was pickled, in the process that reads it."""
+    source, reason, arm, age = rest
+    since = None if age is None else time.monotonic() - age
+    served = Served(name, env, version, number, source=source, reason=reason, since=since)
+    return served if arm is None else served.on_arm(arm)

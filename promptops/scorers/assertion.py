@@ -35,7 +35,7 @@ def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = F
 
     Texts: equal after Unicode NFC, without outer white space. Numbers, lists and objects: the
     answer is read as JSON and compared as values, key order and white space aside; true and false
-    also in other cases ("True").
+    also in other cases ("True"). Of a list, the answer may also be any one member.
     """
     if value == "expected":
         raise ScorerError(
@@ -76,6 +76,11 @@ def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Cas
             )
         found = read_json(output)
         if not isinstance(found, NotJSON) and same(found, value):
+            return PASS
+        if isinstance(value, (list, tuple)) and any(
+            _equal_to(lambda _, one=one: one, ignore_case)(case).passed  # type: ignore[misc]
+            for one in value
+        ):
             return PASS
         return fail(f"answered {snippet(output)}, expected {snippet(value)}")
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["READERS", "Busy", "Connection", "Damaged", "attach", "fault_of"]
+__all__ = ["READERS", "Busy", "Connection", "Damaged", "attach", "fault_of", "is_damage"]
 
 # No replacement scans: a name in a query is a table, never a Python variable of ours.
 CONFIG = {
@@ -150,6 +150,8 @@ def fault_of(error: Exception, path: Path | str) -> Exception:
     import duckdb
 
     text = str(error)
+    if "Unique file handle conflict" in text or "already attached" in text:
+        return Busy("a DuckDB connection of this process")
     if "Could not set lock" in text or "being used by another process" in text:
         found = re.search(r"held in (\S+) \(PID (\d+)\)", text)
         return Busy(f"{Path(found[1]).name} (process {found[2]})" if found else "another program")
@@ -159,3 +161,17 @@ def fault_of(error: Exception, path: Path | str) -> Exception:
     if passing or re.search(_NOT_THE_FILES, text):
         return OSError(text.splitlines()[0])
     return Damaged(f"{Path(path).name} cannot be used: {text.splitlines()[0]}")
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether DuckDB says so of a file whose bytes cannot be read, and not of a query."""
+    import duckdb
+
+    of_the_file = (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+        duckdb.SerializationException,
+    )
+    # a failed checksum has no class of its own
+    return isinstance(error, of_the_file) or type(error) is duckdb.Error

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spool.locks import turn
-from .connect import READERS, Busy, Connection, Damaged, attach, fault_of
+from .connect import READERS, Busy, Connection, Damaged, attach, fault_of, is_damage
 from .recorder import say
 from .renewal import is_current, renew
 from .schema import SCHEMA, TABLES
@@ -68,6 +68,21 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        raise fault_of(error, path) from error
+
+
+@contextmanager
+def _damage_translated(path: Path) -> Iterator[None]:
+    """What DuckDB raises of a file that opens and cannot be read, as Damaged; a fault of the query
+    passes as it is.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        if not is_damage(error):
+            raise
         raise fault_of(error, path) from error
 
 
@@ -122,7 +137,8 @@ class Database:
                         con.execute("SELECT segment, bytes FROM internal.ledger").fetchall()
                     )
                     self._seen = identity
-                yield con
+                with _damage_translated(self.path):
+                    yield con
             finally:
                 if lent is None:
                     _close(con)
@@ -151,6 +167,11 @@ class Database:
             os.replace(fresh, self.path)
             self.covered, self._seen = {}, ()
         return moved
+
+    def set_aside(self, why: str) -> None:
+        """Move a file that cannot be read out of the way; the next reading rebuilds it."""
+        with one_at_a_time(), self._turn(exclusive=True):
+            self._set_aside(why)
 
     def _set_aside(self, why: str) -> None:
         """Move the file and its WAL out of the way. Nothing is deleted."""

@@ -92,6 +92,8 @@ def check_database(
     compared as it holds: the sources are listed while nobody can merge, so that both are of one
     moment.
     """
+    import duckdb
+
     try:
         with database.reading() as con:
             listed = sources()
@@ -109,6 +111,8 @@ def check_database(
         return [f"{database.path}: {damage}."]
     except OSError as error:
         return [f"{database.path} cannot be opened: {error}."]
+    except (duckdb.Error, ValueError) as error:  # ValueError: bytes that are no text
+        return [f"{database.path} cannot be read to the end: {str(error).splitlines()[0]}."]
 
 
 _FAULTS = (

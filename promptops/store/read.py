@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
+from .connect import is_damage
 from .recorder import outside
 from .schema import DEPLOYMENTS
 
@@ -75,6 +76,8 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
             " timeout_s."
         ) from None
     except duckdb.Error as error:
+        if is_damage(error):
+            raise  # the store sets the file aside, and asks again
         raise StoreError(
             f"the query cannot be answered: {str(error).strip().splitlines()[0]}"
         ) from None

@@ -74,9 +74,28 @@ def repair_store(
             ]
     except Busy as busy:
         done.append(f"{database.path} is held by {busy}; close it there, then repair again")
-    except (OSError, Damaged) as error:
+    except OSError as error:
         done.append(f"{database.path} cannot be mended: {error}")
+    except Damaged as damage:
+        done += _begun_again(folder, database, sources, damage)
     return done
+
+
+def _begun_again(
+    folder: Path, database: Database, sources: Callable[[], Sources], damage: Damaged
+) -> list[str]:
+    """Set a file aside that cannot even be read, and build it from segments and archive."""
+    before = set(aside_of(folder))
+    try:
+        database.set_aside(str(damage))
+        with database.writing() as con:
+            merge(con, sources())
+    except (Busy, OSError, Damaged) as error:
+        return [f"{database.path} cannot be mended: {error}"]
+    return [
+        *(f"set aside {path}" for path in aside_of(folder) if path not in before),
+        f"rebuilt {database.path} from segments and archive",
+    ]
 
 
 def rescued(

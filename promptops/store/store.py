@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..errors import StoreError
 from ..redact import Redactor
@@ -51,6 +51,8 @@ _NEWER = (
     "the store {} was written by a newer release: it is read as far as this one knows it, and"
     " neither checked nor written."
 )
+
+T = TypeVar("T")
 
 
 def _linear(pattern: bytes) -> Any:
@@ -178,22 +180,18 @@ class Store:
         fresh: False where what is merged is enough, as for rows that were seen a moment ago: then
             nothing is merged first; "others" where only runs that `recent_runs` has may be missing.
         """
-        with self._reading(sql, fresh) as con:
-            found: list[tuple[Any, ...]] = con.execute(sql, params).fetchall()
-        return found
+        return self._answer(sql, lambda con: con.execute(sql, params).fetchall(), fresh)
 
     def frame(self, sql: str, params: Params = None) -> DataFrame:
         """As `rows`, as a DataFrame."""
-        with self._reading(sql) as con:
-            frame: DataFrame = con.execute(sql, params).df()
+        frame: DataFrame = self._answer(sql, lambda con: con.execute(sql, params).df())
         return frame
 
     def columns(self, sql: str, params: Params = None) -> dict[str, Any]:
         """As `rows`, as one numpy array a column, for many rows: null is NaN in numbers, None in
         texts.
         """
-        with self._reading(sql) as con:
-            found = con.execute(sql, params).fetchnumpy()
+        found = self._answer(sql, lambda con: con.execute(sql, params).fetchnumpy())
         return {name: _unmasked(column) for name, column in found.items()}
 
     def sql(self, query: str, limit: int = 10_000, timeout_s: float = 30.0) -> DataFrame:
@@ -203,8 +201,7 @@ class Store:
         It reaches no file, extension or setting. Raises StoreError, which says why there is no
         answer.
         """
-        with self._reading(query, private=True) as con:
-            return ask_user(con, query, limit, timeout_s)
+        return self._answer(query, lambda con: ask_user(con, query, limit, timeout_s), private=True)
 
     # -- upkeep
 
@@ -341,6 +338,33 @@ class Store:
     def _sources(self) -> Sources:
         self._spool.restore()
         return sources_of(self.folder, self._spool.own)
+
+    def _answer(
+        self,
+        query: str,
+        ask: Callable[[Connection], T],
+        fresh: Fresh = True,
+        *,
+        private: bool = False,
+    ) -> T:
+        """What `ask` gives of a connection. A file that turns out damaged while it is read is set
+        aside, rebuilt from segments and archive, and asked once more.
+
+        Raises StoreError where the rebuilt file cannot be read either.
+        """
+        try:
+            with self._reading(query, fresh, private=private) as con:
+                return ask(con)
+        except Damaged as damage:
+            self._main.set_aside(str(damage))
+        try:
+            with self._reading(query, private=private) as con:
+                return ask(con)
+        except Damaged as damage:
+            raise StoreError(
+                f"{self._main.path} cannot be read, and neither can what was rebuilt of it"
+                f" ({damage}); `promptops doctor` says which files are damaged."
+            ) from None
 
     @contextmanager
     def _reading(

@@ -5,6 +5,7 @@ guess is seen at once.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,15 +42,16 @@ def _score(cell: Any) -> float | None:
     return float(cell) if isinstance(cell, (bool, int, float)) else None
 
 
-def guessed(dataset: Dataset, outputs: Sequence[Any]) -> tuple[Scorer, str]:
+def guessed(dataset: Dataset, answered: Sequence[tuple[Any, Any]]) -> tuple[Scorer, str]:
     """(a scorer that fits the golden answers, why).
 
+    answered: (an answer, the golden answer of its row), of every arm.
     Raises StudyError where nothing says what a good answer is.
     """
     from .. import scorers
 
     texts = [_text(example.expected) for example in dataset if example.expected is not None]
-    answers = [_text(cell) for cell in outputs if cell is not None]
+    answers = [_text(cell) for cell, _ in answered if cell is not None]
     if not texts:
         raise StudyError(_nothing(answers))
     if _share(texts, _is_letter):
@@ -61,12 +63,39 @@ def guessed(dataset: Dataset, outputs: Sequence[Any]) -> tuple[Scorer, str]:
         return scorers.json_equals(), "the golden answers are JSON"
     if sorted(len(text.split()) for text in texts)[len(texts) // 2] > 4:
         return scorers.similar_to("expected", at_least=0.8), "the golden answers are texts"
+    if _wrapped(answered):
+        return (
+            scorers.contains(column="expected"),
+            "some answers contain the golden one within a sentence",
+        )
     if sum(len(answer.split()) > 12 for answer in answers) > len(answers) / 4:  # most of one arm
         return (
             scorers.contains(column="expected"),
             "the golden answers are short and the answers long",
         )
     return scorers.exact(), "the golden answers are short"
+
+
+def _wrapped(answered: Sequence[tuple[Any, Any]]) -> bool:
+    """Whether a fifth of the answers are the golden answer with other words around it: exact match
+    would call all of those wrong, which is a fact about the scorer and not about the answers.
+
+    answered: (an answer, the golden answer of its row).
+    """
+    pairs = [
+        (_text(answer).casefold().strip(), _text(wanted).casefold().strip())
+        for answer, wanted in answered
+        if answer is not None and wanted is not None
+    ]
+    inside = sum(_has(answer, wanted) for answer, wanted in pairs if wanted)
+    return bool(pairs) and inside * 5 >= len(pairs)
+
+
+def _has(answer: str, wanted: str) -> bool:
+    """Whether the golden answer is in the answer as words of its own, beside other words."""
+    if len(re.findall(r"\w+", answer)) <= len(re.findall(r"\w+", wanted)):
+        return False
+    return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", answer) is not None
 
 
 def _nothing(answers: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from .cell_widgets import CellWidgets
 from .theme import page
 
 __all__ = ["Shown", "View", "fitting", "put"]
@@ -20,6 +21,9 @@ __all__ = ["Shown", "View", "fitting", "put"]
 MOST = 90_000  # bytes of a view in a saved notebook; what the widget adds is small
 _RULES = """<style>div:has(.STILL):not(:has(.LIVE)):has(+div .LIVE){display:none!important}
 .jp-OutputArea-child:has(.STILL)+.jp-OutputArea-child:not(:has(.LIVE)){display:none!important}</style>"""
+
+
+_CELLS = CellWidgets()  # a kernel is one process: its cells are its own
 
 
 class Shown:
@@ -52,6 +56,7 @@ class Shown:
         self._handle = put(self.still(), display_id=True)
         if _drawn():
             put(self.live())
+            _CELLS.replace(self.box, _shell())
 
     def keep(self, html: str, text: str) -> None:
         """From now on this is what the saved notebook has."""
@@ -114,7 +119,11 @@ def put(bundle: dict[str, Any], **options: Any) -> Any:
 
 def _drawn() -> bool:
     """Whether anything here can draw a widget: a kernel, not a terminal."""
+    return getattr(_shell(), "kernel", None) is not None
+
+
+def _shell() -> Any:
     from IPython import get_ipython
 
     shell: Any = get_ipython  # untyped
-    return getattr(shell(), "kernel", None) is not None
+    return shell()

@@ -17,6 +17,7 @@ from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from . import svg
+from .cell_widgets import close
 from .display import MOST, Shown, View, fitting
 from .grid import grid
 from .progress_view import line
@@ -209,6 +210,10 @@ class LiveStudy(View):
         except PromptOpsError as error:
             self.view.value = page(f"<p>{esc(error)}</p>")
             self.box.children = (self.view,)
+            close(self.more)
+        close(self.stop)
+        if self.box.comm is None:  # the cell ran again meanwhile, and closed this view
+            close(self.more)
         if self._shown is not None:
             self._shown.keep(self.static(), repr(self))
 
@@ -223,3 +228,4 @@ class LiveStudy(View):
         except PromptOpsError as error:
             below = widgets.HTML(page(f"<p role='alert'>{esc(error)}</p>"))
         self.box.children = (self.view, below)
+        close(self.more)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
+from ..study.queries.outcomes import commonest_unscored
 from . import svg
 from .grid import Column, breaking, measures
 from .progress_view import line
@@ -37,7 +38,10 @@ def _alone(study: Study) -> str:
         return "One version, no scorer."
     mean, _, n, _ = rows[0]["scores"].get(study.scorers[0]) or (None, None, 0, 0)
     if mean is None:
-        return f"Not one answer of {rows[0]['label']} could be scored."
+        arm, scorer = study.record.arms[0], study.scorers[0]
+        why, n = commonest_unscored(study.project.store, study.id, arm.version, scorer)
+        most = f" Most often ({n:,}): {shorten(why, 200)}" if why else ""
+        return f"Not one answer of {rows[0]['label']} could be scored by {scorer}.{most}"
     return (
         f"{rows[0]['label']} scores {words.percent(mean)} on {study.scorers[0]} over"
         f" {words.count(n, 'example')}."

@@ -441,3 +441,16 @@ def test_every_error_is_one_of_ours() -> None:
     ):
         with pytest.raises(PromptOpsError):
             compare(value, "a", "b", expected="c")
+
+
+@pytest.mark.parametrize("share", [0, 1, 2, 4])
+def test_answers_that_wrap_the_golden_one_are_not_called_wrong(share: int) -> None:
+    """From a fifth of all answers on the guess is `contains`; below it stays exact match."""
+    rows = [
+        {"id": f"e{i}", "gold": f"{i} days", "b": f"{i} days", "a": f"{i} days"} for i in range(40)
+    ]
+    for row in rows[: share * 8]:
+        row["a"] = f"Thank you! It is {row['gold']}."
+    found = compare(rows, baseline="a", candidate="b", expected="gold")
+    assert found.primary_name.startswith("contains" if share >= 2 else "exact")
+    assert share < 2 or found.statement().count("0 won, 0 lost")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ...store import Store
 
-__all__ = ["first_two_answers", "runs_frame", "scores_frame"]
+__all__ = ["commonest_unscored", "first_two_answers", "runs_frame", "scores_frame"]
 
 _OWN = "(select unnest(?) as name, unnest(?) as scorer_version) own"
 _JOINED = (
@@ -36,6 +36,11 @@ _SCORES = (
     "where m.study_id = ? order by m.example_id, m.arm, m.repeat, s.scorer limit ?"
 )
 
+_UNSCORED = (
+    f"select s.unscored, count(*) {_JOINED} where m.study_id = ? and m.version_id = ? "
+    "and s.scorer = ? and s.unscored is not null group by 1 order by 2 desc, 1 limit 1"
+)
+
 Scorers = Sequence[tuple[str, str]]  # name and version of each
 
 
@@ -50,6 +55,12 @@ def first_two_answers(
         [scorer_version for _, scorer_version in scorers],
     )
     return list(store.rows(_FIRST_TWO, [names, scorer_versions, study, version]))
+
+
+def commonest_unscored(store: Store, study: str, version: str, scorer: str) -> tuple[str, int]:
+    """(why most unscored answers of a version are unscored, how many of them); ("", 0) without."""
+    found = store.rows(_UNSCORED, [study, version, scorer])
+    return (str(found[0][0]), int(found[0][1])) if found else ("", 0)
 
 
 def runs_frame(store: Store, study: str, limit: int) -> DataFrame:
