@@ -82,7 +82,7 @@ def test_outcome(score: Score, outcome: float | None) -> None:
 
 def test_frozen() -> None:
     """A score cannot change; copies and pickles are equal."""
-    score = Score(0.5, True, 3.0, "ms", "fast", label="A", name="tone")
+    score = Score(0.5, True, 3.0, "ms", "fast", category="A", name="tone")
     with pytest.raises(dataclasses.FrozenInstanceError):
         score.value = 1.0  # type: ignore[misc]
     for made in (copy.copy(score), copy.deepcopy(score), pickle.loads(pickle.dumps(score))):

@@ -451,6 +451,6 @@ def test_answers_that_wrap_the_golden_one_are_not_called_wrong(share: int) -> No
     ]
     for row in rows[: share * 8]:
         row["a"] = f"Thank you! It is {row['gold']}."
-    found = compare(rows, baseline="a", candidate="b", expected="gold")
+    found = compare(rows, a="a", b="b", expected="gold")
     assert found.primary_name.startswith("contains" if share >= 2 else "exact")
     assert share < 2 or found.statement().count("0 won, 0 lost")
