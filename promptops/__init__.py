@@ -6,7 +6,7 @@ standard library only.
     client = promptops.observe(OpenAI())  # records live calls where PROMPTOPS_RECORD says
     client.chat.completions.create(**prompt.request(ticket=text))
 
-Whoever tries versions in a notebook enters by `from promptops.lab import Lab`.
+Anyone who tries versions in a notebook enters by `from promptops.lab import Lab`.
 """
 
 from .errors import (

@@ -77,7 +77,7 @@ class VersionError(PromptOpsError, ValueError):
 
 
 class TemplateError(VersionError):
-    """Something stands between double braces that is not a variable name."""
+    """Something is between double braces that is not a variable name."""
 
 
 class RenderError(VersionError):

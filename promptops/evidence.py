@@ -4,7 +4,7 @@ figures, as one file.
 Form e1 (release 0.1) has former names of some fields. It is read for good, by `from_document`, and
 `document` gives back what was written, so that its digest is the one that the deployment cites.
 
-The bundle is committed beside the registry and its digest stands in the deployment, so that anybody
+The bundle is committed beside the registry and its digest is in the deployment, so that anybody
 with the clone recomputes every number without the store, a key or the network.
 """
 
@@ -32,7 +32,7 @@ FOLDER = "promptops.evidence"  # beside the registry file
 class Evidence:
     """One comparison as it was when somebody promoted on it.
 
-    examples: ids, n of them, in the order of every list below; clusters: one label an example, or
+    examples: ids, n of them, in the order of every list below; clusters: one label per example, or
         None;
     scores: scorer name -> {"candidate": [...], "baseline": [...]}: mean outcome over repeats, in
     [0, 1], None where unscored ("baseline" is absent on a first deployment); metrics: "cost"
@@ -174,7 +174,7 @@ class Evidence:
 
 def _integer(text: str) -> int | float:
     """A whole number as it was: canonical JSON writes the float 2e16 without a point, and no
-    integer of ours is that large.
+    integer of our own is that large.
     """
     value = int(text)
     return value if abs(value) <= MAX_INTEGER else float(text)

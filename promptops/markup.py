@@ -2,8 +2,8 @@
 sheets, `markdown` for pull requests.
 
 Prompts, datasets and model output are data. Whatever shows them passes through here, so that data
-never becomes markup, a formula of a spreadsheet, a link or a line of ours in a pull request, or a
-control sequence of a terminal.
+never becomes markup, a formula of a spreadsheet, a link or a line of our own in a pull request, or
+a control sequence of a terminal.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def markdown(text: object) -> str:
     """Inline Markdown that shows `text` on one line and does nothing: no link, image, mention,
     reference, heading or table cell.
 
-    It may stand anywhere in a line, in a table's cell and between marks of ours. Where code hosts
-    link words that have no mark, an invisible joiner stands between.
+    It may stand anywhere in a line, in a table's cell and between marks of our own. Where code
+    hosts link words that have no mark, an invisible joiner is between.
     """
     return _NUMBERED.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", _unlinked(text))).translate(_NAMED)
 

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 HIDDEN = "[redacted]"
-SHORTEST = 8  # characters; a shorter value ("none", "test") stands in too many innocent texts
+SHORTEST = 8  # characters; a shorter value ("none", "test") is in too many innocent texts
 _LOOK_S = 0.25  # how long the environment's names are trusted; a look costs some 50 us
 
 # A name is split into its parts at "_", "-", "." and at camel case; one part is enough.
@@ -169,7 +169,7 @@ def environment_secrets(environment: Mapping[str, str] | None = None) -> frozens
 
 
 def address_secrets(text: str) -> set[str]:
-    """The passwords of an address, or of several (a proxy's, a database's), as they stand there and
+    """The passwords of an address, or of several (a proxy's, a database's), as they are there and
     as they are meant.
     """
     passwords = {
@@ -179,7 +179,7 @@ def address_secrets(text: str) -> set[str]:
 
 
 def word(text: str) -> bool:
-    """Whether it may stand in an innocent text, as `postgres` and `1234567890` do; a text of 16
+    """Whether it may be in an innocent text, as `postgres` and `1234567890` do; a text of 16
     characters may not.
     """
     return len(text) < 16 and (text.isalpha() or text.isdigit())
@@ -209,7 +209,7 @@ class Redactor:
     def keep_secret(self, value: str) -> None:
         """Never let this text pass.
 
-        Under 6 characters it stays, since it would stand in ordinary words.
+        Under 6 characters it stays, since it would be in ordinary words.
         """
         if len(value) >= 6:
             self._kept |= {value}
@@ -260,7 +260,7 @@ _SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 
 
 def _in_json(secret: str) -> str:
-    """The secret as it stands in plain text, in JSON, and in JSON inside JSON to any depth; for re
+    """The secret as it is in plain text, in JSON, and in JSON inside JSON to any depth; for re
     and for re2.
     """
     return "".join(map(_escaped, secret))

@@ -1,4 +1,4 @@
-"""Canonical JSON is RFC 8785: one text for one value, held against an independent
+"""Canonical JSON is RFC 8785: one text for one value, compared with an independent
 implementation.
 """
 

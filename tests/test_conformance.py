@@ -171,7 +171,9 @@ def test_load(case: dict[str, Any], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", named("refused_files"))
 def test_refused_files(case: dict[str, Any], tmp_path: Path) -> None:
-    """What is no registry is refused; a reader that has served already goes on with what it had."""
+    """What is not a registry is refused; a reader that has served already goes on with what it
+    had.
+    """
     path = tmp_path / "promptops.json"
     path.write_text(json.dumps(CASES["registries"]["good"]), encoding="utf-8")
     warm = Loader(path, saved_copy=False)

@@ -119,7 +119,7 @@ def test_fields() -> None:
 
 
 def raised() -> Iterator[tuple[str, str]]:
-    """(place, text) of every error raised with a literal text in the package; \0 stands for what is
+    """(place, text) of every error raised with a literal text in the package; \0 means what is
     filled in.
     """
     for path in sorted(PACKAGE.rglob("*.py")):

@@ -1,5 +1,5 @@
 """Text of others in a pull request's Markdown: shown, and never a link, an image, a mention, a
-reference or a line of ours.
+reference or a line of our own.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def test_stored_scripts(bad: str) -> None:
 
 @pytest.mark.parametrize("value", [None, 3, 0.5, ["<b>"], {"a": "$"}])
 def test_anything_has_a_text(value: object) -> None:
-    """What is no text is shown as its own text, escaped."""
+    """What is not text is shown as its own text, escaped."""
     assert html.unescape(esc(value)) == str(value)
     assert plain(value) == str(value)
 

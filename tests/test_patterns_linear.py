@@ -55,7 +55,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def texts(pattern: re.Pattern[Any], size: int) -> Iterator[tuple[str, Any]]:
-    """(what is repeated, the text): common signs, and what stands in the pattern's own repeats,
+    """(what is repeated, the text): common signs, and what is in the pattern's own repeats,
     with what leads to them.
     """
     pumped = [("", unit) for unit in COMMON] + list(pumps(pattern))

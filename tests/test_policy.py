@@ -66,7 +66,7 @@ def test_only_what_differs_is_stored() -> None:
 
 
 def test_lists_become_tuples() -> None:
-    """Lists and guardrails as maps are taken as they stand in a file, and make an equal, hashable
+    """Lists and guardrails as maps are taken as they are in a file, and make an equal, hashable
     policy.
     """
     made = Policy(stages=["staging"], must_pass=["e1"], guardrails=[{"metric": "cost"}])  # type: ignore[arg-type, list-item]
@@ -131,7 +131,7 @@ def test_refused(field: Any, value: Any) -> None:
 
 @pytest.mark.parametrize("document", [None, [], "better", 3])
 def test_a_document_is_a_map(document: Any) -> None:
-    """What is no map of fields is refused."""
+    """What is not a map of fields is refused."""
     with pytest.raises(VersionError, match="expected a map of its fields"):
         Policy.from_document(document)
 

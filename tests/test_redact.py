@@ -107,7 +107,7 @@ def test_holding_secrets_is_a_protocol() -> None:
 
 
 def test_passwords_in_the_environments_addresses_are_known() -> None:
-    """A proxy's, a database's, under whatever name, also of several in one; no word that may stand
+    """A proxy's, a database's, under whatever name, also of several in one; no word that may be
     in any text.
     """
     found = environment_secrets(

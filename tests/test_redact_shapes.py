@@ -95,7 +95,7 @@ def test_variables_that_are_named_like_secrets_are_secrets(monkeypatch: pytest.M
 
 
 def test_passwords_in_the_environments_addresses_are_secrets() -> None:
-    """Under whatever name; a password that is a plain word stays, as it stands in ordinary
+    """Under whatever name; a password that is a plain word stays, as it is in ordinary
     texts.
     """
     environ = {

@@ -159,7 +159,7 @@ def _cohen_se(shares: Floats, n: int) -> float | None:
 
 
 def fleiss(table: Sequence[Sequence[int]]) -> float | None:
-    """Fleiss' kappa (1971). table: a row an item, a column an answer, counts of raters, equally
+    """Fleiss' kappa (1971). table: a row per item, a column per answer, counts of raters, equally
     many an item; None where one answer is all.
     """
     import numpy as np
@@ -186,7 +186,7 @@ def krippendorff(
     ratings: Sequence[Sequence[float | None]], *, metric: Metric = "nominal"
 ) -> float | None:
     """Krippendorff's alpha (2011) for any number of raters, with gaps. ratings: a row a rater, a
-    column an item; None: not rated.
+    column per item; None: not rated.
 
     None where nothing can be said: no item with two ratings, or one value throughout. Raises
     StatisticsError for NaN.

@@ -33,7 +33,7 @@ MEASURES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcomes:
-    """One measure of one arm, a row an example (all arrays have the same length, in `examples`
+    """One measure of one arm, a row per example (all arrays have the same length, in `examples`
     order).
 
     mean: over the scored repeats, NaN where none was; scored, attempted: counts of repeats;
@@ -170,7 +170,7 @@ def why_unscored(arms: Sequence[Arm]) -> str:
         worst, count = failures.most_common(1)[0] if failures else ("internal", 0)
         all_ = " and ".join(f"all {arm.facts['calls']:,} calls of {arm.label}" for arm in dead)
         return (
-            f"{all_} failed, most often with {worst} ({count:,}); see what they said in"
+            f"{all_} failed, most often with {worst} ({count:,}); read their failures in"
             " study.runs(), mend it, and run the cell again."
         )
     if silent:

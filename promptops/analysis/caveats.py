@@ -48,7 +48,7 @@ def _completeness(comparison: Comparison) -> Iterator[str]:
         )
     if first.repeats > 1:
         yield (
-            f"{first.repeats} repeats an example are averaged first: {first.n:,} examples count,"
+            f"{first.repeats} repeats per example are averaged first: {first.n:,} examples count,"
             f" not {first.n * first.repeats:,} answers."
         )
     planned = comparison.grounds.planned

@@ -195,7 +195,7 @@ class Comparison:
 
     @cached_property
     def frame(self) -> DataFrame:
-        """One row a measure: everything in `Difference`."""
+        """One row per measure: everything in `Difference`."""
         import pandas as pd
 
         return pd.DataFrame([figures.document() for figures in self.differences]).set_index("name")
@@ -311,7 +311,7 @@ def compare(
 def _statement(comparison: Comparison, figures: Difference) -> str:
     a, b = comparison.baseline.label, comparison.candidate.label
     if not figures.n:
-        return f"No example is scored for both {b} and {a}, so nothing can be said."
+        return f"No example is scored for both {b} and {a}, so the two cannot be compared."
     luck = _luck(figures)
     if figures.lower_is_better:
         relative = -figures.gain / figures.baseline if figures.baseline else 0.0
@@ -325,8 +325,8 @@ def _statement(comparison: Comparison, figures: Difference) -> str:
         net = figures.wins - figures.losses
         if net == 0:
             head = (
-                f"{b} is right on as many of {words.count(figures.n, 'example')} as {a}"
-                f" ({figures.wins} won, {figures.losses} lost)"
+                f"{b} and {a} are right on equally many of the"
+                f" {words.count(figures.n, 'example')} ({figures.wins} won, {figures.losses} lost)"
             )
         else:
             head = (
@@ -350,7 +350,7 @@ def _luck(figures: Difference) -> str:
     p = figures.p_better if better else figures.p_worse
     if figures.wins + figures.losses == 0:
         return "not one example differs"
-    return f"a difference like this by luck alone: {words.odds(p)}"
+    return words.p_value(p)
 
 
 def _value(figures: Difference, value: float) -> str:

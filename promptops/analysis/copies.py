@@ -24,7 +24,7 @@ def collapse(arm: Arm, copies: Mapping[str, str]) -> Arm:
 
     Args:
         arm: the outcomes as they were read, one row per row of the dataset.
-        copies: id of a copy -> id of its example; ids that are not in it stand for themselves.
+        copies: id of a copy -> id of its example; ids that are not in it mean themselves.
 
     Returns:
         The same arm where it holds no copy, else one with a row per distinct example.

@@ -56,7 +56,7 @@ def ppi(
     )
     if len(y) != len(f):
         raise StatisticsError(
-            f"{len(y)} human labels stand beside {len(f)} of the judge; expected the same items."
+            f"{len(y)} human labels are beside {len(f)} of the judge; expected the same items."
         )
     if len(y) < 2 or not len(u):
         raise StatisticsError(
@@ -109,7 +109,7 @@ def sensitivity_specificity(human: Any, judge: Any) -> tuple[float | None, float
     y, f = finite(human, "human"), finite(judge, "judge")
     if len(y) != len(f):
         raise StatisticsError(
-            f"{len(y)} human labels stand beside {len(f)} of the judge; expected the same items."
+            f"{len(y)} human labels are beside {len(f)} of the judge; expected the same items."
         )
     right, wrong = f[y == 1], f[y == 0]
     return (float(right.mean()) if len(right) else None), (

@@ -125,7 +125,7 @@ def lower_bound(d: Any, *, alpha: float = 0.05) -> float:
         return _log_mixture((values - m) / (1 + m)) - wanted
 
     low = -1 + 1e-9
-    high = float(values.mean())  # E at the observed mean is at most 1: the bound lies below it
+    high = float(values.mean())  # E at the observed mean is at most 1: the bound is below it
     if above(low) <= 0:
         return -1.0
     return float(brentq(above, low, max(high, low + 1e-9), xtol=1e-10))

@@ -32,7 +32,7 @@ def finite(values: Any, what: str = "d") -> Floats:
         ) from None
     if array.ndim != 1:
         raise StatisticsError(
-            f"{what} has {array.ndim} dimensions; expected one number an example."
+            f"{what} has {array.ndim} dimensions; expected one number per example."
         )
     wrong = np.flatnonzero(~np.isfinite(array))
     if len(wrong):
@@ -56,6 +56,7 @@ def counts(successes: int, n: int) -> tuple[int, int]:
     """(successes, n) as integers with 0 <= successes <= n. Raises StatisticsError else."""
     if not 0 <= successes <= n or int(successes) != successes or int(n) != n:
         raise StatisticsError(
-            f"{successes!r} of {n!r} is no count; expected whole numbers with 0 <= successes <= n."
+            f"{successes!r} of {n!r} is not a count; expected whole numbers with 0 <= successes"
+            f" <= n."
         )
     return int(successes), int(n)

@@ -161,7 +161,7 @@ def clustered_mean(
     array = finite(values, "values")
     if len(labels) != len(array):
         raise StatisticsError(
-            f"{len(array)} values have {len(labels)} cluster labels; expected one label a value."
+            f"{len(array)} values have {len(labels)} cluster labels; expected one label per value."
         )
     if not len(array):
         raise StatisticsError("a mean over clusters needs at least one value; none was given.")

@@ -1,7 +1,7 @@
 """Many looks at once: Holm where any of several claims would be acted on, Benjamini-Hochberg for
 lists to triage.
 
-All-of claims (every guardrail passes) need nothing. Adjusted p stand in the order given and are
+All-of claims (every guardrail passes) need nothing. Adjusted p are in the order given and are
 compared with alpha (or the false discovery rate) itself. All raise StatisticsError for NaN or a p
 outside 0 to 1.
 """

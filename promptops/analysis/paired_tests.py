@@ -123,7 +123,7 @@ def fisher_failures(failed_a: int, attempted_a: int, failed_b: int, attempted_b:
     for failed, attempted in ((failed_a, attempted_a), (failed_b, attempted_b)):
         if not 0 <= failed <= attempted:
             raise StatisticsError(
-                f"{failed} failed of {attempted} attempted is no count; expected 0 <= failed <="
+                f"{failed} failed of {attempted} attempted is not a count; expected 0 <= failed <="
                 " attempted."
             )
     from scipy.stats import fisher_exact

@@ -1,4 +1,4 @@
-"""The single demands of a policy, each held against the facts: pass, fail (shown to be broken) or
+"""The single demands of a policy, each compared with the facts: pass, fail (shown to be broken) or
 unproven, in words, with what to do next.
 
 A guardrail passes where its lower bound is above -margin, fails where it is significantly worse and
@@ -310,8 +310,8 @@ def judged(name: str, kind: str, calibrated: bool | None, policy: Policy) -> lis
 
 
 def _unmeasured(comparison: Comparison, name: str) -> Check:
-    """Of a guardrail that this comparison has no figures for: a name that is no measure of it, or a
-    cost that nobody knows.
+    """Of a guardrail that this comparison has no figures for: a name that is not a measure of it,
+    or a cost that nobody knows.
     """
     known = ", ".join(figures.name for figures in comparison.differences)
     if name not in MEASURES:
@@ -365,9 +365,7 @@ def _held(
             f"{shown}{'; yet it is significantly worse inside the margin' if worse else ''}.",
         )
     if worse:
-        text = (
-            f"{shown}, and it is significantly worse (by luck alone {words.odds(figures.p_worse)})."
-        )
+        text = f"{shown}, and it is significantly worse ({words.p_value(figures.p_worse)})."
         return Check(figures.name, "fail", text, "Mend what got worse before promoting.")
     text = f"{shown}: {words.count(figures.n, 'example')} cannot show that it holds."
     return Check(figures.name, "unproven", text, _next_margin(figures, margin, alpha))

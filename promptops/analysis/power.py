@@ -130,7 +130,7 @@ def _critical(m: Any, alpha: float, ties: str) -> Any:
     import numpy as np
     from scipy.special import bdtrc
 
-    low, high = np.zeros_like(m), m + 1  # no win is never significant, m + 1 stands for "never"
+    low, high = np.zeros_like(m), m + 1  # no win is never significant, m + 1 means "never"
     while (high - low > 1).any():
         middle = (low + high) // 2
         inside = np.clip(middle, 1, m)

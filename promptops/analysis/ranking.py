@@ -62,7 +62,8 @@ def bradley_terry(
         or (table < 0).any()
     ):
         raise StatisticsError(
-            "wins is no square table of counts; expected wins[i][j] >= 0, how often version i beat"
+            "wins is not a square table of counts; expected wins[i][j] >= 0, how often version i"
+            " beat"
             " version j."
         )
     np.fill_diagonal(table := table.copy(), 0.0)

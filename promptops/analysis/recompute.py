@@ -1,10 +1,10 @@
 """Evidence made from a comparison and its verdict, and every figure of a piece of evidence computed
 again from its per-example scores.
 
-The figures in the evidence are those of its own rounded numbers (12 significant figures a score, 6
-a cost or latency, 3 a variance between repeats, which is not kept for cost, latency and tokens), so
-anybody recomputes them without the store, a key or the network. What differs by more than 1 part in
-10^9 is not the same.
+The figures in the evidence are those of its own rounded numbers (12 significant figures per score,
+6 a cost or latency, 3 a variance between repeats, which is not kept for cost, latency and tokens),
+so anybody recomputes them without the store, a key or the network. What differs by more than 1
+part in 10^9 is not the same.
 """
 
 from __future__ import annotations

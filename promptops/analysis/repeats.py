@@ -1,4 +1,4 @@
-"""What K repeats an example tell: reliability (pass@k, pass^k), and how much of the spread is the
+"""What K repeats per example tell: reliability (pass@k, pass^k), and how much of the spread is the
 model's own noise.
 
 Repeats are never examples: they are averaged inside each example first, and intervals are over
@@ -75,7 +75,7 @@ def pass_hat_k(n: int, c: int, k: int) -> float:
 
 
 def mean_pass_at_k(passed: Sequence[int], asked: Sequence[int], k: int) -> Mean:
-    """pass@k averaged over examples; passed, asked: counts of repeats, one pair an example."""
+    """pass@k averaged over examples; passed, asked: counts of repeats, one pair per example."""
     return _mean([pass_at_k(n, c, k) for c, n in zip(passed, asked, strict=True)])
 
 

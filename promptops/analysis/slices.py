@@ -2,7 +2,8 @@
 list to triage, not a verdict.
 
 Benjamini-Hochberg at 10 % over all slices, so that one in ten of those marked may be luck. A
-version that wins overall and loses in a slice is said so, whether or not it is marked (Simpson).
+version that wins overall and loses in a slice is reported so, whether or not it is marked
+(Simpson).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Slices:
 
     @property
     def frame(self) -> DataFrame:
-        """One row a slice."""
+        """One row per slice."""
         import pandas as pd
 
         rows = [{name: getattr(row, name) for name in Slice.__slots__} for row in self.rows]

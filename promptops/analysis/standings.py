@@ -1,7 +1,7 @@
-"""Many versions at once: each with its interval, every pair tested on the primary, quality held
-against cost.
+"""Many versions at once: each with its interval, every pair tested on the primary, quality compared
+with cost.
 
-A rank is no verdict: who is really better is in `duels`, whose p are two-sided and Holm-adjusted
+A rank is not a verdict: who is really better is in `duels`, whose p are two-sided and Holm-adjusted
 over all pairs. The best of many leads partly by luck, and `notes` says by how much.
 """
 
@@ -42,7 +42,7 @@ class Score:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """One arm. rank: 1 is the highest mean of the primary, equal means share it; measures: means of
-    cost (USD), latency (ms), tokens an example;
+    cost (USD), latency (ms), tokens per example;
     front: no other arm is as good and cheaper, or better and as cheap (None: cost unknown);
         contender: not shown worse than the leader.
     """
@@ -89,7 +89,7 @@ class Leaderboard:
 
     @property
     def frame(self) -> DataFrame:
-        """One row an arm, best first."""
+        """One row per arm, best first."""
         import pandas as pd
 
         rows = []
@@ -108,7 +108,7 @@ class Leaderboard:
 
     @property
     def duels_frame(self) -> DataFrame:
-        """One row a pair."""
+        """One row per pair."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -331,7 +331,7 @@ def _notes(standings: Sequence[Standing], arms: Sequence[Arm], name: str) -> lis
         )
     if any(s.front is None for s in standings):
         notes.append(
-            "The cost of some arms is unknown (no price), so they are not held against cost."
+            "The cost of some arms is unknown (no price), so they are not compared with cost."
         )
     kinds = {arm.scores[name].kind for arm in arms if arm.scores[name].calibrated is not True}
     if "judge" in kinds:

@@ -14,6 +14,7 @@ __all__ = [
     "money",
     "number",
     "odds",
+    "p_value",
     "percent",
     "points",
     "signed",
@@ -33,6 +34,12 @@ def odds(p: float) -> str:
         return "less than 1 in 10^15"
     scale = 10 ** max(math.floor(math.log10(n)) - 1, 0)
     return f"1 in {round(n / scale) * scale:,}"
+
+
+def p_value(p: float) -> str:
+    """A one-sided p value with what it means: `p = 0.007, one-sided (about 1 in 150 by chance)`."""
+    shown = "p < 0.0001" if p < 0.0001 else f"p = {number(p, 1 if p < 0.1 else 2)}"
+    return f"{shown}, one-sided ({'about ' if p <= 0.5 else ''}{odds(p)} by chance)"
 
 
 def percent(value: float, digits: int = 1) -> str:

@@ -1,1 +1,1 @@
-"""The command line: one file a noun, loaded when it is called."""
+"""The command line: one file per noun, loaded when it is called."""

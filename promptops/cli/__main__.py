@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["group", "main"]
 
-# command -> (module of promptops.cli, name in it); the help line is the command's own
+# command -> module of promptops.cli
 COMMANDS = {
     "demo": "demo",
     "lab": "tour",
@@ -47,6 +47,32 @@ COMMANDS = {
     "export": "sync_export",
     "dashboard": "dashboard_command",
     "watch": "watch_command",
+}
+# one line each in the list of commands, short enough that none is cut
+SUMMARIES = {
+    "demo": "Run the whole story in a new folder.",
+    "lab": "Open JupyterLab on a copy of the tour.",
+    "init": "Set up a project: ignore file and notebook.",
+    "studies": "List the recorded studies, newest first.",
+    "report": "Write the HTML report of a study.",
+    "scorers": "List the built-in scorers, or explain one.",
+    "compare": "Compare two columns of answers in a table.",
+    "evaluate": "Evaluate study files against their policy.",
+    "doctor": "Verify the store, and repair it.",
+    "list": "List the prompts and what serves where.",
+    "show": "Show a prompt's versions, or one of them.",
+    "diff": "Show what changed between two versions.",
+    "history": "Show what served, since when and why.",
+    "promote": "Deploy a version if its evidence allows it.",
+    "rollback": "Serve an earlier version again, at once.",
+    "canary": "Widen, finish or abort a canary.",
+    "verify": "Recompute every promoted figure.",
+    "registry": "Check, merge or compare registry files.",
+    "require": "Check what applications need of a prompt.",
+    "sync": "Copy a registry from an address or a file.",
+    "export": "Write the small file that serves one env.",
+    "dashboard": "Serve the dashboard as a page.",
+    "watch": "Monitor what is deployed, day by day.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 HIDDEN_NAMES = {"list": "list_", "import": "import_", "lab": "lab", "export": "export"}
@@ -94,6 +120,10 @@ def group() -> click.Group:
             module = importlib.import_module(f"promptops.cli.{COMMANDS[cmd_name]}")
             found: Any = getattr(module, HIDDEN_NAMES.get(cmd_name, cmd_name))
             return found if isinstance(found, click.Command) else None
+
+        def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, SUMMARIES[name]) for name in self.list_commands(ctx)])
 
         def invoke(self, ctx: click.Context) -> Any:
             try:

@@ -102,7 +102,7 @@ def _stated(target: str, consumer: str) -> list[Need]:
 
 
 def _rows(editor: Editor, need: Need, env: str | None) -> Iterator[dict[str, Any]]:
-    """One row an environment that serves the prompt, on either arm; one with no environment where
+    """One row per environment that serves the prompt, on either arm; one with no environment where
     none does.
     """
     served = editor.environments(need.prompt)

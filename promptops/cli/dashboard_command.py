@@ -1,8 +1,8 @@
 """`promptops dashboard`: the lab's dashboard as a page, for a team: read-only, behind a token, on
 this machine alone unless told otherwise.
 
-The page runs no code of its reader: Voilà serves one notebook of ours, from a folder that is gone
-when it ends.
+The page runs no code of its reader: Voilà serves one notebook of our own, from a folder that is
+gone when it ends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
     "--ip",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; another one is open to whoever reaches it and has the token.",
+    help="Address to listen on; another one is open to anyone who reaches it and has the token.",
 )
 @click.option("--port", default=8866, show_default=True, type=click.IntRange(1, 65535))
 @click.option(

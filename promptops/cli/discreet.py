@@ -2,7 +2,7 @@
 and source lines.
 
 Errors, and what threads, loggers and warnings write, go to the log of the server instead, for
-whoever runs it.
+anyone who runs it.
 """
 
 from __future__ import annotations

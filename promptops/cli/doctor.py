@@ -1,4 +1,4 @@
-"""`promptops doctor`: every stored id, count and checksum looked at again, one line a finding;
+"""`promptops doctor`: every stored id, count and checksum looked at again, one line per finding;
 `--repair` mends what can be.
 """
 
@@ -15,10 +15,7 @@ __all__ = ["doctor"]
 @click.option(
     "--repair",
     is_flag=True,
-    help=(
-        "Mend what can be mended: merge again, rebuild from segments and archive, set a bad WAL"
-        " aside."
-    ),
+    help=("Repair: re-merge, rebuild from the archive, quarantine a damaged WAL."),
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def doctor(repair: bool, as_json: bool) -> None:

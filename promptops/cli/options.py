@@ -75,7 +75,10 @@ def registry(run: Callable[..., Any]) -> Callable[..., Any]:
         "path",
         type=click.Path(dir_okay=False),
         callback=lambda _context, _option, value: _existing(value),
-        help="The file; PROMPTOPS_REGISTRY, or promptops.json upwards from here, without it.",
+        help=(
+            "Registry file [default: $PROMPTOPS_REGISTRY, or promptops.json in this or a parent"
+            " folder]."
+        ),
     )
     return option(explained(run))
 
@@ -84,12 +87,12 @@ as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, 
 dry_run: Callable[[Any], Any] = click.option(
     "--dry-run",
     is_flag=True,
-    help="Say what would be written, with the same checks; write nothing.",
+    help="Check as usual and show what would be written, but write nothing.",
 )
 acting: Callable[[Any], Any] = click.option(
     "--author",
     default="",
-    help="Who acts; PROMPTOPS_USER, git's user name or the login without it.",
+    help="Author to record [default: $PROMPTOPS_USER, git user.name, login].",
 )
 
 
@@ -145,8 +148,8 @@ def rehearsed(path: str, rehearse: bool) -> Iterator[str]:
 
 @contextlib.contextmanager
 def notes() -> Iterator[None]:
-    """What is said by way of a warning becomes a line on standard error, without the place in the
-    code.
+    """What is reported by way of a warning becomes a line on standard error, without the place in
+    the code.
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")

@@ -138,7 +138,7 @@ def diff(old: str, new: str | None, path: str, as_json: bool) -> None:
 def _environments(
     path: str, read: Document, broken: set[str], every: bool
 ) -> Iterator[dict[str, Any]]:
-    """One row an environment, with the faults of its evidence; `broken` prompts were told already,
+    """One row per environment, with the faults of its evidence; `broken` prompts were told already,
     and are not read further.
     """
     from ..registry.editor import Editor

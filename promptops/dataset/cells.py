@@ -111,7 +111,7 @@ def fault_of(value: Any, depth: int = 0) -> str | None:
         return (
             None
             if math.isfinite(value)
-            else f"holds {value!r}, which is no number of JSON; leave it out or give text"
+            else f"holds {value!r}, which is not a number of JSON; leave it out or give text"
         )
     if isinstance(value, Mapping):
         odd = next((name for name in value if not isinstance(name, str)), None)

@@ -71,7 +71,7 @@ class Correction:
     def __repr__(self) -> str:
         if not self.diff:
             return f"<{self.path.name}:{self.line} says so already>"
-        why = f"\nIt stands beside the dataset's file because {self.why}." if self.why else ""
+        why = f"\nIt is beside the dataset's file because {self.why}." if self.why else ""
         return self.diff + why
 
 
@@ -140,7 +140,7 @@ def _opened(path: Path, asked: Asked, root: Path) -> _File:
     real = path.resolve() if path.is_absolute() else path
     if not real.is_relative_to(root.resolve()):
         raise DatasetError(
-            f"{path.name} lies outside the project {root}, where nothing is written; "
+            f"{path.name} is outside the project {root}, where nothing is written; "
             "copy it into the project and evaluate on the copy, or correct it by hand."
         )
     if not real.is_file():

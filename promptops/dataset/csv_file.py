@@ -2,7 +2,7 @@
 
 The first line is the header. A row with more or fewer cells than the header is a fault, never
 shifted; the apostrophe that keeps a spreadsheet from computing a cell (see `markup.cell`) is taken
-off, and that is said.
+off, and that is reported.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _delimiter(path: File, encoding: str) -> tuple[int, str]:
         if size > _SAMPLE:
             break
     if not lines:
-        raise DatasetError(f"{path.name} is empty; expected a header line and a row an example.")
+        raise DatasetError(f"{path.name} is empty; expected a header line and a row per example.")
     first = lines[0].strip("\r\n")
     if first[:4].lower() == "sep=" and len(first) == 5:
         return 1, first[4]

@@ -73,7 +73,7 @@ class Dataset:
         inputs: variable -> column, or columns that keep their names; then no other column is an
         input. Without it, every column that has no other role is one, or those within a nested
         `inputs`. expected, id, tags, cluster, split: their columns; None: by the usual names, which
-        is said; False: none. A column that is named for tags or cluster stays an input.
+        is reported; False: none. A column that is named for tags or cluster stays an input.
 
         A file's corrections, `NAME.corrections.jsonl` beside it (see `Study.correct`), are read
         with it. CSV cells are text and stay text (see `values_for`); JSON, XLSX and tables keep
@@ -116,7 +116,7 @@ class Dataset:
         origin: Origin | None = None,
     ) -> Dataset:
         """A dataset as a store has it: it was checked when it was recorded, and its fingerprint
-        stands beside it.
+        is beside it.
         """
         found = cls(tuple(examples), name, origin=origin)
         found._memo["fingerprint"] = fingerprint
@@ -290,8 +290,8 @@ class Dataset:
         """Prove that every example renders, before a call is made; returns what is worth saying all
         the same.
 
-        some: enough that some do, and those that do not are said. Raises DatasetError with how many
-        do not, the first of them, what it lacks and the likely column.
+        some: enough that some do, and those that do not are reported. Raises DatasetError with how
+        many do not, the first of them, what it lacks and the likely column.
         """
         return values.check(self.examples, version, name=self.name, roles=self.roles, some=some)
 

@@ -38,7 +38,7 @@ def sniff(path: File, *, must_be_utf8: bool = False) -> tuple[str, list[str]]:
     """(encoding, what to say about it). Byte order marks and UTF-16 are recognised, then UTF-8,
     then Windows-1252.
 
-    must_be_utf8: no Windows-1252, as for JSON. Raises DatasetError where the bytes are no text, or
+    must_be_utf8: no Windows-1252, as for JSON. Raises DatasetError where the bytes are not text, or
         of two kinds.
     """
     with path.open("rb") as file:
@@ -87,7 +87,7 @@ def _wide(head: bytes, path: File) -> str:
     if even > len(head) // 6 and odd * 8 < even:
         return "utf-16-be"
     raise DatasetError(
-        f"{path.name} holds zero bytes and is no text file; export it as JSONL, CSV or Parquet."
+        f"{path.name} holds zero bytes and is not a text file; export it as JSONL, CSV or Parquet."
     )
 
 

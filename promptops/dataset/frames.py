@@ -1,8 +1,9 @@
 """Tables in memory and binary tables on disk as rows: pandas, polars, Arrow, Hugging Face, XLSX,
 Parquet.
 
-Objects are told by what they can do, not by importing their libraries. Cells become JSON values;
-what had to be changed for that (dates, decimals, class numbers) is said, column by column.
+Objects are reported by what they can do, not by importing their libraries. Cells become JSON
+values; what had to be changed for that (dates, decimals, class numbers) is reported, column by
+column.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Plain:
         ):  # a subclass, such as an enumeration's member
             return self(_base(value), column, where)
         raise DatasetError(
-            f"{where}: the column {column!r} holds {shorten(kind.__name__, 40)}, which is no text,"
+            f"{where}: the column {column!r} holds {shorten(kind.__name__, 40)}, which is not text,"
             " number, list or dict; convert or drop it."
         )
 
@@ -193,7 +194,8 @@ def open_parquet(path: Path) -> Source:
         file = parquet.ParquetFile(path)
     except (ArrowException, OSError) as error:
         raise DatasetError(
-            f"{path.name} is no Parquet file ({shorten(error, 80)}); export it again, or as JSONL."
+            f"{path.name} is not a Parquet file ({shorten(error, 80)}); export it again, or as"
+            f" JSONL."
         ) from None
     notes: list[str] = []
     rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
@@ -245,7 +247,7 @@ def open_xlsx(path: Path) -> Source:
 
 def _no_workbook(path: Path, error: Exception) -> DatasetError:
     return DatasetError(
-        f"{path.name} is no workbook that can be read ({shorten(error, 80)}); save it again as"
+        f"{path.name} is not a workbook that can be read ({shorten(error, 80)}); save it again as"
         " .xlsx, or as CSV."
     )
 

@@ -1,7 +1,7 @@
 """JSONL and JSON files as rows, each with the line on which it begins.
 
 A JSONL file is read line by line and never held as one text. A file whose content is the other of
-the two forms is read as what it is, and that is said.
+the two forms is read as what it is, and that is reported.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def open_json(path: File) -> Source:
     listed = _is_one_value(path, encoding)
     lines = path.suffix.lower() != ".json"
     if listed and lines:
-        notes.append(f"{path.name} is one JSON value, not a line a row, and was read as such.")
+        notes.append(f"{path.name} is one JSON value, not a line per row, and was read as such.")
     elif not listed and not lines:
-        notes.append(f"{path.name} holds a JSON object a line, and was read as JSONL.")
+        notes.append(f"{path.name} holds a JSON object per line, and was read as JSONL.")
     rows = _items(path, encoding, notes) if listed else _lines(path, encoding)
     form = Form("list" if listed else "lines", encoding)
     return Source(path.stem, rows, in_file(path.name), notes=notes, form=form)

@@ -1,7 +1,7 @@
 """Where rows come from: a file or an object in memory, opened as one stream of (place, row) pairs.
 
 Nothing is executed and nothing is fetched: pickles and addresses are refused with a sentence. Which
-format a file has is told by its ending; its encoding and delimiter by its content.
+format a file has is reported by its ending; its encoding and delimiter by its content.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ def _must_exist(path: Path) -> None:
     shown = shorten(path, 120)
     if shown.lstrip().startswith(("{", "[")):
         raise DatasetError(
-            f"{shorten(shown, 40)!r} is no path; pass rows as a list of dicts, or write them to a"
+            f"{shorten(shown, 40)!r} is not a path; pass rows as a list of dicts, or write them"
+            f" to a"
             " file."
         )
     near: list[str] = []
@@ -145,7 +146,7 @@ def _must_exist(path: Path) -> None:
 
 def _must_open(path: Path) -> None:
     if not path.is_file():  # a pipe would keep the reader waiting
-        raise DatasetError(f"{path.name} is no regular file; pass the path of one.")
+        raise DatasetError(f"{path.name} is not a regular file; pass the path of one.")
     try:
         path.open("rb").close()
     except OSError as error:

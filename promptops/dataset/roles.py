@@ -1,7 +1,7 @@
 """Which column is what: the inputs, the golden answer, the id, and whatever else has a place in an
 example.
 
-What the caller names is taken as named; what is guessed from usual names is said, and so is a
+What the caller names is taken as named; what is guessed from usual names is reported, and so is a
 column whose name nearly is one of them. A column taken as the golden answer is never also an input,
 or a model could read it.
 """

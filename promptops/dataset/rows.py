@@ -15,9 +15,9 @@ Row: TypeAlias = tuple[int, dict[str, Any]]  # a line, or a position from 0, and
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a text file is written. kind: "csv", "lines" (JSON, an object a line) or "list" (one JSON
-    value); encoding: as the codecs name it, `-sig` with a mark; delimiter and skipped (lines before
-    the header): of CSV.
+    """How a text file is written. kind: "csv", "lines" (JSON, an object per line) or "list" (one
+    JSON value); encoding: as the codecs name it, `-sig` with a mark; delimiter and skipped (lines
+    before the header): of CSV.
     """
 
     kind: str

@@ -47,7 +47,7 @@ def as_text(dataset: Dataset) -> str:
     if not dataset.notes:
         return line
     more = f" (+{len(dataset.notes) - 1} more in .notes)" if len(dataset.notes) > 1 else ""
-    return f"{line}\n  said at reading: {shorten(dataset.notes[0], 160)}{more}"
+    return f"{line}\n  note: {shorten(dataset.notes[0], 160)}{more}"
 
 
 def as_html(dataset: Dataset) -> str:

@@ -1,4 +1,4 @@
-"""Where one golden answer stands in the text of its file, and what to write there.
+"""Where one golden answer is in the text of its file, and what to write there.
 
 Nothing else of the text is looked at as anything but text, so that all of it stands as it is.
 """
@@ -61,9 +61,9 @@ def place_of(
 
 
 def written(value: Any, old: str, text: str, form: Form) -> str:
-    """What stands for the value in the file, quoted and escaped as its old one and its file are.
+    """What means the value in the file, quoted and escaped as its old one and its file are.
 
-    old: what stands there; value: text where the file is CSV.
+    old: what is there; value: text where the file is CSV.
     """
     if form.kind != "csv":
         escaped = text.isascii() and "\\u" in text

@@ -21,7 +21,7 @@ def split_of(key: str) -> str:
     """ "test" for half of all keys, "val" and "train" for a quarter each: the first 64 bits of the
     key's SHA-256.
 
-    key: what moves together, an example's cluster or id. The same key is the same split for ever,
+    key: what moves together, an example's cluster or id. The same key is the same split forever,
         on any machine.
     """
     place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64

@@ -21,7 +21,7 @@ def parse(text: str) -> Any:
     rest = text[end:].lstrip(_SPACE)
     if rest:
         raise ValueError(
-            f"something stands after the value, at column {_column(text, len(text) - len(rest))}:"
+            f"unexpected text follows the value at column {_column(text, len(text) - len(rest))}:"
             f" {rest[:20].rstrip(_SPACE)!r}"
         )
     return value
@@ -76,7 +76,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise ValueError(f"the key {name[:40]!r} stands twice in one object")
+                raise ValueError(f"the key {name[:40]!r} occurs twice in one object")
             seen.add(name)
     return found
 

@@ -28,7 +28,8 @@ def content(version: Renders) -> PromptVersion:
     held = version if isinstance(version, PromptVersion) else getattr(version, "version", None)
     if not isinstance(held, PromptVersion):
         raise DatasetError(
-            f"{version!r} is no version; pass a PromptVersion, or what prompt.save(...) returned."
+            f"{version!r} is not a version; pass a PromptVersion, or what prompt.save(...)"
+            f" returned."
         )
     return held
 
@@ -55,7 +56,7 @@ def values_for(version: PromptVersion, example: Example) -> dict[str, Any]:
 
 
 def _read(kind: str, text: str) -> Any:
-    """The value that a text stands for, None for a blank one; the text itself where it is of
+    """The value that a text means, None for a blank one; the text itself where it is of
     another type.
     """
     if not text:
@@ -81,7 +82,7 @@ def check(
     some: bool = False,
 ) -> tuple[str, ...]:
     """Render every example; return what is worth saying though all render. roles: column -> role
-    that it was read as; some: it is enough that some render, those that do not are said.
+    that it was read as; some: it is enough that some render, those that do not are reported.
 
     Raises DatasetError with the number of examples that fail, the first of them, its fault, and the
     likely column.
@@ -124,7 +125,7 @@ def check(
 
 
 def _check_whole(examples: Sequence[Example], asked: PromptVersion, name: str) -> None:
-    """Raise DatasetError where a conversation would be sent without its question: an input stands
+    """Raise DatasetError where a conversation would be sent without its question: an input is
     beside a history that is spliced in, no variable reads it, and nothing of the user comes last.
     """
     if not asked.takes_history:

@@ -19,7 +19,7 @@ UNANSWERED_IN_A_ROW = 20
 SLOW_IN_A_ROW = 3
 _EVERYBODYS = frozenset({"auth", "quota_exhausted"})
 _UNREACHED = frozenset({"connection", "timeout_connect"})
-# how `models.failures` ends the code of a reply of status 200 that is no completion
+# how `models.failures` ends the code of a reply of status 200 that is not a completion
 _UNREADABLE = "unreadable"
 _FIX = {
     "auth": "check the API key",
@@ -29,7 +29,7 @@ _FIX = {
     "bad_request": "check the version's settings against what this model takes",
     _UNREADABLE: (
         "check that chat completions are spoken at this address (base_url usually ends in /v1), and"
-        " what stands in between"
+        " what is in between"
     ),
     "connection": "check the endpoint's address, the network and the proxy",
     "timeout_connect": "check the endpoint's address, the network and the proxy",
@@ -74,9 +74,9 @@ class Breaker:
         """Count one attempt that ran from `started` to `ended` (monotonic seconds); the reason when
         this one opens it. again: whether the question had been sent before.
 
-        What is no answer counts after the first only where the attempt began after that first one
-        was known: a server that restarts under 200 open calls breaks them all in one moment, which
-        is one event, not twenty.
+        What is not an answer counts after the first only where the attempt began after that first
+        one was known: a server that restarts under 200 open calls breaks them all in one moment,
+        which is one event, not twenty.
         """
         if self.open is not None:
             return None

@@ -111,7 +111,7 @@ class Background:
             return False
 
     def close(self) -> None:
-        """Cancel what runs and end the thread; the next submit starts anew."""
+        """Cancel what runs and end the thread; the next submit starts again."""
         with self._lock:
             loop, self._loop = self._loop, None
         if loop is None or self._pid != os.getpid() or loop.is_closed():

@@ -203,7 +203,7 @@ def check_money(models: Iterable[str], prices: Mapping[str, Any] | None = None) 
 
 
 def check_prices(prices: Any) -> None:
-    """Raises SetupError where `prices` is no map from models' names to prices, or holds a price
+    """Raises SetupError where `prices` is not a map from models' names to prices, or holds a price
     that is none; None is no prices.
     """
     if prices is not None and not hasattr(prices, "keys"):

@@ -1,9 +1,9 @@
 """Whether an answer has the form that its request asked for: JSON, JSON of a schema, calls of the
 tools that were offered.
 
-Only what the request itself states is held against the answer, and only where nothing worse came of
-it (an answer that was cut short stays that). The answer is kept as it came; what cannot be checked
-here is not said to be wrong.
+Only what the request itself states is compared with the answer, and only where nothing worse came
+of it (an answer that was cut short stays that). The answer is kept as it came; what cannot be
+checked here is not said to be wrong.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def held(reply: Reply, request: Mapping[str, Any]) -> Reply:
 
 
 def unchecked(request: Mapping[str, Any]) -> list[str]:
-    """A part of a sentence for each schema of the request that answers cannot be held against here,
-    and why.
+    """A part of a sentence for each schema of the request that answers cannot be compared with
+    here, and why.
     """
     wanted = request.get("response_format")
     schemas = {"response_format": _schema(wanted)} if isinstance(wanted, Mapping) else {}

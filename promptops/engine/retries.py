@@ -288,7 +288,7 @@ class Caller:
 
 def _may_be_billed(attempt: Attempt) -> bool:
     """Whether an attempt went out and nobody knows whether an answer was made. A reply that holds
-    no completion is known: whoever sent it had none.
+    no completion is known: anyone who sent it had none.
     """
     return attempt.cost_usd is None and attempt.status != 200
 

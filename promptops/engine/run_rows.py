@@ -98,7 +98,7 @@ class RowBuilder:
 
     def unsent(self, question: Question, failure: str, detail: str) -> Run:
         """The run of a question that could not be sent: the example does not render, or for a
-        reason of ours.
+        reason of our own.
         """
         return Run(
             id=new_id(),

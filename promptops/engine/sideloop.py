@@ -1,7 +1,7 @@
 """An event loop for users' coroutines, in a thread of its own, that knows whose step it is running.
 
 All coroutines share it, because clients and locks of one loop cannot be used on another. So one
-that blocks the loop stops all of them, and whoever keeps time has to know whose fault that is:
+that blocks the loop stops all of them, and anyone who keeps time has to know whose fault that is:
 `blocker` says it, also for tasks that a call started.
 """
 
@@ -118,7 +118,7 @@ class SideLoop:
 class _Steps(Coroutine[Any, Any, Any]):
     """A coroutine whose steps are noted at its loop.
 
-    Whoever inspects it sees the coroutine itself.
+    Anyone who inspects it sees the coroutine itself.
     """
 
     def __init__(

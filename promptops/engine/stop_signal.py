@@ -1,4 +1,4 @@
-"""Why a sweep ends early: said once, heard by all of its calls at once."""
+"""Why a sweep ends early: reported once, heard by all of its calls at once."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ __all__ = ["Deployment", "History"]
 class Deployment:
     """One step of an environment's history, with everything that the registry's entry has (number,
     id, env, kind, at, author, reason, evidence, ...). changed: whether this call wrote it; note:
-    what was said instead of writing.
+    what was reported instead of writing.
     """
 
     def __init__(self, entry: Entry, *, note: str = "", verdict: Verdict | None = None) -> None:

@@ -44,8 +44,8 @@ class ProjectStore(Store):
         """Take in a file that `export` wrote, or the labels that a reviewer downloaded from a
         report; returns table -> rows that were new, so nothing the second time.
 
-        Raises StoreError where an export is damaged, newer or none, StudyError where a line is no
-        label of a study that is here; either way nothing is taken in.
+        Raises StoreError where an export is damaged, newer or none, StudyError where a line is not
+        a label of a study that is here; either way nothing is taken in.
         """
         from ..review.labelling import holds_labels, import_labels
 

@@ -160,7 +160,7 @@ class Sender(Protocol):
     def stream(
         self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]
     ) -> AsyncGenerator[tuple[Any, Any], None]:
-        """(HTTP response, chunk) as chunks come; of a reply that is no stream its whole body, as
+        """(HTTP response, chunk) as chunks come; of a reply that is not a stream its whole body, as
         bytes, once.
         """
 
@@ -335,7 +335,7 @@ class ThreadSender:
 
 
 def _is_whole(response: Any) -> bool:
-    """Whether what came is no stream though one was asked for: a web page, or JSON in one piece."""
+    """Whether what came is not a stream though one was asked for: a web page, or JSON in one piece."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind in ("text/html", "application/xhtml+xml", "application/json")
 

@@ -37,7 +37,7 @@ def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> 
                 request_id=headers.get("x-request-id"),
             ) from None
         raise CallError(
-            f"the endpoint answered with HTTP {status} and a body that is no JSON"
+            f"the endpoint answered with HTTP {status} and a body that is not JSON"
             f" ({type(error).__name__}): {shown!r}.",
             failure="server_error",
             code=f"{status} unreadable",

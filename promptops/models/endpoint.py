@@ -95,7 +95,7 @@ class EndpointModel:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Keys and credentials that this model sends, for whoever writes rows."""
+        """Keys and credentials that this model sends, for anyone who writes rows."""
         return self._clients.secrets
 
     @property

@@ -202,7 +202,7 @@ def _class_of(status: int, words: str, wait_asked: bool) -> str:
 
 
 def _status_of_words(words: str) -> int:
-    """The status that an error object's type stands for; 500 where it says nothing known."""
+    """The status that an error object's type means; 500 where it says nothing known."""
     lower = words.lower()
     for part, status in (
         ("insufficient_quota", 429),

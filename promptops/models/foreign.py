@@ -1,6 +1,6 @@
 """Code that others wrote, run so that whatever it raises costs one result and nothing else.
 
-asyncio takes some exceptions for orders to itself: CancelledError ends whoever waits,
+asyncio takes some exceptions for orders to itself: CancelledError ends anyone who waits,
 KeyboardInterrupt and SystemExit end the loop, StopIteration out of a thread is waited for without
 end. A user's function may raise any of them for reasons of its own. Here they become values, and
 only an order that came from outside stays one.

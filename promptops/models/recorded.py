@@ -1,5 +1,5 @@
-"""Answers from a table of recorded outputs: a study of what a model said once, without asking it
-again.
+"""Answers from a table of recorded outputs: a study of what a model reported once, without asking
+it again.
 
 Nothing is invented: a cell of the table that is missing is an error that names example, version and
 repeat. Repeat k of a call gets sample k of its example, counted from 0. Nothing is sent anywhere.
@@ -42,8 +42,8 @@ class RecordedModel:
     ``finish_reason``, ``failure`` (a class of `run.FAILURES`). A version is named by its id, or by
     a label that `versions` maps to it (a PromptVersion, a saved one, or an id). A recorded latency
     comes back as the reply's header ``recorded-latency-ms``. A table whose samples are counted from
-    1 is read as if counted from 0. Raises SetupError where a column is missing, or a sample is no
-    number or stands twice.
+    1 is read as if counted from 0. Raises SetupError where a column is missing, or a sample is not
+    a number or stands twice.
     """
 
     def __init__(
@@ -119,7 +119,8 @@ class RecordedModel:
         for failure in {name for name in columns.get("failure") or () if name}:
             if failure not in FAILURES:
                 raise SetupError(
-                    f"the recorded failure {failure!r} is no class of run.FAILURES; the classes are"
+                    f"the recorded failure {failure!r} is not a class of run.FAILURES; the"
+                    f" classes are"
                     f" {', '.join(FAILURES)}."
                 )
         return rows
@@ -188,7 +189,7 @@ def columns_of(table: Any) -> dict[str, list[Any]]:
         rows = list(table)
         if not all(isinstance(row, Mapping) for row in rows):
             raise SetupError(
-                "a recording is a DataFrame or a list of dicts; some rows are no dicts."
+                "a recording is a DataFrame or a list of dicts; some rows are not dicts."
             )
         present = list(dict.fromkeys(key for row in rows for key in row))
         columns = {
@@ -230,7 +231,8 @@ def sample_numbers(column: list[Any]) -> list[int]:
         numbers = [int(sample) for sample in column]
     except (TypeError, ValueError):
         raise SetupError(
-            "the column sample holds something that is no whole number; number the samples, or drop"
+            "the column sample holds something that is not a whole number; number the samples, or"
+            " drop"
             " the column."
         ) from None
     first = 1 if min(numbers, default=0) == 1 else 0

@@ -56,7 +56,8 @@ class ScriptedModel:
         for number, failure in (failures or {}).items():
             if isinstance(failure, str) and failure not in FAILURES:
                 raise SetupError(
-                    f"failure {failure!r} of call {number} is no class of run.FAILURES; the classes"
+                    f"failure {failure!r} of call {number} is not a class of run.FAILURES; the"
+                    f" classes"
                     f" are {', '.join(FAILURES)}."
                 )
         self._answers = answers
@@ -69,7 +70,7 @@ class ScriptedModel:
         self.calls: list[Call] = []
         self.unanswered: list[
             str
-        ] = []  # what was said of each question that the script has no answer to
+        ] = []  # what was reported of each question that the script has no answer to
 
     @property
     def label(self) -> str:
@@ -109,8 +110,8 @@ class ScriptedModel:
         """Nothing is held open."""
 
     def _given(self, call: Call, number: int) -> Any:
-        """The answer; a question without one is kept in `unanswered`, so that whoever asks many can
-        be told at their end.
+        """The answer; a question without one is kept in `unanswered`, so that anyone who asks many
+        can be told at their end.
         """
         try:
             return self._answer(call, number)

@@ -24,7 +24,7 @@ Kind = Literal["provider_model", "provider_behaviour", "deployment", "inputs", "
 @dataclass(frozen=True, slots=True)
 class Cause:
     """kind: the row of the table; sentence: for people; facts: what it rests on; command: what
-    undoes it, "" where nothing of ours does.
+    undoes it, "" where nothing of our own does.
     """
 
     kind: Kind

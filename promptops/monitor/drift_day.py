@@ -47,7 +47,7 @@ def series_of(
 
     Raises:
         StudyError: too many scores are missing, or an example has none; it names them.
-        StatisticsError: a score lies outside 0 to 1.
+        StatisticsError: a score is outside 0 to 1.
     """
     import numpy as np
 

@@ -2,7 +2,7 @@
 acknowledged or accepted.
 
 A project promises one false alarm per year over all its monitors: the bar of each is the number of
-monitors times 365. What could not be found out is said, and is never taken for quiet.
+monitors times 365. What could not be found out is reported, and is never taken for quiet.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def _asked(
         return file
     if file.days and day < file.days[-1]:
         raise StudyError(
-            f"{file.name} has counted {file.days[-1]} already; {day} lies before it and cannot be"
+            f"{file.name} has counted {file.days[-1]} already; {day} is before it and cannot be"
             " asked any more."
         )
     entry = serving_entry(project, file.declaration["prompt"], file.declaration["env"])

@@ -32,7 +32,8 @@ def checked_percent(percent: float | None) -> None:
         or not 0.01 <= percent < 100
     ):
         raise Refused(
-            f"a canary of {percent!r} % is none; give a share from 0.01 to 99.99, or finish it for"
+            f"{percent!r} % is not a valid canary share; use 0.01 to 99.99, or finish the canary"
+            f" for"
             " everyone.",
             ["percent"],
         )

@@ -1,5 +1,5 @@
 """`use`: inside the block, `load` serves the candidates that it names, so that an application is
-evaluated as it stands.
+evaluated as it is.
 """
 
 from __future__ import annotations

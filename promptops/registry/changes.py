@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Change", "changes", "markdown"]
 
 _NAME = 120  # the longest name that is shown whole
-_LONG = 200  # longer text is a code span, which nobody takes for a sentence of ours
+_LONG = 200  # longer text is a code span, which nobody takes for a sentence of our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Change
                 now = entry.version
                 versions.append((entry, before, before.version.diff(now) if before else None))
             elif had[entry.id] != new["versions"][index]:
-                entry.version  # noqa: B018 - reworded notes are fine, edited content is told
+                entry.version  # noqa: B018 - reworded notes are fine, edited content is reported
         except RegistryCorrupt as error:
             faults.append(str(error))
     lost = sorted(had.keys() - {entry.id for entry in entries})

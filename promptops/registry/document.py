@@ -37,7 +37,7 @@ __all__ = ["FORM", "check", "checked_name", "empty", "parse", "render"]
 FORM = 2
 MAX_BYTES = (
     256 * 2**20
-)  # far past any registry; a reader must not swallow whatever lies in the file's place
+)  # far past any registry; a reader must not swallow whatever is in the file's place
 NAME = re.compile(r"[a-z0-9][a-z0-9._/-]{0,127}", re.ASCII)
 TOP_FIELDS = frozenset({"promptops", "policy", "prompts", "exported"})
 PROMPT_FIELDS = frozenset({"policy", "environments", "versions"})
@@ -69,7 +69,7 @@ def parse(data: bytes, where: str, keep: Callable[[str, Any], Any] | None = None
     are checked where they are used, so that one bad entry does not take the others down. Raises
     RegistryCorrupt, also where an object holds a key
     twice: two branches that add the same prompt or environment in two places merge cleanly, and one
-    of the two would win in silence. keep(name, prompt): what stands in a prompt's place, asked as
+    of the two would win in silence. keep(name, prompt): what is in a prompt's place, asked as
     soon as it is read, for a reader that needs little of each; the fields inside a version are then
     left to its id, which says what it holds.
     """

@@ -69,8 +69,8 @@ class Editor:
     """The write side of one registry file; the file appears with the first save.
 
     clock: seconds since the epoch, for what is stamped on entries; order never rests on it.
-    Whatever reads raises RegistryCorrupt where the file is no registry; whatever writes leaves it
-    as it was then.
+    Whatever reads raises RegistryCorrupt where the file is not a registry; whatever writes leaves
+    it as it was then.
     """
 
     def __init__(
@@ -202,7 +202,7 @@ class Editor:
         """Make an environment serve a saved version (a number, id, PromptVersion or saved one), if
         the gate lets it.
 
-        force: past the gate, with a reason, marked for ever; override: why a version that was
+        force: past the gate, with a reason, marked forever; override: why a version that was
         rolled back or followed by another is promoted once more on the same data, once; percent: as
         a canary for that share of the keys; found: further points that are not met, known to who
         asks. What serves already changes nothing, nor does what a cell that runs again would repeat
@@ -329,7 +329,7 @@ class Editor:
         reason: str = "",
         override: str = "",
     ) -> Deployment:
-        """Change the share of the running canary; whoever is in it stays in as it grows. Raises
+        """Change the share of the running canary; anyone who is in it stays in as it grows. Raises
         NotDeployed where none runs.
 
         override: why it has a share again that it had before, kept in the history.

@@ -1,4 +1,4 @@
-"""Evidence held against the policy, point by point; every unmet point comes with its next honest
+"""Evidence compared with the policy, point by point; every unmet point comes with its next honest
 step.
 
 Evidence counts for exactly one content, one incumbent, one policy and, where the policy names one,
@@ -133,7 +133,7 @@ def _needs(request: Request) -> Iterator[Unmet]:
                 yield Unmet(
                     f"{request.label} would break a registered consumer: {fault}.",
                     f"change the version, or have {need.consumer} deploy first and write its"
-                    " statement anew.",
+                    " statement again.",
                 )
 
 

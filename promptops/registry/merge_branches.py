@@ -67,8 +67,8 @@ def merge_files(base: str, ours: str, theirs: str) -> Merged:
     """Merge three files and write the result over `ours`: what git calls a merge driver (`%O %A
     %B`).
 
-    Raises RegistryCorrupt, leaving the file, where a side is no registry. The caller exits 1 where
-    there are conflicts.
+    Raises RegistryCorrupt, leaving the file, where a side is not a registry. The caller exits 1
+    where there are conflicts.
     """
     sides = [_read(path) for path in (base, ours, theirs)]
     merged = merge(sides[0], sides[1], sides[2])

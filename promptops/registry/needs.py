@@ -156,7 +156,8 @@ def _read_one(path: str) -> list[Need]:
         ]
     except (ValueError, TypeError, KeyError, AttributeError, OSError, RegistryError) as error:
         raise RegistryCorrupt(
-            f"{path} is not a consumer's statement ({error}); write it anew with `promptops require"
+            f"{path} is not a consumer's statement ({error}); write it again with `promptops"
+            f" require"
             " --write`."
         ) from None
 

@@ -1,7 +1,7 @@
 """The saved copy: the last good file, kept for a cold start without one; silently absent where it
 cannot be written.
 
-It lies in the user's own cache folder (PROMPTOPS_CACHE, XDG_CACHE_HOME or HOME/.cache), readable by
+It is in the user's own cache folder (PROMPTOPS_CACHE, XDG_CACHE_HOME or HOME/.cache), readable by
 nobody else, and a copy that somebody else could have put there is not read. It is written beside
 the request that read the file, never inside it.
 """

@@ -27,7 +27,7 @@ def checked_content(name: str, version: PromptVersion, redactor: Redactor) -> No
     clean = redactor(content)
     if clean == content:
         return
-    # what stands before the secret says where it is, without showing it
+    # what is before the secret says where it is, without showing it
     at = next(i for i, (a, b) in enumerate(zip(content, clean, strict=False)) if a != b)
     before = content[max(0, at - 30) : at].rpartition("\\n")[2]
     raise VersionError(

@@ -83,7 +83,7 @@ class _Kept:
     it.
 
     fault: in any form; closed_fault: in this release's form, which has no fields but those it
-    knows; environments: as they stand in the file.
+    knows; environments: as they are in the file.
     """
 
     __slots__ = ("closed_fault", "environments", "fault", "tails")
@@ -339,7 +339,7 @@ def _serve(name: str, env: str, version_id: str, found: Tail, known: dict[str, A
 
 def read(data: bytes, path: str, before: Content | None, *, forward: bool = False) -> Content:
     """What a file's bytes say, compared with what it said before. Raises RegistryCorrupt where it
-    is no registry.
+    is not a registry.
 
     forward: put the later ends of `before` in the place of those that went back, for who asked
         never to.
@@ -358,7 +358,7 @@ def read(data: bytes, path: str, before: Content | None, *, forward: bool = Fals
         return Content(prompts, faults)
     back: dict[Pair, str] = {}
     for name, environments in before.prompts.items():
-        if name in faults:  # what lies behind the fault is compared once it is gone
+        if name in faults:  # what is behind the fault is compared once it is gone
             prompts[name] = environments
             back |= {pair: said for pair, said in before.back.items() if pair[0] == name}
             continue

@@ -1,5 +1,5 @@
 """People's labels: blind and in an order of chance, kept as rows of the store, read from files, and
-held against each other.
+compared with each other.
 
 A label is never changed: a rater who thinks again adds a row, and the latest counts. The same file
 read twice adds nothing.
@@ -161,7 +161,7 @@ class Labelling:
             )
         if label not in ANSWERS[self.kind]:
             raise StudyError(
-                f"{label!r} is no answer here; the answers are {', '.join(ANSWERS[self.kind])}."
+                f"{label!r} is not an answer here; the answers are {', '.join(ANSWERS[self.kind])}."
             )
         if task.swapped:
             label = {"first": "second", "second": "first"}.get(label, label)
@@ -259,8 +259,8 @@ def import_labels(store: Store, path: str | Path, study: RecordedStudy | None = 
     """Take in the labels that reviewers downloaded from reports (JSON lines); returns how many were
     new. study: the one they must be of.
 
-    Raises StudyError, and takes in nothing, for a line that is no label, or is of another study or
-    of one that the store does not hold.
+    Raises StudyError, and takes in nothing, for a line that is not a label, or is of another study
+    or of one that the store does not hold.
     """
     rows = list(_read(store, Path(path), study))
     known = {
@@ -301,7 +301,7 @@ def _read(store: Store, path: Path, study: RecordedStudy | None) -> Iterator[dic
             )
         except (ValueError, TypeError, KeyError) as error:
             raise StudyError(
-                f"{where} is no label ({error}); expected a line of the file that a report"
+                f"{where} is not a label ({error}); expected a line of the file that a report"
                 " downloads."
             ) from None
         if form != _FORM or (study is not None and of != study.id):

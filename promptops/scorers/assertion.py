@@ -229,14 +229,14 @@ def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
 
 
 def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
-    """The number of words (runs of non-space) lies in the range, both ends included; raw_value:
+    """The number of words (runs of non-space) is in the range, both ends included; raw_value:
     words.
     """
     return _counted("word_count", at_least, at_most, lambda text: len(text.split()), "words")
 
 
 def length(at_least: int = 0, at_most: int | None = None) -> Rule:
-    """The number of characters (Unicode code points) lies in the range, both ends included;
+    """The number of characters (Unicode code points) is in the range, both ends included;
     raw_value: characters.
     """
     return _counted("length", at_least, at_most, len, "characters")

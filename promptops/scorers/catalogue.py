@@ -1,7 +1,7 @@
 """The catalogue: every built-in scorer with its signature, what it says, its range, where it comes
 from, and an example that runs.
 
-Every value lies in [0, 1] and higher is better, for all of them. Signature and sentence are taken
+Every value is in [0, 1] and higher is better, for all of them. Signature and sentence are taken
 from the function itself, so that the catalogue cannot say what the code does not.
 """
 

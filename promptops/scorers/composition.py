@@ -170,7 +170,7 @@ def per_field(**scorers: Any) -> Rule:
 
     `per_field(total=number_close(), name=similar_to())`: the field's golden value is that of the
     golden object's field; a path is given as a mapping, `per_field(**{"user.name": equals()})`. An
-    answer that is no JSON, or lacks the field, fails it. [0, 1]; passed where all fields passed;
+    answer that is not JSON, or lacks the field, fails it. [0, 1]; passed where all fields passed;
     unscored where one of them is.
     """
     if not scorers:
@@ -238,7 +238,7 @@ def _part(name: str, scorer: Any) -> Scorer:
     try:
         return as_scorer(scorer)
     except ScorerError as error:
-        raise ScorerError(f"{name} was given what is no scorer: {error}") from None
+        raise ScorerError(f"{name} was given what is not a scorer: {error}") from None
 
 
 def _parts(name: str, scorers: Sequence[Any]) -> list[Scorer]:
@@ -288,7 +288,7 @@ def _composed(
 
 
 _LONGEST = (
-    160  # characters of a composition's name; a longer one is cut, and told apart by its version
+    160  # characters of a composition's name; a longer one is cut, and distinguished by its version
 )
 
 
@@ -368,7 +368,7 @@ def _negated(part: Scorer, found: Score) -> Score:
 
 
 def _field(part: Scorer, case: Case, value: Any, field: str, path: tuple[str | int, ...]) -> Judged:
-    """A part's judgement of one field: its value as text, held against the golden object's
+    """A part's judgement of one field: its value as text, compared with the golden object's
     field.
     """
     if isinstance(value, NotJSON):

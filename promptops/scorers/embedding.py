@@ -121,7 +121,7 @@ class Vectors:
         )
         if self.name == "<lambda>":
             raise ScorerError(
-                "the embedder is a lambda; give it a name, so that scores can be told apart."
+                "the embedder is a lambda; give it a name, so that scores can be distinguished."
             )
         self.version = "" if isinstance(embedder, EndpointEmbedder) else identity_of(embedder)
         self._kept: OrderedDict[str, tuple[float, ...]] = OrderedDict()

@@ -1,4 +1,4 @@
-"""JSON answers held against a golden object, field by field, and against a schema.
+"""JSON answers compared with a golden object, field by field, and against a schema.
 
 A schema is checked when the scorer is built; it is never fetched from anywhere, and its patterns
 run in linear time.
@@ -74,7 +74,7 @@ def json_equals(
     fixed = read_json(value) if isinstance(value, str) else value
     if isinstance(fixed, NotJSON):
         raise ScorerError(
-            f"json_equals was given {snippet(value)}, which is no JSON: {fixed.why}; give the"
+            f"json_equals was given {snippet(value)}, which is not JSON: {fixed.why}; give the"
             " value, or its JSON text."
         )
 
@@ -137,7 +137,7 @@ def compared(
 def _leaves(
     value: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Every value that is no filled container, with its path; read_json bounds the depth."""
+    """Every value that is not a filled container, with its path; read_json bounds the depth."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _leaves(inner, (*path, str(key)))
@@ -149,7 +149,7 @@ def _leaves(
 
 
 def _within(path: tuple[str | int, ...], known: set[tuple[str | int, ...]]) -> bool:
-    """Whether the path or one above it is a golden leaf: what stands below a wrong leaf is said
+    """Whether the path or one above it is a golden leaf: what stands below a wrong leaf is reported
     once.
     """
     return any(path[:length] in known for length in range(len(path) + 1)) or any(

@@ -207,10 +207,11 @@ def as_scorer(obj: Any) -> Scorer:
         return obj
     if not callable(obj):
         raise ScorerError(
-            f"{obj!r} is no scorer; pass a scorer or a function of output, expected, ..."
+            f"{obj!r} is not a scorer; pass a scorer or a function of output, expected, ..."
         )
     if inspect.isfunction(obj) and obj.__module__.rpartition(".")[0] == __package__:
-        raise ScorerError(f"{obj.__name__} is not built yet; call it, as in {obj.__name__}(...).")
+        name = obj.__name__
+        raise ScorerError(f"{name} is a scorer factory: call it, e.g. {name}(...).")
     return _build(obj)
 
 
@@ -233,7 +234,7 @@ def _build(
         )
     if at_least is not None and not (isinstance(at_least, (int, float)) and 0 <= at_least <= 1):
         raise ScorerError(
-            f"at_least={at_least!r} of {called} is no threshold; give a number between 0 and 1."
+            f"at_least={at_least!r} of {called} is not a threshold; give a number between 0 and 1."
         )
     wrong = [
         f"{label}: {value!r}" for label, value in (labels or {}).items() if not 0 <= value <= 1

@@ -123,7 +123,7 @@ def _value(node: ast.expr, text: str, depth: int) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
         raise ScorerError(
-            f"{text!r} holds an argument that is no constant and no scorer; functions of yours"
+            f"{text!r} holds an argument that is not a constant and no scorer; functions of yours"
             " belong in Python."
         ) from None
 

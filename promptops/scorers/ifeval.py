@@ -114,7 +114,10 @@ def _read(kinds: Any, arguments: Any) -> list[tuple[str, Check]]:
     found = []
     for kind, given in zip(kinds, arguments, strict=True):
         if not (isinstance(kind, str) and isinstance(given, (Mapping, type(None)))):
-            raise ScorerError(f"the kind {kind!r} with the arguments {given!r} is none.")
+            raise ScorerError(
+                f"the kind {kind!r} with the arguments {given!r} is not valid; expected text and a"
+                " map of arguments."
+            )
         plain = {name: value for name, value in (given or {}).items() if value is not None}
         found.append(
             (

@@ -88,7 +88,9 @@ class JudgeModel:
             return judge
         if judge is None or isinstance(judge, str):
             return cls(judge)
-        raise ScorerError(f"judge={judge!r} is no judge; give a model's name or JudgeModel(...).")
+        raise ScorerError(
+            f"judge={judge!r} is not a judge; give a model's name or JudgeModel(...)."
+        )
 
 
 @dataclass(frozen=True, slots=True)

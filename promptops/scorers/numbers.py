@@ -17,7 +17,7 @@ from .rule import Rule, fail, rule, snippet, spelled
 __all__ = ["final_number", "number_close"]
 
 _WINDOW = 1_000  # characters around the last digit, in which the last number stands whole
-_DIGITS = 400  # a longer run of digits is no number that anybody means
+_DIGITS = 400  # a longer run of digits is not a number that anybody means
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _NUMBER = re.compile(
     r"(?:(?<![\w)\]%.])(?<![0-9)\]%]\s)(?P<sign>[-+\u2212])\s?)?(?:[$\u20ac\u00a3\u00a5]\s?(?P<inner>[-\u2212])?)?"
@@ -61,7 +61,7 @@ def number_close(
             )
     if after is not None and not (isinstance(after, str) and after.strip()):
         raise ScorerError(
-            f"number_close was given after={after!r}; give the text that stands before the number."
+            f"number_close was given after={after!r}; give the text that is before the number."
         )
     marker = _MARKER if after is None else re.compile(re.escape(after.strip()), re.IGNORECASE)
 

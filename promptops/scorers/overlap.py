@@ -1,8 +1,8 @@
 """Overlap with a golden answer as translation and summary are measured: ROUGE-L and chrF, by the
 libraries that define them.
 
-Both need the extra `text`, which is said when the scorer is built. [0, 1], higher is better; not
-symmetric by nature: the golden answer is the reference.
+Both need the extra `text`, which is reported when the scorer is built. [0, 1], higher is better;
+not symmetric by nature: the golden answer is the reference.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Regular expressions that cannot hang: google-re2 is linear; what it refuses runs in `regex` under
 a timeout.
 
-An invalid pattern is said when the scorer is built. A pattern that ran out of time is an error of
-the scorer, never a failed answer (S13).
+An invalid pattern is reported when the scorer is built. A pattern that ran out of time is an error
+of the scorer, never a failed answer (S13).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def compiled(
 
     if not isinstance(pattern, str) or not pattern:
         raise ScorerError(
-            f"the pattern {pattern!r} is no regular expression; give a text that is not empty."
+            f"the pattern {pattern!r} is not a regular expression; give a text that is not empty."
         )
     options = re2.Options()
     options.log_errors = False
@@ -79,7 +79,7 @@ def _slow(pattern: str, whole: bool, ignore_case: bool) -> Callable[[str], bool]
         run = regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
     except (regex.error, RecursionError, re.error) as error:
         raise ScorerError(
-            f"the pattern {snippet(pattern)} is no regular expression: {error}; correct it."
+            f"the pattern {snippet(pattern)} is not a regular expression: {error}; correct it."
         ) from None
     search = run.fullmatch if whole else run.search
 

@@ -1,7 +1,7 @@
 """How scorers read an answer: folded text, strict JSON, and a path into it.
 
-Reading never fails on any text: what is not JSON is said to be not JSON, with the reason. The last
-few readings are kept, so that several scorers of one answer read it once.
+Reading never fails on any text: what is not JSON is reported to be not JSON, with the reason. The
+last few readings are kept, so that several scorers of one answer read it once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["ABSENT", "NotJSON", "bare", "find", "fold", "parse_path", "read_json
 ABSENT: Any = type(
     "Absent", (), {"__repr__": lambda _: "ABSENT"}
 )()  # no such key, which null is not
-_KEPT = 1 << 20  # characters; a longer text is read anew each time rather than held in memory
+_KEPT = 1 << 20  # characters; a longer text is read again each time rather than held in memory
 _INVISIBLE = dict.fromkeys([0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))
 _STEP = re.compile(r"""\.?([^.\[\]"']+)|\[(-?\d+)\]|\[(?:"([^"]*)"|'([^']*)')\]""")
@@ -121,7 +121,7 @@ def parse_path(path: str) -> tuple[str | int, ...]:
 
 
 def find(value: Any, path: tuple[str | int, ...]) -> Any:
-    """What stands at a path, or ABSENT."""
+    """What is at a path, or ABSENT."""
     for step in path:
         if isinstance(step, str) and isinstance(value, dict):
             value = value.get(step, ABSENT)

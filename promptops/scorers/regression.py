@@ -44,7 +44,7 @@ def similar_to(
 
     by: "ratio" (2 x common subsequence / both lengths), "token_sort" (words in any order),
     "token_set" (shared words), "partial" (best matching part; all symmetric). field: compares what
-    stands there in the JSON of both. Texts are NFC without outer white space; where both are JSON
+    is there in the JSON of both. Texts are NFC without outer white space; where both are JSON
     objects or lists, they are compared with their keys sorted. Two texts so long that comparing
     them would take seconds are unscored.
     """

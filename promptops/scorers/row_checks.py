@@ -6,7 +6,7 @@ threshold; never code.
     not mentions: Globex                 number_close(within=0.5): {{total}}
     json_has: user.id                    instruction: keywords:existence {"keywords": ["refund"]}
 
-`{{column}}` stands for this row's value, which is never read as a check itself. What a check says
+`{{column}}` means this row's value, which is never read as a check itself. What a check says
 is checked before a study asks anything.
 """
 
@@ -202,7 +202,7 @@ def parsed(text: str) -> Check:
     )
     if match is None:
         raise ScorerError(
-            "it is no check; write one such as `contains: refund` or `not similar_to >= 0.8:"
+            "it is not a check; write one such as `contains: refund` or `not similar_to >= 0.8:"
             " {{expected}}`."
         )
     name = match["name"]
@@ -291,7 +291,7 @@ def _called(
 
 
 def _argument(name: str, takes: str, raw: str | None) -> Any:
-    """What stands behind the colon, in the form that the scorer takes.
+    """What is behind the colon, in the form that the scorer takes.
 
     Raises ScorerError where it does not fit.
     """
@@ -361,7 +361,7 @@ def _bound(op: str | None, number: str | None) -> tuple[str, float] | None:
     try:
         return op, float(number)
     except ValueError:
-        raise ScorerError(f"{number!r} is no number to compare with.") from None
+        raise ScorerError(f"{number!r} is not a number to compare with.") from None
 
 
 def _range(name: str, bound: tuple[str, float] | None) -> dict[str, Any]:

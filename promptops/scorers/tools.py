@@ -1,7 +1,7 @@
 """What an answer calls: the tools by name, their arguments field by field, their order.
 
 Read from the recorded calls of the run, in the chat-completions form; a run without calls fails.
-Arguments that are no JSON fail with the reason, never with an exception; so does an answer whose
+Arguments that are not JSON fail with the reason, never with an exception; so does an answer whose
 calls could not be carried out (tool_error).
 """
 
@@ -105,7 +105,7 @@ def tool_arguments(
 
 
 def tool_sequence(*names: str, exact: bool = True) -> Rule:
-    """The tools are called in this order; exact=False: others may stand between, before and after.
+    """The tools are called in this order; exact=False: others may be between, before and after.
     0 or 1.
 
     Without names: the list in this row's column `expected`.
@@ -166,9 +166,9 @@ def _broken(run: Run) -> Score:
 
 def _matched(given: Any, wanted: dict[str, Any], tolerance: float) -> Score:
     if isinstance(given, NotJSON):
-        return fail(f"its arguments are no JSON: {given.why}")
+        return fail(f"its arguments are not JSON: {given.why}")
     if not isinstance(given, dict):
-        return fail(f"its arguments are no object but {snippet(given)}")
+        return fail(f"its arguments are {snippet(given)} instead of an object")
     right, wrong = compared(
         {name: given[name] for name in wanted if name in given}, wanted, tolerance
     )

@@ -50,7 +50,7 @@ class Transform:
     def of(cls, function: Callable[[str], str | None]) -> Transform:
         """A function of the text as a step, versioned by its source.
 
-        Raises ScorerError for what is no named function.
+        Raises ScorerError for what is not a named function.
         """
         name = getattr(function, "__name__", "<lambda>")
         if not callable(function) or name == "<lambda>":

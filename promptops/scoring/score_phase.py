@@ -286,7 +286,7 @@ def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) 
     """A row of the table `scores`; one of several verdicts is named `scorer/verdict`.
 
     example_fingerprint: of the example that the run was judged by, so that a row whose golden
-    answer was edited is judged anew although its run is the same.
+    answer was edited is judged again although its run is the same.
     """
     return _row(case, scorer, score, case.example.fingerprint, scored_at or utc())
 
@@ -360,7 +360,7 @@ def withheld(scorer: Scorer, case: Case) -> Score | None:
 
 
 def crashed(error: BaseException, scorer: Scorer, case: Case) -> Score:
-    """What stands in the row of a scorer that raised: the type and the message, cut and storable.
+    """What is in the row of a scorer that raised: the type and the message, cut and storable.
 
     A user's function that cannot read an answer whose form is wrong already (no JSON where JSON was
     asked for) has judged it: the answer fails.

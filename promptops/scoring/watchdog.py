@@ -90,7 +90,7 @@ class Watchdog:
     ) -> Any:
         """The awaitable's result; raises what it raises, or TimeoutError.
 
-        again: gives the awaitable anew, or a result, where its loop was lost through a call of
+        again: gives the awaitable again, or a result, where its loop was lost through a call of
             somebody else.
         """
         async with self._awaiting:
@@ -210,7 +210,7 @@ class Watchdog:
     async def _look(self, futures: Sequence[asyncio.Future[Any]]) -> float:
         """Wait a little; the seconds that count.
 
-        Where this loop itself stood still, whoever it waits for may have stood too.
+        Where this loop itself stood still, anyone who it waits for may have stood too.
         """
         before = time.monotonic()
         await asyncio.wait(futures, timeout=min(_TICK_S, self._timeout_s))

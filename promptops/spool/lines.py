@@ -2,7 +2,7 @@
 and no others.
 
 A line is `CRC32 LENGTH TAG JSON\n`, the two numbers as 8 hex digits: the checksum covers, and the
-length counts, the bytes of `TAG JSON`. The tag is the table of the row that stands there, `pack`
+length counts, the bytes of `TAG JSON`. The tag is the table of the row that is there, `pack`
 for several rows, or `meta`.
 """
 

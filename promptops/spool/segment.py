@@ -1,5 +1,5 @@
-"""The files of a store that rows arrive in: one segment a process, appended to by it alone, locked
-while it lives.
+"""The files of a store that rows arrive in: one segment per process, appended to by it alone,
+locked while it lives.
 
 A segment's name never returns with other bytes, and its bytes are never rewritten: name and offset
 say what was read. Folder 0700, files 0600, never through a symlink.
@@ -190,7 +190,7 @@ class SegmentFile:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One segment as it stands on the disk."""
+    """One segment as it is on the disk."""
 
     name: str
     path: Path

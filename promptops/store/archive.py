@@ -1,4 +1,4 @@
-"""The permanent archive: finished segments as compressed Parquet, one folder a batch, each file
+"""The permanent archive: finished segments as compressed Parquet, one folder per batch, each file
 with its hash.
 
 A batch appears whole or not at all (one rename), and only then are its segments removed: at every
@@ -164,12 +164,14 @@ def sweep(folder: Path) -> None:
 
 def discard(batch: Batch) -> None:
     """Remove a batch whose rows are in another."""
-    (batch.folder / _MANIFEST).unlink(missing_ok=True)  # first: without it the folder is no batch
+    (batch.folder / _MANIFEST).unlink(
+        missing_ok=True
+    )  # first: without it the folder is not a batch
     shutil.rmtree(batch.folder, ignore_errors=True)
 
 
 class _Files:
-    """One Parquet writer a table, opened with its first rows."""
+    """One Parquet writer per table, opened with its first rows."""
 
     def __init__(self, place: Path) -> None:
         self._place = place

@@ -22,7 +22,7 @@ _SMALL, _TOGETHER = (
     200,
     200,
 )  # rows that are worth building a pack alone; small packs built at once, at most
-_Pack = tuple[int, dict[str, Any]]  # how many rows; column -> a value a row, or what all share
+_Pack = tuple[int, dict[str, Any]]  # how many rows; column -> a value per row, or what all share
 Row = bytes | memoryview  # the JSON of one
 Keep = Callable[
     [str, int, str, bytes], bool
@@ -195,7 +195,7 @@ def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
 
 
 def arrow_of(table: str, documents: Sequence[Row]) -> tuple[Any, int]:
-    """The pyarrow table of JSON rows, in order, and how many of them were no rows of that table and
+    """The pyarrow table of JSON rows, in order, and how many of them were not rows of that table and
     are left out.
 
     A field that this release does not know is ignored; one that is missing is null.

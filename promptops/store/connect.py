@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["READERS", "Busy", "Connection", "Damaged", "attach", "fault_of", "is_damage"]
 
-# No replacement scans: a name in a query is a table, never a Python variable of ours.
+# No replacement scans: a name in a query is a table, never a Python variable of our own.
 CONFIG = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -137,7 +137,7 @@ class _Reader:
 
 
 # The last is this process's; before it, in a forked child, its parents': their threads are gone,
-# and ending them would wait for ever.
+# and ending them would wait forever.
 READERS = [_Reader()]
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: READERS.append(_Reader()))

@@ -1,9 +1,9 @@
 """Opening the DuckDB file: one process at a time writes it, no connection outlives a call, and
 nobody waits for a stranger.
 
-Processes of ours take turns by a lock file, for moments; a file held by a foreign tool is `Busy` at
-once. A file or WAL that cannot be trusted is set aside, never deleted: its rows are in the segments
-and the archive.
+Processes of our own take turns by a lock file, for moments; a file held by a foreign tool is
+`Busy` at once. A file or WAL that cannot be trusted is set aside, never deleted: its rows are in
+the segments and the archive.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .schema import SCHEMA, TABLES
 __all__ = ["Database", "Outdated", "check_counts", "create", "one_at_a_time"]
 
 ASIDE = "aside"
-WAIT_S = 5.0  # for another process of ours; its merges go in steps of about a second
+WAIT_S = 5.0  # for another process of our own; its merges go in steps of about a second
 
 # DuckDB's file locks are the process's, so threads take turns here. Renewed in a forked child,
 # where its holder is gone.
@@ -191,7 +191,7 @@ class Database:
 
     def _sound(self) -> Connection:
         """Open for writing; where the WAL spoils it, without the WAL; where the file is spoilt,
-        anew.
+        again.
         """
         try:
             return self._checked()

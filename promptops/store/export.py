@@ -93,14 +93,14 @@ def pieces_of(path: Path) -> Iterator[Piece]:
     Raises StoreError where it is none, is damaged, or is newer than this release.
     """
     if not path.is_file():
-        raise StoreError(f"{path} is no file; give the path of one that export() wrote.")
+        raise StoreError(f"{path} is not a file; give the path of one that export() wrote.")
     size = path.stat().st_size
     end = 0
     for piece in read_pieces(Segment(path.name, path, size), 0):
         if piece.scan.damage:
             raise StoreError(
-                f"{path} is damaged at byte {piece.start + piece.scan.damage[0][0]:,}, or is no"
-                " export; export it again."
+                f"{path} is damaged at byte {piece.start + piece.scan.damage[0][0]:,}, or is not"
+                " an export; export it again."
             )
         if (piece.scan.schema or 0) > SCHEMA:
             raise StoreError(
@@ -111,7 +111,7 @@ def pieces_of(path: Path) -> Iterator[Piece]:
         yield piece
     if end != size or not size:
         raise StoreError(
-            f"{path} ends at byte {end:,} of {size:,} in the middle of a row, or is no export;"
+            f"{path} ends at byte {end:,} of {size:,} in the middle of a row, or is not an export;"
             " export it again."
         )
 

@@ -106,7 +106,7 @@ def check_database(
                 *_orphans(con),
             ]
     except Busy as busy:
-        return [f"{database.path} is held by {busy}: it could not be checked."]
+        return [f"{database.path} is in use by {busy}: it could not be checked."]
     except Damaged as damage:
         return [f"{database.path}: {damage}."]
     except OSError as error:

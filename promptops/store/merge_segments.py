@@ -23,7 +23,7 @@ from .schema import TABLES
 
 __all__ = ["Sources", "everything", "merge", "sources_of"]
 
-_STEP = 16 << 20  # bytes of segments a transaction
+_STEP = 16 << 20  # bytes of segments per transaction
 Connection = Any
 
 
@@ -48,7 +48,7 @@ class Sources:
         return sizes
 
     def within(self, marks: Mapping[str, int]) -> Sources:
-        """What stands in the first bytes of each segment that `marks` names: what was recorded up
+        """What is in the first bytes of each segment that `marks` names: what was recorded up
         to one moment.
         """
         own, pending = self.pending
@@ -102,8 +102,8 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
     """Insert what is not merged yet; returns how many rows were new.
 
     con: attached for writing. Memory stays flat: a step of `_STEP` bytes at a time, and no further
-    step after `most` bytes, for who opens the file anew then (what DuckDB takes grows as long as it
-    is open).
+    step after `most` bytes, for who opens the file again then (what DuckDB takes grows as long as
+    it is open).
     """
     import pyarrow as pa
 

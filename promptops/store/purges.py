@@ -20,7 +20,7 @@ from .arrow_rows import Keep, documents_of
 __all__ = ["Doomed", "Purged", "doomed_by", "hide", "holds", "keep_all_but", "keep_of", "reveal"]
 
 HIDDEN = "purged.json"
-# table -> (column, which ids it is held against)
+# table -> (column, which ids it is compared with)
 _HELD: Mapping[str, tuple[tuple[str, str], ...]] = {
     "runs": (("id", "runs"), ("example_id", "examples")),
     "attempts": (("run_id", "runs"),),

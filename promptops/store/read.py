@@ -1,7 +1,7 @@
 """Asking a store: our own SQL with bound values, and the user's own under lock and key.
 
 A user's query reads and nothing else: no file, no extension, no setting, no write; a row limit that
-is said when it cuts, and a time limit.
+is reported when it cuts, and a time limit.
 """
 
 from __future__ import annotations

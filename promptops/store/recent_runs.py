@@ -1,7 +1,7 @@
 """The runs that this process recorded a moment ago, so that an equal question finds its answer
 without opening the database.
 
-Bounded: what falls out is noted by where it stands in the segment, so that a reader knows whether
+Bounded: what falls out is noted by where it is in the segment, so that a reader knows whether
 the database has it by now.
 """
 

@@ -65,8 +65,8 @@ def encode(table: str, rows: Sequence[Mapping[str, Any]], clean: Clean) -> bytes
 
 
 def encode_columns(table: str, columns: Mapping[str, Any], clean: Clean) -> bytes:
-    """The packs of rows that are given column by column: a list holds a value a row, anything else
-    is what all rows share.
+    """The packs of rows that are given column by column: a list holds a value per row, anything
+    else is what all rows share.
 
     Raises StoreError as `encode` does, and where the lists are not of one length.
     """
@@ -131,7 +131,7 @@ def _bool(value: Any) -> bool:
     if isinstance(value, bool) or type(value).__name__ in (
         "bool",
         "bool_",
-    ):  # numpy's own, which is no Python bool
+    ):  # numpy's own, which is not a Python bool
         return bool(value)
     raise TypeError
 

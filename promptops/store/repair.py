@@ -1,6 +1,6 @@
 """The doctor: says what is wrong, and mends it without losing a row that stands anywhere.
 
-Where the file disagrees with sound segments and archive, they are right, and it is built anew.
+Where the file disagrees with sound segments and archive, they are right, and it is built again.
 Where they are damaged themselves, rows that only the file still holds are recorded once more first.
 What is replaced is set aside, never deleted.
 """
@@ -29,7 +29,7 @@ Append = Callable[[str, Sequence[Mapping[str, Any]]], None]
 def verify_store(
     folder: Path, database: Database, sources: Callable[[], Sources], least: Mapping[str, int]
 ) -> list[str]:
-    """One line a finding. Other processes may write meanwhile, and archive before and after.
+    """One line per finding. Other processes may write meanwhile, and archive before and after.
 
     least: segment -> bytes that stood there before all was merged, so that the file must hold them.
     """

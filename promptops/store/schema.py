@@ -360,7 +360,7 @@ DEPLOYMENTS = _table(
     author text who
     reason text why
     evidence text digest of the evidence; null where there was none
-    forced bool whether the gate had said no
+    forced bool whether the gate had refused
     percent float the canary's share; null where none ran
     duration_s float seconds for which it served; null while it serves
     """,

@@ -46,7 +46,9 @@ FILE = "store.duckdb"
 Fresh = bool | Literal["others"]
 ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way,
 ARCHIVE_SEGMENTS = 200  # or so many of them: each session of each kernel leaves one
-SITTING_BYTES = 32 << 20  # merged before the file is opened anew, which keeps DuckDB's memory small
+SITTING_BYTES = (
+    32 << 20
+)  # merged before the file is opened again, which keeps DuckDB's memory small
 _NEWER = (
     "the store {} was written by a newer release: it is read as far as this one knows it, and"
     " neither checked nor written."
@@ -108,13 +110,13 @@ class Store:
 
     def append_columns(self, table: str, columns: Mapping[str, Any]) -> None:
         """Record many rows of `scores` or `study_runs` at once, column by column: a list holds a
-        value a row, anything else is what all rows share. Durable and refused as in `append`.
+        value per row, anything else is what all rows share. Durable and refused as in `append`.
         """
         self._spool.append(encode_columns(table, columns, self._redactor.clean))
         self._known.add(table, ())
 
     def keep_secret(self, value: str) -> None:
-        """Never store this text: it is replaced wherever it stands in a row from now on."""
+        """Never store this text: it is replaced wherever it is in a row from now on."""
         self._redactor.keep_secret(value)
 
     def clean(self, text: str) -> str:
@@ -188,7 +190,7 @@ class Store:
         return frame
 
     def columns(self, sql: str, params: Params = None) -> dict[str, Any]:
-        """As `rows`, as one numpy array a column, for many rows: null is NaN in numbers, None in
+        """As `rows`, as one numpy array per column, for many rows: null is NaN in numbers, None in
         texts.
         """
         found = self._answer(sql, lambda con: con.execute(sql, params).fetchnumpy())
@@ -277,7 +279,7 @@ class Store:
             purged = purge_rows(self.folder, self._main, (named, study, before))
         except Busy as busy:
             raise StoreError(
-                f"{self._main.path} is held by {busy}; close it there, then purge again."
+                f"{self._main.path} is in use by {busy}; close it there, then purge again."
             ) from None
         return purged
 
@@ -476,7 +478,7 @@ class Store:
             return self._in_memory(stack, sources)
 
     def _newer(self) -> bool:
-        """Whether a newer release wrote the store; said once."""
+        """Whether a newer release wrote the store; reported once."""
         if schema_of(self.folder) <= SCHEMA:
             return False
         self._say(_NEWER.format(self.folder))
@@ -493,7 +495,8 @@ class Store:
 
     def _say_busy(self, busy: Busy) -> None:
         self._say(
-            f"{self._main.path} is held by {busy}; nothing is lost and nobody waits: rows are read"
+            f"{self._main.path} is in use by {busy}; nothing is lost and nobody waits: rows are"
+            f" read"
             " from the segments until it lets go."
         )
 

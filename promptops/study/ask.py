@@ -119,7 +119,7 @@ class Asker:
             waiting = self._open[asked.key] = asyncio.get_running_loop().create_future()
             waiting.add_done_callback(
                 lambda done: done.cancelled() or done.exception()
-            )  # one whose asker is gone is no error
+            )  # one whose asker is gone is not an error
             if not self._queue:
                 self._tasks.add(flush := asyncio.create_task(self._flush()))
                 flush.add_done_callback(self._tasks.discard)

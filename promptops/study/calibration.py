@@ -21,8 +21,8 @@ __all__ = ["ENOUGH", "MODERATE", "Labelled", "calibrated", "grade", "is_calibrat
 ENOUGH = 30  # labelled answers
 MODERATE = 0.4  # Cohen's kappa from which agreement is called moderate (Landis and Koch 1977)
 
-# A judge that compares is held against labels of the same pair. The version that it compares with
-# is told by its own score: no judge is asked about an answer beside itself. People's latest labels
+# A judge that compares is compared with labels of the same pair. The version that it compares with
+# is reported by its own score: no judge is asked about an answer beside itself. People's latest labels
 # count, averaged over raters.
 _LABELLED = """with latest as (
   select l.run_id, split_part(l.kind, ':', 2) as other, l.rater, arg_max(l.value, (l.labelled_at,

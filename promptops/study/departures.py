@@ -42,9 +42,7 @@ def departures(
         said.append(f"{changed[0]} is another version of the scorer")
     finalists = document.get("finalists") or []
     if finalists and arms[0].version not in finalists:
-        said.append(
-            f"{arms[0].label} is none of the {len(finalists)} finalists that the plan froze"
-        )
+        said.append(f"{arms[0].label} is not among the {len(finalists)} finalists of the plan")
     frozen = datetime.fromisoformat(created)
     for arm in arms:
         if arm.facts.get("first") and datetime.fromisoformat(str(arm.facts["first"])) < frozen:

@@ -150,7 +150,7 @@ def design(
     seen = {(arm.id, arm.model.label) for arm in arms}
     if len(seen) < len(arms):
         raise StudyError(
-            "the same version stands twice in the study; v.noise(dataset, scorers) asks a version"
+            "the study holds the same version twice; v.noise(dataset, scorers) asks a version"
             " against itself."
         )
     _distinct_labels(arms)
@@ -202,7 +202,7 @@ def question_of(
     key: str = "",
     root: Path | None = None,
 ) -> Question:
-    """The call that asks an arm an example. An example that does not render is a question that is
+    """The call that asks an arm per example. An example that does not render is a question that is
     not sent.
 
     Raises SetupError for an image that cannot be read.
@@ -323,7 +323,7 @@ def as_version(value: Any) -> tuple[PromptVersion, str, int | None, str]:
         prompt = getattr(value, "prompt", None) or getattr(value, "name", None) or ""
         return content, str(prompt), number, f"v{number}" if number else content.id[3:11]
     raise StudyError(
-        f"{value!r} is no version; pass what prompt.save(...) returned, or a PromptVersion."
+        f"{value!r} is not a version; pass what prompt.save(...) returned, or a PromptVersion."
     )
 
 

@@ -1,6 +1,6 @@
 """What a study would take, before it is started: calls, tokens, money as a range, time.
 
-Unknown is said, never zero.
+Unknown is reported, never zero.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The answers of two arms side by side, example by example: found, filtered and paged without
 reading what is not shown.
 
-Opening reads one row of figures an example; texts stay in the store until their page is asked for.
+Opening reads one row of figures per example; texts stay in the store until their page is asked for.
 Search and tags are bound parameters of our own SQL.
 """
 
@@ -300,7 +300,7 @@ class Examples:
         return {"study": self._study.id, "new": self.candidate.version, "old": old}
 
     def _index(self, scorer: str) -> DataFrame:
-        """One row an example, biggest loss first; read once a scorer."""
+        """One row per example, biggest loss first; read once a scorer."""
         name = scorer or (self._study.record.primary)
         if name not in self._memo.index:
             scorer_versions = {own.name: own.version for own in self._study.record.scorers}
@@ -434,7 +434,7 @@ def _first_text(inputs: Mapping[str, Any]) -> str:
 
 
 def _messages(request: str | None) -> tuple[tuple[str, str], ...]:
-    """(role, text) pairs of what was sent; a request that is no list of messages, or was cut, as it
+    """(role, text) pairs of what was sent; a request that is not a list of messages, or was cut, as it
     stands.
     """
     try:

@@ -1,10 +1,10 @@
 """Images that a prompt or a dataset names by file: read at set-up, sent and recorded as the bytes
 that they are.
 
-An `image_url` whose url is no address (`https:`, `data:`, another scheme with `//`) is a path below
-the project's root. Nothing outside that folder is ever read, by whatever way a path leads there,
-and nothing that is not a PNG, JPEG, GIF or WebP image by its own first bytes. A run is recorded
-whole, so the images of one request may have 10 MB together.
+An `image_url` whose url is not an address (`https:`, `data:`, another scheme with `//`) is a path
+below the project's root. Nothing outside that folder is ever read, by whatever way a path leads
+there, and nothing that is not a PNG, JPEG, GIF or WebP image by its own first bytes. A run is
+recorded whole, so the images of one request may have 10 MB together.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _Found = tuple[
 
 
 def embedded(messages: _Messages, root: Path) -> tuple[_Messages, _Messages]:
-    """(the messages to send, the messages to name them by): an image that is a file stands in the
+    """(the messages to send, the messages to name them by): an image that is a file is in the
     first as a `data:` address, in the second as its type and SHA-256, so that what is asked is
     known by the image's content and never by its path.
 
@@ -137,7 +137,7 @@ def _found(path: str, root: Path) -> _Found:
         or not path.strip()
     ):
         raise SetupError(
-            f"{told} is no path below the project's folder; write it from there with /, as in"
+            f"{told} is not a path below the project's folder; write it from there with /, as in"
             " images/cat.png, or give an address."
         )
     here = root.resolve()
@@ -157,7 +157,7 @@ def _found(path: str, root: Path) -> _Found:
             f"{told} cannot be read below {here}: {what}; put it there, or correct the path."
         ) from None
     if not stat.S_ISREG(state.st_mode):
-        raise SetupError(f"{told} is no file; give the path of an image.")
+        raise SetupError(f"{told} is not a file; give the path of an image.")
     if state.st_size > LARGEST:
         raise SetupError(
             f"{told} has {state.st_size:,} bytes; the images of one request may have {LARGEST:,},"
@@ -165,7 +165,9 @@ def _found(path: str, root: Path) -> _Found:
         )
     found = where, state.st_size, (state.st_mtime_ns, state.st_ino)
     if not _kind(*found)[0]:
-        raise SetupError(f"{told} is no PNG, JPEG, GIF or WebP image by its content; convert it.")
+        raise SetupError(
+            f"{told} is not a PNG, JPEG, GIF or WebP image by its content; convert it."
+        )
     return found
 
 
@@ -190,7 +192,7 @@ def _name(where: Path, size: int, changed: tuple[int, int]) -> str:
 
 
 def _read(where: Path) -> bytes:
-    """The file's bytes, no more than are allowed; none of what is no file any more, or a link.
+    """The file's bytes, no more than are allowed; none of what is not a file any more, or a link.
 
     Raises SetupError.
     """

@@ -36,7 +36,7 @@ _CHUNK = 5_000  # rows written at a time
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns of a table hold what, and which prompts its version labels stand for.
+    """Which columns of a table hold what, and which prompts its version labels mean.
 
     sample: the number of an output among several of one example; versions: label -> PromptVersion
     or saved version, for labels whose prompt is known; prompt: the name that the versions belong
@@ -164,7 +164,7 @@ def _arms(cells: Mapping[str, list[Any]], where: Columns) -> dict[str, _Arm]:
     idle = sorted(set(known) - set(arms))
     if idle:
         raise StudyError(
-            f"versions names {idle[0]!r}, which is no version of the table; it has"
+            f"versions names {idle[0]!r}, which is not a version of the table; it has"
             f" {', '.join(arms)}."
         )
     return arms
@@ -255,7 +255,8 @@ def _run(
     failure = cell("failure") or ("empty_output" if text is None or not text.strip() else None)
     if failure is not None and failure not in FAILURES:
         raise StudyError(
-            f"row {row} has the failure {failure!r}, which is no class of run.FAILURES; the classes"
+            f"row {row} has the failure {failure!r}, which is not a class of run.FAILURES; the"
+            f" classes"
             f" are {', '.join(FAILURES)}."
         )
     body = f"{arm.id}\0{example}\0{fingerprint}\0{repeat}\0{text}"

@@ -32,7 +32,7 @@ class Position:
 @dataclass(frozen=True, slots=True)
 class Length:
     """r: correlation of the logarithm of an answer's length with what the judge gave beyond people
-    (its error), with its 95 % interval (Fisher's z); beyond: False where no label stands beside, so
+    (its error), with its 95 % interval (Fisher's z); beyond: False where no label is beside, so
     that longer answers may just be better ones.
     """
 

@@ -123,7 +123,7 @@ class _Reading:
         self._again = False
 
     def examples(self, scorer_versions: Sequence[Mapping[str, str]]) -> list[Columns]:
-        """Columns of each source, a row an example by id: print (a number that stands for its
+        """Columns of each source, a row per example by id: print (a number that means its
         content), attempted, and per measure and scorer mean, count, variance, binary.
         """
         frames: dict[int, Columns] = {}
@@ -192,7 +192,7 @@ class _Reading:
         )
 
     def _single(self, frame: Columns, scorers: int) -> Columns:
-        """What aggregating one run an example would give."""
+        """What aggregating one run per example would give."""
         import numpy as np
 
         size = len(frame["arm"])

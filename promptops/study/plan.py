@@ -97,7 +97,7 @@ class Plan:
         if dataset.fingerprint not in (self.document["dataset"], self.document["whole"]):
             raise StudyError(
                 f"the plan {self.id[:9]} is for the dataset {self.document['name']!r} as it was"
-                " then; this one has other content: plan anew."
+                " then; this one has other content: plan again."
             )
         if (
             scorers
@@ -105,12 +105,12 @@ class Plan:
         ):
             raise StudyError(
                 f"the plan {self.id[:9]} fixes the scorers {', '.join(self.document['scorers'])};"
-                " leave scorers out, or plan anew."
+                " leave scorers out, or plan again."
             )
         if repeats not in (1, self.document["repeats"]):
             raise StudyError(
                 f"the plan {self.id[:9]} fixes {self.document['repeats']} repeats, not {repeats};"
-                " leave repeats out, or plan anew."
+                " leave repeats out, or plan again."
             )
         return self._dataset, self._scorers, int(self.document["repeats"])
 

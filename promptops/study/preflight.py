@@ -1,4 +1,4 @@
-"""Everything about a study that can be known before a call is made is said before a call is
+"""Everything about a study that can be known before a call is made is reported before a call is
 made.
 """
 
@@ -54,7 +54,7 @@ def check_design(
         )
         arm.model.check(request)
         said += [
-            f"answers of {arm.label} are not held against {schema}."
+            f"answers of {arm.label} are not compared with {schema}."
             for schema in unchecked(request)
         ]
     if budget_usd is not None:

@@ -249,7 +249,7 @@ def _recent(store: Store, keys: Sequence[str]) -> dict[str, Run]:
 def runs_where(
     store: Store, condition: str, values: Sequence[Any], *, fresh: Fresh = True
 ) -> list[Run]:
-    """Runs by a condition of ours on `r`. fresh: see `Store.rows`."""
+    """Runs by a condition of our own on `r`. fresh: see `Store.rows`."""
     return [
         Run(*row)
         for row in store.rows(
@@ -262,7 +262,7 @@ def runs_of(store: Store, ids: Iterable[str]) -> Iterator[list[Run]]:
     """The runs of these ids, some thousand at a time so that many take little memory; those that
     the store has not are left out.
     """
-    wanted = sorted(ids)  # by time, as they stand in the file: each portion reads its own stretch
+    wanted = sorted(ids)  # by time, as they are in the file: each portion reads its own stretch
     for start in range(0, len(wanted), _RUNS_AT_ONCE):
         part = wanted[start : start + _RUNS_AT_ONCE]
         condition = "r.id between ? and ? and r.id in (select unnest(?))"

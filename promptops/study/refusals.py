@@ -74,8 +74,8 @@ def standing(project: Project, request: Request) -> str:
         used = f"the word {request.word!r} was given then, another " if request.word else ""
         return (
             f"{request.saved.label} was refused in {request.env} at {str(before['at'])[:19]} UTC"
-            f" ({said}), and a refusal stands "
-            f'until something new is measured. Next: evaluate it anew, or {used}override="reason"'
+            f" ({said}), and a refusal holds "
+            f'until something new is measured. Next: evaluate it again, or {used}override="reason"'
             " asks once more."
         )
     return ""

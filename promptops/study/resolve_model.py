@@ -92,7 +92,8 @@ class ModelResolver:
 def _named(models: Any) -> dict[str, Any]:
     """name -> what was handed in.
 
-    Raises SetupError, before anything runs, where that is no map or one of them can never answer.
+    Raises SetupError, before anything runs, where that is not a map or one of them can never
+    answer.
     """
     if models is not None and not isinstance(models, Mapping):
         shown = f"the text {models!r}" if isinstance(models, str) else f"a {type(models).__name__}"

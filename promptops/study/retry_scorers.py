@@ -65,7 +65,8 @@ def _as_version(scorer: Any, scorer_version: str) -> Scorer:
         found: Scorer = replace(scorer, version=scorer_version)
     except TypeError:
         raise ScorerError(
-            f"{scorer.name} is no scorer of promptops; give it another version yourself, and pass"
+            f"{scorer.name} is not a scorer of promptops; give it another version yourself, and"
+            f" pass"
             " that one."
         ) from None
     return found

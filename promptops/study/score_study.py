@@ -1,5 +1,5 @@
 """Scoring as it is recorded: answers in, rows of the table `scores` out, and a running tally for
-whoever watches.
+anyone who watches.
 
 Answers are scored as they come. Scorers that may wait (judges, users' functions), or that compare
 with another version's answer, get theirs once the answers are in. No model is called but through
@@ -305,7 +305,7 @@ def _once(cases: Iterable[tuple[Place, Case]]) -> Once:
     return found
 
 
-# what stands in the row of a judge that was never answered, for a reason that is not the judge's
+# what is in the row of a judge that was never answered, for a reason that is not the judge's
 # own
 _UNASKED = (
     *(

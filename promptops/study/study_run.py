@@ -273,7 +273,7 @@ def _added(parts: Sequence[Part]) -> Part:
 
 
 def link(store: Store, plan: StudyDesign, places: Mapping[Place, str], *, reused: bool) -> None:
-    """Record which run stands at which place of a study."""
+    """Record which run is at which place of a study."""
     if not places:
         return
     arms, data = plan.arms, plan.dataset

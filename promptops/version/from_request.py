@@ -47,8 +47,7 @@ def from_request(request: Mapping[str, Any], variables: Mapping[str, str]) -> di
     for name, text in left.items():
         if not isinstance(text, str) or not text:
             raise VersionError(
-                f"variable {name!r} stands for {text!r}; give the text in the messages that it"
-                " replaces."
+                f"variable {name!r} means {text!r}; give the text in the messages that it replaces."
             )
     order = sorted(left, key=lambda name: -len(left[name]))
     seen: set[str] = set()
@@ -105,8 +104,8 @@ def _mark(text: str, order: list[str], texts: Mapping[str, str], seen: set[str])
 
 
 def changed(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A version's content with some of its parts changed; a name that is no part is a setting, and
-    None takes one out.
+    """A version's content with some of its parts changed; a name that is not a part is a setting,
+    and None takes one out.
     """
     out = {**content, "settings": dict(content["settings"])}
     if "messages" in changes:  # other texts have other variables

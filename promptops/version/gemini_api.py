@@ -67,7 +67,7 @@ def to_gemini(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _setting(name: str, value: Any) -> dict[str, Any]:
-    """The fields of the config that one setting stands for."""
+    """The fields of the config that one setting means."""
     if name == "stop":
         return {"stopSequences": [value] if isinstance(value, str) else value}
     if name == "tools":

@@ -61,7 +61,8 @@ def checked_history(history: Any) -> list[Message]:
     for index, message in enumerate(checked):
         if message["role"] == "history":
             raise RenderError(
-                f"history[{index}] is a placeholder of its own; pass the messages that were said."
+                f"history[{index}] is a placeholder of its own; pass the messages of the"
+                f" conversation."
             )
     return checked
 

@@ -1,6 +1,6 @@
 """The one strict renderer: `{{name}}` in one pass, and nothing else.
 
-A filled value is never scanned again; whatever else stands between double braces is an error when
+A filled value is never scanned again; whatever else is between double braces is an error when
 the text is saved; `{{{{` writes a literal `{{`. No filters, no code, no attribute access: other
 languages must render the same bytes.
 """
@@ -41,8 +41,9 @@ def names(text: str) -> tuple[str, ...]:
         elif match[0] == "{{":
             shown = text[match.start() : match.start() + 40].split("\n")[0]
             raise TemplateError(
-                f"{shown!r} is not a variable: between double braces only a name such as"
-                " {{ticket}} may stand (letters, digits, underscore); write {{{{ for"
+                f"{shown!r} is not a variable: only a name such as"
+                " {{ticket}} is allowed between double braces (letters, digits, underscore);"
+                " write {{{{ for"
                 " literal double braces."
             )
     return tuple(found)
@@ -73,7 +74,7 @@ def to_text(name: str, kind: str, value: object) -> str:
             f"variable {name!r} is a {kind}, got {_shown(value)}; {_remedy(name, kind, value)}."
         )
     if kind == "string":
-        text = str.__str__(value)  # an enum of text stands for its value
+        text = str.__str__(value)  # an enum of text means its value
         _refuse_surrogates(name, text)
         return text
     try:

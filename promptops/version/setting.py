@@ -24,7 +24,7 @@ _NUMBERS = {  # of chat completions: what each takes beside null
 _FORBIDDEN_SETTINGS = {
     **dict.fromkeys(("model", "messages", "tools", "response_format"), "is an argument of its own"),
     **dict.fromkeys(("stream", "stream_options"), "is how a call is sent, not what is asked"),
-    "n": "asks for several answers; repeats are the study's",
+    "n": "is not allowed: use repeats= when evaluating",
 }
 # of a setting's name, in lower case without signs: base_url, baseURL and base-url are one
 _SECRET_WORDS = (

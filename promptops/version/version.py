@@ -286,7 +286,7 @@ class PromptVersion:
     ) -> PromptVersion:
         """The version of a call that works today: `request` is its keyword arguments.
 
-        variables: name -> the text in the messages that it stands for, each replaced by its mark
+        variables: name -> the text in the messages that it means, each replaced by its mark
         wherever it occurs. Raises VersionError where a text does not occur.
         """
         from .from_request import from_request

@@ -1,1 +1,1 @@
-"""What people look at: one file a view, static HTML first, widgets where a cell can live."""
+"""What people look at: one file per view, static HTML first, widgets where a cell can live."""

@@ -130,12 +130,12 @@ def _table(comparison: Comparison) -> str:
         comparison.candidate.label,
         comparison.baseline.label,
         "difference, points",
-        "better : worse",
-        "by luck alone",
-        "finds 4 in 5",
+        "improved : regressed",
+        "p (one-sided)",
+        "detectable (80 % power)",
         "n",
     )
-    columns: list[Column | str] = ["measure", *(Column(name, number=True) for name in names)]
+    columns: list[Column | str] = ["metric", *(Column(name, number=True) for name in names)]
     return grid(
         columns,
         [_line(comparison, figures) for figures in comparison.differences],
@@ -152,7 +152,7 @@ def _line(comparison: Comparison, figures: Difference) -> tuple[str, ...]:
         _gain(figures),
         f"{figures.wins:,} : {figures.losses:,}",
         (
-            esc(words.odds(min(figures.p_better, figures.p_worse)).replace("less than ", "< "))
+            words.number(min(figures.p_better, figures.p_worse), 2)
             if figures.wins + figures.losses
             else "–"
         ),
@@ -215,7 +215,7 @@ def _flips(comparison: Comparison) -> str:
 
 
 def _slices(comparison: Comparison) -> str:
-    """The tags where it changed most, as a forest plot; what goes against the whole is said."""
+    """The tags where it changed most, as a forest plot; what goes against the whole is reported."""
     if not comparison.grounds.tags:
         return ""
     found = comparison.slices()
@@ -295,7 +295,7 @@ def forest(comparison: Comparison) -> Figure:
                 line={"color": BAD, "dash": "dash", "width": 2},
             )
     figure.add_vline(x=0, line_width=1)
-    figure.update_xaxes(title="percentage points (measures: per cent saved), 90 % interval")
+    figure.update_xaxes(title="percentage points (measures: percent saved), 90 % interval")
     b, a, decision = (
         comparison.candidate.label,
         comparison.baseline.label,
@@ -325,7 +325,7 @@ def markdown(comparison: Comparison) -> str:
         "",
         (
             f"| measure | {_md(comparison.candidate.label)} | {_md(comparison.baseline.label)} |"
-            " difference (90 %) | better : worse | n |"
+            " difference (90 %) | improved : regressed | n |"
         ),
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
@@ -354,7 +354,7 @@ def _level(figures: Difference, value: float) -> str:
 
 
 def _change(figures: Difference) -> str:
-    """Of a cost, a latency or tokens: by how much they rose, in its unit, and in per cent where
+    """Of a cost, a latency or tokens: by how much they rose, in its unit, and in percent where
     there is something to compare with.
     """
     rise = -figures.gain

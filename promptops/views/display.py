@@ -27,7 +27,7 @@ _CELLS = CellWidgets()  # a kernel is one process: its cells are its own
 
 
 class Shown:
-    """box: an ipywidgets container; html: what stands in its place where no kernel is; text: the
+    """box: an ipywidgets container; html: what is in its place where no kernel is; text: the
     same for a terminal.
     """
 
@@ -71,7 +71,7 @@ class View:
     box: Any
 
     def static(self) -> str:
-        """Safe markup that stands in its place in a saved notebook, at most MOST bytes."""
+        """Safe markup that is in its place in a saved notebook, at most MOST bytes."""
         raise NotImplementedError
 
     def shown(self) -> Shown:

@@ -52,7 +52,7 @@ def short(text: str) -> str:
 def grid(
     columns: Sequence[Column | str], rows: Sequence[Sequence[str]], *, caption: str = ""
 ) -> str:
-    """A table. rows: safe markup, a cell a column. caption: text for those who cannot see it."""
+    """A table. rows: safe markup, a cell per column. caption: text for those who cannot see it."""
     named = [Column(column) if isinstance(column, str) else column for column in columns]
     head = "".join(
         f"<th scope='col'{_NUM if column.number else ''}>{column.shown or esc(column.name)}</th>"
@@ -75,8 +75,8 @@ def grid(
 def measures(
     versions: Sequence[Column], rows: Sequence[tuple[str, Sequence[str]]], *, caption: str = ""
 ) -> str:
-    """A row a measure, a column a version, some versions at a time. rows: (name as safe markup, a
-    cell of safe markup a version).
+    """A row per measure, a column per version, some versions at a time. rows: (name as safe
+    markup, a cell of safe markup a version).
     """
     parts = []
     for at in range(0, len(versions), _ABREAST):

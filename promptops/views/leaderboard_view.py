@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["html"]
 
-_TINY = 0.001  # smaller p are told as smaller than this
+_TINY = 0.001  # smaller p are reported as smaller than this
 
 
 def html(board: Leaderboard) -> str:
@@ -127,7 +127,7 @@ def _duels(board: Leaderboard) -> str:
                 f"<span style='color:{tint}'>{said}</span>",
             )
         )
-    numbers = ("difference (90 % interval)", "better : worse", "p, Holm-adjusted")
+    numbers = ("difference (90 % interval)", "improved : regressed", "p, Holm-adjusted")
     columns: list[Column | str] = [
         "pair",
         *(Column(name, number=True) for name in numbers),

@@ -1,7 +1,7 @@
 """Pictures as inline SVG: what a saved notebook, a code host and a printed report can all show
 without a script.
 
-Every picture has a title for those who cannot see it. Names and numbers stand above their row,
+Every picture has a title for those who cannot see it. Names and numbers are above their row,
 never beside it, so that a long name is shown whole and the text may grow where the page is narrow
 (theme.STYLE). Text is escaped here.
 """
@@ -41,7 +41,7 @@ _BREAK = re.compile(r"[^\s_(),.:/=>-]*[\s_(),.:/=>-]*")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a forest plot, in percentage points (or per cent): middle, interval, and the
+    """One line of a forest plot, in percentage points (or percent): middle, interval, and the
     margin where one is declared.
     """
 
@@ -156,7 +156,7 @@ def _forest_row(row: Row, x: Callable[[float], float], y: float) -> str:
 def strip(
     bars: Sequence[Bar], *, title: str, axis: str = "score", low: float = 0.0, high: float = 1.0
 ) -> str:
-    """One arm a row: its mean with its interval, on a common scale (percent where it is 0 to 1)."""
+    """One arm per row: its mean with its interval, on a common scale (percent where it is 0 to 1)."""
     percent = (low, high) == (0.0, 1.0)
     step = 0.2 if percent else _axis(low, high)[2]
     x = _scale(low, high)

@@ -1,6 +1,6 @@
 """One visual language: the palette, the plotly template, the table style, for light and dark.
 
-Colours are Okabe and Ito's, told apart with any colour vision (Okabe & Ito 2008, "Color Universal
+Colours are Okabe and Ito's, distinguished with any colour vision (Okabe & Ito 2008, "Color Universal
 Design"). A version has one colour everywhere: by its number, or by its place where it has none.
 """
 

@@ -1,5 +1,5 @@
-"""Answers that were recorded long apart are said to be, and what asking the older ones again would
-cost.
+"""Answers that were recorded long apart are reported to be, and what asking the older ones again
+would cost.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def test_an_arm_that_is_partly_new_is_called_that() -> None:
 
 
 def test_arms_of_the_same_days_compare_like_with_like() -> None:
-    """On one day, or both over the same weeks; and nothing is said where nothing is known."""
+    """On one day, or both over the same weeks; and nothing is reported where nothing is known."""
     assert not list(_days(arm("v1", *NEW), arm("v2", *NEW)))
     assert not list(_days(arm("v1", OLD[0], NEW[1]), arm("v2", OLD[0], NEW[1])))
     assert not list(_days(arm("v1", *NEW), SimpleNamespace(label="v2", facts={})))  # type: ignore[arg-type]

@@ -267,7 +267,7 @@ def test_a_loss_seen_on_incomplete_data_is_not_a_rejection() -> None:
 
 
 def test_fewer_pairs_than_the_policy_asks_for() -> None:
-    """min_n is said with how many to add."""
+    """min_n is reported with how many to add."""
     found = decide(versus(12, 2, 60), Policy(min_n=100))
     assert found.decision == "inconclusive"
     assert "Add 40 examples." in found.next
@@ -325,7 +325,7 @@ def test_clusters_are_the_units() -> None:
 
 def test_peeking_promotes_by_the_e_value_alone() -> None:
     """p = .033 is not enough while peeking, E = 23.9 is; two finalists need 40, and a missing rest
-    of the plan is no reason.
+    of the plan is not a reason.
     """
     assert decide(versus(9, 2), peeking=True).decision == "inconclusive"
     assert decide(versus(12, 2), peeking=True).decision == "promote"

@@ -1,4 +1,4 @@
-"""Evidence travels: whoever holds the bundle computes every promoted figure again, and a changed
+"""Evidence travels: anyone who holds the bundle computes every promoted figure again, and a changed
 number is found.
 """
 

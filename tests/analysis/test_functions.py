@@ -1,4 +1,4 @@
-"""Agreement, correction, ranking, repeats, intervals: held against the libraries that are
+"""Agreement, correction, ranking, repeats, intervals: compared with the libraries that are
 references, and their edges.
 """
 

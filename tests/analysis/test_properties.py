@@ -244,7 +244,7 @@ def test_clusters_of_one_are_no_clusters(pairs: list[tuple[bool, bool]]) -> None
 )
 @settings(max_examples=15, deadline=None)
 def test_the_same_input_gives_the_same_bytes(pairs: list[tuple[int, int]], binary: bool) -> None:
-    """Also the bootstrap, whose seed is fixed and whose examples may stand in any order."""
+    """Also the bootstrap, whose seed is fixed and whose examples may be in any order."""
     rows = [
         {str(i): [float(p[side] > 5) if binary else p[side] / 10] for i, p in enumerate(pairs)}
         for side in (0, 1)
@@ -310,7 +310,7 @@ def test_degenerate_input_is_answered() -> None:
 
 
 def test_gains_that_cancel_are_0_and_not_float_noise() -> None:
-    """0.1 + 0.2 - 0.3 is no lead, so no number of examples is asked for."""
+    """0.1 + 0.2 - 0.3 is not a lead, so no number of examples is asked for."""
     found = facts({"a": [0.1], "b": [0.2], "c": [0.0]}, {"a": [0.0], "b": [0.0], "c": [0.3]})
     assert (found.gain, found.n_needed) == (0.0, None)
     thirds = facts(

@@ -95,7 +95,7 @@ def test_a_bbh_task_gets_the_verdict_that_scipy_s_binomial_gives(
 
 
 def test_pooled_bbh_is_a_win_that_says_where_it_loses(bbh: dict[str, dict[str, float]]) -> None:
-    """Chain of thought wins over 4,500 examples and loses in some tasks: each of those is said."""
+    """Chain of thought wins over 4,500 examples and loses in some tasks: each of those is reported."""
     comparison = study(bbh)
     assert comparison.primary.n == 4500
     assert decide(comparison).decision == "promote"
@@ -154,7 +154,7 @@ def test_a_hundred_samples_of_a_puzzle_are_one_puzzle() -> None:
     assert best.p_better == pytest.approx(
         float(binomtest(best.wins, best.wins + best.losses, alternative="greater").pvalue)
     )
-    assert "100 repeats an example are averaged first: 100 examples count" in " ".join(
+    assert "100 repeats per example are averaged first: 100 examples count" in " ".join(
         comparison.notes
     )
 

@@ -1,5 +1,5 @@
-"""Many versions and many slices: ranks are no verdicts, numbers are corrected, and a win that hides
-a loss is said.
+"""Many versions and many slices: ranks are not verdicts, numbers are corrected, and a win that
+hides a loss is reported.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ def test_a_win_that_loses_in_a_task_is_said() -> None:
 
 
 def test_slices_are_corrected_and_a_small_loss_is_not_marked() -> None:
-    """One lost example in a slice is said and not marked; q is never below p; a slice of one
+    """One lost example in a slice is reported and not marked; q is never below p; a slice of one
     example is left out.
     """
     rows = mixed() | {f"c{i}": (0.0 if i < 1 else 1.0, 1.0, "code") for i in range(9)}

@@ -7,7 +7,7 @@ own; prints one table.
 2 prompt versions x 2,000 examples, one exact-match scorer, a loopback server without latency, 50
 calls in flight; the whole process is timed, from its start to its end, results in its own store.
 MLflow gets 500 examples, since it takes minutes for more; ratios are of calls a second. A rival
-that does not install, or gets other answers, is said and left out. --work: keeps the environments,
+that does not install, or gets other answers, is reported and left out. --work: keeps the environments,
 for another run. Runs with the Python that has promptops installed.
 """
 

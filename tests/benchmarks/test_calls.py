@@ -207,7 +207,7 @@ def best(
     floor: Callable[[str, int], Coroutine[Any, Any, float]],
     folder: Path,
 ) -> tuple[float, float]:
-    """(seconds of the floor, seconds of ours), the best of each."""
+    """(seconds of the floor, seconds of our own), the best of each."""
     pairs = []
     with Server(binary, latency_ms) as server:
         for number in range(ROUNDS):

@@ -190,7 +190,7 @@ def test_the_report_is_short_and_opens_without_a_script(
     page.get_by_text("5 more that got better").click()
     page.locator(".more .flip summary").first.click()
     assert page.locator(".more .flip pre").first.is_visible()
-    for said in ("What serves", "triage", "since (UTC)", "better : worse"):
+    for said in ("What serves", "triage", "since (UTC)", "improved : regressed"):
         assert said in page.inner_text("body")
     page.close()
     page = browser.new_page(viewport={"width": 1024, "height": 900})

@@ -103,7 +103,7 @@ def test_require(run: Run, path: Path) -> None:
 
 
 class Private(http.server.BaseHTTPRequestHandler):
-    """Serves a registry to whoever shows the token."""
+    """Serves a registry to anyone who shows the token."""
 
     body = b""
 

@@ -194,7 +194,7 @@ def test_no_fault_of_the_kernel_reaches_the_page(page: Page) -> None:
     assert not re.search(
         r"SECRET|Traceback|site-packages|File |\.py\b|ValueError", json.dumps(sent)
     )
-    log = page.log.read_text()  # whoever runs the server sees all of it
+    log = page.log.read_text()  # anyone who runs the server sees all of it
     for said in (
         "SECRET printed",
         "SECRET warned",

@@ -1,5 +1,5 @@
-"""Law: whoever has the clone recomputes every promoted figure, with no store, key or network, and
-is told same or different.
+"""Law: anyone who has the clone recomputes every promoted figure, with no store, key or network,
+and is reported same or different.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def test_same_number_by_number(editor: Editor, capsys: pytest.CaptureFixture[str
 def test_a_changed_number_is_found_even_where_every_digest_was_made_right(
     where: str, editor: Editor, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A figure edited, or scores that no longer bear it: the name of the figure is said, exit code
-    1, in both commands.
+    """A figure edited, or scores that no longer bear it: the name of the figure is reported, exit
+    code 1, in both commands.
     """
 
     def change(content: dict[str, Any]) -> None:
@@ -203,8 +203,8 @@ def test_evidence_about_something_else(editor: Editor, capsys: pytest.CaptureFix
 
 
 def test_without_evidence(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
-    """Forced, ungated and rolled back are told and pass; a gated deployment with neither evidence
-    nor the mark of force does not.
+    """Forced, ungated and rolled back are reported and pass; a gated deployment with neither
+    evidence nor the mark of force does not.
     """
     assert check(capsys, editor)[0] == 0
     editor.promote(NAME, 3, "prod", author="eve", force=True, reason="incident 7")

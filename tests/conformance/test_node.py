@@ -277,7 +277,7 @@ def damaged(rng: random.Random) -> str:
     text = json.dumps(document, indent=1)
     if (
         rng.random() < 0.1
-    ):  # a line that stands there twice: where it is a field, its object holds a key twice
+    ):  # a line that is there twice: where it is a field, its object holds a key twice
         lines = text.splitlines(keepends=True)
         at = rng.choice([index for index, line in enumerate(lines) if line.endswith('",\n')])
         text = "".join([*lines[:at], lines[at], *lines[at:]])

@@ -39,7 +39,7 @@ def test_a_dataset_that_renders_passes():
     assert data.check(ASK) == ()
     assert data.check(SimpleNamespace(version=ASK)) == ()
     assert data.values_for(SimpleNamespace(version=ASK), data[0]) == {"ticket": "x"}
-    with pytest.raises(DatasetError, match="is no version"):
+    with pytest.raises(DatasetError, match="is not a version"):
         data.check("Classify {{ticket}}")
 
 
@@ -178,7 +178,7 @@ def test_an_absent_input_is_left_to_the_default(inputs):
 
 
 def test_history_goes_where_it_is_taken():
-    """A version with a place for history gets it; for one without, it is said."""
+    """A version with a place for history gets it; for one without, it is reported."""
     talk = ({"role": "user", "content": "before"},)
     data = Dataset.of([Example("a", {"ticket": "x"}, history=talk), Example("b", {"ticket": "x"})])
     takes = PromptVersion([{"role": "history"}, {"role": "user", "content": "{{ticket}}"}])

@@ -68,7 +68,7 @@ def test_a_file_of_two_encodings_is_refused(tmp_path):
 
 
 def test_bytes_of_no_encoding_are_refused(tmp_path):
-    """A byte that Windows-1252 leaves open is no text; neither are zero bytes nor a disguised
+    """A byte that Windows-1252 leaves open is not text; neither are zero bytes nor a disguised
     pickle.
     """
     with pytest.raises(DatasetError, match=r"odd\.csv:3 is not UTF-8"):
@@ -77,7 +77,7 @@ def test_bytes_of_no_encoding_are_refused(tmp_path):
         DatasetError, match=r"odd\.csv:2 is not UTF-8 and does not look like Windows-1252"
     ):
         Dataset.read(written(tmp_path, "ticket,expected\nПривет,как ваши дела\n".encode("cp1251")))
-    with pytest.raises(DatasetError, match="zero bytes and is no text file"):
+    with pytest.raises(DatasetError, match="zero bytes and is not a text file"):
         Dataset.read(written(tmp_path, b"ticket,expected\n\0\x01\0\0\x02\0\0\0\0\x05\x06,b\n"))
     with pytest.raises(DatasetError, match="pickle under another name"):
         Dataset.read(written(tmp_path, b"\x80\x04\x95\x05a,b\n"))
@@ -137,7 +137,7 @@ def test_one_column_needs_no_delimiter(tmp_path):
 
 
 def test_the_sep_line_of_excel_decides(tmp_path):
-    """`sep=;` names the delimiter and is no row; line numbers count it."""
+    """`sep=;` names the delimiter and is not a row; line numbers count it."""
     data = written(tmp_path, "sep=;\nticket;expected\na,b;c\n")
     assert Dataset.read(data)["ticket"] == ["a,b"]
     with pytest.raises(DatasetError, match=r"odd\.csv:4 has 1 cells"):
@@ -145,7 +145,7 @@ def test_the_sep_line_of_excel_decides(tmp_path):
 
 
 def test_tsv_with_commas(tmp_path):
-    """Tabs win over commas that stand in the text."""
+    """Tabs win over commas that are in the text."""
     assert Dataset.read(written(tmp_path, "a,b\tc\nx,y\tz\n1,2\t3\n", "t.tsv")).columns == (
         "id",
         "a,b",
@@ -156,7 +156,7 @@ def test_tsv_with_commas(tmp_path):
 
 def test_cells_stay_text(tmp_path):
     """Numbers, leading zeros and booleans are text as written; a blank expected is none; a blank
-    input is said.
+    input is reported.
     """
     data = Dataset.read(written(tmp_path, "zip,n,expected\n00501,1e3,TRUE\n,7,\n"))
     assert [dict(e.inputs) for e in data] == [{"zip": "00501", "n": "1e3"}, {"zip": "", "n": "7"}]
@@ -177,7 +177,7 @@ def test_an_escaped_formula_is_restored_and_said(tmp_path):
 
 
 def test_unnamed_columns_are_left_out_and_said(tmp_path):
-    """The index that pandas writes is no input; trailing delimiters are no column."""
+    """The index that pandas writes is not an input; trailing delimiters are no column."""
     data = Dataset.read(written(tmp_path, ",ticket,expected\n0,a,b\n1,c,d,\n"))
     assert data.columns == ("id", "ticket", "expected", "split")
     assert any("without a name was left out" in sentence for sentence in data.notes)

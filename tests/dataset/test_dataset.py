@@ -184,7 +184,7 @@ def test_examples_by_hand_keep_the_rules(examples, fault):
 
 
 def test_reading_a_dataset_again(data):
-    """A dataset is read as itself; with other options, anew."""
+    """A dataset is read as itself; with other options, again."""
     assert Dataset.read(data) is data
     assert Dataset.read(data, name="other").name == "other"
     again = Dataset.read(data, inputs={"text": "ticket"}, tags="product")
@@ -193,7 +193,7 @@ def test_reading_a_dataset_again(data):
 
 
 def test_the_bare_repr_says_what_it_holds(data):
-    """One line of figures; a second of what was said at reading, where anything was."""
+    """One line of figures; a second of what was reported at reading, where anything was."""
     counts = f"{len(data.train)} train, {len(data.val)} val, {len(data.test)} test"
     assert (
         repr(data)
@@ -203,7 +203,7 @@ def test_the_bare_repr_says_what_it_holds(data):
     guessed = repr(Dataset.read([{"q": "x", "answer": "y", "cluster": "c"}]))
     assert "1 cluster;" in guessed or "1 cluster>" in guessed
     assert guessed.count("\n") == 1
-    assert "said at reading: expected was taken from the column 'answer'" in guessed
+    assert "note: expected was taken from the column 'answer'" in guessed
     assert "(+1 more in .notes)" in guessed
 
 

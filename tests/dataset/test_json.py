@@ -30,9 +30,9 @@ def written(tmp_path, text, name="bad.jsonl"):
     [
         ('{"ticket": "x"', "it is not JSON: "),
         ("ticket", "it is not JSON: "),
-        ('{"ticket": "x"} {"ticket": "y"}', "something stands after the value, at column 17"),
-        ('{"ticket": "x", "ticket": "y"}', "the key 'ticket' stands twice"),
-        ('{"ticket": {"a": 1, "a": 2}}', "the key 'a' stands twice"),
+        ('{"ticket": "x"} {"ticket": "y"}', "unexpected text follows the value, at column 17"),
+        ('{"ticket": "x", "ticket": "y"}', "the key 'ticket' occurs twice"),
+        ('{"ticket": {"a": 1, "a": 2}}', "the key 'a' occurs twice"),
         ('{"ticket": NaN}', "it holds NaN"),
         ('{"ticket": -Infinity}', "it holds -Infinity"),
         ('{"ticket": 1e999}', "the column 'ticket' holds inf"),
@@ -144,7 +144,7 @@ def test_a_list_names_the_line_of_its_item(tmp_path):
         DatasetError, match=r"bad\.json:6 has the id 'a', which bad\.json:2 has too"
     ):
         Dataset.read(written(tmp_path, text, "bad.json"))
-    with pytest.raises(DatasetError, match=r"bad\.json:4: the key 'id' stands twice"):
+    with pytest.raises(DatasetError, match=r"bad\.json:4: the key 'id' occurs twice"):
         Dataset.read(written(tmp_path, text.replace('"b",', '"b", "id": "c",'), "bad.json"))
     with pytest.raises(DatasetError, match=r"bad\.json:4: a comma or the list's end was expected"):
         Dataset.read(written(tmp_path, text.replace('"x"},', '"x"}'), "bad.json"))
@@ -200,8 +200,8 @@ def test_the_form_is_told_by_the_content(tmp_path):
         )
     )
     assert [data["t"] for data in (listed, lines, held)] == [["x", "y"]] * 3
-    assert "not a line a row" in listed.notes[0]
-    assert "holds a JSON object a line" in lines.notes[0]
+    assert "not a line per row" in listed.notes[0]
+    assert "holds a JSON object per line" in lines.notes[0]
     assert "under its key 'data'" in held.notes[0]
 
 

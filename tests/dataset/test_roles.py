@@ -28,7 +28,7 @@ from promptops.errors import DatasetError
     ],
 )
 def test_the_golden_answer_goes_by_many_names(column):
-    """A usual name is taken as expected, said unless it is the name itself, and is no input."""
+    """A usual name is taken as expected, said unless it is the name itself, and is not an input."""
     data = Dataset.read([{"q": "x", column: "y"}])
     assert data["expected"] == ["y"]
     assert list(data[0].inputs) == ["q"]
@@ -44,7 +44,7 @@ def test_the_golden_answer_goes_by_many_names(column):
 
 
 def test_of_two_candidates_the_other_is_named():
-    """The better name wins, and the sentence names what was passed over; a blank column is no
+    """The better name wins, and the sentence names what was passed over; a blank column is not a
     candidate.
     """
     data = Dataset.read([{"q": "x", "answer": "a", "gold": "g", "reference": ""}])
@@ -54,7 +54,7 @@ def test_of_two_candidates_the_other_is_named():
 
 
 def test_a_second_golden_that_stays_an_input_is_said():
-    """Where `expected` is there, a column named as an answer stays an input, and it is said: a
+    """Where `expected` is there, a column named as an answer stays an input, and it is reported: a
     target would see it.
     """
     data = Dataset.read([{"q": "x", "expected": "y", "answer": "long y"}])
@@ -146,13 +146,13 @@ def test_tags_and_clusters_that_are_named_stay_inputs():
 
 
 def test_a_golden_answer_within_nested_inputs_is_taken_out():
-    """Named as expected, a nested input is no input any more."""
+    """Named as expected, a nested input is not an input any more."""
     data = Dataset.read([{"inputs": {"q": "x", "a": "y"}}], expected="a")
     assert (data[0].inputs, data[0].expected) == ({"q": "x"}, "y")
 
 
 def test_nested_inputs_are_never_guessed_from():
-    """Within nested inputs a column named label is an input; what stands beside them is left out
+    """Within nested inputs a column named label is an input; what is beside them is left out
     and said.
     """
     data = Dataset.read(
@@ -204,7 +204,7 @@ def test_a_missing_column_names_the_likely_one(options, fault):
     ],
 )
 def test_a_near_miss_is_said(column, role):
-    """An input whose name nearly is a reserved one is said, with what to do."""
+    """An input whose name nearly is a reserved one is reported, with what to do."""
     data = Dataset.read([{"q": "x", column: "y"}])
     assert any(
         f"{column!r} was read as an input and looks like the column {role!r}" in sentence
@@ -254,7 +254,7 @@ def test_reserved_columns_are_read_into_their_places():
 
 
 def test_rows_without_an_id_are_said():
-    """Ids that are missing in some rows are made for these, and it is said where."""
+    """Ids that are missing in some rows are made for these, and it is reported where."""
     data = Dataset.read([{"id": "a", "q": "x"}, {"id": None, "q": "y"}, {"q": "z"}])
     assert "rows without an id: 2 (first: item 1); theirs are made from the inputs." in data.notes
     assert data[0].id == "a"
@@ -262,7 +262,9 @@ def test_rows_without_an_id_are_said():
 
 
 def test_equal_rows_are_said_with_both_places():
-    """Equal content under two ids is said; where the ids put them in different splits, that too."""
+    """Equal content under two ids is reported; where the ids put them in different splits, that
+    too.
+    """
     data = Dataset.read([{"id": name, "q": "x", "expected": "y"} for name in ("a", "b", "c")])
     assert (
         "rows equal to another under a different id: 2 (first: item 1 equals item 0)." in data.notes

@@ -78,7 +78,7 @@ def test_the_order_of_rows_decides_nothing(rows, shuffle):
 
 
 def test_rows_that_ask_the_same_stay_together():
-    """Twins are numbered and lie in one split, so that no answer is given away; it is said."""
+    """Twins are numbered and lie in one split, so that no answer is given away; it is reported."""
     data = Dataset.read([{"q": "same", "expected": str(index)} for index in range(5)])
     ids = sorted(example.id for example in data)
     assert ids == [ids[0], *(f"{ids[0]}-{number}" for number in (2, 3, 4, 5))]
@@ -124,7 +124,7 @@ def test_an_explicit_split_wins_and_a_blank_one_is_hashed():
 
 
 def test_a_torn_cluster_is_said():
-    """A split column that puts one cluster on both sides is said."""
+    """A split column that puts one cluster on both sides is reported."""
     data = Dataset.read(
         [{"q": "1", "cluster": "d", "split": "train"}, {"q": "2", "cluster": "d", "split": "test"}]
     )

@@ -135,7 +135,7 @@ def test_the_same_rows_from_any_table(tmp_path, make):
 
 def test_xlsx_keeps_types_and_row_numbers(tmp_path):
     """The first sheet is read, with its types; places are rows of the sheet; other sheets and cells
-    without a name are said.
+    without a name are reported.
     """
     book = openpyxl.Workbook()
     sheet = book.active
@@ -170,7 +170,7 @@ def test_broken_binaries_say_so(tmp_path):
 
 
 def test_a_broken_sheet_and_a_bomb_say_so(tmp_path, monkeypatch):
-    """A sheet that is no XML, or that unpacks to more than memory is for, is a DatasetError before
+    """A sheet that is not XML, or that unpacks to more than memory is for, is a DatasetError before
     it does harm.
     """
     book = openpyxl.Workbook()
@@ -184,7 +184,7 @@ def test_a_broken_sheet_and_a_bomb_say_so(tmp_path, monkeypatch):
         for part in whole.namelist():
             data = whole.read(part)
             torn.writestr(part, data[: len(data) // 2] if "sheet1" in part else data)
-    with pytest.raises(DatasetError, match=r"torn\.xlsx is no workbook"):
+    with pytest.raises(DatasetError, match=r"torn\.xlsx is not a workbook"):
         Dataset.read(tmp_path / "torn.xlsx")
     with (
         zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as bomb,
@@ -197,7 +197,7 @@ def test_a_broken_sheet_and_a_bomb_say_so(tmp_path, monkeypatch):
 
 
 def test_pandas_gaps_are_missing_and_said():
-    """NaN, NaT and NA are missing values, not numbers; dates become text, and both are said."""
+    """NaN, NaT and NA are missing values, not numbers; dates become text, and both are reported."""
     frame = pandas.DataFrame(
         {
             "q": ["a", None],
@@ -216,7 +216,7 @@ def test_pandas_gaps_are_missing_and_said():
 
 
 def test_pandas_faults():
-    """Doubled columns and columns of several levels are said."""
+    """Doubled columns and columns of several levels are reported."""
     with pytest.raises(DatasetError, match="names the column 'a' twice"):
         Dataset.read(pandas.DataFrame([[1, 2]], columns=["a", "a"]))
     with pytest.raises(DatasetError, match="several levels"):
@@ -224,7 +224,7 @@ def test_pandas_faults():
 
 
 def test_what_json_cannot_hold():
-    """Decimals, UUIDs and dates become text and are said; bytes, objects and NaN are faults of
+    """Decimals, UUIDs and dates become text and are reported; bytes, objects and NaN are faults of
     their item.
     """
     key = uuid.UUID(int=5)
@@ -250,8 +250,8 @@ def test_what_json_cannot_hold():
 
 
 def test_class_numbers_become_their_names():
-    """A Hugging Face class label is read as its name, and it is said; a DatasetDict's parts are its
-    splits.
+    """A Hugging Face class label is read as its name, and it is reported; a DatasetDict's parts
+    are its splits.
     """
     label = SimpleNamespace(names=["neg", "pos"], int2str=lambda index: ["neg", "pos"][index])
     part = FakeHub(
@@ -375,7 +375,7 @@ def test_pickles_are_never_opened(tmp_path):
         ("https://example.org/data.csv", "is an address, and nothing is fetched"),
         ("s3://bucket/data.jsonl", "is an address"),
         ("no-such-file.jsonl", "there is no file 'no-such-file.jsonl'; it was looked for in"),
-        ('[{"ticket": "x"}]', "is no path; pass rows as a list of dicts"),
+        ('[{"ticket": "x"}]', "is not a path; pass rows as a list of dicts"),
         ("a\0b.csv", "there is no file"),
         ("x" * 5000, "there is no file"),
         (".", "is a folder"),
@@ -398,9 +398,9 @@ def test_what_is_no_dataset_says_what_one_is(x, fault):
 
 
 def test_a_pipe_is_never_waited_for(tmp_path):
-    """What is no regular file is refused at once."""
+    """What is not a regular file is refused at once."""
     os.mkfifo(tmp_path / "pipe.csv")
-    with pytest.raises(DatasetError, match=r"pipe\.csv is no regular file"):
+    with pytest.raises(DatasetError, match=r"pipe\.csv is not a regular file"):
         Dataset.read(tmp_path / "pipe.csv")
 
 
@@ -419,7 +419,7 @@ def test_an_unread_ending_and_a_near_name(tmp_path):
 
 
 def test_braces_in_a_name_are_a_name(tmp_path):
-    """A file's name is shown as it is, whatever stands in it."""
+    """A file's name is shown as it is, whatever is in it."""
     path = tmp_path / "a{0}{name}.jsonl"
     path.write_text("oops")
     with pytest.raises(DatasetError, match=r"a\{0\}\{name\}\.jsonl:1: it is not JSON"):

@@ -24,7 +24,7 @@ async def where() -> tuple[int, str]:
 
 
 def test_work_runs_elsewhere_and_its_result_comes_back() -> None:
-    """In one thread, with the context variables of whoever submitted."""
+    """In one thread, with the context variables of anyone who submitted."""
     background = Background("test")
     token = VARIABLE.set("inside")
     first, second = background.submit(where()).result(5), background.submit(where()).result(5)

@@ -3,7 +3,7 @@ or by a token bucket.
 
 Openai's way: 16 in flight, and a call that waits for Retry-After keeps its place. Ours takes at
 most 1.1 times its time on each and at most 1.3 times the calls that a limiter allows. The rule of
-0.1 stands here as the variant that fails.
+0.1 is here as the variant that fails.
 """
 
 from __future__ import annotations

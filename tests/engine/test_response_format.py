@@ -184,7 +184,7 @@ def test_a_call_with_a_text_must_hold_to_both() -> None:
     "failure", ["truncated_length", "refusal", "content_filter_output", "empty_output"]
 )
 def test_worse_comes_first(failure: str) -> None:
-    """An answer that was cut, refused, filtered or empty stays that, though it is no JSON
+    """An answer that was cut, refused, filtered or empty stays that, though it is not JSON
     either.
     """
     run, _ = ask(Reply('{"a": ', failure=failure), response_format=SCHEMA)
@@ -196,7 +196,7 @@ def test_worse_comes_first(failure: str) -> None:
     [{"type": "nonsense"}, {"$ref": "https://elsewhere.example/schema"}, {"pattern": "(?=a)"}],
 )
 def test_a_schema_that_cannot_be_checked_accuses_nobody(schema: dict[str, Any]) -> None:
-    """The answer must be JSON, no more; that it is so is said before the study (see
+    """The answer must be JSON, no more; that it is so is reported before the study (see
     `unchecked`).
     """
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
@@ -209,7 +209,7 @@ def test_a_schema_that_cannot_be_checked_accuses_nobody(schema: dict[str, Any]) 
 
 
 def test_a_plain_answer_is_not_read_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hot path: without response_format and without calls, nothing is parsed or held against
+    """The hot path: without response_format and without calls, nothing is parsed or compared with
     anything.
     """
     read: list[Reply] = []

@@ -249,7 +249,7 @@ def test_a_cost_that_is_unknown_is_none() -> None:
 
 
 def test_a_failed_run_has_the_costs_of_its_attempts_only() -> None:
-    """Nothing came back, so the run has no cost of an answer: what is known stands in the
+    """Nothing came back, so the run has no cost of an answer: what is known is in the
     attempts.
     """
     run, attempts = ask([failing("overloaded", code="529")] * 3, limits=Limits(max_attempts=3))

@@ -21,7 +21,7 @@ from promptops.store.recorder import Spool
 
 
 def writer(folder: Path, name: str, acknowledge: int, broken: bool) -> None:
-    """Record and acknowledge, for ever."""
+    """Record and acknowledge, forever."""
     if broken:
         Spool.append = _acknowledges_first  # type: ignore[method-assign]
     store = Store(folder)

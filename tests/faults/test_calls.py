@@ -40,7 +40,7 @@ def limited(**headers: str) -> Say:
     return Say(429, LIMIT, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-# name -> (what is said, the class of that attempt)
+# name -> (what is reported, the class of that attempt)
 TRANSIENT: dict[str, tuple[Any, str]] = {
     "429 s": (limited(retry_after="2"), "rate_limit"),
     "429 ms": (limited(retry_after_ms="1500"), "rate_limit"),
@@ -68,7 +68,7 @@ TRANSIENT: dict[str, tuple[Any, str]] = {
     "200 with a 429": (Say(body=error("slow down", 429)), "rate_limit"),
     "200 without choices": (Say(body={"object": "chat.completion"}), "server_error"),
 }
-# name -> (what is said, how the run ends); never tried again
+# name -> (what is reported, how the run ends); never tried again
 FINAL: dict[str, tuple[Any, str | None]] = {
     "400": (Say(400, error("Unknown parameter", "unknown_parameter")), "bad_request"),
     "401": (Say(401, error("Incorrect API key", "invalid_api_key")), "auth"),
@@ -104,7 +104,7 @@ ATTEMPTS = 4
 def plan(
     count: int, rate: float, seed: int
 ) -> tuple[list[list[Any]], list[tuple[str | None, int]]]:
-    """What is said to each example, attempt by attempt (the last for ever), and how it must end:
+    """What is reported to each example, attempt by attempt (the last forever), and how it must end:
     (class, attempts).
     """
     rng = random.Random(seed)

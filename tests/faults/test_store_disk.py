@@ -117,7 +117,7 @@ def p99_ms(store: Store, rows: int) -> float:
 
 @pytest.fixture
 def stopped_merger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A store whose DuckDB file a process of ours holds, stopped in mid-merge."""
+    """A store whose DuckDB file a process of our own holds, stopped in mid-merge."""
     monkeypatch.setattr("promptops.store.database.WAIT_S", 0.2)
     store = Store(tmp_path)
     store.append("study_events", [event(0)])
@@ -262,7 +262,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_degrades_to_memory(tmp_path: Path) -> None:
-    """R8: a file stands in the folder's place; the rows are there for this process, and written
+    """R8: a file is in the folder's place; the rows are there for this process, and written
     once it is gone.
     """
     (tmp_path / "store").write_text("in the way")
@@ -430,7 +430,7 @@ def test_two_hundred_damaged_wals(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:.*set aside.*")
 @pytest.mark.parametrize("ruin", ["empty", "half", "noise", "text"])
 def test_a_ruined_database_is_set_aside_and_rebuilt(tmp_path: Path, ruin: str) -> None:
-    """R10: whatever stands in its place, the rows come back from the segments, and the ruin is
+    """R10: whatever is in its place, the rows come back from the segments, and the ruin is
     kept.
     """
     store = Store(tmp_path)

@@ -16,7 +16,7 @@ from promptops.store import Store
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-# Forks short-lived writers, four at once. A row is acknowledged once it stands in the file
+# Forks short-lived writers, four at once. A row is acknowledged once it is in the file
 # `acknowledged`. A third of the writers close their store, a third just leave, a third are killed;
 # each row is of one of the examples that are named.
 HERD = """

@@ -34,7 +34,7 @@ def lab(make_lab: Callable[..., Lab]) -> Lab:
 def test_a_study_whose_calls_do_not_add_up_is_stopped(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A question that comes to nothing, by whatever fault of ours, is counted and said; the same
+    """A question that comes to nothing, by whatever fault of our own, is counted and said; the same
     cell asks it.
     """
     asks = Sweep._ask

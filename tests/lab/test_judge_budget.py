@@ -47,7 +47,7 @@ def lab(make_lab: Callable[..., Lab]) -> Lab:
 
 
 def test_judging_stops_at_the_budget_and_goes_on_with_a_larger_one(lab: Lab) -> None:
-    """Answers and judges share the tokens; what was not judged is said, not recorded, and asked
+    """Answers and judges share the tokens; what was not judged is reported, not recorded, and asked
     when there is money again.
     """
     version = lab.prompt("p").save("{{ticket}}", model="m", max_tokens=20)

@@ -262,8 +262,8 @@ def test_secrets_of_a_client_s_own_http_client_are_known(kind: str) -> None:
 
 
 def test_a_client_that_cannot_be_made_is_a_setup_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the openai client says against its own options is said as a setup error, and no call is
-    made.
+    """What the openai client says against its own options is reported as a setup error, and no
+    call is made.
     """
     client = openai.AsyncOpenAI(api_key=KEY, base_url="http://127.0.0.1:1/v1")
 

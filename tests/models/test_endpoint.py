@@ -173,7 +173,7 @@ def test_cached_tokens_beyond_the_input_are_unknown() -> None:
 
 
 def test_tool_calls_are_an_answer() -> None:
-    """A reply of tool calls alone is no empty output; they are kept whole."""
+    """A reply of tool calls alone is not an empty output; they are kept whole."""
     call = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": 1}'}}
     reply = answer(
         Say(
@@ -325,8 +325,8 @@ def test_a_server_that_does_not_stream_answers_all_the_same() -> None:
     ],
 )
 def test_a_stream_that_says_nothing_is_unreadable(said: Say) -> None:
-    """No event at all, or JSON that is no completion: nobody answered, which an empty answer would
-    hide.
+    """No event at all, or JSON that is not a completion: nobody answered, which an empty answer
+    would hide.
     """
     with pytest.raises(CallError) as caught:
         answer(said, stream=True)

@@ -187,7 +187,7 @@ GOOD = "a body that is longer than what is sent of it " * 20
         "200 with quota",
         "200 with auth",
         "router's error",
-        "redirects for ever",
+        "redirects forever",
     ],
 )
 def test_broken_replies_are_one_class(said: Say | str, failure: str) -> None:
@@ -286,7 +286,7 @@ def test_retry_after_is_read_in_all_its_forms(
 ) -> None:
     """Milliseconds before seconds or a date; garbage asks for nothing.
 
-    A date is held against the server's own clock.
+    A date is compared with the server's own clock.
     """
     assert retry_after_s(headers, now=1_000_000.0) == seconds
 

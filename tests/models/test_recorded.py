@@ -1,5 +1,5 @@
-"""RecordedModel: what a model said once, found by example, version and repeat; a missing cell is an
-error, never invented.
+"""RecordedModel: what a model reported once, found by example, version and repeat; a missing cell
+is an error, never invented.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def test_repeats_get_the_samples_in_order() -> None:
 
 
 def test_versions_are_found_by_id_or_by_a_label() -> None:
-    """A label stands for a version that is handed in with it."""
+    """A label means a version that is handed in with it."""
     rows = [
         {"example": "e1", "version": "cot", "output": "a"},
         {"example": "e1", "version": V2.id, "output": "b"},
@@ -129,8 +129,8 @@ def test_recorded_failures_come_back_as_what_they_were() -> None:
             "has sample 0 twice, in rows 0 and 1",
         ),
         ([{"example": "e1", "output": "x", "sample": "first"}], "column sample holds something"),
-        ([{"example": "e1", "output": "x", "failure": "oops"}], "failure 'oops' is no class"),
-        ([1, 2], "some rows are no dicts"),
+        ([{"example": "e1", "output": "x", "failure": "oops"}], "failure 'oops' is not a class"),
+        ([1, 2], "some rows are not dicts"),
         ("text", "got str"),
     ],
 )

@@ -99,7 +99,7 @@ def test_whatever_it_raises_is_the_failure_of_that_call(error: BaseException) ->
     with pytest.raises(CallError, match=f"raised {type(error).__name__}") as caught:
         ask(broken, x=1)
     assert (caught.value.failure, caught.value.code) == ("internal", type(error).__name__)
-    with pytest.raises(CallError, match="returned a object that is no answer"):
+    with pytest.raises(CallError, match="returned a object that is not an answer"):
         ask(lambda x: object(), x=1)
 
 
@@ -159,8 +159,8 @@ def test_sync_functions_run_at_once() -> None:
 
 
 def test_the_rule_of_names_stands_in_the_error() -> None:
-    """A misspelt parameter beside two values is told how values are passed, also where one value
-    alone would have reached it.
+    """A misspelt parameter beside two values is reported how values are passed, also where one
+    value alone would have reached it.
     """
 
     def answer(tikcet: str) -> str:

@@ -42,7 +42,7 @@ def test_a_day_asks_again_and_a_second_run_of_it_asks_nothing(
     path = watch(project, examples)
     assert world.calls == 10 * N
     assert days(project, path, 1, 1) == 0
-    assert world.calls == 11 * N, "yesterday's answers are no news"
+    assert world.calls == 11 * N, "yesterday's answers are not news"
     before = Path(path).read_bytes()
     assert days(project, path, 1, 1) == 0
     assert world.calls == 11 * N
@@ -179,7 +179,7 @@ def test_a_day_before_the_last_one_is_refused(
     days(project, path, 2, 2)
     found = run_day(project, path, "2026-12-01")
     assert found.exit_code == 2
-    assert "lies before it" in found.unknown
+    assert "is before it" in found.unknown
 
 
 def test_another_version_in_the_environment_could_not_be_found_out(

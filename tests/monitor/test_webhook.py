@@ -1,4 +1,4 @@
-"""A webhook hears of an alarm once, and its failures are said without its address."""
+"""A webhook hears of an alarm once, and its failures are reported without its address."""
 
 from __future__ import annotations
 

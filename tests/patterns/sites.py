@@ -71,7 +71,7 @@ def sites() -> list[Site]:
 
 
 def _kept(path: Path, applied: Mapping[tuple[Path, str], set[str]]) -> Iterator[Site]:
-    """Patterns that stand in a module's tables, whose source may be a variable at the place where
+    """Patterns that are in a module's tables, whose source may be a variable at the place where
     they are made.
     """
     for name, value in vars(_module(path)).items():

@@ -264,7 +264,7 @@ def test_a_byte_order_mark_is_read_over() -> None:
 
 
 def test_template_injection_is_an_error_at_save_and_data_at_render() -> None:
-    """S1, S2: only plain variables stand between double braces; a filled value is never scanned
+    """S1, S2: only plain variables are between double braces; a filled value is never scanned
     again.
     """
     for bad in (

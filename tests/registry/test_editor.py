@@ -152,7 +152,7 @@ def test_what_was_rolled_back_is_not_promoted_again_by_a_cell_that_runs_again(
     before = content(editor)
     with pytest.warns(
         UserWarning, match=r"v2 served here until .* v3 serves since .*override="
-    ):  # followed, which is no rollback
+    ):  # followed, which is not a rollback
         assert not editor.promote(NAME, 2, "dev", author="ann").changed
     with pytest.warns(UserWarning, match=r"the override .* was used for it before"):
         assert not editor.promote(
@@ -251,7 +251,7 @@ def test_a_race_on_one_environment_raises_conflict(
     def late(*args: object) -> Deployment:
         other.promote(NAME, 2, "dev", author="bob")
         other.promote(
-            NAME, 2, "staging", author="bob", force=True, reason="another environment is no race"
+            NAME, 2, "staging", author="bob", force=True, reason="another environment is not a race"
         )
         return append(*args)  # type: ignore[arg-type]
 
@@ -338,7 +338,7 @@ def test_a_corrupt_file_is_never_written_over(editor: Editor) -> None:
 
 
 def test_an_edited_history_is_refused_by_promotion_and_not_by_rollback(editor: Editor) -> None:
-    """Whoever promotes is told that an old deployment was edited; the emergency lever still
+    """Anyone who promotes is told that an old deployment was edited; the emergency lever still
     works.
     """
     for number in (1, 2, 3):

@@ -74,7 +74,7 @@ def refused(editor: Editor, given: Evidence | None, number: int = 2) -> tuple[st
 
 
 def test_evidence_that_carries_it_promotes_and_is_committed_beside(editor: Editor) -> None:
-    """A good bundle promotes; its digest stands in the deployment and it is read back from beside
+    """A good bundle promotes; its digest is in the deployment and it is read back from beside
     the registry.
     """
     given = evidence(V[1], V[0])
@@ -100,7 +100,7 @@ def test_evidence_about_another_prompt(editor: Editor) -> None:
 
 def test_evidence_against_a_former_incumbent(editor: Editor) -> None:
     """Once somebody else promoted, evidence against the version before does not count; who and when
-    is said.
+    is reported.
     """
     stale = evidence(V[2], V[0])
     editor.promote(NAME, 2, "prod", evidence=evidence(V[1], V[0]), author="bob")
@@ -356,7 +356,7 @@ def test_a_canary_passes_the_same_gate(editor: Editor) -> None:
 
 
 def test_promoting_a_running_canary_finishes_it(editor: Editor) -> None:
-    """The same evidence carries it on to everyone: that is no repetition."""
+    """The same evidence carries it on to everyone: that is not a repetition."""
     given = evidence(V[1], V[0])
     editor.promote(NAME, 2, "prod", evidence=given, author="ann", percent=10)
     done = editor.promote(NAME, 2, "prod", evidence=given, author="ann")

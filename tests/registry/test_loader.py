@@ -613,7 +613,7 @@ def test_monotonic_goes_on_once_the_file_is_good_again(path: Path) -> None:
             bad,
             one,
             bad,
-        ):  # a bad file hides nothing: what lies behind it is still held back
+        ):  # a bad file hides nothing: what is behind it is still held back
             path.write_bytes(between)
             assert (loader.get(NAME, "dev").number, loader.get(NAME, "dev").source) == (
                 2,
@@ -714,7 +714,7 @@ def test_a_copy_that_others_could_write_is_not_read(path: Path) -> None:
 
 
 def test_a_canary_is_sticky_and_has_its_share(path: Path) -> None:
-    """The same key always gets the same arm; widening keeps whoever was in; no key is the stable
+    """The same key always gets the same arm; widening keeps anyone who was in; no key is the stable
     arm; the arm is stamped.
     """
     loader = Loader(path)
@@ -795,7 +795,7 @@ def test_require_keeps_a_version_that_would_break_the_application_from_being_ser
     path: Path,
 ) -> None:
     """The last version that fits goes on serving, and health says why; at the start the application
-    is told at once.
+    is reported at once.
     """
     loader = Loader(path)
     loader.require(NAME, variables={"ticket"}, env="dev")

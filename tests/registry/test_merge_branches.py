@@ -206,8 +206,8 @@ def test_one_environment_changed_on_both_sides_is_reported(base: Path) -> None:
 
 
 def test_one_side_that_is_ahead_wins(base: Path) -> None:
-    """A chain that goes on from the other side's is no conflict; neither is one that only one side
-    touched.
+    """A chain that goes on from the other side's is not a conflict; neither is one that only one
+    side touched.
     """
     (ours, one), (theirs, two) = branch(base, "ours"), branch(base, "theirs")
     one.promote(NAME, 2, "dev", author="o")

@@ -100,7 +100,7 @@ def test_a_search_for_similar_names_is_made_a_few_times(
 
 
 def test_a_miss_is_said_but_not_red(path: Path) -> None:
-    """A fallback that serves for ever because of a typing error can be found, without failing
+    """A fallback that serves forever because of a typing error can be found, without failing
     anybody's health check.
     """
     loader = Loader(path, saved_copy=False)
@@ -145,7 +145,7 @@ def test_names_of_any_length_are_remembered_short(path: Path) -> None:
 
 
 def twice(text: str, line: str, copy: str) -> str:
-    """The file after a clean merge in which both sides added `line`'s block: the block stands there
+    """The file after a clean merge in which both sides added `line`'s block: the block is there
     twice, once changed to `copy`.
     """
     start = text.index(line)
@@ -182,7 +182,7 @@ def test_a_key_twice_is_corrupt_and_named(path: Path, line: str, copy: str, key:
 
 
 def test_a_field_twice_inside_a_version_is_left_to_its_id(path: Path) -> None:
-    """Readers take the later one, and its id says whether that is the content; whoever writes or
+    """Readers take the later one, and its id says whether that is the content; anyone who writes or
     checks the file refuses it.
     """
     good = path.read_text(encoding="utf-8")

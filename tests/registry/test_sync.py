@@ -107,7 +107,7 @@ def test_https_is_asked_with_its_etag(host: tuple[type[Host], str], tmp_path: Pa
     assert [code for code, _ in kind.sent] == [200, 304]
     assert all(headers["Authorization"] == "Bearer secret-token" for _, headers in kind.sent)
     assert all(b"secret-token" not in path.read_bytes() for path in dest.parent.iterdir())
-    dest.write_bytes(b"{}")  # somebody spoiled it: the tag no longer stands for what is here
+    dest.write_bytes(b"{}")  # somebody spoiled it: the tag no longer means what is here
     assert sync(address, str(dest)).changed
     assert dest.read_bytes() == kind.body
     kind.body = kind.body.replace(b'"note"', b'"note"') + b"\n"

@@ -444,7 +444,7 @@ def test_a_rename_that_is_forbidden_for_a_moment_is_tried_again(
     monkeypatch.setattr(os, "replace", sometimes)
     with path.open("rb") as reader:
         write_lock.replace(str(path), b"new")
-        assert reader.read() == b"old"  # whoever had it open keeps the whole old file
+        assert reader.read() == b"old"  # anyone who had it open keeps the whole old file
     assert path.read_bytes() == b"new"
 
     def never(source: str, target: str) -> None:
@@ -497,7 +497,7 @@ def test_readers_go_on_while_writers_write(tmp_path: Path) -> None:
 
 
 def test_corruption_is_not_mistaken_for_absence(tmp_path: Path) -> None:
-    """A folder or an unreadable thing in the file's place is said, never taken for an empty
+    """A folder or an unreadable thing in the file's place is reported, never taken for an empty
     registry.
     """
     path = tmp_path / "r.json"

@@ -62,7 +62,7 @@ TABLE = [
     (equals(), "True", True, True),
     (equals(), "1", True, False),
     (equals(), ' {"b": [1, 2], "a": null}', {"a": None, "b": [1, 2]}, True),
-    (equals(), '{"a": 1, "a": 1}', {"a": 1}, False),  # a key twice is no JSON
+    (equals(), '{"a": 1, "a": 1}', {"a": 1}, False),  # a key twice is not JSON
     (equals("yes"), "yes", None, True),
     (equals(3), "3", None, True),
     (contains("refund"), "We REFUND you", None, True),
@@ -171,7 +171,7 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_stable(name: str) -> None:
-    """Names in scores are stable for ever: a changed one would orphan old scores."""
+    """Names in scores are stable forever: a changed one would orphan old scores."""
     assert NAMES[name].name == name
     assert NAMES[name].version == "1"
 

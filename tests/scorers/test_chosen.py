@@ -57,7 +57,7 @@ def test_choice(output: str, letter: str | None) -> None:
 
 @pytest.mark.parametrize("golden", ["B", "b", "(B)", " B. "])
 def test_golden_letters(golden: str) -> None:
-    """The golden letter may stand in parentheses or small."""
+    """The golden letter may be in parentheses or small."""
     found = try_out(choice("ABCDE"), "The answer is (B).", expected=golden)
     assert not isinstance(found, list)
     assert found.passed

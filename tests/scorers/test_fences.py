@@ -33,7 +33,7 @@ def test_they_are_read_as_the_patterns_read_them(text: str) -> None:
     "unit", ["`", "~", "```\n", "~~~\n", "`\n", "```a\n", " ```", "\n", "~~~~\n~~~ x\n"]
 )
 def test_any_text_is_read_at_once(unit: str) -> None:
-    """A megabyte of it: a search that began anew at each sign would take minutes."""
+    """A megabyte of it: a search that began again at each sign would take minutes."""
     text = unit * (1_000_000 // len(unit))
     began = time.perf_counter()
     fences.unfenced(text)

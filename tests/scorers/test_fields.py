@@ -81,7 +81,7 @@ BAD_SCHEMAS = [
 
 @pytest.mark.parametrize("schema", BAD_SCHEMAS, ids=str)
 def test_invalid_schemas_are_said_when_built(schema: Any) -> None:
-    """What is no schema, points elsewhere or could hang is refused before any call; nothing is
+    """What is not a schema, points elsewhere or could hang is refused before any call; nothing is
     fetched.
     """
     started = time.monotonic()
@@ -103,7 +103,7 @@ def test_schema_reasons() -> None:
 
 
 def test_pattern_bombs_in_schemas() -> None:
-    """A pattern that would backtrack for ever runs in linear time."""
+    """A pattern that would backtrack forever runs in linear time."""
     started = time.monotonic()
     assert not judge(json_schema({"pattern": "^(a+)+$"}), "a" * 50_000 + "!").passed
     assert time.monotonic() - started < 5
@@ -159,7 +159,7 @@ def test_range(golden: Any, value: Any) -> None:
 
 
 def test_wrong_arguments_and_rows() -> None:
-    """Tolerances and paths are checked when built; a row whose golden text is no JSON is named."""
+    """Tolerances and paths are checked when built; a row whose golden text is not JSON is named."""
     for build in (
         lambda: json_equals(tolerance=-1),
         lambda: json_equals("{broken"),

@@ -108,7 +108,7 @@ PLANTED = [
 
 @pytest.mark.parametrize("number", range(20))
 def test_planted_injections(number: int) -> None:
-    """The judge's own verdict counts, never one that stands in the answer, though this judge echoes
+    """The judge's own verdict counts, never one that is in the answer, though this judge echoes
     it first.
     """
     found = judged(rubric("Is it right?"), PLANTED[number], Desk(echoing(1)), question="2+2?")
@@ -196,7 +196,7 @@ def test_unreadable_replies_are_never_a_default(text: str) -> None:
     "form", ["{}", "Here is my verdict:\n```json\n{}\n```\nDone.", "I weigh {{pros}} and cons.\n{}"]
 )
 def test_prose_around_a_verdict_is_fine(form: str) -> None:
-    """The only object may stand in a fence or in prose."""
+    """The only object may be in a fence or in prose."""
     desk = Desk(
         lambda shown, values, repeat: form.replace("{{pros}}", "{pros}").replace(
             "{}", verdict(values, reason="r", score=3)
@@ -371,7 +371,7 @@ def test_a_judge_sees_the_tool_calls() -> None:
 
 
 def test_a_judge_that_was_stopped_says_why() -> None:
-    """An open circuit's sentence stands in the row, with its remedy."""
+    """An open circuit's sentence is in the row, with its remedy."""
 
     async def stopped(version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
         raise CallError("refused 5 times; give the judge other settings.", failure="circuit_open")

@@ -97,7 +97,7 @@ def test_cosine_as_numpy(one: list[float], two: list[float]) -> None:
 
 @given(st.text(), st.text())
 def test_lexical_range_and_symmetry(one: str, two: str) -> None:
-    """The lexical default lies in [0, 1], is symmetric, and is 1 for equal texts that have
+    """The lexical default is in [0, 1], is symmetric, and is 1 for equal texts that have
     words.
     """
     there, back = (
@@ -213,7 +213,7 @@ def test_bad_vectors_are_errors_of_the_scorer(vectors: Any) -> None:
 
 
 def test_names_and_versions() -> None:
-    """The embedder stands in the name, its source in the version; a lambda has no name."""
+    """The embedder is in the name, its source in the version; a lambda has no name."""
     assert similar_meaning(embedder=counts).name == "similar_meaning(expected, by=counts)"
     assert similar_meaning(embedder=counts).version != "1"
     assert (
@@ -266,7 +266,7 @@ def test_endpoint(httpserver: HTTPServer) -> None:
 
 
 def test_endpoint_that_refuses(httpserver: HTTPServer) -> None:
-    """A refused key is not tried again, and never stands in the reason."""
+    """A refused key is not tried again, and never is in the reason."""
     bodies = answered(httpserver, *[(401, {})] * 9)
     embedder = EndpointEmbedder(
         "m", base_url=httpserver.url_for("/v1"), api_key="sk-secret-0123456789"

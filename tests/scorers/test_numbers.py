@@ -88,7 +88,7 @@ def test_number_close(scorer: Any, output: str, expected: Any, passes: bool) -> 
 
 @pytest.mark.parametrize("golden", ["many", True, float("nan"), float("inf"), [1], {}, 10**400])
 def test_a_golden_value_without_a_number_is_unscored(golden: Any) -> None:
-    """A row whose golden value is no finite number is named, not failed."""
+    """A row whose golden value is not a finite number is named, not failed."""
     found = try_out(number_close(), "4", expected=golden)
     assert not isinstance(found, list)
     assert (

@@ -103,7 +103,7 @@ def test_equal_texts(text: str) -> None:
 
 
 def test_unchanged_from() -> None:
-    """The answer is held against the other version's answer; a row that it did not answer is
+    """The answer is compared with the other version's answer; a row that it did not answer is
     unscored.
     """
     made = unchanged_from("p1-abc")

@@ -1,5 +1,5 @@
 """Patterns cannot hang: re2 first, `regex` under a timeout where re2 refuses, and running out of
-time is no verdict (S13).
+time is not a verdict (S13).
 """
 
 from __future__ import annotations

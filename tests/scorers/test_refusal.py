@@ -53,7 +53,7 @@ def test_refusals(output: str) -> None:
 
 @pytest.mark.parametrize("output", ANSWERS)
 def test_answers(output: str) -> None:
-    """Apologies, prohibitions and offers are no refusals."""
+    """Apologies, prohibitions and offers are not refusals."""
     assert not try_out(refuses(), output).passed  # type: ignore[union-attr]
     assert try_out(does_not_refuse(), output).passed  # type: ignore[union-attr]
 

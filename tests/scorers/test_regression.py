@@ -1,4 +1,4 @@
-"""Closeness to a golden answer: in [0, 1], symmetric, 1 where equal; held against rapidfuzz and
+"""Closeness to a golden answer: in [0, 1], symmetric, 1 where equal; compared with rapidfuzz and
 difflib.
 """
 
@@ -40,7 +40,7 @@ PLAIN = st.text(alphabet="abc d", max_size=30)
 @pytest.mark.parametrize("by", MEASURES)
 @given(PLAIN, PLAIN)
 def test_range_symmetry_and_reference(by: str, one: str, two: str) -> None:
-    """Every measure lies in [0, 1], is symmetric, and is rapidfuzz's on the stripped texts."""
+    """Every measure is in [0, 1], is symmetric, and is rapidfuzz's on the stripped texts."""
     scorer = similar_to(by=by)
     there, back = judge(scorer, one, two).value, judge(scorer, two, one).value
     assert there is not None
@@ -96,7 +96,7 @@ def test_field() -> None:
 
 
 def test_threshold_and_name() -> None:
-    """at_least sets whether it passed and stands in the name; without it nothing passes or
+    """at_least sets whether it passed and is in the name; without it nothing passes or
     fails.
     """
     scorer = similar_to(at_least=0.9)

@@ -178,8 +178,8 @@ WRONG = [
 
 @pytest.mark.parametrize("check", WRONG, ids=lambda check: check[:40])
 def test_wrong_checks_are_said_before_a_study(check: str) -> None:
-    """What is no check is refused with the row's name before anything is asked; nothing in it ever
-    runs.
+    """What is not a check is refused with the row's name before anything is asked; nothing in it
+    ever runs.
     """
     with pytest.raises(ScorerError):
         parsed(check)

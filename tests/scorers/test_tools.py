@@ -1,4 +1,4 @@
-"""What an answer calls: tools by name, their arguments, their order; calls that are no JSON fail
+"""What an answer calls: tools by name, their arguments, their order; calls that are not JSON fail
 and never raise.
 """
 

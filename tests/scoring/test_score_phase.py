@@ -206,8 +206,8 @@ def test_calls_that_cannot_be_carried_out_fail_the_scorers_of_calls() -> None:
 
 
 def test_a_users_function_that_cannot_read_such_an_answer_fails_it() -> None:
-    """json.loads of what is no JSON is its verdict, not an accident; on an answer without a failure
-    it is one, and so is a bug.
+    """json.loads of what is not JSON is its verdict, not an accident; on an answer without a
+    failure it is one, and so is a bug.
     """
 
     @scorer
@@ -361,14 +361,14 @@ def test_judges_wait_in_this_loop() -> None:
 
 
 def test_names_must_differ() -> None:
-    """Two scorers of one name could not be told apart in the table."""
+    """Two scorers of one name could not be distinguished in the table."""
     with pytest.raises(ScorerError, match="two scorers are called"):
         ScorePhase([equals(), equals()])
     ScorePhase([equals(), equals().named("again")])
 
 
 def test_check_needs() -> None:
-    """What rows lack is said before anything is asked: a warning where some do, an error with a
+    """What rows lack is reported before anything is asked: a warning where some do, an error with a
     guess where all do.
     """
     rows = [Example("a", {"Golden Answer": "x", "q": 1}, "y"), Example("b", {"q": 1})]
@@ -418,8 +418,8 @@ def test_an_async_scorer_that_blocks_on_one_example_costs_that_one() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="usleep is of the C library elsewhere")
 def test_a_scorer_that_keeps_the_interpreter_is_named() -> None:
-    """Nothing in this process can cut it off; that it stopped everything, and for how long, is said
-    at the end.
+    """Nothing in this process can cut it off; that it stopped everything, and for how long, is
+    reported at the end.
     """
 
     @scorer

@@ -263,8 +263,8 @@ def test_libraries_that_look_at_the_coroutine_of_a_task_find_it() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="usleep is of the C library elsewhere")
 def test_a_call_that_keeps_the_interpreter_is_named_and_costs_no_other_its_time() -> None:
-    """While it lasts nothing can run, this watchdog neither; afterwards it is said whose call it
-    was, and nobody else is cut off.
+    """While it lasts nothing can run, this watchdog neither; afterwards it is reported whose call
+    it was, and nobody else is cut off.
     """
     keeps = ctypes.PyDLL(None).usleep  # unlike CDLL, it does not give up the interpreter's lock
 

@@ -94,7 +94,7 @@ def test_garbage_between_records_never_hides_a_sound_one(noise: bytes, place: in
 
 
 def test_a_row_of_another_shape_is_left_out_and_counted() -> None:
-    """A sound checksum over a row that no release of ours writes does not stop the rows beside
+    """A sound checksum over a row that no release of our own writes does not stop the rows beside
     it.
     """
     good = json.dumps(event("good")).encode()

@@ -216,7 +216,7 @@ def test_a_full_disk_leaves_the_segments_alone(
 def test_sessions_that_ended_are_archived_on_the_way(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each kernel leaves a segment: past so many of them, or so many bytes, whoever merges moves
+    """Each kernel leaves a segment: past so many of them, or so many bytes, anyone who merges moves
     them.
     """
     monkeypatch.setattr("promptops.store.store.ARCHIVE_SEGMENTS", 5)
@@ -623,7 +623,7 @@ def test_what_a_living_process_still_holds_is_hidden_and_said(store: Store) -> N
 
 
 def test_a_purge_of_nothing_is_refused(store: Store) -> None:
-    """No argument is no wish to remove everything."""
+    """No argument is not a wish to remove everything."""
     with pytest.raises(StoreError, match="nothing was named"):
         store.purge()
     assert store.purge(["nobody"]).removed == {}

@@ -149,7 +149,7 @@ def test_deployments_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
         "detach store",
         "select 1; drop table runs",
         "x'; DROP TABLE runs; --",
-        "select * from store",  # a Python variable of ours
+        "select * from store",  # a Python variable of our own
         "call pragma_nothing()",
         "",
     ],
@@ -224,7 +224,7 @@ def test_threads_may_ask_at_the_same_time(store: Store) -> None:
 
 
 def test_a_merge_of_many_sittings_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is opened anew after some bytes: all rows come in once, also where a torn tail is
+    """The file is opened again after some bytes: all rows come in once, also where a torn tail is
     never covered.
     """
     monkeypatch.setattr("promptops.store.store.SITTING_BYTES", 1)

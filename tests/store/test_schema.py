@@ -205,7 +205,7 @@ def test_without_renewal_an_older_file_would_not_open(
 
 
 def test_a_former_name_is_given_to_no_other_column() -> None:
-    """Files are read by the names that stand in them, so a name that means two things over time
+    """Files are read by the names that are in them, so a name that means two things over time
     would be read wrongly; and each leads to a column of its table.
     """
     for table, names in FORMER.items():

@@ -163,7 +163,7 @@ def test_a_read_within_a_read_has_a_database_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_users_query_locks_only_its_own_database(tmp_path: Path) -> None:
-    """`sql` forbids files and settings for good; the next read of ours is free of that."""
+    """`sql` forbids files and settings for good; the next read of our own is free of that."""
     store = Store(tmp_path / "s")
     store.append("studies", [head("a")])
     assert len(store.sql("SELECT id FROM studies")) == 1

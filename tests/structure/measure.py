@@ -140,7 +140,7 @@ def _own(value: ast.expr) -> bool:
 
 
 def any_per_thousand(found: dict[str, Module]) -> float:
-    """How often `Any` stands in the code, per 1,000 lines of the package."""
+    """How often `Any` is in the code, per 1,000 lines of the package."""
     uses = sum(
         isinstance(node, ast.Name) and node.id == "Any"
         for module in found.values()
@@ -179,7 +179,7 @@ def long_files(found: dict[str, Module]) -> list[str]:
 
 
 def repeated_names(found: dict[str, Module]) -> dict[str, list[str]]:
-    """File names that stand in more than one layer: one file name should mean one thing."""
+    """File names that are in more than one layer: one file name should mean one thing."""
     places: dict[str, list[str]] = defaultdict(list)
     for module in found.values():
         if module.path.name not in ("__init__.py", "__main__.py"):

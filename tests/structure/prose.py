@@ -40,6 +40,11 @@ HABITS: dict[str, str] = {
         r"\b(?:anew|of ours|for who|whoever|for ever|in per cent|per cent)\b"
     ),
 }
+# words of a language, not sentences of ours
+_DATA = [
+    ROOT / "promptops" / name
+    for name in ("embedded/word_forms.py", "scorers/language.py", "scorers/ifeval_kinds.py")
+]
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in HABITS.items()}
 
 
@@ -79,9 +84,7 @@ def _of_python(path: Path) -> Iterator[Place]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
-            yield Place(
-                path, node.lineno, "docstring" if id(node) in docs else "text", node.value
-            )
+            yield Place(path, node.lineno, "docstring" if id(node) in docs else "text", node.value)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield Place(path, token.start[0], "comment", token.string)
@@ -89,7 +92,10 @@ def _of_python(path: Path) -> Iterator[Place]:
 
 def files() -> list[Path]:
     """Everything that says something to a reader; other tools' words and data are left out."""
-    found = [*sorted((ROOT / "promptops").rglob("*.py")), *sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    found = [
+        *sorted((ROOT / "promptops").rglob("*.py")),
+        *sorted((ROOT / "notebooks").glob("*.ipynb")),
+    ]
     guide = sorted((ROOT / "promptops" / "guide").rglob("*.md"))
     return [*found, *guide, ROOT / "README.md"]
 

@@ -1,4 +1,4 @@
-"""The best constant answer stands beside every accuracy, and classes are told apart."""
+"""The best constant answer is beside every accuracy, and classes are distinguished."""
 
 from __future__ import annotations
 

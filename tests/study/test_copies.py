@@ -119,7 +119,7 @@ def test_copies_join_the_clusters_that_are_declared() -> None:
 
 
 def test_contradictory_golden_answers_are_a_note(pair: tuple[Lab, Any, Any]) -> None:
-    """The same request with another golden answer is another example, and is said."""
+    """The same request with another golden answer is another example, and is reported."""
     lab, v1, v2 = pair
     both = [*rows(), {"q": "3", "expected": "no"}]
     comparison = lab.evaluate([v1, v2], both, [equals()]).compare(v2, v1)

@@ -129,7 +129,7 @@ def test_a_one_line_edit_reads_short() -> None:
 
 @pytest.mark.parametrize("context", [0, 1, 8])
 def test_context(context: int) -> None:
-    """Around a change stand at most `context` words on each side."""
+    """Around a change are at most `context` words on each side."""
     old = PromptVersion(
         " ".join(f"a{i}" for i in range(50)) + " old " + " ".join(f"b{i}" for i in range(50))
     )

@@ -199,8 +199,8 @@ def test_the_longest_text_is_replaced_first() -> None:
             {"x": "b"},
             "'x': its text 'b' occurs in no message",
         ),
-        ({"messages": [{"role": "user", "content": "a"}]}, {"x": ""}, "'x' stands for ''"),
-        ({"messages": [{"role": "user", "content": "a"}]}, {"x": 3}, "'x' stands for 3"),
+        ({"messages": [{"role": "user", "content": "a"}]}, {"x": ""}, "'x' means ''"),
+        ({"messages": [{"role": "user", "content": "a"}]}, {"x": 3}, "'x' means 3"),
         (
             {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
             {},

@@ -151,7 +151,7 @@ def test_template_injection(mark: str) -> None:
     ["{% for x in y %}", "${x}", "<%= x %>", "{x.__class__}", "#{x}", "%(x)s", "{0.__init__}"],
 )
 def test_other_languages_are_text(text: str) -> None:
-    """S1: marks of other template languages and f-string fields are plain text: sent as they stand,
+    """S1: marks of other template languages and f-string fields are plain text: sent as they are,
     never run.
     """
     assert PromptVersion(text).messages() == [{"role": "user", "content": text}]
@@ -208,7 +208,7 @@ def test_typed_values(kind: str, value: object, text: str) -> None:
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("value", ["text", 1, 1.5, True, {"a": 1}, [1], None, b"x", {1}])
 def test_mistyped(kind: str, value: object) -> None:
-    """A value renders only as its own type: booleans are no numbers, numbers no text; the error
+    """A value renders only as its own type: booleans are not numbers, numbers no text; the error
     names the variable and both types.
     """
     version = PromptVersion("{{field}}", variables={"field": kind})

@@ -199,7 +199,7 @@ def test_messages(message: dict[str, Any], items: list[dict[str, Any]]) -> None:
     ],
 )
 def test_messages_without_a_place(message: dict[str, Any]) -> None:
-    """A message's name and a call that is no function call are errors, never dropped."""
+    """A message's name and a call that is not a function call are errors, never dropped."""
     with pytest.raises(VersionError, match="has no place in the responses API"):
         PromptVersion([message], api="responses")
     with pytest.raises(RenderError, match="has no place in the responses API"):
@@ -208,7 +208,7 @@ def test_messages_without_a_place(message: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("api", ["chat", "responses"])
 def test_the_openai_client_takes_it(api: str) -> None:
-    """The openai client sends the request of either API as it stands, with every variable
+    """The openai client sends the request of either API as it is, with every variable
     filled.
     """
     import openai

@@ -94,7 +94,7 @@ def test_declared_but_unused() -> None:
 
 
 def test_order_of_first_use() -> None:
-    """Variables stand in order of first use over all messages, each once."""
+    """Variables are in order of first use over all messages, each once."""
     version = PromptVersion(
         [
             {"role": "system", "content": "{{b}} {{a}} {{b}}"},

@@ -1,4 +1,4 @@
-"""A version is its content: named by it for ever, immutable, rendered strictly, free of endpoints
+"""A version is its content: named by it forever, immutable, rendered strictly, free of endpoints
 and secrets.
 """
 
@@ -404,7 +404,7 @@ def test_history_is_spliced_verbatim() -> None:
     ],
 )
 def test_refused_history(history: Any, said: str) -> None:
-    """A history that is no conversation is a RenderError that names the message at fault."""
+    """A history that is not a conversation is a RenderError that names the message at fault."""
     with pytest.raises(RenderError, match=said):
         PromptVersion([{"role": "history"}]).messages(history=history)
 
@@ -437,7 +437,7 @@ def test_request_for_chat() -> None:
 
 
 def test_values_may_have_any_keys() -> None:
-    """Keys that are no text are named as extra, never a crash."""
+    """Keys that are not text are named as extra, never a crash."""
     with pytest.raises(RenderError, match="does not know 1, y"):
         PromptVersion("a").render({1: "x", "y": 2})  # type: ignore[dict-item]
 
@@ -499,7 +499,7 @@ def test_tools_carry_none_either(field: str) -> None:
     ],
 )
 def test_what_only_looks_like_a_secret(settings_: dict[str, Any]) -> None:
-    """Token counts, values and the fields of a JSON schema are no secrets: schemas in tools, format
+    """Token counts, values and the fields of a JSON schema are not secrets: schemas in tools, format
     and settings pass.
     """
     assert (

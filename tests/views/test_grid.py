@@ -36,7 +36,7 @@ def test_a_breaking_name_is_the_name(name: str) -> None:
 
 
 def test_a_cell_names_its_column_and_data_is_no_markup() -> None:
-    """Where the table becomes blocks each value stands beside the name of its column."""
+    """Where the table becomes blocks each value is beside the name of its column."""
     made = grid(
         ["measure", Column("<b>v1</b>", number=True)],
         [("x", "1 %"), ("y", "2 %")],
@@ -60,7 +60,7 @@ def test_many_versions_go_on_below(n: int, tables: int) -> None:
 
 
 def test_a_forest_has_its_names_whole_and_its_numbers_in_words() -> None:
-    """A name of a hundred characters stands there, folded, and the picture's text says name and
+    """A name of a hundred characters is there, folded, and the picture's text says name and
     figure of each row.
     """
     made = svg.forest(

@@ -27,7 +27,7 @@ def test_a_running_study_says_calls_failures_retries_rate_tokens_cost_and_time_l
 
 
 def test_what_is_unknown_is_said_so() -> None:
-    """A cost that nobody knows is no zero, and a part of it is told beside the rest."""
+    """A cost that nobody knows is not a zero, and a part of it is reported beside the rest."""
     assert (
         line(Progress(total=10, done=4, cost_unknown=4, rate=2.0))
         == "4 of 10 calls · 2.0/s · cost unknown"

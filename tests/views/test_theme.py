@@ -39,7 +39,7 @@ def contrast(a: str, b: str) -> float:
 @pytest.mark.parametrize("tint", [GOOD, BAD, UNSURE, NEUTRAL])
 @pytest.mark.parametrize("ground", [LIGHT, DARK])
 def test_words_in_colour_read_on_either_ground(tint: str, ground: str) -> None:
-    """What is said in colour has a contrast of 4 or more in both themes."""
+    """What is reported in colour has a contrast of 4 or more in both themes."""
     assert contrast(tint, ground) >= 4.0
 
 
