@@ -16,7 +16,9 @@ _GOLDEN = frozenset(("answer", "gold", "golden", "target", "label", "output", "r
 
 
 def check_names(scorers: Sequence[Scorer]) -> None:
-    """Raises ScorerError where two scorers share a name: their scores could not be distinguished."""
+    """Raises ScorerError where two scorers share a name: their scores could not be
+    distinguished.
+    """
     seen: dict[str, str] = {}
     for scorer in scorers:
         if scorer.name in seen:

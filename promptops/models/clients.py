@@ -335,7 +335,9 @@ class ThreadSender:
 
 
 def _is_whole(response: Any) -> bool:
-    """Whether what came is not a stream though one was asked for: a web page, or JSON in one piece."""
+    """Whether what came is not a stream though one was asked for: a web page, or JSON in one
+    piece.
+    """
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind in ("text/html", "application/xhtml+xml", "application/json")
 

@@ -95,7 +95,9 @@ def test_a_bbh_task_gets_the_verdict_that_scipy_s_binomial_gives(
 
 
 def test_pooled_bbh_is_a_win_that_says_where_it_loses(bbh: dict[str, dict[str, float]]) -> None:
-    """Chain of thought wins over 4,500 examples and loses in some tasks: each of those is reported."""
+    """Chain of thought wins over 4,500 examples and loses in some tasks: each of those is
+    reported.
+    """
     comparison = study(bbh)
     assert comparison.primary.n == 4500
     assert decide(comparison).decision == "promote"

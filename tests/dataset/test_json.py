@@ -30,7 +30,7 @@ def written(tmp_path, text, name="bad.jsonl"):
     [
         ('{"ticket": "x"', "it is not JSON: "),
         ("ticket", "it is not JSON: "),
-        ('{"ticket": "x"} {"ticket": "y"}', "unexpected text follows the value, at column 17"),
+        ('{"ticket": "x"} {"ticket": "y"}', "unexpected text follows the value at column 17"),
         ('{"ticket": "x", "ticket": "y"}', "the key 'ticket' occurs twice"),
         ('{"ticket": {"a": 1, "a": 2}}', "the key 'a' occurs twice"),
         ('{"ticket": NaN}', "it holds NaN"),

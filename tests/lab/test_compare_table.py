@@ -263,7 +263,7 @@ def test_a_table_that_does_not_work_says_why(
         ([0.2] * 30, [0.7] * 30, "promote", "+50.0 points"),
         ([0.0] * 4, [1.0] * 4, "inconclusive", "1 in 16"),
         ([0.0] * 5, [1.0] * 5, "promote", "1 in 32"),
-        ([None] * 5, [1.0] * 5, "inconclusive", "nothing can be said"),
+        ([None] * 5, [1.0] * 5, "inconclusive", "cannot be compared"),
         ([0.0] * 97 + [None] * 3, [1.0] * 100, "inconclusive", "97 more of 97"),
         ([0.0] * 98 + [None] * 2, [1.0] * 100, "promote", "98 more of 98"),
         ([math.nan] * 3 + [0.0] * 97, [1.0] * 100, "inconclusive", "97 more of 97"),
