@@ -12,6 +12,7 @@ import click
 
 from ..errors import Refused
 from ..markup import plain
+from .canary_guard import guarding, run_guard
 from .options import EXITS, acting, as_json, dry_run, notes, registry, rehearsed, say
 from .options import author as who
 from .text_table import show as table
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["canary", "history", "promote", "rollback"]
 
 _env = click.option("--env", required=True, help="The environment: prod, staging, dev, ...")
+_STEPS = ("widen", "finish", "abort", "guard")
 _reason = click.option("--reason", default="", help="Why; it stays in the history.")
 
 
@@ -151,11 +153,12 @@ def rollback(name: str, env: str, path: str, dry_run: bool, as_json: bool, **ste
 
 
 @click.command(epilog=EXITS)
+@click.argument("step", metavar="widen|finish|abort|guard")
 @click.argument("name")
-@click.argument("step", type=click.Choice(["widen", "finish", "abort"]))
 @click.argument("percent", required=False, type=float)
 @_env
 @_reason
+@guarding
 @acting
 @registry
 @dry_run
@@ -170,17 +173,26 @@ def canary(
     path: str,
     dry_run: bool,
     as_json: bool,
+    **guards: Any,
 ) -> None:
-    """Widen NAME's canary in ENV to PERCENT, finish it (everyone gets it), or abort it (nobody
-    does).
+    """Widen NAME's canary in ENV to PERCENT, finish it (everyone gets it), abort it (nobody does),
+    or guard it: judge it by its live calls.
 
     \b
     promptops promote support-triage v5 --env prod --study NAME --percent 10
-    promptops canary support-triage --env prod widen 50
-    promptops canary support-triage --env prod finish
+    promptops canary widen support-triage 50 --env prod
+    promptops canary finish support-triage --env prod
+    promptops canary guard support-triage --env prod --abort
     """
     from ..registry.editor import Editor
 
+    if name in _STEPS and step not in _STEPS:  # the name may come first
+        name, step = step, name
+    if step not in _STEPS:
+        raise click.UsageError(f"{step!r} is not a step; a step is {', '.join(_STEPS)}")
+    if step == "guard" and percent is None:
+        run_guard(path, name, env, author=author, dry_run=dry_run, as_json=as_json, **guards)
+        return
     if (step == "widen") != (percent is not None):
         raise click.UsageError("widen takes the new share in percent; finish and abort take none")
     logged = {"author": who(author, path), "reason": reason}

@@ -87,7 +87,7 @@ class GuardReport:
     @property
     def command(self) -> str:
         """What ends the canary by hand."""
-        return f"promptops canary {shlex.quote(self.prompt)} --env {shlex.quote(self.env)} abort"
+        return f"promptops canary abort {shlex.quote(self.prompt)} --env {shlex.quote(self.env)}"
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per measure."""

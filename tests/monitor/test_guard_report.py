@@ -140,7 +140,7 @@ def test_where_the_file_cannot_be_written_the_command_is_said(serving: Project) 
     folder = Path(serving.registry.path).parent
     folder.chmod(0o500)
     try:
-        with pytest.raises(RegistryError, match="promptops canary triage --env prod abort"):
+        with pytest.raises(RegistryError, match="promptops canary abort triage --env prod"):
             end_canary(serving, found)
     finally:
         folder.chmod(0o700)

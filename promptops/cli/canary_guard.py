@@ -1,0 +1,77 @@
+"""`promptops canary guard`: a running canary judged by its live calls, and ended where it is worse.
+
+Exit codes: 0 it goes on, or none runs; 1 it is worse (with --abort it is ended); 2 could not find
+out.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..markup import plain
+from .options import say
+
+__all__ = ["guarding", "run_guard"]
+
+
+def guarding(run: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `canary guard`: `abort`, `record`, `latency_ms`, `cost_usd` and `by`."""
+    options = (
+        click.option("--abort", is_flag=True, help="guard: end the canary where it is worse."),
+        click.option(
+            "--record",
+            type=click.Path(exists=True, path_type=Path),
+            envvar="PROMPTOPS_RECORD",
+            help="guard: folder or log of live calls [default: $PROMPTOPS_RECORD].",
+        ),
+        click.option("--latency-ms", type=float, help="guard: slower calls count as slow."),
+        click.option("--cost-usd", type=float, help="guard: dearer calls count as dear."),
+        click.option("--by", metavar="SCORER", help="guard: whose scores are the quality."),
+    )
+    for option in reversed(options):
+        run = option(run)
+    return run
+
+
+def run_guard(
+    path: str,
+    name: str,
+    env: str,
+    *,
+    author: str,
+    dry_run: bool,
+    as_json: bool,
+    **guards: Any,
+) -> None:
+    """Judge the canary of NAME in ENV, say what was seen, and end with the exit code."""
+    from ..monitor.guard import Limits, end_canary, guard
+    from ..monitor.live_outcomes import recorded_outcomes
+    from ..study.project import Project
+
+    record = guards["record"]
+    if record is None:
+        raise click.UsageError(
+            "no live calls are named; pass --record, the folder or log that promptops.observe"
+            " writes, or set PROMPTOPS_RECORD"
+        )
+    if author:
+        os.environ["PROMPTOPS_USER"] = author
+    os.environ["PROMPTOPS_REGISTRY"] = path
+    project = Project.open()
+    outcomes = recorded_outcomes(project, record, name, env, scorer=guards["by"])
+    report = guard(project, name, env, outcomes, Limits(guards["latency_ms"], guards["cost_usd"]))
+    code, said = report.exit_code, report.lines()
+    if report.decision == "abort" and guards["abort"] and not dry_run:
+        said.append(end_canary(project, report))
+    elif report.decision == "abort":
+        said.append(f"to end it: {report.command}")
+    project.close()
+    say("\n".join(map(plain, said)), {**asdict(report), "exit_code": code}, as_json)
+    sys.exit(code)

@@ -1,0 +1,116 @@
+"""Live calls as the guard sees them, read from where an application records: a folder of segments
+that may still grow, or a log with one JSON line per call.
+
+A call is taken once, whatever it was read from. Its quality is its score in the store, by one
+scorer; where no call has one, what people said of it ("good").
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StoreError
+from ..spool.segment import read_pieces, segments
+from ..study.queries.live_scores import live_scores
+from .guard import LiveOutcome
+
+if TYPE_CHECKING:
+    from ..study.project import Project
+
+__all__ = ["recorded_outcomes", "recorded_rows"]
+
+_TABLES = ("live", "feedback")
+_OURS = frozenset(("cancelled", "budget_stop", "circuit_open"))  # the application's own doing
+
+
+def recorded_outcomes(
+    project: Project, record: Path, prompt: str, env: str, *, scorer: str | None = None
+) -> list[LiveOutcome]:
+    """The calls of a prompt in an environment, oldest first.
+
+    Args:
+        record: the folder or log that `promptops.observe` writes.
+        scorer: whose scores are the quality; None: the one that scored most of these calls.
+
+    Raises:
+        StoreError: the record cannot be read.
+    """
+    calls: dict[str, Mapping[str, Any]] = {}
+    good: dict[str, float] = {}
+    for table, row in recorded_rows(record):
+        if table == "feedback" and row.get("kind") == "good" and row.get("value") is not None:
+            good[str(row.get("run"))] = float(row["value"])
+        elif table == "live" and row.get("prompt") == prompt and row.get("env") == env:
+            calls[str(row["id"])] = row
+    scored = _scores(project, list(calls), scorer)
+    if not scored and scorer is None:
+        answers = {id: str(row.get("response_id")) for id, row in calls.items()}
+        said = {id: good.get(id, good.get(answer)) for id, answer in answers.items()}
+        scored = {id: value for id, value in said.items() if value is not None}
+    found = [_outcome(row, scored.get(id)) for id, row in calls.items()]
+    return sorted(found, key=lambda each: each.at)
+
+
+def recorded_rows(record: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(table, row) of every live call and word of feedback.
+
+    Raises:
+        StoreError: the folder or the log cannot be read.
+    """
+    try:
+        yield from _of_folder(record) if record.is_dir() else _of_log(record)
+    except OSError as error:
+        raise StoreError(
+            f"the live calls in {record.name} cannot be read ({error.strerror}); pass the folder or"
+            " log that promptops.observe writes."
+        ) from None
+
+
+def _of_folder(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for segment in segments(folder):
+        try:
+            for piece in read_pieces(segment, 0):
+                for table in _TABLES:
+                    for start, stop in piece.scan.rows.get(table, ()):
+                        yield table, json.loads(piece.data[start:stop])
+        except FileNotFoundError:  # merged and removed meanwhile
+            continue
+
+
+def _of_log(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Lines of other programs, and torn ones, are passed over."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if not line.startswith("{"):
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and row.get("promptops") in _TABLES:
+                yield row["promptops"], row
+
+
+def _scores(project: Project, ids: list[str], scorer: str | None) -> dict[str, float]:
+    rows = live_scores(project.store, ids)
+    if not rows:
+        return {}
+    name = scorer or Counter(each for _, each, _ in rows).most_common(1)[0][0]
+    return {run: value for run, each, value in rows if each == name and 0 <= value <= 1}
+
+
+def _outcome(row: Mapping[str, Any], quality: float | None) -> LiveOutcome:
+    failure = row.get("failure")
+    return LiveOutcome(
+        row.get("key_hash"),
+        str(row.get("version_id") or ""),
+        str(row.get("started_at") or ""),
+        failure is not None and failure not in _OURS,
+        row.get("latency_ms"),
+        row.get("cost_usd"),
+        quality,
+    )

@@ -1,0 +1,23 @@
+"""What the store's scorers say of live calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...store import Store
+
+__all__ = ["live_scores"]
+
+
+def live_scores(store: Store, calls: Sequence[str]) -> list[tuple[str, str, float]]:
+    """(call, scorer, outcome) of the calls that were scored; passed counts as 1, failed as 0."""
+    if not calls or not store.has("scores"):
+        return []
+    rows = store.rows(
+        "select run_id, scorer, coalesce(passed::double, value) from scores"
+        " where run_id in (select unnest(?)) and coalesce(passed::double, value) is not null",
+        [list(calls)],
+    )
+    return [(str(run), str(scorer), float(value)) for run, scorer, value in rows]
