@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError, VersionError
+from ..models.typed_schemas import response_format_of, tools_of
 from ..policy import Policy
 from ..study.ask import Asker
 from ..study.records import keep_version
 from ..version import PromptVersion
 from ..version.from_request import looks_like_format
-from ..version.setting import check_numbers
+from ..version.setting import check_numbers, unknown_settings
 from . import show
 from .answer import Answer
 
@@ -147,8 +148,8 @@ class Prompt:
         model: str | None = None,
         note: str = "",
         variables: Mapping[str, Any] | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        tools: Sequence[Any] | None = None,
+        response_format: Any = None,
         api: str | None = None,
         **settings: Any,
     ) -> SavedVersion:
@@ -156,6 +157,8 @@ class Prompt:
         changes nothing.
 
         api: the form that it is sent in: "chat" (None), "responses", "anthropic" or "gemini".
+        tools, response_format: as chat completions take them, or pydantic models, dataclasses,
+        TypedDicts and (as tools) functions.
         settings: model settings such as temperature=0. Raises VersionError or TemplateError, also
             for a version that says nothing.
         """
@@ -176,11 +179,12 @@ class Prompt:
                 model=model,
                 variables=variables,
                 settings=settings,
-                tools=tools,
-                response_format=response_format,
+                tools=tools_of(tools),
+                response_format=response_format_of(response_format),
                 api=api,
             )
         check_numbers(version.settings)
+        _warn_unknown(version)
         _check_says_something(self.name, version)
         _warn_format(version)
         number = self.project.registry.save(
@@ -264,6 +268,17 @@ def _check_says_something(name: str, version: PromptVersion) -> None:
         f'{name} would be saved without a word; pass its text, as in save("Answer this ticket:'
         ' {{ticket}}").'
     )
+
+
+def _warn_unknown(version: PromptVersion) -> None:
+    """Warn of a setting that no known provider has: once saved it is there to stay."""
+    for name, near in unknown_settings(version.api, version.settings):
+        meant = f"did you mean {near!r}?" if near else "check its spelling."
+        warnings.warn(
+            f"setting {name!r} is none that a known provider of {version.api!r} requests has;"
+            f" {meant}",
+            stacklevel=4,
+        )
 
 
 def _warn_format(version: PromptVersion) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import ScorerError
+from ..errors import ScorerError, VersionError
+from ..models.typed_schemas import schema_of
 from ..score import Score
 from .case import Case
 from .reading import ABSENT, NotJSON, find, parse_path, read_json, same
@@ -21,13 +22,19 @@ __all__ = ["compared", "json_equals", "json_schema"]
 _SAID = 3  # differences that a reason names
 
 
-def json_schema(schema: Mapping[str, Any] | bool) -> Rule:
+def json_schema(schema: Mapping[str, Any] | bool | type) -> Rule:
     """The whole answer is JSON that the JSON Schema accepts (drafts 4 to 2020-12, by
     `jsonschema-rs`). 0 or 1.
 
-    Raises ScorerError for an invalid schema, one that refers to another document, or a pattern that
+    schema: the schema, or a pydantic model, dataclass or TypedDict that has it. Raises ScorerError
+    for an invalid schema, one that refers to another document, or a pattern that
     needs backtracking.
     """
+    if isinstance(schema, type):
+        try:
+            schema = schema_of(schema)
+        except VersionError as error:
+            raise ScorerError(str(error)) from None
     if not isinstance(schema, (Mapping, bool)):
         raise ScorerError(
             f"json_schema was given a {type(schema).__name__}; give the schema as a mapping."

@@ -6,6 +6,7 @@ import copy
 import re
 
 from ..errors import VersionError
+from .read_forms import to_chat
 from .renderer import literal
 
 TYPE_CHECKING = False
@@ -34,15 +35,12 @@ _TRANSPORT = (
 
 
 def from_request(request: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments of PromptVersion for `client.chat.completions.create(**request)`.
+    """Arguments of PromptVersion for a call of any of the four forms, such as
+    `client.chat.completions.create(**request)`.
 
     Texts are replaced longest first, so that one value inside another does no harm.
     """
-    fields = dict(request)
-    if not isinstance(fields.get("messages"), (list, tuple)):
-        raise VersionError(
-            "the request has no messages; pass the keyword arguments of chat.completions.create."
-        )
+    api, fields = to_chat(request)
     left = dict(variables)
     for name, text in left.items():
         if not isinstance(text, str) or not text:
@@ -63,6 +61,7 @@ def from_request(request: Mapping[str, Any], variables: Mapping[str, str]) -> di
         "messages": messages,
         **parts,
         "settings": {key: value for key, value in fields.items() if key not in _TRANSPORT},
+        **({} if api == "chat" else {"api": api}),
     }
 
 

@@ -4,6 +4,8 @@ key.
 
 from __future__ import annotations
 
+import re
+
 from ..canonical import json_copy
 from ..errors import VersionError
 
@@ -12,12 +14,58 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["check_numbers", "checked_map", "checked_settings", "checked_tools"]
+__all__ = [
+    "check_numbers",
+    "checked_map",
+    "checked_settings",
+    "checked_tools",
+    "unknown_settings",
+]
 
 _NUMBERS = {  # of chat completions: what each takes beside null
     **dict.fromkeys(("temperature", "top_p", "frequency_penalty", "presence_penalty"), "number"),
     **dict.fromkeys(
         ("max_tokens", "max_completion_tokens", "seed", "top_logprobs"), "whole number"
+    ),
+}
+
+# what some provider of the form takes, as of its reference or of the servers that share it
+_OF_ALL = "temperature top_p max_tokens stop seed tools tool_choice metadata service_tier user"
+_KNOWN = {
+    "chat": (
+        "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens"
+        " modalities moderation parallel_tool_calls prediction presence_penalty prompt_cache_key"
+        " prompt_cache_retention reasoning_effort safety_identifier store top_logprobs verbosity"
+        " web_search_options extra_body timeout enable_thinking thinking thinking_budget reasoning"
+        " include_reasoning reasoning_format safe_prompt random_seed top_k top_a min_p typical_p"
+        " repetition_penalty repeat_penalty length_penalty min_tokens ignore_eos best_of use_beam"
+        " use_beam_search stop_token_ids bad_words skip_special_tokens chat_template_kwargs"
+        " guided_json guided_regex guided_choice guided_grammar structured_outputs grammar"
+        " json_schema keep_alive options format num_ctx num_predict mirostat mirostat_tau"
+        " mirostat_eta cache_prompt n_predict samplers dry_multiplier xtc_probability provider"
+        " models route transforms plugins usage drop_params fallbacks guardrails"
+        " response_mime_type safety_settings truncation citations search_parameters"
+        " documents prompt_mode"
+    ),
+    "responses": (
+        "background conversation include instructions max_completion_tokens max_output_tokens"
+        " max_tool_calls moderation parallel_tool_calls previous_response_id prompt"
+        " prompt_cache_key prompt_cache_retention reasoning reasoning_effort safety_identifier"
+        " store text top_logprobs truncation verbosity context_management extra_body timeout"
+    ),
+    "anthropic": (
+        "cache_control container context_management inference_geo max_completion_tokens"
+        " mcp_servers output_config output_format parallel_tool_calls reasoning_effort"
+        " stop_sequences thinking top_k betas speed extra_body timeout"
+    ),
+    "gemini": (
+        "frequency_penalty presence_penalty max_completion_tokens reasoning_effort top_k"
+        " audio_timestamp cached_content candidate_count enable_enhanced_civic_answers"
+        " image_config labels logprobs max_output_tokens media_resolution model_selection_config"
+        " response_json_schema response_logprobs response_mime_type response_modalities"
+        " response_schema routing_config safety_settings speech_config stop_sequences"
+        " system_instruction thinking_config tool_config http_options"
+        " automatic_function_calling model_armor_config"
     ),
 }
 
@@ -86,6 +134,28 @@ def check_numbers(settings: Mapping[str, Any]) -> None:
             )
 
 
+def unknown_settings(api: str, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, the known one that it is most like or "") of each setting that no known provider of
+    the form has: most likely a slip, which the provider refuses or ignores.
+    """
+    known = {*_OF_ALL.split(), *_KNOWN[api].split()}
+    folded = {_bare(name): name for name in sorted(known)}
+    camel = {re.sub(r"_([a-z])", lambda found: found[1].upper(), name) for name in known}
+    found = []
+    for name in settings:
+        if name in known or (api == "gemini" and name in camel):
+            continue
+        import difflib
+
+        near = difflib.get_close_matches(_bare(name), folded, 1, 0.75)
+        found.append((name, folded[near[0]] if near else ""))
+    return found
+
+
+def _bare(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
 def checked_tools(tools: Any) -> list[dict[str, Any]]:
     """The tools, copied.
 
@@ -122,7 +192,7 @@ def _refuse_secrets(value: Any, what: str, path: str = "", depth: int = 0) -> No
 
 
 def _refuse_secret(name: str, what: str, shown: str) -> None:
-    bare = "".join(filter(str.isalnum, name.lower()))
+    bare = _bare(name)
     if any(word in bare for word in _SECRET_WORDS):
         raise VersionError(
             f"{what} {shown!r} names an endpoint or a secret, which no version may carry; give it"

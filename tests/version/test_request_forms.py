@@ -124,3 +124,62 @@ def test_a_request_is_made_anew_each_time() -> None:
         request.clear()
         assert version.request(**case["values"]) == case["request"]
         assert PromptVersion.from_content(version.content()).id == before
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
+def test_a_request_is_read_back_as_its_version(case: dict[str, Any]) -> None:
+    """`from_request` of each form gives a version whose request is that request again."""
+    read = PromptVersion.from_request(case["request"], {})
+    if case["case"] == "anthropic: a text":  # nothing in it tells the two forms apart
+        assert read.api == "chat"
+        return
+    assert read.api == case["entry"].get("api", "chat")
+    assert _without_labels(read.request()) == _without_labels(case["request"])
+
+
+def _without_labels(value: Any) -> Any:
+    """A request without the names that some forms have no place for, and cannot give back: of a
+    schema, of a file, and texts of JSON in their canonical spelling.
+    """
+    if isinstance(value, dict):
+        left = {k: _without_labels(v) for k, v in value.items() if k not in ("title", "filename")}
+        return {k: v for k, v in left.items() if not (k == "name" and "schema" in value)}
+    if isinstance(value, list):
+        return [_without_labels(item) for item in value]
+    if isinstance(value, str) and value[:1] in "{[":
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def test_the_four_forms_of_one_version_say_the_same() -> None:
+    """Texts, tools and schema read back from each are those of the version."""
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    chat = PromptVersion(
+        [
+            {"role": "system", "content": "Be {brief}."},
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": "Hm."},
+            {"role": "user", "content": "Ask {{ask}}!"},
+        ],
+        model="m",
+        settings={"max_completion_tokens": 9, "temperature": 0.5},
+        tools=[{"type": "function", "function": {"name": "f", "parameters": schema}}],
+        response_format={
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": schema, "strict": True},
+        },
+    )
+    read = [
+        PromptVersion.from_request(chat.but(api=api).request(ask="WHERE"), {"ask": "WHERE"})
+        for api in APIS
+    ]
+    assert [version.api for version in read] == list(APIS)
+    for version in read:
+        assert version.template == chat.template
+        assert version.tools == chat.tools
+        assert version.response_format is not None
+        assert version.response_format["json_schema"]["schema"] == schema
+        assert version.settings["temperature"] == 0.5

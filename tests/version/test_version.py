@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from promptops.errors import RenderError, TemplateError, VersionError
 from promptops.version import PromptVersion
+from promptops.version.setting import unknown_settings
 
 law = settings(deadline=None, max_examples=100)
 
@@ -515,3 +516,33 @@ def test_settings_that_are_no_settings(name: str) -> None:
     """What is an argument of its own, or how a call is sent, is refused as a setting."""
     with pytest.raises(VersionError, match=f"setting '{name}'"):
         PromptVersion("a", settings={name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("api", "name", "near"),
+    [
+        ("chat", "temprature", "temperature"),
+        ("chat", "maxOutputTokens", "max_tokens"),
+        ("chat", "reasoningEffort", "reasoning_effort"),
+        ("anthropic", "max_output_tokens", "max_tokens"),
+        ("chat", "zzz", ""),
+        ("gemini", "topp", "top_p"),
+    ],
+)
+def test_a_setting_that_no_provider_has_is_named(api: str, name: str, near: str) -> None:
+    """With the one that was most likely meant."""
+    assert unknown_settings(api, {name: 1, "temperature": 0}) == [(name, near)]
+
+
+@pytest.mark.parametrize(
+    ("api", "names"),
+    [
+        ("chat", ("top_k", "num_ctx", "extra_body", "thinking", "web_search_options")),
+        ("responses", ("max_output_tokens", "reasoning", "include")),
+        ("anthropic", ("thinking", "top_k", "stop_sequences", "output_config")),
+        ("gemini", ("thinkingConfig", "thinking_config", "safetySettings", "topK")),
+    ],
+)
+def test_settings_of_known_providers_pass(api: str, names: tuple[str, ...]) -> None:
+    """Also those of local servers, and of either spelling where a client takes both."""
+    assert unknown_settings(api, dict.fromkeys(names, 1)) == []
