@@ -111,6 +111,8 @@ def _dominating(comparison: Comparison) -> Iterator[str]:
 
 def _discipline(comparison: Comparison) -> Iterator[str]:
     grounds = comparison.grounds
+    if grounds.tried.needed(comparison.alpha) is not None:
+        yield grounds.tried.statement(comparison.alpha, comparison.primary.n)
     plan = grounds.plan or {}
     if plan.get("departures"):
         yield f"The plan {str(plan['id'])[:9]} was not followed: {'; '.join(plan['departures'])}."

@@ -37,6 +37,7 @@ from .facts import (
     labels_of,
     units_in,
 )
+from .tried import Tried
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -54,7 +55,8 @@ class ComparisonContext:
     served; noise: the A/A difference of the primary (mean, interval), None: not measured; copies:
     id of a copy -> id of the example that it repeats, since copies are one example; contradictory:
     how many inputs have golden answers that differ; labels: the golden labels, where they are few;
-    rules: of which release the figures and verdicts are.
+    rules: of which release the figures and verdicts are; tried: what was judged before on these
+    examples.
     """
 
     prompt: str = ""
@@ -73,6 +75,7 @@ class ComparisonContext:
     contradictory: int = 0
     labels: GoldenLabels | None = None
     rules: int = RULES
+    tried: Tried = field(default_factory=Tried)
 
 
 class Comparison:
@@ -97,7 +100,7 @@ class Comparison:
         self.differences: tuple[Difference, ...] = tuple(figures for figures, _ in found)
         self._pairs = {figures.name: pairs for figures, pairs in found}
         self._by_class: dict[str, Difference] = {}
-        self._alpha = alpha
+        self.alpha = alpha
         self.primary_name = primary
 
     @property
@@ -133,7 +136,7 @@ class Comparison:
             pairs,
             outcomes,
             clusters=self.grounds.clusters,
-            alpha=self._alpha,
+            alpha=self.alpha,
             ties=self.ties,
             rules=self.grounds.rules,
         )

@@ -97,7 +97,9 @@ def decide(
         (peeking: E >= m/alpha).
     """
     policy = policy or Policy()
-    rule = Rule(p_better, peeking, share)
+    rules, tried = comparison.grounds.rules, comparison.grounds.tried
+    needs = tried.needed(policy.alpha) if rules >= 2 else None
+    rule = Rule(p_better, peeking, share, needs_e=needs)
     if policy.ties != comparison.ties:
         comparison = comparison.under(policy.ties)
     verdict = _verdict(comparison, policy, rule)

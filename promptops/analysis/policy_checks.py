@@ -71,13 +71,20 @@ class Rule:
     p_better: the primary's p adjusted (Holm) for several finalists, None for one; peeking: before
     all planned examples were in, so that only the e-value may promote; share: the part of alpha
     that this finalist's primary may use (1/m, Holm's step);
-    passed_over: all held, and another finalist was preferred.
+    passed_over: all held, and another finalist was preferred; needs_e: the e-value that a promotion
+    needs after what was tried before, None where the fixed test is in force.
     """
 
     p_better: float | None = None
     peeking: bool = False
     share: float = 1.0
     passed_over: bool = False
+    needs_e: float | None = None
+
+    def wanted_e(self, alpha: float) -> float | None:
+        """The e-value that promotes; None where the fixed test does."""
+        early = 1 / (alpha * self.share) if self.peeking else 0.0
+        return max(early, self.needs_e or 0.0) or None
 
 
 def main(comparison: Comparison, policy: Policy) -> Difference:
@@ -200,21 +207,23 @@ def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
             "No example is scored in both arms.",
             "Evaluate both versions on the same examples.",
         )
+    wanted = rule.wanted_e(policy.alpha)
     if policy.goal != "better":
         said = words.points(policy.margin).lstrip("+")
         return _held(
             comparison,
             figures,
             policy.margin,
-            policy.alpha * rule.share,
+            policy.alpha * rule.share if wanted is None else 1 / wanted,
             f"primary {figures.name}",
             said,
-            rule.peeking,
+            wanted is not None,
         )
     statement = comparison.statement(figures.name)
-    if rule.peeking:
-        settled = (figures.e_value or 0.0) >= 1 / (policy.alpha * rule.share)
+    if wanted is not None:
+        settled = (figures.e_value or 0.0) >= wanted
         worse = (comparison.e_worse(figures.name) or 0.0) >= 1 / policy.alpha
+        worse = worse or (not rule.peeking and figures.p_worse <= policy.alpha)
     else:
         settled = (
             figures.p_better <= policy.alpha * rule.share
@@ -233,10 +242,19 @@ def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
         return Check(
             figures.name, "unproven", text, "Find a larger gain, or lower min_effect by review."
         )
+    if rule.needs_e is not None and not rule.peeking:
+        in_force = comparison.grounds.tried.statement(policy.alpha, figures.n)
+        text = f"Not settled: {statement} E = {words.number(figures.e_value)}. {in_force}"
+        return Check(
+            figures.name,
+            "unproven",
+            text,
+            "Evaluate on rows that no earlier study asked: the fixed test holds there.",
+        )
     if rule.peeking:
         text = (
             f"Not settled early: {statement} E = {words.number(figures.e_value)},"
-            f" {words.number(1 / (policy.alpha * rule.share))} is needed."
+            f" {words.number(wanted)} is needed."
         )
         return Check(figures.name, "unproven", text, "Go on to the planned number of examples.")
     return Check(
@@ -259,7 +277,8 @@ def cheaper(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
     text = comparison.statement("cost")
     if cost.missing > MISSING_LIMIT + _JUST:
         return _incomplete(cost)
-    if cost.p_better <= policy.alpha * rule.share and not rule.peeking:
+    alpha = policy.alpha * rule.share if rule.needs_e is None else 1 / rule.needs_e
+    if cost.p_better <= alpha and not rule.peeking:
         return Check("cost", "pass", text)
     status: Literal["fail", "unproven"] = (
         "fail" if cost.p_worse <= policy.alpha and not rule.peeking else "unproven"

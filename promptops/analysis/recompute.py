@@ -23,6 +23,7 @@ from .class_lists import read_answers, read_labels, written_classes
 from .compare import Comparison, ComparisonContext, compare
 from .decide import Verdict, decide, decide_first, passed_over
 from .facts import mean_interval, rounded
+from .tried import Tried
 
 __all__ = ["Figure", "comparison_of", "first_arm_of", "make_evidence", "recompute"]
 
@@ -268,7 +269,12 @@ def _draft(
             if grounds.clusters
             else None
         ),
-        "rule": {**asdict(verdict.rule), "planned": grounds.planned, "rules": grounds.rules},
+        "rule": {
+            **asdict(verdict.rule),
+            "planned": grounds.planned,
+            "rules": grounds.rules,
+            "tried": grounds.tried.document(),
+        },
         "labels": {key: arm.label for key, arm in arms.items()},
         "plan": _plain(grounds.plan) if grounds.plan is not None else None,
     }
@@ -435,6 +441,7 @@ def _grounds(evidence: Evidence) -> ComparisonContext:
         plan=evidence.plan,
         labels=read_labels(evidence.classes, evidence.examples),
         rules=int(evidence.rule.get("rules", 1)),
+        tried=Tried.from_document(evidence.rule.get("tried")),
     )
 
 

@@ -5,6 +5,7 @@ versions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from .design import as_version
 from .early_stopping import early, order, part
 from .golden_labels import labelled_arms
 from .grounds import baseline_of, copies_in, frozen_plan, grounds_of, labels_in, policy_for
+from .judgements import pooled, pooled_size, tried_before
 from .outcomes import Source, arms_of, latest_sources
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
@@ -149,7 +151,15 @@ def _compared(
         candidate, baseline = part(candidate, chosen), part(baseline, chosen)
         kept = {grounds.copies.get(example, example) for example in chosen}
         grounds = replace(grounds, planned=len(kept))
-    name = primary or policy.primary
+    name = primary or policy.primary or study.record.primary or None
+    others, field = _rival_arms(study, candidate.version, baseline.version)
+    if name is not None and study.record.rules >= 2:
+        pair = (candidate.version, baseline.version)
+        tried = tried_before(study.project.store, study.record, pair, name, field)
+        grounds = replace(grounds, tried=tried)
+        if tried.times > 1 and ended is None:
+            candidate, baseline = pooled(study, candidate, baseline, name, tried)
+            grounds = replace(grounds, planned=pooled_size(candidate, name, grounds))
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties
     )
@@ -162,20 +172,25 @@ def _compared(
             "were not needed."
         )
     if study.record.split == "test" and study.status == "finished":
-        pair = (candidate.version, baseline.version)
-        out.looked = lambda verdict: keep_verdict(study, *pair, verdict)
-    others = _other_finalists(study, candidate.version, baseline.version)
+        versions = (candidate.version, baseline.version)
+        out.looked = lambda verdict: keep_verdict(study, *versions, verdict)
     if others:
         out.rivals = lambda: _rivals(study, others, baseline, found, chosen)
     return out
 
 
-def _other_finalists(study: RecordedStudy, candidate: str, baseline: str) -> list[str]:
-    """The plan's finalists beside the candidate; empty where it is not one of them."""
+def _rival_arms(study: RecordedStudy, candidate: str, baseline: str) -> tuple[list[str], list[str]]:
+    """(the candidates beside this one, the finalists of a plan that names it).
+
+    Without such a plan every other arm of the study is a candidate.
+    """
     plan = frozen_plan(study)
     finalists = list(plan[0].get("finalists") or []) if plan is not None else []
-    others = [version for version in finalists if version not in (candidate, baseline)]
-    return others if candidate in finalists else []
+    named = finalists if candidate in finalists else []
+    every = [arm.version for arm in study.record.arms] if study.record.rules >= 2 else []
+    arms = named or every
+    others = dict.fromkeys(version for version in arms if version not in (candidate, baseline))
+    return list(others), named
 
 
 def _rivals(
@@ -199,9 +214,16 @@ def _rivals(
         )
     sources = study.record.sources([arm for _, arm in arms if arm is not None])
     read = _read(study, sources, study.record.scorers)
-    grounds, name = found.grounds, found.primary_name
+    name = found.primary_name
     kept = read if chosen is None else [part(arm, chosen) for arm in read]
-    return [compare(arm, baseline, grounds=grounds, primary=name, ties=found.ties) for arm in kept]
+    out = []
+    for arm in kept:
+        tried = replace(found.grounds.tried, candidate=arm.version)
+        grounds = replace(found.grounds, tried=tried)
+        # An arm without a score is not a candidate.
+        with suppress(StudyError):
+            out.append(compare(arm, baseline, grounds=grounds, primary=name, ties=found.ties))
+    return out
 
 
 def _read(

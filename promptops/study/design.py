@@ -179,6 +179,10 @@ def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyD
     identity = dict(plan.record().document().items())
     for arm in identity["arms"]:
         del arm["label"], arm["number"]
+    # What a study says beside its content leaves it the study that release 0.1 named.
+    identity.pop("primary", None)
+    for scorer in identity["scorers"]:
+        scorer.pop("needs", None)
     seen = images_of(plan)
     study = tagged("s1", {**identity, "salt": salt, **({"images": seen} if seen else {})})
     return replace(

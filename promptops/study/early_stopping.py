@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.compare import ComparisonContext, compare
 from ..analysis.decide import decide_many
+from ..analysis.tried import Tried
 from ..errors import PromptOpsError
 from ..policy import Policy
 from .copies import copies_in_design
+from .judgements import tried_before
 from .outcomes import arms_of
 from .study_record import ScorerRef
 
@@ -89,6 +92,11 @@ class EarlyStop:
         self._seen = 0
         self._same = copies_in_design(plan)
 
+    def _tried(self, candidate: str) -> Tried:
+        record = self._plan.record()
+        primary = self._policy.primary or record.primary
+        return tried_before(self._store, record, (candidate, self._baseline), primary)
+
     def look(self) -> str | None:
         """After a batch: what the event "settled" says, JSON, where the e-values settle every
         candidate's verdict; else None.
@@ -108,7 +116,12 @@ class EarlyStop:
             )
             baseline = arms.pop(self._baseline)
             found = [
-                compare(arm, baseline, grounds=grounds, primary=self._policy.primary)
+                compare(
+                    arm,
+                    baseline,
+                    grounds=replace(grounds, tried=self._tried(arm.version)),
+                    primary=self._policy.primary,
+                )
                 for arm in arms.values()
             ]
         except PromptOpsError:  # nothing to compare yet: nobody was scored

@@ -26,6 +26,7 @@ from .study_run import StudyRun
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
+    from ..policy import Policy
     from .project import Project
 
 __all__ = ["EvaluateOptions", "FollowedPlan", "draw", "start"]
@@ -38,6 +39,10 @@ class FollowedPlan(Protocol):
     """The part of a plan that a study follows."""
 
     id: str
+
+    @property
+    def policy(self) -> Policy:
+        """By which its studies are judged."""
 
     def follow(
         self, dataset: Dataset, scorers: Sequence[Any], repeats: int
@@ -126,7 +131,9 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         keep_version(project.store, arm.version, prompt=arm.prompt, label=arm.label)
     where = project.provenance()
     plan = options.plan.id if options.plan is not None else None
-    record = replace(drawn.record(), plan=plan)
+    policy = options.plan.policy if options.plan is not None else None
+    policy = policy or project.registry.policy(drawn.prompt or None)
+    record = replace(drawn.record(), plan=plan, named=policy.primary or drawn.record().primary)
     if not keep_study(project.store, record, project.author, where):
         head = head_of(project.store, record.id)
         record = StudyRecord.from_row(*head) if head is not None else record

@@ -85,6 +85,7 @@ def grounds_of(
         copies=found.copies,
         contradictory=found.contradictory,
         labels=labels_in(study),
+        rules=record.rules,
     )
 
 

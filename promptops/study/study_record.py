@@ -82,7 +82,9 @@ class StudyRecord:
     split: the one split that all examples belong to, else None; plan: id of the plan that it
     follows; rescored: id of the study whose answers it scores again; imported: whether its answers
     were made elsewhere; created: when it was first started, UTC; role: "probe" for a day of a drift
-    monitor, which no list of studies shows and no comparison picks by itself, else "".
+    monitor, which no list of studies shows and no comparison picks by itself, else ""; named: the
+    primary as it was named when the study was made, "" where that was not written down; rules: by
+    which its verdicts follow: 1 for a study that release 0.1 recorded, which keeps what it said.
     """
 
     id: str
@@ -98,6 +100,8 @@ class StudyRecord:
     imported: bool = False
     created: str = ""
     role: str = ""
+    named: str = ""
+    rules: int = 2
 
     @classmethod
     def from_row(
@@ -128,6 +132,8 @@ class StudyRecord:
                 bool(known.get("imported")),
                 str(created),
                 str(known.get("role") or ""),
+                str(known.get("primary") or ""),
+                2 if "primary" in known else 1,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StudyError(
@@ -149,6 +155,7 @@ class StudyRecord:
             "rescored": self.rescored,
             "imported": self.imported,
             "role": self.role,
+            "primary": self.named or self.primary,
         }
         return {**document, **{name: value for name, value in optional.items() if value}}
 

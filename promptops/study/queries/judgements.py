@@ -1,0 +1,62 @@
+"""Questions about what was judged before: which studies asked the same, and with which runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..records import ANSWERED, OUTCOMES
+
+if TYPE_CHECKING:
+    from ...store import Store
+
+__all__ = ["pooled_outcomes", "studies_beside"]
+
+_OTHERS = "select 1 from study_runs where version_id = ? and study_id <> ? limit 1"
+_BESIDE = f"""
+with mine as (
+  select distinct r.key, m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
+  where m.study_id = ? and m.version_id = ?
+), near as (
+  select distinct m.study_id from study_runs m join runs r on r.id = m.run_id
+  where m.version_id = ? and (r.key in (select key from mine)
+    or m.example_fingerprint in (select example_fingerprint from mine))
+)
+select s.id, s.design, m.version_id, count(distinct m.example_fingerprint),
+  bit_xor(distinct md5_number_lower(m.run_id))
+from near join studies s on s.id = near.study_id join study_runs m on m.study_id = s.id
+  join runs r on r.id = m.run_id
+where {ANSWERED} and (s.created_at, s.id) <= (select (created_at, id) from studies where id = ?)
+group by s.id, s.design, s.created_at, m.version_id order by s.created_at, s.id, m.version_id
+"""
+_POOLED = """
+select distinct m.version_id, m.example_fingerprint, m.run_id,
+  case when s.passed is null then s.value else s.passed::double end
+from study_runs m left join scores s on s.run_id = m.run_id
+  and s.example_fingerprint = m.example_fingerprint and s.scorer = ? and s.scorer_version = ?
+where m.study_id in (select unnest(?)) and m.version_id in (select unnest(?))
+order by 1, 2, 3
+"""
+
+
+def studies_beside(
+    store: Store, study: str, baseline: str, *, alone: bool = False
+) -> list[tuple[str, str, str, int, int]]:
+    """(study, design as JSON, version, examples, digest of its runs) of every study up to this one
+    that asked the baseline what this one asks it, oldest first; empty where this is the only one,
+    unless `alone` asks for it.
+    """
+    if not alone and not store.rows(_OTHERS, [baseline, study]):
+        return []
+    return list(store.rows(_BESIDE, [study, baseline, baseline, OUTCOMES, study]))
+
+
+def pooled_outcomes(
+    store: Store, scorer: tuple[str, str], studies: Sequence[str], versions: Sequence[str]
+) -> list[tuple[str, str, str, float | None]]:
+    """(version, example's fingerprint, run, outcome) of every run in some studies, each run once.
+
+    scorer: name and version.
+    """
+    values: list[Any] = [*scorer, list(studies), list(versions)]
+    return list(store.rows(_POOLED, values))

@@ -1,0 +1,189 @@
+"""Nothing that may be tried until it passes passes: reruns, candidates, primaries, grown data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.analysis.recompute import recompute
+from promptops.analysis.tried import Judgement, Tried
+from promptops.lab import Lab
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals
+from promptops.study.promote import evidence_of
+
+MakeLab = Callable[..., Lab]
+
+
+def rows(n: int = 40, start: int = 0) -> list[dict[str, Any]]:
+    return [{"q": str(i), "expected": "yes"} for i in range(start, start + n)]
+
+
+class Rises:
+    """A is right on the even rows; B too, and on a few more: six at first, others each time."""
+
+    def __init__(self) -> None:
+        self.turn = 0
+
+    def __call__(self, call: Any) -> str:
+        name, number = call.request["messages"][-1]["content"].split()
+        i = int(number)
+        won = i % 2 == 0 or (name != "A" and i in range(1, 12, 2))
+        return "yes" if won else "no"
+
+
+def lab_of(make_lab: MakeLab, *names: str) -> tuple[Lab, list[Any]]:
+    lab = make_lab(models={"m": ScriptedModel(Rises())})
+    prompt = lab.prompt("w")
+    return lab, [prompt.save(f"{name} {{{{q}}}}", model="m") for name in names]
+
+
+def judged(study: Any, b: Any, a: Any) -> tuple[str, Tried]:
+    comparison = study.compare(b, a)
+    return comparison.verdict.decision, comparison.grounds.tried
+
+
+def test_the_first_judgement_is_the_fixed_test(make_lab: MakeLab) -> None:
+    """Six won and none lost: p = 1/64, promoted; Run All and a copy of the rows count nothing."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    for name, data in (("one", rows()), ("one", rows()), ("again", rows() * 2)):
+        decision, tried = judged(lab.evaluate([v1, v2], data, [equals()], name=name), v2, v1)
+        assert (decision, tried.times, tried.place) == ("promote", 1, 1)
+
+
+def test_asking_the_pair_afresh_needs_the_e_value(make_lab: MakeLab) -> None:
+    """The second set of answers is pooled with the first, and E is 9.9: not 20."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    first = lab.evaluate([v1, v2], rows(), [equals()], name="one")
+    again = lab.evaluate([v1, v2], rows(), [equals()], name="two", fresh=True)
+    comparison = again.compare(v2, v1)
+    assert comparison.verdict.decision == "inconclusive"
+    assert "Judged twice on these 40 examples" in " ".join(comparison.verdict.reasons)
+    assert comparison.primary.repeats == 2
+    assert comparison.primary.e_value < 20
+    assert judged(first, v2, v1)[0] == "promote"  # the first one stays what it was
+
+
+def test_grown_data_are_a_further_judgement(make_lab: MakeLab) -> None:
+    """Ten more rows beside the forty: judged twice. Rows that nobody asked start anew."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    lab.evaluate([v1, v2], rows(), [equals()], name="one")
+    grown = lab.evaluate([v1, v2], rows(50), [equals()], name="two")
+    assert judged(grown, v2, v1)[1].times == 2
+    fresh = lab.evaluate([v1, v2], rows(40, 100), [equals()], name="three")
+    assert judged(fresh, v2, v1)[1].times == 1
+
+
+def test_a_column_that_no_version_reads_hides_no_judgement(make_lab: MakeLab) -> None:
+    """Rows overlap where the same is asked, whatever else stands beside it."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    lab.evaluate([v1, v2], rows(), [equals()], name="one")
+    other = [{**row, "number": i} for i, row in enumerate(rows())]
+    again = lab.evaluate([v1, v2], other, [equals()], name="two", fresh=True)
+    assert judged(again, v2, v1)[1].times == 2
+
+
+def test_leaving_rows_out_brings_none_away(make_lab: MakeLab) -> None:
+    """A study on the rows that were won is judged on all that were asked."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    lab.evaluate([v1, v2], rows(), [equals()], name="one")
+    part = lab.evaluate([v1, v2], rows(14), [equals()], name="two")
+    assert part.compare(v2, v1).primary.n == 40
+
+
+def test_another_primary_afterwards_is_a_further_judgement(make_lab: MakeLab) -> None:
+    """The primary is the one named when the study was made."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+
+    def short(output: str) -> bool:
+        return output == "yes"
+
+    study = lab.evaluate([v1, v2], rows(), [equals(), short], name="one")
+    assert study.compare(v2, v1).verdict.decision == "promote"
+    other = study.compare(v2, v1, primary="short")
+    assert other.grounds.tried.times == 2
+    assert other.verdict.decision == "inconclusive"
+
+
+def test_the_candidates_of_one_study_share_alpha(make_lab: MakeLab) -> None:
+    """p = 1/64 alone is promoted; beside three others Holm asks for 1/80."""
+    lab, (v1, *others) = lab_of(make_lab, "A", "B", "C", "D", "E")
+    alone = lab.evaluate([v1, others[0]], rows(), [equals()], name="alone")
+    together = make_lab("other", models={"m": ScriptedModel(Rises())})
+    prompt = together.prompt("w")
+    arms = [prompt.save(f"{name} {{{{q}}}}", model="m") for name in "ABCDE"]
+    study = together.evaluate(arms, rows(), [equals()], name="all")
+    assert alone.compare(others[0], v1).verdict.decision == "promote"
+    assert study.compare(arms[1], arms[0]).verdict.decision == "inconclusive"
+
+
+def test_a_finalist_named_by_a_plan_is_judged_alone(make_lab: MakeLab) -> None:
+    """The other arms of its study are not candidates."""
+    lab, (v1, v2, v3, v4, v5) = lab_of(make_lab, "A", "B", "C", "D", "E")
+    plan = lab.plan("w", rows(), [equals()], split=None, finalists=[v2])
+    study = lab.evaluate([v1, v2, v3, v4, v5], rows(), plan=plan)
+    assert study.compare(v2, v1).verdict.decision == "promote"
+
+
+def test_the_third_candidate_over_several_studies_needs_120(make_lab: MakeLab) -> None:
+    """E >= 20 k (k - 1), said on the card; the bundle lists the judgements and recounts them."""
+    lab, (v1, v2, v3, v4) = lab_of(make_lab, "A", "B", "C", "D")
+    lab.promote(v1, to="prod", study=lab.evaluate([v1], rows(), [equals()], name="base"))
+    for version in (v2, v3, v4):
+        study = lab.evaluate([v1, version], rows(), [equals()], name=f"try {version.label}")
+    comparison = study.compare(v4, v1)
+    assert comparison.grounds.tried.place == 3
+    assert comparison.grounds.tried.needed(0.05) == pytest.approx(120)
+    assert "Candidate number 3" in " ".join(comparison.verdict.reasons)
+    evidence = evidence_of(lab.project, v4, "prod", study.recorded)
+    assert evidence is not None
+    assert evidence.rule["needs_e"] == pytest.approx(120)
+    assert len(evidence.rule["tried"]["judgements"]) == 3
+    assert all(figure.same for figure in recompute(evidence))
+
+
+def test_imports_are_judgements_like_others(make_lab: MakeLab) -> None:
+    """A second import of other answers to the same rows is the second judgement of the pair."""
+    lab = make_lab()
+    data = [{"id": f"e{i}", **row} for i, row in enumerate(rows())]
+
+    def outputs(shift: int) -> list[dict[str, Any]]:
+        return [
+            {"example_id": f"e{i}", "version": v, "output": "yes" if (v == "b" or i > 5) else "no"}
+            | ({"output": "Yes"} if i == 20 + shift else {})
+            for v in ("a", "b")
+            for i in range(40)
+        ]
+
+    first, second = (
+        lab.import_runs(outputs(k), data, [equals()], prompt="w", name=f"import {k}")
+        for k in (0, 1)
+    )
+    assert judged(first, "b", "a")[1].times == 1
+    assert judged(second, "b", "a")[1].times == 2
+
+
+def listed(*entries: tuple[str, int, str, str]) -> tuple[Judgement, ...]:
+    return tuple(Judgement(s, order, c, 100, d, "exact@1") for s, order, c, d in entries)
+
+
+@pytest.mark.parametrize(
+    ("entries", "candidate", "needed"),
+    [
+        ((("s1", 0, "b", "x"),), "b", None),
+        ((("s1", 0, "b", "x"), ("s2", 1, "b", "x")), "b", None),
+        ((("s1", 0, "b", "x"), ("s2", 1, "b", "y")), "b", 20),
+        ((("s1", 0, "b", "x"), ("s2", 1, "c", "y")), "b", None),
+        ((("s1", 0, "b", "x"), ("s2", 1, "c", "y")), "c", 40),
+        ((("s1", 0, "b", "x"), ("s1", 0, "c", "y")), "c", None),
+        ((("s1", 0, "b", "x"), ("s1", 0, "c", "y"), ("s2", 1, "c", "z")), "c", 40),
+        ((("s1", 0, "b", "x"), ("s2", 1, "c", "y"), ("s2", 1, "d", "z")), "d", 120),
+        ((("s1", 0, "b", "1"), ("s2", 1, "c", "2"), ("s3", 2, "d", "3")), "d", 120),
+    ],
+)
+def test_what_is_needed(entries: Any, candidate: str, needed: float | None) -> None:
+    """The pair, the candidate's place, and candidates that came together, as tables."""
+    found = Tried(listed(*entries), candidate).needed(0.05)
+    assert found == (None if needed is None else pytest.approx(needed))
