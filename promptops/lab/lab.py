@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from ..optimize.task import Optimizer
     from ..store import Store
     from ..study.design import StudyDesign
     from ..study.estimate import Estimate
     from .imports import Import
+    from .optimization import Optimization, OptimizeOptions
 
 __all__ = ["EvaluateOptions", "Lab"]
 
@@ -168,6 +170,37 @@ class Lab:
             self.project, versions, dataset, scorers, chosen, models=models, repeats=repeats
         )
         return estimate(self.project, drawn, chosen.limits.get("concurrency"))
+
+    def optimize(
+        self,
+        version: Any,
+        dataset: Any,
+        scorers: Sequence[Any],
+        *,
+        method: str | Optimizer = "few_shot",
+        **options: Unpack[OptimizeOptions],
+    ) -> Optimization:
+        """Search for a better version on train and val. The test split is not looked at until
+        `Optimization.confirm`.
+
+        Args:
+            version: the seed, a saved version or a PromptVersion.
+            dataset: the whole of it, with train, val and test.
+            scorers: the first decides, the others are guardrails.
+            method: "few_shot", "instructions", "gepa", or an `Optimizer` of your own.
+            options: the budget (budget_calls=500, budget_tokens, budget_usd, budget_s), goal, seed,
+                concurrency, context_tokens.
+
+        Returns:
+            The search: `.best`, `.save(note=...)`, `.confirm()`. In a notebook it goes on after the
+            cell; in a script it is done. The same search again pays for nothing twice.
+
+        Raises:
+            StudyError, ScorerError, SetupError: before anything is asked.
+        """
+        from .optimization import optimized
+
+        return optimized(self.project, version, dataset, scorers, method, options)
 
     def plan(
         self,

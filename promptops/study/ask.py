@@ -37,7 +37,7 @@ class Asker:
     Progress, so that judging and answering share one budget (the most that judging can go over is
     what its calls in flight cost beyond their reservations);
     where: the cell that started that study, which has long ended when its judges ask (None: the one
-        that runs).
+        that runs); role: what the questions of `ask` are for.
     """
 
     def __init__(
@@ -46,8 +46,9 @@ class Asker:
         limits: Limits | None = None,
         spent: Callable[[], Progress] | None = None,
         where: Provenance | None = None,
+        role: str = "judge",
     ) -> None:
-        self._project, self._where = project, where
+        self._project, self._where, self._role = project, where, role
         self._limits = limits or Limits(prices=project.prices)
         self._spent = spent
         # of judges' endpoints: what refused the questions of one sweep refuses those of the next
@@ -112,7 +113,7 @@ class Asker:
         """
         arm = ArmDesign("judge", version, self._project.model(version.model, version.api), "")
         asked = ask(
-            arm, None, values, repeat, role="judge"
+            arm, None, values, repeat, role=self._role
         )  # what it is shown are answers: none of it is a path
         waiting = self._open.get(asked.key)
         if waiting is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..dataset import Example
@@ -101,6 +101,10 @@ class CellAsker:
         """
         return check_needs(self._scorers, examples)
 
+    def within(self, *, usd: float | None, tokens: int | None) -> Limits:
+        """The limits of an `ask` that may spend this much."""
+        return replace(self._limits, budget_usd=usd, budget_tokens=tokens)
+
     def stop(self, reason: str) -> None:
         """Ask nothing more; within a second what is done is recorded. From any thread."""
         self.stopped = self.stopped or reason
@@ -134,7 +138,7 @@ class CellAsker:
         if arm is None:
             model = self._project.model(version.model)
             arm = self._arms[version.id] = ArmDesign("", version, model, self._prompt)
-            keep_version(self._project.store, version, prompt=self._prompt)
+            keep_version(self._project.store, version)
         return question_of(arm, cell.example, cell.repeat, role=self._role, root=self._project.root)
 
     async def _look_up(self, versions: set[str]) -> None:

@@ -80,7 +80,8 @@ class Project:
 
     models: who answers for a model's name; loop: the event loop, in a thread of its own, on which
     calls are made; prices: model -> USD per million tokens, where the caller knows better than the
-    price table; running: study id -> the pass over it that this process began last; corrected:
+    price table; running: study id -> the pass over it that this process began last;
+    searches: the same of optimisations; corrected:
     (dataset fingerprint, example) -> the golden answer that this process wrote into its file;
     executor: who makes the runs, in this process or elsewhere.
     """
@@ -92,6 +93,7 @@ class Project:
     loop: Background
     prices: Mapping[str, Any] | None = None
     running: dict[str, RunningStudy] = field(default_factory=dict)
+    searches: dict[str, object] = field(default_factory=dict)
     corrected: dict[tuple[str, str], Any] = field(default_factory=dict)
     executor: Executor = field(default_factory=InProcess)
 

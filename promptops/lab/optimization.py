@@ -1,0 +1,210 @@
+"""A search as a notebook holds it: it shows itself while it runs, and leads to a saved version and
+its confirmation.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from ..errors import StudyError
+from ..optimize import search as searching
+from ..optimize.search import Search
+from ..optimize.spending import Allowance
+from ..study import evaluate
+from ..study.provenance import in_kernel
+from . import show
+from .prompt import Prompt, SavedVersion
+from .study import Study
+
+if TYPE_CHECKING:
+    from ..optimize.headroom import Headroom
+    from ..optimize.lineage import Candidate
+    from ..optimize.task import Optimizer
+    from ..study.project import Project
+    from ..version import PromptVersion
+
+__all__ = ["Optimization", "OptimizeOptions", "optimized"]
+
+
+class OptimizeOptions(TypedDict, total=False):
+    """Keywords of `Lab.optimize` beyond its own.
+
+    budget_calls, budget_tokens, budget_usd, budget_s: what the search may spend over task, judge
+        and proposer calls; one of them at least;
+    goal: "better", or "cheaper" for the same quality in fewer tokens; seed: of its random numbers;
+    concurrency: calls in flight (None: found out); context_tokens: what a request may hold.
+    """
+
+    budget_calls: int | None
+    budget_tokens: int | None
+    budget_usd: float | None
+    budget_s: float | None
+    goal: Literal["better", "cheaper"]
+    seed: int
+    concurrency: int | None
+    context_tokens: int | None
+
+
+_BUDGETS = {"budget_calls": "calls", "budget_tokens": "tokens"} | {
+    "budget_usd": "usd",
+    "budget_s": "seconds",
+}
+_CHOSEN = {"goal": "goal", "seed": "rng", "concurrency": "concurrency"} | {
+    "context_tokens": "context_tokens"
+}
+
+
+def optimized(
+    project: Project,
+    version: Any,
+    dataset: Any,
+    scorers: Sequence[Any],
+    method: str | Optimizer,
+    options: OptimizeOptions,
+) -> Optimization:
+    """See Lab.optimize."""
+    unknown = sorted(set(options) - set(_BUDGETS) - set(_CHOSEN))
+    if unknown:
+        raise TypeError(
+            f"optimize has no option {unknown[0]!r}; it has"
+            f" {', '.join(sorted({*_BUDGETS, *_CHOSEN}))}."
+        )
+    given = dict(options)
+    budget: dict[str, Any] = {own: given.get(name) for name, own in _BUDGETS.items()}
+    chosen: dict[str, Any] = {own: given[name] for name, own in _CHOSEN.items() if name in given}
+    design = searching.designed(
+        project, version, dataset, scorers, method=method, allowance=Allowance(**budget), **chosen
+    )
+    found = Optimization(searching.begin(project, design))
+    if not in_kernel():
+        found.wait()
+    return found
+
+
+class Optimization:
+    """One search. It has seen train and val alone; `confirm` asks the test split, once.
+
+    search: the same without a face.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self._study: Study | None = None
+
+    @property
+    def project(self) -> Project:
+        return self.search.project
+
+    @property
+    def id(self) -> str:
+        return self.search.id
+
+    @property
+    def status(self) -> str:
+        """running, finished, stopped or failed."""
+        return self.search.status
+
+    @property
+    def headroom(self) -> Headroom | None:
+        """What there was to win before the search; None until the seed has answered."""
+        return self.search.headroom
+
+    @property
+    def best(self) -> PromptVersion:
+        """The best version so far, unnumbered; the seed where nothing is better on val."""
+        return self.search.best.version
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """All that were considered, the seed first."""
+        return list(self.search.lineage.candidates.values())
+
+    @property
+    def front(self) -> list[Candidate]:
+        """The candidates that nothing beats in both quality and tokens."""
+        return self.search.front
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """Calls that it took, by role: task, judge, propose."""
+        return dict(self.search.spending.calls)
+
+    def wait(self, timeout_s: float | None = None) -> Optimization:
+        """Wait until it is done; returns the same.
+
+        Raises:
+            PromptOpsError: what broke the search.
+            TimeoutError: it is not done after `timeout_s` seconds.
+        """
+        self.search.wait(timeout_s)
+        return self
+
+    def stop(self) -> None:
+        """Ask nothing more, within a second; the best so far stays."""
+        self.search.stop()
+
+    def save(self, note: str = "") -> SavedVersion:
+        """Save the best under the next number of its prompt; it serves nowhere yet.
+
+        Args:
+            note: for people.
+
+        Returns:
+            The saved version; the same again where it was saved before.
+
+        Raises:
+            StudyError: nothing is better than the seed, or the seed has no prompt.
+        """
+        self.wait()
+        number = searching.saved(self.search, note)
+        return Prompt(self.project, self.search.design.prompt)[number]
+
+    def confirm(self) -> Study:
+        """The seed against the best on the test split, by the plan that was frozen before the
+        search: the one study that a promotion may rest on.
+
+        Returns:
+            The study; the same one when it is asked for again.
+
+        Raises:
+            StudyError: nothing is better than the seed, so that there is nothing to confirm.
+        """
+        self.wait()
+        search, design = self.search, self.search.design
+        if search.best.number == 0:
+            raise StudyError(
+                "the search found nothing better than its seed on val, so that there is nothing to"
+                " confirm; the test split stays unused."
+            )
+        if self._study is None:
+            options = evaluate.EvaluateOptions(
+                plan=search.plan, limits={"concurrency": design.concurrency}
+            )
+            versions = [design.given, search.best.version]
+            drawn = evaluate.draw(self.project, versions, design.data, (), options)
+            self._study = Study(evaluate.start(self.project, drawn, options))
+        if not in_kernel():
+            self._study.wait()
+        return self._study
+
+    def __repr__(self) -> str:
+        search = self.search
+        seed, best = search.lineage.candidates[search.design.seed.id], search.best
+        shown = f"{best.label} {best.score:.1%}" if best.score is not None else best.label
+        first = f"{seed.score:.1%}" if seed.score is not None else "–"
+        return (
+            f"<search {search.id[:9]} by {search.design.method.name}, {self.status}:"
+            f" {len(self.candidates) - 1} candidates, {search.spending.spent_calls:,} calls; on val"
+            f" {shown}, seed {first} (chosen on it: expect less on test)>"
+        )
+
+    def _repr_html_(self) -> str:
+        return show.html(self)
+
+    def _ipython_display_(self) -> None:
+        if in_kernel():
+            show.display(self)
+        else:
+            sys.stdout.write(f"{self!r}\n")

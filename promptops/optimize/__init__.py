@@ -1,0 +1,9 @@
+"""Searching for a better version: on train and val alone, recorded, within one budget, and
+confirmed once on a test split that the search never saw.
+"""
+
+from .few_shot import FewShot
+from .instructions import Instructions
+from .task import Optimizer, Result, Task
+
+__all__ = ["FewShot", "Instructions", "Optimizer", "Result", "Task"]

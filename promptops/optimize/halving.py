@@ -1,0 +1,56 @@
+"""A race on val: all candidates on few rows, the better half on twice as many, and so on.
+
+The seed is never raced out, so that there is always something to compare with. Each rung is one
+sweep over all that are left. A race that ends on few rows flatters its winner: where val has them,
+the last rung has at least 32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from ..version import PromptVersion
+from .task import Result, Task
+
+__all__ = ["mean_of", "race", "rungs"]
+
+FIRST, LAST = 8, 32
+
+
+def rungs(rows: int, candidates: int) -> Iterator[int]:
+    """How many val rows each rung has seen: 8, 16, 32, ... and at last all of them, or as many as
+    bring the candidates down to one, but never fewer than 32.
+    """
+    seen, left = min(FIRST, rows), candidates
+    while True:
+        yield seen
+        if seen >= rows or (left <= 1 and seen >= LAST):
+            return
+        seen, left = min(rows, 2 * seen), (left + 1) // 2
+
+
+def mean_of(results: Sequence[Result]) -> float:
+    """The mean of the primary; an unscored answer counts as nothing won: 0."""
+    return sum(r.score or 0.0 for r in results) / len(results) if results else 0.0
+
+
+async def race(task: Task, candidates: Sequence[PromptVersion], rng: Random) -> PromptVersion:
+    """Race the candidates beside the seed; returns the one that is left, or leads when the budget
+    is spent.
+    """
+    order = list(task.val)
+    rng.shuffle(order)
+    left = list(candidates)
+    for seen in rungs(len(order), len(left)):
+        await task.ask([task.seed, *left], order[:seen])
+        for version in (task.seed, *left):
+            task.note(version, "kept")
+        left.sort(key=lambda version: -mean_of(task.on_val(version)))  # stable: the order decides
+        if task.over:
+            break
+        keep = max(1, (len(left) + 1) // 2)
+        for version in left[keep:]:
+            task.note(version, "raced_out", f"not among the better {keep} of {len(left)}")
+        left = left[:keep]
+    return left[0] if left else task.seed

@@ -1,0 +1,154 @@
+"""A pool of instructions, raced on val: texts that were given, operators that need no model, and
+paraphrases that a model proposes.
+
+Strong where the model lacks knowledge that the train rows have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from ..errors import StudyError
+from ..version import PromptVersion
+from .halving import mean_of, race
+from .operators import definitions, form_of, labelled, reordered, shorter
+from .task import Result, Task
+from .texts import instructions_of, with_instructions
+
+__all__ = ["Instructions"]
+
+_WORDS = (8, 16, 24)  # of a label's definition
+_FENCED = re.compile(r"```[a-z]*\n(.*?)```", re.S)
+_ASK = """You improve the instruction of a prompt. It is used on texts like the ones below.
+
+The instruction now:
+\"\"\"
+{text}
+\"\"\"
+
+{failures}
+Write a better instruction. {must}Do not copy the examples. Answer with the instruction alone, \
+between ``` fences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """`method="instructions"`, or with a pool of your own: `method=Instructions(texts=[...])`.
+
+    texts: whole instructions; one with all the variables of the seed becomes the user message, any
+    other the system message. operators: whether instructions are also made from the train rows.
+    proposer: name of the model that proposes paraphrases, None for none; paraphrases: how many.
+    """
+
+    texts: Sequence[str] = ()
+    operators: bool = True
+    proposer: str | None = None
+    paraphrases: int = 4
+
+    def __post_init__(self) -> None:
+        if isinstance(self.texts, str):
+            raise StudyError("texts is one text; pass a list, as in texts=[...].")
+        object.__setattr__(self, "texts", tuple(self.texts))
+        if not (self.texts or self.operators or self.proposer):
+            raise StudyError("a pool needs texts, operators or a proposer; name at least one.")
+
+    @property
+    def name(self) -> str:
+        return "instructions"
+
+    def document(self) -> Mapping[str, object]:
+        """What decides how it searches."""
+        return {
+            "texts": list(self.texts),
+            "operators": self.operators,
+            "proposer": self.proposer,
+            "paraphrases": self.paraphrases if self.proposer else 0,
+        }
+
+    async def run(self, task: Task, rng: Random) -> None:
+        """Race the pool; then vary its winner once, and race that."""
+        pool: list[PromptVersion] = []
+        for text, how in (*((text, "given text") for text in self.texts), *self._made(task)):
+            _take(task, pool, text, how, task.seed)
+        await self._paraphrased(task, pool, task.seed)
+        best = await race(task, pool, rng)
+        if task.over or best is task.seed or mean_of(task.on_val(best)) == 1.0:
+            return
+        second: list[PromptVersion] = []
+        if self.operators:
+            text = instructions_of(best)
+            for how, made in (("reordered", reordered(text)), ("shortened", shorter(text))):
+                for each in made:
+                    _take(task, second, each, how, best)
+        await self._paraphrased(task, second, best)
+        if second:
+            await race(task, [best, *second], rng)
+
+    def _made(self, task: Task) -> Iterator[tuple[str, str]]:
+        """Instructions that the train rows give by themselves."""
+        if not self.operators:
+            return
+        pairs = [(each, text) for each in task.train if (text := task.golden_text(each))]
+        rows, now = labelled(pairs), instructions_of(task.seed)
+        form = form_of(rows, pairs)
+        head = now if form in now else f"{now} {form}".strip()
+        if head != now:
+            yield head, "form of the answer stated"
+        for words in _WORDS if rows is not None else ():
+            assert rows is not None
+            told = definitions(rows, words)
+            yield f"{head}\n\n{told}", f"labels defined by {words} words"
+            yield f"{form}\n\n{told}", f"form, and labels defined by {words} words"
+
+    async def _paraphrased(
+        self, task: Task, pool: list[PromptVersion], parent: PromptVersion
+    ) -> None:
+        if self.proposer is None:
+            return
+        failed = [r for r in task.on_val(parent) if not r.score][:3]
+        if not failed:
+            found = await task.ask([parent], list(task.train)[:8])
+            failed = [r for r in found[parent.id] if not r.score][:3]
+        feedback = _told(failed)
+        names = [f"{{{{{variable.name}}}}}" for variable in parent.variables]
+        in_user = len(parent.template) == 1
+        must = f"Keep {', '.join(names)} in it. " if in_user and names else ""
+        text = _ASK.format(text=instructions_of(parent), failures=feedback, must=must)
+        for _ in range(self.paraphrases):
+            reply = await task.propose(
+                text, model=self.proposer, how="paraphrase", parents=[parent]
+            )
+            if reply:
+                _take(task, pool, _unfenced(reply), "paraphrase", parent, feedback)
+
+
+def _take(
+    task: Task,
+    pool: list[PromptVersion],
+    text: str,
+    how: str,
+    parent: PromptVersion,
+    feedback: str = "",
+) -> None:
+    version = with_instructions(parent, text)
+    if version is not None and task.offer(version, parents=[parent], how=how, feedback=feedback):
+        pool.append(version)
+
+
+def _unfenced(reply: str) -> str:
+    found = _FENCED.search(reply)
+    return (found[1] if found else reply).strip()
+
+
+def _told(failed: Sequence[Result]) -> str:
+    if not failed:
+        return ""
+    lines = [
+        f"Input: {' '.join(map(str, r.example.inputs.values()))[:300]}\nAnswer: {r.output[:200]}\n"
+        f"Wrong: {r.reason or 'not the golden answer'}"
+        for r in failed
+    ]
+    return "It fails here:\n" + "\n\n".join(lines) + "\n"

@@ -1,0 +1,117 @@
+"""One budget of a search over task, judge and proposer calls, outside the optimiser.
+
+What counts is each distinct cell (version, example, repeat) and each proposal, whether it was asked
+now or answered from the store, so that a resumed search walks the path of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..errors import StudyError
+from ..run import Run
+
+__all__ = ["Allowance", "Spending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a search may spend. None: no limit."""
+
+    calls: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("calls", "tokens", "usd", "seconds"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or value <= 0 or (name in ("calls", "tokens") and value != int(value)):
+                raise StudyError(
+                    f"budget_{name} is {value!r}; give a number above 0"
+                    f"{', a whole one' if name in ('calls', 'tokens') else ''}, or leave it out."
+                )
+        if self.calls is None and self.tokens is None and self.usd is None and self.seconds is None:
+            raise StudyError(
+                "a search needs a budget; pass budget_calls=500, or budget_tokens, budget_usd or"
+                " budget_s."
+            )
+
+    def document(self) -> dict[str, float | int]:
+        """JSON-ready: the limits that there are."""
+        named = {
+            "calls": self.calls,
+            "tokens": self.tokens,
+            "usd": self.usd,
+            "seconds": self.seconds,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Spending:
+    """The ledger of one search. Used on one event loop; its figures may be read from any thread.
+
+    calls: by role (task, judge, propose); usd and tokens: of all of them, as far as they are known.
+    """
+
+    allowance: Allowance
+    clock: Callable[[], float] = time.monotonic
+    calls: dict[str, int] = field(default_factory=dict)
+    tokens: int = 0
+    usd: float = 0.0
+    exhausted: str = ""  # why nothing more is asked; "" while something may be
+    began: float | None = None
+    counted: set[tuple[str, str, int]] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
+
+    @property
+    def spent_calls(self) -> int:
+        """Calls of all roles."""
+        return sum(self.calls.values())
+
+    @property
+    def left(self) -> int | None:
+        """Calls that may still be made; None where calls are not limited."""
+        most = self.allowance.calls
+        return None if most is None else max(0, most - self.spent_calls)
+
+    def may(self, calls: int) -> bool:
+        """Whether so many calls more fit; where they do not, the search is exhausted."""
+        if not self.exhausted and self.left is not None and calls > self.left:
+            self.exhausted = (
+                f"{self.spent_calls:,} of {self.allowance.calls:,} calls are spent, and the next"
+                f" step takes {calls:,}."
+            )
+        return not self.look()
+
+    def count(self, role: str, calls: int = 1) -> None:
+        """So many calls of a role are made."""
+        self.calls[role] = self.calls.get(role, 0) + calls
+
+    def pay(self, run: Run) -> None:
+        """What a run took: once for each run, replayed or not."""
+        if run.id in self.runs:
+            return
+        self.runs.add(run.id)
+        self.tokens += (run.tokens_in or 0) + (run.tokens_out or 0)
+        self.usd += run.cost_usd or 0.0
+
+    def look(self) -> str:
+        """Why nothing more may be asked; "" where something may."""
+        if self.exhausted:
+            return self.exhausted
+        now, most = self.clock(), self.allowance
+        self.began = now if self.began is None else self.began
+        if most.tokens is not None and self.tokens >= most.tokens:
+            self.exhausted = f"{self.tokens:,} of {most.tokens:,} tokens are spent."
+        elif most.usd is not None and self.usd >= most.usd:
+            self.exhausted = f"{self.usd:.4f} of {most.usd:g} USD are spent."
+        elif most.seconds is not None and now - self.began >= most.seconds:
+            self.exhausted = f"the {most.seconds:g} seconds are over."
+        return self.exhausted

@@ -1,0 +1,259 @@
+"""What an optimiser sees of a search: the seed, train, val, asking, proposing; and nothing else.
+
+It has no store, no lab and no test split, so that no method can look where it must not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from ..dataset import Dataset, Example
+from ..engine.question import Limits
+from ..errors import CallError, StudyError
+from ..run import Run
+from ..scorers.case import Scorer
+from ..study.ask_cells import Cell, CellAsker, Outcome
+from ..version import PromptVersion
+from .lineage import Event, Lineage, Proposal
+from .spending import Spending
+from .veto import Vetoes, golden_of
+
+if TYPE_CHECKING:
+    from ..study.ask import Asker
+
+__all__ = ["Optimizer", "Result", "Task"]
+
+_REQUEST = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One answer to one example. score: by the primary, None where it is unscored; reason: what the
+    scorer said of it; guards: of the other scorers, by name.
+    """
+
+    example: Example
+    output: str
+    score: float | None
+    reason: str
+    guards: Mapping[str, float | None]
+    run: Run
+
+    @property
+    def tokens(self) -> int:
+        """Of the call, in and out."""
+        return (self.run.tokens_in or 0) + (self.run.tokens_out or 0)
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """A method of searching. Its random numbers come from `rng` alone, so that the same seed is the
+    same search.
+
+    name: for people and the store; document(): what decides how it searches, JSON-ready: it is a
+    part of the search's id.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def document(self) -> Mapping[str, object]: ...
+
+    async def run(self, task: Task, rng: Random) -> None:
+        """Search until nothing is left to try, or `task.over`."""
+        ...
+
+
+class Task:
+    """One search as its optimiser sees it.
+
+    seed: the version to be beaten; train, val: what may be looked at; primary: the name of the
+    scorer that decides.
+    """
+
+    def __init__(
+        self,
+        seed: PromptVersion,
+        splits: tuple[Dataset, Dataset],
+        askers: tuple[CellAsker, Asker],
+        spending: Spending,
+        lineage: Lineage,
+        vetoes: Vetoes,
+        scorers: Sequence[Scorer],
+    ) -> None:
+        """scorers: the first is the primary, the others are guardrails."""
+        self.seed, (self.train, self.val) = seed, splits
+        self._asker, self._proposer = askers
+        self._spending, self._lineage, self._vetoes = spending, lineage, vetoes
+        self._scorer, self.primary = scorers[0], scorers[0].name
+        self._guards = [scorer.name for scorer in scorers[1:]]
+        self._judges = sum(scorer.kind == "judge" for scorer in scorers)
+        self._on_val: dict[str, dict[str, Result]] = {}  # version -> example -> result
+        self.halted = ""
+
+    # -- how far it may go
+
+    @property
+    def left(self) -> int | None:
+        """Calls that may still be made; None where calls are not limited."""
+        return self._spending.left
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is asked: the budget is spent, or somebody stopped it."""
+        return bool(self.halted or self._asker.stopped or self._spending.look())
+
+    def golden_text(self, example: Example) -> str:
+        """A right answer to an example, as a text; "" where it has none."""
+        golden = golden_of(self._scorer, example)
+        if golden is None or isinstance(golden, str):
+            return golden or ""
+        return json.dumps(golden, ensure_ascii=False)
+
+    # -- asking
+
+    async def ask(
+        self, versions: Sequence[PromptVersion], examples: Sequence[Example], repeat: int = 0
+    ) -> dict[str, list[Result]]:
+        """version id -> its results, in the order of the examples: as many of the examples as the
+        budget allows, the same for each version.
+
+        Raises StudyError for an example that is not of train or val.
+        """
+        allowed = {id(each) for each in (*self.train, *self.val)}
+        for example in examples:
+            if id(example) not in allowed:
+                raise StudyError(
+                    f"the example {example.id!r} is not of train or val; a search sees nothing"
+                    " else."
+                )
+        cells = self._affordable(versions, examples, repeat)
+        found: dict[str, list[Result]] = {version.id: [] for version in versions}
+        limits = self._limits()
+        for outcome in await self._asker.ask(cells, limits) if cells else ():
+            self._spending.pay(outcome.run)
+            result = self._result(outcome)
+            found[outcome.cell.version.id].append(result)
+        self._remember(found, repeat)
+        return found
+
+    def _affordable(
+        self, versions: Sequence[PromptVersion], examples: Sequence[Example], repeat: int
+    ) -> list[Cell]:
+        """The cells of as many whole examples as the budget allows; they are counted."""
+        cells: list[Cell] = []
+        if self.over:
+            return cells
+        spent = self._spending
+        for example in examples:
+            keys = [(version.id, example.id, repeat) for version in versions]
+            new = [key for key in keys if key not in spent.counted]
+            if new and not spent.may(len(new) * (1 + self._judges)):
+                break
+            spent.counted.update(new)
+            spent.count("task", len(new))
+            if self._judges:
+                spent.count("judge", len(new) * self._judges)
+            cells += [Cell(version, example, repeat) for version in versions]
+        return cells
+
+    def _limits(self) -> Limits | None:
+        """What the next calls may take of tokens and money."""
+        most, spent = self._spending.allowance, self._spending
+        if most.tokens is None and most.usd is None:
+            return None
+        return self._asker.within(
+            usd=None if most.usd is None else max(most.usd - spent.usd, 0.0),
+            tokens=None if most.tokens is None else max(most.tokens - spent.tokens, 0),
+        )
+
+    def _result(self, outcome: Outcome) -> Result:
+        score = outcome.scores.get(self.primary)
+        guards = {
+            name: outcome.scores[name].outcome for name in self._guards if name in outcome.scores
+        }
+        return Result(
+            outcome.cell.example,
+            outcome.run.output or "",
+            score.outcome if score is not None else None,
+            (score.reason or score.unscored or "") if score is not None else "",
+            guards,
+            outcome.run,
+        )
+
+    def _remember(self, found: Mapping[str, Sequence[Result]], repeat: int) -> None:
+        val = {example.id for example in self.val}
+        for version, results in found.items():
+            if repeat == 0:
+                held = self._on_val.setdefault(version, {})
+                held.update((r.example.id, r) for r in results if r.example.id in val)
+
+    def on_val(self, version: PromptVersion) -> Sequence[Result]:
+        """What a version answered on val so far."""
+        return tuple(self._on_val.get(version.id, {}).values())
+
+    # -- candidates
+
+    def offer(
+        self,
+        version: PromptVersion,
+        *,
+        parents: Sequence[PromptVersion] = (),
+        how: str,
+        feedback: str = "",
+        demonstrations: bool = False,
+    ) -> bool:
+        """Take a version in as a candidate, unless it is vetoed; whether it is to be evaluated.
+
+        demonstrations: copies of train rows are meant; else they are flagged.
+        """
+        if version.id in self._lineage.candidates:
+            return False
+        ids = [parent.id for parent in parents] or [self.seed.id]
+        reason = self._vetoes.against(version)
+        if reason:
+            self._lineage.note(Event(version.id, "vetoed", detail=reason))
+            return False
+        candidate = self._lineage.add(version, parents=ids, how=how, feedback=feedback)
+        flag = "" if demonstrations else self._vetoes.copied(version)
+        candidate.flags = (flag,) if flag else ()
+        self._lineage.note(Event(version.id, "proposed", detail=flag))
+        return True
+
+    def note(self, version: PromptVersion, status: str, detail: str = "") -> None:
+        """Say how a candidate stands on val: "raced_out" or "kept"."""
+        scores = [r.score for r in self.on_val(version) if r.score is not None]
+        mean = sum(scores) / len(scores) if scores else None
+        candidate = self._lineage.candidates.get(version.id)
+        results = self.on_val(version)
+        if candidate is not None and results:
+            candidate.tokens = sum(result.tokens for result in results) / len(results)
+        self._lineage.note(Event(version.id, status, len(results), mean, detail))
+
+    async def propose(
+        self, text: str, *, model: str, how: str, parents: Sequence[PromptVersion] = ()
+    ) -> str:
+        """What a model answers to the text; "" where it gave nothing or the budget is spent.
+
+        Each proposal is a call of the budget, and is recorded before it is evaluated.
+        """
+        number = len(self._lineage.proposals)
+        if self.over or not self._spending.may(1):
+            return ""
+        self._spending.count("propose")
+        version = PromptVersion(f"{{{{{_REQUEST}}}}}", model=model)
+        ids = tuple(parent.id for parent in parents)
+        try:
+            run = await self._proposer.ask(version, {_REQUEST: text}, number)
+        except CallError as error:
+            self._lineage.propose(Proposal(number, how, ids, "", refused=str(error)))
+            return ""
+        self._spending.pay(run)
+        output = (run.output or "").strip() if run.answered else ""
+        refused = "" if output else f"no text came back ({run.failure or 'empty'})."
+        self._lineage.propose(Proposal(number, how, ids, output, run.id, refused=refused))
+        return output
