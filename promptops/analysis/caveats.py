@@ -163,6 +163,13 @@ def _alike(comparison: Comparison) -> Iterator[str]:
             f"The same model name was answered by different models ({_list(theirs)} for {a.label},"
             f" {_list(ours)} for {b.label})."
         )
+    for arm in (a, b):
+        returned = arm.facts.get("returned") or ()
+        if len(set(returned)) > 1 and len(set(arm.facts.get("models") or ())) == 1:
+            yield (
+                f"{arm.label} was answered by more than one model under one name"
+                f" ({_list(set(returned))}); fresh=True asks all of it again."
+            )
     yield from _days(a, b)
 
 

@@ -14,6 +14,7 @@ from ..analysis import words
 from ..errors import SetupError, StudyError
 from ..models.protocol import HasNotes
 from ..models.target import TargetModel
+from .other_model import other_models
 from .unscripted import Scripts
 
 if TYPE_CHECKING:
@@ -123,11 +124,12 @@ class RunningStudy:
         return out
 
     def notes(self) -> list[str]:
-        """What a reader should know about how the answers were asked for, one sentence each."""
+        """What a reader should know about how the answers came about, one sentence each."""
         models = {arm.model.label: arm.model for arm in self._work.plan.arms}
-        return [
+        said = [
             note for model in models.values() if isinstance(model, HasNotes) for note in model.notes
         ]
+        return [*said, *other_models(self._work.store, self.record.id)]
 
     def tally(self, arm: int, scorer: str) -> Tally | None:
         """What an arm (by its place) has come to so far on a scorer."""
