@@ -31,6 +31,7 @@ COMMANDS = {
     "compare": "compare_command",
     "import": "import_command",
     "audit": "audit_command",
+    "scan": "scan_command",
     "evaluate": "evaluate",
     "doctor": "doctor",
     "list": "prompts_command",

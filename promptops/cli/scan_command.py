@@ -1,0 +1,122 @@
+"""`promptops scan PATH...`: the prompts that stand in source code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..exchange.scan import FoundPrompt
+
+__all__ = ["scan"]
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--write", is_flag=True, help="Save version 1 of each; print its replacement.")
+@click.option("--check", is_flag=True, help="Exit 1 for prompts that the baseline lacks.")
+@click.option("--write-baseline", is_flag=True, help="Record what was found as known.")
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The baseline [default: promptops-scan.json here].",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def scan(
+    paths: tuple[Path, ...],
+    write: bool,
+    check: bool,
+    write_baseline: bool,
+    baseline: Path | None,
+    as_json: bool,
+) -> None:
+    """Find the prompts in Python, TypeScript and JavaScript source.
+
+    A line, or the line above, with `promptops: not-a-prompt` is left out. Nothing is executed.
+    Exit codes: 0 done; 1 with --check, where there are prompts that the baseline does not know; 2
+    misuse.
+    """
+    from ..exchange.scan import BASELINE, Baseline
+    from ..exchange.scan import scan as scan_paths
+
+    place = baseline or Path(BASELINE)
+    found = scan_paths(paths)
+    if check:
+        found = Baseline.read(place).new(found)
+    if write_baseline:
+        Baseline.write(found, place)
+        click.echo(f"{place}: {len(found):,} prompts recorded as known", err=as_json)
+        return
+    if as_json:
+        click.echo(json.dumps([_document(p) for p in found], ensure_ascii=False, indent=2))
+    elif write:
+        _write(found)
+    else:
+        _tell(found, check)
+    if check and found:
+        raise SystemExit(1)
+
+
+def _document(prompt: FoundPrompt) -> dict[str, Any]:
+    from ..exchange.scan.found_prompt import plain_text
+
+    return {
+        "name": prompt.name,
+        "file": prompt.file,
+        "line": prompt.line,
+        "call": prompt.call,
+        "model": prompt.model,
+        "settings": dict(prompt.settings),
+        "unread": list(prompt.unread),
+        "variables": prompt.variables,
+        "messages": [{"role": role, "text": plain_text(text)} for role, text in prompt.messages],
+        "key": prompt.key,
+    }
+
+
+def _tell(found: Sequence[FoundPrompt], check: bool) -> None:
+    from ..exchange.scan.found_prompt import plain_text
+    from ..markup import plain
+
+    for prompt in found:
+        facts = [f"{prompt.file}:{prompt.line}", prompt.name]
+        facts += [prompt.model] if prompt.model else []
+        facts += [f"{name}={value!r}" for name, value in prompt.settings.items()]
+        facts += [f"{{{{{name}}}}}" for name in prompt.variables]
+        click.echo(plain("  ".join(facts)))
+        shown = " ".join(plain_text(prompt.messages[-1][1]).split())
+        click.echo(plain(f"    {shown[:90]}"))
+        if prompt.unread:
+            click.echo(plain(f"    not literal, and not read: {', '.join(prompt.unread)}"))
+    new = "new " if check else ""
+    click.echo(f"{len(found):,} {new}prompt{'' if len(found) == 1 else 's'} found")
+
+
+def _write(found: Sequence[FoundPrompt]) -> None:
+    from ..exchange.scan import replacement
+    from ..markup import plain
+    from ..study.project import Project
+
+    project = Project.open()
+    saved = 0
+    try:
+        for prompt in found:
+            fault = prompt.fault()
+            place = f"{prompt.file}:{prompt.line}"
+            if fault:
+                click.echo(plain(f"{place}  {prompt.name} was not saved: {fault}"))
+                continue
+            note = f"from {place}"
+            version = prompt.version()
+            number = project.registry.save(prompt.name, version, note, project.author)
+            saved += 1
+            click.echo(plain(f"{place}  saved {prompt.name} v{number}; in its place:"))
+            for line in replacement(prompt):
+                click.echo(plain(f"    {line}"))
+    finally:
+        project.close()
+    click.echo(f"{saved:,} of {len(found):,} prompts saved")

@@ -1,0 +1,132 @@
+"""A prompt found in source code: its texts with what is filled in, its place, and the settings of
+the call that sends it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ...canonical import canonical
+from ...errors import TemplateError, VersionError
+from ...version import PromptVersion
+from ...version.renderer import literal
+from ..chat_text import slug
+
+__all__ = ["FoundPrompt", "Hole", "Text", "looks_like_prompt", "plain_text"]
+
+_RESERVED = frozenset(("api", "fresh", "self", "history"))
+_NAMED = re.compile(
+    r"(?i)(^|_)(prompts?|system|instructions?|template|persona|rubric|few_?shots?)(_|$)|prompt"
+)
+_CUE = re.compile(
+    r"(?i)\b(you are (an?|the|my|now)|you're an?|your (task|job|role|goal)|act as|respond|"
+    r"answer (the|with|in|like)|"
+    r"reply (to|in|with)|summari[sz]e|translate|classify|extract|rewrite|generate an?|write an?|"
+    r"given (the|a)|the following|return (only|json)|do not|don't|step by step|as an? (expert|"
+    r"assistant)|based on the|output (only|format|in)|identify the|describe the)\b"
+)
+_OTHER = re.compile(
+    r"(?is)^\s*(select\s.+\sfrom|insert\s+into|create\s+table|update\s.+\sset|<!doctype|<html|<div|"
+    r"<svg|<\?xml|https?://|import\s|def\s|function\s|usage:|#!/)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Where a value is filled in. name: of the variable; code: the expression, as the source has
+    it, that gives the text.
+    """
+
+    name: str
+    code: str
+
+
+Text: TypeAlias = tuple["str | Hole", ...]
+
+
+def plain_text(text: Text) -> str:
+    """The text with a mark in place of each value, to look at."""
+    return "".join(piece if isinstance(piece, str) else "{…}" for piece in text)
+
+
+def looks_like_prompt(name: str, text: Text) -> bool:
+    """Whether a text that no call was seen to send reads like instructions to a model."""
+    shown = plain_text(text)
+    words = len(shown.split())
+    if words < 4 or _OTHER.search(shown):
+        return False
+    if _NAMED.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)):
+        return words >= 5 or bool(_CUE.search(shown))
+    return words >= 6 and len(_CUE.findall(shown)) >= 2
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPrompt:
+    """file: relative to the scanned folder; line: where the prompt's call or text begins, counted
+    from 1; name: for the registry; messages: (role, text); model, settings: of the call; call: the
+    callee as written, "" for a text that no call was seen to send; unread: arguments of the call
+    whose values are not literals.
+    """
+
+    file: str
+    line: int
+    name: str
+    messages: tuple[tuple[str, Text], ...]
+    model: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    call: str = ""
+    unread: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """variable -> the expression that fills it. One name stands for one expression."""
+        return {name: code for code, name in _names(self.messages).items()}
+
+    @property
+    def key(self) -> str:
+        """What a baseline knows the prompt by: its file and texts, not its line."""
+        texts = [[role, plain_text(text)] for role, text in self.messages]
+        return hashlib.sha256(canonical([self.file, texts]).encode()).hexdigest()[:16]
+
+    def version(self) -> PromptVersion:
+        """The prompt as a version. Raises TemplateError or VersionError where it cannot be one."""
+        names = _names(self.messages)
+        messages = [
+            {
+                "role": role,
+                "content": "".join(
+                    literal(piece) if isinstance(piece, str) else "{{" + names[piece.code] + "}}"
+                    for piece in text
+                ),
+            }
+            for role, text in self.messages
+        ]
+        return PromptVersion(messages, model=self.model, settings=self.settings)
+
+    def fault(self) -> str:
+        """Why it cannot be a version; "" where it can."""
+        try:
+            self.version()
+        except (TemplateError, VersionError) as error:
+            return str(error)
+        return ""
+
+
+def _names(messages: Sequence[tuple[str, Text]]) -> dict[str, str]:
+    """expression -> variable: the hole's own name, numbered where two expressions share it."""
+    out: dict[str, str] = {}
+    for _, text in messages:
+        for piece in text:
+            if isinstance(piece, Hole) and piece.code not in out:
+                name = slug(piece.name, "value").replace("-", "_")
+                if not name[0].isalpha() or name in _RESERVED:
+                    name = f"value_{name}"
+                taken, plain, n = set(out.values()), name, 2
+                while name in taken:
+                    name, n = f"{plain}_{n}", n + 1
+                out[piece.code] = name
+    return out

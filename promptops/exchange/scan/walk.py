@@ -1,0 +1,217 @@
+"""A folder of source scanned for prompts: which files are read, whose constants are followed, and
+what a committed baseline knows already.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ...errors import DatasetError
+from .found_prompt import FoundPrompt
+from .python_prompts import prompts_in_python, tables_of
+from .python_texts import Names
+from .script_prompts import prompts_in_script
+
+__all__ = ["BASELINE", "Baseline", "replacement", "scan"]
+
+BASELINE = "promptops-scan.json"
+_SCRIPTS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
+_SKIPPED = frozenset(
+    (*("node_modules", "dist", "build", "__pycache__", "site-packages", "venv", "vendor"), "target")
+)
+# a file without one of these words has no prompt that would be found
+_MAY = re.compile(
+    r"(?i)prompt|messages|system|instruction|template|persona|rubric|you are|your |"
+    r"respond|answer|reply|summari|translate|classify|extract|rewrite|generate|given |return "
+)
+_MOST = 2 << 20  # bytes of a source file; a larger one is generated
+
+
+def scan(paths: Sequence[Path]) -> list[FoundPrompt]:
+    """The prompts of files and folders, by file and line; each has a name of its own.
+
+    Args:
+        paths: files, or folders of Python, TypeScript and JavaScript.
+
+    Returns:
+        What was found. A line, or the line above, with `promptops: not-a-prompt` is left out.
+
+    Raises:
+        DatasetError: a path is not there.
+        MissingExtra: there is TypeScript or JavaScript, and the extra [scan] is not installed.
+    """
+    found: list[FoundPrompt] = []
+    for path in paths:
+        if not path.exists():
+            raise DatasetError(f"there is nothing at {path}; give a file or folder of source.")
+        root = path if path.is_dir() else path.parent
+        imports = _Imports(root.resolve())
+        for file in _files(path):
+            shown = file.relative_to(root).as_posix()
+            text = file.read_text(encoding="utf-8", errors="replace")
+            if file.suffix == ".py":
+                tree = _parsed(text) if _MAY.search(text) else None
+                if tree is not None:
+                    elsewhere = imports.of(file.resolve(), tree)
+                    found += prompts_in_python(text, tree, shown, elsewhere)
+            else:
+                found += prompts_in_script(text, shown, file.suffix)
+    return _named_apart(found)
+
+
+def _parsed(text: str) -> ast.Module | None:
+    """The syntax tree of a text; None where it is not Python."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    for folder, inner, names in os.walk(path):
+        inner[:] = sorted(
+            name for name in inner if name not in _SKIPPED and not name.startswith(".")
+        )
+        for name in sorted(names):
+            file = Path(folder) / name
+            known = file.suffix == ".py" or (file.suffix in _SCRIPTS and ".min." not in name)
+            if known and not name.endswith(".d.ts") and file.stat().st_size <= _MOST:
+                yield file
+
+
+def _named_apart(found: list[FoundPrompt]) -> list[FoundPrompt]:
+    taken: dict[str, str] = {}
+    out = []
+    for prompt in found:
+        name, n, key = prompt.name, 2, prompt.key
+        while taken.get(name, key) != key:
+            name, n = f"{prompt.name}-{n}", n + 1
+        taken[name] = key
+        out.append(replace(prompt, name=name))
+    return out
+
+
+@dataclass(slots=True)
+class _Imports:
+    """Constants of the scanned modules, read when a file imports them."""
+
+    root: Path
+    known: dict[Path, Names] = field(default_factory=dict)
+
+    def of(self, file: Path, tree: ast.Module) -> _Finder:
+        """Name in `file` -> the expression that it was imported as."""
+        places: dict[str, tuple[Path, str]] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                module = self._file(file, node.module or "", node.level)
+                for item in node.names:
+                    name = item.asname or item.name
+                    if module is not None and module.name != "__init__.py":
+                        places[name] = (module, item.name)
+                    inner = f"{node.module}.{item.name}" if node.module else item.name
+                    below = self._file(file, inner, node.level)
+                    if below is not None:
+                        places[f"{name}."] = (below, "")
+            elif isinstance(node, ast.Import):
+                for item in node.names:
+                    module = self._file(file, item.name, 0)
+                    if module is not None:
+                        places[f"{item.asname or item.name}."] = (module, "")
+        return _Finder(self, places)
+
+    def names(self, module: Path) -> Names:
+        """The constants of a module."""
+        if module not in self.known:
+            tree = _parsed(module.read_text(encoding="utf-8", errors="replace"))
+            self.known[module] = Names({} if tree is None else tables_of(tree))
+        return self.known[module]
+
+    def _file(self, file: Path, module: str, level: int) -> Path | None:
+        bases = [file.parents[level - 1]] if level else [self.root, self.root.parent, file.parent]
+        for base in bases:
+            target = base.joinpath(*module.split(".")) if module else base
+            for path in (target.with_suffix(".py"), target / "__init__.py"):
+                if path.is_file() and path.is_relative_to(self.root):
+                    return path
+        return None
+
+
+@dataclass(slots=True)
+class _Finder:
+    imports: _Imports
+    places: dict[str, tuple[Path, str]]
+
+    def __call__(self, name: str) -> tuple[ast.expr, Names] | None:
+        base, dot, inner = name.rpartition(".")
+        place = self.places.get(f"{base}." if dot else name)
+        if place is None:
+            return None
+        names = self.imports.names(place[0])
+        found = names.module.get(inner if dot else place[1])
+        return None if found is None else (found, names)
+
+
+def replacement(prompt: FoundPrompt, env: str = "prod") -> list[str]:
+    """The lines that take a prompt's place in the code, once it is saved."""
+    script = prompt.file.endswith(_SCRIPTS)
+    values = ", ".join(
+        f"{name}: {code}" if script else f"{name}={code}" for name, code in prompt.variables.items()
+    )
+    if script:
+        given = f"{{ {values} }}" if values else ""
+        load = f'const prompt = load("{prompt.name}", {{ env: "{env}" }});'
+        return [load, f"{prompt.call or 'send'}(prompt.request({given}))"]
+    load = f'prompt = promptops.load("{prompt.name}", env="{env}")'
+    return [load, f"{prompt.call or 'send'}(**prompt.request({values}))"]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The prompts that a project knows of and leaves in its code."""
+
+    keys: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, path: Path) -> Baseline:
+        """The baseline of a file; an empty one where there is none.
+
+        Raises DatasetError for a file that is not a baseline.
+        """
+        if not path.exists():
+            return cls()
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            return cls(frozenset(str(item["key"]) for item in value["prompts"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise DatasetError(
+                f"{path.name} is not a baseline; write it again with scan --write-baseline."
+            ) from None
+
+    def new(self, found: Sequence[FoundPrompt]) -> list[FoundPrompt]:
+        """Those that the baseline does not know."""
+        return [prompt for prompt in found if prompt.key not in self.keys]
+
+    @staticmethod
+    def write(found: Sequence[FoundPrompt], path: Path) -> None:
+        """Write what was found as the baseline, one prompt per line."""
+        rows = sorted(
+            {
+                prompt.key: {"key": prompt.key, "file": prompt.file, "name": prompt.name}
+                for prompt in found
+            }.values(),
+            key=lambda row: (row["file"], row["name"], row["key"]),
+        )
+        lines = ",\n".join("    " + json.dumps(row, ensure_ascii=False) for row in rows)
+        path.write_text(
+            '{\n  "format": "promptops-scan-1",\n  "prompts": [\n' + lines + "\n  ]\n}\n",
+            encoding="utf-8",
+        )

@@ -1,0 +1,244 @@
+"""Scan finds prompts, not strings; what replaces one renders the same bytes for the same values."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from promptops.cli.__main__ import group
+from promptops.exchange.scan import Baseline, FoundPrompt, scan
+from promptops.exchange.scan.found_prompt import plain_text
+
+FILES = Path(__file__).parent / "files" / "codebase"
+
+
+def found_in(folder: Path, **files: str) -> list[FoundPrompt]:
+    for name, text in files.items():
+        stem, _, ending = name.rpartition("_")
+        (folder / f"{stem}.{ending}").write_text(text)
+    return scan([folder])
+
+
+def test_a_service_gives_its_prompts() -> None:
+    """app.py: two calls of three texts; constants.ts: three prompts of four strings."""
+    found = scan([FILES])
+    assert [(p.file, p.line, p.name) for p in found] == [
+        ("app.py", 13, "triage"),
+        ("app.py", 22, "summarise"),
+        ("constants.ts", 2, "triage-2"),
+        ("constants.ts", 4, "system"),
+        ("constants.ts", 5, "summarise-2"),
+    ]
+    triage, summarise = found[:2]
+    assert [role for role, _ in triage.messages] == ["system", "user"]
+    assert (triage.model, triage.settings) == ("gpt-4o-mini", {"temperature": 0})
+    assert triage.variables == {"customer": "customer", "ticket": "ticket"}
+    assert summarise.variables == {"words": "str(words)", "text": "text.strip()"}
+    assert found[2].variables == {"ticket": "ticket"}
+    assert plain_text(found[4].messages[0][1]) == (
+        "Summarise the following text in three sentences:\n\n{…}"
+    )
+
+
+FORMS = [
+    'f"Say {a} and {b}."',
+    'f"Say {a!r} and {n:>5}."',
+    'f"Say {a.strip()} of {n}: {{braces}} {{{{two}}}}"',
+    '"Say {} and {}.".format(a, n)',
+    '"Say {x} and {y:>4}.".format(x=a, y=n)',
+    '"Say %s and %d of 100%%." % (a, n)',
+    '"Say %(x)s." % {"x": a}',
+    '"Say " + a + " and " + b',
+    'Template("Say $x and ${y} for $$5").substitute(x=a, y=n)',
+    '"\\n".join(["Say", a, "and " + b])',
+    "TEXT.format(a=a, b=b)",
+    'f"{HEAD} {a}"',
+    'HEAD + "\\n\\n" + f"{n} times {a.upper()}"',
+    'dedent("""\n        Say this.\n          Twice.\n    """) + a',
+    'f"{{{{{a}}}}} {HEAD}"',
+]
+PROGRAM = """
+from string import Template
+from textwrap import dedent
+HEAD = "You are brief {{x}}."
+TEXT = "First {a}, then {{literal}} {b}"
+def ask(client, a: str, b: str, n: int):
+    prompt = FORM
+    return client.chat.completions.create(model="m", messages=[
+        {"role": "system", "content": HEAD}, {"role": "user", "content": prompt}])
+"""
+
+
+class _Client:
+    def __init__(self) -> None:
+        self.chat = self.completions = self
+
+    def create(self, **request: Any) -> Any:
+        return request["messages"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_replaced_call_renders_the_same_bytes(form: str, tmp_path: Path) -> None:
+    source = PROGRAM.replace("FORM", form)
+    (found,) = found_in(tmp_path, app_py=source)
+    version = found.version()
+    space: dict[str, Any] = {}
+    exec(source, space)
+
+    @settings(max_examples=25, deadline=None, database=None)
+    @given(a=st.text(), b=st.text(), n=st.integers(-(10**6), 10**6))
+    def same(a: str, b: str, n: int) -> None:
+        there = space["ask"](_Client(), a, b, n)
+        names = {**space, "a": a, "b": b, "n": n}
+        values = {name: eval(code, names) for name, code in found.variables.items()}
+        assert version.render(values) == there
+
+    same()
+
+
+def test_prompts_not_strings(tmp_path: Path) -> None:
+    found = found_in(
+        tmp_path,
+        app_py="""
+SQL_PROMPT = "SELECT name, body FROM prompts WHERE id = %s and given the following"
+URL = "https://example.org/you/are/an/assistant"
+ERROR = "The file could not be opened because it does not exist on this machine."
+HELP = "Do not use this option unless you know what it does and why you are using it, please."
+# promptops: not-a-prompt
+SYSTEM_PROMPT = "You are a helpful assistant who answers in French."
+LABEL = "prompt"
+REAL_PROMPT = "You are a helpful assistant who answers in German."
+""",
+    )
+    assert [p.name for p in found] == ["real"]
+
+
+def test_calls_of_other_clients(tmp_path: Path) -> None:
+    found = found_in(
+        tmp_path,
+        a_py="""
+def claude(client, q):
+    return client.messages.create(model="claude-x", max_tokens=50, system="Be brief.",
+        messages=[{"role": "user", "content": f"Answer {q}"}])
+def gemini(client, q):
+    return client.models.generate_content(model="gemini-x", contents=f"Sum up {q}")
+def answers(client, q):
+    return client.responses.create(model="gpt-x", instructions="Be kind.", input=q + "!")
+def lite(q):
+    return litellm.completion(model="m", messages=[dict(role="user", content=q)] if q else [
+        {"role": "user", "content": "Hello there"}])
+def chain():
+    return ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "Say hello")])
+def parts(client, q):
+    return client.chat.completions.create(model="m", messages=[
+        {"role": "user", "content": [{"type": "text", "text": "Look: " + q}]}])
+""",
+    )
+    seen = {p.name: (p.model, [role for role, _ in p.messages]) for p in found}
+    assert seen["claude"] == ("claude-x", ["system", "user"])
+    assert seen["gemini"] == ("gemini-x", ["user"])
+    assert seen["answers"] == ("gpt-x", ["system", "user"])
+    assert seen["chain"] == (None, ["system", "user"])
+    assert seen["parts"] == ("m", ["user"])
+
+
+def test_constants_of_imports_are_followed(tmp_path: Path) -> None:
+    found = found_in(
+        tmp_path,
+        texts_py='SYSTEM = "You are a judge of poems."\nASK = "Rate {poem}"\n',
+        app_py="""
+import texts
+from texts import SYSTEM as S
+def rate(client, poem: str):
+    return client.chat.completions.create(model="m", messages=[
+        {"role": "system", "content": S}, {"role": "user", "content": texts.ASK.format(poem=poem)}])
+""",
+    )
+    rate = next(p for p in found if p.name == "rate")
+    assert [plain_text(text) for _, text in rate.messages] == [
+        "You are a judge of poems.",
+        "Rate {…}",
+    ]
+
+
+def test_a_name_that_is_assigned_twice_is_a_value(tmp_path: Path) -> None:
+    found = found_in(
+        tmp_path,
+        app_py="""
+def ask(client, q: str):
+    tone = "kindly"
+    if q:
+        tone = "briefly"
+    return client.chat.completions.create(model="m", messages=[
+        {"role": "user", "content": f"Answer {tone}: {q}"}])
+""",
+    )
+    assert found[0].variables == {"tone": "str(tone)", "q": "q"}
+
+
+def test_typescript_calls(tmp_path: Path) -> None:
+    found = found_in(
+        tmp_path,
+        a_ts="""
+const SYSTEM = "Be \\"brief\\"." as const;
+export async function triage(ticket: string) {
+  return client.chat.completions.create({
+    model: "gpt-x", temperature: 0.5,
+    messages: [{ role: "system", content: SYSTEM },
+               { role: "user", content: `Ticket:\\n${ticket.trim()} \\${x}` }],
+  });
+}
+const rate = async (poem) => generateText({ model: openai("gpt-y"), prompt: "Rate " + poem });
+""",
+    )
+    triage, rate = found
+    assert (triage.name, triage.model, triage.settings) == ("triage", "gpt-x", {"temperature": 0.5})
+    assert triage.messages[0] == ("system", ('Be "brief".',))
+    assert triage.variables == {"ticket": "ticket.trim()"}
+    assert triage.version().render({"ticket": "T"})[1]["content"] == "Ticket:\nT ${x}"
+    assert (rate.name, rate.model, rate.variables) == ("rate", "gpt-y", {"poem": "poem"})
+
+
+def test_a_baseline_names_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "a.py").write_text('A_PROMPT = "You are a helpful assistant, answer in French."\n')
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(group(), ["scan", "src", *arguments])
+        return done.exit_code, done.output
+
+    assert run()[0] == 0
+    assert run("--check")[0] == 1
+    assert run("--write-baseline")[0] == 0
+    assert run("--check") == (0, "0 new prompts found\n")
+    moved = '\n\nA_PROMPT = "You are a helpful assistant, answer in French."\n'
+    (source / "a.py").write_text(moved + 'B_PROMPT = "You are a judge, answer with a number."\n')
+    code, output = run("--check")
+    assert code == 1
+    assert "a.py:4" in output
+    assert "1 new prompt found" in output
+    code, output = run("--write")
+    assert "2 of 2 prompts saved" in output
+    registry = json.loads((tmp_path / "promptops.json").read_text())
+    assert sorted(registry["prompts"]) == ["a", "b"]
+    assert len(Baseline.read(tmp_path / "promptops-scan.json").keys) == 1
+
+
+def test_it_is_fast() -> None:
+    """A layer of our own in a small part of the 10 seconds that 100,000 lines may take; the bound is
+    generous, for a busy machine.
+    """
+    root = Path(__file__).parents[2] / "promptops" / "study"
+    lines = sum(file.read_text().count("\n") for file in root.rglob("*.py"))
+    began = time.process_time()
+    scan([root])
+    assert (time.process_time() - began) * 100_000 / lines < 40
