@@ -234,7 +234,7 @@ def test_a_baseline_names_only_what_is_new(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_it_is_fast() -> None:
-    """A layer of our own in a small part of the 10 seconds that 100,000 lines may take; the bound is
+    """A layer of ours in a part of the 10 seconds that 100,000 lines may take; the bound is
     generous, for a busy machine.
     """
     root = Path(__file__).parents[2] / "promptops" / "study"
