@@ -32,6 +32,7 @@ COMMANDS = {
     "import": "import_command",
     "audit": "audit_command",
     "scan": "scan_command",
+    "save": "save_command",
     "evaluate": "evaluate",
     "doctor": "doctor",
     "list": "prompts_command",

@@ -123,9 +123,10 @@ class Dataset:
         return found
 
     def write(self, path: str | Path) -> Path:
-        """Write a .jsonl file, which reads back as an equal dataset, or a .csv file, where all that
-        is not text becomes JSON text, null and blank are one, and no cell can be a formula. Returns
-        its path.
+        """Write a file and return its path.
+
+        A .jsonl or .parquet file reads back as an equal dataset; in a .csv file all that is not
+        text becomes JSON text, null and blank are one, and no cell can be a formula.
         """
         return writing.write(self.examples, self.columns, Path(path))
 

@@ -20,6 +20,7 @@ from ..canonical import MAX_DEPTH
 from ..errors import DatasetError, MissingExtra
 from ..markup import shorten
 from .csv_file import header_of
+from .parquet_file import own_rows
 from .rows import Row, Source, in_file
 
 __all__ = ["Plain", "open_frame", "open_parquet", "open_xlsx"]
@@ -198,7 +199,8 @@ def open_parquet(path: Path) -> Source:
             f" JSONL."
         ) from None
     notes: list[str] = []
-    rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
+    read = (row for batch in file.iter_batches() for row in batch.to_pylist())
+    rows = own_rows(file.schema_arrow.metadata, read, path.name) or read
     return Source(
         path.stem,
         _plain_rows(enumerate(rows), in_file(path.name), notes),

@@ -16,12 +16,13 @@ from ..canonical import canonical
 from ..errors import DatasetError
 from ..markup import cell
 from .example import RESERVED, Example
+from .parquet_file import write_parquet
 
 __all__ = ["write"]
 
 
 def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Path:
-    """Write a .jsonl or .csv file.
+    """Write a .jsonl, .csv or .parquet file.
 
     Raises DatasetError for another ending, or where CSV cannot hold a text.
     """
@@ -31,14 +32,18 @@ def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Pa
         ".ndjson": lambda file: _jsonl(examples, file),
         ".csv": lambda file: _csv(examples, columns, file),
     }
-    if ending not in writers:
+    if ending not in (*writers, ".parquet"):
         raise DatasetError(
-            f"{path.name} cannot be written; the endings are .jsonl (keeps types) and .csv (text)."
+            f"{path.name} cannot be written; the endings are .jsonl and .parquet (which"
+            " keep types) and .csv (text)."
         )
     beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            writers[ending](file)
+        if ending == ".parquet":
+            write_parquet(examples, columns, beside)
+        else:
+            with beside.open("w", encoding="utf-8", newline="") as file:
+                writers[ending](file)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
