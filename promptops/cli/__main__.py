@@ -59,6 +59,10 @@ SUMMARIES = {
     "report": "Write the HTML report of a study.",
     "scorers": "List the built-in scorers, or explain one.",
     "compare": "Compare two columns of answers in a table.",
+    "import": "Bring over what other tools wrote.",
+    "audit": "Judge a history of other tools' runs.",
+    "scan": "Find the prompts in source code.",
+    "save": "Save a version from a Markdown file.",
     "evaluate": "Evaluate study files against their policy.",
     "doctor": "Verify the store, and repair it.",
     "list": "List the prompts and what serves where.",
@@ -74,6 +78,7 @@ SUMMARIES = {
     "sync": "Copy a registry from an address or a file.",
     "export": "Write the small file that serves one env.",
     "dashboard": "Serve the dashboard as a page.",
+    "prices": "Show what models cost, and as of when.",
     "watch": "Monitor what is deployed, day by day.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
