@@ -14,7 +14,7 @@ from promptops.errors import DatasetError, StudyError
 from promptops.exchange import Imported, ImportedRun
 from promptops.exchange.audit import audit, audit_files
 from promptops.exchange.audit_page import audit_page
-from promptops.lab.compare_files import compare_files
+from promptops.exchange.compare_runs import compared_runs
 
 FILES = Path(__file__).parent / "files"
 
@@ -93,15 +93,17 @@ def test_the_page_and_the_documents(tmp_path: Path) -> None:
 
 
 def test_two_files_are_compared_without_a_lab() -> None:
-    found = compare_files(FILES / "lm_eval_samples_a.jsonl", FILES / "lm_eval_samples_b.jsonl")
-    assert (found.candidate.label, found.baseline.label) == (
-        "lm_eval_samples_b",
-        "lm_eval_samples_a",
-    )
-    assert (found.primary.wins, found.primary.losses, found.primary.n) == (1, 0, 3)
-    same = compare_files(FILES / "inspect_log.eval", FILES / "inspect_log.eval")
-    assert (same.primary.n, same.primary.gain) == (3, 0.0)
+    arms = [FILES / f"lm_eval_samples_{arm}.jsonl" for arm in "ab"]
+    found, table, notes = compared_runs(*arms)
+    facts = found.facts
+    labels = ("lm_eval_samples_b", "lm_eval_samples_a")
+    assert (facts.candidate.label, facts.baseline.label) == labels
+    assert (facts.primary.wins, facts.primary.losses, facts.primary.n) == (1, 0, 3)
+    assert notes == ()
+    assert len(table.dataset) == 3
+    same, _, _ = compared_runs(FILES / "inspect_log.eval", FILES / "inspect_log.eval")
+    assert (same.facts.primary.n, same.facts.primary.gain) == (3, 0.0)
     with pytest.raises(StudyError, match="holds 2 runs"):
-        compare_files(FILES / "promptfoo_results.json", FILES / "inspect_log.eval")
+        compared_runs(FILES / "promptfoo_results.json", FILES / "inspect_log.eval")
     with pytest.raises(StudyError, match="share no example"):
-        compare_files(FILES / "lm_eval_samples_a.jsonl", FILES / "inspect_log.eval")
+        compared_runs(arms[0], FILES / "inspect_log.eval")

@@ -1,7 +1,5 @@
-"""Two runs of another tool compared, without a lab: `compare(baseline="a.eval",
-candidate="b.eval")`.
-
-The runs' own scores are compared on the examples that both files share.
+"""Two runs of another tool compared without a lab, by their own scores, on the examples that both
+files share.
 """
 
 from __future__ import annotations
@@ -13,17 +11,19 @@ from ..analysis.compare import ComparisonContext
 from ..analysis.compare import compare as facts_of
 from ..dataset import Dataset
 from ..errors import StudyError
-from ..exchange import Imported, merged, read_export
-from ..exchange.arms import arms_of, with_scores
 from ..policy import Policy
 from ..study.compared import Compared
 from ..study.tabular import Table
-from .compare_table import TableComparison
+from .arms import arms_of, with_scores
+from .detect import read_export
+from .imported import Imported, merged
 
-__all__ = ["compare_files"]
+__all__ = ["compared_runs"]
 
 
-def compare_files(baseline: str | Path, candidate: str | Path) -> TableComparison:
+def compared_runs(
+    baseline: str | Path, candidate: str | Path
+) -> tuple[Compared, Table, tuple[str, ...]]:
     """Is the run in `candidate` better than the run in `baseline`?
 
     Args:
@@ -31,7 +31,7 @@ def compare_files(baseline: str | Path, candidate: str | Path) -> TableCompariso
         candidate: the same of the other run.
 
     Returns:
-        The comparison by the first score that both have; `.notes` says what was left out.
+        The comparison by the first score that both have, the answers, and what was left out.
 
     Raises:
         DatasetError: a file is not an export that is known.
@@ -60,9 +60,7 @@ def compare_files(baseline: str | Path, candidate: str | Path) -> TableCompariso
         dataset=data.name, fingerprint=data.fingerprint, planned=len(shared), tags=data.tags
     )
     facts = facts_of(arms[new], arms[old], grounds=context)
-    out = TableComparison.shown(Compared(facts, Policy()))
-    out.table_notes, out.table, out.scorers_used = tuple(notes), Table(data, cells), ()
-    return out
+    return Compared(facts, Policy()), Table(data, cells), tuple(notes)
 
 
 def _one(path: Path, notes: list[str]) -> Imported:
