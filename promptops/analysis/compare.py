@@ -56,7 +56,7 @@ class ComparisonContext:
     id of a copy -> id of the example that it repeats, since copies are one example; contradictory:
     how many inputs have golden answers that differ; labels: the golden labels, where they are few;
     rules: of which release the figures and verdicts are; tried: what was judged before on these
-    examples.
+    examples; looked: how many candidates were looked at after every batch, 0 where none was.
     """
 
     prompt: str = ""
@@ -76,6 +76,7 @@ class ComparisonContext:
     labels: GoldenLabels | None = None
     rules: int = RULES
     tried: Tried = field(default_factory=Tried)
+    looked: int = 0
 
 
 class Comparison:

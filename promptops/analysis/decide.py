@@ -99,6 +99,8 @@ def decide(
     policy = policy or Policy()
     rules, tried = comparison.grounds.rules, comparison.grounds.tried
     needs = tried.needed(policy.alpha) if rules >= 2 else None
+    if comparison.grounds.looked:
+        needs = max(needs or 0.0, comparison.grounds.looked / policy.alpha)
     rule = Rule(p_better, peeking, share, needs_e=needs)
     if policy.ties != comparison.ties:
         comparison = comparison.under(policy.ties)

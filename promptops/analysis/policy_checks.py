@@ -244,6 +244,9 @@ def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
         )
     if rule.needs_e is not None and not rule.peeking:
         in_force = comparison.grounds.tried.statement(policy.alpha, figures.n)
+        if comparison.grounds.looked:
+            least = words.number(rule.needs_e)
+            in_force = f"It was looked at after every batch, so that E of {least} is needed."
         text = f"Not settled: {statement} E = {words.number(figures.e_value)}. {in_force}"
         return Check(
             figures.name,

@@ -274,6 +274,7 @@ def _draft(
             "planned": grounds.planned,
             "rules": grounds.rules,
             "tried": grounds.tried.document(),
+            "looked": grounds.looked,
         },
         "labels": {key: arm.label for key, arm in arms.items()},
         "plan": _plain(grounds.plan) if grounds.plan is not None else None,
@@ -442,6 +443,7 @@ def _grounds(evidence: Evidence) -> ComparisonContext:
         labels=read_labels(evidence.classes, evidence.examples),
         rules=int(evidence.rule.get("rules", 1)),
         tried=Tried.from_document(evidence.rule.get("tried")),
+        looked=int(evidence.rule.get("looked", 0)),
     )
 
 

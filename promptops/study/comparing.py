@@ -16,7 +16,7 @@ from ..analysis.copies import collapse
 from ..errors import StudyError
 from .compared import Compared
 from .design import as_version
-from .early_stopping import early, order, part
+from .early_stopping import early, looked_at, order, part
 from .golden_labels import labelled_arms
 from .grounds import baseline_of, copies_in, frozen_plan, grounds_of, labels_in, policy_for
 from .judgements import pooled, pooled_size, tried_before
@@ -153,6 +153,8 @@ def _compared(
         grounds = replace(grounds, planned=len(kept))
     name = primary or policy.primary or study.record.primary or None
     others, field = _rival_arms(study, candidate.version, baseline.version)
+    if looked_at(study.project.store, study.id):
+        grounds = replace(grounds, looked=1 + len(others))
     if name is not None and study.record.rules >= 2:
         pair = (candidate.version, baseline.version)
         tried = tried_before(study.project.store, study.record, pair, name, field)

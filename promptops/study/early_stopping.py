@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from ..store import Store
     from .design import StudyDesign
 
-__all__ = ["EarlyStop", "early", "order", "part"]
+__all__ = ["LOOKED", "EarlyStop", "early", "looked_at", "order", "part"]
+
+LOOKED = "looked at after every batch"  # detail of the event "started" of such a study
 
 _LEAST, _LOOKS = 16, 20  # examples of a batch, looks at most
 
@@ -130,7 +132,7 @@ class EarlyStop:
         if "promote" not in decisions and not all(decision == "reject" for decision in decisions):
             return None
         if self._seen >= len(self._ids):
-            return None  # all are in: the fixed test decides
+            return None  # all are in: `looked_at` tells that the e-value decides then, too
         total = len(self._ids)
         saved = (total - self._seen) * len(self._plan.arms) * self._plan.repeats
         return json.dumps(
@@ -152,3 +154,16 @@ def early(store: Store, study: str) -> dict[str, Any] | None:
         json.loads(rows[0][1]) if rows and rows[0][0] == "settled" else None
     )
     return found
+
+
+def looked_at(store: Store, study: str) -> bool:
+    """Whether a study was looked at after every batch: alpha is spent once, so that the e-value
+    decides at the end, too.
+    """
+    return bool(
+        store.rows(
+            "select 1 from study_events where study_id = ? and event = 'started' and detail = ?"
+            " limit 1",
+            [study, LOOKED],
+        )
+    )

@@ -19,7 +19,7 @@ from ..engine.progress import Progress
 from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
 from .design import StudyDesign, question
-from .early_stopping import EarlyStop, early
+from .early_stopping import LOOKED, EarlyStop, early
 from .records import ANSWERED, OUTCOMES, find_runs, keep_runs
 from .score_study import Place, StudyScoring, judged
 
@@ -98,8 +98,8 @@ class StudyRun:
         self._to_ask = self.plan.planned - self._reused.total()
         keys = {place: key for key, found in self._places.items() for place in found}
         if self.plan.planned == len(linked) and not self._lacking(linked):
-            return  # all of it is in: the fixed test decides
-        self._event("started")
+            return  # all of it is in
+        self._event("started", LOOKED)
         before: set[str] = set()  # keys that earlier batches asked
         for batch in settling.batches:
             examples = set(batch)

@@ -187,3 +187,14 @@ def test_what_is_needed(entries: Any, candidate: str, needed: float | None) -> N
     """The pair, the candidate's place, and candidates that came together, as tables."""
     found = Tried(listed(*entries), candidate).needed(0.05)
     assert found == (None if needed is None else pytest.approx(needed))
+
+
+def test_early_stopping_spends_alpha_once(make_lab: MakeLab) -> None:
+    """Looked at after every batch and not settled: p = 1/64, E = 18, and no promotion."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    study = lab.evaluate([v1, v2], rows(), [equals()], name="looks", stop_when="settled")
+    comparison = study.compare(v2, v1)
+    assert comparison.primary.n == 40
+    assert comparison.primary.p_better < 0.05
+    assert comparison.verdict.decision == "inconclusive"
+    assert "looked at after every batch" in " ".join(comparison.verdict.reasons)
