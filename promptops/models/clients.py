@@ -224,6 +224,7 @@ class AsyncSender:
             await stream.close()
 
     async def aclose(self) -> None:
+        """Close the connections that are ours."""
         if self._owned:
             await self._client.close()
 
@@ -291,6 +292,7 @@ class ThreadSender:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="promptops-endpoint")
 
     async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+        """The HTTP response, read."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._pool,
@@ -300,6 +302,7 @@ class ThreadSender:
     async def stream(
         self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]
     ) -> AsyncGenerator[tuple[Any, Any], None]:
+        """(HTTP response, chunk) as chunks come."""
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[Any]()
 
         def put(item: Any) -> None:
@@ -331,6 +334,7 @@ class ThreadSender:
             yield item
 
     async def aclose(self) -> None:
+        """Close the connections that are ours."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -385,6 +389,7 @@ _QUIET = QuietAddresses()
 
 
 def keep_out_of_logs(secrets: frozenset[str], library: str) -> None:
+    """Keep a client's keys out of the HTTP library's logs."""
     _QUIET.secrets |= secrets
     for name in {
         library,
@@ -435,6 +440,7 @@ def _json(body: Mapping[str, Any]) -> bytes:
 
 
 def is_loopback(base_url: str) -> bool:
+    """Whether an address is this machine."""
     host = urlsplit(base_url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -443,6 +449,7 @@ def is_loopback(base_url: str) -> bool:
 
 
 def secrets_of(client: Any, base_url: str, key: str | None) -> frozenset[str]:
+    """Keys and credentials of a client and its address."""
     found: set[Any] = {key, *address_secrets(base_url)}
     if client is not None:
         found |= {

@@ -21,9 +21,11 @@ __all__ = ["DIALECTS", "Dialect", "read_any"]
 class Assembles(Protocol):
     """Puts a stream together."""
 
-    def add(self, chunk: Any) -> str: ...
+    def add(self, chunk: Any) -> str:
+        """Take in an event; the piece of the answer's text that it brought."""
 
-    def finished(self) -> dict[str, Any]: ...
+    def finished(self) -> dict[str, Any]:
+        """The whole body. Raises CallError where the stream broke off."""
 
 
 class Reads(Protocol):
