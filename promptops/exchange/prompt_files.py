@@ -64,8 +64,7 @@ def read_prompty(front: Lined, body: str, begins: int, path: Path) -> Imported:
         )
     versions = _version(
         gathered,
-        body,
-        begins,
+        (body, begins),
         name,
         model,
         settings,
@@ -128,14 +127,15 @@ def _inputs(facts: Mapping[str, Any], gathered: Gathered) -> dict[str, dict[str,
 
 def _version(
     gathered: Gathered,
-    body: str,
-    begins: int,
+    source: tuple[str, int],
     name: str,
     model: str | None,
     settings: Mapping[str, Any],
     form: Mapping[str, Any] | None,
     inputs: Mapping[str, Any],
 ) -> tuple[ImportedVersion, ...]:
+    """One version; none where the body has logic. source: the body, and the line of its begin."""
+    body, begins = source
     found = logic_in(body)
     if found is not None:
         line, piece = found
@@ -207,9 +207,9 @@ def read_dotprompt(front: Lined, body: str, begins: int, path: Path) -> Imported
     found = logic_in(plain_body)
     name = slug(path.name.split(".")[0], "prompt")
     if found is not None:
-        versions = _version(gathered, plain_body, begins, name, model, settings, form, inputs)
+        versions = _version(gathered, (plain_body, begins), name, model, settings, form, inputs)
     else:
-        versions = _version(gathered, text, begins, name, model, settings, form, inputs)
+        versions = _version(gathered, (text, begins), name, model, settings, form, inputs)
     return Imported("dotprompt", name, versions, (), (), tuple(gathered.left))
 
 
