@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import DatasetError
+from ..errors import DatasetError, PromptOpsError
+from ..markup import shorten
 from . import (
     experiment_tables,
     inspect_log,
@@ -77,6 +78,19 @@ def read_export(path: Path) -> Imported:
     """
     if not path.is_file():
         raise DatasetError(f"there is no file {path}; check the path.")
+    try:
+        return _known(path)
+    except PromptOpsError:
+        raise
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        fault = f"{type(error).__name__}: {error}"
+        raise DatasetError(
+            f"{path.name} looks like an export that is known, but a field is missing or of another"
+            f" kind ({shorten(fault, 120)}); export it again."
+        ) from None
+
+
+def _known(path: Path) -> Imported:
     with path.open("rb") as file:
         head = file.read(4)
     if head == b"PK\x03\x04":
