@@ -3,7 +3,8 @@ confirmed once on a test split that the search never saw.
 """
 
 from .few_shot import FewShot
+from .gepa_backend import Gepa
 from .instructions import Instructions
 from .task import Optimizer, Result, Task
 
-__all__ = ["FewShot", "Instructions", "Optimizer", "Result", "Task"]
+__all__ = ["FewShot", "Gepa", "Instructions", "Optimizer", "Result", "Task"]

@@ -18,7 +18,7 @@ from .operators import definitions, form_of, labelled, reordered, shorter
 from .task import Result, Task
 from .texts import instructions_of, with_instructions
 
-__all__ = ["Instructions"]
+__all__ = ["Instructions", "unfenced"]
 
 _WORDS = (8, 16, 24)  # of a label's definition
 _FENCED = re.compile(r"```[a-z]*\n(.*?)```", re.S)
@@ -122,7 +122,7 @@ class Instructions:
                 text, model=self.proposer, how="paraphrase", parents=[parent]
             )
             if reply:
-                _take(task, pool, _unfenced(reply), "paraphrase", parent, feedback)
+                _take(task, pool, unfenced(reply), "paraphrase", parent, feedback)
 
 
 def _take(
@@ -138,7 +138,8 @@ def _take(
         pool.append(version)
 
 
-def _unfenced(reply: str) -> str:
+def unfenced(reply: str) -> str:
+    """The text between the fences of a reply; all of it where there are none."""
     found = _FENCED.search(reply)
     return (found[1] if found else reply).strip()
 

@@ -147,6 +147,11 @@ class Search:
         return "stopped" if self.stopping else "finished"
 
     @property
+    def seed_value(self) -> PromptVersion:
+        """The content of the seed."""
+        return self.design.seed
+
+    @property
     def best(self) -> Candidate:
         """The best so far on val: the seed where nothing is better."""
         found = self.choice or winner_of(self.lineage, self.task, self.design.goal)

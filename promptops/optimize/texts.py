@@ -65,10 +65,10 @@ def with_demonstrations(
         try:
             asked = version.render(values_for(version, example))[-(len(messages) - at)]["content"]
             turn = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-            PromptVersion(turn)
+            plain = not PromptVersion(turn).variables
         except PromptOpsError:
             continue
-        if isinstance(asked, str):
+        if plain and isinstance(asked, str):
             turns += turn
     if not turns:
         return None

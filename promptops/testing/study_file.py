@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from ..lab.comparison import Comparison
     from ..study.estimate import Estimate
 
-__all__ = ["Declared", "junit_xml"]
+__all__ = ["ROLES", "Declared", "junit_xml", "version_named"]
 
 _OPTIONS = ("concurrency", "budget_usd", "budget_tokens", "timeout_s", "deadline_s", "stop_when")
-_ROLES = ("inputs", "expected", "id", "tags", "cluster", "split")
+ROLES = ("inputs", "expected", "id", "tags", "cluster", "split")
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
     """A study file. where: its folder, from which the dataset's path counts; columns: roles of the
     dataset's columns; models: on which each version is asked instead of its own; policy: None for
-    the one in the registry.
+    the one in the registry; optimize: for `promptops optimize` alone.
     """
 
     where: Path
@@ -48,6 +48,7 @@ class Declared:
     columns: Mapping[str, Any] = field(default_factory=dict)
     policy: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    optimize: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Declared:
@@ -76,7 +77,7 @@ class Declared:
                     f"{path.name} lacks {key!r}; a study file names prompt, candidate, baseline,"
                     " dataset and scorers."
                 )
-        _only(path, document, "columns", _ROLES)
+        _only(path, document, "columns", ROLES)
         _only(path, document, "options", _OPTIONS)
         if not isinstance(document["scorers"], list):
             raise StudyError(
@@ -136,8 +137,8 @@ class Declared:
         data = Dataset.read(path if path.is_absolute() else self.where / path, **self.columns)
         data = data.split(self.split) if self.split is not None else data
         old, new = (
-            _version(lab, self.prompt, self.baseline),
-            _version(lab, self.prompt, self.candidate),
+            version_named(lab, self.prompt, self.baseline),
+            version_named(lab, self.prompt, self.candidate),
         )
         if old == new:
             raise StudyError(
@@ -154,7 +155,7 @@ def _only(path: Path, document: Mapping[str, Any], table: str, known: Sequence[s
         raise StudyError(f"{path.name}: [{table}] has {unknown[0]!r}; it takes {', '.join(known)}.")
 
 
-def _version(lab: Lab, prompt: str, named: str) -> Any:
+def version_named(lab: Lab, prompt: str, named: str) -> Any:
     """A saved version by number, label or id; of an environment: what serves there."""
     if named.startswith("env:"):
         serving = lab.project.registry.serving(prompt, named[4:])

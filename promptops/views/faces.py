@@ -15,6 +15,7 @@ from ..lab.judge_report import JudgeReport
 from ..lab.lab import Lab
 from ..lab.leaderboard import Leaderboard
 from ..lab.monitor import Monitor
+from ..lab.optimization import Optimization
 from ..lab.prompt import Prompt, SavedVersion
 from ..lab.study import Study
 from ..lab.study_examples import Examples
@@ -119,6 +120,13 @@ def _(face: Monitor) -> str:
 
 
 @html.register
+def _(face: Optimization) -> str:
+    from .optimize_view import html
+
+    return html(face)
+
+
+@html.register
 def _(face: Prompt) -> str:
     from .prompt_view import prompt
 
@@ -145,6 +153,10 @@ def display(face: object) -> None:
         from .live import show
 
         show(face)
+    elif isinstance(face, Optimization):
+        from .optimize_view import show_search
+
+        show_search(face)
     elif isinstance(face, Examples):
         from .examples_view import ExamplesView
 

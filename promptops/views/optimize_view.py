@@ -1,0 +1,227 @@
+"""A search as people look at it: what there was to win, the candidates as a tree, their scores on
+val, quality against tokens, the budget by role, and the last candidates as word diffs.
+
+What val says of a candidate that was chosen on val is never called a gain.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..analysis import words
+from ..analysis.intervals import wilson
+from ..errors import PromptOpsError
+from ..markup import esc, shorten
+from . import svg
+from .display import Shown, View, fitting
+from .grid import Column, grid
+from .theme import BAD, GOOD, NEUTRAL, UNSURE, colour, page
+
+if TYPE_CHECKING:
+    from ..lab.optimization import Optimization
+    from ..optimize.lineage import Candidate
+
+__all__ = ["LiveSearch", "html", "show_search"]
+
+TICK_S = 0.25
+CHOSEN = "on val, chosen on it: expect 4 to 9 points less"
+_BARS, _TREE, _DIFFS, _CUT = 10, 40, 3, 1500
+_TINTS = {"best": GOOD, "kept": UNSURE, "proposed": NEUTRAL, "raced_out": NEUTRAL, "vetoed": BAD}
+
+
+def show_search(face: Optimization) -> None:
+    """Display the search in the running cell."""
+    LiveSearch(face).display()
+
+
+def html(face: Optimization) -> str:
+    """The whole view, small enough for a saved notebook."""
+    return fitting(
+        (
+            page(_head(face)),
+            page(_strip(face)),
+            page(_tree(face)),
+            page(_front(face)),
+            page(_diffs(face)),
+        )
+    )
+
+
+def _head(face: Optimization) -> str:
+    search, spending = face.search, face.search.spending
+    best = search.best
+    score = f": {words.percent(best.score)} of {best.n:,} rows" if best.score is not None else ""
+    roles = " · ".join(f"{role} {count:,}" for role, count in spending.calls.items()) or "none yet"
+    most = spending.allowance.calls
+    limit = f" of {most:,}" if most is not None else ""
+    noted = face.headroom.sentences() if face.headroom is not None else ()
+    said = "".join(f"<li>{esc(sentence)}</li>" for sentence in noted)
+    over = search.stopping or spending.exhausted
+    return (
+        f"<div class='card' style='--po-accent:{GOOD if best.number else NEUTRAL}'><b class='v'>"
+        f"{esc(search.design.method.name)}: {esc(face.status)}</b><p>best so far"
+        f" <b>{esc(best.label)}</b>{score} <span class='dim'>({CHOSEN})</span></p><p class='dim'>"
+        f"{spending.spent_calls:,}{limit} calls ({esc(roles)}) · {spending.tokens:,} tokens ·"
+        f" {words.money(spending.usd)}{f' · {esc(over)}' if over else ''}</p></div><ul>{said}</ul>"
+    )
+
+
+def _strip(face: Optimization) -> str:
+    """The leaders and the seed on val, with 95 % intervals."""
+    scored = [each for each in face.candidates if each.score is not None]
+    ranked = sorted(scored, key=lambda each: (-each.n, -(each.score or 0.0), each.number))
+    chosen = ranked[:_BARS]
+    chosen += [each for each in scored[:1] if each not in chosen]
+    bars = []
+    for each in chosen:
+        mean = each.score or 0.0
+        low, high = wilson(round(mean * each.n), each.n)
+        said = f"{words.percent(mean)} of {each.n:,}"
+        bars.append(svg.Bar(each.label, mean, low, high, colour(each.number + 1), said))
+    if not bars:
+        return "<p class='dim'>No candidate has answered yet.</p>"
+    primary = face.search.task.primary
+    return svg.strip(bars, title=f"{primary} on val", axis=f"{primary} {CHOSEN}")
+
+
+def _tree(face: Optimization) -> str:
+    """Parent above child, indented; the dots are the val rows that it reached."""
+    lines: list[str] = []
+
+    def grow(candidate: Candidate, depth: int) -> None:
+        if len(lines) >= _TREE:
+            return
+        tint = _TINTS.get(candidate.status, NEUTRAL)
+        dots = "●" * max(1, (candidate.n // 8).bit_length())
+        score = words.percent(candidate.score) if candidate.score is not None else "–"
+        flags = "".join(
+            f" <span style='color:{BAD}'>{esc(flag)}</span>" for flag in candidate.flags
+        )
+        lines.append(
+            f"<div style='margin-left:{1.4 * depth:.1f}em'><span style='color:{tint}'>{dots}</span>"
+            f" <b>{esc(candidate.label)}</b> {esc(candidate.how)} <span class='dim'>{score} of"
+            f" {candidate.n:,} · {esc(candidate.status.replace('_', ' '))}</span>{flags}</div>"
+        )
+        for child in face.search.lineage.children(candidate.id):
+            grow(child, depth + 1)
+
+    if face.candidates:
+        grow(face.candidates[0], 0)
+    more = len(face.candidates) - len(lines)
+    rest = f"<p class='dim'>and {more:,} more</p>" if more > 0 else ""
+    vetoed = face.search.lineage.vetoed()
+    refused = "".join(f"<li>{esc(shorten(event.detail, 160))}</li>" for event in vetoed[-_DIFFS:])
+    veto = f"<p>{words.count(len(vetoed), 'version')} vetoed before a call:</p><ul>{refused}</ul>"
+    return f"<h4>Candidates</h4>{''.join(lines)}{rest}{veto if vetoed else ''}"
+
+
+def _front(face: Optimization) -> str:
+    """Quality against tokens, and those that nothing beats in both."""
+    front = {each.id for each in face.front}
+    points = []
+    for each in face.candidates:
+        if each.score is None or each.tokens is None:
+            continue
+        low, high = wilson(round(each.score * each.n), each.n)
+        tint = colour(each.number + 1)
+        points.append(
+            svg.Point(each.label, each.tokens, each.score, low, high, tint, each.id in front)
+        )
+    if len(points) < 2:
+        return ""
+    rows = [
+        (esc(each.label), words.percent(each.score), f"{each.tokens:,.0f}", esc(each.how))
+        for each in face.front
+        if each.score is not None and each.tokens is not None
+    ]
+    on_val, tokens = Column("on val", number=True), Column("tokens", number=True)
+    columns: list[Column | str] = ["candidate", on_val, tokens, "how"]
+    return svg.scatter(
+        [each for each in points if each.front][:_BARS] or points[:_BARS],
+        title="quality against tokens",
+        x_axis="tokens per call",
+        y_axis=f"{face.search.task.primary} {CHOSEN}",
+    ) + grid(columns, rows, caption="candidates that nothing beats in both")
+
+
+def _diffs(face: Optimization) -> str:
+    """The last candidates as word diffs against their first parent, with what the step was told."""
+    known = face.search.lineage.candidates
+    out = []
+    for each in reversed(face.candidates[1:][-_DIFFS:]):
+        parent = known.get(each.parents[0]) if each.parents else None
+        if parent is None:
+            continue
+        pieces = [
+            _piece(tag, text)
+            for _, found in parent.version.diff(each.version).changed()[:2]
+            for tag, text in found[:200]
+        ]
+        said = f"<p class='dim'>told: {esc(shorten(each.feedback, 400))}</p>"
+        told = said if each.feedback else ""
+        out.append(
+            f"<details><summary>{esc(each.label)} from {esc(parent.label)}: {esc(each.how)}"
+            f"</summary><p>{''.join(pieces)}</p>{told}</details>"
+        )
+    return f"<h4>The last candidates</h4>{''.join(out)}" if out else ""
+
+
+def _piece(tag: str, text: str) -> str:
+    shown = esc(shorten(text, _CUT))
+    if tag == "added":
+        return f"<ins style='color:{GOOD}'>{shown}</ins>"
+    return f"<del style='color:{BAD}'>{shown}</del>" if tag == "removed" else shown
+
+
+class LiveSearch(View):
+    """The widget of one search. box: the ipywidgets container; stop: its button while it runs."""
+
+    def __init__(self, face: Optimization) -> None:
+        import ipywidgets as widgets
+
+        self.face = face
+        self.view = widgets.HTML(html(face))
+        self.stop = widgets.Button(
+            description="Stop", icon="stop", tooltip="Ask nothing more; the best so far stays"
+        )
+        self.stop.on_click(self._stopped)
+        running = face.status == "running"
+        self.box = widgets.VBox((self.view, self.stop) if running else (self.view,))
+        self._shown: Shown | None = None
+
+    def static(self) -> str:
+        """What the saved notebook has."""
+        return str(self.view.value)
+
+    def __repr__(self) -> str:
+        return repr(self.face)
+
+    def display(self) -> None:
+        """Show it here, and keep it current until the search is done."""
+        self._shown = self.shown()
+        self._shown.display()
+        if self.stop in self.box.children:
+            threading.Thread(target=self._follow, name="promptops-search", daemon=True).start()
+
+    def _stopped(self, _button: Any) -> None:
+        self.stop.disabled, self.stop.description = True, "Stopping"
+        self.face.stop()
+
+    def _follow(self) -> None:
+        while self.face.status == "running":
+            time.sleep(TICK_S)
+            self.view.value = html(self.face)
+        self.finish()
+
+    def finish(self) -> None:
+        """Turn into the result; what the notebook keeps does too."""
+        self.box.children = (self.view,)
+        try:
+            self.face.wait()
+            self.view.value = html(self.face)
+        except PromptOpsError as error:
+            self.view.value = page(f"<p>{esc(error)}</p>")
+        if self._shown is not None:
+            self._shown.keep(self.static(), repr(self))
