@@ -776,10 +776,10 @@ def test_a_number_that_is_none_is_said(
     [
         ({"models": ["yes"]}, r"models is a list; expected a map from names to who answers"),
         ({"models": "yes"}, r"models is the text 'yes'; expected a map"),
-        ({"models": {"yes": 3}}, r"models\['yes'\] is int 3; pass an openai client"),
+        ({"models": {"yes": 3}}, r"models\['yes'\] is int 3; pass a client of openai"),
         (
             {"models": {"yes": "gpt-4o"}},
-            r"models\['yes'\] is the text 'gpt-4o'; pass an openai client",
+            r"models\['yes'\] is the text 'gpt-4o'; pass a client of openai",
         ),
         ({"prices": [1.0, 2.0]}, r"prices is a list; expected a map"),
         ({"prices": {"m": "cheap"}}, r"the price of 'm' is 'cheap'; give \(input, output\)"),
