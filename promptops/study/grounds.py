@@ -68,7 +68,7 @@ def grounds_of(
     pair = (both[0].version, both[1].version) if both else (None, None)
     plan = _plan_of(study, both, primary)
     found = copies_in(study, arms, primary).weighted(weights)
-    noise = measured(study.project, both[1].version, record.scorers) if both else None
+    noise = measured(study.project, both[1].version, record) if both else None
     return ComparisonContext(
         prompt=study.prompt,
         study=study.id,

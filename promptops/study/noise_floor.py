@@ -2,50 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm, Outcomes, why_unscored
 from ..analysis.compare import ComparisonContext, compare
+from ..analysis.facts import LEVEL
+from ..analysis.intervals import quantile
 from ..errors import StudyError
 from .compared import Compared
 from .copies import copies_of, golden_reads, reads_of
+from .outcomes import arms_of
 from .queries.outcomes import first_two_answers
 from .queries.studies import newest_repeated
-from .recorded_study import RecordedStudy, find_study
+from .recorded_study import RecordedStudy
 from .records import load_version
 
 if TYPE_CHECKING:
     from .project import Project
-    from .study_record import ScorerRef
+    from .study_record import StudyRecord
 
 __all__ = ["against_itself", "measured"]
 
 
 def measured(
-    project: Project, version: str, scorers: Sequence[ScorerRef]
-) -> tuple[float, float | None, float | None] | None:
-    """(mean difference, 90 % interval) of the newest study that asked a version twice.
+    project: Project, version: str, record: StudyRecord
+) -> tuple[float, float, float] | None:
+    """How far a version asked again on a study's dataset may differ from itself: (0, 90 %
+    interval), for as many repeats as the study has.
 
     Args:
         project: whose store is looked at.
         version: id of the version.
-        scorers: of the study at hand; the first is the one that counts.
+        record: of the study at hand; its first scorer is the one that counts.
 
     Returns:
-        None where it was not measured.
+        None where the version was never asked twice on this dataset.
     """
-    if not scorers:
+    if not record.scorers:
         return None
-    name = scorers[0].name
-    study = newest_repeated(project.store, version, name)
+    scorer = record.scorers[0]
+    study = newest_repeated(project.store, version, scorer.name, record.dataset.fingerprint)
     if study is None:
         return None
-    arms = _two(find_study(project, study), version, version)
-    if any(name not in arm.scores for arm in arms):
+    [arm] = arms_of(project.store, [(study, version, version)], [scorer])
+    if scorer.name not in arm.scores:
         return None
-    figures = compare(arms[1], arms[0], primary=name).primary
-    return figures.gain, figures.low, figures.high
+    variance = arm.scores[scorer.name].variance
+    known = variance[variance == variance]
+    if not len(known):
+        return None
+    # Both arms hold the noise of one answer, divided by the repeats that are averaged.
+    spread = float(2 * known.mean() / record.repeats / len(known)) ** 0.5
+    half = quantile(LEVEL) * spread
+    return 0.0, -half, half
 
 
 def against_itself(study: RecordedStudy, version: str, label: str) -> Compared:
