@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
+from ..monitor.drift_file import every as monitor_paths
 from .display import View, fitting
+from .drift_view import monitors_html
 from .environments import EnvironmentsView
 from .examples_view import ExamplesView
 from .labels import LabelView
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dashboard", "StudiesView", "dashboard"]
 
-TABS = ("Studies", "Examples", "Prompts", "Label", "Registry")
+TABS = ("Studies", "Examples", "Prompts", "Label", "Registry", "Watch")
 _STUDIES = 200  # offered to choose from
 
 
@@ -128,6 +130,7 @@ class Dashboard(View):
         builders: dict[str, Callable[[], Any]] = {
             "Prompts": lambda: PromptsView(self.lab, prompt, writes=self.writes),
             "Registry": lambda: EnvironmentsView(self.lab, prompt, writes=self.writes),
+            "Watch": lambda: _Empty(monitors_html(self.lab.project)),
         }
         if tab in builders:
             return self._try(builders[tab])
@@ -157,6 +160,7 @@ class Dashboard(View):
         return fitting(
             (
                 lab_html(self.lab),
+                monitors_html(self.lab.project) if monitor_paths(self.lab.project) else "",
                 study_html(study) if study is not None else "",
                 studies_html(self.lab.studies),
             )

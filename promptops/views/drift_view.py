@@ -8,9 +8,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..errors import PromptOpsError
 from ..markup import esc
-from ..monitor.drift_file import MonitorFile, Series
+from ..monitor.drift_file import MonitorFile, Series, every
 from ..monitor.drift_rows import alarm_rows
+from ..monitor.watch import thresholds
 from . import svg
 from .grid import Column, breaking, grid, short
 from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, page, style_figure
@@ -41,9 +43,19 @@ def html(monitor: Monitor) -> str:
     return page(card + _body(monitor.project, file, monitor.threshold))
 
 
-def monitors_html(project: Project, files: Sequence[MonitorFile], threshold: float) -> str:
-    """Every monitor of a project below its name, for the dashboard, the report and the site."""
-    return "".join(f"<h3>{esc(f.name)}</h3>{_body(project, f, threshold)}" for f in files)
+def monitors_html(project: Project) -> str:
+    """Every monitor of a project below its name; one that cannot be read says why."""
+    threshold, parts = thresholds(project), []
+    for path in every(project):
+        try:
+            file = MonitorFile.read(path)
+        except PromptOpsError as error:
+            parts.append(f"<p role='alert'>{esc(error)}</p>")
+            continue
+        facts = f"<p class='dim'>{esc(_finding(file))} · {esc(_facts(file))}</p>"
+        parts.append(f"<h3>{esc(file.name)}</h3>{facts}{_body(project, file, threshold)}")
+    nothing = "<p class='dim'>Nothing is watched yet: lab.watch(prompt, probe=..., scorers=...)</p>"
+    return page("".join(parts) or nothing)
 
 
 def figure(monitor: Monitor) -> Figure:

@@ -87,3 +87,23 @@ def test_watching_the_same_again_asks_nothing_and_reads_what_a_job_counted(
     other.project.close()
     assert again.status == "alarm"
     assert Path(watched.path).read_bytes() == before
+
+
+def test_the_dashboard_shows_every_monitor_and_one_that_cannot_be_read(watched: Any) -> None:
+    from promptops.lab import Lab
+    from promptops.views.drift_view import monitors_html
+
+    broken = Path(watched.path).with_name("other.prod.json")
+    broken.write_text("{", encoding="utf-8")
+    html = monitors_html(watched.project)
+    assert "triage.prod: 100 to 25 % since 2026-12-03" in html
+    assert "other.prod.json is not a monitor" in html
+    lab = Lab(watched.project.root)
+    board = lab.dashboard()
+    assert board.open("Watch").static() == html
+    assert "triage.prod: 100 to 25 % since 2026-12-03" in board.static()
+    lab.project.close()
+    assert "bar 730" in html, "the one that cannot be read counts as a monitor"
+    for path in (broken, Path(watched.path)):
+        path.unlink()
+    assert "Nothing is watched yet" in monitors_html(watched.project)
