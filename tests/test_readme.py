@@ -56,7 +56,7 @@ def test_the_notebook_and_the_application_run_as_shown(
             names,
         )
     assert names["lab"].project.root == tmp_path
-    assert names["study"].compare("v2", "v1").verdict.decision == "promote"
+    assert names["study"].compare(candidate="v2", baseline="v1").verdict.decision == "promote"
     assert names["prompt"].number == 1  # v2 was rolled back
     assert names["reply"].choices[0].message.content
 

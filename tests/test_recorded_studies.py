@@ -109,7 +109,7 @@ def test_bbh_accuracies_are_the_published_ones_to_the_printed_digit(
     printed = published("bbh", "exact-match accuracy")
     found = {}
     for task, study in studies.items():
-        comparison = study.compare("v2-cot", "v1-direct", weights="rows")
+        comparison = study.compare(candidate="v2-cot", baseline="v1-direct", weights="rows")
         found[task, "v1-direct"] = round(100 * comparison.primary.baseline, 6)
         found[task, "v2-cot"] = round(100 * comparison.primary.candidate, 6)
     wanted = {key: round(value, 6) for key, value in printed.items() if key in found}
@@ -126,7 +126,7 @@ def test_bbh_verdicts_follow_the_data(bbh: tuple[Lab, dict[str, Any]]) -> None:
     _, studies = bbh
     decisions = {}
     for task, study in studies.items():
-        comparison = study.compare("v2-cot", "v1-direct")
+        comparison = study.compare(candidate="v2-cot", baseline="v1-direct")
         wins, losses = comparison.primary.wins, comparison.primary.losses
         better = binomtest(wins, wins + losses, 0.5, alternative="greater").pvalue
         worse = binomtest(losses, wins + losses, 0.5, alternative="greater").pvalue
@@ -145,9 +145,10 @@ def test_bbh_pooled(tmp_path: Path, bbh: tuple[Lab, dict[str, Any]]) -> None:
     lab = Lab(tmp_path)
     data = Dataset.read(examples(lines("bbh", "dataset.jsonl")), name="bbh")
     study = lab.import_runs(lines("bbh", "outputs.jsonl"), data, [bbh_exact])
-    comparison = study.compare("v2-cot", "v1-direct", weights="rows")
+    comparison = study.compare(candidate="v2-cot", baseline="v1-direct", weights="rows")
     parts = [
-        each.compare("v2-cot", "v1-direct", weights="rows").primary for each in studies.values()
+        each.compare(candidate="v2-cot", baseline="v1-direct", weights="rows").primary
+        for each in studies.values()
     ]
     assert comparison.primary.n == 4500 == sum(part.n for part in parts)
     assert comparison.primary.wins == sum(part.wins for part in parts)
@@ -156,7 +157,7 @@ def test_bbh_pooled(tmp_path: Path, bbh: tuple[Lab, dict[str, Any]]) -> None:
     losing = {
         task
         for task, each in studies.items()
-        if each.compare("v2-cot", "v1-direct", weights="rows").primary.gain < 0
+        if each.compare(candidate="v2-cot", baseline="v1-direct", weights="rows").primary.gain < 0
     }
     against = {row.tag for row in comparison.slices().against}
     assert losing
@@ -171,20 +172,20 @@ def test_a_winning_task_is_promoted_and_an_application_renders_the_recorded_prom
     """
     lab, studies = bbh
     verdicts = {
-        task: study.compare("v2-cot", "v1-direct").verdict.decision
+        task: study.compare(candidate="v2-cot", baseline="v1-direct").verdict.decision
         for task, study in studies.items()
     }
     winner = next(task for task, decision in verdicts.items() if decision == "promote")
     loser = next(task for task, decision in verdicts.items() if decision != "promote")
     for task in (winner, loser):
         prompt = lab.prompt(f"bbh/{task}")
-        assert lab.promote(prompt[1], to="prod", study=studies[task]).number == 1
+        assert lab.promote(prompt[1], env="prod", study=studies[task]).number == 1
     with pytest.raises(Refused):
-        lab.promote(lab.prompt(f"bbh/{loser}")[2], to="prod", study=studies[loser])
+        lab.promote(lab.prompt(f"bbh/{loser}")[2], env="prod", study=studies[loser])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert (
-            lab.promote(lab.prompt(f"bbh/{winner}")[2], to="prod", study=studies[winner]).number
+            lab.promote(lab.prompt(f"bbh/{winner}")[2], env="prod", study=studies[winner]).number
             == 2
         )
     served = promptops.load(
@@ -268,7 +269,7 @@ def test_game24_a_hundred_samples_are_one_example(tmp_path: Path) -> None:
     own = {(row.arm, row.example_id, row.repeat): row.value for row in scores.itertuples()}
     assert len(own) == 20_000
     assert own == recorded
-    comparison = study.compare("v2-cot", "v1-io")
+    comparison = study.compare(candidate="v2-cot", baseline="v1-io")
     assert comparison.primary.n == 100
     assert comparison.primary.repeats == 100
     printed = published("game24", "success %, mean of 100 samples")

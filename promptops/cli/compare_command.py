@@ -1,5 +1,5 @@
-"""`promptops compare TABLE --a A --b B`: is B better than A, on the answers that somebody already
-has. No key, no set-up.
+"""`promptops compare TABLE --baseline A --candidate B`: which is better, on answers that exist
+already. Nothing is asked of a model, and nothing is written but the report.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ _DECIDED = {
 @click.command()
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option(
-    "--a",
-    "a",
+    "--baseline",
     required=True,
-    help="What serves today: a column of answers, or a version of a long table.",
+    help="What serves today: a column, or a version of a long table.",
 )
-@click.option("--b", "b", required=True, help="What might be better.")
+@click.option("--candidate", required=True, help="What might be better: a column or version.")
 @click.option("--expected", help="The column of golden answers.")
 @click.option(
     "--scorer",
@@ -37,7 +36,7 @@ _DECIDED = {
     multiple=True,
     help="A scorer, as in 'similar_to' or 'similar_to(at_least=0.9)'; the first decides.",
 )
-@click.option("--version", "version", help="Long table: the column that holds A and B.")
+@click.option("--version", "version", help="Long table: the column that holds the two.")
 @click.option("--output-column", "output", help="Long table: the column of answers.")
 @click.option("--id", "id_", help="The column of example ids.")
 @click.option("--tags", help="A column of topics, to see where it changed.")
@@ -54,31 +53,34 @@ _DECIDED = {
 @click.option("--all", "everything", is_flag=True, help="List every example that got worse.")
 def compare(
     table: Path,
-    a: str,
-    b: str,
+    baseline: str,
+    candidate: str,
     expected: str | None,
     scorers: tuple[str, ...],
     version: str | None,
     **options: Any,
 ) -> None:
-    """Is B better than A on TABLE (CSV, JSONL, JSON, XLSX, Parquet)?
+    """Is one column of answers better than another?
 
-    One row an example with a column for A and one for B, or one row an answer with a column of
-    versions. Columns of numbers from 0 to 1 are compared as scores. Exit code 0 whatever the
-    answer: use `promptops evaluate` for a gate.
+    TABLE is CSV, JSONL, JSON, XLSX or Parquet: one row per example with a column for each of the
+    two, or one row per answer with a column of versions. Columns of numbers from 0 to 1 are
+    compared as scores. Exit code 0 whatever the answer: `promptops evaluate` is the gate.
     """
     from ..lab.compare_table import compare as compare_table
     from ..scorers.grammar import scorer_of
 
-    named = {
-        "output": options["output"],
-        "id": options["id_"],
-        "tags": options["tags"],
-        "cluster": options["cluster"],
-    }
-    chosen = [scorer_of(text) for text in scorers] or None
-    columns = {role: column for role, column in named.items() if column is not None}
-    found = compare_table(table, a, b, expected=expected, scorer=chosen, version=version, **columns)
+    found = compare_table(
+        table,
+        baseline=baseline,
+        candidate=candidate,
+        expected=expected,
+        scorer=[scorer_of(text) for text in scorers] or None,
+        version=version,
+        output=options["output"],
+        id=options["id_"],
+        tags=options["tags"],
+        cluster=options["cluster"],
+    )
     if options["as_json"]:
         _as_json(found)
     elif options["markdown"]:

@@ -89,7 +89,7 @@ def demo(folder: Path | None) -> None:
     for row in _arms(study):
         click.echo(f"   {row}")
     _step("3  What the data say", "paired by example, with an exact test.")
-    click.echo(f"   {study.compare(v2, v1).statement()}")
+    click.echo(f"   {study.compare(candidate=v2, baseline=v1).statement()}")
     _step(
         "4  Promotion, carried by evidence",
         "the first deployment has no incumbent; after that a version must beat what serves.",
@@ -101,11 +101,11 @@ def demo(folder: Path | None) -> None:
     )
     click.echo(f"   {_application(home)}")
     _step("6  Rollback", "one call, no gate, logged.")
-    back = lab.rollback(v2, "prod", reason="the demo shows how")
+    back = lab.rollback(v2, env="prod", reason="the demo shows how")
     click.echo(f"   {back!r}\n   {_application(home)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        again = lab.promote(v2, "prod", study=study, override="the demo is over")
+        again = lab.promote(v2, env="prod", study=study, override="the demo is over")
     click.echo(f"   {again!r}\n   {_application(home)}")
     report = study.report(home / "report.html")
     _close(home, report, repr(again), time.perf_counter() - began)
@@ -124,16 +124,18 @@ def _scorers() -> list[Any]:
 def _arms(study: Study) -> list[str]:
     from ..views.study_view import arm_rows
 
-    return [f"{row['label']}  {study.scorers[0]}: {row['said']}" for row in arm_rows(study)]
+    return [
+        f"{row['label']}  {study.record.scorer_names[0]}: {row['said']}" for row in arm_rows(study)
+    ]
 
 
 def _deploy(lab: Lab, study: Study, v1: Any, v2: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said in step 1: the embedded model is no LLM
-        click.echo(f"   {lab.promote(v1, 'prod', study=study)!r}")
-        click.echo(f"   {lab.promote(v2, 'prod', study=study)!r}")
+        click.echo(f"   {lab.promote(v1, env='prod', study=study)!r}")
+        click.echo(f"   {lab.promote(v2, env='prod', study=study)!r}")
         try:
-            lab.promote(v1, "prod", study=study, override="to show the gate")
+            lab.promote(v1, env="prod", study=study, override="to show the gate")
         except Refused as error:
             click.echo(
                 f"   and back again, to a version that is worse? Refused: {error.reasons[0]}"

@@ -262,7 +262,7 @@ def _through_lab(
         return _promoted(path, True, asked.request.evidence, name, version, env, **step)
     if named:
         os.environ["PROMPTOPS_USER"] = named  # where the lab of this process asks who acts
-    return lab.promote(saved, env, study=found, **step).entry  # type: ignore[no-any-return,unused-ignore]
+    return lab.promote(saved, env=env, study=found, **step).entry  # type: ignore[no-any-return,unused-ignore]
 
 
 def _lab(path: str) -> Any:

@@ -1,6 +1,4 @@
-"""All prompts and all studies of a lab: what they are called, and each by its name, with completion
-in a notebook.
-"""
+"""All prompts and all studies of a lab: their names, and each of them in turn."""
 
 from __future__ import annotations
 
@@ -25,21 +23,16 @@ __all__ = ["Prompts", "Studies"]
 
 
 class Prompts:
-    """The prompts by name: `lab.prompt("support-triage")`, or `lab.prompt["` and the tab key."""
+    """The prompts of a registry, in order of name; `lab.prompt(name)` is one of them."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
 
-    def __call__(self, name: str) -> Prompt:
-        """The prompt of that name; a new one comes to be with its first saved version.
-
-        Raises VersionError for a bad name.
-        """
+    def named(self, name: str) -> Prompt:
+        """See Lab.prompt."""
         from ..registry.document import checked_name
 
         return Prompt(self.project, checked_name(name))
-
-    __getitem__ = __call__
 
     @property
     def names(self) -> list[str]:
@@ -66,9 +59,6 @@ class Prompts:
     def __contains__(self, name: object) -> bool:
         return name in self.names
 
-    def _ipython_key_completions_(self) -> list[str]:
-        return self.names
-
     def __repr__(self) -> str:
         return f"<{len(self)} prompts: {', '.join(self.names) or 'none yet'}>"
 
@@ -77,14 +67,14 @@ class Prompts:
 
 
 class Studies:
-    """The studies, newest first."""
+    """The studies of a store, newest first; `lab.study(name)` is one of them."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
 
     @property
     def frame(self) -> DataFrame:
-        """One row a study: name, prompt, arms, examples, runs, last event, created_at, id."""
+        """One row per study: name, prompt, arms, examples, runs, last event, created_at, id."""
         return self.project.store.frame(
             "select s.name, s.prompt, json_array_length(s.design, '$.arms')::int as arms,"
             " (s.design->>'$.dataset.name') as dataset, (s.design->>'$.dataset.n')::int as"
@@ -94,12 +84,8 @@ class Studies:
             f" {studies.LISTED} order by s.created_at desc"
         )
 
-    def __getitem__(self, name: str | int) -> Study:
-        """By name, id, the beginning of an id, or place (0 is the newest).
-
-        Raises:
-            StudyError: there is none; the sentence names what is near.
-        """
+    def named(self, name: str | int) -> Study:
+        """See Lab.study."""
         if isinstance(name, str):
             for id, running in self.project.running.items():
                 if name in (id, running.name):
@@ -122,9 +108,6 @@ class Studies:
     def __len__(self) -> int:
         listed = f"select count(*) from studies where {studies.LISTED}"
         return int(self.project.store.rows(listed)[0][0])
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return self.names
 
     def __repr__(self) -> str:
         return f"<{len(self)} studies: {', '.join(self.names[:8]) or 'none yet'}>"

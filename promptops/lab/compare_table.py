@@ -24,6 +24,7 @@ from ..policy import Policy
 from ..run import Run
 from ..scorers.case import Case, Scorer
 from ..scoring.score_phase import ScorePhase
+from ..signatures import explained
 from ..study.compared import Compared
 from ..study.copies import copies_of, golden_reads, reads_of
 from ..study.golden_labels import answer_labels, golden_labels
@@ -117,29 +118,44 @@ class TableComparison(Comparison):
         return show.html(self)
 
 
+@explained
 def compare(
     table: Any,
-    a: str,
-    b: str,
     *,
+    baseline: str,
+    candidate: str,
     expected: str | None = None,
     scorer: Any = None,
     version: str | None = None,
     weights: str | None = None,
-    **columns: str,
+    output: str | None = None,
+    id: str | None = None,
+    tags: str | None = None,
+    cluster: str | None = None,
 ) -> TableComparison:
-    """Is `b` better than `a`, on the examples of a table?
+    """Is the candidate better than the baseline, on the examples of a table?
 
-    table: whatever `Dataset.read` reads. Wide: `a` and `b` are columns of answers (or of scores:
-    numbers in [0, 1] or true and false). Long: version="column" names the column whose values `a`
-    and `b` are, output="column" that of the answers (or scores), id="column" that of the examples,
-    of which several rows are repeats; all three are guessed from the usual names.
-    expected: the column of golden answers; tags, cluster: columns of topics, and of groups that
-        count as one.
-    weights: None (equal rows count once) or "rows" (the means weigh a row by its copies).
-    scorer: one, several, or a function of yours; else one is guessed from the data, and said.
-    Raises StudyError or DatasetError, which name the columns there are.
+    A wide table has a column of answers (or of scores: numbers in [0, 1], true and false) for each
+    of the two. A long one has a column of versions, one of answers and one of example ids, of
+    which several rows are repeats; the three are guessed from the usual names.
+
+    Args:
+        table: whatever `Dataset.read` reads.
+        baseline, candidate: the two columns, or the two values of the column `version`.
+        expected: the column of golden answers.
+        scorer: a scorer, several, or your own function; None: guessed from the data, which
+            `.notes` says.
+        version, output, id: columns of a long table.
+        weights: None: equal rows count once; "rows": the means weigh a row by its copies.
+        tags: a column of topics.
+        cluster: a column of groups that count as one example.
+
+    Raises:
+        StudyError, DatasetError: the sentence names the columns there are.
     """
+    a, b = baseline, candidate
+    named = {"output": output, "id": id, "tags": tags, "cluster": cluster}
+    columns = {role: column for role, column in named.items() if column is not None}
     notes: list[str] = []
     held = read_table(table, a, b, version=version, expected=expected, columns=columns, notes=notes)
     scores = None if scorer is not None or expected is not None else _scores_in(held)

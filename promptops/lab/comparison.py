@@ -115,7 +115,7 @@ class Comparison(Facts):
         """A judge's difference corrected by the labels that people gave to both answers of an
         example (prediction-powered inference).
 
-        Labels are those of `study.labelling(rater, "rubric")`, raters averaged. Raises
+        Labels are those of `study.review.label(rater=..., kind="rubric")`, raters averaged. Raises
         StatisticsError where fewer than two examples are labelled in both arms, or none is left
         without a label.
         """

@@ -153,7 +153,7 @@ def measure_judge(
     """
     study.wait()
     name, scorer_version = _named(study, judge)
-    rows = study.project.store.rows(_HEAD, [study.id, scorer_version, name, f"{name}/"])
+    rows = study.recorded.project.store.rows(_HEAD, [study.id, scorer_version, name, f"{name}/"])
     main = [row for row in rows if row[4] == name]
     if not main:
         raise StudyError(
@@ -161,7 +161,7 @@ def measure_judge(
             " first."
         )
     both = (
-        labelled(study.project.store, name, scorer_version, study.id)
+        labelled(study.recorded.project.store, name, scorer_version, study.id)
         if labels is None
         else _from_frame(labels, main)
     )
@@ -209,7 +209,7 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
     in the study or another value.
     """
     known = dict(
-        study.project.store.rows(
+        study.recorded.project.store.rows(
             "select run_id, example_id from study_runs where study_id = ?", [study.id]
         )
     )
@@ -236,12 +236,12 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
         )
     there = {
         row[0]
-        for row in study.project.store.rows(
+        for row in study.recorded.project.store.rows(
             "select id from labels where id in (select unnest(?))", [[row["id"] for row in rows]]
         )
     }
     fresh = {row["id"]: row for row in rows if row["id"] not in there}
-    study.project.store.append("labels", list(fresh.values()))
+    study.recorded.project.store.append("labels", list(fresh.values()))
     return len(fresh)
 
 
@@ -416,7 +416,7 @@ def _calls(study: Study, scorer: Any) -> tuple[int | None, float | None]:
     prompt = getattr(scorer, "prompt", None)
     if prompt is None:
         return None, None
-    [(calls, cost)] = study.project.store.rows(
+    [(calls, cost)] = study.recorded.project.store.rows(
         "select count(*), sum(cost_usd) from runs where role = 'judge' and version_id = ?",
         [prompt.id],
     )

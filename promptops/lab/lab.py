@@ -10,8 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from ..signatures import explained
 from ..study import evaluate
 from ..study.design import as_dataset
 from ..study.plan import Plan
@@ -24,7 +25,7 @@ from .deployments import Deployment, History
 from .leaderboard import Leaderboard
 from .monitor import Monitor, WatchOptions, watched
 from .project_store import ProjectStore
-from .prompt import Prompt
+from .prompt import Prompt, checked_env, prompt_name
 from .study import Study
 
 if TYPE_CHECKING:
@@ -33,35 +34,14 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..optimize.task import Optimizer
+    from ..policy import Policy
     from ..store import Store
     from ..study.design import StudyDesign
     from ..study.estimate import Estimate
     from .imports import Import
     from .optimization import Optimization, OptimizeOptions
 
-__all__ = ["EvaluateOptions", "Lab"]
-
-
-class EvaluateOptions(TypedDict, total=False):
-    """Keywords of `Lab.evaluate` and `Lab.estimate` beyond its own.
-
-    name: for people; fresh: ask again what was answered before; plan: a Plan whose split, scorers
-        and repeats it follows;
-    stop_when: "settled" asks in batches of a shuffled order, and no more once the e-values settle
-    the verdict against the incumbent (else the first version); concurrency: calls in flight (None:
-    found out); budget_usd, budget_tokens: stop before spending more; timeout_s: of one attempt;
-    deadline_s: of one call with its retries.
-    """
-
-    name: str | None
-    fresh: bool
-    plan: Plan | None
-    stop_when: Literal["settled"] | None
-    concurrency: int | None
-    budget_usd: float | None
-    budget_tokens: int | None
-    timeout_s: float
-    deadline_s: float | None
+__all__ = ["Lab"]
 
 
 class Lab:
@@ -96,36 +76,101 @@ class Lab:
     # -- prompts
 
     @property
-    def prompt(self) -> Prompts:
-        """`lab.prompt("support-triage")` is that prompt; `lab.prompt` alone lists them all, and
-        completes their names.
-        """
+    def prompts(self) -> Prompts:
+        """All prompts: `for prompt in lab.prompts`, `lab.prompts.names`, `lab.prompts.policy`."""
         return Prompts(self.project)
+
+    @explained
+    def prompt(self, name: str) -> Prompt:
+        """One prompt by its name; a new one comes to be with its first saved version.
+
+        Args:
+            name: lower-case letters, digits and `._/-`, such as "support-triage".
+
+        Raises:
+            RegistryError: the name is not allowed.
+        """
+        return self.prompts.named(name)
 
     # -- studies
 
+    @property
+    def studies(self) -> Studies:
+        """All studies, newest first: `for study in lab.studies`, `lab.studies.frame`."""
+        return Studies(self.project)
+
+    @explained
+    def study(self, name: str | int) -> Study:
+        """One study, also after a restart.
+
+        Args:
+            name: its name, its id or the beginning of its id; a number counts from the newest, 0.
+
+        Raises:
+            StudyError: there is no such study; the sentence names what is near.
+        """
+        return self.studies.named(name)
+
+    @explained
     def evaluate(
         self,
-        versions: Sequence[Any],
+        versions: Any,
         dataset: Any,
         scorers: Sequence[Any] = (),
         *,
+        plan: Plan | None = None,
         models: Sequence[str] | None = None,
         target: Callable[..., Any] | None = None,
         repeats: int = 1,
-        **options: Unpack[EvaluateOptions],
+        name: str | None = None,
+        fresh: bool = False,
+        stop_when: Literal["settled"] | None = None,
+        concurrency: int | None = None,
+        budget_usd: float | None = None,
+        budget_tokens: int | None = None,
+        timeout_s: float = 120.0,
+        deadline_s: float | None = 600.0,
     ) -> Study:
         """Ask every version every example, `repeats` times, and score each answer by each scorer.
 
-        versions: saved versions or PromptVersions; dataset: a Dataset or whatever `Dataset.read`
-        reads; the first scorer is the primary; models: evaluate each version on each of these
-        instead of its own; target: a callable of yours in the model's place, which gets the
-        example's values by its parameters' names. In a notebook the study returns at once and lives
-        on; in a script it is done when it returns. What was answered before is not asked again.
-        Raises StudyError, SetupError or ScorerError before anything is asked; in a script also what
-        `Study.wait` raises.
+        In a notebook the study returns at once and lives on; in a script it is done when it
+        returns. What was answered before is not asked again.
+
+        Args:
+            versions: saved versions or PromptVersions; one alone needs no list.
+            dataset: a Dataset, or whatever `Dataset.read` reads.
+            scorers: the first is the primary; left out where `plan` names them.
+            plan: a Plan whose split, scorers and repeats the study follows.
+            models: evaluate each version on each of these instead of on its own.
+            target: your own function in the model's place; it gets the example's values by its
+                parameters' names.
+            repeats: how many times each version is asked each example.
+            name: what people call the study.
+            fresh: ask again what was answered before.
+            stop_when: "settled" asks in batches of a shuffled order, and no more once the e-values
+                settle the verdict against the incumbent (else against the first version).
+            concurrency: calls in flight; None: the endpoint's limit is found while asking.
+            budget_usd, budget_tokens: stop before spending more.
+            timeout_s: of one attempt.
+            deadline_s: of one call with its retries; None: as long as the retries take.
+
+        Raises:
+            StudyError, SetupError, ScorerError, DatasetError: before anything is asked; in a
+                script also what `Study.wait` raises.
         """
-        chosen = evaluate.EvaluateOptions.of(options)
+        chosen = evaluate.EvaluateOptions(
+            name=name,
+            fresh=fresh,
+            plan=plan,
+            stop_when=stop_when,
+            limits={
+                "concurrency": concurrency,
+                "budget_usd": budget_usd,
+                "budget_tokens": budget_tokens,
+                "timeout_s": timeout_s,
+                "deadline_s": deadline_s,
+            },
+        )
         drawn = evaluate.draw(
             self.project,
             versions,
@@ -136,40 +181,39 @@ class Lab:
             target=target,
             repeats=repeats,
         )
-        running = self.project.running.get(drawn.id)
-        if running is not None and running.status == "running":
-            return self.study(drawn.id)
-        try:
-            study = Study(evaluate.start(self.project, drawn, chosen))
-            if not in_kernel():
-                study.follow()
-        except KeyboardInterrupt:  # which may fall between the first call and the wait for it
-            begun = self.project.running.get(drawn.id)
-            if begun is None or begun.status != "running":
-                raise
-            raise begun.interrupted() from None
-        return study
+        return _started(self.project, drawn, chosen)
 
+    @explained
     def estimate(
         self,
-        versions: Sequence[Any],
+        versions: Any,
         dataset: Any,
         scorers: Sequence[Any] = (),
         *,
+        plan: Plan | None = None,
         models: Sequence[str] | None = None,
         repeats: int = 1,
-        **options: Unpack[EvaluateOptions],
+        concurrency: int | None = None,
+        budget_usd: float | None = None,
     ) -> Estimate:
         """What `evaluate` with the same arguments would do: calls, reused runs, tokens, cost as a
-        range, time. Asks nothing.
+        range, and time. Asks nothing.
+
+        Args:
+            versions, dataset, scorers, plan, models, repeats, concurrency, budget_usd: as in
+                `evaluate`.
+
+        Raises:
+            StudyError, SetupError, ScorerError, DatasetError: what would stop `evaluate` too.
         """
         from ..study.estimate import estimate
 
-        chosen = evaluate.EvaluateOptions.of(options)
+        limits = {"concurrency": concurrency, "budget_usd": budget_usd}
+        chosen = evaluate.EvaluateOptions(plan=plan, limits=limits)
         drawn: StudyDesign = evaluate.draw(
             self.project, versions, dataset, scorers, chosen, models=models, repeats=repeats
         )
-        return estimate(self.project, drawn, chosen.limits.get("concurrency"))
+        return estimate(self.project, drawn, concurrency)
 
     def optimize(
         self,
@@ -202,13 +246,14 @@ class Lab:
 
         return optimized(self.project, version, dataset, scorers, method, options)
 
+    @explained
     def plan(
         self,
-        prompt: str,
+        prompt: Prompt | str,
         dataset: Any,
         scorers: Sequence[Any],
         *,
-        policy: Any = None,
+        policy: Policy | Mapping[str, Any] | None = None,
         repeats: int = 1,
         split: str | None = "test",
         finalists: Sequence[Any] = (),
@@ -217,13 +262,23 @@ class Lab:
         frozen into the store, before the runs.
 
         Comparisons of a study that was evaluated with it say whether the analysis followed it.
-        finalists: the candidates that may be promoted on it; several are judged together (Holm).
+
+        Args:
+            prompt: a Prompt or its name.
+            dataset, scorers, repeats: as in `evaluate`.
+            policy: instead of the prompt's own.
+            split: the split that is asked; None: all examples.
+            finalists: the candidates that may be promoted on it; several are judged together
+                (Holm).
+
+        Raises:
+            StudyError: there is nothing to plan with, such as an empty split.
         """
         from ..study.plan import freeze
 
         return freeze(
             self.project,
-            prompt,
+            prompt_name(prompt),
             as_dataset(dataset, self.project.root),
             scorers,
             policy=policy,
@@ -232,32 +287,36 @@ class Lab:
             finalists=finalists,
         )
 
-    @property
-    def studies(self) -> Studies:
-        """All studies, newest first; `lab.studies["name"]` is one of them."""
-        return Studies(self.project)
-
-    def study(self, name: str) -> Study:
-        """A study by name or id (or the beginning of it), also after a restart.
-
-        Raises StudyError.
-        """
-        return self.studies[name]
-
+    @explained
     def compare(
-        self, candidate: Any, baseline: Any = None, *, primary: str | None = None
+        self, *, candidate: Any, baseline: Any = None, primary: str | None = None
     ) -> Comparison:
-        """`candidate` against `baseline` (default: what its prompt serves in prod), over the latest
-        studies of each.
+        """Two versions on the examples that both answered, over the latest studies of each.
+
+        Args:
+            candidate: the version that may replace the other.
+            baseline: what it is measured against; None: what its prompt serves in prod.
+            primary: the scorer that decides; None: the policy's, else the first.
+
+        Raises:
+            StudyError: a version was never evaluated, or nothing serves in prod.
         """
         from ..study.comparing import compare_across
 
         found = compare_across(self.project, candidate, baseline, primary)
         return Comparison.shown(found, self.project)
 
+    @explained
     def leaderboard(self, versions: Sequence[Any], *, primary: str | None = None) -> Leaderboard:
         """Versions with intervals, best first, over the latest studies of each, with Holm-corrected
         pairwise verdicts.
+
+        Args:
+            versions: saved versions, each evaluated at least once.
+            primary: the scorer to rank by; None: the policy's, else the first.
+
+        Raises:
+            StudyError: a version was never evaluated.
         """
         from ..study.comparing import leaderboard_across
 
@@ -300,44 +359,87 @@ class Lab:
 
     # -- deployments
 
+    @explained
     def promote(
-        self, version: Any, to: str, *, study: Study | None = None, **options: Any
+        self,
+        version: Any,
+        *,
+        env: str,
+        study: Study | None = None,
+        percent: float | None = None,
+        reason: str = "",
+        force: bool = False,
+        override: str = "",
     ) -> Deployment:
-        """Serve `version` in the environment `to`, where the evidence of `study` carries it against
-        what serves now.
+        """Serve a version in an environment, where the evidence of a study carries it against what
+        serves now. Promoting what serves already changes nothing.
 
-        options: percent=10 (a canary share; again with another percent widens it, without one
-        finishes it), reason="...", force=True (needs a reason, and is marked for ever),
-        override="reason" (past a refusal or a roll back that stands), example=... Promoting what
-        serves already changes nothing. Raises Refused with every unmet point and its next step, or
-        Conflict.
+        Args:
+            version: a saved version.
+            env: the environment, such as "prod".
+            study: what the promotion rests on; None: the newest study that holds the version and
+                the incumbent.
+            percent: serve this share of the keys only (a canary), 0.01 to 99.99; called again with
+                another share it changes it, without one it serves everyone.
+            reason: recorded in the history.
+            force: bypass the gate; requires a reason and is recorded permanently.
+            override: why a version is promoted although an earlier refusal or rollback stands;
+                counts once.
+
+        Raises:
+            Refused: with every unmet point and its next step.
+            Conflict: somebody else changed the environment first.
         """
         from ..study.promote import promote
 
-        recorded = study.recorded if study is not None else None
-        return Deployment.of(promote(self.project, version, to, recorded, **options))
+        step = promote(
+            self.project,
+            version,
+            checked_env(env, version),
+            study.recorded if study is not None else None,
+            reason=reason,
+            force=force,
+            override=override,
+            percent=percent,
+        )
+        return Deployment.of(step)
 
+    @explained
     def rollback(
-        self, version: Any, env: str, *, to: Any = None, reason: str = ""
+        self, version: Any, *, env: str, to: Any = None, reason: str = ""
     ) -> Deployment | None:
-        """Undo `version` in `env` at once (a running canary: end it): the last different version
-        serves again (or `to`). Nothing if it no longer serves.
+        """Go back at once: the last different version serves again, or a running canary ends. Not
+        gated, and recorded.
 
-        version: a saved version, or a prompt's name for whatever serves now. Ungated, and logged. A
-        cell that rolls a version back does so whenever that version serves: nothing is asked, also
-        where it was promoted once more since.
+        Args:
+            version: a Prompt or its name: whatever serves now is undone. A saved version: it is
+                undone whenever it serves, and nothing happens where it does not.
+            env: the environment, such as "prod".
+            to: the version to go back to; None: the last different one that served.
+            reason: recorded in the history.
+
+        Returns:
+            The step, or None where the version does not serve.
+
+        Raises:
+            NotDeployed: there is nothing to go back to.
         """
         from ..study.promote import rollback
 
         named = version.name if isinstance(version, Prompt) else version
-        found = rollback(self.project, named, env, to=to, reason=reason)
+        found = rollback(self.project, named, checked_env(env, version), to=to, reason=reason)
         return Deployment.of(found) if found is not None else None
 
-    def history(self, prompt: str, env: str = "prod") -> History:
-        """What served in `env`, since when, who decided it, why, and on which evidence; newest
-        last.
+    @explained
+    def history(self, prompt: Prompt | str, *, env: str = "prod") -> History:
+        """What served in an environment, since when, who decided it, why, and on which evidence;
+        newest last.
+
+        Args:
+            prompt: a Prompt or its name.
+            env: the environment, such as "prod".
         """
-        return History(self.project, prompt, env)
+        return History(self.project, prompt_name(prompt), env)
 
     def watch(
         self, prompt: Any, *, probe: Any, scorers: Sequence[Any], **options: Unpack[WatchOptions]
@@ -370,12 +472,6 @@ class Lab:
 
     # -- how it shows
 
-    def __getitem__(self, name: str) -> Prompt:
-        return self.prompt(name)
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return list(self.project.registry.names())
-
     def __repr__(self) -> str:
         names = self.project.registry.names()
         listed = (
@@ -386,6 +482,23 @@ class Lab:
 
     def _repr_html_(self) -> str:
         return show.html(self)
+
+
+def _started(project: Project, drawn: StudyDesign, chosen: evaluate.EvaluateOptions) -> Study:
+    """The study of a design, running; in a script it is done."""
+    running = project.running.get(drawn.id)
+    if running is not None and running.status == "running":
+        return Studies(project).named(drawn.id)
+    try:
+        study = Study(evaluate.start(project, drawn, chosen))
+        if not in_kernel():
+            study.progress.follow()
+    except KeyboardInterrupt:  # which may fall between the first call and the wait for it
+        begun = project.running.get(drawn.id)
+        if begun is None or begun.status != "running":
+            raise
+        raise begun.interrupted() from None
+    return study
 
 
 def _say(line: str) -> None:

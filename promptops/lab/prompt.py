@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..version.diff import VersionDiff
     from ..version.variable import Variable
 
-__all__ = ["Prompt", "SavedVersion"]
+__all__ = ["Prompt", "SavedVersion", "checked_env", "prompt_name"]
 
 
 class SavedVersion:
@@ -252,6 +252,35 @@ class Prompt:
 
     def _repr_html_(self) -> str:
         return show.html(self)
+
+
+def prompt_name(prompt: Prompt | str) -> str:
+    """The name of a prompt that is given as such or by its name.
+
+    Raises:
+        StudyError: it is neither.
+    """
+    name = prompt.name if isinstance(prompt, Prompt) else prompt
+    if not isinstance(name, str):
+        raise StudyError(
+            f"prompt is a {type(prompt).__name__}; pass lab.prompt(name) or the name itself."
+        )
+    return name
+
+
+def checked_env(env: object, version: object) -> str:
+    """The name of an environment.
+
+    Raises:
+        StudyError: it is not a text, such as where a version stands in its place.
+    """
+    if isinstance(env, str):
+        return env
+    shown = getattr(version, "label", None) or "version"
+    raise StudyError(
+        f"env is a {type(env).__name__}; pass the name of an environment, as in ({shown},"
+        ' env="prod").'
+    )
 
 
 def _check_says_something(name: str, version: PromptVersion) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "html",
     "judge_rows",
     "markdown",
+    "progress",
     "report",
 ]
 
@@ -45,11 +46,18 @@ def headline(study: Any) -> str:
     return faces.headline(study)
 
 
-def follow(study: Any) -> None:
+def follow(progress: Any) -> None:
     """A line of progress in a script until the study is done."""
     from ..views import faces
 
-    faces.follow(study)
+    faces.follow(progress)
+
+
+def progress(progress: Any) -> str:
+    """One line on how far a study is."""
+    from ..views import faces
+
+    return faces.progress(progress)
 
 
 def markdown(comparison: Any) -> str:

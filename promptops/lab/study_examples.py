@@ -8,7 +8,7 @@ from ..study import examples
 from . import show
 
 if TYPE_CHECKING:
-    from .study import Study
+    from ..study.recorded_study import RecordedStudy
 
 __all__ = ["Examples"]
 
@@ -16,8 +16,8 @@ __all__ = ["Examples"]
 class Examples(examples.Examples):
     """`study.examples.Examples` with a face. of: the study whose examples they are."""
 
-    def __init__(self, of: Study, candidate: Any = None, baseline: Any = None) -> None:
-        super().__init__(of.recorded, candidate, baseline)
+    def __init__(self, of: RecordedStudy, candidate: Any = None, baseline: Any = None) -> None:
+        super().__init__(of, candidate, baseline)
         self.of = of
 
     def _ipython_display_(self) -> None:

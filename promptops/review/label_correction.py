@@ -62,7 +62,8 @@ def corrected(comparison: Comparison, store: Store | None, name: str, level: flo
     if len(both) < 2:
         raise StatisticsError(
             f"people have labelled both answers of {len(both)} of {pairs.n:,} examples; at least 2"
-            ' are needed, some 30 to say much: study.labelling("your name", "rubric").'
+            ' are needed, some 30 to say much: study.review.label(rater="your name",'
+            ' kind="rubric").'
         )
     chosen = set(both)
     rest = [index for index in range(pairs.n) if index not in chosen]

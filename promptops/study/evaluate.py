@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..errors import StudyError
 from ..run import utc
+from ..store.recorder import outside
 from .ask import Asker
 from .design import StudyDesign, as_dataset, design, with_identity
 from .early_stopping import EarlyStop
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from .project import Project
 
 __all__ = ["EvaluateOptions", "FollowedPlan", "draw", "start"]
-
-_OWN = ("name", "fresh", "plan", "stop_when")
-_LIMITS = ("concurrency", "budget_usd", "budget_tokens", "timeout_s", "deadline_s")
 
 
 class FollowedPlan(Protocol):
@@ -70,18 +68,6 @@ class EvaluateOptions:
     salt: str = ""
     role: str = ""
 
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> EvaluateOptions:
-        """The options of a call's keywords. Raises TypeError, which names the accepted ones."""
-        known = [*_OWN, *_LIMITS]
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise TypeError(
-                f"evaluate has no option {unknown[0]!r}; it has {', '.join(sorted(known))}."
-            )
-        own = {name: options[name] for name in _OWN if name in options}
-        return cls(**own, limits={name: options[name] for name in _LIMITS if name in options})
-
 
 def draw(
     project: Project,
@@ -118,7 +104,7 @@ def draw(
     ).at(project.root)
     notes = check_design(drawn, budget_usd=options.limits.get("budget_usd"), prices=project.prices)
     for sentence in notes:
-        warnings.warn(sentence, stacklevel=4)
+        warnings.warn(sentence, stacklevel=outside())
     salt = options.salt or (utc() if options.fresh else "")
     name = project.store.clean(options.name) if options.name else options.name
     return with_identity(replace(drawn, role=options.role), name, salt)

@@ -83,7 +83,7 @@ def promote(
         warnings.warn(
             f"{saved.label} names the embedded model, which is not an LLM: it is for tours and"
             " tests.",
-            stacklevel=3,
+            stacklevel=outside(),
         )
     asked = ask(project, saved, env, study, word=word, percent=percent, force=force)
     if serving is not None and asked.spent:
@@ -121,7 +121,7 @@ def promote(
         raise
     note = " ".join(str(warning.message) for warning in said)
     if note:
-        warnings.warn(note, stacklevel=3)  # where the person who asked reads it
+        warnings.warn(note, stacklevel=outside())  # where the person who asked reads it
     if entry.changed:
         try:
             asked.keep_verdict(serving)
@@ -131,7 +131,7 @@ def promote(
         ) as error:  # the deployment is made: what only counts verdicts does not undo that
             warnings.warn(
                 f"{saved.label} serves in {env}; its verdict was not recorded: {error}",
-                stacklevel=3,
+                stacklevel=outside(),
             )
     return Promoted(entry, note=note, verdict=asked.verdict if entry.changed else None)
 

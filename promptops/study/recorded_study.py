@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from ..errors import StudyError
 from .outcomes import arms_of
 from .queries import studies
-from .records import load_dataset
+from .records import load_dataset, load_version
 from .study_record import StudyRecord
 
 if TYPE_CHECKING:
     from ..analysis.arms import Arm
     from ..dataset import Dataset
+    from ..version import PromptVersion
     from .project import Project
     from .running import RunningStudy
 
@@ -80,6 +81,10 @@ class RecordedStudy:
             StudyError: an arm has no run.
         """
         return arms_of(self.project.store, self.record.sources(), self.record.scorers)
+
+    def version_of(self, id: str) -> PromptVersion | None:
+        """The content of an arm by its version's id; None where only its answers are known."""
+        return load_version(self.project.store, id)
 
 
 def find_study(project: Project, name: str | int) -> RecordedStudy:

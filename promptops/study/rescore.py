@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..canonical import tagged
 from ..models.foreign import told
 from ..run import utc
+from ..store.recorder import outside
 from .ask import Asker
 from .design import as_dataset
 from .preflight import checked_scorers
@@ -162,5 +163,5 @@ def _score(
     if marking.short:
         warnings.warn(
             f"{study.name} stopped: {marking.short} Run the cell again to ask for what is missing.",
-            stacklevel=4,
+            stacklevel=outside(),
         )

@@ -165,6 +165,11 @@ class StudyRecord:
         return self.scorers[0].name if self.scorers else ""
 
     @property
+    def scorer_names(self) -> tuple[str, ...]:
+        """The names of the scorers, the primary first."""
+        return tuple(scorer.name for scorer in self.scorers)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         return tuple(arm.label for arm in self.arms)
 

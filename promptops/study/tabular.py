@@ -17,13 +17,12 @@ from ..dataset.example import RESERVED
 from ..dataset.opening import open_source
 from ..errors import StudyError
 
-__all__ = ["ROLES", "Cells", "Table", "read_table"]
+__all__ = ["Cells", "Table", "read_table"]
 
 Cells = Mapping[
     str, Mapping[str, Sequence[Any]]
 ]  # arm -> example id -> its answers (None: none came), one a repeat
 
-ROLES = ("id", "output", "tags", "cluster")  # columns that may be named beside the arms
 _OUTPUTS = ("output", "answer", "response", "completion", "prediction", "text", "score")
 _IDS = ("id", "example_id", "example", "question_id", "qid", "row_id")
 _TOLD = frozenset(
@@ -56,16 +55,10 @@ def read_table(
 
     Raises StudyError or DatasetError, which name the columns there are.
     """
-    unknown = sorted(set(columns) - set(ROLES))
-    if unknown:
-        raise StudyError(
-            f"compare has no column role {unknown[0]!r}; it has {', '.join(ROLES)}, version and"
-            " expected."
-        )
     if a == b:
         raise StudyError(
-            f"{a!r} cannot be compared with itself; name two different columns (or versions) as a"
-            " and b."
+            f"{a!r} cannot be compared with itself; name two different columns (or versions) as"
+            " baseline= and candidate=."
         )
     rows = _rows(table)
     if not rows:

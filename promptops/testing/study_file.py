@@ -114,10 +114,12 @@ class Declared:
             versions, data, scorers, repeats=self.repeats, **{"name": self.name, **self.options}
         ).wait()
         if self.policy is None:
-            return study.compare(versions[1], versions[0]), study
+            return study.compare(candidate=versions[1], baseline=versions[0]), study
         policy = Policy.from_document(self.policy)
         comparison = study.compare(
-            versions[1], versions[0], primary=policy.primary or study.scorers[0]
+            candidate=versions[1],
+            baseline=versions[0],
+            primary=policy.primary or study.record.scorer_names[0],
         )
         comparison.policy = policy
         return comparison, study

@@ -123,8 +123,9 @@ class Dashboard(View):
     def _made(self, tab: str) -> Any:
         """The view of a tab, or what to do first."""
         prompt = (
-            self.study.prompt
-            if self.study is not None and self.study.prompt in self.lab.project.registry.names()
+            self.study.record.prompt
+            if self.study is not None
+            and self.study.record.prompt in self.lab.project.registry.names()
             else ""
         )
         builders: dict[str, Callable[[], Any]] = {
@@ -178,7 +179,7 @@ class StudiesView(View):
 
         self.study = study
         self.view, self.more = widgets.HTML(page(arms_html(study))), widgets.HTML()
-        arms = list(study.versions)
+        arms = list(study.record.labels)
         self.candidate = widgets.Dropdown(
             options=arms,
             value=arms[-1],
@@ -192,7 +193,7 @@ class StudiesView(View):
             layout=widgets.Layout(width="240px", max_width="98%"),
         )
         self.scorer = widgets.Dropdown(
-            options=list(study.scorers) or [""],
+            options=list(study.record.scorer_names) or [""],
             description="by",
             layout=widgets.Layout(width="340px", max_width="98%"),
         )
@@ -202,7 +203,9 @@ class StudiesView(View):
         )
         self.box = widgets.VBox([self.view, *([picker, self.more] if len(arms) > 1 else [])])
         if len(arms) > 1:
-            usual = study.examples()  # the incumbent is the baseline where it is in the study
+            usual = (
+                study.review.examples()
+            )  # the incumbent is the baseline where it is in the study
             self.candidate.value, self.baseline.value = (
                 usual.candidate.label,
                 usual.baseline.label if usual.baseline else arms[0],
@@ -223,11 +226,13 @@ class StudiesView(View):
         from .comparison_view import body
         from .figures import extras
 
-        if len(self.study.versions) < 2:
+        if len(self.study.record.labels) < 2:
             return
         try:
             comparison = self.study.compare(
-                self.candidate.value, self.baseline.value, primary=self.scorer.value or None
+                candidate=self.candidate.value,
+                baseline=self.baseline.value,
+                primary=self.scorer.value or None,
             )
             self.more.value = page(body(comparison) + extras(comparison))
         except PromptOpsError as error:

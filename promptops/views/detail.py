@@ -60,7 +60,7 @@ def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
         return []
     names: set[str] = set()
     for arm in study.record.arms:
-        version = study.version_of(arm.version)
+        version = study.recorded.version_of(arm.version)
         names |= {variable.name for variable in version.variables} if version else set()
     inputs = detail.example.inputs
     return [(name, value) for name, value in inputs.items() if name in names] or list(

@@ -117,7 +117,7 @@ class EnvironmentsView(View):
             (f"{v.label}{' · ' + v.note[:40] if v.note else ''}", v.number)
             for v in reversed(versions)
         ] or [("–", 0)]
-        studies = [study for study in self.lab.studies if study.prompt == name][:50]
+        studies = [study for study in self.lab.studies if study.record.prompt == name][:50]
         self.study.options = [*((study.name, study.id) for study in studies), ("no study", "")]
         self.version.index = self.study.index = 0
         envs = list(self.lab.project.registry.environments(name)) if name else []
@@ -134,7 +134,7 @@ class EnvironmentsView(View):
             self.view.value = page("<p class='dim'>No prompt is saved yet.</p>")
             return
         try:
-            history = self.lab.history(name, env)
+            history = self.lab.history(name, env=env)
             self.view.value = page(
                 serving_html(self.lab.project, name) + timeline(history)
             ) + history_html(history)
@@ -205,7 +205,7 @@ class EnvironmentsView(View):
                 "reason"
             ]  # what was undone or refused is asked for on purpose, and says why
         study = self.lab.study(self.study.value) if self.study.value else None
-        self._do(lambda: self.lab.promote(version, env, study=study, **options))
+        self._do(lambda: self.lab.promote(version, env=env, study=study, **options))
 
     def _roll_back(self) -> None:
         name, env = self.prompt.value, self.env.value.strip()
@@ -213,7 +213,7 @@ class EnvironmentsView(View):
         if serving is not None and self._sure(
             "rollback", self.rollback, f"Yes: undo {serving.label} in {env}"
         ):
-            self._do(lambda: self.lab.rollback(name, env, reason=self.reason.value.strip()))
+            self._do(lambda: self.lab.rollback(name, env=env, reason=self.reason.value.strip()))
 
     def _sure(self, step: str, button: Any, said: str) -> bool:
         """The first click asks, the second acts."""

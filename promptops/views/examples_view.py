@@ -55,7 +55,7 @@ class ExamplesView(View):
         from .pane import Pane
 
         self.study, self.writes = study, writes
-        self.examples = examples or study.examples()
+        self.examples = examples or study.review.examples()
         self.first, self.at, self.help, self.said = 0, 0, False, ""
         self.rows: tuple[Row, ...] = ()
         wide: dict[str, Any] = {"layout": widgets.Layout(width="auto")}
@@ -78,7 +78,9 @@ class ExamplesView(View):
             "failure", [("any", ""), *((name, name) for name in self.examples.failures)]
         )
         self.scorer = _choice(
-            "by", [(shorten(name, 60), name) for name in study.scorers] or [("none", "")], "330px"
+            "by",
+            [(shorten(name, 60), name) for name in study.record.scorer_names] or [("none", "")],
+            "330px",
         )
         self.previous = widgets.Button(description="‹ previous", **wide)
         self.next = widgets.Button(description="next ›", **wide)
@@ -94,7 +96,7 @@ class ExamplesView(View):
             layout=widgets.Layout(width="auto", height="64px"),
         )
         self.file = widgets.Text(
-            value=str(study.dataset_file() or ""),
+            value=str(study.review.dataset_file() or ""),
             placeholder="the dataset's file",
             layout=widgets.Layout(width="360px", max_width="98%"),
         )
@@ -201,9 +203,9 @@ class ExamplesView(View):
         self.pane.html = page(table_html(self.page, self.at, self.examples) + keys + said + shown)
 
     def _pinned(self) -> tuple[str, ...]:
-        registry = self.study.project.registry
-        known = self.study.prompt in registry.names()
-        return registry.policy(self.study.prompt).must_pass if known else ()
+        registry = self.study.recorded.project.registry
+        known = self.study.record.prompt in registry.names()
+        return registry.policy(self.study.record.prompt).must_pass if known else ()
 
     # -- what is done
 
@@ -249,9 +251,9 @@ class ExamplesView(View):
             return
         pinned = name in self._pinned()
         self._do(
-            lambda: (self.study.unpin if pinned else self.study.pin)(name),
+            lambda: (self.study.review.unpin if pinned else self.study.review.pin)(name),
             f"{name} is {'no longer' if pinned else 'now'} a must-pass example of"
-            f" {self.study.prompt}; the policy is in the registry file.",
+            f" {self.study.record.prompt}; the policy is in the registry file.",
         )
 
     def _save(self) -> None:
@@ -280,7 +282,9 @@ class ExamplesView(View):
     def _correction(self, name: str, *, write: bool) -> Correction:
         example = self.examples.example(name)
         expected = _read_golden(self.golden.value, example.expected if example else None)
-        return self.study.correct(name, expected, self.file.value.strip() or None, write=write)
+        return self.study.review.correct(
+            name, expected, self.file.value.strip() or None, write=write
+        )
 
     def _do(self, action: Any, said: str) -> None:
         try:

@@ -19,6 +19,8 @@ from ..lab.optimization import Optimization
 from ..lab.prompt import Prompt, SavedVersion
 from ..lab.study import Study
 from ..lab.study_examples import Examples
+from ..lab.study_progress import StudyProgress
+from ..lab.study_review import StudyReview
 from ..markup import esc
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "html",
     "judge_rows",
     "markdown",
+    "progress",
     "report",
 ]
 
@@ -147,6 +150,20 @@ def _(face: Study) -> str:
     return html(face)
 
 
+@html.register
+def _(face: StudyProgress) -> str:
+    from .progress_view import html
+
+    return html(face)
+
+
+@html.register
+def _(face: StudyReview) -> str:
+    from .study_view import review_html
+
+    return review_html(face)
+
+
 def display(face: object) -> None:
     """A face as a widget in the cell, with its static page beside it."""
     if isinstance(face, Study):
@@ -160,27 +177,34 @@ def display(face: object) -> None:
     elif isinstance(face, Examples):
         from .examples_view import ExamplesView
 
-        ExamplesView(face.of, face).present()
+        ExamplesView(Study(face.of), face).present()
     else:
         raise TypeError(f"no widget shows a {type(face).__name__}.")
 
 
 def headline(study: Study) -> str:
     """One line on a study: its verdict, or how far it is while it runs."""
-    if study.status == "running" and study.progress is not None:
+    if study.status == "running" and study.progress.calls is not None:
         from .progress_view import line
 
-        return f"running: {line(study.progress, reused=study.reused)}"
+        return f"running: {line(study.progress.calls, reused=study.progress.reused)}"
     from .study_view import headline
 
     return f"{study.status}. {headline(study)}"
 
 
-def follow(study: Study) -> None:
+def follow(progress: StudyProgress) -> None:
     """A line of progress in a script until the study is done."""
     from .progress_view import follow
 
-    follow(study)
+    follow(progress)
+
+
+def progress(progress: StudyProgress) -> str:
+    """One line on how far a study is."""
+    from .progress_view import state
+
+    return state(progress)
 
 
 def markdown(comparison: Comparison) -> str:

@@ -43,7 +43,7 @@ def _agreement(report: JudgeReport) -> list[Figure]:
                 None,
                 None,
                 0,
-                "no labels: study.labelling(...) or keep_labels(...)",
+                "no labels: study.review.label(...) or keep_labels(...)",
             )
         ]
     return [

@@ -57,7 +57,7 @@ class LabelView(View):
         self.said = ""
         narrow = {"description_width": "60px"}
         self.rater = widgets.Text(
-            value=rater or study.project.author,
+            value=rater or study.recorded.project.author,
             description="you are",
             continuous_update=False,
             style=narrow,
@@ -110,7 +110,7 @@ class LabelView(View):
     def begin(self) -> None:
         """A queue for whoever is named now."""
         try:
-            self.labelling = self.study.labelling(self.rater.value, self.kind.value)
+            self.labelling = self.study.review.label(rater=self.rater.value, kind=self.kind.value)
             self.task, self.said = self.labelling.task, ""
         except PromptOpsError as error:
             self.labelling, self.task, self.said = None, None, str(error)
@@ -148,7 +148,7 @@ class LabelView(View):
                 )
             )
         kind = self.labelling.kind if self.labelling is not None else "pairwise"
-        self.among.value = page(among_html(self.study.agreement(kind)))
+        self.among.value = page(among_html(self.study.review.agreement(kind)))
 
 
 def task_html(task: Task | None, kind: str, *, done: int, total: int) -> str:

@@ -47,7 +47,7 @@ def show(study: Study) -> None:
 
 def snapshot(study: Study) -> str:
     """A running study: a bar for each version, the score strip as it fills, one line of counts."""
-    progress = study.progress
+    progress = study.progress.calls
     if progress is None:
         return html(study)
     arms = study.record.arms
@@ -55,10 +55,10 @@ def snapshot(study: Study) -> str:
     rows, bars = [], []
     for place, arm in enumerate(arms):
         tint = colour(arm.number or place + 1)
-        done = study.done_of(place)
+        done = study.progress.done_of(place)
         failed = progress.arms[arm.version].failed if arm.version in progress.arms else 0
         rows.append(_bar(arm.label, done, planned, failed, tint))
-        tally = study.tally(place)
+        tally = study.progress.tally(place)
         if tally is not None and tally.scored:
             mean = tally.total / tally.scored
             spread = (
@@ -77,13 +77,17 @@ def snapshot(study: Study) -> str:
                 )
             )
     picture = (
-        svg.strip(bars, title=f"{study.scorers[0]} so far", axis=f"{study.scorers[0]} so far")
+        svg.strip(
+            bars,
+            title=f"{study.record.scorer_names[0]} so far",
+            axis=f"{study.record.scorer_names[0]} so far",
+        )
         if bars
         else ""
     )
     head = (
         f"<p><b>{esc(study.name)}</b> <span"
-        f" class='dim'>{esc(line(progress, reused=study.reused))}</span></p>"
+        f" class='dim'>{esc(line(progress, reused=study.progress.reused))}</span></p>"
     )
     running = study.recorded.running
     if running is not None and running.reused_targets:
@@ -93,10 +97,10 @@ def snapshot(study: Study) -> str:
 
 def _lost(study: Study) -> str:
     """The newest losses of the last arm, to be read while it runs."""
-    losses = study.losses
+    losses = study.progress.losses
     if losses is None or not losses.count:
         return ""
-    last, first = study.versions[-1], study.versions[0]
+    last, first = study.record.labels[-1], study.record.labels[0]
     rows = [
         tuple(
             esc(shorten(_clean(study, text or ""), width))
@@ -122,7 +126,7 @@ def _clean(study: Study, text: str) -> str:
     """Without keys: what is shown here has not been through the store yet, where they are taken
     out.
     """
-    return study.project.store.clean(text[:_READ])
+    return study.recorded.project.store.clean(text[:_READ])
 
 
 def _bar(label: str, done: int, planned: int, failed: int, tint: str) -> str:
@@ -190,7 +194,7 @@ class LiveStudy(View):
     def _stopped(self, _button: Any) -> None:
         self.stop.disabled = True
         self.stop.description = "Stopping"
-        self.study.stop("stopped by hand")
+        self.study.progress.stop("stopped by hand")
 
     def _follow(self) -> None:
         kept = time.monotonic()

@@ -9,13 +9,14 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from ..analysis import words
-from ..markup import plain
+from ..markup import esc, plain
+from .theme import page
 
 if TYPE_CHECKING:
     from ..engine.progress import Progress
-    from ..lab.study import Study
+    from ..lab.study_progress import StudyProgress
 
-__all__ = ["bar", "follow", "line"]
+__all__ = ["bar", "follow", "html", "line", "state"]
 
 _TICK_S = 0.2
 _LOG_EVERY_S = 10.0  # where the output is no terminal
@@ -60,36 +61,45 @@ def bar(progress: Progress, width: int = 24) -> str:
     return "█" * full + "░" * (width - full)
 
 
-def follow(study: Study, stream: TextIO | None = None) -> None:
-    """Write the study's progress until it is done: one line that changes on a terminal, one line
+def follow(progress: StudyProgress, stream: TextIO | None = None) -> None:
+    """Write a study's progress until it is done: one line that changes on a terminal, one line
     every 10 s elsewhere.
     """
-    out = stream or sys.stderr
+    out, study = stream or sys.stderr, progress.recorded
     live = out.isatty()
     began = last = time.monotonic()
     while study.status == "running":
         time.sleep(_TICK_S if time.monotonic() - began > 1 else 0.02)
-        now = time.monotonic()
-        if now - began < 1 or study.progress is None:
+        now, calls = time.monotonic(), progress.calls
+        if now - began < 1 or calls is None:
             continue
         if live:
-            out.write(
-                f"\r\x1b[2K{study.name} {bar(study.progress)}"
-                f" {line(study.progress, reused=study.reused)}"
-            )
+            out.write(f"\r\x1b[2K{study.name} {bar(calls)} {line(calls, reused=progress.reused)}")
             out.flush()
         elif now - last >= _LOG_EVERY_S:
             last = now
-            out.write(f"{study.name}: {line(study.progress, reused=study.reused)}\n")
+            out.write(f"{study.name}: {line(calls, reused=progress.reused)}\n")
             out.flush()
-    if live and time.monotonic() - began > 1 and study.progress is not None:
-        out.write(
-            f"\r\x1b[2K{study.name} {bar(study.progress)}"
-            f" {line(study.progress, reused=study.reused)}\n"
-        )
-    running = study.recorded.running
+    calls = progress.calls
+    if live and time.monotonic() - began > 1 and calls is not None:
+        out.write(f"\r\x1b[2K{study.name} {bar(calls)} {line(calls, reused=progress.reused)}\n")
+    running = study.running
     if running is not None and running.reused_targets:
         out.write(f"{study.name}: {running.reused_targets}\n")
+
+
+def state(progress: StudyProgress) -> str:
+    """One line on how far a study is, or that this process does not run it."""
+    calls = progress.calls
+    if calls is None:
+        return f"{progress.recorded.status}; it does not run in this process"
+    return f"{progress.recorded.status}, {line(calls, reused=progress.reused)}"
+
+
+def html(progress: StudyProgress) -> str:
+    """The line for a cell."""
+    name = esc(progress.recorded.name)
+    return page(f"<p><b>{name}</b> <span class='dim'>{esc(state(progress))}</span></p>")
 
 
 def _cost(progress: Progress) -> str:

@@ -114,9 +114,9 @@ class PromptsView(View):
     def _load_examples(self) -> None:
         """Those of the newest study of this prompt."""
         study = next(
-            (study for study in self.lab.studies if study.prompt == self.prompt.value), None
+            (study for study in self.lab.studies if study.record.prompt == self.prompt.value), None
         )
-        rows = study.examples().page(size=_EXAMPLES).rows if study is not None else ()
+        rows = study.review.examples().page(size=_EXAMPLES).rows if study is not None else ()
         self._examples = {row.example_id: study for row in rows}
         self.example.options = [
             ("none", ""),
@@ -198,7 +198,7 @@ class PromptsView(View):
             )
             return
         try:
-            example = study.examples().example(self.example.value)
+            example = study.review.examples().example(self.example.value)
             self.rendered.value = page(render_html(self.edited(), example, study))
         except PromptOpsError as error:
             self.rendered.value = page(f"<p role='alert'>{esc(error)}</p>")
@@ -226,7 +226,7 @@ class PromptsView(View):
 
 def render_html(version: PromptVersion, example: Any, study: Any) -> str:
     """The messages as they would be sent for an example."""
-    values = study.dataset.values_for(version, example)
+    values = study.recorded.dataset.values_for(version, example)
     rendered = version.render(values)
     parts = "".join(
         f"<p class='dim'>{esc(message['role'])}</p><pre>{esc(without_data(str(message.get('content') or ''))[:_TEXT])}</pre>"

@@ -97,7 +97,7 @@ def write_report(study: Study, path: Path) -> Path:
     """Write the report, atomically; returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.writing")
-    page = study.project.store.clean(report_html(study))  # it is made to be sent around
+    page = study.recorded.project.store.clean(report_html(study))  # it is made to be sent around
     temporary.write_text(page, encoding="utf-8")
     os.replace(temporary, path)
     return path
@@ -137,18 +137,18 @@ def report_html(study: Study) -> str:
 
 def _head(study: Study) -> str:
     return (
-        f"<h1>{esc(study.prompt or study.name)}</h1><p class='dim'>promptops report of"
+        f"<h1>{esc(study.record.prompt or study.name)}</h1><p class='dim'>promptops report of"
         f" {esc(study.name)}, made {esc(utc()[:16].replace('T', ' '))} UTC</p>"
     )
 
 
 def _serves(study: Study) -> str:
     """What is in each environment, since when, by whom and why, on the day of the report."""
-    if study.prompt not in study.project.registry.names():
+    if study.record.prompt not in study.recorded.project.registry.names():
         return ""
     return (
         "<h2>What serves</h2><p class='dim'>When this report was"
-        f" made.</p>{serving_html(study.project, study.prompt)}"
+        f" made.</p>{serving_html(study.recorded.project, study.record.prompt)}"
     )
 
 
@@ -157,7 +157,8 @@ def _changes(study: Study, comparison: Comparison | None) -> str:
     if comparison is None:
         return ""
     old, new = (
-        study.version_of(arm.version) for arm in (comparison.baseline, comparison.candidate)
+        study.recorded.version_of(arm.version)
+        for arm in (comparison.baseline, comparison.candidate)
     )
     if old is None or new is None:
         return ""
@@ -229,7 +230,7 @@ def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
     flips = comparison.flips()
     changed = chosen(list(zip(flips["example_id"], flips["gain"], strict=True)), MOST)
     ids = [example for example, _ in changed]
-    rows = study.project.store.rows(
+    rows = study.recorded.project.store.rows(
         "select m.version_id, m.example_id, any_value(left(r.output, ?)), any_value(s.reason) from"
         " study_runs m join runs r on r.id = m.run_id left join scores s on s.run_id = m.run_id and"
         " s.example_fingerprint = m.example_fingerprint and s.scorer = ? where m.study_id = ? and"
@@ -248,7 +249,7 @@ def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
         (version, example): (output or "", reason or "")
         for version, example, output, reason in rows
     }
-    data = {example.id: example for example in study.dataset}
+    data = {example.id: example for example in study.recorded.dataset}
     out = []
     for example_id, gain in changed:
         example = data.get(example_id)
@@ -275,7 +276,7 @@ def _asked(study: Study, comparison: Comparison, example: Any) -> dict[str, Any]
     versions = [
         version
         for arm in (comparison.candidate, comparison.baseline)
-        if (version := study.version_of(arm.version)) is not None
+        if (version := study.recorded.version_of(arm.version)) is not None
     ]
     names = {variable.name for version in versions for variable in version.variables}
     return {name: value for name, value in example.inputs.items() if name in names} or dict(
@@ -301,7 +302,7 @@ def _expected(example: Any) -> str:
 def _prompts(study: Study) -> str:
     parts = []
     for place, arm in enumerate(study.record.arms):
-        version = study.version_of(arm.version)
+        version = study.recorded.version_of(arm.version)
         if version is not None:
             name = chip(arm.label, colour(arm.number or place + 1))
             parts.append(

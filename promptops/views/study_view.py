@@ -4,6 +4,7 @@ comparison that matters.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
@@ -17,8 +18,9 @@ from .theme import chip, colour, page
 
 if TYPE_CHECKING:
     from ..lab.study import Study
+    from ..lab.study_review import StudyReview
 
-__all__ = ["arm_rows", "arms_html", "headline", "html", "results"]
+__all__ = ["arm_rows", "arms_html", "headline", "html", "results", "review_html"]
 
 
 def headline(study: Study) -> str:
@@ -34,23 +36,23 @@ def headline(study: Study) -> str:
 
 def _alone(study: Study) -> str:
     rows = arm_rows(study)
-    if not rows or not study.scorers:
+    if not rows or not study.record.scorer_names:
         return "One version, no scorer."
-    mean, _, n, _ = rows[0]["scores"].get(study.scorers[0]) or (None, None, 0, 0)
+    mean, _, n, _ = rows[0]["scores"].get(study.record.scorer_names[0]) or (None, None, 0, 0)
     if mean is None:
-        arm, scorer = study.record.arms[0], study.scorers[0]
-        why, n = commonest_unscored(study.project.store, study.id, arm.version, scorer)
+        arm, scorer = study.record.arms[0], study.record.scorer_names[0]
+        why, n = commonest_unscored(study.recorded.project.store, study.id, arm.version, scorer)
         most = f" Most often ({n:,}): {shorten(why, 200)}" if why else ""
         return f"Not one answer of {rows[0]['label']} could be scored by {scorer}.{most}"
     return (
-        f"{rows[0]['label']} scores {words.percent(mean)} on {study.scorers[0]} over"
+        f"{rows[0]['label']} scores {words.percent(mean)} on {study.record.scorer_names[0]} over"
         f" {words.count(n, 'example')}."
     )
 
 
 def _failures(study: Study) -> str:
     """How many calls failed, by class, with what one of them said; "" where none did."""
-    rows = study.project.store.rows(
+    rows = study.recorded.project.store.rows(
         "select r.failure, count(*), any_value(r.failure_detail), sum(count(*)) over () from"
         " study_runs m join runs r on r.id = m.run_id where m.study_id = ? and r.failure is not"
         " null group by r.failure order by 2 desc",
@@ -94,7 +96,11 @@ def _head(study: Study) -> str:
     )
     if record.repeats > 1:
         size += f" × {record.repeats} repeats"
-    done = line(study.progress, reused=study.reused) if study.progress is not None else ""
+    done = (
+        line(study.progress.calls, reused=study.progress.reused)
+        if study.progress.calls is not None
+        else ""
+    )
     return (
         f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} ·"
         f" {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
@@ -106,7 +112,7 @@ def _arms(study: Study, rows: list[dict[str, Any]]) -> str:
         svg.Bar(row["label"], row["mean"], row["low"], row["high"], row["colour"], row["said"])
         for row in rows
     ]
-    primary = study.scorers[0] if study.scorers else ""
+    primary = study.record.scorer_names[0] if study.record.scorer_names else ""
     if not bars or not primary:
         return _table(study, rows)
     said = _finding(primary, rows)
@@ -156,7 +162,7 @@ def arm_rows(study: Study) -> list[dict[str, Any]]:
     from ..analysis.facts import mean_interval
 
     try:
-        arms = study.arms()
+        arms = study.recorded.arms()
     except PromptOpsError:
         return []
     rows = []
@@ -171,7 +177,7 @@ def arm_rows(study: Study) -> list[dict[str, Any]]:
                 len(known),
                 len(outcomes.examples),
             )
-        first = scores.get(study.scorers[0]) if study.scorers else None
+        first = scores.get(study.record.scorer_names[0]) if study.record.scorer_names else None
         mean, interval, n, total = first or (None, None, 0, 0)
         said = (
             f"{words.percent(mean)} ({words.interval(*interval)})"
@@ -209,7 +215,7 @@ def _table(study: Study, rows: list[dict[str, Any]]) -> str:
             f"<b>{breaking(name)}</b>" if place == 0 else breaking(name),
             [_score(row["scores"].get(name)) for row in rows],
         )
-        for place, name in enumerate(study.scorers)
+        for place, name in enumerate(study.record.scorer_names)
     ]
     facts = [row["facts"] for row in rows]
     lines += [
@@ -247,3 +253,20 @@ def _latency(facts: dict[str, Any]) -> str:
         return "unknown"
     middle, high = (words.duration(facts[name] / 1000) for name in ("latency_p50", "latency_p95"))
     return f"{esc(middle)} <wbr>/ {esc(high)}"
+
+
+def review_html(review: StudyReview) -> str:
+    """How many labels a study has, by rater and kind, and what a reviewer can do."""
+    labels = review.labels()
+    counted = Counter(zip(labels["rater"], labels["kind"], strict=True))
+    rows = "".join(
+        f"<tr><td>{esc(rater)}</td><td>{esc(kind)}</td><td class='num'>{n:,}</td></tr>"
+        for (rater, kind), n in sorted(counted.items())
+    )
+    heads = "<tr><th>rater</th><th>kind</th><th class='num'>labels</th></tr>"
+    table = f"<table>{heads}{rows}</table>" if rows else "<p class='dim'>No labels yet.</p>"
+    return page(
+        f"<p><b>Review of {esc(review.recorded.name)}</b></p>{table}<p class='dim'>"
+        '<code>study.review.examples()</code>, <code>.label(rater="Ada")</code>,'
+        " <code>.pin(id)</code>, <code>.correct(id, expected)</code></p>"
+    )

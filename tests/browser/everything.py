@@ -79,7 +79,7 @@ VIEWS = {
     "lab": ("lab", "triage"),
     "listed": ("lab.studies", "first look"),
     "version": ("versions[1]", "Judge"),
-    "dataset": ("study.dataset", "80 examples"),
+    "dataset": ("study.recorded.dataset", "80 examples"),
 }
 
 LIVE = """

@@ -45,7 +45,7 @@ for rater in ("ana", "bo"):
     for place in range(24):
         left = sorted(queue.task.outputs, key=lambda text: len(text or ""))[-1] == queue.task.outputs[0]
         queue.answer("tie" if rater == "bo" and place % 6 == 5 else "first" if left else "second")
-study.labels().shape
+study.review.labels().shape
 """
 LIVE = """
 import time

@@ -51,7 +51,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     wordy = scorer(name=LONG, version="1")(lambda output, expected: output == expected)
     graders = [equals(), wordy, similar_to("expected"), contains("e"), contains("y"), contains("s")]
     study = lab.evaluate(versions, Dataset.read(rows, name="tickets"), graders, name="first")
-    lab.promote(versions[0], to="prod", study=study, reason=HOSTILE)
+    lab.promote(versions[0], env="prod", study=study, reason=HOSTILE)
     yield lab
     lab.project.loop.close()
     lab.store.close()
@@ -160,7 +160,7 @@ def test_the_report_from_disk_without_a_network(browser: Any, project: Lab, tmp_
     file = tmp_path / "labels.jsonl"
     waiting.value.save_as(file)
     assert json.loads(file.read_text())["rater"] == "cleo"
-    assert (study.import_labels(file), study.import_labels(file)) == (1, 0)
+    assert (study.review.import_labels(file), study.review.import_labels(file)) == (1, 0)
     assert page.evaluate("window.hit") is None
     assert page.evaluate(MADE, "main *") == []
     assert (asked, faults) == ([], [])
@@ -215,7 +215,7 @@ def test_the_page_of_a_table_fits_too(browser: Any, tmp_path: Path, width: int) 
         }
         for i in range(40)
     ]
-    made = compare(rows, "a", "b", expected="expected")
+    made = compare(rows, baseline="a", candidate="b", expected="expected")
     page = browser.new_page(viewport={"width": width, "height": 900}, java_script_enabled=False)
     page.goto(made.report(tmp_path / "page.html").as_uri())
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")

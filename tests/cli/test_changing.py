@@ -226,7 +226,7 @@ def test_promote_through_a_study(
     study = lab.evaluate([v1, v2], data, scorers=[equals()], name="first look")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        lab.promote(v1, to="prod", study=study, force=True, reason="what the code had")
+        lab.promote(v1, env="prod", study=study, force=True, reason="what the code had")
     before = Path("promptops.json").read_bytes()
     words = ("promote", "triage", "v2", "--env", "prod", "--study", "first look", "--json")
     rehearsal = json.loads(run(*words, "--dry-run")[1])

@@ -53,9 +53,9 @@ def test_the_plain_sentence(
         run(
             "compare",
             str(results),
-            "--a",
+            "--baseline",
             "gpt",
-            "--b",
+            "--candidate",
             "mini",
             "--expected",
             "gold",
@@ -79,7 +79,16 @@ def test_json_markdown_and_a_named_scorer(
     """Figures for machines, a table for a pull request; scorers are declared, and the first
     decides.
     """
-    base = ["compare", str(results), "--a", "gpt", "--b", "mini", "--expected", "gold"]
+    base = [
+        "compare",
+        str(results),
+        "--baseline",
+        "gpt",
+        "--candidate",
+        "mini",
+        "--expected",
+        "gold",
+    ]
     assert (
         run(
             *base, "--json", "--scorer", "similar_to(at_least=0.9)", "--scorer", "length(at_most=3)"
@@ -119,9 +128,9 @@ def test_five_thousand_rows_within_ten_seconds(
         run(
             "compare",
             str(path),
-            "--a",
+            "--baseline",
             "a",
-            "--b",
+            "--candidate",
             "b",
             "--expected",
             "gold",
@@ -137,13 +146,22 @@ def test_five_thousand_rows_within_ten_seconds(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--a", "gtp", "--b", "mini", "--expected", "gold"], "no column 'gtp'"),
-        (["--a", "gpt", "--b", "gold"], "what a good answer is"),
+        (["--baseline", "gtp", "--candidate", "mini", "--expected", "gold"], "no column 'gtp'"),
+        (["--baseline", "gpt", "--candidate", "gold"], "what a good answer is"),
         (
-            ["--a", "gpt", "--b", "mini", "--expected", "gold", "--scorer", "open('x')"],
+            [
+                "--baseline",
+                "gpt",
+                "--candidate",
+                "mini",
+                "--expected",
+                "gold",
+                "--scorer",
+                "open('x')",
+            ],
             "no scorer 'open'",
         ),
-        (["--a", "gpt"], "--b"),
+        (["--baseline", "gpt"], "--candidate"),
     ],
 )
 def test_misuse_is_exit_2_and_one_sentence(
@@ -163,6 +181,6 @@ def test_examples_are_parameters_of_a_test(tmp_path: Path) -> None:
 
     rows = [{"id": f"x{i}", "q": f"q{i}", "a": 1.0, "b": float(i != 2)} for i in range(4)]
     assert [param.id for param in by_example(rows)] == ["x0", "x1", "x2", "x3"]
-    assert [(param.id, param.values) for param in changed(compare(rows, "a", "b"))] == [
-        ("x2", (-1.0,))
-    ]
+    assert [
+        (param.id, param.values) for param in changed(compare(rows, baseline="a", candidate="b"))
+    ] == [("x2", (-1.0,))]

@@ -142,7 +142,7 @@ def test_exit_1_where_it_does_not_hold(project: Path, capsys: pytest.CaptureFixt
 def test_an_environment_is_a_version(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`env:prod` stands for what serves there; an environment that serves nothing is misuse."""
     lab = Lab(project)
-    lab.promote(lab.prompt("triage")[1], to="dev")
+    lab.promote(lab.prompt("triage")[1], env="dev")
     lab.store.close()
     assert run("evaluate", written(project, baseline="env:dev")) == 0
     assert run("evaluate", written(project, baseline="env:prod")) == 2
@@ -226,7 +226,7 @@ def test_junit_survives_what_xml_cannot_hold() -> None:
     from promptops.testing.study_file import junit_xml
 
     rows = [{"id": f"a\x01\ufffe{i}<&", "a": 1.0, "b": 0.0} for i in range(9)]
-    root = Xml.fromstring(junit_xml(compare(rows, "a", "b"), "x\x1b").encode())
+    root = Xml.fromstring(junit_xml(compare(rows, baseline="a", candidate="b"), "x\x1b").encode())
     assert root[0].get("skipped") == "9"
 
 

@@ -146,7 +146,7 @@ def test_a_lost_folder_is_written_again(tmp_path: Path) -> None:
         assert len(study.runs()) == 2 * EXAMPLES
     lab.store.close()
     again, run = study_in(tmp_path)
-    assert run().reused == 2 * EXAMPLES
+    assert run().progress.reused == 2 * EXAMPLES
     assert again.study("s").record.document() == study.record.document()
 
 

@@ -290,10 +290,10 @@ def next_version(lab: Lab, text: str) -> tuple[int | None, float, float]:
     prompt = lab.prompt("support-triage")
     new = prompt.save(text, model="golden-model")
     scorers = [equals(), length(at_most=100)]
-    data = lab.study("triage-1").dataset
+    data = lab.study("triage-1").recorded.dataset
     study = lab.evaluate([prompt[3], new], data, scorers, repeats=2, name="triage-2")
-    lab.promote(new, "dev")
-    lab.promote(new, "staging", study=study)
+    lab.promote(new, env="dev")
+    lab.promote(new, env="staging", study=study)
     first = study.compare(candidate=new, baseline=prompt[3]).primary
     return lab.prompt("support-triage")[4].number, first.gain, first.p_better
 
@@ -310,7 +310,7 @@ def answers_with(lab: Lab, text: str) -> list[float]:
 
 def take_labels(lab: Lab, path: Path) -> int:
     """How many labels of a report's file were new to "triage-1"."""
-    return lab.study("triage-1").import_labels(path)
+    return lab.study("triage-1").review.import_labels(path)
 
 
 def scored_again(lab: Lab, text: str) -> list[float]:

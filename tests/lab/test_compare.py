@@ -69,7 +69,7 @@ def test_a_plan_that_was_followed_is_said_with_its_date(lab: Lab) -> None:
     """Frozen before the runs and kept to: the comparison is split-tested and names the plan."""
     v1, v2 = versions(lab, "half", "good")
     plan = lab.plan("triage", ROWS, [equals()], finalists=[v2])
-    comparison = lab.evaluate([v1, v2], ROWS, plan=plan).compare(v2, v1)
+    comparison = lab.evaluate([v1, v2], ROWS, plan=plan).compare(candidate=v2, baseline=v1)
     assert comparison.grounds.tested
     assert any("was followed" in note for note in comparison.notes)
     assert comparison.policy.primary == comparison.primary_name
@@ -82,7 +82,7 @@ def test_a_plan_that_was_not_followed_is_said(lab: Lab) -> None:
     v1, v2, v3 = versions(lab, "half", "good", "other")
     lab.evaluate([v1], ROWS, [equals()])
     plan = lab.plan("triage", ROWS, [equals()], finalists=[v2])
-    comparison = lab.evaluate([v1, v2, v3], ROWS, plan=plan).compare(v3, v1)
+    comparison = lab.evaluate([v1, v2, v3], ROWS, plan=plan).compare(candidate=v3, baseline=v1)
     assert not comparison.grounds.tested
     said = next(note for note in comparison.notes if "was not followed" in note)
     assert "none of the 1 finalists" in said
@@ -96,7 +96,9 @@ def test_finalists_of_a_plan_are_judged_together(lab: Lab) -> None:
     v1, v2, v3 = versions(lab, "half", "good", "better")
     plan = lab.plan("triage", ROWS, [equals()], split=None, finalists=[v2, v3])
     study = lab.evaluate([v1, v2, v3], ROWS, plan=plan)
-    verdicts = {label: study.compare(label, "v1").verdict for label in ("v2", "v3")}
+    verdicts = {
+        label: study.compare(candidate=label, baseline="v1").verdict for label in ("v2", "v3")
+    }
     assert sorted(verdict.decision for verdict in verdicts.values()) == ["inconclusive", "promote"]
     assert all(verdict.rule.p_better is not None for verdict in verdicts.values())
     assert any("preferred" in reason for verdict in verdicts.values() for reason in verdict.reasons)
@@ -123,11 +125,11 @@ def test_verdicts_of_a_test_split_are_counted_once_a_pair(lab: Lab) -> None:
     v1, v2, v3 = versions(lab, "half", "good", "other")
     data = Dataset.read(ROWS).test
     study = lab.evaluate([v1, v2, v3], data, [equals()])
-    assert study.compare(v2, v1).grounds.served == 0
+    assert study.compare(candidate=v2, baseline=v1).grounds.served == 0
     for _ in range(2):
-        assert study.compare(v2, v1).verdict.decision
-    assert study.compare(v2, v1).grounds.served == 0
-    assert study.compare(v3, v1).grounds.served == 1
+        assert study.compare(candidate=v2, baseline=v1).verdict.decision
+    assert study.compare(candidate=v2, baseline=v1).grounds.served == 0
+    assert study.compare(candidate=v3, baseline=v1).grounds.served == 1
     assert lab.store.rows("select count(*) from verdicts") == [(1,)]
 
 
@@ -137,7 +139,7 @@ def test_a_settled_study_asks_less_and_says_what_it_saved(lab: Lab) -> None:
     """
     v1, v2 = versions(lab, "half", "good")
     study = lab.evaluate([v1, v2], ROWS, [equals()], stop_when="settled")
-    comparison = study.compare(v2, v1)
+    comparison = study.compare(candidate=v2, baseline=v1)
     asked = len(study.runs())
     assert asked < 240
     assert comparison.verdict.decision == "promote"
@@ -148,10 +150,10 @@ def test_a_settled_study_asks_less_and_says_what_it_saved(lab: Lab) -> None:
     assert study.status == "finished"
     again = lab.evaluate([v1, v2], ROWS, [equals()], stop_when="settled")
     assert len(again.runs()) == asked
-    assert again.compare(v2, v1).statement() == comparison.statement()
+    assert again.compare(candidate=v2, baseline=v1).statement() == comparison.statement()
     whole = lab.evaluate([v1, v2], ROWS, [equals()])
     assert len(whole.runs()) == 240
-    assert not whole.compare(v2, v1).verdict.rule.peeking
+    assert not whole.compare(candidate=v2, baseline=v1).verdict.rule.peeking
 
 
 def test_a_study_that_nothing_settles_goes_to_its_end(lab: Lab) -> None:
@@ -159,7 +161,7 @@ def test_a_study_that_nothing_settles_goes_to_its_end(lab: Lab) -> None:
     v1, v2 = versions(lab, "half", "same")
     study = lab.evaluate([v1, v2], ROWS, [equals()], stop_when="settled")
     assert len(study.runs()) == 240
-    comparison = study.compare(v2, v1)
+    comparison = study.compare(candidate=v2, baseline=v1)
     assert comparison.verdict.decision == "inconclusive"
     assert not comparison.verdict.rule.peeking
 
@@ -179,8 +181,8 @@ def test_what_was_promoted_on_is_recomputed_from_the_bundle(lab: Lab, way: str) 
     else:
         plan = lab.plan("triage", ROWS, [equals()], split=None, finalists=[v2, v3])
         study = lab.evaluate([v1, v2, v3], ROWS, plan=plan)
-    lab.promote(v1, to="prod", study=study)
-    deployed = lab.promote(v2, to="prod", study=study)
+    lab.promote(v1, env="prod", study=study)
+    deployed = lab.promote(v2, env="prod", study=study)
     evidence = Evidence.read(lab.project.location.registry, deployed.evidence)
     found = recompute(evidence)
     assert found
@@ -195,7 +197,7 @@ def test_looking_early_is_judged_by_e_values_only(lab: Lab) -> None:
     """
     v1, v2 = versions(lab, "half", "good")
     study = lab.evaluate([v1, v2], ROWS, [equals()])
-    peeked = study.peek(v2, v1)
+    peeked = study.progress.peek(candidate=v2, baseline=v1)
     assert peeked.verdict.rule.peeking
     assert any("only the e-value decides" in note for note in peeked.notes)
     with pytest.raises(StudyError, match="one way to end early"):
@@ -221,9 +223,9 @@ def test_the_mean_and_the_best_of_k_are_told_apart(make_lab: MakeLab) -> None:
     assert table.loc["v2", "pass^3"] == 0.0
     assert table.loc["v2", "mean"] == pytest.approx(1 / 3)
     assert table.loc["v1", "pass@3"] == table.loc["v1", "pass^3"] == table.loc["v1", "mean"]
-    best = study.compare(v2, v1).pass_at(3)
+    best = study.compare(candidate=v2, baseline=v1).pass_at(3)
     assert (best.primary.n, best.primary.candidate) == (120, 1.0)
-    assert study.compare(v2, v1).primary.n == 120
+    assert study.compare(candidate=v2, baseline=v1).primary.n == 120
 
 
 def test_a_version_over_time_names_what_it_lost(make_lab: MakeLab) -> None:
@@ -244,8 +246,8 @@ def test_a_version_over_time_names_what_it_lost(make_lab: MakeLab) -> None:
     assert table["worse"].tolist()[1] == len(second.since().flips())
     assert table["better"].tolist()[1] == 0
     assert second.since(first).primary.losses == table["worse"].tolist()[1] > 20
-    lab.promote(v1, to="dev")
-    assert len(lab.history("triage", "dev").over_time()) == 2
+    lab.promote(v1, env="dev")
+    assert len(lab.history("triage", env="dev").over_time()) == 2
 
 
 def _drifted(request: dict[str, Any], share: float) -> str:
@@ -264,7 +266,7 @@ def test_a_judges_difference_is_corrected_by_people(lab: Lab) -> None:
 
     v1, v2 = versions(lab, "half", "other")
     study = lab.evaluate([v1, v2], ROWS, [flatterer])
-    comparison = study.compare(v2, v1)
+    comparison = study.compare(candidate=v2, baseline=v1)
     assert comparison.primary.gain == 1.0
     with pytest.raises(StatisticsError, match="at least 2"):
         comparison.corrected()
@@ -299,14 +301,14 @@ def test_noise_survives_a_new_version_of_the_scorer(lab: Lab) -> None:
     v1, v2 = versions(lab, "half", "good")
     v1.noise(ROWS, [made("1")])
     v1.noise(ROWS, [made("2")])
-    comparison = lab.evaluate([v1, v2], ROWS, [made("2")]).compare(v2, v1)
+    comparison = lab.evaluate([v1, v2], ROWS, [made("2")]).compare(candidate=v2, baseline=v1)
     assert any("itself differs by" in note for note in comparison.notes)
 
 
 def test_slices_say_where_it_lost(lab: Lab) -> None:
     """A version that wins overall and loses within a tag is said so, through the lab."""
     v1, v2 = versions(lab, "half", "odd")
-    found = lab.evaluate([v1, v2], ROWS, [equals()]).compare(v2, v1).slices()
+    found = lab.evaluate([v1, v2], ROWS, [equals()]).compare(candidate=v2, baseline=v1).slices()
     assert [row.tag for row in found.rows] == ["even", "odd"]  # the biggest loss first
     assert found.overall > 0 > found.rows[0].gain
     assert [row.tag for row in found.against] == ["even"]
@@ -319,16 +321,16 @@ def test_require_names_the_reasons(lab: Lab) -> None:
     """
     v1, v2 = versions(lab, "half", "good")
     study = lab.evaluate([v1, v2], ROWS, [equals()])
-    assert study.compare(v2, v1).require("better").candidate.label == "v2"
+    assert study.compare(candidate=v2, baseline=v1).require("better").candidate.label == "v2"
     with pytest.raises(AssertionError, match="not shown to be not worse"):
-        study.compare(v1, v2).require("not_worse", margin=0.05)
+        study.compare(candidate=v1, baseline=v2).require("not_worse", margin=0.05)
 
 
 def test_policy_of_a_plan_is_what_judges(lab: Lab) -> None:
     """The goal that was fixed before the runs, not the registry's of today."""
     v1, v2 = versions(lab, "half", "same")
     plan = lab.plan("triage", ROWS, [equals()], split=None, policy=Policy(goal="not_worse"))
-    comparison = lab.evaluate([v1, v2], ROWS, plan=plan).compare(v2, v1)
+    comparison = lab.evaluate([v1, v2], ROWS, plan=plan).compare(candidate=v2, baseline=v1)
     assert comparison.policy.goal == "not_worse"
     assert comparison.verdict.decision == "promote"
 
@@ -338,7 +340,7 @@ def test_a_guardrail_that_nothing_measures_says_what_is_measured(lab: Lab) -> No
     can be taken.
     """
     v1, v2 = versions(lab, "half", "good")
-    comparison = lab.evaluate([v1, v2], ROWS, [equals()]).compare(v2, v1)
+    comparison = lab.evaluate([v1, v2], ROWS, [equals()]).compare(candidate=v2, baseline=v1)
     verdict = comparison.decide(Policy(guardrails=(Guardrail("equlas"), Guardrail("cost"))))
     assert verdict.decision == "inconclusive"
     assert (
@@ -364,8 +366,8 @@ def test_a_guardrail_that_nothing_measures_says_what_is_measured(lab: Lab) -> No
     [
         lambda s: s.compare(),
         lambda s: s.leaderboard(),
-        lambda s: Lab(s.project.root).promote(
-            Lab(s.project.root).prompt("triage")[2], "prod", study=s
+        lambda s: Lab(s.recorded.project.root).promote(
+            Lab(s.recorded.project.root).prompt("triage")[2], env="prod", study=s
         ),
     ],
 )
@@ -383,8 +385,8 @@ def test_a_primary_that_nothing_measures_says_what_is_measured(lab: Lab, ask: An
     [
         lambda s: s.compare(),
         lambda s: s.leaderboard(),
-        lambda s: Lab(s.project.root).promote(
-            Lab(s.project.root).prompt("triage")[1], "prod", study=s
+        lambda s: Lab(s.recorded.project.root).promote(
+            Lab(s.recorded.project.root).prompt("triage")[1], env="prod", study=s
         ),
     ],
 )
@@ -433,7 +435,7 @@ def test_more_answers_than_there_are_is_said(lab: Lab) -> None:
         StatisticsError,
         match="pass@5 needs 5 scored answers of an example, and no example has more than 2",
     ):
-        study.compare(v2, v1).pass_at(5)
+        study.compare(candidate=v2, baseline=v1).pass_at(5)
     for wrong in (0, "2", True):
         with pytest.raises(StatisticsError, match=f"k is {wrong!r}"):
             study.pass_at(wrong)  # type: ignore[arg-type]
@@ -491,7 +493,10 @@ def test_markdown_tells_money_as_money(make_lab: MakeLab, ways: Any) -> None:
     v1, v2 = (lab.prompt("triage").save(f"{name} {{{{ticket}}}}", model=name) for name in "ab")
     (line,) = (
         row
-        for row in lab.evaluate([v1, v2], ROWS, [equals()]).compare(v2, v1).markdown().splitlines()
+        for row in lab.evaluate([v1, v2], ROWS, [equals()])
+        .compare(candidate=v2, baseline=v1)
+        .markdown()
+        .splitlines()
         if row.startswith("| cost")
     )
     assert "points" not in line

@@ -67,7 +67,7 @@ def test_one_line_says_the_same_of_any_table(kind: str, tmp_path: Path) -> None:
     elif kind == "parquet":
         frame.to_parquet(path)
     table: Any = {"frame": frame, "rows": wide()}.get(kind, path)
-    found = compare(table, a="old", b="new", expected="gold")
+    found = compare(table, baseline="old", candidate="new", expected="gold")
     assert (found.primary.wins, found.primary.losses, found.primary.n) == (10, 0, 40)
     assert "new is right on 10 more of 40 examples than old" in found.plainly()
     assert "1 in 1,000" in found.plainly()
@@ -78,7 +78,7 @@ def test_one_line_says_the_same_of_any_table(kind: str, tmp_path: Path) -> None:
 
 def test_the_worse_examples_are_named() -> None:
     """Turned round, the ten that got worse stand in the sentence, and all of them in `worse()`."""
-    found = compare(wide(), a="new", b="old", expected="gold")
+    found = compare(wide(), baseline="new", candidate="old", expected="gold")
     assert len(found.worse()) == 10
     assert "These 10 got worse: row-1," in found.plainly()
     assert found.plainly() in repr(found)
@@ -89,13 +89,13 @@ def test_a_long_table_finds_its_columns() -> None:
     """One row an answer: the version, answer and id columns are found and said; repeats of an
     example are averaged.
     """
-    found = compare(long(), a="old", b="new", expected="gold")
+    found = compare(long(), baseline="old", candidate="new", expected="gold")
     assert (found.primary.wins, found.primary.losses, found.primary.n) == (10, 0, 40)
     assert any("'model'" in sentence for sentence in found.notes)
     thrice = compare(
         long(repeats=3),
-        a="old",
-        b="new",
+        baseline="old",
+        candidate="new",
         expected="gold",
         version="model",
         output="answer",
@@ -108,7 +108,7 @@ def test_a_long_table_finds_its_columns() -> None:
 def test_an_example_that_one_arm_was_not_asked_is_unpaired() -> None:
     """It is counted and said, never dropped and never 0."""
     rows = [row for row in long() if not (row["model"] == "old" and row["id"] == "q3")]
-    found = compare(rows, a="old", b="new", expected="gold")
+    found = compare(rows, baseline="old", candidate="new", expected="gold")
     assert (found.primary.n, found.primary.only_candidate) == (39, 1)
     assert any("Not in both arms" in note for note in found.notes)
 
@@ -132,7 +132,7 @@ def test_the_scorer_fits_the_golden_answers(gold: Any, answer: str, name: str) -
     rows = [
         {"q": f"q{i}", "a": "nonsense that is wrong", "b": answer, "gold": gold} for i in range(8)
     ]
-    found = compare(rows, "a", "b", expected="gold")
+    found = compare(rows, baseline="a", candidate="b", expected="gold")
     assert found.primary_name.startswith(name)
     assert (found.primary.candidate, found.primary.baseline) == (1.0, 0.0)
     assert name in found.notes[0]
@@ -143,15 +143,15 @@ def test_scores_are_compared_as_they_are(tmp_path: Path) -> None:
     what to do.
     """
     rows = [{"id": f"x{i}", "a": i / 100, "b": (i + 3) / 100} for i in range(60)]
-    assert compare(rows, "a", "b").primary.gain == pytest.approx(0.03)
+    assert compare(rows, baseline="a", candidate="b").primary.gain == pytest.approx(0.03)
     pd.DataFrame({"a": [True, False] * 10, "b": [True] * 20}).to_csv(
         tmp_path / "s.csv", index=False
     )
-    assert compare(tmp_path / "s.csv", "a", "b").primary.wins == 10
+    assert compare(tmp_path / "s.csv", baseline="a", candidate="b").primary.wins == 10
     with pytest.raises(StudyError, match="outside 0 to 1"):
-        compare([{"id": "x", "a": 3, "b": 5}], "a", "b")
+        compare([{"id": "x", "a": 3, "b": 5}], baseline="a", candidate="b")
     with pytest.raises(StudyError, match="no output to keep"):
-        compare(rows, "a", "b").keep(None)  # type: ignore[arg-type]
+        compare(rows, baseline="a", candidate="b").keep(None)  # type: ignore[arg-type]
 
 
 def test_0_and_1_are_answers_where_the_golden_ones_are() -> None:
@@ -159,7 +159,7 @@ def test_0_and_1_are_answers_where_the_golden_ones_are() -> None:
     is said.
     """
     rows = [{"q": f"q{i}", "a": 1, "b": i % 2, "label": i % 2} for i in range(20)]
-    found = compare(rows, "a", "b")
+    found = compare(rows, baseline="a", candidate="b")
     assert (found.primary.candidate, found.primary.baseline) == (1.0, 0.5)
     assert any("taken from the column 'label'" in sentence for sentence in found.notes)
 
@@ -173,8 +173,8 @@ def test_scorers_of_your_own_several_and_slices() -> None:
 
     found = compare(
         wide(),
-        "old",
-        "new",
+        baseline="old",
+        candidate="new",
         expected="gold",
         scorer=[equals(ignore_case=True), length(at_most=9), long_enough],
         tags="topic",
@@ -182,7 +182,7 @@ def test_scorers_of_your_own_several_and_slices() -> None:
     assert found.primary.wins == 10
     assert len(found.scorers) == 3
     assert {row.tag for row in found.slices().rows} == {"even", "odd"}
-    grouped = compare(wide(), "old", "new", expected="gold", cluster="topic")
+    grouped = compare(wide(), baseline="old", candidate="new", expected="gold", cluster="topic")
     assert grouped.primary.clusters == 2
 
 
@@ -192,12 +192,12 @@ def test_kept_in_a_lab_it_is_a_study(make_lab: MakeLab) -> None:
     """
     rows = wide()
     rows[5]["old"] = None
-    found = compare(rows, "old", "new", expected="gold")
+    found = compare(rows, baseline="old", candidate="new", expected="gold")
     assert any("1 cell of old is empty" in sentence for sentence in found.notes)
     lab = make_lab()
     study = found.keep(lab, prompt="q")
     assert found.keep(lab, prompt="q").id == study.id
-    kept = study.compare("new", "old")
+    kept = study.compare(candidate="new", baseline="old")
     assert (
         (kept.primary.n, kept.primary.wins, kept.primary.losses)
         == (found.primary.n, found.primary.wins, found.primary.losses)
@@ -218,7 +218,7 @@ def test_the_page_is_one_file_that_loads_and_runs_nothing(tmp_path: Path) -> Non
         for _ in range(6)
     ]
     text = (
-        compare(rows, "a", "b", expected="gold")
+        compare(rows, baseline="a", candidate="b", expected="gold")
         .report(tmp_path / "deep" / "r.html")
         .read_text(encoding="utf-8")
     )
@@ -282,11 +282,11 @@ def test_degenerate_scores_answer_well(
                 {**row, "a": row["a"] if i else 1.0, "b": row["b"] if i else None}
                 for i, row in enumerate(rows)
             ],
-            "a",
-            "b",
+            baseline="a",
+            candidate="b",
         )
     else:
-        found = compare(rows, "a", "b")
+        found = compare(rows, baseline="a", candidate="b")
     assert says in found.statement()
     assert found.verdict.decision == decision
     assert found._repr_html_()
@@ -297,7 +297,7 @@ def test_degenerate_scores_answer_well(
 def test_one_cluster_gives_no_interval_and_no_verdict() -> None:
     """A hundred rows of one group are one unit."""
     rows = [{"id": f"x{i}", "a": 0.0, "b": 1.0, "doc": "same"} for i in range(100)]
-    found = compare(rows, "a", "b", cluster="doc")
+    found = compare(rows, baseline="a", candidate="b", cluster="doc")
     assert (found.primary.clusters, found.primary.low) == (1, None)
     assert found.verdict.decision == "inconclusive"
 
@@ -334,9 +334,9 @@ def test_nothing_in_common_and_two_versions_of_a_scorer(make_lab: MakeLab) -> No
     imported("four", one, "2")
     for other in ("two", "three"):
         with pytest.raises(StudyError, match="no example in common"):
-            lab.compare(version[other], version["one"])
+            lab.compare(candidate=version[other], baseline=version["one"])
     with pytest.raises(StatisticsError, match="different versions of the scorer"):
-        lab.compare(version["four"], version["one"])
+        lab.compare(candidate=version["four"], baseline=version["one"])
 
 
 def test_arms_of_different_days_and_fingerprints_are_said(make_lab: MakeLab) -> None:
@@ -402,7 +402,7 @@ def test_arms_of_different_days_and_fingerprints_are_said(make_lab: MakeLab) -> 
             {
                 "run_id": run["id"],
                 "example_fingerprint": run["example_fingerprint"],
-                "scorer": study.scorers[0],
+                "scorer": study.record.scorer_names[0],
                 "scorer_version": study.record.scorers[0].version,
                 "value": 1.0,
                 "passed": True,
@@ -411,7 +411,7 @@ def test_arms_of_different_days_and_fingerprints_are_said(make_lab: MakeLab) -> 
             for run in kept
         ],
     )
-    notes = " ".join(lab.study("s1-other").compare("v2", "v1").notes)
+    notes = " ".join(lab.study("s1-other").compare(candidate="v2", baseline="v1").notes)
     assert "different model fingerprints (fp_a for v1, fp_b for v2)" in notes
     assert "Recorded 59 days apart" in notes
 
@@ -421,7 +421,10 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     rows = [{"id": f"x{i}", "a": (i * 7 % 11) / 11, "b": (i * 5 % 13) / 13} for i in range(200)]
     from promptops.views.table_view import report_html
 
-    first, second = compare(rows, "a", "b"), compare(rows, "a", "b")
+    first, second = (
+        compare(rows, baseline="a", candidate="b"),
+        compare(rows, baseline="a", candidate="b"),
+    )
     assert first.frame.to_json() == second.frame.to_json()
     assert report_html(first) == report_html(second)
 
@@ -440,7 +443,7 @@ def test_every_error_is_one_of_ours() -> None:
         [{"a": object(), "b": 1}],
     ):
         with pytest.raises(PromptOpsError):
-            compare(value, "a", "b", expected="c")
+            compare(value, baseline="a", candidate="b", expected="c")
 
 
 @pytest.mark.parametrize("share", [0, 1, 2, 4])
@@ -451,6 +454,6 @@ def test_answers_that_wrap_the_golden_one_are_not_called_wrong(share: int) -> No
     ]
     for row in rows[: share * 8]:
         row["a"] = f"Thank you! It is {row['gold']}."
-    found = compare(rows, a="a", b="b", expected="gold")
+    found = compare(rows, baseline="a", candidate="b", expected="gold")
     assert found.primary_name.startswith("contains" if share >= 2 else "exact")
     assert share < 2 or found.statement().count("0 won, 0 lost")

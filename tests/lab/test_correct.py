@@ -143,27 +143,27 @@ def test_one_value_changes_and_every_other_byte_stands(
     id = form.id if form.roles["id"] else data.examples[1].id
     if again:
         study = make_lab().study("look")
-    shown = study.correct(id, form.answer, write=False)
+    shown = study.review.correct(id, form.answer, write=False)
     assert path.read_bytes() == form.data
-    made = study.correct(id, form.answer)
+    made = study.review.correct(id, form.answer)
     assert files(lab.project.root) == {form.file: form.data.replace(form.old, form.new)}
     after = Dataset.read(path, **form.roles)
     assert after == data.replaced(id, expected=form.answer)
     assert shown.diff == made.diff != ""
     assert made.diff.splitlines()[1][0] == "-"
     assert os.fspath(made) == str(path)
-    assert not study.correct(id, form.answer).diff  # twice changes nothing
+    assert not study.review.correct(id, form.answer).diff  # twice changes nothing
 
 
 def test_the_line_that_changes_is_told(lab: Lab) -> None:
     """Its place, how it was, how it is; in a list of JSON the line of the value itself."""
     path = placed(lab, "t.csv", FORMS["comma"].data)
-    made = evaluated(lab, Dataset.read(path, **ROLES)).correct("2", "pay")
+    made = evaluated(lab, Dataset.read(path, **ROLES)).review.correct("2", "pay")
     assert repr(made) == "t.csv:3\n- 2,b,bug,bug\n+ 2,b,pay,bug"
     path = placed(
         lab, "l.json", json.dumps([{"key": "2", "q": "b", "gold": "bug"}], indent=1).encode()
     )
-    made = evaluated(lab, Dataset.read(path, **ROLES), "list").correct("2", "pay")
+    made = evaluated(lab, Dataset.read(path, **ROLES), "list").review.correct("2", "pay")
     assert repr(made) == 'l.json:5\n-   "gold": "bug"\n+   "gold": "pay"'
 
 
@@ -173,18 +173,18 @@ def test_a_correction_may_be_corrected(lab: Lab, make_lab: Callable[..., Lab]) -
     """
     path = placed(lab, "t.csv", FORMS["comma"].data)
     study = evaluated(lab, Dataset.read(path, **ROLES))
-    study.correct("2", "pay")
-    study.correct("2", "paid")
+    study.review.correct("2", "pay")
+    study.review.correct("2", "paid")
     assert path.read_bytes() == FORMS["comma"].data.replace(b"b,bug,", b"b,paid,")
     before = files(lab.project.root)
     with pytest.raises(
         DatasetError,
         match=r"t.csv:3 \(2\) was changed by somebody .* evaluate on the file as it is",
     ):
-        make_lab().study("look").correct("2", "pay")
+        make_lab().study("look").review.correct("2", "pay")
     path.write_bytes(before["t.csv"].replace(b"paid", b"theirs"))
     with pytest.raises(DatasetError, match="was changed by somebody"):
-        study.correct("2", "pay")
+        study.review.correct("2", "pay")
     assert path.read_bytes() == before["t.csv"].replace(b"paid", b"theirs")
 
 
@@ -193,7 +193,7 @@ def test_a_row_that_moved_is_found_and_one_that_changed_is_refused(lab: Lab) -> 
     path = placed(lab, "t.csv", b"key,q,gold\n1,a,x\n2,b,bug\n3,c,y\n")
     study = evaluated(lab, Dataset.read(path, **ROLES))
     path.write_bytes(b"key,q,gold\n0,z,x\n3,c,y\n2,b,bug\n")
-    study.correct("2", "pay")
+    study.review.correct("2", "pay")
     assert path.read_bytes() == b"key,q,gold\n0,z,x\n3,c,y\n2,b,pay\n"
     for now, fault in (
         (b"key,q,gold\n2,other,bug\n", "is not what was evaluated"),
@@ -203,11 +203,11 @@ def test_a_row_that_moved_is_found_and_one_that_changed_is_refused(lab: Lab) -> 
     ):
         path.write_bytes(now)
         with pytest.raises(DatasetError, match=fault):
-            study.correct("2", "paid")
+            study.review.correct("2", "paid")
         assert files(lab.project.root) == {"t.csv": now}
     path.unlink()
     with pytest.raises(DatasetError, match="no file .* any more; say where"):
-        study.correct("2", "pay")
+        study.review.correct("2", "pay")
     assert files(lab.project.root) == {}
 
 
@@ -279,7 +279,7 @@ def test_what_cannot_change_alone_stands_beside_the_file(
     study = evaluated(lab, data)
     if again:
         study = make_lab().study("look")
-    made = study.correct(id, form.answer)
+    made = study.review.correct(id, form.answer)
     after = Dataset.read(path, **form.roles)
     assert after == data.replaced(id, expected=form.answer)
     if not form.new:  # either way is right, as long as it reads back
@@ -293,7 +293,7 @@ def test_what_cannot_change_alone_stands_beside_the_file(
     assert files(lab.project.root) == {form.file: form.data, beside: line}
     assert form.new.decode() in made.why
     assert f"golden answers that were read from {beside}: 1 (first: {id!r})." in after.notes
-    study.correct(id, "other")
+    study.review.correct(id, "other")
     assert Dataset.read(path, **form.roles).get(id).expected == "other"
     assert (lab.project.root / beside).read_bytes().count(b"\n") == 1  # one line an example
 
@@ -353,12 +353,12 @@ def test_nothing_outside_the_project_is_written_or_guessed(
     evaluated(lab, Dataset.read(lab.project.root / "link.csv", **ROLES), "link")
     for opened in (lab, make_lab()):
         for study in map(opened.study, ("outside", "link")):
-            assert study.dataset_file() is None
+            assert study.review.dataset_file() is None
             for path in (None, outside, "../tickets.csv", "link.csv", "linked/tickets.csv"):
                 with pytest.raises(
                     DatasetError, match=r"lies outside the project .* copy it into the project"
                 ):
-                    study.correct("2", "pay", path)
+                    study.review.correct("2", "pay", path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.csv")} == before
     assert not list(tmp_path.rglob("*.corrections.jsonl"))
 
@@ -371,13 +371,13 @@ def test_rows_that_came_from_no_file_are_not_looked_for_by_name(lab: Lab) -> Non
     path = placed(lab, "list.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in rows))
     before = path.read_bytes()
     study = evaluated(lab, Dataset.read(rows))
-    assert study.dataset_file() is None
+    assert study.review.dataset_file() is None
     with pytest.raises(
         DatasetError, match=r"was not read from a file that is known here; say which file"
     ):
-        study.correct("2", "pay")
+        study.review.correct("2", "pay")
     assert path.read_bytes() == before
-    study.correct("2", "pay", "list.jsonl")
+    study.review.correct("2", "pay", "list.jsonl")
     assert path.read_bytes() == before.replace(b'"bug"', b'"pay"')
 
 
@@ -425,7 +425,7 @@ def test_an_origin_of_an_imported_store_leads_nowhere_else(
             }
         )
         with pytest.raises(DatasetError, match="outside the project|not read from a file"):
-            other.study("look").correct("2", "pay")
+            other.study("look").review.correct("2", "pay")
     assert secret.read_bytes() == b"key,q,gold\n2,b,bug\n"
 
 
@@ -436,7 +436,7 @@ def test_a_file_that_changes_meanwhile_or_may_not_be_written_is_left_alone(
     path = placed(lab, "t.csv", FORMS["comma"].data)
     path.chmod(0o640)
     study = evaluated(lab, Dataset.read(path, **ROLES))
-    shown = study.correct("2", "pay", write=False)
+    shown = study.review.correct("2", "pay", write=False)
     path.write_bytes(FORMS["comma"].data + b"4,d,x,\n")
     with pytest.raises(DatasetError, match="was changed just now by somebody else, and was left"):
         shown.write()
@@ -445,9 +445,9 @@ def test_a_file_that_changes_meanwhile_or_may_not_be_written_is_left_alone(
         os, "access", lambda path, mode: False
     )  # who tests as root may write everything
     with pytest.raises(DatasetError, match="may not be written by you"):
-        study.correct("2", "pay")
+        study.review.correct("2", "pay")
     monkeypatch.undo()
-    study.correct("2", "pay")
+    study.review.correct("2", "pay")
     assert path.stat().st_mode & 0o777 == 0o640
     assert os.listdir(path.parent).count(path.name) == 1
     assert not [name for name in os.listdir(path.parent) if name.endswith(".writing")]

@@ -316,8 +316,8 @@ def test_the_loop_outlives_an_interrupt_in_a_task_that_nobody_waits_for(lab: Lab
 def test_a_stop_is_not_a_failure_of_the_target(
     lab: Lab, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """study.stop() ends the study within a second, though the target swallows nothing; no run is
-    called internal.
+    """study.progress.stop() ends the study within a second, though the target swallows
+    nothing; no run is called internal.
     """
     begun = threading.Event()
 
@@ -338,7 +338,8 @@ def test_a_stop_is_not_a_failure_of_the_target(
     )
     assert begun.wait(10)
     at = time.monotonic()
-    study.stop().wait()
+    study.progress.stop()
+    study.wait()
     assert time.monotonic() - at < 1.5
     assert study.status == "stopped"
     assert set(study.runs()["failure"]) <= {"cancelled"}

@@ -141,7 +141,7 @@ def test_agreement_and_calibration(make_lab: MakeLab) -> None:
     assert "30 are needed" in before.verdict
     assert (
         "uncalibrated" in str(study.compare().verdict).lower()
-        or study.arms()[0].scores["quality"].calibrated is False
+        or study.recorded.arms()[0].scores["quality"].calibrated is False
     )
     labels = people(study, wrong=4)
     assert measure_judge(study, scorer, labels).calibrated  # seen, not kept
@@ -154,7 +154,7 @@ def test_agreement_and_calibration(make_lab: MakeLab) -> None:
     assert report.kappa.n == 80
     assert report.kappa.observed == pytest.approx(76 / 80)
     assert sum(map(sum, report.kappa.table)) == 80
-    assert all(arm.scores["quality"].calibrated is True for arm in study.arms())
+    assert all(arm.scores["quality"].calibrated is True for arm in study.recorded.arms())
     assert not calibrated(lab.store, scorer.name, "another version")
     assert "uncalibrated" not in study.compare()._repr_html_().lower()
 
@@ -168,7 +168,7 @@ def test_a_judge_that_disagrees_is_not_calibrated(make_lab: MakeLab) -> None:
     report = measure_judge(study, scorer)
     assert not report.calibrated
     assert "too little agreement" in report.verdict
-    assert study.arms()[0].scores["quality"].calibrated is False
+    assert study.recorded.arms()[0].scores["quality"].calibrated is False
 
 
 def test_variance_is_split(make_lab: MakeLab) -> None:
@@ -214,7 +214,7 @@ def test_pairs_are_held_against_labels_of_the_same_pair(make_lab: MakeLab) -> No
     _, study, scorer, _ = judged(
         make_lab, lambda v1: pairwise("better", v1, judge="judge", name="better")
     )
-    queue = study.labelling("ann", "pairwise")
+    queue = study.review.label(rater="ann")
     task = queue.task
     while task is not None:
         one, other = (str(output).startswith("good") for output in task.outputs)

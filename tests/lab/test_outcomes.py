@@ -130,9 +130,9 @@ def test_the_first_example_may_be_the_one_that_does_not_render(lab: Lab) -> None
         estimate = lab.estimate([version], Dataset.read(rows(bad=(0, 1))), [contains("yes")])
         assert (estimate.calls, estimate.reused) == (4, 0)
         study = lab.evaluate([version], Dataset.read(rows(bad=(0, 1))), [contains("yes")])
-    assert study.progress.failed == {"render_error": 2}
+    assert study.progress.calls.failed == {"render_error": 2}
     assert (
-        study.progress.cost_unknown == 4
+        study.progress.calls.cost_unknown == 4
     )  # the script states no tokens; what was not sent is no call of unknown cost
 
 
@@ -191,7 +191,7 @@ def test_answers_of_another_form_are_seen_and_judged(make_lab: Callable[..., Lab
         ("json_valid", '{"crew": "billing"}', 1.0),
         ("json_valid", '{"team": ', 0.0),
     ]
-    assert study.examples().failures == ("invalid_json", "schema_mismatch")
+    assert study.review.examples().failures == ("invalid_json", "schema_mismatch")
 
 
 def test_a_schema_that_cannot_be_checked_is_said_before_the_start(

@@ -30,7 +30,7 @@ from promptops.errors import (
     StudyError,
     VersionError,
 )
-from promptops.lab import Dataset, Guardrail, Lab, Policy
+from promptops.lab import Dataset, Guardrail, Lab, Policy, Study
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains, equals, json_has, scorer, similar_to
 from promptops.study.ask import Asker
@@ -75,10 +75,10 @@ def walk(lab: Lab, v1: Any, v2: Any, data: Dataset) -> Any:
     """All cells of the quickstart's kind."""
     v2(ticket="ticket number 4")
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
-    study.compare(v2, v1)
-    quietly(lambda: lab.promote(v1, to="prod", study=study))
-    quietly(lambda: lab.promote(v2, to="prod", study=study))
-    lab.rollback(v2, "prod")
+    study.compare(candidate=v2, baseline=v1)
+    quietly(lambda: lab.promote(v1, env="prod", study=study))
+    quietly(lambda: lab.promote(v2, env="prod", study=study))
+    lab.rollback(v2, env="prod")
     return study
 
 
@@ -88,13 +88,13 @@ def test_the_road_end_to_end(road: tuple[Lab, Any, Any, Dataset]) -> None:
     """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
-    comparison = study.compare(v2, v1)
+    comparison = study.compare(candidate=v2, baseline=v1)
     assert (comparison.primary.wins, comparison.primary.losses, comparison.primary.n) == (10, 0, 40)
     assert comparison.primary.p_better == pytest.approx(0.5**10)
     assert comparison.verdict.decision == "promote"
-    first = lab.promote(v1, to="prod", study=study)
+    first = lab.promote(v1, env="prod", study=study)
     assert (first.number, first.kind, first.changed) == (1, "promote", True)
-    second = lab.promote(v2, to="prod", study=study)
+    second = lab.promote(v2, env="prod", study=study)
     assert second.number == 2
     assert (
         lab.project.location.registry.parent / "promptops.evidence" / f"{second.evidence[:32]}.json"
@@ -105,13 +105,13 @@ def test_the_road_end_to_end(road: tuple[Lab, Any, Any, Dataset]) -> None:
         )[0]["content"]
         == "Judge well: x"
     )
-    assert lab.rollback(v2, "prod", reason="trial").number == 1
+    assert lab.rollback(v2, env="prod", reason="trial").number == 1
     assert (
         promptops.load("triage", env="prod", registry=str(lab.project.location.registry)).number
         == 1
     )
-    assert lab.rollback(v2, "prod") is None  # it no longer serves
-    assert [entry.kind for entry in lab.history("triage", "prod")] == [
+    assert lab.rollback(v2, env="prod") is None  # it no longer serves
+    assert [entry.kind for entry in lab.history("triage", env="prod")] == [
         "promote",
         "promote",
         "rollback",
@@ -179,9 +179,12 @@ def test_a_study_comes_back_after_a_restart(road: tuple[Lab, Any, Any, Dataset])
         80,
         80,
     )
-    assert found.compare("v2", "v1").statement() == study.compare(v2, v1).statement()
-    assert other.studies[study.id[:12]].name == study.name
-    assert study.name in other.studies._ipython_key_completions_()
+    assert (
+        found.compare(candidate="v2", baseline="v1").statement()
+        == study.compare(candidate=v2, baseline=v1).statement()
+    )
+    assert other.study(study.id[:12]).name == study.name
+    assert study.name in other.studies.names
     with pytest.raises(StudyError, match="did you mean"):
         other.study(study.name[:-1])
 
@@ -212,21 +215,21 @@ def test_refused_without_evidence_and_with_evidence_that_does_not_carry(
     """
     lab, v1, v2, data = road
     with pytest.raises(Refused, match="no evidence"):
-        lab.promote(v1, to="prod")
+        lab.promote(v1, env="prod")
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
-    lab.promote(v2, to="prod", study=study)
+    lab.promote(v2, env="prod", study=study)
     with pytest.raises(Refused) as refused:
-        lab.promote(v1, to="prod", study=study)
+        lab.promote(v1, env="prod", study=study)
     assert any("worse" in reason for reason in refused.value.reasons)
     with pytest.raises(Refused, match="reason"):
-        lab.promote(v1, to="prod", study=study, force=True)
-    forced = lab.promote(v1, to="prod", study=study, force=True, reason="an experiment")
+        lab.promote(v1, env="prod", study=study, force=True)
+    forced = lab.promote(v1, env="prod", study=study, force=True, reason="an experiment")
     assert forced.forced
-    assert [entry.forced for entry in lab.history("triage", "prod")] == [False, True]
+    assert [entry.forced for entry in lab.history("triage", env="prod")] == [False, True]
     third = lab.prompt("triage").save("Another: {{ticket}}", model="smart")
     alone = lab.evaluate([third], data, scorers=[equals()])
     with pytest.raises(Refused, match="of a first deployment, against nothing, but prod serves v1"):
-        lab.promote(third, to="prod", study=alone)
+        lab.promote(third, env="prod", study=alone)
 
 
 def test_a_rerun_cell_whose_version_was_superseded_changes_nothing(
@@ -237,18 +240,18 @@ def test_a_rerun_cell_whose_version_was_superseded_changes_nothing(
     """
     lab, v1, v2, data = road
     alone = lab.evaluate([v1], data, scorers=[equals()])
-    lab.promote(v1, to="prod", study=alone)
-    lab.promote(v2, to="prod", study=lab.evaluate([v1, v2], data, scorers=[equals()]))
+    lab.promote(v1, env="prod", study=alone)
+    lab.promote(v2, env="prod", study=lab.evaluate([v1, v2], data, scorers=[equals()]))
     before = lab.project.location.registry.read_bytes()
     with pytest.warns(UserWarning, match="unchanged"):
-        assert not lab.promote(v1, to="prod", study=alone).changed
+        assert not lab.promote(v1, env="prod", study=alone).changed
     assert lab.project.location.registry.read_bytes() == before
 
 
 def test_an_ungated_environment_asks_for_nothing(road: tuple[Lab, Any, Any, Dataset]) -> None:
     """dev takes any saved version, without a study."""
     lab, v1, _, _ = road
-    assert lab.promote(v1, to="dev").number == 1
+    assert lab.promote(v1, env="dev").number == 1
     assert lab.project.registry.environments("triage") == {"dev": 1}
 
 
@@ -261,7 +264,7 @@ def test_a_target_is_evaluated_with_the_candidate_served_inside(
     lab = make_lab()
     prompt = lab.prompt("greet")
     candidates = [prompt.save(f"{word} {{{{name}}}}") for word in ("Hello", "Hi", "Dear")]
-    lab.promote(candidates[0], to="prod", force=True, reason="what the script serves")
+    lab.promote(candidates[0], env="prod", force=True, reason="what the script serves")
     registry = str(lab.project.location.registry)
 
     def answer(name: str) -> str:
@@ -309,7 +312,7 @@ def test_a_grid_of_texts_and_models(make_lab: MakeLab) -> None:
     prompt = lab.prompt("p")
     v1, v2 = prompt.save("A {{ticket}}"), prompt.save("B {{ticket}}")
     study = lab.evaluate([v1, v2], Dataset.read(TICKETS), [equals()], models=["yes", "no"])
-    assert study.versions == ("v1 · yes", "v1 · no", "v2 · yes", "v2 · no")
+    assert study.record.labels == ("v1 · yes", "v1 · no", "v2 · yes", "v2 · no")
     assert study.runs().groupby(["arm", "model"]).size().tolist() == [40, 40, 40, 40]
     assert [standing.label for standing in study.leaderboard().standings][:2] == [
         "v1 · yes",
@@ -335,11 +338,14 @@ def test_repeats_are_averaged_within_examples_and_the_noise_floor_is_measured(
     v1, v2 = prompt.save("A {{ticket}}", model="yes"), prompt.save("B {{ticket}}", model="moody")
     data = Dataset.read(TICKETS)
     study = lab.evaluate([v1, v2], data, [equals()], repeats=2)
-    assert (study.compare(v2, v1).primary.n, study.compare(v2, v1).primary.repeats) == (40, 2)
+    assert (
+        study.compare(candidate=v2, baseline=v1).primary.n,
+        study.compare(candidate=v2, baseline=v1).primary.repeats,
+    ) == (40, 2)
     noise = v2.noise(data, [equals()])
     assert (noise.primary.n, noise.primary.wins + noise.primary.losses) == (40, 16)
     assert len(lab.project.model("moody").calls) == 80  # the study's answers are reused
-    assert any("differs by" in note for note in study.compare(v1, v2).notes)
+    assert any("differs by" in note for note in study.compare(candidate=v1, baseline=v2).notes)
 
 
 def test_rescoring_calls_no_model_and_keeps_both_sets_of_scores(
@@ -356,7 +362,7 @@ def test_rescoring_calls_no_model_and_keeps_both_sets_of_scores(
 
     again = study.rescore([is_short, similar_to("expected", at_least=0.5)])
     assert len(lab.project.model("smart").calls) == calls
-    assert again.scorers == ("is_short", "similar_to(expected)>=0.5")
+    assert again.record.scorer_names == ("is_short", "similar_to(expected)>=0.5")
     assert len(again.scores()) == 160
     assert len(study.scores()) == 80
     assert study.rescore([is_short, similar_to("expected", at_least=0.5)]).id == again.id
@@ -371,7 +377,7 @@ def test_a_plan_fixes_the_split_before_the_runs(road: tuple[Lab, Any, Any, Datas
     assert plan.id == lab.plan("triage", data, [equals()], policy=Policy(goal="better")).id
     study = lab.evaluate([v1, v2], data, plan=plan)
     assert study.record.dataset.n == len(data.test)
-    comparison = study.compare(v2, v1)
+    comparison = study.compare(candidate=v2, baseline=v1)
     assert comparison.grounds.tested
     assert not any("Not split-tested" in note for note in comparison.notes)
     with pytest.raises(StudyError, match="plan"):
@@ -437,8 +443,8 @@ def test_an_estimate_asks_nothing(road: tuple[Lab, Any, Any, Dataset]) -> None:
             SetupError,
             "OPENAI_API_KEY",
         ),
-        (lambda lab, v, d: lab.rollback(v, "prod"), NotDeployed, "nothing to roll back"),
-        (lambda lab, v, d: lab.promote("triage", "prod"), StudyError, "save it first"),
+        (lambda lab, v, d: lab.rollback(v, env="prod"), NotDeployed, "nothing to roll back"),
+        (lambda lab, v, d: lab.promote("triage", env="prod"), StudyError, "save it first"),
         (lambda lab, v, d: lab.study("nope"), StudyError, "nope"),
         (lambda lab, v, d: lab.prompt("triage")[9], StudyError, "saved: v1"),
     ],
@@ -461,9 +467,9 @@ def test_bad_input_answers_with_one_sentence(
 def test_rolling_back_the_first_deployment(road: tuple[Lab, Any, Any, Dataset]) -> None:
     """There is nothing to go back to, which is said."""
     lab, v1, _, _ = road
-    lab.promote(v1, to="dev")
+    lab.promote(v1, env="dev")
     with pytest.raises(NotDeployed, match=r"nothing to go back to|no earlier"):
-        lab.rollback(v1, "dev")
+        lab.rollback(v1, env="dev")
 
 
 def test_a_registry_that_is_not_json(road: tuple[Lab, Any, Any, Dataset]) -> None:
@@ -527,10 +533,37 @@ def test_formats_are_warned_about_and_settings_travel(make_lab: MakeLab) -> None
     )
 
 
-def test_lab_has_at_most_sixteen_public_names() -> None:
-    """The notebook's door stays small."""
-    names = {name for name in dir(Lab) if not name.startswith("_")} | {"store"}
-    assert len(names) <= 16, sorted(names)
+# The decided names of the notebook's door; live, watch, optimize and import_from come with theirs.
+DECIDED = {
+    "store",
+    "prompt",
+    "prompts",
+    "study",
+    "studies",
+    "evaluate",
+    "estimate",
+    "plan",
+    "compare",
+    "leaderboard",
+    "optimize",
+    "import_from",
+    "import_runs",
+    "promote",
+    "rollback",
+    "history",
+    "live",
+    "watch",
+    "runs",
+    "sql",
+    "dashboard",
+}
+
+
+def test_lab_and_study_have_only_the_decided_public_names() -> None:
+    """The notebook's door stays small: a Lab has the decided names, a Study at most 18."""
+    assert {name for name in dir(Lab) if not name.startswith("_")} <= DECIDED
+    study = {name for name in dir(Study) if not name.startswith("_")} | {"recorded"}
+    assert len(study) <= 18, sorted(study)
 
 
 def test_every_noun_shows_itself(road: tuple[Lab, Any, Any, Dataset]) -> None:
@@ -539,11 +572,11 @@ def test_every_noun_shows_itself(road: tuple[Lab, Any, Any, Dataset]) -> None:
     """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
-    comparison = study.compare(v2, v1)
-    deployment = lab.promote(v1, to="prod", study=study)
+    comparison = study.compare(candidate=v2, baseline=v1)
+    deployment = lab.promote(v1, env="prod", study=study)
     nouns = [
         lab,
-        lab.prompt,
+        lab.prompts,
         lab.prompt("triage"),
         v1,
         data,
@@ -562,7 +595,7 @@ def test_every_noun_shows_itself(road: tuple[Lab, Any, Any, Dataset]) -> None:
         assert 0 < len(text) < 1200, type(noun)
         if noun is not comparison.verdict:
             assert "<" in noun._repr_html_(), type(noun)
-    assert "triage" in lab.prompt._ipython_key_completions_()
+    assert "triage" in lab.prompts.names
     assert "ticket" in data._ipython_key_completions_()
 
 
@@ -591,7 +624,7 @@ def test_imported_outputs_are_there_once(make_lab: MakeLab) -> None:
     before = counts(lab)
     assert lab.import_runs(table, data, [equals()]).id == first.id
     assert counts(lab) == before
-    assert first.compare("b", "a").verdict.decision == "inconclusive"
+    assert first.compare(candidate="b", baseline="a").verdict.decision == "inconclusive"
     with pytest.raises(StudyError, match="nobody"):
         lab.import_runs([{"example_id": "nobody", "version": "a", "output": "x"}], data)
 
@@ -626,27 +659,27 @@ def test_a_policy_is_kept_in_the_registry_and_decides(road: tuple[Lab, Any, Any,
     """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
-    lab.promote(v1, to="prod", study=study)
+    lab.promote(v1, env="prod", study=study)
     lab.prompt("triage").policy = Policy(min_n=100)
     with pytest.raises(Refused, match="100"):
-        lab.promote(v2, to="prod", study=study)
+        lab.promote(v2, env="prod", study=study)
     assert json.loads(lab.project.location.registry.read_text(encoding="utf-8"))["prompts"][
         "triage"
     ]["policy"] == {"min_n": 100}
     lab.prompt("triage").policy = None
-    lab.prompt.policy = Policy(min_effect=0.5)
+    lab.prompts.policy = Policy(min_effect=0.5)
     with pytest.raises(Refused, match="least effect"):
-        lab.promote(v2, to="prod", study=study)
-    lab.prompt.policy = None
+        lab.promote(v2, env="prod", study=study)
+    lab.prompts.policy = None
     assert lab.prompt("triage").policy == Policy()
-    assert lab.promote(v2, to="prod", study=study).number == 2
+    assert lab.promote(v2, env="prod", study=study).number == 2
 
 
 def test_a_canary_is_widened_finished_and_ended(road: tuple[Lab, Any, Any, Dataset]) -> None:
     """One call each; the share is in the history, and the loader stamps the arm."""
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, scorers=[equals()])
-    lab.promote(v1, to="prod", study=study)
+    lab.promote(v1, env="prod", study=study)
     registry = str(lab.project.location.registry)
 
     def share() -> int:
@@ -655,14 +688,14 @@ def test_a_canary_is_widened_finished_and_ended(road: tuple[Lab, Any, Any, Datas
             for k in range(400)
         )
 
-    assert lab.promote(v2, to="prod", study=study, percent=10).percent == 10
+    assert lab.promote(v2, env="prod", study=study, percent=10).percent == 10
     assert 15 <= share() <= 70
-    assert lab.promote(v2, to="prod", study=study, percent=50).percent == 50
+    assert lab.promote(v2, env="prod", study=study, percent=50).percent == 50
     assert 150 <= share() <= 250
-    assert lab.rollback(v2, "prod").number == 1
+    assert lab.rollback(v2, env="prod").number == 1
     assert share() == 0
-    lab.promote(v2, to="prod", study=study, percent=5, override="another try")
-    assert lab.promote(v2, to="prod", study=study, override="it held").number == 2
+    lab.promote(v2, env="prod", study=study, percent=5, override="another try")
+    assert lab.promote(v2, env="prod", study=study, override="it held").number == 2
     assert share() == 400
 
 
@@ -713,9 +746,9 @@ def test_slips_are_answered_well(
     """
     lab, v1, _, data = road
     study = lab.evaluate(v1, data, [equals()])  # type: ignore[arg-type]
-    assert lab.studies[0].id == study.id
+    assert lab.study(0).id == study.id
     with pytest.raises(StudyError, match="there is no study 7"):
-        lab.studies[7]
+        lab.study(7)
     with pytest.raises(StudyError, match="pass a list"):
         lab.evaluate([v1], data, [equals()], models="smart")
     third = lab.prompt("triage").save("{{ticket}}", model="somebody-else")
@@ -733,9 +766,12 @@ def test_the_version_that_serves_is_still_compared_with_another(
     """
     lab, v1, v2, data = road
     study = lab.evaluate([v1, v2], data, [equals()])
-    lab.promote(v2, to="prod", study=study)
+    lab.promote(v2, env="prod", study=study)
     assert (study.compare().candidate.label, study.compare().baseline.label) == ("v2", "v1")
-    assert (study.peek().candidate.label, study.peek().baseline.label) == ("v2", "v1")
+    assert (study.progress.peek().candidate.label, study.progress.peek().baseline.label) == (
+        "v2",
+        "v1",
+    )
     table = [
         {"example_id": row["id"], "version": v, "output": "yes"}
         for v in ("a", "b")
@@ -865,10 +901,13 @@ def test_a_policy_is_assigned_as_a_map(road: tuple[Lab, Any, Any, Dataset]) -> N
     with pytest.raises(VersionError, match="unknown field 'prime'"):
         prompt.policy = {"prime": "equals(expected)"}  # type: ignore[assignment]
     prompt.policy = None  # type: ignore[assignment]
-    lab.prompt.policy = {"alpha": 0.01}  # type: ignore[assignment]
+    lab.prompts.policy = {"alpha": 0.01}  # type: ignore[assignment]
     assert prompt.policy == Policy(alpha=0.01)
     study = lab.evaluate([v1, v2], data, [equals()])
-    assert study.compare(v2, v1).decide({"goal": "not_worse"}).policy.goal == "not_worse"
+    assert (
+        study.compare(candidate=v2, baseline=v1).decide({"goal": "not_worse"}).policy.goal
+        == "not_worse"
+    )
     with pytest.raises(VersionError, match="a policy is 'better'"):
         prompt.policy = "better"  # type: ignore[assignment]
 
@@ -895,14 +934,14 @@ def test_a_script_that_is_asked_too_much_fails_the_study(make_lab: MakeLab, held
         ),
     ):
         quietly(lambda: lab.evaluate([v1], data, [equals()]))
-    study = lab.studies[0]
+    study = lab.study(0)
     assert study.status == "failed"
     with pytest.raises(SetupError, match="that the script has no answer to"):
         study.scores()
     assert lab.store.rows("select count(*) from runs where failure is null") == [(held,)]
     enough = make_lab(models={"short": ScriptedModel(["yes"] * 40, label="short")})
     again = enough.evaluate([v1], data, [equals()])
-    assert (again.status, again.reused) == ("finished", held)
+    assert (again.status, again.progress.reused) == ("finished", held)
 
 
 def test_a_scripts_earlier_questions_are_not_a_later_studys(make_lab: MakeLab) -> None:
@@ -925,8 +964,8 @@ def test_an_interrupted_wait_says_what_is_kept(
     lab = make_lab(models={"slow": model})
     v1, data = lab.prompt("p").save("{{ticket}}", model="slow"), Dataset.read(TICKETS)
 
-    def impatient(study: Any) -> None:
-        while study.progress.done < 3:
+    def impatient(progress: Any) -> None:
+        while progress.calls.done < 3:
             time.sleep(0.002)
         raise KeyboardInterrupt
 
@@ -940,7 +979,7 @@ def test_an_interrupted_wait_says_what_is_kept(
     assert 3 <= kept < 40
     assert lab.store.rows("select count(*) from runs where failure is null") == [(kept,)]
     monkeypatch.undo()
-    assert lab.evaluate([v1], data, [equals()], concurrency=1).reused == kept
+    assert lab.evaluate([v1], data, [equals()], concurrency=1).progress.reused == kept
 
 
 def test_a_mended_scorer_judges_again_without_a_call(road: tuple[Lab, Any, Any, Dataset]) -> None:
@@ -1000,14 +1039,14 @@ def test_a_pinned_example_holds_at_the_gate(road: tuple[Lab, Any, Any, Dataset])
     """
     lab, v1, v2, data = road
     small = Dataset.read(TICKETS[:30])
-    lab.promote(v1, to="prod", study=lab.evaluate([v1], small, [equals()]))
+    lab.promote(v1, env="prod", study=lab.evaluate([v1], small, [equals()]))
     study = lab.evaluate([v1, v2], small, [equals()])
     old = evidence_of(lab.project, v2, "prod", study.recorded)
-    assert not study.gate(v2, "prod")
+    assert not study.gate(v2, env="prod")
     wider = lab.evaluate([v1, v2], data, [equals()])
-    assert wider.pin("t39").must_pass == ("t39",)
+    assert wider.review.pin("t39").must_pass == ("t39",)
     with pytest.raises(Refused) as refused:
-        lab.promote(v2, to="prod", study=study)
+        lab.promote(v2, env="prod", study=study)
     assert (
         "The must-pass example 't39' has no scored pair. Next: evaluate both versions on 't39'."
         in str(refused.value)
@@ -1017,9 +1056,9 @@ def test_a_pinned_example_holds_at_the_gate(road: tuple[Lab, Any, Any, Dataset])
     ) as stale:
         lab.project.registry.promote("triage", v2.number, "prod", evidence=old, author="somebody")
     assert "The must-pass example 't39' has no score." in str(stale.value)
-    assert lab.history("triage", "prod").deployments[-1].number == v1.number
+    assert lab.history("triage", env="prod").deployments[-1].number == v1.number
     assert (
-        lab.promote(v2, to="prod", study=lab.evaluate([v1, v2], data, [equals()])).number
+        lab.promote(v2, env="prod", study=lab.evaluate([v1, v2], data, [equals()])).number
         == v2.number
     )
 
@@ -1037,15 +1076,15 @@ def test_a_pinned_example_that_the_candidate_fails_is_named(
     )
     lab = Lab(lab.project.location.root, models={"yes": always("yes"), "worse": model})
     v3 = lab.prompt("triage").save("Judge so: {{ticket}}", model="worse")
-    lab.promote(v1, to="prod", study=lab.evaluate([v1], data, [equals()]))
+    lab.promote(v1, env="prod", study=lab.evaluate([v1], data, [equals()]))
     study = lab.evaluate([v1, v3], data, [equals()])
-    study.pin("t5")
+    study.review.pin("t5")
     with pytest.raises(
         Refused, match="v3 fails the must-pass example 't5', which v1 passes. Next: fix 't5' first"
     ):
-        lab.promote(v3, to="prod", study=study)
-    study.unpin("t5")
-    assert lab.promote(v3, to="prod", study=study).number == v3.number
+        lab.promote(v3, env="prod", study=study)
+    study.review.unpin("t5")
+    assert lab.promote(v3, env="prod", study=study).number == v3.number
 
 
 def test_the_store_takes_in_every_file_that_is_handed_out(
@@ -1081,8 +1120,8 @@ def test_the_store_takes_in_every_file_that_is_handed_out(
     lab.store.export(exported)
     assert other.store.import_(exported)["studies"] == 1
     assert (other.store.import_(labels), other.store.import_(labels)) == ({"labels": 2}, {})
-    assert other.study(study.id).labels()["value"].tolist() == [1.0, 1.0]
-    assert study.import_labels(labels) == 2
+    assert other.study(study.id).review.labels()["value"].tolist() == [1.0, 1.0]
+    assert study.review.import_labels(labels) == 2
 
 
 def test_a_lab_moves_mends_and_removes_what_it_recorded(

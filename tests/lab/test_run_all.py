@@ -64,10 +64,10 @@ def incident(lab: Lab) -> tuple[list[Any], Any, list[Callable[[], Any]]]:
     """a, then c, b refused against c, c rolled back: the cells of a notebook, run once."""
     (a, b, c), study = measured(lab, "p", "abc")
     cells: list[Callable[[], Any]] = [
-        lambda: lab.promote(a, "prod", study=study),
-        lambda: lab.promote(c, "prod", study=study),
-        lambda: lab.promote(b, "prod", study=study),
-        lambda: lab.rollback(c, "prod", reason="incident"),
+        lambda: lab.promote(a, env="prod", study=study),
+        lambda: lab.promote(c, env="prod", study=study),
+        lambda: lab.promote(b, env="prod", study=study),
+        lambda: lab.rollback(c, env="prod", reason="incident"),
     ]
     said = [tried(cell) for cell in cells]
     assert [text.split(":")[0] for text in said] == ["done", "done", "refused", "done"]
@@ -105,7 +105,7 @@ def test_a_refusal_stands_in_another_kernel_for_a_canary_and_for_the_newest_stud
     before = registry(other)
     for options in ({"study": study}, {}, {"study": study, "percent": 10}):
         assert "a refusal stands" in tried(
-            lambda options=options: other.promote(b, "prod", **options)
+            lambda options=options: other.promote(b, env="prod", **options)
         )
     assert registry(other) == before
 
@@ -116,17 +116,17 @@ def test_something_new_lifts_a_refusal(lab: Lab) -> None:
     """
     (a, b, c), study, _ = incident(lab)
     override = {"study": study, "override": "c is gone"}
-    assert tried(lambda: lab.promote(b, "prod", **override)) == "done"
+    assert tried(lambda: lab.promote(b, env="prod", **override)) == "done"
     assert lab.history("p").deployments[-1].override == "c is gone"
-    assert tried(lambda: lab.promote(c, "prod", study=study, override="c is mended")) == "done"
+    assert tried(lambda: lab.promote(c, env="prod", study=study, override="c is mended")) == "done"
     before = registry(lab)
-    assert tried(lambda: lab.promote(b, "prod", **override)) == "held"
+    assert tried(lambda: lab.promote(b, env="prod", **override)) == "held"
     assert registry(lab) == before
     (a, b, c), _ = measured(lab, "q", "abc")
-    assert tried(lambda: lab.promote(b, "prod")).startswith("done")
-    assert tried(lambda: lab.promote(a, "prod")).startswith("refused")
+    assert tried(lambda: lab.promote(b, env="prod")).startswith("done")
+    assert tried(lambda: lab.promote(a, env="prod")).startswith("refused")
     _, fresh = measured(lab, "q", "abc", fresh=True)
-    assert "a refusal stands" not in tried(lambda: lab.promote(a, "prod", study=fresh))
+    assert "a refusal stands" not in tried(lambda: lab.promote(a, env="prod", study=fresh))
 
 
 def test_a_refusal_on_other_terms_is_another_question(lab: Lab) -> None:
@@ -135,15 +135,15 @@ def test_a_refusal_on_other_terms_is_another_question(lab: Lab) -> None:
     """
     (a, b), study = measured(lab, "p", "ab")
     lab.prompt("p").policy = Policy(min_n=100)
-    assert tried(lambda: lab.promote(a, "prod", study=study)).startswith("refused")
+    assert tried(lambda: lab.promote(a, env="prod", study=study)).startswith("refused")
     lab.prompt("p").policy = Policy(stages=("staging", "prod"))
-    assert "has not served staging" in tried(lambda: lab.promote(a, "prod", study=study))
-    assert tried(lambda: lab.promote(a, "staging", study=study)) == "done"
-    assert tried(lambda: lab.promote(a, "prod", study=study)) == "done"
+    assert "has not served staging" in tried(lambda: lab.promote(a, env="prod", study=study))
+    assert tried(lambda: lab.promote(a, env="staging", study=study)) == "done"
+    assert tried(lambda: lab.promote(a, env="prod", study=study)) == "done"
     lab.prompt("p").policy = None
     _, alone = measured(lab, "p", "b")
-    assert "against nothing" in tried(lambda: lab.promote(b, "prod", study=alone))
-    assert tried(lambda: lab.promote(b, "prod", study=study)) == "done"
+    assert "against nothing" in tried(lambda: lab.promote(b, env="prod", study=alone))
+    assert tried(lambda: lab.promote(b, env="prod", study=study)) == "done"
 
 
 def test_a_canary_in_the_way_and_a_canary_without_a_rest(lab: Lab) -> None:
@@ -152,19 +152,19 @@ def test_a_canary_in_the_way_and_a_canary_without_a_rest(lab: Lab) -> None:
     """
     (a, _, c), study = measured(lab, "p", "abc")
     cells: list[Callable[[], Any]] = [
-        lambda: lab.promote(a, "prod", study=study, percent=10),
-        lambda: lab.promote(a, "prod", study=study),
-        lambda: lab.promote(c, "prod", study=study, percent=10),
-        lambda: lab.promote(c, "prod", study=study, percent=50),
+        lambda: lab.promote(a, env="prod", study=study, percent=10),
+        lambda: lab.promote(a, env="prod", study=study),
+        lambda: lab.promote(c, env="prod", study=study, percent=10),
+        lambda: lab.promote(c, env="prod", study=study, percent=50),
     ]
     first = [tried(cell).split(":")[0] for cell in cells]
     assert first == ["refused", "done", "done", "done"]
     (d, e, f), other = measured(lab, "q", "abc")
     cells += [
-        lambda: lab.promote(d, "prod", study=other),
-        lambda: lab.promote(e, "prod", study=other, percent=10),
-        lambda: lab.promote(f, "prod", study=other),
-        lambda: lab.rollback(e, "prod"),
+        lambda: lab.promote(d, env="prod", study=other),
+        lambda: lab.promote(e, env="prod", study=other, percent=10),
+        lambda: lab.promote(f, env="prod", study=other),
+        lambda: lab.rollback(e, env="prod"),
     ]
     first += [tried(cell).split(":")[0] for cell in cells[4:]]
     assert first[4:] == ["done", "done", "refused", "done"]
@@ -181,21 +181,21 @@ def test_a_share_that_was_refused_is_not_what_a_running_canary_is_set_to(lab: La
     (_, b, _), study, _ = incident(lab)
 
     def small() -> Any:
-        return lab.promote(b, "prod", study=study, percent=10)
+        return lab.promote(b, env="prod", study=study, percent=10)
 
     assert tried(small).startswith("refused")
     assert (
-        tried(lambda: lab.promote(b, "prod", study=study, percent=20, override="c is gone"))
+        tried(lambda: lab.promote(b, env="prod", study=study, percent=20, override="c is gone"))
         == "done"
     )
     before = registry(lab)
     assert (
         "10 % for v2 in prod was refused before its canary began"
-        in study.gate(b, "prod", percent=10)[0]
+        in study.gate(b, env="prod", percent=10)[0]
     )
     assert tried(small) == "held"
     assert registry(lab) == before
-    assert tried(lambda: lab.promote(b, "prod", study=study, percent=40)) == "done"
+    assert tried(lambda: lab.promote(b, env="prod", study=study, percent=40)) == "done"
 
 
 # -- the gate says what a click does
@@ -207,25 +207,28 @@ def test_the_gate_says_what_promote_will_do(lab: Lab) -> None:
     """
     (_, b, c), study, _ = incident(lab)
     for version, says in ((c, "v3 was rolled back by"), (b, "a refusal stands")):
-        points = study.gate(version, "prod")
+        points = study.gate(version, env="prod")
         assert len(points) == 1
         assert says in points[0]
-        assert study.gate(version, "prod", override="on purpose") == ()
-        assert tried(lambda version=version: lab.promote(version, "prod", study=study)) != "done"
+        assert study.gate(version, env="prod", override="on purpose") == ()
+        assert (
+            tried(lambda version=version: lab.promote(version, env="prod", study=study)) != "done"
+        )
     assert (
-        tried(lambda: lab.promote(c, "prod", study=study, percent=10, override="on purpose"))
+        tried(lambda: lab.promote(c, env="prod", study=study, percent=10, override="on purpose"))
         == "done"
     )
     assert (
-        "v3 served everyone here before, and is a canary for 10 % since" in study.gate(c, "prod")[0]
+        "v3 served everyone here before, and is a canary for 10 % since"
+        in study.gate(c, env="prod")[0]
     )
-    assert tried(lambda: lab.promote(c, "prod", study=study)) == "held"
-    assert "a canary of p runs in prod" in study.gate(b, "prod", override="x")[0]
-    assert study.gate(c, "prod", percent=20) == ()
-    assert tried(lambda: lab.promote(c, "prod", study=study, percent=20)) == "done"
-    assert "had 10 % before" in study.gate(c, "prod", percent=10)[0]
-    assert study.gate(c, "prod", override="it held") == ()
-    assert tried(lambda: lab.promote(c, "prod", study=study, override="it held")) == "done"
+    assert tried(lambda: lab.promote(c, env="prod", study=study)) == "held"
+    assert "a canary of p runs in prod" in study.gate(b, env="prod", override="x")[0]
+    assert study.gate(c, env="prod", percent=20) == ()
+    assert tried(lambda: lab.promote(c, env="prod", study=study, percent=20)) == "done"
+    assert "had 10 % before" in study.gate(c, env="prod", percent=10)[0]
+    assert study.gate(c, env="prod", override="it held") == ()
+    assert tried(lambda: lab.promote(c, env="prod", study=study, override="it held")) == "done"
 
 
 def test_the_view_says_what_its_button_does(lab: Lab) -> None:
@@ -299,17 +302,17 @@ def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_made(
     b = lab.prompt("q").save("b {{q}}", model="down")
     lab.evaluate([b], Dataset.read(ROWS[:6]), [equals()]).wait()
     with pytest.raises(PromptOpsError, match="failed"):
-        lab.promote(b, "prod")
-    done = lab.promote(b, "prod", force=True, reason="outage")
+        lab.promote(b, env="prod")
+    done = lab.promote(b, env="prod", force=True, reason="outage")
     assert (done.number, done.forced, done.changed, done.evidence) == (1, True, True, None)
     assert any("all 6 calls of v1 failed" in point for point in done.unmet)
-    assert lab.promote(b, "staging", study=study, force=True, reason="outage").forced
+    assert lab.promote(b, env="staging", study=study, force=True, reason="outage").forced
     consumers = Path(lab.project.registry.path).parent / "promptops.consumers"
     consumers.mkdir()
     (consumers / "app.json").write_text("{", encoding="utf-8")
     with pytest.raises(PromptOpsError):
-        lab.promote(a, "prod", study=study)
-    forced = lab.promote(a, "prod", study=study, force=True, reason="outage")
+        lab.promote(a, env="prod", study=study)
+    forced = lab.promote(a, env="prod", study=study, force=True, reason="outage")
     assert forced.forced
     assert any("app.json" in point for point in forced.unmet)
 
@@ -324,9 +327,9 @@ def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_kept(lab: 
     )
     before = registry(lab)
     with pytest.raises(OSError, match="evidence"):
-        lab.promote(a, "prod", study=study)
+        lab.promote(a, env="prod", study=study)
     assert registry(lab) == before
-    done = lab.promote(a, "prod", study=study, force=True, reason="outage")
+    done = lab.promote(a, env="prod", study=study, force=True, reason="outage")
     assert (done.changed, done.forced, done.evidence) == (True, True, None)
     assert "The evidence could not be written" in done.unmet[0]
 
@@ -334,13 +337,13 @@ def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_kept(lab: 
 def test_a_forced_promotion_does_not_go_twice(lab: Lab) -> None:
     """The cell that forced once changes nothing later; another reason opens the door again."""
     (a, b, c), study = measured(lab, "p", "abc")
-    assert tried(lambda: lab.promote(c, "prod", study=study)) == "done"
-    assert tried(lambda: lab.promote(a, "prod", force=True, reason="outage")) == "done"
-    assert tried(lambda: lab.promote(b, "prod", study=study)) == "done"
+    assert tried(lambda: lab.promote(c, env="prod", study=study)) == "done"
+    assert tried(lambda: lab.promote(a, env="prod", force=True, reason="outage")) == "done"
+    assert tried(lambda: lab.promote(b, env="prod", study=study)) == "done"
     before = registry(lab)
-    assert tried(lambda: lab.promote(a, "prod", force=True, reason="outage")) == "held"
+    assert tried(lambda: lab.promote(a, env="prod", force=True, reason="outage")) == "held"
     assert registry(lab) == before
-    assert tried(lambda: lab.promote(a, "prod", force=True, reason="a second outage")) == "done"
+    assert tried(lambda: lab.promote(a, env="prod", force=True, reason="a second outage")) == "done"
 
 
 # -- random histories
@@ -368,14 +371,16 @@ def grown(lab: Lab, dice: random.Random, name: str) -> tuple[list[Callable[[], A
             try:
                 said.append(
                     tried(
-                        lambda wanted=wanted, env=env: lab.rollback(wanted, env, reason="incident")
+                        lambda wanted=wanted, env=env: lab.rollback(
+                            wanted, env=env, reason="incident"
+                        )
                     )
                 )
             except NotDeployed:
                 continue
             undone.add((env, wanted.id))
             cells.append(
-                lambda wanted=wanted, env=env: lab.rollback(wanted, env, reason="incident")
+                lambda wanted=wanted, env=env: lab.rollback(wanted, env=env, reason="incident")
             )
             continue
         version, options = dice.choice(versions), {}
@@ -393,7 +398,9 @@ def grown(lab: Lab, dice: random.Random, name: str) -> tuple[list[Callable[[], A
                 {"override": word} if dice.random() < 0.5 else {"force": True, "reason": word}
             )
         cells.append(
-            lambda version=version, env=env, options=options: lab.promote(version, env, **options)
+            lambda version=version, env=env, options=options: lab.promote(
+                version, env=env, **options
+            )
         )
         said.append(tried(cells[-1]))
     return cells, said

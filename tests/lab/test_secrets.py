@@ -244,12 +244,12 @@ def live(lab: Lab, places: dict[str, str], shown: Path) -> str:
         versions[0](ticket="fail please, alone")
     said += [str(failed.value), repr(failed.value.__cause__), repr(failed.value.__context__)]
     said.append(repr(versions[4](ticket="alone")))
-    lab.promote(versions[0], to="dev")
+    lab.promote(versions[0], env="dev")
     study.report(shown / "report.html")
     lab.store.export(shown / "store.export")
     cells = [
         study,
-        study.examples(),
+        study.review.examples(),
         study.runs(),
         study.scores(),
         lab,
@@ -486,7 +486,7 @@ study
 # cell
 study.wait()
 # cell
-study.examples()
+study.review.examples()
 # cell
 study.runs()["output"].tolist()
 # cell

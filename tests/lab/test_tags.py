@@ -94,7 +94,7 @@ def test_a_tag_in_a_row_an_answer_or_a_registry_is_data(
     assert study.runs()["output"].tolist() == [text]
     assert Lab(lab.project.root, models={}).study(study.name).dataset[0].expected == tag
     study.report(tmp_path / "report.html")
-    lab.promote(version, to="dev", reason="an experiment")
+    lab.promote(version, env="dev", reason="an experiment")
     path = lab.project.root / "promptops.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     document["prompts"]["p"]["versions"][0] |= tag
@@ -222,7 +222,7 @@ def test_a_pickle_in_the_saved_copys_place_is_nothing(
     application is told that there is none.
     """
     lab = make_lab(models={"m": ScriptedModel(lambda request: "ok")})
-    lab.promote(lab.prompt("p").save("Echo {{x}}", model="m"), to="dev", reason="first")
+    lab.promote(lab.prompt("p").save("Echo {{x}}", model="m"), env="dev", reason="first")
     path = lab.project.root / "promptops.json"
     assert Loader(path).get("p", "dev").number == 1
     copies_written()
@@ -245,7 +245,7 @@ def test_a_pickle_in_the_registrys_place_leaves_the_last_good_one(
     """
     lab = make_lab(models={"m": ScriptedModel(lambda request: "ok")})
     version = lab.prompt("p").save("Echo {{x}}", model="m")
-    lab.promote(version, to="dev", reason="first")
+    lab.promote(version, env="dev", reason="first")
     path = lab.project.root / "promptops.json"
     loader = Loader(path)
     assert loader.get("p", "dev").number == 1

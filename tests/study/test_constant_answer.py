@@ -58,7 +58,7 @@ def test_one_answer_to_everything_is_rejected(
 ) -> None:
     """+56.6 points at p < 1e-15 over a version that says nothing, and still one constant answer."""
     _, found, v1, v2 = study(make_lab, "silent", how, scorer=by)
-    comparison = found.compare(v2, v1)
+    comparison = found.compare(candidate=v2, baseline=v1)
     assert comparison.primary.p_better < 1e-15
     verdict = comparison.decide({"goal": goal})
     assert verdict.decision == "reject"
@@ -73,13 +73,13 @@ def test_a_scorer_of_your_own_is_known_by_what_it_does(make_lab: MakeLab) -> Non
         return output.strip().lower() == expected
 
     _, found, v1, v2 = study(make_lab, "silent", "no", scorer=right)
-    assert found.compare(v2, v1).verdict.decision == "reject"
+    assert found.compare(candidate=v2, baseline=v1).verdict.decision == "reject"
 
 
 def test_not_shown_above_the_constant_is_inconclusive(make_lab: MakeLab) -> None:
     """Half right beats silence, and is no better than always "no": the ways out are named."""
     _, found, v1, v2 = study(make_lab, "silent", "half")
-    comparison = found.compare(v2, v1)
+    comparison = found.compare(candidate=v2, baseline=v1)
     verdict = comparison.decide({})
     assert verdict.decision == "inconclusive"
     assert "balanced_accuracy" in " ".join(verdict.next)
@@ -94,8 +94,8 @@ def test_not_shown_above_the_constant_is_inconclusive(make_lab: MakeLab) -> None
 def test_a_good_version_is_promoted_and_its_bundle_verifies(make_lab: MakeLab) -> None:
     """The constant is in the verdict, the labels are in the bundle, and all of it is recomputed."""
     lab, found, v1, v2 = study(make_lab, "half", "good")
-    lab.promote(v1, to="prod", study=found)
-    comparison = found.compare(v2, v1)
+    lab.promote(v1, env="prod", study=found)
+    comparison = found.compare(candidate=v2, baseline=v1)
     assert comparison.verdict.decision == "promote"
     assert any("Always answering 'no'" in note for note in comparison.notes)
     evidence = evidence_of(lab.project, v2, "prod", found.recorded)
@@ -107,22 +107,22 @@ def test_a_good_version_is_promoted_and_its_bundle_verifies(make_lab: MakeLab) -
     below = make_evidence(comparison, comparison.decide({"goal": "better", "alpha": 1e-9}))
     assert "constant" in {check["name"] for check in below.verdict["checks"]}
     assert all(figure.same for figure in recompute(below))
-    assert lab.promote(v2, to="prod", study=found).number == 2
+    assert lab.promote(v2, env="prod", study=found).number == 2
 
 
 def test_a_first_deployment_below_the_constant_is_refused(make_lab: MakeLab) -> None:
     """Silence is right on nothing, always "no" on 56.6 %; half right is not below that."""
     lab, found, v1, v2 = study(make_lab, "silent", "half")
     with pytest.raises(Refused, match="below the best constant answer"):
-        lab.promote(v1, to="prod", study=found)
-    assert lab.promote(v2, to="prod", study=found).number == 2
+        lab.promote(v1, env="prod", study=found)
+    assert lab.promote(v2, env="prod", study=found).number == 2
 
 
 def test_balanced_accuracy_is_the_mean_recall(make_lab: MakeLab) -> None:
     """Against scikit-learn: balanced accuracy, recall, precision and F1 of both arms."""
     metrics = pytest.importorskip("sklearn.metrics")
     _, found, v1, v2 = study(make_lab, "half", "good")
-    comparison = found.compare(v2, v1)
+    comparison = found.compare(candidate=v2, baseline=v1)
     y = [gold(i) for i in range(N)]
     for version, how, side in ((v1, "half", "baseline"), (v2, "good", "candidate")):
         said = [
@@ -162,7 +162,7 @@ def test_the_stratified_test_holds_its_size(make_lab: MakeLab) -> None:
 def test_free_text_and_whole_scores_are_left_alone(make_lab: MakeLab) -> None:
     """Many golden answers, or one, make no constant answer to beat."""
     table = [{"q": f"q{i}", "gold": f"t{i}", "a": "x", "b": f"t{i}"} for i in range(30)]
-    found = compare(table, "a", "b", expected="gold")
+    found = compare(table, baseline="a", candidate="b", expected="gold")
     assert found.classes is None
     assert found.verdict.decision == "promote"
     with pytest.raises(StudyError, match="balanced_accuracy"):
@@ -180,7 +180,7 @@ def test_any_of_several_golden_answers(make_lab: MakeLab) -> None:
     def any_of(output: str, expected: Any) -> bool:
         return output in expected
 
-    found = compare(table, "a", "b", expected="gold", scorer=any_of)
+    found = compare(table, baseline="a", candidate="b", expected="gold", scorer=any_of)
     assert found.verdict.decision == "reject"
     assert found.classes is not None
     assert found.classes.constant_score == pytest.approx(2 / 3)

@@ -42,22 +42,26 @@ def pair(make_lab: MakeLab) -> tuple[Lab, Any, Any]:
 def test_what_is_refused_once_is_refused_when_it_is_copied(pair: tuple[Lab, Any, Any]) -> None:
     """Twelve rows, three times each, give the same p, the same n and the same refusal."""
     lab, v1, v2 = pair
-    lab.promote(v1, to="prod", study=lab.evaluate([v1], rows(), [equals()], name="base"))
+    lab.promote(v1, env="prod", study=lab.evaluate([v1], rows(), [equals()], name="base"))
     once = lab.evaluate([v1, v2], rows(), [equals()], name="once")
     thrice = lab.evaluate([v1, v2], rows() * 3, [equals()], name="thrice")
-    found = [study.compare(v2, v1).primary for study in (once, thrice)]
+    found = [study.compare(candidate=v2, baseline=v1).primary for study in (once, thrice)]
     assert found[0].n == found[1].n == 12
     assert found[0].p_better == found[1].p_better == 0.125
-    assert any("12 distinct examples" in note for note in thrice.compare(v2, v1).notes)
+    assert any(
+        "12 distinct examples" in note for note in thrice.compare(candidate=v2, baseline=v1).notes
+    )
     with pytest.raises(Refused):
-        lab.promote(v2, to="prod", study=thrice)
+        lab.promote(v2, env="prod", study=thrice)
 
 
 def test_a_column_that_no_version_reads_makes_no_new_example(pair: tuple[Lab, Any, Any]) -> None:
     """A row number beside each copy changes no request, so it is no new evidence."""
     lab, v1, v2 = pair
     many = [{**row, "number": k} for k in range(3) for row in rows()]
-    assert lab.evaluate([v1, v2], many, [equals()]).compare(v2, v1).primary.n == 12
+    assert (
+        lab.evaluate([v1, v2], many, [equals()]).compare(candidate=v2, baseline=v1).primary.n == 12
+    )
 
 
 def test_a_scorer_that_sees_the_whole_row_still_meets_one_cluster(
@@ -71,7 +75,7 @@ def test_a_scorer_that_sees_the_whole_row_still_meets_one_cluster(
         return bool(output == example.expected)
 
     many = [{**row, "number": k} for k in range(3) for row in rows()]
-    found = lab.evaluate([v1, v2], many, [right]).compare(v2, v1).primary
+    found = lab.evaluate([v1, v2], many, [right]).compare(candidate=v2, baseline=v1).primary
     assert found.clusters == 12
     assert found.p_better == 0.125
 
@@ -82,11 +86,15 @@ def test_a_doubled_table_says_what_the_table_says() -> None:
         {"q": f"q{i}", "gold": "yes", "a": "yes" if i < 3 else "no", "b": "yes" if i < 8 else "no"}
         for i in range(20)
     ]
-    once, twice = (compare(data, "a", "b", expected="gold") for data in (table, table * 2))
+    once, twice = (
+        compare(data, baseline="a", candidate="b", expected="gold") for data in (table, table * 2)
+    )
     assert once.primary.p_better == twice.primary.p_better == 1 / 32
     assert twice.primary.n == 20
     assert "20 examples" in twice.statement()
-    weighted = compare(table * 2, "a", "b", expected="gold", weights="rows").primary
+    weighted = compare(
+        table * 2, baseline="a", candidate="b", expected="gold", weights="rows"
+    ).primary
     assert (weighted.n, weighted.clusters, weighted.p_better) == (40, 20, 1 / 32)
 
 
@@ -122,7 +130,7 @@ def test_contradictory_golden_answers_are_a_note(pair: tuple[Lab, Any, Any]) -> 
     """The same request with another golden answer is another example, and is reported."""
     lab, v1, v2 = pair
     both = [*rows(), {"q": "3", "expected": "no"}]
-    comparison = lab.evaluate([v1, v2], both, [equals()]).compare(v2, v1)
+    comparison = lab.evaluate([v1, v2], both, [equals()]).compare(candidate=v2, baseline=v1)
     assert comparison.primary.n == 13
     assert any("1 input has contradictory golden answers" in note for note in comparison.notes)
 
@@ -136,7 +144,9 @@ def test_copies_answered_apart_are_pooled_as_repeats(make_lab: MakeLab) -> None:
         for v in ("v1", "v2")
         for n, row in enumerate(data)
     ]
-    found = lab.import_runs(outputs, data, [equals()]).compare("v2", "v1").primary
+    found = (
+        lab.import_runs(outputs, data, [equals()]).compare(candidate="v2", baseline="v1").primary
+    )
     assert (found.n, found.repeats, found.baseline, found.candidate) == (4, 2, 0.5, 1.0)
 
 

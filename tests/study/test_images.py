@@ -403,7 +403,7 @@ def test_no_view_holds_an_image(make_lab: Callable[..., Lab], tmp_path: Path, ho
     assert all(
         url_of(content) in request for (request,) in lab.store.rows("select request from runs")
     )
-    lab.promote(versions[1], "dev", reason="to see it", force=True)
+    lab.promote(versions[1], env="dev", reason="to see it", force=True)
     pages = {
         "comparison": comparison_html(done.compare()),
         "report": report_html(done),

@@ -59,7 +59,7 @@ def lab(make_lab: Callable[..., Lab]) -> Lab:
         [equals(), similar_to("expected")],
         name="first look",
     )
-    made.promote(versions[0], to="prod", study=study)
+    made.promote(versions[0], env="prod", study=study)
     return made
 
 
@@ -164,14 +164,14 @@ def test_labels_are_blind_rows_and_agree(lab: Lab) -> None:
             )
             view.pane.press("2" if side is None else "13"[side])
     assert view.task is None
-    frame = study.labels()
+    frame = study.review.labels()
     assert (len(frame), set(frame["rater"]), set(frame["label"])) == (
         26,
         {"ana", "bo"},
         {"first", "second"},
     )
     assert frame.groupby("example_id")["value"].nunique().max() == 1  # whichever side it stood on
-    among = study.agreement()
+    among = study.review.agreement()
     assert (among.items, among.equal, among.alpha.alpha) == (13, 1.0, 1.0)
     assert "ana, bo" in view.among.value
     view.pane.press("b")
@@ -319,8 +319,8 @@ def test_labels_travel_as_a_file(lab: Lab, tmp_path: Path) -> None:
     path.write_text(
         json.dumps(line) + "\n" + json.dumps({**line, "example_id": "t08", "label": "tie"}) + "\n"
     )
-    assert (study.import_labels(path), study.import_labels(path)) == (2, 0)
-    assert sorted(study.labels()["value"]) == [0.5, 1.0]
+    assert (study.review.import_labels(path), study.review.import_labels(path)) == (2, 0)
+    assert sorted(study.review.labels()["value"]) == [0.5, 1.0]
     for wrong in (
         {**line, "study": "s1-other"},
         {**line, "example_id": "nowhere"},
@@ -329,5 +329,5 @@ def test_labels_travel_as_a_file(lab: Lab, tmp_path: Path) -> None:
     ):
         path.write_text(json.dumps({**line, "rater": "dan"}) + "\n" + json.dumps(wrong) + "\n")
         with pytest.raises(ValueError, match="labels.jsonl, line 2"):
-            study.import_labels(path)
-    assert len(study.labels()) == 2
+            study.review.import_labels(path)
+    assert len(study.review.labels()) == 2

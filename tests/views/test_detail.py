@@ -30,7 +30,7 @@ def test_every_attempt_is_shown_with_its_cost(make_lab: Callable[..., Lab]) -> N
     )
     version = lab.prompt("p").save("Say yes to {{what}}", model="m")
     study = lab.evaluate([version], [{"id": "e1", "what": "all"}], [])
-    html = detail_html(study.examples().detail("e1"), study)
+    html = detail_html(study.review.examples().detail("e1"), study)
     rows = re.findall(r"<tr>(.*?)</tr>", html[html.index("3 attempts</summary>") :])
     cells = [
         [unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]

@@ -24,7 +24,7 @@ def watched(make_lab: Callable[..., Any]) -> Any:
 
     lab = make_lab(models={"m": ScriptedModel(answer)})
     version = lab.prompt("triage").save("{{number}}", model="m")
-    lab.promote(version, "prod", force=True, reason="first")
+    lab.promote(version, env="prod", force=True, reason="first")
     rows = [{"id": f"e{i}{HOSTILE}", "number": str(i), "expected": str(i)} for i in range(20)]
     monitor = lab.watch("triage", env="prod", probe=rows, scorers=["equals()"])
     for day in (1, 2):

@@ -35,7 +35,7 @@ def running(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> An
     ]
     study = lab.evaluate(versions, Dataset.read(ROWS), [equals()], concurrency=2)
     yield study
-    study.stop()
+    study.progress.stop()
     study.wait()
 
 
@@ -91,7 +91,9 @@ def test_its_button_stops_it_and_it_becomes_the_results(running: Any) -> None:
     assert "stopped" in widget.shown().still()["text/html"]
     widget.more.click()  # the way down to the examples, read when it is asked for
     assert "biggest loss first" in widget.box.children[1].children[2].html
-    done = running.project.store.rows("select count(*) from runs where failure is null")[0][0]
+    done = running.recorded.project.store.rows("select count(*) from runs where failure is null")[
+        0
+    ][0]
     assert 0 < done < 400
 
 
@@ -116,7 +118,7 @@ def test_losses_can_be_read_while_it_runs(
     ]
     study = lab.evaluate(versions, Dataset.read(ROWS), [equals()], concurrency=2)
     deadline = time.monotonic() + 20
-    while study.losses.count < 5 and time.monotonic() < deadline:
+    while study.progress.losses.count < 5 and time.monotonic() < deadline:
         time.sleep(0.02)
     shown = live.snapshot(study)
     assert study.status == "running"
@@ -124,21 +126,21 @@ def test_losses_can_be_read_while_it_runs(
     assert "&lt;b&gt;no&lt;/b&gt;" in shown
     assert "<b>no</b>" not in shown
     study.wait()
-    lost = study.compare("v2", "v1").flips()
-    assert study.losses.count == len(lost) == 67
-    assert {loss.example_id for loss in study.losses.newest} <= set(lost["example_id"])
+    lost = study.compare(candidate="v2", baseline="v1").flips()
+    assert study.progress.losses.count == len(lost) == 67
+    assert {loss.example_id for loss in study.progress.losses.newest} <= set(lost["example_id"])
 
 
 def test_two_arms_side_by_side_show_themselves(
     running: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`study.examples()` as the last line of a cell is the examples' view, of the arms that were
-    named.
+    """`study.review.examples()` as the last line of a cell is the examples' view, of the arms
+    that were named.
     """
     from promptops.views.examples_view import ExamplesView
 
     shown: list[ExamplesView] = []
     monkeypatch.setattr(ExamplesView, "_ipython_display_", lambda view: shown.append(view))
-    found = running.examples()
+    found = running.review.examples()
     found._ipython_display_()
     assert shown[0].examples is found

@@ -63,12 +63,12 @@ def study(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> Any:
         for i in range(20)
     ]
     study = lab.evaluate(versions, Dataset.read(rows, tags="tags"), [equals()], name="first")
-    lab.promote(versions[1], "dev", reason=odd, force=True)
+    lab.promote(versions[1], env="dev", reason=odd, force=True)
     return study
 
 
 def every_view(study: Any) -> dict[str, View]:
-    lab = Lab(study.project.root)
+    lab = Lab(study.recorded.project.root)
     environments = EnvironmentsView(lab)
     environments.env.value = "dev"
     return {
@@ -133,7 +133,7 @@ def test_a_running_study_shows_no_key(
     ]
     study = lab.evaluate(versions, Dataset.read(rows), [equals()], concurrency=2)
     deadline = time.monotonic() + 20
-    while study.losses.count < 3 and time.monotonic() < deadline:
+    while study.progress.losses.count < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
     shown = snapshot(study)
     study.wait()

@@ -170,8 +170,8 @@ def test_a_study_of_300000_runs_opens_and_pages_without_a_freeze(tmp_path: Path)
     from promptops.views.study_view import arms_html
 
     first = best(lambda: arms_html(study))
-    examples = study.examples()
-    opened = best(lambda: study.examples().page())
+    examples = study.review.examples()
+    opened = best(lambda: study.review.examples().page())
     page = best(lambda: examples.page(first=70_000))
     lost = best(lambda: examples.page(Filter("lost")))
     tag = best(lambda: examples.page(Filter("lost", tag="t3")))
@@ -230,11 +230,11 @@ def test_a_page_reads_no_more_than_it_shows(make_lab: Callable[..., Lab]) -> Non
     """A page of 12 asks the store for 12 outputs, whatever the size of the study."""
     lab = make_lab()
     fill(lab, 400)
-    examples = lab.study("large").examples()
+    examples = lab.study("large").review.examples()
     asked: list[int] = []
     plain = examples._texts
     examples._texts = lambda ids: asked.append(len(ids)) or plain(ids)  # type: ignore[method-assign,func-returns-value,return-value]
     assert len(examples.page(size=12).rows) == 12
     assert len(examples.page(Filter("lost"), first=12, size=12).rows) == 8
     assert asked == [12, 8]
-    assert isinstance(lab.study("large").dataset, Dataset)
+    assert isinstance(lab.study("large").recorded.dataset, Dataset)

@@ -1,0 +1,141 @@
+"""`study.review`: looking at answers one by one, and what people leave behind: labels, pins and
+corrected golden answers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..signatures import explained
+from . import show
+from .study_examples import Examples
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..dataset.correcting import Correction
+    from ..policy import Policy
+    from ..review.labelling import Labelling, RaterAgreement
+    from ..study.examples import Filter
+    from ..study.recorded_study import RecordedStudy
+
+__all__ = ["StudyReview"]
+
+
+class StudyReview:
+    """What a reviewer does with one study."""
+
+    def __init__(self, recorded: RecordedStudy) -> None:
+        self.recorded = recorded
+
+    @explained
+    def examples(self, *, candidate: Any = None, baseline: Any = None) -> Examples:
+        """Two arms side by side, an example at a time: `.page(Filter("lost"))`, `.detail(id)`.
+
+        Nothing is read that is not asked for.
+
+        Args:
+            candidate, baseline: versions or labels, chosen as in `study.compare`.
+        """
+        return Examples(self.recorded, candidate, baseline)
+
+    @explained
+    def label(
+        self, *, rater: str, kind: str = "pairwise", wanted: Filter | None = None
+    ) -> Labelling:
+        """A rater's blind, shuffled queue: `.task`, then `.answer(...)`.
+
+        Args:
+            rater: who labels.
+            kind: "pairwise" (candidate beside baseline), "rubric", "pass" or "score" (each answer
+                alone).
+            wanted: which examples; None: the changed ones in pairs, else all.
+
+        Raises:
+            StudyError: no rater is named, the kind is not known, or one arm makes no pair.
+        """
+        from ..review.labelling import Labelling
+
+        return Labelling(self.recorded, rater, kind, wanted=wanted)
+
+    def labels(self) -> DataFrame:
+        """One row per label that people gave to this study's answers: example_id, rater, kind,
+        label, value, note, run_id, labelled_at, id.
+        """
+        from ..review.labelling import labels_of
+
+        return labels_of(self.recorded)
+
+    def agreement(self, kind: str = "pairwise") -> RaterAgreement:
+        """How far the raters agree on what two or more of them labelled."""
+        from ..review.labelling import agreement
+
+        return agreement(self.recorded, kind)
+
+    def import_labels(self, path: str | Path) -> int:
+        """Take in the labels that a reviewer downloaded from this study's report.
+
+        `lab.store.import_(path)` takes them of any study.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            StudyError: a line is not a label of this study; nothing is taken in.
+        """
+        from ..review.labelling import import_labels
+
+        return import_labels(self.recorded.project.store, path, self.recorded)
+
+    def pin(self, example_id: str) -> Policy:
+        """Make an example a must-pass one of the prompt's policy: no candidate may fail it where
+        the baseline passes. Returns the policy as it is then.
+        """
+        from ..review.review import pin
+
+        return pin(self.recorded, example_id)
+
+    def unpin(self, example_id: str) -> Policy:
+        """Take an example out of the must-pass ones; returns the policy as it is then."""
+        from ..review.review import unpin
+
+        return unpin(self.recorded, example_id)
+
+    def correct(
+        self, example_id: str, expected: Any, path: str | Path | None = None, *, write: bool = True
+    ) -> Correction:
+        """Write a golden answer into the file that the dataset was read from, changing no other
+        byte; where that cannot be, into NAME.corrections.jsonl beside it.
+
+        Args:
+            example_id: which example.
+            expected: its golden answer.
+            path: the file, where it is not the one that was read.
+            write: False only returns what would change.
+
+        Returns:
+            The lines that change.
+
+        Raises:
+            DatasetError: the row has changed since, or the file is outside the project.
+        """
+        from ..review.review import correct
+
+        return correct(self.recorded, example_id, expected, path, write=write)
+
+    def dataset_file(self) -> Path | None:
+        """The file that the dataset was read from; None where it was not a file of the project."""
+        from ..review.review import dataset_file
+
+        return dataset_file(self.recorded)
+
+    def __repr__(self) -> str:
+        count = len(self.labels())
+        return (
+            f"<review of {self.recorded.name}: {count} labels; .examples(), .label(rater=...),"
+            " .pin(id), .correct(id, expected)>"
+        )
+
+    def _repr_html_(self) -> str:
+        return show.html(self)
