@@ -41,7 +41,7 @@ def lab_of(make_lab: MakeLab, *names: str) -> tuple[Lab, list[Any]]:
 
 
 def judged(study: Any, b: Any, a: Any) -> tuple[str, Tried]:
-    comparison = study.compare(b, a)
+    comparison = study.compare(candidate=b, baseline=a)
     return comparison.verdict.decision, comparison.grounds.tried
 
 
@@ -58,7 +58,7 @@ def test_asking_the_pair_afresh_needs_the_e_value(make_lab: MakeLab) -> None:
     lab, (v1, v2) = lab_of(make_lab, "A", "B")
     first = lab.evaluate([v1, v2], rows(), [equals()], name="one")
     again = lab.evaluate([v1, v2], rows(), [equals()], name="two", fresh=True)
-    comparison = again.compare(v2, v1)
+    comparison = again.compare(candidate=v2, baseline=v1)
     assert comparison.verdict.decision == "inconclusive"
     assert "Judged twice on these 40 examples" in " ".join(comparison.verdict.reasons)
     assert comparison.primary.repeats == 2
@@ -90,7 +90,7 @@ def test_leaving_rows_out_brings_none_away(make_lab: MakeLab) -> None:
     lab, (v1, v2) = lab_of(make_lab, "A", "B")
     lab.evaluate([v1, v2], rows(), [equals()], name="one")
     part = lab.evaluate([v1, v2], rows(14), [equals()], name="two")
-    assert part.compare(v2, v1).primary.n == 40
+    assert part.compare(candidate=v2, baseline=v1).primary.n == 40
 
 
 def test_another_primary_afterwards_is_a_further_judgement(make_lab: MakeLab) -> None:
@@ -101,8 +101,8 @@ def test_another_primary_afterwards_is_a_further_judgement(make_lab: MakeLab) ->
         return output == "yes"
 
     study = lab.evaluate([v1, v2], rows(), [equals(), short], name="one")
-    assert study.compare(v2, v1).verdict.decision == "promote"
-    other = study.compare(v2, v1, primary="short")
+    assert study.compare(candidate=v2, baseline=v1).verdict.decision == "promote"
+    other = study.compare(candidate=v2, baseline=v1, primary="short")
     assert other.grounds.tried.times == 2
     assert other.verdict.decision == "inconclusive"
 
@@ -115,8 +115,8 @@ def test_the_candidates_of_one_study_share_alpha(make_lab: MakeLab) -> None:
     prompt = together.prompt("w")
     arms = [prompt.save(f"{name} {{{{q}}}}", model="m") for name in "ABCDE"]
     study = together.evaluate(arms, rows(), [equals()], name="all")
-    assert alone.compare(others[0], v1).verdict.decision == "promote"
-    assert study.compare(arms[1], arms[0]).verdict.decision == "inconclusive"
+    assert alone.compare(candidate=others[0], baseline=v1).verdict.decision == "promote"
+    assert study.compare(candidate=arms[1], baseline=arms[0]).verdict.decision == "inconclusive"
 
 
 def test_a_finalist_named_by_a_plan_is_judged_alone(make_lab: MakeLab) -> None:
@@ -124,16 +124,16 @@ def test_a_finalist_named_by_a_plan_is_judged_alone(make_lab: MakeLab) -> None:
     lab, (v1, v2, v3, v4, v5) = lab_of(make_lab, "A", "B", "C", "D", "E")
     plan = lab.plan("w", rows(), [equals()], split=None, finalists=[v2])
     study = lab.evaluate([v1, v2, v3, v4, v5], rows(), plan=plan)
-    assert study.compare(v2, v1).verdict.decision == "promote"
+    assert study.compare(candidate=v2, baseline=v1).verdict.decision == "promote"
 
 
 def test_the_third_candidate_over_several_studies_needs_120(make_lab: MakeLab) -> None:
     """E >= 20 k (k - 1), said on the card; the bundle lists the judgements and recounts them."""
     lab, (v1, v2, v3, v4) = lab_of(make_lab, "A", "B", "C", "D")
-    lab.promote(v1, to="prod", study=lab.evaluate([v1], rows(), [equals()], name="base"))
+    lab.promote(v1, env="prod", study=lab.evaluate([v1], rows(), [equals()], name="base"))
     for version in (v2, v3, v4):
         study = lab.evaluate([v1, version], rows(), [equals()], name=f"try {version.label}")
-    comparison = study.compare(v4, v1)
+    comparison = study.compare(candidate=v4, baseline=v1)
     assert comparison.grounds.tried.place == 3
     assert comparison.grounds.tried.needed(0.05) == pytest.approx(120)
     assert "Candidate number 3" in " ".join(comparison.verdict.reasons)
@@ -193,7 +193,7 @@ def test_early_stopping_spends_alpha_once(make_lab: MakeLab) -> None:
     """Looked at after every batch and not settled: p = 1/64, E = 18, and no promotion."""
     lab, (v1, v2) = lab_of(make_lab, "A", "B")
     study = lab.evaluate([v1, v2], rows(), [equals()], name="looks", stop_when="settled")
-    comparison = study.compare(v2, v1)
+    comparison = study.compare(candidate=v2, baseline=v1)
     assert comparison.primary.n == 40
     assert comparison.primary.p_better < 0.05
     assert comparison.verdict.decision == "inconclusive"
