@@ -63,9 +63,11 @@ _LATER = {"call": "prompt_call", "feedback": "feedback", "observe": ""}  # loade
 
 
 def __getattr__(name: str) -> object:
-    if name in _LATER:
+    if name in _LATER or name == "otel":
         from importlib import import_module
 
+        if name == "otel":
+            return import_module(f"{__name__}.otel")
         module = import_module(f"{__name__}.observe.{_LATER[name]}".rstrip("."))
         globals()[name] = found = module if name == "observe" else getattr(module, name)
         return found

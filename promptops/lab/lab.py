@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..study.design import StudyDesign
     from ..study.estimate import Estimate
     from .imports import Import
+    from .live_view import LiveView
     from .optimization import Optimization, OptimizeOptions
 
 __all__ = ["Lab"]
@@ -451,6 +452,24 @@ class Lab:
         asked. Raises StudyError where nothing serves or the anchor is incomplete.
         """
         return watched(self.project, prompt, probe, scorers, options)
+
+    def live(
+        self, prompt: Any, env: str | None = "prod", *, days: float = 7, source: Any = None
+    ) -> LiveView:
+        """What live calls of a prompt do: versions by calls, failures, cost, latency, feedback and
+        quality, with what was deployed meanwhile.
+
+        Args:
+            prompt: a prompt or its name.
+            env: the environment; None: all of them.
+            days: how far back.
+            source: the folder that applications record to (`promptops.observe`), or a file of their
+                stdout lines or of OTLP/JSON spans, whoever wrote them; default:
+                PROMPTOPS_RECORD, else the lab's own store. New rows are taken in at each look.
+        """
+        from .live_view import live
+
+        return live(self.project, prompt, env=env, days=days, source=source)
 
     # -- data
 

@@ -19,6 +19,7 @@ __all__ = [
     "headline",
     "html",
     "judge_rows",
+    "live_figure",
     "markdown",
     "progress",
     "report",
@@ -86,6 +87,13 @@ def judge_rows(report: Any) -> list[Any]:
     from ..views import faces
 
     return faces.judge_rows(report)
+
+
+def live_figure(live: Any) -> Any:
+    """Live calls by hour and version, as a plotly figure."""
+    from ..views import faces
+
+    return faces.live_figure(live)
 
 
 def report(face: object, path: Path) -> Path:

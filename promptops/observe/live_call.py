@@ -140,7 +140,7 @@ class LiveCall:
             "latency_ms": round(latency, 3),
             "model": self._model,
             "model_returned": reading.model,
-            "fingerprint": reading.fingerprint,
+            "system_fingerprint": reading.fingerprint,
             "endpoint": observer.endpoint,
             "tokens_in": reading.tokens_in,
             "tokens_out": reading.tokens_out,

@@ -21,7 +21,7 @@ ATTRIBUTES: Mapping[str, str] = {
     "tokens_in": "gen_ai.usage.input_tokens",
     "tokens_out": "gen_ai.usage.output_tokens",
     "tokens_cached": "gen_ai.usage.cache_read.input_tokens",
-    "fingerprint": "openai.response.system_fingerprint",
+    "system_fingerprint": "openai.response.system_fingerprint",
     "session": "gen_ai.conversation.id",
     "endpoint": "server.address",
     "failure": "error.type",

@@ -77,6 +77,8 @@ def export_rows(
 
 
 def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[str, Any]]]:
+    if study is not None and table not in _OF_STUDY:
+        return  # its rows belong to no study
     names = TABLES[table].names
     columns = ", ".join(f'"{name}"' for name in names)
     if study is None:

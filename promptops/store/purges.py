@@ -31,6 +31,8 @@ _HELD: Mapping[str, tuple[tuple[str, str], ...]] = {
     "studies": (("id", "studies"),),
     "study_events": (("study_id", "studies"),),
     "verdicts": (("study_id", "studies"),),
+    "live": (("id", "runs"),),
+    "feedback": (("id", "runs"), ("run", "runs")),
 }
 
 
@@ -100,7 +102,9 @@ def doomed_by(con: Any, examples: Iterable[str], study: str | None, before: str 
         "SELECT id FROM runs WHERE example_id IN (SELECT unnest($examples)) OR started_at <"
         " $before::TIMESTAMP UNION SELECT run_id FROM study_runs WHERE example_id IN (SELECT"
         " unnest($examples)) UNION (SELECT run_id FROM study_runs WHERE study_id = $study EXCEPT"
-        " SELECT run_id FROM study_runs WHERE study_id <> $study)",
+        " SELECT run_id FROM study_runs WHERE study_id <> $study)"
+        " UNION SELECT id FROM live WHERE started_at < $before::TIMESTAMP"
+        ' UNION SELECT id FROM feedback WHERE "at" < $before::TIMESTAMP',
         {"examples": named, "before": before, "study": study},
     ).fetchall()
     return Doomed(

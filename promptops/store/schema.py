@@ -368,6 +368,84 @@ _PROPOSALS = _table(
     proposed_at time when it was first recorded
     """,
 )
+_LIVE = _table(
+    "live",
+    "id",
+    "One call that an application made in earnest; never reused as an answer of a study.",
+    """
+    id text `l-` and 32 hex digits; sorts by time
+    response_id text the provider's id of the answer
+    prompt text the prompt's name; null where it is unknown
+    version_id text content id of the version; null where it is unknown
+    number int the version's display number
+    env text the environment
+    arm text stable or canary; null where no canary ran
+    served_from text where the loader had it from: file, last_known_good, default or use
+    attribution text how the version is known: carried, matched, imported or unknown
+    key_hash text keyed hash of the user's key
+    session text keyed hash of the conversation
+    started_at time when the call began
+    latency_ms float milliseconds of the whole call
+    first_token_ms float milliseconds to the first token of a streaming call
+    model text the model's name that was asked for
+    model_returned text the model's name that came back
+    system_fingerprint text the provider's system_fingerprint
+    endpoint text host of who answered
+    tokens_in int tokens of the prompt
+    tokens_out int tokens of the answer
+    tokens_cached int tokens of the prompt that the provider had cached
+    finish_reason text why the model stopped
+    failure text failure class; null where the model answered
+    failure_detail text status, code and exception; the message where content is kept
+    streamed bool whether the answer came in pieces
+    chars_in int characters of the messages
+    chars_out int characters of the answer
+    values json what the variables were filled with, where content is kept
+    output text the answer, where content is kept
+    tool_calls json the tool calls that came back, where content is kept
+    kept float share of the calls whose content was kept when this one's was; null where it was not
+    service text the application's name
+    release text the application's release
+    trace_id text OpenTelemetry's trace, 32 hex digits
+    span_id text OpenTelemetry's span, 16 hex digits
+    """,
+)
+_FEEDBACK = _table(
+    "feedback",
+    "id",
+    "What somebody said of a live answer later.",
+    """
+    id text `f-` and 32 hex digits
+    run text the live row's id, or the provider's id of the answer
+    kind text good, score, label, correction or note
+    value float 1 for good and 0 for bad, or the score
+    label text the category
+    correction text what the answer should have been
+    note text anything else
+    by text keyed hash of who said it
+    at time when
+    """,
+)
+_LIVE_LOSSES = _table(
+    "live_losses",
+    "id",
+    "Live rows that an application could not record.",
+    """
+    id text of the note
+    at time when the sink took rows again
+    rows int how many were dropped before
+    reason text why
+    """,
+)
+_LIVE_SOURCES = _table(
+    "live_sources",
+    "source bytes",
+    "How much of each file of live rows has been taken in.",
+    """
+    source text name of the segment or file
+    bytes int up to where
+    """,
+)
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -387,6 +465,10 @@ TABLES: Mapping[str, Table] = {
         _CANDIDATES,
         _CANDIDATE_EVENTS,
         _PROPOSALS,
+        _LIVE,
+        _FEEDBACK,
+        _LIVE_LOSSES,
+        _LIVE_SOURCES,
     )
 }
 

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["CARRIERS", "Identified", "Identity", "carried", "identified", "identity_of"]
+__all__ = [
+    "CARRIERS",
+    "Identified",
+    "Identity",
+    "carried",
+    "identified",
+    "identity_of",
+    "last_rendered",
+]
 
 CARRIERS = ("messages", "input", "contents")  # where the request forms keep their messages
 _LAST = 4  # renders that a context remembers
@@ -86,6 +94,12 @@ def identity_of(request: Mapping[str, Any]) -> tuple[Identity | None, str]:
         if isinstance(messages, (list, tuple)):
             return _matched(messages)
     return None, "unknown"
+
+
+def last_rendered() -> Identity | None:
+    """The one prompt that this context rendered last; None where it rendered none, or several."""
+    found = [rendered.identity for rendered in _RENDERED.get()]
+    return found[-1] if len({identity.prompt for identity in found}) == 1 else None
 
 
 def _matched(messages: list[Any] | tuple[Any, ...]) -> tuple[Identity | None, str]:

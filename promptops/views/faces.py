@@ -14,6 +14,7 @@ from ..lab.deployments import Deployment, History
 from ..lab.judge_report import JudgeReport
 from ..lab.lab import Lab
 from ..lab.leaderboard import Leaderboard
+from ..lab.live_view import LiveView
 from ..lab.monitor import Monitor
 from ..lab.optimization import Optimization
 from ..lab.prompt import Prompt, SavedVersion
@@ -32,6 +33,7 @@ __all__ = [
     "headline",
     "html",
     "judge_rows",
+    "live_figure",
     "markdown",
     "progress",
     "report",
@@ -125,6 +127,13 @@ def _(face: Monitor) -> str:
 @html.register
 def _(face: Optimization) -> str:
     from .optimize_view import html
+
+    return html(face)
+
+
+@html.register
+def _(face: LiveView) -> str:
+    from .live_calls import html
 
     return html(face)
 
@@ -233,6 +242,13 @@ def judge_rows(report: JudgeReport) -> list[Any]:
     from .judge_view import rows
 
     return list(rows(report))
+
+
+def live_figure(live: LiveView) -> Any:
+    """Live calls by hour and version, as a plotly figure."""
+    from .live_calls import figure
+
+    return figure(live)
 
 
 def report(face: object, path: Path) -> Path:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ...version import PromptVersion
     from ..document import Document
 
-__all__ = ["FILE", "reader", "types", "write"]
+__all__ = ["FILE", "OBSERVE", "reader", "types", "write"]
 
 FILE = "promptops.ts"
+OBSERVE = "promptops_observe.ts"  # live calls; beside the reader, which does not need it
 _BEGIN, _END = "// <prompts>\n", "// </prompts>\n"
 _TYPES = {
     "string": "string",
@@ -43,17 +44,18 @@ def write(read: Document, folder: str, env: str | None = None) -> bool:
     head, rest = reader().split(_BEGIN)
     tail = rest.split(_END)[1]
     os.makedirs(folder, exist_ok=True)
-    return replace(
+    observed = replace(os.path.join(os.path.abspath(folder), OBSERVE), reader(OBSERVE).encode())
+    return observed | replace(
         os.path.join(os.path.abspath(folder), FILE),
         f"{head}{_BEGIN}{types(read, env)}{_END}{tail}".encode(),
     )
 
 
-def reader() -> str:
-    """The text of the reader, untyped: any prompt, any variables."""
+def reader(name: str = FILE) -> str:
+    """The text of the reader, untyped: any prompt, any variables; or of the file of that name."""
     from importlib.resources import files
 
-    return files(__package__).joinpath(FILE).read_text(encoding="utf-8")
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def types(read: Document, env: str | None = None) -> str:

@@ -1056,7 +1056,13 @@ export class Served<V = Values> {
 
   /** The rendered messages. Throws RenderError, naming what is missing, surplus or mistyped. */
   messages(values: V): Message[] {
-    return render(this.#fields.version, values as Values);
+    return this.#carried(render(this.#fields.version, values as Values));
+  }
+
+  /** The messages, carrying whose they are for `observe`; unseen by JSON. */
+  #carried<T>(messages: T): T {
+    const identity = { prompt: this.name, version_id: this.id, number: this.number, env: this.env, arm: this.arm, served_from: this.source };
+    return Object.defineProperty(messages, Symbol.for("promptops.identity"), { value: identity });
   }
 
   /**
@@ -1064,7 +1070,10 @@ export class Served<V = Values> {
    * `prompt.request<OpenAI.ChatCompletionCreateParamsNonStreaming>(...)`.
    */
   request<T = ChatRequest>(values: V): T {
-    return requestOf(this.#fields.version, this.messages(values)) as T;
+    const body: any = requestOf(this.#fields.version, this.messages(values));
+    const messages = body.messages ?? body.input ?? body.contents;
+    if (!(Symbol.for("promptops.identity") in messages)) this.#carried(messages);
+    return body as T;
   }
 
   /** The same with other fields; what the loader stamps arms and reasons with. */

@@ -1,0 +1,153 @@
+"""Live calls as a notebook shows them: versions x calls, failures, cost, latency, feedback and
+quality, with what was deployed meanwhile; any part of them becomes a dataset or is scored.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..monitor import ingest, live_questions
+from ..monitor.live_rows import to_dataset
+from ..monitor.live_score import LiveScoring, score_live
+from ..run import utc
+from . import show
+from .prompt import Prompt
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..dataset import Dataset
+    from ..study.project import Project
+
+__all__ = ["LiveView", "live"]
+
+RECORD = "PROMPTOPS_RECORD"
+
+
+def live(
+    project: Project, prompt: Any, *, env: str | None, days: float, source: Any = None
+) -> LiveView:
+    """See Lab.live."""
+    name = prompt.name if isinstance(prompt, Prompt) else str(prompt)
+    since = utc(time.time() - days * 86_400)
+    named = source if source is not None else os.environ.get(RECORD)
+    folder = Path(named).expanduser() if named and named not in ("stdout", "otlp") else None
+    return LiveView(project, {"prompt": name, "env": env, "since": since}, folder)
+
+
+class LiveView:
+    """What `lab.live` returns; each look takes in what was recorded since the last.
+
+    condition: SQL over the rows' columns, beside which `good`, `correction`, `rating`, `label` and
+    `score` are known; notes: what a reader should know.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        asked: dict[str, Any],
+        source: Path | None,
+        condition: str = "true",
+    ) -> None:
+        self.project, self.asked, self.source = project, asked, source
+        self.condition = condition
+        self._added: tuple[str, ...] = ()
+
+    @property
+    def versions(self) -> list[dict[str, Any]]:
+        """One row per version and arm: calls, failures, p50_ms, p95_ms, cost_usd, votes, good,
+        scored, score.
+        """
+        self._take()
+        asked = {**self.asked, "scorer": None}
+        return live_questions.by_version(self.project.store, asked, self.project.prices)
+
+    @property
+    def hours(self) -> list[dict[str, Any]]:
+        """One row per hour and version."""
+        self._take()
+        return live_questions.by_hour(self.project.store, self.asked)
+
+    @property
+    def deployments(self) -> list[dict[str, Any]]:
+        """What began to serve in this window, oldest first: at, version, kind."""
+        sql = (
+            'SELECT "at", version, kind FROM deployments WHERE prompt = $prompt'
+            ' AND ($env IS NULL OR env = $env) AND "at" >= $since::TIMESTAMP ORDER BY "at"'
+        )
+        found = self.project.store.rows(sql, self.asked)
+        return [{"at": at, "version": version, "kind": kind} for at, version, kind in found]
+
+    def where(self, condition: str) -> LiveView:
+        """Only the rows that meet a SQL condition: `failure is not null or score < 0.5`."""
+        both = f"({self.condition}) AND ({condition}\n)" if self.condition != "true" else condition
+        return LiveView(self.project, self.asked, self.source, both)
+
+    def frame(self) -> DataFrame:
+        """The rows, newest first; at most 100,000.
+
+        Raises StoreError where the condition is not one.
+        """
+        self._take()
+        return live_questions.chosen(self.project.store, self.asked, self.condition)
+
+    def to_dataset(self, path: str | os.PathLike[str]) -> Dataset:
+        """Add these calls to a .jsonl file of examples, once per content; corrections become golden
+        answers, sessions clusters, and failures and labels tags.
+
+        Args:
+            path: from the project's folder; made where it is not there, added to where it is.
+
+        Raises:
+            DatasetError: no row has the values that it was called with.
+        """
+        rows = live_questions.rows_of(self.frame())
+        dataset, new, bare = to_dataset(rows, self.project.root / path)
+        left = f"; {bare:,} had no content" if bare else ""
+        self._added = (f"{new:,} examples are new, of {len(rows):,} live calls{left}.",)
+        return dataset
+
+    def score(
+        self, scorers: Sequence[Any], *, share: float = 1.0, budget_usd: float | None = None
+    ) -> LiveScoring:
+        """Judge a share of these answers by scorers, each answer once; what was not judged is said.
+
+        Args:
+            scorers: as of a study; what needs a golden answer judges corrected ones only.
+            share: of the calls, chosen by hash: the same ones whenever it is asked.
+            budget_usd: of judges, in this call.
+        """
+        rows = live_questions.rows_of(self.frame())
+        return score_live(self.project, rows, scorers, share=share, budget_usd=budget_usd)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know: rows that were lost, versions that are unknown."""
+        lost = live_questions.losses(self.project.store, self.asked["since"])
+        note = f"{lost:,} live rows could not be recorded and are in no figure." if lost else ""
+        return (*filter(None, [note]), *self._added)
+
+    def figure(self) -> Any:
+        """Calls and p95 latency by hour and version, with deployments, as a plotly figure."""
+        return show.live_figure(self)
+
+    def _take(self) -> None:
+        if self.source is None:
+            return
+        if self.source.is_file():
+            ingest.take_file(self.project.store, self.source)
+        else:
+            ingest.take_folder(self.project.store, self.source)
+
+    def __repr__(self) -> str:
+        rows = self.versions
+        calls = sum(row["calls"] for row in rows)
+        where = f" in {self.asked['env']}" if self.asked["env"] else ""
+        return f"<live {self.asked['prompt']}{where}: {calls:,} calls, {len(rows)} versions>"
+
+    def _repr_html_(self) -> str:
+        return show.html(self)

@@ -1,0 +1,121 @@
+"""Taking live rows into the store: from the folder that an application records to, while it does,
+and from lines of JSON that a log agent kept. What was taken before is taken once.
+
+A row that does not fit the tables is counted and left; it stops no other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from ..spool.segment import read_pieces, segments
+from ..store import Store
+from ..store.schema import TABLES
+from .otlp_rows import rows_of_file
+
+__all__ = ["LIVE_TABLES", "Taken", "take_file", "take_folder", "take_lines", "take_rows"]
+
+LIVE_TABLES = ("live", "feedback", "live_losses")
+_MANY = 5_000
+Row = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Taken:
+    """rows: that were read; refused: those among them that fit no table."""
+
+    rows: int = 0
+    refused: int = 0
+
+
+def take_folder(store: Store, folder: Path) -> Taken:
+    """Take what stands in the folder's segments and was not taken yet."""
+    taken = Taken()
+    if folder.resolve() == store.folder.resolve() or not folder.is_dir():
+        return taken  # recorded straight into the store, which merges its own segments
+    sql = "SELECT source, max(bytes) FROM live_sources GROUP BY source"
+    marks: dict[str, int] = dict(store.rows(sql)) if segments(folder) else {}
+    for segment in segments(folder):
+        start = marks.get(segment.name, 0)
+        if segment.size <= start:
+            continue
+        for piece in read_pieces(segment, start):
+            rows = {
+                table: [json.loads(piece.data[begin:end]) for begin, end in spans]
+                for table, spans in piece.scan.rows.items()
+                if table in LIVE_TABLES
+            }
+            mark = {"source": segment.name, "bytes": piece.end}
+            _append(store, rows, {"live_sources": [mark]}, taken)
+    return taken
+
+
+def take_file(store: Store, path: Path) -> Taken:
+    """Take a file of lines: our own of stdout, or OTLP/JSON, whoever wrote it."""
+    both = take_rows(store, _listed(path)), take_rows(store, rows_of_file(path))
+    return Taken(sum(taken.rows for taken in both), sum(taken.refused for taken in both))
+
+
+def take_lines(store: Store, path: Path) -> Taken:
+    """Take a file of our own stdout lines; lines of others are left alone."""
+    return take_rows(store, _listed(path))
+
+
+def take_rows(store: Store, rows: Iterable[tuple[str, Row]]) -> Taken:
+    """Take (table, row) pairs, some thousand at a time."""
+    taken = Taken()
+    together: dict[str, list[Row]] = {}
+    for number, (table, row) in enumerate(rows, 1):
+        together.setdefault(table, []).append(row)
+        if number % _MANY == 0:
+            _append(store, together, {}, taken)
+            together = {}
+    _append(store, together, {}, taken)
+    return taken
+
+
+def _listed(path: Path) -> Iterator[tuple[str, Row]]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            start = line.find('{"promptops"')  # a log agent may write a time before it
+            if start < 0:
+                continue
+            try:
+                row = json.loads(line[start:])
+            except ValueError:
+                continue
+            table = row.pop("promptops", None) if isinstance(row, dict) else None
+            if table in LIVE_TABLES:
+                yield table, row
+
+
+def _append(
+    store: Store, rows: Mapping[str, list[Row]], marks: Mapping[str, list[Row]], taken: Taken
+) -> None:
+    """All in one write; where a row is refused, one at a time."""
+    known = {table: [_known(table, row) for row in listed] for table, listed in rows.items()}
+    count = sum(map(len, known.values()))
+    taken.rows += count
+    try:
+        store.append_all({**known, **marks})
+        return
+    except StoreError:
+        pass
+    for table, listed in known.items():
+        for row in listed:
+            try:
+                store.append(table, [row])
+            except StoreError:
+                taken.refused += 1
+    store.append_all(marks)
+
+
+def _known(table: str, row: Row) -> dict[str, Any]:
+    """The columns of this release: a newer one may write more."""
+    names = TABLES[table].names
+    return {name: value for name, value in row.items() if name in names}

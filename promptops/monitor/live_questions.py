@@ -1,0 +1,137 @@
+"""What is asked of live rows: figures by version, by hour, and the rows themselves under a
+condition of the user's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..engine.prices import cost_of, price_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..store import Store
+
+__all__ = ["by_hour", "by_version", "chosen", "losses", "rows_of"]
+
+# A failure that the application asked for (it closed the stream) is nobody's.
+_FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
+_WHERE = "prompt = $prompt AND ($env IS NULL OR env = $env) AND started_at >= $since::TIMESTAMP"
+_SUMMARY = f"""
+WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
+said AS (
+    SELECT l.id, max(f.value) FILTER (WHERE f.kind = 'good') AS good, count(*) AS said
+    FROM feedback f JOIN shown l ON f.run = l.id OR f.run = l.response_id GROUP BY l.id
+),
+judged AS (
+    SELECT run_id AS id, avg(value) AS score FROM scores
+    WHERE run_id IN (SELECT id FROM shown) AND scorer = coalesce($scorer, scorer)
+    GROUP BY run_id
+)
+SELECT version_id, arm, max(number) AS number, count(*) AS calls,
+    count(*) FILTER (WHERE {_FAILED}) AS failures,
+    quantile_cont(latency_ms, 0.5) AS p50_ms, quantile_cont(latency_ms, 0.95) AS p95_ms,
+    quantile_cont(first_token_ms, 0.5) AS first_token_ms,
+    count(good) AS votes, avg(good) AS good, count(score) AS scored, avg(score) AS score,
+    stddev_samp(score) AS spread, min(started_at) AS first_at, max(started_at) AS last_at
+FROM shown LEFT JOIN said USING (id) LEFT JOIN judged USING (id)
+GROUP BY version_id, arm ORDER BY first_at
+"""
+_TOKENS = f"""
+SELECT version_id, arm, coalesce(model_returned, model) AS model,
+    count(*) FILTER (WHERE tokens_in IS NOT NULL AND tokens_out IS NOT NULL) AS known,
+    count(*) FILTER (WHERE {_FAILED}) AS failed, count(*) AS calls,
+    sum(tokens_in), sum(tokens_out), sum(tokens_cached)
+FROM live WHERE {_WHERE} GROUP BY ALL
+"""
+_HOURS = f"""
+SELECT date_trunc('hour', started_at) AS hour, version_id, max(number) AS number,
+    count(*) AS calls, count(*) FILTER (WHERE {_FAILED}) AS failures,
+    quantile_cont(latency_ms, 0.5) AS p50_ms, quantile_cont(latency_ms, 0.95) AS p95_ms
+FROM live WHERE {_WHERE} GROUP BY 1, 2 ORDER BY 1, 2
+"""
+_ROWS = """
+WITH said AS (
+    SELECT l.id AS said_id, max(f.value) FILTER (WHERE f.kind = 'good') AS good,
+        arg_max(f.correction, f."at") FILTER (WHERE f.correction IS NOT NULL) AS correction,
+        max(f.value) FILTER (WHERE f.kind = 'score') AS rating,
+        arg_max(f.label, f."at") FILTER (WHERE f.label IS NOT NULL) AS label
+    FROM feedback f JOIN live l ON f.run = l.id OR f.run = l.response_id GROUP BY l.id
+),
+judged AS (SELECT run_id, avg(value) AS score FROM scores GROUP BY run_id)
+SELECT l.*, good, correction, rating, label, score
+FROM live l LEFT JOIN said ON said_id = l.id LEFT JOIN judged ON run_id = l.id
+"""
+
+
+def by_version(
+    store: Store, asked: Mapping[str, Any], prices: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """One row per version and arm, the first that was called first.
+
+    asked: prompt, env, since and scorer. cost_usd is of the calls whose tokens and price are known,
+    `priced` of them; null where none is.
+    """
+    names = "version_id arm number calls failures p50_ms p95_ms first_token_ms votes good scored"
+    listed = [*names.split(), "score", "spread", "first_at", "last_at"]
+    rows = [dict(zip(listed, row, strict=True)) for row in store.rows(_SUMMARY, dict(asked))]
+    costs: dict[tuple[Any, Any], tuple[float, int]] = {}
+    if rows:
+        rest = {name: asked[name] for name in ("prompt", "env", "since")}
+        for version, arm, model, known, _, _, given, got, cached in store.rows(_TOKENS, rest):
+            cost = cost_of(price_of(model or "", prices), given, got, cached) if known else None
+            if cost is not None:
+                before = costs.get((version, arm), (0.0, 0))
+                costs[version, arm] = (before[0] + cost, before[1] + known)
+    for row in rows:
+        row["cost_usd"], row["priced"] = costs.get((row["version_id"], row["arm"]), (None, 0))
+    return rows
+
+
+def by_hour(store: Store, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row per hour and version: calls, failures, p50 and p95."""
+    names = ("hour", "version_id", "number", "calls", "failures", "p50_ms", "p95_ms")
+    rest = {name: asked[name] for name in ("prompt", "env", "since")}
+    return [dict(zip(names, row, strict=True)) for row in store.rows(_HOURS, rest)]
+
+
+def losses(store: Store, since: str) -> int:
+    """Rows that applications could not record since then."""
+    sql = 'SELECT coalesce(sum(rows), 0) FROM live_losses WHERE "at" >= ?::TIMESTAMP'
+    return int(store.rows(sql, [since])[0][0])
+
+
+def chosen(store: Store, asked: Mapping[str, Any], condition: str) -> DataFrame:
+    """The rows that meet the user's own SQL condition, newest first, with `good`, `correction`,
+    `rating`, `label` and `score`.
+
+    The condition reads; it reaches no file, extension or setting. Raises StoreError for one that is
+    no condition.
+    """
+    shown = {name: _literal(asked[name]) for name in ("prompt", "env", "since")}
+    where = (
+        f"prompt = {shown['prompt']} AND ({shown['env']} IS NULL OR env = {shown['env']})"
+        f" AND started_at >= {shown['since']}::TIMESTAMP"
+    )
+    query = f"SELECT * FROM ({_ROWS}) WHERE {where} AND (\n{condition}\n) ORDER BY started_at DESC"
+    return store.sql(query, limit=100_000)
+
+
+def rows_of(found: DataFrame) -> list[dict[str, Any]]:
+    """The rows as dicts, unknown as None."""
+    import pandas as pd
+
+    return [
+        {str(name): None if _missing(pd, value) else value for name, value in row.items()}
+        for row in found.to_dict("records")
+    ]
+
+
+def _missing(pandas: Any, value: Any) -> bool:
+    return bool(not isinstance(value, (Sequence, Mapping)) and pandas.isna(value))
+
+
+def _literal(value: Any) -> str:
+    return "CAST(NULL AS VARCHAR)" if value is None else "'" + str(value).replace("'", "''") + "'"

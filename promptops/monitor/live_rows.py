@@ -1,0 +1,82 @@
+"""Live rows as examples: a failure in production becomes a test, once per content, with the
+correction that somebody gave as its golden answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..canonical import tagged
+from ..dataset import Dataset
+from ..dataset.example import RESERVED, Example
+from ..errors import DatasetError, PromptOpsError
+
+__all__ = ["NO_CONTENT", "example_of", "to_dataset"]
+
+NO_CONTENT = "the application keeps no content: observe(client, content=...) keeps a share of it"
+
+
+def example_of(row: Mapping[str, Any]) -> Example | None:
+    """The example of a live row; None where its values were not kept.
+
+    Its id is of its inputs' content; cluster: its session; expected: the correction, where one was
+    given.
+    """
+    try:
+        values = json.loads(row.get("values") or "null")
+    except ValueError:
+        return None
+    if not isinstance(values, dict):
+        return None
+    history = values.pop("history", None) or ()
+    inputs = {name: value for name, value in values.items() if name not in RESERVED}
+    try:
+        name = tagged("e1", [inputs, list(history)])
+    except PromptOpsError:
+        return None
+    tags = ["live", *filter(None, [row.get("failure"), row.get("label")])]
+    return Example(
+        name,
+        inputs,
+        row.get("correction"),
+        cluster=row.get("session"),
+        tags=tuple(tags),
+        history=tuple(history),
+    )
+
+
+def to_dataset(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[Dataset, int, int]:
+    """Add the rows to a .jsonl file of examples, which is made where there is none.
+
+    Returns the dataset, how many examples are new, and how many rows had no content. A row whose
+    inputs the file has already adds nothing but the correction that it lacks; what stands in the
+    file is never changed otherwise. Raises DatasetError where no row has content.
+    """
+    if path.suffix != ".jsonl":
+        raise DatasetError(f"{path.name} cannot be added to; give a path that ends in .jsonl.")
+    there = list(Dataset.read(path)) if path.exists() else []
+    known = {example.id: example for example in there}
+    order = [example.id for example in there]
+    new = bare = 0
+    for row in rows:
+        example = example_of(row)
+        if example is None:
+            bare += 1
+            continue
+        before = known.get(example.id)
+        if before is None:
+            order.append(example.id)
+            new += 1
+        elif before.expected is not None or example.expected is None:
+            continue
+        known[example.id] = example
+    if not order:
+        raise DatasetError(
+            f"none of {len(rows):,} live rows has the values that it was called with: {NO_CONTENT}."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Dataset.of([known[name] for name in order], name=path.stem).write(path)
+    return Dataset.read(path), new, bare

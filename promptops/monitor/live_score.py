@@ -1,0 +1,143 @@
+"""Judging a share of the live answers by the scorers of studies: sampled by hash, each once, and
+never silent about what was not judged and why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..dataset.example import Example
+from ..engine.question import Limits
+from ..errors import StudyError
+from ..run import FAILURES, Run
+from ..scorers.case import Case
+from ..scoring.score_phase import ScorePhase
+from ..study.ask import Asker
+from .live_rows import NO_CONTENT, example_of
+
+if TYPE_CHECKING:
+    from ..scorers.case import Scorer
+    from ..study.project import Project
+
+__all__ = ["LiveScoring", "score_live"]
+
+_STEP = 200  # answers that are judged between two writes
+
+
+@dataclass(frozen=True, slots=True)
+class LiveScoring:
+    """calls: live rows that were looked at; sampled: those of the share; scored: judgements made
+    now; skipped: why the others of the share were not judged -> how many.
+    """
+
+    calls: int
+    sampled: int
+    scored: int
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        why = "; ".join(f"{count:,} {reason}" for reason, count in self.skipped.items())
+        because = f" because: {why}" if why else ""
+        return f"{self.scored:,} of {self.sampled:,} sampled answers scored{because}."
+
+
+def score_live(
+    project: Project,
+    rows: Sequence[Mapping[str, Any]],
+    scorers: Sequence[Scorer],
+    *,
+    share: float = 1.0,
+    budget_usd: float | None = None,
+) -> LiveScoring:
+    """Judge the share of these rows that their ids' hashes choose; those that have a score of the
+    same scorer and version are done. A crash loses at most the last answers: run it again.
+
+    Raises StudyError for a share that is none.
+    """
+    if not 0 < share <= 1:
+        raise StudyError(f"share is {share!r}; expected more than 0 and at most 1.")
+    sampled = [row for row in rows if _in_share(str(row["id"]), share)]
+    done = _scored_before(project, sampled, scorers)
+    skipped: Counter[str] = Counter()
+    cases = []
+    for row in sampled:
+        why = _unfit(row, done)
+        if why:
+            skipped[why] += 1
+        else:
+            cases.append(_case(row))
+    limits = Limits(prices=project.prices, budget_usd=budget_usd)
+    ask = Asker(project, limits).ask
+    scored = 0
+    for start in range(0, len(cases), _STEP):
+        phase = ScorePhase(scorers, ask=ask)
+        part = cases[start : start + _STEP]
+        judged = [*phase.rows(part), *project.loop.finish(_remote(phase, part))]
+        kept = [row for row in judged if row["value"] is not None]
+        skipped.update(str(row["unscored"]) for row in judged if row["value"] is None)
+        if kept:
+            project.store.append("scores", kept)
+        scored += len({row["run_id"] for row in kept})
+    return LiveScoring(len(rows), len(sampled), scored, dict(skipped))
+
+
+async def _remote(phase: ScorePhase, cases: list[Case]) -> list[dict[str, Any]]:
+    return [row async for row in phase.rows_async(cases)]
+
+
+def _in_share(name: str, share: float) -> bool:
+    data = hashlib.sha256(f"score\n{name}".encode()).digest()
+    return int.from_bytes(data[:4], "big") < share * 2**32
+
+
+def _unfit(row: Mapping[str, Any], done: set[str]) -> str:
+    failure = row.get("failure")
+    if failure is not None and FAILURES.get(failure) != "outcome":
+        return "were failures of the infrastructure or were cut off by the application"
+    if row.get("output") is None:
+        return f"have no output, as {NO_CONTENT}"
+    return "were scored before" if row["id"] in done else ""
+
+
+def _scored_before(
+    project: Project, rows: Sequence[Mapping[str, Any]], scorers: Sequence[Scorer]
+) -> set[str]:
+    """Ids of the rows that every scorer has judged."""
+    if not rows:
+        return set()
+    sql = (
+        "SELECT run_id FROM scores WHERE run_id IN (SELECT unnest($ids)) AND value IS NOT NULL"
+        " AND list_contains($names, split_part(scorer, '/', 1) || '|' || scorer_version)"
+        " GROUP BY run_id HAVING count(DISTINCT split_part(scorer, '/', 1)) >= $most"
+    )
+    names = [f"{scorer.name}|{scorer.version}" for scorer in scorers]
+    asked = {"ids": [str(row["id"]) for row in rows], "names": names, "most": len(names)}
+    return {run for (run,) in project.store.rows(sql, asked)}
+
+
+def _case(row: Mapping[str, Any]) -> Case:
+    """The answer as scorers see answers; "" for the example's content where it was not kept."""
+    example = example_of(row) or Example("live", {})
+    run = Run(
+        id=str(row["id"]),
+        key="",
+        prompt=row.get("prompt") or "",
+        version_id=row.get("version_id") or "",
+        model=row.get("model") or "",
+        endpoint=row.get("endpoint") or "",
+        role="imported",
+        example_id=example.id,
+        example_fingerprint=example.fingerprint,
+        repeat=0,
+        request="{}",
+        output=row.get("output"),
+        tool_calls=row.get("tool_calls"),
+        finish_reason=row.get("finish_reason"),
+        failure=row.get("failure"),
+        latency_ms=row.get("latency_ms"),
+    )
+    return Case(run.output or "", example, run)

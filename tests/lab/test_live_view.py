@@ -1,0 +1,203 @@
+"""Law: what an application recorded is in the lab at the next look, once; a failed live call
+becomes an example, a correction its golden answer, and what is not scored is said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import promptops
+from promptops import PromptVersion
+from promptops.errors import DatasetError, StoreError, StudyError
+from promptops.lab import Lab
+from promptops.monitor import ingest
+from promptops.observe.open_queues import open_queue
+from promptops.registry.served_version import Served
+from promptops.scorers import equals, json_valid
+from promptops.store import Store
+
+NAME = "support-triage"
+VERSION = PromptVersion("Classify: {{ticket}}", model="gpt-4o-mini")
+SERVED = Served(NAME, "prod", VERSION, 3)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    monkeypatch.setenv("PROMPTOPS_RECORD", str(tmp_path / "spool"))
+    monkeypatch.setenv("PROMPTOPS_CONTENT", "1")
+    made = Lab(tmp_path / "project")
+    yield made
+    open_queue(str(tmp_path / "spool")).close()
+    made.project.close()
+
+
+def ask(ticket: str, answer: Any, **said: Any) -> str:
+    """One live call, and what somebody said of it."""
+    with promptops.observe.session(f"s-{ticket}"), promptops.call(SERVED, ticket=ticket) as call:
+        call.answer = answer
+    if said:
+        assert promptops.feedback(str(call.id), **said)
+    assert promptops.observe.flush(30)
+    return str(call.id)
+
+
+def answer(text: str, finish: str = "stop") -> dict[str, Any]:
+    return {
+        "id": f"c-{text}",
+        "model": "gpt-4o-mini",
+        "choices": [{"message": {"content": text}, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 1_000_000, "completion_tokens": 1_000_000},
+    }
+
+
+def test_a_call_is_there_at_the_next_look(lab: Lab) -> None:
+    """Calls, failures, cost, latency and votes by version; looked at twice, nothing is twice."""
+    live = lab.live(NAME)
+    assert live.versions == []
+    assert "No live calls are recorded here yet" in live._repr_html_()
+    ask("a", answer("billing"), good=True)
+    ask("b", answer("bill", finish="length"), good=False, correction="billing")
+    for _ in range(2):
+        [row] = live.versions
+    assert (row["version_id"], row["number"]) == (VERSION.id, 3)
+    assert (row["calls"], row["failures"], row["votes"], row["good"]) == (2, 1, 2, 0.5)
+    assert row["cost_usd"] == pytest.approx(2 * (0.15 + 0.6))
+    assert row["p50_ms"] > 0
+    ask("c", answer("refund"))
+    assert live.versions[0]["calls"] == 3
+    assert repr(live) == "<live support-triage in prod: 3 calls, 1 versions>"
+    page = live._repr_html_()
+    assert "<td>v3</td><td>3</td><td>33.3% (6.1% to 79.2%)</td>" in page
+    assert lab.live(NAME, env="staging").versions == []
+    [line] = live.figure().data
+    assert line.customdata[0][0] == 3
+
+
+def test_a_failure_becomes_a_test(lab: Lab) -> None:
+    """Once per content, with the correction, the session as cluster and the failure as tag; a
+    second time nothing is new; a later correction fills the golden answer.
+    """
+    for _ in range(2):
+        ask("twice", answer("bill", finish="length"))
+    ask("fine", answer("billing"))
+    ask("wrong", answer("refund"), good=False, correction="billing")
+    chosen = lab.live(NAME).where("failure is not null or good = 0")
+    dataset = chosen.to_dataset("data/from_live.jsonl")
+    found = {example.inputs["ticket"]: example for example in dataset}
+    assert set(found) == {"twice", "wrong"}
+    assert (found["wrong"].expected, found["twice"].expected) == ("billing", None)
+    assert found["twice"].tags == ("live", "truncated_length")
+    assert found["twice"].cluster is not None
+    assert found["twice"].cluster.startswith("u1-")
+    assert chosen.notes == ("2 examples are new, of 3 live calls.",)
+    path = lab.project.root / "data" / "from_live.jsonl"
+    before = path.read_bytes()
+    chosen.to_dataset("data/from_live.jsonl")
+    assert path.read_bytes() == before
+    ask("twice", answer("bill", finish="length"), correction="technical")
+    again = chosen.to_dataset("data/from_live.jsonl")
+    assert len(again) == 2
+    assert {e.inputs["ticket"]: e.expected for e in again}["twice"] == "technical"
+
+
+def test_a_condition_reads_and_nothing_else(lab: Lab, tmp_path: Path) -> None:
+    ask("a", answer("billing"))
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    live = lab.live(NAME)
+    assert len(live.where("latency_ms >= 0").where("failure is null").frame()) == 1
+    for condition in (
+        f"exists (select 1 from read_csv('{secret}'))",
+        "true); drop table live; select (1",
+        "nonsense",
+    ):
+        with pytest.raises(StoreError):
+            live.where(condition).frame()
+    assert live.versions[0]["calls"] == 1
+
+
+def test_scoring_says_what_it_did_not_score(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer once; infrastructure unscored; without content the reason, not silence."""
+    ask("a", answer("{}"))
+    ask("b", answer("no json"))
+    with pytest.raises(TimeoutError), promptops.call(SERVED, ticket="c"):
+        raise TimeoutError
+    assert promptops.observe.flush(30)
+    live = lab.live(NAME)
+    scored = live.score([json_valid()])
+    assert (scored.sampled, scored.scored) == (3, 2)
+    assert repr(scored).startswith("2 of 3 sampled answers scored because: 1 were failures of the")
+    assert live.versions[0]["score"] == 0.5
+    assert live.score([json_valid()]).skipped["were scored before"] == 2
+    assert set(live.where("score < 0.5").frame()["output"]) == {"no json"}
+    monkeypatch.setenv("PROMPTOPS_CONTENT", "0")
+    ask("d", answer("{}"))
+    bare = live.where("kept is null").score([json_valid()])
+    assert "0 of 1 sampled answers scored because: 1 have no output" in repr(bare)
+    with pytest.raises(StudyError, match="more than 0 and at most 1"):
+        live.score([json_valid()], share=0)
+    with pytest.raises(DatasetError, match="none of 1 live rows has the values"):
+        live.where("kept is null").to_dataset("data/none.jsonl")
+
+
+def test_a_correction_is_what_equals_judges_by(lab: Lab) -> None:
+    ask("a", answer("refund"), correction="billing")
+    ask("b", answer("billing"), correction="billing")
+    scored = lab.live(NAME).score([equals()])
+    assert scored.scored == 2
+    assert lab.live(NAME).versions[0]["score"] == 0.5
+
+
+def test_a_share_is_the_same_whenever_it_is_asked(lab: Lab) -> None:
+    for index in range(40):
+        ask(f"t-{index}", answer("{}"))
+    first = lab.live(NAME).score([json_valid()], share=0.3)
+    assert 3 <= first.sampled <= 25
+    again = lab.live(NAME).score([json_valid()], share=0.3)
+    assert (again.sampled, again.scored) == (first.sampled, 0)
+
+
+def test_what_an_application_lost_is_said(lab: Lab) -> None:
+    from promptops.run import utc
+
+    lab.store.append("live_losses", [{"id": "x-1", "at": utc(), "rows": 312, "reason": "full"}])
+    assert lab.live(NAME).notes == ("312 live rows could not be recorded and are in no figure.",)
+
+
+def test_lines_of_stdout_are_taken_once(tmp_path: Path) -> None:
+    """A log agent's file, with lines of others between, a hostile row, and a newer column."""
+    rows: list[dict[str, Any]] = [
+        {"promptops": "live", "id": "l-1", "prompt": "p", "latency_ms": 3.5, "later": 1},
+        {"promptops": "feedback", "id": "f-1", "run": "l-1", "kind": "good", "value": 1.0},
+        {"promptops": "live", "id": "l-2", "latency_ms": "slow"},
+        {"promptops": "runs", "id": "r-forged"},
+    ]
+    path = tmp_path / "app.log"
+    lines = ["started", *map(json.dumps, rows), '{"promptops": torn']
+    path.write_text("\n".join(f"2026-11-29T10:00:00Z {line}" for line in lines))
+    store = Store(tmp_path / "store")
+    taken = ingest.take_lines(store, path)
+    assert (taken.rows, taken.refused) == (3, 1)
+    ingest.take_lines(store, path)
+    assert store.rows("select id, latency_ms from live") == [("l-1", 3.5)]
+    assert store.rows("select count(*) from feedback") == [(1,)]
+    assert store.rows("select count(*) from runs") == [(0,)]
+
+
+def test_purge_reaches_live_rows(lab: Lab) -> None:
+    """Rows from before a moment leave the store with their scores and feedback."""
+    run = ask("a", answer("{}"), good=True)
+    lab.live(NAME).score([json_valid()])
+    purged = lab.store.purge(before="2999-01-01")
+    assert {table: purged.removed[table] for table in ("live", "feedback", "scores")} == {
+        "live": 1,
+        "feedback": 1,
+        "scores": 1,
+    }
+    assert lab.store.rows("select count(*) from live where id = ?", [run]) == [(0,)]
+    assert lab.live(NAME).versions == []
