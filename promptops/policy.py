@@ -20,7 +20,7 @@ __all__ = ["Goal", "Guardrail", "Policy", "by_former_names", "renamed"]
 Goal = Literal["better", "not_worse", "cheaper"]
 
 _SHARES = (("min_score", 0, 1), ("margin", 0, 1), ("min_effect", 0, 1), ("min_n", 0, MAX_INTEGER))
-_LISTS = ("must_pass", "stages", "ungated_environments", "accept_slices")
+_LISTS = ("must_pass", "stages", "ungated_environments")
 
 # name of a field in format 1 (release 0.1) -> its name today; of a policy, and of a guardrail
 _FORMER = {
@@ -76,18 +76,12 @@ class Guardrail:
 
     metric: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin
         relative to the baseline's mean).
-    tag: the slice in which it must hold, "" for all examples.
     """
 
     metric: str
     margin: float = 0.05
-    tag: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.tag, str):
-            raise VersionError(
-                f"guardrail {self.metric!r} has the tag {self.tag!r}; expected the tag of a slice."
-            )
         if not isinstance(self.metric, str) or not self.metric:
             raise VersionError(
                 f'guardrail metric is {self.metric!r}; name a scorer, or "cost", "latency" or'
@@ -114,7 +108,6 @@ class Policy:
     ungated_environments: those that need no evidence; allow_uncalibrated_judge: whether such a
     judge may be the primary;
     accept_constant: the reason why a candidate need not be shown above the best constant answer;
-    accept_slices: a line "tag: reason" for each slice in which a loss is accepted;
     dataset: a fingerprint that evidence must be on, None for any; ties: "full" (exact) or "half"
         (mid-p).
     """
@@ -134,7 +127,6 @@ class Policy:
     dataset: str | None = None
     ties: Literal["full", "half"] = "full"
     accept_constant: str = ""
-    accept_slices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.goal not in ("better", "not_worse", "cheaper"):
@@ -179,10 +171,6 @@ class Policy:
     def document(self) -> dict[str, Any]:
         """The fields that differ from the default, JSON-ready: what a registry stores."""
         plain = asdict(self)
-        plain["guardrails"] = [
-            {name: value for name, value in rail.items() if name != "tag" or value}
-            for rail in plain["guardrails"]
-        ]
         rest = {f.name: plain[f.name] for f in fields(self) if getattr(self, f.name) != f.default}
         return {
             key: list(value) if isinstance(value, tuple) else value for key, value in rest.items()
