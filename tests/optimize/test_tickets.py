@@ -1,0 +1,59 @@
+"""O4 on the embedded model (not an LLM) and the tour's tickets: instructions beat the seed on rows
+that the search never saw, and the gate agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from promptops.dataset import Dataset
+from promptops.optimize import FewShot, Instructions
+from promptops.scorers import equals
+
+TICKETS = Path(__file__).resolve().parents[2] / "data" / "support_tickets.jsonl"
+HEAD = (
+    "Classify the support ticket. Answer with one label and nothing else: one of billing, bug,"
+    " how_to, account, shipping, feedback."
+)
+MEANINGS = """Labels:
+- billing: money: charged, payment, refund, invoice, receipt, price, discount, renewal, tax
+- bug: something does not work: error, crash, freeze, broken, wrong, stopped, empty, lost, update
+- how_to: how do I, where do I find, can I, is it possible, is there a way, setting, export
+- account: sign in, login, password, code, two-factor, locked out, profile, email address, delete
+- shipping: parcel, delivery, courier, tracking, arrived, damaged box, address, customs, warehouse
+- feedback: thank, love, great, suggestion, idea, wish, would be nice, please add, disappointed"""
+
+
+def gain(lab: Any, method: Any, seed: int) -> tuple[float, str]:
+    """(gain on the test split, the gate's decision) of one search."""
+    tickets = Dataset.read(TICKETS, inputs=["ticket"], expected="category", tags="tags")
+    text = f"{HEAD}\n\nTicket: {{{{ticket}}}}"
+    v1 = lab.prompt("category").save(text, model="embedded", temperature=0)
+    search = lab.optimize(v1, tickets, [equals()], method=method, budget_calls=500, seed=seed)
+    if search.search.best.number == 0:
+        return 0.0, "nothing"
+    found = search.confirm().compare(candidate=search.best, baseline=v1)
+    return float(found.primary.gain), found.verdict.decision
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 5))]
+)
+def test_a_pool_of_instructions_is_promoted(make_lab: Callable[..., Any], seed: int) -> None:
+    """20 points or more, in each of 5 seeds."""
+    method = Instructions(texts=[f"{HEAD}\n\n{MEANINGS}", f"{HEAD} Be careful."])
+    found, decision = gain(make_lab(), method, seed)
+    assert decision == "promote"
+    assert found >= 0.2
+
+
+@pytest.mark.soak
+def test_many_demonstrations_gain_on_average(make_lab: Callable[..., Any]) -> None:
+    """k = 48: 5 points or more, over 5 seeds."""
+    lab = make_lab()
+    assert mean(gain(lab, FewShot(k=48), seed)[0] for seed in range(5)) >= 0.05
