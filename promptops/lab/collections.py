@@ -84,6 +84,20 @@ class Studies:
             f" {studies.LISTED} order by s.created_at desc"
         )
 
+    @property
+    def searches(self) -> DataFrame:
+        """One row per optimisation, newest first: prompt, method, candidates, best_score on val,
+        status, created_at, id. Its calls are runs, and no study is theirs but the confirmation.
+        """
+        return self.project.store.frame(
+            "select o.prompt, o.method, (select count(*) - 1 from candidates c where"
+            " c.optimization_id = o.id) as candidates, (select max(e.score) from candidate_events"
+            " e where e.optimization_id = o.id and e.status = 'best') as best_score, case when"
+            " exists (select 1 from candidate_events e where e.optimization_id = o.id and e.status"
+            " = 'best') then 'finished' else 'begun' end as status, o.created_at, o.id from"
+            " optimizations o order by o.created_at desc"
+        )
+
     def named(self, name: str | int) -> Study:
         """See Lab.study."""
         if isinstance(name, str):

@@ -59,9 +59,9 @@ def _prompts(project: Project) -> str:
 
 
 def studies_html(studies: Studies) -> str:
-    """The studies, newest first."""
-    frame = studies.frame.head(50)
-    if not len(frame):
+    """The studies, newest first; then a line for each optimisation."""
+    frame, searches = studies.frame.head(50), _searches(studies)
+    if not len(frame) and not searches:
         return page(
             "<p class='dim'>No study yet: <code>lab.evaluate([v1, v2], dataset,"
             " scorers=[...])</code></p>"
@@ -85,4 +85,28 @@ def studies_html(studies: Studies) -> str:
             rows,
             caption="studies, newest first",
         )
+        + searches
     )
+
+
+def _searches(studies: Studies) -> str:
+    """A line for each optimisation; "" where there is none."""
+    frame = studies.searches.head(50)
+    rows = [
+        (
+            f"<b>{esc(row.method)}</b>",
+            short(str(row.prompt or "–")),
+            f"{row.candidates:,}",
+            short(str(row.status)),
+            f"<span class='dim po-whole'>{esc(str(row.created_at)[:16])}</span>",
+        )
+        for row in frame.itertuples(index=False)
+    ]
+    columns: list[Column | str] = [
+        "search",
+        "prompt",
+        Column("candidates", number=True),
+        "state",
+        "made (UTC)",
+    ]
+    return grid(columns, rows, caption="searches, newest first") if rows else ""

@@ -284,6 +284,9 @@ def test_a_search_is_no_study(seeded: Callable[..., Any]) -> None:
     lab, v1, _ = seeded()
     search = lab.optimize(v1, data(), [equals()], budget_calls=500)
     assert len(lab.studies) == 0
+    [line] = lab.studies.searches.itertuples()
+    assert (line.id, line.method, line.status) == (search.id, "few_shot", "finished")
+    assert "searches, newest first" in lab.studies._repr_html_()
     search.confirm()
     assert len(lab.studies) == 1
 
