@@ -2,7 +2,7 @@
 test, what n could see.
 
 Positive `gain` means that the candidate did better, whichever way the measure points. Formulas and
-defaults: the statistics contract in the README (exact one-sided sign-flip; Tango for 0/1, else t
+defaults: the statistics contract in the guide (exact one-sided sign-flip; Tango for 0/1, else t
 and BCa; Wilson, t or clustered t for one arm). The same input gives the same figures; the
 bootstrap's seed is fixed.
 """

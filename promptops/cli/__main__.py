@@ -50,6 +50,7 @@ COMMANDS = {
     "export": "sync_export",
     "dashboard": "dashboard_command",
     "watch": "watch_command",
+    "help": "help_command",
 }
 # one line each in the list of commands, short enough that none is cut
 SUMMARIES = {
@@ -84,7 +85,13 @@ SUMMARIES = {
     "watch": "Monitor what is deployed, day by day.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
-HIDDEN_NAMES = {"list": "list_", "import": "import_", "lab": "lab", "export": "export"}
+HIDDEN_NAMES = {
+    "help": "help_",
+    "list": "list_",
+    "import": "import_",
+    "lab": "lab",
+    "export": "export",
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
