@@ -23,8 +23,8 @@ def command_line() -> str:
     main = group()
     parts = [
         "# Command line\n\nEvery command has `--help`; tables on a terminal are tab-separated in a "
-        "pipe, `--json` gives figures to programs, and `--dry-run` makes the same checks and writes "
-        "nothing.\n\n"
+        "pipe, `--json` gives figures to programs, and `--dry-run` makes the same checks and "
+        "writes nothing.\n\n"
         "| exit code | means |\n| --- | --- |\n"
         "| 0 | done, or nothing to do |\n"
         "| 1 | refused by policy, with every unmet point; or a check does not hold |\n"

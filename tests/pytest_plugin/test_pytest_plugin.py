@@ -1,0 +1,164 @@
+"""The plugin in a pytest of its own: verdicts in the summary, examples as tests, recorded answers
+used again, nothing asked offline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from promptops.lab import Lab
+from promptops.models.scripted import ScriptedModel
+
+CONFTEST = """
+import pytest
+from promptops.lab import Lab
+from promptops.models.scripted import ScriptedModel
+from pathlib import Path
+
+@pytest.fixture(scope="session")
+def lab(request):
+    def answer(request):
+        with open(Path(__file__).parent / "calls", "a") as file:
+            file.write("x")
+        return '{"category": "billing"}' if "Second" in str(request) else '{"category": "bug"}'
+    return Lab(request.config.rootpath, models={"m": ScriptedModel(answer)})
+"""
+TESTS = """
+import pytest
+from promptops.pytest_plugin import by_example
+from promptops.scorers import json_equals
+
+@pytest.mark.prompt("triage", data="rows.jsonl", scorers=[json_equals()])
+def test_better(study):
+    study.compare().require("better")
+
+@by_example("rows.jsonl", prompt="triage")
+def test_names_a_category(example, ask):
+    assert ask(example).json()["category"] == "billing", ask(example).text
+"""
+ROWS = 40
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "pyproject.toml").touch()
+    rows = [
+        {"id": f"e{n}", "ticket": f"ticket {n}", "expected": {"category": "billing"}}
+        for n in range(ROWS)
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    lab = Lab(tmp_path, models={"m": ScriptedModel(lambda request: "?")})
+    triage = lab.prompt("triage")
+    first = triage.save("First {{ticket}}", model="m")
+    triage.save("Second {{ticket}}", model="m")
+    lab.project.registry.promote(
+        "triage", first.number, "prod", author="ann", force=True, reason="first"
+    )
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_prompts.py").write_text(TESTS)
+    return tmp_path
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:promptops",
+        "-p",
+        "promptops.pytest_plugin",
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    return subprocess.run(
+        [*command, "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def calls(project: Path) -> int:
+    return len((project / "calls").read_text()) if (project / "calls").exists() else 0
+
+
+def test_a_prompt_is_tested_like_code(project: Path) -> None:
+    """Candidate against what prod serves; the sentence in the summary; each example a test; an
+    equal question is asked once; offline then needs no call.
+    """
+    done = run(project, "--strict-markers")
+    assert f"{ROWS + 1} passed" in done.stdout, done.stdout + done.stderr
+    assert "v2 is right on 40 more of 40 examples than v1" in done.stdout
+    assert calls(project) == 2 * ROWS
+    again = run(project, "--promptops-offline")
+    assert f"{ROWS + 1} passed" in again.stdout, again.stdout
+    assert calls(project) == 2 * ROWS
+
+
+def test_offline_without_recorded_answers_is_a_skip_with_its_reason(project: Path) -> None:
+    """A fork has no key and no answers: nothing fails, nothing is asked."""
+    done = run(project, "--promptops-offline", "-rs")
+    assert f"{ROWS + 1} skipped" in done.stdout, done.stdout
+    assert "80 answers of triage are not recorded: offline" in done.stdout
+    assert calls(project) == 0
+
+
+def test_a_failing_example_is_one_failing_test(project: Path) -> None:
+    """By its id, with the answer."""
+    text = (project / "rows.jsonl").read_text().replace('"ticket 7"', '"Second ticket 7"')
+    (project / "rows.jsonl").write_text(text)
+    tests = TESTS.replace('== "billing"', '== ("bug" if example.id == "e7" else "billing")')
+    (project / "test_prompts.py").write_text(tests)
+    done = run(project, "-k", "names_a_category")
+    assert f"1 failed, {ROWS - 1} passed" in done.stdout, done.stdout
+    assert "test_names_a_category[e7]" in done.stdout
+    assert '{"category": "billing"}' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        ("", "without naming a prompt"),
+        ('@pytest.mark.prompt("triage", date="x")', "does not take 'date'; it takes data, split"),
+        ('@pytest.mark.prompt("triage")', "has no examples: add data="),
+        ('@pytest.mark.prompt("other", data="rows.jsonl")', "other has no saved version"),
+    ],
+)
+def test_a_wrong_mark_names_what_is_accepted(project: Path, mark: str, said: str) -> None:
+    """Before anything is asked."""
+    text = f"import pytest\n{mark}\ndef test_it(study): pass\n"
+    (project / "test_prompts.py").write_text(text)
+    done = run(project)
+    assert said in done.stdout, done.stdout
+    assert calls(project) == 0
+
+
+def test_workers_share_what_is_asked(project: Path) -> None:
+    """Under xdist each answer is recorded once, whatever worker asked it."""
+    done = run(project, "-n", "2", "-k", "names_a_category")
+    assert f"{ROWS} passed" in done.stdout, done.stdout
+    lab = Lab(project)
+    rows = lab.store.rows("select count(*), count(distinct key) from runs")
+    assert rows == [(ROWS, ROWS)]
+
+
+def test_importing_the_plugin_costs_no_lab(project: Path) -> None:
+    """pytest starts as fast as before."""
+    code = (
+        "import sys, promptops.pytest_plugin; "
+        "print(sorted({'pandas', 'duckdb', 'numpy', 'openai', 'scipy'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
