@@ -50,6 +50,7 @@ COMMANDS = {
     "export": "sync_export",
     "dashboard": "dashboard_command",
     "watch": "watch_command",
+    "comment": "comment_command",
     "help": "help_command",
 }
 # one line each in the list of commands, short enough that none is cut
