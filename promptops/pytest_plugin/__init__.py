@@ -88,7 +88,7 @@ def study(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Study]:
     declared = Declared.of(request.node, lab)
     done = declared.evaluate(request.config)
     yield done
-    if len(done.versions) > 1:
+    if len(done.record.arms) > 1:
         request.node.user_properties.append((_SENTENCES, str(done.compare().statement())))
 
 
