@@ -51,7 +51,7 @@ _A = "[A-Za-z0-9]"
 _D = rf"(?={_W}{{0,80}}[0-9])"  # a key holds a digit; words that begin like one do not
 _PREFIXED = (
     rf"(?:sk|rk|pk|ak)[-_]{_D}{_W}{{12,}}",
-    rf"(?:gsk|hf|xai|r8|sk|rk)[-_]{_A}{{16,}}",
+    rf"(?:gsk|hf|xai|r8|sk|rk)[-_](?:proj-|ant-|svcacct-|admin-|or-|lf-)?{_A}{{16,}}",
     rf"(?:gsk|xai|hf|r8|fw|pplx|nvapi|tvly|phc|phx|sbp|ntn|csk|figd|glc|glsa|sntrys|sntryu|tfp"
     rf"|rubygems|shpat|shpca|shppa|shpss|whsec|hvs|hvb|hvr|lsv2|pscale|PMAK|NRAK|NRII|NRJS|CLOJARS"
     rf"|EZAK|EZTK|HRKU|fo1|fm1|fm2|dckr|doo|dop|dor|tskey|xapp|sq0atp|sq0csp|sq0idp|pypi|jina"

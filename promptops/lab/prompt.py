@@ -71,6 +71,21 @@ class SavedVersion:
     def variables(self) -> tuple[Variable, ...]:
         return self.version.variables
 
+    def but(self, *, note: str = "", **changes: Any) -> SavedVersion:
+        """Save a version that differs from this one, which is recorded as its parent.
+
+        Args:
+            note: why it was made.
+            changes: messages, model, variables, tools, response_format or api; anything else is a
+                setting, and None removes it.
+
+        Raises:
+            VersionError, TemplateError: the changed version cannot be a version.
+        """
+        version = self.version.but(**changes)
+        number = _stored(self.project, self.prompt, version, note, [self.id])
+        return Prompt(self.project, self.prompt)[number]
+
     def __call__(self, *, fresh: bool = False, **values: Any) -> Answer:
         """Ask the model once. An equal question that was answered before costs nothing: the
         recorded answer comes back.
@@ -132,6 +147,26 @@ class SavedVersion:
         return show.html(self)
 
 
+def _stored(
+    project: Project, name: str, version: PromptVersion, note: str, parents: Sequence[str] = ()
+) -> int:
+    """Save a version in the registry and keep it in the store; returns its number."""
+    check_numbers(version.settings)
+    _warn_unknown(version)
+    _check_says_something(name, version)
+    _warn_format(version)
+    number = project.registry.save(name, version, note=note, author=project.author)
+    keep_version(
+        project.store,
+        version,
+        prompt=name,
+        label=f"v{number}",
+        note=note,
+        parents=parents,
+    )
+    return number
+
+
 class Prompt:
     """`lab.prompt("support-triage")`: save versions, get them back by number, see where each
     serves.
@@ -183,15 +218,7 @@ class Prompt:
                 response_format=response_format_of(response_format),
                 api=api,
             )
-        check_numbers(version.settings)
-        _warn_unknown(version)
-        _check_says_something(self.name, version)
-        _warn_format(version)
-        number = self.project.registry.save(
-            self.name, version, note=note, author=self.project.author
-        )
-        keep_version(self.project.store, version, prompt=self.name, label=f"v{number}", note=note)
-        return self[number]
+        return self[_stored(self.project, self.name, version, note)]
 
     @property
     def versions(self) -> list[SavedVersion]:
