@@ -80,7 +80,7 @@ def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         for block in blocks(PAGES["quickstart.md"]):
             if "triage.save" in block or "v1.but" in block or "lab.evaluate" in block:
                 exec(block.replace('"gpt-4o-mini"', '"embedded"'), names)
-    assert len(names["study"].versions) == 2
+    assert len(names["study"].record.arms) == 2
     assert "v2" in str(names["study"].compare(candidate=names["v2"], baseline=names["v1"]))
 
 
