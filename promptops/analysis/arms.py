@@ -73,8 +73,8 @@ class Outcomes:
             known = [float(value) for value in values if value is not None]
             if any(value != value for value in known):
                 raise StatisticsError(
-                    f"example {example!r} has the score NaN; an unknown score is None (unscored),"
-                    " never NaN."
+                    f"example {example!r} has the score NaN; give None (unscored) for an"
+                    " unknown score."
                 )
             every += known
             means.append(sum(known) / len(known) if known else float("nan"))

@@ -74,7 +74,7 @@ def history(name: str, env: str | None, path: str, as_json: bool) -> None:
 @_env
 @click.option("--study", help="The study that carries it: a name, an id, or the beginning of one.")
 @click.option(
-    "--force", is_flag=True, help="Past the gate; needs --reason, and is marked for ever."
+    "--force", is_flag=True, help="Bypass the gate (requires --reason; recorded permanently)."
 )
 @_reason
 @click.option(

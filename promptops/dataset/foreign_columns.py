@@ -82,7 +82,7 @@ def _said(columns: Sequence[str], notes: list[str]) -> list[str]:
     if "output" not in columns or not beside or "inputs" in keys:
         return []
     notes.append(
-        f"'output' stands beside {beside[0]!r}: it is what a model said, not a golden answer, and"
+        f"'output' is beside {beside[0]!r}: it is a model's answer, not a golden answer, and"
         " was left out; say expected='output' if it is one, or use `promptops import FILE`."
     )
     return ["output"]

@@ -24,7 +24,7 @@ from .imported import Imported, Left, merged
 
 __all__ = ["Audit", "Claim", "audit", "audit_files"]
 
-Judgement = Literal["holds", "reversed", "cannot be told"]
+Judgement = Literal["holds", "reversed", "undecided"]
 _MOST_PAIRS = 2_000
 _FEWEST = 1  # shared examples that make a pair
 
@@ -51,11 +51,11 @@ class Claim:
         gain = f"{self.figures.gain:+.1%}".replace("%", " pp")
         head = f"{self.better} over {self.worse} ({self.scorer}): {gain} on {share}"
         tail = f"p = {self.p:.2g}, {self.adjusted:.2g} over the history"
-        if self.judgement != "cannot be told":
+        if self.judgement != "undecided":
             return f"{head}; {self.judgement}: {tail}."
         needed = self.figures.n_needed
         more = f"; about {needed:,} examples would settle this gain" if needed else ""
-        return f"{head}; cannot be told: {tail}{more}."
+        return f"{head}; undecided: {tail}{more}."
 
     def document(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -101,10 +101,10 @@ class Audit:
         if not n:
             return "no claimed improvement: no two runs share examples and differ in a score."
         holds, turned = self.count("holds"), self.count("reversed")
-        untold = self.count("cannot be told")
+        untold = self.count("undecided")
         return (
             f"{n:,} claimed improvement{'' if n == 1 else 's'}: {holds} hold{'s' * (holds == 1)},"
-            f" {turned} reversed, {untold} cannot be told."
+            f" {turned} reversed, {untold} undecided."
         )
 
     def methods(self) -> str:
@@ -245,7 +245,7 @@ def _claim(a: Arm, b: Arm) -> Claim | bool:
         return False
     p = min(1.0, 2 * min(figures.p_better, figures.p_worse))
     claimed = (means[better.label], means[worse.label])
-    return Claim(name, better.label, worse.label, claimed, figures, p, p, "cannot be told")
+    return Claim(name, better.label, worse.label, claimed, figures, p, p, "undecided")
 
 
 def _mean(arm: Arm, name: str) -> float:
@@ -259,7 +259,7 @@ def _judged(claims: list[Claim], alpha: float) -> tuple[Claim, ...]:
     adjusted = [float(p) for p in holm([claim.p for claim in claims])] if claims else []
     out = []
     for claim, p in zip(claims, adjusted, strict=True):
-        judgement: Judgement = "cannot be told"
+        judgement: Judgement = "undecided"
         if p <= alpha:
             judgement = "holds" if claim.figures.gain > 0 else "reversed"
         out.append(replace(claim, adjusted=p, judgement=judgement))

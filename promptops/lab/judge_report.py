@@ -218,7 +218,7 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
         run, value = str(given.get("run_id")), given.get("value")
         if run not in known or isinstance(value, str) or value is None or not 0 <= value <= 1:
             raise StudyError(
-                f"the label {value!r} of run {run!r} is none of {study.name}; expected run_id of"
+                f"the label {value!r} of run {run!r} is not among {study.name}; expected run_id of"
                 " study.runs() and a value from 0 to 1."
             )
         id_ = "l-" + tagged("l1", [study.id, run, rater, float(value)])[3:]
@@ -258,7 +258,7 @@ def _named(study: Study, judge: Any) -> tuple[str, str]:
     if isinstance(judge, str):
         if judge not in own:
             raise StudyError(
-                f"{judge!r} is no scorer of {study.name}, which has {', '.join(own) or 'none'}."
+                f"{judge!r} is not a scorer of {study.name}, which has {', '.join(own) or 'none'}."
             )
         return judge, own[judge].version
     scorer = as_scorer(judge)

@@ -345,7 +345,7 @@ def _warn_format(version: PromptVersion) -> None:
         field = looks_like_format(content) if isinstance(content, str) else None
         if field:
             warnings.warn(
-                f"{field} is sent as it stands: a variable is {{{field}}} here;"
+                f"{field} is sent unchanged: a variable is {{{field}}} here;"
                 " PromptVersion.from_format turns an f-string prompt into a version.",
                 stacklevel=3,
             )

@@ -232,8 +232,8 @@ class TargetModel:
             return Reply(text=canonical(answer), finish_reason="stop")
         except PromptOpsError as error:
             raise CallError(
-                f"the target {_name(self._fn)} returned a {type(answer).__name__} that is no"
-                f" answer: {error}",
+                f"the target {_name(self._fn)} returned a {type(answer).__name__} that is not"
+                f" an answer: {error}",
                 failure="internal",
             ) from error
 

@@ -73,7 +73,7 @@ def repair_store(
                 f"rebuilt {database.path} from segments and archive"
             ]
     except Busy as busy:
-        done.append(f"{database.path} is held by {busy}; close it there, then repair again")
+        done.append(f"{database.path} is in use by {busy}; close it there, then repair again")
     except OSError as error:
         done.append(f"{database.path} cannot be mended: {error}")
     except Damaged as damage:

@@ -111,7 +111,7 @@ def _version_column(
             f" {', '.join(map(repr, names[:20]))}; in a long table name the column of the versions,"
             " as in version='model'."
         )
-    notes.append(f"Long table: the versions stand in the column {found!r}.")
+    notes.append(f"Long table: the versions are in the column {found!r}.")
     return found
 
 
@@ -173,7 +173,7 @@ def _guess(names: Sequence[str], likely: Sequence[str], role: str, notes: list[s
     for name in likely:
         if name in names:
             if name != role:
-                notes.append(f"The {role}s stand in the column {name!r}.")
+                notes.append(f"The {role}s are in the column {name!r}.")
             return name
     raise StudyError(
         f'nothing says which column holds the {role}s; say {role}="..." (one of'

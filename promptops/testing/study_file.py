@@ -61,7 +61,7 @@ class Declared:
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise StudyError(
-                f"{path.name} is no TOML ({error}); `promptops evaluate --help` shows one."
+                f"{path.name} is not TOML ({error}); `promptops evaluate --help` shows one."
             ) from None
         known = [one.name for one in fields(cls) if one.name != "where"]
         for key in document:
@@ -132,7 +132,7 @@ class Declared:
         names = [scorer.name for scorer in scorers]
         if policy is not None and policy.primary is not None and policy.primary not in names:
             raise StudyError(
-                f"the policy's primary {policy.primary!r} is none of the scorers"
+                f"the policy's primary {policy.primary!r} is not among the scorers"
                 f" {', '.join(names)}."
             )
         path = Path(self.dataset)

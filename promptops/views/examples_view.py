@@ -377,7 +377,7 @@ def _diff_html(made: Correction) -> str:
         *(f"+ {line}" for line in new.splitlines()),
     ]
     why = (
-        f"<p class='dim'>It stands beside the dataset's file because {esc(made.why)}.</p>"
+        f"<p class='dim'>It is beside the dataset's file because {esc(made.why)}.</p>"
         if made.why
         else ""
     )

@@ -77,7 +77,7 @@ def _agreement(report: JudgeReport) -> list[Figure]:
 def _spread(report: JudgeReport) -> list[Figure]:
     found = report.variance
     one = (
-        "one sample an answer: JudgeModel(samples=3) would tell"
+        "one sample per answer: JudgeModel(samples=3) would tell"
         if found.samples < 2
         else "between samples of one answer"
     )
@@ -98,7 +98,7 @@ def _bias(report: JudgeReport) -> list[Figure]:
         found = report.position
         said = f"{found.same} of {found.pairs} pairs judged alike in both orders; 0.5 is no bias"
         if not found.swapped:
-            said = "one order only: the place cannot be told from merit"
+            said = "one order only: position and merit cannot be distinguished"
         out.append(
             (
                 "position: towards the first",

@@ -40,7 +40,7 @@ def test_claims_hold_reverse_and_cannot_be_told() -> None:
     hard = run_of("hard", [1.0] * 20)
     worse = run_of("worse", [0.0] * 20 + [0.5] * 80)
     found = audit([easy, worse, run_of("few", [1.0] * 3 + [0.0])])
-    assert {claim.judgement for claim in found.claims} >= {"holds", "cannot be told"}
+    assert {claim.judgement for claim in found.claims} >= {"holds", "undecided"}
     turned = audit([run_of("x", [0.0] * 20 + [1.0] * 180), run_of("y", [0.85] * 20)])
     assert [claim.judgement for claim in turned.claims] == ["reversed"]
     assert "1 reversed" in turned.summary()
@@ -56,7 +56,7 @@ def test_holm_counts_the_whole_history() -> None:
     others = [run_of(f"o{n}", [1.0] * n + [0.0] * (20 - n)) for n in range(1, 4)]
     many = audit([run_of("base", base), run_of("good", good), *others])
     assert many.count("holds") == 0
-    assert many.count("cannot be told") == len(many.claims) == 10
+    assert many.count("undecided") == len(many.claims) == 10
 
 
 def test_unscored_answers_are_no_zero_and_disjoint_runs_are_apart() -> None:
@@ -85,7 +85,7 @@ def test_the_page_and_the_documents(tmp_path: Path) -> None:
     for name in ("audit.html", "audit.json", "audit.tex"):
         done = CliRunner().invoke(group(), ["audit", *files, "-o", str(tmp_path / name)])
         assert done.exit_code == 0
-        assert "1 claimed improvement: 0 hold, 0 reversed, 1 cannot be told." in done.output
+        assert "1 claimed improvement: 0 hold, 0 reversed, 1 undecided." in done.output
     document = json.loads((tmp_path / "audit.json").read_text())
     assert document["claims"][0]["better"] == "lm_eval_samples_b"
     assert document["claims"][0]["shared"] == 3

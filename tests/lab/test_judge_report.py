@@ -332,7 +332,7 @@ def test_the_report_shows_all_and_says_what_is_missing(make_lab: MakeLab) -> Non
 def test_wrong_use_is_said(make_lab: MakeLab) -> None:
     """Every misuse is one sentence that names the thing."""
     _, study, scorer, _ = judged(make_lab, a_rubric)
-    with pytest.raises(StudyError, match="is no scorer of"):
+    with pytest.raises(StudyError, match="is not a scorer of"):
         measure_judge(study, "other")
     with pytest.raises(StudyError, match="has judged nothing"):
         measure_judge(study, rubric("Another?", judge="judge"))

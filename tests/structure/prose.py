@@ -26,24 +26,35 @@ _THINGS = (
     "|source|study|table|tag|test|text|thread|token|transaction|try|value|verdict|version|view|word"
     "|writer"
 )
+# what is counted per thing; names, tries, calls and questions are verbs as often
+_COUNTED = (
+    "array|column|dict|figure|file|folder|label|line|list|number|object|pair|row|segment|token|value"
+    "|writer"
+)
 HABITS: dict[str, str] = {
-    "noun a noun (write: per)": rf"\b(?:{_THINGS})s? an? (?:{_THINGS})\b(?! of)",
+    "noun a noun (write: per)": rf"\b(?:{_COUNTED})s? an? (?:{_THINGS})\b(?! of)",
     "is no ... (write: is not a ...)": (
         r"(?<!there )\b(?:is|are|was|were) (?:no|none)\b"
-        r"(?! (?:longer|more|less|fewer|later|earlier|better|worse|larger|smaller|one\b))"
+        r"(?! (?:longer|more|less|fewer|later|earlier|better|worse|larger|smaller|one\b|bias))"
         r"|\bis nobody's\b"
     ),
     "said, told, held, stands, lies (write: what is meant)": (
-        r"\b(?:said|told|is held|are held|held against|stands?|lies)\b"
+        r"\b(?:said|told|is held|are held|held against|stands?(?!-)|lies)\b"
     ),
     "anew, of ours, for who, whoever, for ever, per cent": (
         r"\b(?:anew|of ours|for who|whoever|for ever|in per cent|per cent)\b"
     ),
 }
-# words of a language, not sentences of ours
+# words of a language and texts for models, not sentences of ours
 _DATA = [
     ROOT / "promptops" / name
-    for name in ("embedded/word_forms.py", "scorers/language.py", "scorers/ifeval_kinds.py")
+    for name in (
+        "embedded/word_forms.py",
+        "scorers/language.py",
+        "scorers/ifeval_kinds.py",
+        "scorers/pairs.py",
+        "cli/demo.py",
+    )
 ]
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in HABITS.items()}
 
@@ -92,12 +103,17 @@ def _of_python(path: Path) -> Iterator[Place]:
 
 def files() -> list[Path]:
     """Everything that says something to a reader; other tools' words and data are left out."""
-    found = [
-        *sorted((ROOT / "promptops").rglob("*.py")),
-        *sorted((ROOT / "notebooks").glob("*.ipynb")),
-    ]
-    guide = sorted((ROOT / "promptops" / "guide").rglob("*.md"))
-    return [*found, *guide, ROOT / "README.md"]
+    package = ROOT / "promptops"
+    found = [path for path in sorted(package.rglob("*.py")) if path not in _DATA]
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    return [*found, *notebooks, *sorted((package / "guide").rglob("*.md")), ROOT / "README.md"]
+
+
+def classes(path: Path) -> list[str]:
+    """The public classes that a module defines."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    return [name for name in found if not name.startswith("_")]
 
 
 def habits(place: Place) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,107 @@
+"""The package speaks English as the field writes it: the habits that a native reader stumbles on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from promptops.store.schema import TABLES
+from tests.structure import prose
+
+# Places that docstrings and comments still have, habit by habit: these numbers only ever go down.
+# Texts that a user reads have none.
+LEFT = {
+    "noun a noun (write: per)": 18,
+    "is no ... (write: is not a ...)": 52,
+    "said, told, held, stands, lies (write: what is meant)": 195,
+    "anew, of ours, for who, whoever, for ever, per cent": 13,
+}
+# Names that several tables have, each with one meaning in all of them.
+SHARED = {
+    *("cell_hash", "cost_usd", "created_at", "dataset_fingerprint", "detail", "document"),
+    *("example_fingerprint", "example_id", "failure", "git_commit", "id", "latency_ms", "name"),
+    *("note", "prompt", "repeat", "run_id", "started_at", "study_id", "tokens_in", "tokens_out"),
+    *("value", "version_id"),
+}
+# Public classes whose name several modules have still: a new class takes another name.
+TWICE = {
+    *("Arm", "Asked", "Change", "Check", "Column", "Gathered", "Known", "Limits", "Reading"),
+    *("Request", "Row", "Rule", "Score", "Split", "Table", "Tally", "View"),
+}
+
+
+@pytest.fixture(scope="module")
+def found() -> list[tuple[prose.Place, str, str]]:
+    """(place, habit, words) of everything that the package says."""
+    return [
+        (place, habit, words)
+        for path in prose.files()
+        for place in prose.texts(path)
+        for habit, words in prose.habits(place)
+    ]
+
+
+def test_what_a_user_reads_has_none_of_the_habits(
+    found: list[tuple[prose.Place, str, str]],
+) -> None:
+    """Errors, help, README, guide and notebooks."""
+    shown = [
+        f"{place.path.name}:{place.line}: {words}"
+        for place, _, words in found
+        if place.sort in ("text", "markdown")
+    ]
+    assert shown == []
+
+
+@pytest.mark.parametrize("habit", LEFT)
+def test_docstrings_and_comments_have_no_more_of_a_habit(
+    habit: str, found: list[tuple[prose.Place, str, str]]
+) -> None:
+    """What was left when the check began, and not one place more."""
+    places = [place for place, name, _ in found if name == habit]
+    count = sum(place.sort in ("docstring", "comment") for place in places)
+    where = Counter(str(place.path.relative_to(prose.ROOT)) for place in places).most_common(5)
+    assert count <= LEFT[habit], f"{count} places, most of them in {where}"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("One row a study.", 1),
+        ("One row per study; name a scorer.", 0),
+        ("X is no scorer.", 1),
+        ("There is no scorer, and X is no longer one.", 0),
+        ("It is said at reading, and stands beside it.", 2),
+        ("A scripted stand-in.", 0),
+        ("Plan anew, for ever.", 2),
+    ],
+)
+def test_the_measure_sees_the_habits_and_nothing_else(text: str, count: int) -> None:
+    """Each habit in a sentence, and sentences that only look like it."""
+    place = prose.Place(Path("x.py"), 1, "docstring", text)
+    assert len(list(prose.habits(place))) == count
+
+
+def test_a_column_name_means_one_thing() -> None:
+    """A name that several tables have is of one kind and one of the listed shared meanings."""
+    kinds: dict[str, set[str]] = {}
+    tables: dict[str, set[str]] = {}
+    for table in TABLES.values():
+        for column in table.columns:
+            kinds.setdefault(column.name, set()).add(column.kind)
+            tables.setdefault(column.name, set()).add(table.name)
+    assert [name for name, several in kinds.items() if len(several) > 1] == []
+    assert {name for name, several in tables.items() if len(several) > 1} == SHARED
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """No two modules define a public class of one name, beyond those listed above; the faces of
+    `lab` are named as what they show.
+    """
+    names: Counter[str] = Counter()
+    for path in prose.files():
+        if path.suffix == ".py" and "lab" not in path.parts:
+            names.update(prose.classes(path))
+    assert {name for name, count in names.items() if count > 1} <= TWICE
