@@ -1,4 +1,4 @@
-"""The package speaks English as the field writes it: the habits that a native reader stumbles on."""
+"""The package speaks English as the field writes it, without the habits that readers stumble on."""
 
 from __future__ import annotations
 
