@@ -81,7 +81,7 @@ def _messages(body: str, name: str) -> list[dict[str, Any]]:
     if pieces[0].strip():
         if len(pieces) > 1:
             raise VersionError(
-                f"{name}: a text stands above the first heading; put it under # system or # user."
+                f"{name}: there is text above the first heading; put it under # system or # user."
             )
         return [{"role": "user", "content": pieces[0].strip("\n")}]
     for role, text in zip(pieces[1::2], pieces[2::2], strict=True):

@@ -331,7 +331,7 @@ def _warn_unknown(version: PromptVersion) -> None:
     for name, near in unknown_settings(version.api, version.settings):
         meant = f"did you mean {near!r}?" if near else "check its spelling."
         warnings.warn(
-            f"setting {name!r} is none that a known provider of {version.api!r} requests has;"
+            f"setting {name!r} is not one that a known provider of {version.api!r} requests has;"
             f" {meant}",
             stacklevel=4,
         )

@@ -335,7 +335,7 @@ _CANDIDATES = _table(
     parents json ids of the versions that it was made from
     how text the step that made it
     call_run text run of the call that proposed it; null where no model was asked
-    feedback text what the step was told
+    feedback text the answer that the step was given
     """,
 )
 _CANDIDATE_EVENTS = _table(

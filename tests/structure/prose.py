@@ -105,8 +105,9 @@ def files() -> list[Path]:
     """Everything that says something to a reader; other tools' words and data are left out."""
     package = ROOT / "promptops"
     found = [path for path in sorted(package.rglob("*.py")) if path not in _DATA]
+    guide = [path for path in sorted((package / "guide").rglob("*.md")) if path.stem != "api"]
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    return [*found, *notebooks, *sorted((package / "guide").rglob("*.md")), ROOT / "README.md"]
+    return [*found, *notebooks, *guide, ROOT / "README.md"]
 
 
 def classes(path: Path) -> list[str]:

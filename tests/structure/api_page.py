@@ -1,0 +1,77 @@
+"""`promptops/guide/api.md` from the docstrings of the public doors.
+
+`python -m tests.structure.api_page` writes it; `test_api_page.py` holds it to the docstrings.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[2] / "promptops" / "guide" / "api.md"
+DOORS = ("promptops", "promptops.lab", "promptops.scorers")
+_HEAD = """\
+# API
+
+Every public name of the three doors, from its docstring. Written by
+`python -m tests.structure.api_page`; a test compares it with the code.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [_HEAD]
+    for door in DOORS:
+        module = importlib.import_module(door)
+        parts.append(f"\n## `{door}`\n")
+        for name in sorted(module.__all__):
+            parts += _entry(name, getattr(module, name))
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _entry(name: str, value: Any) -> Iterator[str]:
+    yield f"\n### `{name}{_signature(value)}`\n"
+    yield _text(value)
+    if inspect.isclass(value) and not issubclass(value, Exception):
+        for method, found in sorted(vars(value).items()):
+            if not method.startswith("_") and _documented(found):
+                bound = getattr(found, "__func__", found)
+                yield f"\n#### `{name}.{method}{_signature(bound)}`\n"
+                yield _text(bound)
+
+
+def _documented(value: Any) -> bool:
+    bound = getattr(value, "__func__", value)
+    return isinstance(bound, property) or inspect.isfunction(bound)
+
+
+def _signature(value: Any) -> str:
+    if isinstance(value, property) or (inspect.isclass(value) and issubclass(value, Exception)):
+        return ""
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):
+        return ""
+    bare = [
+        each.replace(annotation=inspect.Parameter.empty)
+        for each in signature.parameters.values()
+        if each.name not in ("self", "cls")
+    ]
+    shown = inspect.Signature(bare)
+    text = str(shown)
+    return text if " object at 0x" not in text and "<function" not in text else "(...)"
+
+
+def _text(value: Any) -> str:
+    if not (inspect.isclass(value) or inspect.isroutine(value) or isinstance(value, property)):
+        return f"A type: `{value}`."
+    told = value.fget if isinstance(value, property) else value
+    return inspect.cleandoc(getattr(told, "__doc__", None) or "").strip()
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
