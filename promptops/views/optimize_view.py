@@ -159,7 +159,7 @@ def _diffs(face: Optimization) -> str:
             for _, found in parent.version.diff(each.version).changed()[:2]
             for tag, text in found[:200]
         ]
-        said = f"<p class='dim'>told: {esc(shorten(each.feedback, 400))}</p>"
+        said = f"<p class='dim'>feedback: {esc(shorten(each.feedback, 400))}</p>"
         told = said if each.feedback else ""
         out.append(
             f"<details><summary>{esc(each.label)} from {esc(parent.label)}: {esc(each.how)}"
