@@ -18,7 +18,7 @@ from ..store import Store
 from ..store.schema import TABLES
 from .otlp_rows import rows_of_file
 
-__all__ = ["LIVE_TABLES", "Taken", "take_file", "take_folder", "take_lines", "take_rows"]
+__all__ = ["LIVE_TABLES", "Ingested", "take_file", "take_folder", "take_lines", "take_rows"]
 
 LIVE_TABLES = ("live", "feedback", "live_losses")
 _MANY = 5_000
@@ -26,16 +26,16 @@ Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
-class Taken:
+class Ingested:
     """rows: that were read; refused: those among them that fit no table."""
 
     rows: int = 0
     refused: int = 0
 
 
-def take_folder(store: Store, folder: Path) -> Taken:
+def take_folder(store: Store, folder: Path) -> Ingested:
     """Take what stands in the folder's segments and was not taken yet."""
-    taken = Taken()
+    taken = Ingested()
     if folder.resolve() == store.folder.resolve() or not folder.is_dir():
         return taken  # recorded straight into the store, which merges its own segments
     sql = "SELECT source, max(bytes) FROM live_sources GROUP BY source"
@@ -55,20 +55,20 @@ def take_folder(store: Store, folder: Path) -> Taken:
     return taken
 
 
-def take_file(store: Store, path: Path) -> Taken:
+def take_file(store: Store, path: Path) -> Ingested:
     """Take a file of lines: our own of stdout, or OTLP/JSON, whoever wrote it."""
     both = take_rows(store, _listed(path)), take_rows(store, rows_of_file(path))
-    return Taken(sum(taken.rows for taken in both), sum(taken.refused for taken in both))
+    return Ingested(sum(taken.rows for taken in both), sum(taken.refused for taken in both))
 
 
-def take_lines(store: Store, path: Path) -> Taken:
+def take_lines(store: Store, path: Path) -> Ingested:
     """Take a file of our own stdout lines; lines of others are left alone."""
     return take_rows(store, _listed(path))
 
 
-def take_rows(store: Store, rows: Iterable[tuple[str, Row]]) -> Taken:
+def take_rows(store: Store, rows: Iterable[tuple[str, Row]]) -> Ingested:
     """Take (table, row) pairs, some thousand at a time."""
-    taken = Taken()
+    taken = Ingested()
     together: dict[str, list[Row]] = {}
     for number, (table, row) in enumerate(rows, 1):
         together.setdefault(table, []).append(row)
@@ -95,7 +95,7 @@ def _listed(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def _append(
-    store: Store, rows: Mapping[str, list[Row]], marks: Mapping[str, list[Row]], taken: Taken
+    store: Store, rows: Mapping[str, list[Row]], marks: Mapping[str, list[Row]], taken: Ingested
 ) -> None:
     """All in one write; where a row is refused, one at a time."""
     known = {table: [_known(table, row) for row in listed] for table, listed in rows.items()}

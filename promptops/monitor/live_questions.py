@@ -21,8 +21,8 @@ _FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))
 _WHERE = "prompt = $prompt AND ($env IS NULL OR env = $env) AND started_at >= $since::TIMESTAMP"
 _SUMMARY = f"""
 WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
-said AS (
-    SELECT l.id, max(f.value) FILTER (WHERE f.kind = 'good') AS good, count(*) AS said
+given AS (
+    SELECT l.id, max(f.value) FILTER (WHERE f.kind = 'good') AS good, count(*) AS given
     FROM feedback f JOIN shown l ON f.run = l.id OR f.run = l.response_id GROUP BY l.id
 ),
 judged AS (
@@ -36,7 +36,7 @@ SELECT version_id, arm, max(number) AS number, count(*) AS calls,
     quantile_cont(first_token_ms, 0.5) AS first_token_ms,
     count(good) AS votes, avg(good) AS good, count(score) AS scored, avg(score) AS score,
     stddev_samp(score) AS spread, min(started_at) AS first_at, max(started_at) AS last_at
-FROM shown LEFT JOIN said USING (id) LEFT JOIN judged USING (id)
+FROM shown LEFT JOIN given USING (id) LEFT JOIN judged USING (id)
 GROUP BY version_id, arm ORDER BY first_at
 """
 _TOKENS = f"""
@@ -53,8 +53,8 @@ SELECT date_trunc('hour', started_at) AS hour, version_id, max(number) AS number
 FROM live WHERE {_WHERE} GROUP BY 1, 2 ORDER BY 1, 2
 """
 _ROWS = """
-WITH said AS (
-    SELECT l.id AS said_id, max(f.value) FILTER (WHERE f.kind = 'good') AS good,
+WITH given AS (
+    SELECT l.id AS given_id, max(f.value) FILTER (WHERE f.kind = 'good') AS good,
         arg_max(f.correction, f."at") FILTER (WHERE f.correction IS NOT NULL) AS correction,
         max(f.value) FILTER (WHERE f.kind = 'score') AS rating,
         arg_max(f.label, f."at") FILTER (WHERE f.label IS NOT NULL) AS label
@@ -62,7 +62,7 @@ WITH said AS (
 ),
 judged AS (SELECT run_id, avg(value) AS score FROM scores GROUP BY run_id)
 SELECT l.*, good, correction, rating, label, score
-FROM live l LEFT JOIN said ON said_id = l.id LEFT JOIN judged ON run_id = l.id
+FROM live l LEFT JOIN given ON given_id = l.id LEFT JOIN judged ON run_id = l.id
 """
 
 

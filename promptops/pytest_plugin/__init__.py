@@ -83,9 +83,9 @@ def study(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Study]:
     Raises:
         UsageError: the test has no such mark, or the mark names no data.
     """
-    from .declared import Declared
+    from .under_test import PromptUnderTest
 
-    declared = Declared.of(request.node, lab)
+    declared = PromptUnderTest.of(request.node, lab)
     done = declared.evaluate(request.config)
     yield done
     if len(done.record.arms) > 1:
@@ -97,9 +97,9 @@ def ask(request: pytest.FixtureRequest, lab: Lab) -> Callable[..., Answer]:
     """Asks the prompt's candidate: `ask(example)`, or `ask(ticket="...")`. Each answer is recorded,
     and an equal question is answered from what is recorded.
     """
-    from .declared import Declared
+    from .under_test import PromptUnderTest
 
-    declared = Declared.of(request.node, lab)
+    declared = PromptUnderTest.of(request.node, lab)
     version, offline = declared.candidate(), request.config.getoption("--promptops-offline")
 
     def answer(example: Example | Mapping[str, Any] | None = None, **values: Any) -> Answer:

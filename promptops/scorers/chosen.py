@@ -108,7 +108,7 @@ def _settler(letters: str) -> Callable[[str], str | None]:
 def answer_after(
     marker: str = "answer is", *, column: str = "expected", ignore_case: bool = True
 ) -> Rule:
-    """What stands after the last marker, to the end of its line and without a closing period, is
+    """What follows the last marker, to the end of its line and without a closing period, is
     the golden answer.
 
     The marker is found in any case. Markup, quotes and outer white space are left aside.

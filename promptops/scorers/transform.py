@@ -129,7 +129,7 @@ last_line = Transform("last_line", _last_line)
 
 
 def answer_part(marker: str = "answer is") -> Transform:
-    """What stands after the last marker in its line, without markup and closing period (see
+    """What follows the last marker in its line, without markup and closing period (see
     `answer_after`).
     """
     if not isinstance(marker, str) or not marker.strip():

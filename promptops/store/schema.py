@@ -413,7 +413,7 @@ _LIVE = _table(
 _FEEDBACK = _table(
     "feedback",
     "id",
-    "What somebody said of a live answer later.",
+    "Feedback on a live answer, given later.",
     """
     id text `f-` and 32 hex digits
     run text the live row's id, or the provider's id of the answer
@@ -422,7 +422,7 @@ _FEEDBACK = _table(
     label text the category
     correction text what the answer should have been
     note text anything else
-    by text keyed hash of who said it
+    by text keyed hash of the person who gave it
     at time when
     """,
 )

@@ -25,7 +25,9 @@ SHARED = {
     *("git_commit", "how", "id", "latency_ms", "name", "note"),
     *("number", "optimization_id", "parents", "prompt", "repeat", "run_id"),
     *("started_at", "status", "study_id", "tokens_in", "tokens_out", "value"),
-    *("version_id",),
+    *("first_token_ms", "source", "kind", "label"),
+    *("version_id", "env", "arm", "finish_reason", "model", "model_returned", "output", "reason"),
+    *("system_fingerprint", "tokens_cached", "tool_calls", "endpoint", "failure_detail", "at"),
 }
 # Of two kinds still: HTTP status of an attempt, and the state of an optimisation.
 MIXED = {"status"}

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from ..lab.prompt import SavedVersion
     from ..lab.study import Study
 
-__all__ = ["Declared"]
+__all__ = ["PromptUnderTest"]
 
 _KNOWN = ("data", "split", "scorers", "candidate", "baseline", "env")
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class PromptUnderTest:
     """A prompt and what it is tested on. options: of the mark, by name."""
 
     lab: Lab
@@ -29,7 +29,7 @@ class Declared:
     options: Mapping[str, Any]
 
     @classmethod
-    def of(cls, node: pytest.Item, lab: Lab) -> Declared:
+    def of(cls, node: pytest.Item, lab: Lab) -> PromptUnderTest:
         """The nearest mark of a test. Raises UsageError where there is none, or a wrong one."""
         mark = node.get_closest_marker("prompt")
         if mark is None or not mark.args:
