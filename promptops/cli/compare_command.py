@@ -22,7 +22,7 @@ _DECIDED = {
 
 
 @click.command()
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("table", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--baseline",
     required=True,
@@ -52,7 +52,7 @@ _DECIDED = {
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 @click.option("--all", "everything", is_flag=True, help="List every example that got worse.")
 def compare(
-    table: Path,
+    table: Path | None,
     baseline: str,
     candidate: str,
     expected: str | None,
@@ -64,7 +64,9 @@ def compare(
 
     TABLE is CSV, JSONL, JSON, XLSX or Parquet: one row per example with a column for each of the
     two, or one row per answer with a column of versions. Columns of numbers from 0 to 1 are
-    compared as scores. Exit code 0 whatever the answer: `promptops evaluate` is the gate.
+    compared as scores. Without TABLE the two are files, each one run of another tool (Inspect,
+    lm-eval, ...), compared by their own scores. Exit code 0 whatever the answer: `promptops
+    evaluate` is the gate.
     """
     from ..lab.compare_table import compare as compare_table
     from ..scorers.grammar import scorer_of

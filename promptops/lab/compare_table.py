@@ -20,6 +20,7 @@ from ..analysis.compare import ComparisonContext
 from ..analysis.compare import compare as facts_of
 from ..engine.needs import check_needs
 from ..errors import StudyError
+from ..exchange.compare_runs import compared_runs
 from ..policy import Policy
 from ..run import Run
 from ..scorers.case import Case, Scorer
@@ -120,7 +121,7 @@ class TableComparison(Comparison):
 
 @explained
 def compare(
-    table: Any,
+    table: Any = None,
     *,
     baseline: str,
     candidate: str,
@@ -140,7 +141,8 @@ def compare(
     which several rows are repeats; the three are guessed from the usual names.
 
     Args:
-        table: whatever `Dataset.read` reads.
+        table: whatever `Dataset.read` reads; None: baseline and candidate are files, each one run
+            of another tool (Inspect, lm-eval, ...), compared by their own scores.
         baseline, candidate: the two columns, or the two values of the column `version`.
         expected: the column of golden answers.
         scorer: a scorer, several, or your own function; None: guessed from the data, which
@@ -156,6 +158,9 @@ def compare(
     a, b = baseline, candidate
     named = {"output": output, "id": id, "tags": tags, "cluster": cluster}
     columns = {role: column for role, column in named.items() if column is not None}
+    if table is None:
+        asked = {**columns, "expected": expected, "scorer": scorer, "version": version}
+        return _files(a, b, [name for name, value in asked.items() if value is not None])
     notes: list[str] = []
     held = read_table(table, a, b, version=version, expected=expected, columns=columns, notes=notes)
     scores = None if scorer is not None or expected is not None else _scores_in(held)
@@ -189,6 +194,19 @@ def compare(
     )
     out = TableComparison.shown(Compared(facts_of(arms[b], arms[a], grounds=grounds), Policy()))
     out.table_notes, out.table, out.scorers_used = tuple(notes), held, tuple(chosen)
+    return out
+
+
+def _files(baseline: str, candidate: str, asked: Sequence[str]) -> TableComparison:
+    """The comparison of two files of runs. asked: options that only a table has."""
+    if asked:
+        raise StudyError(
+            f"{asked[0]}= is for a table of answers; two files of runs are compared by their own"
+            " scores: leave it out, or pass the table first."
+        )
+    found, table, notes = compared_runs(baseline, candidate)
+    out = TableComparison.shown(found)
+    out.table_notes, out.table, out.scorers_used = notes, table, ()
     return out
 
 

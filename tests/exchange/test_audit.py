@@ -15,6 +15,7 @@ from promptops.exchange import Imported, ImportedRun
 from promptops.exchange.audit import audit, audit_files
 from promptops.exchange.audit_page import audit_page
 from promptops.exchange.compare_runs import compared_runs
+from promptops.lab import compare
 
 FILES = Path(__file__).parent / "files"
 
@@ -107,3 +108,16 @@ def test_two_files_are_compared_without_a_lab() -> None:
         compared_runs(FILES / "promptfoo_results.json", FILES / "inspect_log.eval")
     with pytest.raises(StudyError, match="share no example"):
         compared_runs(arms[0], FILES / "inspect_log.eval")
+
+
+def test_compare_takes_two_files_in_place_of_a_table(tmp_path: Path) -> None:
+    arms = [str(FILES / f"lm_eval_samples_{arm}.jsonl") for arm in "ab"]
+    found = compare(baseline=arms[0], candidate=arms[1])
+    assert found.plainly().endswith("No example got worse.")
+    assert found.report(tmp_path / "report.html").stat().st_size > 1000
+    with pytest.raises(StudyError, match="for a table of answers"):
+        compare(baseline=arms[0], candidate=arms[1], expected="target")
+    words = ["compare", "--baseline", arms[0], "--candidate", arms[1], "--json"]
+    done = CliRunner().invoke(group(), words)
+    assert done.exit_code == 0, done.output
+    assert "lm_eval_samples_b" in done.output
