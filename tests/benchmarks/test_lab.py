@@ -61,8 +61,8 @@ def answer(request):
 def watch():
     while not over.wait(0.05):
         study = next(iter(lab.project.running.values()), None)
-        if study is not None and study.progress.calls is not None:
-            seen.append((study.progress.calls.done, resident("VmRSS")))
+        if study is not None:
+            seen.append((study.progress.done, resident("VmRSS")))
 seen, over = [], threading.Event()
 model = ScriptedModel(answer)
 lab = Lab(root, models={"m": model})

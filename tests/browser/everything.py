@@ -55,8 +55,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     study = lab.evaluate(versions, Dataset.read(rows, name="tickets", tags="tags"), graders, name="first look").wait()
 for version in versions[:3]:
-    lab.promote(version, "dev", reason=bad, force=True)
-lab.rollback(versions[2], "dev", reason="a customer complained")
+    lab.promote(version, env="dev", reason=bad, force=True)
+lab.rollback(versions[2], env="dev", reason="a customer complained")
 for rater in ("ana", "bo"):
     queue = Labelling(study.recorded, rater)
     for place in range(6):

@@ -36,10 +36,10 @@ v2 = triage.save(_messages(SYSTEM), model="embedded", note="labels and JSON", te
 v3 = triage.save(_messages(SYSTEM + DEFINITIONS), model="embedded", note="labels, definitions and JSON", temperature=0)
 tickets = Dataset.read("support_tickets.jsonl", inputs=["ticket"], expected="expected", tags="tags")
 study = lab.evaluate([v1, v2, v3], tickets.test, _scorers(), name="support-triage, test split").wait()
-lab.promote(v1, "prod", study=study)
-lab.promote(v2, "prod", study=study)
-lab.rollback(v2, "prod", reason="a customer complained")
-lab.promote(v2, "prod", study=study, override="it was another release", reason="it was another release")
+lab.promote(v1, env="prod", study=study)
+lab.promote(v2, env="prod", study=study)
+lab.rollback(v2, env="prod", reason="a customer complained")
+lab.promote(v2, env="prod", study=study, override="it was another release", reason="it was another release")
 for rater in ("ana", "bo"):
     queue = Labelling(study.recorded, rater)
     for place in range(24):

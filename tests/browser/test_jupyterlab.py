@@ -47,7 +47,7 @@ RESUME = (
     'pace["s"] = 0\nstudy = lab.evaluate([v1, v2], data, [equals()], name="live",'
     " concurrency=8)\nstudy"
 )
-BOARD = 'study.wait()\nlab.promote(v1, to="prod", study=study)\nlab.dashboard()'
+BOARD = 'study.wait()\nlab.promote(v1, env="prod", study=study)\nlab.dashboard()'
 
 
 @pytest.fixture(scope="module")
