@@ -35,7 +35,7 @@ def slow(answer):
         return answer(int(request["messages"][-1]["content"].split()[-1]))
     return ScriptedModel(call, label="slow")
 bad = {HOSTILE!r}
-models = {{"one": slow(lambda n: "yes"), "two": slow(lambda n: bad if n in (1, 2, 3) else "yes" if n % 4 else "no")}}
+models = {{"one": slow(lambda n: "yes" if n % 4 else "maybe"), "two": slow(lambda n: bad if n in (1, 2, 3) else "yes" if n % 4 else "no")}}
 lab = Lab("project", models=models)
 prompt = lab.prompt("triage")
 v1 = prompt.save("Judge: {{{{ticket}}}}", model="one")

@@ -30,12 +30,18 @@ TOKEN = "a-token-of-this-test-0123456789"
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A finished study with hostile output, in prod since a promotion."""
 
+    def number_of(request: dict[str, Any]) -> int:
+        return int(request["messages"][-1]["content"].split()[-1])
+
+    def one(request: dict[str, Any]) -> str:
+        return "yes" if number_of(request) % 4 else "maybe"
+
     def two(request: dict[str, Any]) -> str:
-        number = int(request["messages"][-1]["content"].split()[-1])
+        number = number_of(request)
         return HOSTILE if number in (1, 2, 3) else "yes" if number % 4 else "no"
 
     models = {
-        "one": ScriptedModel(lambda request: "yes", label="one"),
+        "one": ScriptedModel(one, label="one"),
         "two": ScriptedModel(two, label="two"),
     }
     lab = Lab(tmp_path_factory.mktemp("project"), models=models)
