@@ -236,7 +236,7 @@ def test_evidence(payload: str, editor: Editor, monkeypatch: pytest.MonkeyPatch)
             examples=("a",),
             dataset={"name": text},
             scores={text: sides},
-            measures={},
+            metrics={},
         )
         monkeypatch.setattr(Evidence, "read", lambda *_, cited=cited: cited)
         texts.append(changes.markdown(before, new, Path(editor.path)))

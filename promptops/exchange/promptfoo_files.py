@@ -45,13 +45,19 @@ def prompts_in(entry: Any, folder: Path) -> list[Prompt]:
         label = str(entry.get("label") or "")
         entry = entry.get("raw") or entry.get("id") or ""
     if not isinstance(entry, str):
-        raise DatasetError(f"the prompt {str(entry)[:60]!r} is not a text")
+        raise DatasetError(
+            f"the prompt {str(entry)[:60]!r} is not a text; write the prompt, or file:// and a"
+            " path."
+        )
     if not entry.startswith("file://"):
         return [_prompt(entry, label)]
     named = entry.removeprefix("file://")
     paths = _matching(named, folder)
     if not paths:
-        raise DatasetError(f"{named} is not there, or is outside the configuration's folder")
+        raise DatasetError(
+            f"{named} is not there, or is outside the configuration's folder; put it there and"
+            " name it relative to the configuration."
+        )
     out = []
     for path in paths:
         found = list(_of_file(path))
@@ -82,7 +88,10 @@ def _matching(named: str, folder: Path) -> list[Path]:
 def _of_file(path: Path) -> Iterator[str]:
     ending = path.suffix.lower()
     if ending in _CODE:
-        raise DatasetError(f"{path.name} is code, which an import never executes")
+        raise DatasetError(
+            f"{path.name} is code, which an import never executes; write what it returns into a"
+            " text or JSON file."
+        )
     text = text_of(path)
     if ending in (".yaml", ".yml"):
         value = read_yaml(text, path.name).value
@@ -127,10 +136,16 @@ def test_rows(named: Any, folder: Path) -> Iterator[dict[str, Any]]:
     if isinstance(named, dict) and isinstance(named.get("path"), str):
         named = named["path"]
     if not isinstance(named, str):
-        raise DatasetError(f"the test {str(named)[:60]!r} has neither vars nor assert")
+        raise DatasetError(
+            f"the test {str(named)[:60]!r} has neither vars nor assert; give it one of them, or the"
+            " path of a file of tests."
+        )
     path = beside(folder, named)
     if path is None or not path.is_file():
-        raise DatasetError(f"{named} is not there, or is outside the configuration's folder")
+        raise DatasetError(
+            f"{named} is not there, or is outside the configuration's folder; put it there and"
+            " name it relative to the configuration."
+        )
     ending = path.suffix.lower()
     if ending == ".csv":
         yield from csv_tests(text_of(path), path.name)
@@ -145,7 +160,10 @@ def test_rows(named: Any, folder: Path) -> Iterator[dict[str, Any]]:
             if isinstance(row, dict):
                 yield row if "vars" in row or "assert" in row else {"vars": row}
     else:
-        raise DatasetError(f"{path.name} is not a table that an import reads")
+        raise DatasetError(
+            f"{path.name} is not a table that an import reads; save it as CSV, JSON, JSON"
+            " Lines or YAML."
+        )
 
 
 def csv_tests(text: str, name: str) -> Iterator[dict[str, Any]]:

@@ -58,7 +58,7 @@ def series_of(
         which = f"; never scored: {', '.join(never[:10])}" if never else ""
         raise StudyError(
             f"the anchor lacks {int(missing.sum()):,} of {missing.size:,} scores by {scorer.name}"
-            f"{which}. At most {MAX_UNSCORED:.0%} may be missing; run the same again to finish it."
+            f"{which}; at most {MAX_UNSCORED:.0%} may be missing: run the same again to finish it."
         )
     anchor = Anchor.of(np.where(missing, np.nanmean(scores, axis=0), scores))
     start = Detector.start(anchor)

@@ -111,10 +111,12 @@ def usage_of(usage: Any) -> tuple[int | None, int | None, int | None]:
 
 
 def text(value: Any) -> str | None:
+    """The value where it is text, else None: an answer of another form is not an error here."""
     return value if isinstance(value, str) else None
 
 
 def whole(value: Any) -> int | None:
+    """The value where it is a whole number, else None; True and False are not numbers."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -67,6 +67,7 @@ class Tally:
         self._next = count()
 
     def add(self) -> None:
+        """Raise the count by one."""
         next(self._next)
 
     @property

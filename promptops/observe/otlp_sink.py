@@ -50,6 +50,7 @@ class OtlpSink:
         return len(lines), 0
 
     def secret(self) -> bytes | None:
+        """PROMPTOPS_HASH_KEY; without it None, and no user is recorded."""
         return hash_key()
 
     def forked(self) -> None:

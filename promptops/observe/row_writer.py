@@ -47,6 +47,7 @@ class RowWriter:
             self._clean.keep_secret(value)
 
     def forked(self) -> None:
+        """Start the count at zero in a child process: the faults so far are the parent's."""
         self.faults = 0
 
     def prepared(self, table: str, row: dict[str, Any], sink: Sink) -> dict[str, Any]:

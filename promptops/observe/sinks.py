@@ -73,12 +73,14 @@ class FolderSink:
         return self._secret
 
     def forked(self) -> None:
+        """Let go of the parent's segment in a child process, which opens one of its own."""
         segment, self._segment = self._segment, None
         if segment is not None and segment.fd >= 0:
             os.close(segment.fd)
             segment.fd = -1
 
     def close(self) -> None:
+        """Close the segment, if one is open; a fault of the file system is not raised."""
         segment, self._segment = self._segment, None
         if segment is not None:
             with contextlib.suppress(OSError):
@@ -156,6 +158,7 @@ class StdoutSink:
                 select.select([], [self._fd], [], 0.5)
 
     def secret(self) -> bytes | None:
+        """PROMPTOPS_HASH_KEY; without it None, and no user is recorded."""
         return hash_key()
 
     def forked(self) -> None:

@@ -73,6 +73,7 @@ class StreamProxy(_Proxy):
         return leave(*error) if leave is not None else None
 
     def close(self) -> Any:
+        """Close the stream; the call is recorded with what was read."""
         self._promptops_call.stream_ended(early=True)
         return self._promptops_stream.close()
 
@@ -113,9 +114,11 @@ class AsyncStreamProxy(_Proxy):
         return await leave(*error) if leave is not None else None
 
     async def close(self) -> Any:
+        """Close the stream; the call is recorded with what was read."""
         self._promptops_call.stream_ended(early=True)
         return await self._promptops_stream.close()
 
     async def aclose(self) -> Any:
+        """Close a stream whose client calls it `aclose`; recorded as for `close`."""
         self._promptops_call.stream_ended(early=True)
         return await self._promptops_stream.aclose()

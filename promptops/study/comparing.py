@@ -160,7 +160,8 @@ def _compared(
         tried = tried_before(study.project.store, study.record, pair, name, field)
         grounds = replace(grounds, tried=tried)
         if tried.times > 1 and ended is None:
-            candidate, baseline = pooled(study, candidate, baseline, name, tried)
+            store, arms = study.project.store, (candidate, baseline)
+            candidate, baseline = pooled(store, study.record, study.dataset, arms, name, tried)
             grounds = replace(grounds, planned=pooled_size(candidate, name, grounds))
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties

@@ -18,8 +18,8 @@ from ..analysis.tried import Judgement, Tried
 from .queries.judgements import pooled_outcomes, studies_beside
 
 if TYPE_CHECKING:
+    from ..dataset.dataset import Dataset
     from ..store import Store
-    from .recorded_study import RecordedStudy
     from .study_record import StudyRecord
 
 __all__ = ["pooled", "pooled_size", "tried_before"]
@@ -65,18 +65,35 @@ def tried_before(
 
 
 def pooled(
-    study: RecordedStudy, candidate: Arm, baseline: Arm, primary: str, tried: Tried
+    store: Store,
+    record: StudyRecord,
+    dataset: Dataset,
+    pair: tuple[Arm, Arm],
+    primary: str,
+    tried: Tried,
 ) -> tuple[Arm, Arm]:
     """Both arms with every answer that the pair ever gave to these examples, as repeats of the
     primary; examples of earlier studies that this one left out come back in.
+
+    Args:
+        store: the store that holds the earlier answers.
+        record: of the study at hand.
+        dataset: its examples, by whose ids the answers are gathered.
+        pair: the arms of the candidate and of the baseline.
+        primary: the scorer that decides.
+        tried: what was judged before; the studies that judged the candidate are pooled.
+
+    Returns:
+        The candidate and the baseline, in that order.
     """
+    candidate, baseline = pair
     studies = [j.study for j in tried.judgements if j.candidate == candidate.version]
-    ref = next((ref for ref in study.record.scorers if ref.name == primary), None)
+    ref = next((ref for ref in record.scorers if ref.name == primary), None)
     if ref is None or primary not in candidate.scores:
         return candidate, baseline
     versions = [candidate.version, baseline.version]
-    rows = pooled_outcomes(study.project.store, (ref.name, ref.version), studies, versions)
-    ids = {example.fingerprint: example.id for example in reversed(list(study.dataset))}
+    rows = pooled_outcomes(store, (ref.name, ref.version), studies, versions)
+    ids = {example.fingerprint: example.id for example in reversed(list(dataset))}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
     for version, print_, _, outcome in rows:
         name = ids.get(print_, f"earlier example {print_[:12]}")
