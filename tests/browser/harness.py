@@ -125,7 +125,7 @@ def served(
             list(command), env=env, stdout=out, stderr=subprocess.STDOUT, cwd=cwd
         )
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while True:
             try:
                 urllib.request.urlopen(probe, timeout=20).close()
