@@ -89,7 +89,7 @@ def test_what_was_refused_stands_when_the_notebook_runs_again(lab: Lab) -> None:
     assert registry(lab) == before
     assert [text.split(":")[0] for text in again] == ["held", "held", "refused", "held"]
     assert "v2 was refused in prod at" in again[2]
-    assert "a refusal stands until something new is measured" in again[2]
+    assert "a refusal holds until something new is measured" in again[2]
     assert 'override="reason" asks once more' in again[2]
 
 
@@ -104,7 +104,7 @@ def test_a_refusal_stands_in_another_kernel_for_a_canary_and_for_the_newest_stud
     (_, b, _), study = measured(other, "p", "abc")
     before = registry(other)
     for options in ({"study": study}, {}, {"study": study, "percent": 10}):
-        assert "a refusal stands" in tried(
+        assert "a refusal holds" in tried(
             lambda options=options: other.promote(b, env="prod", **options)
         )
     assert registry(other) == before
@@ -126,7 +126,7 @@ def test_something_new_lifts_a_refusal(lab: Lab) -> None:
     assert tried(lambda: lab.promote(b, env="prod")).startswith("done")
     assert tried(lambda: lab.promote(a, env="prod")).startswith("refused")
     _, fresh = measured(lab, "q", "abc", fresh=True)
-    assert "a refusal stands" not in tried(lambda: lab.promote(a, env="prod", study=fresh))
+    assert "a refusal holds" not in tried(lambda: lab.promote(a, env="prod", study=fresh))
 
 
 def test_a_refusal_on_other_terms_is_another_question(lab: Lab) -> None:
@@ -206,7 +206,7 @@ def test_the_gate_says_what_promote_will_do(lab: Lab) -> None:
     promote would take.
     """
     (_, b, c), study, _ = incident(lab)
-    for version, says in ((c, "v3 was rolled back by"), (b, "a refusal stands")):
+    for version, says in ((c, "v3 was rolled back by"), (b, "a refusal holds")):
         points = study.gate(version, env="prod")
         assert len(points) == 1
         assert says in points[0]
@@ -240,7 +240,7 @@ def test_the_view_says_what_its_button_does(lab: Lab) -> None:
     incident(lab)
     view = EnvironmentsView(lab, "p")
     before = registry(lab)
-    for number, says in ((3, "rolled back by"), (2, "a refusal stands")):
+    for number, says in ((3, "rolled back by"), (2, "a refusal holds")):
         view.version.value = number
         assert "the gate would refuse" in view.gate.value
         assert says in view.gate.value

@@ -92,7 +92,8 @@ def test_a_tag_in_a_row_an_answer_or_a_registry_is_data(
     study = lab.evaluate([version], data, [json_equals()])
     assert study.scores()["passed"].tolist() == [True]
     assert study.runs()["output"].tolist() == [text]
-    assert Lab(lab.project.root, models={}).study(study.name).dataset[0].expected == tag
+    reread = Lab(lab.project.root, models={}).study(study.name).review.recorded
+    assert reread.dataset[0].expected == tag
     study.report(tmp_path / "report.html")
     lab.promote(version, env="dev", reason="an experiment")
     path = lab.project.root / "promptops.json"

@@ -33,6 +33,12 @@ TICKETS = [
 ]
 
 
+def first(request: dict[str, Any]) -> str:
+    """Wrong on every "no", in two ways, so that it does not give one answer to everything."""
+    number = int(request["messages"][-1]["content"].split()[-1])
+    return "yes" if number % 16 else "maybe"
+
+
 def clever(request: dict[str, Any]) -> str:
     """Right but for three tickets, where it is hostile."""
     number = int(request["messages"][-1]["content"].split()[-1])
@@ -42,7 +48,7 @@ def clever(request: dict[str, Any]) -> str:
 @pytest.fixture
 def lab(make_lab: Callable[..., Lab]) -> Lab:
     models = {
-        "yes": ScriptedModel(lambda request: "yes", label="yes"),
+        "yes": ScriptedModel(first, label="yes"),
         "clever": ScriptedModel(clever, label="clever"),
     }
     made = make_lab(models=models)
