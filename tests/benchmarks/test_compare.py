@@ -20,10 +20,11 @@ import pytest
 from promptops.analysis.compare import compare as facts
 from promptops.lab import Lab
 from promptops.run import utc
+from promptops.study.study_record import ScorerRef
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.xdist_group("million")]
 
-SCORERS = [{"name": "equals", "version": "1", "kind": "assertion"}]
+SCORERS = [ScorerRef("equals", "1")]
 ARMS = {"p1-" + "a" * 32: ("v1", 0.60), "p1-" + "b" * 32: ("v2", 0.61)}
 
 
@@ -51,7 +52,7 @@ def million(
     config = {
         "arms": arms,
         "dataset": {"fingerprint": "d1-x", "name": "big", "n": examples},
-        "scorers": SCORERS,
+        "scorers": [scorer.document() for scorer in SCORERS],
         "repeats": repeats,
         "split": None,
     }

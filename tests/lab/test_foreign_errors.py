@@ -270,7 +270,7 @@ def test_the_model_of_a_study_and_of_its_judge(make_lab: Callable[..., Lab]) -> 
     assert study.status == "stopped"
     failures = study.runs()["failure"].fillna("").tolist()
     assert sorted(failures) == [""] * 4 + ["internal"] * 6
-    assert lab.store.rows("select distinct failure from runs where source = 'judge'") == [
+    assert lab.store.rows("select distinct failure from runs where role = 'judge'") == [
         ("internal",)
     ]
     assert len(study.scores()) == 4

@@ -118,7 +118,7 @@ def test_calls_of_a_judge_are_runs_and_are_reused(make_lab: MakeLab) -> None:
     generation is counted apart.
     """
     lab, study, scorer, model = judged(make_lab, a_rubric)
-    sources = dict(lab.store.rows("select source, count(*) from runs group by 1"))
+    sources = dict(lab.store.rows("select role, count(*) from runs group by 1"))
     assert sources == {"judge": 60, "model": 80}
     assert (
         len(model.calls) == 60

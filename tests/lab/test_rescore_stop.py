@@ -68,7 +68,7 @@ def test_an_interrupt_of_a_rescore_asks_no_more_and_loses_nothing(
     time.sleep(0.5)  # ten times what a question takes
     assert len(slow.calls) <= at + 16
     assert len(slow.calls) < 150
-    recorded = lab.store.rows("select count(*) from runs where source = 'judge'")[0][0]
+    recorded = lab.store.rows("select count(*) from runs where role = 'judge'")[0][0]
     again = study.rescore(scorers)
     assert len(again.scores()) == 150
     assert len(slow.calls) - 150 <= at + 16 - recorded  # only what was in flight is asked twice
