@@ -340,7 +340,7 @@ def test_wrong_use_is_said(make_lab: MakeLab) -> None:
         measure_judge(study, "quality", plant=3)
     with pytest.raises(StudyError, match="expected run_id and value"):
         measure_judge(study, scorer, pd.DataFrame({"a": [1]}))
-    with pytest.raises(StudyError, match="none of"):
+    with pytest.raises(StudyError, match="is not among .*expected run_id"):
         keep_labels(study, pd.DataFrame({"run_id": ["r-nothing"], "value": [1.0]}), "ann")
     with pytest.raises(StudyError, match="has no judge"):
         measure_judge(study.rescore([equals()]))
