@@ -34,7 +34,7 @@ def test_what_a_model_said_is_no_golden_answer(form: str, beside: str, tmp_path:
     data = Dataset.read(source([{"q": "a", "output": "x", beside: "m"}], form, tmp_path))
     assert data[0].expected is None
     assert "output" not in data[0].inputs
-    assert any("what a model said" in note for note in data.notes)
+    assert any("it is a model's answer" in note for note in data.notes)
     alone = Dataset.read(source([{"q": "a", "output": "x"}], form, tmp_path))
     assert alone[0].expected == "x"
 

@@ -68,13 +68,13 @@ def fill(lab: Lab) -> Lab:
     ]
     study = lab.evaluate([plain, rich], Dataset.read(rows), [equals()])
     study.wait()
-    lab.promote(plain, "prod", study=study)
-    lab.promote(rich, "prod", study=study)
-    lab.promote(plain, "staging", force=True, reason="no time")
-    lab.promote(rich, "staging", study=study, percent=12.5)
-    lab.promote(plain, "dev", force=True, reason="an experiment")
-    lab.promote(rich, "dev", study=study)
-    lab.rollback("support-triage", "dev", reason="odd answers")
+    lab.promote(plain, env="prod", study=study)
+    lab.promote(rich, env="prod", study=study)
+    lab.promote(plain, env="staging", force=True, reason="no time")
+    lab.promote(rich, env="staging", study=study, percent=12.5)
+    lab.promote(plain, env="dev", force=True, reason="an experiment")
+    lab.promote(rich, env="dev", study=study)
+    lab.rollback("support-triage", env="dev", reason="odd answers")
     lab.studies.policy = {"min_n": 30}
     return lab
 
