@@ -151,7 +151,7 @@ def bad_paths(root: Path) -> dict[str, tuple[str, str]]:
         file.write(PNG)
         file.truncate(images.LARGEST + 1)
     below, read, leads, none = (
-        "is no path below",
+        "is not a path below",
         "cannot be read below",
         "leads out of the project's folder",
         "is no PNG, JPEG, GIF or WebP",
@@ -175,8 +175,8 @@ def bad_paths(root: Path) -> dict[str, tuple[str, str]]:
         "missing": ("pics/cow.png", read),
         "too long": ("x" * 300 + ".png", read),
         "a file as a folder": ("dog.jpg/x.png", read),
-        "a folder": ("pics", "is no file"),
-        "a pipe": ("pipe.png", "is no file"),
+        "a folder": ("pics", "is not a file"),
+        "a pipe": ("pipe.png", "is not a file"),
         "a device": ("/dev/zero", leads),
         "text": ("text.png", none),
         "svg": ("svg.png", none),
@@ -324,7 +324,7 @@ def test_an_image_of_the_prompt_and_one_of_the_history(lab: Lab) -> None:
         [{"role": "history"}, {"role": "user", "content": "And?"}], model="m"
     )
     said["content"][1]["image_url"]["url"] = "../secret.png"  # type: ignore[index]
-    with pytest.raises(SetupError, match="'e0': the image '../secret.png' is no path below"):
+    with pytest.raises(SetupError, match="'e0': the image '../secret.png' is not a path below"):
         lab.evaluate(
             [only], Dataset.read([{"id": "e0", "q": "x", "history": [said]}]), [contains("animal")]
         )
@@ -414,7 +414,7 @@ def test_no_view_holds_an_image(make_lab: Callable[..., Lab], tmp_path: Path, ho
             view.pane.press("l")  # type: ignore[attr-defined]
         pages[name] = view.static() + texts(view.box) + repr(view)
         assert len(json.dumps([view.shown().still(), view.shown().live()])) <= 100_000, name
-    shown = done.examples().detail("e0")
+    shown = done.review.examples().detail("e0")
     assert "… (shortened)" in str(shown.new.request) if shown.new else False
     pages["detail"] = str(shown.new) + str(shown.old)
     pages["prompt"] = (

@@ -41,7 +41,7 @@ def test_the_floor_is_of_this_dataset(make_lab: MakeLab, n: int, expected: float
     lab.evaluate([v1], rows(n), [equals()], repeats=4)
     for repeats in (1, 2):
         study = lab.evaluate([v1, v2], rows(20), [equals()], repeats=repeats)
-        noise = study.compare(v2, v1).grounds.noise
+        noise = study.compare(candidate=v2, baseline=v1).grounds.noise
         if expected is None:
             assert noise is None or repeats == 2  # a study with two repeats measures it itself
         else:
