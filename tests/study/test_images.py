@@ -154,7 +154,7 @@ def bad_paths(root: Path) -> dict[str, tuple[str, str]]:
         "is not a path below",
         "cannot be read below",
         "leads out of the project's folder",
-        "is no PNG, JPEG, GIF or WebP",
+        "is not a PNG, JPEG, GIF or WebP",
     )
     return {
         "up": ("../secret.png", below),
