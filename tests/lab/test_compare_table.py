@@ -232,16 +232,16 @@ def test_the_page_is_one_file_that_loads_and_runs_nothing(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("rows", "arguments", "error", "says"),
     [
-        ([], {"a": "a", "b": "b"}, StudyError, "no rows"),
-        ([{"x": 1}], {"a": "a", "b": "b"}, StudyError, "no column 'a'"),
-        ([{"a": "x", "b": "y"}], {"a": "a", "b": "a"}, StudyError, "with itself"),
-        ([{"a": "x", "b": "y"}], {"a": "a", "b": "b"}, StudyError, "what a good answer is"),
-        ([{"a": "x", "b": "y", "g": "x"}], {"a": "a", "b": "b", "expected": "gold"}, StudyError, "no column 'gold'"),
-        ([{"a": "x", "b": "y"}], {"a": "a", "b": "b", "tgas": "q"}, StudyError, "no column role 'tgas'"),
-        ([{"id": "1", "a": "x", "b": "y"}, {"id": "1", "a": "x", "b": "y"}], {"a": "a", "b": "b", "scorer": length(at_most=3)}, DatasetError, "1"),
-        ([{"id": 1, "version": "a", "output": "x"}], {"a": "a", "b": "b", "version": "version"}, StudyError, "no row has 'b'"),
-        ([{"id": 1, "version": "a"}, {"id": 1, "version": "b"}], {"a": "a", "b": "b"}, StudyError, "which column holds the outputs"),
-        ("nothing.csv", {"a": "a", "b": "b"}, DatasetError, "no file"),
+        ([], {"baseline": "a", "candidate": "b"}, StudyError, "no rows"),
+        ([{"x": 1}], {"baseline": "a", "candidate": "b"}, StudyError, "no column 'a'"),
+        ([{"a": "x", "b": "y"}], {"baseline": "a", "candidate": "a"}, StudyError, "with itself"),
+        ([{"a": "x", "b": "y"}], {"baseline": "a", "candidate": "b"}, StudyError, "what a good answer is"),
+        ([{"a": "x", "b": "y", "g": "x"}], {"baseline": "a", "candidate": "b", "expected": "gold"}, StudyError, "no column 'gold'"),
+        ([{"a": "x", "b": "y"}], {"baseline": "a", "candidate": "b", "tgas": "q"}, TypeError, "did you mean tags="),
+        ([{"id": "1", "a": "x", "b": "y"}, {"id": "1", "a": "x", "b": "y"}], {"baseline": "a", "candidate": "b", "scorer": length(at_most=3)}, DatasetError, "1"),
+        ([{"id": 1, "version": "a", "output": "x"}], {"baseline": "a", "candidate": "b", "version": "version"}, StudyError, "no row has 'b'"),
+        ([{"id": 1, "version": "a"}, {"id": 1, "version": "b"}], {"baseline": "a", "candidate": "b"}, StudyError, "which column holds the outputs"),
+        ("nothing.csv", {"baseline": "a", "candidate": "b"}, DatasetError, "no file"),
     ],
 )  # fmt: skip
 def test_a_table_that_does_not_work_says_why(

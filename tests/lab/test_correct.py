@@ -356,7 +356,7 @@ def test_nothing_outside_the_project_is_written_or_guessed(
             assert study.review.dataset_file() is None
             for path in (None, outside, "../tickets.csv", "link.csv", "linked/tickets.csv"):
                 with pytest.raises(
-                    DatasetError, match=r"lies outside the project .* copy it into the project"
+                    DatasetError, match=r"is outside the project .* copy it into the project"
                 ):
                     study.review.correct("2", "pay", path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.csv")} == before
@@ -473,4 +473,4 @@ def test_the_view_shows_the_line_before_it_writes_it(lab: Lab) -> None:
         b"b,bug,", b"b,<b>pay,"
     )
     view.file.value = "/etc/hostname"
-    assert "lies outside the project" in view.change.value
+    assert "is outside the project" in view.change.value

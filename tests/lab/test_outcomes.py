@@ -205,7 +205,7 @@ def test_a_schema_that_cannot_be_checked_is_said_before_the_start(
     }
     version = lab.prompt("p").save("Team of {{ticket}}", model="m", response_format=wanted)
     with pytest.warns(
-        UserWarning, match="answers of v1 are not held against the schema of its response_format"
+        UserWarning, match="answers of v1 are not compared with the schema of its response_format"
     ):
         study = lab.evaluate([version], Dataset.read(rows(bad=())), [json_valid()])
     assert "failed" not in repr(study)

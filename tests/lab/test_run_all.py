@@ -20,7 +20,9 @@ from promptops.policy import Policy
 from promptops.scorers import equals
 
 MakeLab = Callable[..., Lab]
-RATES = {"a": 4, "b": 6, "c": 9, "d": 5}  # of ten, by the first letter of the wording
+# Of ten, by the first letter of the wording. b and c tie: each is promoted over a, and neither over
+# the other.
+RATES = {"a": 4, "b": 9, "c": 9, "d": 5}
 ROWS = [{"id": f"e{n}", "q": str(n), "expected": "y"} for n in range(60)]
 
 
@@ -118,6 +120,7 @@ def test_something_new_lifts_a_refusal(lab: Lab) -> None:
     override = {"study": study, "override": "c is gone"}
     assert tried(lambda: lab.promote(b, env="prod", **override)) == "done"
     assert lab.history("p").deployments[-1].override == "c is gone"
+    assert tried(lambda: lab.rollback(b, env="prod", reason="another incident")) == "done"
     assert tried(lambda: lab.promote(c, env="prod", study=study, override="c is mended")) == "done"
     before = registry(lab)
     assert tried(lambda: lab.promote(b, env="prod", **override)) == "held"
