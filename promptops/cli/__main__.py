@@ -84,6 +84,8 @@ SUMMARIES = {
     "dashboard": "Serve the dashboard as a page.",
     "prices": "Show what models cost, and as of when.",
     "watch": "Monitor what is deployed, day by day.",
+    "comment": "Write a report on a pull request.",
+    "help": "Show the manual, offline.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 HIDDEN_NAMES = {

@@ -47,6 +47,14 @@ def always(text: str) -> ScriptedModel:
     return ScriptedModel(lambda request: text, label=f"always-{text}")
 
 
+def lenient(request: dict[str, Any]) -> str:
+    """Right for every "yes" and wrong for every "no", half of them "maybe": more than one answer,
+    as the gate asks.
+    """
+    text = str(request["messages"][-1]["content"])
+    return "maybe" if text.endswith((" 0", " 8", " 16", " 24", " 32")) else "yes"
+
+
 def by_number(request: dict[str, Any]) -> str:
     """Right for all tickets: it reads the number."""
     return "yes" if int(request["messages"][-1]["content"].split()[-1]) % 4 else "no"
@@ -55,7 +63,12 @@ def by_number(request: dict[str, Any]) -> str:
 @pytest.fixture
 def road(make_lab: MakeLab) -> tuple[Lab, Any, Any, Dataset]:
     """A lab with two models: "yes" is right on three of four tickets, "smart" on all."""
-    lab = make_lab(models={"yes": always("yes"), "smart": ScriptedModel(by_number, label="smart")})
+    lab = make_lab(
+        models={
+            "yes": ScriptedModel(lenient, label="lenient"),
+            "smart": ScriptedModel(by_number, label="smart"),
+        }
+    )
     prompt = lab.prompt("triage")
     return (
         lab,
@@ -144,7 +157,10 @@ def test_run_all_twice_makes_no_call_no_row_and_leaves_the_registry_byte_identic
     ) == before
     other = Lab(
         lab.project.location.root,
-        models={"yes": always("yes"), "smart": ScriptedModel(by_number, label="smart")},
+        models={
+            "yes": ScriptedModel(lenient, label="lenient"),
+            "smart": ScriptedModel(by_number, label="smart"),
+        },
     )
     walk(other, other.prompt("triage")[1], other.prompt("triage")[2], Dataset.read(TICKETS))
     assert (counts(other), other.project.location.registry.read_bytes()) == before[:2]
@@ -280,7 +296,7 @@ def test_a_target_is_evaluated_with_the_candidate_served_inside(
     )
     outputs = study.runs().set_index("arm")["output"].to_dict()
     assert outputs == {"v1": "HELLO ADA", "v2": "HI ADA", "v3": "DEAR ADA"}
-    assert study.runs()["source"].unique().tolist() == ["target"]
+    assert study.runs()["role"].unique().tolist() == ["target"]
 
 
 def test_one_failing_example_never_stops_a_study(make_lab: MakeLab) -> None:
@@ -616,7 +632,7 @@ def test_imported_outputs_are_there_once(make_lab: MakeLab) -> None:
     lab = make_lab()
     data = Dataset.read(TICKETS)
     table = [
-        {"example_id": row["id"], "version": v, "output": "yes"}
+        {"example_id": row["id"], "version": v, "output": row["expected"]}
         for v in ("a", "b")
         for row in TICKETS
     ]
@@ -727,8 +743,8 @@ def test_a_study_whose_calls_failed_says_so_in_one_line(make_lab: MakeLab) -> No
         prompt.save("{{ticket}}", model="half"),
     )
     assert (
-        "Not one answer of v1 could be scored. 40 calls failed (40 internal): RuntimeError: the"
-        " line is down" in repr(lab.evaluate([v1], data, [equals()]))
+        "Not one answer of v1 could be scored by equals(expected). 40 calls failed (40 internal):"
+        " RuntimeError: the line is down" in repr(lab.evaluate([v1], data, [equals()]))
     )
     assert "over 20 examples. 20 calls failed (20 internal)" in repr(
         lab.evaluate([v3], data, [equals()])
@@ -777,7 +793,7 @@ def test_the_version_that_serves_is_still_compared_with_another(
         for v in ("a", "b")
         for row in TICKETS
     ]
-    assert "right on as many" in repr(
+    assert "right on equally many" in repr(
         lab.import_runs(table, data, [equals()], prompt="nobody-saved-it")
     )
 
@@ -994,7 +1010,7 @@ def test_a_mended_scorer_judges_again_without_a_call(road: tuple[Lab, Any, Any, 
 
     @scorer(name="mine")
     def mended(output: str) -> bool:
-        return output == "yes"
+        return output in ("yes", "maybe")
 
     failed = lab.evaluate([v1], data, [broken])
     assert set(failed.scores()["unscored"].str[:27]) == {"scorer_error: AttributeErro"}
@@ -1074,7 +1090,10 @@ def test_a_pinned_example_that_the_candidate_fails_is_named(
         lambda r: "no" if r["messages"][-1]["content"].endswith(" 5") else by_number(r),
         label="worse",
     )
-    lab = Lab(lab.project.location.root, models={"yes": always("yes"), "worse": model})
+    lab = Lab(
+        lab.project.location.root,
+        models={"yes": ScriptedModel(lenient, label="lenient"), "worse": model},
+    )
     v3 = lab.prompt("triage").save("Judge so: {{ticket}}", model="worse")
     lab.promote(v1, env="prod", study=lab.evaluate([v1], data, [equals()]))
     study = lab.evaluate([v1, v3], data, [equals()])
