@@ -18,7 +18,7 @@ __all__ = ["from_fstring", "from_jinja", "logic_in"]
 
 _MARKS = re.compile(r"\{%|\{\{|\{#|@@@langfusePrompt")
 _NAME = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}", re.ASCII)
-_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}(.*?)\{%-?\s*endraw\s*-?%\}", re.DOTALL)
+_RAW = re.compile(r"\{%-?\s{0,20}(raw|endraw)\s{0,20}-?%\}")
 
 
 def logic_in(text: str) -> tuple[int, str] | None:
@@ -36,7 +36,7 @@ def from_jinja(text: str) -> str:
 
     Raises TemplateError for logic, naming the line within the text and the piece.
     """
-    pieces = _RAW.split(text)
+    pieces = _pieces(text)
     out = []
     line = 0
     for index, piece in enumerate(pieces):
@@ -53,6 +53,20 @@ def from_jinja(text: str) -> str:
             out.append(_NAME.sub(lambda match: "{{" + match[1] + "}}", piece))
         line += piece.count("\n")
     return "".join(out)
+
+
+def _pieces(text: str) -> list[str]:
+    """The text outside and inside `raw` blocks, by turns, in one pass; a block that does not end
+    stays text.
+    """
+    out, start, opened = [], 0, None
+    for mark in _RAW.finditer(text):
+        if mark[1] == "raw" and opened is None:
+            opened = mark
+        elif mark[1] == "endraw" and opened is not None:
+            out += [text[start : opened.start()], text[opened.end() : mark.start()]]
+            start, opened = mark.end(), None
+    return [*out, text[start:]]
 
 
 def from_fstring(text: str) -> str:

@@ -19,7 +19,9 @@ from .yaml_lines import Lined, read_yaml
 
 __all__ = ["is_dspy", "parts_of", "read_dotprompt", "read_dspy", "read_prompty"]
 
-_ROLE = re.compile(r"(?im)^[ \t]*#?[ \t]*(system|developer|user|assistant)[ \t]*:[ \t]*$")
+_ROLE = re.compile(
+    r"(?im)^[ \t]{0,20}#?[ \t]{0,20}(system|developer|user|assistant)[ \t]{0,20}:[ \t]{0,20}$"
+)
 _HELPER = re.compile(r"\{\{\s*role\s+[\"'](\w+)[\"']\s*\}\}")
 _FIELD = re.compile(r"\$\{(\w+)\}")
 _TYPES = {

@@ -43,7 +43,7 @@ VERSION = "2"
 _LONGEST = 100_000  # characters of one judged text
 _EFFORT = 5_000_000  # characters read in search of objects, however often a reply opens a brace
 _OPENED = re.compile(r"\{")
-_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"|,(?=\s*+[}\]])', re.S)
+_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"?|,(?=\s*+[}\]])', re.S)
 _WHOLE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _RULES = """\
 You are an impartial judge. {task}

@@ -18,7 +18,7 @@ from ..errors import SetupError
 
 __all__ = ["PullRequest"]
 
-_NEXT = re.compile(r'<([^>]+)>;\s*rel="next"')
+_NEXT = re.compile(r'<([^<>]{1,2000})>; ?rel="next"')
 _LONGEST = 65_000  # characters; the host refuses comments past 65,536
 _TIMEOUT_S = 20.0
 _PAGES = 30

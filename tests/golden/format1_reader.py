@@ -282,7 +282,7 @@ def same_study_again(lab: Lab) -> str:
     old, prompt = lab.study("triage-1"), lab.prompt("support-triage")
     versions = [prompt[1], prompt[2], prompt[3]]
     scorers = [equals(), length(at_most=100)]
-    return lab.evaluate(versions, old.dataset, scorers, repeats=2).id
+    return lab.evaluate(versions, old.recorded.dataset, scorers, repeats=2).id
 
 
 def next_version(lab: Lab, text: str) -> tuple[int | None, float, float]:

@@ -16,7 +16,7 @@ from .found_prompt import Hole, Text
 
 __all__ = ["Names", "literal_of", "text_of"]
 
-_PERCENT = re.compile(r"%(?:\((\w+)\))?([-#0 +]*\d*(?:\.\d+)?)([sdrifg%])")
+_PERCENT = re.compile(r"%(?:\((\w+)\))?([-#0 +]*+\d*+(?:\.\d++)?+)([sdrifg%])")
 _DOLLAR = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 _DEPTH = 20
 _MISSING = object()
