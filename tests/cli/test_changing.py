@@ -207,8 +207,13 @@ def test_promote_through_a_study(
     from promptops.models.scripted import ScriptedModel
     from promptops.scorers import equals
 
+    def by_number(request: dict[str, Any]) -> str:
+        """Right for all: it reads the number."""
+        return "yes" if int(request["messages"][-1]["content"].split()[-1]) % 4 else "no"
+
     models = {
-        name: ScriptedModel(lambda request, name=name: name, label=name) for name in ("yes", "no")
+        "no": ScriptedModel(lambda request: "no", label="no"),
+        "yes": ScriptedModel(by_number, label="yes"),
     }
     lab = make_lab(models=models)
     monkeypatch.chdir(lab.project.location.root)
