@@ -21,7 +21,7 @@ import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
 import duckdb, pandas, pyarrow.json
 from promptops.lab import Dataset, Lab
-from promptops.study.study_run import Work
+from promptops.study.study_run import StudyRun
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
 from promptops.store.recorder import Spool
@@ -39,7 +39,7 @@ def live(job):
     if job["dies_at"]:
         die_at(job["dies_at"])
     if job["forgets"]:
-        Work._lacking = lambda self, places: {}
+        StudyRun._lacking = lambda self, places: {}
     calls = os.open(job["root"] + "/calls.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     def answer(request):
         os.write(calls, f"{job['life']} {request['messages'][-1]['content']}\\n".encode())

@@ -66,6 +66,7 @@ TRANSIENT: dict[str, tuple[Any, str]] = {
     "half JSON": (Say(body=b'{"id": "x", "choices": [{"message": {"content": "ha'), "server_error"),
     "200 with an error": (Say(body=error("upstream crashed")), "server_error"),
     "200 with a 429": (Say(body=error("slow down", 429)), "rate_limit"),
+    "200 with an empty list of choices": (Say(body=completion(choices=[])), "server_error"),
     "200 without choices": (Say(body={"object": "chat.completion"}), "server_error"),
 }
 # name -> (what is reported, how the run ends); never tried again
@@ -90,7 +91,6 @@ FINAL: dict[str, tuple[Any, str | None]] = {
         "content_filter_output",
     ),
     "empty": (Say(body=completion("")), "empty_output"),
-    "no choices": (Say(body=completion(choices=[])), "empty_output"),
     "wrong usage": (
         Say(body=completion("fine", usage={"prompt_tokens": "many", "completion_tokens": -2})),
         None,
