@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import clean, count, ended, kept, name, text_of
+from .reply_parts import Answered, clean, count, name, text_of
 
 __all__ = ["AnthropicAssembly", "reply_of_message"]
 
@@ -40,24 +40,9 @@ def reply_of_message(
     finish = clean(finish) if isinstance(finish, str) else None
     usage = body.get("usage")
     counted = _counts(usage if isinstance(usage, dict) else {})
-    failure, detail = ended(
-        text,
-        calls,
-        finish,
-        None,
-        tokens_out=counted["tokens_out"],
-        tokens_reasoning=counted["tokens_reasoning"],
-        reasoning=reasoning,
-        limit=limit,
-    )
-    return Reply(
-        text=text,
-        tool_calls=calls,
-        finish_reason=finish,
-        failure=failure,
-        failure_detail=detail,
-        **counted,
-        reasoning=kept(reasoning),
+    answered = Answered(text, calls, finish, counted, reasoning)
+    return answered.reply(
+        limit,
         service_tier=name(usage.get("service_tier")) if isinstance(usage, dict) else None,
         model=name(body.get("model")),
         request_id=headers.get("request-id") or headers.get("x-request-id") or name(body.get("id")),

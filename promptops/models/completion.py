@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import clean, count, ended, kept, name, text_of, thinking_of, within
+from .reply_parts import Answered, clean, count, name, text_of, thinking_of, within
 
 __all__ = ["read_body", "reply_of"]
 
@@ -79,24 +79,9 @@ def reply_of(
     finish = clean(finish) if isinstance(finish, str) else None
     calls, reasoning, usage = _tool_calls(message), _reasoning(message), body.get("usage")
     counted = _counts(usage if isinstance(usage, dict) else {})
-    failure, detail_of_end = ended(
-        text,
-        calls,
-        finish,
-        text_of(message.get("refusal")),
-        tokens_out=counted["tokens_out"],
-        tokens_reasoning=counted["tokens_reasoning"],
-        reasoning=reasoning,
-        limit=limit,
-    )
-    return Reply(
-        text=text,
-        tool_calls=calls,
-        finish_reason=finish,
-        failure=failure,
-        failure_detail=detail_of_end,
-        **counted,
-        reasoning=kept(reasoning),
+    answered = Answered(text, calls, finish, counted, reasoning, text_of(message.get("refusal")))
+    return answered.reply(
+        limit,
         service_tier=name(body.get("service_tier")),
         model=name(body.get("model")),
         fingerprint=name(body.get("system_fingerprint")),

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import clean, count, ended, kept, name, within
+from .reply_parts import Answered, clean, count, name, within
 
 __all__ = ["GeminiAssembly", "reply_of_content"]
 
@@ -42,24 +42,9 @@ def reply_of_content(
     reasoning = "".join(part["text"] for part in said if part.get("thought"))
     calls = tuple(_call(part["functionCall"]) for part in parts if _is_call(part))
     counted = _counts(body.get("usageMetadata"))
-    failure, detail = ended(
-        text,
-        calls,
-        finish,
-        None,
-        tokens_out=counted["tokens_out"],
-        tokens_reasoning=counted["tokens_reasoning"],
-        reasoning=reasoning,
-        limit=limit,
-    )
-    return Reply(
-        text=text,
-        tool_calls=calls,
-        finish_reason=finish,
-        failure=failure,
-        failure_detail=detail,
-        **counted,
-        reasoning=kept(reasoning),
+    answered = Answered(text, calls, finish, counted, reasoning)
+    return answered.reply(
+        limit,
         model=name(body.get("modelVersion")),
         request_id=headers.get("x-request-id") or name(body.get("responseId")),
         first_token_ms=first_token_ms,

@@ -8,14 +8,17 @@ why in a sentence that names the setting to change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .protocol import Reply
+
 __all__ = [
+    "Answered",
     "FINISHED",
     "REASONING_KEPT",
     "clean",
     "count",
-    "ended",
     "kept",
     "name",
     "text_of",
@@ -56,34 +59,60 @@ FINISHED: Mapping[str, str] = {
 _THINKING = ("thinking", "reasoning", "redacted_thinking", "reasoning_content", "summary_text")
 
 
-def ended(
-    text: str | None,
-    calls: Iterable[Any],
-    finish: str | None,
-    refusal: str | None,
-    *,
-    tokens_out: int | None = None,
-    tokens_reasoning: int | None = None,
-    reasoning: str | None = None,
-    limit: str = "max_completion_tokens",
-) -> tuple[str | None, str | None]:
-    """The failure class of an answer and the sentence that explains it; (None, None) where it is a
-    whole one.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a reply's answer holds, whatever form it came in.
 
-    limit: the setting that bounds the tokens of the answer, which a cut answer names.
+    calls: in the shape of chat completions; counted: tokens by their names in `Reply`; reasoning:
+    what came apart from the answer; refusal: the provider's own words.
     """
-    if refusal:
-        return "refusal", refusal
-    failure = FINISHED.get((finish or "").lower())
-    if failure == "truncated_length":
-        return failure, _cut(text, tokens_out, tokens_reasoning, reasoning, limit)
-    if failure is not None:
-        return failure, f"the provider ended the answer with {finish!r}."
-    if text or any(True for _ in calls):
-        return None, None
-    if reasoning or tokens_reasoning:
-        return "empty_output", "the reply holds reasoning, but no answer after it."
-    return "empty_output", f"the reply holds neither text nor a tool call (finish: {finish!r})."
+
+    text: str | None
+    calls: tuple[Mapping[str, Any], ...]
+    finish: str | None
+    counted: Mapping[str, int | None]
+    reasoning: str | None = None
+    refusal: str | None = None
+
+    def reply(self, limit: str, **rest: Any) -> Reply:
+        """The reply, with the class of its end.
+
+        limit: the setting that bounds the tokens of the answer, which a cut answer names; rest:
+        other fields of `Reply`.
+        """
+        failure, detail = self._end(limit)
+        reply = Reply(
+            text=self.text,
+            tool_calls=self.calls,
+            finish_reason=self.finish,
+            failure=failure,
+            failure_detail=detail,
+            reasoning=kept(self.reasoning),
+        )
+        fields: dict[str, Any] = {**self.counted, **rest}
+        return replace(reply, **fields)
+
+    def _end(self, limit: str) -> tuple[str | None, str | None]:
+        """The failure class of the answer and the sentence that explains it; (None, None) where it
+        is a whole one.
+        """
+        if self.refusal:
+            return "refusal", self.refusal
+        failure = FINISHED.get((self.finish or "").lower())
+        tokens_reasoning = self.counted.get("tokens_reasoning")
+        if failure == "truncated_length":
+            tokens_out = self.counted.get("tokens_out")
+            return failure, _cut(self.text, tokens_out, tokens_reasoning, self.reasoning, limit)
+        if failure is not None:
+            return failure, f"the provider ended the answer with {self.finish!r}."
+        if self.text or self.calls:
+            return None, None
+        if self.reasoning or tokens_reasoning:
+            return "empty_output", "the reply holds reasoning, but no answer after it."
+        return (
+            "empty_output",
+            f"the reply holds neither text nor a tool call (finish: {self.finish!r}).",
+        )
 
 
 def _cut(

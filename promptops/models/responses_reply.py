@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import clean, count, ended, kept, name, text_of, within
+from .reply_parts import Answered, clean, count, name, text_of, within
 
 __all__ = ["ResponsesAssembly", "reply_of_response"]
 
@@ -39,24 +39,9 @@ def reply_of_response(
     reasoning = "".join(_thoughts(items))
     counted = _counts(body.get("usage"))
     finish = clean(str(why or body.get("status") or "completed"))
-    failure, detail = ended(
-        text,
-        calls,
-        finish,
-        clean(refusal) or None,
-        tokens_out=counted["tokens_out"],
-        tokens_reasoning=counted["tokens_reasoning"],
-        reasoning=reasoning,
-        limit=limit,
-    )
-    return Reply(
-        text=text,
-        tool_calls=calls,
-        finish_reason=finish,
-        failure=failure,
-        failure_detail=detail,
-        **counted,
-        reasoning=kept(reasoning),
+    answered = Answered(text, calls, finish, counted, reasoning, clean(refusal) or None)
+    return answered.reply(
+        limit,
         service_tier=name(body.get("service_tier")),
         model=name(body.get("model")),
         request_id=headers.get("x-request-id") or name(body.get("id")),

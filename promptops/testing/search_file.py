@@ -6,7 +6,6 @@ The same file may declare an evaluation: keys that only that one needs are read 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StudyError
 from ..optimize.methods import method_with
 from ..scorers.grammar import scorer_from
-from .study_file import ROLES, Declared, version_named
+from .study_file import ROLES, Declared, document_of, version_named
 
 if TYPE_CHECKING:
     from ..lab import Lab
@@ -50,16 +49,7 @@ class DeclaredSearch:
     @classmethod
     def read(cls, path: Path) -> DeclaredSearch:
         """The file's declaration. Raises StudyError, which names the key at fault."""
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise StudyError(
-                f"{path} cannot be read ({error.strerror}); pass the path of a study file (TOML)."
-            ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise StudyError(
-                f"{path.name} is not TOML ({error}); `promptops optimize --help` shows one."
-            ) from None
+        document = document_of(path, "optimize")
         known = {one.name for one in fields(Declared)} - {"where"}
         unknown = sorted(set(document) - known)
         if unknown:

@@ -23,10 +23,28 @@ if TYPE_CHECKING:
     from ..lab.comparison import Comparison
     from ..study.estimate import Estimate
 
-__all__ = ["ROLES", "Declared", "junit_xml", "version_named"]
+__all__ = ["ROLES", "Declared", "document_of", "junit_xml", "version_named"]
 
 _OPTIONS = ("concurrency", "budget_usd", "budget_tokens", "timeout_s", "deadline_s", "stop_when")
 ROLES = ("inputs", "expected", "id", "tags", "cluster", "split")
+
+
+def document_of(path: Path, command: str) -> dict[str, Any]:
+    """What the TOML file holds.
+
+    Raises:
+        StudyError: it cannot be read, or is not TOML; `command` is the one whose help shows one.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(
+            f"{path} cannot be read ({error.strerror}); pass the path of a study file (TOML)."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(
+            f"{path.name} is not TOML ({error}); `promptops {command} --help` shows one."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +71,7 @@ class Declared:
     @classmethod
     def read(cls, path: Path) -> Declared:
         """The file's declaration. Raises StudyError, which names the key at fault."""
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise StudyError(
-                f"{path} cannot be read ({error.strerror}); pass the path of a study file (TOML)."
-            ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise StudyError(
-                f"{path.name} is not TOML ({error}); `promptops evaluate --help` shows one."
-            ) from None
+        document = document_of(path, "evaluate")
         known = [one.name for one in fields(cls) if one.name != "where"]
         for key in document:
             if key not in known:

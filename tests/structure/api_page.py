@@ -33,6 +33,8 @@ def page() -> str:
 
 
 def _entry(name: str, value: Any) -> Iterator[str]:
+    if inspect.ismodule(value):  # a package that is called as the function of its name
+        value = vars(value)[name]
     yield f"\n### `{name}{_signature(value)}`\n"
     yield _text(value)
     if inspect.isclass(value) and not issubclass(value, Exception):

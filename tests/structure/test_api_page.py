@@ -22,3 +22,10 @@ def test_every_public_name_has_a_heading_and_a_sentence(door: str) -> None:
     for name in importlib.import_module(door).__all__:
         [_, rest] = text.split(f"\n### `{name}", 1)
         assert rest.split("\n### `")[0].split("\n", 1)[1].strip(), name
+
+
+def test_the_page_is_the_same_in_every_folder() -> None:
+    """No address of an object and no path of a machine."""
+    found = api_page.page()
+    assert str(api_page.PAGE.parents[2]) not in found
+    assert " object at 0x" not in found
