@@ -66,7 +66,7 @@ def as_tags(value: Any) -> tuple[str, ...]:
 
 
 def as_checks(value: Any) -> tuple[str, ...]:
-    """A list of texts, or text of one check a line."""
+    """A list of texts, or text of one check per line."""
     checks = _list_of(value, str.splitlines)
     for check in checks:
         if not isinstance(check, str):

@@ -1,4 +1,4 @@
-"""From a request to what it asks: one Brief a prompt, and the text to judge.
+"""From a request to what it asks: one Brief per prompt, and the text to judge.
 
 Only `messages` and `response_format` of the rendered request are read. The text to judge never
 becomes instructions where the prompt sets it apart, and a prompt is read once: the next ticket

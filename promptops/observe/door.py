@@ -27,7 +27,7 @@ def observe(
     service: str | None = None,
     release: str | None = None,
 ) -> Client:
-    """Record each live call of an LLM client from now on: one row a call, with the prompt and
+    """Record each live call of an LLM client from now on: one row per call, with the prompt and
     version that its request came from. The same client comes back.
 
     Args:

@@ -1,4 +1,4 @@
-"""Tables that read at any width: columns where there is room; where there is not, a block a row
+"""Tables that read at any width: columns where there is room; where there is not, a block per row
 with each cell's column named.
 
 The change is the style's (theme.STYLE), so a page without styles still has a plain table. Measures
