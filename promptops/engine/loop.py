@@ -16,7 +16,7 @@ import contextvars
 import os
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -65,9 +65,16 @@ class Background:
                 self._loop, self._pid = self._started(), os.getpid()
             return self._loop
 
-    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+    def submit(
+        self, work: Coroutine[Any, Any, T], begun: Callable[[Future[T]], None] | None = None
+    ) -> Future[T]:
         """Start the coroutine; its result is the future's. Cancelling the future cancels it, also
         where it runs already.
+
+        Args:
+            work: the coroutine.
+            begun: called on the loop's thread with the future, before the first step of the work: a
+                caller that an interrupt takes out of this function has the future nevertheless.
 
         Raises RuntimeError when called on the loop's own thread, where waiting for the future would
         never end.
@@ -81,6 +88,8 @@ class Background:
         context = contextvars.copy_context()
 
         def start() -> None:
+            if begun is not None:
+                begun(done)
             done.task = task = loop.create_task(work, context=context)
             if done.set_running_or_notify_cancel():
                 task.add_done_callback(lambda ended: _copy(ended, done))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunningStudy"]
 
+_BEGUN_S = 2.0  # how long an interrupt waits for work that the loop has not yet taken up
 _GOODBYE_S = 30.0  # how long an interrupt waits until what is in flight is recorded
 
 
@@ -42,13 +44,19 @@ class RunningStudy:
         self._scripts = Scripts(work)
         self._work = work
         self._future: Future[None] | None = None
+        self._begun = threading.Event()
 
     def begin(self, loop: Background) -> None:
         """Start the work.
 
         It is a step of its own, so that an interrupt that falls into it finds the study registered.
         """
-        self._future = loop.submit(self._work.run())
+        self._future = loop.submit(self._work.run(), begun=self._hold)
+
+    def _hold(self, future: Future[None]) -> None:
+        """Keep the future on the loop's thread, where no interrupt falls."""
+        self._future = future
+        self._begun.set()
 
     @property
     def name(self) -> str:
@@ -170,6 +178,7 @@ class RunningStudy:
         kept.
         """
         self.stop("interrupted")
+        self._begun.wait(_BEGUN_S)
         if self._future is not None:
             with contextlib.suppress(TimeoutError, CancelledError):
                 self._future.exception(timeout=_GOODBYE_S)

@@ -379,21 +379,26 @@ def test_ctrl_c_is_not_a_failure_of_the_target(lab: Lab) -> None:
     assert lab.store.rows("select arg_max(event, event_at) from study_events") == [("stopped",)]
 
 
+@pytest.mark.parametrize(
+    ("door", "name"),
+    [(RunningStudy, "begin"), (Background, "submit")],
+    ids=["after the study began", "before the study has its future"],
+)
 def test_an_interrupt_between_the_start_and_the_wait_stops_the_study(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, door: type, name: str
 ) -> None:
     """Wherever the interrupt falls after the work began, the study stops and says what it kept."""
-    begin = RunningStudy.begin
+    original = getattr(door, name)
 
-    def pressed(self: RunningStudy, loop: Background) -> None:
-        begin(self, loop)
+    def pressed(*given: Any, **named: Any) -> None:
+        original(*given, **named)
         raise KeyboardInterrupt
 
     async def waits(x: str) -> str:
         await asyncio.sleep(30)
         return "yes"
 
-    monkeypatch.setattr(RunningStudy, "begin", pressed)
+    monkeypatch.setattr(door, name, pressed)
     version = lab.prompt("a").save("{{x}}", model="m")
     with pytest.raises(KeyboardInterrupt, match="are answered and kept"):
         lab.evaluate([version], Dataset.read(ROWS), [equals()], target=waits)
