@@ -105,7 +105,10 @@ def _method(original: Method, observer: Observer) -> Method:
             INSIDE.reset(token)
         if _kind(type(answer)) == "awaitable":  # type: ignore[arg-type]  # a class is hashable
             return _awaited(answer, call, kwargs, observer)
-        return observer.quietly(lambda: _seen(answer, call, kwargs), answer)
+        try:
+            return _seen(answer, call, kwargs)
+        except Exception:  # recording is never the application's fault
+            return answer
 
     if not inspect.iscoroutinefunction(original):
         return ask
@@ -118,7 +121,12 @@ def _method(original: Method, observer: Observer) -> Method:
 
 def _begun(observer: Observer, request: Mapping[str, Any]) -> LiveCall | None:
     """A call, unless a door that is observed already asks through this one."""
-    return None if INSIDE.get() else observer.quietly(lambda: observer.begin(request), None)
+    if INSIDE.get():
+        return None
+    try:
+        return LiveCall(observer, request)
+    except Exception:  # recording is never the application's fault
+        return None
 
 
 async def _awaited(
@@ -137,7 +145,8 @@ async def _awaited(
 
 def _seen(answer: Any, call: LiveCall, request: Mapping[str, Any]) -> Any:
     """The answer as the application gets it."""
-    raw = _raw_mode(request.get("extra_headers"))
+    headers = request.get("extra_headers")
+    raw = _raw_mode(headers) if headers else None
     if raw is not None and callable(getattr(answer, "parse", None)):
         return _raw(answer, call, unread=raw == "stream" or bool(request.get("stream")))
     return _looked_at(answer, call)

@@ -27,6 +27,8 @@ __all__ = ["INSIDE", "SESSION", "LiveCall", "Observer", "session"]
 
 CAP = 32_000  # characters of a kept text
 _SHARES = 1 << 32
+_WHOSE = ("name", "version_id", "number", "env", "arm", "served_from", "key")
+_WHOSE_COLUMNS = ("prompt", "version_id", "number", "env", "arm", "served_from", "key_hash")
 INSIDE: ContextVar[bool] = ContextVar("promptops_observed", default=False)
 SESSION: ContextVar[str | None] = ContextVar("promptops_session", default=None)
 T = TypeVar("T")
@@ -70,17 +72,30 @@ class Observer:
 
 
 class LiveCall:
-    """began: `time.perf_counter()`; identity: whose request it is, None where that was lost."""
+    """began: `time.perf_counter()`; identity: whose request it is, None where that was lost.
+
+    The calling thread takes down what may change or be forgotten; the writing thread makes the row
+    of it (`row`), since a call waits for the one and not for the other.
+    """
 
     __slots__ = (
         "_chars_in",
+        "_chars_out",
+        "_detail",
         "_done",
+        "_id",
+        "_kept",
+        "_latency_ms",
         "_model",
         "_observer",
+        "_reading",
+        "_session",
+        "_span",
         "_started",
+        "_values",
+        "_whose",
         "attribution",
         "began",
-        "id",
         "identity",
         "stream",
         "streamed",
@@ -90,18 +105,29 @@ class LiveCall:
         self, observer: Observer, request: Mapping[str, Any], identity: Identity | None = None
     ) -> None:
         self._observer = observer
-        self._done = False
+        self._done = self.streamed = False
+        self._id: str | None = None
+        self._detail: str | None = None
+        self._kept: float | None = None  # the share with which the content is kept
+        self._values: dict[str, Any] | None = None
+        self._whose: tuple[Any, ...] | None = None
+        self._span: Any = None
         self._started = time.time()
         self.began = time.perf_counter()
-        self.id = new_id("l")
         self.stream: StreamReading | None = None
-        self.streamed = False
         self.identity, self.attribution = (
             identity_of(request) if identity is None else (identity, "carried")
         )
         model = request.get("model")
         self._model = model if isinstance(model, str) else None
         self._chars_in = _chars(request)
+
+    @property
+    def id(self) -> str:
+        """The row's id."""
+        if self._id is None:
+            self._id = new_id("l")
+        return self._id
 
     def streams(self) -> StreamReading:
         """The call answers in pieces; each goes to the reading that is returned."""
@@ -111,33 +137,76 @@ class LiveCall:
 
     def failed(self, error: BaseException) -> None:
         """The call ended with an exception."""
-        self._observer.quietly(lambda: self._finish(self._read(None), error), None)
+        self._observer.quietly(lambda: self._finish(self._read(), error), None)
 
     def answered(self, reading: Reading | None) -> None:
         """The call ended with what `reading` read; None where nothing could be read."""
-        self._observer.quietly(lambda: self._finish(reading or Reading(), None), None)
+        try:
+            self._finish(reading or Reading(), None)
+        except Exception:  # recording is never the application's fault
+            return
 
     def stream_ended(self, *, early: bool) -> None:
         """The stream is over: by itself, or because the application closed it."""
-        self._observer.quietly(lambda: self._finish(self._read(early), None, early), None)
+        self._observer.quietly(lambda: self._finish(self._read(), None, early), None)
 
-    def _read(self, _: object) -> Reading:
+    def _read(self) -> Reading:
         return self.stream.result() if self.stream is not None else Reading()
 
     def _finish(self, reading: Reading, error: BaseException | None, early: bool = False) -> None:
+        """Take down how the call ended, and hand it over: the first end is the call's."""
         if self._done:
             return
         self._done = True
-        observer, identity = self._observer, self.identity
-        latency = (time.perf_counter() - self.began) * 1e3
-        output = reading.text
+        self._latency_ms = (time.perf_counter() - self.began) * 1e3
+        self._reading = reading
+        self._session = SESSION.get()
+        self._chars_out = None if reading.text is None else len(reading.text)
+        identity = self.identity
+        if identity is not None:
+            self._whose = tuple(getattr(identity, name) for name in _WHOSE)
+        if error is not None:
+            reading.failure, self._detail = error_class(error), error_words(error)
+        elif early and reading.finish_reason is None:
+            reading.failure, self._detail = "cancelled", "the application closed the stream"
+        trace = sys.modules.get("opentelemetry.trace")
+        if trace is not None:
+            self._span = trace.get_current_span().get_span_context()
+        chars = self._keep(reading, error) if self._observer.content else 0
+        if self._kept is None:  # what waits for the writer is small
+            reading.text = reading.tool_calls = None
+        self.identity = None
+        self._observer.queue.put("live", self.row, chars)
+
+    def _keep(self, reading: Reading, error: BaseException | None) -> int:
+        """Keep the content where this call's is to be kept; returns its characters."""
+        observer = self._observer
+        failed = reading.failure not in (None, "cancelled")
+        if not (failed or _chosen(self._session or self.id, observer.content)):
+            return 0
+        if not observer.queue.room_for_content:
+            return 0
+        self._kept = 1.0 if failed else observer.content
+        reading.text = _capped(reading.text)
+        if self.identity is not None:
+            self._values = {
+                name: _capped(value) if isinstance(value, str) else value
+                for name, value in self.identity.values.items()
+            }
+        if error is not None:
+            self._detail = f"{self._detail}: {error}"[:2_000]
+        return min(self._chars_in or 0, 100_000) + len(reading.text or "") + 200
+
+    def row(self) -> dict[str, Any]:
+        """The row of the call, once it has ended; made by the writing thread."""
+        observer, reading = self._observer, self._reading
         row: dict[str, Any] = {
             "id": self.id,
             "response_id": reading.response_id,
             "attribution": self.attribution,
-            "session": SESSION.get(),
+            "session": self._session,
             "started_at": self._started,
-            "latency_ms": round(latency, 3),
+            "latency_ms": round(self._latency_ms, 3),
             "model": self._model,
             "model_returned": reading.model,
             "system_fingerprint": reading.fingerprint,
@@ -147,46 +216,24 @@ class LiveCall:
             "tokens_cached": reading.tokens_cached,
             "finish_reason": reading.finish_reason,
             "failure": reading.failure,
+            "failure_detail": self._detail,
             "streamed": self.streamed,
             "chars_in": self._chars_in,
-            "chars_out": None if output is None else len(output),
+            "chars_out": self._chars_out,
             "service": observer.service,
             "release": observer.release,
         }
         if self.stream is not None and self.stream.first_token_ms is not None:
             row["first_token_ms"] = round(self.stream.first_token_ms, 3)
-        if identity is not None:
-            row["prompt"], row["version_id"] = identity.name, identity.version_id
-            row["number"], row["env"], row["arm"] = identity.number, identity.env, identity.arm
-            row["served_from"], row["key_hash"] = identity.served_from, identity.key
-        if error is not None:
-            row["failure"], row["failure_detail"] = error_class(error), error_words(error)
-        elif early and reading.finish_reason is None:
-            row["failure"], row["failure_detail"] = "cancelled", "the application closed the stream"
-        _trace(row)
-        chars = self._keep(row, reading, error) if observer.content else 0
-        observer.queue.put("live", row, chars)
-
-    def _keep(self, row: dict[str, Any], reading: Reading, error: BaseException | None) -> int:
-        """Add the content where this call's is kept; returns its characters."""
-        observer = self._observer
-        failed = row["failure"] not in (None, "cancelled")
-        share = 1.0 if failed else observer.content
-        if not (failed or _chosen(row["session"] or self.id, observer.content)):
-            return 0
-        if not observer.queue.room_for_content:
-            return 0
-        row["kept"] = share
-        row["output"] = _capped(reading.text)
-        row["tool_calls"] = reading.tool_calls
-        if self.identity is not None:
-            row["values"] = {
-                name: _capped(value) if isinstance(value, str) else value
-                for name, value in self.identity.values.items()
-            }
-        if error is not None:
-            row["failure_detail"] = f"{row['failure_detail']}: {error}"[:2_000]
-        return min(self._chars_in or 0, 100_000) + len(row["output"] or "") + 200
+        if self._whose is not None:
+            row.update(zip(_WHOSE_COLUMNS, self._whose, strict=True))
+        if self._kept is not None:
+            row["kept"], row["values"] = self._kept, self._values
+            row["output"], row["tool_calls"] = reading.text, reading.tool_calls
+        if self._span is not None and self._span.is_valid:
+            row["trace_id"] = f"{self._span.trace_id:032x}"
+            row["span_id"] = f"{self._span.span_id:016x}"
+        return row
 
 
 def _chosen(name: str, share: float) -> bool:
@@ -217,13 +264,3 @@ def _chars(request: Mapping[str, Any]) -> int | None:
                     count += len(content)
             return count
     return None
-
-
-def _trace(row: dict[str, Any]) -> None:
-    """The span of OpenTelemetry that is open here, where the application has it loaded."""
-    trace = sys.modules.get("opentelemetry.trace")
-    if trace is not None:
-        context = trace.get_current_span().get_span_context()
-        if context.is_valid:
-            row["trace_id"] = f"{context.trace_id:032x}"
-            row["span_id"] = f"{context.span_id:016x}"

@@ -16,6 +16,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from queue import Empty, SimpleQueue
@@ -33,7 +34,9 @@ CHARS = 8_000_000  # characters of kept content that wait, up to 4 bytes each
 BATCH = 500
 RETRY_S = 0.5
 EXIT_S = 1.5
-Item = tuple[str, dict[str, Any], int]  # table, row, characters of its kept content
+Row = dict[str, Any]
+# table, row or what makes it in the writing thread, characters of its kept content
+Item = tuple[str, "Row | Callable[[], Row]", int]
 
 
 class Sink(Protocol):
@@ -97,8 +100,8 @@ class LiveQueue:
 
     # -- the application's side
 
-    def put(self, table: str, row: dict[str, Any], chars: int = 0) -> bool:
-        """Whether the row was taken; it is written, or counted as dropped."""
+    def put(self, table: str, row: Row | Callable[[], Row], chars: int = 0) -> bool:
+        """Whether the row was taken, or what makes it; it is written, or counted as dropped."""
         self._offered.add()
         if self._queue.qsize() >= LIMIT or self._closing.is_set():
             self._refused.add()
@@ -179,7 +182,8 @@ class LiveQueue:
                 self._lose(1, self._fault)  # no time to prepare what cannot be written
                 continue
             try:
-                rows.append((table, self.writer.prepared(table, row, self.sink)))
+                made = row() if callable(row) else row
+                rows.append((table, self.writer.prepared(table, made, self.sink)))
             except Exception as error:  # a row that cannot be written is counted, not raised
                 self._lose(1, f"{type(error).__name__}: {error}")
         while rows:
