@@ -19,12 +19,27 @@ def prices(models: tuple[str, ...], as_json: bool) -> None:
     """Show list prices of models (offline).
 
     USD per million tokens of the standard tier, the price of a batch, and the tiers that have their
-    own. A model without a price is named, and the exit code is 1: a budget in USD would refuse it.
+    own; prices of the project's promptops.toml come first. A model without a price is named, and
+    the exit code is 1: a budget in USD would refuse it.
     """
     from ..engine import price_catalogue
+    from ..engine.prices import price_of
+    from ..study.project import Location
 
+    own = Location.find().file.prices
     rows, missing = [], []
     for name in models:
+        if name in own and (price := price_of(name, own)) is not None:
+            rows.append(
+                {
+                    "model": name,
+                    "listed as": "promptops.toml",
+                    "input": price.input,
+                    "output": price.output,
+                    "cached": price.cached,
+                }
+            )
+            continue
         found = price_catalogue.known(name)
         if found is None:
             missing.append(name)
@@ -48,6 +63,8 @@ def prices(models: tuple[str, ...], as_json: bool) -> None:
     )
     for name in missing:
         click.echo(
-            f"{name} has no list price; give it as prices={{{name!r}: (input, output)}}.", err=True
+            f"{name} has no list price; give it as prices={{{name!r}: (input, output)}}."
+            " Or name it under [prices] in promptops.toml.",
+            err=True,
         )
     sys.exit(1 if missing else 0)

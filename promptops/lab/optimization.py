@@ -73,6 +73,9 @@ def optimized(
         )
     given = dict(options)
     budget: dict[str, Any] = {own: given.get(name) for name, own in _BUDGETS.items()}
+    if all(limit is None for limit in budget.values()):  # the project's own, of promptops.toml
+        file = project.location.file
+        budget = {**budget, "usd": file.budget_usd, "tokens": file.budget_tokens}
     chosen: dict[str, Any] = {own: given[name] for name, own in _CHOSEN.items() if name in given}
     design = searching.designed(
         project, version, dataset, scorers, method=method, allowance=Allowance(**budget), **chosen

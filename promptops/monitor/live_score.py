@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..dataset.example import Example
-from ..engine.question import Limits
 from ..errors import StudyError
 from ..run import FAILURES, Run
 from ..scorers.case import Case
@@ -70,7 +69,7 @@ def score_live(
             skipped[why] += 1
         else:
             cases.append(_case(row))
-    limits = Limits(prices=project.prices, budget_usd=budget_usd)
+    limits = project.limits(budget_usd=budget_usd)
     ask = Asker(project, limits).ask
     scored = 0
     for start in range(0, len(cases), _STEP):

@@ -1,8 +1,9 @@
 """Drift monitors of deployed prompts: declared once, asked again each day, their alarms
 acknowledged or accepted.
 
-A project promises one false alarm per year over all its monitors: the bar of each is the number of
-monitors times 365. What could not be found out is reported, and is never taken for quiet.
+A project promises one false alarm per year over all its monitors, or as many as its promptops.toml
+accepts: the bar of each is their number times 365 days. What could not be found out is reported,
+and is never taken for quiet.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.drift import bar
+from ..analysis.drift import DAYS_PER_FALSE_ALARM, bar
 from ..dataset import Dataset
 from ..errors import PromptOpsError, StudyError
 from ..registry.history import SavedEntry
@@ -199,14 +200,17 @@ def accept(
 
 
 def thresholds(project: Project) -> float:
-    """The evidence at which each monitor of the project alarms: 365 days times their number."""
+    """The evidence at which each monitor of the project alarms: the days per false alarm (365,
+    where promptops.toml accepts no other rate) times their number.
+    """
     count = 0
     for path in every(project):
         try:
             count += len(MonitorFile.read(path).series)
         except PromptOpsError:  # it is reported where it is run; it still counts as one
             count += 1
-    return bar(max(count, 1))
+    rate = project.location.file.false_alarms_per_year
+    return bar(max(count, 1), DAYS_PER_FALSE_ALARM / rate)
 
 
 def _asked(

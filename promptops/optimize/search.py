@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..canonical import tagged
 from ..dataset import Dataset
+from ..engine.question import Limits
 from ..errors import PromptOpsError, StudyError
 from ..scorers.case import Scorer
 from ..study.ask import Asker
@@ -235,7 +236,7 @@ def begin(project: Project, design: SearchDesign) -> Search:
     }
     lineage.begin(row)
     lineage.add(design.seed)
-    limits = project.limits(concurrency=design.concurrency)
+    limits = Limits(concurrency=design.concurrency, prices=project.prices)  # its ledger is apart
     asker = CellAsker(project, design.scorers, prompt=design.prompt, limits=limits)
     proposer = Asker(project, limits, where=project.provenance(), role="propose")
     spending, (train, val) = Spending(design.allowance), design.splits

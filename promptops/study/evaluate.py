@@ -102,7 +102,8 @@ def draw(
         target=target,
         repeats=repeats,
     ).at(project.root)
-    notes = check_design(drawn, budget_usd=options.limits.get("budget_usd"), prices=project.prices)
+    limits = project.limits(**options.limits)
+    notes = check_design(drawn, budget_usd=limits.budget_usd, prices=project.prices)
     for sentence in notes:
         warnings.warn(sentence, stacklevel=outside())
     salt = options.salt or (utc() if options.fresh else "")

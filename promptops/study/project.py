@@ -19,6 +19,7 @@ from ..engine.question import Limits, Provenance
 from ..registry.editor import Editor
 from ..store import Store
 from .deployment_rows import deployment_rows
+from .project_file import FILE, ProjectFile
 from .provenance import author, provenance
 from .resolve_model import ModelResolver
 
@@ -30,7 +31,7 @@ __all__ = ["Location", "Project"]
 
 REGISTRY = "promptops.json"
 STORE = ".promptops"
-_ROOT_MARKS = (".git", "pyproject.toml", "setup.py", "package.json", ".hg")
+_ROOT_MARKS = (FILE, ".git", "pyproject.toml", "setup.py", "package.json", ".hg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,21 @@ class Location:
     """Where a project lives.
 
     root: its folder; registry: the file that applications read, which is committed; store: the
-    folder of recorded runs; why: how the root was found.
+    folder of recorded runs; why: how the root was found; file: what its promptops.toml says.
     """
 
     root: Path
     registry: Path
     store: Path
     why: str
+    file: ProjectFile = field(default_factory=ProjectFile)
 
     @classmethod
     def find(cls, root: str | os.PathLike[str] | None = None) -> Location:
         """The named folder; without one upwards from here: a registry file, a project mark, else
         here.
+
+        Raises SetupError where its promptops.toml is wrong.
         """
         if root is not None:
             chosen, why = Path(root).expanduser().resolve(), "as named"
@@ -59,7 +63,8 @@ class Location:
         named = os.environ.get("PROMPTOPS_REGISTRY")
         own = chosen / REGISTRY
         registry = Path(named).expanduser().resolve() if named and root is None else own
-        return cls(chosen, registry, chosen / STORE, why)
+        file = ProjectFile.read(chosen)
+        return cls(chosen, registry, file.store or chosen / STORE, why, file)
 
 
 def _upwards(start: Path) -> tuple[Path, str]:
@@ -79,10 +84,10 @@ class Project:
     """What every verb of a study needs, opened once.
 
     models: who answers for a model's name; loop: the event loop, in a thread of its own, on which
-    calls are made; prices: model -> USD per million tokens, where the caller knows better than the
-    price table; running: study id -> the pass over it that this process began last;
-    searches: the same of optimisations; corrected:
-    (dataset fingerprint, example) -> the golden answer that this process wrote into its file;
+    calls are made; prices: model -> USD per million tokens, where the caller or promptops.toml
+    knows better than the price table; running: study id -> the pass over it that this process
+    began last; searches: the same of optimisations; corrected: (dataset fingerprint, example) ->
+    the golden answer that this process wrote into its file;
     executor: who makes the runs, in this process or elsewhere.
     """
 
@@ -115,14 +120,16 @@ class Project:
             store: the class of its store; `lab` passes one that also takes in labels.
 
         Raises:
-            SetupError: a model can never answer, or a price is not a price.
+            SetupError: a model can never answer, a price is not a price, or promptops.toml is
+                wrong.
         """
         check_prices(prices)
         location = Location.find(root)
         registry = Editor(location.registry)
         opened = store(location.store, deployments=lambda: deployment_rows(registry))
-        resolver = ModelResolver(models, opened.keep_secret)
-        return cls(location, registry, opened, resolver, Background(), prices)
+        resolver = ModelResolver(models, opened.keep_secret, declared=location.file.models)
+        merged = {**location.file.prices, **(prices or {})} or None
+        return cls(location, registry, opened, resolver, Background(), merged)
 
     @property
     def root(self) -> Path:
@@ -143,11 +150,11 @@ class Project:
         return self.models.of(name, api)
 
     def limits(self, **chosen: Any) -> Limits:
-        """Limits of a sweep with the project's prices.
+        """Limits of a sweep with the project's prices, and its budgets where none is named.
 
         Raises SetupError for a value that is not one.
         """
-        return Limits(prices=self.prices, **chosen)
+        return Limits(prices=self.prices, **self.location.file.default(**chosen))
 
     def close(self) -> None:
         """End the loop's thread and close the store; what was recorded stays."""

@@ -1,5 +1,5 @@
-"""Who answers for a model's name: what was handed to the lab, the embedded model by its name, else
-the environment's endpoint.
+"""Who answers for a model's name: what was handed to the lab, what promptops.toml declares, the
+embedded model by its name, else the environment's endpoint.
 
 Never a silent fallback: a missing key is an error before anything runs, and "embedded" answers only
 where it is named.
@@ -15,6 +15,7 @@ from ..errors import SetupError
 from ..models.protocol import Model, SpeaksForms
 from ..models.target import TargetModel
 from ..redact import HoldsSecrets
+from .project_file import DeclaredModel
 
 __all__ = ["ModelResolver"]
 
@@ -29,12 +30,15 @@ class ModelResolver:
         self,
         models: Mapping[str, Any] | None = None,
         told: Callable[[str], None] = lambda secret: None,
+        declared: Mapping[str, DeclaredModel] | None = None,
     ) -> None:
-        """told: is given every secret that a model holds, before the model is asked anything.
+        """told: is given every secret that a model holds, before the model is asked anything;
+        declared: of the project's file, each made when it is first asked for.
 
         Raises SetupError for what cannot answer.
         """
         self._given = _named(models)
+        self._declared = {one.name: one for one in (declared or {}).values()}
         self._told = told
         self._made: dict[tuple[str, str], Model] = {}
         self._default: Model | None = None
@@ -42,7 +46,7 @@ class ModelResolver:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._given)
+        return (*self._given, *(name for name in self._declared if name not in self._given))
 
     def of(self, name: str | None, api: str = "chat") -> Model:
         """The model that answers for `name` in a request form.
@@ -69,6 +73,8 @@ class ModelResolver:
     def _make(self, name: str, api: str) -> Model:
         if name in self._given:
             return as_model(self._given[name], name)
+        if name in self._declared:
+            return self._declared[name].made()
         if name == "embedded":
             from ..embedded import EmbeddedModel
 
