@@ -15,7 +15,7 @@ from typing import Any
 
 from .prices import Price, Spent, bill, cost_of, price_of
 
-__all__ = ["Budget", "Ticket", "estimate_tokens"]
+__all__ = ["CHARACTERS_PER_TOKEN", "Budget", "Ticket", "estimate_tokens"]
 
 CHARACTERS_PER_TOKEN = 4  # an estimate for English text; other scripts take more tokens
 _IMAGE = 1000  # tokens counted for a picture that is sent along, whatever its bytes

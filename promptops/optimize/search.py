@@ -131,6 +131,7 @@ class Search:
     lineage: Lineage
     spending: Spending
     asker: CellAsker
+    proposer: Asker
     task: Task
     headroom: Headroom | None = None
     choice: Choice | None = None
@@ -184,6 +185,7 @@ class Search:
         self.stopping = self.stopping or reason
         self.task.halted = self.task.halted or reason
         self.asker.stop(reason)
+        self.proposer.stop(reason)
         running = self._running
         if running is not None:
             running.get_loop().call_soon_threadsafe(running.cancel)
@@ -245,7 +247,7 @@ def begin(project: Project, design: SearchDesign) -> Search:
     task = Task(
         design.seed, (train, val), (asker, proposer), spending, lineage, vetoes, design.scorers
     )
-    search = Search(project, design, id_, plan, lineage, spending, asker, task)
+    search = Search(project, design, id_, plan, lineage, spending, asker, proposer, task)
     project.searches[id_] = search
     search.work = project.loop.submit(search.run())
     return search

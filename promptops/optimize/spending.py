@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..engine.budget import CHARACTERS_PER_TOKEN
 from ..errors import StudyError
 from ..run import Run
 
@@ -69,6 +70,7 @@ class Spending:
     began: float | None = None
     counted: set[tuple[str, str, int]] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
+    dearest: dict[str, int] = field(default_factory=dict)  # version -> most tokens of an answer
 
     @property
     def spent_calls(self) -> int:
@@ -80,6 +82,23 @@ class Spending:
         """Calls that may still be made; None where calls are not limited."""
         most = self.allowance.calls
         return None if most is None else max(0, most - self.spent_calls)
+
+    @property
+    def tokens_left(self) -> int | None:
+        """Tokens that may still be spent; None where they are not limited."""
+        most = self.allowance.tokens
+        return None if most is None else max(0, most - self.tokens)
+
+    def likely_tokens(self, version: str) -> int:
+        """Of one more answer of a version: the most that one of it took, or of any other."""
+        return self.dearest.get(version) or max(self.dearest.values(), default=0)
+
+    def exhaust_tokens(self, step: float) -> None:
+        """The next step is likely to take more tokens than there are."""
+        self.exhausted = self.exhausted or (
+            f"{self.tokens:,} of {self.allowance.tokens:,} tokens are spent, and the next step is"
+            f" likely to take {step:,.0f}."
+        )
 
     def may(self, calls: int) -> bool:
         """Whether so many calls more fit; where they do not, the search is exhausted."""
@@ -94,12 +113,18 @@ class Spending:
         """So many calls of a role are made."""
         self.calls[role] = self.calls.get(role, 0) + calls
 
-    def pay(self, run: Run) -> None:
-        """What a run took: once for each run, replayed or not."""
+    def pay(self, run: Run, asked: int = 0) -> None:
+        """What a run took: once for each run, replayed or not. asked: characters of the request,
+        which stand in for the usage of a model that reports none: a limit counts it all the same.
+        """
         if run.id in self.runs:
             return
         self.runs.add(run.id)
-        self.tokens += (run.tokens_in or 0) + (run.tokens_out or 0)
+        tokens = (run.tokens_in or 0) + (run.tokens_out or 0)
+        if run.tokens_in is None and run.tokens_out is None:
+            tokens = (asked + len(run.output or "")) // CHARACTERS_PER_TOKEN
+        self.tokens += tokens
+        self.dearest[run.version_id] = max(tokens, self.dearest.get(run.version_id, 0))
         self.usd += run.cost_usd or 0.0
 
     def look(self) -> str:

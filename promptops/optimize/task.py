@@ -131,15 +131,40 @@ class Task:
                     f"the example {example.id!r} is not of train or val; a search sees nothing"
                     " else."
                 )
-        cells = self._affordable(versions, examples, repeat)
         found: dict[str, list[Result]] = {version.id: [] for version in versions}
-        limits = self._limits()
-        for outcome in await self._asker.ask(cells, limits) if cells else ():
-            self._spending.pay(outcome.run)
-            result = self._result(outcome)
-            found[outcome.cell.version.id].append(result)
+        rest = list(examples)
+        while rest:
+            wave = self._wave(versions, rest, repeat)
+            cells = self._affordable(versions, rest[:wave], repeat)
+            for outcome in await self._asker.ask(cells, self._limits()) if cells else ():
+                self._spending.pay(outcome.run, _characters(outcome.cell))
+                result = self._result(outcome)
+                found[outcome.cell.version.id].append(result)
+            if len(cells) < wave * len(versions):
+                break
+            rest = rest[wave:]
         self._remember(found, repeat)
         return found
+
+    def _wave(
+        self, versions: Sequence[PromptVersion], examples: Sequence[Example], repeat: int
+    ) -> int:
+        """How many of the examples are asked together: all, or as many as the tokens that are left
+        are likely to answer. Only recorded answers decide that, so that neither the pace of a
+        search nor a replay changes its path.
+        """
+        spent, fitting = self._spending, 0.0
+        left = spent.tokens_left
+        if left is None:
+            return len(examples)
+        for number, example in enumerate(examples):
+            new = [v.id for v in versions if (v.id, example.id, repeat) not in spent.counted]
+            fitting += sum(map(spent.likely_tokens, new))
+            if fitting > left or (new and not spent.dearest):
+                if number == 0 and fitting > left:
+                    spent.exhaust_tokens(fitting)
+                return max(number, 1)
+        return len(examples)
 
     def _affordable(
         self, versions: Sequence[PromptVersion], examples: Sequence[Example], repeat: int
@@ -162,14 +187,11 @@ class Task:
         return cells
 
     def _limits(self) -> Limits | None:
-        """What the next calls may take of tokens and money."""
+        """What the next calls may take of money; tokens are kept by `_wave`."""
         most, spent = self._spending.allowance, self._spending
-        if most.tokens is None and most.usd is None:
+        if most.usd is None:
             return None
-        return self._asker.within(
-            usd=None if most.usd is None else max(most.usd - spent.usd, 0.0),
-            tokens=None if most.tokens is None else max(most.tokens - spent.tokens, 0),
-        )
+        return self._asker.within(usd=max(most.usd - spent.usd, 0.0), tokens=None)
 
     def _result(self, outcome: Outcome) -> Result:
         score = outcome.scores.get(self.primary)
@@ -257,3 +279,9 @@ class Task:
         refused = "" if output else f"no text came back ({run.failure or 'empty'})."
         self._lineage.propose(Proposal(number, how, ids, output, run.id, refused=refused))
         return output
+
+
+def _characters(cell: Cell) -> int:
+    """What a request says, about: an estimate for models that report no usage."""
+    fixed = sum(len(str(message.get("content"))) for message in cell.version.template)
+    return fixed + sum(len(str(value)) for value in cell.example.inputs.values())

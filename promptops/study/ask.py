@@ -59,6 +59,16 @@ class Asker:
         ] = {}  # key of a judge's question -> who waits for it
         self._queue: list[Question] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._going: set[Pass] = set()  # sweeps that are under way
+        self._halted = ""
+
+    def stop(self, reason: str) -> None:
+        """Ask nothing more, and give up the calls in flight: who waits gets a CallError. From any
+        thread.
+        """
+        self._halted = self._halted or reason
+        for each in tuple(self._going):
+            each.stop(reason)
 
     def call(
         self,
@@ -152,7 +162,7 @@ class Asker:
                 sweep = self._sweep(
                     rest, lambda runs: loop.call_soon_threadsafe(self._answers, list(runs))
                 )
-                await sweep.run()
+                await self._run(sweep)
                 if sweep.progress.stopped:
                     error = CallError(sweep.progress.stopped, failure="circuit_open")
         except Exception as raised:
@@ -186,6 +196,16 @@ class Asker:
             self._sweeps.append(sweep)
         return sweep
 
+    async def _run(self, sweep: Pass) -> None:
+        """Run a sweep that `stop` reaches."""
+        self._going.add(sweep)
+        try:
+            if self._halted:
+                sweep.stop(self._halted)
+            await sweep.run()
+        finally:
+            self._going.discard(sweep)
+
     def _left(self) -> Limits:
         """The study's limits, less what it has spent on answers and on judges."""
         limits = self._limits
@@ -207,7 +227,7 @@ class Asker:
     async def _ask(self, asked: Question) -> Run:
         found: list[Run] = []
         sweep = self._sweep([asked], found.extend)
-        await sweep.run()
+        await self._run(sweep)
         if not found:
             raise CallError(
                 sweep.progress.stopped or "the call was stopped before an answer came.",

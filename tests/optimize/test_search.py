@@ -7,8 +7,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +21,6 @@ from promptops.errors import StudyError
 from promptops.models.scripted import ScriptedModel
 from promptops.optimize import FewShot, Instructions, Task
 from promptops.scorers import equals
-from promptops.scorers.function import scorer
 
 LABELS = ("red", "green", "blue")
 ROWS = [
@@ -109,30 +106,6 @@ def test_a_saved_version_knows_its_parents(seeded: Callable[..., Any]) -> None:
     assert counts["candidate_events"] == len(search.search.lineage.events)
 
 
-def test_no_test_row_is_rendered_or_scored(seeded: Callable[..., Any]) -> None:
-    """O3: a test row that is scored raises, and none has a run before `confirm`."""
-    test_ids = {example.id for example in data().test}
-    seen: set[str] = set()
-
-    @scorer
-    def watching(output: str, example: Any) -> bool:
-        seen.add(example.id)
-        return True
-
-    lab, v1, asked = seeded()
-    search = lab.optimize(v1, data(), [equals(), watching], budget_calls=500)
-    rendered = "\n".join(str(call.request["messages"]) for call in asked.calls)
-    test_items = {row["item"] for row in ROWS if row["id"] in test_ids}
-    assert not any(f"{item}'" in rendered for item in test_items)
-    assert seen
-    assert seen.isdisjoint(test_ids)
-    ids = {id_ for (id_,) in lab.store.rows("select distinct example_id from runs")}
-    assert ids.isdisjoint(test_ids)
-    search.confirm()
-    ids = {id_ for (id_,) in lab.store.rows("select distinct example_id from runs")}
-    assert test_ids <= ids
-
-
 def test_a_method_cannot_ask_for_a_test_row(seeded: Callable[..., Any]) -> None:
     """Not even one that holds the row."""
     lab, v1, _ = seeded()
@@ -152,29 +125,6 @@ def test_a_method_cannot_ask_for_a_test_row(seeded: Callable[..., Any]) -> None:
         lab.optimize(v1, data(), [equals()], method=Thief(), budget_calls=50)
 
 
-def test_concurrency_changes_nothing(seeded: Callable[..., Any]) -> None:
-    """O2: the same seed is the same search at 1, 4 and 50 calls at once; another one is not."""
-    stories = []
-    for width in (1, 4, 50):
-        lab, v1, _ = seeded(f"c{width}")
-        found = lab.optimize(v1, data(), [equals()], budget_calls=200, concurrency=width)
-        stories.append(story(found))
-    assert stories[0] == stories[1] == stories[2]
-    lab, v1, _ = seeded("other")
-    other = story(lab.optimize(v1, data(), [equals()], budget_calls=200, seed=1))
-    assert other["candidates"] != stories[0]["candidates"]
-
-
-@pytest.mark.parametrize("budget", [1, 2, 7, 17, 60, 200, 500])
-def test_budgets_are_kept(seeded: Callable[..., Any], budget: int) -> None:
-    """O7: no call beyond the budget, and always a best so far."""
-    lab, v1, asked = seeded()
-    search = lab.optimize(v1, data(), [equals()], budget_calls=budget)
-    assert len(asked.calls) <= budget
-    assert sum(search.calls.values()) <= budget
-    assert search.best is not None
-
-
 def test_it_runs_again_for_nothing(seeded: Callable[..., Any], tmp_path: Path) -> None:
     """The same search in another process replays what is recorded, to the same end."""
     lab, v1, asked = seeded()
@@ -187,48 +137,6 @@ def test_it_runs_again_for_nothing(seeded: Callable[..., Any], tmp_path: Path) -
     assert story(again) == story(first)
     rows = later.store.stats()["rows"]
     assert rows["candidate_events"] == len(first.search.lineage.events)
-
-
-KILLED = """
-import os, sys, threading
-sys.path.insert(0, sys.argv[1])
-import test_search as t
-from promptops.lab import Lab
-from promptops.scorers import equals
-asked = t.model()
-left = [int(sys.argv[3])]
-def counting(request):
-    left[0] -= 1
-    if left[0] < 0:
-        os._exit(9)
-    return t.answer(request)
-asked = t.ScriptedModel(counting)
-lab = Lab(sys.argv[2], models={"m": asked})
-v1 = lab.prompt("colour").save(t.SEED_TEXT, model="m")
-lab.optimize(v1, t.data(), [equals()], budget_calls=300, concurrency=4)
-"""
-
-
-def killed(folder: Path, after: int) -> int:
-    words = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder), str(after)]
-    return subprocess.run(words, check=False, capture_output=True).returncode
-
-
-def test_a_killed_search_goes_on(seeded: Callable[..., Any], tmp_path: Path) -> None:
-    """O1: killed in the middle of sweeps, it pays for no recorded call twice and ends the same."""
-    whole, v1, _ = seeded("whole")
-    wanted = story(whole.optimize(v1, data(), [equals()], budget_calls=300, concurrency=4))
-    folder = tmp_path / "killed"
-    assert killed(folder, 40) == 9
-    assert killed(folder, 90) == 9
-    lab, v1, asked = seeded("killed")
-    before = lab.store.rows("select count(*) from runs")[0][0]
-    assert before >= 100
-    found = lab.optimize(v1, data(), [equals()], budget_calls=300, concurrency=4)
-    assert story(found) == wanted
-    assert len(asked.calls) == wanted["calls"]["task"] - before
-    [(runs, keys)] = lab.store.rows("select count(*), count(distinct key) from runs")
-    assert runs == keys == wanted["calls"]["task"]
 
 
 def test_a_stop_ends_a_proposal(seeded: Callable[..., Any]) -> None:
