@@ -72,6 +72,8 @@ class Evidence:
     plan: Mapping[str, Any] | None = None
     # golden labels and answers as places in "labels": see analysis/recompute.py; {} where none
     classes: Mapping[str, Any] = field(default_factory=dict)
+    # tag -> places of its examples, of the tags that a verdict may rest on; {} where none
+    tags: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     notes: tuple[
         str, ...
     ] = ()  # said with the verdict: recorded on different dates, not split-tested, ...
@@ -91,8 +93,9 @@ class Evidence:
         fields: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         if not self.measured_at:
             del fields["measured_at"]  # bundles of before this field keep their digest
-        if not self.classes:
-            del fields["classes"]
+        for name in ("classes", "tags"):
+            if not fields[name]:
+                del fields[name]
         if self.form == "e1":
             fields["policy"] = by_former_names(fields["policy"])
             former = {new: old for old, new in _FORMER.items()}

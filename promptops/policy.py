@@ -75,11 +75,12 @@ class Guardrail:
     """What must not get worse by more than `margin`.
 
     metric: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin
-        relative to the baseline's mean).
+        relative to the baseline's mean); tag: only the examples with this tag, None for all.
     """
 
     metric: str
     margin: float = 0.05
+    tag: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.metric, str) or not self.metric:
@@ -91,6 +92,11 @@ class Guardrail:
             raise VersionError(
                 f"guardrail {self.metric!r} has the margin {self.margin!r}; expected a share"
                 " between 0 and 1, such as 0.05."
+            )
+        if self.tag is not None and (not isinstance(self.tag, str) or not self.tag):
+            raise VersionError(
+                f"guardrail {self.metric!r} has the tag {self.tag!r}; expected a tag of the"
+                " dataset as text, or None for all examples."
             )
 
 
@@ -108,6 +114,7 @@ class Policy:
     ungated_environments: those that need no evidence; allow_uncalibrated_judge: whether such a
     judge may be the primary;
     accept_constant: the reason why a candidate need not be shown above the best constant answer;
+    accept_slices: tag -> the reason why a loss on its examples is accepted;
     dataset: a fingerprint that evidence must be on, None for any; ties: "full" (exact) or "half"
         (mid-p).
     """
@@ -127,6 +134,7 @@ class Policy:
     dataset: str | None = None
     ties: Literal["full", "half"] = "full"
     accept_constant: str = ""
+    accept_slices: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.goal not in ("better", "not_worse", "cheaper"):
@@ -159,6 +167,7 @@ class Policy:
             raise VersionError(
                 f"policy accept_constant is {self.accept_constant!r}; expected the reason as text."
             )
+        object.__setattr__(self, "accept_slices", _reasons(self.accept_slices))
         for name in ("primary", "dataset"):
             if not isinstance(getattr(self, name), (str, type(None))):
                 raise VersionError(
@@ -171,7 +180,12 @@ class Policy:
     def document(self) -> dict[str, Any]:
         """The fields that differ from the default, JSON-ready: what a registry stores."""
         plain = asdict(self)
+        for rail in plain["guardrails"]:
+            if rail["tag"] is None:  # policies of before this field keep their digest
+                del rail["tag"]
         rest = {f.name: plain[f.name] for f in fields(self) if getattr(self, f.name) != f.default}
+        if self.accept_slices:
+            rest["accept_slices"] = dict(self.accept_slices)
         return {
             key: list(value) if isinstance(value, tuple) else value for key, value in rest.items()
         }
@@ -205,6 +219,22 @@ def _texts(values: Any, what: str) -> tuple[str, ...]:
     if not isinstance(values, (list, tuple)) or not all(isinstance(value, str) for value in values):
         raise VersionError(f"policy {what} is {values!r}; expected a list of texts.")
     return tuple(values)
+
+
+def _reasons(value: Any) -> tuple[tuple[str, str], ...]:
+    """Tags with their reasons, of a map or of pairs."""
+    pairs = value.items() if isinstance(value, Mapping) else value
+    try:
+        found = tuple((tag, reason) for tag, reason in pairs)
+    except (TypeError, ValueError):
+        found = ((value, ""),)
+    for tag, reason in found:
+        if not isinstance(tag, str) or not isinstance(reason, str) or not reason.strip():
+            raise VersionError(
+                f"policy accept_slices is {value!r}; expected a map of tags to reasons, such as"
+                ' {"warranty": "answered by people until May"}.'
+            )
+    return tuple(sorted(found))
 
 
 def _guardrails(values: Any) -> tuple[Guardrail, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import eq
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[Any]
 
-__all__ = ["MEASURES", "Arm", "Outcomes", "Pairs", "pair", "why_unscored"]
+__all__ = ["MEASURES", "Arm", "Outcomes", "Pairs", "pair", "part", "why_unscored"]
 
 MEASURES = {
     "cost": "USD",
@@ -253,3 +253,38 @@ def _mean(values: Floats) -> float:
 def _lost(outcomes: Outcomes, index: Floats) -> tuple[int, int]:
     attempted = int(outcomes.attempted[index].sum())
     return attempted - int(outcomes.scored[index].sum()), attempted
+
+
+def part(arm: Arm, ids: Collection[str]) -> Arm:
+    """The arm on these examples only; its facts stay those of all its runs."""
+    kept = {
+        name: _part(outcomes, ids)
+        for group in (arm.scores, arm.measures)
+        for name, outcomes in group.items()
+    }
+    return Arm(
+        arm.version,
+        arm.label,
+        {name: kept[name] for name in arm.scores},
+        {name: kept[name] for name in arm.measures},
+        arm.facts,
+        {example: label for example, label in arm.answers.items() if example in ids},
+    )
+
+
+def _part(o: Outcomes, ids: Collection[str]) -> Outcomes:
+    import numpy as np
+
+    keep = np.array([example in ids for example in o.examples], dtype=bool)
+    names = [example for example in o.examples if example in ids]
+    return Outcomes(
+        names,
+        o.mean[keep],
+        o.scored[keep],
+        o.attempted[keep],
+        o.variance[keep],
+        o.binary,
+        o.kind,
+        o.versions,
+        o.calibrated,
+    )

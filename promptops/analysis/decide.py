@@ -10,7 +10,7 @@ never printed as "no difference".
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from . import policy_checks as held
 from .arms import Arm, why_unscored
 from .compare import Comparison, ComparisonContext, compare
 from .policy_checks import MISSING_LIMIT, Check, Rule, guard
+from .slice_checks import slice_checks
 from .worst_case import at_worst, lacks
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 Decision = Literal["promote", "reject", "inconclusive"]
+_PREFERRED = 'Promote that one; after its rollback, override="reason" promotes this one.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,9 @@ def _verdict(comparison: Comparison, policy: Policy, rule: Rule) -> Verdict:
     checks += held.constant(comparison, policy, rule)
     if policy.goal == "cheaper":
         checks.append(held.cheaper(comparison, policy, rule))
-    checks += [guard(comparison, rail, policy.alpha, peeking=peeking) for rail in policy.guardrails]
+    whole = [rail for rail in policy.guardrails if rail.tag is None]
+    checks += [guard(comparison, rail, policy.alpha, peeking=peeking) for rail in whole]
+    checks += slice_checks(comparison, policy, rule)
     checks += held.judged(figures.name, figures.kind, figures.calibrated, policy)
     return Verdict(
         _decision(checks),
@@ -236,13 +240,18 @@ def decide_first(
 
 
 def decide_many(
-    comparisons: Sequence[Comparison], policy: Policy | None = None, *, peeking: bool = False
+    comparisons: Sequence[Comparison],
+    policy: Policy | None = None,
+    *,
+    peeking: bool = False,
+    withdrawn: Collection[str] = (),
 ) -> list[Verdict]:
     """Verdicts of several finalists against one baseline, Holm-adjusted on the primary; at most one
     is promoted.
 
     Among those that pass everything the largest gain wins, a tie goes to the cheaper; the others
-    become inconclusive.
+    become inconclusive. withdrawn: versions that are preferred to none, since they were promoted
+    and rolled back.
     """
     policy = policy or Policy()
     if not comparisons:
@@ -265,8 +274,9 @@ def decide_many(
         verdicts = _stepped(comparisons, policy)
     winners = [index for index, verdict in enumerate(verdicts) if verdict.decision == "promote"]
     if len(winners) > 1:
+        offered = [i for i in winners if comparisons[i].candidate.version not in withdrawn]
         best = max(
-            winners,
+            offered or winners,
             key=lambda i: (
                 round(held.main(comparisons[i], policy).gain, 12),
                 _saving(comparisons[i]),
@@ -283,7 +293,7 @@ def passed_over(verdict: Verdict, preferred: str) -> Verdict:
     text = (
         f"{preferred} is preferred: the larger gain on the same examples, or as large and cheaper."
     )
-    note = Check("finalists", "unproven", text, "Promote that one.")
+    note = Check("finalists", "unproven", text, _PREFERRED)
     return replace(
         verdict,
         decision="inconclusive",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import StudyError
@@ -26,6 +26,7 @@ from .constant_answer import (
     scorer_of,
 )
 from .facts import Difference
+from .slices import within
 
 __all__ = [
     "Check",
@@ -294,7 +295,9 @@ def cheaper(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
 def guard(
     comparison: Comparison, rail: Guardrail, alpha: float = 0.05, *, peeking: bool = False
 ) -> Check:
-    """Non-inferiority of one measure at its margin."""
+    """Non-inferiority of one measure at its margin, of a tag's examples where it names one."""
+    if rail.tag is not None:
+        return _guard_within(comparison, rail, alpha, peeking)
     try:
         figures = comparison[rail.metric]
     except StudyError:
@@ -309,6 +312,17 @@ def guard(
         else words.points(rail.margin).lstrip("+")
     )
     return _held(comparison, figures, margin, alpha, f"guardrail {figures.name}", said, peeking)
+
+
+def _guard_within(comparison: Comparison, rail: Guardrail, alpha: float, peeking: bool) -> Check:
+    name = f"{rail.metric} in {rail.tag}"
+    try:
+        part = within(comparison, str(rail.tag))
+    except StudyError as error:
+        text = f"The guardrail {name} was not measured: {error}"
+        return Check(name, "unproven", text, "Name a tag of the dataset in the policy.")
+    found = guard(part, replace(rail, tag=None), alpha, peeking=peeking)
+    return replace(found, name=name, text=f"{rail.tag}: {found.text}")
 
 
 def judged(name: str, kind: str, calibrated: bool | None, policy: Policy) -> list[Check]:

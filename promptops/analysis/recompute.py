@@ -23,6 +23,8 @@ from .class_lists import read_answers, read_labels, written_classes
 from .compare import Comparison, ComparisonContext, compare
 from .decide import Verdict, decide, decide_first, passed_over
 from .facts import mean_interval, rounded
+from .slice_checks import LEAST
+from .tag_lists import read_tags, written_tags
 from .tried import Tried
 
 __all__ = ["Figure", "comparison_of", "first_arm_of", "make_evidence", "recompute"]
@@ -74,6 +76,9 @@ def make_evidence(
     )
     draft = _draft(arms, primary, policy, grounds, verdict)
     draft["classes"] = written_classes(list(arms.items()), draft["examples"], grounds.labels)
+    named = [rail.tag for rail in policy.guardrails if rail.tag is not None]
+    if grounds.rules >= 2 and not first:
+        draft["tags"] = written_tags(grounds.tags, draft["examples"], LEAST, named)
     draft["notes"] = () if isinstance(subject, Arm) else subject.notes
     bare = Evidence(**draft, figures={}, verdict={}, made_at=made_at, toolkit=toolkit)
     figures, found = _results(bare)
@@ -436,6 +441,7 @@ def _grounds(evidence: Evidence) -> ComparisonContext:
             if evidence.clusters is not None
             else None
         ),
+        tags=read_tags(evidence.tags, evidence.examples),
         split=dataset.get("split"),
         tested=bool(dataset.get("tested", False)),
         served=dataset.get("served"),

@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import StatisticsError
+from ..errors import StatisticsError, StudyError
 from . import multiplicity, paired_tests, words
-from .arms import Pairs
-from .compare import Comparison
+from .arms import Pairs, part
+from .compare import Comparison, compare
 from .facts import GRID, gain_interval, labels_of, units_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Moved", "Slice", "Slices", "moved", "slices"]
+__all__ = ["Moved", "Slice", "Slices", "moved", "part_of", "places_of", "slices", "within"]
 
 FDR = 0.10
 
@@ -101,13 +101,9 @@ def slices(
     measure = name or comparison.primary_name
     pairs = comparison.pairs(measure)
     given = comparison.grounds.tags if tags is None else tags
-    places: dict[str, list[int]] = {}
-    for index, example in enumerate(pairs.examples):
-        for tag in dict.fromkeys(given.get(example, ())):
-            places.setdefault(tag, []).append(index)
     found = [
-        _slice(tag, _part(pairs, where), comparison)
-        for tag, where in sorted(places.items())
+        _slice(tag, part_of(pairs, where), comparison)
+        for tag, where in places_of(pairs, given).items()
         if len(where) > 1
     ]
     adjusted = multiplicity.bh([row.p for row in found]).tolist()
@@ -184,7 +180,39 @@ def moved(comparison: Comparison, name: str | None = None, *, fdr: float = FDR) 
     return sorted((row for row in out if row.gain), key=lambda row: (row.gain, row.example))
 
 
-def _part(pairs: Pairs, where: Sequence[int]) -> Pairs:
+def places_of(pairs: Pairs, tags: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+    """Tag -> the places of its examples among the pairs, by name of the tag."""
+    places: dict[str, list[int]] = {}
+    for index, example in enumerate(pairs.examples):
+        for tag in dict.fromkeys(tags.get(example, ())):
+            places.setdefault(tag, []).append(index)
+    return dict(sorted(places.items()))
+
+
+def within(comparison: Comparison, tag: str) -> Comparison:
+    """The same comparison on the examples of one tag.
+
+    Raises:
+        StudyError: no example has the tag, or none of them is shared by both arms.
+    """
+    grounds = comparison.grounds
+    ids = {example for example, tags in grounds.tags.items() if tag in tags}
+    if not ids:
+        known = ", ".join(sorted({one for tags in grounds.tags.values() for one in tags}))
+        raise StudyError(f"no example has the tag {tag!r}; the tags are {known or 'not known'}.")
+    name = comparison.primary_name
+    return compare(
+        part(comparison.candidate, ids),
+        part(comparison.baseline, ids),
+        grounds=replace(grounds, copies={}, planned=None, plan=None),
+        primary=name if name in comparison.candidate.scores else None,
+        alpha=comparison.alpha,
+        ties=comparison.ties,
+    )
+
+
+def part_of(pairs: Pairs, where: Sequence[int]) -> Pairs:
+    """The pairs at some places."""
     index: Any = list(where)
     names = tuple(pairs.examples[i] for i in where)
     return replace(
@@ -197,21 +225,21 @@ def _part(pairs: Pairs, where: Sequence[int]) -> Pairs:
     )
 
 
-def _slice(tag: str, part: Pairs, comparison: Comparison) -> Slice:
-    grouped = labels_of(part, comparison.grounds.clusters)
-    grid = None if part.measure else part.grid or GRID
-    test = paired_tests.sign_flip(units_of(part.d, grouped)[0], grid=grid, ties=comparison.ties)
-    low, high, _, _ = gain_interval(part, grouped, bootstrap=False)
+def _slice(tag: str, pairs: Pairs, comparison: Comparison) -> Slice:
+    grouped = labels_of(pairs, comparison.grounds.clusters)
+    grid = None if pairs.measure else pairs.grid or GRID
+    test = paired_tests.sign_flip(units_of(pairs.d, grouped)[0], grid=grid, ties=comparison.ties)
+    low, high, _, _ = gain_interval(pairs, grouped, bootstrap=False)
     return Slice(
         tag=tag,
-        n=part.n,
-        candidate=float(part.candidate.mean()),
-        baseline=float(part.baseline.mean()),
-        gain=float(part.d.mean()),
+        n=pairs.n,
+        candidate=float(pairs.candidate.mean()),
+        baseline=float(pairs.baseline.mean()),
+        gain=float(pairs.d.mean()),
         low=low,
         high=high,
-        wins=int((part.d > 1e-12).sum()),
-        losses=int((part.d < -1e-12).sum()),
+        wins=int((pairs.d > 1e-12).sum()),
+        losses=int((pairs.d < -1e-12).sum()),
         p=test.p_two_sided,
         q=1.0,
         marked=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +29,20 @@ class Compared:
     rivals: Callable[[], Sequence[Facts]] | None = None
     looked: Callable[[Verdict], None] | None = None
 
-    def decide(self, policy: Policy | Mapping[str, Any] | None = None) -> Verdict:
+    def decide(
+        self,
+        policy: Policy | Mapping[str, Any] | None = None,
+        *,
+        withdrawn: Collection[str] = (),
+    ) -> Verdict:
         """What a policy (default: the one that applies) makes of the facts.
 
         Several finalists of a plan are judged together (Holm), and one is promoted at most.
+        withdrawn: versions that are preferred to none, since they were rolled back.
         """
         chosen = self.policy if policy is None else Policy.of(policy)
         others = list(self.rivals()) if self.rivals is not None else []
         if others:
-            return decide_many([self.facts, *others], chosen, peeking=self.peeking)[0]
+            found = [self.facts, *others]
+            return decide_many(found, chosen, peeking=self.peeking, withdrawn=withdrawn)[0]
         return decide(self.facts, chosen, peeking=self.peeking)

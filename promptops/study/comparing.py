@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.arms import Arm
+from ..analysis.arms import Arm, part
 from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import compare
 from ..analysis.copies import collapse
 from ..errors import StudyError
 from .compared import Compared
 from .design import as_version
-from .early_stopping import early, looked_at, order, part
+from .early_stopping import early, looked_at, order
 from .golden_labels import labelled_arms
 from .grounds import baseline_of, copies_in, frozen_plan, grounds_of, labels_in, policy_for
 from .judgements import pooled, pooled_size, tried_before

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.arms import Arm, Outcomes
+from ..analysis.arms import part
 from ..analysis.compare import ComparisonContext, compare
 from ..analysis.decide import decide_many
 from ..analysis.tried import Tried
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from .design import StudyDesign
 
-__all__ = ["LOOKED", "EarlyStop", "early", "looked_at", "order", "part"]
+__all__ = ["LOOKED", "EarlyStop", "early", "looked_at", "order"]
 
 LOOKED = "looked at after every batch"  # detail of the event "started" of such a study
 
@@ -40,41 +40,6 @@ def order(study: str, ids: Sequence[str]) -> list[str]:
     out = sorted(ids)
     random.Random(study).shuffle(out)
     return out
-
-
-def part(arm: Arm, ids: set[str]) -> Arm:
-    """The arm on these examples only; its facts stay those of all its runs."""
-    kept = {
-        name: _part(outcomes, ids)
-        for group in (arm.scores, arm.measures)
-        for name, outcomes in group.items()
-    }
-    return Arm(
-        arm.version,
-        arm.label,
-        {name: kept[name] for name in arm.scores},
-        {name: kept[name] for name in arm.measures},
-        arm.facts,
-        {example: label for example, label in arm.answers.items() if example in ids},
-    )
-
-
-def _part(o: Outcomes, ids: set[str]) -> Outcomes:
-    import numpy as np
-
-    keep = np.array([example in ids for example in o.examples], dtype=bool)
-    names = [example for example in o.examples if example in ids]
-    return Outcomes(
-        names,
-        o.mean[keep],
-        o.scored[keep],
-        o.attempted[keep],
-        o.variance[keep],
-        o.binary,
-        o.kind,
-        o.versions,
-        o.calibrated,
-    )
 
 
 class EarlyStop:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.arms import Arm, why_unscored
+from ..analysis.arms import Arm, part, why_unscored
 from ..analysis.compare import compare
 from ..analysis.facts import mean_interval
 from ..errors import PromptOpsError, StudyError
 from .compared import Compared
-from .early_stopping import part
 from .golden_labels import labelled_arms
 from .grounds import baseline_of, grounds_of, labels_in, policy_for
 from .outcomes import arms_of

@@ -188,7 +188,9 @@ def ask(
         serving = project.registry.serving(saved.prompt, env)
         grounds = _study(project, saved, env, study, serving, waits=not force)
         evidence, verdict = (
-            _evidence(saved, grounds, serving) if grounds is not None else (None, None)
+            _evidence(saved, grounds, serving, _withdrawn(project, saved, env, word))
+            if grounds is not None
+            else (None, None)
         )
         request = replace(bare, study=grounds, evidence=evidence)
         moment = measured_at(project, request) if evidence is not None else None
@@ -280,13 +282,25 @@ def _study(
     return study
 
 
+def _withdrawn(project: Project, saved: Saved, env: str, word: str) -> set[str]:
+    """With an override: the versions that were rolled back in the environment, which no longer
+    stand before another finalist.
+    """
+    undone: set[str] = set()
+    for link in project.registry.history(saved.prompt, env) if word else ():
+        if link.undoes is not None:
+            undone.add(link.undoes)
+        undone -= {link.id, link.canary.id if link.canary is not None else link.id}
+    return undone - {saved.id}
+
+
 def _evidence(
-    saved: Saved, study: RecordedStudy, serving: Entry | None
+    saved: Saved, study: RecordedStudy, serving: Entry | None, withdrawn: set[str]
 ) -> tuple[Evidence, Verdict]:
     """What the study shows of this step, as a bundle, and the policy's verdict on it.
 
     A study without the incumbent shows what the version does alone; that this is not enough is for
-    the gate to say.
+    the gate to say. withdrawn: finalists that are preferred no more.
     """
     project, record = study.project, study.record
     policy = project.registry.policy(saved.prompt)
@@ -299,7 +313,8 @@ def _evidence(
         verdict = decide_first(subject, policy, primary=record.primary or None, context=grounds)
     else:
         found = compare_in(study, saved, serving, None)
-        subject, verdict, grounds = found.facts, found.decide(policy), found.facts.grounds
+        verdict = found.decide(policy, withdrawn=withdrawn)
+        subject, grounds = found.facts, found.facts.grounds
     evidence = make_evidence(
         subject,
         verdict,

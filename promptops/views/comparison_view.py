@@ -14,6 +14,7 @@ from ..analysis.facts import Difference
 from ..markup import esc
 from ..markup import markdown as _md
 from . import svg
+from .class_view import classes_html
 from .grid import Column, breaking, grid
 from .theme import BAD, GOOD, NEUTRAL, VERDICTS, page, style_figure
 
@@ -70,6 +71,7 @@ def details(comparison: Comparison) -> str:
             ),
             _table(comparison),
             f"<p class='dim ci'>{_MEANING}</p>",
+            classes_html(comparison),
             _flips(comparison),
             _slices(comparison),
             _notes(comparison),
@@ -94,7 +96,8 @@ def card(verdict: Verdict, statement: str) -> str:
 
 
 def _rows(comparison: Comparison) -> list[svg.Row]:
-    margins = {rail.metric: rail.margin for rail in comparison.policy.guardrails}
+    rails = [rail for rail in comparison.policy.guardrails if rail.tag is None]
+    margins = {rail.metric: rail.margin for rail in rails}
     rows = []
     for figures in comparison.differences:
         scale = 100.0
@@ -235,15 +238,16 @@ def _slices(comparison: Comparison) -> str:
         )
         for row in chosen
     ]
-    said = "".join(f"<li>{esc(sentence)}</li>" for sentence in found.simpson)
+    listed = "".join(f"<li>{esc(sentence)}</li>" for sentence in found.simpson)
     a, b = comparison.baseline.label, comparison.candidate.label
     picture = svg.forest(
         lines, title="difference by tag", left=f"{_cut(a)} better", right=f"{_cut(b)} better"
     )
     return (
         f"<details><summary>By tag, exploratory ({words.count(len(found.rows), 'tag')}; * marks a"
-        f" false discovery rate of 10 %)</summary>{picture}</details>"
-        + (f"<ul>{said}</ul>" if said else "")
+        f" false discovery rate of 10 %)</summary>{picture}"
+        + (f"<ul>{listed}</ul>" if listed else "")
+        + "</details>"
     )
 
 

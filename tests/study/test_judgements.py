@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from promptops.analysis.recompute import recompute
 from promptops.analysis.tried import Judgement, Tried
+from promptops.errors import Refused
+from promptops.evidence import Evidence
 from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
@@ -198,3 +201,30 @@ def test_early_stopping_spends_alpha_once(make_lab: MakeLab) -> None:
     assert comparison.primary.p_better < 0.05
     assert comparison.verdict.decision == "inconclusive"
     assert "looked at after every batch" in " ".join(comparison.verdict.reasons)
+
+
+def test_an_override_takes_the_other_finalist_after_a_rollback(make_lab: MakeLab) -> None:
+    """v2 is preferred and promoted; rolled back, it stands before v3 no more where a word is
+    given: not before its rollback, and not without the word.
+    """
+
+    def answer(request: dict[str, Any]) -> str:
+        name, number = request["messages"][-1]["content"].split()
+        i = int(number)
+        return "yes" if i % 2 == 0 or i < {"A": 0, "B": 36, "C": 30}[name] else "no"
+
+    lab = make_lab(models={"m": ScriptedModel(answer)})
+    prompt = lab.prompt("w")
+    v1, v2, v3 = (prompt.save(f"{name} {{{{q}}}}", model="m") for name in "ABC")
+    study = lab.evaluate([v1, v2, v3], rows(), [equals()], name="all")
+    lab.promote(v1, env="prod", study=lab.evaluate([v1], rows(), [equals()], name="first"))
+    with pytest.raises(Refused, match="another finalist is preferred"):
+        lab.promote(v3, env="prod", study=study, override="we like it")
+    lab.promote(v2, env="prod", study=study)
+    lab.rollback(prompt, env="prod")
+    with pytest.raises(Refused, match='override="reason"'):
+        lab.promote(v3, env="prod", study=study)
+    taken = lab.promote(v3, env="prod", study=study, override="v2 broke the parser")
+    assert (taken.number, taken.forced) == (3, False)
+    found = Evidence.read(Path(lab.project.registry.path), str(taken.evidence))
+    assert all(figure.same for figure in recompute(found))
