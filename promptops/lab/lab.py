@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from ..optimize.task import Optimizer
     from ..policy import Policy
-    from ..store import Store
     from ..study.design import StudyDesign
     from ..study.estimate import Estimate
     from .imports import Import
@@ -51,8 +50,9 @@ class Lab:
     root: the project's folder, found upwards from the working directory where not named; models:
     name -> an openai client, a model of promptops.models, or a callable of yours, which is a
     target: it gets the example's values by its parameters' names (a single value goes to a single
-    parameter of any name); prices: model -> (input, output) in USD per million tokens. Raises
-    SetupError for a model that can never answer, or a price that is none.
+    parameter of any name); prices: model -> (input, output) in USD per million tokens; store: the
+    address of a team's store, a folder or a bucket ("s3://team/promptops"). Raises SetupError for a
+    model that can never answer, or a price that is none, StoreError for what is not an address.
     """
 
     def __init__(
@@ -61,8 +61,12 @@ class Lab:
         *,
         models: Mapping[str, Any] | None = None,
         prices: Mapping[str, Any] | None = None,
+        store: str | None = None,
     ) -> None:
         self.project = Project.open(root, models=models, prices=prices, store=ProjectStore)
+        assert isinstance(self.project.store, ProjectStore)
+        self._store = self.project.store
+        self._store.share_at(store, lambda: self.project.author)
         where = self.project.location
         _say(
             f"lab at {where.root} ({where.why}): registry {where.registry.name}, "
@@ -70,9 +74,9 @@ class Lab:
         )
 
     @property
-    def store(self) -> Store:
+    def store(self) -> ProjectStore:
         """Every run, score and study that was ever recorded here."""
-        return self.project.store
+        return self._store
 
     # -- prompts
 

@@ -5,7 +5,7 @@ studies as people call them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from ..errors import StudyError
 from ..store import Store
 
 if TYPE_CHECKING:
+    from ..scale.team_store import TeamStore
     from ..store.purges import Purged
 
 __all__ = ["ProjectStore"]
@@ -22,6 +23,24 @@ class ProjectStore(Store):
     """`Store`, with the labels of reports beside the exports of stores, and studies by their
     names.
     """
+
+    def share_at(self, address: str | None, who: Callable[[], str]) -> TeamStore | None:
+        """Share this store at a team's address; None: where it was shared before, if anywhere.
+
+        Returns the team's store; None where this one is not shared.
+
+        Raises StoreError for what is not an address, MissingExtra where its packages are missing.
+        """
+        from ..scale.membership import Membership
+
+        member = Membership.of(self.folder)
+        if address is None and member is not None:
+            address = member.address
+        if address is None:
+            return None
+        from ..scale.team_store import join_team
+
+        return join_team(self, address, who)
 
     def export(self, path: str | os.PathLike[str], study: Any = None) -> dict[str, int]:
         """Write everything, or one study (a Study, its name or id) with its runs, scores and

@@ -24,7 +24,7 @@ from .connect import Busy, Connection, Damaged, attach
 from .database import Database, Outdated, create, one_at_a_time
 from .export import export_rows, new_rows, pieces_of
 from .merge_segments import Sources, merge, sources_of
-from .purges import Purged
+from .purges import Doomed, Purged, doomed_by
 from .read import Deployments, Params, ask_user, show_deployments
 from .recent_runs import RecentRuns
 from .recorder import Spool, say
@@ -32,6 +32,7 @@ from .records import encode, encode_columns
 from .repair import repair_store, rescued, verify_store
 from .schema import SCHEMA, TABLES
 from .scratch import scratch_folder
+from .team import Team, Tombstone
 from .upkeep import archive_sealed, purge_rows, statistics
 from .write_cache import Known
 
@@ -82,6 +83,7 @@ class Store:
         self._scratch_pid = 0
         self._known, self._recent = Known(), RecentRuns()
         self._said: set[str] = set()
+        self._team: Team | None = None
 
     # -- writing
 
@@ -144,6 +146,7 @@ class Store:
 
         What this process wrote itself is not looked for.
         """
+        self.look(now=False)
         sources, covered = self._sources(), self._main.covered
         alone = {*sources.sizes(), *covered} <= {self._spool.own[0]} and bool(
             covered or not self._main.path.exists()
@@ -268,20 +271,61 @@ class Store:
         named = [examples] if isinstance(examples, str) else list(examples)
         if not named and study is None and before is None:
             raise StoreError("nothing was named to purge; pass example ids, study= or before=.")
+        self.look(now=True)
+        bury = self._team.bury if self._team is not None else lambda stone: None
+        return self._purged(
+            lambda con: doomed_by(con, named, study, before),
+            lambda doomed: bury(Tombstone.now(named, study, before, doomed.runs)),
+        )
+
+    def _purged(
+        self,
+        find: Callable[[Connection], Doomed],
+        announce: Callable[[Doomed], object] | None = None,
+    ) -> Purged:
         check_schema(self.folder)
         self._drop_scratch()
         try:
             self._merged(self._sources())
             rescued(self.folder, self._main, self._sources, self.append)
-            self._spool.seal()
-            self._forget()
+            self.seal()
             self._merged(self._sources())
-            purged = purge_rows(self.folder, self._main, (named, study, before))
+            return purge_rows(self.folder, self._main, find, announce)
         except Busy as busy:
             raise StoreError(
                 f"{self._main.path} is in use by {busy}; close it there, then purge again."
             ) from None
-        return purged
+
+    # -- a team's store
+
+    def join(self, team: Team) -> None:
+        """Share what is recorded with the others who write to a team's folder or bucket."""
+        self._team = team
+
+    def look(self, *, now: bool = True) -> None:
+        """Bring what others shared into this store. Does nothing without a team's store; where that
+        cannot be reached, a warning says so. now: also where the last look is recent.
+        """
+        if self._team is not None:
+            self._team.look(now=now)
+
+    def share(self) -> None:
+        """Hand over to the team what was recorded here, as `look` brings what they recorded."""
+        if self._team is not None:
+            self._team.share()
+
+    def seal(self) -> None:
+        """End this process's segment; the next `append` begins another. Rows that wait in memory
+        keep it open.
+        """
+        self._spool.seal()
+        self._forget()
+
+    def obey(self, stone: Tombstone) -> Purged:
+        """Remove what another member of the team purged, as far as it is here. Raises StoreError as
+        `purge` does.
+        """
+        return self._purged(stone.doomed)
 
     def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:
         """Write everything, or one study with all that belongs to it, to one file; returns table ->
@@ -354,6 +398,7 @@ class Store:
 
         Raises StoreError where the rebuilt file cannot be read either.
         """
+        self.look(now=False)
         try:
             with self._reading(query, fresh, private=private) as con:
                 return ask(con)

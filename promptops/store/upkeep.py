@@ -4,7 +4,7 @@ all places.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from .archive import Batch, alone, batches, discard, marks_of, sweep, write_batc
 from .connect import Busy
 from .database import WAIT_S, Database
 from .merge_segments import Sources, sources_of
-from .purges import Doomed, Purged, doomed_by, hide, holds, keep_all_but, keep_of, reveal
+from .purges import Doomed, Purged, hide, holds, keep_all_but, keep_of, reveal
 from .repair import aside_of, build
 
 __all__ = ["archive_sealed", "purge_rows", "statistics"]
@@ -63,10 +63,14 @@ def _removed(folder: Path, sealed: Sequence[Segment]) -> set[str]:
 
 
 def purge_rows(
-    folder: Path, database: Database, wanted: tuple[Sequence[str], str | None, str | None]
+    folder: Path,
+    database: Database,
+    find: Callable[[Any], Doomed],
+    announce: Callable[[Doomed], object] | None = None,
 ) -> Purged:
-    """Remove rows from file, segments and archive. wanted: example ids, study, before; everything
-    is merged already.
+    """Remove rows from file, segments and archive. find: the doomed, of a connection that sees
+    everything; announce: hears of them before any row goes, and what it raises leaves all rows
+    where they are; without it, nothing is rewritten where no row is doomed.
 
     What others record from here on is new, and stays. Raises Busy where another program holds the
     file.
@@ -75,9 +79,13 @@ def purge_rows(
         if not mine:
             raise Busy("another promptops process, which writes the archive")
         with database.reading() as con:
-            doomed = doomed_by(con, *wanted)
+            doomed = find(con)
             removed = doomed.counts(con)
             merged = dict(database.covered)
+        if announce is not None:
+            announce(doomed)
+        elif not removed:
+            return Purged()
         left = _cut(folder, doomed, merged)
         database.replaced(lambda path: build(path, sources_of(folder)), aside=False)
     left += [

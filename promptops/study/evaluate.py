@@ -112,7 +112,10 @@ def draw(
 
 
 def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> RecordedStudy:
-    """Record the design, and begin to run it on the project's loop."""
+    """Record the design, and begin to run it on the project's loop. What the team answered already
+    is brought first, so that nobody pays for it twice.
+    """
+    project.store.look()
     keep_dataset(project.store, drawn.dataset, project.root)
     for arm in drawn.arms:
         keep_version(project.store, arm.version, prompt=arm.prompt, label=arm.label)

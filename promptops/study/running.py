@@ -51,7 +51,13 @@ class RunningStudy:
 
         It is a step of its own, so that an interrupt that falls into it finds the study registered.
         """
-        self._future = loop.submit(self._work.run(), begun=self._hold)
+        self._future = loop.submit(self._run(), begun=self._hold)
+
+    async def _run(self) -> None:
+        try:
+            await self._work.run()
+        finally:
+            await asyncio.to_thread(self._work.store.share)
 
     def _hold(self, future: Future[None]) -> None:
         """Keep the future on the loop's thread, where no interrupt falls."""

@@ -1,0 +1,118 @@
+"""The files of a shared folder or bucket, wherever fsspec finds it. A file appears whole or not at
+all, and whatever fails is one sentence that names the address.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import MissingExtra, StoreError
+
+__all__ = ["SharedFiles"]
+
+_PART = ".part"
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure"}
+
+
+class SharedFiles:
+    """Names are relative to the address, with `/` between their parts.
+
+    Raises MissingExtra where the packages of the address's kind are not installed, StoreError where
+    it is not an address.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        try:
+            from fsspec.core import url_to_fs
+        except ImportError:
+            raise MissingExtra("a team's store", "team") from None
+        kind = address.partition("://")[0] if "://" in address else "file"
+        try:
+            self._fs, root = url_to_fs(address)
+        except ImportError:
+            raise MissingExtra(f"a store at {kind}://", _EXTRAS.get(kind, "team")) from None
+        except ValueError as error:
+            raise StoreError(
+                f"{address!r} is not an address of a team's store ({error}); expected a folder, or"
+                " a bucket as in s3://team/promptops."
+            ) from None
+        self._root = str(root).rstrip("/")
+        self._local = kind in ("file", "local")
+
+    def listing(self) -> dict[str, int]:
+        """name -> bytes, of every whole file."""
+        with self._explained("listed"):
+            self._fs.invalidate_cache()
+            found = self._fs.find(self._root, detail=True)
+        start = len(self._root) + 1
+        return {
+            path[start:]: int(facts["size"])
+            for path, facts in found.items()
+            if not path.endswith(_PART)
+        }
+
+    def read(self, name: str) -> bytes:
+        """Raises FileNotFoundError where it is gone."""
+        with self._explained("read"):
+            return bytes(self._fs.cat_file(self._path(name)))
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy to a file of this machine that only its owner may read. Raises FileNotFoundError."""
+        with self._explained("read"):
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+            self._fs.get_file(self._path(name), str(target))
+
+    def put(self, source: Path, name: str) -> None:
+        """Copy a file of this machine there."""
+        with self._explained("written"):
+            where = self._place(name)
+            self._fs.put_file(str(source), where)
+            self._arrive(where, name)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Make a file, or replace it."""
+        with self._explained("written"):
+            where = self._place(name)
+            self._fs.pipe_file(where, data)
+            self._arrive(where, name)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, which may be gone already."""
+        with self._explained("changed"):
+            try:
+                self._fs.rm_file(self._path(name))
+            except FileNotFoundError:
+                return
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _place(self, name: str) -> str:
+        """Where to write first: a bucket shows an object when it is whole, a folder at once."""
+        if not self._local:
+            return self._path(name)
+        where = self._path(name)
+        self._fs.makedirs(where.rpartition("/")[0], exist_ok=True)
+        return f"{where}.{os.getpid()}-{os.urandom(3).hex()}{_PART}"
+
+    def _arrive(self, where: str, name: str) -> None:
+        if self._local:
+            os.replace(where, self._path(name))
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, StoreError):
+            raise
+        except Exception as error:  # each kind of bucket has errors of its own
+            first: Any = (str(error).splitlines() or [""])[0]
+            raise StoreError(
+                f"the team's store {self.address} cannot be {what} ({type(error).__name__}:"
+                f" {first}); check the address, the network and the credentials in the environment."
+            ) from error

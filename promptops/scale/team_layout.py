@@ -1,0 +1,105 @@
+"""How a team's store is laid out, so that a name says what is in a file before it is read.
+
+`segments/MEMBER/SEGMENT.BYTES.HASH.jsonl`: a finished segment as it was recorded;
+`batches/MEMBER/BATCH/manifest.json` with its Parquet files, the manifest last;
+`tombstones/ID.json` and `ID.swept`: a purge, and what was searched for its rows;
+`members/MEMBER.json`: who somebody is, and when they looked last; `share.json`: its form.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["FORM", "Contents", "Parcel", "batch_of", "contents_of", "marks_in", "segment_file"]
+
+FORM = "share.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A segment or a batch in the shared folder. name: of the segment's file, or of the batch's
+    manifest; marks: segment -> bytes of it that are here; hash: of a segment's bytes; size: bytes,
+    all its files together.
+    """
+
+    name: str
+    member: str
+    marks: Mapping[str, int]
+    size: int
+    hash: str = ""
+    files: tuple[str, ...] = ()  # of a batch, by their full names
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is Parquet."""
+        return not self.hash
+
+    @property
+    def born_ns(self) -> int:
+        """When its first row may have been recorded, in nanoseconds since 1970."""
+        return min((_moment(name) for name in self.marks), default=0)
+
+
+@dataclass(slots=True)
+class Contents:
+    """What stands in the shared folder. manifests: of batches whose marks are not known yet."""
+
+    segments: list[Parcel] = field(default_factory=list)
+    batches: dict[str, dict[str, int]] = field(default_factory=dict)  # manifest -> file -> bytes
+    tombstones: list[str] = field(default_factory=list)  # ids, oldest first
+    swept: list[str] = field(default_factory=list)
+    members: list[str] = field(default_factory=list)
+    form: bool = False
+
+
+def contents_of(listing: Mapping[str, int]) -> Contents:
+    """The listing, read by the names alone; what is none of ours is left out."""
+    found = Contents(form=FORM in listing)
+    for name, size in sorted(listing.items()):
+        parts = name.split("/")
+        if parts[0] == "segments" and len(parts) == 3:
+            parcel = _segment(name, parts[1], parts[2], size)
+            if parcel is not None:
+                found.segments.append(parcel)
+        elif parts[0] == "batches" and len(parts) == 4:
+            found.batches.setdefault("/".join([*parts[:3], "manifest.json"]), {})[name] = size
+        elif parts[0] == "tombstones" and len(parts) == 2:
+            identity, _, kind = parts[1].rpartition(".")
+            (found.tombstones if kind == "json" else found.swept).append(identity)
+        elif parts[0] == "members" and len(parts) == 2:
+            found.members.append(parts[1].removesuffix(".json"))
+    # the manifest comes last: without it the batch is still being written
+    found.batches = {name: files for name, files in found.batches.items() if name in files}
+    return found
+
+
+def segment_file(member: str, segment: str, size: int, digest: str) -> str:
+    """The name of a segment's file."""
+    return f"segments/{member}/{segment}.{size}.{digest[:32]}.jsonl"
+
+
+def batch_of(name: str, files: Mapping[str, int], marks: Mapping[str, int]) -> Parcel:
+    """A batch whose manifest was read."""
+    return Parcel(name, name.split("/")[1], marks, sum(files.values()), files=tuple(files))
+
+
+def marks_in(manifest: bytes) -> dict[str, int]:
+    """segment -> bytes of it that the batch of this manifest holds."""
+    marks: dict[str, int] = json.loads(manifest)["segments"]
+    return marks
+
+
+def _segment(name: str, member: str, file: str, size: int) -> Parcel | None:
+    parts = file.split(".")
+    if len(parts) != 4 or parts[3] != "jsonl" or parts[1] != str(size):
+        return None  # torn: its writer shares it again, under the same name
+    return Parcel(name, member, {parts[0]: int(parts[1])}, size, parts[2], (name,))
+
+
+def _moment(segment: str) -> int:
+    try:
+        return int(segment.partition("-")[0], 16)
+    except ValueError:
+        return 0

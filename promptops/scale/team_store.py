@@ -1,0 +1,375 @@
+"""A team's store: a shared folder or bucket of finished segments and Parquet batches, which any
+number of people write to without a server. Each keeps a DuckDB file of their own and merges what is
+new exactly once.
+
+A purge travels as a tombstone that every member carries out before it answers again. Nothing here
+stops a study: where the folder cannot be reached, a warning says so, and the rows wait.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from getpass import getuser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import StoreError
+from ..run import utc
+from ..spool.ends import leave_end
+from ..spool.locks import turn
+from ..spool.segment import SEGMENTS, Segment, finished, make_folder, segments
+from ..store.archive import ARCHIVE, Batch, alone, batches, marks_of
+from ..store.recorder import say
+from ..store.team import Tombstone
+from .membership import Membership
+from .parcels import Fetched, fetched, put_batch, put_segment, rewritten
+from .shared_files import SharedFiles
+from .team_layout import FORM, Contents, Parcel, batch_of, contents_of, marks_in
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+__all__ = ["TeamStore", "join_team"]
+
+LOOK_S = 30.0  # a look is good for so long, where nobody asks for a new one
+WAIT_S = 60.0  # for another process of this store that looks or shares just now
+_DAY_NS = 86_400 * 10**9
+
+
+def join_team(store: Store, address: str, who: Callable[[], str] = getuser) -> TeamStore:
+    """Have a store share its rows at an address: a folder, or a bucket that fsspec knows.
+
+    Nothing is read or written there before the store is asked something.
+    """
+    team = TeamStore(store, SharedFiles(address), who)
+    store.join(team)
+    return team
+
+
+class TeamStore:
+    """One member's view of the shared folder. who: gives the member's name, for the others."""
+
+    def __init__(self, store: Store, files: SharedFiles, who: Callable[[], str] = getuser) -> None:
+        self.files = files
+        self._store, self._folder, self._who = store, store.folder, who
+        self._lock = threading.RLock()
+        self._holder = 0  # the thread that looks or shares: what it asks the store looks no more
+        self._next = 0.0
+        self._stones: dict[str, Tombstone] = {}
+        self._swept: dict[str, frozenset[str]] = {}
+        self._said: set[str] = set()
+
+    # -- what a store asks for
+
+    def look(self, *, now: bool = False) -> None:
+        """Carry out the others' purges and bring their rows, where the last look is old."""
+        if self._holding or (not now and (time.monotonic() < self._next or self._holder)):
+            return
+        self._next = time.monotonic() + LOOK_S
+        try:
+            with self._alone() as mine:
+                if mine:
+                    self._look()
+        except (StoreError, OSError) as error:
+            self._say(f"{error} What is recorded here stays here until then.")
+
+    def share(self) -> None:
+        """Hand over every finished segment that is not there yet, this process's own included."""
+        if self._holding:
+            return
+        try:
+            with self._alone() as mine:
+                if mine:
+                    self._store.seal()
+                    self._share()
+        except (StoreError, OSError) as error:
+            self._say(f"{error} What is recorded here stays here until then.")
+
+    def sync(self, *, bring: bool = True) -> None:
+        """Look and share now. bring: False where only this store's rows are handed over, as those
+        of an application's host. Raises StoreError where the folder cannot be reached.
+        """
+        with self._alone() as free:
+            if not free:
+                raise StoreError(f"another process of {self._folder} is sharing; try again.")
+            if bring:
+                self._look()
+            self._store.seal()
+            self._share()
+
+    def keep_days(self, days: float | None) -> None:
+        """Have runs that are older than so many days purged at every member; None: keep them."""
+        form = {"format": 1} if days is None else {"format": 1, "keep_days": days}
+        self.files.write(FORM, json.dumps(form).encode())
+
+    def bury(self, stone: Tombstone) -> None:
+        """Leave a tombstone, and take its rows out of the shared folder."""
+        with self._alone() as free:
+            if not free:
+                raise StoreError(
+                    f"another process of {self._folder} is sharing just now; purge again, nothing"
+                    " was removed."
+                )
+            mine = self._membership()
+            body = json.dumps(stone.document()).encode()
+            self.files.write(f"tombstones/{stone.id}.json", body)
+            self._stones[stone.id] = stone
+            mine.applied.append(stone.id)
+            mine.keep(self._folder)
+            self._sweep(stone, mine)
+
+    # -- looking
+
+    def _look(self) -> None:
+        mine = self._membership()
+        there = contents_of(self.files.listing())
+        if not there.form:
+            self.files.write(FORM, json.dumps({"format": 1}).encode())
+        for identity in there.tombstones:
+            if identity not in mine.applied:
+                self._store.obey(self._stone(identity))
+                mine.applied.append(identity)
+                mine.keep(self._folder)
+        parcels = self._parcels(there, mine)
+        self._bring(self._news(parcels), there, mine)
+        for identity in there.tombstones:
+            if identity not in there.swept and time.time_ns() - _at(identity) > 600 * 10**9:
+                self._sweep(self._stone(identity), mine)  # who buried it did not come to the end
+        mine.looked_ns = time.time_ns()
+        mine.keep(self._folder)
+        self._retire(there)
+        self._introduce(mine, len(parcels))
+
+    def _news(self, parcels: Sequence[Parcel]) -> list[Parcel]:
+        """Those with bytes of a segment that this store does not hold."""
+        known = marks_of(batches(self._folder))
+        for segment in segments(self._folder):
+            known[segment.name] = max(segment.size, known.get(segment.name, 0))
+        new = []
+        for parcel in parcels:
+            if any(size > known.get(name, 0) for name, size in parcel.marks.items()):
+                new.append(parcel)
+                known.update(parcel.marks)  # who shares a segment again shares the same bytes
+        return new
+
+    def _bring(self, new: Sequence[Parcel], there: Contents, mine: Membership) -> None:
+        """Take in parcels; those that are older than a purge which never searched them without the
+        rows that it names.
+        """
+        if not new:
+            return
+        with self._desk() as desk:
+            found = []
+            for parcel in new:
+                try:
+                    found.append(fetched(self.files, parcel, desk))
+                except FileNotFoundError:
+                    continue  # rewritten since it was listed: the next look meets it
+                except StoreError as error:
+                    self._say(str(error))
+            together: dict[tuple[str, ...], list[Fetched]] = {}
+            for each in found:
+                together.setdefault(self._unsearched(each.parcel, there), []).append(each)
+            for stones, group in together.items():
+                self._install(group, self._without(group, stones, mine, desk))
+
+    def _unsearched(self, parcel: Parcel, there: Contents) -> tuple[str, ...]:
+        """The purges that came after the parcel's first row and did not search it."""
+        return tuple(
+            stone
+            for stone in there.tombstones
+            if _at(stone) > parcel.born_ns
+            and not (stone in there.swept and parcel.name in self._searched(stone))
+        )
+
+    def _without(
+        self, group: Sequence[Fetched], stones: Sequence[str], mine: Membership, desk: Path
+    ) -> Mapping[str, Batch]:
+        """parcel's name -> its rows without the purged ones, where it holds any; the shared folder
+        is cleaned of them as well.
+        """
+        clean = rewritten(group, [self._stone(stone) for stone in stones], desk)
+        for each in group:
+            if each.parcel.name in clean:
+                self._replace(each.parcel, clean[each.parcel.name], mine)
+        return clean
+
+    def _replace(self, parcel: Parcel, batch: Batch, mine: Membership) -> str:
+        name = put_batch(self.files, mine.member, batch)
+        mine.batches[name] = dict(batch.segments)
+        # of a batch the manifest goes first: without it the rest is not a batch
+        for file in sorted(parcel.files, key=lambda file: not file.endswith("manifest.json")):
+            self.files.remove(file)
+        return name
+
+    def _install(self, group: Sequence[Fetched], clean: Mapping[str, Batch]) -> None:
+        """Put what was fetched where the store finds it, each by one rename."""
+        make_folder(self._folder)
+        with alone(self._folder, WAIT_S) as free:
+            if not free:
+                return  # another process writes the archive: the next look brings them
+            for each in group:
+                content = clean.get(each.parcel.name, each.content)
+                if isinstance(content, Segment):
+                    leave_end(self._folder, content.name, content.size)
+                    os.replace(content.path, self._folder / SEGMENTS / content.path.name)
+                else:
+                    (self._folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
+                    os.rename(content.folder, self._folder / ARCHIVE / content.folder.name)
+
+    def _retire(self, there: Contents) -> None:
+        """Once a day, purge what is older than the team keeps."""
+        days = json.loads(self.files.read(FORM)).get("keep_days") if there.form else None
+        newest = max((_at(stone) for stone in there.tombstones), default=0)
+        if days is None or time.time_ns() - newest < _DAY_NS:
+            return
+        before = utc(time.time() - days * 86_400)
+        sql = "SELECT 1 FROM {} WHERE started_at < ?::TIMESTAMP LIMIT 1"
+        if any(self._store.rows(sql.format(table), [before]) for table in ("runs", "live")):
+            self._store.purge(before=before)
+
+    def _introduce(self, mine: Membership, holds: int) -> None:
+        """Say to the others who this is, and how fresh."""
+        note = {
+            "who": self._who(),
+            "host": socket.gethostname(),
+            "looked_at": utc(),
+            "holds": holds,
+        }
+        self.files.write(f"members/{mine.member}.json", json.dumps(note).encode())
+
+    # -- sharing
+
+    def _share(self) -> None:
+        mine = self._membership()
+        there = contents_of(self.files.listing())
+        shared: dict[str, int] = {}
+        for parcel in self._parcels(there, mine):
+            for name, size in parcel.marks.items():
+                shared[name] = max(size, shared.get(name, 0))
+        for segment in finished(self._folder):
+            if segment.size > shared.get(segment.name, 0):
+                self._hand_over(segment, there, mine)
+        for batch in batches(self._folder):
+            if any(size > shared.get(name, 0) for name, size in batch.segments.items()):
+                mine.batches[put_batch(self.files, mine.member, batch)] = dict(batch.segments)
+        mine.keep(self._folder)
+
+    def _hand_over(self, segment: Segment, there: Contents, mine: Membership) -> None:
+        """A finished segment, without the rows that were purged while it was written."""
+        parcel = Parcel("", mine.member, {segment.name: segment.size}, segment.size, "-")
+        stones = [self._stone(stone) for stone in self._unsearched(parcel, there)]
+        with self._desk() as desk:
+            clean = rewritten([Fetched(parcel, segment)], stones, desk)
+            if clean:
+                batch = clean[parcel.name]
+                mine.batches[put_batch(self.files, mine.member, batch)] = dict(batch.segments)
+                return
+        put_segment(self.files, mine.member, segment)
+
+    # -- purging
+
+    def _sweep(self, stone: Tombstone, mine: Membership) -> None:
+        """Take a purge's rows out of everything that is there, and note what was searched."""
+        there = contents_of(self.files.listing())
+        searched = []
+        with self._desk() as desk:
+            found = []
+            for parcel in self._parcels(there, mine):
+                try:
+                    found.append(fetched(self.files, parcel, desk))
+                except FileNotFoundError:
+                    continue
+                except StoreError as error:
+                    self._say(str(error))
+            clean = rewritten(found, [stone], desk)
+            for each in found:
+                batch = clean.get(each.parcel.name)
+                searched.append(
+                    self._replace(each.parcel, batch, mine) if batch else each.parcel.name
+                )
+        mine.keep(self._folder)
+        self.files.write(f"tombstones/{stone.id}.swept", json.dumps(searched).encode())
+
+    # -- what is there
+
+    def _parcels(self, there: Contents, mine: Membership) -> list[Parcel]:
+        parcels = list(there.segments)
+        for name, sizes in there.batches.items():
+            if name not in mine.batches:
+                try:
+                    mine.batches[name] = marks_in(self.files.read(name))
+                except FileNotFoundError:
+                    continue
+            parcels.append(batch_of(name, sizes, mine.batches[name]))
+        return parcels
+
+    def _stone(self, identity: str) -> Tombstone:
+        if identity not in self._stones:
+            document = json.loads(self.files.read(f"tombstones/{identity}.json"))
+            self._stones[identity] = Tombstone.of(document)
+        return self._stones[identity]
+
+    def _searched(self, stone: str) -> frozenset[str]:
+        if stone not in self._swept:
+            try:
+                listed = json.loads(self.files.read(f"tombstones/{stone}.swept"))
+            except FileNotFoundError:
+                return frozenset()
+            self._swept[stone] = frozenset(listed)
+        return self._swept[stone]
+
+    def _membership(self) -> Membership:
+        """As it stands on the disk: another process of this store may have looked meanwhile."""
+        found = Membership.of(self._folder)
+        if found is None or found.address != self.files.address:
+            found = Membership(self.files.address)
+        return found
+
+    # -- alone, and aside
+
+    @property
+    def _holding(self) -> bool:
+        return self._holder == threading.get_ident()
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether this process is the one of its store that looks or shares now."""
+        if self._holding:
+            yield True  # the lock is the process's: ending an inner turn would end the outer one
+            return
+        make_folder(self._folder)
+        where = self._folder / "team.lock"
+        with self._lock, turn(where, exclusive=True, wait_s=WAIT_S) as mine:
+            self._holder = threading.get_ident()
+            try:
+                yield mine
+            finally:
+                self._holder = 0
+
+    @contextmanager
+    def _desk(self) -> Iterator[Path]:
+        """A folder on the store's own disk, so that a rename brings a file in; gone at the end."""
+        place = Path(tempfile.mkdtemp(prefix=".team-", dir=self._folder))
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            say(text)
+
+
+def _at(stone: str) -> int:
+    """The moment of a purge, by its id."""
+    return int(stone.partition("-")[0], 16)
