@@ -60,7 +60,7 @@ def status(as_json: bool) -> None:
 
     found = team_status(_team(None).files)
     show([asdict(member) for member in found.members], as_json=as_json, empty="nobody shares yet")
-    kept = "for ever" if found.keep_days is None else f"for {found.keep_days:g} days"
+    kept = "without a limit" if found.keep_days is None else f"for {found.keep_days:g} days"
     click.echo(
         f"{found.address}: {found.parcels:,} parcels, {found.bytes:,} bytes, {found.purges:,}"
         f" purges; runs are kept {kept}",

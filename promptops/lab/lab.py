@@ -66,7 +66,8 @@ class Lab:
         self.project = Project.open(root, models=models, prices=prices, store=ProjectStore)
         assert isinstance(self.project.store, ProjectStore)
         self._store = self.project.store
-        self._store.share_at(store, lambda: self.project.author)
+        address = store or self.project.location.file.team
+        self._store.share_at(address, lambda: self.project.author)
         where = self.project.location
         _say(
             f"lab at {where.root} ({where.why}): registry {where.registry.name}, "

@@ -34,7 +34,7 @@ class MemberStatus:
 @dataclass(frozen=True, slots=True)
 class TeamStatus:
     """The whole team. purges: how many tombstones stand; keep_days: for how long runs are kept,
-    None for ever.
+    None where there is no limit.
     """
 
     address: str

@@ -73,7 +73,8 @@ class DeclaredModel:
 class ProjectFile:
     """What the file says. store: folder of recorded runs, None for the usual one; models: by name;
     prices: model -> (input, output[, cached]) in USD per million tokens; budget_usd, budget_tokens:
-    of a study that names none; false_alarms_per_year: over all monitors of the project.
+    of a study that names none; false_alarms_per_year: over all monitors of the project; team: the
+    address of a team's store, where `store` is one.
     """
 
     store: Path | None = None
@@ -82,6 +83,7 @@ class ProjectFile:
     budget_usd: float | None = None
     budget_tokens: int | None = None
     false_alarms_per_year: float = 1.0
+    team: str | None = None
 
     @classmethod
     def read(cls, root: Path) -> ProjectFile:
@@ -133,13 +135,16 @@ class _Reader:
             raise self._wrong(
                 ("false_alarms_per_year",), "is 0; expected a number above 0, such as 1"
             )
+        store = document.get("store")
+        shared = store if isinstance(store, str) and "://" in store else None
         return ProjectFile(
-            self._store(document.get("store")),
+            None if shared else self._store(store),
             models,
             prices,
             self._number(document, "budget_usd", None),
             int(tokens) if tokens is not None else None,
             rate,
+            shared,
         )
 
     def _table(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -160,7 +165,10 @@ class _Reader:
         if value is None:
             return None
         if not isinstance(value, str) or not value.strip():
-            raise self._wrong(("store",), f"is {value!r}; expected the path of a folder, as text")
+            raise self._wrong(
+                ("store",),
+                f"is {value!r}; expected the path of a folder, or the address of a team's store",
+            )
         return (self.path.parent / Path(value).expanduser()).resolve()
 
     def _number(self, document: Mapping[str, Any], key: str, default: Any) -> Any:

@@ -295,13 +295,16 @@ def test_no_study_is_paid_for_twice(tmp_path: Path) -> None:
     asked = []
     for name in ("ada", "ben"):
         model = ScriptedModel(lambda call: "a")
-        lab = Lab(tmp_path / name, models={"m": model}, store=str(tmp_path / "shared"))
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "promptops.toml").write_text(f'store = "file://{tmp_path}/shared"')
+        lab = Lab(tmp_path / name, models={"m": model})
         version = lab.prompt("triage").save("Classify {{text}}", model="m")
         lab.evaluate(version, rows, [equals()])
         assert len(model.calls) == (6 if name == "ada" else 0)
         asked.append(lab.store.rows("select count(*) from runs"))
         lab.project.close()
     assert asked == [[(6,)], [(6,)]]
+    (tmp_path / "ben" / "promptops.toml").unlink()
     again = Lab(tmp_path / "ben")  # remembers where it is shared
     assert again.store.rows("select count(*) from studies") == [(1,)]
 
