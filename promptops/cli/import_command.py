@@ -33,13 +33,20 @@ def import_(
     """Bring over what another tool wrote.
 
     FILE is known by its content: promptfoo configurations and results, lm-eval samples, Inspect
-    logs, OpenAI Evals, Langfuse, MLflow, LangSmith, Braintrust, Prompty, dotprompt, DSPy, HELM.
-    Several files are runs on the same data. Nothing of a file is executed. Exit codes: 0 brought
-    over (the rest is listed); 1 with --strict, where anything is not; 2 not a file that is known.
+    logs, OpenAI Evals, Langfuse, MLflow, LangSmith, Braintrust, Prompty, dotprompt, DSPy, HELM;
+    or live calls, in OTLP/JSON or the lines that `promptops.observe` writes to stdout. Several
+    files are runs on the same data. Nothing of a file is executed. Exit codes: 0 brought over (the
+    rest is listed); 1 with --strict, where anything is not; 2 not a file that is known.
     """
     from ..exchange import merged, read_export
+    from ..lab.imports import live_files
 
-    parts = [read_export(path) for path in files]
+    live, others = live_files(files)
+    if live:
+        _live(live, dry_run, as_json and not others)
+    if not others:
+        return
+    parts = [read_export(path) for path in others]
     found = merged(parts)
     study = None
     if data is not None and found.dataset is not None and not dry_run:
@@ -52,6 +59,24 @@ def import_(
         _tell(parts, found, study, dry_run)
     if strict and found.left:
         raise SystemExit(1)
+
+
+def _live(files: Sequence[Path], dry_run: bool, as_json: bool) -> None:
+    """Take the live calls of these files, and say how many are new."""
+    from dataclasses import asdict
+
+    from ..monitor.ingest import read_files, take_files
+    from ..study.project import Project
+
+    if dry_run:
+        taken = read_files(files)
+    else:
+        project = Project.open()
+        try:
+            taken = take_files(project.store, files)
+        finally:
+            project.close()
+    click.echo(json.dumps(asdict(taken)) if as_json else str(taken))
 
 
 def _kept(found: Imported, prompt: str | None) -> str | None:

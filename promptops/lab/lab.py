@@ -346,15 +346,18 @@ class Lab:
 
     def import_from(self, *paths: str | os.PathLike[str], prompt: str | None = None) -> Import:
         """Bring over what another tool wrote: promptfoo, lm-eval, Inspect, OpenAI Evals, Langfuse,
-        MLflow, LangSmith, Braintrust, Prompty, DSPy, HELM. Imported twice, it is there once.
+        MLflow, LangSmith, Braintrust, Prompty, DSPy, HELM; or live calls in OTLP/JSON or in lines
+        of our own. Imported twice, it is there once.
 
         Args:
-            paths: a file, or several runs on the same data, which then pair by their examples.
+            paths: a file, a pattern such as "otel/*.jsonl", or several runs on the same data, which
+                then pair by their examples.
             prompt: the name of the prompt, in place of the one that the file suggests.
 
         Returns:
-            `.versions`, `.dataset`, `.scorers`, `.study` (None without answers), `.notes`, and
-            `.left`: each thing that was not brought over, with its file, line and reason.
+            `.versions`, `.dataset`, `.scorers`, `.study` (None without answers), `.live` (how many
+            live calls, and how many are new), `.notes`, and `.left`: each thing that was not
+            brought over, with its file, line and reason.
 
         Raises:
             DatasetError: a file is of no format that is known, is damaged, or is a bomb.

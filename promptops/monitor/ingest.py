@@ -7,30 +7,51 @@ A row that does not fit the tables is counted and left; it stops no other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
+from ..observe.row_writer import HASHED, USERS, keyed_hash
+from ..observe.sinks import project_key
 from ..spool.segment import read_pieces, segments
 from ..store import Store
 from ..store.schema import TABLES
 from .otlp_rows import rows_of_file
 
-__all__ = ["LIVE_TABLES", "Ingested", "take_file", "take_folder", "take_lines", "take_rows"]
+__all__ = [
+    "LIVE_TABLES",
+    "Ingested",
+    "is_live_file",
+    "read_files",
+    "take_file",
+    "take_files",
+    "take_folder",
+    "take_lines",
+    "take_rows",
+]
 
 LIVE_TABLES = ("live", "feedback", "live_losses")
 _MANY = 5_000
+_HEAD = 1 << 16  # bytes of a file by which it is known
 Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Ingested:
-    """rows: that were read; refused: those among them that fit no table."""
+    """rows: that were read; refused: those among them that fit no table; new: those that the store
+    did not have, None where that was not counted.
+    """
 
     rows: int = 0
     refused: int = 0
+    new: int | None = None
+
+    def __str__(self) -> str:
+        fit = f"; {self.refused:,} fit no table" if self.refused else ""
+        new = "" if self.new is None else f", {self.new:,} of them new"
+        return f"{self.rows:,} live rows read{new}{fit}."
 
 
 def take_folder(store: Store, folder: Path) -> Ingested:
@@ -55,10 +76,48 @@ def take_folder(store: Store, folder: Path) -> Ingested:
     return taken
 
 
+def is_live_file(path: Path) -> bool:
+    """Whether a file holds live calls: lines of our own, or OTLP/JSON."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return b'{"promptops"' in head or b'"resourceSpans"' in head
+
+
+def take_files(store: Store, paths: Sequence[Path]) -> Ingested:
+    """Take several files, and count what is new: a file that was taken before adds nothing."""
+    before = _held(store)
+    both = [take_file(store, path) for path in paths]
+    rows, refused = sum(taken.rows for taken in both), sum(taken.refused for taken in both)
+    return Ingested(rows, refused, _held(store) - before)
+
+
+def read_files(paths: Sequence[Path]) -> Ingested:
+    """How many rows the files hold; nothing is written."""
+    count = sum(1 for path in paths for rows in (_listed(path), rows_of_file(path)) for _ in rows)
+    return Ingested(count)
+
+
+def _held(store: Store) -> int:
+    sums = " + ".join(f"(SELECT count(*) FROM {table})" for table in LIVE_TABLES)
+    return int(store.rows(f"SELECT {sums}")[0][0])
+
+
 def take_file(store: Store, path: Path) -> Ingested:
     """Take a file of lines: our own of stdout, or OTLP/JSON, whoever wrote it."""
-    both = take_rows(store, _listed(path)), take_rows(store, rows_of_file(path))
+    secret = project_key(store.folder)
+    spans = (_hashed(table, row, secret) for table, row in rows_of_file(path))
+    both = take_rows(store, _listed(path)), take_rows(store, spans)
     return Ingested(sum(taken.rows for taken in both), sum(taken.refused for taken in both))
+
+
+def _hashed(table: str, row: Row, secret: bytes | None) -> tuple[str, Row]:
+    """The row with its users as keyed hashes: others write a conversation's name as it is."""
+    found = dict(row)
+    for name in USERS:
+        value = found.get(name)
+        if value is not None and not str(value).startswith(HASHED):
+            found[name] = keyed_hash(secret, str(value)) if secret else None
+    return table, found
 
 
 def take_lines(store: Store, path: Path) -> Ingested:

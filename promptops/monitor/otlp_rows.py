@@ -1,5 +1,5 @@
 """Spans of OTLP/JSON as live rows, whoever wrote them: our own sink, OpenInference, OpenLLMetry,
-Langfuse, the instrumentation of openai-v2, or a collector's file.
+Langfuse, Logfire, the instrumentation of openai-v2, or a collector's file.
 
 Nothing of the conventions is stable, so one table of aliases reads all of their names. A span
 without a model is no call and gives no row. The row's id is the span's, so that a file read twice
@@ -8,13 +8,17 @@ adds nothing.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..observe.answers import read_answer
+from ..observe.answers import read_answer, usage_of
+from ..observe.error_class import named_class
+from ..run import FAILURES
 
 __all__ = ["ALIASES", "row_of_span", "rows_of_file"]
 
@@ -55,29 +59,77 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     ),
     "service": ("service.name",),
 }
+_CACHED = "gen_ai.usage.cache_read.input_tokens"
+_WHOLE_FILE = 64 << 20  # bytes of a document over many lines, which is read as one
 _WHOLE = ("number", "tokens_in", "tokens_out", "tokens_cached")
 
 
 def rows_of_file(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """("live", row) of each model call in a file of OTLP/JSON: one document, or one a line."""
+    for document in _documents(path):
+        for span, shared in _spans(document):
+            try:
+                found = _said_later(span) or row_of_span(span, shared)
+            except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+                continue  # a span of another shape stops no other
+            if found is not None:
+                yield found if isinstance(found, tuple) else ("live", found)
+
+
+def _documents(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Each line that is a document; else the file as one, which may be laid out over lines."""
+    found = False
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
+            if not line.lstrip().startswith("{"):
+                continue
             try:
                 document = json.loads(line)
             except ValueError:
                 continue
-            for each in document.get("resourceSpans", ()) if isinstance(document, dict) else ():
-                shared = attributes_of(each.get("resource", {}).get("attributes", ()))
-                for scope in each.get("scopeSpans", ()):
-                    for span in scope.get("spans", ()):
-                        row = row_of_span(span, shared)
-                        if row is not None:
-                            yield "live", row
+            if isinstance(document, dict) and "resourceSpans" in document:
+                found = True
+                yield document
+    if not found and path.stat().st_size <= _WHOLE_FILE:
+        try:
+            document = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        except ValueError:
+            return
+        if isinstance(document, dict):
+            yield document
+
+
+def _spans(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+    """Each span of a document, with the attributes of its resource."""
+    for each in _listed(document, "resourceSpans"):
+        resource = each.get("resource")
+        shared = attributes_of(_listed(resource, "attributes"))
+        for scope in _listed(each, "scopeSpans"):
+            for span in _listed(scope, "spans"):
+                yield span, shared
+
+
+def _listed(value: Any, name: str) -> list[Any]:
+    listed = value.get(name) if isinstance(value, dict) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _said_later(span: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """The row of feedback, or of rows that were lost, that our own sink sent as a span."""
+    own = attributes_of(_listed(span, "attributes"))
+    table = own.get("promptops.table")
+    if table not in ("feedback", "live_losses"):
+        return None
+    head = "promptops."
+    row = {name[len(head) :]: value for name, value in own.items() if name.startswith(head)}
+    row.pop("table")
+    return table, row
 
 
 def row_of_span(span: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any] | None:
     """The row of a span; None where it is not a model call. shared: the resource's attributes."""
-    own = {**shared, **attributes_of(span.get("attributes", ()))}
+    own = {**shared, **attributes_of(_listed(span, "attributes"))}
+    _unfolded(own)
     row: dict[str, Any] = {}
     for column, names in ALIASES.items():
         value = next((own[name] for name in names if own.get(name) is not None), None)
@@ -92,12 +144,73 @@ def row_of_span(span: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str,
     row["started_at"] = datetime.fromtimestamp(begun / 1e9, UTC).isoformat()
     row["latency_ms"] = (ended - begun) / 1e6
     row["attribution"] = "imported" if "prompt" in row or "version_id" in row else "unknown"
-    row["trace_id"], row["span_id"] = str(span.get("traceId")), str(span.get("spanId"))
+    row["trace_id"], row["span_id"] = _hex(span.get("traceId"), 16), _hex(span.get("spanId"), 8)
     row.setdefault("id", f"l-otel-{row['trace_id']}-{row['span_id']}")
     if "output" in row:
         row["output"] = _output(str(row["output"]), row)
+    _failed(row, span.get("status"))
     texts = ("session", "failure", "finish_reason", "model", "env", "service")
     return {name: str(value) if name in texts else value for name, value in row.items()}
+
+
+def _unfolded(own: dict[str, Any]) -> None:
+    """Bring up what an emitter folds into one text of JSON: Langfuse the tokens, OpenInference the
+    model that was asked for.
+    """
+    usage = _json(own.get("langfuse.observation.usage_details"))
+    if isinstance(usage, dict):
+        given = usage if "prompt_tokens" in usage else _langfuse_usage(usage)
+        names = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", _CACHED)
+        for name, value in zip(names, usage_of(given), strict=True):
+            own.setdefault(name, value)
+    if own.get("openinference.span.kind") == "LLM":
+        asked = _json(own.get("llm.invocation_parameters"))
+        if isinstance(asked, dict) and isinstance(asked.get("model"), str):
+            own.setdefault("gen_ai.request.model", asked["model"])
+
+
+def _langfuse_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Langfuse's own names: input, output and what the cache gave."""
+    cached = next((v for name, v in usage.items() if "cache" in name and "read" in name), None)
+    details = {"cached_tokens": cached}
+    return {
+        "prompt_tokens": usage.get("input"),
+        "completion_tokens": usage.get("output"),
+        "prompt_tokens_details": details,
+    }
+
+
+def _failed(row: dict[str, Any], status: Any) -> None:
+    """The failure's class, from the error's name and the span's status; none of a call that went
+    well.
+    """
+    status = status if isinstance(status, dict) else {}
+    bad = status.get("code") in (2, "2", "STATUS_CODE_ERROR")
+    name, words = str(row.get("failure") or ""), str(status.get("message") or "")
+    if not (bad or name):
+        return
+    if name not in FAILURES:
+        row["failure"] = named_class(name, words)
+        row.setdefault("failure_detail", name or words.partition(":")[0][:200])
+
+
+def _hex(name: Any, size: int) -> str:
+    """An id of so many bytes in hex digits: OTLP/JSON has them, protobuf's own JSON has base64."""
+    text = str(name)
+    if len(text) == 2 * size:
+        return text.lower()
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return text
+    return data.hex() if len(data) == size else text
+
+
+def _json(text: Any) -> Any:
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def attributes_of(listed: Any) -> dict[str, Any]:
@@ -123,7 +236,8 @@ def _number(value: Any) -> int | None:
 
 
 def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, list) and value else value
+    listed = _json(value) if isinstance(value, str) and value.startswith("[") else value
+    return listed[0] if isinstance(listed, list) and listed else value
 
 
 def _output(text: str, row: dict[str, Any]) -> str:
@@ -138,6 +252,8 @@ def _output(text: str, row: dict[str, Any]) -> str:
         parts = document[-1].get("parts") or () if isinstance(document[-1], dict) else ()
         said = [str(part.get("content", "")) for part in parts if part.get("type") == "text"]
         return "".join(said) or text
+    if isinstance(document, dict) and isinstance(document.get("content"), str):
+        return str(document["content"])  # Langfuse: the message alone
     if isinstance(document, dict):
         found = read_answer(document)
         row.setdefault("system_fingerprint", found.fingerprint)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["error_class", "error_words"]
+__all__ = ["error_class", "error_words", "named_class"]
 
 _BY_STATUS = {
     401: "auth",
@@ -30,6 +30,7 @@ _BY_NAME = (
     (re.compile("InternalServer|ServerError|ServiceUnavailable|APIStatus"), "server_error"),
     (re.compile("BadRequest|InvalidRequest|InvalidArgument|Unprocessable"), "bad_request"),
 )
+_CODE = re.compile(r"\b(?:code|status|HTTP):? ([45]\d\d)\b", re.I)
 _QUOTA = re.compile("insufficient_quota|billing|credit balance|quota", re.I)
 _CONTEXT = re.compile("context_length|context window|too many tokens|prompt is too long", re.I)
 _FILTER = re.compile("content_filter|content_policy|safety|blocked", re.I)
@@ -68,6 +69,20 @@ def error_class(error: BaseException) -> str:
         if pattern.search(names):
             return failure
     return "internal"
+
+
+def named_class(name: str, words: str) -> str:
+    """The class of an error of which only its name and its message are known, as in a span."""
+    found = _CODE.search(words)
+    status = int(found[1]) if found else 0
+    if status == 429:
+        return "quota_exhausted" if "insufficient_quota" in words else "rate_limit"
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    for pattern, failure in _BY_NAME:
+        if pattern.search(name) or pattern.search(words.partition(":")[0]):
+            return failure
+    return "server_error" if status >= 500 else "bad_request" if status >= 400 else "internal"
 
 
 def error_words(error: BaseException) -> str:

@@ -19,10 +19,11 @@ from ..run import utc
 if TYPE_CHECKING:
     from .live_queue import Sink
 
-__all__ = ["CONTENT", "RowWriter", "keyed_hash"]
+__all__ = ["CONTENT", "HASHED", "USERS", "RowWriter", "keyed_hash"]
 
 CONTENT = ("values", "output", "tool_calls", "failure_detail", "correction", "note")
 USERS = ("key_hash", "session", "by")  # named by what is written there, not by what is given
+HASHED = "u1-"  # what a keyed hash begins with
 _SAFE = frozenset(("id", "attribution", "served_from", "failure", "kind", "table"))
 Redact = Callable[[str], str]
 
@@ -30,7 +31,7 @@ Redact = Callable[[str], str]
 def keyed_hash(secret: bytes, text: str) -> str:
     """`u1-` and 32 hex digits of HMAC-SHA256 over the text: the same in every language."""
     data = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
-    return f"u1-{hmac.new(secret, data, hashlib.sha256).hexdigest()[:32]}"
+    return f"{HASHED}{hmac.new(secret, data, hashlib.sha256).hexdigest()[:32]}"
 
 
 class RowWriter:

@@ -16,7 +16,7 @@ from ..errors import StoreError
 from ..spool.lines import plain_json, record
 from ..spool.segment import SegmentFile, segment_name
 
-__all__ = ["HASH_KEY", "FolderSink", "StdoutSink", "hash_key"]
+__all__ = ["HASH_KEY", "FolderSink", "StdoutSink", "hash_key", "project_key"]
 
 HASH_KEY = "PROMPTOPS_HASH_KEY"
 ROTATE = 16 << 20  # bytes after which a segment ends
@@ -28,6 +28,13 @@ def hash_key() -> bytes | None:
     """The project's own key, of the environment."""
     found = os.environ.get(HASH_KEY)
     return found.encode() if found else None
+
+
+def project_key(folder: Path) -> bytes | None:
+    """PROMPTOPS_HASH_KEY, else a key of the folder's own, made once and shared by all that write
+    there; None where the folder cannot hold one.
+    """
+    return hash_key() or _folder_key(folder)
 
 
 class FolderSink:
@@ -69,7 +76,7 @@ class FolderSink:
         write there.
         """
         if self._secret is None:
-            self._secret = hash_key() or _folder_key(self.folder)
+            self._secret = project_key(self.folder)
         return self._secret
 
     def forked(self) -> None:

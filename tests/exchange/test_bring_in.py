@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from promptops.cli.__main__ import group
+from promptops.errors import DatasetError
 from promptops.lab import Lab
 
 FILES = Path(__file__).parent / "files"
@@ -65,3 +66,44 @@ def test_the_command_names_what_it_left(tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "promptops.json").is_file()
     code, output = run("import", file, "--json", "--dry-run")
     assert json.loads(output)["left"][0]["line"] == 7
+
+
+SPANS = Path(__file__).parents[1] / "monitor" / "files"
+
+
+def test_live_calls_come_over_by_a_pattern(lab: Lab) -> None:
+    """OTLP/JSON of whatever emitter, beside an export of another tool: read again, nothing is new;
+    `lab.live` shows them.
+    """
+    found = lab.import_from(SPANS / "open*.jsonl", FILES / "promptfoo_results.json")
+    assert found.live is not None
+    assert (found.live.rows, found.live.new, found.live.refused) == (6, 6, 0)
+    assert found.study is not None
+    again = lab.import_from(f"{SPANS}/open*.jsonl")
+    assert (again.live and again.live.new, again.study) == (0, None)
+    assert "6 live rows read, 0 of them new" in repr(again)
+    [row] = lab.live("triage", env="prod", days=36_500).versions
+    assert (row["calls"], row["failures"], row["number"]) == (6, 3, 3)
+    with pytest.raises(DatasetError, match="no file matches"):
+        lab.import_from("nowhere/*.jsonl")
+
+
+def test_the_command_takes_live_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look first, then twice: 2 new, then none; our own stdout lines as a log agent kept them."""
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    row = {
+        "promptops": "live",
+        "id": "l-1",
+        "prompt": "triage",
+        "started_at": "2026-11-29T10:00:00",
+    }
+    Path("app.log").write_text(f"10:00 stdout {json.dumps(row)}\n10:00 stdout else\n")
+    words = ["import", str(SPANS / "logfire.jsonl"), "app.log"]
+    said = [CliRunner().invoke(group(), [*words, *more]) for more in (["--dry-run"], [], [])]
+    assert [each.exit_code for each in said] == [0, 0, 0]
+    assert [each.output.strip() for each in said] == [
+        "3 live rows read.",
+        "3 live rows read, 3 of them new.",
+        "3 live rows read, 0 of them new.",
+    ]

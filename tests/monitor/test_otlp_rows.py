@@ -49,6 +49,8 @@ SPANS: dict[str, dict[str, Any]] = {
         ),
     },
 }
+FILES = Path(__file__).with_name("files")
+RECORDED = ("openinference", "openllmetry", "logfire", "langfuse", "openai-v2")
 STAMP = {"gen_ai.prompt.name": "triage", "gen_ai.prompt.version": "3", "promptops.version.id": "p1"}
 
 
@@ -111,3 +113,61 @@ def test_our_own_sink_comes_back(tmp_path: Path) -> None:
     names = [name for name in row if name != "started_at"]
     found = store.rows(f"select {', '.join(names)}, started_at::varchar from live")
     assert found == [(*(row[name] for name in names), "2026-11-29 10:00:00.25")]
+
+
+@pytest.mark.parametrize("emitter", RECORDED)
+def test_recorded_files(emitter: str, tmp_path: Path) -> None:
+    """What each emitter wrote of a call that went well and of one that was refused, beside our own
+    stamp (`files/record.py`): who, model, tokens, answer, failure; twice the same file, nothing
+    new. openai-v2 keeps no content on its spans, and ids as protobuf's JSON has them.
+    """
+    path = FILES / f"{emitter}.jsonl"
+    assert ingest.is_live_file(path)
+    store = Store(tmp_path / "store")
+    assert [ingest.take_files(store, [path]).new for _ in range(2)] == [2, 0]
+    columns = "prompt, number, version_id, env, model, failure, length(trace_id), length(span_id)"
+    good, bad = store.rows(f"select {columns} from live order by started_at")
+    whose = ("triage", 3, "p1-1ae06f656c358577b1f29e70059162d6", "prod")
+    asked = "gpt-6-mini-2026" if emitter == "langfuse" else "gpt-6-mini"  # it keeps one name only
+    assert good == (*whose, asked, None, 32, 16)
+    assert bad == (*whose, "gpt-6-mini", "rate_limit", 32, 16)
+    columns = "model_returned, tokens_in, tokens_out, tokens_cached, output, latency_ms > 0"
+    said = None if emitter == "openai-v2" else "billing"
+    returned = None if emitter == "langfuse" else "gpt-6-mini-2026"
+    cached = None if emitter == "openai-v2" else 4
+    sql = f"select {columns} from live where failure is null"
+    assert store.rows(sql) == [(returned, 11, 2, cached, said, True)]
+
+
+def test_one_document_over_many_lines(tmp_path: Path) -> None:
+    """A file that was laid out for readers is the same file; damaged spans stop no other."""
+    document = json.loads((FILES / "openllmetry.jsonl").read_text())
+    spans = document["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    spans[:0] = [{"attributes": 7}, "no span", {"attributes": [{"key": "llm.model_name"}]}]
+    spans.append({**spans[-1], "spanId": "00000000000000ab", "startTimeUnixNano": "soon"})
+    path = tmp_path / "spans.json"
+    path.write_text(json.dumps(document, indent=1))
+    store = Store(tmp_path / "store")
+    assert [ingest.take_files(store, [path]).new for _ in range(2)] == [2, 0]
+
+
+def test_users_of_others_become_keyed_hashes(tmp_path: Path) -> None:
+    """Another tool writes a conversation's name as it is: the store gets its hash."""
+    path = tmp_path / "spans.jsonl"
+    path.write_text(line({**SPANS["openllmetry"], "session.id": "ada@example.org"}))
+    store = Store(tmp_path / "store")
+    ingest.take_file(store, path)
+    [(session,)] = store.rows("select session from live")
+    assert session.startswith("u1-")
+
+
+def test_feedback_that_went_through_a_collector(tmp_path: Path) -> None:
+    """What our own sink sends of feedback comes back as feedback."""
+    row = {"id": "f-1", "run": "c-1", "kind": "good", "value": 0.0, "correction": "shipping"}
+    span = span_of("feedback", {**row, "at": "2026-11-29T10:00:00"})
+    document = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    path = tmp_path / "spans.jsonl"
+    path.write_text(json.dumps(document))
+    store = Store(tmp_path / "store")
+    assert [ingest.take_files(store, [path]).new for _ in range(2)] == [1, 0]
+    assert store.rows(f"select {', '.join(row)} from feedback") == [tuple(row.values())]
