@@ -23,7 +23,7 @@ from promptops.markup import code, markdown, plain
 from promptops.policy import Policy
 from promptops.registry import changes, document
 from promptops.registry.editor import Editor
-from promptops.views import comparison_view
+from promptops.views import comparison_markdown
 
 PAYLOADS = {
     "link": "[sign in](https://evil.test/a)",
@@ -253,7 +253,7 @@ def test_comparisons(payload: str) -> None:
         means = {"candidate": 1.0, "baseline": 0.5, "gain": 0.5, "low": 0.1, "high": 0.6}
         figures = SimpleNamespace(name=text, unit="", wins=3, losses=1, n=4, **means)
         texts.append(
-            comparison_view.markdown(
+            comparison_markdown.markdown(
                 SimpleNamespace(
                     verdict=SimpleNamespace(
                         decision="promote", reasons=[text, f"the {text} rose"], next=[text]

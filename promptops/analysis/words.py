@@ -39,7 +39,7 @@ def odds(p: float) -> str:
 def p_value(p: float) -> str:
     """A one-sided p value with what it means: `p = 0.007, one-sided (about 1 in 150 by chance)`."""
     shown = "p < 0.0001" if p < 0.0001 else f"p = {number(p, 1 if p < 0.1 else 2)}"
-    return f"{shown}, one-sided ({'about ' if p <= 0.5 else ''}{odds(p)} by chance)"
+    return f"{shown}, one-sided ({'about ' if 1e-15 <= p <= 0.5 else ''}{odds(p)} by chance)"
 
 
 def percent(value: float, digits: int = 1) -> str:

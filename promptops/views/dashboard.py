@@ -224,7 +224,6 @@ class StudiesView(View):
     def draw(self) -> None:
         """The comparison of the arms that are chosen."""
         from .comparison_view import body
-        from .figures import extras
 
         if len(self.study.record.labels) < 2:
             return
@@ -234,7 +233,7 @@ class StudiesView(View):
                 baseline=self.baseline.value,
                 primary=self.scorer.value or None,
             )
-            self.more.value = page(body(comparison) + extras(comparison))
+            self.more.value = page(body(comparison, self.study.recorded))
         except PromptOpsError as error:
             self.more.value = page(f"<p role='alert'>{esc(error)}</p>")
 

@@ -218,14 +218,14 @@ def progress(progress: StudyProgress) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """A comparison for a pull request."""
-    from .comparison_view import markdown
+    from .comparison_markdown import markdown
 
     return markdown(comparison)
 
 
 def figure(comparison: Comparison) -> Any:
     """The forest plot of a comparison, as a plotly figure."""
-    from .comparison_view import forest
+    from .comparison_forest import forest
 
     return forest(comparison)
 

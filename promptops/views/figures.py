@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..analysis.slices import Slice
     from ..lab.comparison import Comparison
 
-__all__ = ["distributions", "extras", "heatmap", "pareto", "power_curve", "priced"]
+__all__ = ["distributions", "heatmap", "pareto", "power_curve", "priced", "tiles"]
 
 _POWER = 0.8
 _SURE = 1.645 + 3.09  # standard errors of a difference that shows 999 times in 1,000
@@ -33,22 +33,23 @@ _TAGS, _LEAST = 12, 5  # tags in the heatmap, examples of each
 _W, _H = svg.WIDTH, 250
 
 
-def extras(comparison: Comparison) -> str:
-    """All of them, each in a fold of its own."""
+def tiles(comparison: Comparison, by_tag: str = "") -> str:
+    """All of them in a row of small figures; one that is clicked opens over the full width."""
     parts = (
-        ("What n would settle it", power_curve(comparison)),
-        (
-            "Quality against cost and latency",
-            pareto(comparison, "cost") + pareto(comparison, "latency"),
-        ),
-        ("How the outcomes lie", distributions(comparison)),
+        ("By tag, exploratory", by_tag),
+        ("How many examples settle it", power_curve(comparison)),
+        ("Quality against cost", pareto(comparison, "cost")),
+        ("Quality against latency", pareto(comparison, "latency")),
+        ("Distribution of outcomes", distributions(comparison)),
         ("By tag and scorer", heatmap(comparison)),
     )
-    return "".join(
-        f"<details><summary>{name}</summary>{picture}</details>"
+    shown = "".join(
+        "<label class='po-fig'><input type='checkbox' aria-label='enlarge:"
+        f" {name}'><b>{name}</b>{picture}</label>"
         for name, picture in parts
         if picture
     )
+    return f"<div class='po-figs'>{shown}</div>" if shown else ""
 
 
 def power_curve(comparison: Comparison) -> str:

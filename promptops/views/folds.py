@@ -21,7 +21,7 @@ _OPEN = 3  # losses that stand open
 # the look of a page of its own, around theme.STYLE
 PAGE = """<style>
 body{margin:0;background:#fff;color:#1f2328}
-main{max-width:1060px;margin:0 auto;padding:26px 22px 60px}
+main{max-width:1240px;margin:0 auto;padding:26px 22px 60px}
 .po{max-width:none}.po h1{font-size:22px;margin:0 0 4px;line-height:1.25}
 .po h2{font-size:17px;margin:26px 0 6px;border-bottom:1px solid #d8dee4;padding-bottom:4px}
 .flip{border:1px solid #d8dee4;border-radius:6px;padding:0 12px;margin:6px 0}

@@ -50,9 +50,19 @@ def short(text: str) -> str:
 
 
 def grid(
-    columns: Sequence[Column | str], rows: Sequence[Sequence[str]], *, caption: str = ""
+    columns: Sequence[Column | str],
+    rows: Sequence[Sequence[str]],
+    *,
+    caption: str = "",
+    wide: bool = False,
 ) -> str:
-    """A table. rows: safe markup, a cell per column. caption: text for those who cannot see it."""
+    """A table.
+
+    Args:
+        rows: safe markup, a cell per column.
+        caption: text for those who cannot see it.
+        wide: whether it takes the whole width.
+    """
     named = [Column(column) if isinstance(column, str) else column for column in columns]
     head = "".join(
         f"<th scope='col'{_NUM if column.number else ''}>{column.shown or esc(column.name)}</th>"
@@ -66,7 +76,7 @@ def grid(
         for row in rows
     )
     said = f" aria-label='{esc(caption)}'" if caption else ""
-    kind = "po-grid" if len(named) > _FEW else "po-grid po-few"
+    kind = ("po-grid" if len(named) > _FEW else "po-grid po-few") + (" po-wide" if wide else "")
     return (
         f"<table class='{kind}'{said}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )

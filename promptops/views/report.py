@@ -12,16 +12,15 @@ import base64
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError
-from ..markup import esc, without_data
+from ..markup import esc
 from ..run import utc
+from .changed_examples import Changed, changed_examples
 from .environments import serving_html
-from .figures import extras
-from .folds import PAGE, chosen, flip, listed, opened
+from .folds import PAGE, flip, listed, opened
 from .grid import grid
 from .prompt_view import template_html
 from .study_view import results
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["report_html", "write_report"]
 
 MOST = 400  # changed examples in a report
-_TEXT = 4_000  # characters of one output
 
 _SCRIPT = """
 const $ = (q) => [...document.querySelectorAll(q)];
@@ -82,17 +80,6 @@ _TOOLS_STYLE = """<style>
 </style>"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Flip:
-    example: str
-    gain: float
-    inputs: str
-    expected: str
-    candidate: str
-    baseline: str
-    reasons: tuple[str, str]
-
-
 def write_report(study: Study, path: Path) -> Path:
     """Write the report, atomically; returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,8 +103,7 @@ def report_html(study: Study) -> str:
         comparison = None
     parts = (
         _head(study),
-        results(study),
-        extras(comparison) if comparison is not None else "",
+        results(study, texts=False),
         _serves(study),
         _changes(study, comparison),
         _flipped(study, comparison),
@@ -171,7 +157,7 @@ def _changes(study: Study, comparison: Comparison | None) -> str:
 def _flipped(study: Study, comparison: Comparison | None) -> str:
     if comparison is None:
         return ""
-    flips = _flips(study, comparison)
+    flips = changed_examples(comparison, MOST, study.recorded)
     if not flips:
         return "<h2>Changed examples</h2><p class='dim'>Not one example changed.</p>"
     total = len(comparison.flips())
@@ -196,107 +182,33 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
     )
 
 
-def _flip(found: _Flip, comparison: Comparison, *, opened: bool = False) -> str:
+def _flip(found: Changed, comparison: Comparison, *, opened: bool = False) -> str:
     b, a = comparison.candidate, comparison.baseline
     buttons = "".join(
         f"<button class='label' type='button' value='{value}'"
         f" aria-pressed='false'>{esc(said)}</button> "
         for value, said in (
-            ("first", f"{b.label} is better"),
-            ("tie", "alike"),
             ("second", f"{a.label} is better"),
+            ("tie", "equally good"),
+            ("first", f"{b.label} is better"),
         )
     )
     golden = (
-        f"<p class='dim'>expected</p><pre>{esc(found.expected)}</pre>" if found.expected else ""
+        f"<p class='dim'>golden answer</p><pre>{esc(found.expected)}</pre>"
+        if found.expected
+        else ""
     )
     sides = "".join(
         f"<div><p class='dim'>{esc(arm.label)}</p><pre>{esc(output) or '<i>no answer</i>'}</pre><p"
         f" class='dim'>{esc(reason)}</p></div>"
-        for arm, output, reason in (
-            (b, found.candidate, found.reasons[0]),
-            (a, found.baseline, found.reasons[1]),
-        )
+        for arm, output, reason in zip((a, b), found.answers, found.reasons, strict=True)
     )
-    body = f"<pre>{esc(found.inputs)}</pre>{golden}<div class='two'>{sides}</div>{buttons}"
+    body = f"<pre>{esc(found.asked)}</pre>{golden}<div class='two'>{sides}</div>{buttons}"
     names = (
         f" data-example='{esc(found.example)}' data-candidate='{esc(b.version)}'"
         f" data-baseline='{esc(a.version)}'"
     )
-    return flip(found.example, found.inputs, body, gain=found.gain, attributes=names, opened=opened)
-
-
-def _flips(study: Study, comparison: Comparison) -> list[_Flip]:
-    flips = comparison.flips()
-    changed = chosen(list(zip(flips["example_id"], flips["gain"], strict=True)), MOST)
-    ids = [example for example, _ in changed]
-    rows = study.recorded.project.store.rows(
-        "select m.version_id, m.example_id, any_value(left(r.output, ?)), any_value(s.reason) from"
-        " study_runs m join runs r on r.id = m.run_id left join scores s on s.run_id = m.run_id and"
-        " s.example_fingerprint = m.example_fingerprint and s.scorer = ? where m.study_id = ? and"
-        " m.version_id in (?, ?) and m.example_id in (select unnest(?)) and m.repeat = 0 group by"
-        " 1, 2",
-        [
-            _TEXT,
-            comparison.primary_name,
-            study.id,
-            comparison.candidate.version,
-            comparison.baseline.version,
-            ids,
-        ],
-    )
-    found = {
-        (version, example): (output or "", reason or "")
-        for version, example, output, reason in rows
-    }
-    data = {example.id: example for example in study.recorded.dataset}
-    out = []
-    for example_id, gain in changed:
-        example = data.get(example_id)
-        new, old = (
-            found.get((arm.version, example_id), ("", ""))
-            for arm in (comparison.candidate, comparison.baseline)
-        )
-        out.append(
-            _Flip(
-                example_id,
-                float(gain),
-                _shown(_asked(study, comparison, example)) if example else "",
-                _expected(example),
-                new[0],
-                old[0],
-                (new[1], old[1]),
-            )
-        )
-    return out
-
-
-def _asked(study: Study, comparison: Comparison, example: Any) -> dict[str, Any]:
-    """The inputs that the versions take; all of them where no version is known."""
-    versions = [
-        version
-        for arm in (comparison.candidate, comparison.baseline)
-        if (version := study.recorded.version_of(arm.version)) is not None
-    ]
-    names = {variable.name for version in versions for variable in version.variables}
-    return {name: value for name, value in example.inputs.items() if name in names} or dict(
-        example.inputs
-    )
-
-
-def _shown(inputs: Any) -> str:
-    if len(inputs) == 1:
-        return without_data(str(next(iter(inputs.values()))))[:_TEXT]
-    return without_data("\n".join(f"{name}: {value}" for name, value in inputs.items()))[:_TEXT]
-
-
-def _expected(example: Any) -> str:
-    import json
-
-    if example is None or example.expected is None:
-        return ""
-    value = example.expected
-    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:_TEXT]
+    return flip(found.example, found.asked, body, gain=found.gain, attributes=names, opened=opened)
 
 
 def _prompts(study: Study) -> str:

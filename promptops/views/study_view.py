@@ -72,13 +72,18 @@ def html(study: Study) -> str:
     return page(results(study))
 
 
-def results(study: Study) -> str:
-    """Arms with intervals, the comparison of the last arm with the incumbent or the first, and what
-    was not asked.
+def results(study: Study, *, texts: bool = True) -> str:
+    """The comparison of the last arm with the incumbent or the first, all arms with intervals, and
+    what was not asked.
+
+    Args:
+        texts: whether lost examples are shown with their texts.
     """
     rows = arm_rows(study)
-    verdict, rest = _compared(study) if len(rows) > 1 else ("", "")
-    return _head(study) + verdict + _arms(study, rows) + rest
+    card, rest = _compared(study, texts=texts) if len(rows) > 1 else ("", "")
+    # two versions stand side by side in the comparison's own table
+    arms = "" if card and len(rows) == 2 else _arms(study, rows)
+    return _head(study) + card + rest + arms
 
 
 def arms_html(study: Study) -> str:
@@ -142,15 +147,16 @@ def _finding(primary: str, rows: list[dict[str, Any]]) -> str:
     return f"{best[0]} scores highest on {primary}: {words.percent(most)}"
 
 
-def _compared(study: Study) -> tuple[str, str]:
-    """(the verdict's card, everything below it) of the comparison that matters, or why there is
+def _compared(study: Study, *, texts: bool) -> tuple[str, str]:
+    """(the card that answers, everything below it) of the comparison that matters, or why there is
     none.
     """
-    from .comparison_view import card, details
+    from .answer_card import answer_card
+    from .comparison_view import details
 
     try:
         comparison = study.compare()
-        return card(comparison.verdict, comparison.statement()), details(comparison)
+        return answer_card(comparison), details(comparison, study.recorded, texts=texts)
     except PromptOpsError as error:
         return "", f"<p class='dim'>{esc(error)}</p>"
 

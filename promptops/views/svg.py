@@ -26,6 +26,7 @@ __all__ = [
     "disagreement",
     "folded",
     "forest",
+    "gauge",
     "scatter",
     "strip",
     "wrap",
@@ -153,6 +154,18 @@ def _forest_row(row: Row, x: Callable[[float], float], y: float) -> str:
     return "".join(out)
 
 
+def gauge(value: float, low: float, high: float, *, title: str, margin: float | None = None) -> str:
+    """One difference with its interval around zero, in percentage points, without words."""
+    row = Row("", value, low, high, margin, primary=True)
+    ends = [0.0, value, low, high] + ([] if margin is None else [-margin])
+    start, end, step = _axis(min(ends), max(ends))
+    start, end = max(start, -100.0), min(end, 100.0)
+    x = _scale(start, end)
+    body = _marks(start, end, step, x, 2) + _forest_row(row, x, 2)
+    numbers = _axis_numbers(start, end, step, x, _TRACK + 14, percent=False)
+    return wrap(body + numbers, WIDTH, _TRACK + 20, title)
+
+
 def strip(
     bars: Sequence[Bar], *, title: str, axis: str = "score", low: float = 0.0, high: float = 1.0
 ) -> str:
@@ -182,12 +195,12 @@ def strip(
 
 
 def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, right: str) -> str:
-    """How many examples the one and the other won, to scale, and how many were alike."""
+    """How many examples the one and the other won, to scale, and how many did not change."""
     height, top = 56, 20
     scale = (WIDTH - 4) / max(wins + losses + ties, 1)
     spans = (
         (losses, BAD, f"{losses:,} {left}"),
-        (ties, f"{GRID}66", f"{ties:,} alike"),
+        (ties, f"{GRID}66", f"{ties:,} unchanged"),
         (wins, GOOD, f"{wins:,} {right}"),
     )
     out, at = [], 2.0

@@ -6,14 +6,14 @@ The page needs no network, no server and no script; every text in it is data and
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..markup import esc
+from .changed_examples import Changed, changed_examples
 from .comparison_view import body
-from .folds import PAGE, chosen, flip, listed, opened
+from .folds import PAGE, flip, listed, opened
 from .theme import ROOT, STYLE, page
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["html", "report_html", "write_report"]
 
 MOST = 400  # changed examples on the page
-_TEXT = 4_000  # characters of one answer
 
 
 def html(comparison: TableComparison) -> str:
@@ -59,52 +58,31 @@ def _said(comparison: TableComparison) -> str:
 
 
 def _flips(comparison: TableComparison) -> str:
-    frame = comparison.flips()
-    if not len(frame):
+    total = len(comparison.flips())
+    if not total:
         return ""
-    examples = {example.id: example for example in comparison.table.dataset}
-    first: list[tuple[str, float]] = chosen(
-        list(zip(frame["example_id"], frame["gain"], strict=True)), MOST
-    )
-    lost, won = (
-        [(examples[example], gain) for example, gain in first if (gain > 0) is up]
-        for up in (False, True)
-    )
+    found = changed_examples(comparison, MOST)
+    lost, won = ([each for each in found if (each.gain > 0) is up] for up in (False, True))
     shown = listed(
-        [_flip(comparison, *each, opened=opened(place)) for place, each in enumerate(lost)],
-        [_flip(comparison, *each) for each in won],
+        [_flip(comparison, each, opened=opened(place)) for place, each in enumerate(lost)],
+        [_flip(comparison, each) for each in won],
     )
-    cut = (
-        f" <span class='dim'>(the {MOST:,} first of {len(frame):,})</span>"
-        if len(frame) > MOST
-        else ""
-    )
+    cut = f" <span class='dim'>(the {MOST:,} first of {total:,})</span>" if total > MOST else ""
     return f"<h2>Changed examples, biggest losses first{cut}</h2>{shown}"
 
 
-def _flip(comparison: TableComparison, example: Any, gain: float, *, opened: bool = False) -> str:
-    b, a = comparison.candidate.label, comparison.baseline.label
+def _flip(comparison: TableComparison, found: Changed, *, opened: bool = False) -> str:
     golden = (
-        f"<p class='dim'>expected</p><pre>{_shown(example.expected)}</pre>"
-        if example.expected is not None
+        f"<p class='dim'>golden answer</p><pre>{esc(found.expected)}</pre>"
+        if found.expected
         else ""
     )
     arms = "".join(
-        "<div><p"
-        f" class='dim'>{esc(label)}</p><pre>{'<br>'.join(map(_shown, comparison.table.cells[label].get(example.id, ())))}</pre></div>"
-        for label in (b, a)
+        f"<div><p class='dim'>{esc(arm.label)}</p>"
+        f"<pre>{esc(answer) or '<i>no answer</i>'}</pre></div>"
+        for arm, answer in zip(
+            (comparison.baseline, comparison.candidate), found.answers, strict=True
+        )
     )
-    inputs = "\n".join(f"{name}: {value}" for name, value in example.inputs.items())
-    return flip(
-        example.id,
-        inputs,
-        f"<pre>{_shown(inputs)}</pre>{golden}<div class='two'>{arms}</div>",
-        gain=gain,
-        opened=opened,
-    )
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "<i>no answer</i>"
-    return esc((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:_TEXT])
+    body = f"<pre>{esc(found.asked)}</pre>{golden}<div class='two'>{arms}</div>"
+    return flip(found.example, found.asked, body, gain=found.gain, opened=opened)

@@ -30,7 +30,8 @@ __all__ = [
     "style_figure",
 ]
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#6A51A3")
+# of versions: none of these is near the two colours of better and worse
+PALETTE = ("#0072B2", "#CC79A7", "#56B4E9", "#6A51A3", "#7A828E", "#9E3D78", "#3D5A80", "#B3A2D6")
 # readable as text on white and on JupyterLab's dark ground alike: contrast 4.2 or more on either
 # (tests/test_views_theme.py)
 GOOD, BAD, UNSURE, NEUTRAL = "#0A875B", "#CC5018", "#946F00", "#757D88"
@@ -69,7 +70,7 @@ def chip(label: str, tint: str) -> str:
 # elsewhere. .po is a container: what is in it goes by the width of its cell, not of the window; in
 # a narrow one tables become blocks and the text of pictures grows.
 STYLE = """<style>
-.po{font:14px/1.45 FONT;color:var(--jp-ui-font-color1,#1f2328);max-width:1100px;
+.po{font:14px/1.45 FONT;color:var(--jp-ui-font-color1,#1f2328);max-width:1280px;
   overflow-wrap:anywhere;container-type:inline-size}
 .po h3{font-size:15px;margin:14px 0 6px;font-weight:600}.po h3:first-child{margin-top:2px}
 .po p{margin:4px 0}.po .dim{color:var(--jp-ui-font-color2,#59636e)}
@@ -80,7 +81,7 @@ STYLE = """<style>
   border-bottom:1px solid var(--jp-border-color2,#d8dee4);overflow-wrap:normal}
 .po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);vertical-align:bottom;
   white-space:normal}.po tr{background:none!important}
-.po .po-grid td:not(.num){overflow-wrap:anywhere;min-width:58px}.po .po-grid td:first-child{min-width:76px;max-width:230px;overflow-wrap:break-word}.po .po-whole{white-space:nowrap}.po th:last-child,.po td:last-child{padding-right:2px}
+.po .po-grid td:not(.num){overflow-wrap:anywhere;min-width:58px}.po .po-grid td:first-child{min-width:76px;max-width:230px;overflow-wrap:break-word}.po .po-wide{display:table;width:100%}.po .po-whole{white-space:nowrap}.po th:last-child,.po td:last-child{padding-right:2px}
 .po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
 .po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;
   padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;
@@ -88,7 +89,24 @@ STYLE = """<style>
 .po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
 .po .card{border:1px solid var(--jp-border-color2,#d8dee4);
   border-left:5px solid var(--po-accent,#6B7280);border-radius:6px;padding:9px 13px;margin:6px 0}
-.po .card b.v{color:var(--po-accent,#6B7280);font-size:15px}.po ul{margin:4px 0 4px 18px;padding:0}
+.po .card b.v{color:var(--po-accent,#6B7280);font-size:17px}
+.po .po-answer{display:grid;grid-template-columns:minmax(0,1fr);gap:4px 28px}
+.po .po-effect{font-size:30px;line-height:1.2;font-weight:650;margin:4px 0 0;
+  color:var(--po-accent,inherit)}.po .po-effect span{font-size:13px;font-weight:400}
+.po .po-facts>span{white-space:nowrap}
+.po h4{font-size:13px;margin:4px 0 2px;font-weight:600;color:var(--jp-ui-font-color2,#59636e)}
+.po .po-cols{display:grid;grid-template-columns:minmax(0,1fr);gap:0 28px}.po .po-cols>div{min-width:0}
+.po .po-figs{display:grid;align-items:start;grid-template-columns:repeat(auto-fill,minmax(min(230px,100%),1fr));gap:10px;
+  margin:10px 0}.po .po-fig{container-type:inline-size;border:1px solid var(--jp-border-color2,#d8dee4);
+  border-radius:6px;padding:4px 10px;min-width:0;max-height:200px;overflow:hidden}
+.po .po-fig:has(>input:checked){grid-column:1/-1;max-height:none;cursor:zoom-out}.po .po-fig>input{appearance:none;position:absolute}
+.po .po-fig{cursor:zoom-in;position:relative}.po .po-fig:focus-within{outline:2px solid #0072B2}
+.po .po-lost{border-left:3px solid var(--jp-border-color2,#d8dee4);padding:0 0 2px 10px;margin:8px 0}
+.po .po-lost pre{max-height:110px;padding:4px 8px;margin:2px 0}
+.po .po-pairs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(150px,100%),1fr));gap:8px}.po .po-pairs>div{min-width:0}
+.po .po-split{display:inline-block;vertical-align:middle;width:64px;height:8px;border-radius:4px;
+  overflow:hidden;background:#9aa4af66;margin-left:8px;text-align:left}
+.po .po-split i{display:inline-block;height:8px;vertical-align:top}.po ul{margin:4px 0 4px 18px;padding:0}
 .po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;
   color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap;max-width:100%;overflow:hidden;
   text-overflow:ellipsis;vertical-align:middle;margin:-2px 0}
@@ -108,7 +126,7 @@ STYLE = """<style>
   border-radius:4px}
 .po button{font:inherit;padding:3px 10px;border:1px solid var(--jp-border-color2,#afb8c1);
   border-radius:6px;background:var(--jp-layout-color2,#f6f8fa);color:inherit;cursor:pointer}
-.po svg text{font-family:FONT}.po svg{display:block;max-width:100%;height:auto;margin:4px 0}
+.po svg text{font-family:FONT}.po svg{display:block;width:100%;max-width:720px;height:auto;margin:4px 0}
 .po .po-time{list-style:none;padding:0!important;display:flex;flex-wrap:wrap;gap:4px;
   margin:6px 0!important}
 .po .po-time li{flex:1 1 96px;max-width:200px;margin:0;font-size:11px;
@@ -122,13 +140,15 @@ STYLE = """<style>
 .po .po-arm .chip{justify-self:start}
 .po .po-bar{height:10px;border-radius:5px;overflow:hidden}
 .po .po-bar span{display:block;height:100%}
+@container (min-width:760px){.po .po-answer{grid-template-columns:minmax(0,3fr) minmax(0,2fr)}}
+@container (min-width:1000px){.po .po-cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
 @container (max-width:600px){.po svg text{font-size:15px}
 .po .po-grid:not(.po-few){display:block;overflow:visible}.po .po-grid:not(.po-few) :is(tbody,tr){display:block}.po .po-grid:not(.po-few) thead{display:block;position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .po .po-grid:not(.po-few) tr{padding:5px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
 .po .po-grid:not(.po-few) td{display:flow-root;border:0;padding:1px 2px;max-width:none;white-space:normal}.po .po-grid:not(.po-few) td:first-child{font-weight:600;overflow-wrap:anywhere}.po .po-grid:not(.po-few) .ci{display:inline;margin-left:8px}
 .po .po-grid:not(.po-few) td:not(:first-child)::before{content:attr(data-label);float:left;width:38%;overflow-wrap:anywhere;margin-right:10px;text-align:left;font-weight:400;color:var(--jp-ui-font-color2,#59636e)}}
 @container (max-width:440px){.po svg text{font-size:18px}.po .po-few td.num{white-space:normal}.po .po-few td:first-child{min-width:58px}.po .po-arm{grid-template-columns:minmax(0,1fr) auto;justify-content:stretch}.po .po-arm .po-bar{grid-column:1/-1;grid-row:2}}
-@media print{.po pre,.po .po-list{max-height:none;overflow:visible}}
+@media print{.po .po-fig{max-height:none}.po pre,.po .po-list{max-height:none;overflow:visible}}
 </style>""".replace("FONT", FONT)
 
 # MathJax reads the page, not the markup, so no escape keeps it from text between two dollars, which

@@ -59,14 +59,14 @@ def test_the_power_curve_is_the_exact_one(comparison: Any) -> None:
 
 def test_each_figure_has_words_and_no_markup_of_the_data(comparison: Any) -> None:
     """A tag that is markup stays text in the heatmap; every picture has a title."""
-    shown = figures.extras(comparison)
+    shown = figures.tiles(comparison)
     assert "<img" not in shown
     assert "&lt;img src=x&gt;" in shown
     assert shown.count("<svg") == shown.count("role='img' aria-label=") >= 4
     for name in (
-        "What n would settle it",
-        "Quality against cost and latency",
-        "How the outcomes lie",
+        "How many examples settle it",
+        "Quality against latency",
+        "Distribution of outcomes",
         "By tag and scorer",
     ):
         assert name in shown

@@ -1,0 +1,127 @@
+"""The card that answers at a glance: the decision as a word, the effect as one large number with
+its interval drawn to scale, what it costs, the one thing to know before saying yes, and the next
+step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..analysis import words
+from ..analysis.arms import MEASURES
+from ..errors import PromptOpsError
+from ..markup import esc
+from . import svg
+from .theme import VERDICTS
+
+if TYPE_CHECKING:
+    from ..analysis.decide import Verdict
+    from ..analysis.facts import Difference
+    from ..lab.comparison import Comparison
+
+__all__ = ["answer_card", "cost_per_thousand", "effect"]
+
+_CAUTIONS = 2  # sentences beside the effect; all of them stand below
+
+
+def answer_card(comparison: Comparison) -> str:
+    """The card over the full width of a comparison. Safe markup."""
+    verdict = comparison.verdict
+    tint, sign = VERDICTS[verdict.decision]
+    against = f" over {esc(verdict.baseline)}" if verdict.baseline else " as a first deployment"
+    goal = esc(verdict.policy.goal.replace("_", " "))
+    head = (
+        f"<b class='v'>{sign} {esc(verdict.decision)}</b> <span class='dim'>"
+        f"{esc(verdict.candidate)}{against}, goal {goal}</span>"
+    )
+    figures = comparison.primary
+    left = (
+        f"<div>{head}<div class='po-effect'>{esc(effect(figures))}"
+        f"<span class='dim'> on {esc(comparison.primary_name)}</span></div>"
+        f"{_drawn(comparison)}<p class='po-facts'>{_facts(comparison)}</p>"
+        f"<p>{esc(comparison.statement())}</p></div>"
+    )
+    right = f"<div>{_before_yes(comparison, verdict)}{_next(comparison, verdict)}</div>"
+    return f"<div class='card po-answer' style='--po-accent:{tint}'>{left}{right}</div>"
+
+
+def effect(figures: Difference) -> str:
+    """The difference as one number: points of a score, percent of a cost or a latency."""
+    if not figures.n:
+        return "not known"
+    if figures.name in MEASURES:
+        if not figures.baseline:
+            return "not known"
+        return f"{words.signed(-100 * figures.gain / figures.baseline)} %"
+    return words.points(figures.gain)
+
+
+def cost_per_thousand(value: float | None) -> str:
+    """What a thousand answers cost, in USD; "unknown" where no price is known."""
+    return "unknown" if value is None or value != value else words.money(1000 * value)
+
+
+def _drawn(comparison: Comparison) -> str:
+    """The effect's interval to scale; "" where there is none."""
+    figures = comparison.primary
+    if figures.low is None or figures.high is None or figures.name in MEASURES:
+        return ""
+    rails = [rail for rail in comparison.policy.guardrails if rail.tag is None]
+    margins = {rail.metric: rail.margin for rail in rails}
+    margin = margins.get(figures.name)
+    ends = (100 * figures.gain, 100 * figures.low, 100 * figures.high)
+    said = f"{effect(figures)}, 90 % interval {words.interval(figures.low, figures.high)}"
+    return svg.gauge(*ends, margin=None if margin is None else 100 * margin, title=said)
+
+
+def _facts(comparison: Comparison) -> str:
+    """p, n and cost in one line."""
+    figures = comparison.primary
+    unit = "distinct example" if comparison.grounds.copies else "example"
+    parts = [f"<span>n = <b>{figures.n:,}</b> {unit}{'' if figures.n == 1 else 's'}</span>"]
+    if figures.wins + figures.losses:
+        p = min(figures.p_better, figures.p_worse)
+        shown = "p &lt; 0.0001" if p < 0.0001 else f"p = {esc(words.number(p, 2))}"
+        parts.insert(0, f"<span><b>{shown}</b>, one-sided</span>")
+    cost = next((each for each in comparison.differences if each.name == "cost"), None)
+    if cost is not None and cost.n:
+        before, now = (cost_per_thousand(value) for value in (cost.baseline, cost.candidate))
+        parts.append(f"<span>1,000 answers cost <b>{esc(now)}</b> (before {esc(before)})</span>")
+    return " · ".join(parts)
+
+
+def _before_yes(comparison: Comparison, verdict: Verdict) -> str:
+    """What is missing for a promotion, or the one thing to know before it."""
+    statement = comparison.statement()
+    if verdict.decision == "promote":
+        title, said = "Before you say yes", _cautions(comparison)[:_CAUTIONS]
+        said = said or ["Nothing in these data speaks against it."]
+    else:
+        title = "Why not" if verdict.decision == "reject" else "What is missing"
+        said = [reason for reason in verdict.reasons if statement not in reason][:4]
+        if not said:  # the effect itself is the reason
+            title, said = "Keep in mind", _cautions(comparison)[:_CAUTIONS]
+    listed = "".join(f"<li>{esc(sentence)}</li>" for sentence in said)
+    return f"<h4>{title}</h4><ul>{listed}</ul>" if listed else ""
+
+
+def _cautions(comparison: Comparison) -> list[str]:
+    """What speaks against a promotion although it holds, the gravest first."""
+    try:
+        against = list(comparison.slices().simpson) if comparison.grounds.tags else []
+    except PromptOpsError:
+        against = []
+    return [*against, *comparison.notes]
+
+
+def _next(comparison: Comparison, verdict: Verdict) -> str:
+    """The next step: the verdict's own, or the line that promotes."""
+    if verdict.next:
+        steps = "".join(f"<li>{esc(step)}</li>" for step in verdict.next)
+        return f"<h4>Next</h4><ul>{steps}</ul>"
+    prompt, study = comparison.grounds.prompt, comparison.grounds.study
+    number = comparison.candidate.label.removeprefix("v").split(" ")[0]
+    if verdict.decision != "promote" or not prompt or not study or not number.isdecimal():
+        return ""
+    line = f"lab.promote(lab.prompt({prompt!r})[{number}], env=..., study=study)"
+    return f"<h4>Next</h4><pre>{esc(line)}</pre>"

@@ -1,0 +1,70 @@
+"""A comparison as Markdown for a pull request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..analysis import words
+from ..analysis.arms import MEASURES
+from ..markup import markdown as _md
+from .theme import VERDICTS
+
+if TYPE_CHECKING:
+    from ..analysis.facts import Difference
+    from ..lab.comparison import Comparison
+
+__all__ = ["markdown"]
+
+
+def markdown(comparison: Comparison) -> str:
+    """The comparison for a pull request."""
+    verdict = comparison.verdict
+    _, sign = VERDICTS[verdict.decision]
+    lines = [
+        (
+            f"**{sign} {verdict.decision}** {_md(comparison.candidate.label)} over"
+            f" {_md(comparison.baseline.label)}: {_md(comparison.statement())}"
+        ),
+        "",
+    ]
+    lines += [f"- {_md(reason)}" for reason in verdict.reasons if reason != comparison.statement()]
+    lines += [f"- Next: {_md(step)}" for step in verdict.next]
+    lines += [
+        "",
+        (
+            f"| measure | {_md(comparison.candidate.label)} | {_md(comparison.baseline.label)} |"
+            " difference (90 %) | improved : regressed | n |"
+        ),
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for figures in comparison.differences:
+        in_measures = figures.name in MEASURES
+        means = [
+            _level(figures, v) if in_measures else words.percent(v)
+            for v in (figures.candidate, figures.baseline)
+        ]
+        gain = (
+            _change(figures)
+            if in_measures
+            else f"{words.points(figures.gain)} ({words.interval(figures.low, figures.high)})"
+        )
+        lines.append(
+            f"| {_md(figures.name)} | {means[0]} | {means[1]} | {gain} | {figures.wins} :"
+            f" {figures.losses} | {figures.n} |"
+        )
+    lines += ["", *(f"- {_md(note)}" for note in comparison.notes)]
+    return "\n".join(lines)
+
+
+def _level(figures: Difference, value: float) -> str:
+    """A cost, a latency or a number of tokens in its unit."""
+    return words.money(value) if figures.name == "cost" else f"{words.number(value)} {figures.unit}"
+
+
+def _change(figures: Difference) -> str:
+    """Of a cost, a latency or tokens: by how much they rose, in its unit, and in percent where
+    there is something to compare with.
+    """
+    rise = -figures.gain
+    said = f"{'−' if rise < 0 else '+'}{_level(figures, abs(rise))}"
+    return f"{said} ({words.signed(100 * rise / figures.baseline)} %)" if figures.baseline else said
