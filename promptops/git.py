@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["author", "blob", "changed", "head", "is_commit"]
+__all__ = ["author", "blob", "changed", "commit_on_branch", "head", "is_commit"]
 
 _OWN = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CEILING_DIRECTORIES")
 _QUIET = {
@@ -98,6 +98,53 @@ def is_commit(folder: str, revision: str) -> bool:
     return not revision.startswith("-") and _run(folder, *words, timeout_s=30).returncode == 0
 
 
+def commit_on_branch(
+    folder: str, branch: str, files: Mapping[str, bytes], message: str, author: str
+) -> str:
+    """Write files of `folder` as one commit on a new branch from HEAD; returns its id. The
+    working tree, the index and every other branch stay as they are, and no hook runs.
+
+    Raises FileExistsError where the branch exists, OSError where git cannot do it.
+    """
+    told = _answer(folder, "rev-parse", "--verify", "HEAD", "--show-prefix")
+    parent, _, prefix = (told or "").partition("\n")
+    if not _OBJECT_ID.fullmatch(parent):
+        raise OSError(f"{folder} is not in a git repository that has a commit")
+    if _answer(folder, "check-ref-format", f"refs/heads/{branch}") is None:
+        raise OSError(f"git allows no branch of the name {branch}")
+    if is_commit(folder, f"refs/heads/{branch}"):
+        raise FileExistsError(branch)
+    with tempfile.TemporaryDirectory(prefix="promptops-git-") as own:
+        index = {"GIT_INDEX_FILE": os.path.join(own, "index")}
+        _done(folder, "read-tree", parent, borrowed=index)
+        for name, content in files.items():
+            id_ = _done(folder, "hash-object", "-w", "--stdin", given=content)
+            entry = f"100644,{id_},{prefix}{name}"
+            _done(folder, "update-index", "--add", "--cacheinfo", entry, borrowed=index)
+        tree = _done(folder, "write-tree", borrowed=index)
+    who = re.sub(r"[<>\n\0]", " ", author).strip() or "unknown"
+    named = {
+        f"GIT_{role}_{part}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for part, value in (("NAME", who), ("EMAIL", "promptops@localhost"))
+    }
+    commit = _done(
+        folder, "commit-tree", tree, "-p", parent, given=message.encode(), borrowed=named
+    )
+    _done(folder, "update-ref", f"refs/heads/{branch}", commit, "0" * len(commit))
+    return commit
+
+
+def _done(
+    folder: str, *words: str, given: bytes = b"", borrowed: Mapping[str, str] | None = None
+) -> str:
+    """What git answers. Raises OSError with its words where it refuses."""
+    done = _run(folder, *words, borrowed=borrowed, timeout_s=30, given=given)
+    if done.returncode != 0:
+        raise OSError(f"git {words[0]} failed: {os.fsdecode(done.stderr).strip()[:300]}")
+    return os.fsdecode(done.stdout).strip()
+
+
 def _bare(own: Path, commit: str) -> None:
     """The least that git takes for a repository, at the commit."""
     (own / "refs").mkdir()
@@ -126,7 +173,11 @@ def _answer(folder: str, *words: str, borrowed: Mapping[str, str] | None = None)
 
 
 def _run(
-    folder: str, *words: str, borrowed: Mapping[str, str] | None = None, timeout_s: float = 5
+    folder: str,
+    *words: str,
+    borrowed: Mapping[str, str] | None = None,
+    timeout_s: float = 5,
+    given: bytes = b"",
 ) -> subprocess.CompletedProcess[bytes]:
     """git in the folder. Raises OSError where it cannot be started or does not end in time."""
     env = {
@@ -137,7 +188,7 @@ def _run(
         return subprocess.run(
             command,
             env={**env, **_QUIET, **(borrowed or {})},
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             timeout=timeout_s,
             check=False,

@@ -52,6 +52,8 @@ COMMANDS = {
     "dashboard": "dashboard_command",
     "watch": "watch_command",
     "comment": "comment_command",
+    "mcp": "mcp_command",
+    "skill": "skill_command",
     "help": "help_command",
 }
 # one line each in the list of commands, short enough that none is cut
@@ -87,6 +89,8 @@ SUMMARIES = {
     "prices": "Show what models cost, and as of when.",
     "watch": "Monitor what is deployed, day by day.",
     "comment": "Write a report on a pull request.",
+    "mcp": "Serve tools to a coding agent.",
+    "skill": "Print or install the skill of agents.",
     "help": "Show the manual, offline.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it

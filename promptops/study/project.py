@@ -88,7 +88,8 @@ class Project:
     knows better than the price table; running: study id -> the pass over it that this process
     began last; searches: the same of optimisations; corrected: (dataset fingerprint, example) ->
     the golden answer that this process wrote into its file;
-    executor: who makes the runs, in this process or elsewhere.
+    executor: who makes the runs, in this process or elsewhere; acting: who acts, where that is not
+    the person of this machine, such as an agent.
     """
 
     location: Location
@@ -101,6 +102,7 @@ class Project:
     searches: dict[str, object] = field(default_factory=dict)
     corrected: dict[tuple[str, str], Any] = field(default_factory=dict)
     executor: Executor = field(default_factory=InProcess)
+    acting: str = ""
 
     @classmethod
     def open(
@@ -138,8 +140,10 @@ class Project:
 
     @property
     def author(self) -> str:
-        """Who acts: $PROMPTOPS_USER, git's user.name, else the login name."""
-        return author(str(self.root))
+        """Who acts: who is named as `acting`, $PROMPTOPS_USER, git's user.name, else the login
+        name.
+        """
+        return self.acting or author(str(self.root))
 
     def provenance(self) -> Provenance:
         """The running cell, the git commit, and whether tracked files differ from it."""

@@ -78,6 +78,27 @@ def filled(page: str, name: str, table: str) -> str:
     return f"{before}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
 
 
+def llms() -> str:
+    """The manual's pages, one line each, as coding agents read them."""
+    lines = [
+        "# promptops",
+        "",
+        "> Prompts as source code: immutable versions, paired statistics, evidence-bound promotion,"
+        " one registry file. `pip install 'promptops-toolkit[lab]'`; the import is `promptops`.",
+        "",
+        "Each page is printed by `promptops help NAME`, offline.",
+        "",
+        "## Pages",
+        "",
+    ]
+    for path in sorted(GUIDE.glob("*.md")):
+        title, _, rest = path.read_text(encoding="utf-8").partition("\n")
+        lead = next(line for line in rest.splitlines() if line.strip())
+        lead = lead.strip("> *").split(". ")[0].rstrip(".:,")
+        lines.append(f"- [{title.lstrip('# ')}]({path.name}): {lead}.")
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """File name -> what it should hold."""
     scorers = (GUIDE / "scorers.md").read_text(encoding="utf-8")
@@ -92,3 +113,4 @@ def pages() -> dict[str, str]:
 if __name__ == "__main__":
     for name, text in pages().items():
         (GUIDE / name).write_text(text, encoding="utf-8")
+    (GUIDE / "llms.txt").write_text(llms(), encoding="utf-8")

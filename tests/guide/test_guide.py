@@ -93,6 +93,7 @@ def test_derived_pages_are_current() -> None:
     spec.loader.exec_module(generate)
     stale = [name for name, text in generate.pages().items() if PAGES.get(name) != text]
     assert stale == [], "run python tests/guide/generate.py"
+    assert (GUIDE / "llms.txt").read_text(encoding="utf-8") == generate.llms()
 
 
 def test_messages_in_the_troubleshooting_page_are_those_of_the_code() -> None:

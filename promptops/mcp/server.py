@@ -1,0 +1,83 @@
+"""The tools over the Model Context Protocol, by the official package, on standard input and output.
+
+One call at a time: each waits for the one before it.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MissingExtra
+from .tools import TOOLS, call
+
+if TYPE_CHECKING:
+    from mcp.server import Server
+
+    from .agent import Agent
+
+__all__ = ["INSTRUCTIONS", "serve", "server_of"]
+
+INSTRUCTIONS = (
+    "promptops treats prompts as source code: versions are immutable, every claim is measured, and"
+    " a promotion needs evidence. Usual order: list_prompts or scan_code, propose_version (the text"
+    " as it is), propose_version (your change), evaluate, read_results, open_proposal. You propose;"
+    " a person merges. What is refused says what to do instead."
+)
+
+
+def server_of(agent: Agent) -> Server[Any]:
+    """The server of an agent. Raises MissingExtra without the package mcp."""
+    try:
+        import anyio
+        import anyio.to_thread
+        import mcp_types as types
+        from mcp.server import Server
+    except ImportError:
+        raise MissingExtra("the server for coding agents", "mcp") from None
+    one_at_a_time = anyio.Lock()
+
+    async def listed(_context: Any, _params: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(
+            tools=[
+                types.Tool(
+                    name=tool.name,
+                    description=tool.about,
+                    input_schema=tool.schema,
+                    annotations=types.ToolAnnotations(
+                        read_only_hint=not tool.writes, destructive_hint=False
+                    ),
+                )
+                for tool in TOOLS.values()
+            ]
+        )
+
+    async def called(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+        async with one_at_a_time:
+            answer = await anyio.to_thread.run_sync(
+                call, agent, params.name, dict(params.arguments or {})
+            )
+        return types.CallToolResult(
+            content=[types.TextContent(type="text", text=answer.text)], is_error=answer.refused
+        )
+
+    return Server(
+        "promptops",
+        version=version("promptops-toolkit"),
+        instructions=INSTRUCTIONS,
+        on_list_tools=listed,
+        on_call_tool=called,
+    )
+
+
+def serve(agent: Agent) -> None:
+    """Serve on standard input and output until the client ends."""
+    server = server_of(agent)
+    import anyio
+    from mcp.server.stdio import stdio_server
+
+    async def run() -> None:
+        async with stdio_server() as (read, write):
+            await server.run(read, write, server.create_initialization_options())
+
+    anyio.run(run)
