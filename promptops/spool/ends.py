@@ -1,8 +1,9 @@
-"""How long each segment was when its writer ended, kept apart from the segment.
+"""How long each segment was with its first rows, and when its writer ended, kept apart from the
+segment.
 
-A segment that was removed or cut before it was merged leaves no other trace, so only this shows
-that acknowledged rows are gone. A process that was killed leaves no such note; its rows are as safe
-as the others.
+A segment that was removed, emptied or cut before it was merged leaves no other trace, so only this
+shows that acknowledged rows are gone. A process that was killed leaves the first note only; its
+rows are as safe as the others.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ENDS = "ended"  # an empty file for each segment, NAME.SIZE: it is there whole o
 
 
 def leave_end(folder: Path, name: str, size: int) -> None:
-    """Note that the segment ends with `size` bytes. Never raises: a missing note costs no row."""
+    """Note that the segment holds `size` bytes, or more. Never raises: a missing note costs no row."""
     where = folder / ENDS
     with suppress(OSError):
         where.mkdir(mode=0o700, exist_ok=True)
@@ -26,13 +27,9 @@ def leave_end(folder: Path, name: str, size: int) -> None:
 
 
 def ends_of(folder: Path) -> dict[str, int]:
-    """segment -> bytes that it ended with, of those that are not in the archive yet."""
+    """segment -> bytes that it reached, of those that are not in the archive yet."""
     found: dict[str, int] = {}
-    try:
-        listed = os.listdir(folder / ENDS)
-    except OSError:
-        return {}
-    for entry in listed:
+    for entry in _noted(folder):
         name, _, size = entry.rpartition(".")
         if name and size.isdecimal():
             found[name] = max(int(size), found.get(name, 0))
@@ -43,5 +40,15 @@ def forget_end(folder: Path, name: str, size: int) -> None:
     """These bytes are in the archive, or were reported as lost: the doctor no longer looks for
     them.
     """
-    with suppress(OSError):
-        (folder / ENDS / f"{name}.{size}").unlink(missing_ok=True)
+    for noted in _noted(folder):
+        found, _, reached = noted.rpartition(".")
+        if found == name and reached.isdecimal() and int(reached) <= size:
+            with suppress(OSError):
+                (folder / ENDS / noted).unlink(missing_ok=True)
+
+
+def _noted(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder / ENDS)
+    except OSError:
+        return []

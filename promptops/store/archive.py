@@ -7,13 +7,11 @@ moment each row is in a segment, in a batch, or in both.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +19,32 @@ from ..spool.locks import turn
 from ..spool.segment import Segment, read_pieces, segment_name
 from .arrow_rows import Gathered, Keep, named_today
 from .database import one_at_a_time
+from .links import LINK, own_folder
+from .manifest import (
+    MANIFEST,
+    Manifest,
+    Unreadable,
+    hash_of,
+    read_manifest,
+    remade,
+    written,
+)
 from .schema import FORMER, TABLES
 
-__all__ = ["ARCHIVE", "Batch", "alone", "batches", "discard", "marks_of", "sweep", "write_batch"]
+__all__ = [
+    "ARCHIVE",
+    "Batch",
+    "alone",
+    "batches",
+    "discard",
+    "look",
+    "marks_of",
+    "recover",
+    "sweep",
+    "write_batch",
+]
 
 ARCHIVE = "archive"
-_MANIFEST = "manifest.json"
 _WRITING = ".writing-"
 _ROWS = 20_000  # rows that are read at a time
 
@@ -34,16 +52,16 @@ Rest = Callable[[str, Any], Any]  # (table, pyarrow table) -> the rows that are 
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """segments: name -> bytes that it had; rows: table -> how many; hashes: file's name -> SHA-256;
-    dropped: damaged records.
-    """
+class Batch(Manifest):
+    """A folder of the archive, and what its manifest says."""
 
-    folder: Path
-    segments: Mapping[str, int]
-    rows: Mapping[str, int]
-    hashes: Mapping[str, str]
-    dropped: int = 0
+    folder: Path = field(kw_only=True)
+
+    @classmethod
+    def of(cls, folder: Path) -> Batch:
+        """Raises Unreadable, or FileNotFoundError where it has no manifest."""
+        found = read_manifest(folder)
+        return cls(found.segments, found.rows, found.hashes, found.dropped, folder=folder)
 
     def read(self) -> Iterator[tuple[str, Any]]:
         """(table, pyarrow table) of some thousand rows each."""
@@ -65,30 +83,42 @@ class Batch:
 
         None of a batch that was discarded meanwhile.
         """
-        bad = [name for name, digest in self.hashes.items() if _hash(self.folder / name) != digest]
+        bad = [name for name, digest in self.hashes.items() if hash_of(self.folder / name) != digest]
         return bad if self.stands() else []
 
     def stands(self) -> bool:
         """Whether it is still a batch; a purge rewrites those that it touches into another."""
-        return (self.folder / _MANIFEST).exists()
+        return (self.folder / MANIFEST).exists()
 
 
 def batches(folder: Path) -> list[Batch]:
-    """All batches, oldest first."""
-    found = []
+    """All batches that can be read, oldest first."""
+    return look(folder)[0]
+
+
+def look(folder: Path) -> tuple[list[Batch], dict[Path, str]]:
+    """All batches, oldest first; and folders whose manifest cannot be read, with the reason."""
+    found: list[Batch] = []
+    faults: dict[Path, str] = {}
+    where = folder / ARCHIVE
+    if where.is_symlink():
+        return [], {where: LINK}
     try:
-        names = sorted(
-            name for name in os.listdir(folder / ARCHIVE) if not name.startswith(_WRITING)
-        )
+        names = sorted(name for name in os.listdir(where) if not name.startswith(_WRITING))
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return [], {}
     for name in names:
+        if (where / name).is_symlink():
+            faults[where / name] = LINK
+            continue
         try:
-            manifest = json.loads((folder / ARCHIVE / name / _MANIFEST).read_text(encoding="utf-8"))
-            found.append(Batch(folder / ARCHIVE / name, **manifest))
-        except (FileNotFoundError, NotADirectoryError):
-            continue  # being written, or no batch
-    return found
+            found.append(Batch.of(where / name))
+        except FileNotFoundError:
+            if (where / name).is_dir():  # else it was discarded meanwhile, or is no folder
+                faults[where / name] = f"its {MANIFEST} is missing"
+        except Unreadable as fault:
+            faults[where / name] = f"its {MANIFEST} does not read ({fault})"
+    return found, faults
 
 
 def marks_of(listed: Iterable[Batch]) -> dict[str, int]:
@@ -123,8 +153,7 @@ def write_batch(
     keep, rest: what goes in of segments and of batches. Raises OSError where the disk is full; then
         nothing has changed.
     """
-    (folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
-    place = folder / ARCHIVE / f"{_WRITING}{segment_name()}"
+    place = own_folder(folder / ARCHIVE) / f"{_WRITING}{segment_name()}"
     place.mkdir(mode=0o700)
     try:
         with _Files(place) as files:
@@ -139,21 +168,16 @@ def write_batch(
         }
         dropped = files.dropped + sum(batch.dropped for batch in extra)
         hashes = {f"{table}.parquet": _synced(place / f"{table}.parquet") for table in files.rows}
-        manifest = {
-            "segments": marks,
-            "rows": dict(files.rows),
-            "hashes": hashes,
-            "dropped": dropped,
-        }
-        (place / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        _synced(place / _MANIFEST)
+        manifest = Manifest(marks, dict(files.rows), hashes, dropped)
+        (place / MANIFEST).write_text(manifest.text(), encoding="utf-8")
+        _synced(place / MANIFEST)
         final = folder / ARCHIVE / segment_name()
         os.rename(place, final)
         _sync_folder(folder / ARCHIVE)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
-    return Batch(final, marks, dict(files.rows), hashes, dropped)
+    return Batch(marks, dict(files.rows), hashes, dropped, folder=final)
 
 
 def sweep(folder: Path) -> None:
@@ -164,10 +188,29 @@ def sweep(folder: Path) -> None:
 
 def discard(batch: Batch) -> None:
     """Remove a batch whose rows are in another."""
-    (batch.folder / _MANIFEST).unlink(
-        missing_ok=True
-    )  # first: without it the folder is not a batch
-    shutil.rmtree(batch.folder, ignore_errors=True)
+    gone = batch.folder.with_name(f"{_WRITING}{batch.folder.name}")
+    os.rename(batch.folder, gone)  # at once: a folder without its manifest is a damaged batch
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def recover(batch: Path, aside: Path) -> str:
+    """Make the manifest of a batch again from the files beside it, and keep the old one in `aside`;
+    where they do not read, move the whole batch there. Returns what was done. Raises OSError.
+    """
+    import pyarrow as pa
+
+    own_folder(aside)
+    try:
+        if batch.is_symlink():
+            raise OSError(LINK)
+        text = remade(batch).text()
+    except (OSError, pa.ArrowException):
+        os.rename(batch, aside / f"archive-{batch.name}")
+        return f"set aside {aside / f'archive-{batch.name}'}"
+    if os.path.lexists(batch / MANIFEST):
+        os.rename(batch / MANIFEST, aside / f"{batch.name}-{MANIFEST}")
+    written(batch / MANIFEST, text)
+    return f"wrote {batch / MANIFEST} again, from the files beside it"
 
 
 class _Files:
@@ -211,23 +254,12 @@ def _parts(
             files.dropped += rows.wrong
 
 
-def _hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except OSError:
-        return "missing"
-    return digest.hexdigest()
-
-
 def _synced(path: Path) -> str:
     """The file's hash, once its bytes are on the disk and only its owner may read them."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
     os.chmod(path, 0o600)
-    return _hash(path)
+    return hash_of(path)
 
 
 def _sync_folder(folder: Path) -> None:

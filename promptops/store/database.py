@@ -18,6 +18,7 @@ from typing import Any
 
 from ..spool.locks import turn
 from .connect import READERS, Busy, Connection, Damaged, attach, fault_of, is_damage
+from .links import LINK, own_folder
 from .recorder import say
 from .renewal import is_current, renew
 from .schema import SCHEMA, TABLES
@@ -124,6 +125,7 @@ class Database:
         file.
         """
         with one_at_a_time(), self._turn(exclusive=False):
+            self._plain()
             reader = READERS[-1]
             lent = None if private else reader.borrow(self.path)
             con = attach(self.path, read_only=True) if lent is None else lent
@@ -175,7 +177,7 @@ class Database:
 
     def _set_aside(self, why: str) -> None:
         """Move the file and its WAL out of the way. Nothing is deleted."""
-        moved = [self._moved(path) for path in (self._wal, self.path) if path.exists()]
+        moved = [self._moved(path) for path in (self._wal, self.path) if os.path.lexists(path)]
         if moved:
             say(
                 f"{why}; it was set aside as {', '.join(str(path) for path in moved)}, and is"
@@ -209,7 +211,15 @@ class Database:
             self._set_aside(str(damage))
             return self._checked()
 
+    def _plain(self) -> None:
+        """Raises Damaged where the file is a symlink: it is set aside as one that cannot be
+        trusted.
+        """
+        if self.path.is_symlink():
+            raise Damaged(f"{self.path}: {LINK}")
+
     def _checked(self) -> Connection:
+        self._plain()
         con = attach(self.path)
         try:
             self._private()
@@ -227,8 +237,7 @@ class Database:
         return con
 
     def _moved(self, path: Path) -> Path:
-        folder = self.path.parent / ASIDE
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder = own_folder(self.path.parent / ASIDE)
         target = (
             folder
             / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(3).hex()}-{path.name}"

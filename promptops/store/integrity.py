@@ -50,7 +50,7 @@ def check_segments(sources: Sources, merged: Mapping[str, int]) -> Iterator[str]
 
 
 def check_ends(ends: Mapping[str, int], sources: Sources) -> Iterator[str]:
-    """Segments of which less is left than their writers ended with.
+    """Segments of which less is left than their writers noted.
 
     ends: read before the sources were listed.
     """
@@ -59,7 +59,7 @@ def check_ends(ends: Mapping[str, int], sources: Sources) -> Iterator[str]:
         left = sizes.get(name, 0)
         if left < size:
             yield (
-                f"the segment {name} ended with {size:,} bytes, segments and archive have {left:,}"
+                f"the segment {name} reached {size:,} bytes, segments and archive have {left:,}"
                 " of them: acknowledged rows are lost unless the DuckDB file has them; run"
                 " repair(), which saves those."
             )
@@ -69,6 +69,8 @@ def check_archive(sources: Sources) -> Iterator[str]:
     """Files of the archive that are missing or were changed, and records that were damaged when
     they came in.
     """
+    for path, fault in sources.unreadable.items():
+        yield f"{path} is left out: {fault}; run repair()."
     for batch in sources.batches:
         for name in batch.damaged():
             yield (

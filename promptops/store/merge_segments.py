@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spool.segment import SEGMENTS, SUFFIX, Segment, read_pieces, segments
-from .archive import Batch, batches, marks_of
+from .archive import Batch, look, marks_of
 from .arrow_rows import Gathered, Keep
 from .purges import keep_of
 from .recorder import say
@@ -30,13 +30,14 @@ Connection = Any
 @dataclass(frozen=True, slots=True)
 class Sources:
     """All that was recorded. pending: (segment, bytes) that this process could not write yet; keep:
-    None where nothing was purged.
+    None where nothing was purged; unreadable: parts of the archive that are left out -> why.
     """
 
     segments: tuple[Segment, ...]
     batches: tuple[Batch, ...]
     pending: tuple[str, bytes] = ("", b"")
     keep: Keep | None = None
+    unreadable: Mapping[Path, str] = field(default_factory=dict)
 
     def sizes(self) -> dict[str, int]:
         """segment -> bytes, of segments and archive."""
@@ -84,7 +85,8 @@ def sources_of(folder: Path, own: tuple[str, int, bytes] = ("", 0, b"")) -> Sour
     if name:
         listed.append(Segment(name, folder / SEGMENTS / f"{name}{SUFFIX}", size))
     listed.sort(key=lambda segment: segment.name)
-    return Sources(tuple(listed), tuple(batches(folder)), (name, pending), keep_of(folder))
+    found, faults = look(folder)
+    return Sources(tuple(listed), tuple(found), (name, pending), keep_of(folder), faults)
 
 
 @dataclass(slots=True)

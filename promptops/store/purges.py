@@ -8,7 +8,6 @@ at once, said, and removed by the next purge.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import Any
 
 from ..spool.segment import Segment, read_pieces
 from .arrow_rows import Keep, documents_of
+from .hidden import add_hidden, hidden_of
 
-__all__ = ["Doomed", "Purged", "doomed_by", "hide", "holds", "keep_all_but", "keep_of", "reveal"]
+__all__ = ["Doomed", "Purged", "doomed_by", "hide", "holds", "keep_all_but", "keep_of"]
 
-HIDDEN = "purged.json"
 # table -> (column, which ids it is compared with)
 _HELD: Mapping[str, tuple[tuple[str, str], ...]] = {
     "runs": (("id", "runs"), ("example_id", "examples")),
@@ -151,38 +150,13 @@ def hide(folder: Path, segment: Segment, doomed: Doomed) -> None:
         "examples": sorted(doomed.examples),
         "studies": sorted(doomed.studies),
     }
-    _write(folder, [*_hidden(folder), entry])
-
-
-def reveal(folder: Path, segments: set[str]) -> None:
-    """Forget what was hidden in segments that are gone."""
-    listed = _hidden(folder)
-    rest = [entry for entry in listed if entry["segment"] not in segments]
-    if len(rest) < len(listed):
-        _write(folder, rest)
-
-
-def _write(folder: Path, listed: list[dict[str, Any]]) -> None:
-    target, temporary = folder / HIDDEN, folder / f".{HIDDEN}"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(listed, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, target)
-
-
-def _hidden(folder: Path) -> list[dict[str, Any]]:
-    try:
-        return list(json.loads((folder / HIDDEN).read_text(encoding="utf-8")))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    add_hidden(folder, entry)
 
 
 def keep_of(folder: Path) -> Keep | None:
     """What merging may take of each segment; None where nothing is hidden."""
     hidden: dict[str, list[tuple[int, Doomed]]] = {}
-    for entry in _hidden(folder):
+    for entry in hidden_of(folder):
         doomed = Doomed(*(frozenset(entry[ids]) for ids in ("runs", "examples", "studies")))
         hidden.setdefault(entry["segment"], []).append((entry["bytes"], doomed))
     if not hidden:

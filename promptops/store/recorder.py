@@ -19,6 +19,7 @@ import weakref
 from pathlib import Path
 
 from ..errors import StoreError
+from ..spool.ends import leave_end
 from ..spool.segment import SegmentFile, check_schema, segment_name
 
 __all__ = ["Spool", "outside", "say"]
@@ -153,6 +154,8 @@ class Spool:
             except OSError as error:
                 self._fails(error)
                 return
+            if not self._size:  # that there were rows is known even if the segment is emptied
+                leave_end(self._folder, self._name, count)
             self._note(count)
         if self._failing:
             self._failing = ""

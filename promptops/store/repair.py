@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from ..spool.ends import ends_of, forget_end
-from .archive import alone
+from .archive import alone, recover
 from .connect import Busy, Damaged, attach
 from .database import ASIDE, WAIT_S, Database, create
+from .hidden import hidden_faults, mend_hidden
 from .integrity import check_archive, check_database, check_ends, check_segments, unrecorded
+from .links import link_faults, moved_links, own_folder
 from .merge_segments import Sources, merge
 
-__all__ = ["aside_of", "build", "repair_store", "rescued", "verify_store"]
+__all__ = ["aside_of", "build", "mended_own", "repair_store", "rescued", "verify_store"]
 
 Append = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
@@ -36,9 +38,12 @@ def verify_store(
     with _undisturbed(folder):
         # in this order: each holds at least what those before it speak of
         merged, ends, listed = database.covered, ends_of(folder), sources()
-        if not listed.sizes() and not ends and not database.path.exists():
-            return []
+        own = [*link_faults(folder), *hidden_faults(folder)]
+        empty = not (listed.sizes() or ends or listed.unreadable)
+        if empty and not database.path.exists():
+            return own
         return [
+            *own,
             *check_ends(ends, listed),
             *check_segments(listed, merged),
             *check_archive(listed),
@@ -61,6 +66,8 @@ def repair_store(
     """One line for each thing done. append: records rows in this process's own segment."""
     done: list[str] = []
     try:
+        done += moved_links(folder)
+        done += mended_own(folder, sources)
         before = set(aside_of(folder))
         with database.writing() as con:
             merge(con, sources())
@@ -79,6 +86,17 @@ def repair_store(
     except Damaged as damage:
         done += _begun_again(folder, database, sources, damage)
     return done
+
+
+def mended_own(folder: Path, sources: Callable[[], Sources]) -> list[str]:
+    """Make again what this package keeps about its rows: manifests of the archive, lists of what a
+    purge hid. One line for each thing done. Raises OSError.
+    """
+    if not sources().unreadable and not hidden_faults(folder):
+        return []
+    with _undisturbed(folder):
+        faults = sources().unreadable
+        return [*mend_hidden(folder), *(recover(path, folder / ASIDE) for path in faults)]
 
 
 def _begun_again(
@@ -120,8 +138,7 @@ def rescued(
         if count:
             done.append(f"recorded {count:,} rows once more, which only {database.path} still held")
         for batch in bad:
-            (folder / ASIDE).mkdir(mode=0o700, exist_ok=True)
-            target = folder / ASIDE / f"archive-{batch.folder.name}"
+            target = own_folder(folder / ASIDE) / f"archive-{batch.folder.name}"
             os.rename(batch.folder, target)
             done.append(f"set aside {target}")
         return done

@@ -29,7 +29,7 @@ from .read import Deployments, Params, ask_user, show_deployments
 from .recent_runs import RecentRuns
 from .recorder import Spool, say
 from .records import encode, encode_columns
-from .repair import repair_store, rescued, verify_store
+from .repair import mended_own, repair_store, rescued, verify_store
 from .schema import SCHEMA, TABLES
 from .scratch import scratch_folder
 from .team import Team, Tombstone
@@ -286,6 +286,7 @@ class Store:
         check_schema(self.folder)
         self._drop_scratch()
         try:
+            mended_own(self.folder, self._sources)
             self._merged(self._sources())
             rescued(self.folder, self._main, self._sources, self.append)
             self.seal()
@@ -383,7 +384,10 @@ class Store:
 
     def _sources(self) -> Sources:
         self._spool.restore()
-        return sources_of(self.folder, self._spool.own)
+        found = sources_of(self.folder, self._spool.own)
+        for path, fault in found.unreadable.items():
+            self._say(f"{path} is left out: {fault}; run the store's repair().")
+        return found
 
     def _answer(
         self,

@@ -14,8 +14,9 @@ from ..spool.segment import Segment, finished, remove_finished, segments
 from .archive import Batch, alone, batches, discard, marks_of, sweep, write_batch
 from .connect import Busy
 from .database import WAIT_S, Database
+from .hidden import drop_hidden
 from .merge_segments import Sources, sources_of
-from .purges import Doomed, Purged, hide, holds, keep_all_but, keep_of, reveal
+from .purges import Doomed, Purged, hide, holds, keep_all_but, keep_of
 from .repair import aside_of, build
 
 __all__ = ["archive_sealed", "purge_rows", "statistics"]
@@ -54,7 +55,7 @@ def _unknown(sealed: Sequence[Segment], known: Mapping[str, int]) -> list[Segmen
 def _removed(folder: Path, sealed: Sequence[Segment]) -> set[str]:
     """Remove segments that a batch holds now; the names of those that are gone."""
     gone = {segment.name for segment in sealed if remove_finished(segment)}
-    reveal(folder, gone)
+    drop_hidden(folder, gone)
     kept = marks_of(batches(folder))
     for name, size in ends_of(folder).items():
         if kept.get(name, 0) >= size:
