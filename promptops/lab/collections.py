@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StudyError
 from ..policy import Policy
 from ..study.queries import studies
-from ..study.recorded_study import RecordedStudy, find_study
+from ..study.recorded_study import RecordedStudy, find_study, unreadable
 from ..study.study_record import StudyRecord
 from . import show
 from .prompt import Prompt
@@ -74,15 +74,20 @@ class Studies:
 
     @property
     def frame(self) -> DataFrame:
-        """One row per study: name, prompt, arms, examples, runs, last event, created_at, id."""
-        return self.project.store.frame(
-            "select s.name, s.prompt, json_array_length(s.design, '$.arms')::int as arms,"
-            " (s.design->>'$.dataset.name') as dataset, (s.design->>'$.dataset.n')::int as"
+        """One row per study: name, prompt, arms, examples, runs, last event, created_at, id. One
+        whose row cannot be read has the status "unreadable".
+        """
+        frame = self.project.store.frame(
+            "select s.name, s.prompt, try_cast(json_array_length(d, '$.arms') as int) as arms,"
+            " (d->>'$.dataset.name') as dataset, try_cast(d->>'$.dataset.n' as int) as"
             " examples, (select count(*) from study_runs m where m.study_id = s.id) as runs,"
             " (select arg_max(e.event, e.event_at) from study_events e where e.study_id = s.id) as"
-            " status, s.created_at, s.id from studies s where"
-            f" {studies.LISTED} order by s.created_at desc"
+            " status, s.created_at, s.id from (select *, case when json_valid(design) then design"
+            f" end as d from studies) s where {studies.LISTED} order by s.created_at desc"
         )
+        odd = frame["id"].isin(unreadable(self.project.store))
+        frame.loc[odd, "status"] = "unreadable"
+        return frame
 
     @property
     def searches(self) -> DataFrame:

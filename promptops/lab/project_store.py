@@ -5,12 +5,14 @@ studies as people call them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
 from ..store import Store
+from ..study.recorded_study import unreadable
+from ..study.study_record import StudyRecord
 
 if TYPE_CHECKING:
     from ..scale.team_store import TeamStore
@@ -73,6 +75,22 @@ class ProjectStore(Store):
             return super().import_(source)
         new = import_labels(self, source)
         return {"labels": new} if new else {}
+
+    def oddity(self, table: str, row: Mapping[str, Any]) -> str | None:
+        """As in `Store`; a study must also have the design of one."""
+        fault = super().oddity(table, row)
+        if fault is None and table == "studies":
+            try:
+                StudyRecord.from_row(row["id"], row["name"], row["prompt"], row["design"])
+            except StudyError as error:
+                return str(error)
+        return fault
+
+    def verify(self) -> list[str]:
+        """As in `Store`; studies that cannot be read are named too, and stop no other."""
+        found = super().verify()
+        odd = unreadable(self).items()
+        return [*found, *(f"{why} lab.store.purge(study={id!r}) removes it." for id, why in odd)]
 
     def _id_of(self, study: Any) -> str | None:
         if study is None or hasattr(study, "id"):

@@ -18,7 +18,10 @@ ENDS = "ended"  # an empty file for each segment, NAME.SIZE: it is there whole o
 
 
 def leave_end(folder: Path, name: str, size: int) -> None:
-    """Note that the segment holds `size` bytes, or more. Never raises: a missing note costs no row."""
+    """Note that the segment holds `size` bytes, or more.
+
+    Never raises: a missing note costs no row.
+    """
     where = folder / ENDS
     with suppress(OSError):
         where.mkdir(mode=0o700, exist_ok=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,9 @@ class Batch(Manifest):
 
         None of a batch that was discarded meanwhile.
         """
-        bad = [name for name, digest in self.hashes.items() if hash_of(self.folder / name) != digest]
+        bad = [
+            name for name, digest in self.hashes.items() if hash_of(self.folder / name) != digest
+        ]
         return bad if self.stands() else []
 
     def stands(self) -> bool:

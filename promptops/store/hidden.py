@@ -1,5 +1,5 @@
-"""What a purge hid in segments that it could not rewrite, kept twice: in one list for the store, and
-beside each segment.
+"""What a purge hid in segments that it could not rewrite, kept twice: in one list for the store,
+and beside each segment.
 
 Either is enough: a list that was damaged or deleted brings no purged row back, and the doctor names
 it and writes it again.
@@ -27,7 +27,8 @@ Entry = dict[str, Any]  # segment, bytes, and the ids of each kind
 
 def hidden_of(folder: Path) -> list[Entry]:
     """All that is hidden, by whichever of the two says so."""
-    return _union(entries for entries, _ in _read(folder))
+    places = [folder / HIDDEN, *(_beside(folder, name) for name in _copies(folder))]
+    return _union(_entries(path)[0] for path in places)
 
 
 def add_hidden(folder: Path, entry: Entry) -> None:
@@ -45,34 +46,31 @@ def drop_hidden(folder: Path, segments: set[str]) -> None:
         _list(folder, rest)
     for name in segments:
         with suppress(OSError):
-            (folder / SEGMENTS / f"{name}{_COPY}").unlink(missing_ok=True)
+            _beside(folder, name).unlink(missing_ok=True)
 
 
 def hidden_faults(folder: Path) -> list[str]:
     """One line for each of the two that is missing, damaged, or says less than the other."""
-    (main, fault), *copies = _read(folder)
-    path = folder / HIDDEN
+    path, stand = folder / HIDDEN, _standing(folder)
+    listed, fault = _entries(path)
     lines = [f"{path} cannot be read: {fault}; run repair()."] if fault else []
-    there = {entry["segment"] for entry in _union(entries for entries, _ in copies)}
-    stand = _standing(folder)
-    for (_, damage), name in zip(copies, _copies(folder), strict=False):
+    beside: list[Entry] = []
+    for name in _copies(folder):
+        entries, damage = _entries(_beside(folder, name))
+        beside += entries
         if damage:
-            lines.append(
-                f"{folder / SEGMENTS / name}{_COPY} cannot be read: {damage}; run repair()."
-            )
-    lacking = _union([*(entries for entries, _ in copies)])
-    if not fault and any(e not in main and e["segment"] in stand for e in lacking):
+            lines.append(f"{_beside(folder, name)} cannot be read: {damage}; run repair().")
+    if not fault and any(e not in listed and e["segment"] in stand for e in beside):
         lines.append(
             f"{path} lacks rows that a purge hid in a segment: it was removed or changed; they stay"
             " hidden, and repair() writes it again."
         )
-    for name in sorted({entry["segment"] for entry in main} & stand - there):
-        if not any(name == copy for copy in _copies(folder)):
-            lines.append(
-                f"{folder / SEGMENTS / name}{_COPY} is missing, which repeats what {path} says;"
-                " repair() writes it again."
-            )
-    return lines
+    lacking = {e["segment"] for e in listed if e["segment"] in stand} - set(_copies(folder))
+    return lines + [
+        f"{_beside(folder, name)} is missing, which repeats what {path} says; repair() writes it"
+        " again."
+        for name in sorted(lacking)
+    ]
 
 
 def mend_hidden(folder: Path) -> list[str]:
@@ -81,7 +79,7 @@ def mend_hidden(folder: Path) -> list[str]:
         return []
     listed, stand = hidden_of(folder), _standing(folder)
     done = []
-    for path in (folder / HIDDEN, *(folder / SEGMENTS / f"{n}{_COPY}" for n in _copies(folder))):
+    for path in (folder / HIDDEN, *(_beside(folder, name) for name in _copies(folder))):
         if _entries(path)[1]:
             target = path.with_name(f"{path.name}.damaged-{os.urandom(3).hex()}")
             os.replace(path, target)
@@ -92,10 +90,8 @@ def mend_hidden(folder: Path) -> list[str]:
     return [*done, f"wrote {folder / HIDDEN} again: {len(listed):,} purges of segments"]
 
 
-def _read(folder: Path) -> list[tuple[list[Entry], str]]:
-    """(entries, fault) of the store's list, and of each copy in the order of `_copies`."""
-    places = [folder / SEGMENTS / f"{name}{_COPY}" for name in _copies(folder)]
-    return [_entries(path) for path in (folder / HIDDEN, *places)]
+def _beside(folder: Path, segment: str) -> Path:
+    return folder / SEGMENTS / f"{segment}{_COPY}"
 
 
 def _copies(folder: Path) -> list[str]:
@@ -157,4 +153,4 @@ def _list(folder: Path, listed: list[Entry]) -> None:
 def _copy(folder: Path, segment: str, listed: list[Entry]) -> None:
     own = [entry for entry in listed if entry["segment"] == segment]
     text = json.dumps({"purges": own, "checksum": checksum_of(own)})
-    written(folder / SEGMENTS / f"{segment}{_COPY}", text)
+    written(_beside(folder, segment), text)

@@ -32,6 +32,7 @@ from .records import encode, encode_columns
 from .repair import mended_own, repair_store, rescued, verify_store
 from .schema import SCHEMA, TABLES
 from .scratch import scratch_folder
+from .shapes import odd
 from .team import Team, Tombstone
 from .upkeep import archive_sealed, purge_rows, statistics
 from .write_cache import Known
@@ -339,13 +340,15 @@ class Store:
         """Take in a file that `export` wrote; returns table -> rows that were new, so nothing the
         second time.
 
-        Raises StoreError, and takes in nothing, where the file is damaged, newer, or no export.
+        Raises StoreError, and takes in nothing, where the file is damaged, newer, no export, or has
+        a row that no store writes.
         """
         source = Path(path)
-        for _ in pieces_of(source):
-            pass  # all of it is sound before anything is taken
         counts: dict[str, int] = {}
         with self._reading("") as con:
+            for piece in pieces_of(source):  # all of it is sound before anything is taken
+                for table, rows in new_rows(con, piece):
+                    self._checked_rows(source, table, rows)
             for piece in pieces_of(source):
                 for table, rows in new_rows(con, piece):
                     if table == "runs":
@@ -356,6 +359,20 @@ class Store:
                     self.append(table, rows)
                     counts[table] = counts.get(table, 0) + len(rows)
         return counts
+
+    def _checked_rows(self, source: Path, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            fault = self.oddity(table, row)
+            if fault is not None:
+                named = " ".join(str(row[name])[:40] for name in TABLES[table].key)
+                raise StoreError(
+                    f"{source} is not taken in: the row {named} of {table} is not one that a store"
+                    f" writes: {fault}; export it again where it was made."
+                )
+
+    def oddity(self, table: str, row: Mapping[str, Any]) -> str | None:
+        """Why a row of a file is not taken in; None where it has the shape of its table."""
+        return odd(table, row)
 
     def stats(self) -> dict[str, Any]:
         """Figures: rows of each table, bytes of file, segments and archive, rows that wait in

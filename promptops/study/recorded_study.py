@@ -18,11 +18,12 @@ from .study_record import StudyRecord
 if TYPE_CHECKING:
     from ..analysis.arms import Arm
     from ..dataset import Dataset
+    from ..store import Store
     from ..version import PromptVersion
     from .project import Project
     from .running import RunningStudy
 
-__all__ = ["RecordedStudy", "find_study"]
+__all__ = ["RecordedStudy", "find_study", "unreadable"]
 
 
 @dataclass(slots=True, eq=False)
@@ -102,10 +103,32 @@ def find_study(project: Project, name: str | int) -> RecordedStudy:
         raise StudyError(
             f"a study is found by its name, its id or its place, not by {type(name).__name__}."
         )
-    head = studies.head_by_name(project.store, name)
-    if head is not None:
-        return RecordedStudy(project, StudyRecord.from_row(*head))
+    heads = studies.heads_by_name(project.store, name)
+    readable = [record for record in map(_readable, heads) if record is not None]
+    if readable:
+        return RecordedStudy(project, readable[0])
+    if heads:
+        StudyRecord.from_row(*heads[0])  # raises, and says why
     names = studies.names(project.store)
     near = difflib.get_close_matches(name, names, 1) or names[:3]
     hint = f"did you mean {', '.join(map(repr, near))}" if near else "evaluate one first"
     raise StudyError(f"there is no study {name!r}; {hint}.")
+
+
+def _readable(head: studies.Head) -> StudyRecord | None:
+    """None where its row is odd: it must not stand before another of its name."""
+    try:
+        return StudyRecord.from_row(*head)
+    except StudyError:
+        return None
+
+
+def unreadable(store: Store) -> dict[str, str]:
+    """Studies whose rows are odd, by id, each with the sentence that says why."""
+    found = {}
+    for head in studies.all_heads(store):
+        try:
+            StudyRecord.from_row(*head)
+        except StudyError as error:
+            found[str(head[0])] = str(error)
+    return found

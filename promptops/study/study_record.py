@@ -118,24 +118,24 @@ class StudyRecord:
                 str(id),
                 str(name),
                 str(prompt or ""),
-                tuple(_arm(arm) for arm in known["arms"]),
+                tuple(_arm(arm) for arm in _several(known["arms"], 1)),
                 DatasetRef(
                     str(known["dataset"]["fingerprint"]),
                     str(known["dataset"]["name"]),
-                    int(known["dataset"]["n"]),
+                    _count(known["dataset"]["n"]),
                 ),
-                tuple(_scorer(scorer) for scorer in known["scorers"]),
-                int(known["repeats"]),
-                known.get("split"),
-                known.get("plan"),
-                known.get("rescored"),
+                tuple(_scorer(scorer) for scorer in _several(known["scorers"])),
+                _count(known["repeats"]),
+                _text(known.get("split")),
+                _text(known.get("plan")),
+                _text(known.get("rescored")),
                 bool(known.get("imported")),
                 str(created),
                 str(known.get("role") or ""),
                 str(known.get("primary") or ""),
                 2 if "primary" in known else 1,
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except _ODD as error:
             raise StudyError(
                 f"the study {str(name)!r} ({str(id)[:9]}) cannot be read: its recorded design lacks"
                 f" or misstates {error}; the other studies are not affected."
@@ -197,12 +197,34 @@ class StudyRecord:
         return [(self.id, arm.version, arm.label) for arm in (self.arms if arms is None else arms)]
 
 
+# What a value of another shape raises where it is read.
+_ODD = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+
+
+def _several(value: Any, least: int = 0) -> list[Any]:
+    if not isinstance(value, list) or len(value) < least:
+        raise ValueError("a list")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
+        raise ValueError("a count")
+    return value
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError("a text")
+    return value
+
+
 def _arm(document: Mapping[str, Any]) -> ArmRecord:
     number = document.get("number")
     return ArmRecord(
         str(document["version"]),
         str(document["label"]),
-        document.get("model"),
+        _text(document.get("model")),
         str(document["endpoint"]),
         str(document.get("prompt") or ""),
         None if number is None else int(number),
@@ -214,5 +236,5 @@ def _scorer(document: Mapping[str, Any]) -> ScorerRef:
         str(document["name"]),
         str(document["version"]),
         str(document.get("kind") or "assertion"),
-        needs=tuple(map(str, document.get("needs") or ())),
+        needs=tuple(map(str, _several(document.get("needs") or []))),
     )

@@ -322,9 +322,7 @@ def test_a_segment_that_was_damaged_before_or_after_it_was_merged_is_reported(
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[: 200 if how == "cut" else 0])
-    assert (
-        sum(f"the segment {path.stem} reached" in line for line in Store(tmp_path).verify()) == 1
-    )
+    assert sum(f"the segment {path.stem} reached" in line for line in Store(tmp_path).verify()) == 1
     Store(tmp_path).archive()
     assert any(f"the segment {path.stem} reached" in line for line in Store(tmp_path).verify())
     done = Store(tmp_path).repair()

@@ -13,8 +13,8 @@ __all__ = [
     "all_heads",
     "created_of",
     "earlier_study_of",
-    "head_by_name",
     "head_of",
+    "heads_by_name",
     "latest_study_of_each",
     "names",
     "newest_holding",
@@ -24,7 +24,8 @@ __all__ = [
 ]
 
 # Probes of drift monitors are found by their name, and never chosen or listed by themselves.
-LISTED = "coalesce(design->>'$.role', '') <> 'probe'"
+# A design that is not JSON is listed as well: as a study that cannot be read, which stops no other.
+LISTED = "coalesce(case when json_valid(design) then design->>'$.role' end, '') <> 'probe'"
 _HEAD = "select id, name, prompt, design, created_at from studies"
 _HOLDING = (
     "select m.study_id from study_runs m join studies s on s.id = m.study_id "
@@ -46,16 +47,17 @@ def head_of(store: Store, id: str) -> Head | None:
     return rows[0] if rows else None
 
 
-def head_by_name(store: Store, name: str) -> Head | None:
-    """The newest study of a name, of an id, or whose id begins so (six characters or more)."""
-    rows: list[Head] = list(
+def heads_by_name(store: Store, name: str) -> list[Head]:
+    """The studies of a name, of an id, or whose id begins so (six characters or more), newest
+    first.
+    """
+    return list(
         store.rows(
             f"{_HEAD} where id = ? or name = ? or (length(?) > 5 and starts_with(id, ?)) "
-            "order by created_at desc limit 1",
+            "order by created_at desc",
             [name] * 4,
         )
     )
-    return rows[0] if rows else None
 
 
 def names(store: Store) -> list[str]:
@@ -130,7 +132,7 @@ def newest_repeated(store: Store, version: str, scorer: str, dataset: str) -> st
     rows = store.rows(
         "select m.study_id from study_runs m join studies s on s.id = m.study_id "
         f"where m.version_id = ? and m.repeat = 1 and {LISTED} and contains(s.design, ?) "
-        "and json_extract_string(s.design, '$.dataset.fingerprint') = ? "
+        "and case when json_valid(s.design) then s.design->>'$.dataset.fingerprint' end = ? "
         "group by m.study_id order by max(s.created_at) desc limit 1",
         [version, named, dataset],
     )
