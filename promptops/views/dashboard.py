@@ -81,7 +81,9 @@ class Dashboard(View):
     def reload(self) -> None:
         """Read the studies again and build the open tab anew."""
         chosen = self.picker.value
-        rows = list(self.lab.studies.frame.head(_STUDIES).itertuples(index=False))
+        frame = self.lab.studies.frame
+        readable = frame[frame["status"] != "unreadable"]  # those are in the list of all studies
+        rows = list(readable.head(_STUDIES).itertuples(index=False))
         self._silent = True
         options = [
             (
