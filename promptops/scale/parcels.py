@@ -16,6 +16,7 @@ from ..errors import StoreError
 from ..spool.segment import SEGMENTS, SUFFIX, Segment, read_pieces
 from ..store.archive import ARCHIVE, Batch, write_batch
 from ..store.arrow_rows import documents_of
+from ..store.manifest import Unreadable
 from ..store.purges import Doomed, holds, keep_all_but
 from ..store.team import Tombstone
 from .shared_files import SharedFiles
@@ -57,9 +58,12 @@ def fetched(files: SharedFiles, parcel: Parcel, folder: Path) -> Fetched:
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in parcel.files:
         files.fetch(name, place / name.rpartition("/")[2])
-    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
-    batch = Batch(place, **manifest)
-    if batch.damaged():
+    try:
+        batch = Batch.of(place)
+        sound = not batch.damaged()
+    except (Unreadable, FileNotFoundError):
+        sound = False
+    if not sound:
         shutil.rmtree(place)
         raise StoreError(_torn(files, parcel))
     return Fetched(parcel, batch)
