@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from ..monitor.drift_file import every as monitor_paths
+from .dashboard_head import head_html
 from .display import View, fitting
 from .drift_view import monitors_html
 from .environments import EnvironmentsView
@@ -66,10 +67,11 @@ class Dashboard(View):
         self.refresh.on_click(lambda _button: self.reload())
         self.tab.observe(lambda _change: self.open(), names="selected_index")
         self.said = widgets.HTML()
-        head = widgets.HBox(
+        choose = widgets.HBox(
             [self.picker, self.refresh], layout=widgets.Layout(flex_flow="row wrap")
         )
-        self.box = widgets.VBox([head, self.said, self.tab])
+        self.head = widgets.HTML()
+        self.box = widgets.VBox([self.head, choose, self.said, self.tab])
         self._silent = False
         self.reload()
 
@@ -80,6 +82,7 @@ class Dashboard(View):
 
     def reload(self) -> None:
         """Read the studies again and build the open tab anew."""
+        self.head.value = head_html(self.lab.project, writes=self.writes)
         chosen = self.picker.value
         frame = self.lab.studies.frame
         readable = frame[frame["status"] != "unreadable"]  # those are in the list of all studies
@@ -180,8 +183,10 @@ class StudiesView(View):
         import ipywidgets as widgets
 
         self.study = study
-        self.view, self.more = widgets.HTML(page(arms_html(study))), widgets.HTML()
         arms = list(study.record.labels)
+        # two versions stand side by side in the comparison's own table
+        self.view = widgets.HTML(page(arms_html(study)) if len(arms) != 2 else "")
+        self.more = widgets.HTML()
         self.candidate = widgets.Dropdown(
             options=arms,
             value=arms[-1],
@@ -203,7 +208,8 @@ class StudiesView(View):
             [self.candidate, self.baseline, self.scorer],
             layout=widgets.Layout(flex_flow="row wrap"),
         )
-        self.box = widgets.VBox([self.view, *([picker, self.more] if len(arms) > 1 else [])])
+        # the verdict first, then all versions
+        self.box = widgets.VBox([*([picker, self.more] if len(arms) > 1 else []), self.view])
         if len(arms) > 1:
             usual = (
                 study.review.examples()
@@ -218,7 +224,7 @@ class StudiesView(View):
 
     def static(self) -> str:
         """The arms and the comparison as they are shown."""
-        return fitting((self.view.value, self.more.value))
+        return fitting((self.more.value, self.view.value))
 
     def __repr__(self) -> str:
         return repr(self.study)

@@ -17,7 +17,8 @@ from ..review.review import gate_says
 from .display import View, fitting
 from .grid import grid, short
 from .registry_view import history_html
-from .theme import BAD, GOOD, UNSURE, chip, colour, ink, page
+from .theme import BAD, GOOD, UNSURE, chip, colour, page
+from .time_axis import time_axis
 
 if TYPE_CHECKING:
     from ..lab.deployments import History
@@ -319,23 +320,13 @@ def serving_html(project: Project, prompt: str) -> str:
 
 
 def timeline(history: History) -> str:
-    """The latest deployments of an environment in a row, oldest first, each as wide as the others:
-    an order, not a scale of time.
-    """
+    """The latest deployments of an environment on an axis of time; "" before the second one."""
     entries = list(history)[-_SHOWN:]
-    if len(entries) < 2:
-        return ""
-    marks = {"rollback": "↩ rolled back to", "canary": "◔ canary beside"}
-    steps = "".join(
-        "<li><b"
-        f" style='background:{colour(entry.number)};color:{ink(colour(entry.number))}'>{esc(f'{marks.get(entry.kind, str())} {entry.label}'.strip())}</b>"
-        f"{esc(entry.at[:16].replace('T', ' '))}</li>"
-        for entry in entries
-    )
     title = (
         f"{words.count(len(history), 'deployment')} of {history.prompt} in {history.env}, oldest"
         f" first; {entries[-1].label} serves now"
+        if entries
+        else ""
     )
-    return (
-        f"<p class='dim'>{esc(title)}</p><ol class='po-time' aria-label='{esc(title)}'>{steps}</ol>"
-    )
+    drawn = time_axis(entries, title)
+    return f"<p class='dim'>{esc(title)}</p>{drawn}" if drawn else ""

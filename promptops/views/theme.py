@@ -127,11 +127,7 @@ STYLE = """<style>
 .po button{font:inherit;padding:3px 10px;border:1px solid var(--jp-border-color2,#afb8c1);
   border-radius:6px;background:var(--jp-layout-color2,#f6f8fa);color:inherit;cursor:pointer}
 .po svg text{font-family:FONT}.po svg{display:block;width:100%;max-width:720px;height:auto;margin:4px 0}
-.po .po-time{list-style:none;padding:0!important;display:flex;flex-wrap:wrap;gap:4px;
-  margin:6px 0!important}
-.po .po-time li{flex:1 1 96px;max-width:200px;margin:0;font-size:11px;
-  color:var(--jp-ui-font-color2,#59636e)}
-.po .po-time b{display:block;border-radius:4px;padding:2px 8px;font-size:12px}
+.po .po-head{display:flex;flex-wrap:wrap;gap:4px 18px;align-items:baseline}
 .po .po-warm{display:inline-block;min-width:62px;border-radius:4px;padding:2px 8px}
 .po .po-heat td{border-bottom:0;padding:2px 12px 2px 0}
 .po .po-arm{display:grid;
