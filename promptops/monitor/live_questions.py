@@ -18,7 +18,10 @@ __all__ = ["by_hour", "by_version", "chosen", "losses", "rows_of"]
 
 # A failure that the application asked for (it closed the stream) is nobody's.
 _FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
-_WHERE = "prompt = $prompt AND ($env IS NULL OR env = $env) AND started_at >= $since::TIMESTAMP"
+_WHERE = (
+    "prompt = $prompt AND ($env IS NULL OR env = $env) AND started_at >= $since::TIMESTAMP"
+    " AND ($until IS NULL OR started_at < $until::TIMESTAMP)"
+)
 _SUMMARY = f"""
 WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
 given AS (
@@ -71,15 +74,18 @@ def by_version(
 ) -> list[dict[str, Any]]:
     """One row per version and arm, the first that was called first.
 
-    asked: prompt, env, since and scorer. cost_usd is of the calls whose tokens and price are known,
-    `priced` of them; null where none is.
+    asked: prompt, env, since, scorer, and until where the window ends. cost_usd is of the calls
+    whose tokens and price are known, `priced` of them; null where none is.
     """
     names = "version_id arm number calls failures p50_ms p95_ms first_token_ms votes good scored"
     listed = [*names.split(), "score", "spread", "first_at", "last_at"]
-    rows = [dict(zip(listed, row, strict=True)) for row in store.rows(_SUMMARY, dict(asked))]
+    rows = [
+        dict(zip(listed, row, strict=True))
+        for row in store.rows(_SUMMARY, {"until": None, **asked})
+    ]
     costs: dict[tuple[Any, Any], tuple[float, int]] = {}
     if rows:
-        rest = {name: asked[name] for name in ("prompt", "env", "since")}
+        rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
         for version, arm, model, known, _, _, given, got, cached in store.rows(_TOKENS, rest):
             cost = cost_of(price_of(model or "", prices), given, got, cached) if known else None
             if cost is not None:
@@ -93,7 +99,7 @@ def by_version(
 def by_hour(store: Store, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row per hour and version: calls, failures, p50 and p95."""
     names = ("hour", "version_id", "number", "calls", "failures", "p50_ms", "p95_ms")
-    rest = {name: asked[name] for name in ("prompt", "env", "since")}
+    rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
     return [dict(zip(names, row, strict=True)) for row in store.rows(_HOURS, rest)]
 
 
