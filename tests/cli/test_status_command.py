@@ -66,7 +66,10 @@ def test_figures_since_the_deployment_beside_those_before(run: Run, path: Path) 
     votes = [("live-1", 0.0), ("live-20", 1.0), ("live-21", 1.0)]
     project.store.append(
         "feedback",
-        [{"run": run_, "at": utc(at + 60), "kind": "good", "value": v} for run_, v in votes],
+        [
+            {"id": f"f-{run_}", "run": run_, "at": utc(at + 60), "kind": "good", "value": v}
+            for run_, v in votes
+        ],
     )
     project.close()
     code, out, _ = run("status", "--env", "prod", "--json")
