@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from ..errors import StudyError
 from ..policy import Policy
+from ..policy_rules import least_examples, reaches_min_score
 from . import multiplicity, words
 from . import policy_checks as held
 from .arms import Arm, why_unscored
@@ -196,7 +197,7 @@ def decide_first(
         raise StudyError(why_unscored([arm]) or missing)
     outcomes = arm.scores[name]
     known = outcomes.mean[outcomes.scored > 0]
-    n, asked, least = len(known), len(outcomes.examples), max(policy.min_n, 1)
+    n, asked, least = len(known), len(outcomes.examples), least_examples(policy)
     mean = float(known.mean()) if n else math.nan
     checks = list(held.first_must_pass(arm.label, outcomes, policy))
     if asked and (asked - n) / asked > MISSING_LIMIT:
@@ -220,7 +221,7 @@ def decide_first(
             )
         )
     if n:
-        good = mean >= policy.min_score - 1e-12
+        good = reaches_min_score(mean, policy)
         text = (
             f"{arm.label} scores {words.percent(mean)} on {name} over {words.count(n, 'example')};"
             f" a first deployment needs {words.percent(policy.min_score)}."
@@ -228,7 +229,7 @@ def decide_first(
         mend = "" if good else f"Improve {arm.label}, or lower min_score in the policy by review."
         checks.append(Check("first", "pass" if good else "fail", text, mend))
         least_mean = float(known.sum()) / asked
-        if good and context.rules >= 2 and least_mean < policy.min_score - 1e-12:
+        if good and context.rules >= 2 and not reaches_min_score(least_mean, policy):
             text = (
                 f"With every missing example at 0, {arm.label} scores {words.percent(least_mean)}."
             )

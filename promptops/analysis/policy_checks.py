@@ -11,10 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from ..errors import StudyError
 from ..policy import Guardrail, Policy
+from ..policy_rules import (
+    Status,
+    judge_may_decide,
+    least_examples,
+    must_pass_status,
+    uncalibrated_judge,
+)
 from . import paired_tests, power, words
 from .arms import MEASURES, Arm, Outcomes
 from .classes import GoldenLabels
@@ -60,7 +66,7 @@ class Check:
     """One demand of the policy. status: "pass", "fail" (shown to be broken) or "unproven"."""
 
     name: str
-    status: Literal["pass", "fail", "unproven"]
+    status: Status
     text: str
     next: str = ""
 
@@ -105,12 +111,14 @@ def must_pass(comparison: Comparison, policy: Policy) -> list[Check]:
     )
     checks = []
     for example in policy.must_pass:
-        if example not in found:
+        own, before = found.get(example, (None, None))
+        status = must_pass_status(own, before, first=False)
+        if status == "unproven":
             text = f"The must-pass example {example!r} has no scored pair."
             checks.append(
                 Check("must_pass", "unproven", text, f"Evaluate both versions on {example!r}.")
             )
-        elif found[example][1] >= 1 and found[example][0] < 1:
+        elif status == "fail":
             text = (
                 f"{comparison.candidate.label} fails the must-pass example {example!r}, which"
                 f" {comparison.baseline.label} passes."
@@ -125,11 +133,11 @@ def first_must_pass(label: str, outcomes: Outcomes, policy: Policy) -> Iterator[
     """The same for a first deployment, which has to pass them all."""
     known = dict(zip(outcomes.examples, outcomes.mean, strict=True))
     for example in policy.must_pass:
-        score = known.get(example, math.nan)
-        if score != score:
+        status = must_pass_status(known.get(example), None, first=True)
+        if status == "unproven":
             text = f"The must-pass example {example!r} has no score."
             yield Check("must_pass", "unproven", text, f"Evaluate {label} on {example!r}.")
-        elif score < 1:
+        elif status == "fail":
             yield Check(
                 "must_pass",
                 "fail",
@@ -167,11 +175,11 @@ def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
             f" {asked_a}, Fisher p = {words.number(unequal, 2)})."
         )
         checks.append(Check("complete", "unproven", text, _AGAIN))
-    if figures.n < policy.min_n:
-        text = f"{words.count(figures.n, 'pair')}, the policy asks for {policy.min_n}."
-        checks.append(
-            Check("n", "unproven", text, f"Add {words.count(policy.min_n - figures.n, 'example')}.")
-        )
+    least = least_examples(policy)
+    if figures.n < least:
+        text = f"{words.count(figures.n, 'pair')}, the policy asks for {least}."
+        more = f"Add {words.count(least - figures.n, 'example')}."
+        checks.append(Check("n", "unproven", text, more))
     return checks
 
 
@@ -284,9 +292,7 @@ def cheaper(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
     alpha = policy.alpha * rule.share if rule.needs_e is None else 1 / rule.needs_e
     if cost.p_better <= alpha and not rule.peeking:
         return Check("cost", "pass", text)
-    status: Literal["fail", "unproven"] = (
-        "fail" if cost.p_worse <= policy.alpha and not rule.peeking else "unproven"
-    )
+    status: Status = "fail" if cost.p_worse <= policy.alpha and not rule.peeking else "unproven"
     return Check(
         "cost", status, f"Not shown to be cheaper: {text}", "More examples, or a shorter prompt."
     )
@@ -327,22 +333,9 @@ def _guard_within(comparison: Comparison, rail: Guardrail, alpha: float, peeking
 
 def judged(name: str, kind: str, calibrated: bool | None, policy: Policy) -> list[Check]:
     """An uncalibrated judge decides alone only where the policy says so."""
-    if kind != "judge" or calibrated or policy.allow_uncalibrated_judge:
+    if judge_may_decide(kind, calibrated, policy):
         return []
-    text = (
-        f"The primary {name} is a judge that was not measured against people, and this policy lets"
-        " no such judge decide alone."
-    )
-    return [
-        Check(
-            "judge",
-            "unproven",
-            text,
-            "Label some 30 outputs and calibrate the judge, or set allow_uncalibrated_judge in the"
-            " policy by"
-            " review.",
-        )
-    ]
+    return [Check("judge", "unproven", *uncalibrated_judge(name))]
 
 
 def _unmeasured(comparison: Comparison, name: str) -> Check:

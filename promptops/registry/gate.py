@@ -15,6 +15,13 @@ from ..canonical import digest
 from ..errors import PromptOpsError
 from ..evidence import Evidence
 from ..policy import Policy
+from ..policy_rules import (
+    judge_may_decide,
+    least_examples,
+    must_pass_status,
+    reaches_min_score,
+    uncalibrated_judge,
+)
 from ..version import PromptVersion
 from .deployment import Deployment
 from .needs import Need
@@ -243,14 +250,14 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
         for index, value in enumerate(candidate)
         if value is not None and (baseline is None or baseline[index] is not None)
     ]
-    least = max(policy.min_n, 1)
+    least = least_examples(policy)
     if len(pairs) < least:
         yield Unmet(
             f"{len(pairs)} scored examples, the policy asks for {least}.",
             f"add {least - len(pairs)} more examples.",
         )
     mean = sum(candidate[index] or 0.0 for index in pairs) / len(pairs) if pairs else 0.0
-    if evidence.baseline is None and mean < policy.min_score:
+    if evidence.baseline is None and not reaches_min_score(mean, policy):
         yield Unmet(
             f"{label} scores {mean:.3f} on {evidence.primary}, a first deployment needs"
             f" {policy.min_score:g}.",
@@ -260,17 +267,9 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
     for example in policy.must_pass:
         yield from _must_pass(example, at.get(example), candidate, baseline, label)
     scorer = evidence.scorers.get(evidence.primary, {})
-    if (
-        scorer.get("kind") == "judge"
-        and not scorer.get("calibrated")
-        and not policy.allow_uncalibrated_judge
-    ):
-        yield Unmet(
-            f"The primary {evidence.primary} is a judge that was not measured against people, and"
-            " the policy lets no such judge decide alone.",
-            "label some 30 outputs and calibrate the judge, or set allow_uncalibrated_judge in the"
-            " policy by review.",
-        )
+    if not judge_may_decide(str(scorer.get("kind")), scorer.get("calibrated"), policy):
+        text, step = uncalibrated_judge(evidence.primary)
+        yield Unmet(text, _step(step, request))
 
 
 def _must_pass(
@@ -280,10 +279,15 @@ def _must_pass(
     baseline: Sequence[float | None] | None,
     label: str,
 ) -> Iterator[Unmet]:
+    first = baseline is None
     own = candidate[index] if index is not None else None
-    if index is None or own is None:
+    before = baseline[index] if index is not None and baseline is not None else None
+    status = must_pass_status(own, before, first=first)
+    if status == "unproven":
+        sides = "" if first or own is None else " of its baseline"
         yield Unmet(
-            f"The must-pass example {example!r} has no score.", f"evaluate on {example!r} too."
+            f"The must-pass example {example!r} has no score{sides}.",
+            f"evaluate on {example!r} too.",
         )
-    elif own < 1 and (baseline is None or (baseline[index] or 0.0) >= 1):
+    elif status == "fail":
         yield Unmet(f"{label} fails the must-pass example {example!r}.", f"fix {example!r} first.")

@@ -315,3 +315,23 @@ def test_the_type_of_a_value(value: object) -> None:
         assert kind == "string"
     else:
         assert to_text("x", kind, value) == canonical(value)
+
+
+def test_the_longest_text_is_allowed() -> None:
+    """2,000,000 characters are a version, one more is refused; the cap is written in a registry's
+    promise, so that it does not move.
+    """
+    assert MAX_TEXT == 2_000_000
+    assert names("x" * (MAX_TEXT - 5) + "{{a}}") == ("a",)
+    with pytest.raises(TemplateError, match="2,000,001 characters"):
+        names("x" * (MAX_TEXT - 4) + "{{a}}")
+
+
+def test_a_long_mark_is_shown_short() -> None:
+    """40 characters of it, on one line."""
+    with pytest.raises(TemplateError) as caught:
+        names("{{" + "?" * 100)
+    assert repr("{{" + "?" * 38) in str(caught.value)
+    with pytest.raises(TemplateError) as caught:
+        names("{{?\nsecond line")
+    assert "second line" not in str(caught.value)
