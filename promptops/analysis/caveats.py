@@ -112,16 +112,26 @@ def _dominating(comparison: Comparison) -> Iterator[str]:
 def _discipline(comparison: Comparison) -> Iterator[str]:
     grounds = comparison.grounds
     if grounds.tried.needed(comparison.alpha) is not None:
-        yield grounds.tried.statement(comparison.alpha, comparison.primary.n)
+        first = comparison.primary
+        yield grounds.tried.statement(comparison.alpha, first.n, first.n_needed)
     plan = grounds.plan or {}
     if plan.get("departures"):
-        yield f"The plan {str(plan['id'])[:9]} was not followed: {'; '.join(plan['departures'])}."
+        late = any("before the plan was frozen" in one for one in plan["departures"])
+        repair = (
+            "ask again with fresh=True, or plan on rows that were not asked yet"
+            if late
+            else "evaluate what the plan fixed"
+        )
+        yield (
+            f"The plan {str(plan['id'])[:9]} was not followed, so the lead may be optimistic:"
+            f" {'; '.join(plan['departures'])}. To repair it, {repair}."
+        )
     elif grounds.tested and plan.get("frozen"):
         yield (
             f"The plan {str(plan['id'])[:9]}, frozen {str(plan['frozen'])[:16].replace('T', ' ')}"
             " UTC before the runs, was followed."
         )
-    if not grounds.tested:
+    elif not grounds.tested:
         where = f"split {grounds.split!r}" if grounds.split else "all rows of the study"
         yield (
             f"Not split-tested: {where}, fixed by no plan before the runs; if prompts were tuned on"

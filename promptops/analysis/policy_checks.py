@@ -252,7 +252,7 @@ def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
             figures.name, "unproven", text, "Find a larger gain, or lower min_effect by review."
         )
     if rule.needs_e is not None and not rule.peeking:
-        in_force = comparison.grounds.tried.statement(policy.alpha, figures.n)
+        in_force = comparison.grounds.tried.statement(policy.alpha, figures.n, figures.n_needed)
         if comparison.grounds.looked:
             least = words.number(rule.needs_e)
             in_force = f"It was looked at after every batch, so that E of {least} is needed."

@@ -75,12 +75,19 @@ class Tried:
             return self.place * (self.place - 1) / alpha
         return self.beside / alpha if self.times > 1 else None
 
-    def statement(self, alpha: float, n: int) -> str:
-        """What is in force, in one sentence."""
+    def statement(self, alpha: float, n: int, fresh: int | None = None) -> str:
+        """What is in force, in one sentence.
+
+        Args:
+            alpha: of the policy.
+            n: distinct examples.
+            fresh: how many rows would settle the gain seen; None where that is not known.
+        """
         wanted = self.needed(alpha)
         if wanted is None:
             return f"The first judgement on these {words.count(n, 'example')} known to this store."
-        what = f"needs E of {words.number(wanted)} or more, or rows that no earlier study asked"
+        rows = f"{fresh:,} rows" if fresh is not None else "rows"
+        what = f"needs E of {words.number(wanted)} or more, or {rows} that no earlier study asked"
         if self.before:
             return f"Candidate number {self.place} on these {words.count(n, 'example')}: {what}."
         times = "twice" if self.times == 2 else f"{self.times} times"

@@ -219,7 +219,7 @@ class Lab:
         drawn: StudyDesign = evaluate.draw(
             self.project, versions, dataset, scorers, chosen, models=models, repeats=repeats
         )
-        return estimate(self.project, drawn, concurrency)
+        return estimate(self.project, drawn, concurrency, plan)
 
     def optimize(
         self,

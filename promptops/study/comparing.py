@@ -14,9 +14,10 @@ from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import compare
 from ..analysis.copies import collapse
 from ..errors import StudyError
+from .asking_order import order
 from .compared import Compared
 from .design import as_version
-from .early_stopping import early, looked_at, order
+from .early_stopping import early, looked_at
 from .golden_labels import labelled_arms
 from .grounds import baseline_of, copies_in, frozen_plan, grounds_of, labels_in, policy_for
 from .judgements import pooled, pooled_size, tried_before
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .project import Project
     from .study_record import ScorerRef
 
-__all__ = ["compare_across", "compare_in", "leaderboard", "leaderboard_across"]
+__all__ = ["compare_across", "compare_in", "leaderboard", "leaderboard_across", "rival_arms"]
 
 
 def compare_in(
@@ -152,7 +153,7 @@ def _compared(
         kept = {grounds.copies.get(example, example) for example in chosen}
         grounds = replace(grounds, planned=len(kept))
     name = primary or policy.primary or study.record.primary or None
-    others, field = _rival_arms(study, candidate.version, baseline.version)
+    others, field = rival_arms(study, candidate.version, baseline.version)
     if looked_at(study.project.store, study.id):
         grounds = replace(grounds, looked=1 + len(others))
     if name is not None and study.record.rules >= 2:
@@ -182,7 +183,7 @@ def _compared(
     return out
 
 
-def _rival_arms(study: RecordedStudy, candidate: str, baseline: str) -> tuple[list[str], list[str]]:
+def rival_arms(study: RecordedStudy, candidate: str, baseline: str) -> tuple[list[str], list[str]]:
     """(the candidates beside this one, the finalists of a plan that names it).
 
     Without such a plan every other arm of the study is a candidate.

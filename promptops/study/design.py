@@ -21,6 +21,7 @@ from ..run import reuse_key
 from ..scorers.case import Scorer
 from ..version import PromptVersion
 from ..version.request_forms import to_form
+from .asking_order import order
 from .images import embedded, files_in, holds_images
 from .resolve_model import ModelResolver, as_target
 from .score_study import Place
@@ -106,9 +107,13 @@ class StudyDesign:
         )
 
     def places(self) -> Iterator[Place]:
-        """Every run to be made, arms interleaved, so that latency compares like with like."""
+        """Every run to be made, in the study's shuffled order, arms interleaved, so that latency
+        compares like with like.
+        """
+        places = {example.id: index for index, example in enumerate(self.dataset)}
+        shuffled = [places[example] for example in order(self.id, list(places))]
         for repeat in range(self.repeats):
-            for index in range(len(self.dataset)):
+            for index in shuffled:
                 for arm in range(len(self.arms)):
                     yield arm, index, repeat
 

@@ -8,8 +8,6 @@ from its beginning count, so that what happens to finish first decides nothing.
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from ..analysis.decide import decide_many
 from ..analysis.tried import Tried
 from ..errors import PromptOpsError
 from ..policy import Policy
+from .asking_order import order
 from .copies import copies_in_design
 from .judgements import tried_before
 from .outcomes import arms_of
@@ -28,18 +27,11 @@ if TYPE_CHECKING:
     from ..store import Store
     from .design import StudyDesign
 
-__all__ = ["LOOKED", "EarlyStop", "early", "looked_at", "order"]
+__all__ = ["LOOKED", "EarlyStop", "early", "looked_at"]
 
 LOOKED = "looked at after every batch"  # detail of the event "started" of such a study
 
 _LEAST, _LOOKS = 16, 20  # examples of a batch, looks at most
-
-
-def order(study: str, ids: Sequence[str]) -> list[str]:
-    """The shuffled order of a study's examples: the same on every machine."""
-    out = sorted(ids)
-    random.Random(study).shuffle(out)
-    return out
 
 
 class EarlyStop:

@@ -5,6 +5,7 @@ Unknown is reported, never zero.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ from ..engine.adaptive_concurrency import CEILING
 from ..engine.budget import estimate_tokens
 from ..engine.prices import cost_of, price_of
 from .design import StudyDesign, question
+from .in_force import in_force
 from .records import find_runs
 
 if TYPE_CHECKING:
     from ..store import Store
+    from .plan import Plan
     from .project import Project
 
 __all__ = ["Estimate", "estimate"]
@@ -31,7 +34,8 @@ _LOCAL_S = 0.002  # of a model in this process
 class Estimate:
     """calls: to be made; reused: answered before; tokens_in: by characters / 4; tokens_out,
     cost_usd: (low, high), None where a price is unknown; time_s: at the pace seen before, None
-    where nothing was; judges: further calls by judge scorers.
+    where nothing was; judges: further calls by judge scorers; in_force: what a promotion out of the
+    study will need: how alpha is shared, and what was tried before.
     """
 
     calls: int
@@ -42,6 +46,7 @@ class Estimate:
     time_s: float
     judges: int
     unpriced: tuple[str, ...]
+    in_force: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         money = (
@@ -50,10 +55,11 @@ class Estimate:
             else f"unknown cost (no price for {', '.join(self.unpriced)})"
         )
         judges = f", and {self.judges:,} judge calls on top" if self.judges else ""
+        rules = f". {' '.join(self.in_force)}" if self.in_force else ""
         return (
             f"<Estimate: {words.count(self.calls, 'call')} to make, {self.reused:,} reused; about"
             f" {self.tokens_in:,} tokens in, {self.tokens_out[0]:,} to {self.tokens_out[1]:,} out;"
-            f" {money}; about {words.duration(self.time_s)}{judges}>"
+            f" {money}; about {words.duration(self.time_s)}{judges}{rules}>"
         )
 
     def _repr_html_(self) -> str:
@@ -62,8 +68,12 @@ class Estimate:
         return f"<p>{esc(repr(self)[1:-1])}</p>"
 
 
-def estimate(project: Project, drawn: StudyDesign, concurrency: int | None) -> Estimate:
-    """Renders every question, looks up which were answered, and prices the rest."""
+def estimate(
+    project: Project, drawn: StudyDesign, concurrency: int | None, plan: Plan | None = None
+) -> Estimate:
+    """Renders every question, looks up which were answered, and prices the rest. plan: that the
+    study follows.
+    """
     keys: dict[str, tuple[int, int]] = {}  # key -> (arm, input tokens)
     unrendered = 0
     for place in drawn.places():
@@ -109,7 +119,24 @@ def estimate(project: Project, drawn: StudyDesign, concurrency: int | None) -> E
         time_s,
         judges,
         tuple(sorted(unpriced)),
+        _rules(project, drawn, plan, keys, known),
     )
+
+
+def _rules(
+    project: Project,
+    drawn: StudyDesign,
+    plan: Plan | None,
+    keys: Mapping[str, tuple[int, int]],
+    known: Mapping[str, str],
+) -> tuple[str, ...]:
+    """What a promotion out of the study will need. known: key -> run, of the questions in keys."""
+    answered: dict[str, dict[str, str | None]] = {arm.id: {} for arm in drawn.arms}
+    for key, (place, _) in keys.items():
+        answered[drawn.arms[place].id][key] = known.get(key)
+    policy = project.registry.policy(drawn.prompt or None) if plan is None else plan.policy
+    finalists = plan.document.get("finalists") or () if plan is not None else ()
+    return in_force(project, drawn, policy, finalists, answered)
 
 
 def _answer_tokens(store: Store, version: str, settings: dict[str, object]) -> tuple[int, int]:

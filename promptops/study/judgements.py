@@ -9,20 +9,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.compare import ComparisonContext
 from ..analysis.tried import Judgement, Tried
-from .queries.judgements import pooled_outcomes, studies_beside
+from .queries.judgements import (
+    digest_of,
+    pooled_outcomes,
+    studies_asking_these,
+    studies_beside,
+)
 
 if TYPE_CHECKING:
     from ..dataset.dataset import Dataset
     from ..store import Store
     from .study_record import StudyRecord
 
-__all__ = ["pooled", "pooled_size", "tried_before"]
+__all__ = ["Ahead", "pooled", "pooled_size", "tried_ahead", "tried_before"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a study will ask. prints: fingerprints of its examples; keys: reuse keys of the
+    questions to the baseline; field: ids of its candidates; runs: version -> its answers, of
+    versions that have all of them.
+    """
+
+    prints: Sequence[str]
+    keys: Sequence[str] = ()
+    field: Sequence[str] = ()
+    runs: Mapping[str, Sequence[str]] = dataclass_field(default_factory=dict)
 
 
 def tried_before(
@@ -49,19 +68,68 @@ def tried_before(
         for row in studies_beside(store, record.id, baseline, alone=other)
         if "primary" in json.loads(row[1])
     ]
+    found = []
+    for row in _judged(rows, baseline):
+        if row.study == record.id and field and row.candidate not in field:
+            continue
+        found.append(row)
+        chosen = _named(record, primary)
+        if row.study == record.id and row.candidate == candidate and chosen != row.primary:
+            found.append(replace(row, primary=chosen))
+    return Tried(tuple(found), candidate)
+
+
+def tried_ahead(
+    store: Store,
+    record: StudyRecord,
+    pair: tuple[str, str],
+    primary: str,
+    asked: Ahead,
+) -> Tried:
+    """What `tried_before` will say of a study that is not recorded yet.
+
+    Args:
+        store: the store that is looked through.
+        record: of the study as it is designed.
+        pair: ids of the candidate and of the version that it is compared with.
+        primary: the scorer that decides.
+        asked: what the study asks.
+    """
+    candidate, baseline = pair
+    rows = [
+        row
+        for row in studies_asking_these(store, baseline, asked.keys, asked.prints)
+        if "primary" in json.loads(row[1])
+    ]
+    if any(row[0] == record.id for row in rows):
+        return tried_before(store, record, pair, primary, asked.field)
+    found, order = _judged(rows, baseline), len({row[0] for row in rows})
+    for version in asked.field or (candidate,):
+        both = [asked.runs.get(arm) for arm in (version, baseline)]
+        digest = "ahead"
+        if both[0] and both[1]:  # every answer is there: the same runs are the same judgement
+            digest = f"{digest_of(store, both[0]) ^ digest_of(store, both[1]):016x}"
+        named = _named(record, primary)
+        found.append(Judgement("ahead", order, version, len(asked.prints), digest, named))
+    return Tried(tuple(found), candidate)
+
+
+def _judged(rows: Sequence[tuple[str, str, str, int, int]], baseline: str) -> list[Judgement]:
+    """A judgement of every version but the baseline, of rows that studies have."""
     order = {id_: place for place, id_ in enumerate(dict.fromkeys(row[0] for row in rows))}
     digests = {(row[0], row[2]): int(row[4] or 0) for row in rows}
-    found = []
-    for id_, design, version, n, digest in rows:
-        if version == baseline or (id_ == record.id and field and version not in field):
-            continue
-        both = f"{digest ^ digests[id_, baseline]:016x}"
-        recorded = _recorded_primary(json.loads(design))
-        found.append(Judgement(id_, order[id_], version, n, both, recorded))
-        chosen = _named(record, primary)
-        if id_ == record.id and version == candidate and chosen != recorded:
-            found.append(Judgement(id_, order[id_], version, n, both, chosen))
-    return Tried(tuple(found), candidate)
+    return [
+        Judgement(
+            id_,
+            order[id_],
+            version,
+            n,
+            f"{int(digest or 0) ^ digests.get((id_, baseline), 0):016x}",
+            _recorded_primary(json.loads(design)),
+        )
+        for id_, design, version, n, digest in rows
+        if version != baseline
+    ]
 
 
 def pooled(

@@ -10,9 +10,12 @@ from ..analysis.arms import Arm, part, why_unscored
 from ..analysis.compare import compare
 from ..analysis.facts import mean_interval
 from ..errors import PromptOpsError, StudyError
+from .asking_order import order
 from .compared import Compared
+from .comparing import rival_arms
 from .golden_labels import labelled_arms
 from .grounds import baseline_of, grounds_of, labels_in, policy_for
+from .judgements import tried_before
 from .outcomes import arms_of
 from .queries.studies import earlier_study_of, studies_asking
 from .recorded_study import RecordedStudy, find_study
@@ -137,8 +140,9 @@ def peek(study: RecordedStudy, candidate: Any, baseline: Any) -> Compared:
     """Two arms on what is in so far, while the study runs: only the e-values may decide (E >=
     1/alpha).
 
-    Only examples from the beginning of the study that both arms have answered count, up to the
-    first that is missing, so that what finished first decides nothing.
+    Only examples from the beginning of the study's shuffled order that both arms have answered
+    count, up to the first that is missing: neither what finished first nor the order of the rows
+    decides anything.
 
     Raises:
         StudyError: no example is answered by both yet.
@@ -154,27 +158,34 @@ def peek(study: RecordedStudy, candidate: Any, baseline: Any) -> Compared:
     first = record.primary
     answered = [set(arm.scores[first].examples) if first in arm.scores else set() for arm in found]
     chosen: set[str] = set()
-    for example in study.dataset:
-        if not all(example.id in ids for ids in answered):
+    for example in order(study.id, [example.id for example in study.dataset]):
+        if not all(example in ids for ids in answered):
             break
-        chosen.add(example.id)
+        chosen.add(example)
     if not chosen:
         raise StudyError(
             why_unscored(found)
             or f"no example of {study.name} is answered by both {b.label} and {a.label} yet; look again in a moment."
         )
-    out = _compared(study, [part(arm, chosen) for arm in found])
+    out = _compared(study, [part(arm, chosen) for arm in found], looked=True)
     out.peeking = True
     out.early = (
-        f"Looked at early: the first {len(chosen):,} of {len(study.dataset):,} examples, in the "
-        "dataset's order; only the e-value decides."
+        f"Looked at early: the first {len(chosen):,} of {len(study.dataset):,} examples of "
+        "the shuffled order; only the e-value decides."
     )
     return out
 
 
-def _compared(study: RecordedStudy, arms: Sequence[Arm]) -> Compared:
+def _compared(study: RecordedStudy, arms: Sequence[Arm], *, looked: bool = False) -> Compared:
+    """looked: while it runs, so that the e-value has to bear every candidate and what was tried."""
     policy = policy_for(study)
     grounds = replace(grounds_of(study, (arms[0], arms[1])), planned=None)
+    if looked and study.record.rules >= 2:
+        pair = (arms[0].version, arms[1].version)
+        others, field = rival_arms(study, *pair)
+        primary = policy.primary or study.record.primary
+        tried = tried_before(study.project.store, study.record, pair, primary, field)
+        grounds = replace(grounds, looked=1 + len(others), tried=tried)
     facts = compare(
         arms[0],
         arms[1],

@@ -169,8 +169,17 @@ class Plan:
         return (
             f"<Plan {self.id[:9]} for {doc['prompt']}: {split} of {doc['name']} ({self.examples:,}"
             f" examples x {doc['repeats']}), primary {doc['scorers'][0]}, goal"
-            f" {self.policy.goal}{finals}>"
+            f" {self.policy.goal}{finals}. {' '.join(self.in_force)}>"
         )
+
+    @property
+    def in_force(self) -> tuple[str, ...]:
+        """What a promotion on it will need: how alpha is shared, and what was tried before."""
+        from .in_force import planned_in_force
+
+        prints = [example.fingerprint for example in self._dataset]
+        finalists = len(self.document.get("finalists") or ())
+        return planned_in_force(self._project, self.document, prints, finalists)
 
     def _repr_html_(self) -> str:
         from ..markup import esc

@@ -10,7 +10,7 @@ from ..records import ANSWERED, OUTCOMES
 if TYPE_CHECKING:
     from ...store import Store
 
-__all__ = ["pooled_outcomes", "studies_beside"]
+__all__ = ["digest_of", "pooled_outcomes", "studies_asking_these", "studies_beside"]
 
 _OTHERS = "select 1 from study_runs where version_id = ? and study_id <> ? limit 1"
 _BESIDE = f"""
@@ -27,6 +27,19 @@ select s.id, s.design, m.version_id, count(distinct m.example_fingerprint),
 from near join studies s on s.id = near.study_id join study_runs m on m.study_id = s.id
   join runs r on r.id = m.run_id
 where {ANSWERED} and (s.created_at, s.id) <= (select (created_at, id) from studies where id = ?)
+group by s.id, s.design, s.created_at, m.version_id order by s.created_at, s.id, m.version_id
+"""
+_ASKING = f"""
+with near as (
+  select distinct m.study_id from study_runs m join runs r on r.id = m.run_id
+  where m.version_id = ? and (r.key in (select unnest(?))
+    or m.example_fingerprint in (select unnest(?)))
+)
+select s.id, s.design, m.version_id, count(distinct m.example_fingerprint),
+  bit_xor(distinct md5_number_lower(m.run_id))
+from near join studies s on s.id = near.study_id join study_runs m on m.study_id = s.id
+  join runs r on r.id = m.run_id
+where {ANSWERED}
 group by s.id, s.design, s.created_at, m.version_id order by s.created_at, s.id, m.version_id
 """
 _POOLED = """
@@ -49,6 +62,28 @@ def studies_beside(
     if not alone and not store.rows(_OTHERS, [baseline, study]):
         return []
     return list(store.rows(_BESIDE, [study, baseline, baseline, OUTCOMES, study]))
+
+
+def studies_asking_these(
+    store: Store, baseline: str, keys: Sequence[str], prints: Sequence[str]
+) -> list[tuple[str, str, str, int, int]]:
+    """The same of every study that asked the baseline one of these questions or examples, before a
+    study of them is recorded.
+
+    keys: reuse keys of the questions; prints: fingerprints of the examples.
+    """
+    if not store.has("study_runs"):
+        return []
+    return list(store.rows(_ASKING, [baseline, list(keys), list(prints), OUTCOMES]))
+
+
+def digest_of(store: Store, runs: Sequence[str]) -> int:
+    """The digest of some runs, as that of a study's runs of one arm."""
+    found = store.rows(
+        "select bit_xor(distinct md5_number_lower(run)) from (select unnest(?) as run)",
+        [list(runs)],
+    )
+    return int(found[0][0] or 0)
 
 
 def pooled_outcomes(
