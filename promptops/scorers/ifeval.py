@@ -15,10 +15,18 @@ from typing import Any
 from ..errors import ScorerError
 from ..score import Score
 from .case import Case
-from .ifeval_kinds import Check, described, prepared
+from .ifeval_kinds import BY_LANGUAGE, Check, described, prepared
 from .rule import PASS, Rule, fail, rule, spelled
 
 __all__ = ["instruction", "instructions"]
+
+_LANGUAGE = frozenset(
+    {
+        "language:response_language",
+        "change_case:english_capital",
+        "change_case:english_lowercase",
+    }
+)
 
 
 def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
@@ -40,6 +48,7 @@ def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
         spelled("instruction", kind, loose=loose, **dict(sorted(arguments.items()))),
         "assertion",
         score,
+        version=BY_LANGUAGE if kind in _LANGUAGE else "1",
     )
 
 
@@ -79,7 +88,7 @@ def instructions(
     shown = spelled("instructions", loose=loose)
     if (column, arguments) != ("instruction_id_list", "kwargs"):
         shown = spelled("instructions", column, arguments=arguments, loose=loose)
-    return rule(shown, "assertion", score, needs=[column, arguments])
+    return rule(shown, "assertion", score, needs=[column, arguments], version=BY_LANGUAGE)
 
 
 def follows(check: Check, text: str, loose: bool) -> bool:

@@ -3,8 +3,8 @@ arXiv:2311.07911).
 
 Each kind is a name, its arguments with their checks, and a test of a text. Names and arguments are
 those of the published dataset, so that its rows are scored as they are. A test never raises on any
-text. Where the reference relies on models that must be downloaded (sentence and language), the rule
-here is its own and says so.
+text. Where the reference relies on a model that must be downloaded (sentences), the rule here is
+its own and says so; the language is told by py3langid, where the reference has langdetect.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ScorerError
-from .language import LANGUAGES, language_of
+from .language import language_of, languages
 from .rule import snippet
 from .sentences import sentences, tokens
 
-__all__ = ["KINDS", "Check", "prepared"]
+__all__ = ["BY_LANGUAGE", "KINDS", "Check", "prepared"]
 
 Check = Callable[[str], bool]
 _RELATIONS = ("less than", "at least")
+BY_LANGUAGE = "2"  # version of the rules that tell the language: 1 was by frequent words
 _OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 
 
@@ -72,7 +73,7 @@ def _checked(kind: str, name: str, wanted: str, value: Any) -> Any:
         and all(isinstance(text, str) and text.strip() for text in value),
         "relation": value in _RELATIONS,
         "letter": isinstance(value, str) and len(value.strip()) == 1,
-        "language": value in LANGUAGES,
+        "language": wanted == "language" and value in languages(),
     }[wanted]
     if not ok:
         said = {
@@ -278,7 +279,7 @@ KINDS: dict[str, Kind] = {
         _letters,
     ),
     "language:response_language": Kind(
-        "the text is in the language (by script and frequent words)",
+        "the text is in the language (by py3langid)",
         {"language": "language"},
         _language,
     ),

@@ -15,7 +15,7 @@ from promptops.errors import ScorerError
 from promptops.score import Score
 from promptops.scorers import instruction, instructions, try_out
 from promptops.scorers.ifeval_kinds import KINDS
-from promptops.scorers.language import LANGUAGES, language_of
+from promptops.scorers.language import language_of, languages
 from promptops.scorers.sentences import sentences, tokens
 
 # kind -> (arguments, texts that follow, texts that do not)
@@ -370,7 +370,7 @@ LANGUAGE = {
 def test_language(language: str) -> None:
     """A sentence is recognised, in lower case and capitals too."""
     text = LANGUAGE[language]
-    assert language in LANGUAGES
+    assert language in languages()
     assert language_of(text) == language
     assert language_of(text.upper()) == language
 
@@ -434,3 +434,25 @@ def test_tokens_as_the_reference_on_any_text(text: str) -> None:
     tokenizer = pytest.importorskip("nltk.tokenize").NLTKWordTokenizer()
     plain = text.replace("'", "")
     assert sum(map(str.isupper, tokens(plain))) == sum(map(str.isupper, tokenizer.tokenize(plain)))
+
+
+SHORT = {
+    "es": "Gracias, su reembolso está en camino.",
+    "tr": "Siparişiniz yola çıktı.",
+    "fi": "Tilauksesi on matkalla.",
+    "uk": "Ваше замовлення в дорозі.",
+    "de": "Ihre Bestellung ist unterwegs.",
+    "it": "Il suo rimborso è in arrivo.",
+    "pt": "Seu reembolso está a caminho.",
+}
+
+
+@pytest.mark.parametrize("language", SHORT)
+def test_short_sentences_are_told_apart(language: str) -> None:
+    """Spanish is not called Catalan, Turkish not German, Finnish not English."""
+    assert language_of(SHORT[language]) == language
+    asked = instruction("language:response_language", language=language)
+    others = instruction("language:response_language", language="en")
+    assert try_out(asked, SHORT[language]).value == 1.0
+    assert try_out(others, SHORT[language]).value == 0.0
+    assert asked.version == "2"
