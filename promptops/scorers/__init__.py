@@ -38,6 +38,7 @@ from .pii import no_pii
 from .rating import Graded, answer_relevance, faithfulness, rubric
 from .refusal import does_not_refuse, refuses
 from .regression import edit_distance, exact, similar_to, unchanged_from
+from .retrieval import context_precision, context_recall, hit_at, mrr, ndcg
 from .row_checks import checks
 from .semantic import mentions, never_mentions
 from .structure import json_has, json_valid
@@ -126,4 +127,9 @@ __all__ = [
     "unchanged_from",
     "weighted",
     "word_count",
+    "context_precision",
+    "context_recall",
+    "hit_at",
+    "mrr",
+    "ndcg",
 ]
