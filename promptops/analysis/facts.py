@@ -184,7 +184,7 @@ def figures_of(
         e_value=None if name in MEASURES else _e_value(units, largest),
         sd=spread,
         effect=unit_gain / spread if spread else None,
-        mde=_mde(spread, len(units), alpha, pairs.n),
+        mde=_mde(pairs, labels, len(units), alpha, spread, rules),
         n_needed=_n_needed(pairs, labels, unit_gain, spread, alpha),
         within=(_known(pairs.within[0]), _known(pairs.within[1])),
         between=_between(pairs, units) if labels is None else None,
@@ -318,9 +318,23 @@ def _sd(values: Floats) -> float | None:
     return spread if spread > 1e-12 else None
 
 
-def _mde(spread: float | None, units: int, alpha: float, n: int) -> float | None:
-    """On the scale of the gain per example."""
-    return power.mde(spread, units, alpha=alpha) * units / n if spread and units > 1 else None
+def _mde(
+    pairs: Pairs,
+    labels: list[str] | None,
+    units: int,
+    alpha: float,
+    spread: float | None,
+    rules: int,
+) -> float | None:
+    """On the scale of the gain per example: exact for 0/1 scores, by the noncentral t else."""
+    if not spread or units < 2:
+        return None
+    if rules < 2:  # release 0.1 had the normal approximation
+        return power.mde(spread, units, alpha=alpha) * units / pairs.n
+    if labels is None and pairs.binary and pairs.repeats == 1:
+        changed = int((abs(pairs.d) > 1e-12).sum())
+        return power.mde_binary(changed, pairs.n, alpha=alpha)
+    return power.mde_t(spread, units, alpha=alpha) * units / pairs.n
 
 
 def _n_needed(

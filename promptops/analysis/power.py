@@ -7,6 +7,7 @@ those of the paired difference d.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ __all__ = [
     "exact_power",
     "least_disagreements",
     "mde",
+    "mde_binary",
+    "mde_t",
     "n_binary",
     "n_guard",
     "n_normal",
@@ -49,6 +52,49 @@ def mde(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> flo
     if n < 1:
         raise StatisticsError(f"n is {n}; a smallest detectable effect needs at least one example.")
     return _zs(alpha, power) * sd / math.sqrt(n)
+
+
+@functools.lru_cache(maxsize=256)
+def mde_binary(changed: int, n: int, *, alpha: float = ALPHA, power: float = POWER) -> float | None:
+    """Smallest gain of 0/1 scores that the exact test finds with this power, by enumeration, where
+    as many examples change as did; a larger gain than their share changes more of them.
+
+    Args:
+        changed: examples that came out differently, of n.
+        n: examples.
+        alpha: one-sided.
+        power: wanted.
+
+    Returns:
+        None where n examples cannot find any gain.
+    """
+    share_changed = changed / n
+
+    def reached(gain: float) -> bool:
+        disagree = max(share_changed, gain)
+        wins, losses = (disagree + gain) / 2, (disagree - gain) / 2
+        return exact_power(wins, losses, n, alpha=alpha) >= power
+
+    low, high = 0.0, 1.0
+    if not reached(high):
+        return None
+    for _ in range(24):
+        middle = (low + high) / 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
+
+
+def mde_t(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """Smallest mean difference that the paired t test finds with this power on n >= 2 examples, by
+    the noncentral t.
+    """
+    from scipy.optimize import brentq
+
+    most = 4 * _zs(alpha, power) + 40 / (n - 1)
+    while power_t(most / math.sqrt(n), n, alpha=alpha) < power:
+        most *= 2
+    effect = brentq(lambda e: power_t(e / math.sqrt(n), n, alpha=alpha) - power, 0.0, most)
+    return float(effect) * sd / math.sqrt(n)
 
 
 def n_normal(sd: float, gain: float, *, alpha: float = ALPHA, power: float = POWER) -> float:

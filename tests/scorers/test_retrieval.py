@@ -16,6 +16,56 @@ GRADES = {"a": 3, "c": 1, "f": 2, "z": 0}
 FOUND = ["b", "a", "d", "c", "e"]
 
 
+# ranking, grades, k, then ranx 0.3 on them: hit_rate@k, mrr@k, ndcg@k, precision@k, recall@k, and
+# mrr, ndcg, precision, recall
+RANX: list[tuple[list[str], dict[str, float], int, list[float]]] = [
+    (
+        ["d2", "d6", "d10", "d0", "d1", "d8", "d12", "d5"],
+        {"d0": 2, "d8": 1, "d3": 1, "d14": 1, "d1": 3, "d6": 2},
+        1,
+        [0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.5656007925940042, 0.5, 0.6666666666666666],
+    ),
+    (
+        ["d1", "d3", "d10", "d12", "d9", "d0", "d6", "d11", "d14", "d7", "d4", "d8"],
+        {"d6": 3, "d2": 2, "d8": 3, "d1": 3},
+        3,
+        [
+            1.0,
+            1.0,
+            0.4692787260227565,
+            0.3333333333333333,
+            0.25,
+            1.0,
+            0.6631679133603576,
+            0.25,
+            0.75,
+        ],
+    ),
+    (
+        ["d9", "d14", "d10", "d3"],
+        {"d1": 3, "d8": 1, "d11": 3, "d14": 1},
+        8,
+        [1.0, 0.5, 0.10834265593797102, 0.125, 0.25, 0.5, 0.10834265593797102, 0.25, 0.25],
+    ),
+    (
+        ["d6", "d12", "d5", "d7", "d9", "d11", "d13", "d4", "d1", "d14", "d8"],
+        {"d9": 3, "d4": 2},
+        6,
+        [
+            1.0,
+            0.2,
+            0.272312688806029,
+            0.16666666666666666,
+            0.5,
+            0.2,
+            0.4203536442889616,
+            0.18181818181818182,
+            1.0,
+        ],
+    ),
+]
+
+
 def value(scorer: Any, contexts: Any, relevant: Any, output: str = "An answer.") -> float | None:
     found = try_out(scorer, output, contexts=contexts, relevant=relevant)
     assert not isinstance(found, list)
@@ -46,6 +96,15 @@ def ideal(grades: list[float], k: int) -> float:
 def test_by_the_formulas(scorer: Any, wanted: float) -> None:
     """Grades 3, 1, 2 and 0; what has grade 0 is not relevant."""
     assert value(scorer, FOUND, GRADES) == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize(("found", "grades", "k", "wanted"), RANX)
+def test_by_ranx(found: list[str], grades: dict[str, float], k: int, wanted: list[float]) -> None:
+    """The package's own numbers, to 1e-9."""
+    first = [hit_at(k), mrr(k), ndcg(k), context_precision(k), context_recall(k)]
+    scorers = [*first, mrr(), ndcg(), context_precision(), context_recall()]
+    for scorer, figure in zip(scorers, wanted, strict=True):
+        assert value(scorer, found, grades) == pytest.approx(figure, abs=1e-9), scorer.name
 
 
 def test_random_rankings_by_the_textbook() -> None:
