@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from ..dataset import Dataset
     from ..optimize.task import Optimizer
     from ..policy import Policy
     from ..study.design import StudyDesign
@@ -496,6 +497,25 @@ class Lab:
     def dashboard(self) -> Any:
         """Everything in one cell: prompts, studies, comparisons, registry."""
         return show.dashboard(self)
+
+    def playground(
+        self, prompt: Prompt | str, dataset: Dataset | None = None, *, models: Sequence[str] = ()
+    ) -> Any:
+        """Edit a version, ask a few examples of one or more models, and save what is better.
+
+        Args:
+            prompt: the prompt or its name; its newest version is opened.
+            dataset: where the examples come from; that of the newest study by default.
+            models: the models to ask; the version's own by default.
+
+        Returns:
+            A widget: the texts left, the answers right, the cost before the click.
+
+        Raises:
+            PromptOpsError: the prompt has no version.
+        """
+        name = prompt if isinstance(prompt, str) else prompt.name
+        return show.playground(self, name, dataset, models)
 
     # -- how it shows
 

@@ -7,6 +7,7 @@ loads no view.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = [
     "judge_rows",
     "live_figure",
     "markdown",
+    "playground",
     "progress",
     "report",
 ]
@@ -108,3 +110,10 @@ def dashboard(lab: Any) -> Any:
     from ..views import faces
 
     return faces.dashboard(lab)
+
+
+def playground(lab: Any, prompt: str, dataset: Any, models: Sequence[str]) -> Any:
+    """The playground of a prompt as a widget."""
+    from ..views import faces
+
+    return faces.playground(lab, prompt, dataset, models)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
+from ..dataset import Dataset
 from ..lab.answer import Answer
 from ..lab.collections import Prompts, Studies
 from ..lab.compare_table import TableComparison
@@ -269,3 +271,10 @@ def dashboard(lab: Lab) -> Any:
     from .dashboard import dashboard
 
     return dashboard(lab)
+
+
+def playground(lab: Lab, prompt: str, dataset: Dataset | None, models: Sequence[str]) -> Any:
+    """The playground of a prompt as a widget."""
+    from .playground import PlaygroundView
+
+    return PlaygroundView(lab, prompt, dataset, models)

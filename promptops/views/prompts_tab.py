@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PromptOpsError
 from ..markup import esc, shorten, without_data
 from ..version import PromptVersion
+from ..version.edited import with_texts
 from .display import View, fitting
 from .prompt_view import prompt as versions_html
 from .theme import page
@@ -162,32 +163,7 @@ class PromptsView(View):
         Raises VersionError or TemplateError.
         """
         version = self.lab.prompt(self.prompt.value)[self.new.value].version
-        texts = iter(box.value for box in self.texts.children)
-        messages = [
-            (
-                {**message, "content": next(texts)}
-                if isinstance(message.get("content"), str)
-                else message
-            )
-            for message in version.template
-        ]
-        if messages == version.template:
-            return version
-        kept = {variable.name: variable for variable in version.variables}
-        fresh = PromptVersion(messages, model=version.model, settings=version.settings)
-        types = {
-            variable.name: kept[variable.name].content()
-            for variable in fresh.variables
-            if variable.name in kept
-        }
-        return PromptVersion(
-            messages,
-            model=version.model,
-            settings=version.settings,
-            variables=types or None,
-            tools=version.tools or None,
-            response_format=version.response_format,
-        )
+        return with_texts(version, [box.value for box in self.texts.children])
 
     def _render(self) -> None:
         study = self._examples.get(self.example.value or "")
