@@ -27,6 +27,7 @@ from .monitor import Monitor, WatchOptions, watched
 from .project_store import ProjectStore
 from .prompt import Prompt, checked_env, prompt_name
 from .study import Study
+from .workers import asking_at
 
 if TYPE_CHECKING:
     import os
@@ -137,6 +138,7 @@ class Lab:
         budget_tokens: int | None = None,
         timeout_s: float = 120.0,
         deadline_s: float | None = 600.0,
+        workers: Any = None,
     ) -> Study:
         """Ask every version every example, `repeats` times, and score each answer by each scorer.
 
@@ -160,6 +162,9 @@ class Lab:
             budget_usd, budget_tokens: stop before spending more.
             timeout_s: of one attempt.
             deadline_s: of one call with its retries; None: as long as the retries take.
+            workers: the address of a dask scheduler ("tcp://scheduler:8786"), or its Client: the
+                calls are made there, with the workers' own keys. One process is faster for calls
+                that only wait.
 
         Raises:
             StudyError, SetupError, ScorerError, DatasetError: before anything is asked; in a
@@ -188,7 +193,7 @@ class Lab:
             target=target,
             repeats=repeats,
         )
-        return _started(self.project, drawn, chosen)
+        return _started(asking_at(self.project, workers, drawn), drawn, chosen)
 
     @explained
     def estimate(

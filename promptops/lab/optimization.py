@@ -17,6 +17,7 @@ from ..study.provenance import in_kernel
 from . import show
 from .prompt import Prompt, SavedVersion
 from .study import Study
+from .workers import asking_at
 
 if TYPE_CHECKING:
     from ..optimize.headroom import Headroom
@@ -34,7 +35,8 @@ class OptimizeOptions(TypedDict, total=False):
     budget_calls, budget_tokens, budget_usd, budget_s: what the search may spend over task, judge
         and proposer calls; one of them at least;
     goal: "better", or "cheaper" for the same quality in fewer tokens; seed: of its random numbers;
-    concurrency: calls in flight (None: found out); context_tokens: what a request may hold.
+    concurrency: calls in flight (None: found out); context_tokens: what a request may hold;
+    workers: a dask scheduler, whose workers make the calls.
     """
 
     budget_calls: int | None
@@ -45,6 +47,7 @@ class OptimizeOptions(TypedDict, total=False):
     seed: int
     concurrency: int | None
     context_tokens: int | None
+    workers: Any
 
 
 _BUDGETS = {"budget_calls": "calls", "budget_tokens": "tokens"} | {
@@ -65,13 +68,14 @@ def optimized(
     options: OptimizeOptions,
 ) -> Optimization:
     """See Lab.optimize."""
-    unknown = sorted(set(options) - set(_BUDGETS) - set(_CHOSEN))
+    unknown = sorted(set(options) - set(_BUDGETS) - set(_CHOSEN) - {"workers"})
     if unknown:
         raise TypeError(
             f"optimize has no option {unknown[0]!r}; it has"
-            f" {', '.join(sorted({*_BUDGETS, *_CHOSEN}))}."
+            f" {', '.join(sorted({*_BUDGETS, *_CHOSEN, 'workers'}))}."
         )
     given = dict(options)
+    project = asking_at(project, given.get("workers"))
     budget: dict[str, Any] = {own: given.get(name) for name, own in _BUDGETS.items()}
     if all(limit is None for limit in budget.values()):  # the project's own, of promptops.toml
         file = project.location.file

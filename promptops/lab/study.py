@@ -21,6 +21,7 @@ from .leaderboard import Leaderboard
 from .prompt import SavedVersion, checked_env
 from .study_progress import StudyProgress
 from .study_review import StudyReview
+from .workers import at_workers
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -193,9 +194,18 @@ class Study:
         return show.report(self.wait(), target)
 
     def rescore(
-        self, scorers: Sequence[Any], dataset: Any = None, *, retry_failed: bool = False
+        self,
+        scorers: Sequence[Any],
+        dataset: Any = None,
+        *,
+        retry_failed: bool = False,
+        workers: Any = None,
     ) -> Study:
         """Score the recorded answers by other scorers, without a call: a study of the same runs.
+
+        workers: the address of a dask scheduler, or its Client: judge there. It pays for scorers
+        that need the processor; each must be one of the catalogue, or a function in a module that
+        the workers can import.
 
         retry_failed: the same scorers, asked once more where they failed (`scorer_error`) and
         nowhere else. Without it an error is final until the scorer's own code or version changes;
@@ -208,7 +218,8 @@ class Study:
         recorded = self.wait().recorded
         checked = checked_scorers(scorers)
         chosen = [asked_again(recorded, scorer) for scorer in checked] if retry_failed else checked
-        return Study(rescore(recorded, chosen, dataset))
+        pool = at_workers(recorded.project, workers)
+        return Study(rescore(recorded, chosen, dataset, pool))
 
     def __repr__(self) -> str:
         record = self.record

@@ -44,7 +44,7 @@ class Parcel:
 
 @dataclass(slots=True)
 class Contents:
-    """What stands in the shared folder. manifests: of batches whose marks are not known yet."""
+    """What is in the shared folder. manifests: of batches whose marks are not known yet."""
 
     segments: list[Parcel] = field(default_factory=list)
     batches: dict[str, dict[str, int]] = field(default_factory=dict)  # manifest -> file -> bytes

@@ -33,7 +33,7 @@ class MemberStatus:
 
 @dataclass(frozen=True, slots=True)
 class TeamStatus:
-    """The whole team. purges: how many tombstones stand; keep_days: for how long runs are kept,
+    """The whole team. purges: how many tombstones there are; keep_days: for how long runs are kept,
     None where there is no limit.
     """
 
@@ -46,7 +46,7 @@ class TeamStatus:
 
 
 def team_status(files: SharedFiles) -> TeamStatus:
-    """How the team's store stands. Reads names, sizes and the members' notes, no rows.
+    """The state of the team's store. Reads names, sizes and the members' notes, no rows.
 
     Raises StoreError where it cannot be reached.
     """

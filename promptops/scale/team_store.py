@@ -328,7 +328,7 @@ class TeamStore:
         return self._swept[stone]
 
     def _membership(self) -> Membership:
-        """As it stands on the disk: another process of this store may have looked meanwhile."""
+        """As it is on the disk: another process of this store may have looked meanwhile."""
         found = Membership.of(self._folder)
         if found is None or found.address != self.files.address:
             found = Membership(self.files.address)

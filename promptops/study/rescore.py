@@ -5,20 +5,21 @@ without a call of the model.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..canonical import tagged
 from ..models.foreign import told
 from ..run import utc
+from ..scorers.case import Case
 from ..store.recorder import outside
 from .ask import Asker
 from .design import as_dataset
 from .preflight import checked_scorers
 from .queries.studies import created_of
 from .recorded_study import RecordedStudy
-from .records import ANSWERED, OUTCOMES, keep_dataset, keep_study
+from .records import ANSWERED, OUTCOMES, keep_dataset, keep_study, runs_where
 from .score_study import Place, StudyScoring, judged
 from .study_record import DatasetRef, ScorerRef, StudyRecord
 
@@ -27,20 +28,38 @@ if TYPE_CHECKING:
     from ..scorers.case import Scorer
     from ..store import Store
 
-__all__ = ["rescore", "score_study"]
+__all__ = ["Elsewhere", "rescore", "score_study"]
 
 _Row = tuple[
     str, str, str, int, str, bool
 ]  # arm, version, example, repeat, run; whether it is an answer that can be judged
 
 
-def rescore(study: RecordedStudy, scorers: Sequence[Any], dataset: Any = None) -> RecordedStudy:
+class Elsewhere(Protocol):
+    """Judges cases on other hosts."""
+
+    def check_scorers(self, scorers: Sequence[Scorer]) -> None:
+        """Raises where they cannot judge there."""
+        ...
+
+    def score(self, cases: Sequence[Case], scorers: Sequence[Scorer]) -> Iterator[dict[str, Any]]:
+        """Columns of the table `scores`, part by part."""
+        ...
+
+
+def rescore(
+    study: RecordedStudy,
+    scorers: Sequence[Any],
+    dataset: Any = None,
+    elsewhere: Elsewhere | None = None,
+) -> RecordedStudy:
     """The same answers judged by other scorers, without a call of the model.
 
     Args:
         study: whose recorded answers are judged.
         scorers: the first is the primary.
         dataset: where golden answers were corrected since; None: the study's own.
+        elsewhere: who judges; None: this process.
 
     Returns:
         A study of its own over the same runs.
@@ -48,13 +67,15 @@ def rescore(study: RecordedStudy, scorers: Sequence[Any], dataset: Any = None) -
     project = study.project
     data = as_dataset(dataset, project.root) if dataset is not None else study.dataset
     checked = checked_scorers(scorers)
+    if elsewhere is not None:
+        elsewhere.check_scorers(checked)
     again = RecordedStudy(project, _record(study, data, checked))
     keep_dataset(project.store, data, project.root)
     rows = _rows(project.store, study.id)
     lacking = _lacking(again, data, checked, rows)
     if keep_study(project.store, again.record, project.author, project.provenance()):
         _copy_places(project.store, again.id, rows, data)
-    _score(again, data, checked, lacking)
+    _score(again, data, checked, lacking, elsewhere)
     return again
 
 
@@ -142,6 +163,7 @@ def _score(
     dataset: Dataset,
     scorers: Sequence[Scorer],
     places: Mapping[str, Sequence[Place]],
+    elsewhere: Elsewhere | None = None,
 ) -> None:
     if not places:
         return
@@ -154,8 +176,12 @@ def _score(
 
     note("started", "")
     try:
-        marking.take_recorded(places)
-        project.loop.finish(marking.finish())
+        if elsewhere is not None:
+            for columns in elsewhere.score(_cases(project.store, dataset, places), scorers):
+                project.store.append_columns("scores", columns)
+        else:
+            marking.take_recorded(places)
+            project.loop.finish(marking.finish())
     except BaseException as error:
         note("stopped", told(error))
         raise
@@ -165,3 +191,16 @@ def _score(
             f"{study.name} stopped: {marking.short} Run the cell again to ask for what is missing.",
             stacklevel=outside(),
         )
+
+
+def _cases(store: Store, dataset: Dataset, places: Mapping[str, Sequence[Place]]) -> list[Case]:
+    """Each answer once per content of its example."""
+    runs = runs_where(store, "r.id in (select unnest(?))", [sorted(places)])
+    return [
+        Case(run.output or "", example, run)
+        for run in runs
+        for example in {
+            example.fingerprint: example
+            for example in (dataset[place[1]] for place in places[run.id])
+        }.values()
+    ]

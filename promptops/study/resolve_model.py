@@ -45,6 +45,11 @@ class ModelResolver:
         self._environment: tuple[str | None, ...] = ()  # what it was made from
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """The names of models that were handed in, which live in this process alone."""
+        return tuple(self._given)
+
+    @property
     def names(self) -> tuple[str, ...]:
         return (*self._given, *(name for name in self._declared if name not in self._given))
 
