@@ -9,33 +9,36 @@ what was answered is kept.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import PromptOpsError, StudyError
+from .text_table import show
+
 if TYPE_CHECKING:
     from ..lab.comparison import Comparison
+    from ..testing.study_folder import Evaluated, StudyFolder
 
 __all__ = ["evaluate"]
 
 
+_file = click.Path(dir_okay=False, path_type=Path)
+
+
 @click.command()
-@click.argument("study", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--junit", type=_file, help="Write JUnit XML here.")
+@click.option("--markdown", type=_file, help="Write Markdown for the pull request here.")
+@click.option("-o", "--output", "report", type=_file, help="Write an HTML report of one study.")
+@click.option("--trend", type=_file, help="Write a page of scores over time here.")
 @click.option(
-    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here."
+    "--budget-usd", type=click.FloatRange(0), help="Stop before spending more, over all studies."
 )
 @click.option(
-    "--markdown",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write Markdown for the pull request here.",
-)
-@click.option(
-    "-o",
-    "--output",
-    "report",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write an HTML report here.",
+    "--since", type=click.Choice(["last"]), help="Say what changed since the study before."
 )
 @click.option(
     "--root",
@@ -43,16 +46,11 @@ __all__ = ["evaluate"]
     help="The project's folder (default: found upwards from STUDY).",
 )
 @click.option("--dry-run", is_flag=True, help="Check the file and say what would be asked.")
-def evaluate(
-    study: Path,
-    junit: Path | None,
-    markdown: Path | None,
-    report: Path | None,
-    root: Path | None,
-    dry_run: bool,
-) -> None:
-    """Evaluate what STUDY (a TOML file) declares, and hold it to its policy: exit 0 holds, 1 does
-    not, 2 misuse, 130 interrupted (the same command goes on).
+def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any) -> None:
+    """Evaluate what STUDY (a TOML file, or a folder of them) declares, and hold it to its policy:
+    exit 0 holds, 1 does not, 2 misuse, 130 interrupted (the same command goes on).
+
+    Of a folder the worst exit code counts, and a file that cannot run does not stop the others.
 
     \b
     prompt = "support-triage"
@@ -65,26 +63,76 @@ def evaluate(
     goal = "not_worse"
     margin = 0.05
     """
-    from ..testing.study_file import Declared, junit_xml
+    from ..testing.study_file import Declared
+    from ..testing.study_folder import StudyFolder, study_files
+
+    many = study.is_dir()
+    folder = StudyFolder(study_files(study) if many else [study], chosen["budget_usd"])
+    if many and report is not None:
+        raise click.UsageError("-o writes the report of one study; name its file")
+    if not many:
+        Declared.read(study)  # what is wrong with the only file is misuse
+    if chosen["dry_run"]:
+        sys.exit(_rehearsed(folder, root, many))
+    found = []
+    for one in folder.run(root, since=chosen["since"] is not None):
+        if one.fault and not many:
+            raise StudyError(one.fault)
+        found.append(one)
+        _tell(one, many)
+    _written(found, chosen)
+    if report is not None and found[0].study is not None:
+        found[0].study.report(report)
+    if many:
+        show([one.row() for one in found])
+    sys.exit(max(one.exit_code for one in found))
+
+
+def _rehearsed(folder: StudyFolder, root: Path | None, many: bool) -> int:
+    """Say what each file would ask; the exit code."""
+    code = 0
+    for path, declared, lab in folder.labs(root):
+        name = f"{path.name}: " if many else ""
+        try:
+            if isinstance(declared, str) or lab is None:
+                raise StudyError(str(declared))
+            click.echo(f"{name}{declared.estimate(lab)!r}")
+        except PromptOpsError as error:
+            if not many:
+                raise
+            code = 2
+            click.echo(f"{name}could not run: {error}", err=True)
+    return code
+
+
+def _written(found: Sequence[Evaluated], chosen: Mapping[str, Any]) -> None:
+    """Write the files that were asked for."""
+    from ..testing.study_folder import junit_of, markdown_of
     from .atomic_write import write
 
-    declared = Declared.read(study)
-    lab = declared.lab(root or study.resolve().parent, named=root is not None)
-    if dry_run:
-        click.echo(repr(declared.estimate(lab)))
-        return
-    comparison, found = declared.run(lab)
-    if junit is not None:
-        write(junit, junit_xml(comparison, found.name))
-    if markdown is not None:
-        write(markdown, comparison.markdown() + "\n")
-    if report is not None:
-        found.report(report)
-    _tell(comparison)
-    sys.exit(0 if comparison.verdict.decision == "promote" else 1)
+    if chosen["junit"] is not None:
+        write(chosen["junit"], junit_of(found))
+    if chosen["markdown"] is not None:
+        write(chosen["markdown"], f"{markdown_of(found)}\n")
+    ran = next((each.study for each in found if each.study is not None), None)
+    if chosen["trend"] is not None and ran is not None:
+        from ..views.trend_page import trend_page
+
+        write(chosen["trend"], trend_page(ran.recorded.project))
 
 
-def _tell(comparison: Comparison) -> None:
+def _tell(one: Evaluated, many: bool) -> None:
+    from ..markup import plain
+
+    if many:
+        click.echo(plain(one.file if one.comparison else f"{one.file}: could not run: {one.fault}"))
+    if one.comparison is not None:
+        _tell_comparison(one.comparison)
+    if one.since:
+        click.echo(plain(f"  {one.since}"))
+
+
+def _tell_comparison(comparison: Comparison) -> None:
     from ..markup import plain
 
     verdict = comparison.verdict

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from ..lab.comparison import Comparison
     from ..study.estimate import Estimate
 
-__all__ = ["ROLES", "Declared", "document_of", "junit_xml", "version_named"]
+__all__ = [
+    "ROLES",
+    "Declared",
+    "document_of",
+    "junit_document",
+    "junit_suite",
+    "junit_xml",
+    "version_named",
+]
 
 _OPTIONS = ("concurrency", "budget_usd", "budget_tokens", "timeout_s", "deadline_s", "stop_when")
 ROLES = ("inputs", "expected", "id", "tags", "cluster", "split")
@@ -102,6 +110,10 @@ class Declared:
         """
         from ..lab import Lab
 
+        return Lab(self.home(start, named=named))
+
+    def home(self, start: Path, *, named: bool) -> Path:
+        """The project's folder, as `lab` finds it. Raises StudyError where there is none."""
         folders = [start] if named else [start, *start.parents]
         home = next((folder for folder in folders if (folder / "promptops.json").is_file()), None)
         if home is None:
@@ -109,7 +121,7 @@ class Declared:
                 f"there is no promptops.json in {start}{'' if named else ' or above it'}; run it in"
                 " the project, or pass --root."
             )
-        return Lab(home)
+        return home
 
     def estimate(self, lab: Lab) -> Estimate:
         """What running it would take."""
@@ -179,9 +191,13 @@ def version_named(lab: Lab, prompt: str, named: str) -> Any:
 
 
 def junit_xml(comparison: Comparison, name: str) -> str:
+    """One suite as a whole document; see `junit_suite`."""
+    return junit_document([junit_suite(comparison, name)])
+
+
+def junit_suite(comparison: Comparison, name: str) -> Xml.Element:
     """A test case for each demand of the policy, failed where it does not hold; and one for each
-    example that got worse, marked as
-    skipped: it fails nothing by itself, and is there to be read.
+    example that got worse, marked as skipped: it fails nothing by itself, and is there to be read.
     """
     verdict = comparison.verdict
     suite = Xml.Element("testsuite", name=_xml(name), errors="0")
@@ -208,8 +224,13 @@ def junit_xml(comparison: Comparison, name: str) -> str:
     Xml.SubElement(suite, "system-out").text = _xml(
         "\n".join((comparison.statement(), *comparison.notes))
     )
+    return suite
+
+
+def junit_document(suites: Sequence[Xml.Element]) -> str:
+    """Suites as the text of one JUnit file."""
     root = Xml.Element("testsuites")
-    root.append(suite)
+    root.extend(suites)
     Xml.indent(root)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"

@@ -1,0 +1,189 @@
+"""Many study files as one check: one table, one JUnit file, one budget, and the worst exit code.
+
+A file that cannot run is reported and does not keep the others from running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as Xml
+
+from ..errors import PromptOpsError, StudyError
+from ..run import utc
+from .study_file import Declared, junit_document, junit_suite
+
+if TYPE_CHECKING:
+    from ..lab import Lab, Study
+    from ..lab.comparison import Comparison
+
+__all__ = ["Evaluated", "StudyFolder", "junit_of", "markdown_of", "since_last", "study_files"]
+
+_SPENT = "select coalesce(sum(cost_usd), 0) from runs where started_at >= ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one file came to. comparison, study: None where it could not run; fault: why; since:
+    what changed since the last study of this prompt, "" where it was not asked for.
+    """
+
+    file: str
+    comparison: Comparison | None = None
+    study: Study | None = None
+    fault: str = ""
+    since: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 it holds, 1 it does not, 2 it could not run."""
+        if self.comparison is None:
+            return 2
+        return 0 if self.comparison.verdict.decision == "promote" else 1
+
+    def row(self) -> dict[str, Any]:
+        """Its line of the table."""
+        if self.comparison is None or self.study is None:
+            return {"study": self.file, "decision": "could not run", "gain": None, "n": None}
+        figures = self.comparison.primary
+        held = {"promote": "holds", "reject": "does not hold", "inconclusive": "not shown"}
+        return {
+            "study": self.file,
+            "decision": held[self.comparison.verdict.decision],
+            "gain": figures.gain,
+            "n": figures.n,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFolder:
+    """Study files, in order of name. budget_usd: of all of them together."""
+
+    files: Sequence[Path]
+    budget_usd: float | None = None
+
+    def labs(self, root: Path | None) -> list[tuple[Path, Declared | str, Lab | None]]:
+        """Each file with its declaration and its project's lab, or with what is wrong with it."""
+        opened: dict[Path, Lab] = {}
+        found: list[tuple[Path, Declared | str, Lab | None]] = []
+        for path in self.files:
+            try:
+                declared = Declared.read(path)
+                start = root or path.resolve().parent
+                home = declared.home(start, named=root is not None)
+                if home not in opened:
+                    opened[home] = declared.lab(start, named=root is not None)
+                found.append((path, declared, opened[home]))
+            except PromptOpsError as error:
+                found.append((path, str(error), None))
+        return found
+
+    def run(self, root: Path | None, *, since: bool = False) -> Iterator[Evaluated]:
+        """Evaluate one after the other; what an earlier one spent is not there for a later one."""
+        began, left = utc(), self.budget_usd
+        for path, declared, lab in self.labs(root):
+            if isinstance(declared, str) or lab is None:
+                yield Evaluated(path.name, fault=str(declared))
+                continue
+            try:
+                comparison, study = _within(declared, left).run(lab)
+                changed = since_last(lab, study, comparison) if since else ""
+                yield Evaluated(path.name, comparison, study, since=changed)
+            except PromptOpsError as error:
+                yield Evaluated(path.name, fault=str(error))
+            if self.budget_usd is not None:
+                spent = float(lab.store.rows(_SPENT, [began])[0][0])
+                left = max(self.budget_usd - spent, 0.0)
+
+
+def study_files(path: Path) -> list[Path]:
+    """The study files of a folder, by name.
+
+    Raises StudyError for a folder without one.
+    """
+    found = sorted(path.rglob("*.toml"))
+    if not found:
+        raise StudyError(f"{path} holds no study file; a study is a file that ends in .toml.")
+    return found
+
+
+def junit_of(found: Sequence[Evaluated]) -> str:
+    """One suite per file; a file that could not run is an error in its suite."""
+    suites = []
+    for one in found:
+        if one.comparison is not None and one.study is not None:
+            name = one.study.name if len(found) == 1 else one.file
+            suites.append(junit_suite(one.comparison, name))
+            continue
+        suite = Xml.Element("testsuite", name=one.file, tests="1", errors="1", failures="0")
+        case = Xml.SubElement(suite, "testcase", classname="study", name=one.file)
+        Xml.SubElement(case, "error", message=one.fault)
+        suites.append(suite)
+    return junit_document(suites)
+
+
+def markdown_of(found: Sequence[Evaluated]) -> str:
+    """A table of all, then each study as `Comparison.markdown` writes it; of one, just that."""
+    if len(found) == 1 and found[0].comparison is not None:
+        since = f"\n\n{found[0].since}" if found[0].since else ""
+        return found[0].comparison.markdown() + since
+    lines = ["| study | decision | gain | examples |", "| --- | --- | ---: | ---: |"]
+    for one in found:
+        row = one.row()
+        gain = "" if row["gain"] is None else f"{100 * row['gain']:+.1f} points"
+        lines.append(f"| {row['study']} | {row['decision']} | {gain} | {row['n'] or ''} |")
+    parts = ["\n".join(lines)]
+    for one in found:
+        text = one.comparison.markdown() if one.comparison is not None else one.fault
+        since = f"\n\n{one.since}" if one.since else ""
+        parts.append(f"### {one.file}\n\n{text}{since}")
+    return "\n\n".join(parts)
+
+
+def since_last(lab: Lab, study: Study, comparison: Comparison) -> str:
+    """In a sentence: the candidate now against that of the last other study of its prompt."""
+    arm = study.record.arm(comparison.candidate.version)
+    last = _before(lab, study, arm.prompt)
+    if last is None:
+        return "Since last: this is the first study of its prompt."
+    then = last.record.arms[-1]
+    when = f"{last.name} ({last.record.created[:10]})"
+    if then.version == arm.version:
+        try:
+            found = study.since(last, arm.version)
+        except PromptOpsError as error:
+            return f"Since last, {when}: not comparable: {error}"
+        flips = found.flips()
+        better, worse = int((flips["gain"] > 0).sum()), int((flips["gain"] < 0).sum())
+        if not better and not worse:
+            return f"Since last, {when}: {arm.label} gave the same outcomes."
+        return f"Since last, {when}: {arm.label} is better on {better} examples, worse on {worse}."
+    try:
+        words = lab.compare(candidate=_saved(lab, arm), baseline=_saved(lab, then)).statement()
+    except PromptOpsError as error:
+        return f"Since last, {when}: not comparable: {error}"
+    return f"Since last, {when}: {words}"
+
+
+def _before(lab: Lab, study: Study, prompt: str) -> Study | None:
+    """The newest other study of a prompt that began before this one."""
+    for other in lab.studies:
+        older = other.record.created < study.record.created
+        if other.id != study.id and older and other.record.arms[-1].prompt == prompt:
+            return other
+    return None
+
+
+def _saved(lab: Lab, arm: Any) -> Any:
+    return lab.prompt(arm.prompt)[arm.version]
+
+
+def _within(declared: Declared, left: float | None) -> Declared:
+    """The declaration, with what is left of the common budget where that is less than its own."""
+    if left is None:
+        return declared
+    own = declared.options.get("budget_usd")
+    budget = left if own is None else min(left, float(own))
+    return replace(declared, options={**declared.options, "budget_usd": budget})

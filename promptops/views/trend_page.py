@@ -1,0 +1,166 @@
+"""Scores per study over time as one static page: each version's mean with its 95 % interval, and
+what was deployed meanwhile. It describes, and claims no alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NotDeployed
+from ..markup import esc
+from ..study.over_time import over_time
+from . import svg
+from .grid import Column, grid
+from .theme import FONT, NEUTRAL, PALETTE, ROOT, STYLE
+
+if TYPE_CHECKING:
+    from ..study.project import Project
+
+__all__ = ["html_page", "trend_html", "trend_page"]
+
+_W, _H = 720, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 24, 34, 40
+_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def html_page(title: str, body: str) -> str:
+    """A whole page in the house style, without a script. body: safe markup."""
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">'
+        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
+        f"<title>{esc(title)}</title>{STYLE}<style>body{{margin:0 auto;max-width:1080px;"
+        f"padding:18px 22px 60px;background:#fff;color:#1f2328;font-family:{FONT}}}"
+        ".po h1{font-size:22px;margin:8px 0 12px}.po h2{font-size:18px;margin:26px 0 8px}"
+        ".po a{color:#0060a8}"
+        "@media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0}"
+        ".po a{color:#6cb6ff}.po{--jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;"
+        "--jp-border-color2:#3b424b;--jp-layout-color2:#161b22}}</style></head>"
+        f"<body><main class='{ROOT}'>{body}</main></body></html>\n"
+    )
+
+
+def trend_page(project: Project) -> str:
+    """Every prompt that was ever evaluated, on one page."""
+    parts = [trend_html(project, name) for name in project.registry.names()]
+    body = "".join(
+        f"<h2>{esc(name)}</h2>{part}"
+        for name, part in zip(project.registry.names(), parts, strict=True)
+        if part
+    )
+    lead = (
+        "<h1>Scores over time</h1><p class='dim'>One point per study and version, with its 95 %"
+        " interval. The page describes; it raises no alarm: that is what drift monitors are for,"
+        " with a stated rate of false alarms.</p>"
+    )
+    return html_page("Scores over time", lead + (body or "<p>Nothing was evaluated yet.</p>"))
+
+
+def trend_html(project: Project, prompt: str) -> str:
+    """One picture per scorer, and the table; "" where the prompt was never evaluated."""
+    labels = {entry.id: f"v{entry.number}" for entry in project.registry.versions(prompt)}
+    frame = over_time(project, labels)
+    records = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+    rows = [row for row in records if row["mean"] is not None and row["mean"] == row["mean"]]
+    if not rows:
+        return ""
+    scorers = dict.fromkeys(str(row["scorer"]) for row in rows)
+    marks = _deployed(project, prompt)
+    parts = [_picture([r for r in rows if r["scorer"] == s], s, marks) for s in scorers]
+    return "".join(parts) + _table(rows)
+
+
+def _deployed(project: Project, prompt: str) -> list[tuple[float, str]]:
+    """(moment, name) of each deployment to prod, oldest first."""
+    try:
+        links = project.registry.history(prompt, "prod")
+    except NotDeployed:
+        return []
+    return [(_moment(link.at), f"{link.label} in prod") for link in links]
+
+
+def _moment(at: Any) -> float:
+    found = at if isinstance(at, datetime) else datetime.fromisoformat(str(at).replace("Z", ""))
+    return found.replace(tzinfo=None).timestamp()
+
+
+def _picture(rows: list[dict[str, Any]], scorer: str, marks: list[tuple[float, str]]) -> str:
+    times = [_moment(row["created_at"]) for row in rows]
+    first, last = min(times), max(times)
+    shown = [(at, name) for at, name in marks if first <= at <= last]
+    low = min(min(row["low"], 0.0) for row in _known(rows)) if _known(rows) else 0.0
+    high = max(max(row["high"], 1.0) for row in _known(rows)) if _known(rows) else 1.0
+
+    def x(at: float) -> float:
+        share = (at - first) / (last - first) if last > first else 0.5
+        return _LEFT + 12 + share * (_W - _LEFT - _RIGHT - 24)
+
+    def y(value: float) -> float:
+        return _H - _BOTTOM - (value - low) / (high - low) * (_H - _TOP - _BOTTOM)
+
+    out = [_text(2, 16, scorer, "start")]
+    for step in range(5):
+        value = low + (high - low) * step / 4
+        out.append(_line(_LEFT, y(value), _W - _RIGHT, y(value), svg.GRID, ".3"))
+        out.append(_text(_LEFT - 8, y(value) + 4, f"{100 * value:.0f} %", "end"))
+    for at, name in shown:
+        out.append(_line(x(at), _TOP, x(at), _H - _BOTTOM, NEUTRAL, ".8"))
+        out.append(_text(x(at) + 4, _TOP - 4, name, "start"))
+    versions = list(dict.fromkeys(str(row["version"]) for row in rows))
+    for row, at in zip(rows, times, strict=True):
+        tint = PALETTE[versions.index(str(row["version"])) % len(PALETTE)]
+        if row["low"] == row["low"] and row["low"] is not None:
+            out.append(_line(x(at), y(row["low"]), x(at), y(row["high"]), tint, "1"))
+        out.append(f"<circle cx='{x(at):.1f}' cy='{y(row['mean']):.1f}' r='5' fill='{tint}'/>")
+    for place, name in enumerate(versions):
+        tint = PALETTE[place % len(PALETTE)]
+        left = _W - _RIGHT - 64 * (len(versions) - place)
+        out.append(f"<circle cx='{left}' cy='12' r='5' fill='{tint}'/>")
+        out.append(_text(left + 9, 16, name, "start"))
+    out.append(_text(_LEFT, _H - 12, str(rows[0]["created_at"])[:10], "start"))
+    out.append(_text(_W - _RIGHT, _H - 12, str(rows[-1]["created_at"])[:10], "end"))
+    return svg.wrap("".join(out), _W, _H, f"{scorer} over {len(rows)} studies")
+
+
+def _known(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["low"] is not None and row["low"] == row["low"]]
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    cells = [
+        [
+            esc(str(row["created_at"])[:16]),
+            esc(str(row["study"])),
+            esc(str(row["version"])),
+            esc(str(row["scorer"])),
+            f"{100 * row['mean']:.1f} %",
+            _interval(row),
+            f"{row['n']:,}",
+        ]
+        for row in reversed(rows)
+    ]
+    heads = ["at (UTC)", "study", "version", "scorer"]
+    numbers = [Column(name, number=True) for name in ("mean", "95 % interval", "examples")]
+    return grid([*heads, *numbers], cells, caption="Scores per study", wide=True)
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    if row["low"] is None or row["low"] != row["low"]:
+        return "–"
+    return f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, tint: str, opacity: str) -> str:
+    return (
+        f"<line x1='{x1:.1f}' y1='{y1:.1f}' x2='{x2:.1f}' y2='{y2:.1f}' stroke='{tint}'"
+        f" stroke-opacity='{opacity}' stroke-width='2'/>"
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return (
+        f"<text x='{x:.1f}' y='{y:.1f}' font-size='12' fill='currentColor'"
+        f" text-anchor='{anchor}'>{esc(text)}</text>"
+    )
