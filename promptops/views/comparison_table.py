@@ -51,7 +51,7 @@ def comparison_table(comparison: Comparison) -> str:
 
 
 def _line(comparison: Comparison, figures: Difference) -> tuple[str, ...]:
-    name = breaking(_HEADS.get(figures.name, figures.name))
+    name = _HEADS.get(figures.name) or breaking(figures.name)
     return (
         f"<b>{name}</b>" if figures.name == comparison.primary_name else name,
         _mean(figures, figures.baseline, figures.baseline_interval),

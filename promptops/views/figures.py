@@ -183,7 +183,7 @@ def pareto(comparison: Comparison, measure: str) -> str:
     scale, unit = (
         priced([point.x for point in points])
         if measure == "cost"
-        else (1, "milliseconds an answer")
+        else (1, "milliseconds per answer")
     )
     points = [replace(point, x=point.x * scale) for point in points]
     title = (

@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -270,4 +271,5 @@ def _shown(answer: Answer | str) -> str:
 
 
 def _cell(value: Any) -> str:
-    return esc(shorten(str(value), _TEXT)) or "<i>no answer</i>"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return esc(shorten(text, _TEXT)) or "<i>no answer</i>"

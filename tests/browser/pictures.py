@@ -37,9 +37,9 @@ v3 = triage.save(_messages(SYSTEM + DEFINITIONS), model="embedded", note="labels
 tickets = Dataset.read("support_tickets.jsonl", inputs=["ticket"], expected="expected", tags="tags")
 study = lab.evaluate([v1, v2, v3], tickets.test, _scorers(), name="support-triage, test split").wait()
 lab.promote(v1, env="prod", study=study)
-lab.promote(v2, env="prod", study=study)
-lab.rollback(v2, env="prod", reason="a customer complained")
-lab.promote(v2, env="prod", study=study, override="it was another release", reason="it was another release")
+lab.promote(v3, env="prod", study=study)
+lab.rollback(NAME, env="prod", reason="a customer complained")
+lab.promote(v3, env="prod", study=study, override="it was another release", reason="it was another release")
 for rater in ("ana", "bo"):
     queue = Labelling(study.recorded, rater)
     for place in range(24):
@@ -96,18 +96,8 @@ def _dashboard(page: Any, folder: Path, name: str) -> None:
     time.sleep(3)
     box = page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea-output >> visible=true").first
     _take(page, box, folder / f"comparison-{name}.png", 1010)
-    page.evaluate(
-        "document.querySelectorAll('.po details').forEach((fold, place) => { fold.open = place >"
-        " 0; })"
-    )
-    time.sleep(0.5)
-    _take(
-        page,
-        page.locator(".po details[open] >> visible=true").first.locator(".."),
-        folder / f"figures-{name}.png",
-        1150,
-        part="details[open]",
-    )
+    figures = page.locator(".po-figs >> visible=true").first
+    _take(page, figures, folder / f"figures-{name}.png", 500)
     for tab in ("Examples", "Prompts", "Label", "Registry"):
         page.locator(f".jupyter-widget-tab .lm-TabBar-tab:has-text('{tab}')").click()
         time.sleep(2.5)
