@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -99,6 +100,12 @@ class Lab:
             RegistryError: the name is not allowed.
         """
         return self.prompts.named(name)
+
+    def bulk(self) -> AbstractContextManager[None]:
+        """`with lab.bulk():` writes the registry once for everything that is saved in the block,
+        also where it ends by an error: for some thousand versions at once.
+        """
+        return self.project.registry.bulk()
 
     # -- studies
 

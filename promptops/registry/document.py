@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Document = dict[str, Any]
 
-__all__ = ["FORM", "check", "checked_name", "empty", "parse", "render"]
+__all__ = ["FORM", "Rendered", "check", "checked_name", "empty", "parse", "render"]
 
 FORM = 2
 MAX_BYTES = (
@@ -115,10 +115,78 @@ def _of_form_2(document: Document) -> Document:
     return {**holder(document), "promptops": FORM, "prompts": prompts}
 
 
-def render(document: Document) -> str:
-    """The canonical text of a document, which ends with a line feed."""
+class Rendered:
+    """The texts of version entries that were rendered, so that saving one more renders one more:
+    an entry is never changed, and is known by its identity.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[int, tuple[Document, str]] = {}
+
+    def text(self, entry: Document) -> str:
+        """The entry as it stands in a file."""
+        found = self._texts.get(id(entry))
+        if found is None:
+            out: list[str] = []
+            _write(entry, _ENTRY, out)
+            found = self._texts[id(entry)] = entry, "".join(out)
+        return found[1]
+
+    def as_read(self, document: Document, before: Document) -> Document:
+        """What `parse` would give of the document's text, where it gave `before`: what the two
+        share is taken as it is.
+        """
+        known = before["prompts"]
+        prompts = {
+            name: prompt if known.get(name) is prompt else self._read(prompt, known.get(name, {}))
+            for name, prompt in sorted(document["prompts"].items())
+        }
+        head = {key: value for key, value in document.items() if key != "prompts"}
+        return {**_reread(head), "prompts": prompts}
+
+    def _read(self, prompt: Document, before: Document) -> Document:
+        known = {id(entry) for entry in before.get("versions", [])}
+        versions = []
+        for entry in prompt["versions"]:
+            if id(entry) not in known:
+                text = self.text(entry)
+                del self._texts[id(entry)]
+                entry = json.loads(text)
+                self._texts[id(entry)] = entry, text
+            versions.append(entry)
+        rest = {key: value for key, value in _in_order(prompt).items() if key != "versions"}
+        return {**_reread(rest), "versions": versions}
+
+
+class _Done:
+    """An entry that is rendered already."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+_ENTRY = "\n" + 8 * " "  # where an entry of a prompt's versions stands
+
+
+def _reread(value: Document) -> Document:
     out: list[str] = []
-    _write(_ordered(document), "\n", out)
+    _write(value, "\n", out)
+    found: Document = json.loads("".join(out))
+    return found
+
+
+def render(document: Document, known: Rendered | None = None) -> str:
+    """The canonical text of a document, which ends with a line feed. known: takes the texts of its
+    version entries, and has those of the last time.
+    """
+    out: list[str] = []
+    ordered = _ordered(document)
+    if known is not None:
+        for prompt in ordered["prompts"].values():
+            prompt["versions"] = [_Done(known.text(entry)) for entry in prompt["versions"]]
+    _write(ordered, "\n", out)
     out.append("\n")
     return "".join(out)
 
@@ -333,6 +401,8 @@ def _write(value: Any, line: str, out: list[str]) -> None:
             _write(item, inner, out)
             mark = ","
         out.append(line + "]")
+    elif isinstance(value, _Done):
+        out.append(value.text)
     elif value is None or value is True or value is False:
         out.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, (int, float)):

@@ -11,10 +11,11 @@ replaced whole.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,6 +171,16 @@ class Editor:
             entry = to_entry(version, number, note=note, author=author, created=self._now())
             self._put(read, name, {**prompt, "versions": [*prompt["versions"], entry]})
             return number
+
+    @contextlib.contextmanager
+    def bulk(self) -> Iterator[None]:
+        """One write of the file for everything that this thread saves until the block ends, also
+        where it ends by an error: for some thousand versions at once.
+
+        Others who write meanwhile wait, and raise Conflict where it takes too long.
+        """
+        with self._file.bulk():
+            yield
 
     def set_policy(self, policy: Policy | None, name: str | None = None) -> None:
         """Set the policy of one prompt, or with None the registry's; policy None removes it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,15 @@ class RegistryFile:
         self._seen: object = None
         self._bytes: bytes | None = None
         self._document: Document = document.empty()
+        self._texts = document.Rendered()
+        self._held: Document | None = None  # what a `bulk` has come to, and whose it is
+        self._holder = 0
 
     def read(self) -> Document:
         """The document; an empty one where there is no file yet. Raises RegistryCorrupt."""
+        held = self._mine()
+        if held is not None:
+            return held
         try:
             found = os.stat(self.path)
         except FileNotFoundError:
@@ -51,6 +58,10 @@ class RegistryFile:
 
         Raises Conflict where the lock is not had in time.
         """
+        held = self._mine()
+        if held is not None:
+            yield held
+            return
         with locked(self.path):
             self._seen = None
             if os.path.exists(self.path):
@@ -74,15 +85,42 @@ class RegistryFile:
 
         Returns whether its bytes changed. Raises RegistryError.
         """
-        data = document.render(changed).encode()
-        self._seen, self._bytes = None, None
+        if self._mine() is not None:
+            self._held = changed
+            return True
+        before, self._seen, self._bytes = self._document, None, None
+        data = document.render(changed, self._texts).encode()
         try:
-            return replace(self.path, data)
+            written = replace(self.path, data)
         except OSError as error:
             raise RegistryError(
                 f"{self.path} could not be written ({error.strerror}) and is as it was; make room,"
                 " then try again."
             ) from error
+        self._document, self._bytes = self._texts.as_read(changed, before), data
+        return written
+
+    @contextlib.contextmanager
+    def bulk(self) -> Iterator[None]:
+        """One write for all changes that this thread makes until the block ends, however it ends.
+
+        The lock is held as long. Raises Conflict where it is not had in time.
+        """
+        if self._mine() is not None:
+            yield
+            return
+        with self.writing() as read:
+            self._held, self._holder = read, threading.get_ident()
+            try:
+                yield
+            finally:
+                held, self._held, self._holder = self._held, None, 0
+                if held is not read:
+                    self.put(held)
+
+    def _mine(self) -> Document | None:
+        """What this thread's `bulk` has come to."""
+        return self._held if self._holder == threading.get_ident() else None
 
     def _load(self) -> None:
         try:
@@ -95,7 +133,7 @@ class RegistryFile:
             ) from None
         if data != self._bytes:
             self._document = document.parse(data, self.path)
-            self._bytes = data
+            self._bytes, self._texts = data, document.Rendered()
 
 
 def prompt_of(read: Document, name: str) -> Document:

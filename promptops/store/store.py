@@ -23,6 +23,7 @@ from ..spool.segment import check_schema, raise_schema, schema_of
 from .connect import Busy, Connection, Damaged, attach
 from .database import Database, Outdated, create, one_at_a_time
 from .export import export_rows, new_rows, pieces_of
+from .export_parquet import export_parquet
 from .merge_segments import Sources, merge, sources_of
 from .purges import Doomed, Purged, doomed_by
 from .read import Deployments, Params, ask_user, show_deployments
@@ -331,9 +332,12 @@ class Store:
 
     def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:
         """Write everything, or one study with all that belongs to it, to one file; returns table ->
-        rows.
+        rows. A name that ends in `.parquet` makes one flat table of runs with their studies and
+        scores, for other tools to read; any other makes a file that `import_` takes in.
         """
         with self._reading("") as con:
+            if Path(path).suffix == ".parquet":
+                return {"runs": export_parquet(con, Path(path), study)}
             return export_rows(con, Path(path), study, self._redactor.clean)
 
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
