@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..monitor import ingest, live_questions
-from ..monitor.live_rows import to_dataset
+from ..monitor.live_rows import labels_of_feedback, to_dataset
 from ..monitor.live_score import LiveScoring, score_live
 from ..run import utc
 from . import show
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..dataset import Dataset
     from ..study.project import Project
 
-__all__ = ["LiveView", "live"]
+__all__ = ["LiveView", "live", "live_prompts"]
 
 RECORD = "PROMPTOPS_RECORD"
 
@@ -34,9 +34,28 @@ def live(
     """See Lab.live."""
     name = prompt.name if isinstance(prompt, Prompt) else str(prompt)
     since = utc(time.time() - days * 86_400)
-    named = source if source is not None else os.environ.get(RECORD)
-    folder = Path(named).expanduser() if named and named not in ("stdout", "otlp") else None
-    return LiveView(project, {"prompt": name, "env": env, "since": since}, folder)
+    return LiveView(project, {"prompt": name, "env": env, "since": since}, _source(source))
+
+
+def live_prompts(project: Project, source: Any = None) -> list[tuple[str, str | None]]:
+    """(prompt, environment) of the live calls that are known, the newest called first."""
+    taken_in(project, _source(source))
+    return live_questions.prompts(project.store)
+
+
+def taken_in(project: Project, source: Path | None) -> None:
+    """Take in what an application recorded since the last look."""
+    if source is None:
+        return
+    if source.is_file():
+        ingest.take_file(project.store, source)
+    else:
+        ingest.take_folder(project.store, source)
+
+
+def _source(named: Any) -> Path | None:
+    named = named if named is not None else os.environ.get(RECORD)
+    return Path(named).expanduser() if named and named not in ("stdout", "otlp") else None
 
 
 class LiveView:
@@ -95,6 +114,39 @@ class LiveView:
         self._take()
         return live_questions.chosen(self.project.store, self.asked, self.condition)
 
+    def rows(self, most: int | None = None) -> list[dict[str, Any]]:
+        """The rows of `frame` as dicts, unknown as None; the newest `most` of them."""
+        found = self.frame()
+        return live_questions.rows_of(found if most is None else found.head(most))
+
+    def review(
+        self, row: Mapping[str, Any], path: str | os.PathLike[str], *, expected: str | None = None
+    ) -> str:
+        """Add one call that somebody has looked at to a .jsonl file of examples, tagged `reviewed`.
+
+        Args:
+            row: of `rows`.
+            path: as in `to_dataset`.
+            expected: the golden answer that it should have had; None: the correction that a user
+                gave, where one did.
+
+        Returns:
+            One sentence: whether the example is new.
+
+        Raises:
+            DatasetError: the values that it was called with were not kept.
+        """
+        reviewed = {**row, "correction": expected or row.get("correction"), "reviewed": True}
+        dataset, new, _ = to_dataset([reviewed], self.project.root / path)
+        was = "is a new example" if new else "was an example before"
+        return f"It {was} of {path}, which has {len(dataset):,}."
+
+    def to_labels(self) -> int:
+        """Take what users said of these answers (good or bad, or a score from 0 to 1) as labels of
+        people, which a judge is measured against; returns how many are new.
+        """
+        return labels_of_feedback(self.project.store, [row["id"] for row in self.rows()])
+
     def to_dataset(self, path: str | os.PathLike[str]) -> Dataset:
         """Add these calls to a .jsonl file of examples, once per content; corrections become golden
         answers, sessions clusters, and failures and labels tags.
@@ -105,7 +157,7 @@ class LiveView:
         Raises:
             DatasetError: no row has the values that it was called with.
         """
-        rows = live_questions.rows_of(self.frame())
+        rows = self.rows()
         dataset, new, bare = to_dataset(rows, self.project.root / path)
         left = f"; {bare:,} had no content" if bare else ""
         self._added = (f"{new:,} examples are new, of {len(rows):,} live calls{left}.",)
@@ -121,8 +173,7 @@ class LiveView:
             share: of the calls, chosen by hash: the same ones whenever it is asked.
             budget_usd: of judges, in this call.
         """
-        rows = live_questions.rows_of(self.frame())
-        return score_live(self.project, rows, scorers, share=share, budget_usd=budget_usd)
+        return score_live(self.project, self.rows(), scorers, share=share, budget_usd=budget_usd)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -136,12 +187,7 @@ class LiveView:
         return show.live_figure(self)
 
     def _take(self) -> None:
-        if self.source is None:
-            return
-        if self.source.is_file():
-            ingest.take_file(self.project.store, self.source)
-        else:
-            ingest.take_folder(self.project.store, self.source)
+        taken_in(self.project, self.source)
 
     def __repr__(self) -> str:
         rows = self.versions

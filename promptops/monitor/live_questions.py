@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..store import Store
 
-__all__ = ["by_hour", "by_version", "chosen", "losses", "rows_of"]
+__all__ = ["SAID", "by_hour", "by_version", "chosen", "losses", "prompts", "rows_of"]
 
 # A failure that the application asked for (it closed the stream) is nobody's.
 _FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
@@ -22,11 +22,20 @@ _WHERE = (
     "prompt = $prompt AND ($env IS NULL OR env = $env) AND started_at >= $since::TIMESTAMP"
     " AND ($until IS NULL OR started_at < $until::TIMESTAMP)"
 )
+# Of either id, each by a join of its own: joined by one OR the other, a million calls and 50,000
+# votes are compared pair by pair, which takes an hour.
+SAID = """
+    SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.id
+    UNION ALL
+    SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.response_id
+    WHERE f.run <> l.id
+"""
 _SUMMARY = f"""
 WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
+said AS ({SAID.format(calls="shown")}),
 given AS (
-    SELECT l.id, max(f.value) FILTER (WHERE f.kind = 'good') AS good, count(*) AS given
-    FROM feedback f JOIN shown l ON f.run = l.id OR f.run = l.response_id GROUP BY l.id
+    SELECT call AS id, max(value) FILTER (WHERE kind = 'good') AS good, count(*) AS given
+    FROM said GROUP BY call
 ),
 judged AS (
     SELECT run_id AS id, avg(value) AS score FROM scores
@@ -50,18 +59,21 @@ SELECT version_id, arm, coalesce(model_returned, model) AS model,
 FROM live WHERE {_WHERE} GROUP BY ALL
 """
 _HOURS = f"""
-SELECT date_trunc('hour', started_at) AS hour, version_id, max(number) AS number,
-    count(*) AS calls, count(*) FILTER (WHERE {_FAILED}) AS failures,
-    quantile_cont(latency_ms, 0.5) AS p50_ms, quantile_cont(latency_ms, 0.95) AS p95_ms
-FROM live WHERE {_WHERE} GROUP BY 1, 2 ORDER BY 1, 2
+SELECT * EXCLUDE (ms), ms[1] AS p50_ms, ms[2] AS p95_ms FROM (
+    SELECT date_trunc('hour', started_at) AS hour, version_id, max(number) AS number,
+        count(*) AS calls, count(*) FILTER (WHERE {_FAILED}) AS failures,
+        quantile_cont(latency_ms, [0.5, 0.95]) AS ms
+    FROM live WHERE {_WHERE} GROUP BY 1, 2
+) ORDER BY 1, 2
 """
-_ROWS = """
-WITH given AS (
-    SELECT l.id AS given_id, max(f.value) FILTER (WHERE f.kind = 'good') AS good,
-        arg_max(f.correction, f."at") FILTER (WHERE f.correction IS NOT NULL) AS correction,
-        max(f.value) FILTER (WHERE f.kind = 'score') AS rating,
-        arg_max(f.label, f."at") FILTER (WHERE f.label IS NOT NULL) AS label
-    FROM feedback f JOIN live l ON f.run = l.id OR f.run = l.response_id GROUP BY l.id
+_ROWS = f"""
+WITH said AS ({SAID.format(calls="live")}),
+given AS (
+    SELECT call AS given_id, max(value) FILTER (WHERE kind = 'good') AS good,
+        arg_max(correction, "at") FILTER (WHERE correction IS NOT NULL) AS correction,
+        max(value) FILTER (WHERE kind = 'score') AS rating,
+        arg_max(label, "at") FILTER (WHERE label IS NOT NULL) AS label
+    FROM said GROUP BY call
 ),
 judged AS (SELECT run_id, avg(value) AS score FROM scores GROUP BY run_id)
 SELECT l.*, good, correction, rating, label, score
@@ -101,6 +113,15 @@ def by_hour(store: Store, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
     names = ("hour", "version_id", "number", "calls", "failures", "p50_ms", "p95_ms")
     rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
     return [dict(zip(names, row, strict=True)) for row in store.rows(_HOURS, rest)]
+
+
+def prompts(store: Store) -> list[tuple[str, str | None]]:
+    """(prompt, environment) of all live rows that name a prompt, the newest called first."""
+    sql = (
+        "SELECT prompt, env FROM live WHERE prompt IS NOT NULL GROUP BY prompt, env"
+        " ORDER BY max(started_at) DESC"
+    )
+    return [(name, env) for name, env in store.rows(sql)]
 
 
 def losses(store: Store, since: str) -> int:

@@ -13,8 +13,10 @@ from ..canonical import tagged
 from ..dataset import Dataset
 from ..dataset.example import RESERVED, Example
 from ..errors import DatasetError, PromptOpsError
+from ..store import Store
+from .live_questions import SAID
 
-__all__ = ["NO_CONTENT", "example_of", "to_dataset"]
+__all__ = ["NO_CONTENT", "example_of", "labels_of_feedback", "to_dataset"]
 
 NO_CONTENT = "the application keeps no content: observe(client, content=...) keeps a share of it"
 
@@ -37,7 +39,8 @@ def example_of(row: Mapping[str, Any]) -> Example | None:
         name = tagged("e1", [inputs, list(history)])
     except PromptOpsError:
         return None
-    tags = ["live", *filter(None, [row.get("failure"), row.get("label")])]
+    seen = "reviewed" if row.get("reviewed") else None
+    tags = ["live", *filter(None, [seen, row.get("failure"), row.get("label")])]
     return Example(
         name,
         inputs,
@@ -80,3 +83,32 @@ def to_dataset(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[Dataset, 
     path.parent.mkdir(parents=True, exist_ok=True)
     Dataset.of([known[name] for name in order], name=path.stem).write(path)
     return Dataset.read(path), new, bare
+
+
+def labels_of_feedback(store: Store, runs: Sequence[str]) -> int:
+    """Votes and scores on these live rows as labels of people, each once.
+
+    A vote is "pass" (1 good, 0 bad); a score counts where it lies from 0 to 1. Returns how many are
+    new.
+    """
+    sql = (
+        f"WITH said AS ({SAID.format(calls='live')}) SELECT id, call, kind, value, note,"
+        ' coalesce("by", \'user\'), "at" FROM said'
+        " WHERE call IN (SELECT unnest($runs)) AND kind IN ('good', 'score')"
+        " AND value BETWEEN 0 AND 1 AND 'b-' || id NOT IN (SELECT id FROM labels) ORDER BY id"
+    )
+    rows = [
+        {
+            "id": f"b-{said}",
+            "run_id": run,
+            "rater": by,
+            "kind": "pass" if kind == "good" else "score",
+            "value": value,
+            "note": note,
+            "labelled_at": at.isoformat(),
+        }
+        for said, run, kind, value, note, by, at in store.rows(sql, {"runs": list(runs)})
+    ]
+    if rows:
+        store.append("labels", rows)
+    return len(rows)

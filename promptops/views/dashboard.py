@@ -20,6 +20,7 @@ from .drift_view import monitors_html
 from .environments import EnvironmentsView
 from .examples_view import ExamplesView
 from .labels import LabelView
+from .live_tab import LiveTab
 from .overview import lab_html, studies_html
 from .prompts_tab import PromptsView
 from .study_view import arms_html
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dashboard", "StudiesView", "dashboard"]
 
-TABS = ("Studies", "Examples", "Prompts", "Label", "Registry", "Watch")
+TABS = ("Studies", "Examples", "Prompts", "Label", "Registry", "Live", "Watch")
 _STUDIES = 200  # offered to choose from
 
 
@@ -121,7 +122,7 @@ class Dashboard(View):
         if tab not in self.views:
             self.views[tab] = self._made(tab)
             self.tab.children[at].children = (self.views[tab].box,)
-        elif tab == "Registry":
+        elif tab in ("Registry", "Live"):
             self.views[tab].refresh()
         return self.views[tab]
 
@@ -136,6 +137,7 @@ class Dashboard(View):
         builders: dict[str, Callable[[], Any]] = {
             "Prompts": lambda: PromptsView(self.lab, prompt, writes=self.writes),
             "Registry": lambda: EnvironmentsView(self.lab, prompt, writes=self.writes),
+            "Live": lambda: LiveTab(self.lab, writes=self.writes),
             "Watch": lambda: _Empty(monitors_html(self.lab.project)),
         }
         if tab in builders:
