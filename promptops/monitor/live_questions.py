@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..store import Store
 
-__all__ = ["SAID", "by_hour", "by_version", "chosen", "losses", "prompts", "rows_of"]
+__all__ = ["OF_CALLS", "by_hour", "by_version", "chosen", "losses", "prompts", "rows_of"]
 
 # A failure that the application asked for (it closed the stream) is nobody's.
 _FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
@@ -24,7 +24,7 @@ _WHERE = (
 )
 # Of either id, each by a join of its own: joined by one OR the other, a million calls and 50,000
 # votes are compared pair by pair, which takes an hour.
-SAID = """
+OF_CALLS = """
     SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.id
     UNION ALL
     SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.response_id
@@ -32,10 +32,10 @@ SAID = """
 """
 _SUMMARY = f"""
 WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
-said AS ({SAID.format(calls="shown")}),
+of_calls AS ({OF_CALLS.format(calls="shown")}),
 given AS (
     SELECT call AS id, max(value) FILTER (WHERE kind = 'good') AS good, count(*) AS given
-    FROM said GROUP BY call
+    FROM of_calls GROUP BY call
 ),
 judged AS (
     SELECT run_id AS id, avg(value) AS score FROM scores
@@ -67,13 +67,13 @@ SELECT * EXCLUDE (ms), ms[1] AS p50_ms, ms[2] AS p95_ms FROM (
 ) ORDER BY 1, 2
 """
 _ROWS = f"""
-WITH said AS ({SAID.format(calls="live")}),
+WITH of_calls AS ({OF_CALLS.format(calls="live")}),
 given AS (
     SELECT call AS given_id, max(value) FILTER (WHERE kind = 'good') AS good,
         arg_max(correction, "at") FILTER (WHERE correction IS NOT NULL) AS correction,
         max(value) FILTER (WHERE kind = 'score') AS rating,
         arg_max(label, "at") FILTER (WHERE label IS NOT NULL) AS label
-    FROM said GROUP BY call
+    FROM of_calls GROUP BY call
 ),
 judged AS (SELECT run_id, avg(value) AS score FROM scores GROUP BY run_id)
 SELECT l.*, good, correction, rating, label, score

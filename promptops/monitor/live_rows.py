@@ -14,7 +14,7 @@ from ..dataset import Dataset
 from ..dataset.example import RESERVED, Example
 from ..errors import DatasetError, PromptOpsError
 from ..store import Store
-from .live_questions import SAID
+from .live_questions import OF_CALLS
 
 __all__ = ["NO_CONTENT", "example_of", "labels_of_feedback", "to_dataset"]
 
@@ -92,14 +92,14 @@ def labels_of_feedback(store: Store, runs: Sequence[str]) -> int:
     new.
     """
     sql = (
-        f"WITH said AS ({SAID.format(calls='live')}) SELECT id, call, kind, value, note,"
-        ' coalesce("by", \'user\'), "at" FROM said'
+        f"WITH of_calls AS ({OF_CALLS.format(calls='live')}) SELECT id, call, kind, value, note,"
+        ' coalesce("by", \'user\'), "at" FROM of_calls'
         " WHERE call IN (SELECT unnest($runs)) AND kind IN ('good', 'score')"
         " AND value BETWEEN 0 AND 1 AND 'b-' || id NOT IN (SELECT id FROM labels) ORDER BY id"
     )
     rows = [
         {
-            "id": f"b-{said}",
+            "id": f"b-{word}",
             "run_id": run,
             "rater": by,
             "kind": "pass" if kind == "good" else "score",
@@ -107,7 +107,7 @@ def labels_of_feedback(store: Store, runs: Sequence[str]) -> int:
             "note": note,
             "labelled_at": at.isoformat(),
         }
-        for said, run, kind, value, note, by, at in store.rows(sql, {"runs": list(runs)})
+        for word, run, kind, value, note, by, at in store.rows(sql, {"runs": list(runs)})
     ]
     if rows:
         store.append("labels", rows)
