@@ -73,7 +73,7 @@ def import_from(project: Project, paths: tuple[str | Path, ...], prompt: str | N
 
 
 def live_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
-    """The files that hold live calls, and the others; a pattern stands for the files that match.
+    """The files that hold live calls, and the others; a pattern means the files that match.
 
     Raises:
         DatasetError: a pattern matches no file.

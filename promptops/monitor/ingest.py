@@ -55,7 +55,7 @@ class Ingested:
 
 
 def take_folder(store: Store, folder: Path) -> Ingested:
-    """Take what stands in the folder's segments and was not taken yet."""
+    """Take what the folder's segments have and was not taken yet."""
     taken = Ingested()
     if folder.resolve() == store.folder.resolve() or not folder.is_dir():
         return taken  # recorded straight into the store, which merges its own segments

@@ -55,8 +55,8 @@ def to_dataset(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[Dataset, 
     """Add the rows to a .jsonl file of examples, which is made where there is none.
 
     Returns the dataset, how many examples are new, and how many rows had no content. A row whose
-    inputs the file has already adds nothing but the correction that it lacks; what stands in the
-    file is never changed otherwise. Raises DatasetError where no row has content.
+    inputs the file has already adds nothing but the correction that it lacks; what the
+    file has is never changed otherwise. Raises DatasetError where no row has content.
     """
     if path.suffix != ".jsonl":
         raise DatasetError(f"{path.name} cannot be added to; give a path that ends in .jsonl.")
@@ -88,7 +88,7 @@ def to_dataset(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[Dataset, 
 def labels_of_feedback(store: Store, runs: Sequence[str]) -> int:
     """Votes and scores on these live rows as labels of people, each once.
 
-    A vote is "pass" (1 good, 0 bad); a score counts where it lies from 0 to 1. Returns how many are
+    A vote is "pass" (1 good, 0 bad); a score counts where it is from 0 to 1. Returns how many are
     new.
     """
     sql = (

@@ -241,7 +241,7 @@ def _first(value: Any) -> Any:
 
 
 def _output(text: str, row: dict[str, Any]) -> str:
-    """The answer's text, out of whatever document stands there; its fingerprint and id too, where
+    """The answer's text, out of whatever document it is in; its fingerprint and id too, where
     only that document has them.
     """
     try:

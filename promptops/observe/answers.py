@@ -17,7 +17,7 @@ _FILTER = frozenset(
     ("content_filter", "safety", "blocklist", "prohibited_content", "spii", "recitation")
 )
 _REFUSED = frozenset(("refusal",))
-_WORDS = ("stop", "tool_calls", "length")  # most answers end so, as they stand
+_WORDS = ("stop", "tool_calls", "length")  # most answers end so
 
 
 @dataclass(slots=True)

@@ -101,7 +101,7 @@ class LiveTab(View):
         return self.rows[at] if at is not None and at < len(self.rows) else None
 
     def look(self) -> None:
-        """Show the chosen call; the correction that somebody gave stands as the golden answer."""
+        """Show the chosen call; a user's correction is offered as the golden answer."""
         row = self.row
         usable = row is not None and row.get("values") is not None
         self.add.disabled, self.golden.disabled = not usable, not usable
@@ -128,7 +128,7 @@ class LiveTab(View):
         self.note.value = said
 
     def labelled(self) -> None:
-        """What users said of these calls becomes labels of people."""
+        """Users' feedback on these calls becomes labels of people."""
         if self.live is not None and self.writes:
             self._say(f"{self.live.to_labels():,} labels are new.")
 
@@ -165,7 +165,7 @@ class LiveTab(View):
 
 
 def call_html(row: dict[str, Any]) -> str:
-    """One call: what was asked, what came back, what somebody said."""
+    """One call: what was asked, what came back, and feedback."""
     facts = [
         f"v{row['number']}" if row.get("number") else str(row.get("version_id") or "unknown")[:11],
         str(row["started_at"])[:19],
