@@ -142,7 +142,7 @@ class LiveView:
         return f"It {was} of {path}, which has {len(dataset):,}."
 
     def to_labels(self) -> int:
-        """Take users' feedback on these answers (good or bad, or a score from 0 to 1) as labels of
+        """Take the feedback on these answers (good or bad, or a score from 0 to 1) as labels of
         people, which a judge is measured against; returns how many are new.
         """
         return labels_of_feedback(self.project.store, [row["id"] for row in self.rows()])
@@ -166,7 +166,8 @@ class LiveView:
     def score(
         self, scorers: Sequence[Any], *, share: float = 1.0, budget_usd: float | None = None
     ) -> LiveScoring:
-        """Judge a share of these answers by scorers, each answer once; the result says what was not judged.
+        """Judge a share of these answers by scorers, each answer once; the result says what was
+        not judged.
 
         Args:
             scorers: as of a study; what needs a golden answer judges corrected ones only.
