@@ -15,6 +15,7 @@ from ..markup import plain
 from .text_table import show
 
 if TYPE_CHECKING:
+    from ..monitor.drift_file import MonitorFile
     from ..monitor.watch import Watched
     from ..study.project import Project
 
@@ -48,19 +49,22 @@ def watch() -> None:
 @click.option("--day", metavar="YYYY-MM-DD", default="", help="UTC date [default: today].")
 @_root
 def run(webhook: str | None, only: str | None, day: str, root: Path | None) -> None:
-    """Ask the probe of each monitor for today and say what it came to; a day counts once.
+    """Ask the probe of each monitor for today, and score yesterday's live calls where their quality
+    is watched; say what it came to. A day counts once.
 
     Exit codes: 0 quiet, or every alarm is acknowledged; 1 alarm; 2 could not find out, which is
     never taken for quiet.
     """
+    from ..lab.live_view import live_source, taken_in
     from ..monitor.drift_file import every
-    from ..monitor.watch import run_day
+    from ..monitor.live_watch import run_any_day
     from ..monitor.webhook import check_url, post_open_alarms
 
     if webhook is not None:
         check_url(webhook)
     _check_day(day)
     project = _project(root)
+    taken_in(project, live_source())
     paths = [path for path in every(project) if only in (None, Path(path).stem)]
     if not paths:
         which = f"no monitor is named {only}" if only else "nothing is watched here"
@@ -68,7 +72,7 @@ def run(webhook: str | None, only: str | None, day: str, root: Path | None) -> N
         sys.exit(2)
     codes = []
     for path in paths:
-        found = run_day(project, path, day)
+        found = run_any_day(project, path, day)
         codes.append(found.exit_code)
         for line in _lines(found):
             click.echo(plain(line))
@@ -105,20 +109,26 @@ def ack(alarm: str, reason: str, root: Path | None) -> None:
 @watch.command(name="accept", short_help="Take today's behaviour as the new anchor.")
 @click.argument("prompt")
 @click.option("--env", required=True, help="The environment: prod, staging, dev, ...")
+@click.option("--live", is_flag=True, help="The last weeks of live quality, not the probe.")
 @_reason
 @_root
-def accept(prompt: str, env: str, reason: str, root: Path | None) -> None:
+def accept(prompt: str, env: str, live: bool, reason: str, root: Path | None) -> None:
     """Ask PROMPT's probe ten times and take it as the anchor from now on; open alarms end."""
+    from ..monitor.live_watch import accept_live
     from ..monitor.watch import accept as take
 
     project = _project(root)
-    file = take(project, prompt, env, reason)
+    file = accept_live(project, prompt, env, reason) if live else take(project, prompt, env, reason)
     project.close()
     means = ", ".join(
         f"{series.scorer} {100 * sum(series.means) / len(series.means):.1f} %"
         for series in file.series
     )
-    click.echo(f"{file.name} has a new anchor of v{file.declaration['number']}: {means}.")
+    click.echo(f"{file.name} has a new anchor{_of(file)}: {means}.")
+
+
+def _of(file: MonitorFile) -> str:
+    return "" if file.live else f" of v{file.declaration['number']}"
 
 
 def _project(root: Path | None) -> Project:

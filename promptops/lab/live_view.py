@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from ..monitor import ingest, live_questions
 from ..monitor.live_rows import labels_of_feedback, to_dataset
 from ..monitor.live_score import LiveScoring, score_live
+from ..monitor.live_watch import declare_live
 from ..run import utc
 from . import show
+from .monitor import Monitor
 from .prompt import Prompt
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from ..dataset import Dataset
     from ..study.project import Project
 
-__all__ = ["LiveView", "live", "live_prompts"]
+__all__ = ["LiveView", "live", "live_prompts", "live_source", "taken_in"]
 
 RECORD = "PROMPTOPS_RECORD"
 
@@ -34,12 +36,12 @@ def live(
     """See Lab.live."""
     name = prompt.name if isinstance(prompt, Prompt) else str(prompt)
     since = utc(time.time() - days * 86_400)
-    return LiveView(project, {"prompt": name, "env": env, "since": since}, _source(source))
+    return LiveView(project, {"prompt": name, "env": env, "since": since}, live_source(source))
 
 
 def live_prompts(project: Project, source: Any = None) -> list[tuple[str, str | None]]:
     """(prompt, environment) of the live calls that are known, the newest called first."""
-    taken_in(project, _source(source))
+    taken_in(project, live_source(source))
     return live_questions.prompts(project.store)
 
 
@@ -53,7 +55,8 @@ def taken_in(project: Project, source: Path | None) -> None:
         ingest.take_folder(project.store, source)
 
 
-def _source(named: Any) -> Path | None:
+def live_source(named: Any = None) -> Path | None:
+    """The folder or file of live calls: as named, else PROMPTOPS_RECORD; None for none."""
     named = named if named is not None else os.environ.get(RECORD)
     return Path(named).expanduser() if named and named not in ("stdout", "otlp") else None
 
@@ -175,6 +178,26 @@ class LiveView:
             budget_usd: of judges, in this call.
         """
         return score_live(self.project, self.rows(), scorers, share=share, budget_usd=budget_usd)
+
+    def watch(
+        self, scorers: Sequence[Any], *, share: float = 0.05, budget_usd: float | None = None
+    ) -> Monitor:
+        """Watch the quality of these calls from today on: `promptops watch run` scores a share of
+        each complete day and alarms where it falls below the weeks before.
+
+        Args:
+            scorers: as texts of the catalogue, such as "json_valid()".
+            share: of a day's calls, chosen by hash.
+            budget_usd: of judges, per run.
+
+        Raises:
+            StudyError: there are not two whole weeks with scored calls on each day, or something
+                else is watched here already.
+        """
+        self._take()
+        prompt, env = self.asked["prompt"], self.asked["env"] or "prod"
+        given: dict[str, Any] = {"env": env, "share": share, "budget_usd": budget_usd}
+        return Monitor(self.project, declare_live(self.project, prompt, scorers, **given), scorers)
 
     @property
     def notes(self) -> tuple[str, ...]:

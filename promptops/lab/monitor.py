@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from ..monitor import watch
 from ..monitor.drift_file import MonitorFile
 from ..monitor.drift_rows import alarm_rows, day_rows, watched_lines
+from ..monitor.live_watch import accept_live, run_any_day
 from . import show
 from .prompt import Prompt
 
@@ -82,7 +83,7 @@ class Monitor:
         Returns:
             The monitor itself; `note` says why the day could not be found out, where it could not.
         """
-        found = watch.run_day(self.project, self.path, day, self._scorers, self._dataset)
+        found = run_any_day(self.project, self.path, day, self._scorers, self._dataset)
         self.note = found.unknown
         return self
 
@@ -108,6 +109,9 @@ class Monitor:
             StudyError: no reason is given, or the anchor is incomplete.
         """
         known = self.file.declaration
+        if self.file.live:
+            accept_live(self.project, known["prompt"], known["env"], reason)
+            return self
         given = (self._scorers, self._dataset)
         watch.accept(self.project, known["prompt"], known["env"], reason, *given)
         return self

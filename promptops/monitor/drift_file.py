@@ -22,7 +22,17 @@ from ..registry.write_lock import replace as replace_file
 if TYPE_CHECKING:
     from ..study.project import Project
 
-__all__ = ["FOLDER", "FORMAT", "Day", "MonitorFile", "Series", "every", "path_of", "reserved"]
+__all__ = [
+    "FOLDER",
+    "FORMAT",
+    "Day",
+    "MonitorFile",
+    "Series",
+    "every",
+    "live_path_of",
+    "path_of",
+    "reserved",
+]
 
 FOLDER = "promptops.monitors"
 FORMAT = 1
@@ -35,6 +45,7 @@ _COLUMNS = (
     "answered_by",
     "judge_change",
     "judge_e",
+    "scored",
 )
 
 
@@ -45,7 +56,7 @@ class Day:
     total: of the scores; evidence: E with this day; step: log of the day's own factor;
     answered_by: place in the monitor's list of who answered; judge_change, judge_e: how the mean of
     the anchor's answers moved when a judge scored them again, and the evidence that it fell; None
-    where no judge scores.
+    where no judge scores; scored: of live quality, how many calls the mean is of.
     """
 
     day: str
@@ -56,6 +67,7 @@ class Day:
     answered_by: int = 0
     judge_change: float | None = None
     judge_e: float | None = None
+    scored: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +145,15 @@ class MonitorFile:
     history: tuple[Mapping[str, Any], ...] = ()
 
     @property
+    def live(self) -> bool:
+        """Whether it watches the quality of live calls, not a probe."""
+        return self.declaration.get("kind") == "live"
+
+    @property
     def name(self) -> str:
-        """`<prompt>.<env>`, unique in a project."""
-        return f"{self.declaration['prompt']}.{self.declaration['env']}"
+        """`<prompt>.<env>`, with ` (live)` for live quality; unique in a project."""
+        kind = " (live)" if self.live else ""
+        return f"{self.declaration['prompt']}.{self.declaration['env']}{kind}"
 
     @property
     def days(self) -> tuple[str, ...]:
@@ -211,6 +229,11 @@ def path_of(project: Project, prompt: str, env: str) -> str:
     """Where the monitor of a prompt in an environment is kept."""
     folder = project.location.registry.parent / FOLDER
     return str(folder / f"{prompt.replace('/', '~')}.{env.replace('/', '~')}.json")
+
+
+def live_path_of(project: Project, prompt: str, env: str) -> str:
+    """Where the monitor of live quality is kept, beside the probe's."""
+    return path_of(project, prompt, env).removesuffix(".json") + ".live.json"
 
 
 def every(project: Project) -> list[str]:

@@ -39,7 +39,7 @@ def monitor_rows(project: Project) -> list[dict[str, Any]]:
                 _row(
                     file.name,
                     scorer=series.scorer,
-                    version=f"v{file.declaration['number']}",
+                    version=_version(file),
                     anchor=sum(series.means) / size,
                     last_day=last.day if last else None,
                     mean=last.total / size if last else None,
@@ -118,6 +118,12 @@ def watched_lines(found: Watched) -> list[str]:
     elif not lines and found.file is not None:
         lines += [_quiet(found.file)]
     return lines
+
+
+def _version(file: MonitorFile) -> str:
+    """The version that is watched; live quality is of whatever serves."""
+    number = file.declaration["number"]
+    return "live" if file.live else f"v{number}"
 
 
 def _quiet(file: MonitorFile) -> str:

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
     from ..store import Store
 
-__all__ = ["OF_CALLS", "by_hour", "by_version", "chosen", "losses", "prompts", "rows_of"]
+__all__ = [
+    "OF_CALLS",
+    "by_hour",
+    "by_version",
+    "chosen",
+    "losses",
+    "prompts",
+    "rows_of",
+    "scored_calls",
+]
 
 # A failure that the application asked for (it closed the stream) is nobody's.
 _FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
@@ -122,6 +131,19 @@ def prompts(store: Store) -> list[tuple[str, str | None]]:
         " ORDER BY max(started_at) DESC"
     )
     return [(name, env) for name, env in store.rows(sql)]
+
+
+def scored_calls(
+    store: Store, prompt: str, env: str, first: str, last: str
+) -> list[dict[str, Any]]:
+    """The live rows of the days from `first` to `last` (UTC), as `score_live` takes them."""
+    frame = store.sql(
+        f"SELECT * FROM ({_ROWS}) WHERE prompt = {_literal(prompt)} AND env = {_literal(env)}"
+        f" AND started_at::DATE BETWEEN {_literal(first)}::DATE AND {_literal(last)}::DATE"
+        " ORDER BY started_at, id",
+        limit=1_000_000,
+    )
+    return rows_of(frame)
 
 
 def losses(store: Store, since: str) -> int:

@@ -161,6 +161,12 @@ def _deployed(project: Project, file: MonitorFile) -> list[tuple[str, str]]:
 
 def _facts(file: MonitorFile) -> str:
     known = file.declaration
+    if file.live:
+        first, last = file.anchored["days"]
+        scored = [day.scored or 0 for day in file.series[0].days] if file.series else []
+        each = f", {sum(scored) / len(scored):,.0f} scored a day" if scored else ""
+        days = f"{len(file.days):,} days counted"
+        return f"live calls in {known['env']}{each} · reference {first} to {last} · {days}"
     parts = [
         f"v{known['number']} in {known['env']}, {len(file.examples):,} examples a day",
         f"anchor of {str(file.anchored['at'])[:10]}",

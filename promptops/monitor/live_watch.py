@@ -1,0 +1,346 @@
+"""Monitors of live quality: each complete day's sampled scores against the whole weeks before.
+
+A monitor of this kind is a file as a probe's is, so that alarms, acknowledgements, the bar and the
+webhook are the same; its one "example" is the mean of live calls. A day counts once, from its own
+calls, on whichever machine has them; a day that was missed is counted by the next run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.drift import STAKES, changed_since
+from ..analysis.live_quality import REFERENCE_DAYS, TOLERANCE, LiveDetector, Mix, Reference
+from ..analysis.live_quality import mix_shift as shifted
+from ..errors import PromptOpsError, StudyError
+from ..run import utc
+from ..scorers.case import Scorer
+from ..scorers.grammar import text_of
+from .drift_declared import declared_scorers, scorers_of
+from .drift_file import Day, MonitorFile, Series, live_path_of, path_of, reserved
+from .input_lengths import length_bounds, length_group
+from .live_cause import cause_of_live
+from .live_questions import scored_calls
+from .live_score import score_live
+from .watch import Watched, run_day, thresholds
+
+if TYPE_CHECKING:
+    from ..study.project import Project
+
+__all__ = ["accept_live", "declare_live", "run_any_day"]
+
+_RECOVERED = 7  # days on end that are as the reference, after which an alarm is over
+_LEAST = 14  # days of a reference
+_MOST_MISSED = 28  # days that one run catches up
+EXAMPLE = "live calls"
+Scores = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class _DayOfCalls:
+    """scores: by scorer; lengths: characters of the inputs, beside the first scorer's scores;
+    answered_by: the model and fingerprint that most calls name.
+    """
+
+    day: str
+    scores: Scores
+    lengths: Sequence[int]
+    answered_by: tuple[str, str]
+
+
+def declare_live(
+    project: Project,
+    prompt: str,
+    scorers: Sequence[Any],
+    *,
+    env: str,
+    share: float = 0.05,
+    budget_usd: float | None = None,
+) -> Watched:
+    """Watch the quality of live calls from today on, against the four weeks before, two at least.
+
+    Args:
+        project: whose store has the live calls.
+        prompt: its name.
+        scorers: as texts of the catalogue, so that the command line can run them.
+        env: the environment.
+        share: of the calls that is scored each day, chosen by hash.
+        budget_usd: of judges, per run.
+
+    Raises:
+        StudyError: another declaration exists, or the days before have too few scored calls.
+    """
+    path, judges = live_path_of(project, prompt, env), scorers_of(scorers)
+    declaration = {
+        "kind": "live",
+        "prompt": prompt,
+        "env": env,
+        "share": share,
+        "budget_usd": budget_usd,
+        "number": None,
+    }
+    if os.path.exists(path):
+        file = MonitorFile.read(path)
+        known = [(series.scorer, series.version) for series in file.series]
+        if known != [(judge.name, judge.version) for judge in judges]:
+            names = ", ".join(name for name, _ in known)
+            raise StudyError(f"{file.name} is watched already, by {names}; remove its file first.")
+        return Watched(path, file)
+    with reserved(path):
+        file = _referred(project, declaration, judges, utc()[:10], ())
+        file.write(path)
+    return Watched(path, file)
+
+
+def accept_live(project: Project, prompt: str, env: str, reason: str) -> MonitorFile:
+    """Take the last weeks for the new reference; open alarms end, and who accepted it is recorded.
+
+    Raises:
+        StudyError: no reason is given, or the days before have too few scored calls.
+    """
+    if not reason.strip():
+        raise StudyError(
+            "a new reference is accepted with a reason; say why it is as it should be."
+        )
+    path = live_path_of(project, prompt, env)
+    with reserved(path):
+        old = MonitorFile.read(path)
+        entry = {"event": "accepted", "at": utc(), "by": project.author, "reason": reason.strip()}
+        judges = declared_scorers(old, None)
+        new = _referred(project, old.declaration, judges, utc()[:10], (*old.history, entry))
+        over = {"day": utc()[:10], "why": f"a new reference was accepted: {reason.strip()}"}
+        alarms = tuple(each if each["closed"] else {**each, "closed": over} for each in old.alarms)
+        new = replace(new, alarms=alarms)
+        new.write(path)
+    return new
+
+
+def run_any_day(
+    project: Project,
+    path: str,
+    day: str = "",
+    scorers: Sequence[Any] | None = None,
+    dataset: Any = None,
+) -> Watched:
+    """Run one monitor for a day, whichever kind it is; see `run_day`. Of live quality, all complete
+    days up to the one before are counted.
+    """
+    try:
+        file = MonitorFile.read(path)
+    except PromptOpsError as error:
+        return Watched(path, None, str(error))
+    if not file.live:
+        return run_day(project, path, day, scorers, dataset)
+    try:
+        with reserved(path):
+            return _counted(project, path, day or utc()[:10], scorers)
+    except PromptOpsError as error:
+        return Watched(path, MonitorFile.read(path), str(error))
+
+
+def _counted(project: Project, path: str, today: str, scorers: Sequence[Any] | None) -> Watched:
+    file = MonitorFile.read(path)
+    judges = declared_scorers(file, scorers)
+    last = file.days[-1] if file.days else _before(str(file.anchored["at"])[:10], 1)
+    pending = [_before(today, back) for back in range(_MOST_MISSED, 0, -1)]
+    why = ""
+    missing = [each for each in pending if each > last]
+    for found in _calls_of(project, file.declaration, judges, missing) if missing else ():
+        if not all(found.scores.values()):
+            why = f"{found.day} has no scored live call; record with content."
+            continue
+        file, why = _with_day(project, file, found), ""
+        file.write(path)
+    return Watched(path, file, why)
+
+
+def _calls_of(
+    project: Project,
+    declaration: Mapping[str, Any],
+    judges: Sequence[Scorer],
+    days: Sequence[str],
+) -> list[_DayOfCalls]:
+    """What each day's calls scored; what was not scored yet of the share is scored now."""
+    prompt, env = declaration["prompt"], declaration["env"]
+    rows = scored_calls(project.store, prompt, env, days[0], days[-1])
+    share, budget = declaration["share"], declaration["budget_usd"]
+    score_live(project, rows, judges, share=share, budget_usd=budget)
+    calls = [str(row["id"]) for row in rows]
+    scores = {judge.name: _scores(project, judge, calls) for judge in judges}
+    first = judges[0].name
+    found = []
+    for day in days:
+        mine = [row for row in rows if str(row["started_at"])[:10] == day]
+        ids = [str(row["id"]) for row in mine]
+        who = Counter(
+            (str(row["model_returned"] or ""), str(row["system_fingerprint"] or "")) for row in mine
+        )
+        of_day = {
+            name: [known[call] for call in ids if call in known] for name, known in scores.items()
+        }
+        lengths = [int(row["chars_in"] or 0) for row in mine if str(row["id"]) in scores[first]]
+        found.append(
+            _DayOfCalls(day, of_day, lengths, who.most_common(1)[0][0] if who else ("", ""))
+        )
+    return found
+
+
+def _scores(project: Project, judge: Scorer, calls: Sequence[str]) -> dict[str, float]:
+    sql = (
+        "SELECT run_id, arg_max(coalesce(passed::DOUBLE, value), scored_at) FROM scores"
+        " WHERE run_id IN (SELECT unnest($calls)) AND scorer = $name AND scorer_version = $version"
+        " AND coalesce(passed::DOUBLE, value) BETWEEN 0 AND 1 GROUP BY run_id ORDER BY run_id"
+    )
+    asked = {"calls": list(calls), "name": judge.name, "version": judge.version}
+    return {str(call): float(value) for call, value in project.store.rows(sql, asked)}
+
+
+def _referred(
+    project: Project,
+    declaration: Mapping[str, Any],
+    judges: Sequence[Scorer],
+    today: str,
+    history: tuple[Any, ...],
+) -> MonitorFile:
+    """The monitor with the whole weeks before today as its reference."""
+    listed = [_before(today, back) for back in range(REFERENCE_DAYS, 0, -1)]
+    days = _calls_of(project, declaration, judges, listed)
+    whole = 0
+    while whole < len(days) and all(days[-1 - whole].scores.values()):
+        whole += 1
+    whole -= whole % 7
+    if whole < _LEAST:
+        raise StudyError(
+            f"{declaration['prompt']} in {declaration['env']} has scored live calls on each of the"
+            f" last {whole} days, in whole weeks; a reference needs {_LEAST}: record with content,"
+            " and a share that scores some calls each day."
+        )
+    days = days[-whole:]
+    series = tuple(_series(judge, [day.scores[judge.name] for day in days]) for judge in judges)
+    anchored = {
+        "at": utc() if today == utc()[:10] else f"{today}T00:00:00",
+        "by": project.author,
+        "study": "",
+        "answered_by": list(days[-1].answered_by),
+        "days": [days[0].day, days[-1].day],
+        "lengths": length_bounds([size for day in days for size in day.lengths]),
+    }
+    return MonitorFile(declaration, anchored, (EXAMPLE,), series, (), (), history)
+
+
+def _series(judge: Scorer, days: Sequence[Sequence[float]]) -> Series:
+    reference = Reference.of([(sum(scores), len(scores)) for scores in days])
+    nothing = {"by_live": [0.0] * len(STAKES)}
+    mean = (reference.mean,)
+    text = text_of(judge)
+    return Series(
+        judge.name, judge.version, judge.kind, text, mean, mean, reference.luck, (nothing,)
+    )
+
+
+def _with_day(project: Project, file: MonitorFile, found: _DayOfCalls) -> MonitorFile:
+    """The file with a day's evidence, and the alarms that it opens or ends."""
+    names = list(file.answered_by)
+    if found.answered_by not in names:
+        names.append(found.answered_by)
+    out = []
+    for series in file.series:
+        scores = found.scores[series.scorer]
+        detector = LiveDetector(tuple(series.states[0]["by_live"]))
+        detector = detector.after(Reference(series.means[0], series.luck), scores)
+        mean = sum(sorted(scores)) / len(scores)
+        place = names.index(found.answered_by)
+        day = Day(found.day, mean, 0, detector.e, detector.step, place, scored=len(scores))
+        states = ({"by_live": list(detector.states)},)
+        out.append(replace(series, states=states, days=(*series.days, day)))
+    file = replace(file, series=tuple(out), answered_by=tuple(names))
+    for series in out:
+        file = _alarmed(project, file, series)
+    return file
+
+
+def _alarmed(project: Project, file: MonitorFile, series: Series) -> MonitorFile:
+    mine = (each for each in file.alarms if each["scorer"] == series.scorer)
+    alarm = next((each for each in mine if each["closed"] is None), None)
+    if alarm is not None:
+        return _ended(file, series, alarm) if _recovered(series, alarm) else file
+    last, bar = series.days[-1], thresholds(project)
+    if last.evidence < bar:
+        return file
+    since = series.days[changed_since([day.step for day in series.days])].day
+    days = [day for day in series.days if day.day >= since]
+    seed = f"{file.name}\n{series.scorer}\n{file.anchored['at']}\n{last.day}"
+    return file.with_alarm(
+        {
+            "id": "a-" + hashlib.sha256(seed.encode()).hexdigest()[:8],
+            "monitor": file.name,
+            "scorer": series.scorer,
+            "day": last.day,
+            "since": since,
+            "evidence": float(f"{last.evidence:.6g}"),
+            "threshold": bar,
+            "before": round(series.means[0], 4),
+            "now": round(sum(day.total for day in days) / len(days), 4),
+            "cause": _cause(project, file, series, since).document(),
+            "acknowledged": None,
+            "closed": None,
+            "posted": None,
+        }
+    )
+
+
+def _cause(project: Project, file: MonitorFile, series: Series, since: str) -> Any:
+    prompt, env = file.declaration["prompt"], file.declaration["env"]
+    try:
+        probe: MonitorFile | None = MonitorFile.read(path_of(project, prompt, env))
+    except PromptOpsError:
+        probe = None
+    judge = next(each for each in declared_scorers(file, None) if each.name == series.scorer)
+    deployed = project.registry.history(prompt, env)
+    return cause_of_live(since, probe, deployed, _mix(project, file, judge, since))
+
+
+def _mix(project: Project, file: MonitorFile, judge: Scorer, since: str) -> Mix | None:
+    """The lengths of the inputs before and since, with the quality within each."""
+    bounds = file.anchored.get("lengths") or []
+    first = file.anchored["days"][0]
+    last = file.days[-1]
+    before: dict[str, list[float]] = {}
+    after: dict[str, list[float]] = {}
+    whose = file.declaration["prompt"], file.declaration["env"]
+    calls = scored_calls(project.store, *whose, first, last)
+    scores = _scores(project, judge, [str(row["id"]) for row in calls])
+    for row in calls:
+        if (score := scores.get(str(row["id"]))) is not None:
+            into = after if str(row["started_at"])[:10] >= since else before
+            into.setdefault(length_group(int(row["chars_in"] or 0), bounds), []).append(score)
+    return shifted(before, after) if before and after and bounds else None
+
+
+def _recovered(series: Series, alarm: Mapping[str, Any]) -> bool:
+    days = series.days[-_RECOVERED:]
+    if len(days) < _RECOVERED or days[0].day <= alarm["day"]:
+        return False
+    mean = sum(day.total for day in days) / len(days)
+    return mean >= series.means[0] - series.luck - TOLERANCE
+
+
+def _ended(file: MonitorFile, series: Series, alarm: Mapping[str, Any]) -> MonitorFile:
+    """The alarm ended, and the evidence begun again: an e-detector does not forget by itself."""
+    fresh = tuple(
+        replace(each, states=({"by_live": [0.0] * len(STAKES)},)) if each is series else each
+        for each in file.series
+    )
+    why = f"the last {_RECOVERED} days are as the reference again"
+    closed = {"day": series.days[-1].day, "why": why}
+    return replace(file, series=fresh).with_alarm({**alarm, "closed": closed})
+
+
+def _before(day: str, back: int) -> str:
+    return (date.fromisoformat(day) - timedelta(days=back)).isoformat()

@@ -1,0 +1,166 @@
+"""Law: the quality of live calls is judged day by day, each day once, from its own calls; what
+could not be found out is never quiet.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from promptops.cli.__main__ import group
+from promptops.errors import StudyError
+from promptops.monitor.drift_file import MonitorFile
+from promptops.monitor.drift_rows import monitor_rows, watched_lines
+from promptops.monitor.live_watch import accept_live, declare_live, run_any_day
+from promptops.monitor.watch import thresholds
+from promptops.monitor.webhook import body_of
+from promptops.run import utc
+from promptops.study.project import Project
+
+TODAY = date.fromisoformat(utc()[:10])
+SCORER = "contains('yes')"
+CALLS = 20
+
+
+def day(offset: int) -> str:
+    return (TODAY + timedelta(days=offset)).isoformat()
+
+
+def called(project: Project, first: int, last: int, right: float) -> None:
+    """Live calls of the days from `first` to `last`, from today; a share of them is right."""
+    rows = [
+        {
+            "id": f"l-{offset + 100:03}-{index:03}",
+            "prompt": "triage",
+            "env": "prod",
+            "version_id": "p1-1",
+            "started_at": f"{day(offset)}T10:00:00",
+            "model_returned": "m-1",
+            "chars_in": 100 + index,
+            "output": "yes" if index < round(right * CALLS) else "no",
+        }
+        for offset in range(first, last + 1)
+        for index in range(CALLS)
+    ]
+    project.store.append("live", rows)
+
+
+def watched(project: Project) -> str:
+    return declare_live(project, "triage", [SCORER], env="prod", share=1.0).path
+
+
+@pytest.fixture
+def path(project: Project) -> str:
+    """A monitor with four weeks of 90 % before it."""
+    called(project, -28, -1, 0.9)
+    return watched(project)
+
+
+def test_a_reference_is_of_whole_weeks_with_calls_on_each_day(project: Project) -> None:
+    called(project, -13, -1, 0.9)
+    with pytest.raises(StudyError, match="on each of the last 7 days, in whole weeks"):
+        watched(project)
+    called(project, -14, -14, 0.9)
+    file = MonitorFile.read(watched(project))
+    assert file.anchored["days"] == [day(-14), day(-1)]
+    assert file.series[0].means == (0.9,)
+
+
+def test_quiet_days_count_once(project: Project, path: str) -> None:
+    """Today is not over; a day is counted by the next, two runs of it are one, and days that were
+    missed are counted later.
+    """
+    called(project, 0, 4, 0.9)
+    assert run_any_day(project, path, day(0)).file.days == ()  # type: ignore[union-attr]
+    found = run_any_day(project, path, day(1))
+    assert (found.exit_code, found.file and found.file.days) == (0, (day(0),))
+    before = Path(path).read_bytes()
+    run_any_day(project, path, day(1))
+    assert Path(path).read_bytes() == before
+    found = run_any_day(project, path, day(5))
+    assert found.file is not None
+    assert found.file.days == tuple(day(offset) for offset in range(5))
+    assert "quiet: triage.prod (live)" in watched_lines(found)[0]
+    assert monitor_rows(project)[0]["version"] == "live"
+
+
+def test_an_interrupted_run_keeps_the_days_that_it_counted(
+    project: Project, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called(project, 0, 3, 0.9)
+    whole, writes = MonitorFile.write, iter([1, 1])
+
+    def interrupted(file: MonitorFile, to: str) -> None:
+        if next(writes, None) is None:
+            raise KeyboardInterrupt
+        whole(file, to)
+
+    monkeypatch.setattr(MonitorFile, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_any_day(project, path, day(4))
+    assert MonitorFile.read(path).days == (day(0), day(1))
+    monkeypatch.setattr(MonitorFile, "write", whole)
+    run_any_day(project, path, day(4))
+    assert MonitorFile.read(path).days == tuple(day(offset) for offset in range(4))
+
+
+def test_a_fall_alarms_with_its_cause_and_ends(project: Project, path: str) -> None:
+    """30 points: found in days, acknowledged, over after a week as before; the webhook's body is
+    that of every alarm.
+    """
+    called(project, 0, 4, 0.6)
+    found = run_any_day(project, path, day(5))
+    [alarm] = found.open_alarms
+    assert found.exit_code == 1
+    assert alarm["since"] == day(0)
+    assert (alarm["before"], alarm["now"]) == (0.9, 0.6)
+    assert alarm["cause"]["kind"] == "unknown"
+    assert "no probe says" in alarm["cause"]["sentence"]
+    assert found.file is not None
+    assert body_of(found.file, alarm)["text"].startswith(
+        "triage in prod (live): contains(yes) fell"
+    )
+    called(project, 5, 12, 0.9)
+    found = run_any_day(project, path, day(13))
+    assert (found.open_alarms, found.exit_code) == ((), 0)
+
+
+def test_another_machine_without_the_calls_is_unknown(project: Project, path: str) -> None:
+    """No scored call of the day: exit code 2, and nothing is counted."""
+    found = run_any_day(project, path, day(1))
+    assert (found.exit_code, found.file and found.file.days) == (2, ())
+    assert "has no scored live call" in found.unknown
+
+
+def test_its_bar_is_the_projects(project: Project, path: str) -> None:
+    assert thresholds(project) == 365
+    with pytest.raises(StudyError, match="watched already"):
+        declare_live(project, "triage", ["contains('no')"], env="prod")
+    assert watched(project) == path
+
+
+def test_a_new_reference_ends_alarms(project: Project, path: str) -> None:
+    called(project, 0, 1, 0.5)
+    assert run_any_day(project, path, day(2)).exit_code == 1
+    with pytest.raises(StudyError, match="with a reason"):
+        accept_live(project, "triage", "prod", " ")
+    file = accept_live(project, "triage", "prod", "a new kind of user")
+    assert file.history[-1]["reason"] == "a new kind of user"
+    assert file.alarms[0]["closed"] is not None
+    assert file.days == ()
+
+
+def test_the_command_runs_it(project: Project, path: str) -> None:
+    """`watch run` scores yesterday's live calls: 1 with an alarm, 2 without calls."""
+    called(project, 0, 2, 0.4)
+    root = str(project.root)
+    for until, code, word in ((3, 1, "ALARM: triage in prod (live)"), (4, 1, "unknown")):
+        words = ["watch", "run", "--day", day(until), "--root", root]
+        done = CliRunner().invoke(group(), words)
+        assert done.exit_code == code, done.output
+        assert word in done.output
+    done = CliRunner().invoke(group(), ["watch", "list", "--root", root])
+    assert "triage.prod (live)" in done.output
