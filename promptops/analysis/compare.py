@@ -79,6 +79,9 @@ class ComparisonContext:
     looked: int = 0
 
 
+_NO_LUCK = 20  # examples of which some version gets one right, where the scorer fits
+
+
 class Comparison:
     """`candidate` against `baseline`. `differences`: a Difference per scorer in the study's order,
     then cost, latency, tokens.
@@ -323,6 +326,11 @@ def _statement(comparison: Comparison, figures: Difference) -> str:
             f"{b} has {words.signed(100 * relative)} % {figures.name} against {a}"
             f" ({_value(figures, figures.candidate)} against {_value(figures, figures.baseline)});"
             f" {luck}."
+        )
+    if figures.n >= _NO_LUCK and not figures.candidate and not figures.baseline:
+        return (
+            f"0 of {words.count(figures.n, 'example')} in both arms, {b} and {a}: the scorer"
+            f" {figures.name} and the columns do not fit."
         )
     span = f"90 % interval {words.interval(figures.low, figures.high)}"
     if figures.binary and figures.repeats == 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -83,10 +84,7 @@ class TableComparison(Comparison):
         Kept twice, it is there once.
         """
         if not self.scorers_used:
-            raise StudyError(
-                "this table holds scores, not answers: there is no output to keep; pass columns of"
-                " answers."
-            )
+            return self._keep_scores(lab, prompt, name)
         rows = [
             {
                 "example_id": example,
@@ -101,6 +99,25 @@ class TableComparison(Comparison):
         return lab.import_runs(
             rows, self.table.dataset, list(self.scorers_used), prompt=prompt, name=name
         )
+
+    def _keep_scores(self, lab: Lab, prompt: str, name: str | None) -> Study:
+        """The table's scores as a study without outputs: compared and reported, not rescored."""
+        rows = [
+            {"example_id": example, "version": label, "output": None, "score": score}
+            for label, cells in (_scores_in(self.table) or {}).items()
+            for example, scores in cells.items()
+            for score in scores
+        ]
+        if not rows:
+            raise StudyError(
+                "two files of runs are kept by lab.import_from(...), which takes their versions"
+                " along."
+            )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*are read as its repeats")
+            return lab.import_runs(
+                rows, self.table.dataset, scores=["score"], prompt=prompt, name=name
+            )
 
     def report(self, path: str | Path) -> Path:
         """Write one self-contained HTML file: the comparison, and the changed examples with both

@@ -349,8 +349,11 @@ class Lab:
 
         table: a DataFrame or list of dicts, one row an output. columns: names of its columns
         (example="example_id", version="version", output="output", sample=None), and
-        versions={label: PromptVersion} where the prompts are known, prompt="name", name="...".
-        Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept.
+        versions={label: PromptVersion} where the prompts are known, prompt="name", name="...";
+        scores=["accuracy"] (or {name: column}) takes columns of scores from 0 to 1 as scorers;
+        plan=lab.plan(...) takes in the rows of its split, under its scorers and finalists.
+        Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept; several
+        models under one label are an arm each.
         """
         from ..study.import_runs import import_runs
 

@@ -91,7 +91,7 @@ def contains(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
     """The answer holds the text (or this row's value of the column), also inside a word; for words:
-    `mentions`.
+    `mentions`. Of a list in the column any member will do.
     """
     return _part(
         _Part("contains", str, lambda part, whole: part in whole, "does not hold"),
@@ -155,12 +155,16 @@ def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) 
     if column is not None:
 
         def by_row(case: Case) -> Score:
-            part = as_text(case.example.column(column))
+            value = case.example.column(column)
+            parts = [as_text(one) for one in _alternatives(value)]
+            whole = tidy(trim(case.output))
             return verdict(
-                holds(tidy(trim(part)), tidy(trim(case.output))), f"{kind.fault} {snippet(part)}"
+                any(holds(tidy(trim(part)), whole) for part in parts),
+                f"{kind.fault} {snippet(' or '.join(parts))}",
             )
 
-        return rule(spelled(name, column=column, case=cased), "assertion", by_row, needs=[column])
+        shown = spelled(name, column=column, case=cased)
+        return rule(shown, "assertion", by_row, needs=[column], version="2")
     part = tidy(trim(_text(name, text)))
     failed = fail(f"{kind.fault} {snippet(text)}")
 
@@ -173,6 +177,12 @@ def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) 
         score,
         texts=((str(text), f'{name}(column="{text}")'),),
     )
+
+
+def _alternatives(value: Any) -> list[Any]:
+    """The members of a golden list, any of which will do; else the value alone."""
+    several = isinstance(value, (list, tuple)) and value
+    return list(value) if several else [value]
 
 
 def contains_any(*texts: str, ignore_case: bool = True) -> Rule:

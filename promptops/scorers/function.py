@@ -23,6 +23,7 @@ __all__ = ["FunctionScorer", "as_scorer", "scorer"]
 ARGUMENTS = ("output", "example", "expected", "run", "reference")
 _TAKEN = ", ".join(ARGUMENTS)
 # words that a function may answer with; anything else is a label without a value
+_ABOUT = frozenset({"label", "explanation", "reason", "passed"})  # beside "score" in a map
 _WORDS = {
     **dict.fromkeys(("pass", "passed", "yes", "true", "correct", "good", "ok"), True),
     **dict.fromkeys(("fail", "failed", "no", "false", "incorrect", "wrong", "bad"), False),
@@ -61,6 +62,8 @@ class FunctionScorer:
     def _read(self, result: Any) -> Score | Sequence[Score]:
         if isinstance(result, Score):
             return self._held(result)
+        if isinstance(result, Mapping) and "score" in result and result.keys() & _ABOUT:
+            return self._about(result)
         if isinstance(result, Mapping):
             return [replace(self._one(value), name=str(name)) for name, value in result.items()]
         if (
@@ -87,6 +90,23 @@ class FunctionScorer:
         raise TypeError(
             "a scorer gives bool, a number in [0, 1], text, Score or scores, not"
             f" {type(result).__name__}"
+        )
+
+    def _about(self, result: Mapping[str, Any]) -> Score:
+        """One score with what is said of it: {"score", "label", "explanation"}."""
+        if unknown := sorted(map(str, result.keys() - _ABOUT - {"score"})):
+            raise TypeError(
+                f"a score in a map has the unknown key {unknown[0]!r}; the keys are score,"
+                f" {', '.join(sorted(_ABOUT))}"
+            )
+        found = self._one(result["score"])
+        reason = result.get("explanation", result.get("reason"))
+        label = result.get("label")
+        return replace(
+            found,
+            reason=found.reason if reason is None else str(reason),
+            category=found.category if label is None else str(label),
+            passed=found.passed if result.get("passed") is None else bool(result["passed"]),
         )
 
     def _label(self, label: str) -> Score:

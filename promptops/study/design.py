@@ -43,6 +43,7 @@ __all__ = [
     "question",
     "question_of",
     "with_identity",
+    "split_of",
 ]
 
 
@@ -102,7 +103,7 @@ class StudyDesign:
             DatasetRef(self.dataset.fingerprint, self.dataset.name, len(self.dataset)),
             tuple(ScorerRef.of(scorer) for scorer in self.scorers),
             self.repeats,
-            _split(self.dataset),
+            split_of(self.dataset),
             role=self.role,
         )
 
@@ -363,7 +364,7 @@ def _distinct_labels(arms: list[ArmDesign]) -> None:
             )
 
 
-def _split(dataset: Dataset) -> str | None:
+def split_of(dataset: Dataset) -> str | None:
     """The one split that all examples are of; None where there is none or several."""
     found = {example.split for example in dataset}
     return found.pop() if len(found) == 1 else None

@@ -60,6 +60,11 @@ def guessed(dataset: Dataset, answered: Sequence[tuple[Any, Any]]) -> tuple[Scor
     if _share(texts, _is_number):
         return scorers.number_close(), "the golden answers are numbers"
     if _share(texts, lambda text: text.lstrip()[:1] in ("{", "[")):
+        if any(not text.strip().startswith(("{", "[")) for text in answers if text.strip()):
+            return (
+                scorers.after(scorers.extract_json, scorers.json_equals()),
+                "the golden answers are JSON, and some answers have it within other text",
+            )
         return scorers.json_equals(), "the golden answers are JSON"
     if sorted(len(text.split()) for text in texts)[len(texts) // 2] > 4:
         return scorers.similar_to("expected", at_least=0.8), "the golden answers are texts"

@@ -8,16 +8,27 @@ unknown is invented.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
+from ..engine.needs import check_needs
 from ..errors import StudyError
 from ..models.recorded import columns_of, sample_numbers
 from ..run import FAILURES, utc
+from ..store.recorder import outside
 from ..version import PromptVersion
-from .design import as_version
+from .design import as_version, split_of
+from .import_table import (
+    by_model,
+    checked_amounts,
+    of_examples,
+    repeated_rows,
+    score_cells,
+    score_scorers,
+)
 from .preflight import checked_scorers
 from .recorded_study import RecordedStudy, find_study
 from .records import keep_dataset, keep_study, keep_version, load_dataset
@@ -27,11 +38,16 @@ from .study_record import ArmRecord, DatasetRef, ScorerRef, StudyRecord
 if TYPE_CHECKING:
     from ..dataset import Dataset
     from ..store import Store
+    from .plan import Plan
     from .project import Project
 
 __all__ = ["Columns", "import_runs", "outputs_id"]
 
 _CHUNK = 5_000  # rows written at a time
+_KEPT = (
+    *("model", "failure", "finish_reason", "tokens_in", "tokens_out", "cost_usd", "latency_ms"),
+    "started_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,9 @@ class Columns:
 
     sample: the number of an output among several of one example; versions: label -> PromptVersion
     or saved version, for labels whose prompt is known; prompt: the name that the versions belong
-    to; name: of the study.
+    to; name: of the study; scores: columns of scores that were given elsewhere (or name -> column),
+    which become scorers after those that are passed; plan: whose split, scorers and finalists the
+    import follows, so that only its rows are taken in.
     """
 
     example: str = "example_id"
@@ -50,6 +68,8 @@ class Columns:
     versions: Mapping[str, Any] | None = None
     prompt: str = ""
     name: str | None = None
+    scores: Mapping[str, str] | Sequence[str] = ()
+    plan: Plan | None = None
 
 
 def outputs_id(prompt: str, label: str) -> str:
@@ -73,10 +93,19 @@ def import_runs(
     Raises StudyError for a row whose example the dataset does not have, naming it.
     """
     where = Columns(**columns)
-    cells = columns_of(_renamed(table, where))
-    checked = checked_scorers(scorers)
-    arms = _arms(cells, where)
+    rows = table if hasattr(table, "columns") else [dict(row) for row in table]
+    scores = score_cells(rows, where.scores)
+    cells, versions = by_model(columns_of(_renamed(rows, where)), where.versions)
+    checked_amounts(cells)
+    if where.plan is not None:
+        dataset, scorers, _ = where.plan.follow(dataset, scorers, 1)
+        cells, scores = of_examples(dataset, cells, scores)
+    arms = _arms(cells, replace(where, versions=versions))
     places = _places(cells, arms, dataset)
+    given = score_scorers(scores, places, {label: arm.id for label, arm in arms.items()})
+    checked = [*checked_scorers(scorers), *given]
+    for sentence in filter(None, (repeated_rows(cells), *check_needs(checked, dataset))):
+        warnings.warn(sentence, stacklevel=outside())
     identity = tagged(
         "s1",
         {
@@ -98,8 +127,11 @@ def import_runs(
         DatasetRef(dataset.fingerprint, dataset.name, len({place[0] for place in places})),
         tuple(ScorerRef.of(scorer) for scorer in checked),
         repeats,
+        split_of(dataset),
+        where.plan.id if where.plan is not None else None,
         imported=True,
         created=utc(),
+        named=(where.plan.policy.primary or "") if where.plan is not None else "",
     )
     store = project.store
     keep_dataset(store, dataset, project.root)
@@ -108,7 +140,8 @@ def import_runs(
             if arm.version is not None:
                 keep_version(store, arm.version, prompt=where.prompt, label=arm.label)
         recorded = load_dataset(store, dataset.fingerprint, project.root)
-        _write(store, record, cells, places, arms, recorded)
+        scored_alone = bool(given) and all(output is None for output in cells["output"])
+        _write(store, record, cells, places, arms, recorded, failed=not scored_alone)
     study = find_study(project, identity)
     score_study(study, dataset, checked)
     return study
@@ -210,7 +243,10 @@ def _write(
     places: Sequence[tuple[str, int, str]],
     arms: Mapping[str, _Arm],
     dataset: Dataset,
+    *,
+    failed: bool = True,
 ) -> None:
+    """failed: whether a missing output is a failure; a table of scores alone has none to keep."""
     prints = {example.id: example.fingerprint for example in dataset}
     began = utc()
     for start in range(0, len(places), _CHUNK):
@@ -219,6 +255,8 @@ def _write(
             example, repeat, label = places[row]
             arm = arms[label]
             run = _run(cells, row, example, repeat, arm, study.prompt, prints[example], began)
+            if not failed and run["failure"] == "internal":
+                run["failure"] = None
             runs.append(run)
             links.append(
                 {
@@ -252,14 +290,15 @@ def _run(
 
     output = cell("output")
     text = None if output is None else str(output)
-    failure = cell("failure") or ("empty_output" if text is None or not text.strip() else None)
+    failure = cell("failure") or _failure(text)
     if failure is not None and failure not in FAILURES:
         raise StudyError(
             f"row {row} has the failure {failure!r}, which is not a class of run.FAILURES; the"
             f" classes"
             f" are {', '.join(FAILURES)}."
         )
-    body = f"{arm.id}\0{example}\0{fingerprint}\0{repeat}\0{text}"
+    kept = [cell(name) for name in _KEPT]  # all that is kept: other figures are another run
+    body = f"{arm.id}\0{example}\0{fingerprint}\0{repeat}\0{text}\0{kept!r}"
     digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
     return {
         "id": f"r-i{digest[:31]}",
@@ -283,6 +322,13 @@ def _run(
         "attempts": 0,
         "started_at": cell("started_at") or began,
     }
+
+
+def _failure(text: str | None) -> str | None:
+    """An answer that nobody has is unknown; one without a word is the model's own failure."""
+    if text is None:
+        return "internal"
+    return None if text.strip() else "empty_output"
 
 
 def _model(arm: _Arm) -> str | None:

@@ -11,6 +11,7 @@ from ..dataset.example import RESERVED
 from ..engine.needs import check_needs
 from ..engine.prices import check_money
 from ..engine.response_format import unchecked
+from ..errors import StudyError
 from ..models.target import TargetModel
 from ..scorers import Scorer, as_scorer
 from ..scorers.rule import Rule
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ..dataset import Dataset
 
 __all__ = ["check_design", "check_texts", "checked_scorers"]
+
+# rules that match the whole answer with one golden value
+_MATCHES = ("equals", "exact", "choice", "number_close", "json_equals", "classified")
 
 
 def checked_scorers(scorers: Sequence[Any] | Any) -> list[Scorer]:
@@ -38,6 +42,7 @@ def check_design(
     Raises DatasetError, ScorerError or SetupError then, and for whatever else makes it pointless to
     begin.
     """
+    _no_golden_input(drawn)
     said: list[str] = [*_all_equal(drawn)]
     images_of(drawn)
     for index, arm in enumerate(drawn.arms):
@@ -64,6 +69,21 @@ def check_design(
         *check_needs(drawn.scorers, drawn.dataset),
         *check_texts(drawn.scorers, drawn.dataset),
     ]
+
+
+def _no_golden_input(drawn: StudyDesign) -> None:
+    """Raises StudyError where a version renders the column that the primary is matched against."""
+    first = drawn.scorers[0] if drawn.scorers else None
+    if first is None or str(getattr(first, "spec", "")).partition("(")[0] not in _MATCHES:
+        return
+    for arm in drawn.arms:
+        shown = sorted({variable.name for variable in arm.version.variables} & set(first.needs))
+        if shown and not isinstance(arm.model, TargetModel):
+            raise StudyError(
+                f"{arm.label} reads {{{{{shown[0]}}}}}, the column that {first.name} matches the"
+                " answer against: the model is shown the golden answer. Take it out of the prompt,"
+                " or name another scorer first."
+            )
 
 
 def _all_equal(drawn: StudyDesign) -> Iterator[str]:

@@ -1,0 +1,188 @@
+"""A table of outputs made elsewhere, read before anything is recorded: score columns, models under
+one label, and what is said of rows that repeat each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StudyError
+from ..scorers.recorded import RecordedScores
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+
+__all__ = [
+    "by_model",
+    "checked_amounts",
+    "of_examples",
+    "repeated_rows",
+    "score_cells",
+    "score_scorers",
+]
+
+_AMOUNTS = ("cost_usd", "latency_ms", "tokens_in", "tokens_out")
+
+
+def by_model(
+    cells: dict[str, list[Any]], versions: Mapping[str, Any] | None
+) -> tuple[dict[str, list[Any]], dict[str, Any] | None]:
+    """The table with a label for each (version, model), where one label has several models; and the
+    versions by those labels.
+
+    Args:
+        cells: the columns of the table.
+        versions: label -> PromptVersion or saved version, where prompts are known.
+    """
+    models = cells.get("model")
+    labels = [str(label) for label in cells.get("version") or ["outputs"] * len(cells["example"])]
+    known = dict(versions) if versions is not None else None
+    if models is None:
+        return cells, known
+    met: dict[str, set[str]] = {}
+    for label, model in zip(labels, models, strict=True):
+        met.setdefault(label, set()).add(str(model or "model not named"))
+    several = {label for label, found in met.items() if len(found) > 1}
+    if not several:
+        return cells, known
+    named = []
+    for label, model in zip(labels, models, strict=True):
+        if label not in several:
+            named.append(label)
+            continue
+        one = f"{label} · {model or 'model not named'}"
+        named.append(one)
+        if known is not None and label in known:
+            version = getattr(known[label], "version", known[label])
+            known[one] = version.on(str(model)) if model else version
+    for label in several:
+        (known or {}).pop(label, None)
+    return {**cells, "version": named}, known
+
+
+def repeated_rows(cells: Mapping[str, Sequence[Any]]) -> str:
+    """A sentence on rows that stand for an example and a version again, without a column of
+    samples; "" where there is none.
+    """
+    if "sample" in cells:
+        return ""
+    labels = cells.get("version") or ["outputs"] * len(cells["example"])
+    counts = Counter(zip(map(str, cells["example"]), map(str, labels), strict=True))
+    again = sum(counts.values()) - len(counts)
+    if not again:
+        return ""
+    (example, label), _ = next(item for item in counts.items() if item[1] > 1)
+    return (
+        f"{again:,} of {sum(counts.values()):,} rows are of an example and a version that an"
+        f" earlier row has (first: example {example!r}, {label!r}); they are read as its repeats."
+        " Where they are copies, drop them; where they are samples, name their column, as in"
+        ' sample="run".'
+    )
+
+
+def checked_amounts(cells: Mapping[str, Sequence[Any]]) -> None:
+    """Raises StudyError for a negative cost, latency or number of tokens, naming its row."""
+    for name in _AMOUNTS:
+        for row, value in enumerate(cells.get(name) or ()):
+            if isinstance(value, (int, float)) and value < 0:
+                raise StudyError(
+                    f"row {row} has {name} {value!r}; expected a number from 0, or an empty cell"
+                    " where it is unknown."
+                )
+
+
+def score_cells(table: Any, names: Mapping[str, str] | Sequence[str]) -> dict[str, list[Any]]:
+    """Name of a score -> its cells, of a DataFrame or a list of rows.
+
+    Args:
+        table: the table.
+        names: score -> column, or columns that are named as the scores are.
+
+    Raises:
+        StudyError: a column is not there.
+    """
+    wanted = dict(names) if isinstance(names, Mapping) else {name: name for name in _listed(names)}
+    framed = hasattr(table, "columns")
+    named = table.columns if framed else (key for row in table for key in row)
+    present = list(dict.fromkeys(map(str, named)))
+    out = {}
+    for name, column in wanted.items():
+        if column not in present:
+            raise StudyError(
+                f"the table has no column {column!r} of scores; it has {', '.join(present)}."
+            )
+        cells = list(table[column]) if framed else [row.get(column) for row in table]
+        out[name] = [_score(value, row, column) for row, value in enumerate(cells)]
+    return out
+
+
+def score_scorers(
+    scores: Mapping[str, Sequence[float | None]],
+    places: Sequence[tuple[str, int, str]],
+    ids: Mapping[str, str],
+) -> list[RecordedScores]:
+    """A scorer for each column of scores. places: (example, repeat, label) of each row; ids: label
+    -> id of its version.
+    """
+    return [
+        RecordedScores.of(
+            name,
+            {
+                (ids[label], example, repeat): value
+                for (example, repeat, label), value in zip(places, values, strict=True)
+            },
+        )
+        for name, values in scores.items()
+    ]
+
+
+def of_examples(
+    dataset: Dataset, cells: Mapping[str, list[Any]], scores: Mapping[str, list[Any]]
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """The cells of a dataset's examples alone.
+
+    Raises StudyError where there are none.
+    """
+    known = {example.id for example in dataset}
+    kept = [row for row, example in enumerate(cells["example"]) if str(example) in known]
+    if not kept:
+        raise StudyError(
+            "no row of the table is of an example that the plan asks; its ids look like"
+            f" {next(iter(known))!r}."
+        )
+    taken = [
+        {name: [column[row] for row in kept] for name, column in part.items()}
+        for part in (cells, scores)
+    ]
+    return taken[0], taken[1]
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _score(value: Any, row: int, column: str) -> float | None:
+    """A cell as a score; None where it is empty."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value) if value.strip() else None
+        except ValueError:
+            raise StudyError(
+                f"row {row} has {value!r} in the column of scores {column!r}; expected a number"
+                " from 0 to 1."
+            ) from None
+    if value is None:
+        return None
+    if not isinstance(value, (bool, int, float)) or not -1e-6 <= value <= 1 + 1e-6:
+        raise StudyError(
+            f"row {row} has the score {value!r} in {column!r}; expected a number from 0 to 1: scale"
+            " it first."
+        )
+    return min(max(float(value), 0.0), 1.0)

@@ -1,0 +1,85 @@
+"""The first verdict of a table is of the answers, not of their wrapping."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from promptops.lab import compare
+from promptops.scorers import contains, ends_with, scorer, starts_with, try_out
+
+WRAPS = {
+    "sentence": lambda gold: f"Thank you! It is {gold}.",
+    "bold": lambda gold: f"**{gold}**",
+    "prefix": lambda gold: f"Answer: {gold}",
+    "tag": lambda gold: f"<answer>{gold}</answer>",
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("gold", [lambda i: f"{i} days", lambda i: str(i), lambda i: "ABCD"[i % 4]])
+def test_wrapped_answers_are_right(wrap: str, gold: Any) -> None:
+    """One arm wraps each right answer, the other is right on three of four: it never wins."""
+    rows = [
+        {"id": f"e{i}", "gold": gold(i), "a": WRAPS[wrap](gold(i)), "b": gold(i) if i % 4 else "no"}
+        for i in range(1, 61)
+    ]
+    found = compare(rows, baseline="a", candidate="b", expected="gold")
+    assert found.primary.baseline == 1.0
+    assert found.primary.gain < 0
+
+
+def test_json_in_fences_is_read() -> None:
+    """A fence around JSON is not a wrong answer."""
+    rows = [
+        {
+            "id": f"e{i}",
+            "gold": {"x": i},
+            "a": f"```json\n{json.dumps({'x': i})}\n```",
+            "b": json.dumps({"x": i if i % 4 else 0}),
+        }
+        for i in range(1, 61)
+    ]
+    found = compare(rows, baseline="a", candidate="b", expected="gold")
+    assert (found.primary.baseline, found.primary.losses) == (1.0, 15)
+    assert "within other text" in found.table_notes[0]
+
+
+def test_none_right_in_both_arms_is_the_scorer() -> None:
+    """0 of 60 twice is not "no difference"."""
+    rows = [{"id": f"e{i}", "gold": f"g{i}", "a": f"x{i}", "b": f"y{i}"} for i in range(60)]
+    said = compare(rows, baseline="a", candidate="b", expected="gold").statement()
+    assert said == (
+        "0 of 60 examples in both arms, b and a: the scorer exact(expected) and the columns do not"
+        " fit."
+    )
+
+
+def test_a_golden_list_means_any_of_it() -> None:
+    """As for equals and exact; an empty list is no alternative."""
+    for rule, answer in (
+        (contains(column="expected"), "it is Rome, I think"),
+        (starts_with(column="expected"), "Rome it is"),
+        (ends_with(column="expected"), "it is Rome"),
+    ):
+        assert try_out(rule, answer, expected=["Paris", "Rome"]).value == 1.0  # type: ignore[union-attr]
+        assert try_out(rule, answer, expected=["Paris", "Oslo"]).value == 0.0  # type: ignore[union-attr]
+        assert rule.version == "2"
+
+
+def test_a_map_with_a_score_is_one_score() -> None:
+    """{"score", "label", "explanation"} as other tools return it; other maps stay several."""
+
+    def graded(output: str) -> dict[str, Any]:
+        return {"score": 1 + 1e-9, "label": "good", "explanation": "because"}
+
+    found = try_out(scorer(name="graded")(graded), "x")
+    assert not isinstance(found, list)
+    assert (found.value, found.category, found.reason) == (1.0, "good", "because")
+
+    def two(output: str) -> dict[str, float]:
+        return {"clarity": 1.0, "score": 0.5}
+
+    assert isinstance(try_out(two, "x"), list)

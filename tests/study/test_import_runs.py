@@ -1,0 +1,148 @@
+"""Outputs and scores made elsewhere: nothing is mixed, invented or lost on the way in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.errors import ScorerError, StudyError
+from promptops.lab import Dataset, Lab, compare
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals
+
+MakeLab = Callable[..., Lab]
+DATA = Dataset.read([{"id": f"e{i}", "q": f"q{i}", "expected": "yes"} for i in range(12)])
+
+
+def outputs(version: str = "v", **more: Any) -> list[dict[str, Any]]:
+    return [
+        {"example_id": f"e{i}", "version": version, "output": "yes" if i % 3 else "no", **more}
+        for i in range(12)
+    ]
+
+
+@pytest.fixture
+def lab(make_lab: MakeLab) -> Lab:
+    return make_lab(models={"m": ScriptedModel(lambda request: "yes")})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model": "b"},
+        {"cost_usd": 2.0},
+        {"latency_ms": 9.0},
+        {"tokens_out": 7},
+        {"failure": "refusal"},
+        {"finish_reason": "length"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_another_import_keeps_its_own_figures(lab: Lab, other: dict[str, Any]) -> None:
+    """Equal outputs of another model, at another cost or time, are other runs."""
+    first = {"model": "a", "cost_usd": 1.0, "latency_ms": 5.0, "tokens_out": 3}
+    lab.import_runs(outputs(**first), DATA, [equals()], name="one")
+    again = lab.import_runs(outputs(**{**first, **other}), DATA, [equals()], name="two").runs()
+    (name, value), *_ = other.items()
+    assert set(again[name]) == {value}
+    same = lab.import_runs(outputs(**first), DATA, [equals()], name="one")
+    assert set(same.runs()["model"]) == {"a"}
+    assert lab.store.rows("select count(*) from runs") == [(24,)]
+
+
+def test_models_under_one_label_are_arms(lab: Lab) -> None:
+    """Two models of "v" are compared with each other, not averaged."""
+    rows = outputs(model="a") + [{**row, "output": "yes"} for row in outputs(model="b")]
+    study = lab.import_runs(rows, DATA, [equals()], prompt="w")
+    assert study.record.labels == ("v · a", "v · b")
+    comparison = study.compare(candidate="v · b", baseline="v · a")
+    assert (comparison.primary.wins, comparison.primary.losses) == (4, 0)
+
+
+def test_rows_that_stand_twice_are_said(lab: Lab) -> None:
+    """Without a column of samples they are repeats, with a sentence; with one, nothing is said."""
+    with pytest.warns(UserWarning, match="12 of 24 rows are of an example and a version"):
+        lab.import_runs(outputs() * 2, DATA, [equals()])
+    rows = [{**row, "run": k} for k in (0, 1) for row in outputs()]
+    lab.import_runs(rows, DATA, [equals()], sample="run")
+
+
+def test_an_output_that_is_missing_is_unknown(lab: Lab) -> None:
+    """None and NaN are not scored; an empty answer is the model's own and counts 0."""
+    rows = outputs()
+    rows[0]["output"], rows[1]["output"], rows[2]["output"] = None, math.nan, " "
+    scores = lab.import_runs(rows, DATA, [equals()]).scores().set_index("example_id")["value"]
+    assert not scores.index.isin(["e0", "e1"]).any()
+    assert scores["e2"] == 0.0
+
+
+@pytest.mark.parametrize("name", ["cost_usd", "latency_ms", "tokens_in"])
+def test_negative_amounts_are_refused(lab: Lab, name: str) -> None:
+    """A negative cost would make a version cheaper than free."""
+    with pytest.raises(StudyError, match=f"row 0 has {name} -1"):
+        lab.import_runs(outputs(**{name: -1}), DATA, [equals()])
+
+
+def test_columns_that_a_scorer_needs_are_checked(lab: Lab) -> None:
+    """Before anything is recorded."""
+    with pytest.raises(ScorerError, match="needs the column 'gold'"):
+        lab.import_runs(outputs(), DATA, [equals(column="gold")])
+    assert not lab.store.has("studies") or not lab.store.rows("select 1 from studies")
+
+
+def test_recorded_scores_are_scorers(lab: Lab) -> None:
+    """Columns of scores come in, alone or beside scorers, and are compared."""
+    rows = [{**row, "acc": 0.25, "other": 1} for row in outputs("v1")]
+    rows += [{**row, "acc": 0.75, "other": True} for row in outputs("v2")]
+    study = lab.import_runs(rows, DATA, scores={"accuracy": "acc"}, prompt="w")
+    comparison = study.compare(candidate="v2", baseline="v1")
+    assert (comparison.primary_name, comparison.primary.gain) == ("accuracy", 0.5)
+    beside = lab.import_runs(rows, DATA, [equals()], scores=["acc", "other"], prompt="w")
+    assert [ref.name for ref in beside.record.scorers] == ["equals(expected)", "acc", "other"]
+    for wrong, said in (({"x": "nope"}, "no column 'nope'"), (["output"], "number from 0 to 1")):
+        with pytest.raises(StudyError, match=said):
+            lab.import_runs(rows, DATA, scores=wrong, prompt="w")
+
+
+def test_a_table_of_scores_is_kept(lab: Lab) -> None:
+    """compare(...).keep(lab) of two columns of scores says the same in the lab; twice, once."""
+    table = [{"id": f"e{i}", "a": i / 20, "b": min(1.0, i / 20 + 0.3)} for i in range(20)]
+    found = compare(table, baseline="a", candidate="b")
+    kept = found.keep(lab)
+    assert found.keep(lab).id == kept.id
+    again = kept.compare(candidate="b", baseline="a")
+    assert again.primary.gain == pytest.approx(found.primary.gain)
+    assert again.primary.p_better == pytest.approx(found.primary.p_better)
+
+
+def test_an_import_follows_a_plan(lab: Lab) -> None:
+    """Only the plan's split is taken in, under its scorers and finalists."""
+    data = Dataset.read([{"id": f"e{i}", "q": f"q{i}", "expected": "yes"} for i in range(60)])
+    v1, v2 = (lab.prompt("w").save(f"{name} {{{{q}}}}", model="m") for name in "AB")
+    plan = lab.plan("w", data, [equals()], finalists=[v2])
+    rows = [
+        {"example_id": f"e{i}", "version": label, "output": "yes"}
+        for i in range(60)
+        for label in ("v1", "v2")
+    ]
+    study = lab.import_runs(rows, data, plan=plan, prompt="w", versions={"v1": v1, "v2": v2})
+    assert (study.record.plan, study.record.split) == (plan.id, "test")
+    comparison = study.compare(candidate="v2", baseline="v1")
+    assert comparison.primary.n == plan.examples < 60
+    assert comparison.grounds.plan is not None
+    assert comparison.grounds.plan["followed"]
+
+
+def test_a_golden_column_is_not_an_input(lab: Lab) -> None:
+    """{{category}} beside equals(column="category") is an error before anything is asked; a column
+    that no version reads is not.
+    """
+    rows = [{"q": f"q{i}", "category": "yes"} for i in range(5)]
+    shown = lab.prompt("w").save("{{q}} {{category}}", model="m")
+    with pytest.raises(StudyError, match=r"reads \{\{category\}\}, the column that equals"):
+        lab.evaluate([shown], rows, [equals(column="category")])
+    hidden = lab.prompt("w").save("{{q}}", model="m")
+    assert lab.evaluate([hidden], rows, [equals(column="category")]).status == "finished"
