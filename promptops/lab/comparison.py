@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +17,7 @@ from . import show
 if TYPE_CHECKING:
     from ..analysis.correction import Corrected
     from ..analysis.slices import Slices
+    from ..analysis.tasks import Tasks
     from ..study.project import Project
 
 __all__ = ["Comparison"]
@@ -83,6 +84,20 @@ class Comparison(Facts):
         from ..analysis.slices import slices
 
         return slices(self, name)
+
+    def tasks(self, tags: Sequence[str] | None = None) -> Tasks:
+        """The same comparison task by task, a tag each: "wins on k of m tasks", the mean over tasks
+        by random effects, and what another task like these may expect.
+
+        Args:
+            tags: which of the dataset's tags are tasks; None: all.
+
+        Raises:
+            StatisticsError: no example has such a tag.
+        """
+        from ..analysis.tasks import over_tags
+
+        return over_tags(self, tags)
 
     def pass_at(self, k: int, *, every: bool = False, name: str | None = None) -> Comparison:
         """The same arms on another question: is one of k answers right (pass@k), or with every=True
