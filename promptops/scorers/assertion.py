@@ -164,7 +164,7 @@ def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) 
             )
 
         shown = spelled(name, column=column, case=cased)
-        return rule(shown, "assertion", by_row, needs=[column], version="2")
+        return rule(shown, "assertion", by_row, needs=[column])
     part = tidy(trim(_text(name, text)))
     failed = fail(f"{kind.fault} {snippet(text)}")
 

@@ -60,7 +60,7 @@ def guessed(dataset: Dataset, answered: Sequence[tuple[Any, Any]]) -> tuple[Scor
     if _share(texts, _is_number):
         return scorers.number_close(), "the golden answers are numbers"
     if _share(texts, lambda text: text.lstrip()[:1] in ("{", "[")):
-        if any(not text.strip().startswith(("{", "[")) for text in answers if text.strip()):
+        if any(_within(text) for text in answers):
             return (
                 scorers.after(scorers.extract_json, scorers.json_equals()),
                 "the golden answers are JSON, and some answers have it within other text",
@@ -94,6 +94,12 @@ def _wrapped(answered: Sequence[tuple[Any, Any]]) -> bool:
     ]
     inside = sum(_has(answer, wanted) for answer, wanted in pairs if wanted)
     return bool(pairs) and inside * 5 >= len(pairs)
+
+
+def _within(answer: str) -> bool:
+    """Whether an answer has a bracket of JSON after other text, a fence or a sentence."""
+    text = answer.strip()
+    return text[:1] not in ("{", "[") and ("{" in text or "[" in text)
 
 
 def _has(answer: str, wanted: str) -> bool:
