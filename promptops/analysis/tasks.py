@@ -33,7 +33,7 @@ Interval = tuple[float, float]
 @dataclass(frozen=True, slots=True)
 class Combined:
     """mean: of the tasks' gains, with its interval; tau: standard deviation of the true gains
-    between tasks; prediction: where the gain of another task lies (None below 3 tasks); p_spread:
+    between tasks; prediction: interval of the gain of another task (None below 3 tasks); p_spread:
     of "the gain is the same in all tasks" (Cochran's Q).
     """
 

@@ -93,7 +93,7 @@ class FunctionScorer:
         )
 
     def _about(self, result: Mapping[str, Any]) -> Score:
-        """One score with what is said of it: {"score", "label", "explanation"}."""
+        """One score with its label and its explanation: {"score", "label", "explanation"}."""
         if unknown := sorted(map(str, result.keys() - _ABOUT - {"score"})):
             raise TypeError(
                 f"a score in a map has the unknown key {unknown[0]!r}; the keys are score,"

@@ -1,5 +1,5 @@
-"""Scores that were given elsewhere, as scorers: each says of an imported run what the table said of
-it, and of any other run that it is unscored.
+"""Scores that were given elsewhere, as scorers: each gives an imported run the value of its table,
+and leaves any other run unscored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RecordedScores:
         return cls(name, values, f"i-{hashlib.sha256(text.encode()).hexdigest()[:12]}")
 
     def score(self, case: Case) -> Score:
-        """What the table says of the run."""
+        """The value of the table for the run."""
         place = (case.run.version_id, case.run.example_id or "", case.run.repeat)
         value = self.values.get(place)
         if value is None:

@@ -1,5 +1,5 @@
 """A table of outputs made elsewhere, read before anything is recorded: score columns, models under
-one label, and what is said of rows that repeat each other.
+one label, and a note on rows that repeat each other.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def by_model(
 
 
 def repeated_rows(cells: Mapping[str, Sequence[Any]]) -> str:
-    """A sentence on rows that stand for an example and a version again, without a column of
+    """A sentence on rows of an example and a version that came before, without a column of
     samples; "" where there is none.
     """
     if "sample" in cells:
