@@ -51,14 +51,26 @@ def list_(path: str, as_json: bool) -> None:
 @click.command(epilog=EXITS)
 @click.argument("name")
 @click.argument("version", required=False)
+@click.option("--edit", is_flag=True, help="Open VERSION in $EDITOR, and save what comes back.")
+@click.option("--note", default="", help="With --edit: what changed, in a few words.")
 @registry
 @as_json
-def show(name: str, version: str | None, path: str, as_json: bool) -> None:
-    """Show the versions of NAME, or the whole of VERSION (3, v3, or the beginning of an id)."""
+def show(name: str, version: str | None, path: str, as_json: bool, edit: bool, note: str) -> None:
+    """Show the versions of NAME, or the whole of VERSION (3, v3, or the beginning of an id).
+
+    With --edit, VERSION (the latest where none is named) opens as Markdown, and what is saved there
+    becomes the next version.
+    """
     from ..registry.editor import Editor
     from ..registry.history import SavedEntry, find
 
     prompt = _prompt(path, name)
+    if edit:
+        from .edit_version import edited
+
+        latest = f"v{SavedEntry(name, prompt['versions'][-1]).number}" if prompt["versions"] else ""
+        click.echo(edited(path, find(prompt, name, version or latest), name, note))
+        return
     served = _served(Editor(path), name)
     if version is None:
         rows = [

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ..analysis.arms import Arm
 from ..analysis.facts import Difference, difference
 from ..analysis.multiplicity import holm
+from ..analysis.paper import latex_table, latex_text
 from ..errors import DatasetError
 from .arms import arms_of, with_scores
 from .detect import read_export
@@ -121,32 +122,19 @@ class Audit:
     def to_latex(self) -> str:
         """The claims as a LaTeX table (booktabs)."""
         rows = [
-            " & ".join(
-                (
-                    _latex(claim.better),
-                    _latex(claim.worse),
-                    _latex(claim.scorer),
-                    str(claim.figures.n),
-                    f"{100 * claim.figures.gain:+.1f}",
-                    f"{claim.adjusted:.3g}",
-                    claim.judgement,
-                )
+            (
+                latex_text(claim.better),
+                latex_text(claim.worse),
+                latex_text(claim.scorer),
+                str(claim.figures.n),
+                f"{100 * claim.figures.gain:+.1f}",
+                f"{claim.adjusted:.3g}",
+                claim.judgement,
             )
-            + r" \\"
             for claim in self.claims
         ]
-        head = r"Better & Worse & Score & $n$ & Gain (pp) & $p_{\mathrm{Holm}}$ & Judgement \\"
-        return "\n".join(
-            [
-                r"\begin{tabular}{lllrrrl}",
-                r"\toprule",
-                head,
-                r"\midrule",
-                *rows,
-                r"\bottomrule",
-                r"\end{tabular}",
-            ]
-        )
+        head = ("Better", "Worse", "Score", "$n$", "Gain (pp)", r"$p_{\mathrm{Holm}}$", "Judgement")
+        return latex_table("lllrrrl", head, rows)
 
     def document(self) -> dict[str, Any]:
         """JSON-ready: every figure, and what was not read."""
@@ -264,9 +252,3 @@ def _judged(claims: list[Claim], alpha: float) -> tuple[Claim, ...]:
             judgement = "holds" if claim.figures.gain > 0 else "reversed"
         out.append(replace(claim, adjusted=p, judgement=judgement))
     return tuple(sorted(out, key=lambda claim: (claim.adjusted, claim.p, claim.better)))
-
-
-def _latex(text: str) -> str:
-    for mark in "\\&%$#_{}~^":
-        text = text.replace(mark, "\\textbackslash " if mark == "\\" else f"\\{mark}")
-    return text

@@ -107,7 +107,9 @@ def members(path: Path, wanted: str) -> Iterator[Member]:
 
 
 def _check_sizes(path: Path, listed: list[zipfile.ZipInfo]) -> None:
-    if len(listed) > _MEMBERS or sum(entry.file_size for entry in listed) > 4 * _ALL:
+    total = sum(entry.file_size for entry in listed)
+    many = total > max(_SMALL, _RATIO * path.stat().st_size)
+    if len(listed) > _MEMBERS or total > 4 * _ALL or many:
         raise _bomb(path, path.name)
     for entry in listed:
         bomb = entry.file_size > max(_SMALL, _RATIO * max(entry.compress_size, 1))

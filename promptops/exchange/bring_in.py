@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..dataset import Dataset
+from ..errors import PromptOpsError
 from ..scorers import checks
 from ..scorers.case import Scorer
 from ..study.import_runs import import_runs, outputs_id
@@ -49,12 +50,13 @@ def bring_in(project: Project, found: Imported, prompt: str | None = None) -> Br
         RegistryError: a prompt's name is not allowed.
         StudyError: two runs of one version, example and repeat.
     """
-    saved = []
+    saved, deployed = [], list[str]()
     for entry in found.versions:
         name = prompt or entry.prompt
         note = entry.note or f"imported from {found.form} ({entry.label})"
         number = project.registry.save(name, entry.version, note, project.author)
         saved.append((entry, number))
+        deployed += _deployed(project, name, number, entry, found.form)
     data = found.dataset
     scorers: list[Scorer] = []
     if any(example.checks for example in found.examples):
@@ -63,8 +65,37 @@ def bring_in(project: Project, found: Imported, prompt: str | None = None) -> Br
     if found.runs and data is not None:
         study, recorded = _study(project, found, data, prompt)
         scorers = [*recorded, *scorers]
-    notes = (found.summary(), *found.notes, *map(str, found.left))
+    notes = (found.summary(), *found.notes, *deployed, *map(str, found.left))
     return BroughtIn(found, tuple(saved), data, tuple(scorers), study, notes)
+
+
+def _deployed(
+    project: Project, name: str, number: int, entry: ImportedVersion, form: str
+) -> list[str]:
+    """Serve a version where the other tool served it, marked as imported; one sentence each. What
+    serves there already stays.
+    """
+    out = []
+    for env in entry.environments:
+        now = project.registry.serving(name, env)
+        if now is not None:
+            if now.number != number:
+                out.append(
+                    f"{env} of {name} serves {now.label} already; {entry.label} is not put there."
+                )
+            continue
+        reason = f"imported: {form} served {entry.label} as {env}; nothing here judged it"
+        try:
+            project.registry.promote(
+                name, number, env, author=project.author, reason=reason, force=True
+            )
+        except PromptOpsError as error:
+            out.append(f"{name} does not serve in {env}: {error}")
+        else:
+            out.append(
+                f"{name} v{number} serves in {env}, marked as imported: nothing here judged it."
+            )
+    return out
 
 
 def _study(

@@ -23,7 +23,7 @@ from . import (
 )
 from .bounded_file import json_rows, json_value, text_of
 from .imported import Imported
-from .yaml_lines import read_yaml
+from .yaml_lines import json_lined, read_yaml
 
 __all__ = ["FORMS", "read_export"]
 
@@ -127,7 +127,7 @@ def _json(text: str, path: Path) -> Imported | None:
             if known(value):
                 return read(value, path)
         if promptfoo_config.is_config(value):
-            return promptfoo_config.read_config(read_yaml(text, path.name), path)
+            return promptfoo_config.read_config(json_lined(value, text, path.name), path)
         if isinstance(value, dict) and isinstance(value.get("data"), list):
             value = value["data"]
         listed = value if isinstance(value, list) else [value]

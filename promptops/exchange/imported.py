@@ -10,13 +10,25 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..canonical import canonical
 from ..dataset import Dataset
 from ..dataset.example import Example
 from ..version import PromptVersion
 
-__all__ = ["Imported", "ImportedRun", "ImportedVersion", "Left", "example_key", "merged"]
+__all__ = [
+    "OWN",
+    "Imported",
+    "ImportedRun",
+    "ImportedVersion",
+    "Left",
+    "example_key",
+    "merged",
+    "own_facts",
+]
+
+OWN = "promptops"  # the key of metadata under which this product writes what a format has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +144,13 @@ class Imported:
         ]
         held = ", ".join(part for part in parts if not part.startswith("0 ")) or "nothing"
         return f"{self.form}: {held}; brought {self.brought} of {self.found}."
+
+
+def own_facts(value: Mapping[str, Any], under: str = "metadata") -> Mapping[str, Any]:
+    """What this product wrote beside a format's own fields; nothing where another tool wrote it."""
+    held = value.get(under)
+    found = held.get(OWN) if isinstance(held, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 def _count(n: int, noun: str) -> str:

@@ -11,14 +11,16 @@ from typing import Any
 from ..canonical import canonical
 from ..dataset.example import Example
 from ..errors import DatasetError
+from ..version import PromptVersion
 from .bounded_file import json_value, members
 from .chat_text import slug
 from .figures import number, utc_text, whole
-from .imported import Imported, ImportedRun
+from .imported import Imported, ImportedRun, ImportedVersion, own_facts
 from .scored import Gathered
 
 __all__ = ["is_log", "read_eval", "read_log"]
 
+_UNKNOWN = "the wording of the prompt is inside a solver's code: the runs' version is the task."
 _STOPS = {"stop": "stop", "max_tokens": "length", "tool_calls": "tool_calls"}
 
 
@@ -56,6 +58,8 @@ def _read_all(header: Mapping[str, Any], samples: Iterable[Any], path: Path) -> 
     facts = header["eval"]
     model = str(facts.get("model") or "")
     label = f"{facts.get('task', 'task')} [{model}]" if model else str(facts.get("task", "task"))
+    own = own_facts(facts)
+    label = str(own.get("arm", label))
     examples: dict[str, Example] = {}
     runs = []
     calls = 0
@@ -78,19 +82,28 @@ def _read_all(header: Mapping[str, Any], samples: Iterable[Any], path: Path) -> 
         )
     if header.get("status") not in (None, "success"):
         gathered.leave("the samples that were not asked", f"the log ended as {header['status']!r}")
-    order = sorted(runs, key=lambda run: (list(examples).index(run.example), run.repeat))
+    places = {name: place for place, name in enumerate(examples)}
+    order = sorted(runs, key=lambda run: (places[run.example], run.repeat))
+    name = slug(str(facts.get("task") or ""), "inspect")
+    versions: tuple[ImportedVersion, ...] = ()
+    if isinstance(own.get("version"), Mapping):
+        made = PromptVersion.from_content(own["version"])
+        versions = (ImportedVersion(str(own.get("prompt") or name), label, made),)
     return Imported(
         "Inspect log",
-        slug(str(facts.get("task") or ""), "inspect"),
-        (),
+        name,
+        versions,
         tuple(examples.values()),
         tuple(order),
         tuple(gathered.left),
-        ("the wording of the prompt is inside a solver's code: the runs' version is the task.",),
+        () if versions else (_UNKNOWN,),
     )
 
 
 def _example(name: str, sample: Mapping[str, Any]) -> Example:
+    own = own_facts(sample).get("example")
+    if isinstance(own, Mapping):
+        return Example.from_document(own)
     asked = sample.get("input")
     history: tuple[Mapping[str, Any], ...] = ()
     if isinstance(asked, list):
@@ -129,6 +142,7 @@ def _run(
     text = output.get("completion")
     seconds = number(output.get("time"), unit=False)
     failed = sample.get("error") is not None
+    own = own_facts(sample)
     empty = not isinstance(text, str) or not text.strip()
     return ImportedRun(
         name,
@@ -136,14 +150,14 @@ def _run(
         text if isinstance(text, str) and not (failed and empty) else None,
         scores,
         max(0, int(sample.get("epoch") or 1) - 1),
-        str(output.get("model") or model),
+        str(own.get("model") or output.get("model") or model),
         whole(usage.get("input_tokens")),
         whole(usage.get("output_tokens")),
         number(usage.get("total_cost"), unit=False),
         None if seconds is None else seconds * 1000,
-        utc_text(sample.get("started_at")),
+        str(own.get("started_at") or utc_text(sample.get("started_at"))),
         _STOPS.get(str(stop), None if stop is None else str(stop)),
-        "internal" if failed else "empty_output" if empty else None,
+        own.get("failure") or ("internal" if failed else "empty_output" if empty else None),
     )
 
 

@@ -81,11 +81,6 @@ def read_prompt(value: Mapping[str, Any], path: Path) -> Imported:
         note = str(value.get("commitMessage") or "")
         number_ = f"v{value['version']}"
         versions = (ImportedVersion(str(value["name"]), number_, version, labels, note),)
-        if labels:
-            notes.append(
-                f"it served there as {', '.join(labels)}: imported, not promoted; promote it here"
-                " with evidence."
-            )
     name = str(value["name"])
     return Imported("Langfuse prompt", name, versions, (), (), tuple(gathered.left), tuple(notes))
 

@@ -17,7 +17,7 @@ from ..version import PromptVersion
 from .chat_text import chat_of, model_of, slug
 from .figures import number, whole
 from .foreign_template import from_jinja
-from .imported import Imported, ImportedRun, ImportedVersion, Left
+from .imported import Imported, ImportedRun, ImportedVersion, Left, own_facts
 from .promptfoo_checks import translated
 
 __all__ = ["is_results", "is_results_csv", "read_results", "read_results_csv"]
@@ -72,6 +72,10 @@ def _example(
     key = canonical([values, row.get("testIdx")])
     if key in known:
         return known[key].id
+    own = own_facts(test)
+    if "inputs" in own:
+        known[key] = Example.from_document(own)
+        return known[key].id
     checks: dict[str, None] = {}
     transform = str((test.get("options") or {}).get("transform") or "")
     for assertion in test.get("assert") or []:
@@ -88,6 +92,9 @@ def _example(
 
 
 def _label(row: Mapping[str, Any]) -> str:
+    own = own_facts(row)
+    if "arm" in own:
+        return str(own["arm"])
     prompt = row.get("prompt") or {}
     provider = row.get("provider") or {}
     text = str(prompt.get("label") or prompt.get("raw") or row.get("promptIdx", 0))
@@ -108,6 +115,10 @@ def _version(
     place = row.get("promptIdx")
     raw = None
     if isinstance(place, int) and 0 <= place < len(listed) and isinstance(listed[place], dict):
+        own = own_facts(listed[place], "config")
+        if own:
+            _own_version(own, label, name, versions)
+            return
         raw = listed[place].get("raw")
     if not isinstance(raw, str):
         return
@@ -118,6 +129,15 @@ def _version(
         left[Left(path.name, None, f"prompt {label!r}", str(error).rstrip("."), "")] = None
         return
     versions[label] = ImportedVersion(name, label, made)
+
+
+def _own_version(
+    own: Mapping[str, Any], label: str, name: str, versions: dict[str, ImportedVersion]
+) -> None:
+    """The version that this product wrote; none where only its answers were known."""
+    if isinstance(own.get("version"), dict):
+        made = PromptVersion.from_content(own["version"])
+        versions[label] = ImportedVersion(str(own.get("prompt") or name), label, made)
 
 
 def _messages(raw: str) -> Any:
@@ -137,8 +157,11 @@ def _run(row: Mapping[str, Any], example: str, label: str, repeat: int) -> Impor
     answer = answer if isinstance(answer, dict) else {}
     output = answer.get("output")
     failed = row.get("failureReason") == 2 or output is None
-    scores: dict[str, float | None] = {"pass": None if failed else float(bool(row.get("success")))}
-    scores["score"] = None if failed else number(row.get("score"))
+    own = own_facts(row)
+    scores: dict[str, float | None] = {}
+    if not own:
+        scores["pass"] = None if failed else float(bool(row.get("success")))
+        scores["score"] = None if failed else number(row.get("score"))
     for name, score in (row.get("namedScores") or {}).items():
         scores[str(name)] = number(score)
     usage = answer.get("tokenUsage") or row.get("tokenUsage") or {}
@@ -148,14 +171,15 @@ def _run(row: Mapping[str, Any], example: str, label: str, repeat: int) -> Impor
         label,
         None if output is None else output if isinstance(output, str) else canonical(output),
         scores,
-        repeat,
-        model_of(str((row.get("provider") or {}).get("id") or "")),
+        int(own.get("repeat", repeat)),
+        str(own.get("model") or model_of(str((row.get("provider") or {}).get("id") or ""))),
         whole(usage.get("prompt")) if counted else None,
         whole(usage.get("completion")) if counted else None,
         number(row.get("cost"), unit=False),
         number(row.get("latencyMs"), unit=False),
+        str(own.get("started_at") or ""),
         finish_reason=answer.get("finishReason"),
-        failure="internal" if failed else None,
+        failure=own.get("failure") or ("internal" if failed else None),
     )
 
 

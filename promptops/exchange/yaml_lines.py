@@ -13,12 +13,13 @@ from typing import Any, TypeAlias
 
 from ..errors import DatasetError
 
-__all__ = ["Lined", "read_yaml"]
+__all__ = ["Lined", "json_lined", "read_yaml"]
 
 Path: TypeAlias = tuple[str | int, ...]
-_MOST_NODES = 300_000  # values after aliases are followed; more is a bomb
+_MOST_NODES = 100_000  # values after aliases are followed; more is a bomb
 _MOST_DEPTH = 60
-_TEXT = 8 << 20
+_TEXT = 1 << 20  # characters; the reader takes a second for that many
+_MARKS = ("\n", ",", "[", "{", "? ", "- ")  # a value begins after one of these, or after a key
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS: Mapping[str, Any] = {
@@ -55,11 +56,9 @@ def read_yaml(text: str, name: str) -> Lined:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    if len(text) > _TEXT:
-        raise DatasetError(
-            f"{name} has {len(text):,} characters of YAML, more than the {_TEXT:,} that an import"
-            " reads."
-        )
+    reason = _too_large(text, name)
+    if reason:
+        raise DatasetError(reason)
     reader = YAML(typ="safe", pure=True)
     try:
         node = reader.compose(text)
@@ -75,6 +74,22 @@ def read_yaml(text: str, name: str) -> Lined:
     found = _Reading(name)
     value = None if node is None else found.value(node, ())
     return Lined(value, found.lines)
+
+
+def json_lined(value: Any, text: str, name: str) -> Lined:
+    """A JSON document with the line of each part; without lines where it is large. value: of it."""
+    return Lined(value) if _too_large(text, name) else read_yaml(text, name)
+
+
+def _too_large(text: str, name: str) -> str:
+    """Why a text is not parsed as YAML, found out without parsing it; "" where it is."""
+    marks = sum(map(text.count, _MARKS))
+    if marks <= _MOST_NODES and len(text) <= _TEXT:
+        return ""
+    return (
+        f"{name} has {len(text):,} characters and up to {marks:,} values of YAML, more than the"
+        f" {_TEXT:,} and {_MOST_NODES:,} that an import reads; export it as JSON, or in parts."
+    )
 
 
 class _Reading:

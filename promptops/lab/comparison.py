@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from ..analysis import paper
 from ..analysis.arms import Arm
 from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import compare
@@ -98,6 +99,16 @@ class Comparison(Facts):
         from ..analysis.tasks import over_tags
 
         return over_tags(self, tags)
+
+    def methods(self) -> str:
+        """The paragraph on methods for a paper or a report: what was paired, and how it was
+        tested.
+        """
+        return paper.methods_of(self)
+
+    def to_latex(self) -> str:
+        """The measures as a LaTeX table (booktabs): n, both arms, gain, interval and p."""
+        return paper.table_of(self)
 
     def pass_at(self, k: int, *, every: bool = False, name: str | None = None) -> Comparison:
         """The same arms on another question: is one of k answers right (pass@k), or with every=True

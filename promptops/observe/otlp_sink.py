@@ -17,7 +17,7 @@ from typing import Any
 from .otel_names import ATTRIBUTES, OWN
 from .sinks import hash_key
 
-__all__ = ["OtlpSink", "span_of"]
+__all__ = ["OtlpSink", "document_of", "span_of"]
 
 _TIMEOUT_S = 5.0
 _DEFAULT = "http://localhost:4318"
@@ -38,7 +38,7 @@ class OtlpSink:
 
     def write(self, lines: list[tuple[str, dict[str, Any]]]) -> tuple[int, int]:
         """All of them in one request."""
-        body = json.dumps(_document([span_of(table, row) for table, row in lines])).encode()
+        body = json.dumps(document_of([span_of(table, row) for table, row in lines])).encode()
         request = urllib.request.Request(self._traces, body, self._headers, method="POST")
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
@@ -126,7 +126,8 @@ def _value(value: Any) -> dict[str, Any]:
     return {"stringValue": str(value)}
 
 
-def _document(spans: list[dict[str, Any]]) -> dict[str, Any]:
+def document_of(spans: list[dict[str, Any]]) -> dict[str, Any]:
+    """Spans as one document of OTLP/JSON."""
     service = os.environ.get("OTEL_SERVICE_NAME") or "unknown_service"
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
     scope = {"scope": {"name": "promptops"}, "spans": spans}

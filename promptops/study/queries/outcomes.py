@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
     from ...store import Store
 
-__all__ = ["commonest_unscored", "first_two_answers", "runs_frame", "scores_frame"]
+__all__ = [
+    "cells_of",
+    "commonest_unscored",
+    "first_two_answers",
+    "runs_frame",
+    "scores_frame",
+]
 
 _OWN = "(select unnest(?) as name, unnest(?) as scorer_version) own"
 _JOINED = (
@@ -61,6 +67,15 @@ def commonest_unscored(store: Store, study: str, version: str, scorer: str) -> t
     """(why most unscored answers of a version are unscored, how many of them); ("", 0) without."""
     found = store.rows(_UNSCORED, [study, version, scorer])
     return (str(found[0][0]), int(found[0][1])) if found else ("", 0)
+
+
+def cells_of(store: Store, study: str) -> list[tuple[str, str, int, str]]:
+    """(arm, example, repeat, run) of every cell of a study, by example, arm and repeat."""
+    return store.rows(
+        "select arm, example_id, repeat, run_id from study_runs where study_id = ?"
+        " order by example_id, arm, repeat",
+        [study],
+    )
 
 
 def runs_frame(store: Store, study: str, limit: int) -> DataFrame:

@@ -1,0 +1,128 @@
+"""What is written in another tool's format reads back to the same ids, scores and verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptops.dataset import Dataset
+from promptops.errors import StudyError
+from promptops.models.scripted import ScriptedModel
+from promptops.monitor.otlp_rows import rows_of_file
+from promptops.scorers import equals
+
+ROWS = [
+    {
+        "id": f"r{n}",
+        "item": f"thing {n}",
+        "expected": "AB"[n % 2],
+        "tags": ["odd" * (n % 2) or "even"],
+    }
+    for n in range(24)
+]
+
+
+def answer(request: Any) -> str | None:
+    number = int(str(request["messages"][-1]["content"]).split()[-1])
+    return "AB"[number % 2] if "well" in str(request["messages"]) or number % 3 else "C"
+
+
+@pytest.fixture
+def studied(make_lab: Callable[..., Any]) -> Any:
+    """(lab, study) of two versions."""
+    lab = make_lab("first", models={"m": ScriptedModel(answer)})
+    prompt = lab.prompt("letters")
+    v1 = prompt.save(
+        [{"role": "system", "content": "Say."}, {"role": "user", "content": "{{item}}"}],
+        model="m",
+        temperature=0,
+    )
+    v2 = prompt.save("Say it well: {{item}}", model="m")
+    return lab, lab.evaluate([v1, v2], Dataset.read(ROWS, tags="tags"), [equals()], repeats=2)
+
+
+@pytest.mark.parametrize("form", ["promptfoo", "inspect"])
+def test_it_reads_back_to_the_same_ids(
+    make_lab: Callable[..., Any], studied: Any, tmp_path: Path, form: str
+) -> None:
+    """Versions, examples with their content, repeats, scores, and so the verdict's figures."""
+    _, study = studied
+    files = study.write(tmp_path / "out.json", form)
+    other = make_lab("second")
+    back = other.import_from(*files)
+    assert {v.id for v in back.versions} == {arm.version for arm in study.record.arms}
+    assert {v.prompt for v in back.versions} == {"letters"}
+    assert {e.id: e.fingerprint for e in back.dataset} == {
+        e.id: e.fingerprint for e in study.recorded.dataset
+    }
+    key = ["version_id", "example_id", "repeat"]
+    facts = [*key, "output", "model", "failure", "tokens_in", "finish_reason"]
+    mine, theirs = (
+        each.runs().sort_values(key)[facts].astype(str).to_numpy().tolist()
+        for each in (study, back.study)
+    )
+    assert mine == theirs
+    ids = [arm.version for arm in study.record.arms]
+    before, after = (
+        each.compare(candidate=ids[1], baseline=ids[0]).primary for each in (study, back.study)
+    )
+    assert (before.n, before.gain, before.p_better) == (after.n, after.gain, after.p_better)
+    assert not back.left
+
+
+def test_spans_read_back_to_the_same_runs(studied: Any, tmp_path: Path) -> None:
+    """Run ids, versions, tokens and answers; scores are spans beside them."""
+    _, study = studied
+    [file] = study.write(tmp_path / "spans.json", "otlp")
+    rows = {row["id"]: row for _, row in rows_of_file(file)}
+    for run in study.runs().itertuples():
+        row = rows[run.id]
+        assert row["version_id"] == run.version_id
+        assert row["prompt"] == "letters"
+        assert row.get("output", "") == (run.output if isinstance(run.output, str) else "")
+    spans = json.loads(file.read_text())["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    scored = [span for span in spans if span["name"] == "gen_ai.evaluation.result"]
+    assert len(scored) == len(study.scores())
+    assert len(rows) == len(spans) - len(scored)
+
+
+def test_an_unknown_format_is_named(studied: Any, tmp_path: Path) -> None:
+    """With those that there are."""
+    with pytest.raises(StudyError, match="inspect, otlp, promptfoo"):
+        studied[1].write(tmp_path / "x", "weka")
+
+
+def test_labels_of_langfuse_serve_as_imported(make_lab: Callable[..., Any], tmp_path: Path) -> None:
+    """An environment that serves nothing serves it, marked; one that does stays as it is."""
+    path = tmp_path / "prompt.json"
+    prompt = {"name": "triage", "version": 4, "type": "text", "prompt": "Sort {{ticket}}"}
+    path.write_text(json.dumps({**prompt, "labels": ["production", "latest"]}))
+    lab = make_lab()
+    found = lab.import_from(path)
+    now = lab.project.registry.serving("triage", "production")
+    assert now.number == found.versions[0].number
+    assert "nothing here judged it" in now.reason
+    assert lab.project.registry.serving("triage", "latest") is None
+    path.write_text(json.dumps({**prompt, "prompt": "Other {{ticket}}", "labels": ["production"]}))
+    again = lab.import_from(path)
+    assert any("serves v1 already" in note for note in again.notes)
+    assert lab.project.registry.serving("triage", "production").number == 1
+
+
+def test_a_comparison_writes_its_methods_and_table(studied: Any) -> None:
+    """In words and in LaTeX, with marks escaped."""
+    _, study = studied
+    ids = [arm.version for arm in study.record.arms]
+    found = study.compare(candidate=ids[1], baseline=ids[0])
+    told = found.methods()
+    assert "24 examples" in told or "23 examples" in told
+    assert "v2 with v1" in told
+    table = found.to_latex()
+    assert table.startswith(r"\begin{tabular}")
+    assert table.count(r" \\") == 1 + len(found.differences)
+    assert "%" not in table.replace(r"\%", "")
+    assert "latency_ms" not in table
