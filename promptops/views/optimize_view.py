@@ -28,6 +28,7 @@ __all__ = ["LiveSearch", "html", "show_search"]
 TICK_S = 0.25
 CHOSEN = "on val, chosen on it: expect 4 to 9 points less"
 _BARS, _TREE, _DIFFS, _CUT = 10, 40, 3, 1500
+_ROLES = {"task": UNSURE, "judge": GOOD, "propose": BAD}
 _TINTS = {"best": GOOD, "kept": UNSURE, "proposed": NEUTRAL, "raced_out": NEUTRAL, "vetoed": BAD}
 
 
@@ -101,7 +102,7 @@ def _tree(face: Optimization) -> str:
         )
         lines.append(
             f"<div style='margin-left:{1.4 * depth:.1f}em'><span style='color:{tint}'>{dots}</span>"
-            f" <b>{esc(candidate.label)}</b> {esc(candidate.how)} <span class='dim'>{score} of"
+            f" <b>{esc(candidate.label)}</b> {esc(candidate.how if depth else '')} <span class='dim'>{score} of"
             f" {candidate.n:,} · {esc(candidate.status.replace('_', ' '))}</span>{flags}</div>"
         )
         for child in face.search.lineage.children(candidate.id):

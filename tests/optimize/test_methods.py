@@ -182,4 +182,6 @@ def test_the_view_says_where_its_figures_come_from(make_lab: Callable[..., Any])
     assert "Look at the thing." in page or "thing" in page
     assert "<b>it</b>" not in page
     assert "c1" in page
+    assert "title='task: " in page  # the budget's bar by role
+    assert "seed seed" not in page
     assert len(page.encode()) < 100_000
