@@ -65,8 +65,27 @@ def _head(face: Optimization) -> str:
         f"{esc(search.design.method.name)}: {esc(face.status)}</b><p>best so far"
         f" <b>{esc(best.label)}</b>{score} <span class='dim'>({CHOSEN})</span></p><p class='dim'>"
         f"{spending.spent_calls:,}{limit} calls ({esc(roles)}) · {spending.tokens:,} tokens ·"
-        f" {words.money(spending.usd)}{f' · {esc(over)}' if over else ''}</p></div><ul>{said}</ul>"
+        f" {words.money(spending.usd)}{f' · {esc(over)}' if over else ''}</p>{_budget(face)}</div>"
+        f"<ul>{said}</ul>"
     )
+
+
+def _budget(face: Optimization) -> str:
+    """The calls of each role as a bar; where calls are limited, the rest of it is what is left."""
+    spending = face.search.spending
+    spent = spending.spent_calls
+    whole = max(spending.allowance.calls or spent, spent)
+    if not spent:
+        return ""
+    tints = {role: _ROLES.get(role, NEUTRAL) for role in spending.calls}
+    parts = "".join(
+        f"<span title='{esc(role)}: {count:,}' style='height:.6em;"
+        f"width:{100 * count / whole:.2f}%;background:{tints[role]}'></span>"
+        for role, count in spending.calls.items()
+    )
+    keys = " ".join(f"<span style='color:{tint}'>■</span> {esc(r)}" for r, tint in tints.items())
+    frame = "display:flex;max-width:32em;border:1px solid #8886;border-radius:3px;overflow:hidden"
+    return f"<div style='{frame}'>{parts}</div><p class='dim'>{keys}</p>"
 
 
 def _strip(face: Optimization) -> str:
@@ -97,12 +116,13 @@ def _tree(face: Optimization) -> str:
         tint = _TINTS.get(candidate.status, NEUTRAL)
         dots = "●" * max(1, (candidate.n // 8).bit_length())
         score = words.percent(candidate.score) if candidate.score is not None else "–"
+        how = candidate.how if depth else ""
         flags = "".join(
             f" <span style='color:{BAD}'>{esc(flag)}</span>" for flag in candidate.flags
         )
         lines.append(
             f"<div style='margin-left:{1.4 * depth:.1f}em'><span style='color:{tint}'>{dots}</span>"
-            f" <b>{esc(candidate.label)}</b> {esc(candidate.how if depth else '')} <span class='dim'>{score} of"
+            f" <b>{esc(candidate.label)}</b> {esc(how)} <span class='dim'>{score} of"
             f" {candidate.n:,} · {esc(candidate.status.replace('_', ' '))}</span>{flags}</div>"
         )
         for child in face.search.lineage.children(candidate.id):
