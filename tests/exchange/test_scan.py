@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from hypothesis import strategies as st
 from promptops.cli.__main__ import group
 from promptops.exchange.scan import Baseline, FoundPrompt, scan
 from promptops.exchange.scan.found_prompt import plain_text
+
+sys.path.insert(0, str(Path(__file__).parent))
+from scan_recall import LABELS, counted
 
 FILES = Path(__file__).parent / "files" / "codebase"
 
@@ -242,3 +246,75 @@ def test_it_is_fast() -> None:
     began = time.process_time()
     scan([root])
     assert (time.process_time() - began) * 100_000 / lines < 40
+
+
+def test_texts_handed_to_a_function_of_the_projects_own_are_found(tmp_path: Path) -> None:
+    """Assigned in a function or returned by one; what fills a constant in is that constant."""
+    source = '''
+GRADE_TEMPLATE = "You are grading a report about {topic}. Return only JSON."
+PERSONA_ROLE = """Provide only shell commands for {os} without any description.
+If there is a lack of details, provide the most logical solution."""
+ROLE = "admin"
+
+def describe(code):
+    prompt = f"Provide a clear description for this function: {code}"
+    return ask(prompt)
+
+def again(code):
+    prompt = f"Write a short test for the following function: {code}"
+    return ask(prompt)
+
+def summary_prompt(text):
+    return f"Summarise the following text in {len(text)} words: {text}"
+
+def grade(topic):
+    prompt = GRADE_TEMPLATE.format(topic=topic)
+    return ask(prompt)
+
+def ask(prompt):
+    error = f"The call of the model failed for the reason that {prompt} was empty"
+    return client.chat.completions.create(messages=[{"role": "user", "content": prompt}])
+'''
+    found = found_in(tmp_path, app_py=source)
+    assert [p.name for p in found] == [
+        "grade-template",
+        "persona-role",
+        "describe",
+        "again",
+        "summary-prompt",
+    ]
+
+
+def test_files_of_tests_are_left_out_of_a_folder(tmp_path: Path) -> None:
+    """Named by itself, one is scanned."""
+    text = 'SYSTEM_PROMPT = "You are a helpful assistant. Answer in one sentence."\n'
+    (tmp_path / "tests").mkdir()
+    for name in ("tests/helper.py", "test_app.py", "app.py"):
+        (tmp_path / name).write_text(text)
+    assert [p.file for p in scan([tmp_path])] == ["app.py"]
+    assert [p.file for p in scan([tmp_path / "test_app.py"])] == ["test_app.py"]
+
+
+def test_an_array_that_is_filtered_and_joined_is_a_text(tmp_path: Path) -> None:
+    """As a function of TypeScript gives it."""
+    source = """export const generatePrompt = (most: number) =>
+  ['Generate a concise commit message for the following diff.', `At most ${most} characters.`]
+    .filter(Boolean)
+    .join('\\n');
+"""
+    [found] = found_in(tmp_path, prompt_ts=source)
+    assert found.name == "generate"
+    assert found.variables == {"most": "most"}
+
+
+def test_finds_are_held_against_labels() -> None:
+    """Each label counts once, two lines off at most; the labels hold names and lines, no code."""
+    labels = [{"name": "a", "file": "x.py", "lines": [10, 20]}]
+    got = counted(labels, [("x.py", 12), ("x.py", 20), ("y.py", 10)])
+    assert (got.hits, got.missed, got.wrong) == (1, (), (("x.py", 20), ("y.py", 10)))
+    kept = json.loads(LABELS.read_text(encoding="utf-8"))["repositories"]
+    assert {key for each in kept for prompt in each["prompts"] for key in prompt} == {
+        "name",
+        "file",
+        "lines",
+    }

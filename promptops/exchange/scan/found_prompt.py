@@ -16,14 +16,16 @@ from ...version import PromptVersion
 from ...version.renderer import literal
 from ..chat_text import slug
 
-__all__ = ["FoundPrompt", "Hole", "Text", "looks_like_prompt", "plain_text"]
+__all__ = ["FoundPrompt", "Hole", "Text", "looks_like_prompt", "plain_text", "says_something"]
 
 _RESERVED = frozenset(("api", "fresh", "self", "history"))
 _NAMED = re.compile(
     r"(?i)(^|_)(prompts?|system|instructions?|template|persona|rubric|few_?shots?)(_|$)|prompt"
 )
+_ROLE = re.compile(r"(?i)(^|_)roles?$")  # a long text of that name is a persona
 _CUE = re.compile(
-    r"(?i)\b(you are (an?|the|my|now)|you're an?|your (task|job|role|goal)|act as|respond|"
+    r"(?i)\b(you are (an?|the|my|now|\{)|provide (only|an?)|"
+    r"you're an?|your (task|job|role|goal)|act as|respond|"
     r"answer (the|with|in|like)|"
     r"reply (to|in|with)|summari[sz]e|translate|classify|extract|rewrite|generate an?|write an?|"
     r"given (the|a)|the following|return (only|json)|do not|don't|step by step|as an? (expert|"
@@ -59,9 +61,19 @@ def looks_like_prompt(name: str, text: Text) -> bool:
     words = len(shown.split())
     if words < 4 or _OTHER.search(shown):
         return False
+    if _ROLE.search(name) and words >= 12:
+        return True
     if _NAMED.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)):
         return words >= 5 or bool(_CUE.search(shown))
     return words >= 6 and len(_CUE.findall(shown)) >= 2
+
+
+def says_something(messages: Sequence[tuple[str, Text]]) -> bool:
+    """Whether a call sends words of its own: one that only passes on what it was given has no
+    prompt.
+    """
+    pieces = [piece for _, text in messages for piece in text if isinstance(piece, str)]
+    return any(any(mark.isalpha() for mark in piece) for piece in pieces)
 
 
 @dataclass(frozen=True, slots=True)

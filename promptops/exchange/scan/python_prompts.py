@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 from ..chat_text import slug
-from .found_prompt import FoundPrompt, Text, looks_like_prompt
+from .found_prompt import FoundPrompt, Text, looks_like_prompt, says_something
 from .python_texts import Names, literal_of, text_of
 
 __all__ = ["Elsewhere", "prompts_in_python", "tables_of"]
@@ -81,11 +81,13 @@ class _File:
         self.file, self.tree, self.elsewhere = file, tree, elsewhere
         self.module = tables_of(tree)
         self.sent: set[str] = set()
+        self.read: set[int] = set()  # expressions that a reported call reads, by id
 
     def prompts(self) -> Iterator[FoundPrompt]:
         whole = Names(self.module, elsewhere=self.elsewhere)
         found = [*self._sent(self.tree, "", lambda: whole)]
         found += self._texts()
+        found += self._local_texts()
         yield from sorted(found, key=lambda prompt: prompt.line)
 
     def _skipped(self, line: int) -> bool:
@@ -142,7 +144,7 @@ class _File:
         if callee.endswith(("from_messages", "from_template")) and node.args:
             given.setdefault("messages" if "messages" in callee else "template", node.args[0])
         messages = self._messages(given, names)
-        if not messages or self._skipped(node.lineno):
+        if not says_something(messages) or self._skipped(node.lineno):
             return None
         self._note(node, names)
         settings, unread, model = {}, [], None
@@ -173,8 +175,9 @@ class _File:
             for inner in ast.walk(left.pop()):
                 if isinstance(inner, ast.Name) and inner.id not in self.sent:
                     value = names.own.get(inner.id) or self.module.get(inner.id)
-                    if value is not None:
-                        self.sent.add(inner.id)
+                    if value is not None and id(value) not in self.read:
+                        self.read.add(id(value))
+                        self.sent.update({inner.id} & set(self.module))
                         left.append(value)
 
     def _messages(self, given: dict[str, ast.expr], names: Names) -> list[tuple[str, Text]]:
@@ -265,3 +268,45 @@ class _File:
                     named = slug(re.sub(r"(?i)_?prompt$", "", name), slug(name, "prompt"))
                     role = "system" if re.search(r"(?i)system|persona", name) else "user"
                     yield FoundPrompt(self.file, value.lineno, named, ((role, text),))
+
+    def _local_texts(self) -> Iterator[FoundPrompt]:
+        """Texts of functions that no call was seen to send: they are handed to a function of the
+        project's own.
+        """
+        seen: set[int] = set()
+        for function in ast.walk(self.tree):
+            if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            names = cache(partial(self._inside, function))
+            for node in ast.walk(function):
+                name, value = _named_text(node, function.name)
+                if value is None or id(value) in seen | self.read:
+                    continue
+                seen.add(id(value))
+                if self._fills(value) or self._skipped(value.lineno):
+                    continue
+                text = text_of(value, names())
+                if text is not None and looks_like_prompt(name, text):
+                    role = "system" if re.search(r"(?i)system|persona", name) else "user"
+                    named = slug(function.name, slug(name, "prompt"))
+                    yield FoundPrompt(self.file, value.lineno, named, ((role, text),))
+
+    def _fills(self, value: ast.expr) -> bool:
+        """Whether it fills a constant of the file in, which is found itself."""
+        called = value.func if isinstance(value, ast.Call) else None
+        base = called.value if isinstance(called, ast.Attribute) else None
+        return isinstance(base, ast.Name) and base.id in self.module
+
+
+def _named_text(node: ast.AST, function: str) -> tuple[str, ast.expr | None]:
+    """A text that is given a name, or returned by a function, which is its name then."""
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        name, value = node.targets[0].id, node.value
+    elif isinstance(node, ast.Return) and node.value is not None:
+        name, value = function, node.value
+    else:
+        return "", None
+    return (name, value) if isinstance(value, _TEXTS) else ("", None)
+
+
+_TEXTS = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call)

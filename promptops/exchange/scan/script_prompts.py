@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import MissingExtra
 from ..chat_text import slug
-from .found_prompt import FoundPrompt, Hole, Text, looks_like_prompt
+from .found_prompt import FoundPrompt, Hole, Text, looks_like_prompt, says_something
 
 __all__ = ["prompts_in_script"]
 
@@ -154,6 +154,8 @@ class _Script:
             text = self._text(base, depth + 1)
             if text and all(isinstance(piece, str) for piece in text):
                 return ("".join(map(str, text)).strip(),)
+        if name == "join":
+            base = _unfiltered(base)
         if name == "join" and base.type == "array" and len(arguments) == 1:
             mark = self._text(arguments[0], depth + 1)
             if mark is None:
@@ -182,7 +184,7 @@ class _Script:
                 messages += self._listed(pairs[word])
         if callee.endswith(("fromMessages", "fromTemplate", "generateContent")) and not pairs:
             messages += self._listed(given)
-        if not messages or self._skipped(node):
+        if not says_something(messages) or self._skipped(node):
             return None
         for inner in _walk(node):
             if inner.type == "identifier" and _source(inner) in self.names:
@@ -249,6 +251,14 @@ def _walk(root: Any) -> Iterator[Any]:
         node = left.pop()
         yield node
         left += reversed(node.named_children)
+
+
+def _unfiltered(node: Any) -> Any:
+    """The array of `[...].filter(Boolean)`, whose empty parts say nothing; else the same."""
+    callee = node.child_by_field_name("function") if node.type == "call_expression" else None
+    if callee is None or not _source(callee).endswith(".filter"):
+        return node
+    return callee.child_by_field_name("object")
 
 
 def _source(node: Any) -> str:

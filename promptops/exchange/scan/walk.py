@@ -25,6 +25,9 @@ _SCRIPTS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 _SKIPPED = frozenset(
     (*("node_modules", "dist", "build", "__pycache__", "site-packages", "venv", "vendor"), "target")
 )
+# prompts of tests are made up; a file or folder of tests that is named is scanned all the same
+_TESTS = ("tests", "__tests__")
+_TEST = re.compile(r"^test_|_test\.py$|^conftest\.py$|\.(?:test|spec)\.")
 # a file without one of these words has no prompt that would be found
 _MAY = re.compile(
     r"(?i)prompt|messages|system|instruction|template|persona|rubric|you are|your |"
@@ -40,7 +43,8 @@ def scan(paths: Sequence[Path]) -> list[FoundPrompt]:
         paths: files, or folders of Python, TypeScript and JavaScript.
 
     Returns:
-        What was found. A line, or the line above, with `promptops: not-a-prompt` is left out.
+        What was found. A line, or the line above, with `promptops: not-a-prompt` is left out, and
+        so are files of tests in a folder.
 
     Raises:
         DatasetError: a path is not there.
@@ -79,12 +83,17 @@ def _files(path: Path) -> Iterator[Path]:
         return
     for folder, inner, names in os.walk(path):
         inner[:] = sorted(
-            name for name in inner if name not in _SKIPPED and not name.startswith(".")
+            name for name in inner if name not in (*_SKIPPED, *_TESTS) and not name.startswith(".")
         )
         for name in sorted(names):
             file = Path(folder) / name
             known = file.suffix == ".py" or (file.suffix in _SCRIPTS and ".min." not in name)
-            if known and not name.endswith(".d.ts") and file.stat().st_size <= _MOST:
+            if (
+                known
+                and not _TEST.search(name)
+                and not name.endswith(".d.ts")
+                and file.stat().st_size <= _MOST
+            ):
                 yield file
 
 
