@@ -28,7 +28,7 @@ __all__ = [
     "own_facts",
 ]
 
-OWN = "promptops"  # the key of metadata under which this product writes what a format has not
+OWN = "from_promptops"  # the key of metadata under which this product writes what a format has not
 
 
 @dataclass(frozen=True, slots=True)

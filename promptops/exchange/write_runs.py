@@ -1,6 +1,6 @@
 """A study's runs and scores in another tool's format: promptfoo results, Inspect logs, OTLP/JSON.
 
-What a format has no field for stands under `promptops` in its metadata, so that what is written
+What a format has no field for is under `from_promptops` in its metadata, so that what is written
 here reads back to the same version and example ids (and, as spans, run ids).
 """
 
