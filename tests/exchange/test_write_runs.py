@@ -78,7 +78,8 @@ def test_spans_read_back_to_the_same_runs(studied: Any, tmp_path: Path) -> None:
     """Run ids, versions, tokens and answers; scores are spans beside them."""
     _, study = studied
     [file] = study.write(tmp_path / "spans.json", "otlp")
-    rows = {row["id"]: row for _, row in rows_of_file(file)}
+    read = list(rows_of_file(file))
+    rows = {row["id"]: row for table, row in read if table == "live"}
     for run in study.runs().itertuples():
         row = rows[run.id]
         assert row["version_id"] == run.version_id
@@ -88,6 +89,9 @@ def test_spans_read_back_to_the_same_runs(studied: Any, tmp_path: Path) -> None:
     scored = [span for span in spans if span["name"] == "gen_ai.evaluation.result"]
     assert len(scored) == len(study.scores())
     assert len(rows) == len(spans) - len(scored)
+    given = [row for table, row in read if table == "feedback"]
+    assert {row["run"] for row in given} <= set(rows)
+    assert len(given) == len(scored)
 
 
 def test_an_unknown_format_is_named(studied: Any, tmp_path: Path) -> None:
