@@ -14,6 +14,7 @@ from ..errors import DatasetError
 from ..markup import shorten, uncell
 from .encoding import lines_of, sniff
 from .held import File
+from .long_cells import LONGEST, long_cells, records
 from .rows import Form, Row, Source, in_file, say_count
 
 __all__ = ["header_of", "open_csv"]
@@ -22,9 +23,6 @@ _DELIMITERS = (",", ";", "\t", "|")
 _RARE = ("\x1f", "¦", "^", "~", ":")
 _NONE = "\x1f"  # for a file of one column: a delimiter that occurs nowhere in text
 _SAMPLE = 1 << 16  # characters that the delimiter is guessed from
-_CELL = (
-    1 << 27
-)  # characters a cell may hold; the csv module's own default of 131,072 refuses long documents
 _WORDS = {"\t": "tabs", _NONE: "nothing (one column)"}
 
 
@@ -36,10 +34,6 @@ def open_csv(path: File) -> Source:
         notes.append(
             f"the cells of {path.name} are separated by {_WORDS.get(delimiter, repr(delimiter))}."
         )
-    if (
-        csv.field_size_limit() < _CELL
-    ):  # of the whole process; only ever raised, so no other reader is hurt
-        csv.field_size_limit(_CELL)
     rows = _rows(path, encoding, delimiter, skipped, notes)
     form = Form("csv", encoding, delimiter, skipped)
     return Source(path.stem, rows, in_file(path.name), text=True, notes=notes, form=form)
@@ -109,23 +103,23 @@ def _agreement(lines: list[str], mark: str, cut: bool) -> tuple[float, int]:
     cell.
     """
     try:
-        records = [record for record in csv.reader(lines, delimiter=mark) if record]
+        found = [record for record in records(lines, mark) if record]
     except csv.Error:
         return 0.0, 0
-    if cut and len(records) > 2:
-        records.pop()  # the sample may end within it
-    width = len(records[0]) if records else 0
+    if cut and len(found) > 2:
+        found.pop()  # the sample may end within it
+    width = len(found[0]) if found else 0
     if width < 2:
         return 0.0, 0
-    rest = records[1:] or records
+    rest = found[1:] or found
     return sum(len(record) == width for record in rest) / len(rest), width
 
 
 def _rows(
     path: File, encoding: str, delimiter: str, skipped: int, notes: list[str]
 ) -> Iterator[Row]:
-    records = _records(path, encoding, delimiter, skipped)
-    line, cells = next(records, (1, []))
+    found = _records(path, encoding, delimiter, skipped)
+    line, cells = next(found, (1, []))
     header = header_of([uncell(cell) for cell in cells], f"{path.name}:{line}")
     named = [(index, name) for index, name in enumerate(header) if name]
     if not named:
@@ -136,7 +130,7 @@ def _rows(
             " remove the title above the header, or name the columns."
         )
     unnamed, restored = False, []
-    for line, cells in records:
+    for line, cells in found:
         if len(cells) != len(header):
             cells = _fitted(cells, header, delimiter, f"{path.name}:{line}")
         row = {name: uncell(cells[index]) for index, name in named}
@@ -188,7 +182,8 @@ def _records(
     begin = skipped + 1
     while True:
         try:
-            cells = next(reader)
+            with long_cells():
+                cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
@@ -208,5 +203,5 @@ def _fault(error: csv.Error) -> str:
     if "expected after" in text:
         return 'text follows a closing double quote (write "" for a quote within a quoted cell)'
     if "field limit" in text:
-        return f"a cell is longer than {_CELL:,} characters"
+        return f"a cell is longer than {LONGEST:,} characters"
     return text

@@ -20,13 +20,14 @@ from ..canonical import MAX_DEPTH
 from ..errors import DatasetError, MissingExtra
 from ..markup import shorten
 from .csv_file import header_of
+from .expansion import most_of, refused, within, within_cells
 from .parquet_file import own_rows
 from .rows import Row, Source, in_file
 
 __all__ = ["Plain", "open_frame", "open_parquet", "open_xlsx"]
 
 
-_UNPACKED = 2_000_000_000  # bytes of XML; a sheet of a million full rows is below it
+_BATCH = 256  # rows of a Parquet file that are expanded at a time
 
 
 class Plain:
@@ -199,7 +200,12 @@ def open_parquet(path: Path) -> Source:
             f" JSONL."
         ) from None
     notes: list[str] = []
-    read = (row for batch in file.iter_batches() for row in batch.to_pylist())
+    packed = path.stat().st_size
+    told = file.metadata.num_rows * max(1, file.metadata.num_columns)
+    if told > most_of(packed):  # a row takes bytes, whatever its column holds
+        raise refused(path.name, packed, most_of(packed))
+    batches = file.iter_batches(_BATCH)
+    read = within((row for b in batches for row in b.to_pylist()), packed, path.name)
     rows = own_rows(file.schema_arrow.metadata, read, path.name) or read
     return Source(
         path.stem,
@@ -222,11 +228,9 @@ def open_xlsx(path: Path) -> Source:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(part.file_size for part in archive.infolist())
-        if size > _UNPACKED:
-            raise DatasetError(
-                f"{path.name} unpacks to {size / 1e9:.1f} GB, more than a workbook is read for;"
-                " export the sheet as CSV."
-            )
+        packed = path.stat().st_size
+        if size > most_of(packed):
+            raise refused(path.name, packed, most_of(packed))
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         sheets = book.worksheets
     except DatasetError:
@@ -242,9 +246,8 @@ def open_xlsx(path: Path) -> Source:
             f"of the {len(sheets)} sheets of {path.name} the first was read: {sheets[0].title!r}."
         )
     at = in_file(path.name)
-    return Source(
-        path.stem, _plain_rows(_sheet(_cells(book, path), at, notes), at, notes), at, notes=notes
-    )
+    cells = within_cells(_cells(book, path), packed, path.name)
+    return Source(path.stem, _plain_rows(_sheet(cells, at, notes), at, notes), at, notes=notes)
 
 
 def _no_workbook(path: Path, error: Exception) -> DatasetError:

@@ -6,7 +6,6 @@ Nothing else of the text is looked at as anything but text, so that all of it st
 from __future__ import annotations
 
 import codecs
-import csv
 import json
 import re
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from ..markup import cell, uncell
 from . import strict
 from .held import Held
 from .json_file import items_of
+from .long_cells import records
 from .rows import Form
 
 __all__ = ["Unsafe", "decoded", "place_of", "written"]
@@ -91,7 +91,7 @@ def _cell(text: str, form: Form, line: int, column: str) -> tuple[int, int]:
 def _records(text: str, form: Form) -> Iterator[list[str]]:
     ends = [*_starts(text, _ENDS)[1:], len(text)]
     lines = (text[begin:end] for begin, end in zip([0, *ends], ends, strict=False))
-    return csv.reader(lines, delimiter=form.delimiter, strict=True)
+    return records(lines, form.delimiter, strict=True)
 
 
 def _spans(text: str, start: int, delimiter: str) -> list[tuple[int, int]]:

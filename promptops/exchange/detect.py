@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..dataset.long_cells import long_cells
 from ..errors import DatasetError, PromptOpsError
 from ..markup import shorten
 from . import (
@@ -175,12 +176,14 @@ def _front(text: str, path: Path) -> Imported | None:
 
 def _csv(text: str, path: Path) -> Imported | None:
     try:
-        header = next(csv.reader(io.StringIO(text)), [])
+        with long_cells():
+            header = next(csv.reader(io.StringIO(text)), [])
         if promptfoo_results.is_results_csv(header):
             return promptfoo_results.read_results_csv(text, path)
         if promptfoo_config.is_test_table(header):
             return promptfoo_config.read_test_table(text, path)
-        rows = [(number, row) for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2)]
+        with long_cells():
+            rows = list(enumerate(csv.DictReader(io.StringIO(text)), 2))
     except csv.Error as error:
         raise DatasetError(f"{path.name} is not CSV ({error}).") from None
     return _rows(rows, path) if rows else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..dataset.long_cells import long_cells
 from ..errors import DatasetError
 from .bounded_file import beside, json_rows, json_value, text_of
 from .chat_text import chat_of, messages_of
@@ -97,7 +98,9 @@ def _of_file(path: Path) -> Iterator[str]:
         value = read_yaml(text, path.name).value
         yield json.dumps(value, ensure_ascii=False) if messages_of(value) else text
     elif ending == ".csv":
-        yield from (row["prompt"] for row in csv.DictReader(io.StringIO(text)) if row.get("prompt"))
+        with long_cells():
+            rows = list(csv.DictReader(io.StringIO(text)))
+        yield from (row["prompt"] for row in rows if row.get("prompt"))
     elif ending == ".txt":
         yield from (part.strip() for part in _parted(text) if part.strip())
     else:
@@ -169,7 +172,9 @@ def test_rows(named: Any, folder: Path) -> Iterator[dict[str, Any]]:
 def csv_tests(text: str, name: str) -> Iterator[dict[str, Any]]:
     """The rows of a promptfoo test table. `__expected` is an assertion, never a golden answer."""
     try:
-        for row in csv.DictReader(io.StringIO(text)):
+        with long_cells():
+            rows = list(csv.DictReader(io.StringIO(text)))
+        for row in rows:
             cells = {key: value for key, value in row.items() if key and value is not None}
             test: dict[str, Any] = {
                 "vars": {key: value for key, value in cells.items() if not key.startswith("__")}

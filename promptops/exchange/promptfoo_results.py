@@ -12,6 +12,7 @@ from typing import Any
 
 from ..canonical import canonical
 from ..dataset.example import Example
+from ..dataset.long_cells import long_cells
 from ..errors import DatasetError, TemplateError, VersionError
 from ..version import PromptVersion
 from .chat_text import chat_of, model_of, slug
@@ -192,7 +193,8 @@ def is_results_csv(header: list[str]) -> bool:
 
 def read_results_csv(text: str, path: Path) -> Imported:
     """The runs of a results table; its columns repeat for each prompt."""
-    rows = list(csv.reader(io.StringIO(text)))
+    with long_cells():
+        rows = list(csv.reader(io.StringIO(text)))
     header = rows[0]
     places = [index - 1 for index, name in enumerate(header) if name == "Status"]
     inputs = header[: places[0]]

@@ -82,7 +82,8 @@ def _fetched(source: str, headers: Mapping[str, str], until: float) -> Fetched |
         ) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise RegistryError(
-            f"{source} cannot be fetched ({type(error).__name__}: {_line(error)}); what was there stays."
+            f"{source} cannot be fetched ({type(error).__name__}: {_line(error)}); what was there"
+            " stays."
         ) from None
 
 

@@ -29,6 +29,7 @@ Deployments = Callable[[], Iterable[Mapping[str, Any]]]
 Connection = Any
 _LOCKS = (
     "SET temp_directory = ''",
+    "SET memory_limit = '2GB'",  # one query must not take the machine with it
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
@@ -93,10 +94,19 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
 
 @contextmanager
 def _interrupted_after(con: Connection, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, con.interrupt)
-    timer.daemon = True
-    timer.start()
+    """Again and again: an interrupt that falls between two steps of the query is forgotten."""
+    done = threading.Event()
+
+    def interrupt() -> None:
+        if not done.wait(seconds):
+            while not done.is_set():
+                con.interrupt()
+                done.wait(0.05)
+
+    thread = threading.Thread(target=interrupt, name="promptops-query", daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        timer.cancel()
+        done.set()
+        thread.join()
