@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .arms import Arm
     from .compare import Comparison, ComparisonContext
 
-__all__ = ["caveats", "copied"]
+__all__ = ["caveats", "copied", "elsewhere"]
 
 DAY_S = 86400  # answers this far apart may be another model's
 SPLIT_WORN = 20  # verdicts that one test split may serve before adaptive reuse matters
@@ -25,11 +25,24 @@ SPLIT_WORN = 20  # verdicts that one test split may serve before adaptive reuse 
 
 def caveats(comparison: Comparison) -> Iterator[str]:
     """Sentences, most important first."""
+    yield from elsewhere(comparison.candidate, comparison.baseline)
     yield from _completeness(comparison)
     yield from _discipline(comparison)
     yield from _alike(comparison)
     yield from _judges(comparison)
     yield from _cost(comparison)
+
+
+def elsewhere(*arms: Arm) -> Iterator[str]:
+    """How many runs came in with a file, which says of itself where they are from."""
+    for arm in arms:
+        came = int(arm.facts.get("imported") or 0)
+        if came:
+            yield (
+                f"{came:,} of {words.count(int(arm.facts['calls']), 'run')} of {arm.label} came"
+                f" from elsewhere ({_list(set(arm.facts.get('files') or ()))}): they are what that"
+                " file says, and nobody here saw the model answer."
+            )
 
 
 def _completeness(comparison: Comparison) -> Iterator[str]:

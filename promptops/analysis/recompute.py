@@ -19,6 +19,7 @@ from ..errors import StatisticsError
 from ..evidence import Evidence
 from ..policy import Policy
 from .arms import MEASURES, Arm, Outcomes
+from .caveats import elsewhere
 from .class_lists import read_answers, read_labels, written_classes
 from .compare import Comparison, ComparisonContext, compare
 from .decide import Verdict, decide, decide_first, passed_over
@@ -79,7 +80,7 @@ def make_evidence(
     named = [rail.tag for rail in policy.guardrails if rail.tag is not None]
     if grounds.rules >= 2 and not first:
         draft["tags"] = written_tags(grounds.tags, draft["examples"], LEAST, named)
-    draft["notes"] = () if isinstance(subject, Arm) else subject.notes
+    draft["notes"] = tuple(elsewhere(subject)) if isinstance(subject, Arm) else subject.notes
     bare = Evidence(**draft, figures={}, verdict={}, made_at=made_at, toolkit=toolkit)
     figures, found = _results(bare)
     if found.decision != verdict.decision:

@@ -85,6 +85,7 @@ class Store:
         self._scratch_pid = 0
         self._known, self._recent = Known(), RecentRuns()
         self._said: set[str] = set()
+        self.reuse_imported = False  # whether runs that came in with a file answer equal questions
         self._team: Team | None = None
 
     # -- writing
@@ -343,6 +344,9 @@ class Store:
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
         """Take in a file that `export` wrote; returns table -> rows that were new, so nothing the
         second time.
+
+        Runs of it say so for good, and are not reused as a model's answers: a file can say
+        anything. Set `reuse_imported` on the store where it is your own.
 
         Raises StoreError, and takes in nothing, where the file is damaged, newer, no export, or has
         a row that no store writes.

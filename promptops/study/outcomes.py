@@ -33,10 +33,11 @@ _ARMS = (
 )
 _LINKED = """select a.arm, m.example_id, m.example_fingerprint as print, m.repeat, m.run_id
   from study_runs m join arms a on m.study_id = a.study_id and m.version_id = a.version_id"""
-# One row a place: its answered run where there is one, else its last failed one.
+# One row per place: its answered run where there is one, else its last failed one; one that was
+# asked here before one that came in with a file.
 _LATEST = f"""select l.arm, l.example_id, l.print, l.repeat,
          arg_max(r.id, (r.failure is null or r.failure in (select unnest($outcomes)),
-           r.started_at)) as run_id
+           r.imported_from is null, r.started_at)) as run_id
   from ({_LINKED}) l join runs r on r.id = l.run_id group by all"""
 _OUTCOME = "case when s{0}.passed is null then s{0}.value else s{0}.passed::double end"
 _SCORE = (
@@ -50,7 +51,8 @@ _MEASURED = (
 )
 _FACTS = """min(r.started_at), max(r.started_at), list(distinct r.system_fingerprint), list(distinct r.model_returned), list(distinct r.model),
        list(distinct r.endpoint), sum(r.cost_usd), count(*) - count(r.cost_usd), quantile_cont(r.latency_ms, [.5, .95]), sum(r.tokens_in),
-       sum(r.tokens_out), count(r.failure), histogram(r.failure), list(distinct r.role)"""
+       sum(r.tokens_out), count(r.failure), histogram(r.failure), list(distinct r.role),
+       count(r.imported_from), list(distinct r.imported_from)"""
 
 
 def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[ScorerRef]) -> list[Arm]:
@@ -331,7 +333,7 @@ def _measure(frame: Columns, name: str, names: Sequence[str], attempted: Any) ->
 
 def _facts(row: Sequence[Any]) -> dict[str, Any]:
     """calls, first and last (UTC), fingerprints, returned, models, endpoints, sources,
-    cost_usd, cost_unknown, latency_p50 and p95, tokens, failures.
+    files (that runs came in with), imported (how many did), cost_usd, cost_unknown, latency_p50 and p95, tokens, failures.
     """
     (
         calls,
@@ -349,6 +351,8 @@ def _facts(row: Sequence[Any]) -> dict[str, Any]:
         failed,
         failures,
         sources,
+        imported,
+        files,
     ) = row
     texts = {
         "fingerprints": fingerprints,
@@ -356,6 +360,7 @@ def _facts(row: Sequence[Any]) -> dict[str, Any]:
         "models": models,
         "endpoints": endpoints,
         "sources": sources,
+        "files": files,
     }
     return {
         "calls": calls,
@@ -372,6 +377,7 @@ def _facts(row: Sequence[Any]) -> dict[str, Any]:
         "tokens_in": tokens_in,
         "tokens_out": tokens_out,
         "failed": failed,
+        "imported": imported,
         "failures": {
             str(failure): int(count) for failure, count in sorted((failures or {}).items())
         },

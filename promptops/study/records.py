@@ -30,6 +30,7 @@ __all__ = [
     "OUTCOMES",
     "attempts_of",
     "find_runs",
+    "reusable",
     "keep_dataset",
     "keep_runs",
     "keep_study",
@@ -44,6 +45,15 @@ __all__ = [
 
 OUTCOMES = [name for name, kind in FAILURES.items() if kind == "outcome"]
 ANSWERED = "(r.failure is null or r.failure in (select unnest(?)))"
+
+
+def reusable(store: Store) -> str:
+    """The condition on `r` under which a run is an answer of the model to an equal question. One
+    that came in with a file is that file's word, unless the store was told to take it.
+    """
+    return ANSWERED if store.reuse_imported else f"{ANSWERED} and r.imported_from is null"
+
+
 _AT_ONCE = 2000  # examples written at once, so that a large dataset takes little memory
 _RUNS_AT_ONCE = 10_000
 _MOMENT = "strftime({}, '%Y-%m-%dT%H:%M:%S.%f')"  # times as the values have them: texts
@@ -219,7 +229,7 @@ def find_runs(store: Store, keys: Iterable[str]) -> dict[str, str]:
     if rest:
         found |= store.rows(
             "select r.key, arg_max(r.id, r.started_at) from runs r where r.key in (select"
-            f" unnest(?)) and {ANSWERED} group by r.key",
+            f" unnest(?)) and {reusable(store)} group by r.key",
             [rest, OUTCOMES],
             fresh="others",
         )

@@ -20,7 +20,7 @@ from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
 from .design import StudyDesign, question
 from .early_stopping import LOOKED, EarlyStop, early
-from .records import ANSWERED, OUTCOMES, find_runs, keep_runs
+from .records import OUTCOMES, find_runs, keep_runs, reusable
 from .score_study import Place, StudyScoring, judged
 
 if TYPE_CHECKING:
@@ -215,7 +215,8 @@ class StudyRun:
             return {}
         rows = self.store.rows(
             "select m.version_id, m.example_id, m.repeat, arg_max(r.id, r.started_at) from"
-            f" study_runs m join runs r on r.id = m.run_id where m.study_id = ? and {ANSWERED}"
+            f" study_runs m join runs r on r.id = m.run_id where m.study_id = ? and"
+            f" {reusable(self.store)}"
             " group by all",
             [self.plan.id, OUTCOMES],
         )

@@ -18,7 +18,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-import promptops.dataset.frames
+import promptops.dataset.expansion
 from promptops.dataset import Dataset, Example
 from promptops.errors import DatasetError
 
@@ -191,8 +191,8 @@ def test_a_broken_sheet_and_a_bomb_say_so(tmp_path, monkeypatch):
         bomb.open("xl/worksheets/sheet1.xml", "w") as part,
     ):
         part.write(b" " * 3_000_000)
-    monkeypatch.setattr(promptops.dataset.frames, "_UNPACKED", 2_000_000)
-    with pytest.raises(DatasetError, match=r"bomb\.xlsx unpacks to 0\.0 GB"):
+    monkeypatch.setattr(promptops.dataset.expansion, "_LEAST", 2_000_000)
+    with pytest.raises(DatasetError, match=r"bomb\.xlsx has .* and expands to more than"):
         Dataset.read(tmp_path / "bomb.xlsx")
 
 

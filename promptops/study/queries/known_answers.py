@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...run import Run
 from ...score import Score
-from ..records import ANSWERED, OUTCOMES, runs_where
+from ..records import OUTCOMES, reusable, runs_where
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -38,7 +38,8 @@ def answers_of(store: Store, versions: Sequence[str], scorers: Sequence[str]) ->
     """What is recorded of these versions, judged by scorers of these versions."""
     latest = (
         "r.version_id in (select unnest(?)) and "
-        f"{ANSWERED} qualify row_number() over (partition by r.key order by r.started_at desc) = 1"
+        f"{reusable(store)}"
+        " qualify row_number() over (partition by r.key order by r.started_at desc) = 1"
     )
     runs = runs_where(store, latest, [list(versions), OUTCOMES])
     rows = store.rows(
