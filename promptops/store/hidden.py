@@ -66,6 +66,8 @@ def hidden_faults(folder: Path) -> list[str]:
             " hidden, and repair() writes it again."
         )
     lacking = {e["segment"] for e in listed if e["segment"] in stand} - set(_copies(folder))
+    if lacking and not fault and isinstance(read_json(path), list):
+        lacking = set()  # of release 0.1, which kept one list: nothing of it is missing
     return lines + [
         f"{_beside(folder, name)} is missing, which repeats what {path} says; repair() writes it"
         " again."
