@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,12 @@ def test_a_purge_takes_an_example_s_runs_as_of_one_moment(
         " 'e'}], 'attempts': [{'run_id': 'WHICH', 'number': 1}]})"
     )
     other(tmp_path, code.replace("WHICH", "old"))
-    after(monkeypatch, upkeep, "doomed_by", lambda: other(tmp_path, code.replace("WHICH", "new")))
+    after(
+        monkeypatch,
+        import_module("promptops.store.store"),
+        "doomed_by",
+        lambda: other(tmp_path, code.replace("WHICH", "new")),
+    )
     store = Store(tmp_path)
     assert store.purge(["e"]).removed == {"runs": 1, "attempts": 1}
     found = Store(tmp_path)
