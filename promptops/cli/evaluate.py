@@ -53,12 +53,13 @@ def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any)
     Of a folder the worst exit code counts, and a file that cannot run does not stop the others.
 
     \b
+    format = 2
     prompt = "support-triage"
     candidate = "v3"                # a version, or an environment: "env:staging"
     baseline = "env:prod"           # likewise
     dataset = "data/support_tickets.jsonl"
     split = "test"                  # optional
-    scorers = ["similar_to('expected', at_least=0.9)", {name = "json_has", args = ["user_id"]}]
+    scorers = ["similar_to(at_least=0.9)", {name = "json_has", args = ["user_id"]}]
     [policy]
     goal = "not_worse"
     margin = 0.05

@@ -31,6 +31,7 @@ def optimize(study: Path, save: bool, note: str, dry_run: bool, root: Path | Non
     on the test split: exit 0 found and confirmed, 1 not shown, 2 misuse.
 
     \b
+    format = 2
     prompt = "support-triage"
     baseline = "v1"                 # the seed; or "env:prod"
     dataset = "data/support_tickets.jsonl"

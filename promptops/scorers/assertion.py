@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import ScorerError
 from ..score import Score
 from .case import Case
+from .golden import EXPECTED
 from .reading import NotJSON, fold, read_json, same
 from .rule import PASS, Rule, fail, rule, snippet, spelled, verdict
 
@@ -90,8 +91,8 @@ def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Cas
 def contains(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
-    """The answer holds the text (or this row's value of the column), also inside a word; for words:
-    `mentions`. Of a list in the column any member will do.
+    """The answer holds the text (or the column's value in this row, or the golden answer), also in
+    a word; for words: `mentions`. Of a list any member will do.
     """
     return _part(
         _Part("contains", str, lambda part, whole: part in whole, "does not hold"),
@@ -146,16 +147,17 @@ class _Part:
 
 def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) -> Rule:
     name, trim, holds = kind.name, kind.trim, kind.holds
-    if (text is None) is (column is None):
+    if text is not None and column is not None:
         raise ScorerError(
             f'{name} takes a text or a column: {name}("refund"), or {name}(column="keyword").'
         )
     tidy = fold if ignore_case else _composed
     cased = None if ignore_case else True
-    if column is not None:
+    if text is None:
+        read = column or EXPECTED
 
         def by_row(case: Case) -> Score:
-            value = case.example.column(column)
+            value = case.example.column(read)
             parts = [as_text(one) for one in _alternatives(value)]
             whole = tidy(trim(case.output))
             return verdict(
@@ -164,7 +166,7 @@ def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) 
             )
 
         shown = spelled(name, column=column, case=cased)
-        return rule(shown, "assertion", by_row, needs=[column])
+        return rule(shown, "assertion", by_row, needs=[read])
     part = tidy(trim(_text(name, text)))
     failed = fail(f"{kind.fault} {snippet(text)}")
 

@@ -15,43 +15,62 @@ from ..errors import ScorerError
 if TYPE_CHECKING:
     from . import Scorer
 
-__all__ = ["scorer_from", "scorer_of", "text_of"]
+__all__ = ["COLUMN_FIRST", "FORM", "scorer_from", "scorer_of", "text_of"]
 
 _DEPTH = 4  # of scorers within scorers
+FORM = 2  # of what is written now: a plain text is that text
+COLUMN_FIRST = frozenset(
+    {
+        "chrf",
+        "edit_distance",
+        "exact",
+        "instructions",
+        "number_close",
+        "rouge_l",
+        "similar_meaning",
+        "similar_to",
+    }
+)  # scorers whose first text was a column in format 1
 
 
-def scorer_of(text: str) -> Scorer:
-    """The scorer that `text` names, as in "equals", "similar_to('expected', at_least=0.9)" or
+def scorer_of(text: str, *, form: int = FORM) -> Scorer:
+    """The scorer that `text` names, as in "equals", "similar_to(column='gold', at_least=0.9)" or
     "not_(contains('sorry'))".
 
-    Arguments are constants, lists and dicts of them, or scorers again. Raises ScorerError for
-    anything else.
+    Args:
+        text: a scorer's name with constants, lists and dicts of them, or scorers again.
+        form: the format that it was written in. In format 1 the first text of the scorers in
+            `COLUMN_FIRST` was a column.
+
+    Raises:
+        ScorerError: it is anything else.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ScorerError(
-            f"{text!r} names no scorer; write it as in similar_to or similar_to('expected',"
+            f"{text!r} names no scorer; write it as in similar_to or similar_to(column='gold',"
             " at_least=0.9)."
         ) from None
-    return _built(tree, text, 0)
+    return _built(tree, text, 0, form)
 
 
-def scorer_from(document: Mapping[str, Any] | str) -> Scorer:
+def scorer_from(document: Mapping[str, Any] | str, *, form: int = FORM) -> Scorer:
     """The scorer of a TOML table: {name = "similar_to", at_least = 0.9}, positional ones as args =
     [...]; or of a text as `scorer_of` takes.
 
-    Raises ScorerError.
+    Raises:
+        ScorerError: the table or text does not name a scorer and its arguments.
     """
     if isinstance(document, str):
-        return scorer_of(document)
+        return scorer_of(document, form=form)
     if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
         raise ScorerError(
             f"a scorer is {document!r}; expected a table with its name, as in {{name ="
             ' "similar_to", at_least = 0.9}.'
         )
     given = {key: value for key, value in document.items() if key not in ("name", "args")}
-    return _made(document["name"], list(document.get("args", [])), given)
+    return _made(document["name"], list(document.get("args", [])), given, form)
 
 
 def text_of(scorer: Scorer) -> str | None:
@@ -63,9 +82,9 @@ def text_of(scorer: Scorer) -> str | None:
         tree = ast.parse(getattr(scorer, "spec", "") or scorer.name, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
-    for golden in (False, True):
+    for golden, form in ((False, FORM), (True, FORM), (False, 1)):
         try:
-            text = ast.unparse(_spelled(tree, golden))
+            text = ast.unparse(_spelled(tree, golden, form))
             made = scorer_of(text)
         except (ScorerError, ValueError, RecursionError):
             continue
@@ -76,20 +95,24 @@ def text_of(scorer: Scorer) -> str | None:
     return None
 
 
-def _spelled(node: ast.expr, golden: bool) -> ast.expr:
+def _spelled(node: ast.expr, golden: bool, form: int) -> ast.expr:
     """A scorer's own spelling as a call: bare words are texts, a bar is `at_least`.
 
-    golden: leave out the word "expected", which is what a scorer without arguments means.
+    golden: leave out the word "expected", which is what a scorer without arguments means; form: 1
+        where the first text of a scorer in `COLUMN_FIRST` is its column.
     """
     if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.GtE):
-        call = _spelled(node.left, golden)
+        call = _spelled(node.left, golden, form)
         if isinstance(call, ast.Call):
             call.keywords.append(ast.keyword("at_least", node.comparators[0]))
         return call
     if isinstance(node, ast.Call):
         kept = [a for a in node.args if not (golden and _word(a) == "expected")]
-        keywords = [ast.keyword(k.arg, _spelled(k.value, golden)) for k in node.keywords]
-        return ast.Call(node.func, [_spelled(a, golden) for a in kept], keywords)
+        keywords = [ast.keyword(k.arg, _spelled(k.value, golden, form)) for k in node.keywords]
+        places = [_spelled(a, golden, form) for a in kept]
+        if form == 1 and places and _word(node.func) in COLUMN_FIRST:
+            keywords.insert(0, ast.keyword("column", places.pop(0)))
+        return ast.Call(node.func, places, keywords)
     return node if (word := _word(node)) is None else ast.Constant(word)
 
 
@@ -97,28 +120,29 @@ def _word(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _built(node: ast.expr, text: str, depth: int) -> Scorer:
+def _built(node: ast.expr, text: str, depth: int, form: int) -> Scorer:
     call = node if isinstance(node, ast.Call) else None
     name = call.func if call is not None else node
     if not isinstance(name, ast.Name) or depth > _DEPTH:
         raise ScorerError(
-            f"{text!r} names no scorer; write it as in similar_to or similar_to('expected',"
+            f"{text!r} names no scorer; write it as in similar_to or similar_to(column='gold',"
             " at_least=0.9)."
         )
     if call is None:
-        return _made(name.id, [], {})
+        return _made(name.id, [], {}, form)
     if any(keyword.arg is None for keyword in call.keywords):
         raise ScorerError(f"{text!r} unpacks its arguments; write each one out.")
     return _made(
         name.id,
-        [_value(argument, text, depth) for argument in call.args],
-        {str(keyword.arg): _value(keyword.value, text, depth) for keyword in call.keywords},
+        [_value(argument, text, depth, form) for argument in call.args],
+        {str(keyword.arg): _value(keyword.value, text, depth, form) for keyword in call.keywords},
+        form,
     )
 
 
-def _value(node: ast.expr, text: str, depth: int) -> Any:
+def _value(node: ast.expr, text: str, depth: int, form: int) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return _built(node, text, depth + 1)
+        return _built(node, text, depth + 1, form)
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
@@ -128,7 +152,7 @@ def _value(node: ast.expr, text: str, depth: int) -> Any:
         ) from None
 
 
-def _made(name: str, args: list[Any], given: Mapping[str, Any]) -> Scorer:
+def _made(name: str, args: list[Any], given: Mapping[str, Any], form: int) -> Scorer:
     from .. import scorers
 
     known = {entry.name for entry in scorers.CATALOGUE}
@@ -138,6 +162,9 @@ def _made(name: str, args: list[Any], given: Mapping[str, Any]) -> Scorer:
             f"there is no scorer {name!r};"
             f" {f'did you mean {near[0]!r}?' if near else '`promptops scorers` lists them.'}"
         )
+    if form == 1 and name in COLUMN_FIRST and args:
+        given = {"column": args[0], **given}
+        args = args[1:]
     try:
         made = getattr(scorers, name)(*args, **given)
     except TypeError as error:

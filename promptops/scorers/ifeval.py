@@ -53,7 +53,7 @@ def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
 
 
 def instructions(
-    column: str = "instruction_id_list", *, arguments: str = "kwargs", loose: bool = False
+    *, column: str = "instruction_id_list", arguments: str = "kwargs", loose: bool = False
 ) -> Rule:
     """The share of the row's instructions that the answer follows; passed where it follows all;
     raw_value: how many.

@@ -15,6 +15,7 @@ from .assertion import as_text
 from .case import Case
 from .embedding import Dense, Embedder, Vectors, cosine, lexical
 from .function import identity_of
+from .golden import EXPECTED, Golden, golden
 from .regression import as_golden
 from .rule import Judged, Rule, rule, snippet, spelled
 
@@ -50,7 +51,11 @@ class BatchRule(Rule):
 
 
 def similar_meaning(
-    column: str = "expected", *, embedder: Embedder | None = None, at_least: float | None = None
+    text: str | None = None,
+    *,
+    column: str = EXPECTED,
+    embedder: Embedder | None = None,
+    at_least: float | None = None,
 ) -> Rule:
     """max(0, cosine) of the embeddings of the answer and the golden one. [0, 1], symmetric; 0 where
     one is empty.
@@ -60,19 +65,21 @@ def similar_meaning(
     says: it counts shared words and pieces of words, and finds no synonym. Batches of cases are
     embedded with one call.
     """
+    source = golden("similar_meaning", text, column)
     if embedder is None:
         found = rule(
-            spelled("similar_meaning", column, by="lexical"),
+            source.spelled(by="lexical"),
             "semantic",
-            lambda case: _lexically(case, column),
-            needs=[column],
+            lambda case: _lexically(case, source),
+            needs=source.needs,
+            texts=source.texts,
         )
         return found if at_least is None else found.at_least(at_least)
     vectors = Vectors(embedder)
 
     def many(cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
-        golden = [as_golden(case.example.column(column)) for case in cases]
-        found = vectors.of([case.output for case in cases] + golden)
+        wanted = [as_golden(source.of(case)) for case in cases]
+        found = vectors.of([case.output for case in cases] + wanted)
         if not inspect.isawaitable(found):
             return _paired(found)
 
@@ -85,8 +92,15 @@ def similar_meaning(
         found = many([case])
         return found[0] if isinstance(found, list) else _first(found)
 
-    spec = spelled("similar_meaning", column, by=vectors.name)
-    plain = rule(spec, "semantic", score, needs=[column], inner=vectors.version, remote=True)
+    plain = rule(
+        source.spelled(by=vectors.name),
+        "semantic",
+        score,
+        needs=source.needs,
+        texts=source.texts,
+        inner=vectors.version,
+        remote=True,
+    )
     built = BatchRule(
         **{name: getattr(plain, name) for name in Rule.__dataclass_fields__}, many=many
     )
@@ -103,10 +117,9 @@ async def _first(found: Awaitable[list[Score]]) -> Score:
     return (await found)[0]
 
 
-def _lexically(case: Case, column: str) -> Score:
-    return Score(
-        max(0.0, cosine(lexical(case.output), lexical(as_golden(case.example.column(column)))))
-    )
+def _lexically(case: Case, source: Golden) -> Score:
+    wanted = lexical(as_golden(source.of(case)))
+    return Score(max(0.0, cosine(lexical(case.output), wanted)))
 
 
 def _close(one: tuple[float, ...], two: tuple[float, ...]) -> Score:

@@ -12,7 +12,8 @@ from typing import Any
 from ..errors import ScorerError
 from ..score import Score
 from .case import Case
-from .rule import Rule, fail, rule, snippet, spelled
+from .golden import EXPECTED, golden
+from .rule import Rule, fail, rule, snippet
 
 __all__ = ["final_number", "number_close"]
 
@@ -35,8 +36,9 @@ _CLAUSE = re.compile(r"\n|[.!?](?=\s)")
 
 
 def number_close(
-    column: str = "expected",
+    value: float | str | None = None,
     *,
+    column: str = EXPECTED,
     within: float = 0.0,
     relative: float = 1e-9,
     after: str | None = None,
@@ -64,33 +66,37 @@ def number_close(
             f"number_close was given after={after!r}; give the text that is before the number."
         )
     marker = _MARKER if after is None else re.compile(re.escape(after.strip()), re.IGNORECASE)
+    source = golden("number_close", value, column, "value")
+    if value is not None and _golden(value) is None:
+        raise ScorerError(
+            f"number_close was given {value!r}, in which there is no number; give one, or the name"
+            ' of a column, as in number_close(column="total").'
+        )
 
     def score(case: Case) -> Score:
-        golden = _golden(case.example.column(column))
-        if golden is None:
+        wanted = _golden(source.of(case))
+        if wanted is None:
             return Score.none(
                 f"missing number: example {case.example.id!r} has no number in the column"
-                f" {column!r}"
+                f" {source.where}"
             )
         found = final_number(case.output, marker)
         if found is None:
             return fail(f"no number in the answer {snippet(case.output[-200:])}")
-        ok = abs(found - golden) <= max(within, relative * abs(golden))
+        ok = abs(found - wanted) <= max(within, relative * abs(wanted))
         return Score(
             float(ok),
             ok,
             raw_value=found,
-            reason="" if ok else f"came to {found:.12g}, expected {golden:.12g}",
+            reason="" if ok else f"came to {found:.12g}, expected {wanted:.12g}",
         )
 
-    spec = spelled(
-        "number_close",
-        column,
+    spec = source.spelled(
         within=within or None,
         relative=relative if relative != 1e-9 else None,
         after=after,
     )
-    return rule(spec, "assertion", score, needs=[column])
+    return rule(spec, "assertion", score, needs=source.needs, texts=source.texts)
 
 
 def final_number(text: str, marker: re.Pattern[str] = _MARKER) -> float | None:

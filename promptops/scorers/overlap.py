@@ -10,8 +10,9 @@ from __future__ import annotations
 from ..errors import MissingExtra
 from ..score import Score
 from .case import Case
+from .golden import EXPECTED, golden
 from .regression import as_golden
-from .rule import Rule, rule, spelled
+from .rule import Rule, rule
 
 __all__ = ["chrf", "rouge_l"]
 
@@ -19,7 +20,7 @@ _WORDS = 2_000  # of a text: the common subsequence of two such texts takes abou
 _CHARACTERS = 500_000  # of a text: about a second
 
 
-def rouge_l(column: str = "expected", *, stem: bool = False) -> Rule:
+def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = False) -> Rule:
     """ROUGE-L F1: the longest common subsequence of words over both lengths, 2PR / (P + R) (Lin
     2004; package rouge-score).
 
@@ -30,22 +31,24 @@ def rouge_l(column: str = "expected", *, stem: bool = False) -> Rule:
     except ImportError:
         raise MissingExtra("rouge_l", "text") from None
     scorer = RougeScorer(["rougeL"], use_stemmer=stem)
+    source = golden("rouge_l", text, column)
 
     def score(case: Case) -> Score:
-        golden = as_golden(case.example.column(column))
+        wanted = as_golden(source.of(case))
         if (
-            max(len(golden), len(case.output)) > _CHARACTERS
-            or max(len(golden.split()), len(case.output.split())) > _WORDS
+            max(len(wanted), len(case.output)) > _CHARACTERS
+            or max(len(wanted.split()), len(case.output.split())) > _WORDS
         ):
             return Score.none(f"too long to compare: more than {_WORDS:,} words")
         return Score(
-            min(max(float(scorer.score(golden, case.output)["rougeL"].fmeasure), 0.0), 1.0)
+            min(max(float(scorer.score(wanted, case.output)["rougeL"].fmeasure), 0.0), 1.0)
         )
 
-    return rule(spelled("rouge_l", column, stem=stem), "regression", score, needs=[column])
+    spec = source.spelled(stem=stem)
+    return rule(spec, "regression", score, needs=source.needs, texts=source.texts)
 
 
-def chrf(column: str = "expected", *, word_order: int = 0) -> Rule:
+def chrf(text: str | None = None, *, column: str = EXPECTED, word_order: int = 0) -> Rule:
     """chrF2 / 100: the F2 score of character n-grams up to 6 (Popovic 2015; package sacrebleu);
     word_order=2 is chrF++.
     """
@@ -54,17 +57,17 @@ def chrf(column: str = "expected", *, word_order: int = 0) -> Rule:
     except ImportError:
         raise MissingExtra("chrf", "text") from None
     metric = CHRF(word_order=word_order)
+    source = golden("chrf", text, column)
 
     def score(case: Case) -> Score:
-        golden = as_golden(case.example.column(column))
-        if max(len(golden), len(case.output)) > _CHARACTERS:
+        wanted = as_golden(source.of(case))
+        if max(len(wanted), len(case.output)) > _CHARACTERS:
             return Score.none(f"too long to compare: more than {_CHARACTERS:,} characters")
-        if not golden.strip() or not case.output.strip():
-            return Score(float(golden.strip() == case.output.strip()))
+        if not wanted.strip() or not case.output.strip():
+            return Score(float(wanted.strip() == case.output.strip()))
         return Score(
-            min(max(float(metric.sentence_score(case.output, [golden]).score) / 100, 0.0), 1.0)
+            min(max(float(metric.sentence_score(case.output, [wanted]).score) / 100, 0.0), 1.0)
         )
 
-    return rule(
-        spelled("chrf", column, word_order=word_order or None), "regression", score, needs=[column]
-    )
+    spec = source.spelled(word_order=word_order or None)
+    return rule(spec, "regression", score, needs=source.needs, texts=source.texts)

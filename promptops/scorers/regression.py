@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import ScorerError
 from ..score import Score
 from .case import Case
+from .golden import EXPECTED, Golden, golden
 from .reading import ABSENT, NotJSON, find, fold, parse_path, read_json
 from .rule import PASS, Rule, fail, rule, snippet, spelled
 
@@ -34,13 +35,15 @@ _PARTIAL = (
 
 
 def similar_to(
-    column: str = "expected",
+    text: str | None = None,
     *,
+    column: str = EXPECTED,
     at_least: float | None = None,
     by: str = "ratio",
     field: str | None = None,
 ) -> Rule:
-    """How similar the answer is to the golden one in the column, in [0, 1] by rapidfuzz.
+    """How similar the answer is to the golden one (or to the text, or to this row's value of the
+    column), in [0, 1] by rapidfuzz.
 
     by: "ratio" (2 x common subsequence / both lengths), "token_sort" (words in any order),
     "token_set" (shared words), "partial" (best matching part; all symmetric). field: compares what
@@ -52,19 +55,20 @@ def similar_to(
         raise ScorerError(
             f"similar_to has no measure {by!r}; choose one of {', '.join(SIMILARITIES)}."
         )
-    pair = paired(column, field)
+    wanted = golden("similar_to", text, column)
+    pair = paired(wanted, field)
     measure = _ratio(by)
 
     def score(case: Case) -> Score:
         texts = pair(case)
         return texts if isinstance(texts, Score) else measure(*texts)
 
-    spec = spelled("similar_to", column, by=by if by != "ratio" else None, field=field)
-    found = rule(spec, "regression", score, needs=[column])
+    spec = wanted.spelled(by=by if by != "ratio" else None, field=field)
+    found = rule(spec, "regression", score, needs=wanted.needs, texts=wanted.texts)
     return found if at_least is None else found.at_least(at_least)
 
 
-def exact(column: str = "expected") -> Rule:
+def exact(text: str | None = None, *, column: str = EXPECTED) -> Rule:
     """The answer equals the golden one after normalisation: case, punctuation, articles and white
     space are left aside.
 
@@ -73,24 +77,25 @@ def exact(column: str = "expected") -> Rule:
     alternatives, any of which will do. 0 or 1.
     """
 
+    source = golden("exact", text, column)
+
     def score(case: Case) -> Score:
-        golden = case.example.column(column)
-        wanted = (
-            [as_golden(one) for one in golden]
-            if isinstance(golden, (list, tuple))
-            else [as_golden(golden)]
-        )
+        value = source.of(case)
+        each = value if isinstance(value, (list, tuple)) else [value]
+        wanted = [as_golden(one) for one in each]
         found = normalised(case.output)
-        if any(found == normalised(text) for text in wanted):
+        if any(found == normalised(one) for one in wanted):
             return PASS
         return fail(
             f"answered {snippet(case.output)}, expected {' or '.join(map(snippet, wanted[:3]))}"
         )
 
-    return rule(spelled("exact", column), "regression", score, needs=[column])
+    return rule(source.spelled(), "regression", score, needs=source.needs, texts=source.texts)
 
 
-def edit_distance(column: str = "expected", *, at_most: int | None = None) -> Rule:
+def edit_distance(
+    text: str | None = None, *, column: str = EXPECTED, at_most: int | None = None
+) -> Rule:
     """1 - d / max(length): d is the Levenshtein distance to the golden answer in characters, its
     measure. [0, 1].
 
@@ -104,10 +109,12 @@ def edit_distance(column: str = "expected", *, at_most: int | None = None) -> Ru
         )
     from rapidfuzz.distance import Levenshtein
 
+    source = golden("edit_distance", text, column)
+
     def score(case: Case) -> Score:
         one, two = (
             composed(case.output).strip(),
-            composed(as_golden(case.example.column(column))).strip(),
+            composed(as_golden(source.of(case))).strip(),
         )
         if len(one) * len(two) > _CELLS and one != two:
             return too_long(one, two)
@@ -122,9 +129,8 @@ def edit_distance(column: str = "expected", *, at_most: int | None = None) -> Ru
             reason="" if ok is not False else f"{distance:,} edits away",
         )
 
-    return rule(
-        spelled("edit_distance", column, at_most=at_most), "regression", score, needs=[column]
-    )
+    spec = source.spelled(at_most=at_most)
+    return rule(spec, "regression", score, needs=source.needs, texts=source.texts)
 
 
 def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
@@ -180,32 +186,32 @@ def too_long(one: str, two: str) -> Score:
     return Score.none(f"too long to compare: {len(one):,} and {len(two):,} characters")
 
 
-def paired(column: str, field: str | None) -> Callable[[Case], tuple[str, str] | Score]:
+def paired(source: Golden, field: str | None) -> Callable[[Case], tuple[str, str] | Score]:
     """Case -> (answer, golden answer) as texts to compare, or the score where there is nothing to
     compare.
     """
     steps = parse_path(field) if field is not None else ()
 
     def pair(case: Case) -> tuple[str, str] | Score:
-        wanted: Any = case.example.column(column)
+        wanted = source.of(case)
         if not field and isinstance(wanted, str) and not _both_json(wanted, case.output):
             return composed(case.output).strip(), composed(wanted).strip()
         found = read_json(case.output)
         if not field:
-            golden = read_json(wanted) if isinstance(wanted, str) else wanted
+            value = read_json(wanted) if isinstance(wanted, str) else wanted
             return (
                 case.output.strip() if isinstance(found, NotJSON) else sorted_json(found)
-            ), sorted_json(golden)
+            ), sorted_json(value)
         wanted = read_json(wanted) if isinstance(wanted, str) else wanted
-        golden = ABSENT if isinstance(wanted, NotJSON) else find(wanted, steps)
-        if golden is ABSENT:
+        part = ABSENT if isinstance(wanted, NotJSON) else find(wanted, steps)
+        if part is ABSENT:
             return Score.none(
-                f"missing {field}: example {case.example.id!r} has no such field in {column!r}"
+                f"missing {field}: example {case.example.id!r} has no such field in {source.where}"
             )
         value = ABSENT if isinstance(found, NotJSON) else find(found, steps)
         if value is ABSENT:
             return Score(0.0, reason=f"no field {field} in the answer {snippet(case.output)}")
-        return as_golden(value), as_golden(golden)
+        return as_golden(value), as_golden(part)
 
     return pair
 

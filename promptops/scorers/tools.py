@@ -16,6 +16,7 @@ from ..run import Run
 from ..score import Score
 from .case import Case
 from .fields import compared
+from .golden import EXPECTED
 from .reading import NotJSON, read_json
 from .rule import PASS, Rule, fail, rule, snippet, spelled, verdict
 
@@ -104,11 +105,11 @@ def tool_arguments(
     return rule(shown, "assertion", score, needs=[] if arguments is not None else [column])
 
 
-def tool_sequence(*names: str, exact: bool = True) -> Rule:
+def tool_sequence(*names: str, column: str = EXPECTED, exact: bool = True) -> Rule:
     """The tools are called in this order; exact=False: others may be between, before and after.
     0 or 1.
 
-    Without names: the list in this row's column `expected`.
+    Without names: the golden list, or the list in this row's column.
     """
     if not all(isinstance(name, str) and name for name in names):
         raise ScorerError(
@@ -116,7 +117,7 @@ def tool_sequence(*names: str, exact: bool = True) -> Rule:
         )
 
     def score(case: Case) -> Score:
-        wanted = list(names) if names else case.example.expected
+        wanted = list(names) if names else case.example.column(column)
         if isinstance(wanted, str):
             wanted = read_json(wanted)
         if not isinstance(wanted, (list, tuple)) or not all(
@@ -124,7 +125,7 @@ def tool_sequence(*names: str, exact: bool = True) -> Rule:
         ):
             return Score.none(
                 f"missing names: example {case.example.id!r} has no list of tools in the column"
-                " 'expected'"
+                f" {column!r}"
             )
         if case.run.failure == "tool_error":
             return _broken(case.run)
@@ -137,8 +138,9 @@ def tool_sequence(*names: str, exact: bool = True) -> Rule:
             f" {_listed(list(wanted))}{'' if exact else ' in this order'}",
         )
 
-    shown = spelled("tool_sequence", *names, exact="off" if not exact else None)
-    return rule(shown, "assertion", score, needs=[] if names else ["expected"])
+    other = column if not names and column != EXPECTED else None
+    shown = spelled("tool_sequence", *names, column=other, exact="off" if not exact else None)
+    return rule(shown, "assertion", score, needs=[] if names else [column])
 
 
 def calls(run: Run) -> list[tuple[str, Any]]:

@@ -67,7 +67,7 @@ def guessed(dataset: Dataset, answered: Sequence[tuple[Any, Any]]) -> tuple[Scor
             )
         return scorers.json_equals(), "the golden answers are JSON"
     if sorted(len(text.split()) for text in texts)[len(texts) // 2] > 4:
-        return scorers.similar_to("expected", at_least=0.8), "the golden answers are texts"
+        return scorers.similar_to(at_least=0.8), "the golden answers are texts"
     if _wrapped(answered):
         return (
             scorers.contains(column="expected"),

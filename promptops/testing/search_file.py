@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StudyError
 from ..optimize.methods import method_with
 from ..scorers.grammar import scorer_from
-from .study_file import ROLES, Declared, document_of, version_named
+from .study_file import ROLES, Declared, check_format, document_of, version_named
 
 if TYPE_CHECKING:
     from ..lab import Lab
@@ -45,6 +45,7 @@ class DeclaredSearch:
     columns: Mapping[str, Any] = field(default_factory=dict)
     search: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    format: int = 1
 
     @classmethod
     def read(cls, path: Path) -> DeclaredSearch:
@@ -62,6 +63,7 @@ class DeclaredSearch:
                     f"{path.name} lacks {key!r}; a search needs prompt, baseline (its seed),"
                     " dataset, scorers and the table [optimize]."
                 )
+        check_format(path, document)
         columns, table = document.get("columns", {}), dict(document["optimize"])
         if wrong := sorted(set(columns) - set(ROLES)):
             raise StudyError(
@@ -80,6 +82,7 @@ class DeclaredSearch:
             columns,
             search,
             table,
+            document.get("format", 1),
         )
 
     def lab(self, start: Path, *, named: bool) -> Lab:
@@ -107,4 +110,4 @@ class DeclaredSearch:
         path = Path(self.dataset)
         data = Dataset.read(path if path.is_absolute() else self.where / path, **self.columns)
         version = version_named(lab, self.prompt, self.version)
-        return version, data, [scorer_from(one) for one in self.scorers]
+        return version, data, [scorer_from(one, form=self.format) for one in self.scorers]

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as Xml
 
 from ..errors import StudyError
 from ..policy import Policy
-from ..scorers.grammar import scorer_from
+from ..scorers.grammar import FORM, scorer_from
 
 if TYPE_CHECKING:
     from ..lab import Dataset, Lab, Study
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ROLES",
     "Declared",
+    "check_format",
     "document_of",
     "junit_document",
     "junit_suite",
@@ -59,7 +60,8 @@ def document_of(path: Path, command: str) -> dict[str, Any]:
 class Declared:
     """A study file. where: its folder, from which the dataset's path counts; columns: roles of the
     dataset's columns; models: on which each version is asked instead of its own; policy: None for
-    the one in the registry; optimize: for `promptops optimize` alone.
+    the one in the registry; format: of the file, 1 where it names none (release 0.1, where the first
+    text of `similar_to` and its like was a column); optimize: for `promptops optimize` alone.
     """
 
     where: Path
@@ -75,6 +77,7 @@ class Declared:
     policy: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     optimize: Mapping[str, Any] = field(default_factory=dict)
+    format: int = 1
 
     @classmethod
     def read(cls, path: Path) -> Declared:
@@ -94,6 +97,7 @@ class Declared:
                     f"{path.name} lacks {key!r}; a study file names prompt, candidate, baseline,"
                     " dataset and scorers."
                 )
+        check_format(path, document)
         _only(path, document, "columns", ROLES)
         _only(path, document, "options", _OPTIONS)
         if not isinstance(document["scorers"], list):
@@ -149,7 +153,7 @@ class Declared:
         from ..lab import Dataset
 
         policy = Policy.from_document(self.policy) if self.policy is not None else None
-        scorers = [scorer_from(one) for one in self.scorers]
+        scorers = [scorer_from(one, form=self.format) for one in self.scorers]
         names = [scorer.name for scorer in scorers]
         if policy is not None and policy.primary is not None and policy.primary not in names:
             raise StudyError(
@@ -169,6 +173,20 @@ class Declared:
                 f" {new.label}; there is nothing to compare."
             )
         return [old, new], data, scorers
+
+
+def check_format(path: Path, document: Mapping[str, Any]) -> None:
+    """Whether this release reads the file's format.
+
+    Raises:
+        StudyError: `format` is neither left out nor one of the formats up to today's.
+    """
+    found = document.get("format", 1)
+    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= FORM:
+        raise StudyError(
+            f"{path.name} has format = {found!r}; this release reads 1 (or no format) and {FORM}:"
+            f" write format = {FORM}, or upgrade promptops-toolkit for a later one."
+        )
 
 
 def _only(path: Path, document: Mapping[str, Any], table: str, known: Sequence[str]) -> None:

@@ -50,7 +50,7 @@ lab = Lab("project", models={f"m{i}": answering(i + 1) for i in range(1, 5)})
 prompt = lab.prompt("triage")
 versions = [prompt.save(f"Judge {i}: #{{{{number}}}} {{{{ticket}}}} " + bad, model=f"m{i}", note=bad if i == 2 else "a note") for i in range(1, 5)]
 rows = [{"id": f"t{i:03}", "number": str(i), "ticket": bad if i < 4 else f"ticket {i}", "expected": "yes" if i % 4 else "no", "tags": [bad[:60], "even"] if i % 2 else ["odd"]} for i in range(80)]
-graders = [equals(), scorer(name=long, version="1")(lambda output, expected: output == expected), similar_to("expected"), length(at_most=300), contains("e"), scorer(name="reasoned", version="1")(lambda output: Score(0.5, reason='because ' + bad))]
+graders = [equals(), scorer(name=long, version="1")(lambda output, expected: output == expected), similar_to(), length(at_most=300), contains("e"), scorer(name="reasoned", version="1")(lambda output: Score(0.5, reason='because ' + bad))]
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     study = lab.evaluate(versions, Dataset.read(rows, name="tickets", tags="tags"), graders, name="first look").wait()

@@ -55,7 +55,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         for i in range(60)
     ]
     wordy = scorer(name=LONG, version="1")(lambda output, expected: output == expected)
-    graders = [equals(), wordy, similar_to("expected"), contains("e"), contains("y"), contains("s")]
+    graders = [equals(), wordy, similar_to(), contains("e"), contains("y"), contains("s")]
     study = lab.evaluate(versions, Dataset.read(rows, name="tickets"), graders, name="first")
     lab.promote(versions[0], env="prod", study=study, reason=HOSTILE)
     yield lab

@@ -181,7 +181,7 @@ def test_nothing_in_a_study_file_is_executed(tmp_path: Path) -> None:
     made = scorer_of("not_(contains('sorry'))")
     assert "sorry" in made.name
     assert (
-        scorer_from({"name": "similar_to", "args": ["expected"], "at_least": 0.9}).name
+        scorer_from({"name": "similar_to", "args": ["expected"], "at_least": 0.9}, form=1).name
         == "similar_to(expected)>=0.9"
     )
     target = tmp_path / "made"
@@ -276,3 +276,20 @@ def test_an_interrupt_is_exit_130_and_one_line(project: Path) -> None:
         )
         assert done.returncode == 1, done.stderr  # asked to the end: not shown to be better
         assert len(server.seen) - before == 120 - kept
+
+
+def test_a_study_file_has_a_format(tmp_path: Path) -> None:
+    """Without one it is of 0.1, where a first text was a column; 2 is today's; a later one is
+    refused with the remedy.
+    """
+    from promptops.testing.study_file import Declared
+
+    path = tmp_path / "study.toml"
+    body = 'prompt = "p"\ncandidate = "v2"\nbaseline = "v1"\ndataset = "d"\nscorers = ["equals"]\n'
+    for head, form in (("", 1), ("format = 1\n", 1), ("format = 2\n", 2)):
+        path.write_text(head + body, encoding="utf-8")
+        assert Declared.read(path).format == form
+    for head in ("format = 3\n", "format = 0\n", 'format = "2"\n', "format = true\n"):
+        path.write_text(head + body, encoding="utf-8")
+        with pytest.raises(StudyError, match="write format = 2"):
+            Declared.read(path)

@@ -377,12 +377,12 @@ def test_rescoring_calls_no_model_and_keeps_both_sets_of_scores(
     def is_short(output: str) -> bool:
         return len(output) < 3
 
-    again = study.rescore([is_short, similar_to("expected", at_least=0.5)])
+    again = study.rescore([is_short, similar_to(at_least=0.5)])
     assert len(lab.project.model("smart").calls) == calls
     assert again.record.scorer_names == ("is_short", "similar_to(expected)>=0.5")
     assert len(again.scores()) == 160
     assert len(study.scores()) == 80
-    assert study.rescore([is_short, similar_to("expected", at_least=0.5)]).id == again.id
+    assert study.rescore([is_short, similar_to(at_least=0.5)]).id == again.id
 
 
 def test_a_plan_fixes_the_split_before_the_runs(road: tuple[Lab, Any, Any, Dataset]) -> None:

@@ -128,7 +128,7 @@ def test_columns() -> None:
 
 WRONG = [
     lambda: equals("expected"),
-    lambda: contains(),
+    lambda: contains("a", column="b"),
     lambda: contains("a", column="b"),
     lambda: contains(" "),
     lambda: contains(3),  # type: ignore[arg-type]

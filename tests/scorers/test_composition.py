@@ -138,7 +138,7 @@ def test_what_a_composition_takes_over() -> None:
     def mine(output: str) -> bool:
         return True
 
-    made = all_of(equals(), mine, similar_to("gold", at_least=0.5))
+    made = all_of(equals(), mine, similar_to(column="gold", at_least=0.5))
     assert made.needs == ("expected", "gold")
     assert (made.kind, made.remote, made.against) == ("user", True, None)
     assert all_of(unchanged_from("p1-a"), YES).against == "p1-a"

@@ -305,7 +305,7 @@ def test_rows() -> None:
         instruction_id_list=kinds,
         kwargs=arguments,
     ).passed
-    assert instructions("kinds", arguments="args").needs == ("kinds", "args")
+    assert instructions(column="kinds", arguments="args").needs == ("kinds", "args")
 
 
 @pytest.mark.parametrize(

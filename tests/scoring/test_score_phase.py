@@ -378,7 +378,7 @@ def test_check_needs() -> None:
         "1 of 2 examples (first: 'b') have no value in the column 'expected'; equals(expected)"
     )
     with pytest.raises(ScorerError, match="did you mean 'q'"):
-        check_needs([similar_to("Q")], rows)
+        check_needs([similar_to(column="Q")], rows)
     with pytest.raises(ScorerError, match="did you mean 'Golden Answer'"):
         check_needs([equals()], [Example("a", {"Golden Answer": "x"})])
 

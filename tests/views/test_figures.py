@@ -41,7 +41,7 @@ def comparison(make_lab: Callable[..., Lab]) -> Any:
         for i in range(40)
     ]
     return lab.evaluate(
-        versions, Dataset.read(rows, tags="tags"), [equals(), similar_to("expected")]
+        versions, Dataset.read(rows, tags="tags"), [equals(), similar_to()]
     ).compare()
 
 

@@ -1,0 +1,73 @@
+"""What an answer is compared with, for every scorer alike: a plain text is that text,
+`column="gold"` is this row's value of a column, and without either the golden answer is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ScorerError
+from .case import Case
+from .rule import spelled
+
+__all__ = ["EXPECTED", "Golden", "golden"]
+
+EXPECTED = "expected"  # the column of the golden answer
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """of: case -> what is wanted; where: how a reason names it; needs: the columns that it reads;
+    texts: see `Rule`.
+    """
+
+    rule: str
+    of: Callable[[Case], Any]
+    where: str
+    needs: tuple[str, ...]
+    texts: tuple[tuple[str, str], ...]
+    shown: tuple[tuple[object, ...], tuple[tuple[str, object], ...]]
+
+    def spelled(self, **options: object) -> str:
+        """The rule with what it compares and its options, as it is named."""
+        places, named = self.shown
+        return spelled(self.rule, *places, **dict(named), **options)
+
+
+def golden(rule: str, text: Any, column: str, called: str = "text") -> Golden:
+    """What a rule compares answers with.
+
+    Args:
+        rule: the name of the scorer.
+        text: one fixed value for all rows, or None.
+        column: the column to read where there is no fixed value.
+        called: the scorer's own name of the fixed value, by which it is declared again.
+
+    Raises:
+        ScorerError: the text is the name of the golden column, or the column is not a name.
+    """
+    if not isinstance(column, str) or not column:
+        raise ScorerError(
+            f'{rule} was given column={column!r}; give the name of a column, as in column="gold".'
+        )
+    if text is None:
+        read = (column,)
+        return Golden(
+            rule,
+            lambda case: case.example.column(column),
+            repr(column),
+            read,
+            (),
+            (read, ()),
+        )
+    if text == EXPECTED:
+        raise ScorerError(
+            f'{rule}("expected") compares with that very word; {rule}() compares with the golden'
+            f' answer, {rule}(column="gold") with another column.'
+        )
+    texts = ((text, f'{rule}(column="{text}")'),) if isinstance(text, str) else ()
+    return Golden(
+        rule, lambda _: text, "the text that it was given", (), texts, ((), ((called, text),))
+    )
