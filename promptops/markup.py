@@ -10,7 +10,17 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["cell", "code", "esc", "markdown", "plain", "shorten", "uncell", "without_data"]
+__all__ = [
+    "cell",
+    "code",
+    "esc",
+    "markdown",
+    "paragraph",
+    "plain",
+    "shorten",
+    "uncell",
+    "without_data",
+]
 
 _HTML = {
     "&": "&amp;",
@@ -80,6 +90,15 @@ def esc(text: object) -> str:
     character.
     """
     return str(text).replace("\r\n", "\n").translate(_TABLE)
+
+
+def paragraph(face: object) -> str:
+    """What a value says of itself, as a paragraph of a notebook's cell: its repr without the angle
+    brackets.
+    """
+    shown = repr(face)
+    inner = shown[1:-1] if shown.startswith("<") and shown.endswith(">") else shown
+    return f"<p>{esc(inner)}</p>"
 
 
 def plain(text: object) -> str:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import StudyError
+from ..markup import paragraph
 from ..policy import Policy
 from ..policy_rules import least_examples, reaches_min_score
 from . import multiplicity, words
@@ -81,6 +82,9 @@ class Verdict:
             f"<Verdict {self.decision}: {self.candidate}{against}."
             f" {' '.join(self.reasons)}{' Next: ' + ' '.join(self.next) if self.next else ''}>"
         )
+
+    def _repr_html_(self) -> str:
+        return paragraph(self)
 
 
 def decide(

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..canonical import canonical
 from ..errors import DatasetError
+from ..markup import esc
 from . import corrections
 from .cells import fault_of
 from .example import Example
@@ -73,6 +74,9 @@ class Correction:
             return f"<{self.path.name}:{self.line} says so already>"
         why = f"\nIt is beside the dataset's file because {self.why}." if self.why else ""
         return self.diff + why
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{esc(repr(self))}</pre>"  # a diff, line by line
 
 
 @dataclass(frozen=True, slots=True)

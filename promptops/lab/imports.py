@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DatasetError
 from ..exchange import merged, read_export
 from ..exchange.bring_in import BroughtIn, bring_in
+from ..markup import paragraph
 from ..monitor.ingest import Ingested, is_live_file, take_files
 from .prompt import SavedVersion
 from .study import Study
@@ -60,6 +61,9 @@ class Import:
     def __repr__(self) -> str:
         more = f" {len(self.left)} things were not brought over: see .left." if self.left else ""
         return f"<import: {self.notes[0]}{more}>"
+
+    def _repr_html_(self) -> str:
+        return paragraph(self)
 
 
 def import_from(project: Project, paths: tuple[str | Path, ...], prompt: str | None) -> Import:

@@ -201,6 +201,11 @@ class Prompt:
             raise VersionError(
                 f'note is a {type(note).__name__}; expected text, as in note="shorter".'
             )
+        if isinstance(messages, Mapping):
+            raise VersionError(
+                "save takes messages, and this is a dict; of a call's keyword arguments make a"
+                " version first: save(PromptVersion.from_request(request, variables={...}))."
+            )
         if isinstance(messages, PromptVersion):
             if settings or variables or tools or response_format or api:
                 raise StudyError(
@@ -219,6 +224,21 @@ class Prompt:
                 api=api,
             )
         return self[_stored(self.project, self.name, version, note)]
+
+    def discard(self, number: int | str | SavedVersion) -> SavedVersion:
+        """Take a version that never served out of the registry. Its number is not given again.
+
+        Args:
+            number: 2, "v2", the beginning of its id, or the version.
+
+        Returns:
+            The version, whose content can be saved again.
+
+        Raises:
+            RegistryError: there is no such version, or it serves or has served an environment.
+        """
+        named = number.number if isinstance(number, SavedVersion) else number
+        return self._made(self.project.registry.discard(self.name, named))
 
     @property
     def versions(self) -> list[SavedVersion]:

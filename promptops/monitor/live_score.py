@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..dataset.example import Example
 from ..errors import StudyError
+from ..markup import paragraph
 from ..run import FAILURES, Run
 from ..scorers.case import Case
 from ..scoring.score_phase import ScorePhase
@@ -42,6 +43,9 @@ class LiveScoring:
         why = "; ".join(f"{count:,} {reason}" for reason, count in self.skipped.items())
         because = f" because: {why}" if why else ""
         return f"{self.scored:,} of {self.sampled:,} sampled answers scored{because}."
+
+    def _repr_html_(self) -> str:
+        return paragraph(self)
 
 
 def score_live(

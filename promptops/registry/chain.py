@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     Link = dict[str, Any]
 
-__all__ = ["append", "faults", "in_canary", "key_text", "position", "rolled_back", "seal", "tail"]
+__all__ = [
+    "append",
+    "cited",
+    "faults",
+    "in_canary",
+    "key_text",
+    "position",
+    "rolled_back",
+    "seal",
+    "tail",
+]
 
 FORM = "d1"  # names the form of the digest below
 KINDS = ("promote", "canary", "rollback")
@@ -126,6 +136,15 @@ def rolled_back(links: Sequence[Link]) -> dict[str, Link]:
         if link.get("canary"):
             undone.pop(link["canary"]["version"], None)
     return undone
+
+
+def cited(link: Link) -> frozenset[str]:
+    """The ids of the versions that one deployment names: what serves, beside it, and what was
+    undone.
+    """
+    canary = link.get("canary") or {}
+    named = (link["version"], canary.get("version"), link.get("undoes"))
+    return frozenset(id_ for id_ in named if id_ is not None)
 
 
 def in_canary(prompt: str, version: str, percent: float, key: object) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from ..markup import plain
+from ..markup import paragraph, plain
 
 __all__ = ["Canary", "Deployment", "of_chain"]
 
@@ -93,6 +93,9 @@ class Deployment:
             f"<{self.env} of {self.prompt} {what}, by {plain(self.author) or 'unknown'} at"
             f" {self.at}{forced}{why}>"
         )
+
+    def _repr_html_(self) -> str:
+        return paragraph(self)
 
 
 def of_chain(

@@ -40,7 +40,7 @@ MAX_BYTES = (
 )  # far past any registry; a reader must not swallow whatever is in the file's place
 NAME = re.compile(r"[a-z0-9][a-z0-9._/-]{0,127}", re.ASCII)
 TOP_FIELDS = frozenset({"promptops", "policy", "prompts", "exported"})
-PROMPT_FIELDS = frozenset({"policy", "environments", "versions"})
+PROMPT_FIELDS = frozenset({"policy", "environments", "versions", "last"})
 ENVIRONMENT_FIELDS = frozenset({"deployments", "earlier"})
 
 
@@ -229,6 +229,9 @@ def prompt_fault(name: str, prompt: object, *, closed: bool = True) -> str | Non
     unknown = sorted(prompt.keys() - PROMPT_FIELDS) if closed else []
     if unknown:
         return f"prompt {name!r} has the unknown field {unknown[0]!r}"
+    last = prompt.get("last", 1)
+    if not isinstance(last, int) or isinstance(last, bool) or last < 1:
+        return f"prompt {name!r} has last = {last!r}; expected the highest number given so far"
     for env, environment in environments.items():
         if not NAME.fullmatch(env) or ".." in env:
             return f"environment {env[:60]!r} of {name!r} has a name that is not allowed"
@@ -378,6 +381,8 @@ def _in_order(prompt: Document) -> Document:
     out: Document = {"policy": prompt["policy"]} if "policy" in prompt else {}
     if prompt.get("environments"):
         out["environments"] = dict(sorted(prompt["environments"].items()))
+    if "last" in prompt:
+        out["last"] = prompt["last"]
     return {**out, "versions": prompt["versions"]}
 
 

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import Conflict, NotDeployed, PromptOpsError, Refused
+from ..errors import Conflict, NotDeployed, PromptOpsError, Refused, RegistryError
 from ..evidence import Evidence
 from ..policy import Policy
 from ..redact import Redactor
@@ -167,7 +167,7 @@ class Editor:
             if known is not None:
                 return known
             prompt = prompt_of(read, name) if name in read["prompts"] else {"versions": []}
-            number = max(history.numbers(prompt).values(), default=0) + 1
+            number = max([prompt.get("last", 0), *history.numbers(prompt).values()]) + 1
             entry = to_entry(version, number, note=note, author=author, created=self._now())
             self._put(read, name, {**prompt, "versions": [*prompt["versions"], entry]})
             return number
@@ -181,6 +181,40 @@ class Editor:
         """
         with self._file.bulk():
             yield
+
+    def discard(self, name: str, version: Any) -> SavedEntry:
+        """Take a version that never served out of the registry; its number is not given again.
+
+        Args:
+            name: the prompt.
+            version: its number, "v2", the beginning of its id, or the version itself.
+
+        Returns:
+            What was discarded. Its runs and scores stay in the store, by the id of its content.
+
+        Raises:
+            RegistryError: there is no such version, or it serves or has served an environment.
+        """
+        with self._file.writing() as read:
+            prompt = prompt_of(read, name)
+            entry = history.find(prompt, name, version)
+            served = sorted(
+                env
+                for env, found in prompt.get("environments", {}).items()
+                if any(entry.id in chain.cited(link) for link in found["deployments"])
+            )
+            if served or read.get("exported"):
+                where = ", ".join(served) or "the registry that this file was exported from"
+                raise RegistryError(
+                    f"v{entry.number} of {name} is part of the history of {where}, so that it"
+                    " cannot be discarded; save and promote another version instead."
+                )
+            rest = [kept for kept in prompt["versions"] if kept["id"] != entry.id]
+            last = max([prompt.get("last", 0), *history.numbers(prompt).values()])
+            higher = max((kept["number"] for kept in rest), default=0)
+            mark = {"last": last} if last > higher else {}
+            self._put(read, name, {**prompt, **mark, "versions": rest})
+            return entry
 
     def set_policy(self, policy: Policy | None, name: str | None = None) -> None:
         """Set the policy of one prompt, or with None the registry's; policy None removes it."""

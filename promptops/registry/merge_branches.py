@@ -105,6 +105,9 @@ def _prompt(
         )
     if environments:
         out["environments"] = environments
+    lasts = [side["last"] for side in (ours, theirs) if "last" in side]
+    if lasts:
+        out["last"] = max(lasts)
     out["versions"] = _versions(name, base["versions"], ours["versions"], theirs["versions"], notes)
     return out
 
@@ -147,7 +150,7 @@ def _said(environment: Mapping[str, Any], prompt: Document) -> str:
 def _versions(
     name: str, base: list[Any], ours: list[Any], theirs: list[Any], notes: list[str]
 ) -> list[Any]:
-    """The union by content id.
+    """The union by content id: a version that one side discarded is back.
 
     What the base holds keeps its number; the rest follow by (number, id).
     """

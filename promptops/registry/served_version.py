@@ -168,6 +168,11 @@ class Served:
             f" {self.env}{f', {self.arm}' if self.arm else ''}{why}>"
         )
 
+    def _repr_html_(self) -> str:
+        from ..markup import paragraph
+
+        return paragraph(self)
+
 
 def _restored(
     name: str, env: str | None, version: PromptVersion, number: int | None, *rest: Any

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..errors import StoreError
+from ..markup import paragraph
 from ..redact import Redactor
 from ..spool.segment import check_schema, raise_schema, schema_of
 from .connect import Busy, Connection, Damaged, attach
@@ -404,6 +405,9 @@ class Store:
 
     def __repr__(self) -> str:
         return f"<store {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        return paragraph(self)
 
     # -- opening
 

@@ -14,6 +14,7 @@ from ..embedded import EmbeddedModel
 from ..engine.adaptive_concurrency import CEILING
 from ..engine.budget import estimate_tokens
 from ..engine.prices import cost_of, price_of
+from ..markup import paragraph
 from .design import StudyDesign, question
 from .in_force import in_force
 from .records import find_runs
@@ -63,9 +64,7 @@ class Estimate:
         )
 
     def _repr_html_(self) -> str:
-        from ..markup import esc
-
-        return f"<p>{esc(repr(self)[1:-1])}</p>"
+        return paragraph(self)
 
 
 def estimate(

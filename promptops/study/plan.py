@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
 from ..errors import StudyError
+from ..markup import paragraph
 from ..policy import Policy, by_former_names
 from ..run import utc
 from .records import keep_dataset
@@ -60,6 +61,9 @@ class Needs:
             f" {words.percent(self.power, 0)} of the time with {self.examples:,} examples"
             f" ({enough}): {self.calls:,} calls{money}>"
         )
+
+    def _repr_html_(self) -> str:
+        return paragraph(self)
 
 
 class Plan:
@@ -182,9 +186,7 @@ class Plan:
         return planned_in_force(self._project, self.document, prints, finalists)
 
     def _repr_html_(self) -> str:
-        from ..markup import esc
-
-        return f"<p>{esc(repr(self)[1:-1])}</p>"
+        return paragraph(self)
 
 
 def _as_scorer(scorer: Any) -> Any:

@@ -340,3 +340,8 @@ class PromptVersion:
             f"PromptVersion({self._id[:11]}, model={self.model!r}, {len(self._messages)} messages,"
             f" takes ({takes}))"
         )
+
+    def _repr_html_(self) -> str:
+        from ..markup import paragraph
+
+        return paragraph(self)

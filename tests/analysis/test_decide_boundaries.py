@@ -11,7 +11,7 @@ import pytest
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import Comparison, ComparisonContext, compare
 from promptops.analysis.decide import Verdict, decide, decide_first, decide_many
-from promptops.analysis.policy_checks import Rule
+from promptops.analysis.policy_checks import Check, Rule
 from promptops.policy import Guardrail, Policy
 
 
@@ -203,3 +203,43 @@ def test_cost_is_shown_by_its_own_test_at_the_share() -> None:
     assert named(decide(cheap, five, share=0.5), "cost") == ["unproven"]
     assert named(decide(cheap, five, peeking=True), "cost") == ["unproven"]
     assert named(decide(versus(0, 0, 5, costs=(high, low)), five), "cost") == ["fail"]
+
+
+def test_only_what_did_not_pass_has_a_next_step() -> None:
+    """Neither the step of a check that passed nor an empty one."""
+    checks = (Check("a", "pass", "Fine.", "Nothing."), Check("b", "fail", "Broken."))
+    assert Verdict("reject", "v2", None, checks, Policy()).next == ()
+
+
+@pytest.mark.parametrize(
+    ("looks", "needs", "decision"), [(1, 20, "promote"), (2, 40, "inconclusive")]
+)
+def test_what_was_looked_at_spends_alpha_once(looks: int, needs: float, decision: str) -> None:
+    """E of looks/alpha is needed at the end as well: 23.9 is enough for one, not for two."""
+    comparison = versus(12, 2)
+    comparison.grounds = ComparisonContext(planned=100, looked=looks)
+    found = decide(comparison)
+    assert (found.rule.needs_e, found.decision) == (pytest.approx(needs), decision)
+
+
+def test_missing_outcomes_of_finalists_are_corrected_too() -> None:
+    """9 to 1 with one missing: alone it holds at the worst (9 to 2, .033), beside another finalist
+    it does not (.065).
+    """
+
+    def with_gap(label: str) -> Comparison:
+        pairs = [(1.0, 0.0)] * 9 + [(0.0, 1.0)] + [(1.0, 1.0)] * 89 + [(None, 1.0)]
+        arms = [
+            Arm(
+                f"p-{label}-{side}",
+                (label, "v1")[side],
+                {"exact": Outcomes.of({f"e{i}": [pair[side]] for i, pair in enumerate(pairs)})},
+            )
+            for side in (0, 1)
+        ]
+        return compare(*arms, grounds=ComparisonContext(planned=100))
+
+    assert decide(with_gap("v2")).decision == "promote"
+    found = decide_many([with_gap("v2"), with_gap("v3")])
+    assert [named(verdict, "exact") for verdict in found] == [["pass"], ["pass"]]
+    assert [named(verdict, "missing") for verdict in found] == [["unproven"], ["unproven"]]
