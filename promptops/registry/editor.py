@@ -167,7 +167,7 @@ class Editor:
             if known is not None:
                 return known
             prompt = prompt_of(read, name) if name in read["prompts"] else {"versions": []}
-            number = max([prompt.get("last", 0), *history.numbers(prompt).values()]) + 1
+            number = int(max([prompt.get("last", 0), *history.numbers(prompt).values()])) + 1
             entry = to_entry(version, number, note=note, author=author, created=self._now())
             self._put(read, name, {**prompt, "versions": [*prompt["versions"], entry]})
             return number
