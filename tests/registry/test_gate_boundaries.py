@@ -14,6 +14,7 @@ from promptops.evidence import Evidence
 from promptops.policy import Policy
 from promptops.registry.deployment import Deployment
 from promptops.registry.gate import Request, Unmet, arm, terms, unmet
+from promptops.registry.needs import Need
 
 OLD, NEW = PromptVersion("Old: {{ticket}}"), PromptVersion("New: {{ticket}}")
 N = 4
@@ -229,6 +230,9 @@ def test_what_names_the_data_and_the_terms() -> None:
     assert terms(request(policy)) != terms(request(Policy()))
     served = {"staging": frozenset({NEW.id})}
     assert terms(request(policy)) != terms(request(policy, served=served))
+    asks = Need("triage", {"ticket": "string"}), Need("other", {"ticket": "string"})
+    assert terms(request(policy)) != terms(request(policy, needs=asks[:1]))
+    assert terms(request(policy)) == terms(request(policy, needs=asks[1:]))
     own = {"prod": frozenset({NEW.id})}  # the environment's own history is asked for elsewhere
     assert terms(request(policy)) == terms(request(policy, served=own))
 
