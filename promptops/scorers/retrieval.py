@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import ScorerError
 from ..score import Score
 from .case import Case
+from .reading import NotJSON, read_json
 from .rule import Rule, rule, spelled
 
 __all__ = ["context_precision", "context_recall", "hit_at", "mrr", "ndcg"]
@@ -128,10 +129,7 @@ def _retrieved(case: Case, contexts: str) -> list[str] | None:
     """The contexts in order, each once; None where there is no list of them."""
     values: Any = None
     if case.output.lstrip()[:1] == "{":
-        try:
-            answer = json.loads(case.output)
-        except ValueError:
-            answer = None
+        answer = read_json(case.output)
         values = answer.get(contexts) if isinstance(answer, dict) else None
     if values is None:
         try:
@@ -166,10 +164,8 @@ def _listed(value: Any) -> list[Any] | None:
 def _parsed(text: str) -> Any:
     """A cell of a text file that holds a list or a map; else the text."""
     if text.lstrip()[:1] in ("[", "{"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
+        value = read_json(text)
+        return text if isinstance(value, NotJSON) else value
     return text
 
 

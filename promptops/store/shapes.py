@@ -67,5 +67,5 @@ def _depth(text: str) -> int:
 def _is_time(value: Any) -> bool:
     if not isinstance(value, datetime):
         return False
-    # UTC, as all of ours; a row from the future would be the newest for ever
+    # UTC, as every time here; a row from the future would remain the newest
     return _FIRST < value < datetime.now(UTC).replace(tzinfo=None) + timedelta(days=2)
