@@ -1,7 +1,7 @@
 """`promptops COMMAND`: each command lives in a file of its own and is imported when it is called.
 
-Exit codes: 0 ok, 1 refused by policy (or a check does not hold), 2 misuse or a crash, 130
-interrupted.
+Exit codes: 0 ok, 1 refused by policy (or a check does not hold), 2 misuse or a crash, 3 handed in
+as batches, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ COMMANDS = {
     "scan": "scan_command",
     "save": "save_command",
     "evaluate": "evaluate",
+    "batches": "batches_command",
     "optimize": "optimize_command",
     "doctor": "doctor",
     "store": "store_command",
@@ -71,6 +72,7 @@ SUMMARIES = {
     "scan": "Find the prompts in source code.",
     "save": "Save a version from a Markdown file.",
     "evaluate": "Evaluate study files against their policy.",
+    "batches": "List the batches to be collected.",
     "optimize": "Search for a better version of a prompt.",
     "doctor": "Verify the store, and repair it.",
     "store": "Share the store with a team.",

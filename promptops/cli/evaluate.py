@@ -2,8 +2,8 @@
 change is tested like code.
 
 Nothing in the file is executed: scorers are names of the catalogue with constants. Exit code 0: the
-policy holds, 1: it does not (also where the data cannot tell), 2: misuse, 130: interrupted, and
-what was answered is kept.
+policy holds, 1: it does not (also where the data cannot tell), 2: misuse, 3: handed in as batches
+that the same command collects, 130: interrupted, and what was answered is kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..testing.study_folder import Evaluated, StudyFolder
 
 __all__ = ["evaluate"]
-
 
 _file = click.Path(dir_okay=False, path_type=Path)
 
@@ -45,10 +44,15 @@ _file = click.Path(dir_okay=False, path_type=Path)
     type=click.Path(file_okay=False, path_type=Path),
     help="The project's folder (default: found upwards from STUDY).",
 )
+@click.option("--batch", is_flag=True, help="Ask by the providers' batches, at half price.")
+@click.option(
+    "--wait", "wait_", metavar="TIME", help="With --batch: wait so long, as in 2h or 90m."
+)
 @click.option("--dry-run", is_flag=True, help="Check the file and say what would be asked.")
 def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any) -> None:
     """Evaluate what STUDY (a TOML file, or a folder of them) declares, and hold it to its policy:
-    exit 0 holds, 1 does not, 2 misuse, 130 interrupted (the same command goes on).
+    exit 0 holds, 1 does not, 2 misuse, 3 handed in as batches, 130 interrupted (after both the
+    same command goes on).
 
     Of a folder the worst exit code counts, and a file that cannot run does not stop the others.
 
@@ -67,8 +71,12 @@ def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any)
     from ..testing.study_file import Declared
     from ..testing.study_folder import StudyFolder, study_files
 
-    many = study.is_dir()
-    folder = StudyFolder(study_files(study) if many else [study], chosen["budget_usd"])
+    many, wait = study.is_dir(), chosen["wait_"]
+    if wait is not None and not chosen["batch"]:
+        raise click.UsageError("--wait is for batches; add --batch")
+    batch = (wait or True) if chosen["batch"] else False
+    files = study_files(study) if many else [study]
+    folder = StudyFolder(files, chosen["budget_usd"], batch)
     if many and report is not None:
         raise click.UsageError("-o writes the report of one study; name its file")
     if not many:
@@ -77,7 +85,7 @@ def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any)
         sys.exit(_rehearsed(folder, root, many))
     found = []
     for one in folder.run(root, since=chosen["since"] is not None):
-        if one.fault and not many:
+        if one.fault and one.study is None and not many:
             raise StudyError(one.fault)
         found.append(one)
         _tell(one, many)
@@ -125,8 +133,11 @@ def _written(found: Sequence[Evaluated], chosen: Mapping[str, Any]) -> None:
 def _tell(one: Evaluated, many: bool) -> None:
     from ..markup import plain
 
-    if many:
-        click.echo(plain(one.file if one.comparison else f"{one.file}: could not run: {one.fault}"))
+    if one.comparison is None:
+        why = one.fault if one.study is not None else f"could not run: {one.fault}"
+        click.echo(plain(f"{one.file}: {why}" if many else why))
+    elif many:
+        click.echo(plain(one.file))
     if one.comparison is not None:
         _tell_comparison(one.comparison)
     if one.since:

@@ -72,16 +72,26 @@ class Budget:
         except Exception:  # a list of others, and nothing that an answer is to be lost for
             return None
 
+    def hold(self, model: str, request: Mapping[str, Any], share: float = 1.0) -> Ticket | None:
+        """Hold back what this call may cost; None where it does not fit now. share: of the list
+        price, as of a batch.
+        """
+        full = self._ticket(model, request)
+        ticket = Ticket(model, full.usd * share, full.tokens)
+        if not self._fits(ticket):
+            return None
+        self._held_usd += ticket.usd
+        self._held_tokens += ticket.tokens
+        self._open += 1
+        return ticket
+
     async def reserve(self, model: str, request: Mapping[str, Any]) -> Ticket | None:
         """Hold back what this call may cost; None when it does not fit even after all calls in
         flight have settled.
         """
         while True:
-            ticket = self._ticket(model, request)
-            if self._fits(ticket):
-                self._held_usd += ticket.usd
-                self._held_tokens += ticket.tokens
-                self._open += 1
+            ticket = self.hold(model, request)
+            if ticket is not None:
                 return ticket
             if self._open == 0:
                 return None

@@ -13,11 +13,11 @@ from typing import Protocol, runtime_checkable
 
 from ..run import Attempt, Run
 from .breaker import Breaker
-from .progress import Progress
+from .progress import HandedIn, Progress
 from .question import Limits, Provenance, Question
 from .sweep import Sweep
 
-__all__ = ["Executor", "InProcess", "Order", "Pass"]
+__all__ = ["Executor", "HandsIn", "InProcess", "Order", "Pass"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,16 @@ class Executor(Protocol):
 
     def start(self, order: Order) -> Pass:
         """A pass over the order's questions, which its `run` makes."""
+        ...
+
+
+@runtime_checkable
+class HandsIn(Protocol):
+    """An executor whose answers may come after its passes have ended."""
+
+    @property
+    def handed_in(self) -> HandedIn | None:
+        """What waits for the next pass; None where nothing does."""
         ...
 
 

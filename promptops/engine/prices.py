@@ -16,6 +16,7 @@ from ..errors import SetupError
 from . import price_catalogue
 
 __all__ = [
+    "BATCH_SHARE",
     "DATED",
     "PRICES",
     "Price",
@@ -67,6 +68,7 @@ PRICES: Mapping[str, Price] = {
     "gemini-2.5-flash-lite": Price(0.1, 0.4, 0.025),
     "gemini-2.0-flash": Price(0.1, 0.4, 0.025),
 }
+BATCH_SHARE = 0.5  # of the list price: what OpenAI, Anthropic and Google take for a batch
 _UNBILLED = frozenset(
     (
         *(
@@ -130,7 +132,8 @@ class Spent:
 
 def bill(asked: str, spent: Spent, prices: Mapping[str, Any] | None = None) -> float | None:
     """USD of an answered call: by the caller's price of the name that was asked for, else by the
-    list price of the model that answered, its tier and its cached tokens.
+    list price of the model that answered, its tier and its cached tokens. In a batch the caller's
+    price counts half.
 
     None where the price, the tier or a token count is unknown; never an error.
     """
@@ -138,9 +141,11 @@ def bill(asked: str, spent: Spent, prices: Mapping[str, Any] | None = None) -> f
     if tokens_in is None or tokens_out is None:
         return None
     names = [name for name in dict.fromkeys((asked, spent.model)) if name]
+    share = BATCH_SHARE if spent.tier == "batch" else 1.0
     for name in names:
         if prices is not None and (name in prices or _DATE.sub("", name) in prices):
-            return cost_of(price_of(name, prices), tokens_in, tokens_out, spent.tokens_cached)
+            whole = cost_of(price_of(name, prices), tokens_in, tokens_out, spent.tokens_cached)
+            return None if whole is None else whole * share
     for name in reversed(names):  # a deployment's own name says nothing, what answered does
         if price_catalogue.known(name) is not None:
             return price_catalogue.cost(
@@ -151,7 +156,8 @@ def bill(asked: str, spent: Spent, prices: Mapping[str, Any] | None = None) -> f
                 written=spent.tokens_cache_write or 0,
                 tier=spent.tier,
             )
-    return cost_of(price_of(asked), tokens_in, tokens_out, spent.tokens_cached)
+    whole = cost_of(price_of(asked), tokens_in, tokens_out, spent.tokens_cached)
+    return None if whole is None else whole * share
 
 
 def cost_of(

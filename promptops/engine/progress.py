@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..run import Attempt, Run
 from .adaptive_concurrency import Change
 
-__all__ = ["Arm", "Ledger", "Progress"]
+__all__ = ["Arm", "HandedIn", "Ledger", "Progress", "together"]
 
+_DAY_S = 20 * 3600.0  # after which a time of day alone would mislead
 _WINDOW_S = 10.0  # over which the rate is measured
 
 
@@ -29,13 +30,41 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedIn:
+    """Questions that wait in batches. at: when the first of them was handed in, Unix seconds; back:
+    how many the providers have answered.
+    """
+
+    at: float
+    total: int
+    back: int = 0
+
+    def __str__(self) -> str:
+        day, moment = time.strftime("%d %b ", time.localtime(self.at)), time.localtime(self.at)
+        when = ("" if time.time() - self.at < _DAY_S else day) + time.strftime("%H:%M", moment)
+        share = f"{self.back:,} of {self.total:,}" if self.back < 1 else _percent(self)
+        return f"handed in {when}, {share} back"
+
+    def with_(self, other: HandedIn | None) -> HandedIn:
+        """Both together."""
+        if other is None:
+            return self
+        return HandedIn(min(self.at, other.at), self.total + other.total, self.back + other.back)
+
+
+def _percent(waiting: HandedIn) -> str:
+    return f"{100 * waiting.back // waiting.total} %"
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A moment of a sweep. done counts recorded calls only.
 
     total: None where the questions are a stream of unknown length; failed: class -> calls;
     cost_usd: of the calls whose cost is known, cost_unknown: how many are not; rate: calls a second
     over the last 10 s; time_left_s: None while unknown; concurrency: calls that may be in flight
-    now, per endpoint; stopped: why it ended early, one sentence.
+    now, per endpoint; stopped: why it ended early, one sentence; handed_in: what waits in
+    batches, None where nothing does.
     """
 
     total: int | None = None
@@ -56,6 +85,7 @@ class Progress:
     history: Mapping[str, Sequence[Change]] = field(default_factory=dict)
     finished: bool = False
     stopped: str | None = None
+    handed_in: HandedIn | None = None
 
     @property
     def failures(self) -> int:
@@ -148,3 +178,33 @@ class Ledger:
                 arms=dict(self._arms),
                 finished=self._ended is not None,
             )
+
+
+def together(now: Progress, earlier: Sequence[Progress], total: int | None) -> Progress:
+    """The counts of passes that followed each other; how it stands is told by `now`."""
+    done = [*earlier, now]
+    arms = {
+        version: _added([each.arms[version] for each in done if version in each.arms])
+        for each in done
+        for version in each.arms
+    }
+    failed: Counter[str] = Counter()
+    for each in done:
+        failed.update(each.failed)
+    return replace(
+        now,
+        total=total,
+        done=sum(each.done for each in done),
+        failed=dict(failed),
+        retries=sum(each.retries for each in done),
+        cost_usd=sum(each.cost_usd for each in done),
+        cost_unknown=sum(each.cost_unknown for each in done),
+        tokens_in=sum(each.tokens_in for each in done),
+        tokens_out=sum(each.tokens_out for each in done),
+        elapsed_s=sum(each.elapsed_s for each in done),
+        arms=arms,
+    )
+
+
+def _added(parts: Sequence[Arm]) -> Arm:
+    return Arm(sum(part.done for part in parts), sum(part.failed for part in parts))

@@ -140,6 +140,7 @@ class Lab:
         name: str | None = None,
         fresh: bool = False,
         stop_when: Literal["settled"] | None = None,
+        batch: bool | str = False,
         concurrency: int | None = None,
         budget_usd: float | None = None,
         budget_tokens: int | None = None,
@@ -165,6 +166,9 @@ class Lab:
             fresh: ask again what was answered before.
             stop_when: "settled" asks in batches of a shuffled order, and no more once the e-values
                 settle the verdict against the incumbent (else against the first version).
+            batch: ask by the providers' batch interfaces, judges included, at half price. The study
+                hands in and returns; the same cell, here or in another process, collects what is
+                back. "2h" waits so long.
             concurrency: calls in flight; None: the endpoint's limit is found while asking.
             budget_usd, budget_tokens: stop before spending more.
             timeout_s: of one attempt.
@@ -182,6 +186,7 @@ class Lab:
             fresh=fresh,
             plan=plan,
             stop_when=stop_when,
+            batch=batch,
             limits={
                 "concurrency": concurrency,
                 "budget_usd": budget_usd,

@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import MissingExtra, SetupError
+from .anthropic_batches import AnthropicBatches
+from .batches import BatchDoor
 from .clients import (
     AsyncSender,
     Clients,
@@ -35,6 +37,16 @@ class AnthropicModel(EndpointModel):
         """The request forms that it takes."""
         return frozenset(("anthropic",))
 
+    def batches(self, api: str) -> BatchDoor:
+        """Message batches. Raises SetupError where the client has none, as those of Bedrock."""
+        door = self._clients.library_client(self._failed)
+        if not hasattr(door.client.messages, "batches"):
+            raise SetupError(
+                f"{type(door.client).__name__} has no message batches; leave batch=True out, or"
+                " hand in a client that has them."
+            )
+        return AnthropicBatches(door)
+
     def _clients_of(self, client: Any, base_url: str | None, api_key: str | None) -> Clients:
         return _AnthropicClients(client, base_url, api_key)
 
@@ -43,7 +55,7 @@ class _AnthropicClients(Clients):
     """Clients of the anthropic package, made and used as those of openai are."""
 
     KEY, ADDRESS = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
-    DEFAULT = "https://api.anthropic.com"
+    DEFAULT, CLIENT = "https://api.anthropic.com", "Anthropic"
 
     def _library(self) -> Any:
         try:

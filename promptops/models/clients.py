@@ -18,14 +18,15 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from ..errors import MissingExtra, SetupError
+from ..errors import CallError, MissingExtra, SetupError
 from ..redact import SHORTEST, address_secrets
+from .batches import Client
 from .credentials import QuietAddresses, header_secrets
 from .fast_transport import Wire
 
@@ -50,6 +51,7 @@ class Clients:
     """base_url: where calls go; secrets: what must not be shown of how they get there."""
 
     KEY, ADDRESS, DEFAULT = "OPENAI_API_KEY", "OPENAI_BASE_URL", OPENAI
+    CLIENT = "OpenAI"
 
     def __init__(self, client: Any, base_url: str | None, api_key: str | None) -> None:
         self._client = client
@@ -94,6 +96,23 @@ class Clients:
             # in a notebook
             weakref.finalize(self, _close_on, weakref.ref(loop), found[1]).atexit = False
         return found[0]
+
+    def library_client(self, fail: Callable[[Exception], CallError]) -> Client:
+        """The library's own client, for what is not a single call. It never retries.
+
+        Raises SetupError as `check` does.
+        """
+        self.check()
+        library, given = self._library(), self._client
+        keep_out_of_logs(self.secrets, response_type(library).__module__.partition(".")[0])
+        if given is not None:
+            return Client(lambda: given.with_options(max_retries=0), fail, owned=False)
+        make = getattr(library, self.CLIENT)
+        return Client(
+            lambda: make(api_key=self._key, base_url=self.base_url, max_retries=0),
+            fail,
+            owned=True,
+        )
 
     async def aclose(self) -> None:
         """Close what was made on this event loop."""

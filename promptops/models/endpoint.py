@@ -18,17 +18,16 @@ from typing import Any
 
 from ..errors import CallError, SetupError
 from ..redact import redact_shapes
+from .batches import BatchDoor
 from .clients import Clients, Sender, label_of
 from .completion import read_body
 from .dialects import DIALECTS, Dialect
 from .failures import error_of_body, error_of_exception, error_of_status
+from .openai_batches import OpenAIBatches
 from .protocol import Call, Reply
+from .request_body import body_of
 
 __all__ = ["EndpointModel"]
-
-_OURS = frozenset(
-    ("extra_body", "timeout", "extra_headers", "extra_query")
-)  # arguments of `create` that are no part of the body
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +129,21 @@ class EndpointModel:
         connection.
         """
         send = await self._clients.here()
-        body, options = _body_of(call.request)
+        body, options = body_of(call.request)
         stream = self._stream or bool(body.get("stream")) or call.on_token is not None
         post = _Post(send, DIALECTS[call.api], body, options, call.on_token)
         try:
             return await _within(
                 call.timeout_s, self._streamed(post) if stream else self._whole(post)
             )
-        except CallError as error:
-            raise self._told(error) from None
         except SetupError:
             raise
         except Exception as error:
-            raise self._told(
-                _failed(error)
-            ) from None  # the chain holds request headers, and so the key
+            raise self._failed(error) from None  # the chain holds request headers, and so the key
+
+    def batches(self, api: str) -> BatchDoor:
+        """The batch interface for a request form, through the provider's own client."""
+        return OpenAIBatches(self._clients.library_client(self._failed), api)
 
     async def aclose(self) -> None:
         """Close the connections that were opened here on this event loop; clients that were handed
@@ -205,6 +204,10 @@ class EndpointModel:
         limit = post.dialect.limit(post.body)
         return post.dialect.read(assembly.finished(), headers, first, limit=limit)
 
+    def _failed(self, error: Exception) -> CallError:
+        """What an exception of the client is, its words without secrets."""
+        return self._told(error if isinstance(error, CallError) else _failed(error))
+
     def _told(self, error: CallError) -> CallError:
         """The same failure, its words without secrets."""
         told = redact_shapes(str(error), self.secrets)
@@ -228,21 +231,6 @@ async def _within(seconds: float | None, answer: Coroutine[Any, Any, Reply]) -> 
         return await answer
     async with asyncio.timeout(seconds):
         return await answer
-
-
-def _body_of(request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The body to send, and the client's options for it, as `create(**request)` would send them."""
-    body, options = dict(request), dict[str, Any]()
-    if not _OURS.isdisjoint(body):
-        extra = {name: body.pop(name) for name in _OURS if name in body}
-        body.update(extra.get("extra_body") or {})
-        if extra.get("extra_headers"):
-            options["headers"] = extra["extra_headers"]
-        if extra.get("extra_query"):
-            options["params"] = extra["extra_query"]
-        if extra.get("timeout") is not None:
-            options["timeout"] = extra["timeout"]
-    return body, options
 
 
 def _headers(response: Any) -> dict[str, str]:

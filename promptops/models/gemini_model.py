@@ -14,9 +14,11 @@ from typing import Any
 
 from ..errors import CallError, MissingExtra, SetupError
 from ..redact import SHORTEST, redact_shapes
+from .batches import BatchDoor
 from .clients import label_of
 from .dialects import DIALECTS
 from .failures import error_of_exception, error_of_status
+from .gemini_batches import GeminiBatches
 from .protocol import Call, Reply
 
 __all__ = ["GeminiModel"]
@@ -103,6 +105,16 @@ class GeminiModel:
             raise
         except Exception as error:
             raise self._failed(error) from None  # the chain holds request headers, and so the key
+
+    def batches(self, api: str) -> BatchDoor:
+        """Batches with the requests inline. Raises SetupError for Vertex, which has none."""
+        client = self._made()
+        if getattr(getattr(client, "_api_client", None), "vertexai", False):
+            raise SetupError(
+                f"batches of {self._label} need a storage bucket, which promptops does not write;"
+                " leave batch=True out, or use a client with a Gemini API key."
+            )
+        return GeminiBatches(client, _body, self._failed)
 
     async def aclose(self) -> None:
         """A client that was handed in stays open; one made here ends with the process."""

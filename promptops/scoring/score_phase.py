@@ -40,12 +40,14 @@ _UNREADABLE = (
     AttributeError,
 )  # what reading an answer of another form raises
 _AHEAD = 4  # batches in flight for each worker
+_ALL = 1_000_000  # more than there will be
 
 
 class ScorePhase:
     """Scorers over cases. scorers: names must differ; ask: how judges reach their model; timeout_s,
     memory_mb: what one call of a user's scorer may take (memory: growth of the process meanwhile);
-    concurrency: threads, and judges at once.
+    concurrency: threads, and judges at once; together: all judges at once, and for as long as it
+    takes, since their questions go into batches.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class ScorePhase:
         timeout_s: float = 30.0,
         concurrency: int = 8,
         memory_mb: int = 4096,
+        together: bool = False,
     ) -> None:
         check_names(scorers)
         self.scorers = tuple(scorers)
@@ -65,6 +68,9 @@ class ScorePhase:
         self._timeout_s = timeout_s
         self._concurrency = max(1, concurrency)
         self._memory_mb = memory_mb
+        self._judges = _ALL if together else self._concurrency
+        self._ahead = _ALL if together else self._concurrency * _AHEAD
+        self._patience_s = None if together else timeout_s * JUDGE_PATIENCE
         self.judged = 0  # pairs of a case and a scorer that came to a judgement
 
     def score(self, cases: Iterable[Case]) -> Iterator[Judgement]:
@@ -103,12 +109,12 @@ class ScorePhase:
         if not self.remote:
             return
         dog = Watchdog(self._timeout_s, self._memory_mb, self._concurrency)
-        gate = asyncio.Semaphore(self._concurrency)
+        gate = asyncio.Semaphore(self._judges)
         pending: set[asyncio.Task[list[Judgement]]] = set()
         work = self._work(cases, dog, gate)
         try:
             while True:
-                for part in islice(work, max(0, self._concurrency * _AHEAD - len(pending))):
+                for part in islice(work, max(0, self._ahead - len(pending))):
                     pending.add(asyncio.create_task(part))
                 if not pending:
                     break
@@ -229,7 +235,7 @@ class ScorePhase:
             if scorer.kind == "user":
                 return await dog.wait_for(scorer.name, result, again)
             async with gate:
-                return await asyncio.wait_for(awaited(result), self._timeout_s * JUDGE_PATIENCE)
+                return await asyncio.wait_for(awaited(result), self._patience_s)
         return Raised(result) if isinstance(result, BaseException) else result
 
 

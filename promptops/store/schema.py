@@ -224,6 +224,32 @@ _STUDIES = _table(
     git_commit text commit of the project
     """,
 )
+_BATCHES = _table(
+    "batches",
+    "id",
+    "One batch of questions, written before it was handed in to its provider.",
+    """
+    id text `b-` and hex digits of the digest of its questions; sent along to the provider where it has a place for it
+    study_id text the study that asked first
+    endpoint text name of who was asked
+    api text the request form
+    model text the model's name that was asked for
+    keys json the questions' keys, in the order in which they were handed in
+    n int number of questions
+    made_at time when it was about to be handed in
+    """,
+)
+_BATCH_EVENTS = _table(
+    "batch_events",
+    "batch_id event_at event",
+    "What became of a batch: handed_in, collected, or closed where none came to be of it.",
+    """
+    batch_id text the batch
+    event_at time when it happened
+    event text what happened
+    detail text the provider's id of the batch; the keys that were collected, empty for all of them; why there was none
+    """,
+)
 _VERSIONS = _table(
     "versions",
     "id prompt",
@@ -455,6 +481,8 @@ TABLES: Mapping[str, Table] = {
         _STUDY_RUNS,
         _STUDY_EVENTS,
         _STUDIES,
+        _BATCHES,
+        _BATCH_EVENTS,
         _VERSIONS,
         _DATASETS,
         _EXAMPLES,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..engine.breaker import Breaker
-from ..engine.executor import Order, Pass
+from ..engine.executor import Executor, HandsIn, Order, Pass
 from ..engine.progress import Progress
 from ..engine.question import Limits, Provenance, Question
 from ..errors import CallError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Asker"]
 
 _TOGETHER_S = 0.005  # questions that come within it are asked together
+_QUIET_S = 0.3  # without a further question, after which those of a batch are all there
 
 
 class Asker:
@@ -37,7 +38,7 @@ class Asker:
     Progress, so that judging and answering share one budget (the most that judging can go over is
     what its calls in flight cost beyond their reservations);
     where: the cell that started that study, which has long ended when its judges ask (None: the one
-        that runs); role: what the questions of `ask` are for.
+        that runs); role: what the questions of `ask` are for; executor: instead of the project's.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Asker:
         spent: Callable[[], Progress] | None = None,
         where: Provenance | None = None,
         role: str = "judge",
+        executor: Executor | None = None,
     ) -> None:
+        self._executor = executor or project.executor
         self._project, self._where, self._role = project, where, role
         self._limits = limits or Limits(prices=project.prices)
         self._spent = spent
@@ -141,7 +144,7 @@ class Asker:
         """Answer what is asked at this moment: from the store where it can, the rest in one
         sweep.
         """
-        await asyncio.sleep(_TOGETHER_S)
+        await self._gather()
         batch, self._queue = self._queue, []
         error: Exception = CallError(
             "the call was stopped before an answer came.", failure="cancelled"
@@ -164,7 +167,9 @@ class Asker:
                 )
                 await self._run(sweep)
                 if sweep.progress.stopped:
-                    error = CallError(sweep.progress.stopped, failure="circuit_open")
+                    waits = sweep.progress.handed_in is not None
+                    why = "cancelled" if waits else "circuit_open"
+                    error = CallError(sweep.progress.stopped, failure=why)
         except Exception as raised:
             error = raised
         finally:
@@ -172,6 +177,17 @@ class Asker:
                 left = self._open.pop(asked.key, None)
                 if left is not None and not left.done():
                     left.set_exception(error)
+
+    async def _gather(self) -> None:
+        """Wait for the questions that are asked together: all of them, where they go into a
+        batch.
+        """
+        await asyncio.sleep(_TOGETHER_S)
+        if isinstance(self._executor, HandsIn):
+            come = -1
+            while come < len(self._queue):
+                come = len(self._queue)
+                await asyncio.sleep(_QUIET_S)
 
     def _known(self, keys: Sequence[str]) -> list[Run]:
         return list(known_runs(self._project.store, keys).values())
@@ -189,7 +205,7 @@ class Asker:
         self, questions: Sequence[Question], on_runs: Callable[[Sequence[Run]], object]
     ) -> Pass:
         where = self._where or provenance(self._project.root)
-        sweep = self._project.executor.start(
+        sweep = self._executor.start(
             Order(questions, self._record, on_runs, self._left(), where, self._breakers)
         )
         if self._spent is not None:

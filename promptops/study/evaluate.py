@@ -5,15 +5,19 @@ Everything that can be known before money is spent raises here, before anything 
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ..engine.batches import Batches
+from ..engine.hand_over import BatchPace
 from ..errors import StudyError
 from ..run import utc
 from ..store.recorder import outside
 from .ask import Asker
+from .batch_records import StoredBatches, open_batches
 from .design import StudyDesign, as_dataset, design, with_identity
 from .early_stopping import EarlyStop
 from .grounds import baseline_of, policy_for
@@ -27,10 +31,14 @@ from .study_run import StudyRun
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
+    from ..engine.executor import Executor
     from ..policy import Policy
     from .project import Project
 
-__all__ = ["EvaluateOptions", "FollowedPlan", "draw", "start"]
+__all__ = ["EvaluateOptions", "FollowedPlan", "batch_wait_s", "draw", "start"]
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([hms])")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 class FollowedPlan(Protocol):
@@ -57,7 +65,8 @@ class EvaluateOptions:
     the e-values settle the verdict; limits: those of `engine.question.Limits` that were chosen:
     concurrency, budget_usd, budget_tokens, timeout_s, deadline_s.
     salt: asks again, like `fresh`, what was not asked under the same salt before: the same probe on
-    the same day is one study; role: "probe" keeps it out of the lists of studies.
+    the same day is one study; batch: ask remote models by batches, for whose answers the study does
+    not wait (True), or so long ("2h"); role: "probe" keeps it out of the lists of studies.
     """
 
     name: str | None = None
@@ -67,6 +76,16 @@ class EvaluateOptions:
     limits: Mapping[str, Any] = field(default_factory=dict)
     salt: str = ""
     role: str = ""
+    batch: bool | str | float = False
+
+    @property
+    def wait_s(self) -> float | None:
+        """Seconds for which batches are waited for; None where single calls are made.
+
+        Raises:
+            StudyError: `batch` is not a time.
+        """
+        return batch_wait_s(self.batch)
 
 
 def draw(
@@ -85,6 +104,11 @@ def draw(
     Raises:
         StudyError, SetupError, ScorerError, DatasetError: for whatever makes it pointless to begin.
     """
+    if options.wait_s is not None and options.fresh:
+        raise StudyError(
+            "fresh=True asks again at every run, so that a batch of it would never be collected;"
+            " leave one of fresh and batch out."
+        )
     versions = versions if isinstance(versions, (list, tuple)) else [versions]
     if isinstance(models, str):
         raise StudyError(
@@ -116,6 +140,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     is brought first, so that nobody pays for it twice.
     """
     project.store.look()
+    executor = _executor(project, drawn, options)
     keep_dataset(project.store, drawn.dataset, project.root)
     for arm in drawn.arms:
         keep_version(project.store, arm.version, prompt=arm.prompt, label=arm.label)
@@ -131,7 +156,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         record = replace(record, created=utc().replace("T", " "))
     study = RecordedStudy(project, record)
     limits = project.limits(**options.limits)
-    asker = Asker(project, limits, lambda: work.sweep.progress, where)
+    asker = Asker(project, limits, lambda: work.sweep.progress, where, executor=executor)
     work = StudyRun(
         drawn,
         project.store,
@@ -139,11 +164,52 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         provenance=where,
         ask=asker.ask,
         settling=_settling(drawn, study, options),
-        executor=project.executor,
+        executor=executor,
     )
     running = project.running[study.id] = RunningStudy(record, work)
     running.begin(project.loop)
     return study
+
+
+def batch_wait_s(batch: object) -> float | None:
+    """Seconds of `batch`: None for False, 0 for True, else of a text such as "2h", "90m" or "45s",
+    or a number of seconds.
+
+    Raises:
+        StudyError: it is none of these.
+    """
+    if batch is False or batch is None:
+        return None
+    if batch is True:
+        return 0.0
+    if isinstance(batch, (int, float)) and 0 <= batch < float("inf"):
+        return float(batch)
+    found = _TIME.fullmatch(str(batch).strip())
+    if found is None:
+        raise StudyError(
+            f'batch is {batch!r}; expected True, or how long to wait, as in "2h", "90m" or "45s".'
+        )
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _executor(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Executor:
+    """Who asks: batches where they were chosen.
+
+    Raises:
+        StudyError: single calls were chosen while batches of the study are to be collected.
+    """
+    if options.wait_s is not None:
+        pace = BatchPace(wait_s=options.wait_s)
+        return Batches(StoredBatches(project.store, drawn.id), pace)
+    waiting = [intent for intent, study in open_batches(project.store) if study == drawn.id]
+    if waiting:
+        count = sum(len(intent.keys) - len(intent.collected) for intent in waiting)
+        raise StudyError(
+            f"{count:,} questions of this study were handed in as batches and would be paid for"
+            " twice; collect them with batch=True (`--batch`), or let go of them first with"
+            f" `promptops batches forget {waiting[0].id}`."
+        )
+    return project.executor
 
 
 def _settling(

@@ -21,7 +21,7 @@ from .unscripted import Scripts
 if TYPE_CHECKING:
     from ..dataset import Dataset
     from ..engine.loop import Background
-    from ..engine.progress import Progress
+    from ..engine.progress import HandedIn, Progress
     from .live_losses import Losses
     from .score_study import Tally
     from .study_record import StudyRecord
@@ -75,13 +75,22 @@ class RunningStudy:
 
     @property
     def status(self) -> str:
-        """running, finished, stopped or failed."""
+        """running, finished, handed_in (batches are to be collected), stopped or failed."""
         if self._future is None or not self._future.done():
             return "running"
         cancelled = self._future.cancelled()
         if cancelled or self._future.exception() is not None or self.unscripted:
             return "failed"
-        return "stopped" if self._work.stopped else "finished"
+        if not self._work.stopped:
+            return "finished"
+        return "handed_in" if self.handed_in is not None else "stopped"
+
+    @property
+    def handed_in(self) -> HandedIn | None:
+        """What waits in batches once the pass has ended; None where nothing does, or somebody has
+        to see to it first.
+        """
+        return self._work.handed_in
 
     @property
     def progress(self) -> Progress:
@@ -123,6 +132,8 @@ class RunningStudy:
     def shortfalls(self) -> list[str]:
         """What is missing once it is done: one sentence each, with the next step."""
         marking = self._work.marking
+        if self.status == "handed_in":
+            return []
         stopped = self._work.unasked if marking.open else self._work.stopped
         out = []
         if stopped:

@@ -64,7 +64,8 @@ class Tally:
 
 class StudyScoring:
     """Scores placed runs of one study. tallies: (arm, scorer) -> Tally; losses: of the last arm by
-    the primary; both are safe to read from any thread. arms: how many the study has.
+    the primary; both are safe to read from any thread. arms: how many the study has;
+    together: judges are asked by batches.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class StudyScoring:
         *,
         arms: int = 1,
         ask: Ask | None = None,
+        together: bool = False,
     ) -> None:
         self._store, self._dataset = store, dataset
         self._primary = scorers[0].name if scorers else ""
@@ -84,7 +86,7 @@ class StudyScoring:
         )
         self._against = [scorer for scorer in scorers if scorer.against is not None]
         self._late = [scorer for scorer in scorers if scorer.remote and scorer.against is None]
-        self._ask = ask
+        self._ask, self._together = ask, together
         self._waiting: dict[
             str, list[Place]
         ] = {}  # run's id -> where it stands; the runs are read again then
@@ -187,7 +189,10 @@ class StudyScoring:
         asked = [scorer for scorer in scorers if not self._halted or scorer.kind != "judge"]
         if len(asked) < len(scorers):
             self.open, self.why = self.open + len(once) * (len(scorers) - len(asked)), self._halted
-        phase, cases = ScorePhase(asked, ask=self._ask), [case for case, _ in once.values()]
+        phase, cases = (
+            ScorePhase(asked, ask=self._ask, together=self._together),
+            [case for case, _ in once.values()],
+        )
         self._keep(phase.score(cases), once)
         found: list[Judgement] = []
         left = len(cases) * len(phase.remote)

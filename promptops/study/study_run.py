@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..engine.executor import Executor, InProcess, Order, Pass
-from ..engine.progress import Arm as Part
-from ..engine.progress import Progress
+from ..engine.executor import Executor, HandsIn, InProcess, Order, Pass
+from ..engine.progress import HandedIn, Progress, together
 from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
 from .design import StudyDesign, question
@@ -52,7 +51,14 @@ class StudyRun:
         self._earlier: list[Progress] = []  # of the batches that are done
         self._to_ask, self._halted = 0, ""
         self._reused: Counter[int] = Counter()
-        self.marking = StudyScoring(store, plan.dataset, plan.scorers, arms=len(plan.arms), ask=ask)
+        self.marking = StudyScoring(
+            store,
+            plan.dataset,
+            plan.scorers,
+            arms=len(plan.arms),
+            ask=ask,
+            together=isinstance(self._executor, HandsIn),
+        )
         self._places: dict[
             str, list[Place]
         ] = {}  # key -> the places without an answer that it would answer
@@ -88,8 +94,7 @@ class StudyRun:
         if self._asked:
             await self.sweep.run()
         await self.marking.finish()
-        stopped = self.stopped
-        self._event("stopped" if stopped else "finished", stopped or "")
+        self._over(self.stopped)
 
     async def _run_settling(self, linked: Mapping[Place, str], settling: EarlyStop) -> None:
         """Batch by batch in the shuffled order, until the e-values settle it, or all is in."""
@@ -131,7 +136,7 @@ class StudyRun:
                 await self.sweep.run()
             await self.marking.finish()
             if self.stopped or self._halted:
-                self._event("stopped", self.stopped or self._halted)
+                self._over(self.stopped or self._halted)
                 return
             said = await asyncio.to_thread(settling.look)
             if said is not None:
@@ -139,6 +144,16 @@ class StudyRun:
                 self._event("settled", said)
                 return
         self._event("finished")
+
+    def _over(self, stopped: str | None) -> None:
+        """The pass has ended, with this left to do."""
+        event = "finished" if not stopped else "handed_in" if self.handed_in else "stopped"
+        self._event(event, stopped or "")
+
+    @property
+    def handed_in(self) -> HandedIn | None:
+        """What waits in batches; None where nothing does."""
+        return self._executor.handed_in if isinstance(self._executor, HandsIn) else None
 
     def _score(self, lacking: Mapping[Place, str]) -> None:
         """Score answers that were there before."""
@@ -153,28 +168,7 @@ class StudyRun:
         now, before = self.sweep.progress, [done for done in self._earlier if done.done]
         if not before:
             return now if not self._earlier else replace(now, total=self._to_ask)
-        done = [*before, now]
-        arms = {
-            version: _added([each.arms[version] for each in done if version in each.arms])
-            for each in done
-            for version in each.arms
-        }
-        failed: Counter[str] = Counter()
-        for each in done:
-            failed.update(each.failed)
-        return replace(
-            now,
-            total=self._to_ask,
-            done=sum(each.done for each in done),
-            failed=dict(failed),
-            retries=sum(each.retries for each in done),
-            cost_usd=sum(each.cost_usd for each in done),
-            cost_unknown=sum(each.cost_unknown for each in done),
-            tokens_in=sum(each.tokens_in for each in done),
-            tokens_out=sum(each.tokens_out for each in done),
-            elapsed_s=sum(each.elapsed_s for each in done),
-            arms=arms,
-        )
+        return together(now, before, self._to_ask)
 
     @property
     def stopped(self) -> str | None:
@@ -267,10 +261,6 @@ class StudyRun:
             "study_events",
             [{"study_id": self.plan.id, "event_at": utc(), "event": event, "detail": detail}],
         )
-
-
-def _added(parts: Sequence[Part]) -> Part:
-    return Part(sum(part.done for part in parts), sum(part.failed for part in parts))
 
 
 def link(store: Store, plan: StudyDesign, places: Mapping[Place, str], *, reused: bool) -> None:

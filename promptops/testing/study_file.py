@@ -132,14 +132,19 @@ class Declared:
         versions, data, scorers = self._parts(lab)
         return lab.estimate(versions, data, scorers, repeats=self.repeats)
 
-    def run(self, lab: Lab) -> tuple[Comparison, Study]:
-        """Evaluate, and compare under the policy. What was answered before is not asked again."""
+    def evaluate(self, lab: Lab, batch: bool | str = False) -> Study:
+        """Evaluate; by batches where `batch` says so (as in `Lab.evaluate`). What was answered
+        before is not asked again.
+        """
         versions, data, scorers = self._parts(lab)
-        study = lab.evaluate(
-            versions, data, scorers, repeats=self.repeats, **{"name": self.name, **self.options}
-        ).wait()
+        options = {"name": self.name, "batch": batch, **self.options}
+        return lab.evaluate(versions, data, scorers, repeats=self.repeats, **options).wait()
+
+    def compare(self, lab: Lab, study: Study) -> Comparison:
+        """Compare under the policy."""
+        versions, _, _ = self._parts(lab)
         if self.policy is None:
-            return study.compare(candidate=versions[1], baseline=versions[0]), study
+            return study.compare(candidate=versions[1], baseline=versions[0])
         policy = Policy.from_document(self.policy)
         comparison = study.compare(
             candidate=versions[1],
@@ -147,7 +152,7 @@ class Declared:
             primary=policy.primary or study.record.scorer_names[0],
         )
         comparison.policy = policy
-        return comparison, study
+        return comparison
 
     def _parts(self, lab: Lab) -> tuple[list[Any], Dataset, list[Any]]:
         from ..lab import Dataset

@@ -26,8 +26,9 @@ _SPENT = "select coalesce(sum(cost_usd), 0) from runs where started_at >= ?"
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What one file came to. comparison, study: None where it could not run; fault: why; since:
-    what changed since the last study of this prompt, "" where it was not asked for.
+    """What one file came to. comparison, study: None where it could not run; of one that waits in
+    batches only the comparison is; fault: why; since: what changed since the last study of this
+    prompt, "" where it was not asked for.
     """
 
     file: str
@@ -38,15 +39,16 @@ class Evaluated:
 
     @property
     def exit_code(self) -> int:
-        """0 it holds, 1 it does not, 2 it could not run."""
+        """0 it holds, 1 it does not, 2 it could not run, 3 it was handed in as batches."""
         if self.comparison is None:
-            return 2
+            return 2 if self.study is None else 3
         return 0 if self.comparison.verdict.decision == "promote" else 1
 
     def row(self) -> dict[str, Any]:
         """Its line of the table."""
         if self.comparison is None or self.study is None:
-            return {"study": self.file, "decision": "could not run", "gain": None, "n": None}
+            why = "could not run" if self.study is None else "handed in"
+            return {"study": self.file, "decision": why, "gain": None, "n": None}
         figures = self.comparison.primary
         held = {"promote": "holds", "reject": "does not hold", "inconclusive": "not shown"}
         return {
@@ -59,10 +61,13 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class StudyFolder:
-    """Study files, in order of name. budget_usd: of all of them together."""
+    """Study files, in order of name. budget_usd: of all of them together; batch: as in
+    `Lab.evaluate`.
+    """
 
     files: Sequence[Path]
     budget_usd: float | None = None
+    batch: bool | str = False
 
     def labs(self, root: Path | None) -> list[tuple[Path, Declared | str, Lab | None]]:
         """Each file with its declaration and its project's lab, or with what is wrong with it."""
@@ -88,14 +93,28 @@ class StudyFolder:
                 yield Evaluated(path.name, fault=str(declared))
                 continue
             try:
-                comparison, study = _within(declared, left).run(lab)
-                changed = since_last(lab, study, comparison) if since else ""
-                yield Evaluated(path.name, comparison, study, since=changed)
+                within = _within(declared, left)
+                study = within.evaluate(lab, self.batch)
+                if study.status == "handed_in":
+                    yield Evaluated(path.name, None, study, _handed_in(study))
+                else:
+                    comparison = within.compare(lab, study)
+                    changed = since_last(lab, study, comparison) if since else ""
+                    yield Evaluated(path.name, comparison, study, since=changed)
             except PromptOpsError as error:
                 yield Evaluated(path.name, fault=str(error))
             if self.budget_usd is not None:
                 spent = float(lab.store.rows(_SPENT, [began])[0][0])
                 left = max(self.budget_usd - spent, 0.0)
+
+
+def _handed_in(study: Study) -> str:
+    """How much of what was handed in is back, and the next step."""
+    running = study.recorded.running
+    waiting = running.handed_in if running is not None else None
+    if waiting is None:
+        return "handed in; run the same command again."
+    return f"handed in, {waiting.back:,} of {waiting.total:,} back; run the same command again."
 
 
 def study_files(path: Path) -> list[Path]:

@@ -38,7 +38,7 @@ def line(progress: Progress, *, reused: int = 0) -> str:
         parts.append(f"{progress.failures:,} failed ({classes})")
     if progress.retries:
         parts.append(words.count(progress.retries, "retry", "retries"))
-    if not progress.finished:
+    if not progress.finished and progress.handed_in is None:
         parts.append(f"{progress.rate:,.0f}/s" if progress.rate >= 10 else f"{progress.rate:.1f}/s")
     if progress.tokens_in or progress.tokens_out:
         parts.append(f"{progress.tokens_in:,} + {progress.tokens_out:,} tokens")
@@ -49,7 +49,9 @@ def line(progress: Progress, *, reused: int = 0) -> str:
         parts.append(f"{words.duration(progress.time_left_s)} left")
     if reused:
         parts.append(f"{reused:,} reused")
-    if progress.stopped:
+    if progress.handed_in is not None:
+        parts.append(str(progress.handed_in))
+    elif progress.stopped:
         parts.append(f"stopped: {plain(progress.stopped)}")
     return " · ".join(parts)
 
@@ -84,6 +86,8 @@ def follow(progress: StudyProgress, stream: TextIO | None = None) -> None:
     if live and time.monotonic() - began > 1 and calls is not None:
         out.write(f"\r\x1b[2K{study.name} {bar(calls)} {line(calls, reused=progress.reused)}\n")
     running = study.running
+    if running is not None and running.status == "handed_in":
+        out.write(f"{study.name}: {running.handed_in}; run the same again to collect the answers\n")
     if running is not None and running.reused_targets:
         out.write(f"{study.name}: {running.reused_targets}\n")
 

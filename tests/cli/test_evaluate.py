@@ -20,6 +20,7 @@ import pytest
 from promptops.cli.__main__ import main
 from promptops.errors import ScorerError, StudyError
 from promptops.lab import Lab
+from tests.faults.batch_server import BatchServer
 from tests.faults.server import FaultServer, Say, Seen, completion
 
 STUDY = """
@@ -293,3 +294,38 @@ def test_a_study_file_has_a_format(tmp_path: Path) -> None:
         path.write_text(head + body, encoding="utf-8")
         with pytest.raises(StudyError, match="write format = 2"):
             Declared.read(path)
+
+
+def test_exit_3_where_batches_are_handed_in_and_the_same_command_collects_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--batch` hands in and says how far it is; run again it collects. A batch that a person let
+    go of is asked again.
+    """
+    lab = Lab(tmp_path)
+    prompt = lab.prompt("triage")
+    prompt.save("One word: {{ticket}}", model="gpt-x")
+    prompt.save("One label: {{ticket}}", model="gpt-x")
+    lab.project.close()
+    rows = [f'{{"id": "r{n}", "ticket": "t{n}", "expected": "yes"}}\n' for n in range(8)]
+    (tmp_path / "rows.jsonl").write_text("".join(rows), encoding="utf-8")
+    command = ("evaluate", written(tmp_path), "--batch")
+    with BatchServer(lambda request: "yes" if "label" in str(request) else "no") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "k" * 20)
+        server.looks = 1_000_000
+        assert run(*command) == 3
+        assert "handed in, 0 of 16 back; run the same command again." in capsys.readouterr().out
+        assert run("batches", "--root", str(tmp_path)) == 0
+        listed = capsys.readouterr().out
+        assert "16 of 16 open  gpt-x" in listed
+        batch = listed.split()[0]
+        assert run("batches", "forget", batch[:12], "--root", str(tmp_path)) == 0
+        assert run(*command) == 3
+        assert run("batches", "adopt", batch, "batch_9", "--root", str(tmp_path)) == 2
+        assert [len(made.items) for made in server.made] == [16, 16]
+        server.end("completed", 16)
+        assert run(*command) == 0
+        assert "batches" not in capsys.readouterr().err
+    assert run("evaluate", written(tmp_path), "--wait", "2h") == 2
+    assert "add --batch" in capsys.readouterr().err

@@ -29,6 +29,7 @@ def command_line() -> str:
         "| 0 | done, or nothing to do |\n"
         "| 1 | refused by policy, with every unmet point; or a check does not hold |\n"
         "| 2 | misuse, or the command could not run |\n"
+        "| 3 | handed in as batches; the same command collects them |\n"
         "| 130 | interrupted; what was answered is kept |\n"
     ]
     with click.Context(main, info_name="promptops") as context:

@@ -1,0 +1,157 @@
+"""OpenAI's batches: a file of requests is uploaded, and a batch is made of it.
+
+The intent goes along as metadata, so that a batch whose hand-over was cut off is found again. An
+uploaded file alone costs nothing, so that only the making of the batch can be in doubt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import CallError
+from .batches import (
+    BatchItem,
+    BatchLook,
+    BatchRefused,
+    Client,
+    Outcome,
+    Sought,
+    missing,
+    recent,
+    refused,
+)
+from .dialects import DIALECTS
+from .failures import error_of_body, error_of_status
+from .request_body import batch_body
+
+__all__ = ["OpenAIBatches"]
+
+_ENDED = frozenset(("completed", "failed", "expired", "cancelled"))
+_PAGE = 100
+_META = "promptops"  # the key of the metadata that holds the intent
+
+
+class OpenAIBatches:
+    """Batches of chat completions, or of the Responses API."""
+
+    most, most_bytes = 25_000, 100_000_000
+
+    def __init__(self, client: Client, api: str) -> None:
+        self._client, self._dialect = client, DIALECTS[api]
+        self._path = f"/v1{self._dialect.path}"
+
+    async def hand_in(self, items: Sequence[BatchItem], intent: str, model: str) -> str:
+        """Upload the requests, and make a batch of them."""
+        lines = b"".join(self._line(item) for item in items)
+        try:
+            file = await self._client.do(
+                "files.create", file=(f"{intent}.jsonl", lines), purpose="batch"
+            )
+        except CallError as error:
+            raise BatchRefused(error) from None
+        try:
+            made = await self._client.do(
+                "batches.create",
+                input_file_id=file.id,
+                endpoint=self._path,
+                completion_window="24h",
+                metadata={_META: intent},
+            )
+        except CallError as error:
+            raise refused(error) from None
+        return str(made.id)
+
+    def _line(self, item: BatchItem) -> bytes:
+        line = {"custom_id": item.id, "method": "POST", "url": self._path}
+        return json.dumps({**line, "body": batch_body(item.request)}).encode() + b"\n"
+
+    async def seek(
+        self, intent: str, since: float, ids: Collection[str], taken: Collection[str]
+    ) -> Sought:
+        """The batch whose metadata names the intent."""
+        try:
+            page = await self._client.do("batches.list", limit=_PAGE)
+            while True:
+                for batch in page.data:
+                    if (batch.metadata or {}).get(_META) == intent:
+                        return Sought("found", str(batch.id))
+                old = not page.data or not recent(float(page.data[-1].created_at or 0), since)
+                if old or not page.has_next_page():
+                    return Sought("absent")
+                page = await self._client.call(page.get_next_page)
+        except CallError as error:
+            if error.failure in ("not_found_model", "bad_request", "permission"):
+                return Sought("untold", detail=str(error))
+            raise
+
+    async def look(self, batch: str) -> BatchLook:
+        """How it stands."""
+        found = await self._client.do("batches.retrieve", batch)
+        counts = found.request_counts
+        back = (counts.completed or 0) + (counts.failed or 0) if counts is not None else 0
+        return BatchLook(found.status in _ENDED, back)
+
+    async def results(
+        self, batch: str, requests: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Outcome]:
+        """What its files hold, and a failure for each request that none of them names."""
+        found = await self._client.do("batches.retrieve", batch)
+        out: dict[str, Outcome] = {}
+        for file in (found.output_file_id, found.error_file_id):
+            if file:
+                content = await self._client.do("files.content", file)
+                for line in _lines(content.content):
+                    id = str(line.get("custom_id"))
+                    out[id] = self._outcome(line, requests.get(id) or {})
+        lacking = [id for id in requests if id not in out]
+        if lacking and found.status == "failed":
+            fault = _fault(found)
+            return {**out, **dict.fromkeys(lacking, fault)}
+        return {**out, **{id: missing(str(found.status)) for id in lacking}}
+
+    def _outcome(self, line: Mapping[str, Any], request: Mapping[str, Any]) -> Outcome:
+        response, error = line.get("response"), line.get("error")
+        try:
+            if not isinstance(response, Mapping):
+                code = error.get("code") if isinstance(error, Mapping) else None
+                if code in ("batch_expired", "batch_cancelled"):
+                    return missing(str(code).removeprefix("batch_"))
+                return error_of_body({"error": error}, {})
+            headers = {"x-request-id": str(response.get("request_id") or "")}
+            status = int(response.get("status_code") or 200)
+            if status >= 300:
+                return error_of_status(status, response.get("body"), headers)
+            reply = self._dialect.read(
+                response.get("body"), headers, limit=self._dialect.limit(request)
+            )
+            return replace(reply, service_tier="batch")
+        except CallError as told:
+            return told
+
+    async def aclose(self) -> None:
+        """Close what was opened here."""
+        await self._client.aclose()
+
+
+def _lines(content: bytes) -> Iterator[Mapping[str, Any]]:
+    """The results of a file; a line that is not JSON is left out, and counts as missing."""
+    for line in content.splitlines():
+        try:
+            found = json.loads(line) if line.strip() else None
+        except ValueError:
+            continue
+        if isinstance(found, Mapping):
+            yield found
+
+
+def _fault(batch: Any) -> CallError:
+    """Why a whole batch was refused when its file was read."""
+    listed = getattr(batch.errors, "data", None) or []
+    first = listed[0] if listed else None
+    code = str(getattr(first, "code", None) or "")
+    message = str(getattr(first, "message", None) or "the provider named no reason")
+    failure = "rate_limit" if "limit_exceeded" in code else "bad_request"
+    return CallError(f"the batch was refused: {message}", failure=failure, code=f"batch {code}")

@@ -1,0 +1,43 @@
+"""A request as `create(**request)` takes it, taken apart: the body, and the options of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import SetupError
+
+__all__ = ["batch_body", "body_of"]
+
+_OURS = frozenset(
+    ("extra_body", "timeout", "extra_headers", "extra_query")
+)  # arguments of `create` that are no part of the body
+_STREAMING = ("stream", "stream_options")  # how an answer is delivered, which a batch decides
+
+
+def body_of(request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The body to send, and the client's options for it, as `create(**request)` would send them."""
+    body, options = dict(request), dict[str, Any]()
+    if not _OURS.isdisjoint(body):
+        extra = {name: body.pop(name) for name in _OURS if name in body}
+        body.update(extra.get("extra_body") or {})
+        if extra.get("extra_headers"):
+            options["headers"] = extra["extra_headers"]
+        if extra.get("extra_query"):
+            options["params"] = extra["extra_query"]
+        if extra.get("timeout") is not None:
+            options["timeout"] = extra["timeout"]
+    return body, options
+
+
+def batch_body(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The body as a batch takes it. Raises SetupError for headers or a query of its own."""
+    body, options = body_of(request)
+    for name in ("headers", "params"):
+        if name in options:
+            argument = "extra_headers" if name == "headers" else "extra_query"
+            raise SetupError(
+                f"a batch sends no {argument} with a single request; set them on the client, or"
+                " leave batch=True out."
+            )
+    return {name: value for name, value in body.items() if name not in _STREAMING}
