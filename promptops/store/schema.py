@@ -235,18 +235,18 @@ _BATCHES = _table(
     api text the request form
     model text the model's name that was asked for
     keys json the questions' keys, in the order in which they were handed in
-    n int number of questions
+    n_questions int number of questions
     made_at time when it was about to be handed in
     """,
 )
 _BATCH_EVENTS = _table(
     "batch_events",
-    "batch_id event_at event",
+    "batch_id event_at batch_event",
     "What became of a batch: handed_in, collected, or closed where none came to be of it.",
     """
     batch_id text the batch
     event_at time when it happened
-    event text what happened
+    batch_event text what happened
     detail text the provider's id of the batch; the keys that were collected, empty for all of them; why there was none
     """,
 )

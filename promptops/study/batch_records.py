@@ -60,7 +60,7 @@ class StoredBatches:
         """The providers' ids of all batches that are known."""
         if not self.store.has("batch_events"):
             return frozenset()
-        rows = self.store.rows("select detail from batch_events where event = 'handed_in'")
+        rows = self.store.rows("select detail from batch_events where batch_event = 'handed_in'")
         return frozenset(str(row[0]) for row in rows)
 
     def intend(self, intent: Intent) -> None:
@@ -72,7 +72,7 @@ class StoredBatches:
             "api": intent.api,
             "model": intent.model,
             "keys": json.dumps(intent.keys),
-            "n": len(intent.keys),
+            "n_questions": len(intent.keys),
             "made_at": utc(intent.at),
         }
         self.store.append("batches", [row])
@@ -91,7 +91,7 @@ class StoredBatches:
         self._event(intent, "closed", why)
 
     def _event(self, intent: Intent, event: str, detail: str) -> None:
-        row = {"batch_id": intent.id, "event_at": utc(), "event": event, "detail": detail}
+        row = {"batch_id": intent.id, "event_at": utc(), "batch_event": event, "detail": detail}
         self.store.append("batch_events", [row])
 
 
@@ -101,7 +101,7 @@ def open_batches(store: Store) -> list[tuple[Intent, str]]:
         return []
     events: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for id, event, detail in store.rows(
-        "select batch_id, event, detail from batch_events order by event_at"
+        "select batch_id, batch_event, detail from batch_events order by event_at"
     ):
         events[str(id)].append((str(event), str(detail or "")))
     found = []
