@@ -45,7 +45,7 @@ class BatchLedger(Protocol):
     """Keeps intents and what became of them, durably."""
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """While it is held, no other pass of any process hands in a batch."""
+        """Until it is left, no other pass of any process hands in a batch."""
         ...
 
     def waiting(self, keys: Collection[str]) -> list[Intent]:

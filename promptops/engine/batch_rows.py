@@ -26,7 +26,7 @@ Group = tuple[str, str, str]  # endpoint, request form, model's name: what one b
 
 @dataclass(slots=True)
 class BatchRows:
-    """Makes the rows, and keeps the money: a question's cost is held from its hand-over until its
+    """Makes the rows, and keeps the money: a question's cost is reserved from its hand-over until its
     answer is here.
     """
 
@@ -117,5 +117,5 @@ def cut(questions: Sequence[Question], door: BatchDoor) -> Iterator[list[Questio
 
 
 def _size(request: Mapping[str, object]) -> int:
-    """Bytes of a request in a batch, with what stands around it."""
+    """Bytes of a request in a batch, with what surrounds it."""
     return len(json.dumps(request, ensure_ascii=False, default=str).encode()) + 200

@@ -116,7 +116,7 @@ class BatchPass:
 
     @property
     def progress(self) -> Progress:
-        """How it stands; may be read from any thread."""
+        """The state now; may be read from any thread."""
         waiting = self.handed_in
         now = replace(self._tally.snapshot(), handed_in=waiting, time_left_s=None)
         here = self._here.progress if self._here is not None else None
@@ -218,7 +218,7 @@ class BatchPass:
     # -- answers
 
     async def _look(self, intent: Intent) -> None:
-        """How a batch stands; its answers where it has ended."""
+        """What has become of a batch; its answers where it has ended."""
         door = self._over.doors[intent.endpoint, intent.api]
         mine = [key for key in intent.keys if key in self._left and key not in intent.collected]
         try:

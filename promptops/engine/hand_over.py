@@ -114,7 +114,7 @@ class HandOver:
         return known
 
     async def _sought(self, intent: Intent) -> Intent | None:
-        """An intent whose hand-over was cut off, as far as the provider tells; None where it never
+        """An intent whose hand-over was cut off, as far as the provider shows it; None where it never
         came to be.
         """
         door = self.doors[intent.endpoint, intent.api]

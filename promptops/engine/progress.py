@@ -181,7 +181,7 @@ class Ledger:
 
 
 def together(now: Progress, earlier: Sequence[Progress], total: int | None) -> Progress:
-    """The counts of passes that followed each other; how it stands is told by `now`."""
+    """The counts of passes that followed each other; the state is that of `now`."""
     done = [*earlier, now]
     arms = {
         version: _added([each.arms[version] for each in done if version in each.arms])

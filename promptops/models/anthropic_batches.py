@@ -1,6 +1,6 @@
 """Anthropic's message batches.
 
-They carry no metadata and no name: which batch an intent came to is told by the ids of its results,
+They carry no metadata and no name: which batch an intent came to be is known by the ids of its results,
 so that one whose hand-over was cut off may stay unclear until it has ended. It is never handed in
 twice for that.
 """
@@ -70,7 +70,7 @@ class AnthropicBatches:
         return any(line.get("custom_id") in ids for line in await self._read(batch))
 
     async def look(self, batch: str) -> BatchLook:
-        """How it stands."""
+        """What has become of it so far."""
         found = await self._client.do("messages.batches.retrieve", batch)
         counts = found.request_counts
         return BatchLook(found.processing_status == "ended", _size(counts) - counts.processing)

@@ -50,7 +50,7 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True)
 class BatchLook:
-    """How a batch stands. back: requests that the provider has answered or failed."""
+    """What has become of a batch so far. back: requests that the provider has answered or failed."""
 
     ended: bool
     back: int = 0
@@ -99,7 +99,7 @@ class BatchDoor(Protocol):
         ...
 
     async def look(self, batch: str) -> BatchLook:
-        """How it stands. Raises CallError."""
+        """What has become of it so far. Raises CallError."""
         ...
 
     async def results(

@@ -90,7 +90,7 @@ class GeminiBatches:
         return ""
 
     async def look(self, batch: str) -> BatchLook:
-        """How it stands."""
+        """What has become of it so far."""
         found = await self._got(batch)
         stats = found.completion_stats
         counts = (stats.successful_count, stats.failed_count) if stats is not None else ()

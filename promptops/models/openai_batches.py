@@ -88,7 +88,7 @@ class OpenAIBatches:
             raise
 
     async def look(self, batch: str) -> BatchLook:
-        """How it stands."""
+        """What has become of it so far."""
         found = await self._client.do("batches.retrieve", batch)
         counts = found.request_counts
         back = (counts.completed or 0) + (counts.failed or 0) if counts is not None else 0

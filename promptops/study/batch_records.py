@@ -34,7 +34,7 @@ class StoredBatches:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """While it is held, no other pass of any process hands in a batch."""
+        """Until it is left, no other pass of any process hands in a batch."""
         file = os.open(self.store.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         taking = asyncio.ensure_future(asyncio.to_thread(keep, file))
         try:
