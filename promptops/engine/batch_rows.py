@@ -26,8 +26,8 @@ Group = tuple[str, str, str]  # endpoint, request form, model's name: what one b
 
 @dataclass(slots=True)
 class BatchRows:
-    """Makes the rows, and keeps the money: a question's cost is reserved from its hand-over until its
-    answer is here.
+    """Makes the rows, and keeps the money: a question's cost is reserved from its hand-over until
+    its answer is here.
     """
 
     filing: RowBuilder

@@ -114,8 +114,8 @@ class HandOver:
         return known
 
     async def _sought(self, intent: Intent) -> Intent | None:
-        """An intent whose hand-over was cut off, as far as the provider shows it; None where it never
-        came to be.
+        """An intent whose hand-over was cut off, as far as the provider shows it; None where no
+        batch came to be.
         """
         door = self.doors[intent.endpoint, intent.api]
         taken = await asyncio.to_thread(self.ledger.taken)

@@ -1,4 +1,4 @@
-"""How a sweep stands: a frozen snapshot that any thread may take at any time, in which unknown is
+"""The state of a sweep: a frozen snapshot that any thread may take at any time, in which unknown is
 never zero.
 """
 

@@ -1,8 +1,8 @@
 """Anthropic's message batches.
 
-They carry no metadata and no name: which batch an intent came to be is known by the ids of its results,
-so that one whose hand-over was cut off may stay unclear until it has ended. It is never handed in
-twice for that.
+They carry no metadata and no name: which batch an intent came to be is known by the ids of its
+results, so that one whose hand-over was cut off may stay unclear until it has ended. It is never
+handed in twice for that.
 """
 
 from __future__ import annotations

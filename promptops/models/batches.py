@@ -50,7 +50,7 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True)
 class BatchLook:
-    """What has become of a batch so far. back: requests that the provider has answered or failed."""
+    """The state of a batch. back: requests that the provider has answered or failed."""
 
     ended: bool
     back: int = 0

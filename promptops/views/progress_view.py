@@ -1,4 +1,4 @@
-"""How a running study is told: one line with counts, rate, cost and time left; followed in a script
+"""How a running study is shown: one line with counts, rate, cost and time left; followed in a script
 until it is done.
 """
 
