@@ -1,5 +1,5 @@
-"""How a running study is shown: one line with counts, rate, cost and time left; followed in a script
-until it is done.
+"""How a running study is shown: one line with counts, rate, cost and time left; followed in a
+script until it is done.
 """
 
 from __future__ import annotations
