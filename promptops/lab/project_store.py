@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StudyError
 from ..store import Store
@@ -17,6 +17,7 @@ from ..study.study_record import StudyRecord
 if TYPE_CHECKING:
     from ..scale.team_store import TeamStore
     from ..store.purges import Purged
+    from .study import Study
 
 __all__ = ["ProjectStore"]
 
@@ -51,6 +52,30 @@ class ProjectStore(Store):
         Raises StudyError for a study that is not here.
         """
         return super().export(path, self._id_of(study))
+
+    def write_study(
+        self,
+        study: Study,
+        path: str | os.PathLike[str],
+        form: Literal["promptfoo", "inspect", "otlp"] = "promptfoo",
+    ) -> list[Path]:
+        """Write a study's runs and scores in another tool's format; `lab.import_from` (and
+        `lab.live` for spans) reads them back to the same ids.
+
+        Args:
+            study: the study; it is waited for.
+            path: the file; Inspect has a log for each version, whose label stands in its name.
+            form: "promptfoo" results, "inspect" logs, or "otlp" spans as JSON.
+
+        Returns:
+            The files.
+
+        Raises:
+            StudyError: the format is another one, or there is no answer yet.
+        """
+        from ..exchange.write_runs import write_runs
+
+        return write_runs(study.wait().recorded, Path(path), form)
 
     def purge(
         self, examples: Iterable[str] = (), *, study: Any = None, before: str | None = None

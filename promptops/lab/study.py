@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ..analysis.decide import Verdict
 from ..signatures import explained
@@ -192,26 +192,6 @@ class Study:
             else self.recorded.project.root / f"{self.name.replace('/', '-')}.html"
         )
         return show.report(self.wait(), target)
-
-    def write(
-        self, path: str | Path, form: Literal["promptfoo", "inspect", "otlp"] = "promptfoo"
-    ) -> list[Path]:
-        """Write the runs and scores in another tool's format; `lab.import_from` (and `lab.live` for
-        spans) reads them back to the same ids.
-
-        Args:
-            path: the file; Inspect has a log for each version, whose label stands in its name.
-            form: "promptfoo" results, "inspect" logs, or "otlp" spans as JSON.
-
-        Returns:
-            The files.
-
-        Raises:
-            StudyError: the format is another one, or there is no answer yet.
-        """
-        from ..exchange.write_runs import write_runs
-
-        return write_runs(self.wait().recorded, Path(path), form)
 
     def rescore(
         self,

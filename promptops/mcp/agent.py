@@ -80,15 +80,15 @@ class Agent:
         try:
             found = Path(os.path.realpath(root / named))
         except (OSError, ValueError):
-            raise Refused(f"{named!r} is not a path. Next: name a file of the project.") from None
+            raise Refused(f"{named!r} is not a path; next: name a file of the project.") from None
         if not found.is_relative_to(root):
             raise Refused(
-                f"{named} is outside the project. Next: name a path inside it, or ask"
+                f"{named} is outside the project; next: name a path inside it, or ask"
                 f" {self.person} to copy the file there."
             )
         if any(part.startswith(".") for part in found.relative_to(root).parts):
             raise Refused(
-                f"{named} is hidden, and hidden files may hold secrets. Next: name a data file that"
+                f"{named} is hidden, and hidden files may hold secrets; next: name a data file that"
                 " is part of the project."
             )
         return found
@@ -100,7 +100,7 @@ class Agent:
         path = self.path(named)
         if path.suffix not in _DATA:
             raise Refused(
-                f"{named} is not a data file. Next: name one that ends in"
+                f"{named} is not a data file; next: name one that ends in"
                 f" {', '.join(sorted(_DATA))}."
             )
         data = Dataset.read(path, **columns)

@@ -31,10 +31,10 @@ def evaluate(
 
     lab, repeats = agent.lab, int(options.get("repeats", 1))
     if not 1 <= repeats <= 20:
-        raise Refused(f"repeats is {repeats}. Next: ask each example 1 to 20 times.")
+        raise Refused(f"repeats is {repeats}; next: ask each example 1 to 20 times.")
     old, new = (version_named(lab, prompt, named) for named in (baseline, candidate))
     if old == new:
-        raise Refused(f"both are {old.label}. Next: name two versions of {prompt}.")
+        raise Refused(f"both are {old.label}; next: name two versions of {prompt}.")
     data = agent.dataset(dataset, options.get("split"), _columns(options))
     made = [scorer_from(one) for one in scorers]
     with _warned():  # it warns of the same as the evaluation
@@ -67,14 +67,14 @@ def optimize(
     from ..testing.study_file import version_named
 
     if budget_calls < 1:
-        raise Refused(f"budget_calls is {budget_calls}. Next: give the calls that it may make.")
+        raise Refused(f"budget_calls is {budget_calls}; next: give the calls that it may make.")
     lab = agent.lab
     seed = version_named(lab, prompt, version)
     data = agent.dataset(dataset, None, _columns(options))
     made = [scorer_from(one) for one in scorers]
     method = str(options.get("method", "few_shot"))
     if method not in ("few_shot", "instructions"):
-        raise Refused(f"method is {method!r}. Next: use few_shot or instructions.")
+        raise Refused(f"method is {method!r}; next: use few_shot or instructions.")
     with agent.spending(budget_calls, "this search") as allowed, _warned() as notes:
         search = lab.optimize(
             seed,

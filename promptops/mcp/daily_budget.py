@@ -54,7 +54,7 @@ class DailyBudget:
                 money = "" if left.usd is None else f" and {left.usd:.4g} USD"
                 raise Refused(
                     f"{what} needs {calls:,} calls, and {left.calls:,}{money} are left of today's"
-                    f" budget ({self.calls:,} calls). Next: ask fewer examples, use answers that"
+                    f" budget ({self.calls:,} calls); next: ask fewer examples, use answers that"
                     " are recorded, or ask the person who started the server; only a restart with"
                     " --budget-calls or --budget-usd changes it."
                 )

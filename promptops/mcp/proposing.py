@@ -28,11 +28,11 @@ __all__ = ["open_proposal", "propose_version"]
 def propose_version(agent: Agent, prompt: str, messages: Any, note: str, **content: Any) -> Any:
     """Save a version; it serves nowhere."""
     if not note.strip():
-        raise Refused("the note is empty. Next: say in one sentence what changed and why.")
+        raise Refused("the note is empty; next: say in one sentence what changed and why.")
     settings = dict(content.get("settings") or {})
     taken = sorted(set(settings) & {"messages", "model", "note", "variables", "tools", "api"})
     if taken:
-        raise Refused(f"settings has {taken[0]!r}. Next: pass {taken[0]} beside settings.")
+        raise Refused(f"settings has {taken[0]!r}; next: pass {taken[0]} beside settings.")
     saved = agent.lab.prompt(prompt).save(
         messages,
         note=note,
@@ -56,10 +56,10 @@ def open_proposal(
     """A branch with the registry as it would be, and the evidence; nothing else changes."""
     project = agent.lab.project
     if not reason.strip():
-        raise Refused("the reason is empty. Next: say in one sentence why this should serve.")
+        raise Refused("the reason is empty; next: say in one sentence why this should serve.")
     if env in project.registry.policy(prompt).ungated_environments:
         raise Refused(
-            f"{env} has no gate, and an agent promotes nowhere without one. Next: ask"
+            f"{env} has no gate, and an agent promotes nowhere without one; next: ask"
             f" {agent.person} to run `promptops promote {prompt} {version} --env {env}`."
         )
     saved = agent.lab.prompt(prompt)[int(version) if version.isdecimal() else version]
@@ -67,7 +67,7 @@ def open_proposal(
     serving = project.registry.serving(prompt, env)
     if serving is not None and serving.id == saved.id:
         raise Refused(
-            f"{env} of {prompt} serves {saved.label} already. Next: propose another version."
+            f"{env} of {prompt} serves {saved.label} already; next: propose another version."
         )
     found = agent.lab.study(study)
     asked = ask(project, saved, env, found.recorded)
@@ -87,12 +87,12 @@ def open_proposal(
         commit = git.commit_on_branch(str(agent.root), branch, files, message, agent.author)
     except FileExistsError:
         raise Refused(
-            f"the branch {branch} exists. Next: have it reviewed, or ask {agent.person} to delete"
+            f"the branch {branch} exists; next: have it reviewed, or ask {agent.person} to delete"
             " it."
         ) from None
     except OSError as error:
         raise Refused(
-            f"the branch could not be made: {error}. Next: ask {agent.person} to commit the"
+            f"the branch could not be made: {error}; next: ask {agent.person} to commit the"
             " project with git first."
         ) from None
     return {
@@ -139,7 +139,7 @@ def _check_committed(agent: Agent) -> None:
     path = Path(agent.lab.project.registry.path)
     if path.resolve().parent != agent.root.resolve():
         raise Refused(
-            f"the registry {path.name} is not in the project's folder. Next: ask {agent.person} to"
+            f"the registry {path.name} is not in the project's folder; next: ask {agent.person} to"
             " promote."
         )
     committed = git.blob(str(agent.root), "HEAD", path.name)
@@ -151,7 +151,7 @@ def _check_committed(agent: Agent) -> None:
             before = _decided(RegistryFile(old).read())
     if _decided(RegistryFile(path).read()) != before:
         raise Refused(
-            f"{path.name} has deployments or a policy that are not committed. Next: ask"
+            f"{path.name} has deployments or a policy that are not committed; next: ask"
             f" {agent.person} to commit them, then propose again."
         )
 

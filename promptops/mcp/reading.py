@@ -112,7 +112,7 @@ def read_results(
 def query_results(agent: Agent, sql: str, limit: int = 50) -> Any:
     """Rows of one statement that reads."""
     if not 1 <= limit <= _ROWS:
-        raise Refused(f"limit is {limit}. Next: ask for 1 to {_ROWS} rows, and aggregate in SQL.")
+        raise Refused(f"limit is {limit}; next: ask for 1 to {_ROWS} rows, and aggregate in SQL.")
     frame = agent.lab.sql(sql, limit=limit)
     rows = json.loads(frame.to_json(orient="records", date_format="iso", default_handler=str))
     return {"note": UNTRUSTED, "rows": [{k: _cut(v) for k, v in row.items()} for row in rows]}

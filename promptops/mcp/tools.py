@@ -19,10 +19,10 @@ __all__ = ["TOOLS", "Answer", "Tool", "call"]
 
 _LONGEST = 30_000  # characters of one answer
 _NEVER = {
-    "force": "Agents cannot bypass the gate. Next: evaluate, and call open_proposal.",
-    "override": "Only a person overrides a refusal. Next: measure it on other examples.",
-    "budget_usd": "Only the person who starts the server sets the budget. Next: call show_budget.",
-    "author": "Who acts is fixed at start. Next: leave it out.",
+    "force": "Agents cannot bypass the gate; next: evaluate, and call open_proposal.",
+    "override": "Only a person overrides a refusal; next: measure it on other examples.",
+    "budget_usd": "Only the person who starts the server sets the budget; next: call show_budget.",
+    "author": "Who acts is fixed at start; next: leave it out.",
 }
 
 
@@ -198,7 +198,7 @@ def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> Answer:
     try:
         tool = TOOLS.get(name)
         if tool is None:
-            raise Refused(f"there is no tool {name!r}. Next: use one of {', '.join(TOOLS)}.")
+            raise Refused(f"there is no tool {name!r}; next: use one of {', '.join(TOOLS)}.")
         _check(tool, arguments)
         found = tool.run(agent, **arguments)
     except Refused as error:
@@ -225,12 +225,12 @@ def _check(tool: Tool, arguments: Mapping[str, Any]) -> None:
             raise Refused(f"{tool.name} does not take {name!r}. {why}")
     for name in tool.needs:
         if name not in arguments:
-            raise Refused(f"{tool.name} needs {name!r}. Next: pass {', '.join(tool.needs)}.")
+            raise Refused(f"{tool.name} needs {name!r}; next: pass {', '.join(tool.needs)}.")
     for name, value in arguments.items():
         wanted = tool.takes[name].get("type", "string")
         kinds = [wanted] if isinstance(wanted, str) else list(wanted)
         fits = any(isinstance(value, _TYPES[kind]) for kind in kinds)
         if not fits or isinstance(value, bool):
             raise Refused(
-                f"{name} is of the wrong type. Next: pass {' or '.join(kinds)}, as the schema says."
+                f"{name} is of the wrong type; next: pass {' or '.join(kinds)}, as the schema says."
             )

@@ -65,7 +65,7 @@ async def examined(
             ]
         if said:
             raise SetupError(
-                f"worker {address} cannot do its part: {'; '.join(said)}. Nothing was asked."
+                f"worker {address} cannot do its part: {'; '.join(said)}; nothing was asked."
             )
     return workers
 

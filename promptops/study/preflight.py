@@ -81,7 +81,7 @@ def _no_golden_input(drawn: StudyDesign) -> None:
         if shown and not isinstance(arm.model, TargetModel):
             raise StudyError(
                 f"{arm.label} reads {{{{{shown[0]}}}}}, the column that {first.name} matches the"
-                " answer against: the model is shown the golden answer. Take it out of the prompt,"
+                " answer against: the model is shown the golden answer; take it out of the prompt,"
                 " or name another scorer first."
             )
 

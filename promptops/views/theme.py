@@ -99,7 +99,7 @@ STYLE = """<style>
 .po .po-figs{display:grid;align-items:start;grid-template-columns:repeat(auto-fill,minmax(min(230px,100%),1fr));gap:10px;
   margin:10px 0}.po .po-fig{container-type:inline-size;border:1px solid var(--jp-border-color2,#d8dee4);
   border-radius:6px;padding:4px 10px;min-width:0;max-height:200px;overflow:hidden}
-.po .po-fig:has(>input:checked){grid-column:1/-1;max-height:none;cursor:zoom-out}.po .po-fig>input{appearance:none;position:absolute}
+.po .po-fig:has(>input:checked){grid-column:1/-1;max-height:none;cursor:zoom-out}.po .po-fig>input{appearance:none;position:absolute;inset:0;margin:0;width:100%;height:100%;cursor:inherit}
 .po .po-fig{cursor:zoom-in;position:relative}.po .po-fig:focus-within{outline:2px solid #0072B2}
 .po .po-lost{border-left:3px solid var(--jp-border-color2,#d8dee4);padding:0 0 2px 10px;margin:8px 0}
 .po .po-lost pre{max-height:110px;padding:4px 8px;margin:2px 0}

@@ -50,8 +50,8 @@ def test_it_reads_back_to_the_same_ids(
     make_lab: Callable[..., Any], studied: Any, tmp_path: Path, form: str
 ) -> None:
     """Versions, examples with their content, repeats, scores, and so the verdict's figures."""
-    _, study = studied
-    files = study.write(tmp_path / "out.json", form)
+    lab, study = studied
+    files = lab.store.write_study(study, tmp_path / "out.json", form)
     other = make_lab("second")
     back = other.import_from(*files)
     assert {v.id for v in back.versions} == {arm.version for arm in study.record.arms}
@@ -76,8 +76,8 @@ def test_it_reads_back_to_the_same_ids(
 
 def test_spans_read_back_to_the_same_runs(studied: Any, tmp_path: Path) -> None:
     """Run ids, versions, tokens and answers; scores are spans beside them."""
-    _, study = studied
-    [file] = study.write(tmp_path / "spans.json", "otlp")
+    lab, study = studied
+    [file] = lab.store.write_study(study, tmp_path / "spans.json", "otlp")
     read = list(rows_of_file(file))
     rows = {row["id"]: row for table, row in read if table == "live"}
     for run in study.runs().itertuples():
@@ -97,7 +97,7 @@ def test_spans_read_back_to_the_same_runs(studied: Any, tmp_path: Path) -> None:
 def test_an_unknown_format_is_named(studied: Any, tmp_path: Path) -> None:
     """With those that there are."""
     with pytest.raises(StudyError, match="inspect, otlp, promptfoo"):
-        studied[1].write(tmp_path / "x", "weka")
+        studied[0].store.write_study(studied[1], tmp_path / "x", "weka")
 
 
 def test_labels_of_langfuse_serve_as_imported(make_lab: Callable[..., Any], tmp_path: Path) -> None:

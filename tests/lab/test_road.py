@@ -573,6 +573,8 @@ DECIDED = {
     "runs",
     "sql",
     "dashboard",
+    "bulk",
+    "playground",
 }
 
 

@@ -190,15 +190,15 @@ PROPOSAL = {"prompt": "triage", "version": "v2", "env": "prod", "reason": "bette
 ANEW = {**PAIR, "scorers": ["equals"], "repeats": 3}  # 240 calls more than are recorded
 HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     # files outside, hidden, or not data
-    ("evaluate", {**ANEW, "dataset": "../outside.jsonl"}, "outside the project. Next:"),
-    ("evaluate", {**ANEW, "dataset": "/etc/passwd"}, "outside the project. Next:"),
-    ("evaluate", {**ANEW, "dataset": "link.jsonl"}, "outside the project. Next:"),
+    ("evaluate", {**ANEW, "dataset": "../outside.jsonl"}, "outside the project; next:"),
+    ("evaluate", {**ANEW, "dataset": "/etc/passwd"}, "outside the project; next:"),
+    ("evaluate", {**ANEW, "dataset": "link.jsonl"}, "outside the project; next:"),
     ("evaluate", {**ANEW, "dataset": ".env"}, "is hidden"),
-    ("evaluate", {**ANEW, "dataset": "app.py"}, "is not a data file. Next:"),
-    ("evaluate", {**ANEW, "dataset": "rows.jsonl\0.csv"}, "is not a path. Next:"),
+    ("evaluate", {**ANEW, "dataset": "app.py"}, "is not a data file; next:"),
+    ("evaluate", {**ANEW, "dataset": "rows.jsonl\0.csv"}, "is not a path; next:"),
     ("optimize", {**ANEW, "dataset": "../outside.jsonl"}, "does not take"),
-    ("scan_code", {"path": "../.."}, "outside the project. Next:"),
-    ("scan_code", {"path": "~/../../etc"}, "outside the project. Next:"),
+    ("scan_code", {"path": "../.."}, "outside the project; next:"),
+    ("scan_code", {"path": "~/../../etc"}, "outside the project; next:"),
     ("scan_code", {"path": ".git"}, "is hidden"),
     # SQL that writes, reads files or settings
     ("query_results", {"sql": "delete from runs"}, "error:"),
@@ -210,13 +210,13 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     ("query_results", {"sql": "select * from read_text('.env')"}, "error:"),
     ("query_results", {"sql": "set enable_external_access = true"}, "error:"),
     ("query_results", {"sql": "install httpfs"}, "error:"),
-    ("query_results", {"sql": "select 1", "limit": 10_000_000}, "Next: ask for 1 to 200"),
+    ("query_results", {"sql": "select 1", "limit": 10_000_000}, "next: ask for 1 to 200"),
     # the gate
-    ("open_proposal", {**PROPOSAL, "force": True}, "cannot bypass the gate. Next:"),
+    ("open_proposal", {**PROPOSAL, "force": True}, "cannot bypass the gate; next:"),
     ("open_proposal", {**PROPOSAL, "override": "please"}, "Only a person overrides"),
     ("open_proposal", {**PROPOSAL, "env": "dev"}, "no gate, and an agent promotes nowhere"),
     ("open_proposal", {**PROPOSAL, "env": "../prod"}, "environment"),
-    ("open_proposal", {**PROPOSAL, "version": "v1"}, "serves v1 already. Next:"),
+    ("open_proposal", {**PROPOSAL, "version": "v1"}, "serves v1 already; next:"),
     ("open_proposal", {**PROPOSAL, "study": "no-such-study"}, "no study"),
     # the budget, and who acts
     ("evaluate", {**ANEW, "scorers": ["equals"], "budget_usd": 1e9}, "Only the person who starts"),
@@ -225,12 +225,12 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     ("propose_version", {"prompt": "../../x", "messages": "Hi", "note": "n"}, "error:"),
     ("propose_version", {"prompt": "x", "messages": "Hi", "note": "n", "author": "Ada"}, "fixed"),
     ("propose_version", {"prompt": "x", "messages": f"Key {SECRET}", "note": "n"}, "error:"),
-    ("propose_version", {"prompt": "x", "messages": "Hi", "note": " "}, "note is empty. Next:"),
+    ("propose_version", {"prompt": "x", "messages": "Hi", "note": " "}, "note is empty; next:"),
     ("set_budget", {"calls": 10**9}, "there is no tool"),
     ("list_prompts", {"path": "/etc"}, "takes nothing"),
     ("evaluate", {**ANEW, "scorers": "__import__('os').system('touch pwned')"}, "wrong type"),
     ("evaluate", {**ANEW, "scorers": ["__import__('os').system('touch pwned')"]}, "error:"),
-    ("evaluate", {**ANEW, "repeats": -5}, "Next: ask each example"),
+    ("evaluate", {**ANEW, "repeats": -5}, "next: ask each example"),
 ]
 
 
@@ -287,15 +287,15 @@ def test_what_a_proposal_needs(agent: Callable[..., Agent]) -> None:
     for name in (study, json.loads(worse.text)["study"]):
         answer = call(one, "open_proposal", {**PROPOSAL, "version": "v3", "study": name})
         assert answer.refused
-        assert "Next:" in answer.text or "evaluate" in answer.text
+        assert "next:" in answer.text or "evaluate" in answer.text
     assert "promptops/" not in git(one.root, "branch", "--list")
 
     opened = call(one, "open_proposal", {**PROPOSAL, "study": study})
     assert not opened.refused, opened.text
-    assert "exists. Next:" in call(one, "open_proposal", {**PROPOSAL, "study": study}).text
+    assert "exists; next:" in call(one, "open_proposal", {**PROPOSAL, "study": study}).text
     one.lab.prompt("triage").policy = {"goal": "not_worse", "margin": 0.9}
     answer = call(one, "open_proposal", {**PROPOSAL, "study": study})
-    assert "not committed. Next:" in answer.text
+    assert "not committed; next:" in answer.text
 
 
 def test_the_budget_is_of_a_day_and_survives_a_restart(

@@ -74,6 +74,22 @@ def done(process: subprocess.Popen[str]) -> str:
 # -- sinks that fail
 
 
+class Blocked:
+    """Takes nothing until it is released."""
+
+    linger_s = 0.0
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def write(self, lines: list[tuple[str, dict[str, Any]]]) -> tuple[int, int]:
+        self.released.wait(60)
+        return len(lines), 0
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Broken:
     """Takes `room` rows, then none."""
 
@@ -337,7 +353,8 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     from promptops.observe.live_call import Observer
     from promptops.observe.live_queue import CHARS
 
-    queue = queue_of(Broken(0))
+    sink = Blocked()
+    queue = queue_of(sink)
     observer = Observer(queue, 1.0)
     for _ in range(1_200):
         observer.begin({"messages": [{"content": "x" * 20_000}]}).answered(None)
@@ -345,4 +362,5 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     kept = CHARS // 20_000
     assert kept < 1_200, "the test puts more than the bound"
     assert not queue.room_for_content
+    sink.released.set()
     queue.close()

@@ -197,12 +197,14 @@ def test_this_release_still_makes_what_the_last_golden_one_holds(
     recorded = {
         each["figure"]: each["promoted"]
         for each in found["figures"]["figures"]
-        if "latency" not in each["figure"]
+        # what n can detect is exact since rule 2, by the normal law before
+        if "latency" not in each["figure"] and not each["figure"].endswith(".mde")
     }
     assert recorded == {
         each["figure"]: each["promoted"]
         for each in expected["figures"]["figures"]
-        if "latency" not in each["figure"]
+        # what n can detect is exact since rule 2, by the normal law before
+        if "latency" not in each["figure"] and not each["figure"].endswith(".mde")
     }
 
 

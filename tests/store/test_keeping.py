@@ -108,6 +108,10 @@ def fill(store: Store, study: str = "s1", examples: int = 6) -> None:
         "candidates": [{"optimization_id": f"o-{study}", "version_id": "p1-x", "number": 0}],
         "candidate_events": [{"optimization_id": f"o-{study}", "number": 0, "status": "kept"}],
         "proposals": [{"optimization_id": f"o-{study}", "number": 0, "how": "edit"}],
+        "batches": [{"id": f"b-{study}", "study_id": study, "keys": "[]", "n_questions": 0}],
+        "batch_events": [
+            {"batch_id": f"b-{study}", "event_at": "2026-01-05", "batch_event": "handed_in"}
+        ],
         "live": [{"id": f"live-{study}", "prompt": "p", "started_at": "2026-01-05"}],
         "feedback": [{"id": f"said-{study}", "run": f"live-{study}", "kind": "good", "value": 1}],
         "live_losses": [{"id": f"lost-{study}", "rows": 3}],

@@ -113,14 +113,14 @@ def test_a_folder_needs_a_study_and_a_report_one(
 def test_the_budget_is_of_all_studies(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the first spends is not there for the second; what a file allows itself still counts."""
     seen: list[object] = []
-    ran = study_file.Declared.run
+    ran = study_file.Declared.evaluate
 
-    def spending(self: study_file.Declared, lab: Lab) -> object:
+    def spending(self: study_file.Declared, lab: Lab, batch: bool | str = False) -> object:
         seen.append(self.options.get("budget_usd"))
         lab.store.append("runs", [_call(len(seen))])
-        return ran(self, lab)
+        return ran(self, lab, batch)
 
-    monkeypatch.setattr(study_file.Declared, "run", spending)
+    monkeypatch.setattr(study_file.Declared, "evaluate", spending)
     files = study_files(project / "studies")
     files[1].write_text(files[1].read_text() + "[options]\nbudget_usd = 0.5\n")
     assert len(list(StudyFolder([*files, *files], 5.0).run(project))) == 4
