@@ -139,7 +139,7 @@ def test_the_results_say_what_the_store_says(page: Any) -> None:
         assert f"{100 * mean:.1f} %" in shown.inner_text()
     gauge = shown.locator("svg").first
     marks = [
-        (float(mark.get_attribute("x")), float(mark.inner_text().replace("−", "-")))
+        (float(mark.get_attribute("x")), float(str(mark.text_content()).replace("−", "-")))
         for mark in gauge.locator("text").all()
     ]
     (first, low), (last, high) = marks[0], marks[-1]
