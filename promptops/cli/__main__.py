@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingExtra, PromptOpsError, Refused
+from .extras import extra_of, require_extra
 from .plain_text import plain_where_needed
 
 if TYPE_CHECKING:
@@ -109,10 +111,16 @@ HIDDEN_NAMES = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; every error that promptops raises on purpose is one line on standard error."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words == ["--version"]:  # also on the base install
+        sys.stdout.write(f"promptops-toolkit, version {version('promptops-toolkit')}\n")
+        sys.exit(0)
     try:
         command = group()
-    except ImportError as error:
-        sys.stderr.write(f"{MissingExtra('the command line')} ({error})\n")
+    except ImportError:
+        named = next((word for word in words if word in COMMANDS), "")
+        what = f"promptops {named}" if named else "the command line"
+        sys.stderr.write(f"{MissingExtra(what, extra_of(named))}\n")
         sys.exit(2)
     for stream in (sys.stdout, sys.stderr):
         plain_where_needed(stream)
@@ -146,6 +154,8 @@ def group() -> click.Group:
         def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
             if cmd_name not in COMMANDS:
                 return None
+            if "--help" not in sys.argv:
+                require_extra(cmd_name)
             module = importlib.import_module(f"promptops.cli.{COMMANDS[cmd_name]}")
             found: Any = getattr(module, HIDDEN_NAMES.get(cmd_name, cmd_name))
             return found if isinstance(found, click.Command) else None
@@ -162,8 +172,6 @@ def group() -> click.Group:
             ) as stopped:  # click would exit with 1, which here means refused
                 click.echo(f"interrupted: {stopped}" if str(stopped) else "interrupted", err=True)
                 ctx.exit(INTERRUPTED)
-
-    from importlib.metadata import version
 
     group = Lazy(
         name="promptops",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DatasetError
+from ..errors import DatasetError, MissingExtra
 
 __all__ = ["MOST", "beside", "json_rows", "json_value", "members", "text_of"]
 
@@ -130,7 +130,10 @@ def _unpacked(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> b
         with archive.open(entry) as stream:
             body = stream.read(MOST + 1)
     else:
-        import zstandard
+        try:
+            import zstandard
+        except ImportError:
+            raise MissingExtra("reading a log of Inspect") from None
 
         packed = _raw(path, entry)
         with zstandard.ZstdDecompressor(max_window_size=MOST).stream_reader(packed) as reader:
