@@ -24,7 +24,7 @@ EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(
         ("demo", "studies", "compare", "import", "audit", "evaluate", "optimize", "doctor"), "run"
     ),
-    **dict.fromkeys(("report", "scorers", "prices", "watch", "store", "site"), "run"),
+    **dict.fromkeys(("report", "scorers", "prices", "watch", "store", "site", "batches"), "run"),
     **dict.fromkeys(("lab", "dashboard"), "lab"),
     "mcp": "mcp",
 }
