@@ -71,7 +71,7 @@ class ProjectStore(Store):
             The files.
 
         Raises:
-            StudyError: the format is another one, or there is no answer yet.
+            StudyError: the format is unknown, or nothing has been answered yet.
         """
         from ..exchange.write_runs import write_runs
 

@@ -235,7 +235,7 @@ class Prompt:
             The version, whose content can be saved again.
 
         Raises:
-            RegistryError: there is no such version, or it serves or has served an environment.
+            RegistryError: the version does not exist, or it serves or has served an environment.
         """
         named = number.number if isinstance(number, SavedVersion) else number
         return self._made(self.project.registry.discard(self.name, named))

@@ -11,7 +11,7 @@ __all__ = ["batch_body", "body_of"]
 
 _OURS = frozenset(
     ("extra_body", "timeout", "extra_headers", "extra_query")
-)  # arguments of `create` that are no part of the body
+)  # arguments of `create` that do not belong to the body
 _STREAMING = ("stream", "stream_options")  # how an answer is delivered, which a batch decides
 
 

@@ -193,7 +193,7 @@ class Editor:
             What was discarded. Its runs and scores stay in the store, by the id of its content.
 
         Raises:
-            RegistryError: there is no such version, or it serves or has served an environment.
+            RegistryError: the version does not exist, or it serves or has served an environment.
         """
         with self._file.writing() as read:
             prompt = prompt_of(read, name)

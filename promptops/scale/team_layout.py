@@ -55,7 +55,7 @@ class Contents:
 
 
 def contents_of(listing: Mapping[str, int]) -> Contents:
-    """The listing, read by the names alone; what is none of ours is left out."""
+    """The listing, read by the names alone; files of other origin are left out."""
     found = Contents(form=FORM in listing)
     for name, size in sorted(listing.items()):
         parts = name.split("/")

@@ -34,7 +34,7 @@ class MemberStatus:
 @dataclass(frozen=True, slots=True)
 class TeamStatus:
     """The whole team. purges: how many tombstones there are; keep_days: for how long runs are kept,
-    None where there is no limit.
+    None means no limit.
     """
 
     address: str
