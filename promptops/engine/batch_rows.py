@@ -71,15 +71,7 @@ class BatchRows:
             return 0.0
         if outcome.cost_usd is not None:
             return outcome.cost_usd
-        spent = Spent(
-            outcome.model,
-            outcome.tokens_in,
-            outcome.tokens_out,
-            outcome.tokens_cached,
-            outcome.tokens_cache_write,
-            outcome.service_tier,
-        )
-        return self.budget.bill(question.model_name, spent)
+        return self.budget.bill(question.model_name, Spent.of(outcome))
 
     def _settle(self, question: Question, outcome: Outcome, cost: float | None) -> None:
         ticket = self.tickets.pop(question.key, None)

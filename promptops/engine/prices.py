@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SetupError
+from ..models.protocol import Reply
 from . import price_catalogue
 
 __all__ = [
@@ -128,6 +129,18 @@ class Spent:
     tokens_cached: int | None = None
     tokens_cache_write: int | None = None
     tier: str | None = None
+
+    @classmethod
+    def of(cls, reply: Reply) -> Spent:
+        """What a reply reports."""
+        return cls(
+            reply.model,
+            reply.tokens_in,
+            reply.tokens_out,
+            reply.tokens_cached,
+            reply.tokens_cache_write,
+            reply.service_tier,
+        )
 
 
 def bill(asked: str, spent: Spent, prices: Mapping[str, Any] | None = None) -> float | None:

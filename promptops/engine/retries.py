@@ -270,15 +270,7 @@ class Caller:
         if isinstance(outcome, Reply):
             if outcome.cost_usd is not None or not question.model.remote:
                 return outcome.cost_usd
-            spent = Spent(
-                outcome.model,
-                outcome.tokens_in,
-                outcome.tokens_out,
-                outcome.tokens_cached,
-                outcome.tokens_cache_write,
-                outcome.service_tier,
-            )
-            return self.budget.bill(question.model_name, spent)
+            return self.budget.bill(question.model_name, Spent.of(outcome))
         return (
             cost_of_failure(outcome.failure, status, outcome.code)
             if question.model.remote
