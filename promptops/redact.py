@@ -81,8 +81,27 @@ _PREFIXED = (
 )
 _VALUE = r"(?=[A-Za-z0-9._~+/=\-]{0,200}\d)[A-Za-z0-9._~+/=\-]{12,}"
 _BLOCK = r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
-_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(rf"(?<![A-Za-z0-9_\-])(?:{'|'.join(_PREFIXED)})"), HIDDEN),
+_DATA = re.compile(r"[A-Za-z0-9+/]*")
+_DATA_FROM = 400  # characters: no provider's key is as long without "-", "_" or "."
+
+
+def _hidden_unless_data(match: re.Match[str]) -> str:
+    """The key is hidden, unless it is a piece of a long base64 text: a megabyte of an image holds
+    the beginnings of keys by chance, and must stay as it is.
+    """
+    end, text = match.end(), match.string
+    after = _DATA.match(text, end, end + _DATA_FROM)
+    before = _DATA.match(text[max(0, match.start() - _DATA_FROM) : match.start()][::-1])
+    around = (len(before[0]) if before else 0) + (len(after[0]) if after else 0)
+    inside = _DATA.fullmatch(match[0]) is not None
+    return match[0] if inside and around + len(match[0]) >= _DATA_FROM else HIDDEN
+
+
+_SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (
+        re.compile(rf"(?<![A-Za-z0-9_\-])(?:{'|'.join(_PREFIXED)})"),
+        _hidden_unless_data,
+    ),
     # tokens of three parts that follow other characters of their alphabet
     (
         re.compile(rf"(?<!{_W})(?>({_W}*?\b)eyJ){_W}{{10,}}+\.{_W}{{10,}}+\.{_W}{{5,}}"),
