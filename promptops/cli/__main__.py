@@ -18,6 +18,7 @@ from .plain_text import plain_where_needed
 
 if TYPE_CHECKING:
     import click
+    from click.shell_completion import CompletionItem
 
 __all__ = ["group", "main"]
 
@@ -58,6 +59,7 @@ COMMANDS = {
     "comment": "comment_command",
     "mcp": "mcp_command",
     "skill": "skill_command",
+    "completion": "completion_command",
     "help": "help_command",
 }
 # one line each in the list of commands, short enough that none is cut
@@ -97,6 +99,7 @@ SUMMARIES = {
     "comment": "Write a report on a pull request.",
     "mcp": "Serve tools to a coding agent.",
     "skill": "Print or install the skill of agents.",
+    "completion": "Print the line that completes names.",
     "help": "Show the manual, offline.",
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
@@ -145,6 +148,8 @@ def group() -> click.Group:
     """The commands; each module is imported when its command is asked for."""
     import click
 
+    from .completing import complete_commands, completing
+
     class Lazy(click.Group):
         """Commands by name; their modules are imported when they are asked for."""
 
@@ -154,11 +159,15 @@ def group() -> click.Group:
         def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
             if cmd_name not in COMMANDS:
                 return None
-            if "--help" not in sys.argv:
+            if "--help" not in sys.argv and not completing():
                 require_extra(cmd_name)
             module = importlib.import_module(f"promptops.cli.{COMMANDS[cmd_name]}")
             found: Any = getattr(module, HIDDEN_NAMES.get(cmd_name, cmd_name))
             return found if isinstance(found, click.Command) else None
+
+        def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+            commands = complete_commands(SUMMARIES, incomplete)
+            return commands + click.Command.shell_complete(self, ctx, incomplete)
 
         def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
             with formatter.section("Commands"):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import RegistryError
+from .completing import environments
 from .options import EXITS, as_json, dry_run, registry
 from .text_table import show as table
 
@@ -25,7 +26,11 @@ __all__ = ["require"]
 
 @click.command(epilog=EXITS)
 @click.argument("target", required=False)
-@click.option("--env", help="Check what this environment serves; all of them without it.")
+@click.option(
+    "--env",
+    help="Check what this environment serves; all of them without it.",
+    shell_complete=environments,
+)
 @click.option(
     "--write",
     "file",

@@ -13,6 +13,7 @@ import click
 from ..errors import Refused
 from ..markup import plain
 from .canary_guard import guarding, run_guard
+from .completing import environments, prompts, studies, versions
 from .options import EXITS, acting, as_json, dry_run, notes, registry, rehearsed, say
 from .options import author as who
 from .text_table import show as table
@@ -23,14 +24,19 @@ if TYPE_CHECKING:
 
 __all__ = ["canary", "history", "promote", "rollback"]
 
-_env = click.option("--env", required=True, help="The environment: prod, staging, dev, ...")
+_env = click.option(
+    "--env",
+    required=True,
+    help="The environment: prod, staging, dev, ...",
+    shell_complete=environments,
+)
 _STEPS = ("widen", "finish", "abort", "guard")
 _reason = click.option("--reason", default="", help="Why; it stays in the history.")
 
 
 @click.command(epilog=EXITS)
-@click.argument("name")
-@click.option("--env", help="One environment; all of them without it.")
+@click.argument("name", shell_complete=prompts)
+@click.option("--env", help="One environment; all of them without it.", shell_complete=environments)
 @registry
 @as_json
 def history(name: str, env: str | None, path: str, as_json: bool) -> None:
@@ -69,10 +75,14 @@ def history(name: str, env: str | None, path: str, as_json: bool) -> None:
 
 
 @click.command(epilog=EXITS)
-@click.argument("name")
-@click.argument("version")
+@click.argument("name", shell_complete=prompts)
+@click.argument("version", shell_complete=versions)
 @_env
-@click.option("--study", help="The study that carries it: a name, an id, or the beginning of one.")
+@click.option(
+    "--study",
+    help="The study that carries it: a name, an id, or the beginning of one.",
+    shell_complete=studies,
+)
 @click.option(
     "--force", is_flag=True, help="Bypass the gate (requires --reason; recorded permanently)."
 )
@@ -124,10 +134,12 @@ def promote(
 
 
 @click.command(epilog=EXITS)
-@click.argument("name")
+@click.argument("name", shell_complete=prompts)
 @_env
 @click.option(
-    "--to", help="The version to go back to (3, v3 or an id); the last good one without it."
+    "--to",
+    help="The version to go back to (3, v3 or an id); the last good one without it.",
+    shell_complete=versions,
 )
 @click.option("--if-serving", help="Act only while this version serves.")
 @_reason
@@ -154,7 +166,7 @@ def rollback(name: str, env: str, path: str, dry_run: bool, as_json: bool, **ste
 
 @click.command(epilog=EXITS)
 @click.argument("step", metavar="widen|finish|abort|guard")
-@click.argument("name")
+@click.argument("name", shell_complete=prompts)
 @click.argument("percent", required=False, type=float)
 @_env
 @_reason

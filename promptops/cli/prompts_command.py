@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..markup import plain
+from .completing import prompts, versions
 from .options import EXITS, as_json, registry, say
 from .text_table import show as table
 
@@ -49,8 +50,8 @@ def list_(path: str, as_json: bool) -> None:
 
 
 @click.command(epilog=EXITS)
-@click.argument("name")
-@click.argument("version", required=False)
+@click.argument("name", shell_complete=prompts)
+@click.argument("version", required=False, shell_complete=versions)
 @click.option("--edit", is_flag=True, help="Open VERSION in $EDITOR, and save what comes back.")
 @click.option("--note", default="", help="With --edit: what changed, in a few words.")
 @registry
@@ -93,9 +94,9 @@ def show(name: str, version: str | None, path: str, as_json: bool, edit: bool, n
 
 
 @click.command(epilog=EXITS)
-@click.argument("name")
-@click.argument("old")
-@click.argument("new")
+@click.argument("name", shell_complete=prompts)
+@click.argument("old", shell_complete=versions)
+@click.argument("new", shell_complete=versions)
 @click.option("--markdown", is_flag=True, help="As Markdown, for a pull request.")
 @registry
 @as_json

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from .completing import studies
+
 __all__ = ["report"]
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=studies)
 @click.option(
     "-o",
     "--output",

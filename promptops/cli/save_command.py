@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .completing import prompts
+
 if TYPE_CHECKING:
     from ..registry.editor import Editor
     from ..registry.history import SavedEntry
@@ -15,7 +17,7 @@ __all__ = ["save"]
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=prompts)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--note", default="", help="What changed, in a few words.")
 @click.option("--author", default="", help="Author to record [default: git user.name, login].")

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ..errors import RegistryError
+from .completing import environments
 from .options import EXITS, as_json, dry_run, explained, registry, say
 
 __all__ = ["export", "sync"]
@@ -59,7 +60,9 @@ def sync(
 
 @click.command(epilog=EXITS)
 @click.argument("dest", required=False, type=click.Path(dir_okay=False))
-@click.option("--env", help="The environment whose prompts are exported.")
+@click.option(
+    "--env", help="The environment whose prompts are exported.", shell_complete=environments
+)
 @click.option(
     "--last",
     default=3,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import NotDeployed, PromptOpsError
+from .completing import environments, prompts
 from .options import EXITS, as_json, registry, say
 from .text_table import show as table
 
@@ -28,8 +29,13 @@ __all__ = ["check", "grounds", "summary", "verify"]
 
 
 @click.command(epilog=EXITS)
-@click.argument("name")
-@click.option("--env", required=True, help="The environment: prod, staging, ...")
+@click.argument("name", shell_complete=prompts)
+@click.option(
+    "--env",
+    required=True,
+    help="The environment: prod, staging, ...",
+    shell_complete=environments,
+)
 @registry
 @as_json
 def verify(name: str, env: str, path: str, as_json: bool) -> None:

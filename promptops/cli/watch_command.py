@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..markup import plain
+from .completing import environments, prompts
 from .text_table import show
 
 if TYPE_CHECKING:
@@ -107,8 +108,13 @@ def ack(alarm: str, reason: str, root: Path | None) -> None:
 
 
 @watch.command(name="accept", short_help="Take today's behaviour as the new anchor.")
-@click.argument("prompt")
-@click.option("--env", required=True, help="The environment: prod, staging, dev, ...")
+@click.argument("prompt", shell_complete=prompts)
+@click.option(
+    "--env",
+    required=True,
+    help="The environment: prod, staging, dev, ...",
+    shell_complete=environments,
+)
 @click.option("--live", is_flag=True, help="The last weeks of live quality, not the probe.")
 @_reason
 @_root
