@@ -27,7 +27,7 @@ def guarding(run: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--abort", is_flag=True, help="guard: end the canary where it is worse."),
         click.option(
             "--record",
-            type=click.Path(exists=True, path_type=Path),
+            type=click.Path(path_type=Path),  # whether it is there matters to a guard alone
             envvar="PROMPTOPS_RECORD",
             help="guard: folder or log of live calls [default: $PROMPTOPS_RECORD].",
         ),
@@ -60,6 +60,11 @@ def run_guard(
         raise click.UsageError(
             "no live calls are named; pass --record, the folder or log that promptops.observe"
             " writes, or set PROMPTOPS_RECORD"
+        )
+    if not record.exists():
+        raise click.UsageError(
+            f"the folder or log of live calls {str(record)!r} does not exist; pass --record, or set"
+            " PROMPTOPS_RECORD to what promptops.observe writes"
         )
     if author:
         os.environ["PROMPTOPS_USER"] = author

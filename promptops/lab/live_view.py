@@ -217,7 +217,9 @@ class LiveView:
         rows = self.versions
         calls = sum(row["calls"] for row in rows)
         where = f" in {self.asked['env']}" if self.asked["env"] else ""
-        return f"<live {self.asked['prompt']}{where}: {calls:,} calls, {len(rows)} versions>"
+        many = "s" if calls != 1 else ""
+        versions = f"{len(rows)} version{'s' if len(rows) != 1 else ''}"
+        return f"<live {self.asked['prompt']}{where}: {calls:,} call{many}, {versions}>"
 
     def _repr_html_(self) -> str:
         return show.html(self)

@@ -98,7 +98,7 @@ class Plan:
 
         Raises StudyError where the study asks for something else.
         """
-        if dataset.fingerprint not in (self.document["dataset"], self.document["whole"]):
+        if not self._holds(dataset):
             raise StudyError(
                 f"the plan {self.id[:9]} is for the dataset {self.document['name']!r} as it was"
                 " then; this one has other content: plan again."
@@ -117,6 +117,13 @@ class Plan:
                 " leave repeats out, or plan again."
             )
         return self._dataset, self._scorers, int(self.document["repeats"])
+
+    def _holds(self, dataset: Dataset) -> bool:
+        """Whether these are the planned rows, or all the rows of which they are the split."""
+        planned, split = self.document["dataset"], self.document["split"]
+        if dataset.fingerprint in (planned, self.document["whole"]):
+            return True
+        return split is not None and dataset.split(split).fingerprint == planned
 
     def examples_for(self, effect: float, *, disagree: float, power: float = 0.8) -> int:
         """How many examples find a true gain of `effect` with this power, where `disagree` of the
