@@ -16,9 +16,10 @@ pytestmark = pytest.mark.timeout(900)  # a minute of one core, on a machine that
 @pytest.fixture(scope="module")
 def rows() -> list[Any]:
     """Every row of the table, by the command's own functions."""
-    spec = importlib.util.spec_from_file_location(
-        "simulate_verdicts", Path(__file__).with_name("verdicts.py")
-    )
+    folder = Path(__file__).parent
+    monkeypatched = pytest.MonkeyPatch()
+    monkeypatched.syspath_prepend(str(folder))  # as for a script: its parts lie beside it
+    spec = importlib.util.spec_from_file_location("simulate_verdicts", folder / "verdicts.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -29,7 +30,7 @@ def rows() -> list[Any]:
 
 def test_every_row_holds(rows: list[Any]) -> None:
     """The 99 % lower bound of each rate is within its limit."""
-    assert len(rows) == 38
+    assert len(rows) == 40
     assert [row.name for row in rows if not row.holds] == []
 
 
@@ -52,7 +53,11 @@ def test_every_row_holds(rows: list[Any]) -> None:
         "5 judgements",
         "data grown 5",
         "2 % left out, n = 100",
+        "a slice that loses its margin",
+        "held back by one of 10",
+        "early stopping, 1",
         "early stopping, 2",
+        "early stopping, 3",
         "early stopping, 5",
     ],
 )

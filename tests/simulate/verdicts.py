@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import numpy as np
+from exact_rows import early_one, guarded_slice, slices_by_holm
+from size_row import ALPHA, Row, e_of_means, e_table, half_table, p_of, p_table
 
-from promptops.analysis import e_values, intervals, multiplicity, paired_tests
+from promptops.analysis import intervals, multiplicity, paired_tests
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import compare
 from promptops.analysis.decide import decide
 from promptops.analysis.tried import Judgement, Tried
 
-ALPHA, SEED = 0.05, 20261129
+SEED = 20261129
 MARGIN = 0.05
 LAYOUTS: dict[str, list[int]] = {
     "20 x 10": [10] * 20,
@@ -33,54 +34,6 @@ LAYOUTS: dict[str, list[int]] = {
     "100 + 20x2": [100] + [2] * 20,
     "200 + 10x1": [200] + [1] * 10,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """name; limit: the rate that it may have; studies: None for an enumerated row; rate, broken: of
-    no-better versions promoted under the rule, and without it.
-    """
-
-    name: str
-    limit: float
-    studies: int | None
-    rate: float
-    broken: float
-
-    def lower(self, rate: float) -> float:
-        """One-sided 99 % lower bound of a simulated rate (Clopper-Pearson)."""
-        if self.studies is None:
-            return rate
-        return intervals.clopper_pearson(round(rate * self.studies), self.studies, level=0.98)[0]
-
-    @property
-    def holds(self) -> bool:
-        return self.lower(self.rate) <= self.limit + 1e-12
-
-    @property
-    def breaks(self) -> bool:
-        """Whether the row without its rule is seen to fail."""
-        return self.lower(self.broken) > self.limit
-
-
-@cache
-def p_of(b: int, c: int) -> float:
-    return paired_tests.sign_flip([1.0] * b + [-1.0] * c).p_greater
-
-
-@cache
-def e_of(b: int, c: int) -> float:
-    return e_values.e_value_of_counts(b, c)
-
-
-@cache
-def half_of(b: int, c: int) -> float:
-    return paired_tests.sign_flip([1.0] * b + [-1.0] * c, ties="half").p_greater
-
-
-half_table: Callable[..., Any] = np.vectorize(half_of, otypes=[float])
-p_table: Callable[..., Any] = np.vectorize(p_of, otypes=[float])
-e_table: Callable[..., Any] = np.vectorize(e_of, otypes=[float])
 
 
 def enumerated(n: int, disagree: float) -> Row:
@@ -190,16 +143,16 @@ def retries(rng: np.random.Generator, studies: int, times: int = 5) -> Row:
     rows = [Judgement(f"s{k}", k, "b", 100, f"{k}", "exact@1") for k in range(2)]
     wanted = Tried(tuple(rows), "b").needed(ALPHA) or 0.0
     n, hits, broken = 100, 0, 0
-    for _ in range(studies):
-        chance = rng.beta(0.6, 0.3, n)
-        b, a = rng.random((times, n)) < chance, rng.random((times, n)) < chance
-        d = b.astype(float) - a
-        ps = [p_of(int((x > 0).sum()), int((x < 0).sum())) for x in d]
-        passed = ps[0] <= ALPHA
+    for some in np.array_split(np.arange(studies), max(studies // 500, 1)):
+        chance = rng.beta(0.6, 0.3, (len(some), n, 1))
+        b, a = (rng.random((len(some), n, times)) < chance for _ in range(2))
+        won, lost = b & ~a, a & ~b
+        p = p_table(won.sum(1), lost.sum(1))
+        passed = p[:, 0] <= ALPHA
         for k in range(2, times + 1):
-            passed = passed or e_values.e_value(d[:k].mean(0)) >= wanted
-        hits += passed
-        broken += min(ps) <= ALPHA
+            passed |= e_of_means(won[:, :, :k], lost[:, :, :k]) >= wanted
+        hits += int(passed.sum())
+        broken += int((p <= ALPHA).any(1).sum())
     return Row(f"{times} judgements of a pair", ALPHA, studies, hits / studies, broken / studies)
 
 
@@ -216,6 +169,21 @@ def growing(rng: np.random.Generator, studies: int, looks: int, step: int = 50) 
     return Row(f"data grown {looks} times", ALPHA, studies, float(hits.mean()), broken)
 
 
+@cache
+def holds_at_worst(won: int, lost: int, out: int, n: int) -> bool:
+    """Whether `decide` promotes where `out` more examples that the baseline has right are missing
+    for the candidate. Which of the others are right in both does not matter.
+    """
+    d = [1.0] * won + [-1.0] * lost + [0.0] * (n - won - lost - out)
+    rows: dict[str, list[float | None]] = {f"e{i}": [max(x, 0.0)] for i, x in enumerate(d)}
+    other: dict[str, list[float | None]] = {f"e{i}": [max(-x, 0.0)] for i, x in enumerate(d)}
+    for place in range(n - out, n):
+        rows[f"e{place}"], other[f"e{place}"] = [None], [1.0]
+    candidate = Arm("b", "v2", {"exact": Outcomes.of(rows)})
+    baseline = Arm("a", "v1", {"exact": Outcomes.of(other)})
+    return decide(compare(candidate, baseline)).decision == "promote"
+
+
 def missing(rng: np.random.Generator, studies: int, n: int) -> Row:
     """An adversary leaves out 2 % of the rows, lost ones first; through `compare` and `decide`.
 
@@ -225,17 +193,12 @@ def missing(rng: np.random.Generator, studies: int, n: int) -> Row:
     for _ in range(studies):
         chance = rng.beta(0.6, 0.3, n)
         b, a = rng.random(n) < chance, rng.random(n) < chance
-        out = np.flatnonzero(a & ~b)[: n // 50]
-        seen = np.ones(n, bool)
-        seen[out] = False
-        if p_of(int((b & ~a).sum()), int((a & ~b)[seen].sum())) > ALPHA:
+        won, lost = int((b & ~a).sum()), int((a & ~b).sum())
+        out = min(lost, n // 50)
+        if p_of(won, lost - out) > ALPHA:
             continue  # what is not promoted on the rest is not promoted at worst either
         broken += 1
-        rows = {f"e{i}": [float(b[i]) if seen[i] else None] for i in range(n)}
-        candidate = Arm("b", "v2", {"exact": Outcomes.of(rows)})
-        rows = {f"e{i}": [float(a[i])] for i in range(n)}
-        baseline = Arm("a", "v1", {"exact": Outcomes.of(rows)})
-        hits += decide(compare(candidate, baseline)).decision == "promote"
+        hits += holds_at_worst(won, lost - out, out, n)
     return Row(f"2 % left out, n = {n}", ALPHA, studies, hits / studies, broken / studies)
 
 
@@ -255,8 +218,9 @@ def early(rng: np.random.Generator, studies: int, m: int, n: int = 300) -> Row:
         hits |= e >= m / ALPHA
         half = half_table(won[:, -1], lost[:, -1])
         broken |= (e >= 1 / ALPHA) | (half <= ALPHA)
-    name = f"early stopping, {m} candidate{'s' * (m > 1)}"
-    return Row(name, ALPHA, studies, float(hits.mean()), float(broken.mean()))
+    return Row(
+        f"early stopping, {m} candidates", ALPHA, studies, float(hits.mean()), float(broken.mean())
+    )
 
 
 def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
@@ -279,7 +243,10 @@ def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
         yield growing(next(rngs), studies, looks)
     for n in sizes:
         yield missing(next(rngs), studies, n)
-    for m in (1, 2, 3, 5):
+    yield guarded_slice()
+    yield slices_by_holm(next(rngs), studies)
+    yield early_one()
+    for m in (2, 3, 5):
         yield early(next(rngs), studies, m)
 
 
