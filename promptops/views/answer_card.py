@@ -12,7 +12,7 @@ from ..analysis.arms import MEASURES
 from ..errors import PromptOpsError
 from ..markup import esc
 from . import svg
-from .theme import VERDICTS
+from .theme import VERDICTS, in_text
 
 if TYPE_CHECKING:
     from ..analysis.decide import Verdict
@@ -42,7 +42,7 @@ def answer_card(comparison: Comparison) -> str:
         f"<p>{esc(comparison.statement())}</p></div>"
     )
     right = f"<div>{_before_yes(comparison, verdict)}{_next(comparison, verdict)}</div>"
-    return f"<div class='card po-answer' style='--po-accent:{tint}'>{left}{right}</div>"
+    return f"<div class='card po-answer' style='--po-accent:{in_text(tint)}'>{left}{right}</div>"
 
 
 def effect(figures: Difference) -> str:

@@ -17,7 +17,7 @@ from .class_view import classes_html
 from .comparison_forest import forest_rows
 from .comparison_table import comparison_table
 from .figures import tiles
-from .theme import BAD, GOOD, page
+from .theme import BAD, GOOD, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.comparison import Comparison
@@ -126,9 +126,10 @@ def _flips(comparison: Comparison) -> str:
     more = f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else ""
     listed = f": {shown}{more}" if len(lost) else ""
     return (
-        f"<p><span style='color:{BAD}'>▼</span> {words.count(len(lost), 'example')} got"
-        f" worse{listed}. <span style='color:{GOOD}'>▲</span> {words.count(len(won), 'example')}"
-        " got better. <span class='dim'>All of them: <code>comparison.flips()</code></span></p>"
+        f"<p><span style='color:{in_text(BAD)}'>▼</span> {words.count(len(lost), 'example')} got"
+        f" worse{listed}. <span style='color:{in_text(GOOD)}'>▲</span>"
+        f" {words.count(len(won), 'example')} got better. <span class='dim'>All of them:"
+        " <code>comparison.flips()</code></span></p>"
     )
 
 

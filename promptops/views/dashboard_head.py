@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..analysis import words
 from ..markup import esc
 from ..monitor.drift_rows import monitor_rows
-from .theme import BAD, chip, colour, page
+from .theme import BAD, chip, colour, in_text, page
 
 if TYPE_CHECKING:
     from ..study.project import Project
@@ -50,4 +50,4 @@ def _alarms(project: Project) -> str:
     if not open_:
         return ""
     said = f"▼ {words.count(open_, 'monitor')} {'is' if open_ == 1 else 'are'} alarmed: see Watch"
-    return f"<span style='color:{BAD}'>{esc(said)}</span>"
+    return f"<span style='color:{in_text(BAD)}'>{esc(said)}</span>"

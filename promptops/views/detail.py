@@ -11,7 +11,7 @@ from ..analysis import words
 from ..markup import esc, shorten, without_data
 from ..version.diff import words as word_diff
 from .grid import Column, breaking, grid, short
-from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour
+from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, in_text
 
 if TYPE_CHECKING:
     from ..lab.study import Study
@@ -78,7 +78,7 @@ def _side(side: Side, shown: str, study: Study) -> str:
         None,
     )
     failed = (
-        f"<p style='color:{BAD}'>{esc(side.failure)}: {esc(shorten(side.detail, 300))}</p>"
+        f"<p style='color:{in_text(BAD)}'>{esc(side.failure)}: {esc(shorten(side.detail, 300))}</p>"
         if side.failure
         else ""
     )

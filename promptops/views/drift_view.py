@@ -15,7 +15,7 @@ from ..monitor.drift_rows import alarm_rows
 from ..monitor.watch import thresholds
 from . import svg
 from .grid import Column, breaking, grid, short
-from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, page, style_figure
+from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, in_text, page, style_figure
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -37,7 +37,7 @@ def html(monitor: Monitor) -> str:
     note = f"<p>{esc(monitor.note)}</p>" if monitor.note else ""
     file = monitor.file
     card = (
-        f"<div class='card' style='--po-accent:{tint}'><b class='v'>{esc(file.name)}:"
+        f"<div class='card' style='--po-accent:{in_text(tint)}'><b class='v'>{esc(file.name)}:"
         f" {esc(monitor.status)}</b><p class='dim'>{esc(_facts(file))}</p>{note}</div>"
     )
     return page(card + _body(monitor.project, file, monitor.threshold))
@@ -198,7 +198,7 @@ def _mark(x: float, tint: str, name: str) -> str:
         f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{_TOP}' y2='{_H - _BOTTOM}' stroke='{tint}'"
         f" stroke-dasharray='3 2'/>"
         f"<text x='{x + shift:.1f}' y='{_TOP + 8}' text-anchor='{anchor}' font-size='11'"
-        f" fill='{tint}'>{esc(name)}</text>"
+        f" fill='{in_text(tint)}'>{esc(name)}</text>"
     )
 
 

@@ -17,7 +17,7 @@ from ..review.review import gate_says
 from .display import View, fitting
 from .grid import grid, short
 from .registry_view import history_html
-from .theme import BAD, GOOD, UNSURE, chip, colour, page
+from .theme import BAD, GOOD, UNSURE, chip, colour, in_text, page
 from .time_axis import time_axis
 
 if TYPE_CHECKING:
@@ -271,12 +271,12 @@ def gate_html(points: tuple[str, ...], label: str, env: str, incumbent: str | No
     against = f" over {incumbent}" if incumbent else " as the first version there"
     if not points:
         return (
-            f"<div class='card' style='--po-accent:{GOOD}'><b class='v'>▲ the gate lets it"
+            f"<div class='card' style='--po-accent:{in_text(GOOD)}'><b class='v'>▲ the gate lets it"
             f" through</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span></div>"
         )
     listed = "".join(f"<li>{esc(point)}</li>" for point in points)
     return (
-        f"<div class='card' style='--po-accent:{BAD}'><b class='v'>▼ the gate would refuse</b>"
+        f"<div class='card' style='--po-accent:{in_text(BAD)}'><b class='v'>▼ the gate would refuse</b>"
         f" <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span><ul>{listed}</ul></div>"
     )
 
@@ -294,11 +294,11 @@ def serving_html(project: Project, prompt: str) -> str:
         if now.canary is not None:
             shown = chip(f"v{now.canary.number}", colour(now.canary.number))
             share = (
-                f" {shown} <span style='color:{UNSURE}'>canary, {now.canary.percent:g} % of the"
+                f" {shown} <span style='color:{in_text(UNSURE)}'>canary, {now.canary.percent:g} % of the"
                 " keys</span>"
             )
         ground = f"evidence {now.evidence[:12]}" if now.evidence else "no evidence"
-        forced = f" <b style='color:{BAD}'>forced</b>" if now.forced else ""
+        forced = f" <b style='color:{in_text(BAD)}'>forced</b>" if now.forced else ""
         rows.append(
             (
                 f"<b>{esc(env)}</b>",

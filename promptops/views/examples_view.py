@@ -16,7 +16,7 @@ from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from .detail import detail_html
 from .display import View, fitting
-from .theme import BAD, GOOD, UNSURE, page
+from .theme import BAD, GOOD, UNSURE, in_text, page
 
 if TYPE_CHECKING:
     from ..dataset.correcting import Correction
@@ -351,7 +351,7 @@ def _row(row: Row, place: int, selected: bool, paired: bool) -> str:
 
 def _said(value: float | None, failure: str) -> str:
     if value is None:
-        return f"<span style='color:{UNSURE}'>{esc(failure or 'unscored')}</span>"
+        return f"<span style='color:{in_text(UNSURE)}'>{esc(failure or 'unscored')}</span>"
     said = words.number(value, 2) if 0 < value < 1 else f"{value:.0f}"
     return esc(said) + (f" <span class='dim'>{esc(failure)}</span>" if failure else "")
 
@@ -362,7 +362,7 @@ def _moved(gain: float | None) -> str:
     if abs(gain) <= 1e-12:
         return "<span class='dim'>=</span>"
     return (
-        f"<span style='color:{GOOD if gain > 0 else BAD}'>{'▲' if gain > 0 else '▼'}"
+        f"<span style='color:{in_text(GOOD if gain > 0 else BAD)}'>{'▲' if gain > 0 else '▼'}"
         f" {esc(words.signed(gain, 2))}</span>"
     )
 

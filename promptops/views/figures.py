@@ -18,7 +18,7 @@ from ..errors import PromptOpsError
 from ..markup import esc
 from . import svg
 from .grid import Column, breaking, grid
-from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, label_colour
+from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, in_text, label_colour
 
 if TYPE_CHECKING:
     from ..analysis.slices import Slice
@@ -129,7 +129,7 @@ def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: 
     out.append(
         f"<text x='{min(x(now), _W - right) + (-6 if far else 6):.1f}' y='{_H - bottom - 8}'"
         f" text-anchor='{'end' if far else 'start'}' font-size='11'"
-        f" fill='{UNSURE}'>{f'this study: {now:,} ▸' if beyond else 'this study'}</text>"
+        f" fill='{in_text(UNSURE)}'>{f'this study: {now:,} ▸' if beyond else 'this study'}</text>"
     )
     path = " ".join(f"{x(n):.1f},{y(chance):.1f}" for n, chance in zip(sizes, chances, strict=True))
     out.append(f"<polyline points='{path}' fill='none' stroke='{PALETTE[0]}' stroke-width='2'/>")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ..analysis import words
 from ..markup import esc, shorten
-from .theme import BAD, GOOD
+from .theme import BAD, GOOD, ON_DARK, ON_LIGHT, declared, in_text
 
 __all__ = ["PAGE", "chosen", "flip", "listed", "opened"]
 
@@ -20,7 +20,7 @@ _OPEN = 3  # losses that stand open
 
 # the look of a page of its own, around theme.STYLE
 PAGE = """<style>
-body{margin:0;background:#fff;color:#1f2328}
+body{margin:0;background:#fff;color:#1f2328;ON_LIGHT}
 main{max-width:1240px;margin:0 auto;padding:26px 22px 60px}
 .po{max-width:none}.po h1{font-size:22px;margin:0 0 4px;line-height:1.25}
 .po h2{font-size:17px;margin:26px 0 6px;border-bottom:1px solid #d8dee4;padding-bottom:4px}
@@ -29,14 +29,14 @@ main{max-width:1240px;margin:0 auto;padding:26px 22px 60px}
 .more{margin:8px 0}.more>summary{font-weight:600}.paper{display:none}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:12px}.two>div{min-width:0}
 @media(max-width:700px){.two{grid-template-columns:1fr}main{padding:16px 12px 40px}}
-@media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0;--jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;--jp-border-color2:#3b424b;--jp-layout-color2:#161b22}.flip,.po h2{border-color:#3b424b}}
-@media print{body{background:#fff;color:#000;--jp-ui-font-color1:#000;--jp-ui-font-color2:#444;
+@media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0;ON_DARK;--jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;--jp-border-color2:#3b424b;--jp-layout-color2:#161b22}.flip,.po h2{border-color:#3b424b}}
+@media print{body{background:#fff;color:#000;ON_LIGHT;--jp-ui-font-color1:#000;--jp-ui-font-color2:#444;
   --jp-border-color2:#ccc;--jp-layout-color2:#f6f8fa}main{padding:0;max-width:none}
 .po pre,.flip pre{max-height:none;overflow:visible}
 .po svg,.po .card,.po tr{break-inside:avoid}.po h2,.po h3,summary{break-after:avoid}
 .more:not([open]) .paper{display:inline}
 details:not(.more)::details-content{content-visibility:visible;display:block;height:auto}}
-</style>"""
+</style>""".replace("ON_LIGHT", declared(ON_LIGHT)).replace("ON_DARK", declared(ON_DARK))
 
 
 def flip(
@@ -49,7 +49,7 @@ def flip(
     return (
         "<details class='flip'"
         f" data-kind='{kind}'{attributes}{' open' if opened else ''}><summary><b>{esc(example)}</b>"
-        f" <span style='color:{tint}'>{word}</span> <span"
+        f" <span style='color:{in_text(tint)}'>{word}</span> <span"
         f" class='dim'>{esc(shorten(asked, 90))}</span></summary><div>{body}</div></details>"
     )
 

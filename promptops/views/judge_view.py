@@ -10,7 +10,7 @@ from ..analysis import words
 from ..markup import esc
 from .grid import Column, grid
 from .svg import Bar, strip
-from .theme import BAD, GOOD, NEUTRAL, UNSURE, page
+from .theme import BAD, GOOD, NEUTRAL, UNSURE, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.judge_report import JudgeReport
@@ -199,7 +199,7 @@ def html(report: JudgeReport) -> str:
     figures = rows(report)
     tint = GOOD if report.calibrated else UNSURE
     head = (
-        f"<div class='card' style='--po-accent:{tint}'><b"
+        f"<div class='card' style='--po-accent:{in_text(tint)}'><b"
         f" class='v'>{esc(report.name)}</b><p>{esc(report.verdict)}</p></div>"
     )
     bars = [

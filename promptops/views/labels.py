@@ -13,7 +13,7 @@ from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, without_data
 from .display import View, fitting
-from .theme import GOOD, NEUTRAL, UNSURE, page
+from .theme import GOOD, NEUTRAL, UNSURE, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.study import Study
@@ -221,7 +221,7 @@ def among_html(among: RaterAgreement) -> str:
     return (
         f"{head} Of {words.count(among.items, 'answer')} that two or more labelled,"
         f" {esc(words.percent(among.equal))} of the pairs of labels are equal; beyond chance,"
-        f" Krippendorff’s alpha is <b style='color:{tint}'>{esc(value)}{esc(span)}</b>:"
+        f" Krippendorff’s alpha is <b style='color:{in_text(tint)}'>{esc(value)}{esc(span)}</b>:"
         f" {_GRADES[alpha.grade]}.</p>"
     )
 

@@ -13,7 +13,7 @@ from ..markup import esc
 from . import svg
 from .figures import priced
 from .grid import Column, breaking, grid, measures
-from .theme import BAD, GOOD, NEUTRAL, chip, label_colour, page
+from .theme import BAD, GOOD, NEUTRAL, chip, in_text, label_colour, page
 
 if TYPE_CHECKING:
     from ..analysis.standings import Leaderboard, Standing
@@ -124,7 +124,7 @@ def _duels(board: Leaderboard) -> str:
                 ),
                 f"{duel.wins:,} : {duel.losses:,}",
                 "&lt; 0.001" if duel.adjusted < _TINY else esc(words.number(duel.adjusted, 2)),
-                f"<span style='color:{tint}'>{said}</span>",
+                f"<span style='color:{in_text(tint)}'>{said}</span>",
             )
         )
     numbers = ("difference (90 % interval)", "improved : regressed", "p, Holm-adjusted")

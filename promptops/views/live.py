@@ -22,7 +22,7 @@ from .display import MOST, Shown, View, fitting
 from .grid import grid
 from .progress_view import line
 from .study_view import headline, html
-from .theme import BAD, NEUTRAL, chip, colour, page
+from .theme import BAD, NEUTRAL, chip, colour, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.study import Study
@@ -114,7 +114,7 @@ def _lost(study: Study) -> str:
         for loss in list(losses.newest)[:_LOSSES]
     ]
     head = (
-        f"<span style='color:{BAD}'>▼</span> {esc(last)} has lost"
+        f"<span style='color:{in_text(BAD)}'>▼</span> {esc(last)} has lost"
         f" {words.count(losses.count, 'example')} against {esc(first)} so far, the newest:"
     )
     return (
@@ -131,7 +131,7 @@ def _clean(study: Study, text: str) -> str:
 
 def _bar(label: str, done: int, planned: int, failed: int, tint: str) -> str:
     share = 100 * min(done / planned, 1.0) if planned else 100
-    lost = f" · <span style='color:{BAD}'>{failed:,} failed</span>" if failed else ""
+    lost = f" · <span style='color:{in_text(BAD)}'>{failed:,} failed</span>" if failed else ""
     return (
         f"<div class='po-arm'>{chip(label, tint)}<span class='po-bar'"
         f" style='background:{NEUTRAL}33' role='img' aria-label='{esc(label)}: {share:.0f} %"

@@ -14,7 +14,7 @@ from ..markup import esc, shorten
 from .display import View, fitting
 from .grid import Column, grid
 from .live_calls import html as versions_html
-from .theme import GOOD, page
+from .theme import GOOD, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.lab import Lab
@@ -133,7 +133,7 @@ class LiveTab(View):
             self._say(f"{self.live.to_labels():,} labels are new.")
 
     def _say(self, words: str) -> None:
-        self.note.value = page(f"<p role='status' style='color:{GOOD}'>{esc(words)}</p>")
+        self.note.value = page(f"<p role='status' style='color:{in_text(GOOD)}'>{esc(words)}</p>")
 
     def refresh(self) -> None:
         """Read what was recorded meanwhile."""

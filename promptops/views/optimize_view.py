@@ -17,7 +17,7 @@ from ..markup import esc, shorten
 from . import svg
 from .display import Shown, View, fitting
 from .grid import Column, grid
-from .theme import BAD, GOOD, NEUTRAL, UNSURE, colour, page
+from .theme import BAD, GOOD, NEUTRAL, UNSURE, colour, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.optimization import Optimization
@@ -60,8 +60,9 @@ def _head(face: Optimization) -> str:
     noted = face.headroom.sentences() if face.headroom is not None else ()
     said = "".join(f"<li>{esc(sentence)}</li>" for sentence in noted)
     over = search.stopping or spending.exhausted
+    accent = in_text(GOOD if best.number else NEUTRAL)
     return (
-        f"<div class='card' style='--po-accent:{GOOD if best.number else NEUTRAL}'><b class='v'>"
+        f"<div class='card' style='--po-accent:{accent}'><b class='v'>"
         f"{esc(search.design.method.name)}: {esc(face.status)}</b><p>best so far"
         f" <b>{esc(best.label)}</b>{score} <span class='dim'>({CHOSEN})</span></p><p class='dim'>"
         f"{spending.spent_calls:,}{limit} calls ({esc(roles)}) · {spending.tokens:,} tokens ·"
@@ -83,7 +84,9 @@ def _budget(face: Optimization) -> str:
         f"width:{100 * count / whole:.2f}%;background:{tints[role]}'></span>"
         for role, count in spending.calls.items()
     )
-    keys = " ".join(f"<span style='color:{tint}'>■</span> {esc(r)}" for r, tint in tints.items())
+    keys = " ".join(
+        f"<span style='color:{in_text(tint)}'>■</span> {esc(r)}" for r, tint in tints.items()
+    )
     frame = "display:flex;max-width:32em;border:1px solid #8886;border-radius:3px;overflow:hidden"
     return f"<div style='{frame}'>{parts}</div><p class='dim'>{keys}</p>"
 
@@ -118,11 +121,11 @@ def _tree(face: Optimization) -> str:
         score = words.percent(candidate.score) if candidate.score is not None else "–"
         how = candidate.how if depth else ""
         flags = "".join(
-            f" <span style='color:{BAD}'>{esc(flag)}</span>" for flag in candidate.flags
+            f" <span style='color:{in_text(BAD)}'>{esc(flag)}</span>" for flag in candidate.flags
         )
         lines.append(
-            f"<div style='margin-left:{1.4 * depth:.1f}em'><span style='color:{tint}'>{dots}</span>"
-            f" <b>{esc(candidate.label)}</b> {esc(how)} <span class='dim'>{score} of"
+            f"<div style='margin-left:{1.4 * depth:.1f}em'><span style='color:{in_text(tint)}'>"
+            f"{dots}</span> <b>{esc(candidate.label)}</b> {esc(how)} <span class='dim'>{score} of"
             f" {candidate.n:,} · {esc(candidate.status.replace('_', ' '))}</span>{flags}</div>"
         )
         for child in face.search.lineage.children(candidate.id):
@@ -192,8 +195,8 @@ def _diffs(face: Optimization) -> str:
 def _piece(tag: str, text: str) -> str:
     shown = esc(shorten(text, _CUT))
     if tag == "added":
-        return f"<ins style='color:{GOOD}'>{shown}</ins>"
-    return f"<del style='color:{BAD}'>{shown}</del>" if tag == "removed" else shown
+        return f"<ins style='color:{in_text(GOOD)}'>{shown}</ins>"
+    return f"<del style='color:{in_text(BAD)}'>{shown}</del>" if tag == "removed" else shown
 
 
 class LiveSearch(View):

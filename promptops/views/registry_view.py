@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..analysis import words
 from ..markup import esc
 from .grid import Column, grid, short
-from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, page
+from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.deployments import Deployment, History
@@ -48,7 +48,7 @@ def deployment_html(deployment: Deployment) -> str:
         else ""
     )
     return page(
-        f"<div class='card' style='--po-accent:{tint}'><b class='v'>{esc(title + share)}</b><p"
+        f"<div class='card' style='--po-accent:{in_text(tint)}'><b class='v'>{esc(title + share)}</b><p"
         f" class='dim'>{esc(' · '.join(facts))}</p>{said}{reasons}</div>"
     )
 
@@ -77,7 +77,7 @@ def history_html(history: History) -> str:
                 f"<span class='dim po-whole'>{esc(entry.at[:19].replace('T', ' '))}</span>",
                 (
                     "<span"
-                    f" style='color:{_KINDS.get(entry.kind, NEUTRAL)}'>{esc(entry.kind + _share(entry) + forced)}</span>"
+                    f" style='color:{in_text(_KINDS.get(entry.kind, NEUTRAL))}'>{esc(entry.kind + _share(entry) + forced)}</span>"
                 ),
                 short(entry.author),
                 esc(entry.reason),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..markup import esc
-from .theme import BAD, GOOD, NEUTRAL, UNSURE
+from .theme import BAD, GOOD, NEUTRAL, UNSURE, in_text
 
 __all__ = [
     "GRID",
@@ -211,9 +211,11 @@ def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, ri
             f" rx='2'><title>{said}</title></rect>"
         )
         at += w
-    out.append(f"<text x='2' y='13' fill='{BAD}' font-weight='600'>▼ {esc(spans[0][2])}</text>")
     out.append(
-        f"<text x='{WIDTH - 2}' y='13' text-anchor='end' fill='{GOOD}' font-weight='600'>▲"
+        f"<text x='2' y='13' fill='{in_text(BAD)}' font-weight='600'>▼ {esc(spans[0][2])}</text>"
+    )
+    out.append(
+        f"<text x='{WIDTH - 2}' y='13' text-anchor='end' fill='{in_text(GOOD)}' font-weight='600'>▲"
         f" {esc(spans[2][2])}</text>"
     )
     out.append(_tick(WIDTH / 2, 51, spans[1][2], "middle"))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..markup import esc
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from plotly.graph_objects import Figure
 
 __all__ = [
@@ -18,12 +20,16 @@ __all__ = [
     "FONT",
     "GOOD",
     "NEUTRAL",
+    "ON_DARK",
+    "ON_LIGHT",
     "PALETTE",
     "ROOT",
     "STYLE",
     "UNSURE",
     "chip",
     "colour",
+    "declared",
+    "in_text",
     "ink",
     "label_colour",
     "page",
@@ -32,9 +38,12 @@ __all__ = [
 
 # of versions: none of these is near the two colours of better and worse
 PALETTE = ("#0072B2", "#CC79A7", "#56B4E9", "#6A51A3", "#7A828E", "#9E3D78", "#3D5A80", "#B3A2D6")
-# readable as text on white and on JupyterLab's dark ground alike: contrast 4.2 or more on either
-# (tests/test_views_theme.py)
+# readable on white and on a dark ground alike, where nothing says which it is: contrast 4 or more
 GOOD, BAD, UNSURE, NEUTRAL = "#0A875B", "#CC5018", "#946F00", "#757D88"
+# the same four for words, where the page says which theme it has: contrast 4.5 or more
+_NAMES = {GOOD: "good", BAD: "bad", UNSURE: "unsure", NEUTRAL: "neutral"}
+ON_LIGHT = {"good": "#08724c", "bad": "#b3420f", "unsure": "#7d5e00", "neutral": "#5f6873"}
+ON_DARK = {"good": "#2fb782", "bad": "#f0713a", "unsure": "#c99a1d", "neutral": "#98a1ab"}
 FONT = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial,"
     " sans-serif"
@@ -61,6 +70,17 @@ def ink(tint: str) -> str:
     return "#000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.52 else "#fff"
 
 
+def in_text(tint: str) -> str:
+    """The CSS colour of words: of the page's theme for the four verdict colours, else as it is."""
+    name = _NAMES.get(tint)
+    return f"var(--po-{name},{tint})" if name else tint
+
+
+def declared(tints: Mapping[str, str]) -> str:
+    """CSS declarations of the four colours of words, for a page whose theme is known."""
+    return ";".join(f"--po-{name}:{tint}" for name, tint in tints.items())
+
+
 def chip(label: str, tint: str) -> str:
     """A version's name on its colour, in the ink that reads on it. `label` is text, not markup."""
     return f"<span class='chip' style='background:{tint};color:{ink(tint)}'>{esc(label)}</span>"
@@ -70,6 +90,8 @@ def chip(label: str, tint: str) -> str:
 # elsewhere. .po is a container: what is in it goes by the width of its cell, not of the window; in
 # a narrow one tables become blocks and the text of pictures grows.
 STYLE = """<style>
+[data-jp-theme-light=true] .po,body.vscode-light .po{ON_LIGHT}
+:is([data-jp-theme-light=false],body.vscode-dark,html[theme=dark]) .po{ON_DARK}
 .po{font:14px/1.45 FONT;color:var(--jp-ui-font-color1,#1f2328);max-width:1280px;
   overflow-wrap:anywhere;container-type:inline-size}
 .po h3{font-size:15px;margin:14px 0 6px;font-weight:600}.po h3:first-child{margin-top:2px}
@@ -146,6 +168,7 @@ STYLE = """<style>
 @container (max-width:440px){.po svg text{font-size:18px}.po .po-few td.num{white-space:normal}.po .po-few td:first-child{min-width:58px}.po .po-arm{grid-template-columns:minmax(0,1fr) auto;justify-content:stretch}.po .po-arm .po-bar{grid-column:1/-1;grid-row:2}}
 @media print{.po .po-fig{max-height:none}.po pre,.po .po-list{max-height:none;overflow:visible}}
 </style>""".replace("FONT", FONT)
+STYLE = STYLE.replace("ON_LIGHT", declared(ON_LIGHT)).replace("ON_DARK", declared(ON_DARK))
 
 # MathJax reads the page, not the markup, so no escape keeps it from text between two dollars, which
 # may hold links; these classes do (3, 2)

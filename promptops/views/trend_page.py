@@ -13,7 +13,7 @@ from ..markup import esc
 from ..study.over_time import over_time
 from . import svg
 from .grid import Column, grid
-from .theme import FONT, NEUTRAL, PALETTE, ROOT, STYLE
+from .theme import FONT, NEUTRAL, ON_DARK, ON_LIGHT, PALETTE, ROOT, STYLE, declared
 
 if TYPE_CHECKING:
     from ..study.project import Project
@@ -32,10 +32,12 @@ def html_page(title: str, body: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">'
         "<meta name='viewport' content='width=device-width,initial-scale=1'>"
         f"<title>{esc(title)}</title>{STYLE}<style>body{{margin:0 auto;max-width:1080px;"
-        f"padding:18px 22px 60px;background:#fff;color:#1f2328;font-family:{FONT}}}"
+        f"padding:18px 22px 60px;background:#fff;color:#1f2328;font-family:{FONT};"
+        f"{declared(ON_LIGHT)}}}"
         ".po h1{font-size:22px;margin:8px 0 12px}.po h2{font-size:18px;margin:26px 0 8px}"
         ".po a{color:#0060a8}"
-        "@media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0}"
+        "@media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0;"
+        f"{declared(ON_DARK)}}}"
         ".po a{color:#6cb6ff}.po{--jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;"
         "--jp-border-color2:#3b424b;--jp-layout-color2:#161b22}}</style></head>"
         f"<body><main class='{ROOT}'>{body}</main></body></html>\n"

@@ -4,22 +4,34 @@ whose ink reads.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from promptops.views import theme
+from promptops.views.folds import PAGE
 from promptops.views.theme import (
     BAD,
     GOOD,
     NEUTRAL,
+    ON_DARK,
+    ON_LIGHT,
     PALETTE,
+    STYLE,
     UNSURE,
     chip,
     colour,
+    declared,
+    in_text,
     ink,
     label_colour,
     page,
 )
 
-LIGHT, DARK = "#ffffff", "#111111"  # the grounds of JupyterLab's themes
+# the grounds of JupyterLab's themes, of VS Code's and of our own pages
+LIGHT = ("#ffffff", "#f6f8fa", "#eeeeee")
+DARK = ("#111111", "#212121", "#1e1e1e", "#0d1117", "#161b22")
 
 
 def luminance(tint: str) -> float:
@@ -37,10 +49,34 @@ def contrast(a: str, b: str) -> float:
 
 
 @pytest.mark.parametrize("tint", [GOOD, BAD, UNSURE, NEUTRAL])
-@pytest.mark.parametrize("ground", [LIGHT, DARK])
-def test_words_in_colour_read_on_either_ground(tint: str, ground: str) -> None:
-    """What is reported in colour has a contrast of 4 or more in both themes."""
+@pytest.mark.parametrize("ground", [LIGHT[0], DARK[0]])
+def test_words_in_colour_read_where_the_theme_is_unknown(tint: str, ground: str) -> None:
+    """What is reported in colour has a contrast of 4 or more on white and on black alike."""
     assert contrast(tint, ground) >= 4.0
+
+
+@pytest.mark.parametrize(("tints", "grounds"), [(ON_LIGHT, LIGHT), (ON_DARK, DARK)])
+def test_words_in_colour_read_in_either_theme(
+    tints: dict[str, str], grounds: tuple[str, ...]
+) -> None:
+    """A contrast of 4.5 (WCAG 2, AA) on the ground of the page and on that of a card or a code."""
+    poor = [(name, ground) for name in tints for ground in grounds
+            if contrast(tints[name], ground) < 4.5]  # fmt: skip
+    assert poor == []
+
+
+def test_the_style_has_both_themes_and_words_follow_them() -> None:
+    """The colour of words is a variable with the readable one as its fallback; a chip's ground and
+    a plotted mark keep theirs, since their ink was chosen for it.
+    """
+    assert in_text(GOOD) == f"var(--po-good,{GOOD})"
+    assert in_text(PALETTE[0]) == PALETTE[0]
+    for tints in (ON_LIGHT, ON_DARK):
+        assert declared(tints) in STYLE
+        assert declared(tints) in PAGE
+    views = Path(theme.__file__).parent
+    literal = re.compile(r"(?:[ ';]color|--po-accent):\{(?:GOOD|BAD|UNSURE|NEUTRAL|tint)\}")
+    assert [path.name for path in views.glob("*.py") if literal.search(path.read_text())] == []
 
 
 @pytest.mark.parametrize("tint", PALETTE)
