@@ -18,6 +18,7 @@ from typing import Any
 
 from .canonical import MAX_INTEGER, canonical, digest
 from .errors import RegistryCorrupt
+from .evidence_shape import evidence_fault
 from .policy import by_former_names, renamed
 
 __all__ = ["FOLDER", "FORM", "Evidence"]
@@ -142,25 +143,38 @@ class Evidence:
         path = registry.parent / FOLDER / f"{cited[:32]}.json"
         try:
             document = json.loads(path.read_text(encoding="utf-8"), parse_int=_integer)
+            intact = digest(document) == cited
         except FileNotFoundError:
             raise RegistryCorrupt(
                 f"the evidence {cited[:12]} is missing at {path}; restore it from git, it is"
                 " committed with the registry."
             ) from None
-        except ValueError as error:
+        except RecursionError:
+            raise RegistryCorrupt(
+                f"the evidence at {path} is nested too deeply to be ours; restore it from git."
+            ) from None
+        except (ValueError, OSError) as error:
             raise RegistryCorrupt(
                 f"the evidence at {path} is not JSON ({error}); restore it from git."
             ) from None
-        if digest(document) != cited:
+        if not intact:
             raise RegistryCorrupt(
                 f"the evidence at {path} was edited: its digest is no longer {cited[:12]}; restore"
                 " it from git."
             )
-        return cls.from_document(document)
+        try:
+            return cls.from_document(document)
+        except RegistryCorrupt as error:
+            raise RegistryCorrupt(f"{path}: {error}") from None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Evidence:
-        """The evidence of what `document()` gave."""
+        """The evidence of what `document()` gave.
+
+        Raises RegistryCorrupt where the form is unknown or a field has another shape.
+        """
+        if not isinstance(document, Mapping):
+            raise RegistryCorrupt("evidence is a JSON object; restore it from git.")
         form = document.get("form")
         if form not in _FORMS:
             raise RegistryCorrupt(
@@ -169,7 +183,12 @@ class Evidence:
             )
         if form == "e1":
             document = {_FORMER.get(name, name): value for name, value in document.items()}
-            document["policy"] = renamed(document["policy"])
+            if isinstance(document.get("policy"), dict):
+                document["policy"] = renamed(document["policy"])
+        if fault := evidence_fault(document):
+            raise RegistryCorrupt(
+                f"evidence is out of shape: {fault}; restore it from git, or measure again."
+            )
         known = {f.name for f in fields(cls)}
         values = {key: _frozen(value) for key, value in document.items() if key in known}
         return cls(**values)

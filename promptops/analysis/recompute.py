@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from ..errors import StatisticsError
-from ..evidence import Evidence
+from ..errors import PromptOpsError, RegistryCorrupt, StatisticsError
+from ..evidence import FOLDER, Evidence
 from ..policy import Policy
 from .arms import MEASURES, Arm, Outcomes
 from .caveats import elsewhere
@@ -102,8 +103,14 @@ def make_evidence(
 def recompute(evidence: Evidence) -> list[Figure]:
     """Every figure of the evidence, recorded and computed again, the verdict last.
 
-    Raises StatisticsError where its lists do not fit together.
+    Raises StatisticsError where its lists do not fit together, RegistryCorrupt naming the file
+    where its content is otherwise not what we write.
     """
+    with _content_of(evidence):
+        return _compared(evidence)
+
+
+def _compared(evidence: Evidence) -> list[Figure]:
     figures, verdict = _results(evidence)
     now = {
         **dict(_flat(figures)),
@@ -131,7 +138,15 @@ def recompute(evidence: Evidence) -> list[Figure]:
 
 
 def comparison_of(evidence: Evidence) -> Comparison:
-    """The comparison that the evidence holds, as `compare` would make it."""
+    """The comparison that the evidence holds, as `compare` would make it.
+
+    Raises as `recompute` does.
+    """
+    with _content_of(evidence):
+        return _comparison(evidence)
+
+
+def _comparison(evidence: Evidence) -> Comparison:
     policy = Policy.from_document(_plain(evidence.policy))
     arms = {arm: _arm(evidence, arm) for arm in _ARMS}
     return compare(
@@ -145,8 +160,32 @@ def comparison_of(evidence: Evidence) -> Comparison:
 
 
 def first_arm_of(evidence: Evidence) -> Arm:
-    """The one arm of a first deployment."""
-    return _arm(evidence, "candidate")
+    """The one arm of a first deployment. Raises as `recompute` does."""
+    with _content_of(evidence):
+        return _arm(evidence, "candidate")
+
+
+@contextmanager
+def _content_of(evidence: Evidence) -> Iterator[None]:
+    """What an odd content makes the reading raise becomes RegistryCorrupt: a digest that fits says
+    nothing of what the bundle holds.
+    """
+    try:
+        yield
+    except PromptOpsError:
+        raise
+    except (
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        raise RegistryCorrupt(
+            f"{FOLDER}/{evidence.digest[:32]}.json has a content that cannot be computed again"
+            f" ({type(error).__name__}: {error}); restore it from git, or measure again."
+        ) from error
 
 
 def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
@@ -156,7 +195,7 @@ def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
         return _first_figures(arm, evidence), decide_first(
             arm, policy, primary=evidence.primary, context=_grounds(evidence)
         )
-    comparison = comparison_of(evidence)
+    comparison = _comparison(evidence)
     rule = evidence.rule
     verdict = decide(
         comparison,

@@ -184,14 +184,17 @@ def _evidence(registry: Path, cited: str) -> str:
         f" {md(evidence.dataset.get('name', 'a dataset'))}"
     ]
     for name, sides in evidence.scores.items():
-        said.append(f"{md(name)} {_pair(sides, '{:.3f}')}")
+        said.append(f"{md(name)} {_pair(sides, '{:.3f}', higher=True)}")
     if "cost" in evidence.metrics:
         said.append(f"cost {_pair(evidence.metrics['cost'], '{:.6f}')} USD an example")
     return "; ".join(said)
 
 
-def _pair(sides: Mapping[str, Sequence[float | None]], form: str) -> str:
-    """Mean of the baseline and of the candidate over what both have, as "old → new"."""
+def _pair(sides: Mapping[str, Sequence[float | None]], form: str, *, higher: bool = False) -> str:
+    """Mean of the baseline and of the candidate over what both have, as "old → new".
+
+    higher: a higher mean is better, and one that fell is marked.
+    """
     candidate, baseline = sides["candidate"], sides.get("baseline")
     if baseline is None:
         known = [value for value in candidate if value is not None]
@@ -204,7 +207,8 @@ def _pair(sides: Mapping[str, Sequence[float | None]], form: str) -> str:
     if not pairs:
         return "unknown"
     new, old = (sum(side) / len(pairs) for side in zip(*pairs, strict=True))
-    return f"{form.format(old)} → {form.format(new)}"
+    fell = " (**fell**)" if higher and new < old else ""
+    return f"{form.format(old)} → {form.format(new)}{fell}"
 
 
 def _policies(old: Policy, new: Policy) -> str:

@@ -26,6 +26,7 @@ __all__ = ["FOLDER", "Need", "fits", "read", "write"]
 
 FORM = "r1"
 FOLDER = "promptops.consumers"  # beside the registry file
+_DEPTH = 100  # of an output's schema
 
 
 class Need:
@@ -45,8 +46,8 @@ class Need:
         consumer: str = "",
     ) -> None:
         self.prompt, self.consumer = checked_name(prompt), consumer
-        self.variables = dict(variables)
-        self.output = dict(output) if output is not None else None
+        self.variables = _typed(variables)
+        self.output = _schema(dict(output)) if output is not None else None
 
     @classmethod
     def of(
@@ -116,7 +117,7 @@ def fits(need: Need, built: Served | Split, env: str) -> None:
 
 
 def read(registry: str) -> list[Need]:
-    """Every statement beside the registry. Raises RegistryCorrupt naming a file that is none."""
+    """Every statement beside the registry. Raises RegistryCorrupt naming a file that is not one."""
     folder = os.path.join(os.path.dirname(registry), FOLDER)
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
@@ -149,17 +150,77 @@ def _read_one(path: str) -> list[Need]:
         with open(path, "rb") as file:
             document = json.loads(file.read())
         if document["form"] != FORM:
-            raise ValueError(f"its form is {document['form']!r}")
+            raise ValueError(f"its form is {_shown(document['form'])}")
+        if not isinstance(document["consumer"], str):
+            raise ValueError("its consumer is not a text")
         return [
-            Need(prompt, need["variables"], need.get("output"), str(document["consumer"]))
+            Need(prompt, need["variables"], need.get("output"), document["consumer"])
             for prompt, need in document["needs"].items()
         ]
-    except (ValueError, TypeError, KeyError, AttributeError, OSError, RegistryError) as error:
-        raise RegistryCorrupt(
-            f"{path} is not a consumer's statement ({error}); write it again with `promptops"
-            f" require"
-            " --write`."
-        ) from None
+    except RecursionError:
+        why = "it is nested too deeply"
+    except KeyError as error:
+        why = f"it has no {error.args[0]!r}"
+    except (ValueError, TypeError, AttributeError, OSError, RegistryError) as error:
+        why = str(error).rstrip(".")
+    raise RegistryCorrupt(
+        f"{path} is not a consumer's statement ({why}); write it again with `promptops require"
+        " --write`."
+    )
+
+
+def _typed(variables: object) -> dict[str, str | None]:
+    """Variables as a map of name -> type. Raises RegistryError where they are something else."""
+    if not isinstance(variables, dict) or not all(
+        isinstance(name, str) and (kind is None or isinstance(kind, str))
+        for name, kind in variables.items()
+    ):
+        raise RegistryError(
+            f"variables are a map of name -> type or None, not {_shown(variables)}; such as"
+            ' {"ticket": "text"}.'
+        )
+    return dict(variables)
+
+
+def _schema(output: dict[str, Any]) -> dict[str, Any]:
+    """A schema that `_lacks` can read to its end. Raises RegistryError where it cannot."""
+    level: list[Any] = [output]
+    for _ in range(_DEPTH):
+        inner: list[Any] = []
+        for schema in level:
+            if not isinstance(schema, dict):
+                raise RegistryError(
+                    f"an output is a JSON Schema (an object), not {_shown(schema)}; such as"
+                    ' {"type": "object", "required": ["label"]}.'
+                )
+            properties, items = schema.get("properties") or {}, schema.get("items")
+            if not (
+                isinstance(properties, dict)
+                and _texts(schema.get("required") or [])
+                and _texts(schema.get("type") or [])
+            ):
+                raise RegistryError(
+                    "in an output's schema `properties` is an object, `required` a list of names"
+                    f" and `type` a name or a list of names; not {_shown(schema)}."
+                )
+            inner += [value for value in properties.values() if isinstance(value, dict)]
+            inner += [items] if isinstance(items, dict) else []
+        if not inner:
+            return output
+        level = inner
+    raise RegistryError(f"an output's schema is nested more than {_DEPTH} deep; state a shallower.")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _texts(value: object) -> bool:
+    """Whether a value is a text, or a list of texts."""
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
 
 
 def _promised(version: PromptVersion) -> Mapping[str, Any] | None:
@@ -175,13 +236,13 @@ def _promised(version: PromptVersion) -> Mapping[str, Any] | None:
 
 def _lacks(wanted: Mapping[str, Any], promised: Mapping[str, Any], where: str) -> list[str]:
     """What a reader of `wanted` misses in answers that follow `promised`: required properties,
-    their types, down the tree.
+    their types, down the tree. An odd keyword of `promised` promises nothing.
     """
     out = []
     types = [
         set(kind if isinstance(kind, list) else [kind])
         for kind in (wanted.get("type"), promised.get("type"))
-        if kind is not None
+        if kind is not None and _texts(kind)
     ]
     if len(types) == 2 and not types[1] <= (
         types[0] | ({"integer"} if "number" in types[0] else set())
@@ -190,7 +251,9 @@ def _lacks(wanted: Mapping[str, Any], promised: Mapping[str, Any], where: str) -
             f"hold {where or 'a value'} as {'/'.join(sorted(types[1]))} in place of"
             f" {'/'.join(sorted(types[0]))}"
         ]
-    have, sure = promised.get("properties") or {}, set(promised.get("required") or ())
+    have, required = promised.get("properties"), promised.get("required")
+    have = have if isinstance(have, dict) else {}
+    sure = set(required) if isinstance(required, list) and _texts(required) else set()
     for name in wanted.get("required") or ():
         path = f"{where}.{name}" if where else str(name)
         if name not in have or name not in sure:

@@ -5,6 +5,7 @@ cost, in a few lines.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,23 @@ def test_a_one_line_edit_of_a_long_prompt_reads_as_a_few_lines(editor: Editor) -
         " 0.002000 USD an example" in text
     )
     assert "other" not in text
+
+
+def test_a_promotion_whose_figures_fell_says_so(editor: Editor) -> None:
+    """A score that is lower than what served is marked; one that rose or stood is not."""
+    editor.save(NAME, V2, author="bob")
+    fell = replace(
+        given("inconclusive"),
+        scores={
+            "exact": {"candidate": (0.5, 0.0), "baseline": (1.0, 1.0)},
+            "json": {"candidate": (1.0, 1.0), "baseline": (1.0, 1.0)},
+        },
+    )
+    before = read(editor)
+    editor.promote(NAME, 2, "prod", evidence=fell, author="bob", force=True, reason="outage")
+    text = markdown(before, read(editor), Path(editor.path))
+    assert "exact 1.000 → 0.250 (**fell**); json 1.000 → 1.000;" in text
+    assert text.count("fell") == 1
 
 
 def test_settings_policies_rollbacks_and_force_are_told(editor: Editor) -> None:
