@@ -1,16 +1,30 @@
-"""Connections to a DuckDB file, each with the file attached as `store`: none of them outlives the
-call that opened it.
+"""Connections to a DuckDB file, each with the file attached as `store`: no hold on a file outlives
+the call that opened it.
+
+Making a DuckDB takes ten milliseconds and attaching a file one, so this process keeps two: one to
+read files with, one to write them with.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["READERS", "Busy", "Connection", "Damaged", "attach", "fault_of", "is_damage"]
+__all__ = [
+    "MEMORY",
+    "READERS",
+    "WRITERS",
+    "Busy",
+    "Connection",
+    "Damaged",
+    "attach",
+    "fault_of",
+    "is_damage",
+]
 
 # No replacement scans: a name in a query is a table, never a Python variable of our own.
 CONFIG = {
@@ -26,6 +40,7 @@ _NOT_THE_FILES = (
 # rows; a merge rewrites the group that is not full, which would be 120 MB of runs at DuckDB's own
 # 122,880
 ROW_GROUP = 16_384
+MEMORY = ":memory:"
 Connection = Any  # duckdb.DuckDBPyConnection
 
 
@@ -44,20 +59,10 @@ def attach(path: Path | str, *, read_only: bool = False) -> Connection:
     """
     import duckdb
 
-    con = duckdb.connect(":memory:", config=dict(CONFIG))
+    con = duckdb.connect(MEMORY, config=dict(CONFIG))
     try:
-        if not read_only:
-            con.execute(
-                "SET threads = 1"
-            )  # merging is no faster with more, takes more memory, and a study is running beside it
-        spill = (
-            "" if str(path) == ":memory:" else _quoted(Path(path).parent / "spill")
-        )  # else it would be .tmp in the working directory
-        con.execute(f"SET temp_directory = '{spill}'")
-        options = (
-            "READ_ONLY" if read_only else f"STORAGE_VERSION 'v1.0.0', ROW_GROUP_SIZE {ROW_GROUP}"
-        )
-        _use(con, path, options if str(path) != ":memory:" else "")
+        _set_up(con, path, read_only)
+        _use(con, path, read_only)
     except duckdb.Error as error:
         con.close()
         raise fault_of(error, path) from None
@@ -67,8 +72,23 @@ def attach(path: Path | str, *, read_only: bool = False) -> Connection:
     return con
 
 
-def _use(con: Connection, path: Path | str, options: str) -> None:
-    con.execute(f"ATTACH '{_quoted(path)}' AS store" + (f" ({options})" if options else ""))
+def _set_up(con: Connection, path: Path | str, read_only: bool) -> None:
+    if not read_only:
+        # merging is no faster with more, takes more memory, and a study is running beside it
+        con.execute("SET threads = 1")
+    _spill(con, path)
+
+
+def _spill(con: Connection, path: Path | str) -> None:
+    """Where what exceeds the memory goes; else it would be .tmp in the working directory."""
+    where = "" if str(path) == MEMORY else _quoted(Path(path).parent / "spill")
+    con.execute(f"SET temp_directory = '{where}'")
+
+
+def _use(con: Connection, path: Path | str, read_only: bool) -> None:
+    options = "READ_ONLY" if read_only else f"STORAGE_VERSION 'v1.0.0', ROW_GROUP_SIZE {ROW_GROUP}"
+    file = "" if str(path) == MEMORY else f" ({options})"
+    con.execute(f"ATTACH '{_quoted(path)}' AS store{file}")
     con.execute("USE store")
 
 
@@ -76,19 +96,19 @@ def _quoted(path: Path | str) -> str:
     return str(path).replace("'", "''")
 
 
-class _Reader:
-    """One in-memory DuckDB of this process, to which a file is attached while it is read and no
-    longer: making a DuckDB takes ten milliseconds, attaching a file one. Used under
-    `one_at_a_time`.
+class _Instance:
+    """One in-memory DuckDB of this process, to which a file is attached while it is used and no
+    longer. Used under `one_at_a_time`.
     """
 
-    def __init__(self) -> None:
-        self._made: tuple[str, Connection] | None = (
-            None  # where it spills to, which cannot change once it did; the instance
-        )
-        self._lent = False
+    def __init__(self, *, read_only: bool) -> None:
+        self._read_only = read_only
+        # the path of the last file, whose folder it spills to; the instance
+        self._made: tuple[str, Connection] | None = None
+        self._lent: Connection | None = None
+        self._has_blank = False
 
-    def borrow(self, path: Path) -> Connection | None:
+    def borrow(self, path: Path | str) -> Connection | None:
         """A connection of its own with the file attached as `store`, to be given back; None where
         it is lent already.
 
@@ -96,27 +116,45 @@ class _Reader:
         """
         import duckdb
 
-        if self._lent:
+        if self._lent is not None:
             return None
-        spill = _quoted(path.parent / "spill")
-        if self._made is None or self._made[0] != spill:
-            self._made = spill, duckdb.connect(":memory:", config=dict(CONFIG))
-            self._made[1].execute(f"SET temp_directory = '{spill}'")
-        con = self._made[1].cursor()
+        con = self._instance(path).cursor()
         try:
-            _use(con, path, "READ_ONLY")
+            _use(con, path, self._read_only)
         except duckdb.Error as error:
             self._give_up(con)
             raise fault_of(error, path) from None
         except BaseException:
             self._give_up(con)
             raise
-        self._lent = True
+        self._lent = con
         return con
 
-    def give_back(self, con: Connection) -> None:
-        """Detach the file."""
-        self._lent = False
+    def _instance(self, path: Path | str) -> Connection:
+        import duckdb
+
+        if self._made is not None and self._made[0] != str(path):
+            try:
+                _spill(self._made[1], path)
+                self._made = str(path), self._made[1]
+            except duckdb.Error:  # it has spilt, and is bound to that folder
+                self._give_up()
+        if self._made is None:
+            made = duckdb.connect(MEMORY, config=dict(CONFIG))
+            _set_up(made, path, self._read_only)
+            self._made = str(path), made
+        return self._made[1]
+
+    def has_lent(self, con: Connection) -> bool:
+        """Whether the connection is of this instance, and is to be given back to it."""
+        return con is self._lent
+
+    def give_back(self, con: Connection, *, sound: bool = True) -> None:
+        """Detach the file. sound: False where its use failed; then the instance ends with it."""
+        self._lent = None
+        if not sound:
+            self._give_up(con)
+            return
         try:
             con.execute("USE memory")
             con.execute("DETACH store")
@@ -128,19 +166,36 @@ class _Reader:
             if not isinstance(error, duckdb.Error):
                 raise
 
-    def _give_up(self, con: Connection) -> None:
+    def copy_blank(self, con: Connection, create: Callable[[Connection], None]) -> None:
+        """Give a connection that this instance lent the tables that `create` makes. They are made
+        once in memory and copied from there: their comments take ten times as long to write.
+        """
+        if not self._has_blank:
+            con.execute("ATTACH ':memory:' AS blank")
+            con.execute("USE blank")
+            create(con)
+            con.execute("USE store")
+            self._has_blank = True
+        con.execute("BEGIN")
+        con.execute("COPY FROM DATABASE blank TO store")
+        con.execute("COMMIT")
+
+    def _give_up(self, *lent: Connection) -> None:
         """End the instance, and with it every hold on a file."""
         made, self._made = self._made, None
-        for each in (con, *(made[1:] if made else ())):
+        self._has_blank = False
+        for each in (*lent, *(made[1:] if made else ())):
             with suppress(Exception):
                 each.close()
 
 
-# The last is this process's; before it, in a forked child, its parents': their threads are gone,
-# and ending them would wait forever.
-READERS = [_Reader()]
+# The last of each is this process's; before it, in a forked child, its parents': their threads are
+# gone, and ending them would wait forever.
+READERS = [_Instance(read_only=True)]
+WRITERS = [_Instance(read_only=False)]
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: READERS.append(_Reader()))
+    os.register_at_fork(after_in_child=lambda: READERS.append(_Instance(read_only=True)))
+    os.register_at_fork(after_in_child=lambda: WRITERS.append(_Instance(read_only=False)))
 
 
 def fault_of(error: Exception, path: Path | str) -> Exception:

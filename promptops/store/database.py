@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spool.locks import turn
-from .connect import READERS, Busy, Connection, Damaged, attach, fault_of, is_damage
+from .connect import READERS, WRITERS, Busy, Connection, Damaged, attach, fault_of, is_damage
 from .links import LINK, own_folder
 from .recorder import say
 from .renewal import is_current, renew
@@ -104,15 +104,16 @@ class Database:
         Raises Busy where another process holds the file, OSError where it cannot be written.
         """
         with one_at_a_time(), self._turn(exclusive=True):
-            con = self._sound()
+            con, sound = self._sound(), False
             try:
                 with _translated(self.path):
                     yield con
                 self.covered = dict(
                     con.execute("SELECT segment, bytes FROM internal.ledger").fetchall()
                 )
+                sound = True
             finally:
-                _close(con)
+                _let_go(con, sound=sound)
                 self._private()
             self._seen = self._identity()
 
@@ -161,7 +162,7 @@ class Database:
                 build(fresh)
                 fresh.chmod(0o600)
             finally:
-                _close(con)
+                _let_go(con)
             moved = [
                 self._moved(path) for path in (self._wal, self.path) if aside and path.exists()
             ]
@@ -220,19 +221,23 @@ class Database:
 
     def _checked(self) -> Connection:
         self._plain()
-        con = attach(self.path)
+        identity, writer = self._identity(), WRITERS[-1]
+        con = writer.borrow(self.path) or attach(self.path)
         try:
             self._private()
             if not con.execute(
                 "SELECT 1 FROM duckdb_schemas() WHERE database_name = 'store' AND schema_name ="
                 " 'internal'"
             ).fetchall():
-                create(con)
-            else:
+                if writer.has_lent(con):
+                    writer.copy_blank(con, create)
+                else:
+                    create(con)
+            elif identity != self._seen:  # else it was checked, and nobody has touched it since
                 check_counts(con)
                 renew(con)
         except BaseException:
-            _close(con)
+            _let_go(con)
             raise
         return con
 
@@ -285,6 +290,16 @@ class Database:
             if not mine:
                 raise Busy("another promptops process")
             yield
+
+
+def _let_go(con: Connection, *, sound: bool = False) -> None:
+    """End a connection for writing. sound: nothing failed, so the instance that lent it stays."""
+    if sound and WRITERS[-1].has_lent(con):
+        WRITERS[-1].give_back(con)
+        return
+    _close(con)
+    if WRITERS[-1].has_lent(con):
+        WRITERS[-1].give_back(con, sound=False)
 
 
 def _close(con: Connection) -> None:

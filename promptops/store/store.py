@@ -21,7 +21,7 @@ from ..errors import StoreError
 from ..markup import paragraph
 from ..redact import Redactor
 from ..spool.segment import check_schema, raise_schema, schema_of
-from .connect import Busy, Connection, Damaged, attach
+from .connect import MEMORY, WRITERS, Busy, Connection, Damaged, attach
 from .database import Database, Outdated, create, one_at_a_time
 from .export import export_rows, new_rows, pieces_of
 from .export_parquet import export_parquet
@@ -463,7 +463,7 @@ class Store:
         if self._newer():
             return self._of_newer(stack, sources, private)
         if not sources.sizes() and not self._main.path.exists():
-            return self._in_memory(stack, sources)
+            return self._empty(stack, sources, private)
         for _ in range(3):
             try:
                 if self._lacks(sources, fresh):
@@ -541,8 +541,18 @@ class Store:
             self._drop_scratch()
             return self._in_memory(stack, sources)
 
+    def _empty(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
+        """The tables without a row, before anything was recorded."""
+        writer = WRITERS[-1]
+        con = None if private else writer.borrow(MEMORY)
+        if con is None:
+            return self._in_memory(stack, sources)
+        stack.callback(writer.give_back, con)
+        writer.copy_blank(con, create)
+        return con
+
     def _in_memory(self, stack: ExitStack, sources: Sources) -> Connection:
-        con = attach(":memory:")
+        con = attach(MEMORY)
         stack.callback(con.close)
         create(con)
         for found in (sources, self._sources()):

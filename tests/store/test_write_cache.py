@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from promptops.store import Store, connect
+from promptops.store.database import Database, create
 
 HEAD = {"name": "n", "prompt": "p", "design": "{}", "author": "a", "created_at": "2026-01-01"}
 
@@ -186,3 +187,79 @@ def test_a_database_that_cannot_let_go_is_ended(
     assert connect.READERS[-1]._made is None
     assert opened(store.folder / "store.duckdb") == "open"
     assert store.rows("SELECT id FROM studies") == [("a",)]
+
+
+def test_merging_lends_one_database_and_keeps_no_file(tmp_path: Path) -> None:
+    """Merges into two stores use one instance; between them neither file is open."""
+    one, two = Store(tmp_path / "a" / "s"), Store(tmp_path / "b" / "s")
+    one.append("studies", [head("a")])
+    one.merge()
+    made = connect.WRITERS[-1]._made
+    assert made is not None
+    for store, id in ((two, "b"), (one, "c"), (two, "d")):
+        store.append("studies", [head(id)])
+        store.merge()
+        assert connect.WRITERS[-1]._made is not None
+        assert connect.WRITERS[-1]._made[1] is made[1]
+        assert opened(store.folder / "store.duckdb") == "open"
+    assert one.rows("SELECT id FROM studies ORDER BY id") == [("a",), ("c",)]
+    assert two.rows("SELECT id FROM studies ORDER BY id") == [("b",), ("d",)]
+
+
+def test_a_merge_that_fails_ends_the_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of a transaction that failed is left for the next merge; its rows come then."""
+    store = Store(tmp_path / "s")
+    store.append("studies", [head("a")])
+    store.merge()
+    store.append("studies", [head("b")])
+
+    def full(con: Any, marks: Any) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("promptops.store.merge_segments._mark", full)
+        with pytest.warns(RuntimeWarning, match="cannot be written"):
+            store.merge()
+    assert connect.WRITERS[-1]._made is None
+    assert opened(store.folder / "store.duckdb") == "open"
+    assert store.merge() == 1
+    assert store.rows("SELECT id FROM studies ORDER BY id") == [("a",), ("b",)]
+
+
+def test_the_tables_of_a_copy_are_those_that_are_made(tmp_path: Path) -> None:
+    """A new file is a copy of blank tables: the same columns, types, comments and counts as by the
+    statements themselves, and an empty store answers the same.
+    """
+    import duckdb
+
+    (tmp_path / "made").mkdir()
+    con = connect.attach(tmp_path / "made" / "store.duckdb")
+    create(con)
+    con.close()
+    facts = (
+        "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment"
+        " FROM duckdb_columns() WHERE database_name = '{0}' ORDER BY ALL",
+        "SELECT schema_name, table_name, comment FROM duckdb_tables()"
+        " WHERE database_name = '{0}' ORDER BY ALL",
+        "SELECT * FROM internal.counts ORDER BY ALL",
+        "SELECT * FROM internal.form",
+    )
+    found = []
+    for name in ("first", "second"):
+        store = Store(tmp_path / name)
+        assert store.rows("SELECT count(*) FROM studies") == [(0,)]
+        empty = [store.rows(fact.format("store")) for fact in facts]
+        store.folder.mkdir(parents=True, exist_ok=True)
+        with Database(store.folder / "store.duckdb").writing():
+            pass
+        found.append((empty, store.folder / "store.duckdb"))
+    with duckdb.connect(tmp_path / "made" / "store.duckdb", read_only=True) as made:
+        expected = [made.execute(fact.format("store")).fetchall() for fact in facts]
+    assert len(expected[0]) > 200
+    assert sum(row[-1] is not None for row in expected[0]) > 200
+    for empty, path in found:
+        assert empty == expected
+        with duckdb.connect(path, read_only=True) as copied:
+            assert [copied.execute(fact.format("store")).fetchall() for fact in facts] == expected
