@@ -463,7 +463,7 @@ class Store:
         if self._newer():
             return self._of_newer(stack, sources, private)
         if not sources.sizes() and not self._main.path.exists():
-            return self._empty(stack, sources, private)
+            return self._in_memory(stack, sources, private)
         for _ in range(3):
             try:
                 if self._lacks(sources, fresh):
@@ -539,22 +539,19 @@ class Store:
             return stack.enter_context(self._scratch.reading(private=private))
         except (OSError, Busy, Damaged):  # a full disk, a folder that cannot be written
             self._drop_scratch()
-            return self._in_memory(stack, sources)
+            return self._in_memory(stack, sources, private)
 
-    def _empty(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
-        """The tables without a row, before anything was recorded."""
+    def _in_memory(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
+        """The rows without any file: before the first is recorded, or where none can be written."""
         writer = WRITERS[-1]
         con = None if private else writer.borrow(MEMORY)
         if con is None:
-            return self._in_memory(stack, sources)
-        stack.callback(writer.give_back, con)
-        writer.copy_blank(con, create)
-        return con
-
-    def _in_memory(self, stack: ExitStack, sources: Sources) -> Connection:
-        con = attach(MEMORY)
-        stack.callback(con.close)
-        create(con)
+            con = attach(MEMORY)
+            stack.callback(con.close)
+            create(con)
+        else:
+            stack.push(lambda kind, *_, con=con: writer.give_back(con, sound=kind is None))
+            writer.copy_blank(con, create)
         for found in (sources, self._sources()):
             merge(con, found)
         return con
@@ -563,7 +560,7 @@ class Store:
         try:
             return stack.enter_context(self._main.reading(private=private))
         except (OSError, Busy, Damaged):
-            return self._in_memory(stack, sources)
+            return self._in_memory(stack, sources, private)
 
     def _newer(self) -> bool:
         """Whether a newer release wrote the store; reported once."""

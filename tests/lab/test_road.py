@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import promptops
+from promptops.engine.question import Limits
 from promptops.errors import (
     CallError,
     DatasetError,
@@ -519,7 +520,9 @@ def test_an_unreachable_endpoint_stops_early_and_says_what_to_fix(make_lab: Make
         "circuit_open",
     }
     with pytest.raises(CallError):
-        Asker(lab.project).call(v1.version, {"ticket": "x"}, prompt="p", label="v1", fresh=False)
+        Asker(lab.project, Limits(deadline_s=2.0)).call(
+            v1.version, {"ticket": "x"}, prompt="p", label="v1", fresh=False
+        )
 
 
 def test_formats_are_warned_about_and_settings_travel(make_lab: MakeLab) -> None:
