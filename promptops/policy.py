@@ -115,6 +115,8 @@ class Policy:
     judge may be the primary;
     accept_constant: the reason why a candidate need not be shown above the best constant answer;
     accept_slices: tag -> the reason why a loss on its examples is accepted;
+    estimand: of what the primary is judged: "examples" like these, or "tasks" like these, a tag
+        each (random effects, so that one large task does not decide for the others);
     dataset: a fingerprint that evidence must be on, None for any; ties: "full" (exact) or "half"
         (mid-p).
     """
@@ -135,6 +137,7 @@ class Policy:
     ties: Literal["full", "half"] = "full"
     accept_constant: str = ""
     accept_slices: tuple[tuple[str, str], ...] = ()
+    estimand: Literal["examples", "tasks"] = "examples"
 
     def __post_init__(self) -> None:
         if self.goal not in ("better", "not_worse", "cheaper"):
@@ -147,6 +150,10 @@ class Policy:
             )
         if self.ties not in ("full", "half"):
             raise VersionError(f'policy ties is {self.ties!r}; expected "full" or "half".')
+        if self.estimand not in ("examples", "tasks"):
+            raise VersionError(
+                f'policy estimand is {self.estimand!r}; expected "examples" or "tasks".'
+            )
         for name, low, high in _SHARES:
             value = getattr(self, name)
             if (

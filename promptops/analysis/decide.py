@@ -24,6 +24,7 @@ from .arms import Arm, why_unscored
 from .compare import Comparison, ComparisonContext, compare
 from .policy_checks import MISSING_LIMIT, Check, Rule, guard
 from .slice_checks import slice_checks
+from .task_checks import claim, primary_check
 from .worst_case import at_worst, lacks
 
 __all__ = [
@@ -122,7 +123,7 @@ def _verdict(comparison: Comparison, policy: Policy, rule: Rule) -> Verdict:
     peeking = rule.peeking
     figures = held.main(comparison, policy)
     checks = [*held.must_pass(comparison, policy), *held.complete(comparison, policy, rule)]
-    checks.append(held.primary(comparison, policy, rule))
+    checks.append(primary_check(comparison, policy, rule))
     checks += held.constant(comparison, policy, rule)
     if policy.goal == "cheaper":
         checks.append(held.cheaper(comparison, policy, rule))
@@ -155,7 +156,7 @@ def _missing(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
         ties=comparison.ties,
     )
     if rule.p_better is not None:  # Holm multiplied the p of these data, and multiplies the worst's
-        seen, now = (held.main(found, policy).p_better for found in (comparison, worst))
+        seen, now = (claim(found, policy).p_better for found in (comparison, worst))
         rule = replace(rule, p_better=min(1.0, now * rule.p_better / max(seen, 1e-300)))
     checks = [check for check in _verdict(worst, policy, rule).checks if check.name != "complete"]
     if all(check.status == "pass" for check in checks):
@@ -264,7 +265,7 @@ def decide_many(
     comparisons = [c if c.ties == policy.ties else c.under(policy.ties) for c in comparisons]
     if policy.goal == "better" and not peeking:
         adjusted = multiplicity.holm(
-            [held.main(comparison, policy).p_better for comparison in comparisons]
+            [claim(comparison, policy).p_better for comparison in comparisons]
         )
         verdicts = [
             decide(comparison, policy, p_better=float(p))
@@ -283,7 +284,7 @@ def decide_many(
         best = max(
             offered or winners,
             key=lambda i: (
-                round(held.main(comparisons[i], policy).gain, 12),
+                round(claim(comparisons[i], policy).gain, 12),
                 _saving(comparisons[i]),
             ),
         )

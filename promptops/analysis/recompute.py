@@ -27,6 +27,7 @@ from .decide import Verdict, decide, decide_first, passed_over
 from .facts import mean_interval, rounded
 from .slice_checks import LEAST
 from .tag_lists import read_tags, written_tags
+from .task_checks import task_figures
 from .tried import Tried
 
 __all__ = ["Figure", "comparison_of", "first_arm_of", "make_evidence", "recompute"]
@@ -80,7 +81,8 @@ def make_evidence(
     draft["classes"] = written_classes(list(arms.items()), draft["examples"], grounds.labels)
     named = [rail.tag for rail in policy.guardrails if rail.tag is not None]
     if grounds.rules >= 2 and not first:
-        draft["tags"] = written_tags(grounds.tags, draft["examples"], LEAST, named)
+        least = 1 if policy.estimand == "tasks" else LEAST
+        draft["tags"] = written_tags(grounds.tags, draft["examples"], least, named)
     draft["notes"] = tuple(elsewhere(subject)) if isinstance(subject, Arm) else subject.notes
     bare = Evidence(**draft, figures={}, verdict={}, made_at=made_at, toolkit=toolkit)
     figures, found = _results(bare)
@@ -206,9 +208,8 @@ def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
     )
     if rule.get("passed_over"):
         verdict = passed_over(verdict, "another finalist")
-    return {
-        figures.name: _figures_of(figures.document()) for figures in comparison.differences
-    }, verdict
+    found = {figures.name: _figures_of(figures.document()) for figures in comparison.differences}
+    return {**found, **task_figures(comparison, policy)}, verdict
 
 
 def _figures_of(document: Mapping[str, Any]) -> dict[str, Any]:

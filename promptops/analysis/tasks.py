@@ -4,7 +4,7 @@ Tasks differ in their true gain, so they are combined by random effects: the spr
 REML (by Paule and Mandel's equation where that does not converge), the mean with its interval by
 Hartung and Knapp, never narrower than without them, t with m - 1 degrees of freedom; the gain of
 another task like these by the prediction interval, t with m - 2. The verdict stays that of the
-policy, over examples.
+policy over examples, unless the policy says `estimand="tasks"` (`task_checks`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ Interval = tuple[float, float]
 class Combined:
     """mean: of the tasks' gains, with its interval; tau: standard deviation of the true gains
     between tasks; prediction: interval of the gain of another task (None below 3 tasks); p_spread:
-    of "the gain is the same in all tasks" (Cochran's Q).
+    of "the gain is the same in all tasks" (Cochran's Q); se: of the mean, by Hartung and Knapp;
+    tasks: how many there are.
     """
 
     mean: float
@@ -42,6 +43,26 @@ class Combined:
     tau: float
     prediction: Interval | None
     p_spread: float
+    se: float
+    tasks: int
+
+    @property
+    def p_better(self) -> float:
+        """One-sided p of "the mean gain over tasks is not above 0": t with m - 1 degrees."""
+        from scipy.special import stdtr
+
+        return float(stdtr(self.tasks - 1, -self.mean / self.se))
+
+    @property
+    def p_worse(self) -> float:
+        """The same the other way round."""
+        return 1.0 - self.p_better
+
+    def bound(self, alpha: float) -> float:
+        """One-sided (1 - alpha) lower bound of the mean gain over tasks."""
+        from scipy.special import stdtrit
+
+        return self.mean - float(stdtrit(self.tasks - 1, 1 - alpha)) * self.se
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +139,8 @@ def combine(gains: Sequence[float], variances: Sequence[float], level: float = _
         wide = (mean - reach, mean + reach)
     fixed = float((y / v).sum() / (1 / v).sum())
     spread = float(((y - fixed) ** 2 / v).sum())
-    return Combined(
-        mean, (mean - half, mean + half), math.sqrt(tau2), wide, float(chdtrc(m - 1, spread))
-    )
+    p_spread = float(chdtrc(m - 1, spread))
+    return Combined(mean, (mean - half, mean + half), math.sqrt(tau2), wide, p_spread, se, m)
 
 
 def _reml(y: Any, v: Any) -> float:
@@ -164,17 +184,21 @@ def _paule_mandel(y: Any, v: Any) -> float:
     return float(brentq(excess, 0.0, most, xtol=1e-14))
 
 
-def over_tags(comparison: Comparison, tags: Sequence[str] | None = None) -> Tasks:
+def over_tags(
+    comparison: Comparison, tags: Sequence[str] | None = None, *, name: str | None = None
+) -> Tasks:
     """The tasks of one comparison, a tag each.
 
     Args:
         comparison: of a dataset whose tags are tasks.
         tags: which of them; None: all.
+        name: a measure; None: the primary.
 
     Raises:
         StatisticsError: no example has a tag, or none has one of these.
     """
-    pairs = comparison.pairs()
+    measure = name or comparison.primary_name
+    pairs = comparison.pairs(measure)
     found = places_of(pairs, comparison.grounds.tags)
     missing = [tag for tag in tags or () if tag not in found]
     if missing or not found:
@@ -182,7 +206,7 @@ def over_tags(comparison: Comparison, tags: Sequence[str] | None = None) -> Task
         raise StatisticsError(f"{named}; read the dataset with tags= the column of its tasks.")
     chosen = {tag: part_of(pairs, found[tag]) for tag in (tags or found)}
     rows = [_task(tag, part, comparison) for tag, part in chosen.items() if part.n > 1]
-    return _tasks(rows, comparison.primary.gain, comparison.candidate.label)
+    return _tasks(rows, comparison[measure].gain, comparison.candidate.label)
 
 
 def over_tasks(comparisons: Mapping[str, Comparison]) -> Tasks:

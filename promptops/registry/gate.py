@@ -237,6 +237,11 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
             "evaluate again; the bundle was not made by this toolkit, or was cut.",
         )
         return
+    if policy.estimand == "tasks" and evidence.baseline is not None and not evidence.tags:
+        yield Unmet(
+            "The policy judges over tasks, and the evidence names no task of its examples.",
+            "read the dataset with tags= the column of its tasks, and evaluate again.",
+        )
     candidate = scores["candidate"]
     baseline = scores.get("baseline") if evidence.baseline is not None else None
     if evidence.baseline is not None and baseline is None:

@@ -39,10 +39,18 @@ def answer_card(comparison: Comparison) -> str:
         f"<div>{head}<div class='po-effect'>{esc(effect(figures))}"
         f"<span class='dim'> on {esc(comparison.primary_name)}</span></div>"
         f"{_drawn(comparison)}<p class='po-facts'>{_facts(comparison)}</p>"
-        f"<p>{esc(comparison.statement())}</p></div>"
+        f"<p>{esc(comparison.statement())}</p>{_over_tasks(comparison, verdict)}</div>"
     )
     right = f"<div>{_before_yes(comparison, verdict)}{_next(comparison, verdict)}</div>"
     return f"<div class='card po-answer' style='--po-accent:{in_text(tint)}'>{left}{right}</div>"
+
+
+def _over_tasks(comparison: Comparison, verdict: Verdict) -> str:
+    """What the verdict rests on where the policy judges over tasks: the primary's own check."""
+    if verdict.policy.estimand != "tasks" or verdict.decision != "promote":
+        return ""  # what is missing says it
+    name = verdict.policy.primary or comparison.primary_name
+    return "".join(f"<p>{esc(c.text)}</p>" for c in verdict.checks if c.name == name)
 
 
 def effect(figures: Difference) -> str:

@@ -241,3 +241,11 @@ def test_an_unmet_point_reads_as_one_sentence_or_two() -> None:
     """With its step where there is one."""
     assert str(Unmet("A.", "do b.")) == "A. Next: do b."
     assert str(Unmet("A.", "")) == "A."
+
+
+def test_a_policy_over_tasks_wants_evidence_with_tasks() -> None:
+    """A bundle that names no task of its examples does not bear a verdict over tasks."""
+    policy = Policy(estimand="tasks")
+    scores: tuple[Scores, Scores] = ((1.0,) * N, (0.0,) * N)
+    assert any("names no task" in point for point in points(*scores, policy))
+    assert not points(*scores, policy, tags={"sums": (0, 1), "dates": (2, 3)})

@@ -21,6 +21,7 @@ from promptops.analysis import intervals, multiplicity, paired_tests
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import compare
 from promptops.analysis.decide import decide
+from promptops.analysis.tasks import combine
 from promptops.analysis.tried import Judgement, Tried
 
 SEED = 20261129
@@ -223,6 +224,24 @@ def early(rng: np.random.Generator, studies: int, m: int, n: int = 300) -> Row:
     )
 
 
+def over_tasks(rng: np.random.Generator, studies: int, sizes: tuple[int, ...]) -> Row:
+    """True gains of tasks vary by a tenth around 0; judged over tasks, one of them large.
+
+    Broken: judged over examples as if they were of one task.
+    """
+    n, hits, broken = np.array(sizes), 0, 0
+    for _ in range(studies):
+        gain = np.clip(rng.normal(0, 0.1, len(n)), -0.3, 0.3)
+        won = rng.binomial(n, 0.15 + gain / 2)
+        lost = rng.binomial(n - won, (0.15 - gain / 2) / (0.85 - gain / 2))
+        d = (won - lost) / n
+        variances = np.maximum((won + lost + 1) / n - d**2, 1e-6) / (n - 1)
+        hits += combine(d.tolist(), variances.tolist()).p_better <= ALPHA
+        broken += p_of(int(won.sum()), int(lost.sum())) <= ALPHA
+    name = f"gains that vary over {len(n)} tasks"
+    return Row(name, 0.06, studies, hits / studies, broken / studies)
+
+
 def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
     """Every row, each with a generator of its own. sizes: of the studies with 2 % left out."""
     rngs = iter(np.random.default_rng(SEED).spawn(60))
@@ -248,6 +267,8 @@ def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
     yield early_one()
     for m in (2, 3, 5):
         yield early(next(rngs), studies, m)
+    for tasks in ((400, 100, 60, 40, 40, 20), (250,) * 18):
+        yield over_tasks(next(rngs), studies, tasks)
 
 
 def main() -> int:
