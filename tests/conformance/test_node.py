@@ -395,6 +395,34 @@ def test_the_files_of_0_1_are_served_alike(tools: Tools, tmp_path: Path) -> None
     )
 
 
+def test_the_golden_registries_are_served_alike(tools: Tools, tmp_path: Path) -> None:
+    """Of each release of the registry's form: versions, arms and messages as Python serves them."""
+    golden = Path(format1_reader.__file__).parent
+    asked = []
+    for release in sorted(golden.glob("registry-v*/promptops.json")):
+        loader = Loader(release, saved_copy=False)
+        questions = []
+        for env in ("prod", "staging", "dev"):
+            for key in (None, *(f"user {n}" for n in range(40))):
+                found = loader.get("support-triage", env, key)
+                said = {"number": found.number, "id": found.id, "arm": found.arm}
+                said["messages"] = found.messages(ticket="Zoë’s 🙂")
+                question = {"name": "support-triage", "env": env, "key": key, "expected": said}
+                questions.append({**question, "values": {"ticket": "Zoë’s 🙂"}})
+        assert {each["expected"]["arm"] for each in questions} == {None, "canary", "stable"}
+        asked.append({"text": release.read_text(encoding="utf-8"), "questions": questions})
+    assert len(asked) == 2
+    (tmp_path / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
+    reader = runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools)
+    passed, failed, output = suite(
+        reader,
+        tools,
+        HERE / "node" / "damaged.test.mjs",
+        PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"),
+    )
+    assert (passed, failed) == (1, 0), output[:3000]
+
+
 USE = """
 import { load } from "./promptops.js";
 const prompt = load("support-triage", { env: "prod", key: 7 });

@@ -2,7 +2,7 @@
 verified and continued.
 
 A release that changes the form adds its own folder: `python -m tests.registry.test_golden
-tests/golden/registry-v2`. Those that are there are never made again, since applications have theirs
+tests/golden/registry-v3`. Those that are there are never made again, since applications have theirs
 in git.
 """
 
@@ -29,7 +29,7 @@ from promptops.registry.editor import Editor
 from promptops.scorers import equals
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-RELEASES = ["v1"]
+RELEASES = ["v1", "v2"]
 FILE = "promptops.json"
 TOOL = {
     "type": "function",
