@@ -56,8 +56,8 @@ def run(webhook: str | None, only: str | None, day: str, root: Path | None) -> N
     Exit codes: 0 quiet, or every alarm is acknowledged; 1 alarm; 2 could not find out, which is
     never taken for quiet.
     """
-    from ..lab.live_view import live_source, taken_in
     from ..monitor.drift_file import every
+    from ..monitor.live_sources import live_source, taken_in
     from ..monitor.live_watch import run_any_day
     from ..monitor.webhook import check_url, post_open_alarms
 
@@ -65,7 +65,7 @@ def run(webhook: str | None, only: str | None, day: str, root: Path | None) -> N
         check_url(webhook)
     _check_day(day)
     project = _project(root)
-    taken_in(project, live_source())
+    taken_in(project.store, live_source())
     paths = [path for path in every(project) if only in (None, Path(path).stem)]
     if not paths:
         which = f"no monitor is named {only}" if only else "nothing is watched here"

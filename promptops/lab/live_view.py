@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..monitor import ingest, live_questions
+from ..monitor import live_questions
 from ..monitor.live_rows import labels_of_feedback, to_dataset
 from ..monitor.live_score import LiveScoring, score_live
+from ..monitor.live_sources import live_source, taken_in
 from ..monitor.live_watch import declare_live
 from ..run import utc
 from . import show
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from ..dataset import Dataset
     from ..study.project import Project
 
-__all__ = ["LiveView", "live", "live_prompts", "live_source", "taken_in"]
-
-RECORD = "PROMPTOPS_RECORD"
+__all__ = ["LiveView", "live", "live_prompts"]
 
 
 def live(
@@ -41,24 +40,8 @@ def live(
 
 def live_prompts(project: Project, source: Any = None) -> list[tuple[str, str | None]]:
     """(prompt, environment) of the live calls that are known, the newest called first."""
-    taken_in(project, live_source(source))
+    taken_in(project.store, live_source(source))
     return live_questions.prompts(project.store)
-
-
-def taken_in(project: Project, source: Path | None) -> None:
-    """Take in what an application recorded since the last look."""
-    if source is None:
-        return
-    if source.is_file():
-        ingest.take_file(project.store, source)
-    else:
-        ingest.take_folder(project.store, source)
-
-
-def live_source(named: Any = None) -> Path | None:
-    """The folder or file of live calls: as named, else PROMPTOPS_RECORD; None for none."""
-    named = named if named is not None else os.environ.get(RECORD)
-    return Path(named).expanduser() if named and named not in ("stdout", "otlp") else None
 
 
 class LiveView:
@@ -211,7 +194,7 @@ class LiveView:
         return show.live_figure(self)
 
     def _take(self) -> None:
-        taken_in(self.project, self.source)
+        taken_in(self.project.store, self.source)
 
     def __repr__(self) -> str:
         rows = self.versions

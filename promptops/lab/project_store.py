@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StudyError
+from ..monitor.ingest import take_folder
+from ..monitor.live_sources import known_sources, live_source
+from ..monitor.record_folder import cut_folder
 from ..store import Store
+from ..store.purges import Purged
 from ..study.recorded_study import unreadable
 from ..study.study_record import StudyRecord
 
 if TYPE_CHECKING:
     from ..scale.team_store import TeamStore
-    from ..store.purges import Purged
+    from ..store.purges import Doomed, Named
     from .study import Study
 
 __all__ = ["ProjectStore"]
@@ -78,13 +82,40 @@ class ProjectStore(Store):
         return write_runs(study.wait().recorded, Path(path), form)
 
     def purge(
-        self, examples: Iterable[str] = (), *, study: Any = None, before: str | None = None
+        self,
+        examples: Iterable[str] = (),
+        *,
+        live: Iterable[str] = (),
+        study: Any = None,
+        before: str | None = None,
+        table: Literal["live"] | None = None,
     ) -> Purged:
-        """`Store.purge`; study: a Study, its name or id.
+        """`Store.purge`, which reaches the folders that applications record to as well; study: a
+        Study, its name or id.
 
         Raises StudyError for one that is not here, and what `Store.purge` raises.
         """
-        return super().purge(examples, study=self._id_of(study), before=before)
+        for folder in self._recorded():
+            take_folder(self, folder)  # what was not taken in yet could not be found
+        named = self._id_of(study)
+        return super().purge(examples, live=live, study=named, before=before, table=table)
+
+    def purge_copies(self, named: Named, doomed: Doomed) -> Purged:
+        """Remove such rows from the folders that applications record to on this machine."""
+        both = [(named, doomed.runs)]
+        owed = [line for folder in self._recorded() for line in cut_folder(folder, both)]
+        files = [path for path in known_sources(self) if path.is_file()] if doomed.runs else []
+        left = [
+            f"live rows were read from {path}, which may hold some of these; it is not changed."
+            for path in files
+        ]
+        return Purged(left=(*owed, *left), owed=tuple(owed))
+
+    def _recorded(self) -> list[Path]:
+        """Folders of live rows that are not this store's own."""
+        named = filter(None, [live_source()])
+        found = {path.resolve() for path in (*named, *known_sources(self)) if path.is_dir()}
+        return sorted(found - {self.folder.resolve()})
 
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
         """Take in a file that `export` wrote, or the labels that a reviewer downloaded from a

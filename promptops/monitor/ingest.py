@@ -59,6 +59,7 @@ def take_folder(store: Store, folder: Path) -> Ingested:
     taken = Ingested()
     if folder.resolve() == store.folder.resolve() or not folder.is_dir():
         return taken  # recorded straight into the store, which merges its own segments
+    where = str(folder.resolve())
     sql = "SELECT source, max(bytes) FROM live_sources GROUP BY source"
     marks: dict[str, int] = dict(store.rows(sql)) if segments(folder) else {}
     for segment in segments(folder):
@@ -71,7 +72,7 @@ def take_folder(store: Store, folder: Path) -> Ingested:
                 for table, spans in piece.scan.rows.items()
                 if table in LIVE_TABLES
             }
-            mark = {"source": segment.name, "bytes": piece.end}
+            mark = {"source": segment.name, "bytes": piece.end, "folder": where}
             _append(store, rows, {"live_sources": [mark]}, taken)
     return taken
 
@@ -107,6 +108,8 @@ def take_file(store: Store, path: Path) -> Ingested:
     secret = project_key(store.folder)
     spans = (_hashed(table, row, secret) for table, row in rows_of_file(path))
     both = take_rows(store, _listed(path)), take_rows(store, spans)
+    where = str(path.resolve())
+    store.append("live_sources", [{"source": where, "bytes": path.stat().st_size, "folder": where}])
     return Ingested(sum(taken.rows for taken in both), sum(taken.refused for taken in both))
 
 

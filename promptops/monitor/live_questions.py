@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.prices import cost_of, price_of
+from ..store.live_hours import FAILED, LATENCY, OF_CALLS
+from .live_past import past_hours, with_past
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from ..store import Store
 
 __all__ = [
-    "OF_CALLS",
     "by_hour",
     "by_version",
     "chosen",
@@ -25,20 +26,10 @@ __all__ = [
     "scored_calls",
 ]
 
-# A failure that the application asked for (it closed the stream) is nobody's.
-_FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
 _WHERE = (
     "prompt = $prompt AND ($env IS NULL OR env = $env) AND started_at >= $since::TIMESTAMP"
     " AND ($until IS NULL OR started_at < $until::TIMESTAMP)"
 )
-# Of either id, each by a join of its own: joined by one OR the other, a million calls and 50,000
-# votes are compared pair by pair, which takes an hour.
-OF_CALLS = """
-    SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.id
-    UNION ALL
-    SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.response_id
-    WHERE f.run <> l.id
-"""
 _SUMMARY = f"""
 WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
 of_calls AS ({OF_CALLS.format(calls="shown")}),
@@ -52,7 +43,7 @@ judged AS (
     GROUP BY run_id
 )
 SELECT version_id, arm, max(number) AS number, count(*) AS calls,
-    count(*) FILTER (WHERE {_FAILED}) AS failures,
+    count(*) FILTER (WHERE {FAILED}) AS failures,
     quantile_cont(latency_ms, 0.5) AS p50_ms, quantile_cont(latency_ms, 0.95) AS p95_ms,
     quantile_cont(first_token_ms, 0.5) AS first_token_ms,
     count(good) AS votes, avg(good) AS good, count(score) AS scored, avg(score) AS score,
@@ -63,14 +54,24 @@ GROUP BY version_id, arm ORDER BY first_at
 _TOKENS = f"""
 SELECT version_id, arm, coalesce(model_returned, model) AS model,
     count(*) FILTER (WHERE tokens_in IS NOT NULL AND tokens_out IS NOT NULL) AS known,
-    count(*) FILTER (WHERE {_FAILED}) AS failed, count(*) AS calls,
+    count(*) FILTER (WHERE {FAILED}) AS failed, count(*) AS calls,
     sum(tokens_in), sum(tokens_out), sum(tokens_cached)
 FROM live WHERE {_WHERE} GROUP BY ALL
+"""
+_JUDGED_HOURS = f"""
+WITH judged AS (SELECT run_id AS id, avg(value) AS score FROM scores GROUP BY run_id)
+SELECT date_trunc('hour', started_at) AS hour, version_id, count(score) AS scored,
+    avg(score) AS score, stddev_samp(score) AS spread
+FROM live JOIN judged USING (id) WHERE {_WHERE} GROUP BY 1, 2
+"""
+_BINS = f"""
+SELECT $by, histogram({LATENCY}) FROM live
+WHERE {_WHERE} AND latency_ms IS NOT NULL GROUP BY ALL
 """
 _HOURS = f"""
 SELECT * EXCLUDE (ms), ms[1] AS p50_ms, ms[2] AS p95_ms FROM (
     SELECT date_trunc('hour', started_at) AS hour, version_id, max(number) AS number,
-        count(*) AS calls, count(*) FILTER (WHERE {_FAILED}) AS failures,
+        count(*) AS calls, count(*) FILTER (WHERE {FAILED}) AS failures,
         quantile_cont(latency_ms, [0.5, 0.95]) AS ms
     FROM live WHERE {_WHERE} GROUP BY 1, 2
 ) ORDER BY 1, 2
@@ -114,14 +115,37 @@ def by_version(
                 costs[version, arm] = (before[0] + cost, before[1] + known)
     for row in rows:
         row["cost_usd"], row["priced"] = costs.get((row["version_id"], row["arm"]), (None, 0))
-    return rows
+    past = past_hours(store, asked)
+    if not past:
+        return rows
+    bins = _bins(store, asked, "version_id, arm")
+    found = with_past(rows, past, bins, ("version_id", "arm"), prices)
+    return sorted(found, key=lambda row: row["first_at"])
 
 
 def by_hour(store: Store, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row per hour and version: calls, failures, p50 and p95."""
+    """One row per hour and version: calls, failures, p50 and p95, and of those that were judged
+    how many, their mean score and its spread.
+    """
     names = ("hour", "version_id", "number", "calls", "failures", "p50_ms", "p95_ms")
     rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
-    return [dict(zip(names, row, strict=True)) for row in store.rows(_HOURS, rest)]
+    judged = {(hour, version): scores for hour, version, *scores in store.rows(_JUDGED_HOURS, rest)}
+    rows = []
+    for row in store.rows(_HOURS, rest):
+        scores = judged.get((row[0], row[1]), (0, None, None))
+        rows.append(dict(zip((*names, "scored", "score", "spread"), (*row, *scores), strict=True)))
+    past = past_hours(store, asked)
+    if not past:
+        return rows
+    bins = _bins(store, asked, "date_trunc('hour', started_at), version_id")
+    found = with_past(rows, past, bins, ("hour", "version_id"), None)
+    return sorted(found, key=lambda row: (row["hour"], str(row["version_id"])))
+
+
+def _bins(store: Store, asked: Mapping[str, Any], by: str) -> dict[tuple[Any, ...], dict[int, int]]:
+    """The calls of each group by latency, as `live_hours` keeps them."""
+    rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
+    return {tuple(key): counts for *key, counts in store.rows(_BINS.replace("$by", by), rest)}
 
 
 def prompts(store: Store) -> list[tuple[str, str | None]]:

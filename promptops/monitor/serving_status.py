@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Figures", "Status", "status_lines", "status_of"]
 
-RECORD = "PROMPTOPS_RECORD"  # the folder that applications record to
 _DAY_S = 86_400.0
 _LONGEST_DAYS = 30.0
 _LEAST_DAYS = 1.0
@@ -165,11 +164,10 @@ def _readable() -> bool:
 
 def _take_in(project: Project) -> None:
     """New rows of the folder that applications record to."""
-    named = os.environ.get(RECORD)
-    if named and named not in ("stdout", "otlp") and _readable():
-        from .ingest import take_folder
+    from .live_sources import live_source, taken_in
 
-        take_folder(project.store, Path(named).expanduser())
+    if _readable():
+        taken_in(project.store, live_source())
 
 
 def _windows(project: Project, serving: Deployment) -> tuple[Figures, Figures]:

@@ -86,8 +86,8 @@ def rewritten(
         return {}
     doomed = Doomed(
         frozenset().union(*(stone.runs for stone in stones), _runs_in(found, stones)),
-        frozenset(example for stone in stones for example in stone.examples),
-        frozenset(stone.study for stone in stones if stone.study),
+        frozenset(example for stone in stones for example in stone.named.examples),
+        frozenset(stone.named.study for stone in stones if stone.named.study),
     )
     out = {}
     for each in found:
@@ -101,13 +101,13 @@ def rewritten(
 
 
 def _runs_in(found: Sequence[Fetched], stones: Sequence[Tombstone]) -> frozenset[str]:
-    ids = (
-        stone.names_run(table, row)
+    return frozenset(
+        run
         for each in found
         for table, row in _rows(each.content)
         for stone in stones
+        for run in stone.named.runs_in(table, row)
     )
-    return frozenset(run for run in ids if run)
 
 
 def _rows(content: Segment | Batch) -> Iterator[tuple[str, Mapping[str, object]]]:
@@ -123,7 +123,7 @@ def _rows(content: Segment | Batch) -> Iterator[tuple[str, Mapping[str, object]]
             yield from ((table, row) for row in rows.select(columns).to_pylist())
 
 
-_NAMED = ("id", "run_id", "example_id", "started_at")
+_NAMED = ("id", "run_id", "example_id", "response_id", "started_at")
 
 
 def put_segment(files: SharedFiles, member: str, segment: Segment) -> str:

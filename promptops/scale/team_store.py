@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
+from ..monitor.record_folder import cut_folder
 from ..run import utc
 from ..spool.ends import leave_end
 from ..spool.locks import turn
@@ -102,6 +103,8 @@ class TeamStore:
                 raise StoreError(f"another process of {self._folder} is sharing; try again.")
             if bring:
                 self._look()
+            else:
+                self._obey_in_folder()
             self._store.seal()
             self._share()
 
@@ -128,16 +131,35 @@ class TeamStore:
 
     # -- looking
 
+    def _obey_in_folder(self) -> None:
+        """Carry out the others' purges in the folder of an application's host; those whose rows a
+        living writer still holds, again the next time.
+        """
+        mine = self._membership()
+        new = [
+            identity
+            for identity in contents_of(self.files.listing()).tombstones
+            if identity not in mine.applied
+        ]
+        left = cut_folder(
+            self._folder, [(stone.named, stone.runs) for stone in map(self._stone, new)]
+        )
+        if left:
+            self._say(" ".join(left))
+        elif new:
+            mine.applied.extend(new)
+            mine.keep(self._folder)
+
     def _look(self) -> None:
         mine = self._membership()
         there = contents_of(self.files.listing())
         if not there.form:
             self.files.write(FORM, json.dumps({"format": 1}).encode())
         for identity in there.tombstones:
-            if identity not in mine.applied:
-                self._store.obey(self._stone(identity))
-                mine.applied.append(identity)
-                mine.keep(self._folder)
+            if identity in mine.applied or self._store.obey(self._stone(identity)).owed:
+                continue
+            mine.applied.append(identity)
+            mine.keep(self._folder)
         parcels = self._parcels(there, mine)
         self._bring(self._news(parcels), there, mine)
         for identity in there.tombstones:

@@ -8,7 +8,7 @@ at once, said, and removed by the next purge.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,16 @@ from ..spool.segment import Segment, read_pieces
 from .arrow_rows import Keep, documents_of
 from .hidden import add_hidden, hidden_of
 
-__all__ = ["Doomed", "Purged", "doomed_by", "hide", "holds", "keep_all_but", "keep_of"]
+__all__ = [
+    "Doomed",
+    "Named",
+    "Purged",
+    "doomed_by",
+    "hide",
+    "holds",
+    "keep_all_but",
+    "keep_of",
+]
 
 # table -> (column, which ids it is compared with)
 _HELD: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -81,33 +90,92 @@ class Doomed:
 @dataclass(frozen=True, slots=True)
 class Purged:
     """removed: table -> rows; left: one sentence each for what could not be removed or is not the
-    store's.
+    store's; owed: those among them that another purge can remove, once a process has ended.
     """
 
     removed: Mapping[str, int] = field(default_factory=dict)
     left: tuple[str, ...] = ()
+    owed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         gone = ", ".join(f"{count:,} {table}" for table, count in self.removed.items()) or "nothing"
         return "\n".join([f"removed: {gone}", *(f"left: {sentence}" for sentence in self.left)])
 
 
-def doomed_by(con: Any, examples: Iterable[str], study: str | None, before: str | None) -> Doomed:
-    """The ids of everything that one of the three names: runs of the examples; the study, and the
-    runs that no other study uses; runs that began before the moment (UTC, ISO 8601).
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a purge was asked for.
+
+    examples: ids of examples; live: ids of live rows, or the provider's ids of their answers;
+    study: the id of one; before, live_before: the moment (UTC, ISO 8601) before which runs and live
+    rows began, or live rows alone.
     """
-    named = sorted(set(examples))
+
+    examples: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
+    study: str | None = None
+    before: str | None = None
+    live_before: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.examples or self.live or self.study or self.before or self.live_before)
+
+    def runs_in(self, table: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Ids of the run or live call that goes because of this row, seen alone."""
+        if table in ("runs", "study_runs") and row.get("example_id") in self.examples:
+            return _present(row.get("id" if table == "runs" else "run_id"))
+        ids = _present(row.get("id"), row.get("response_id"))
+        moments = (self.before, self.live_before if table == "live" else None)
+        if table in ("runs", "live") and any(each and _is_before(row, each) for each in moments):
+            return ids
+        return ids if table == "live" and not set(ids).isdisjoint(self.live) else ()
+
+
+def _present(*ids: Any) -> tuple[str, ...]:
+    return tuple(str(each) for each in ids if each)
+
+
+def _is_before(row: Mapping[str, Any], before: str) -> bool:
+    started = str(row.get("started_at") or "")
+    return bool(started) and started.replace(" ", "T") < before.replace(" ", "T")
+
+
+_DOOMED = """
+WITH calls AS (
+    SELECT id, response_id FROM live WHERE started_at < $before::TIMESTAMP
+    OR started_at < $live_before::TIMESTAMP
+    OR id IN (SELECT unnest($live)) OR response_id IN (SELECT unnest($live))
+)
+SELECT id FROM runs WHERE example_id IN (SELECT unnest($examples))
+    OR started_at < $before::TIMESTAMP
+UNION SELECT run_id FROM study_runs WHERE example_id IN (SELECT unnest($examples))
+UNION (SELECT run_id FROM study_runs WHERE study_id = $study
+    EXCEPT SELECT run_id FROM study_runs WHERE study_id <> $study)
+UNION SELECT id FROM calls
+UNION SELECT response_id FROM calls WHERE response_id IS NOT NULL
+UNION SELECT id FROM feedback WHERE "at" < $before::TIMESTAMP OR "at" < $live_before::TIMESTAMP
+"""
+
+
+def doomed_by(con: Any, named: Named) -> Doomed:
+    """The ids of everything that is meant: runs of the examples; the study, and the runs that no
+    other study uses; live rows and their feedback, which may name them by the provider's id; what
+    began before a moment.
+    """
     rows = con.execute(
-        "SELECT id FROM runs WHERE example_id IN (SELECT unnest($examples)) OR started_at <"
-        " $before::TIMESTAMP UNION SELECT run_id FROM study_runs WHERE example_id IN (SELECT"
-        " unnest($examples)) UNION (SELECT run_id FROM study_runs WHERE study_id = $study EXCEPT"
-        " SELECT run_id FROM study_runs WHERE study_id <> $study)"
-        " UNION SELECT id FROM live WHERE started_at < $before::TIMESTAMP"
-        ' UNION SELECT id FROM feedback WHERE "at" < $before::TIMESTAMP',
-        {"examples": named, "before": before, "study": study},
+        _DOOMED,
+        {
+            "examples": list(named.examples),
+            "live": list(named.live),
+            "study": named.study,
+            "before": named.before,
+            "live_before": named.live_before,
+        },
     ).fetchall()
     return Doomed(
-        frozenset(run for (run,) in rows), frozenset(named), frozenset([study] if study else [])
+        frozenset([*named.live, *(run for (run,) in rows)]),
+        frozenset(named.examples),
+        frozenset([named.study] if named.study else []),
     )
 
 

@@ -470,6 +470,34 @@ _LIVE_SOURCES = _table(
     """
     source text name of the segment or file
     bytes int up to where
+    folder text the folder, or the file itself, as the machine that read it names it
+    """,
+)
+_LIVE_HOURS = _table(
+    "live_hours",
+    "id",
+    "What a purge by age left of live rows: their figures by hour, without anybody's words or ids.",
+    """
+    id text `h-` and 32 hex digits of the ids of the rows that went: the same rows count once
+    hour time the hour in which the calls began
+    prompt text the prompt's name
+    version_id text content id of the version; null where it was unknown
+    number int the version's display number
+    env text the environment
+    arm text stable or canary; null where no canary ran
+    model text the model's name that came back, else that was asked for
+    calls int how many calls
+    failures int how many failed, without those that the application gave up
+    priced int how many had their tokens counted
+    tokens_in int tokens of the prompts, of those
+    tokens_out int tokens of the answers, of those
+    tokens_cached int tokens that the provider had cached, of those
+    votes int how many were voted on
+    good int votes for good
+    scored int how many were scored
+    score_sum float sum of their mean scores
+    score_squares float sum of the squares
+    latency json calls by latency: {"n": calls of 1.04^n milliseconds}, so that p50 and p95 are known to 2 %
     """,
 )
 TABLES: Mapping[str, Table] = {
@@ -497,6 +525,7 @@ TABLES: Mapping[str, Table] = {
         _FEEDBACK,
         _LIVE_LOSSES,
         _LIVE_SOURCES,
+        _LIVE_HOURS,
     )
 }
 

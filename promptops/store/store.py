@@ -25,8 +25,9 @@ from .connect import MEMORY, WRITERS, Busy, Connection, Damaged, attach
 from .database import Database, Outdated, create, one_at_a_time
 from .export import export_rows, new_rows, pieces_of
 from .export_parquet import export_parquet
+from .live_hours import hours_of
 from .merge_segments import Sources, merge, sources_of
-from .purges import Doomed, Purged, doomed_by
+from .purges import Doomed, Named, Purged, doomed_by
 from .read import Deployments, Params, ask_user, show_deployments
 from .recent_runs import RecentRuns
 from .recorder import Spool, say
@@ -264,29 +265,71 @@ class Store:
         return [*done, *(f"still wrong: {line}" for line in self.verify())]
 
     def purge(
-        self, examples: Iterable[str] = (), *, study: str | None = None, before: str | None = None
+        self,
+        examples: Iterable[str] = (),
+        *,
+        live: Iterable[str] = (),
+        study: str | None = None,
+        before: str | None = None,
+        table: Literal["live"] | None = None,
     ) -> Purged:
-        """Remove for good the runs of these examples, a study with the runs that only it uses, and
-        runs from before a moment (UTC, ISO 8601): from file, segments and archive. The result says
+        """Remove for good the runs of these examples, live calls, a study with the runs that only
+        it uses, and what began before a moment: from file, segments and archive. The result says
         what was removed, and what is left and where.
 
-        Raises StoreError where another program holds the DuckDB file.
+        Args:
+            examples: their ids.
+            live: ids of live rows, or the provider's ids of their answers; with their feedback and
+                scores.
+            study: its id.
+            before: UTC, ISO 8601. Of live rows, the figures by hour stay, in `live_hours`.
+            table: "live" takes live rows from before the moment, and no runs.
+
+        Raises:
+            StoreError: nothing was named, or another program holds the DuckDB file.
         """
-        named = [examples] if isinstance(examples, str) else list(examples)
-        if not named and study is None and before is None:
-            raise StoreError("nothing was named to purge; pass example ids, study= or before=.")
+        chosen, calls = (
+            sorted({each} if isinstance(each, str) else set(each)) for each in (examples, live)
+        )
+        moments = (None, before) if table == "live" else (before, None)
+        named = Named(tuple(chosen), tuple(calls), study, *moments)
+        if not named or table not in (None, "live"):
+            raise StoreError(
+                "nothing was named to purge; pass example ids, live=, study= or before=, and"
+                ' table="live" for live rows alone.'
+            )
         self.look(now=True)
         bury = self._team.bury if self._team is not None else lambda stone: None
         return self._purged(
-            lambda con: doomed_by(con, named, study, before),
-            lambda doomed: bury(Tombstone.now(named, study, before, doomed.runs)),
+            named,
+            lambda con: doomed_by(con, named),
+            lambda doomed: bury(Tombstone.now(named, doomed.runs)),
         )
+
+    def purge_copies(self, named: Named, doomed: Doomed) -> Purged:
+        """Remove such rows from copies that are not this store's own; what is left there. A store
+        by itself knows of none.
+        """
+        return Purged()
 
     def _purged(
         self,
+        named: Named,
         find: Callable[[Connection], Doomed],
         announce: Callable[[Doomed], object] | None = None,
     ) -> Purged:
+        hours: list[dict[str, Any]] = []
+
+        def found(con: Connection) -> Doomed:
+            doomed = find(con)
+            hours[:] = hours_of(con, doomed, named)
+            return doomed
+
+        def beyond(doomed: Doomed) -> Purged:
+            if hours:
+                self.append("live_hours", hours)
+            return self.purge_copies(named, doomed)
+
         check_schema(self.folder)
         self._drop_scratch()
         try:
@@ -295,7 +338,7 @@ class Store:
             rescued(self.folder, self._main, self._sources, self.append)
             self.seal()
             self._merged(self._sources())
-            return purge_rows(self.folder, self._main, find, announce)
+            return purge_rows(self.folder, self._main, found, announce, beyond)
         except Busy as busy:
             raise StoreError(
                 f"{self._main.path} is in use by {busy}; close it there, then purge again."
@@ -330,7 +373,7 @@ class Store:
         """Remove what another member of the team purged, as far as it is here. Raises StoreError as
         `purge` does.
         """
-        return self._purged(stone.doomed)
+        return self._purged(stone.named, stone.doomed)
 
     def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:
         """Write everything, or one study with all that belongs to it, to one file; returns table ->

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..run import utc
-from .purges import Doomed, doomed_by
+from .purges import Doomed, Named, doomed_by
 
 __all__ = ["Team", "Tombstone"]
 
@@ -35,36 +35,32 @@ class Team(Protocol):
 class Tombstone:
     """One purge, as every member of a team carries it out.
 
-    id: sorts by time; at: the moment of the purge (UTC); examples, study, before: what was named;
-    runs: ids of the runs that went where it was asked for.
+    id: sorts by time; at: the moment of the purge (UTC); named: what was asked for; runs: ids of
+    the runs and live rows that went where it was asked.
     """
 
     id: str
     at: str
-    examples: tuple[str, ...] = ()
-    study: str | None = None
-    before: str | None = None
+    named: Named
     runs: frozenset[str] = frozenset()
 
     @classmethod
-    def now(
-        cls, examples: Iterable[str], study: str | None, before: str | None, runs: Collection[str]
-    ) -> Tombstone:
+    def now(cls, named: Named, runs: Collection[str]) -> Tombstone:
         """A purge of this moment."""
         name = f"{time.time_ns():016x}-{os.urandom(4).hex()}"
-        return cls(name, utc(), tuple(sorted(set(examples))), study, before, frozenset(runs))
+        return cls(name, utc(), named, frozenset(runs))
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Tombstone:
         """As `document` wrote it."""
-        return cls(
-            document["id"],
-            document["at"],
+        named = Named(
             tuple(document["examples"]),
+            tuple(document.get("live", ())),
             document["study"],
             document["before"],
-            frozenset(document["runs"]),
+            document.get("live_before"),
         )
+        return cls(document["id"], document["at"], named, frozenset(document["runs"]))
 
     def document(self) -> dict[str, Any]:
         """As it is written into the shared folder."""
@@ -72,10 +68,12 @@ class Tombstone:
             "format": 1,
             "id": self.id,
             "at": self.at,
-            "examples": list(self.examples),
-            "study": self.study,
-            "before": self.before,
-            "runs": sorted(self.runs),
+            "examples": list(self.named.examples),
+            "live": list(self.named.live),
+            "study": self.named.study,
+            "before": self.named.before,
+            "live_before": self.named.live_before,  # a name of its own: an older release, which
+            "runs": sorted(self.runs),  # knows it not, takes these ids and nothing else
         }
 
     @property
@@ -87,26 +85,13 @@ class Tombstone:
         """What goes of a store: what its own rows say is meant, and the runs that went elsewhere.
         Of a study's purge, runs that another study uses here stay.
         """
-        found = doomed_by(con, self.examples, self.study, self.before)
+        found = doomed_by(con, self.named)
         runs = self.runs
-        if self.study is not None and runs:
+        if self.named.study is not None and runs:
             used = con.execute(
                 "SELECT DISTINCT run_id FROM study_runs WHERE study_id <> ? AND run_id IN (SELECT"
                 " unnest(?))",
-                [self.study, sorted(runs)],
+                [self.named.study, sorted(runs)],
             ).fetchall()
             runs = runs - {run for (run,) in used}
         return replace(found, runs=found.runs | runs)
-
-    def names_run(self, table: str, row: Mapping[str, Any]) -> str | None:
-        """The run that goes because of this row, seen alone; None where none does."""
-        if table in ("runs", "study_runs") and row.get("example_id") in self.examples:
-            return row.get("id" if table == "runs" else "run_id")
-        if self.before and table in ("runs", "live") and _is_before(row, self.before):
-            return row.get("id")
-        return None
-
-
-def _is_before(row: Mapping[str, Any], before: str) -> bool:
-    started = str(row.get("started_at") or "")
-    return bool(started) and started.replace(" ", "T") < before.replace(" ", "T")

@@ -68,10 +68,12 @@ def purge_rows(
     database: Database,
     find: Callable[[Any], Doomed],
     announce: Callable[[Doomed], object] | None = None,
+    beyond: Callable[[Doomed], Purged] = lambda _doomed: Purged(),
 ) -> Purged:
     """Remove rows from file, segments and archive. find: the doomed, of a connection that sees
     everything; announce: hears of them before any row goes, and what it raises leaves all rows
-    where they are; without it, nothing is rewritten where no row is doomed.
+    where they are; without it, nothing is rewritten where no row is doomed. beyond: what is done
+    elsewhere before they go, and what is left there.
 
     What others record from here on is new, and stays. Raises Busy where another program holds the
     file.
@@ -85,9 +87,10 @@ def purge_rows(
             merged = dict(database.covered)
         if announce is not None:
             announce(doomed)
-        elif not removed:
-            return Purged()
-        left = _cut(folder, doomed, merged)
+        elsewhere = beyond(doomed)
+        if announce is None and not removed:
+            return elsewhere
+        left = [*elsewhere.left, *_cut(folder, doomed, merged)]
         database.replaced(lambda path: build(path, sources_of(folder)), aside=False)
     left += [
         f"{path} was set aside earlier and may hold such rows; delete it when nobody needs it."
@@ -97,7 +100,7 @@ def purge_rows(
         "files that were exported, reports and the registry are not the store's; the versions'"
         " texts and the datasets' names are kept."
     )
-    return Purged(removed, tuple(left))
+    return Purged(removed, tuple(left), elsewhere.owed)
 
 
 def _cut(folder: Path, doomed: Doomed, merged: Mapping[str, int]) -> list[str]:

@@ -26,7 +26,7 @@ class Rows:
 
     def __init__(self) -> None:
         self._con = duckdb.connect()
-        for name in ("live", "feedback", "scores"):
+        for name in ("live", "feedback", "scores", "live_hours"):
             listed = ", ".join(
                 f'"{column.name}" {_KINDS.get(column.kind, "VARCHAR")}'
                 if column.kind != "time"

@@ -5,6 +5,7 @@ becomes an example, a correction its golden answer, and what is not scored is sa
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from promptops.lab import Lab
 from promptops.monitor import ingest
 from promptops.observe.open_queues import open_queue
 from promptops.registry.served_version import Served
+from promptops.run import utc
 from promptops.scorers import equals, json_valid
 from promptops.store import Store
 
 NAME = "support-triage"
 VERSION = PromptVersion("Classify: {{ticket}}", model="gpt-4o-mini")
 SERVED = Served(NAME, "prod", VERSION, 3)
+TODAY = utc()[:10]
 
 
 @pytest.fixture
@@ -200,4 +203,92 @@ def test_purge_reaches_live_rows(lab: Lab) -> None:
         "scores": 1,
     }
     assert lab.store.rows("select count(*) from live where id = ?", [run]) == [(0,)]
-    assert lab.live(NAME).versions == []
+    assert [row["calls"] for row in lab.live(NAME).versions] == [1]  # their figures stay
+    assert lab.live(NAME).rows() == []
+
+
+def test_a_purge_by_age_leaves_the_figures_by_hour(lab: Lab) -> None:
+    """Calls, failures, cost, votes, quality and latency stand as before; words and ids are gone,
+    and rows that come later are added; a purge that was interrupted counts nothing twice.
+    """
+    ask("a", answer("{}"), good=True)
+    ask("b", answer("{", finish="length"), good=False)
+    live = lab.live(NAME)
+    live.score([json_valid()])
+    [before], hours = live.versions, live.hours
+    lab.store.append("runs", [{"id": "r-kept", "started_at": "2026-01-01"}])
+    removed = lab.store.purge(before="2999-01-01", table="live").removed
+    assert "runs" not in removed
+    assert removed["live"] == 2
+    assert lab.store.rows("select count(*) from runs") == [(1,)]
+    [after] = live.versions
+    for name in ("calls", "failures", "votes", "good", "scored", "score", "spread", "cost_usd"):
+        assert after[name] == pytest.approx(before[name]), name
+    assert after["number"] == 3
+    counted = [(row["hour"], row["calls"], row["scored"]) for row in live.hours]
+    assert counted == [(row["hour"], row["calls"], row["scored"]) for row in hours]
+    ask("c", answer("{}"))
+    [both] = live.versions
+    assert (both["calls"], both["failures"], both["votes"]) == (3, 1, 2)
+    kept = lab.store.rows("select * from live_hours")
+    lab.store.append(
+        "live_hours", lab.store.frame("select * from live_hours").to_dict("records")
+    )  # the same rows, summed up again
+    assert lab.store.rows("select * from live_hours") == kept
+    assert lab.store.verify() == []
+
+
+def test_percentiles_of_what_is_gone_are_known_to_two_percent(lab: Lab) -> None:
+    rows = [
+        {
+            "id": f"l-{at:03}",
+            "prompt": NAME,
+            "env": "prod",
+            "version_id": "p1-x",
+            "started_at": f"{TODAY}T0{at % 3}:00:00",
+            "latency_ms": 50.0 * 1.01**at,
+        }
+        for at in range(300)
+    ]
+    lab.store.append("live", rows)
+    live = lab.live(NAME)
+    [before] = live.versions
+    lab.store.purge(before=f"{TODAY}T02:00:00", table="live")
+    [after] = live.versions
+    assert after["calls"] == 300
+    for name in ("p50_ms", "p95_ms"):
+        assert after[name] == pytest.approx(before[name], rel=0.03)
+    assert [row["calls"] for row in live.hours] == [100, 100, 100]
+
+
+def test_a_purge_reaches_the_folder_that_the_application_records_to(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """Also one that only an earlier look named, feedback by the provider's id, and rows that nobody
+    had looked at; a living writer's rows are named, and go once it has ended.
+    """
+    spool = tmp_path / "spool"
+    run = ask("personal-a", answer("words of a"))
+    assert promptops.feedback("c-words of a", correction="words about a")
+    ask("b", answer("words of b"))
+    assert promptops.observe.flush(30)
+    lab.live(NAME).rows()
+    purged = lab.store.purge(live=[run])
+    assert {name: purged.removed[name] for name in ("live", "feedback")} == {
+        "live": 1,
+        "feedback": 1,
+    }
+    assert "purge again when it has begun another" in str(purged)
+    open_queue(str(spool)).close()
+    del os.environ["PROMPTOPS_RECORD"]
+    purged = lab.store.purge(live=[run])
+    assert "still" not in str(purged).replace("which may still", "")
+    for folder in (spool, lab.store.folder):
+        words = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+        assert b"words of a" not in words
+        assert b"words about a" not in words
+    assert b"words of b" in b"".join(path.read_bytes() for path in spool.rglob("*.jsonl"))
+    other = Lab(tmp_path / "other").live(NAME, source=spool)
+    assert [row["output"] for row in other.rows()] == ["words of b"]
+    assert [row["output"] for row in lab.live(NAME).rows()] == ["words of b"]
+    other.project.close()

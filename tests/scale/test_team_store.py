@@ -203,6 +203,34 @@ def test_a_purge_leaves_no_row_and_no_byte_at_the_others(members: Members) -> No
     assert members.bytes_with(SECRET) == []
 
 
+def test_a_purge_reaches_the_folder_of_another_host(members: Members) -> None:
+    """An application's live rows, shipped by its host: purged by a member, they are gone there at
+    the next shipment, also those that nobody had shipped; what was not named stays.
+    """
+    host = Store(members.tmp_path / "live")
+    calls = [
+        {"id": f"l-{n}", "prompt": "p", "output": SECRET if n < 2 else "fine", "started_at": at}
+        for n, at in enumerate(("2026-01-01", "2026-03-01", "2026-05-01"))
+    ]
+    for part in (calls[:1], calls[1:]):
+        host.append("live", part)
+        host.close()
+    ship = join_team(Store(host.folder), members.address)
+    ship.sync(bring=False)
+    a = members.store("a")
+    assert [row[0] for row in members.table(a, "live")] == ["l-0", "l-1", "l-2"]
+    a.purge(before="2026-04-01", table="live")
+    assert a.rows("select sum(calls) from live_hours") == [(2,)]
+    ship = join_team(Store(host.folder), members.address)
+    ship.sync(bring=False)
+    assert members.bytes_with(SECRET) == []
+    assert [row[0] for row in members.table(a, "live")] == ["l-2"]
+    b = members.store("b")
+    a.share()
+    assert [row[0] for row in members.table(b, "live")] == ["l-2"]
+    assert b.rows("select sum(calls) from live_hours") == [(2,)]
+
+
 def test_rows_that_were_shared_after_a_purge_searched_come_without_them(members: Members) -> None:
     """A member that never looked again shares an old segment: who meets it leaves the purged rows
     out, and cleans the folder.

@@ -1,0 +1,61 @@
+"""What a purge by age leaves of live rows: their figures by hour and version.
+
+The id is of the rows that are summed up, so that a purge which was interrupted, or which two
+members of a team carried out on the same rows, counts them once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .purges import Doomed, Named
+
+__all__ = ["BUCKET", "FAILED", "LATENCY", "OF_CALLS", "hours_of"]
+
+# A failure that the application asked for (it closed the stream) is nobody's.
+FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
+# Of either id, each by a join of its own: joined by one OR the other, a million calls and 50,000
+# votes are compared pair by pair, which takes an hour.
+OF_CALLS = """
+    SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.id
+    UNION ALL
+    SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.response_id
+    WHERE f.run <> l.id
+"""
+BUCKET = 1.04  # each step of the latency's histogram is so much wider than the one before
+LATENCY = f"floor(ln(greatest(latency_ms, 0.001)) / ln({BUCKET}))::INTEGER"
+_TOKENS = "tokens_in IS NOT NULL AND tokens_out IS NOT NULL"
+_HOURS = f"""
+WITH gone AS (
+    SELECT *, date_trunc('hour', started_at) AS hour, coalesce(model_returned, model) AS named
+    FROM live WHERE id IN (SELECT unnest($runs)) AND started_at < $before::TIMESTAMP
+),
+of_calls AS ({OF_CALLS.format(calls="gone")}),
+given AS (SELECT call AS id, max(value) AS good FROM of_calls WHERE kind = 'good' GROUP BY call),
+judged AS (
+    SELECT run_id AS id, avg(value) AS score FROM scores
+    WHERE run_id IN (SELECT id FROM gone) GROUP BY run_id
+)
+SELECT 'h-' || md5(string_agg(id, ' ' ORDER BY id)) AS id,
+    strftime(hour, '%Y-%m-%dT%H:%M:%S') AS hour,
+    prompt, version_id, max(number) AS number, env, arm, named AS model, count(*) AS calls,
+    count(*) FILTER (WHERE {FAILED}) AS failures, count(*) FILTER (WHERE {_TOKENS}) AS priced,
+    sum(tokens_in) FILTER (WHERE {_TOKENS})::BIGINT AS tokens_in,
+    sum(tokens_out) FILTER (WHERE {_TOKENS})::BIGINT AS tokens_out,
+    sum(tokens_cached) FILTER (WHERE {_TOKENS})::BIGINT AS tokens_cached,
+    count(good) AS votes, coalesce(sum(good), 0)::BIGINT AS good, count(score) AS scored,
+    coalesce(sum(score), 0) AS score_sum, coalesce(sum(score * score), 0) AS score_squares,
+    to_json(histogram({LATENCY}) FILTER (WHERE latency_ms IS NOT NULL)) AS latency
+FROM gone LEFT JOIN given USING (id) LEFT JOIN judged USING (id)
+GROUP BY gone.hour, prompt, version_id, env, arm, named ORDER BY gone.hour
+"""
+
+
+def hours_of(con: Any, doomed: Doomed, named: Named) -> list[dict[str, Any]]:
+    """The rows of `live_hours` for those of the doomed that go by their age."""
+    before = max(filter(None, (named.before, named.live_before)), default=None)
+    if before is None:
+        return []
+    answer = con.execute(_HOURS, {"runs": sorted(doomed.runs), "before": before})
+    names = [column[0] for column in answer.description]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
