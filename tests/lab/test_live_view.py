@@ -73,7 +73,7 @@ def test_a_call_is_there_at_the_next_look(lab: Lab) -> None:
     assert row["p50_ms"] > 0
     ask("c", answer("refund"))
     assert live.versions[0]["calls"] == 3
-    assert repr(live) == "<live support-triage in prod: 3 calls, 1 versions>"
+    assert repr(live) == "<live support-triage in prod: 3 calls, 1 version>"
     page = live._repr_html_()
     assert "<td>v3</td><td>3</td><td>33.3% (6.1% to 79.2%)</td>" in page
     assert lab.live(NAME, env="staging").versions == []
