@@ -87,14 +87,25 @@ def lived(root: Path, moment: int, fault: Callable[[Path], None]) -> tuple[Lab, 
     return lab, study, [str(each.message) for each in said]
 
 
-@pytest.mark.parametrize("fault", [removed, replaced])
-def test_a_study_outlives_its_folder(tmp_path: Path, fault: Callable[[Path], None]) -> None:
+# Every other moment each, since they are many; the others at night.
+@pytest.mark.parametrize(
+    ("fault", "first"),
+    [
+        (removed, 1),
+        (replaced, 2),
+        pytest.param(removed, 2, marks=pytest.mark.soak),
+        pytest.param(replaced, 1, marks=pytest.mark.soak),
+    ],
+)
+def test_a_study_outlives_its_folder(
+    tmp_path: Path, fault: Callable[[Path], None], first: int
+) -> None:
     """At each of its moments: no exception, all of it answered and scored, every figure there, and
     a warning where rows wait.
     """
     total = len(moments(tmp_path / "undisturbed"))
     assert total > 20
-    for moment in range(1, total + 1):
+    for moment in range(first, total + 1, 2):
         lab, study, said = lived(tmp_path / str(moment), moment, fault)
         assert study.status == "finished", moment
         with warnings.catch_warnings():

@@ -77,6 +77,7 @@ def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     environment.pop("PYTEST_XDIST_WORKER", None)
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nbval alone takes seconds to import
     return subprocess.run(
         [*command, "-q", "-p", "no:cacheprovider", *arguments],
         cwd=project,
@@ -144,7 +145,7 @@ def test_a_wrong_mark_names_what_is_accepted(project: Path, mark: str, said: str
 
 def test_workers_share_what_is_asked(project: Path) -> None:
     """Under xdist each answer is recorded once, whatever worker asked it."""
-    done = run(project, "-n", "2", "-k", "names_a_category")
+    done = run(project, "-p", "xdist", "-n", "2", "-k", "names_a_category")
     assert f"{ROWS} passed" in done.stdout, done.stdout
     lab = Lab(project)
     rows = lab.store.rows("select count(*), count(distinct key) from runs")

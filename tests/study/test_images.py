@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -368,10 +369,10 @@ def test_the_bytes_of_an_address_are_cut() -> None:
 
 @pytest.mark.parametrize("how", ["file", "address", "in the prompt"])
 def test_no_view_holds_an_image(make_lab: Callable[..., Lab], tmp_path: Path, how: str) -> None:
-    """A megabyte is in the run, whole; no widget, page, report or text shows more than its
+    """A large image is in the run, whole; no widget, page, report or text shows more than its
     beginning.
     """
-    content = PNG + os.urandom(1_000_000)
+    content = PNG + random.Random(how).randbytes(300_000)
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "big.png").write_bytes(content)
     said = {"m": "an animal", "n": "a thing"}
