@@ -8,6 +8,26 @@ from typing import Any
 
 import pytest
 
+# Files of few tests that take long, the longest first. Two workers take whole files in this order:
+# a long file that came last would leave one of them idle.
+LONG = (
+    "tests/faults/test_lab_vanish.py",
+    "tests/lab/test_run_all.py",
+    "tests/faults/test_lab_kill.py",
+    "tests/lab/test_compare.py",
+    "tests/lab/test_road.py",
+    "tests/store/test_keeping.py",
+    "tests/test_patterns_linear.py",
+    "tests/faults/test_store_disk.py",
+    "tests/study/test_images.py",
+    "tests/store/test_races.py",
+    "tests/optimize/test_promises.py",
+    "tests/registry/test_write_lock.py",
+    "tests/simulate/test_verdicts.py",
+    "tests/pytest_plugin/test_pytest_plugin.py",
+    "tests/test_recorded_studies.py",
+    "tests/test_notebooks.py",
+)
 CLEARED = (
     "PROMPTOPS_REGISTRY",
     "PROMPTOPS_ENV",
@@ -15,6 +35,19 @@ CLEARED = (
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then the notebooks, then the rest as they were collected; the order within
+    a file stays.
+    """
+    places = {path: place for place, path in enumerate(LONG)}
+
+    def turn(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0]
+        return places.get(file, len(LONG) + (not file.startswith("notebooks/")))
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(autouse=True)
