@@ -183,11 +183,11 @@ def test_bombs() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
-    started = time.monotonic()
+    started = time.thread_time()
     for bomb in (deep, 10**100_000, {"a": deep}):
         with pytest.raises(VersionError):
             canonical(bomb)
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
     level: Any = 1
     for _ in range(MAX_DEPTH):
         level = [level]

@@ -124,7 +124,7 @@ def test_passwords_in_the_environments_addresses_are_known() -> None:
 
 def test_a_long_variable_is_read_in_no_time() -> None:
     """An environment's value has up to 128 kB; looking is linear in it."""
-    began = time.perf_counter()
+    began = time.thread_time()
     for value in (
         "a" * 130_000 + "://",
         "://" * 40_000,
@@ -132,7 +132,7 @@ def test_a_long_variable_is_read_in_no_time() -> None:
         "a.b," * 30_000 + "://x",
     ):
         environment_secrets({"LONG": value})
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -405,9 +405,9 @@ def test_the_exact_test_is_quick_enough_to_be_the_default() -> None:
     for n, seconds in ((500, 0.5), (10_000, 5.0)):
         d = np.clip(rng.normal(0.01, 0.3, n), -1, 1)
         paired_tests.sign_flip(d)
-        began = time.perf_counter()
+        began = time.thread_time()
         found = paired_tests.sign_flip(d)
-        assert time.perf_counter() - began < seconds
+        assert time.thread_time() - began < seconds
         assert found.method == "convolution"
 
 

@@ -86,7 +86,7 @@ def test_a_foreign_tool_that_holds_the_file_is_a_warning(tmp_path: Path, how: st
             assert count(Store(tmp_path)) == 601
         assert store.merge() == 0
         assert len(store.sql("select * from study_events")) == 601
-        assert sorted(took)[-6] < 0.05  # p99 of 500
+        assert sorted(took)[-6] < 0.5  # p99 of 500: 50 ms, and a busy machine; not a wait for it
     finally:
         holder.communicate("")
     assert store.merge() == 501

@@ -319,16 +319,16 @@ def test_a_stop_is_not_a_failure_of_the_target(
     """study.progress.stop() ends the study within a second, though the target swallows
     nothing; no run is called internal.
     """
-    begun = threading.Event()
+    begun, released = threading.Event(), threading.Event()
 
     async def waits(x: str) -> str:
         begun.set()
-        await asyncio.sleep(30)
+        await asyncio.sleep(60)
         return "yes"
 
     def sleeps(x: str) -> str:
         begun.set()
-        time.sleep(3)
+        released.wait(60)
         return "yes"
 
     monkeypatch.setattr("promptops.lab.lab.in_kernel", lambda: True)  # where a cell ends at once
@@ -340,7 +340,9 @@ def test_a_stop_is_not_a_failure_of_the_target(
     at = time.monotonic()
     study.progress.stop()
     study.wait()
-    assert time.monotonic() - at < 1.5
+    took = time.monotonic() - at
+    released.set()
+    assert took < 20  # a second, and a busy machine; not the minute
     assert study.status == "stopped"
     assert set(study.runs()["failure"]) <= {"cancelled"}
 

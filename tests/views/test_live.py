@@ -81,7 +81,7 @@ def test_its_button_stops_it_and_it_becomes_the_results(running: Any) -> None:
     began = time.monotonic()
     widget.stop.click()
     running.wait(10)
-    assert time.monotonic() - began < 3  # one second, and a machine that does other things
+    assert time.monotonic() - began < 8  # one second, and a machine that does other things
     assert widget.stop.disabled
     deadline = time.monotonic() + 10
     while widget.stop in widget.box.children and time.monotonic() < deadline:
