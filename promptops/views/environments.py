@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..errors import PromptOpsError
-from ..markup import esc
+from ..markup import esc, shorten
 from ..review.review import gate_says
 from .display import View, fitting
 from .grid import grid, short
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..lab.lab import Lab
     from ..study.project import Project
 
-__all__ = ["EnvironmentsView", "gate_html", "serving_html", "timeline"]
+__all__ = ["EnvironmentsView", "gate_html", "serving_html", "serving_line", "timeline"]
 
 _SHOWN = 24  # deployments in the timeline
 
@@ -313,10 +313,27 @@ def serving_html(project: Project, prompt: str) -> str:
     if not rows:
         return (
             f"<p class='dim'>{esc(prompt)} serves nowhere yet: <code>lab.promote(version,"
-            " to=&#39;prod&#39;, study=study)</code></p>"
+            " env=&#39;prod&#39;, study=study)</code></p>"
         )
     names = ["environment", "serves", "since (UTC)", "step", "by", "why", "on"]
     return grid(names, rows, caption=f"what serves of {prompt}, by environment")
+
+
+def serving_line(project: Project, prompt: str) -> str:
+    """What serves in the environment that matters most (prod, else the last one), since when, who
+    decided it and why, in one line; "" where nothing serves.
+    """
+    names = project.registry.environments(prompt)
+    env = "prod" if "prod" in names else next(reversed(list(names)), "")
+    now = project.registry.serving(prompt, env) if env else None
+    if now is None:
+        return ""
+    why = f": {esc(shorten(now.reason, 90))}" if now.reason else ""
+    return (
+        f"<p><b>{esc(env)}</b> serves {chip(now.label, colour(now.number))} since"
+        f" {esc(now.at[:16].replace('T', ' '))} UTC <span class='dim'>({esc(now.kind)} by"
+        f" {short(now.author)}{why})</span></p>"
+    )
 
 
 def timeline(history: History) -> str:

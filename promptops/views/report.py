@@ -19,7 +19,7 @@ from ..errors import PromptOpsError
 from ..markup import esc
 from ..run import utc
 from .changed_examples import Changed, changed_examples
-from .environments import serving_html
+from .environments import serving_html, serving_line
 from .folds import PAGE, flip, listed, opened
 from .grid import grid
 from .prompt_view import template_html
@@ -122,9 +122,12 @@ def report_html(study: Study) -> str:
 
 
 def _head(study: Study) -> str:
+    """Whose report it is, and what of the prompt served when it was made."""
+    prompt, project = study.record.prompt, study.recorded.project
+    serves = serving_line(project, prompt) if prompt in project.registry.names() else ""
     return (
-        f"<h1>{esc(study.record.prompt or study.name)}</h1><p class='dim'>promptops report of"
-        f" {esc(study.name)}, made {esc(utc()[:16].replace('T', ' '))} UTC</p>"
+        f"<h1>{esc(prompt or study.name)}</h1><p class='dim'>promptops report of"
+        f" {esc(study.name)}, made {esc(utc()[:16].replace('T', ' '))} UTC</p>{serves}"
     )
 
 
