@@ -17,6 +17,7 @@ from ..lab.judge_report import JudgeReport
 from ..lab.lab import Lab
 from ..lab.leaderboard import Leaderboard
 from ..lab.live_view import LiveView
+from ..lab.model_grid import ModelGrid
 from ..lab.monitor import Monitor
 from ..lab.optimization import Optimization
 from ..lab.prompt import Prompt, SavedVersion
@@ -110,6 +111,13 @@ def _(face: Lab) -> str:
     from .overview import lab_html
 
     return lab_html(face)
+
+
+@html.register
+def _(face: ModelGrid) -> str:
+    from .model_grid_view import html
+
+    return html(face)
 
 
 @html.register

@@ -13,6 +13,7 @@ from ..markup import esc, shorten
 from ..study.queries.outcomes import commonest_unscored
 from . import svg
 from .grid import Column, breaking, measures
+from .model_grid_view import of_study
 from .progress_view import line
 from .theme import chip, colour, page
 
@@ -83,7 +84,7 @@ def results(study: Study, *, texts: bool = True) -> str:
     card, rest = _compared(study, texts=texts) if len(rows) > 1 else ("", "")
     # two versions stand side by side in the comparison's own table
     arms = "" if card and len(rows) == 2 else _arms(study, rows)
-    return _head(study) + card + rest + arms
+    return _head(study) + card + rest + arms + of_study(study)
 
 
 def arms_html(study: Study) -> str:

@@ -21,6 +21,7 @@ from promptops.analysis import intervals, multiplicity, paired_tests
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import compare
 from promptops.analysis.decide import decide
+from promptops.analysis.interaction import interaction
 from promptops.analysis.tasks import combine
 from promptops.analysis.tried import Judgement, Tried
 
@@ -242,6 +243,21 @@ def over_tasks(rng: np.random.Generator, studies: int, sizes: tuple[int, ...]) -
     return Row(name, 0.06, studies, hits / studies, broken / studies)
 
 
+def two_models(rng: np.random.Generator, studies: int, n: int = 60) -> Row:
+    """A gain of 15 points on either model: how often it is said to depend on the model.
+
+    Broken: it is said where the gain is significant on one model and not on the other.
+    """
+    draws = rng.multinomial(n, [0.25, 0.1, 0.65], (studies, 2))
+    p = p_table(draws[:, :, 0], draws[:, :, 1]) <= ALPHA
+    hits = 0
+    for one, other in draws:
+        gains = [rng.permutation(np.repeat([1.0, -1.0, 0.0], counts)) for counts in (one, other)]
+        hits += interaction(gains, grid=1.0).p <= ALPHA
+    broken = float((p[:, 0] != p[:, 1]).mean())
+    return Row("a gain said to depend on the model", ALPHA, studies, hits / studies, broken)
+
+
 def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
     """Every row, each with a generator of its own. sizes: of the studies with 2 % left out."""
     rngs = iter(np.random.default_rng(SEED).spawn(60))
@@ -269,6 +285,7 @@ def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
         yield early(next(rngs), studies, m)
     for tasks in ((400, 100, 60, 40, 40, 20), (250,) * 18):
         yield over_tasks(next(rngs), studies, tasks)
+    yield two_models(next(rngs), studies)
 
 
 def main() -> int:

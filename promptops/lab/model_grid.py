@@ -1,0 +1,24 @@
+"""Prompts on several models, as a notebook shows them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from ..analysis.interaction import ModelGrid as Grid
+from . import show
+
+__all__ = ["ModelGrid"]
+
+
+class ModelGrid(Grid):
+    """`analysis.interaction.ModelGrid` with a face."""
+
+    __slots__ = ()
+
+    @classmethod
+    def shown(cls, grid: Grid) -> ModelGrid:
+        """The grid, ready to show."""
+        return cls(**{field.name: getattr(grid, field.name) for field in fields(grid)})
+
+    def _repr_html_(self) -> str:
+        return show.html(self)

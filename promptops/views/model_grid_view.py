@@ -1,0 +1,58 @@
+"""Two prompts on several models: the sentence on the interaction, and a row per model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..analysis import words
+from ..errors import PromptOpsError
+from ..markup import esc
+from ..study.model_grid import grid_of, has_grid
+from .grid import Column, grid
+from .theme import page
+
+if TYPE_CHECKING:
+    from ..analysis.interaction import ModelGrid
+    from ..lab.study import Study
+
+__all__ = ["body", "html", "of_study"]
+
+
+def html(face: ModelGrid) -> str:
+    """The cell's view of a grid."""
+    return page(body(face))
+
+
+def of_study(study: Study) -> str:
+    """The grid of a study's last prompt; "" where the study is of one model or one prompt."""
+    try:
+        if not has_grid(study.recorded):
+            return ""
+        return f"<h3>Model by model</h3>{body(grid_of(study.recorded, None, None, None))}"
+    except PromptOpsError:  # an arm without a score: the comparison above says so
+        return ""
+
+
+def body(face: ModelGrid) -> str:
+    """The sentence, then the table. Safe markup."""
+    columns: list[Column | str] = [
+        "model",
+        Column(face.baseline, number=True),
+        Column(face.candidate, number=True),
+        Column("difference (90 % interval)", number=True),
+        Column("improved : regressed", number=True),
+        Column("n", number=True),
+    ]
+    rows = [
+        [
+            esc(cell.model),
+            esc(words.percent(cell.baseline)),
+            esc(words.percent(cell.candidate)),
+            f"{esc(words.points(cell.gain).removesuffix(' points'))}"
+            f"<span class='ci'>{esc(words.interval(cell.low, cell.high))}</span>",
+            f"{cell.wins:,} : {cell.losses:,}",
+            f"{cell.n:,}",
+        ]
+        for cell in face.cells
+    ]
+    return f"<p>{esc(face.statement())}</p>" + grid(columns, rows, caption=face.statement())
