@@ -164,13 +164,9 @@ def figures_of(
         clusters=len(units) if labels is not None else None,
         repeats=pairs.repeats,
         candidate=float(pairs.candidate.mean()) if pairs.n else math.nan,
-        candidate_interval=mean_interval(
-            pairs.candidate, pairs.binary and pairs.repeats == 1, labels, rules
-        ),
+        candidate_interval=_arm_interval(pairs, pairs.candidate, labels, rules),
         baseline=float(pairs.baseline.mean()) if pairs.n else math.nan,
-        baseline_interval=mean_interval(
-            pairs.baseline, pairs.binary and pairs.repeats == 1, labels, rules
-        ),
+        baseline_interval=_arm_interval(pairs, pairs.baseline, labels, rules),
         gain=gain,
         low=low,
         high=high,
@@ -245,6 +241,16 @@ def _constant(pairs: Pairs, units: int, level: float) -> tuple[float, float, flo
     square = intervals.quantile(level) ** 2
     half = 0.0 if pairs.measure else square / (units + square)
     return gain - half, gain + half, gain - half, "constant"
+
+
+def _arm_interval(
+    pairs: Pairs, values: Floats, labels: list[str] | None, rules: int
+) -> tuple[float, float] | None:
+    """95 % interval of one arm's mean; scores are cut to [0, 1], the range of a share."""
+    found = mean_interval(values, pairs.binary and pairs.repeats == 1, labels, rules)
+    if found is None or rules < 2 or pairs.measure or values.min() < 0 or values.max() > 1:
+        return found
+    return max(found[0], 0.0), min(found[1], 1.0)
 
 
 def mean_interval(

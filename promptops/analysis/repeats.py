@@ -30,8 +30,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A mean over n examples with its 95 % t interval (None where n < 2 or all are equal); skipped:
-    examples with fewer than k repeats.
+    """A mean over n examples with its 95 % t interval, cut to [0, 1] (None where n < 2 or all are
+    equal); skipped: examples with fewer than k repeats.
     """
 
     value: float
@@ -171,8 +171,10 @@ def _mean(values: Sequence[float]) -> Mean:
     known = [value for value in values if value == value]
     if not known:
         return Mean(math.nan, None, None, 0, len(values))
-    low, high = t_interval(known) or (None, None)
-    return Mean(math.fsum(known) / len(known), low, high, len(known), len(values) - len(known))
+    mean = min(max(math.fsum(known) / len(known), 0.0), 1.0)
+    found = t_interval(known)
+    low, high = (None, None) if found is None else (max(found[0], 0.0), min(found[1], 1.0))
+    return Mean(mean, low, high, len(known), len(values) - len(known))
 
 
 def _chosen(k: int) -> None:

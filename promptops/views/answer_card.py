@@ -53,14 +53,6 @@ def _over_tasks(comparison: Comparison, verdict: Verdict) -> str:
     return "".join(f"<p>{esc(c.text)}</p>" for c in verdict.checks if c.name == name)
 
 
-def _over_tasks(comparison: Comparison, verdict: Verdict) -> str:
-    """What the verdict rests on where the policy judges over tasks: the primary's own check."""
-    if verdict.policy.estimand != "tasks" or verdict.decision != "promote":
-        return ""  # what is missing says it
-    name = verdict.policy.primary or comparison.primary_name
-    return "".join(f"<p>{esc(c.text)}</p>" for c in verdict.checks if c.name == name)
-
-
 def effect(figures: Difference) -> str:
     """The difference as one number: points of a score, percent of a cost or a latency."""
     if not figures.n:

@@ -30,6 +30,9 @@ from promptops.analysis import (
     repeats,
     words,
 )
+from promptops.analysis.arms import Arm, Outcomes
+from promptops.analysis.compare import compare
+from promptops.analysis.repeats import at_k, mean_pass_at_k, mean_pass_hat_k
 from promptops.errors import StatisticsError
 
 few = settings(max_examples=40, deadline=None)
@@ -424,3 +427,19 @@ def test_the_exact_test_keeps_its_promise(n: int, seconds: float, mean: float) -
         paired_tests.sign_flip(d)
         took.append(time.perf_counter() - began)
     assert min(took) <= seconds
+
+
+def test_reliability_and_its_interval_stay_between_0_and_1() -> None:
+    """pass@k and pass^k of ten examples of which one differs: t alone would leave the range."""
+    nearly = [5] * 9 + [4]
+    best = mean_pass_hat_k(nearly, [5] * 10, 2)
+    assert best.high == 1.0
+    assert best.low is not None
+    assert 0 <= best.low <= best.value <= 1
+    worst = mean_pass_at_k([0] * 9 + [1], [5] * 10, 2)
+    assert worst.low == 0.0
+    rows = {f"e{i}": [float(i > 0), 1.0] for i in range(10)}
+    arms = [Arm(name, name, {"exact": at_k(Outcomes.of(rows), 1)}) for name in ("v2", "v1")]
+    found = compare(arms[0], arms[1]).primary
+    assert found.candidate_interval is not None
+    assert found.candidate_interval[1] == 1.0
