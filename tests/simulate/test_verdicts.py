@@ -57,7 +57,7 @@ def test_every_row_holds(rows: list[Any]) -> None:
         "held back by one of 10",
         "gains that vary over 6",
         "gains that vary over 18",
-        "a gain said to depend",
+        "a gain shown to depend",
         "early stopping, 1",
         "early stopping, 2",
         "early stopping, 3",

@@ -244,9 +244,9 @@ def over_tasks(rng: np.random.Generator, studies: int, sizes: tuple[int, ...]) -
 
 
 def two_models(rng: np.random.Generator, studies: int, n: int = 60) -> Row:
-    """A gain of 15 points on either model: how often it is said to depend on the model.
+    """A gain of 15 points on either model: how often it is shown to depend on the model.
 
-    Broken: it is said where the gain is significant on one model and not on the other.
+    Broken: a verdict where the gain is significant on one model and not on the other.
     """
     draws = rng.multinomial(n, [0.25, 0.1, 0.65], (studies, 2))
     p = p_table(draws[:, :, 0], draws[:, :, 1]) <= ALPHA
@@ -255,7 +255,7 @@ def two_models(rng: np.random.Generator, studies: int, n: int = 60) -> Row:
         gains = [rng.permutation(np.repeat([1.0, -1.0, 0.0], counts)) for counts in (one, other)]
         hits += interaction(gains, grid=1.0).p <= ALPHA
     broken = float((p[:, 0] != p[:, 1]).mean())
-    return Row("a gain said to depend on the model", ALPHA, studies, hits / studies, broken)
+    return Row("a gain shown to depend on the model", ALPHA, studies, hits / studies, broken)
 
 
 def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
