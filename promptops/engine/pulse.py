@@ -41,7 +41,8 @@ class Pulse:
         return (
             f"nothing else in this process could run for {seconds:.0f} s while {' or '.join(names)}"
             " was called: code in C that keeps the interpreter, such as a regular expression that"
-            " backtracks, is reached by no time limit and no stop; run it in a process of its own."
+            " backtracks, is reached by no time limit and no stop; @scorer(isolated=True) calls it"
+            " in a process of its own."
         )
 
     def _beat(self) -> None:

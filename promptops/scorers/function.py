@@ -16,6 +16,7 @@ from ..errors import ScorerError
 from ..models.function_identity import identify
 from ..score import Score
 from .case import Case, Scorer
+from .isolated import IsolatedFunction
 from .rule import Judged, snippet
 
 __all__ = ["FunctionScorer", "as_scorer", "scorer"]
@@ -191,6 +192,7 @@ def scorer(
     against: str | None = None,
     judges_failures: bool = False,
     batch: bool = False,
+    isolated: bool = False,
 ) -> Callable[[Callable[..., Any]], FunctionScorer]: ...
 
 
@@ -205,10 +207,12 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     default). against: the version id whose runs are `reference`. judges_failures: it is asked about
     answers that failed by the model's doing.
     batch: its arguments are lists over many answers, and it gives a list of as many verdicts.
+    isolated: it is called in a process of its own, with a copy of its arguments.
 
     A call that takes too long is cut off and costs its own row. That works for Python code and for
     waiting; C code that keeps the interpreter (a regular expression that backtracks) stops the
-    whole process, which can only be said afterwards: call such code in a process of its own. An
+    whole process, which a warning can only name afterwards. With isolated=True such code, and code
+    that crashes the interpreter, costs its own row too; the function is the same version. An
     async function whose loop was blocked by another call is called once more for that answer.
     """
     if function is not None:
@@ -246,6 +250,7 @@ def _build(
     against: str | None = None,
     judges_failures: bool = False,
     batch: bool = False,
+    isolated: bool = False,
 ) -> FunctionScorer:
     called: str = name or str(getattr(function, "__name__", type(function).__name__))
     if called == "<lambda>":
@@ -268,7 +273,15 @@ def _build(
     columns = tuple(dict.fromkeys((*needed, *needs)))
     build = BatchFunctionScorer if batch else FunctionScorer
     return build(
-        function, called, named, taken, at_least, columns, judges_failures, against, labels
+        IsolatedFunction(function, called) if isolated else function,
+        called,
+        named,
+        taken,
+        at_least,
+        columns,
+        judges_failures,
+        against,
+        labels,
     )
 
 

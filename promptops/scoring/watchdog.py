@@ -174,7 +174,8 @@ class Watchdog:
             worker.queue.put(None)
         self._idle.clear()
         for chunk in self._running:
-            chunk.give_up()
+            if chunk.give_up() and chunk.thread is not None:
+                interrupt(chunk.thread)
         if self._side is not None:
             self._side.stop()
         self.stood_still = self._pulse.close()

@@ -108,9 +108,7 @@ class Database:
             try:
                 with _translated(self.path):
                     yield con
-                self.covered = dict(
-                    con.execute("SELECT segment, bytes FROM internal.ledger").fetchall()
-                )
+                    self.covered = _ledger(con)
                 sound = True
             finally:
                 _let_go(con, sound=sound)
@@ -134,11 +132,12 @@ class Database:
                 identity = self._identity()
                 if identity != self._seen:
                     check_counts(con)
-                    if not is_current(con):
+                    with _translated(self.path):
+                        current = is_current(con)
+                    if not current:
                         raise Outdated("it is in the form of an older release")
-                    self.covered = dict(
-                        con.execute("SELECT segment, bytes FROM internal.ledger").fetchall()
-                    )
+                    with _translated(self.path):
+                        self.covered = _ledger(con)
                     self._seen = identity
                 with _damage_translated(self.path):
                     yield con
@@ -225,17 +224,18 @@ class Database:
         con = writer.borrow(self.path) or attach(self.path)
         try:
             self._private()
-            if not con.execute(
-                "SELECT 1 FROM duckdb_schemas() WHERE database_name = 'store' AND schema_name ="
-                " 'internal'"
-            ).fetchall():
-                if writer.has_lent(con):
-                    writer.copy_blank(con, create)
-                else:
-                    create(con)
-            elif identity != self._seen:  # else it was checked, and nobody has touched it since
-                check_counts(con)
-                renew(con)
+            with _translated(self.path):
+                if not con.execute(
+                    "SELECT 1 FROM duckdb_schemas() WHERE database_name = 'store' AND schema_name ="
+                    " 'internal'"
+                ).fetchall():
+                    if writer.has_lent(con):
+                        writer.copy_blank(con, create)
+                    else:
+                        create(con)
+                elif identity != self._seen:  # else it was checked, and nobody has touched it since
+                    check_counts(con)
+                    renew(con)
         except BaseException:
             _let_go(con)
             raise
@@ -300,6 +300,11 @@ def _let_go(con: Connection, *, sound: bool = False) -> None:
     _close(con)
     if WRITERS[-1].has_lent(con):
         WRITERS[-1].give_back(con, sound=False)
+
+
+def _ledger(con: Connection) -> dict[str, int]:
+    """Segment -> bytes that were merged of it."""
+    return dict(con.execute("SELECT segment, bytes FROM internal.ledger").fetchall())
 
 
 def _close(con: Connection) -> None:

@@ -261,6 +261,61 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     assert store.verify() == []
 
 
+LEVELS = """
+import json, resource, signal, sys, warnings
+from pathlib import Path
+from promptops.store import Store
+warnings.simplefilter("ignore")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+row = lambda n: {"study_id": "s", "event_at": "2026-01-01T00:00:00", "event": str(n)}
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+def look(act):
+    try:
+        return act()
+    except Exception as error:
+        return f"{type(error).__module__}.{type(error).__name__}"
+for kib in map(int, sys.argv[2:]):
+    store = Store(Path(sys.argv[1], str(kib)))
+    store.append("study_events", [row(1)])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (kib << 10, hard))
+    try:
+        store.append("study_events", [row(2)])
+        count = lambda: store.rows("select count(*) from study_events")[0][0]
+        said = look(count), look(store.merge), type(look(store.verify)).__name__
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    store.flush()
+    print(json.dumps([kib, *said, look(count), look(store.verify)]))
+"""
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [(16, 22), pytest.param(tuple(range(0, 400, 4)), marks=pytest.mark.soak)],
+    ids=["two", "hundred"],
+)
+def test_any_fill_level_of_a_disk_degrades_as_a_full_one_does(
+    tmp_path: Path, levels: tuple[int, ...]
+) -> None:
+    """R16: with any room left for the DuckDB file, before it exists: every row is seen, and merge
+    and verify raise nothing of DuckDB's; with room again all is whole.
+    """
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", LEVELS, str(tmp_path), *map(str, levels)],
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == len(levels)
+    for kib, seen, merged, verified, later, faults in lines:
+        assert seen == 2, (kib, seen)
+        assert not str(merged).startswith("_duckdb"), (kib, merged)
+        assert verified == "list", (kib, verified)
+        assert (later, faults) == (2, []), (kib, later, faults)
+
+
 def test_a_folder_that_cannot_be_made_degrades_to_memory(tmp_path: Path) -> None:
     """R8: a file is in the folder's place; the rows are there for this process, and written
     once it is gone.
