@@ -164,22 +164,25 @@ def exact_power(
         12 * math.sqrt(n * changed * max(1 - changed, 0.0)) + 40,
     )  # e^-60 of the law lies beyond
     m = np.arange(max(1, math.floor(middle - width)), min(n, math.ceil(middle + width)) + 1)
-    need = _critical(m, share(alpha, "alpha"), ties)
+    size = 1 << int(m[-1]).bit_length()  # a few tables serve every n of a search
+    need = _criticals(share(alpha, "alpha"), ties, size)[m]
     reached = np.where(need <= m, bdtrc(need - 1, m, min(wins / changed, 1.0)), 0.0)
     return float((np.exp(_log_binomial(n, m, changed)) * reached).sum())
 
 
-def _critical(m: Any, alpha: float, ties: str) -> Any:
-    """For each number of disagreements the fewest wins that are significant, m + 1 where none is;
-    by halving, all m at once.
+@functools.lru_cache(maxsize=16)
+def _criticals(alpha: float, ties: str, size: int) -> Any:
+    """For each number of disagreements m below `size` the fewest wins that are significant, m + 1
+    where none is; by halving, all m at once.
     """
     import numpy as np
     from scipy.special import bdtrc
 
+    m = np.arange(size)
     low, high = np.zeros_like(m), m + 1  # no win is never significant, m + 1 means "never"
     while (high - low > 1).any():
         middle = (low + high) // 2
-        inside = np.clip(middle, 1, m)
+        inside = np.clip(middle, 1, np.maximum(m, 1))
         tail = bdtrc(inside - 1, m, 0.5)
         if ties == "half":
             tail = (tail + np.where(inside < m, bdtrc(inside, m, 0.5), 0.0)) / 2
@@ -187,6 +190,7 @@ def _critical(m: Any, alpha: float, ties: str) -> Any:
         searching = high - low > 1
         high = np.where(searching & significant, middle, high)
         low = np.where(searching & ~significant, middle, low)
+    high.flags.writeable = False
     return high
 
 

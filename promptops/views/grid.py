@@ -93,7 +93,7 @@ def measures(
         part = slice(at, at + _ABREAST)
         parts.append(
             grid(
-                ["measure", *versions[part]],
+                ["metric", *versions[part]],
                 [[name, *cells[part]] for name, cells in rows],
                 caption=caption,
             )
