@@ -19,7 +19,15 @@ from .compared import Compared
 from .design import as_version
 from .early_stopping import early, looked_at
 from .golden_labels import labelled_arms
-from .grounds import baseline_of, copies_in, frozen_plan, grounds_of, labels_in, policy_for
+from .grounds import (
+    baseline_of,
+    copies_in,
+    frozen_plan,
+    grounds_of,
+    labels_in,
+    policy_for,
+    pooled_grounds,
+)
 from .judgements import pooled, pooled_size, tried_before
 from .outcomes import Source, arms_of, latest_sources
 from .queries.studies import newest_holding
@@ -163,6 +171,7 @@ def _compared(
         if tried.times > 1 and ended is None:
             store, arms = study.project.store, (candidate, baseline)
             candidate, baseline = pooled(store, study.record, study.dataset, arms, name, tried)
+            grounds = pooled_grounds(study, grounds, (candidate, baseline), name, weights)
             grounds = replace(grounds, planned=pooled_size(candidate, name, grounds))
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties

@@ -170,8 +170,16 @@ def _folded(request: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _fold(text: str) -> str:
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    plain = text if text.isascii() else _plain_letters(text)
     return " ".join(re.sub(r"\\[nrt]", " ", plain).casefold().split())
+
+
+def _plain_letters(text: str) -> str:
+    """By NFKC, without the characters that nobody sees (zero-width spaces, soft hyphens, marks of
+    direction), which would make as many near-copies of a row as one likes.
+    """
+    shown = unicodedata.normalize("NFKC", text)
+    return "".join(char for char in shown if unicodedata.category(char) != "Cf")
 
 
 def _root(parents: dict[str, str], id_: str) -> str:

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm
 from ..analysis.classes import GoldenLabels
 from ..analysis.compare import ComparisonContext
+from ..dataset import Example
+from ..errors import StudyError
 from ..policy import Policy
 from .copies import Copies, copies_of, golden_reads, reads_of
 from .departures import departures
 from .golden_labels import golden_labels
+from .judgements import earlier_name
 from .noise_floor import measured
 from .queries.plans import plan_document
+from .recorded_study import RecordedStudy, find_study
 from .records import load_version
 from .split_wear import times_used
 
 if TYPE_CHECKING:
-    from .recorded_study import RecordedStudy
     from .study_record import ArmRecord
 
-__all__ = ["baseline_of", "copies_in", "frozen_plan", "grounds_of", "labels_in", "policy_for"]
+__all__ = [
+    "baseline_of",
+    "copies_in",
+    "frozen_plan",
+    "grounds_of",
+    "labels_in",
+    "policy_for",
+    "pooled_grounds",
+]
 
 
 def frozen_plan(study: RecordedStudy) -> tuple[dict[str, Any], str] | None:
@@ -95,7 +108,11 @@ def labels_in(study: RecordedStudy) -> GoldenLabels | None:
 
 
 def copies_in(
-    study: RecordedStudy, arms: Sequence[Arm] | None = None, primary: str | None = None
+    study: RecordedStudy,
+    arms: Sequence[Arm] | None = None,
+    primary: str | None = None,
+    *,
+    earlier: Sequence[Example] = (),
 ) -> Copies:
     """Which of a study's examples are copies of others, for the arms that are compared.
 
@@ -103,6 +120,7 @@ def copies_in(
         study: the study whose examples are judged.
         arms: the arms as they were read; None: all arms of the study.
         primary: the scorer that decides; None: the study's first.
+        earlier: examples of other studies that are judged with them.
     """
     store, record = study.project.store, study.record
     read = study.arms() if arms is None else arms
@@ -112,7 +130,41 @@ def copies_in(
         reads.append(reads_of(None if elsewhere else load_version(store, arm.version)))
     name = primary or record.primary
     needs = next((ref.needs for ref in record.scorers if ref.name == name), ())
-    return copies_of(study.dataset, reads, golden_reads(needs))
+    return copies_of([*study.dataset, *earlier], reads, golden_reads(needs))
+
+
+def pooled_grounds(
+    study: RecordedStudy,
+    grounds: ComparisonContext,
+    arms: Sequence[Arm],
+    primary: str,
+    weights: str | None = None,
+) -> ComparisonContext:
+    """The grounds once answers of earlier studies are pooled: the examples that only those asked
+    are grouped with this study's, so that a row with another space in it is no further evidence.
+
+    Args:
+        study: the study at hand.
+        grounds: of its own examples.
+        arms: candidate and baseline as they were pooled.
+        primary: the scorer that decides.
+        weights: as in `grounds_of`.
+    """
+    judged = [row.study for row in grounds.tried.judgements if row.study != study.id]
+    scored = [arm.scores[primary] for arm in arms if primary in arm.scores]
+    wanted = {name for outcomes in scored for name in outcomes.examples}
+    earlier: dict[str, Example] = {}
+    for id_ in dict.fromkeys(judged):
+        with suppress(StudyError):  # its dataset was purged: its examples stay on their own
+            for example in find_study(study.project, id_).dataset:
+                name = earlier_name(example.fingerprint)
+                if name in wanted:
+                    earlier.setdefault(name, replace(example, id=name))
+    if not earlier:
+        return grounds
+    found = copies_in(study, arms, primary, earlier=list(earlier.values())).weighted(weights)
+    tags = {**grounds.tags, **{name: example.tags for name, example in earlier.items()}}
+    return replace(grounds, copies=found.copies, clusters=found.clusters, tags=tags)
 
 
 def _plan_of(

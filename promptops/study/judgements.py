@@ -164,7 +164,7 @@ def pooled(
     ids = {example.fingerprint: example.id for example in reversed(list(dataset))}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
     for version, print_, _, outcome in rows:
-        name = ids.get(print_, f"earlier example {print_[:12]}")
+        name = ids.get(print_, earlier_name(print_))
         found[version].setdefault(name, []).append(outcome)
     out = []
     for arm in (candidate, baseline):
@@ -173,6 +173,11 @@ def pooled(
         new = replace(new, calibrated=old.calibrated)
         out.append(replace(arm, scores={**arm.scores, primary: new}))
     return out[0], out[1]
+
+
+def earlier_name(fingerprint: str) -> str:
+    """By which name an example of an earlier study is pooled that the study at hand left out."""
+    return f"earlier example {fingerprint[:12]}"
 
 
 def pooled_size(arm: Arm, primary: str, grounds: ComparisonContext) -> int | None:

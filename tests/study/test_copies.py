@@ -111,6 +111,19 @@ def test_near_copies_share_a_cluster() -> None:
     assert "e3" not in found.clusters
 
 
+@pytest.mark.parametrize("unseen", ["\u200b", "\ufeff", "\u00ad", "\u200d", "\u202a"])
+def test_characters_that_nobody_sees_make_no_other_row(unseen: str) -> None:
+    """Zero-width spaces, soft hyphens and marks of direction: one cluster with the plain text."""
+    found = copies_of(
+        examples("Weg 1", f"We{unseen}g 1", f"{unseen}Weg  1", "Weg 2"),
+        [reads_of(PromptVersion("{{q}}"))],
+        golden_reads(()),
+    )
+    assert found.clusters is not None
+    assert len({found.clusters[f"e{i}"] for i in range(3)}) == 1
+    assert "e3" not in found.clusters
+
+
 def test_copies_join_the_clusters_that_are_declared() -> None:
     """A near-copy in another document ties the two documents together."""
     parts = [

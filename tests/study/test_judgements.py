@@ -88,6 +88,21 @@ def test_a_column_that_no_version_reads_hides_no_judgement(make_lab: MakeLab) ->
     assert judged(again, v2, v1)[1].times == 2
 
 
+def test_rows_of_earlier_studies_are_near_copies_too(make_lab: MakeLab) -> None:
+    """The same rows with another space, asked in a second and a third study beside one that they
+    share: pooled, the copies are of the clusters of the forty.
+    """
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    lab.evaluate([v1, v2], rows(), [equals()], name="one")
+    for times in (1, 2):
+        spaced = [{**row, "q": row["q"] + " " * times} for row in rows()]
+        again = lab.evaluate([v1, v2], [*rows(2), *spaced[2:]], [equals()], name=f"{times}")
+        comparison = again.compare(candidate=v2, baseline=v1)
+        assert comparison.primary.n > 40
+        assert comparison.primary.clusters == 40
+        assert comparison.verdict.decision == "inconclusive"
+
+
 def test_leaving_rows_out_brings_none_away(make_lab: MakeLab) -> None:
     """A study on the rows that were won is judged on all that were asked."""
     lab, (v1, v2) = lab_of(make_lab, "A", "B")
