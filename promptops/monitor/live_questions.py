@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..store import Store
+    from ..study.project import Project
 
 __all__ = [
     "by_hour",
     "by_version",
     "chosen",
+    "live_count",
     "losses",
     "prompts",
     "rows_of",
@@ -146,6 +148,13 @@ def _bins(store: Store, asked: Mapping[str, Any], by: str) -> dict[tuple[Any, ..
     """The calls of each group by latency, as `live_hours` keeps them."""
     rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
     return {tuple(key): counts for *key, counts in store.rows(_BINS.replace("$by", by), rest)}
+
+
+def live_count(project: Project) -> tuple[int, int]:
+    """How many live rows and how much feedback there is."""
+    sql = "SELECT (SELECT count(*) FROM live), (SELECT count(*) FROM feedback)"
+    [(calls, said)] = project.store.rows(sql)
+    return int(calls), int(said)
 
 
 def prompts(store: Store) -> list[tuple[str, str | None]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from ..monitor.drift_file import every as monitor_paths
+from ..study.provenance import in_kernel
 from .dashboard_head import head_html
 from .display import View, fitting
 from .drift_view import monitors_html
@@ -137,7 +138,7 @@ class Dashboard(View):
         builders: dict[str, Callable[[], Any]] = {
             "Prompts": lambda: PromptsView(self.lab, prompt, writes=self.writes),
             "Registry": lambda: EnvironmentsView(self.lab, prompt, writes=self.writes),
-            "Live": lambda: LiveTab(self.lab, writes=self.writes),
+            "Live": self._live,
             "Watch": lambda: _Empty(monitors_html(self.lab.project)),
         }
         if tab in builders:
@@ -155,6 +156,12 @@ class Dashboard(View):
             "Label": lambda: LabelView(study, writes=self.writes),
         }
         return self._try(of_study[tab])
+
+    def _live(self) -> LiveTab:
+        tab = LiveTab(self.lab, writes=self.writes)
+        if in_kernel():
+            tab.follow()
+        return tab
 
     def _try(self, build: Callable[[], Any]) -> Any:
         try:

@@ -16,6 +16,7 @@ from ..monitor.watch import thresholds
 from . import svg
 from .grid import Column, breaking, grid, short
 from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, in_text, page, style_figure
+from .time_picture import Frame, dot, line, words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["evidence_picture", "figure", "html", "monitors_html"]
 
 _LEAST = 0.1  # smaller evidence is drawn as this: it says "nothing"
-_W, _H = svg.WIDTH, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 26, 30, 44
+_FRAME = Frame()
 
 
 def html(monitor: Monitor) -> str:
@@ -88,35 +88,32 @@ def evidence_picture(project: Project, file: MonitorFile, series: Series, thresh
     most = max(threshold * 3, *(day.evidence for day in days))
     span = math.log10(min(most, 1e12) / _LEAST)
 
-    def x(at: float) -> float:
-        return _LEFT + at / max(len(days) - 1, 1) * (_W - _LEFT - _RIGHT)
+    def x(at: int) -> float:
+        return _FRAME.x(at / max(len(days) - 1, 1))
 
     def y(evidence: float) -> float:
-        share = math.log10(min(max(evidence, _LEAST), 1e12) / _LEAST) / span
-        return _H - _BOTTOM - share * (_H - _TOP - _BOTTOM)
+        return _FRAME.y(math.log10(min(max(evidence, _LEAST), 1e12) / _LEAST) / span)
 
-    out = [_label(2, 14, f"evidence that {series.scorer} changed", "start")]
+    out = [words(2, 14, f"evidence that {series.scorer} changed", "start")]
     for power in range(-1, math.floor(math.log10(_LEAST) + span) + 1):
-        out.append(_level(y(10.0**power), svg.GRID, ".3"))
-        out.append(_label(_LEFT - 8, y(10.0**power) + 4, f"{10.0**power:g}", "end"))
-    out.append(_level(y(threshold), BAD, "1", dashed=True))
-    out.append(_label(_W - _RIGHT, y(threshold) - 5, f"bar {threshold:,.0f}", "end"))
+        out.append(_FRAME.level(y(10.0**power), f"{10.0**power:g}"))
+    out.append(_FRAME.level(y(threshold), tint=BAD, dashed=True))
+    out.append(words(_FRAME.x(1), y(threshold) - 5, f"bar {threshold:,.0f}", "end"))
     places = {day.day: at for at, day in enumerate(days)}
     for day, name in _deployed(project, file):
         at = next((places[known] for known in places if known >= day), None)
         if at is not None:
-            out.append(_mark(x(at), NEUTRAL, name))
+            out.append(_FRAME.mark(x(at), NEUTRAL, name))
     for alarm in file.alarms:
         if alarm["scorer"] == series.scorer and alarm["since"] in places:
-            out.append(_mark(x(places[alarm["since"]]), BAD, f"since {alarm['since']}"))
-    path = " ".join(f"{x(at):.1f},{y(day.evidence):.1f}" for at, day in enumerate(days))
-    out.append(f"<polyline points='{path}' fill='none' stroke='{PALETTE[0]}' stroke-width='2'/>")
-    out += [_dot(x(at), y(day.evidence)) for at, day in enumerate(days)]
-    out.append(_label(_LEFT, _H - 12, days[0].day, "start"))
-    out.append(_label(_W - _RIGHT, _H - 12, days[-1].day, "end"))
+            out.append(_FRAME.mark(x(places[alarm["since"]]), BAD, f"since {alarm['since']}"))
+    points = [(x(at), y(day.evidence)) for at, day in enumerate(days)]
+    out.append(line(points, PALETTE[0]))
+    out += [dot(*point, PALETTE[0]) for point in points]
+    out.append(_FRAME.ends(days[0].day, days[-1].day))
     last = days[-1]
     title = f"{series.scorer}: evidence {last.evidence:,.2f} on {last.day}, bar {threshold:,.0f}"
-    return svg.wrap("".join(out), _W, _H, title)
+    return svg.wrap("".join(out), _FRAME.width, _FRAME.height, title)
 
 
 def _body(project: Project, file: MonitorFile, threshold: float) -> str:
@@ -182,32 +179,3 @@ def _finding(file: MonitorFile) -> str:
     alarm = alarms[-1]
     moved = f"{100 * alarm['before']:.0f} to {100 * alarm['now']:.0f} %"
     return f"{file.name}: {moved} since {alarm['since']}"
-
-
-def _level(y: float, tint: str, opacity: str, *, dashed: bool = False) -> str:
-    dash = " stroke-dasharray='4 3'" if dashed else ""
-    return (
-        f"<line x1='{_LEFT}' x2='{_W - _RIGHT}' y1='{y:.1f}' y2='{y:.1f}' stroke='{tint}'"
-        f" stroke-opacity='{opacity}'{dash}/>"
-    )
-
-
-def _mark(x: float, tint: str, name: str) -> str:
-    anchor, shift = ("end", -4) if x > _W * 0.7 else ("start", 4)
-    return (
-        f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{_TOP}' y2='{_H - _BOTTOM}' stroke='{tint}'"
-        f" stroke-dasharray='3 2'/>"
-        f"<text x='{x + shift:.1f}' y='{_TOP + 8}' text-anchor='{anchor}' font-size='11'"
-        f" fill='{in_text(tint)}'>{esc(name)}</text>"
-    )
-
-
-def _dot(x: float, y: float) -> str:
-    return f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.5' fill='{PALETTE[0]}'/>"
-
-
-def _label(x: float, y: float, text: str, anchor: str) -> str:
-    return (
-        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11'"
-        f" opacity='.75'>{esc(text)}</text>"
-    )

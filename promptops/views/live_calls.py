@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.intervals import wilson
 from ..markup import esc
+from .live_hours import hours_html
 from .theme import NEUTRAL, page, style_figure
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _HEADS = (
     *("version", "calls", "failures", "p50 ms", "p95 ms", "cost USD", "votes", "good"),
     *("scored", "quality"),
 )
+_NUMBER = " class='num'"
 
 
 def html(live: LiveView) -> str:
@@ -35,8 +37,8 @@ def html(live: LiveView) -> str:
             " promptops.observe(client)</code> with PROMPTOPS_RECORD set to a folder.</p>"
         )
         return page(f"<div class='card'>{title}{since}{empty}</div>")
-    heads = "".join(f"<th>{head}</th>" for head in _HEADS)
-    body = "".join(f"<tr>{''.join(f'<td>{esc(c)}</td>' for c in _cells(row))}</tr>" for row in rows)
+    heads = "".join(f"<th{_NUMBER if place else ''}>{h}</th>" for place, h in enumerate(_HEADS))
+    body = "".join(f"<tr>{_row(_cells(row))}</tr>" for row in rows)
     served = "".join(
         f"<li>{esc(str(each['at'])[:16])}: v{esc(str(each['version']))} ({esc(each['kind'])})</li>"
         for each in live.deployments
@@ -46,7 +48,8 @@ def html(live: LiveView) -> str:
     )
     notes = "".join(f"<li>{esc(note)}</li>" for note in live.notes)
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    return page(f"<div class='card'>{title}{since}{table}{deployed}<ul>{notes}</ul></div>")
+    card = f"<div class='card'>{title}{since}{table}{deployed}<ul>{notes}</ul></div>"
+    return page(card + hours_html(live))
 
 
 def figure(live: LiveView) -> Figure:
@@ -72,6 +75,10 @@ def figure(live: LiveView) -> Figure:
         drawn.add_annotation(text=f"v{each['version']}", showarrow=False, **at)
     drawn.update_yaxes(title={"text": "p95 latency, ms"})
     return style_figure(drawn, title=esc(f"{live.asked['prompt']}: live calls by hour"))
+
+
+def _row(cells: list[str]) -> str:
+    return "".join(f"<td{_NUMBER if at else ''}>{esc(cell)}</td>" for at, cell in enumerate(cells))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

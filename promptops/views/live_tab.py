@@ -6,11 +6,15 @@ Three clicks: the tab, the call, "Add as example". Read-only, it has no button t
 
 from __future__ import annotations
 
+import asyncio
 import json
+import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
+from ..monitor.live_questions import live_count
 from .display import View, fitting
 from .grid import Column, grid
 from .live_calls import html as versions_html
@@ -24,6 +28,7 @@ __all__ = ["PATH", "WRONG", "LiveTab", "call_html"]
 
 PATH = "data/from_live.jsonl"
 WRONG = "failure IS NOT NULL OR good = 0 OR correction IS NOT NULL OR score < 0.5"
+FOLLOW_S = 2.5
 _MOST = 100  # calls that are offered, the newest
 _READ = 4_000  # characters of a text
 
@@ -40,6 +45,7 @@ class LiveTab(View):
         self.live: LiveView | None = None
         self.rows: list[dict[str, Any]] = []
         self.said = ""
+        self._seen: tuple[Any, ...] = ()
         wide = {"width": "640px", "max_width": "98%"}
         self.which = widgets.Dropdown(description="prompt", layout=widgets.Layout(**wide))
         self.call = widgets.Dropdown(description="call", layout=widgets.Layout(**wide))
@@ -70,6 +76,27 @@ class LiveTab(View):
         writing = [self.golden, row, self.note] if writes else []
         self.box = widgets.VBox([self.which, self.summary, self.call, self.detail, *writing])
         self.refresh()
+
+    def follow(self) -> None:
+        """Show what is recorded meanwhile, a few seconds after it came, for as long as the tab is
+        kept.
+        """
+        loop = asyncio.get_running_loop()  # the kernel's own: widgets are of its thread
+        loop.call_later(FOLLOW_S, _follow, weakref.ref(self), loop)
+
+    def look_again(self) -> None:
+        """Draw again where something came; the call that is looked at stays chosen."""
+        found = self._prompts()  # takes in what is new
+        seen = live_count(self.lab.project)
+        if (seen, found) == self._seen:
+            return
+        row, golden = self.row, self.golden.value
+        self.refresh()
+        if row is not None:
+            ids = [each["id"] for each in self.rows]
+            if row["id"] in ids:
+                self.call.value = ids.index(row["id"])
+                self.golden.value = golden
 
     def _prompts(self) -> list[tuple[str, tuple[str, str | None]]]:
         from ..lab.live_view import live_prompts
@@ -138,6 +165,7 @@ class LiveTab(View):
     def refresh(self) -> None:
         """Read what was recorded meanwhile."""
         listed, chosen = self._prompts(), self.which.value
+        self._seen = (live_count(self.lab.project), listed)
         if list(self.which.options) != listed:
             self.which.options = listed
             values = [value for _, value in listed]
@@ -149,19 +177,34 @@ class LiveTab(View):
         rows = [
             (
                 esc(str(row["started_at"])[:19]),
-                esc(row.get("failure") or ""),
+                esc(_why(row)),
                 esc(shorten(_asked(row), 80)),
                 esc(shorten(row.get("output") or "", 80)),
                 esc(shorten(row.get("correction") or "", 40)),
             )
             for row in self.rows[:20]
         ]
-        heads: list[Column | str] = ["called at", "failure", "asked", "answer", "correction"]
+        heads: list[Column | str] = [
+            "called at",
+            "what went wrong",
+            "asked",
+            "answer",
+            "correction",
+        ]
         table = grid(heads, rows, caption="calls that went wrong, newest first") if rows else ""
         return fitting((str(self.summary.value), page(table)))
 
     def __repr__(self) -> str:
         return "<live calls>" if self.live is None else repr(self.live)
+
+
+def _follow(me: weakref.ref[LiveTab], loop: asyncio.AbstractEventLoop) -> None:
+    tab = me()
+    if tab is None:
+        return
+    with suppress(Exception):  # a store that is busy is read the next time
+        tab.look_again()
+    loop.call_later(FOLLOW_S, _follow, me, loop)
 
 
 def call_html(row: dict[str, Any]) -> str:
@@ -203,7 +246,11 @@ def _asked(row: dict[str, Any]) -> str:
 
 
 def _line(row: dict[str, Any]) -> str:
-    why = row.get("failure") or ("voted bad" if row.get("good") == 0 else "")
-    why = why or ("corrected" if row.get("correction") else "scored low")
     asked = " ".join(_asked(row).split())
-    return f"{str(row['started_at'])[5:16]} · {why} · {shorten(asked, 60)}"
+    return f"{str(row['started_at'])[5:16]} · {_why(row)} · {shorten(asked, 60)}"
+
+
+def _why(row: dict[str, Any]) -> str:
+    """What went wrong, in a word or two."""
+    why = row.get("failure") or ("voted bad" if row.get("good") == 0 else "")
+    return str(why or ("corrected" if row.get("correction") else "scored low"))

@@ -14,14 +14,14 @@ from ..study.over_time import over_time
 from . import svg
 from .grid import Column, grid
 from .theme import FONT, NEUTRAL, ON_DARK, ON_LIGHT, PALETTE, ROOT, STYLE, declared
+from .time_picture import Frame, dot, line, words
 
 if TYPE_CHECKING:
     from ..study.project import Project
 
 __all__ = ["html_page", "trend_html", "trend_page"]
 
-_W, _H = 720, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 24, 34, 40
+_FRAME = Frame(height=260, width=720, left=52, right=24, top=34, bottom=40)
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -97,33 +97,29 @@ def _picture(rows: list[dict[str, Any]], scorer: str, marks: list[tuple[float, s
 
     def x(at: float) -> float:
         share = (at - first) / (last - first) if last > first else 0.5
-        return _LEFT + 12 + share * (_W - _LEFT - _RIGHT - 24)
+        return _FRAME.x(0.02 + 0.96 * share)
 
     def y(value: float) -> float:
-        return _H - _BOTTOM - (value - low) / (high - low) * (_H - _TOP - _BOTTOM)
+        return _FRAME.y((value - low) / (high - low))
 
-    out = [_text(2, 16, scorer, "start")]
+    out = [words(2, 16, scorer, "start")]
     for step in range(5):
         value = low + (high - low) * step / 4
-        out.append(_line(_LEFT, y(value), _W - _RIGHT, y(value), svg.GRID, ".3"))
-        out.append(_text(_LEFT - 8, y(value) + 4, f"{100 * value:.0f} %", "end"))
-    for at, name in shown:
-        out.append(_line(x(at), _TOP, x(at), _H - _BOTTOM, NEUTRAL, ".8"))
-        out.append(_text(x(at) + 4, _TOP - 4, name, "start"))
+        out.append(_FRAME.level(y(value), f"{100 * value:.0f} %"))
+    out += [_FRAME.mark(x(at), NEUTRAL, name) for at, name in shown]
     versions = list(dict.fromkeys(str(row["version"]) for row in rows))
     for row, at in zip(rows, times, strict=True):
         tint = PALETTE[versions.index(str(row["version"])) % len(PALETTE)]
         if row["low"] == row["low"] and row["low"] is not None:
-            out.append(_line(x(at), y(row["low"]), x(at), y(row["high"]), tint, "1"))
-        out.append(f"<circle cx='{x(at):.1f}' cy='{y(row['mean']):.1f}' r='5' fill='{tint}'/>")
+            out.append(line([(x(at), y(row["low"])), (x(at), y(row["high"]))], tint))
+        out.append(dot(x(at), y(row["mean"]), tint, 5))
     for place, name in enumerate(versions):
-        tint = PALETTE[place % len(PALETTE)]
-        left = _W - _RIGHT - 64 * (len(versions) - place)
-        out.append(f"<circle cx='{left}' cy='12' r='5' fill='{tint}'/>")
-        out.append(_text(left + 9, 16, name, "start"))
-    out.append(_text(_LEFT, _H - 12, str(rows[0]["created_at"])[:10], "start"))
-    out.append(_text(_W - _RIGHT, _H - 12, str(rows[-1]["created_at"])[:10], "end"))
-    return svg.wrap("".join(out), _W, _H, f"{scorer} over {len(rows)} studies")
+        left = _FRAME.width - _FRAME.right - 64 * (len(versions) - place)
+        out.append(dot(left, 12, PALETTE[place % len(PALETTE)], 5))
+        out.append(words(left + 9, 16, name, "start"))
+    out.append(_FRAME.ends(str(rows[0]["created_at"])[:10], str(rows[-1]["created_at"])[:10]))
+    said = f"{scorer} over {len(rows)} studies"
+    return svg.wrap("".join(out), _FRAME.width, _FRAME.height, said)
 
 
 def _known(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -152,17 +148,3 @@ def _interval(row: Mapping[str, Any]) -> str:
     if row["low"] is None or row["low"] != row["low"]:
         return "–"
     return f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, tint: str, opacity: str) -> str:
-    return (
-        f"<line x1='{x1:.1f}' y1='{y1:.1f}' x2='{x2:.1f}' y2='{y2:.1f}' stroke='{tint}'"
-        f" stroke-opacity='{opacity}' stroke-width='2'/>"
-    )
-
-
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return (
-        f"<text x='{x:.1f}' y='{y:.1f}' font-size='12' fill='currentColor'"
-        f" text-anchor='{anchor}'>{esc(text)}</text>"
-    )

@@ -5,6 +5,7 @@ golden answer that somebody gave; read-only, nothing writes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,58 @@ def test_three_clicks(lab: Lab) -> None:
     assert found[f"{HOSTILE} wrong"].expected == "billing"
     assert found["empty"].expected == "technical"
     assert found["empty"].tags == ("live", "reviewed", "empty_output")
+
+
+def test_what_is_recorded_meanwhile_comes_by_itself(lab: Lab) -> None:
+    """A look again brings new calls and keeps the one that is looked at, with what was typed; where
+    nothing came, nothing is drawn.
+    """
+    ask("first", " ")
+    tab = LiveTab(lab)
+    tab.golden.value = "typed"
+    shown = tab.summary.value
+    tab.look_again()
+    assert tab.summary.value is shown
+    ask("second", " ")
+    tab.look_again()
+    assert len(tab.rows) == 2
+    assert "ticket: first" in tab.detail.value
+    assert tab.golden.value == "typed"
+
+
+def test_hours_are_drawn_with_what_was_deployed(lab: Lab) -> None:
+    """Calls, failures, quality and latency by hour, a line per version; no markup of a name, and
+    nothing of one hour alone.
+    """
+    version = lab.prompt("triage").save("Classify: {{ticket}}", model="m")
+    lab.promote(version, env="prod", force=True, reason="first")
+    now = datetime.now(UTC).replace(tzinfo=None)
+    rows = [
+        {
+            "id": f"l-{hour}-{number}",
+            "prompt": "triage",
+            "env": "prod",
+            "version_id": f"p1-{number}{HOSTILE}",
+            "number": number or None,
+            "started_at": (now - timedelta(hours=hour)).isoformat(),
+            "latency_ms": 100.0 * (1 + hour),
+            "failure": "rate_limit" if hour == 1 else None,
+        }
+        for hour in range(4)
+        for number in (0, 1)
+    ]
+    lab.store.append("live", rows[:2])
+    assert "By hour" not in LiveTab(lab).summary.value
+    lab.store.append("live", rows[2:])
+    score = {"scorer": "s", "scorer_version": "1", "example_fingerprint": "", "value": 0.5}
+    lab.store.append("scores", [{"run_id": "l-2-1", **score}])
+    drawn = LiveTab(lab).summary.value
+    for title in ("calls per hour", "failures", "quality: mean score", "latency, ms"):
+        assert f">{title}" in drawn
+    assert "failures by hour: v1 0 % at last" in drawn
+    assert "v1 50 % at last" in drawn
+    assert drawn.count(">v1</text>") == 4  # its deployment, in each of them
+    assert "<script" not in drawn.replace("<style", "")
 
 
 def test_votes_become_labels_once(lab: Lab) -> None:
