@@ -87,16 +87,25 @@ def lived(root: Path, moment: int, fault: Callable[[Path], None]) -> tuple[Lab, 
     return lab, study, [str(each.message) for each in said]
 
 
-# Every other moment each, since they are many; the others at night.
-@pytest.mark.parametrize(
+# The moments are many: a check takes every fourth of each fault, the night the others as well.
+STEP = 4
+AT_EACH_CHECK = {(removed, 1), (replaced, 3)}
+parts = pytest.mark.parametrize(
     ("fault", "first"),
     [
-        (removed, 1),
-        (replaced, 2),
-        pytest.param(removed, 2, marks=pytest.mark.soak),
-        pytest.param(replaced, 1, marks=pytest.mark.soak),
+        pytest.param(
+            fault,
+            first,
+            marks=() if (fault, first) in AT_EACH_CHECK else pytest.mark.soak,
+            id=f"{fault.__name__}-{first}",
+        )
+        for fault in (removed, replaced)
+        for first in range(1, STEP + 1)
     ],
 )
+
+
+@parts
 def test_a_study_outlives_its_folder(
     tmp_path: Path, fault: Callable[[Path], None], first: int
 ) -> None:
@@ -105,7 +114,7 @@ def test_a_study_outlives_its_folder(
     """
     total = len(moments(tmp_path / "undisturbed"))
     assert total > 20
-    for moment in range(first, total + 1, 2):
+    for moment in range(first, total + 1, STEP):
         lab, study, said = lived(tmp_path / str(moment), moment, fault)
         assert study.status == "finished", moment
         with warnings.catch_warnings():
@@ -119,9 +128,7 @@ def test_a_study_outlives_its_folder(
         lab.store.close()
 
 
-@pytest.mark.parametrize(
-    ("fault", "first"), [(removed, 1), (replaced, 2)]
-)  # every other moment each: they are many
+@parts
 def test_a_later_session_outlives_its_folder(
     tmp_path: Path, fault: Callable[[Path], None], first: int
 ) -> None:
@@ -137,7 +144,7 @@ def test_a_later_session_outlives_its_folder(
 
     met = moments(earlier(tmp_path / "undisturbed"))
     assert met.count("_reading") > 4
-    for moment in range(first, len(met) + 1, 2):
+    for moment in range(first, len(met) + 1, STEP):
         lab, study, _ = lived(earlier(tmp_path / str(moment)), moment, fault)
         assert study.status == "finished", moment
         with warnings.catch_warnings():
