@@ -54,6 +54,14 @@ def guessed(dataset: Dataset, answered: Sequence[tuple[Any, Any]]) -> tuple[Scor
     answers = [_text(cell) for cell, _ in answered if cell is not None]
     if not texts:
         raise StudyError(_nothing(answers))
+    if _admissible(dataset, answers):
+        if _wrapped(answered):
+            return (
+                scorers.contains(column="expected"),
+                "the golden answers are lists of which any is right, and some answers contain one"
+                " within a sentence",
+            )
+        return scorers.exact(), "the golden answers are lists of which any is right"
     if _share(texts, _is_letter):
         letters = "".join(sorted({text.strip(" ().").upper() for text in texts} | set("ABCD")))
         return scorers.choice(letters), "the golden answers are letters of a choice"
@@ -81,6 +89,22 @@ def guessed(dataset: Dataset, answered: Sequence[tuple[Any, Any]]) -> tuple[Scor
     return scorers.exact(), "the golden answers are short"
 
 
+def _admissible(dataset: Dataset, answers: Sequence[str]) -> bool:
+    """Whether golden answers are lists of admissible answers: some are lists, none is an object,
+    and few of the answers hold JSON.
+    """
+    wanted = [example.expected for example in dataset if example.expected is not None]
+    lists = any(isinstance(one, (list, tuple)) for one in wanted)
+    plain = all(isinstance(member, (str, int, float)) for one in wanted for member in _members(one))
+    listed = sum("[" in answer or "{" in answer for answer in answers)
+    return lists and plain and listed * 2 < len(answers)
+
+
+def _members(wanted: Any) -> list[Any]:
+    """The admissible answers of a row."""
+    return list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
+
+
 def _wrapped(answered: Sequence[tuple[Any, Any]]) -> bool:
     """Whether a fifth of the answers are the golden answer with other words around it: exact match
     would call all of those wrong, which is a fact about the scorer and not about the answers.
@@ -88,11 +112,14 @@ def _wrapped(answered: Sequence[tuple[Any, Any]]) -> bool:
     answered: (an answer, the golden answer of its row).
     """
     pairs = [
-        (_text(answer).casefold().strip(), _text(wanted).casefold().strip())
+        (_text(answer).casefold().strip(), wanted)
         for answer, wanted in answered
         if answer is not None and wanted is not None
     ]
-    inside = sum(_has(answer, wanted) for answer, wanted in pairs if wanted)
+    inside = 0
+    for answer, wanted in pairs:
+        golden = [_text(one).casefold().strip() for one in _members(wanted)]
+        inside += any(one and _has(answer, one) for one in golden)
     return bool(pairs) and inside * 5 >= len(pairs)
 
 

@@ -31,6 +31,27 @@ def test_wrapped_answers_are_right(wrap: str, gold: Any) -> None:
     assert found.primary.gain < 0
 
 
+@pytest.mark.parametrize("wrap", [*WRAPS, "none"])
+def test_golden_lists_are_any_of_them(wrap: str) -> None:
+    """A column of lists of admissible answers: each of them is right, wrapped or not; answers that
+    are lists themselves are still compared as JSON.
+    """
+    says = WRAPS.get(wrap, str)
+    rows: list[dict[str, Any]] = [
+        {
+            "id": f"e{i}",
+            "gold": [f"{i} days", f"{i}d", f"{i} x 24 hours", f"day {i}", f"{i} dd"],
+            "a": says([f"{i} days", f"{i}d"][i % 2]),
+            "b": f"{i} days" if i % 4 else "no",
+        }
+        for i in range(1, 61)
+    ]
+    found = compare(rows, baseline="a", candidate="b", expected="gold")
+    assert (found.primary.baseline, found.primary.candidate) == (1.0, 0.75)
+    same = [{**row, "a": json.dumps(row["gold"]), "b": "[]"} for row in rows]
+    assert compare(same, baseline="a", candidate="b", expected="gold").primary.baseline == 1.0
+
+
 def test_json_in_fences_is_read() -> None:
     """A fence around JSON is not a wrong answer."""
     rows = [
