@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from .serving import apart, closed
+from .serving import apart, base_of, closed
 
 __all__ = ["arguments", "dashboard", "notebook"]
 
@@ -41,7 +41,15 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.option(
     "--token", envvar="PROMPTOPS_DASHBOARD_TOKEN", help="The token (default: a fresh one, printed)."
 )
-def dashboard(root: Path | None, ip: str, port: int, writes: bool, token: str | None) -> None:
+@click.option(
+    "--base-url",
+    default="/",
+    show_default=True,
+    help="Address that a proxy gives the page, as https://HOST/PATH/ or /PATH/.",
+)
+def dashboard(
+    root: Path | None, ip: str, port: int, writes: bool, token: str | None, base_url: str
+) -> None:
     """Serve the dashboard as a page, read-only unless --writes."""
     try:
         from voila.app import Voila
@@ -51,6 +59,10 @@ def dashboard(root: Path | None, ip: str, port: int, writes: bool, token: str | 
         ) from None
     from ..study.project import Location
 
+    try:
+        scheme, public, path = base_of(base_url)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     home = Location.find(root)
     secret = token or secrets.token_urlsafe(24)
     if len(secret) < 16:
@@ -62,11 +74,12 @@ def dashboard(root: Path | None, ip: str, port: int, writes: bool, token: str | 
         page.write_text(json.dumps(notebook(home.root, writes)), encoding="utf-8")
         os.chmod(page, 0o600)
         host = f"[{ip}]" if ":" in ip else ip
+        address = f"{scheme}://{public}" if public else f"http://{host}:{port}"
         click.echo(
             f"{'the dashboard' if writes else 'the dashboard, read-only,'} of {home.root}:"
-            f" http://{host}:{port}/?token={secret}"
+            f" {address}{path}?token={secret}"
         )
-        if ip not in _LOOPBACK:
+        if ip not in _LOOPBACK and scheme != "https":
             click.echo(
                 "It listens beyond this machine, without encryption: put it behind a proxy that"
                 " has it.",
@@ -74,7 +87,8 @@ def dashboard(root: Path | None, ip: str, port: int, writes: bool, token: str | 
             )
         with apart(page.parent):
             Voila.launch_instance(
-                argv=arguments(page, ip, port, secret), config=closed(page.parent, ip, port)
+                argv=arguments(page, ip, port, secret),
+                config=closed(page.parent, ip, port, base_url),
             )
 
 
