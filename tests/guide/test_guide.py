@@ -138,3 +138,23 @@ def test_the_manual_ships_in_the_package() -> None:
         cwd=ROOT,
     )  # fmt: skip
     assert shown.stdout.strip() == "True"
+
+
+def test_the_proxys_snippet_is_taken_by_nginx(tmp_path: Path) -> None:
+    """Host and the websocket are forwarded, and nginx reads it where there is one."""
+    [snippet] = blocks(PAGES["security.md"], "nginx")
+    for needed in ("Host $http_host;", "Upgrade $http_upgrade;", 'Connection "upgrade";'):
+        assert f"proxy_set_header {needed}" in snippet
+    if (nginx := shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")) is None:
+        return
+    paths = "".join(
+        f"{name}_temp_path {tmp_path};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    file = tmp_path / "nginx.conf"
+    file.write_text(
+        f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}}\n"
+        f"http {{ access_log off; {paths} server {{ listen 127.0.0.1:8080; {snippet} }} }}\n"
+    )
+    done = subprocess.run([nginx, "-t", "-c", str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
