@@ -43,8 +43,11 @@ def html(monitor: Monitor) -> str:
     return page(card + _body(monitor.project, file, monitor.threshold))
 
 
-def monitors_html(project: Project) -> str:
-    """Every monitor of a project below its name; one that cannot be read says why."""
+def monitors_html(project: Project, prompt: str | None = None) -> str:
+    """Every monitor of a project below its name; one that cannot be read says why.
+
+    prompt: those of this one alone; "" where it has none.
+    """
     threshold, parts = thresholds(project), []
     for path in every(project):
         try:
@@ -52,10 +55,12 @@ def monitors_html(project: Project) -> str:
         except PromptOpsError as error:
             parts.append(f"<p role='alert'>{esc(error)}</p>")
             continue
+        if prompt not in (None, file.declaration["prompt"]):
+            continue
         facts = f"<p class='dim'>{esc(_finding(file))} · {esc(_facts(file))}</p>"
         parts.append(f"<h3>{esc(file.name)}</h3>{facts}{_body(project, file, threshold)}")
     nothing = "<p class='dim'>Nothing is watched yet: lab.watch(prompt, probe=..., scorers=...)</p>"
-    return page("".join(parts) or nothing)
+    return page("".join(parts) or nothing) if parts or prompt is None else ""
 
 
 def figure(monitor: Monitor) -> Figure:

@@ -19,6 +19,7 @@ from ..errors import PromptOpsError
 from ..markup import esc
 from ..run import utc
 from .changed_examples import Changed, changed_examples
+from .drift_view import monitors_html
 from .environments import serving_html, serving_line
 from .folds import PAGE, flip, listed, opened
 from .grid import grid
@@ -105,6 +106,7 @@ def report_html(study: Study) -> str:
         _head(study),
         results(study, texts=False),
         _serves(study),
+        _watched(study),
         _changes(study, comparison),
         _flipped(study, comparison),
         _prompts(study),
@@ -139,6 +141,13 @@ def _serves(study: Study) -> str:
         "<h2>What serves</h2><p class='dim'>When this report was"
         f" made.</p>{serving_html(study.recorded.project, study.record.prompt)}"
     )
+
+
+def _watched(study: Study) -> str:
+    """The drift monitors of the prompt: evidence over days against its bar, and alarms."""
+    prompt = study.record.prompt
+    found = monitors_html(study.recorded.project, prompt) if prompt else ""
+    return f"<h2>Drift monitors</h2>{found}" if found else ""
 
 
 def _changes(study: Study, comparison: Comparison | None) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -45,6 +47,27 @@ def test_a_cell_shows_the_evidence_its_bar_the_alarm_and_its_state(watched: Any)
     assert "triage.prod: quiet" in html
     assert "acknowledged by" in html
     assert "<script" not in html
+
+
+def test_the_report_and_the_dashboard_show_it(watched: Any) -> None:
+    """Of the report's own prompt alone, with what was deployed and the alarm."""
+    from promptops.views.drift_view import monitors_html
+    from promptops.views.report import report_html
+
+    project = watched.project
+    lab = Lab(project.root, models={"m": ScriptedModel(lambda request: "1")})
+    for name in ("triage", "other"):
+        version = lab.prompt(name).save("Say {{number}}", model="m")
+        rows = [{"id": "e", "number": "1", "expected": "1"}]
+        study = lab.evaluate([version], rows, [equals()], name=f"of {name}").wait()
+        page = report_html(study)
+        shown = name == "triage"
+        assert ("<h2>Drift monitors</h2>" in page) is shown
+        assert ("since 2026-12-03" in page) is shown
+        assert ("bar 365" in page) is shown
+        assert "<script>alert" not in page
+    assert "since 2026-12-03" in monitors_html(project)
+    lab.project.close()
 
 
 def test_rows_repr_and_the_plotly_figure_say_the_same(watched: Any) -> None:
