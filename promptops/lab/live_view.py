@@ -75,7 +75,7 @@ class LiveView:
     def hours(self) -> list[dict[str, Any]]:
         """One row per hour and version."""
         self._take()
-        return live_questions.by_hour(self.project.store, self.asked)
+        return live_questions.by_hour(self.project.store, self.asked, quality=True)
 
     @property
     def deployments(self) -> list[dict[str, Any]]:

@@ -125,13 +125,16 @@ def by_version(
     return sorted(found, key=lambda row: row["first_at"])
 
 
-def by_hour(store: Store, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row per hour and version: calls, failures, p50 and p95, and of those that were judged
-    how many, their mean score and its spread.
+def by_hour(
+    store: Store, asked: Mapping[str, Any], *, quality: bool = False
+) -> list[dict[str, Any]]:
+    """One row per hour and version: calls, failures, p50 and p95; with `quality` also how many were
+    judged, their mean score and its spread, which takes as long again.
     """
     names = ("hour", "version_id", "number", "calls", "failures", "p50_ms", "p95_ms")
     rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
-    judged = {(hour, version): scores for hour, version, *scores in store.rows(_JUDGED_HOURS, rest)}
+    known = store.rows(_JUDGED_HOURS, rest) if quality else []
+    judged = {(hour, version): scores for hour, version, *scores in known}
     rows = []
     for row in store.rows(_HOURS, rest):
         scores = judged.get((row[0], row[1]), (0, None, None))
