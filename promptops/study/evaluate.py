@@ -152,6 +152,8 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     if not keep_study(project.store, record, project.author, where):
         head = head_of(project.store, record.id)
         record = StudyRecord.from_row(*head) if head is not None else record
+        if plan is not None and record.plan != plan:
+            warnings.warn(_after_a_look(record, plan), stacklevel=outside())
     else:
         record = replace(record, created=utc().replace("T", " "))
     study = RecordedStudy(project, record)
@@ -169,6 +171,16 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     running = project.running[study.id] = RunningStudy(record, work)
     running.begin(project.loop)
     return study
+
+
+def _after_a_look(record: StudyRecord, plan: str) -> str:
+    """Of a plan that is made for a study which is there already, with what would repair it."""
+    before = f"the plan {record.plan[:9]}" if record.plan else "no plan"
+    return (
+        f"The study {record.name!r} asked the same before the plan {plan[:9]} and goes on under"
+        f" {before}; for this plan to count, ask again with fresh=True, or plan on rows that were"
+        " not asked yet."
+    )
 
 
 def batch_wait_s(batch: object) -> float | None:

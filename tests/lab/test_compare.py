@@ -91,6 +91,26 @@ def test_a_plan_that_was_not_followed_is_said(lab: Lab) -> None:
     assert len(comparison.grounds.plan["departures"]) == 2
 
 
+def test_a_plan_for_a_study_that_is_there_says_what_would_repair_it(lab: Lab) -> None:
+    """The same versions on the same rows before the plan: one sentence with the next step, and the
+    plan counts where they are asked again.
+    """
+    prompt = lab.prompt("triage")
+    v1, v2 = (
+        prompt.save("Answer {{ticket}}", model="half"),
+        prompt.save("Answer now: {{ticket}}", model="half"),
+    )
+    lab.evaluate([v1, v2], ROWS, [equals()], name="look")
+    plan = lab.plan("triage", ROWS, [equals()], split=None, finalists=[v2])
+    with pytest.warns(UserWarning, match="'look' asked the same before the plan q1-.*fresh=True"):
+        lab.evaluate([v1, v2], ROWS, plan=plan)
+    again = lab.evaluate([v1, v2], ROWS, plan=plan, fresh=True)
+    assert again.record.plan == plan.id
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert lab.evaluate([v1, v2], ROWS, plan=plan, fresh=True).record.plan == plan.id
+
+
 def test_finalists_of_a_plan_are_judged_together(lab: Lab) -> None:
     """Two finalists: Holm on both, and only the better one may be promoted."""
     v1, v2, v3 = versions(lab, "half", "good", "better")
