@@ -83,13 +83,20 @@ class RegistryFile:
     def put(self, changed: Document) -> bool:
         """Replace the file by a document, inside `writing`.
 
-        Returns whether its bytes changed. Raises RegistryError.
+        Returns whether its bytes changed. Raises RegistryError, RegistryCorrupt where what was read
+        cannot be written again.
         """
         if self._mine() is not None:
             self._held = changed
             return True
         before, self._seen, self._bytes = self._document, None, None
-        data = document.render(changed, self._texts).encode()
+        try:
+            data = document.render(changed, self._texts).encode()
+        except (TypeError, AttributeError, LookupError) as error:
+            raise RegistryCorrupt(
+                f"{self.path} holds an entry of an odd shape ({error}) and is as it was; `promptops"
+                " registry check` says which, restore it from git."
+            ) from None
         try:
             written = replace(self.path, data)
         except OSError as error:

@@ -55,8 +55,19 @@ class SavedEntry:
 
 
 def numbers(prompt: Prompt) -> dict[str, int]:
-    """Content id -> display number."""
-    return {entry["id"]: entry["number"] for entry in prompt["versions"]}
+    """Content id -> display number. Raises RegistryCorrupt where an entry has not both."""
+    found = {}
+    for entry in prompt["versions"]:
+        id, number = (
+            (entry.get("id"), entry.get("number")) if isinstance(entry, dict) else (None, None)
+        )
+        if not isinstance(id, str) or not isinstance(number, int):
+            raise RegistryCorrupt(
+                "a version in the registry lacks its number or id; `promptops registry check` says"
+                " which, restore it from git."
+            )
+        found[id] = number
+    return found
 
 
 def find(prompt: Prompt, name: str, wanted: Any) -> SavedEntry:
@@ -65,6 +76,7 @@ def find(prompt: Prompt, name: str, wanted: Any) -> SavedEntry:
     """
     version = wanted if isinstance(wanted, PromptVersion) else getattr(wanted, "version", None)
     text = version.id if isinstance(version, PromptVersion) else str(wanted)
+    numbers(prompt)  # so that each entry has what is read here
     for entry in prompt["versions"]:
         if text in (str(entry["number"]), f"v{entry['number']}") or (
             len(text) > 5 and entry["id"].startswith(text)

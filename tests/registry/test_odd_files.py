@@ -19,6 +19,7 @@ from promptops.errors import PromptOpsError, RegistryCorrupt
 from promptops.evidence import FOLDER, Evidence
 from promptops.registry import needs
 from promptops.registry.changes import _evidence as evidence_line
+from promptops.registry.editor import Editor
 from promptops.version import PromptVersion
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "format1" / FOLDER
@@ -168,3 +169,30 @@ def test_a_deep_consumers_file_is_corrupt_by_name(tmp_path: Path, depth: int) ->
     )
     with pytest.raises(RegistryCorrupt, match=r"deep\.json"):
         needs.read(str(tmp_path / "promptops.json"))
+
+
+def test_a_registry_with_an_odd_value_is_written_or_refused_by_an_error_of_ours(
+    tmp_path: Path,
+) -> None:
+    """200 registries that are odd in one place: a save, and a promotion past the gate, are made or
+    refused, and what was refused left the file as it was.
+    """
+    path, rng = tmp_path / "promptops.json", random.Random(18)
+    editor = Editor(path)
+    for text in ("first {{x}}", "second {{x}}"):
+        editor.save("triage", PromptVersion(text, model="m"))
+    editor.promote("triage", 1, "prod", force=True, reason="first", author="ann")
+    sound = json.loads(path.read_text(encoding="utf-8"))
+    refused = 0
+    for turn in range(200):
+        path.write_text(json.dumps(damaged(sound, rng)), encoding="utf-8")
+        before = path.read_bytes()
+        try:
+            if turn % 2:
+                Editor(path).save("new", PromptVersion("{{x}}", model="m"))
+            else:
+                Editor(path).promote("triage", 2, "prod", force=True, reason="why", author="bob")
+        except PromptOpsError:
+            refused += 1
+            assert path.read_bytes() == before
+    assert refused > 50
