@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import PromptOpsError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ..registry.deployment import Deployment
     from ..study.project import Project
 
-__all__ = ["evidence_picture", "figure", "html", "monitors_html"]
+__all__ = ["evidence_picture", "figure", "html", "monitor_parts", "monitors_html"]
 
 _LEAST = 0.1  # smaller evidence is drawn as this: it says "nothing"
 _FRAME = Frame()
@@ -48,19 +49,27 @@ def monitors_html(project: Project, prompt: str | None = None) -> str:
 
     prompt: those of this one alone; "" where it has none.
     """
+    nothing = "<p class='dim'>Nothing is watched yet: lab.watch(prompt, probe=..., scorers=...)</p>"
+    parts = monitor_parts(project, prompt)
+    return page(parts or nothing) if parts or prompt is None else ""
+
+
+def monitor_parts(project: Project, prompt: str | None = None) -> str:
+    """The monitors of one prompt, or of all of them, as part of a page; "" without one."""
     threshold, parts = thresholds(project), []
     for path in every(project):
         try:
             file = MonitorFile.read(path)
         except PromptOpsError as error:
-            parts.append(f"<p role='alert'>{esc(error)}</p>")
+            named = Path(path).stem.removesuffix(".live").rpartition(".")[0].replace("~", "/")
+            if prompt in (None, named):
+                parts.append(f"<p role='alert'>{esc(error)}</p>")
             continue
         if prompt not in (None, file.declaration["prompt"]):
             continue
         facts = f"<p class='dim'>{esc(_finding(file))} · {esc(_facts(file))}</p>"
         parts.append(f"<h3>{esc(file.name)}</h3>{facts}{_body(project, file, threshold)}")
-    nothing = "<p class='dim'>Nothing is watched yet: lab.watch(prompt, probe=..., scorers=...)</p>"
-    return page("".join(parts) or nothing) if parts or prompt is None else ""
+    return "".join(parts)
 
 
 def figure(monitor: Monitor) -> Figure:

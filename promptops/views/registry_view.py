@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..analysis import words
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from ..lab.deployments import Deployment, History
     from ..registry.deployment import Deployment as Entry
 
-__all__ = ["deployment_html", "history_html"]
+__all__ = ["deployment_html", "history_html", "history_table"]
 
 _KINDS = {"promote": GOOD, "rollback": BAD}
 
@@ -67,6 +68,14 @@ def history_html(history: History) -> str:
             f" {esc(history.env)}: lab.promote(version, to={esc(repr(history.env))},"
             " study=study)</span></p>"
         )
+    return page(
+        f"<p><b>{esc(history.prompt)}</b> in"
+        f" <b>{esc(history.env)}</b></p>{history_table(history.prompt, history.env, entries)}"
+    )
+
+
+def history_table(prompt: str, env: str, entries: Sequence[Entry]) -> str:
+    """The deployments of an environment; entries: newest first."""
     rows = []
     for index, entry in enumerate(entries):
         now = " <span class='dim'>serves now</span>" if index == 0 else ""
@@ -94,8 +103,4 @@ def history_html(history: History) -> str:
         "evidence",
         Column("served for", number=True),
     ]
-    name = f"deployments of {history.prompt} in {history.env}, newest first"
-    return page(
-        f"<p><b>{esc(history.prompt)}</b> in"
-        f" <b>{esc(history.env)}</b></p>{grid(columns, rows, caption=name)}"
-    )
+    return grid(columns, rows, caption=f"deployments of {prompt} in {env}, newest first")

@@ -91,8 +91,13 @@ def write_report(study: Study, path: Path) -> Path:
     return path
 
 
-def report_html(study: Study) -> str:
-    """The whole page."""
+def report_html(study: Study, *, made: str = "", above: str = "") -> str:
+    """The whole page.
+
+    Args:
+        made: the moment that the report names (UTC); the present by default.
+        above: safe markup before the heading, such as the way back to a site.
+    """
     script_hash = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script_hash}';"
@@ -103,7 +108,8 @@ def report_html(study: Study) -> str:
     except PromptOpsError:
         comparison = None
     parts = (
-        _head(study),
+        above,
+        _head(study, made or utc()),
         results(study, texts=False),
         _serves(study),
         _watched(study),
@@ -123,13 +129,13 @@ def report_html(study: Study) -> str:
     )
 
 
-def _head(study: Study) -> str:
+def _head(study: Study, made: str) -> str:
     """Whose report it is, and what of the prompt served when it was made."""
     prompt, project = study.record.prompt, study.recorded.project
     serves = serving_line(project, prompt) if prompt in project.registry.names() else ""
     return (
         f"<h1>{esc(prompt or study.name)}</h1><p class='dim'>promptops report of"
-        f" {esc(study.name)}, made {esc(utc()[:16].replace('T', ' '))} UTC</p>{serves}"
+        f" {esc(study.name)}, made {esc(made[:16].replace('T', ' '))} UTC</p>{serves}"
     )
 
 

@@ -19,7 +19,7 @@ __all__ = ["time_axis"]
 
 _LEAST = 4.0  # pixels of a segment, so that a minute's deployment is seen beside a year's
 _TOP, _BAR = 6, 22
-_TICKS = 4
+_TICKS = 3
 
 
 def time_axis(entries: Sequence[Deployment], title: str, now: datetime | None = None) -> str:

@@ -13,7 +13,7 @@ from ..markup import esc
 from ..study.over_time import over_time
 from . import svg
 from .grid import Column, grid
-from .theme import FONT, NEUTRAL, ON_DARK, ON_LIGHT, PALETTE, ROOT, STYLE, declared
+from .theme import FONT, NEUTRAL, ON_DARK, ON_LIGHT, ROOT, STYLE, declared, label_colour
 from .time_picture import Frame, dot, line, words
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["html_page", "trend_html", "trend_page"]
 
-_FRAME = Frame(height=260, width=720, left=52, right=24, top=34, bottom=40)
+_FRAME = Frame(height=260, width=720, left=74, right=24, top=34, bottom=40)
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -71,7 +71,8 @@ def trend_html(project: Project, prompt: str) -> str:
     scorers = dict.fromkeys(str(row["scorer"]) for row in rows)
     marks = _deployed(project, prompt)
     parts = [_picture([r for r in rows if r["scorer"] == s], s, marks) for s in scorers]
-    return "".join(parts) + _table(rows)
+    table = f"<details><summary>the figures as a table</summary>{_table(rows)}</details>"
+    return "".join(parts) + table
 
 
 def _deployed(project: Project, prompt: str) -> list[tuple[float, str]]:
@@ -107,15 +108,15 @@ def _picture(rows: list[dict[str, Any]], scorer: str, marks: list[tuple[float, s
         value = low + (high - low) * step / 4
         out.append(_FRAME.level(y(value), f"{100 * value:.0f} %"))
     out += [_FRAME.mark(x(at), NEUTRAL, name) for at, name in shown]
-    versions = list(dict.fromkeys(str(row["version"]) for row in rows))
+    versions = sorted({str(row["version"]) for row in rows}, key=lambda name: (len(name), name))
     for row, at in zip(rows, times, strict=True):
-        tint = PALETTE[versions.index(str(row["version"])) % len(PALETTE)]
+        tint = label_colour(str(row["version"]), versions.index(str(row["version"])))
         if row["low"] == row["low"] and row["low"] is not None:
             out.append(line([(x(at), y(row["low"])), (x(at), y(row["high"]))], tint))
         out.append(dot(x(at), y(row["mean"]), tint, 5))
     for place, name in enumerate(versions):
         left = _FRAME.width - _FRAME.right - 64 * (len(versions) - place)
-        out.append(dot(left, 12, PALETTE[place % len(PALETTE)], 5))
+        out.append(dot(left, 12, label_colour(name, place), 5))
         out.append(words(left + 9, 16, name, "start"))
     out.append(_FRAME.ends(str(rows[0]["created_at"])[:10], str(rows[-1]["created_at"])[:10]))
     said = f"{scorer} over {len(rows)} studies"
