@@ -185,10 +185,10 @@ def fleiss(table: Sequence[Sequence[int]]) -> float | None:
 def krippendorff(
     ratings: Sequence[Sequence[float | None]], *, metric: Metric = "nominal"
 ) -> float | None:
-    """Krippendorff's alpha (2011) for any number of raters, with gaps. ratings: a row per rater, a
-    column per item; None: not rated.
+    """Krippendorff's alpha (2011) for any number of raters, with missing ratings. ratings: one row
+    per rater and one column per item; None: not rated.
 
-    None where nothing can be said: no item with two ratings, or one value throughout. Raises
+    None where alpha is not defined: no item with two ratings, or one value throughout. Raises
     StatisticsError for NaN.
     """
     return _alpha(_units(ratings), metric)

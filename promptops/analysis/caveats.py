@@ -1,5 +1,5 @@
-"""What a careful reader wants to know before believing a comparison: said every time, one sentence
-each.
+"""What a careful reader should know before trusting a comparison: one sentence each, reported every
+time.
 """
 
 from __future__ import annotations

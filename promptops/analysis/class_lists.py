@@ -1,8 +1,8 @@
 """Golden labels and answers as lists of numbers beside a bundle's examples, and back.
 
-{"labels": texts, "shown": texts as people wrote them, "constant": place or None, "golden": a list
-of places for each example, "candidate" and "baseline": the place of the answer, None where it is
-none of the labels}.
+{"labels": texts, "shown": texts as people wrote them, "constant": an index or None, "golden": a
+list of indices for each example, "candidate" and "baseline": the index of the answer's label, None
+where it is not one of the labels}.
 """
 
 from __future__ import annotations

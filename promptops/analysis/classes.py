@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 BALANCED = "balanced_accuracy"
-OTHER = "(other)"  # an answer that is none of the golden labels
+OTHER = "(other)"  # an answer that is not one of the golden labels
 MOST_LABELS = 0.2  # distinct golden labels per example, beyond which answers are free text
 AGREES = 0.95  # share of the scores that matching the label must explain
 LONGEST = 80  # characters of a label

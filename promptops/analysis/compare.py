@@ -1,8 +1,8 @@
-"""Two arms side by side: the facts of every measure, where it changed, and one paragraph that says
-it plainly.
+"""Two arms side by side: the facts of every measure, the examples that changed, and a summary of
+one paragraph in plain words.
 
 Facts only: what a team makes of them is `decide`. The examples are paired by id and content;
-whatever could not be paired or scored is counted and said.
+whatever could not be paired or scored is counted and reported.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class Comparison:
         return self._pairs[self[name or self.primary_name].name]
 
     def bound(self, name: str, alpha: float = 0.05, *, anytime: bool = False) -> float | None:
-        """One-sided (1 - alpha) lower bound of a measure's gain; None where nothing can be said.
+        """One-sided (1 - alpha) lower bound of a measure's gain; None where no bound exists.
 
         anytime: the confidence sequence, which may be read at every look (None for measures off the
             0-1 scale).

@@ -119,7 +119,7 @@ def decide(
 
 
 def _verdict(comparison: Comparison, policy: Policy, rule: Rule) -> Verdict:
-    """Every demand of the policy, held against the facts as they are."""
+    """Every requirement of the policy, checked against the facts as they are."""
     peeking = rule.peeking
     figures = held.main(comparison, policy)
     checks = [*held.must_pass(comparison, policy), *held.complete(comparison, policy, rule)]

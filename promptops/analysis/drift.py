@@ -123,8 +123,8 @@ class Detector:
         Args:
             anchor: of the same examples, in the same order.
             scores: the day's, from 0 to 1.
-            theta: from 0 to 1, drawn for this day (`tie_break`): where the day stands among days
-                with the same total.
+            theta: from 0 to 1, drawn for this day (`tie_break`): the day's rank among days with the
+                same total.
 
         Raises:
             StatisticsError: a score is missing or outside 0 to 1, or there are more or fewer than

@@ -38,7 +38,7 @@ __all__ = [
 
 Ties = Literal["full", "half"]
 
-GRID = 0.001  # of scores that are no means of a few 0/1 outcomes
+GRID = 0.001  # of scores that are not means of a few 0/1 outcomes
 RULES = 2  # of this release: how figures and verdicts follow from the data; 1 is release 0.1
 LEVEL = 0.90  # of differences: its lower end is the one-sided 95 % bound
 BCA_LIMIT = 2000  # beyond, the t interval alone
@@ -203,8 +203,8 @@ def gain_interval(
     """Interval of the mean gain, its lower bound for guardrails (one-sided, (1 + level) / 2), and
     the method's name.
 
-    bootstrap: whether the bound of continuous scores is the lower of t and BCa. None where nothing
-        can be said: fewer than two units.
+    bootstrap: whether the bound of continuous scores is the lower of t and BCa. None where no
+        estimate exists: fewer than two units.
     """
     d = pairs.d
     if not len(d):

@@ -45,7 +45,7 @@ class Seen:
         """From (user, canary, value) per call; None: not measured.
 
         Raises:
-            StatisticsError: a value lies outside 0 to 1.
+            StatisticsError: a value is outside 0 to 1.
         """
         import numpy as np
 

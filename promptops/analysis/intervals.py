@@ -3,7 +3,7 @@ prompt evaluation.
 
 Wald (+-1.96 SE of a rate) is not here: it gives 0 to 0 for 0 of 10. `level` is two-sided
 everywhere: the lower end at 0.90 is the one-sided 95 % bound. Every function raises StatisticsError
-for NaN and for counts that are none.
+for NaN and for invalid counts.
 """
 
 from __future__ import annotations
@@ -317,7 +317,7 @@ def bonett_price(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
     return max(won - lost - half, -1.0), min(won - lost + half, 1.0)
 
 
-# -- two arms on different examples: weak, and said to be
+# -- two arms on different examples: weak, and labelled as such
 
 
 def newcombe(

@@ -66,7 +66,7 @@ class LiveDetector:
         nothing.
 
         Raises:
-            StatisticsError: a score lies outside 0 to 1.
+            StatisticsError: a score is outside 0 to 1.
         """
         if not all(0 <= score <= 1 for score in scores):
             raise StatisticsError("live quality needs scores from 0 to 1, and none missing.")

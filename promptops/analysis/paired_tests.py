@@ -2,8 +2,8 @@
 this lead?
 
 The p of `sign_flip` is exact for the differences on their grid: no normality, no seed, ties counted
-exactly, and small p are as exact as large ones. Only where the distribution is too wide to be
-written down does a seeded Monte-Carlo run stand in, and `method` says so.
+exactly, and small p are as exact as large ones. Only where the distribution is too wide to
+enumerate does a seeded Monte-Carlo run replace it, and `method` names which of the two was used.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def paired_t(d: Any, *, margin: float = 0.0) -> TTest:
 def fisher_failures(failed_a: int, attempted_a: int, failed_b: int, attempted_b: int) -> float:
     """Two-sided Fisher exact p that both arms fail equally often.
 
-    Raises StatisticsError for counts that are none.
+    Raises StatisticsError for invalid counts.
     """
     for failed, attempted in ((failed_a, attempted_a), (failed_b, attempted_b)):
         if not 0 <= failed <= attempted:

@@ -218,14 +218,14 @@ def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
         )
     wanted = rule.wanted_e(policy.alpha)
     if policy.goal != "better":
-        said = words.points(policy.margin).lstrip("+")
+        margin = words.points(policy.margin).lstrip("+")
         return _held(
             comparison,
             figures,
             policy.margin,
             policy.alpha * rule.share if wanted is None else 1 / wanted,
             f"primary {figures.name}",
-            said,
+            margin,
             wanted is not None,
         )
     statement = comparison.statement(figures.name)
@@ -312,12 +312,14 @@ def guard(
         return _incomplete(figures)
     relative = rail.metric in MEASURES
     margin = rail.margin * figures.baseline if relative else rail.margin
-    said = (
+    shown_margin = (
         f"{words.percent(rail.margin, 0)} of the baseline"
         if relative
         else words.points(rail.margin).lstrip("+")
     )
-    return _held(comparison, figures, margin, alpha, f"guardrail {figures.name}", said, peeking)
+    return _held(
+        comparison, figures, margin, alpha, f"guardrail {figures.name}", shown_margin, peeking
+    )
 
 
 def _guard_within(comparison: Comparison, rail: Guardrail, alpha: float, peeking: bool) -> Check:
@@ -374,7 +376,7 @@ def _held(
     margin: float,
     alpha: float,
     role: str,
-    said: str,
+    shown_margin: str,
     peeking: bool,
 ) -> Check:
     bound = comparison.bound(figures.name, alpha, anytime=peeking)
@@ -383,7 +385,7 @@ def _held(
         if peeking
         else figures.p_worse <= alpha
     )
-    shown = f"{role}: {_at_worst(figures, bound, alpha)}, the margin is {said}"
+    shown = f"{role}: {_at_worst(figures, bound, alpha)}, the margin is {shown_margin}"
     equal = (
         figures.lower_is_better and figures.interval_method == "constant"
     )  # both free, say: no worse, whatever the margin

@@ -1,5 +1,5 @@
-"""How many examples a question needs, and what a given number can see. One-sided alpha .05 and 80 %
-power unless told otherwise.
+"""How many examples a question needs, and what effect a given number can detect. One-sided alpha is
+.05 and power 80 % unless specified otherwise.
 
 Exact for 0/1 scores, where the normal approximation promises too much; standard deviations are
 those of the paired difference d.
@@ -162,7 +162,7 @@ def exact_power(
     middle, width = (
         n * min(changed, 1.0),
         12 * math.sqrt(n * changed * max(1 - changed, 0.0)) + 40,
-    )  # e^-60 of the law lies beyond
+    )  # e^-60 of the probability is beyond
     m = np.arange(max(1, math.floor(middle - width)), min(n, math.ceil(middle + width)) + 1)
     size = 1 << int(m[-1]).bit_length()  # a few tables serve every n of a search
     need = _criticals(share(alpha, "alpha"), ties, size)[m]

@@ -91,14 +91,14 @@ def make_evidence(
             f"the verdict was {verdict.decision}, the evidence's own numbers give {found.decision};"
             " decide again on the comparison you pass."
         )
-    said = {
+    claims = {
         **found.document(),
         "decision": verdict.decision,
         "reasons": list(verdict.reasons),
         "next": list(verdict.next),
     }
     return Evidence(
-        **draft, figures=figures, verdict=_plain(said), made_at=made_at, toolkit=toolkit
+        **draft, figures=figures, verdict=_plain(claims), made_at=made_at, toolkit=toolkit
     )
 
 

@@ -131,8 +131,8 @@ def moved(comparison: Comparison, name: str | None = None, *, fdr: float = FDR) 
     """Which examples got better or worse, biggest loss first: Fisher exact per example on its
     repeats.
 
-    With K = 1 no single example can be told from luck, and none is marked. Raises StatisticsError
-    for outcomes that are not 0/1.
+    With K = 1 no single example can be distinguished from chance, and none is marked. Raises
+    StatisticsError for outcomes that are not 0/1.
     """
     measure = name or comparison.primary_name
     pairs = comparison.pairs(measure)

@@ -242,7 +242,7 @@ def _score(outcomes: Outcomes, clusters: Mapping[str, str] | None) -> Score:
 def _duels(
     arms: Sequence[Arm], name: str, clusters: Mapping[str, str] | None, ties: Ties, alpha: float
 ) -> tuple[Duel, ...]:
-    """Every pair, the one that stands higher as b."""
+    """Every pair, with the higher-ranked one as b."""
     found = []
     for b, a in combinations(arms, 2):
         pairs = pair(b.scores[name], a.scores[name])

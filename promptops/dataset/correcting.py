@@ -1,7 +1,8 @@
-"""A corrected golden answer for a dataset's file: one value changes, and every other byte stands.
+"""A corrected golden answer for a dataset's file: one value changes, and every other byte stays the
+same.
 
-The change is made in memory and read back by the reader of the file: unless all rows but the one
-read as before, it is not made. What cannot be changed so goes into the file's corrections (see
+The change is made in memory and read back by the reader of the file: it is not made unless all
+other rows read as before. What cannot be changed this way goes into the file's corrections (see
 `corrections`), and what is uncertain is refused. Nothing outside the project's folder is written.
 """
 

@@ -1,7 +1,8 @@
 """Corrected golden answers beside a file that cannot hold them: `tickets.xlsx.corrections.jsonl`.
 
 One JSON object per line: `{"id": "t-17", "was": "bug", "expected": "billing"}`. `Dataset.read`
-reads it with the file. A correction counts as long as the file itself says what it said then.
+reads it with the file. A correction counts as long as the file's own value is still the one
+recorded in `was`.
 """
 
 from __future__ import annotations

@@ -40,9 +40,9 @@ def open_csv(path: File) -> Source:
 
 
 def header_of(cells: list[str], where: str) -> list[str]:
-    """Column names with white space around them taken off, "" for unnamed ones.
+    """Column names without surrounding white space; "" for unnamed columns.
 
-    Raises DatasetError where one stands twice.
+    Raises DatasetError where a name occurs twice.
     """
     names = [cell.strip() for cell in cells]
     seen: set[str] = set()
@@ -87,7 +87,7 @@ def _delimiter(path: File, encoding: str) -> tuple[int, str]:
 
 
 def _refuse_title(path: File, lines: list[str]) -> None:
-    """Raises DatasetError where a line of one cell (a title, a comment) stands above a table."""
+    """Raises DatasetError where a line of one cell (a title, a comment) precedes the table."""
     for mark in _DELIMITERS:
         agreement, width = _agreement(lines[1:], mark, cut=False)
         if len(lines) > 3 and agreement == 1.0 and width > 1:

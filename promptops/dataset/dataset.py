@@ -2,7 +2,7 @@
 never move.
 
 A dataset is a value: whatever selects or changes examples gives a new one. All that had to be
-guessed at reading is in `said`, and shown wherever the dataset is.
+guessed at reading is in `notes`, and shown wherever the dataset is.
 """
 
 from __future__ import annotations
@@ -246,11 +246,11 @@ class Dataset:
         return self._with(example for example in self.examples if keep(example))
 
     def where(self, **columns: Any) -> Dataset:
-        """The examples whose columns are as said: `where(product="billing", tags=["angry",
-        "legal"])`.
+        """The examples whose columns have the given values: `where(product="billing",
+        tags=["angry", "legal"])`.
 
-        A list, tuple or set means any of them, a function is asked about the value; a tag is found
-        among an example's tags. Raises DatasetError for a column that no example has.
+        A list, tuple or set means any of its values, and a function is called with the value; a tag
+        matches any of an example's tags. Raises DatasetError for a column that no example has.
         """
         for name in columns:
             self._must_have(name)

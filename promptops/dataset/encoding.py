@@ -1,5 +1,5 @@
-"""Which characters a file's bytes are: told by its first bytes and by whether all of it decodes,
-never by the locale.
+"""The encoding of a file: detected from its first bytes and from whether all of it decodes, never
+from the locale.
 """
 
 from __future__ import annotations

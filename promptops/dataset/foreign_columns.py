@@ -1,5 +1,5 @@
-"""Columns that other tools write and that would be read wrongly here: assertions in a column named
-`__expected`, what a model said under `output`, numbers of 64 bits.
+"""Columns that other tools write and that would be misread here: assertions in a column named
+`__expected`, a model's answer under `output`, 64-bit numbers.
 
 Whatever is changed or left out is noted. A column that the caller names is taken as named.
 """
@@ -76,7 +76,7 @@ def _assertions(columns: Sequence[str], notes: list[str]) -> list[str]:
 
 
 def _said(columns: Sequence[str], notes: list[str]) -> list[str]:
-    """`output` beside `model` or `usage`: what a model said."""
+    """`output` beside `model` or `usage`: a model's answer."""
     keys = {re.sub(r"[\W_]+", "", name.casefold()) for name in columns}
     beside = sorted(keys & _OF_A_GENERATION)
     if "output" not in columns or not beside or "inputs" in keys:

@@ -201,8 +201,8 @@ def open_parquet(path: Path) -> Source:
         ) from None
     notes: list[str] = []
     packed = path.stat().st_size
-    told = file.metadata.num_rows * max(1, file.metadata.num_columns)
-    if told > most_of(packed):  # a row takes bytes, whatever its column holds
+    cells = file.metadata.num_rows * max(1, file.metadata.num_columns)
+    if cells > most_of(packed):  # a row takes bytes, whatever its column holds
         raise refused(path.name, packed, most_of(packed))
     batches = file.iter_batches(_BATCH)
     read = within((row for b in batches for row in b.to_pylist()), packed, path.name)

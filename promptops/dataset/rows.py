@@ -1,5 +1,5 @@
-"""Rows on their way to becoming examples: cells by column, and where they stand, so that any fault
-can be named.
+"""Rows before they become examples: cells by column, with their positions, which any error can
+name.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ class Form:
 
 @dataclass(slots=True)
 class Source:
-    """name: for people; rows: read once; at: names a place in errors; text: whether every cell is
-    text, as in CSV;
-    said: what was decided while reading, one sentence each (complete once the rows are read); form:
-        of a text file.
+    """A file's rows, before they become examples.
+
+    name: shown to people; rows: iterated once; at: names a position in errors; text: whether every
+        cell is text, as in CSV; notes: what was decided while reading, one sentence each (complete
+        once the rows are read); form: of a text file.
     """
 
     name: str

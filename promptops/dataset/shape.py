@@ -1,9 +1,9 @@
-"""Rows of other shapes made flat: nested `inputs`, and chat logs.
+"""Flattens rows of other shapes: nested `inputs`, and chat logs.
 
 A chat log `{"messages": [...]}` becomes one example: the last user message is the input `message`,
 the messages before it are the history (without a system message at its head: that one is the
-version's to write), and the last text that the assistant said after it, if any, is the expected
-answer unless the row has a column `expected`.
+version's to write), and the last text of the assistant after it, if any, is the expected answer
+unless the row has a column `expected`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def flatten(rows: list[Row], source: Source, *, chats: bool) -> tuple[list[Row],
     """(flat rows, the columns that stood in nested `inputs`). chats: whether a column `messages`
     may be a chat log.
 
-    Raises DatasetError where only some rows have the shape, or a name stands both within and
-    beside.
+    Raises DatasetError where only some rows have the shape, or a name occurs both inside `inputs`
+    and beside it.
     """
     if any(isinstance(row.get("inputs"), Mapping) for _, row in rows):
         flat = [(place, _unnested(row, source.at(place))) for place, row in rows]

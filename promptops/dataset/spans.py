@@ -1,6 +1,6 @@
-"""Where one golden answer is in the text of its file, and what to write there.
+"""The position of one golden answer in the text of its file, and what to write there.
 
-Nothing else of the text is looked at as anything but text, so that all of it stands as it is.
+The rest of the text is treated as plain text and is kept unchanged.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _records(text: str, form: Form) -> Iterator[list[str]]:
 
 
 def _spans(text: str, start: int, delimiter: str) -> list[tuple[int, int]]:
-    """Where the cells of the record that begins at `start` stand, their quotes included."""
+    """The spans of the cells of the record that begins at `start`, including their quotes."""
     plain = re.compile(f"[^{re.escape(delimiter)}\r\n]*")
     quoted = re.compile('"[^"]*(?:""[^"]*)*"')
     spans: list[tuple[int, int]] = []
@@ -132,7 +132,7 @@ def _value(text: str, start: int, column: str) -> tuple[int, int]:
 
 
 def _members(text: str, start: int) -> Iterator[tuple[str, tuple[int, int]]]:
-    """(name, where its value stands) of an object that was read before, so that it is sound."""
+    """(name, the span of its value) of an object that was parsed before and is therefore valid."""
     at = _skip(text, _skip(text, start) + 1)
     while text[at] != "}":
         name, at = strict.item(text, at)

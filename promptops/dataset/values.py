@@ -38,9 +38,9 @@ def values_for(version: PromptVersion, example: Example) -> dict[str, Any]:
     """The inputs that the version has variables for, and the history where it takes one.
 
     Text is read as JSON for a variable that is a number, boolean, object or list, where it reads as
-    one of that type ("true" in any case); all else goes in as it is, and `render` refuses what does
-    not fit. An input that is absent, null, or blank where text cannot stand, is left to the
-    variable's default if it has one.
+    one of that type ("true" in any case); everything else is passed unchanged, and `render` refuses
+    what does not fit. An input that is absent, null, or blank where the variable's type does not
+    allow text, is left to the variable's default if it has one.
     """
     values: dict[str, Any] = {}
     for variable in version.variables:
@@ -111,13 +111,13 @@ def check(
             if (hint := _hint(variable, examples, asked, roles))
         ]
         hinted = "".join(f"; {hint}" for hint in hints)
-        told = (
+        message = (
             f"{failed:,} of {len(examples):,} examples of {name!r} do not render with"
             f" {asked.id[:11]}; the first is {first!r}: {fault}{hinted}."
         )
         if not some or failed == len(examples):
-            raise DatasetError(told)
-        notes.append(f"{told[:-1]}; they are not asked, and count as failed (render_error).")
+            raise DatasetError(message)
+        notes.append(f"{message[:-1]}; they are not asked, and count as failed (render_error).")
     unread = sum(bool(example.history) for example in examples) if not asked.takes_history else 0
     if unread:
         notes.append(f"examples with a history that {asked.id[:11]} has no place for: {unread:,}.")
