@@ -1,4 +1,4 @@
-"""`promptops scan PATH...`: the prompts that stand in source code."""
+"""`promptops scan PATH...`: the prompts found in source code."""
 
 from __future__ import annotations
 

@@ -76,10 +76,10 @@ class _Said:
 
 
 class Learner:
-    """One field to decide. labels: the allowed values; scores(words) gives one number a label,
+    """One field to decide. labels: the allowed values; scores(words) gives one number per label,
     higher is likelier.
 
-    examples: (text, value) pairs; those whose value is no label are left out.
+    examples: (text, value) pairs; those whose value is not a label are left out.
     """
 
     def __init__(self, field: Field, examples: Iterable[tuple[str, Scalar]]) -> None:
@@ -104,7 +104,7 @@ class Learner:
             ]
 
     def scores(self, words: Sequence[str]) -> list[float]:
-        """One number a label, in the order of `labels`, for the tokens of a text."""
+        """One number per label, in the order of `labels`, for the tokens of a text."""
         bag = _bag(words)
         found = self._told(bag)
         if self._pull:

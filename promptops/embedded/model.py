@@ -91,7 +91,7 @@ class EmbeddedModel:
             )
 
     async def aclose(self) -> None:
-        """Nothing is held open."""
+        """Closes nothing: no connection stays open."""
 
     def __repr__(self) -> str:
         return f"EmbeddedModel({NAME}; {LEARNER})"

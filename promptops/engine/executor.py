@@ -43,7 +43,7 @@ class Pass(Protocol):
 
     @property
     def progress(self) -> Progress:
-        """How it stands; may be read from any thread."""
+        """The progress so far; may be read from any thread."""
         ...
 
     def expect(self, total: int) -> None:

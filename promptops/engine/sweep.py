@@ -134,7 +134,7 @@ class Sweep:
 
     @property
     def progress(self) -> Progress:
-        """How it stands; may be read from any thread at any time."""
+        """The progress so far; may be read from any thread at any time."""
         lanes = list(self._lanes.items())
         return replace(
             self._ledger.snapshot(),

@@ -127,7 +127,7 @@ class JudgeReport:
         return f"Calibrated: {said} on {self.labels.n} labels."
 
     def table(self) -> DataFrame:
-        """One row a figure: figure, value, low, high, n, says."""
+        """One row per figure: figure, value, low, high, n, says."""
         import pandas as pd
 
         return pd.DataFrame(

@@ -71,7 +71,7 @@ def diff_versions(agent: Agent, prompt: str, old: str, new: str) -> Any:
 
 
 def scan_code(agent: Agent, path: str = ".") -> Any:
-    """The prompts that stand in source code."""
+    """The prompts found in source code."""
     from ..exchange.scan import replacement, scan
 
     found = scan([agent.path(path)])

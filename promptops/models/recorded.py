@@ -98,7 +98,7 @@ class RecordedModel:
             )
 
     async def aclose(self) -> None:
-        """Nothing is held open."""
+        """Closes nothing: no connection stays open."""
 
     def _index(self) -> dict[tuple[str, str], dict[int, int]]:
         """(example, version) -> sample number from 0 -> row."""

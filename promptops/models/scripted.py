@@ -107,7 +107,7 @@ class ScriptedModel:
         """A script can always be asked; what it does not know it says then."""
 
     async def aclose(self) -> None:
-        """Nothing is held open."""
+        """Closes nothing: no connection stays open."""
 
     def _given(self, call: Call, number: int) -> Any:
         """The answer; a question without one is kept in `unanswered`, so that anyone who asks many

@@ -185,7 +185,7 @@ class TargetModel:
             )
 
     async def aclose(self) -> None:
-        """Nothing is held open."""
+        """Closes nothing: no connection stays open."""
 
     def _single(self) -> inspect.Parameter | None:
         """The parameter that one value goes to by position."""

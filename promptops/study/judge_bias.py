@@ -16,7 +16,7 @@ class Position:
     """pairs: judged in both orders; same: one verdict in both; first, second: orders that disagree
     towards the answer shown first, or shown second. share: first / (first + second), low and high
     its exact 95 % interval; 1/2 is no bias. swapped: whether both orders were shown: else first and
-    second count verdicts, and the place cannot be told from the answers' merit.
+    second count verdicts, and the position cannot be distinguished from the answers' merit.
     """
 
     pairs: int

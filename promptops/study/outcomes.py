@@ -56,10 +56,10 @@ _FACTS = """min(r.started_at), max(r.started_at), list(distinct r.system_fingerp
 
 
 def arms_of(store: Store, sources: Sequence[Source], scorers: Sequence[ScorerRef]) -> list[Arm]:
-    """One Arm a source, in order. scorers: in the study's order; their versions only.
+    """One Arm per source, in order. scorers: in the study's order; their versions only.
 
     Examples are paired by id where the content is equal in all arms; an id with other content in
-    another arm stands apart.
+    another arm is a separate example.
     """
     known = {scorer.name: scorer for scorer in scorers}
     repeats = _repeats(store, sources)

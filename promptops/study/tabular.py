@@ -1,5 +1,5 @@
-"""A table that somebody already has, as examples and two arms of cells: wide (a column an arm) or
-long (a row an answer).
+"""A table that somebody already has, as examples and two arms of cells: wide (one column per arm)
+or long (one row per answer).
 
 An empty cell is an answer that never came: it stays, unscored, and is counted. Columns that had to
 be guessed are said.
@@ -184,7 +184,7 @@ def _guess(names: Sequence[str], likely: Sequence[str], role: str, notes: list[s
 def _dataset(
     rows: list[dict[str, Any]], expected: str | None, columns: Mapping[str, str]
 ) -> Dataset:
-    """The examples; rows that hold nothing but the golden answer are told apart by their number."""
+    """The examples; rows that hold nothing but the golden answer are distinguished by their number."""
     used = {expected, *columns.values()}
     bare = not any(key not in used and key.casefold() not in _TOLD for row in rows for key in row)
     wide = [{**row, "row": str(index + 1)} for index, row in enumerate(rows)] if bare else rows

@@ -71,7 +71,7 @@ def _compared(old: str, new: str, work: int) -> tuple[list[Piece], int]:
 
 
 def _letters(text: str) -> int:
-    """Characters that are no white space."""
+    """Characters that are not white space."""
     return sum(len(part) for part in text.split())
 
 

@@ -282,7 +282,7 @@ def gate_html(points: tuple[str, ...], label: str, env: str, incumbent: str | No
 
 
 def serving_html(project: Project, prompt: str) -> str:
-    """One row an environment: what serves, since when, who decided it and why; a canary with its
+    """One row per environment: what serves, since when, who decided it and why; a canary with its
     share.
     """
     rows = []

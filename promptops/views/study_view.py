@@ -163,7 +163,7 @@ def _compared(study: Study, *, texts: bool) -> tuple[str, str]:
 
 
 def arm_rows(study: Study) -> list[dict[str, Any]]:
-    """One dict an arm: label, number, colour, mean, low, high and said of the primary, scores by
+    """One dict per arm: label, number, colour, mean, low, high and said of the primary, scores by
     scorer, facts.
     """
     from ..analysis.facts import mean_interval
