@@ -184,7 +184,7 @@ def _guess(names: Sequence[str], likely: Sequence[str], role: str, notes: list[s
 def _dataset(
     rows: list[dict[str, Any]], expected: str | None, columns: Mapping[str, str]
 ) -> Dataset:
-    """The examples; rows that hold nothing but the golden answer are distinguished by their number."""
+    """The examples; rows with nothing but a golden answer are distinguished by their number."""
     used = {expected, *columns.values()}
     bare = not any(key not in used and key.casefold() not in _TOLD for row in rows for key in row)
     wide = [{**row, "row": str(index + 1)} for index, row in enumerate(rows)] if bare else rows
