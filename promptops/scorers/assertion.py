@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .golden import EXPECTED
 from .reading import NotJSON, fold, read_json, same
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 
+@explained
 def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = False) -> Rule:
     """The answer is the golden one: the column's value in this row (default), or one fixed value.
 
@@ -88,6 +90,7 @@ def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Cas
     return score
 
 
+@explained
 def contains(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
@@ -102,6 +105,7 @@ def contains(
     )
 
 
+@explained
 def starts_with(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
@@ -119,6 +123,7 @@ def starts_with(
     )
 
 
+@explained
 def ends_with(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
@@ -187,6 +192,7 @@ def _alternatives(value: Any) -> list[Any]:
     return list(value) if several else [value]
 
 
+@explained
 def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
     """The answer holds at least one of the texts."""
     tidy = fold if ignore_case else _composed
@@ -202,6 +208,7 @@ def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
     )
 
 
+@explained
 def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
     """The share of the texts that the answer holds; passed where it holds all."""
     tidy = fold if ignore_case else _composed
@@ -220,6 +227,7 @@ def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
     )
 
 
+@explained
 def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
     """The whole answer, outer white space aside, is one of the texts; the label is the one that it
     is.
@@ -240,6 +248,7 @@ def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
     return rule(spelled("one_of", *flat, case=None if ignore_case else True), "assertion", score)
 
 
+@explained
 def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
     """The number of words (runs of non-space) is in the range, both ends included; raw_value:
     words.
@@ -247,6 +256,7 @@ def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
     return _counted("word_count", at_least, at_most, lambda text: len(text.split()), "words")
 
 
+@explained
 def length(at_least: int = 0, at_most: int | None = None) -> Rule:
     """The number of characters (Unicode code points) is in the range, both ends included;
     raw_value: characters.

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .assertion import as_text
 from .case import Case
 from .reading import fold
@@ -23,6 +24,7 @@ _MARKUP = " \t\r\n*_`"
 _END = 2_000  # characters at the end in which a letter is looked for
 
 
+@explained
 def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
     """The letter that a multiple-choice answer settles on is the golden one; label: the letter that
     was chosen.
@@ -105,6 +107,7 @@ def _settler(letters: str) -> Callable[[str], str | None]:
     return settle
 
 
+@explained
 def answer_after(
     marker: str = "answer is", *, column: str = "expected", ignore_case: bool = True
 ) -> Rule:

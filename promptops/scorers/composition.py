@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case, Scorer
 from .function import as_scorer
 from .reading import ABSENT, NotJSON, find, parse_path, read_json
@@ -25,6 +26,7 @@ from .transform import Transform
 __all__ = ["after", "all_of", "any_of", "asked", "gated_by", "not_", "per_field", "weighted"]
 
 
+@explained
 def not_(scorer: Any) -> Rule:
     """The opposite of a scorer: 1 - its value, passed where it did not pass. [0, 1]."""
     part = _part("not_", scorer)
@@ -37,6 +39,7 @@ def not_(scorer: Any) -> Rule:
     return _composed(f"not_({part.name})", [part], score, judges_failures=part.judges_failures)
 
 
+@explained
 def all_of(*scorers: Any) -> Rule:
     """Every scorer passed; value: the least of theirs.
 
@@ -59,6 +62,7 @@ def all_of(*scorers: Any) -> Rule:
     return _composed(f"all_of({_names(parts)})", parts, lambda case: _with(case, parts, join))
 
 
+@explained
 def any_of(*scorers: Any) -> Rule:
     """At least one scorer passed; value: the greatest of theirs.
 
@@ -85,6 +89,7 @@ def any_of(*scorers: Any) -> Rule:
     return _composed(f"any_of({_names(parts)})", parts, lambda case: _with(case, parts, join))
 
 
+@explained
 def weighted(*pairs: tuple[Any, float]) -> Rule:
     """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored where one of them
     is. [0, 1].
@@ -131,6 +136,7 @@ def weighted(*pairs: tuple[Any, float]) -> Rule:
     return _composed(f"weighted({shown})", parts, lambda case: _with(case, parts, join))
 
 
+@explained
 def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
     """The scorer's score where the gate passed, which is asked first; where it did not, unscored,
     or the value `otherwise`.
@@ -164,6 +170,7 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
     return _composed(shown, [first, then_], score)
 
 
+@explained
 def per_field(**scorers: Any) -> Rule:
     """Each scorer on one field of the JSON answer, as a verdict of its own, and the mean of their
     values as the score.
@@ -211,6 +218,7 @@ def per_field(**scorers: Any) -> Rule:
     )
 
 
+@explained
 def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Rule:
     """The scorer on what a transform makes of the answer: `after(strip_fences, json_valid())`.
 

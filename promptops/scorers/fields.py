@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ScorerError, VersionError
 from ..models.typed_schemas import schema_of
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .reading import ABSENT, NotJSON, find, parse_path, read_json, same
 from .rule import PASS, Rule, fail, rule, snippet, spelled
@@ -22,6 +23,7 @@ __all__ = ["compared", "json_equals", "json_schema"]
 _SAID = 3  # differences that a reason names
 
 
+@explained
 def json_schema(schema: Mapping[str, Any] | bool | type) -> Rule:
     """The whole answer is JSON that the JSON Schema accepts (drafts 4 to 2020-12, by
     `jsonschema-rs`). 0 or 1.
@@ -51,6 +53,7 @@ def json_schema(schema: Mapping[str, Any] | bool | type) -> Rule:
     return rule(spelled("json_schema", schema), "assertion", score)
 
 
+@explained
 def json_equals(
     value: Any = None,
     *,

@@ -15,6 +15,7 @@ from typing import Any, overload
 from ..errors import ScorerError
 from ..models.function_identity import identify
 from ..score import Score
+from ..signatures import explained
 from .case import Case, Scorer
 from .isolated import IsolatedFunction
 from .rule import Judged, snippet
@@ -220,6 +221,7 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     return lambda wrapped: _build(wrapped, **options)
 
 
+@explained
 def as_scorer(obj: Any) -> Scorer:
     """A scorer as it is, or a function bound by its argument names.
 

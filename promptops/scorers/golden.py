@@ -46,7 +46,8 @@ def golden(rule: str, text: Any, column: str, called: str = "text") -> Golden:
         called: the scorer's own name of the fixed value, by which it is declared again.
 
     Raises:
-        ScorerError: the text is the name of the golden column, or the column is not a name.
+        ScorerError: the text is a number or the name of the golden column, or the column is not a
+            name.
     """
     if not isinstance(column, str) or not column:
         raise ScorerError(
@@ -61,6 +62,11 @@ def golden(rule: str, text: Any, column: str, called: str = "text") -> Golden:
             read,
             (),
             (read, ()),
+        )
+    if isinstance(text, float) and called == "text":
+        raise ScorerError(
+            f"{rule} was given the number {text!r} as the text to compare with; a threshold is"
+            f" named, as in {rule}(at_least={text!r}), and a text is quoted."
         )
     if text == EXPECTED:
         raise ScorerError(

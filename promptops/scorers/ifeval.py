@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .ifeval_kinds import BY_LANGUAGE, Check, described, prepared
 from .rule import PASS, Rule, fail, rule, spelled
@@ -29,6 +30,7 @@ _LANGUAGE = frozenset(
 )
 
 
+@explained
 def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
     """The answer follows one instruction, as in `instruction("keywords:existence",
     keywords=["refund"])`. 0 or 1.
@@ -52,6 +54,7 @@ def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
     )
 
 
+@explained
 def instructions(
     *, column: str = "instruction_id_list", arguments: str = "kwargs", loose: bool = False
 ) -> Rule:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .assertion import as_text
 from .case import Case
 from .embedding import Dense, Embedder, Vectors, cosine, lexical
@@ -50,6 +51,7 @@ class BatchRule(Rule):
         )
 
 
+@explained
 def similar_meaning(
     text: str | None = None,
     *,
@@ -129,6 +131,7 @@ def _close(one: tuple[float, ...], two: tuple[float, ...]) -> Score:
     return Score(max(0.0, value), raw_value=value, unit="cosine")
 
 
+@explained
 def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "expected") -> Rule:
     """The classifier gives the answer one of the wanted labels (or this row's label in the column).
     0 or 1; label: what it gave.

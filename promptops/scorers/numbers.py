@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .golden import EXPECTED, golden
 from .rule import Rule, fail, rule, snippet
@@ -35,6 +36,7 @@ _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _CLAUSE = re.compile(r"\n|[.!?](?=\s)")
 
 
+@explained
 def number_close(
     value: float | str | None = None,
     *,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ..errors import MissingExtra
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .golden import EXPECTED, golden
 from .regression import as_golden
@@ -20,6 +21,7 @@ _WORDS = 2_000  # of a text: the common subsequence of two such texts takes abou
 _CHARACTERS = 500_000  # of a text: about a second
 
 
+@explained
 def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = False) -> Rule:
     """ROUGE-L F1: the longest common subsequence of words over both lengths, 2PR / (P + R) (Lin
     2004; package rouge-score).
@@ -48,6 +50,7 @@ def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = Fal
     return rule(spec, "regression", score, needs=source.needs, texts=source.texts)
 
 
+@explained
 def chrf(text: str | None = None, *, column: str = EXPECTED, word_order: int = 0) -> Rule:
     """chrF2 / 100: the F2 score of character n-grams up to 6 (Popovic 2015; package sacrebleu);
     word_order=2 is chrF++.

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .judging import (
     VERSION,
@@ -35,6 +36,7 @@ _VALUES = {"A": 1.0, "tie": 0.5, "B": 0.0}
 _HIGHEST = 10.0  # of FastChat's scale
 
 
+@explained
 def pairwise(
     criteria: str,
     against: Any,
@@ -180,6 +182,7 @@ def _of_order(sides: Sequence[str | Unread], name: str) -> Score:
     return Score(value, category="tie" if value == 0.5 else "A" if value > 0.5 else "B", name=name)
 
 
+@explained
 def pair_scores(text: str) -> tuple[float, float] | None:
     """The two scores of a FastChat judgement, or None: its first line is two numbers from 0 to 10,
     parted by space or comma.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .rule import PASS, Rule, fail, rule, snippet, spelled
 
@@ -21,6 +22,7 @@ TIMEOUT_S = 1.0  # of one search by `regex`
 _MEMORY = 64 << 20  # of one compiled re2 pattern
 
 
+@explained
 def matches(pattern: str, *, whole: bool = False, ignore_case: bool = False) -> Rule:
     """The regular expression is found in the answer (whole=True: it is the whole answer, outer
     white space aside).

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .rule import Rule, rule, spelled
 
@@ -72,6 +73,7 @@ _KINDS: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
 }
 
 
+@explained
 def no_pii(*kinds: str) -> Rule:
     """The answer holds nothing that looks like personal data, by patterns; raw_value: how many
     findings. 0 or 1.

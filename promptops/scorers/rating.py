@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from ..version.renderer import literal
 from .case import Case
 from .judging import (
@@ -49,6 +50,7 @@ class Graded:
     reason: str
 
 
+@explained
 def rubric(
     criteria: str,
     *,
@@ -123,6 +125,7 @@ def rubric(
     return made if name is None else made.named(name)
 
 
+@explained
 def answer_relevance(
     *, sees: Sequence[str] | None = None, judge: JudgeModel | str | None = None
 ) -> JudgeRule:
@@ -135,6 +138,7 @@ def answer_relevance(
     return rubric(_RELEVANCE, sees=sees, judge=judge, name="answer_relevance")
 
 
+@explained
 def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = None) -> JudgeRule:
     """Supported claims / claims of the answer, claim by claim by a judge that sees this row's
     context. [0, 1].

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .reading import bare
 from .rule import PASS, Rule, fail, rule, snippet
@@ -43,6 +44,7 @@ _REFUSAL = re.compile(
 )
 
 
+@explained
 def refuses() -> Rule:
     """The answer refuses: it opens with the wording of a refusal, or the provider or its filter
     reported one.
@@ -59,6 +61,7 @@ def refuses() -> Rule:
     return rule("refuses", "assertion", score, judges_failures=True)
 
 
+@explained
 def does_not_refuse() -> Rule:
     """The answer does not refuse (see `refuses`); an answer that failed in any way, an empty one
     too, does not pass.

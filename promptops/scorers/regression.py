@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .golden import EXPECTED, Golden, golden
 from .reading import ABSENT, NotJSON, find, fold, parse_path, read_json
@@ -34,6 +35,7 @@ _PARTIAL = (
 )
 
 
+@explained
 def similar_to(
     text: str | None = None,
     *,
@@ -68,6 +70,7 @@ def similar_to(
     return found if at_least is None else found.at_least(at_least)
 
 
+@explained
 def exact(text: str | None = None, *, column: str = EXPECTED) -> Rule:
     """The answer equals the golden one after normalisation: case, punctuation, articles and white
     space are left aside.
@@ -93,6 +96,7 @@ def exact(text: str | None = None, *, column: str = EXPECTED) -> Rule:
     return rule(source.spelled(), "regression", score, needs=source.needs, texts=source.texts)
 
 
+@explained
 def edit_distance(
     text: str | None = None, *, column: str = EXPECTED, at_most: int | None = None
 ) -> Rule:
@@ -133,6 +137,7 @@ def edit_distance(
     return rule(spec, "regression", score, needs=source.needs, texts=source.texts)
 
 
+@explained
 def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
     """How similar the answer is to what `version` answered on the same example and repeat, by
     rapidfuzz's ratio. [0, 1].

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .reading import NotJSON, read_json
 from .rule import Rule, rule, spelled
@@ -27,6 +28,7 @@ Graded = Mapping[str, float]
 Measure = Callable[[Sequence[str], Graded], float]
 
 
+@explained
 def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """Whether one of the first k contexts is relevant. 0 or 1.
 
@@ -36,6 +38,7 @@ def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") ->
     return _rule("hit_at", k, relevant, contexts, lambda found, wanted: float(_hits(found, wanted)))
 
 
+@explained
 def mrr(k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """1 / place of the first relevant context, 0 without one; its mean is MRR. [0, 1].
 
@@ -49,6 +52,7 @@ def mrr(k: int | None = None, *, relevant: str = "relevant", contexts: str = "co
     return _rule("mrr", k, relevant, contexts, first)
 
 
+@explained
 def ndcg(k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """Discounted gain of the contexts, grade / log2(place + 1), over that of the best order
     (Järvelin and Kekäläinen 2002). [0, 1].
@@ -64,6 +68,7 @@ def ndcg(k: int | None = None, *, relevant: str = "relevant", contexts: str = "c
     return _rule("ndcg", k, relevant, contexts, gained)
 
 
+@explained
 def context_precision(
     k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts"
 ) -> Rule:
@@ -80,6 +85,7 @@ def context_precision(
     return _rule("context_precision", k, relevant, contexts, precise)
 
 
+@explained
 def context_recall(
     k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts"
 ) -> Rule:

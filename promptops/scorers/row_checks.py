@@ -24,6 +24,7 @@ from typing import Any
 from ..dataset.example import Example
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from . import (
     assertion,
     chosen,
@@ -134,6 +135,7 @@ class Check:
         return found
 
 
+@explained
 def checks() -> Rule:
     """The share of this row's checks that hold; passed where all hold; raw_value: how many. [0, 1],
     higher is better.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import ScorerError
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .embedding import Embedder, Vectors, cosine
 from .reading import bare
@@ -29,6 +30,7 @@ _START, _END = r"(?<![^\W_])", r"(?![^\W_])"
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 
 
+@explained
 def mentions(
     term: str,
     *,
@@ -92,6 +94,7 @@ async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: floa
     return Score(float(most >= near), most >= near, raw_value=most, unit="cosine", reason=reason)
 
 
+@explained
 def never_mentions(
     term: str, *, aliases: Sequence[str] = (), forms: bool = True, fuzzy: float | None = None
 ) -> Rule:

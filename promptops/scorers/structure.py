@@ -7,6 +7,7 @@ prose first.
 from __future__ import annotations
 
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .reading import ABSENT, NotJSON, find, parse_path, read_json
 from .rule import PASS, Rule, fail, rule, spelled
@@ -14,6 +15,7 @@ from .rule import PASS, Rule, fail, rule, spelled
 __all__ = ["json_has", "json_valid"]
 
 
+@explained
 def json_valid() -> Rule:
     """The whole answer is one JSON text by RFC 8259; NaN, a key given twice, lone surrogates and
     bombs are not.
@@ -26,6 +28,7 @@ def _valid(case: Case) -> Score:
     return fail(f"not JSON: {found.why}") if isinstance(found, NotJSON) else PASS
 
 
+@explained
 def json_has(path: str) -> Rule:
     """The answer is JSON and has something at the path (`user_id`, `user.name`, `items[0].id`);
     null counts.

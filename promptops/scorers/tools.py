@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import ScorerError
 from ..run import Run
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .fields import compared
 from .golden import EXPECTED
@@ -23,6 +24,7 @@ from .rule import PASS, Rule, fail, rule, snippet, spelled, verdict
 __all__ = ["tool_arguments", "tool_called", "tool_sequence"]
 
 
+@explained
 def tool_called(name: str, *, times: int | None = None) -> Rule:
     """The answer calls the tool (exactly `times` times, where given); raw_value: how often. 0 or
     1.
@@ -53,6 +55,7 @@ def tool_called(name: str, *, times: int | None = None) -> Rule:
     return rule(spelled("tool_called", name, times=times), "assertion", score)
 
 
+@explained
 def tool_arguments(
     name: str,
     arguments: Mapping[str, Any] | None = None,
@@ -105,6 +108,7 @@ def tool_arguments(
     return rule(shown, "assertion", score, needs=[] if arguments is not None else [column])
 
 
+@explained
 def tool_sequence(*names: str, column: str = EXPECTED, exact: bool = True) -> Rule:
     """The tools are called in this order; exact=False: others may be between, before and after.
     0 or 1.

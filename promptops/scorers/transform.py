@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..errors import ScorerError
+from ..signatures import explained
 from . import fences
 from .chosen import text_after
 from .function import identity_of
@@ -128,6 +129,7 @@ extract_json = Transform("extract_json", _extract_json, "2")
 last_line = Transform("last_line", _last_line)
 
 
+@explained
 def answer_part(marker: str = "answer is") -> Transform:
     """What follows the last marker in its line, without markup and closing period (see
     `answer_after`).

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from ..errors import ScorerError
 from ..run import Run
 from ..score import Score
+from ..signatures import explained
 from .case import Case
 from .rule import Rule, fail, rule, spelled
 
@@ -26,6 +27,7 @@ _COUNTED: dict[str, Callable[[Run], int | None]] = {
 }
 
 
+@explained
 def latency_below(limit_ms: float, *, first_token: bool = False) -> Rule:
     """The whole call, retries and waits included, took less than the limit; first_token: the first
     piece of the text did.
@@ -44,6 +46,7 @@ def latency_below(limit_ms: float, *, first_token: bool = False) -> Rule:
     )
 
 
+@explained
 def cost_below(limit_usd: float) -> Rule:
     """The call cost less than the limit in USD; a run whose price is unknown is unscored."""
     return _below(
@@ -55,6 +58,7 @@ def cost_below(limit_usd: float) -> Rule:
     )
 
 
+@explained
 def tokens_below(limit: int, *, count: str = "out") -> Rule:
     """Fewer tokens than the limit; count: "out" (of the answer), "in" (of the prompt) or "total",
     as the provider counted.
@@ -69,6 +73,7 @@ def tokens_below(limit: int, *, count: str = "out") -> Rule:
     return _below(shown, limit, _COUNTED[count], "tokens", f"tokens_{count}")
 
 
+@explained
 def finish_reason(*allowed: str) -> Rule:
     """The provider ended the answer for one of the reasons, `stop` by default ("length": cut off;
     "tool_calls": it calls).

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import promptops.scorers as scorers
 from promptops.dataset.example import Example
+from promptops.errors import ScorerError
 from promptops.run import Run
 from promptops.score import Score
 from promptops.scorers import CATALOGUE, Case, Entry
@@ -171,3 +172,22 @@ def test_odd_golden_values(entry: Entry, golden: Any) -> None:
     ):
         sound(score)
         assert not str(score.unscored).startswith("scorer_error"), score.unscored
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [entry for entry in CATALOGUE if entry.name != "per_field"],  # its keywords are fields
+    ids=lambda entry: entry.name,
+)
+def test_a_wrong_keyword_names_the_accepted_ones(entry: Entry) -> None:
+    """Of every scorer that is called with something."""
+    factory = getattr(scorers, entry.name)
+    with pytest.raises(TypeError, match=rf"^{entry.name}\(\) .*it accepts "):
+        factory(no_such_keyword=1)
+
+
+@pytest.mark.parametrize("name", ["similar_to", "similar_meaning", "rouge_l", "chrf", "exact"])
+def test_a_threshold_in_the_place_of_the_text_is_named(name: str) -> None:
+    """`similar_to(0.9)` compared every answer with the text "0.9"."""
+    with pytest.raises(ScorerError, match=rf"{name}\(at_least=0\.9\)"):
+        getattr(scorers, name)(0.9)
