@@ -108,7 +108,7 @@ def _of_file(path: Path) -> Iterator[str]:
 
 
 def _parted(text: str) -> list[str]:
-    """The prompts of a text file: a line `---` stands between two of them."""
+    """The prompts of a text file: a line `---` separates two of them."""
     parts: list[list[str]] = [[]]
     for line in text.splitlines():
         if line.strip() == "---":

@@ -17,7 +17,7 @@ __all__ = ["is_typed", "response_format_of", "schema_of", "tools_of"]
 
 
 def is_typed(value: Any) -> bool:
-    """Whether a value stands for a schema: a class, or a function."""
+    """Whether a value represents a schema: a class, or a function."""
     return inspect.isclass(value) or inspect.isfunction(value) or inspect.ismethod(value)
 
 

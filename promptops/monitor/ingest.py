@@ -104,7 +104,7 @@ def _held(store: Store) -> int:
 
 
 def take_file(store: Store, path: Path) -> Ingested:
-    """Take a file of lines: our own of stdout, or OTLP/JSON, whoever wrote it."""
+    """Take a file of lines: our own of stdout, or OTLP/JSON from any tool."""
     secret = project_key(store.folder)
     spans = (_hashed(table, row, secret) for table, row in rows_of_file(path))
     both = take_rows(store, _listed(path)), take_rows(store, spans)

@@ -124,7 +124,7 @@ class Rendered:
         self._texts: dict[int, tuple[Document, str]] = {}
 
     def text(self, entry: Document) -> str:
-        """The entry as it stands in a file."""
+        """The entry as it is in a file."""
         found = self._texts.get(id(entry))
         if found is None:
             out: list[str] = []

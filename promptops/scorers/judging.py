@@ -233,7 +233,7 @@ def _own(reply: str, quoted: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _uncomma(text: str) -> str:
-    """The text without commas that stand before a closing bracket, outside of strings."""
+    """The text without commas that precede a closing bracket, outside of strings."""
     return _COMMA.sub(lambda found: "" if found[0] == "," else found[0], text)
 
 

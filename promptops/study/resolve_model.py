@@ -120,7 +120,7 @@ def _named(models: Any) -> dict[str, Any]:
 
 
 def check_form(model: Model, name: str | None, api: str) -> None:
-    """Raise SetupError where a version's form is none that its model takes."""
+    """Raise SetupError where a version's form is not one that its model takes."""
     if not isinstance(model, SpeaksForms) or api in model.apis:
         return
     takes = " and ".join(sorted(model.apis))

@@ -103,7 +103,7 @@ def last_rendered() -> Identity | None:
 
 
 def _matched(messages: list[Any] | tuple[Any, ...]) -> tuple[Identity | None, str]:
-    """The one render whose messages stand in these in a row; of two prompts neither."""
+    """The one render whose messages occur consecutively in these; of two prompts neither."""
     found: Identity | None = None
     for rendered in reversed(_RENDERED.get()):
         if _within(rendered, messages):

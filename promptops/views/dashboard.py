@@ -83,7 +83,7 @@ class Dashboard(View):
         return self.lab.study(self.picker.value) if self.picker.value else None
 
     def reload(self) -> None:
-        """Read the studies again and build the open tab anew."""
+        """Read the studies again and rebuild the open tab."""
         self.head.value = head_html(self.lab.project, writes=self.writes)
         chosen = self.picker.value
         frame = self.lab.studies.frame

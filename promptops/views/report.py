@@ -1,5 +1,5 @@
 """One HTML file for people who review: it needs no network, no server and no Python, prints well,
-and runs one script of ours.
+and runs one script of its own.
 
 Outputs are data: everything is escaped, and the page's own policy forbids any script but that one,
 any image, any connection. A reviewer filters the changed examples and labels them there; the labels
