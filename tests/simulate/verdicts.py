@@ -18,6 +18,7 @@ import numpy as np
 
 from promptops.analysis import e_values, intervals, multiplicity, paired_tests
 from promptops.analysis.arms import Arm, Outcomes
+from promptops.analysis.clustered import clustered_mean
 from promptops.analysis.compare import compare
 from promptops.analysis.decide import decide
 from promptops.analysis.tried import Judgement, Tried
@@ -133,7 +134,7 @@ def clusters(rng: np.random.Generator, studies: int, name: str, between: float) 
     for _ in range(studies):
         d = rng.normal(0, between, len(sizes))[index] + rng.normal(0, 0.5, len(index)) - MARGIN
         for place, form in enumerate(("cr2", "cr1")):
-            found = intervals.clustered_mean(d, labels, level=0.90, form=form)  # type: ignore[arg-type]
+            found = clustered_mean(d, labels, level=0.90, form=form)  # type: ignore[arg-type]
             counts[place] += found.interval is not None and found.interval[0] > -MARGIN
     title = f"clusters {name}, sd {between}"
     return Row(title, 0.06, studies, counts[0] / studies, counts[1] / studies)
