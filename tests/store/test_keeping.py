@@ -231,7 +231,7 @@ def test_sessions_that_ended_are_archived_on_the_way(
     """Each kernel leaves a segment: past so many of them, or so many bytes, anyone who merges moves
     them.
     """
-    monkeypatch.setattr("promptops.store.store.ARCHIVE_SEGMENTS", 5)
+    monkeypatch.setattr("promptops.store.opened_store.ARCHIVE_SEGMENTS", 5)
     for n in range(8):
         other = Store(store.folder)
         other.append("study_events", [{"study_id": f"session-{n}", "event_at": AT, "event": "x"}])

@@ -200,7 +200,7 @@ def test_a_purge_takes_an_example_s_runs_as_of_one_moment(
     other(tmp_path, code.replace("WHICH", "old"))
     after(
         monkeypatch,
-        import_module("promptops.store.store"),
+        import_module("promptops.store.store_upkeep"),
         "doomed_by",
         lambda: other(tmp_path, code.replace("WHICH", "new")),
     )
