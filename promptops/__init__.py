@@ -24,7 +24,8 @@ from .errors import (
     VersionError,
 )
 from .registry.candidate import use
-from .registry.loader import Loader, load
+from .registry.loader import Loader
+from .registry.loading import load
 from .version import PromptVersion
 
 TYPE_CHECKING = False
@@ -57,8 +58,6 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
-
-
 _LATER = {"call": "prompt_call", "feedback": "feedback", "observe": ""}  # loaded when first used
 
 

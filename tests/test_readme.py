@@ -16,7 +16,7 @@ import pytest
 from promptops.cli.__main__ import COMMANDS
 from promptops.cli.demo import DEFINITIONS, SYSTEM
 from promptops.embedded import EmbeddedClient
-from promptops.registry import loader
+from promptops.registry import loading
 from promptops.store.schema import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +42,7 @@ def test_the_notebook_and_the_application_run_as_shown(
     shutil.copytree(ROOT / "data", tmp_path / "data")
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loader, "_LOADERS", {})
+    monkeypatch.setattr(loading, "_LOADERS", {})
     names: dict[str, Any] = {
         "INSTRUCTIONS": SYSTEM + DEFINITIONS,
         "client": EmbeddedClient(),

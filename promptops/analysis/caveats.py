@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from . import words
+from .clustered import DOMINATES
 from .facts import labels_of
-from .intervals import DOMINATES, no_failures
+from .intervals import no_failures
 
 if TYPE_CHECKING:
     from .arms import Arm

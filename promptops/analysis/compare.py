@@ -7,10 +7,9 @@ whatever could not be paired or scored is counted and reported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StudyError
 from . import e_values, words
@@ -18,17 +17,16 @@ from .arms import MEASURES, Arm, Pairs, why_unscored
 from .classes import (
     BALANCED,
     Classes,
-    GoldenLabels,
     classes_of,
     folded,
     is_class_measure,
     labelled_scorer,
     stratified,
 )
+from .comparison_context import ComparisonContext
 from .copies import collapse
 from .facts import (
     LEVEL,
-    RULES,
     Difference,
     Ties,
     difference,
@@ -37,48 +35,11 @@ from .facts import (
     labels_of,
     units_in,
 )
-from .tried import Tried
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["Comparison", "ComparisonContext", "compare"]
-
-
-@dataclass(frozen=True, slots=True)
-class ComparisonContext:
-    """Where a comparison's examples come from, and under which discipline.
-
-    planned: how many examples both arms were to be asked, None where unknown; clusters: example id
-    -> group; tags: example id -> tags; split: the one split that the examples are of; tested:
-    whether a plan fixed it before the runs; served: how many verdicts this split has already
-    served; noise: the A/A difference of the primary (mean, interval), None: not measured; copies:
-    id of a copy -> id of the example that it repeats, since copies are one example; contradictory:
-    how many inputs have golden answers that differ; labels: the golden labels, where they are few;
-    rules: of which release the figures and verdicts are; tried: what was judged before on these
-    examples; looked: how many candidates were looked at after every batch, 0 where none was.
-    """
-
-    prompt: str = ""
-    study: str = ""
-    dataset: str = ""
-    fingerprint: str = ""
-    planned: int | None = None
-    clusters: Mapping[str, str] | None = None
-    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    split: str | None = None
-    tested: bool = False
-    served: int | None = None
-    plan: Mapping[str, Any] | None = None
-    noise: tuple[float, float | None, float | None] | None = None
-    copies: Mapping[str, str] = field(default_factory=dict)
-    contradictory: int = 0
-    labels: GoldenLabels | None = None
-    rules: int = RULES
-    tried: Tried = field(default_factory=Tried)
-    looked: int = 0
-
-
 _NO_LUCK = 20  # examples of which some version gets one right, where the scorer fits
 
 

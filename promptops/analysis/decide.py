@@ -18,11 +18,12 @@ from ..errors import StudyError
 from ..markup import paragraph
 from ..policy import Policy
 from ..policy_rules import least_examples, reaches_min_score
-from . import multiplicity, words
+from . import multiplicity, preconditions, words
 from . import policy_checks as held
 from .arms import Arm, why_unscored
+from .check import MISSING_LIMIT, failed_texts
 from .compare import Comparison, ComparisonContext, compare
-from .policy_checks import MISSING_LIMIT, Check, Rule, guard
+from .policy_checks import Check, Rule, guard
 from .slice_checks import slice_checks
 from .task_checks import claim, primary_check
 from .worst_case import at_worst, lacks
@@ -58,7 +59,7 @@ class Verdict:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        return held.failed_texts(self.checks) or tuple(check.text for check in self.checks)
+        return failed_texts(self.checks) or tuple(check.text for check in self.checks)
 
     @property
     def next(self) -> tuple[str, ...]:
@@ -122,9 +123,12 @@ def _verdict(comparison: Comparison, policy: Policy, rule: Rule) -> Verdict:
     """Every requirement of the policy, checked against the facts as they are."""
     peeking = rule.peeking
     figures = held.main(comparison, policy)
-    checks = [*held.must_pass(comparison, policy), *held.complete(comparison, policy, rule)]
+    checks = [
+        *preconditions.must_pass(comparison, policy),
+        *preconditions.complete(comparison, policy, rule),
+    ]
     checks.append(primary_check(comparison, policy, rule))
-    checks += held.constant(comparison, policy, rule)
+    checks += preconditions.constant(comparison, policy, rule)
     if policy.goal == "cheaper":
         checks.append(held.cheaper(comparison, policy, rule))
     whole = [rail for rail in policy.guardrails if rail.tag is None]
@@ -204,7 +208,7 @@ def decide_first(
     known = outcomes.mean[outcomes.scored > 0]
     n, asked, least = len(known), len(outcomes.examples), least_examples(policy)
     mean = float(known.mean()) if n else math.nan
-    checks = list(held.first_must_pass(arm.label, outcomes, policy))
+    checks = list(preconditions.first_must_pass(arm.label, outcomes, policy))
     if asked and (asked - n) / asked > MISSING_LIMIT:
         text = (
             f"Incomplete: {asked - n} of {words.count(asked, 'example')} have no score, the limit"
@@ -240,7 +244,7 @@ def decide_first(
             )
             mend = "Run the cell again: only what is missing is asked."
             checks.append(Check("missing", "unproven", text, mend))
-    checks += held.first_constant(arm, name, policy, context.labels, context.clusters)
+    checks += preconditions.first_constant(arm, name, policy, context.labels, context.clusters)
     checks += held.judged(name, outcomes.kind, outcomes.calibrated, policy)
     return Verdict(_decision(checks), arm.label, None, tuple(checks), policy)
 

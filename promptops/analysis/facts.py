@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import e_values, intervals, paired_tests, power
+from . import e_values, intervals, paired_tests
 from .arms import MEASURES, Outcomes, Pairs, pair
+from .clustered import clustered_mean
+from .detectable import detectable, needed_n
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +45,6 @@ RULES = 2  # of this release: how figures and verdicts follow from the data; 1 i
 LEVEL = 0.90  # of differences: its lower end is the one-sided 95 % bound
 BCA_LIMIT = 2000  # beyond, the t interval alone
 SEED = 20_260_101
-_NEVER = 10**9  # pairs that nobody will ever ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +181,8 @@ def figures_of(
         e_value=None if name in MEASURES else _e_value(units, largest),
         sd=spread,
         effect=unit_gain / spread if spread else None,
-        mde=_mde(pairs, labels, len(units), alpha, spread, rules),
-        n_needed=_n_needed(pairs, labels, unit_gain, spread, alpha),
+        mde=detectable(pairs, labels, len(units), alpha, spread, rules),
+        n_needed=needed_n(pairs, labels, unit_gain, spread, alpha),
         within=(_known(pairs.within[0]), _known(pairs.within[1])),
         between=_between(pairs, units) if labels is None else None,
         unscored=len(pairs.unscored),
@@ -210,7 +211,7 @@ def gain_interval(
     if not len(d):
         return None, None, None, "none"
     if labels is not None:
-        grouped = intervals.clustered_mean(d, labels, level=level, form=_form(rules))
+        grouped = clustered_mean(d, labels, level=level, form=_form(rules))
         low, high = grouped.interval or (None, None)
         if grouped.se == 0.0:
             return _constant(pairs, grouped.clusters, level)
@@ -262,7 +263,7 @@ def mean_interval(
     if not len(values):
         return None
     if labels is not None:
-        return intervals.clustered_mean(values, labels, level=0.95, form=_form(rules)).interval
+        return clustered_mean(values, labels, level=0.95, form=_form(rules)).interval
     if binary:
         return intervals.wilson(round(float(values.sum())), len(values), level=0.95)
     return intervals.t_interval(values, level=0.95)
@@ -322,42 +323,6 @@ def _sd(values: Floats) -> float | None:
     """None where n < 2 or constant."""
     spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return spread if spread > 1e-12 else None
-
-
-def _mde(
-    pairs: Pairs,
-    labels: list[str] | None,
-    units: int,
-    alpha: float,
-    spread: float | None,
-    rules: int,
-) -> float | None:
-    """On the scale of the gain per example: exact for 0/1 scores, by the noncentral t else."""
-    if not spread or units < 2:
-        return None
-    if rules < 2:  # release 0.1 had the normal approximation
-        return power.mde(spread, units, alpha=alpha) * units / pairs.n
-    if labels is None and pairs.binary and pairs.repeats == 1:
-        changed = int((abs(pairs.d) > 1e-12).sum())
-        return power.mde_binary(changed, pairs.n, alpha=alpha)
-    return power.mde_t(spread, units, alpha=alpha) * units / pairs.n
-
-
-def _n_needed(
-    pairs: Pairs, labels: list[str] | None, gain: float, spread: float | None, alpha: float
-) -> int | None:
-    """Pairs for 80 % power at the gain seen, if it is one: exact for 0/1, the normal approximation
-    plus 15 % else; None past a billion.
-    """
-    if not spread or gain <= 0:
-        return None
-    if labels is None and pairs.binary and pairs.repeats == 1:
-        wins, losses = float((pairs.d > 0).mean()), float((pairs.d < 0).mean())
-        n = power.n_binary(wins, losses, alpha=alpha)
-        return n if n < _NEVER else None
-    units = 1.15 * power.n_normal(spread, gain, alpha=alpha)
-    wanted = math.ceil(units) * len(pairs.examples) / max(len(set(labels)), 1) if labels else units
-    return math.ceil(wanted) if wanted < _NEVER else None
 
 
 def _between(pairs: Pairs, units: Floats) -> float | None:

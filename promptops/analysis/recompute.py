@@ -9,21 +9,20 @@ part in 10^9 is not the same.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from ..errors import PromptOpsError, RegistryCorrupt, StatisticsError
 from ..evidence import FOLDER, Evidence
 from ..policy import Policy
-from .arms import MEASURES, Arm, Outcomes
+from .arms import Arm, Outcomes
 from .caveats import elsewhere
 from .class_lists import read_answers, read_labels, written_classes
 from .compare import Comparison, ComparisonContext, compare
 from .decide import Verdict, decide, decide_first, passed_over
+from .evidence_draft import drafted, plain
 from .facts import mean_interval, rounded
 from .slice_checks import LEAST
 from .tag_lists import read_tags, written_tags
@@ -32,10 +31,6 @@ from .tried import Tried
 
 __all__ = ["Figure", "comparison_of", "first_arm_of", "make_evidence", "recompute"]
 
-_DIGITS = 12
-_SHARE_DIGITS = 6
-_MEASURE_DIGITS = 6
-_VARIANCE_DIGITS = 3
 _SAME = 1e-9
 _ARMS = ("candidate", "baseline")
 
@@ -77,7 +72,7 @@ def make_evidence(
     primary = policy.primary or (
         next(iter(subject.scores)) if isinstance(subject, Arm) else subject.primary_name
     )
-    draft = _draft(arms, primary, policy, grounds, verdict)
+    draft = drafted(arms, primary, policy, grounds, verdict)
     draft["classes"] = written_classes(list(arms.items()), draft["examples"], grounds.labels)
     named = [rail.tag for rail in policy.guardrails if rail.tag is not None]
     if grounds.rules >= 2 and not first:
@@ -98,7 +93,7 @@ def make_evidence(
         "next": list(verdict.next),
     }
     return Evidence(
-        **draft, figures=figures, verdict=_plain(claims), made_at=made_at, toolkit=toolkit
+        **draft, figures=figures, verdict=plain(claims), made_at=made_at, toolkit=toolkit
     )
 
 
@@ -116,11 +111,11 @@ def _compared(evidence: Evidence) -> list[Figure]:
     figures, verdict = _results(evidence)
     now = {
         **dict(_flat(figures)),
-        **dict(_flat(_verdict_numbers(_plain(verdict.document())), "verdict.")),
+        **dict(_flat(_verdict_numbers(plain(verdict.document())), "verdict.")),
     }
     recorded = {
-        **dict(_flat(_plain(evidence.figures))),
-        **dict(_flat(_verdict_numbers(_plain(evidence.verdict)), "verdict.")),
+        **dict(_flat(plain(evidence.figures))),
+        **dict(_flat(_verdict_numbers(plain(evidence.verdict)), "verdict.")),
     }
     names = [*recorded, *(name for name in now if name not in recorded)]
     missing = object()
@@ -149,7 +144,7 @@ def comparison_of(evidence: Evidence) -> Comparison:
 
 
 def _comparison(evidence: Evidence) -> Comparison:
-    policy = Policy.from_document(_plain(evidence.policy))
+    policy = Policy.from_document(plain(evidence.policy))
     arms = {arm: _arm(evidence, arm) for arm in _ARMS}
     return compare(
         arms["candidate"],
@@ -191,7 +186,7 @@ def _content_of(evidence: Evidence) -> Iterator[None]:
 
 
 def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
-    policy = Policy.from_document(_plain(evidence.policy))
+    policy = Policy.from_document(plain(evidence.policy))
     if evidence.baseline is None:
         arm = first_arm_of(evidence)
         return _first_figures(arm, evidence), decide_first(
@@ -244,158 +239,6 @@ def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
 
 
 # -- writing
-
-
-def _draft(
-    arms: Mapping[str, Arm],
-    primary: str,
-    policy: Policy,
-    grounds: ComparisonContext,
-    verdict: Verdict,
-) -> dict[str, Any]:
-    """The fields of the evidence that hold data."""
-    names = [
-        name
-        for name in arms["candidate"].scores
-        if all(name in arm.scores for arm in arms.values())
-    ]
-    measures = [name for name in MEASURES if all(name in arm.measures for arm in arms.values())]
-    base = primary if primary in names else names[0]  # of balanced_accuracy: what it is made of
-    order = [
-        name for arm in sorted(arms) for name in arms[arm].scores[base].examples
-    ]  # the baseline's order, as `pair` keeps it
-    for arm in arms.values():
-        order += [example for name in names for example in arm.scores[name].examples]
-    examples = tuple(dict.fromkeys(order))
-    place = {example: index for index, example in enumerate(examples)}
-    outcomes = {name: {key: arm.scores[name] for key, arm in arms.items()} for name in names}
-    outcomes |= {name: {key: arm.measures[name] for key, arm in arms.items()} for name in measures}
-    asked = {
-        key: _spread(arm.scores[base].attempted, arm.scores[base].examples, place)
-        for key, arm in arms.items()
-    }
-    columns = {
-        name: {key: _column(o, place, asked[key], name in MEASURES) for key, o in by_arm.items()}
-        for name, by_arm in outcomes.items()
-    }
-    return {
-        "prompt": grounds.prompt,
-        "candidate": arms["candidate"].version,
-        "baseline": arms["baseline"].version if "baseline" in arms else None,
-        "dataset": {
-            "name": grounds.dataset,
-            "fingerprint": grounds.fingerprint,
-            "split": grounds.split,
-            "tested": grounds.tested,
-            "served": grounds.served,
-            **({"copies": len(grounds.copies)} if grounds.copies else {}),
-        },
-        "study": grounds.study,
-        "policy": _plain(policy.document()),
-        "primary": primary,
-        "examples": examples,
-        "scores": {
-            name: {key: column[0] for key, column in columns[name].items()} for name in names
-        },
-        "metrics": {
-            name: {key: column[0] for key, column in columns[name].items()} for name in measures
-        },
-        "asked": {key: _short(values) for key, values in asked.items()},
-        "tallies": {
-            name: {key: column[1] for key, column in by_arm.items()}
-            for name, by_arm in columns.items()
-        },
-        "counts": {key: _count(arm.scores[base]) for key, arm in arms.items()},
-        "scorers": {
-            name: _scorer(by_arm["candidate"]) for name, by_arm in outcomes.items() if name in names
-        },
-        "repeats": {key: arm.scores[base].repeats for key, arm in arms.items()},
-        "clusters": (
-            tuple(str(grounds.clusters.get(example, f"example {example}")) for example in examples)
-            if grounds.clusters
-            else None
-        ),
-        "rule": {
-            **asdict(verdict.rule),
-            "planned": grounds.planned,
-            "rules": grounds.rules,
-            "tried": grounds.tried.document(),
-            "looked": grounds.looked,
-        },
-        "labels": {key: arm.label for key, arm in arms.items()},
-        "plan": _plain(grounds.plan) if grounds.plan is not None else None,
-    }
-
-
-def _spread(values: Any, examples: Sequence[str], place: Mapping[str, int]) -> list[int | None]:
-    """Counts in the evidence's order, None for examples that are not among these."""
-    out: list[int | None] = [None] * len(place)
-    for example, value in zip(examples, values.tolist(), strict=True):
-        if example in place:
-            out[place[example]] = int(value)
-    return out
-
-
-def _column(
-    outcomes: Outcomes, place: Mapping[str, int], asked: list[int | None], measure: bool
-) -> tuple[tuple[float | None, ...], dict[str, Any]]:
-    """The means in the evidence's order, None where unscored; and their tally.
-
-    Shares of 0/1 outcomes are restored from 6 digits exactly.
-    """
-    digits = _MEASURE_DIGITS if measure else _SHARE_DIGITS if outcomes.binary else _DIGITS
-    means: list[float | None] = [None] * len(place)
-    variance: list[float | None] = [None] * len(place)
-    for example, mean, known, spread in zip(
-        outcomes.examples,
-        outcomes.mean.tolist(),
-        outcomes.scored.tolist(),
-        outcomes.variance.tolist(),
-        strict=True,
-    ):
-        if example in place:
-            means[place[example]] = _number(mean, digits) if known else None
-            variance[place[example]] = _number(spread, _VARIANCE_DIGITS)
-    scored, attempted = (
-        _spread(values, outcomes.examples, place)
-        for values in (outcomes.scored, outcomes.attempted)
-    )
-    tally: dict[str, Any] = {"binary": outcomes.binary}
-    if attempted != asked:
-        tally["attempted"] = _short(attempted)
-    if scored != [
-        n if mean is not None or n is None else 0 for n, mean in zip(attempted, means, strict=True)
-    ]:
-        tally["scored"] = _short(scored)
-    if not measure and not outcomes.binary and any(spread is not None for spread in variance):
-        tally["variance"] = tuple(variance)
-    return tuple(means), tally
-
-
-def _count(outcomes: Outcomes) -> dict[str, int]:
-    attempted, scored = int(outcomes.attempted.sum()), int(outcomes.scored.sum())
-    return {"attempted": attempted, "scored": scored, "failed": attempted - scored}
-
-
-def _scorer(outcomes: Outcomes) -> dict[str, Any]:
-    return {
-        "version": ", ".join(outcomes.versions),
-        "kind": outcomes.kind,
-        "calibrated": outcomes.calibrated,
-    }
-
-
-def _short(values: list[int | None]) -> int | tuple[int | None, ...]:
-    """One number where all are equal: the usual case, and the bundle is small."""
-    first = values[0] if len(set(values)) == 1 else None
-    return first if first is not None else tuple(values)
-
-
-def _number(value: float, digits: int) -> float | int | None:
-    if value != value:
-        return None
-    short = float(f"{value:.{digits}g}")
-    return int(short) if short.is_integer() and abs(short) < 2**53 else short
 
 
 # -- reading
@@ -540,8 +383,3 @@ def _same(name: str, a: Any, b: Any) -> bool:
         if numbers
         else type(a) is type(b) and bool(a == b)
     )
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, all the way down: as it is read back from JSON."""
-    return json.loads(json.dumps(value, default=dict))

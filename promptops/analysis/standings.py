@@ -17,6 +17,7 @@ from ..errors import StudyError
 from . import multiplicity, paired_tests, words
 from .arms import MEASURES, Arm, Outcomes, pair, why_unscored
 from .facts import GRID, Ties, gain_interval, labels_of, mean_interval, units_of
+from .standing import Duel, Score, Standing
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,58 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Duel", "Leaderboard", "Score", "Standing", "leaderboard"]
 
 ALPHA = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Mean outcome of one scorer over n scored examples, its 95 % interval (None: cannot be given),
-    and how many were not scored.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-    n: int
-    unscored: int
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One arm. rank: 1 is the highest mean of the primary, equal means share it; measures: means of
-    cost (USD), latency (ms), tokens per example;
-    front: no other arm is as good and cheaper, or better and as cheap (None: cost unknown);
-        contender: not shown worse than the leader.
-    """
-
-    label: str
-    version: str
-    rank: int
-    primary: Score
-    scores: Mapping[str, Score]
-    measures: Mapping[str, float]
-    front: bool | None
-    contender: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Duel:
-    """b against a on the primary. gain: mean of b - a over n pairs, with its 90 % interval; p:
-    two-sided exact sign-flip;
-    adjusted: Holm over all pairs; verdict: "better", "worse" or "open" at .05. "open" is not
-        "equal".
-    """
-
-    b: str
-    a: str
-    n: int
-    gain: float
-    low: float | None
-    high: float | None
-    wins: int
-    losses: int
-    p: float
-    adjusted: float
-    verdict: Literal["better", "worse", "open"]
 
 
 @dataclass(frozen=True, slots=True)

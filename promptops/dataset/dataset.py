@@ -7,12 +7,11 @@ guessed at reading is in `notes`, and shown wherever the dataset is.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from ..canonical import tagged
 from ..errors import DatasetError, MissingExtra
@@ -21,9 +20,10 @@ from .build import checked
 from .example import RESERVED, Example
 from .opening import open_source
 from .origin import Origin
+from .parts import Parts, cell_of
 from .read_file import read
 from .roles import Asked, Named, likely
-from .split import SPLITS, key_of, split_of
+from .split import key_of, split_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -34,7 +34,7 @@ _NESTED = ("tags", "history", "checks")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Dataset:
+class Dataset(Parts):
     """`Dataset.read(...)` makes one from a file or table, `Dataset.of(...)` from examples.
 
     examples: in the order of the rows; name: for people; notes: what was guessed or found while
@@ -153,7 +153,7 @@ class Dataset:
         if not isinstance(key, str):
             return self.examples[key]
         self._must_have(key)
-        return [_cell(example, key) for example in self.examples]
+        return [cell_of(example, key) for example in self.examples]
 
     def get(self, id: str) -> Example:
         """The example of an id. Raises DatasetError where there is none."""
@@ -220,56 +220,6 @@ class Dataset:
         } or None
 
     # -- parts of it
-
-    def split(self, name: str) -> Dataset:
-        """The examples of "train", "val" or "test": a quarter, a quarter and half of all, by a hash
-        that never moves one.
-        """
-        if name not in SPLITS:
-            raise DatasetError(f"there is no split {name!r}; the splits are {', '.join(SPLITS)}.")
-        return self._with(example for example in self.examples if example.split == name)
-
-    @property
-    def train(self) -> Dataset:
-        return self.split("train")
-
-    @property
-    def val(self) -> Dataset:
-        return self.split("val")
-
-    @property
-    def test(self) -> Dataset:
-        return self.split("test")
-
-    def filter(self, keep: Callable[[Example], object]) -> Dataset:
-        """The examples for which `keep(example)` is true."""
-        return self._with(example for example in self.examples if keep(example))
-
-    def where(self, **columns: Any) -> Dataset:
-        """The examples whose columns have the given values: `where(product="billing",
-        tags=["angry", "legal"])`.
-
-        A list, tuple or set means any of its values, and a function is called with the value; a tag
-        matches any of an example's tags. Raises DatasetError for a column that no example has.
-        """
-        for name in columns:
-            self._must_have(name)
-        return self.filter(
-            lambda example: all(
-                _matches(_cell(example, name), wanted) for name, wanted in columns.items()
-            )
-        )
-
-    def sample(self, n: int, *, seed: int = 0) -> Dataset:
-        """`n` examples drawn without replacement, in the dataset's order; the same for the same
-        seed whatever the order of the rows.
-        """
-        if not 0 <= n <= len(self):
-            raise DatasetError(
-                f"{n:,} examples were asked for, and {self.name!r} has {len(self):,}."
-            )
-        drawn = set(random.Random(seed).sample(sorted(example.id for example in self.examples), n))
-        return self.filter(lambda example: example.id in drawn)
 
     def head(self, n: int = 5) -> Dataset:
         """The first `n` examples."""
@@ -347,8 +297,8 @@ class Dataset:
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
-    def _with(self, examples: Iterable[Example]) -> Dataset:
-        return Dataset(tuple(examples), self.name, self.notes, self.roles, self.origin)
+    def _with(self, examples: Iterable[Example]) -> Self:
+        return type(self)(tuple(examples), self.name, self.notes, self.roles, self.origin)
 
     def _put(self, position: int, example: Example) -> Dataset:
         return self._with(
@@ -382,16 +332,3 @@ def _unsplit(example: Example) -> dict[str, Any]:
     if example.split == split_of(key_of(example.id, example.cluster)):
         del document["split"]
     return document
-
-
-def _cell(example: Example, name: str) -> Any:
-    return getattr(example, name) if name in RESERVED else example.inputs.get(name)
-
-
-def _matches(value: Any, wanted: Any) -> bool:
-    if callable(wanted):
-        return bool(wanted(value))
-    wanted_any = wanted if isinstance(wanted, (list, tuple, set, frozenset)) else (wanted,)
-    if isinstance(value, tuple):
-        return value == wanted or any(tag in value for tag in wanted_any)
-    return bool(value == wanted) or any(value == one for one in wanted_any)

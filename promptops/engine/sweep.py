@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -26,6 +25,7 @@ from .adaptive_concurrency import Pace
 from .breaker import Breaker
 from .budget import Budget
 from .clock import SYSTEM, Clock
+from .lane import Lane
 from .prices import check_money
 from .progress import Ledger, Progress
 from .question import Limits, Provenance, Question
@@ -37,31 +37,12 @@ from .stop_signal import Stop
 __all__ = ["Limits", "Progress", "Provenance", "Question", "Sweep"]
 
 LOCAL = 8  # calls at once of a model in this process, where the caller names no number
-# questions that may wait between two attempts beside those in flight: as many as refusals make,
-# memory still flat
-_SURPLUS = 1024
 _AHEAD = 256  # questions pulled while their own endpoint is full and another has room
 _GRACE_S = {
     "cancelled": 0.5,
     "internal": 0.5,
     "circuit_open": 2.0,
 }  # until calls in flight are cut off; else they may end
-
-
-class _Lane:
-    """One endpoint: its caller, its questions that wait for room, its tasks."""
-
-    __slots__ = ("backlog", "caller", "tasks")
-
-    def __init__(self, caller: Caller) -> None:
-        self.caller = caller
-        self.backlog: deque[Question] = deque()
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def room(self) -> bool:
-        pace = self.caller.pace
-        return len(self.tasks) + pace.held < pace.limit + min(self.caller.waiting, _SURPLUS)
 
 
 class Sweep:
@@ -100,7 +81,7 @@ class Sweep:
         self._stop = Stop(self._stopping)
         self._ledger = Ledger(None)
         self._recorder = Recorder(record, on_runs, self._ledger, self._recorded)
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._met: dict[int, Model] = {}  # models that were checked, by identity
         self._keys: set[str] = set()  # of questions that are asked and not recorded yet
         self._pulled, self._exhausted = 0, False
@@ -249,7 +230,7 @@ class Sweep:
             self._pulled += 1
         return question
 
-    def _lane(self, question: Question) -> _Lane:
+    def _lane(self, question: Question) -> Lane:
         """The question's endpoint.
 
         Raises SetupError where its model cannot be asked, or a money budget lacks its price.
@@ -275,12 +256,12 @@ class Sweep:
             self._priced.add(question.model_name)
         return self._lanes[model.label]
 
-    def _opened(self, model: Model) -> _Lane:
+    def _opened(self, model: Model) -> Lane:
         limits = self._limits
         fixed = limits.concurrency if model.remote else limits.concurrency or LOCAL
         pace = Pace(self._clock, fixed)
         breaker = self._breakers.setdefault(model.label, Breaker(model.label))
-        return _Lane(
+        return Lane(
             Caller(
                 limits,
                 pace,
@@ -294,7 +275,7 @@ class Sweep:
             )
         )
 
-    def _start(self, lane: _Lane, question: Question) -> None:
+    def _start(self, lane: Lane, question: Question) -> None:
         task = asyncio.create_task(self._ask(lane, question))
         lane.tasks.add(task)
 
@@ -304,7 +285,7 @@ class Sweep:
 
         task.add_done_callback(ended)
 
-    async def _ask(self, lane: _Lane, question: Question) -> None:
+    async def _ask(self, lane: Lane, question: Question) -> None:
         try:
             run, attempts = await lane.caller.ask(question)
         except BaseException as error:

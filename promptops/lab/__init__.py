@@ -16,8 +16,9 @@ from ..study.judge_bias import position_bias
 from ..version import PromptVersion
 from .compare_table import compare
 from .comparison import Comparison
-from .judge_report import JudgeReport, keep_labels, measure_judge
+from .judge_report import JudgeReport, keep_labels
 from .lab import Lab
+from .measured_judge import measure_judge
 from .study import Study
 
 __all__ = [

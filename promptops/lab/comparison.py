@@ -11,15 +11,18 @@ from ..analysis.arms import Arm
 from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import compare
 from ..analysis.decide import Verdict
+from ..errors import StudyError
 from ..policy import Policy
 from ..study.compared import Compared
 from . import show
+from .model_grid import ModelGrid
 
 if TYPE_CHECKING:
     from ..analysis.correction import Corrected
     from ..analysis.slices import Slices
     from ..analysis.tasks import Tasks
     from ..study.project import Project
+    from ..study.recorded_study import RecordedStudy
 
 __all__ = ["Comparison"]
 
@@ -36,6 +39,7 @@ class Comparison(Facts):
     peeking: bool = False
     early: str = ""  # why it ended before all planned examples were in
     compared: Compared
+    study: RecordedStudy | None = None  # the one study that holds both arms
 
     @classmethod
     def shown(cls, found: Compared, project: Project | None = None) -> Self:
@@ -99,6 +103,25 @@ class Comparison(Facts):
         from ..analysis.tasks import over_tags
 
         return over_tags(self, tags)
+
+    def by_model(self) -> ModelGrid:
+        """The two prompts on every model that both were asked on in their study: a row per model,
+        and whether the gain depends on the model (two models: the exact sign-flip test of the
+        difference between their gains; more: permutations of the models within each example).
+
+        Raises:
+            StudyError: the arms are not of one study, or of one prompt, or their prompts were asked
+                on fewer than two models.
+        """
+        from ..study.model_grid import grid_of
+
+        if self.study is None:
+            raise StudyError(
+                "a comparison model by model needs one study that holds both prompts; evaluate both"
+                ' with models=["...", "..."], and compare them in that study.'
+            )
+        labels = self.candidate.label, self.baseline.label
+        return ModelGrid.shown(grid_of(self.study, *labels, self.primary_name))
 
     def methods(self) -> str:
         """The paragraph on methods for a paper or a report: what was paired, and how it was

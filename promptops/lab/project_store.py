@@ -124,7 +124,7 @@ class ProjectStore(Store):
         Raises StoreError where an export is damaged, newer or none, StudyError where a line is not
         a label of a study that is here; either way nothing is taken in.
         """
-        from ..review.labelling import holds_labels, import_labels
+        from ..review.label_files import holds_labels, import_labels
 
         source = Path(path)
         if not holds_labels(source):

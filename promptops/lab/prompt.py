@@ -4,7 +4,6 @@ promoted.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,10 @@ from ..policy import Policy
 from ..study.ask import Asker
 from ..study.records import keep_version
 from ..version import PromptVersion
-from ..version.from_request import looks_like_format
-from ..version.setting import check_numbers, unknown_settings
+from ..version.setting import check_numbers
 from . import show
 from .answer import Answer
+from .prompt_checks import check_says_something, warn_format, warn_unknown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -152,9 +151,9 @@ def _stored(
 ) -> int:
     """Save a version in the registry and keep it in the store; returns its number."""
     check_numbers(version.settings)
-    _warn_unknown(version)
-    _check_says_something(name, version)
-    _warn_format(version)
+    warn_unknown(version)
+    check_says_something(name, version)
+    warn_format(version)
     number = project.registry.save(name, version, note=note, author=project.author)
     keep_version(
         project.store,
@@ -328,45 +327,3 @@ def checked_env(env: object, version: object) -> str:
         f"env is a {type(env).__name__}; pass the name of an environment, as in ({shown},"
         ' env="prod").'
     )
-
-
-def _check_says_something(name: str, version: PromptVersion) -> None:
-    """Raises VersionError where not one message holds a text, a part, a call or a history."""
-    for message in version.template:
-        content = message.get("content")
-        if (
-            (content.strip() if isinstance(content, str) else content)
-            or message.get("tool_calls")
-            or message["role"] == "history"
-        ):
-            return
-    raise VersionError(
-        f'{name} would be saved without a word; pass its text, as in save("Answer this ticket:'
-        ' {{ticket}}").'
-    )
-
-
-def _warn_unknown(version: PromptVersion) -> None:
-    """Warn of a setting that no known provider has: once saved it is there to stay."""
-    for name, near in unknown_settings(version.api, version.settings):
-        meant = f"did you mean {near!r}?" if near else "check its spelling."
-        warnings.warn(
-            f"setting {name!r} is not one that a known provider of {version.api!r} requests has;"
-            f" {meant}",
-            stacklevel=4,
-        )
-
-
-def _warn_format(version: PromptVersion) -> None:
-    if version.variables:
-        return
-    for message in version.template:
-        content = message.get("content")
-        field = looks_like_format(content) if isinstance(content, str) else None
-        if field:
-            warnings.warn(
-                f"{field} is sent unchanged: a variable is {{{field}}} here;"
-                " PromptVersion.from_format turns an f-string prompt into a version.",
-                stacklevel=3,
-            )
-            return

@@ -18,7 +18,6 @@ from ..study.queries import outcomes
 from . import show
 from .comparison import Comparison
 from .leaderboard import Leaderboard
-from .model_grid import ModelGrid
 from .prompt import SavedVersion, checked_env
 from .study_progress import StudyProgress
 from .study_review import StudyReview
@@ -132,7 +131,9 @@ class Study:
         found = comparing.compare_in(
             self.wait().recorded, candidate, baseline, primary, weights=weights
         )
-        return Comparison.shown(found, self.recorded.project)
+        shown = Comparison.shown(found, self.recorded.project)
+        shown.study = self.recorded
+        return shown
 
     def since(self, earlier: Study | None = None, version: Any = None) -> Comparison:
         """A version (default: the last arm) against itself in an earlier study (default: its latest
@@ -155,26 +156,6 @@ class Study:
     def leaderboard(self, primary: str | None = None) -> Leaderboard:
         """All arms with intervals, best first, and Holm-corrected verdicts on the primary."""
         return Leaderboard.shown(comparing.leaderboard(self.wait().recorded, primary))
-
-    @explained
-    def by_model(
-        self, *, candidate: Any = None, baseline: Any = None, primary: str | None = None
-    ) -> ModelGrid:
-        """Two prompts on every model that both were asked on: a row per model, and whether the gain
-        depends on the model (two models: the exact sign-flip test of the difference between their
-        gains; more: permutations of the models within each example).
-
-        Args:
-            candidate: a version or its label, whatever its model; None: the last arm's.
-            baseline: the same; None: the first other prompt of the study.
-            primary: the scorer; None: the policy's, else the first.
-
-        Raises:
-            StudyError: a prompt is not in the study, or both were asked on fewer than two models.
-        """
-        from ..study.model_grid import grid_of
-
-        return ModelGrid.shown(grid_of(self.wait().recorded, candidate, baseline, primary))
 
     @explained
     def gate(

@@ -84,7 +84,7 @@ class StudyReview:
         Raises:
             StudyError: a line is not a label of this study; nothing is taken in.
         """
-        from ..review.labelling import import_labels
+        from ..review.label_files import import_labels
 
         return import_labels(self.recorded.project.store, path, self.recorded)
 

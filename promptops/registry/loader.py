@@ -25,7 +25,7 @@ from . import read_view, source
 from . import view as views
 from .candidate import CANDIDATES
 from .locate import absolute, environment, find
-from .served_version import Served
+from .served_version import Served, brought_along
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .needs import Need
     from .view import Split, View
 
-__all__ = ["Loader", "load"]
+__all__ = ["Loader"]
 
 
 class Loader:
@@ -96,7 +96,7 @@ class Loader:
             except NotDeployed as error:
                 if default is None:
                     raise
-                return _default(name, None, default, error)
+                return brought_along(name, None, default, error)
         signature: object
         try:
             found = os.stat(self.path)
@@ -328,7 +328,7 @@ class Loader:
                     return held
         if default is None:
             raise error
-        return _default(name, env, default, error)
+        return brought_along(name, env, default, error)
 
     def _tell(self, before: Served | Split, now: Served | Split) -> None:
         old, new = (side if isinstance(side, Served) else side.stable for side in (before, now))
@@ -338,63 +338,3 @@ class Loader:
             self._on_change(old, new)
         except Exception as error:  # a callback's fault is not the request's
             self._callback_fault = f"on_change raised {type(error).__name__}: {error}"
-
-
-def load(
-    name: str,
-    env: str | None = None,
-    key: object = None,
-    default: Any = None,
-    registry: str | os.PathLike[str] | None = None,
-) -> Served:
-    """The version of a prompt that an environment serves now: `promptops.load("support-triage",
-    env="prod")`.
-
-    env: None for PROMPTOPS_ENV; key: what makes a canary sticky, such as the user's id; default: a
-    PromptVersion, text or list of messages for where no registry can be read; registry: the file,
-    None for PROMPTOPS_REGISTRY, else the first `promptops.json` found upwards from the working
-    directory, which then stays the process's registry. Raises RegistryNotFound, RegistryCorrupt,
-    UnknownPrompt or NotDeployed, never once it has succeeded.
-    """
-    candidates = CANDIDATES.get()
-    if candidates is not None and name in candidates:
-        return candidates[name]
-    named = registry if registry is not None else os.environ.get("PROMPTOPS_REGISTRY")
-    loader = _LOADERS.get(named)
-    if loader is None:
-        try:
-            loader = _LOADERS[named] = Loader(registry)
-        except RegistryNotFound as error:
-            if default is None:
-                raise
-            loader = _Nowhere(error)
-    return loader.get(name, env, key, default)
-
-
-_LOADERS: dict[
-    Any, Any
-] = {}  # the process's loaders by what named them; a file is read once however often it is asked
-
-
-class _Nowhere:
-    """No registry was found: only a default can be served, and the next `load` looks again."""
-
-    def __init__(self, error: RegistryNotFound) -> None:
-        self._error = error
-
-    def get(self, name: str, env: str | None, key: object, default: Any) -> Served:
-        return _default(name, env, default, self._error)
-
-
-def _default(name: str, env: str | None, default: Any, error: Exception) -> Served:
-    """What the code brought along: a PromptVersion, anything that holds one, a text or messages."""
-    from ..version import PromptVersion
-
-    held = getattr(default, "version", default)
-    return Served(
-        name,
-        env,
-        held if isinstance(held, PromptVersion) else PromptVersion(default),
-        source="default",
-        reason=str(error),
-    )

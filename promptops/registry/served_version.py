@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..version import PromptVersion
     from ..version.variable import Variable
 
-__all__ = ["Served"]
+__all__ = ["Served", "brought_along"]
 
 
 class Served:
@@ -182,3 +182,17 @@ def _restored(
     since = None if age is None else time.monotonic() - age
     served = Served(name, env, version, number, source=source, reason=reason, since=since)
     return served if arm is None else served.on_arm(arm)
+
+
+def brought_along(name: str, env: str | None, default: Any, error: Exception) -> Served:
+    """What the code brought along: a PromptVersion, anything that holds one, a text or messages."""
+    from ..version import PromptVersion
+
+    held = getattr(default, "version", default)
+    return Served(
+        name,
+        env,
+        held if isinstance(held, PromptVersion) else PromptVersion(default),
+        source="default",
+        reason=str(error),
+    )

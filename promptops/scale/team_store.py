@@ -10,13 +10,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,15 +21,14 @@ from ..errors import StoreError
 from ..monitor.record_folder import cut_folder
 from ..run import utc
 from ..spool.ends import leave_end
-from ..spool.locks import turn
 from ..spool.segment import SEGMENTS, Segment, finished, make_folder, segments
 from ..store.archive import ARCHIVE, Batch, alone, batches, marks_of
-from ..store.recorder import say
 from ..store.team import Tombstone
 from .membership import Membership
 from .parcels import Fetched, fetched, put_batch, put_segment, rewritten
 from .shared_files import SharedFiles
-from .team_layout import FORM, Contents, Parcel, batch_of, contents_of, marks_in
+from .team_layout import FORM, Contents, Parcel, contents_of
+from .team_member import WAIT_S, TeamMember
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -41,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["TeamStore", "join_team"]
 
 LOOK_S = 30.0  # a look is good for so long, where nobody asks for a new one
-WAIT_S = 60.0  # for another process of this store that looks or shares just now
 _DAY_NS = 86_400 * 10**9
 
 
@@ -55,18 +49,8 @@ def join_team(store: Store, address: str, who: Callable[[], str] = getuser) -> T
     return team
 
 
-class TeamStore:
+class TeamStore(TeamMember):
     """One member's view of the shared folder. who: gives the member's name, for the others."""
-
-    def __init__(self, store: Store, files: SharedFiles, who: Callable[[], str] = getuser) -> None:
-        self.files = files
-        self._store, self._folder, self._who = store, store.folder, who
-        self._lock = threading.RLock()
-        self._holder = 0  # the thread that looks or shares: what it asks the store looks no more
-        self._next = 0.0
-        self._stones: dict[str, Tombstone] = {}
-        self._swept: dict[str, frozenset[str]] = {}
-        self._said: set[str] = set()
 
     # -- what a store asks for
 
@@ -323,73 +307,7 @@ class TeamStore:
 
     # -- what is there
 
-    def _parcels(self, there: Contents, mine: Membership) -> list[Parcel]:
-        parcels = list(there.segments)
-        for name, sizes in there.batches.items():
-            if name not in mine.batches:
-                try:
-                    mine.batches[name] = marks_in(self.files.read(name))
-                except FileNotFoundError:
-                    continue
-            parcels.append(batch_of(name, sizes, mine.batches[name]))
-        return parcels
-
-    def _stone(self, identity: str) -> Tombstone:
-        if identity not in self._stones:
-            document = json.loads(self.files.read(f"tombstones/{identity}.json"))
-            self._stones[identity] = Tombstone.of(document)
-        return self._stones[identity]
-
-    def _searched(self, stone: str) -> frozenset[str]:
-        if stone not in self._swept:
-            try:
-                listed = json.loads(self.files.read(f"tombstones/{stone}.swept"))
-            except FileNotFoundError:
-                return frozenset()
-            self._swept[stone] = frozenset(listed)
-        return self._swept[stone]
-
-    def _membership(self) -> Membership:
-        """As it is on the disk: another process of this store may have looked meanwhile."""
-        found = Membership.of(self._folder)
-        if found is None or found.address != self.files.address:
-            found = Membership(self.files.address)
-        return found
-
     # -- alone, and aside
-
-    @property
-    def _holding(self) -> bool:
-        return self._holder == threading.get_ident()
-
-    @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        """Whether this process is the one of its store that looks or shares now."""
-        if self._holding:
-            yield True  # the lock is the process's: ending an inner turn would end the outer one
-            return
-        make_folder(self._folder)
-        where = self._folder / "team.lock"
-        with self._lock, turn(where, exclusive=True, wait_s=WAIT_S) as mine:
-            self._holder = threading.get_ident()
-            try:
-                yield mine
-            finally:
-                self._holder = 0
-
-    @contextmanager
-    def _desk(self) -> Iterator[Path]:
-        """A folder on the store's own disk, so that a rename brings a file in; gone at the end."""
-        place = Path(tempfile.mkdtemp(prefix=".team-", dir=self._folder))
-        try:
-            yield place
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
-
-    def _say(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            say(text)
 
 
 def _at(stone: str) -> int:

@@ -22,7 +22,8 @@ from ..engine.sweep import Sweep
 from ..errors import PromptOpsError, SetupError
 from ..run import Attempt, Run
 from ..scorers.case import Case
-from ..scoring.score_phase import ScorePhase, blocks
+from ..scoring.score_phase import ScorePhase
+from ..scoring.score_rows import blocks
 from ..store import Store
 from ..study.records import keep_runs
 from ..study.resolve_model import ModelResolver

@@ -8,8 +8,7 @@ not decide it.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +16,10 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case, Scorer
-from .function import as_scorer
+from .composed import asked, asked_with, composed, gathered, part_of, parts_of, with_unknown
 from .reading import ABSENT, NotJSON, find, parse_path, read_json
 from .regression import as_golden
-from .rule import Judged, Rule, fail, passed, rule, snippet
+from .rule import Judged, Rule, fail, passed, snippet
 from .transform import Transform
 
 __all__ = ["after", "all_of", "any_of", "asked", "gated_by", "not_", "per_field", "weighted"]
@@ -29,14 +28,14 @@ __all__ = ["after", "all_of", "any_of", "asked", "gated_by", "not_", "per_field"
 @explained
 def not_(scorer: Any) -> Rule:
     """The opposite of a scorer: 1 - its value, passed where it did not pass. [0, 1]."""
-    part = _part("not_", scorer)
+    part = part_of("not_", scorer)
 
     def score(case: Case) -> Judged:
-        return _with(case, [part], lambda found: _negated(part, found[0]))
+        return asked_with(case, [part], lambda found: _negated(part, found[0]))
 
     # an answer that failed must not pass for not being judged: `judges_failures` stays what the
     # part says
-    return _composed(f"not_({part.name})", [part], score, judges_failures=part.judges_failures)
+    return composed(f"not_({part.name})", [part], score, judges_failures=part.judges_failures)
 
 
 @explained
@@ -45,7 +44,7 @@ def all_of(*scorers: Any) -> Rule:
 
     One that failed decides, even beside one that is unscored.
     """
-    parts = _parts("all_of", scorers)
+    parts = parts_of("all_of", scorers)
 
     def join(found: list[Score]) -> Score:
         failed = [
@@ -53,13 +52,13 @@ def all_of(*scorers: Any) -> Rule:
             for part, score in zip(parts, found, strict=True)
             if passed(score) is False
         ]
-        unknown = _unknown(parts, found)
+        unknown = with_unknown(parts, found)
         if unknown and not failed:
             return unknown
         value = min(score.value for score in found if score.value is not None)
         return Score(value, not failed, reason="; ".join(failed[:3]))
 
-    return _composed(f"all_of({_names(parts)})", parts, lambda case: _with(case, parts, join))
+    return composed(f"all_of({_names(parts)})", parts, lambda case: asked_with(case, parts, join))
 
 
 @explained
@@ -68,10 +67,10 @@ def any_of(*scorers: Any) -> Rule:
 
     One that passed decides, even beside one that is unscored.
     """
-    parts = _parts("any_of", scorers)
+    parts = parts_of("any_of", scorers)
 
     def join(found: list[Score]) -> Score:
-        unknown = _unknown(parts, found)
+        unknown = with_unknown(parts, found)
         ok = any(passed(score) for score in found)
         if unknown and not ok:
             return unknown
@@ -86,7 +85,7 @@ def any_of(*scorers: Any) -> Rule:
             ),
         )
 
-    return _composed(f"any_of({_names(parts)})", parts, lambda case: _with(case, parts, join))
+    return composed(f"any_of({_names(parts)})", parts, lambda case: asked_with(case, parts, join))
 
 
 @explained
@@ -102,7 +101,7 @@ def weighted(*pairs: tuple[Any, float]) -> Rule:
             "weighted takes pairs of scorer and weight, as in weighted((equals(), 3),"
             " (json_valid(), 1))."
         )
-    parts = _parts("weighted", [scorer for scorer, _ in pairs])
+    parts = parts_of("weighted", [scorer for scorer, _ in pairs])
     weights = [weight for _, weight in pairs]
     wrong = [
         weight
@@ -117,7 +116,7 @@ def weighted(*pairs: tuple[Any, float]) -> Rule:
         )
 
     def join(found: list[Score]) -> Score:
-        unknown = _unknown(parts, found)
+        unknown = with_unknown(parts, found)
         if unknown:
             return unknown
         total = sum(
@@ -133,7 +132,7 @@ def weighted(*pairs: tuple[Any, float]) -> Rule:
     shown = ", ".join(
         f"{part.name}*{weight:g}" for part, weight in zip(parts, weights, strict=True)
     )
-    return _composed(f"weighted({shown})", parts, lambda case: _with(case, parts, join))
+    return composed(f"weighted({shown})", parts, lambda case: asked_with(case, parts, join))
 
 
 @explained
@@ -144,7 +143,7 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
     Unscored rows leave a comparison incomplete: say otherwise=0.0 where an answer behind a closed
     gate counts as failed.
     """
-    first, then_ = _part("gated_by", gate), _part("gated_by", scorer)
+    first, then_ = part_of("gated_by", gate), part_of("gated_by", scorer)
     if otherwise is not None and not (isinstance(otherwise, (int, float)) and 0 <= otherwise <= 1):
         raise ScorerError(
             f"gated_by was given otherwise={otherwise!r}; give a number between 0 and 1, or None."
@@ -161,13 +160,13 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
                 Score.none(why) if otherwise is None else Score(float(otherwise), False, reason=why)
             )
 
-        return _with(case, [first], decide)
+        return asked_with(case, [first], decide)
 
     shown = (
         f"gated_by({first.name},"
         f" {then_.name}{'' if otherwise is None else f', otherwise={otherwise:g}'})"
     )
-    return _composed(shown, [first, then_], score)
+    return composed(shown, [first, then_], score)
 
 
 @explained
@@ -185,12 +184,12 @@ def per_field(**scorers: Any) -> Rule:
             "per_field was given no field; name at least one, as in"
             " per_field(total=number_close())."
         )
-    parts = [_part("per_field", scorer) for scorer in scorers.values()]
+    parts = [part_of("per_field", scorer) for scorer in scorers.values()]
     paths = {field: parse_path(field) for field in scorers}
 
     def score(case: Case) -> Judged:
         value = read_json(case.output)
-        return _gathered(
+        return gathered(
             [
                 _field(part, case, value, field, paths[field])
                 for part, field in zip(parts, scorers, strict=True)
@@ -200,7 +199,7 @@ def per_field(**scorers: Any) -> Rule:
 
     def join(found: list[Score]) -> list[Score]:
         each = [replace(score, name=field) for field, score in zip(scorers, found, strict=True)]
-        unknown = _unknown(parts, found)
+        unknown = with_unknown(parts, found)
         if unknown:
             return [unknown, *each]
         failed = [
@@ -209,7 +208,7 @@ def per_field(**scorers: Any) -> Rule:
         mean = sum(score.value or 0.0 for score in found) / len(found)
         return [Score(mean, not failed, reason="; ".join(failed[:3])), *each]
 
-    return _composed(
+    return composed(
         "per_field("
         + ", ".join(f"{field}={part.name}" for field, part in zip(scorers, parts, strict=True))
         + ")",
@@ -225,7 +224,7 @@ def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Ru
     transform: strip_fences, extract_json, last_line, `answer_part(marker)`, or a function of the
     text. Where it finds nothing (None) the answer fails.
     """
-    part = _part("after", scorer)
+    part = part_of("after", scorer)
     step = transform if isinstance(transform, Transform) else Transform.of(transform)
 
     def score(case: Case) -> Judged:
@@ -236,128 +235,14 @@ def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Ru
             else asked(part, replace(case, output=text))
         )
 
-    return _composed(f"after({step.name}, {part.name})", [part], score, inner=step.version)
+    return composed(f"after({step.name}, {part.name})", [part], score, inner=step.version)
 
 
 # -- how parts are asked, and what a composition takes over from them
 
 
-def _part(name: str, scorer: Any) -> Scorer:
-    try:
-        return as_scorer(scorer)
-    except ScorerError as error:
-        raise ScorerError(f"{name} was given what is not a scorer: {error}") from None
-
-
-def _parts(name: str, scorers: Sequence[Any]) -> list[Scorer]:
-    parts = [_part(name, scorer) for scorer in scorers]
-    if not parts or (len(parts) < 2 and name != "weighted"):
-        raise ScorerError(f"{name} joins scorers and was given {len(parts)}; give at least two.")
-    return parts
-
-
 def _names(parts: Sequence[Scorer]) -> str:
     return ", ".join(part.name for part in parts)
-
-
-def _composed(
-    spec: str,
-    parts: Sequence[Scorer],
-    score: Callable[[Case], Judged],
-    *,
-    judges_failures: bool | None = None,
-    inner: str = "",
-) -> Rule:
-    against = {part.against for part in parts if part.against is not None}
-    if len(against) > 1:
-        raise ScorerError(
-            f"{spec[:80]} compares with two versions at once, {' and '.join(sorted(against))}; use"
-            " one."
-        )
-    kinds = [part.kind for part in parts]
-    kind = next(
-        (kind for kind in ("judge", "user", "regression", "semantic") if kind in kinds), "assertion"
-    )
-    versions = "\n".join(f"{part.name} {part.version}" for part in parts if part.version != "1")
-    failures = (
-        any(part.judges_failures for part in parts) if judges_failures is None else judges_failures
-    )
-    return rule(
-        _shortened(spec),
-        kind,
-        score,
-        needs=[column for part in parts for column in part.needs],
-        texts=tuple(text for part in parts if isinstance(part, Rule) for text in part.texts),
-        inner="\n".join(filter(None, (inner, versions, spec if len(spec) > _LONGEST else ""))),
-        judges_failures=failures,
-        against=next(iter(against), None),
-        remote=any(part.remote for part in parts),
-    )
-
-
-_LONGEST = (
-    160  # characters of a composition's name; a longer one is cut, and distinguished by its version
-)
-
-
-def _shortened(spec: str) -> str:
-    return spec if len(spec) <= _LONGEST else spec[: _LONGEST - 1] + "…"
-
-
-def asked(part: Scorer, case: Case) -> Judged:
-    """A part's judgement; a failure of the model that the part does not judge fails it."""
-    if not case.run.answered and not part.judges_failures:
-        return Score(0.0, False, reason=f"the model failed: {case.run.failure}")
-    return part.score(case)
-
-
-def _with(case: Case, parts: Sequence[Scorer], join: Callable[[list[Score]], Any]) -> Judged:
-    return _gathered([asked(part, case) for part in parts], join)
-
-
-def _gathered(judged: Sequence[Judged], join: Callable[[list[Score]], Any]) -> Judged:
-    """`join` over the main score of each judgement, in order; awaited one after another where one
-    has to be.
-    """
-    if not any(inspect.isawaitable(one) for one in judged):
-        joined: Judged = join([_main(one) for one in judged])
-        return joined
-
-    async def later() -> Score | Sequence[Score]:
-        found = [_main(await one if isinstance(one, Awaitable) else one) for one in judged]
-        result = join(found)
-        done: Score | Sequence[Score] = await result if inspect.isawaitable(result) else result
-        return done
-
-    return later()
-
-
-def _main(judged: Any) -> Score:
-    """The score of its own name, where a scorer gives several verdicts; the mean of them where it
-    gives none.
-    """
-    if isinstance(judged, Score):
-        return judged
-    scores: list[Score] = list(judged)
-    if not scores or not all(isinstance(score, Score) for score in scores):
-        raise TypeError(f"a part gave {type(judged).__name__} instead of a Score")
-    own = [score for score in scores if not score.name]
-    if own:
-        return own[0]
-    lacking = next((score for score in scores if score.value is None), None)
-    if lacking is not None:
-        return replace(lacking, name="")
-    return Score(
-        sum(score.value or 0.0 for score in scores) / len(scores),
-        all(passed(score) for score in scores),
-    )
-
-
-def _unknown(parts: Sequence[Scorer], found: Sequence[Score]) -> Score | None:
-    for part, score in zip(parts, found, strict=True):
-        if score.value is None:
-            return Score.none(f"{part.name}: {score.unscored}")
-    return None
 
 
 def _negated(part: Scorer, found: Score) -> Score:

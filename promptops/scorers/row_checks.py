@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import difflib
 import functools
-import inspect
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,6 +42,7 @@ from . import (
 )
 from .case import Case
 from .composition import asked, not_
+from .row_arguments import bound_of, filled, has_column, range_of, read_argument, read_options
 from .rule import Rule, passed, rule, snippet
 
 __all__ = ["check_checks", "checks", "parsed"]
@@ -52,10 +51,6 @@ _FORM = re.compile(
     r"(?P<no>not\s+)?(?P<name>[a-z][a-z0-9_]*)\s*+(?:\((?P<options>[^()]*)\)\s*+)?(?:(?P<op>>=|<=|==|>|<)\s*+(?P<bound>-?[0-9.eE+-]+)\s*+)?"
     r"(?::(?P<argument>.*))?",
     re.DOTALL,
-)
-_COLUMN = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", re.ASCII)
-_OPTION = re.compile(
-    r"\s*([a-z_]+)\s*=\s*+(\"(?:[^\"\\]|\\.)*+\"(?=\s*+(?:,|$))|[^,]*+)\s*+(?:,|$)"
 )
 _LONGEST = 20_000  # characters of one check
 
@@ -104,9 +99,6 @@ _KNOWN = {
     for takes, functions in _TAKING.items()
     for function in functions
 }
-_FORBIDDEN = frozenset(
-    ("column", "embedder", "at_least", "at_most")
-)  # options that a check says in another way, or cannot
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +205,11 @@ def parsed(text: str) -> Check:
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(sorted(_KNOWN))}."
         raise ScorerError(f"there is no check {name!r}; {hint}")
     takes, function = _KNOWN[name]
-    options = _options(name, function, match["options"] or "")
-    bound = _bound(match["op"], match["bound"])
-    argument = _argument(name, takes, match["argument"])
+    options = read_options(name, function, match["options"] or "")
+    bound = bound_of(match["op"], match["bound"])
+    argument = read_argument(name, takes, match["argument"])
     if takes == "range":
-        options |= _range(name, bound)
+        options |= range_of(name, bound)
     elif (
         bound is not None
         and bound[0] != ">="
@@ -231,36 +223,9 @@ def parsed(text: str) -> Check:
         found = _called(takes, function, value, options, bound)
         return not_(found) if match["no"] else found
 
-    columns = _has_column(argument)
+    columns = has_column(argument)
     fixed = build(None) if takes == "golden" else None if columns else build(argument)
     return Check(text.strip(), argument, takes == "golden", build, fixed)
-
-
-def filled(argument: Any, example: Example) -> Any:
-    """The argument with every `{{column}}` replaced by the row's value, typed where it stands alone.
-
-    Raises KeyError.
-    """
-    if isinstance(argument, str):
-        whole = _COLUMN.fullmatch(argument.strip())
-        if whole:
-            return example.column(whole[1])
-        return _COLUMN.sub(lambda match: assertion.as_text(example.column(match[1])), argument)
-    if isinstance(argument, Mapping):
-        return {key: filled(value, example) for key, value in argument.items()}
-    if isinstance(argument, list):
-        return [filled(value, example) for value in argument]
-    return argument
-
-
-def _has_column(argument: Any) -> bool:
-    if isinstance(argument, (list, tuple)):
-        return any(map(_has_column, argument))
-    return (
-        any(map(_has_column, argument.values()))
-        if isinstance(argument, Mapping)
-        else isinstance(argument, str) and bool(_COLUMN.search(argument))
-    )
 
 
 def _called(
@@ -290,99 +255,3 @@ def _called(
     else:
         built = function(**more)
     return built if bound is None or takes == "range" else built.at_least(bound[1])
-
-
-def _argument(name: str, takes: str, raw: str | None) -> Any:
-    """What is behind the colon, in the form that the scorer takes.
-
-    Raises ScorerError where it does not fit.
-    """
-    text = (raw or "").strip()
-    if takes in ("none", "range"):
-        if text:
-            raise ScorerError(f"{name} takes nothing behind a colon.")
-        return None
-    if not text:
-        if takes in ("golden", "texts") and name not in ("contains_any", "contains_all", "one_of"):
-            return None
-        raise ScorerError(f"{name} needs something behind a colon.")
-    if takes == "instruction":
-        kind, _, arguments = text.partition(" ")
-        return {"kind": kind, "arguments": _json(name, arguments) if arguments.strip() else {}}
-    if takes == "json":
-        return _json(name, text)
-    if takes == "texts":
-        listed = (
-            _json(name, text)
-            if text.startswith("[")
-            else [part.strip() for part in text.split(",") if part.strip()]
-        )
-        return text if _COLUMN.fullmatch(text) else listed
-    if takes == "number" and not _has_column(text):
-        try:
-            return float(text)
-        except ValueError:
-            raise ScorerError(f"{name} takes a number, not {snippet(text, 40)}.") from None
-    return text
-
-
-def _options(name: str, function: Callable[..., Rule], text: str) -> dict[str, Any]:
-    """`within=0.5, case=true` as keyword arguments that the scorer has.
-
-    Raises ScorerError for any other.
-    """
-    known = [
-        parameter
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    allowed = {parameter.name for parameter in known} - _FORBIDDEN | (
-        {"marker"} if name == "answer_after" else set()
-    )
-    found: dict[str, Any] = {}
-    position = 0
-    while position < len(text.rstrip()):
-        match = _OPTION.match(text, position)
-        if match is None or match[1] not in allowed:
-            wrong = match[1] if match else text[position:].strip()
-            raise ScorerError(
-                f"{name} has no option {snippet(wrong, 40)}; it has"
-                f" {', '.join(sorted(allowed)) or 'none'}."
-            )
-        try:
-            found[match[1]] = json.loads(match[2])
-        except ValueError:
-            found[match[1]] = match[2].rstrip()
-        position = match.end()
-    return found
-
-
-def _bound(op: str | None, number: str | None) -> tuple[str, float] | None:
-    if op is None or number is None:
-        return None
-    try:
-        return op, float(number)
-    except ValueError:
-        raise ScorerError(f"{number!r} is not a number to compare with.") from None
-
-
-def _range(name: str, bound: tuple[str, float] | None) -> dict[str, Any]:
-    if bound is None or not bound[1].is_integer():
-        raise ScorerError(f"{name} needs a whole number to compare with, as in `{name} <= 50`.")
-    number = int(bound[1])
-    return {
-        ">=": {"at_least": number},
-        ">": {"at_least": number + 1},
-        "<=": {"at_most": number},
-        "<": {"at_most": number - 1},
-        "==": {"at_least": number, "at_most": number},
-    }[bound[0]]
-
-
-def _json(name: str, text: str) -> Any:
-    from .reading import NotJSON, read_json
-
-    value = read_json(text)
-    if isinstance(value, NotJSON):
-        raise ScorerError(f"{name} takes JSON behind the colon: {value.why}.")
-    return value

@@ -13,7 +13,7 @@ import asyncio
 import inspect
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -24,11 +24,11 @@ from ..models.foreign import Raised, awaited, from_outside, told, tried
 from ..run import utc
 from ..score import Score
 from ..scorers.case import Ask, BatchScorer, Case, Scorer
+from .score_rows import Judgement, score_row
 from .watchdog import Watchdog
 
-__all__ = ["Block", "Judgement", "ScorePhase", "blocks", "recorded_name", "row"]
+__all__ = ["Judgement", "ScorePhase"]
 
-Judgement = tuple[Case, Scorer, Score]
 
 # judges wait in `ask`, which has deadlines of its own: this many times a user's scorer's time
 JUDGE_PATIENCE = 20
@@ -93,13 +93,13 @@ class ScorePhase:
         """`score` as rows of the table `scores`."""
         prints = _Prints()
         for case, scorer, score in self.score(cases):
-            yield _row(case, scorer, score, prints.of(case), utc())
+            yield score_row(case, scorer, score, prints.of(case), utc())
 
     async def rows_async(self, cases: Iterable[Case]) -> AsyncIterator[dict[str, Any]]:
         """`score_async` as rows of the table `scores`."""
         prints = _Prints()
         async for case, scorer, score in self.score_async(cases):
-            yield _row(case, scorer, score, prints.of(case), utc())
+            yield score_row(case, scorer, score, prints.of(case), utc())
 
     async def score_async(self, cases: Iterable[Case]) -> AsyncIterator[Judgement]:
         """The remote scorers' judgements, as they come.
@@ -237,83 +237,6 @@ class ScorePhase:
             async with gate:
                 return await asyncio.wait_for(awaited(result), self._patience_s)
         return Raised(result) if isinstance(result, BaseException) else result
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Judgements of one scorer under one name: scores[i] is of cases[i]. name: as in the table
-    `scores`.
-    """
-
-    name: str
-    scorer: Scorer
-    cases: list[Case]
-    scores: list[Score]
-
-    def columns(self) -> dict[str, Any]:
-        """As rows of the table `scores`, column by column."""
-        scores = self.scores
-        return {
-            "run_id": [case.run.id for case in self.cases],
-            "example_fingerprint": [case.example.fingerprint for case in self.cases],
-            "scorer": self.name,
-            "scorer_version": self.scorer.version,
-            "value": [score.value for score in scores],
-            "passed": [score.passed for score in scores],
-            "raw_value": [score.raw_value for score in scores],
-            "unit": [score.unit for score in scores],
-            "reason": [score.reason for score in scores],
-            "unscored": [score.unscored for score in scores],
-            "category": [score.category for score in scores],
-            "scored_at": utc(),
-        }
-
-
-def blocks(judgements: Iterable[Judgement]) -> list[Block]:
-    """Judgements, grouped by the name that they are recorded under."""
-    found: dict[tuple[str, str], Block] = {}
-    for case, scorer, score in judgements:
-        block = found.get((scorer.name, score.name))
-        if block is None:
-            block = found[scorer.name, score.name] = Block(
-                recorded_name(scorer, score), scorer, [], []
-            )
-        block.cases.append(case)
-        block.scores.append(score)
-    return list(found.values())
-
-
-def recorded_name(scorer: Scorer, score: Score) -> str:
-    """The name in the table `scores`: one of several verdicts is `scorer/verdict`."""
-    return f"{scorer.name}/{score.name}" if score.name else scorer.name
-
-
-def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) -> dict[str, Any]:
-    """A row of the table `scores`; one of several verdicts is named `scorer/verdict`.
-
-    example_fingerprint: of the example that the run was judged by, so that a row whose golden
-    answer was edited is judged again although its run is the same.
-    """
-    return _row(case, scorer, score, case.example.fingerprint, scored_at or utc())
-
-
-def _row(
-    case: Case, scorer: Scorer, score: Score, fingerprint: str, scored_at: str
-) -> dict[str, Any]:
-    return {
-        "run_id": case.run.id,
-        "example_fingerprint": fingerprint,
-        "scorer": recorded_name(scorer, score),
-        "scorer_version": scorer.version,
-        "value": score.value,
-        "passed": score.passed,
-        "raw_value": score.raw_value,
-        "unit": score.unit,
-        "reason": score.reason,
-        "unscored": score.unscored,
-        "category": score.category,
-        "scored_at": scored_at,
-    }
 
 
 class _Prints:

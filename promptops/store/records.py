@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from ..errors import StoreError
 from ..spool.lines import plain_json, record
-from .schema import TABLES, Column, Kind
+from .columns import Column, Kind
+from .schema import TABLES
 
 __all__ = ["PACK", "PACKED", "TOGETHER", "encode", "encode_columns"]
 

@@ -11,99 +11,16 @@ so an old name is never given to another column.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 from ..spool.lines import SCHEMA
+from .columns import Table, table_of
+from .live_tables import FEEDBACK, LIVE, LIVE_HOURS, LIVE_LOSSES, LIVE_SOURCES
+from .search_tables import CANDIDATE_EVENTS, CANDIDATES, OPTIMIZATIONS, PROPOSALS
 
-__all__ = ["DEPLOYMENTS", "FORMER", "SCHEMA", "TABLES", "Column", "Table", "renamed"]
-
-Kind = Literal["text", "json", "int", "float", "bool", "time"]
-_SQL: Mapping[Kind, str] = {
-    "text": "VARCHAR",
-    "json": "VARCHAR",
-    "int": "BIGINT",
-    "float": "DOUBLE",
-    "bool": "BOOLEAN",
-    "time": "TIMESTAMP",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """kind: "json" is text that holds one JSON document; "time" is UTC without zone."""
-
-    name: str
-    kind: Kind
-    comment: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """key: names of the columns that identify a row, never null."""
-
-    name: str
-    key: tuple[str, ...]
-    comment: str
-    columns: tuple[Column, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
-
-    def ddl(self, temporary: bool = False) -> Iterator[str]:
-        """The statements that make the table; comments only where it is kept."""
-        fields = ", ".join(
-            f'"{c.name}" {_SQL[c.kind]}{" NOT NULL" if c.name in self.key else ""}'
-            for c in self.columns
-        )
-        yield f"CREATE {'TEMP ' if temporary else ''}TABLE {self.name} ({fields})"
-        if not temporary:
-            yield from self.comments()
-
-    def widen(self, name: str) -> str:
-        """The statement that adds a column to a table that was made without it."""
-        [column] = [column for column in self.columns if column.name == name]
-        return f'ALTER TABLE {self.name} ADD COLUMN "{name}" {_SQL[column.kind]}'
-
-    def comments(self) -> Iterator[str]:
-        """The statements that write the comments of the table and of its columns."""
-        yield f"COMMENT ON TABLE {self.name} IS {_quoted(self.comment)}"
-        yield from map(self._comment, self.columns)
-
-    def _comment(self, column: Column) -> str:
-        return f'COMMENT ON COLUMN {self.name}."{column.name}" IS {_quoted(column.comment)}'
-
-    def arrow(self) -> Any:
-        """The pyarrow schema, columns in order."""
-        import pyarrow as pa
-
-        types = {
-            "text": pa.string(),
-            "json": pa.string(),
-            "int": pa.int64(),
-            "float": pa.float64(),
-            "bool": pa.bool_(),
-            "time": pa.timestamp("us"),
-        }
-        return pa.schema([(column.name, types[column.kind]) for column in self.columns])
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _table(name: str, key: str, comment: str, columns: str) -> Table:
-    """A table of lines `column kind comment`."""
-    listed = []
-    for line in columns.strip().splitlines():
-        column, kind, text = line.strip().split(None, 2)
-        listed.append(Column(column, kind, text))  # type: ignore[arg-type]  # the literals below, and a test of them
-    return Table(name, tuple(key.split()), comment, tuple(listed))
-
-
-_RUNS = _table(
+__all__ = ["DEPLOYMENTS", "FORMER", "SCHEMA", "TABLES", "Table", "renamed"]
+_RUNS = table_of(
     "runs",
     "id",
     "One recorded call of one version, example and repeat; written once, never changed.",
@@ -144,7 +61,7 @@ _RUNS = _table(
     imported_from text name of the file that the row came in with; null where this project made the call
     """,
 )
-_ATTEMPTS = _table(
+_ATTEMPTS = table_of(
     "attempts",
     "run_id number",
     "One try of a run.",
@@ -163,7 +80,7 @@ _ATTEMPTS = _table(
     cost_usd float USD of this try, 0 where it was certainly not billed; null where unknown, as for one that was sent and broke off
     """,
 )
-_SCORES = _table(
+_SCORES = table_of(
     "scores",
     "run_id example_fingerprint scorer scorer_version",
     "One judgement of one run by one version of a scorer, against one content of the example.",
@@ -182,7 +99,7 @@ _SCORES = _table(
     scored_at time when it was judged
     """,
 )
-_STUDY_RUNS = _table(
+_STUDY_RUNS = table_of(
     "study_runs",
     "study_id arm version_id example_id repeat run_id",
     "Which run answered which arm, example and repeat of a study; a later run may replace a failed"
@@ -198,7 +115,7 @@ _STUDY_RUNS = _table(
     reused bool whether the run had been recorded before this study asked
     """,
 )
-_STUDY_EVENTS = _table(
+_STUDY_EVENTS = table_of(
     "study_events",
     "study_id event_at event",
     "What happened to a study: started, stopped, finished.",
@@ -209,7 +126,7 @@ _STUDY_EVENTS = _table(
     detail text why
     """,
 )
-_STUDIES = _table(
+_STUDIES = table_of(
     "studies",
     "id",
     "One evaluation: versions x dataset x scorers.",
@@ -224,7 +141,7 @@ _STUDIES = _table(
     git_commit text commit of the project
     """,
 )
-_BATCHES = _table(
+_BATCHES = table_of(
     "batches",
     "id",
     "One batch of questions, written before it was handed in to its provider.",
@@ -239,7 +156,7 @@ _BATCHES = _table(
     made_at time when it was about to be handed in
     """,
 )
-_BATCH_EVENTS = _table(
+_BATCH_EVENTS = table_of(
     "batch_events",
     "batch_id event_at batch_event",
     "What became of a batch: handed_in, collected, or closed where none came to be of it.",
@@ -250,7 +167,7 @@ _BATCH_EVENTS = _table(
     detail text the provider's id of the batch; the keys that were collected, empty for all of them; why there was none
     """,
 )
-_VERSIONS = _table(
+_VERSIONS = table_of(
     "versions",
     "id prompt",
     "One content saved under one prompt's name; prompt is empty for a scratch version.",
@@ -265,7 +182,7 @@ _VERSIONS = _table(
     made_by text how it was made: null where a person wrote it, else the method (an optimiser's name) and its study
     """,
 )
-_DATASETS = _table(
+_DATASETS = table_of(
     "datasets",
     "dataset_fingerprint",
     "A set of examples as it was read.",
@@ -279,7 +196,7 @@ _DATASETS = _table(
     origin json the file that it was read from, from the project's folder; its columns' roles, and the line of each row
     """,
 )
-_EXAMPLES = _table(
+_EXAMPLES = table_of(
     "examples",
     "dataset_fingerprint example_id",
     "One row of a dataset.",
@@ -291,7 +208,7 @@ _EXAMPLES = _table(
     document json inputs, expected, split, cluster, tags, history, checks
     """,
 )
-_LABELS = _table(
+_LABELS = table_of(
     "labels",
     "id",
     "One judgement of an output by a person.",
@@ -307,7 +224,7 @@ _LABELS = _table(
     labelled_at time when
     """,
 )
-_PLANS = _table(
+_PLANS = table_of(
     "plans",
     "id",
     "A plan fixed before its data were seen.",
@@ -318,7 +235,7 @@ _PLANS = _table(
     created_at time when it was fixed
     """,
 )
-_VERDICTS = _table(
+_VERDICTS = table_of(
     "verdicts",
     "id",
     "A policy applied to a comparison.",
@@ -333,171 +250,6 @@ _VERDICTS = _table(
     document json the figures and the decision; of a refusal the promotion and its reasons
     created_at time when it was decided
     env text the environment to which a promotion was refused; null where nothing was
-    """,
-)
-_OPTIMIZATIONS = _table(
-    "optimizations",
-    "id",
-    "One search for a better version of a prompt, on the train and val splits alone.",
-    """
-    id text content id of the search (`o1-`...)
-    prompt text the prompt's name
-    seed_version text version id that it began with
-    method text name of the method
-    design json method, scorers, goal, splits, seed of the random numbers and budget
-    plan_id text the plan of its confirmation, frozen before the search began
-    author text who ran it
-    created_at time when it was first run
-    """,
-)
-_CANDIDATES = _table(
-    "candidates",
-    "optimization_id version_id",
-    "One version that a search considered, with where it came from.",
-    """
-    optimization_id text the search
-    version_id text content id of the version
-    number int 0 for the seed, then in the order in which they were made
-    parents json ids of the versions that it was made from
-    how text the step that made it
-    call_run text run of the call that proposed it; null where no model was asked
-    feedback text the answer that the step was given
-    """,
-)
-_CANDIDATE_EVENTS = _table(
-    "candidate_events",
-    "optimization_id number",
-    "What happened to a candidate, in the order of the search.",
-    """
-    optimization_id text the search
-    number int place in the search, 0 first
-    version_id text the candidate
-    status text proposed, vetoed, raced_out, kept or best
-    n int val examples that it had answered
-    score float mean of the primary on them; null where there is none
-    detail text why, one sentence
-    event_at time when it was first recorded
-    """,
-)
-_PROPOSALS = _table(
-    "proposals",
-    "optimization_id number",
-    "One text that a model proposed, recorded before it is evaluated.",
-    """
-    optimization_id text the search
-    number int place among its proposals, 0 first
-    how text the step that asked for it
-    parents json ids of the versions that it was shown
-    run_id text run of the call
-    version_id text the candidate that became of it; null where none did
-    refused text why none did; null where one did
-    proposed_at time when it was first recorded
-    """,
-)
-_LIVE = _table(
-    "live",
-    "id",
-    "One call that an application made in earnest; never reused as an answer of a study.",
-    """
-    id text `l-` and 32 hex digits; sorts by time
-    response_id text the provider's id of the answer
-    prompt text the prompt's name; null where it is unknown
-    version_id text content id of the version; null where it is unknown
-    number int the version's display number
-    env text the environment
-    arm text stable or canary; null where no canary ran
-    served_from text where the loader had it from: file, last_known_good, default or use
-    attribution text how the version is known: carried, matched, imported or unknown
-    key_hash text keyed hash of the user's key
-    session text keyed hash of the conversation
-    started_at time when the call began
-    latency_ms float milliseconds of the whole call
-    first_token_ms float milliseconds to the first token of a streaming call
-    model text the model's name that was asked for
-    model_returned text the model's name that came back
-    system_fingerprint text the provider's system_fingerprint
-    endpoint text host of who answered
-    tokens_in int tokens of the prompt
-    tokens_out int tokens of the answer
-    tokens_cached int tokens of the prompt that the provider had cached
-    finish_reason text why the model stopped
-    failure text failure class; null where the model answered
-    failure_detail text status, code and exception; the message where content is kept
-    streamed bool whether the answer came in pieces
-    chars_in int characters of the messages
-    chars_out int characters of the answer
-    values json what the variables were filled with, where content is kept
-    output text the answer, where content is kept
-    tool_calls json the tool calls that came back, where content is kept
-    kept float share of the calls whose content was kept when this one's was; null where it was not
-    service text the application's name
-    release text the application's release
-    trace_id text OpenTelemetry's trace, 32 hex digits
-    span_id text OpenTelemetry's span, 16 hex digits
-    """,
-)
-_FEEDBACK = _table(
-    "feedback",
-    "id",
-    "Feedback on a live answer, given later.",
-    """
-    id text `f-` and 32 hex digits
-    run text the live row's id, or the provider's id of the answer
-    kind text good, score, label, correction or note
-    value float 1 for good and 0 for bad, or the score
-    label text the category
-    correction text what the answer should have been
-    note text anything else
-    by text keyed hash of the person who gave it
-    at time when
-    """,
-)
-_LIVE_LOSSES = _table(
-    "live_losses",
-    "id",
-    "Live rows that an application could not record.",
-    """
-    id text of the note
-    at time when the sink took rows again
-    rows int how many were dropped before
-    reason text why
-    """,
-)
-_LIVE_SOURCES = _table(
-    "live_sources",
-    "source bytes",
-    "How much of each file of live rows has been taken in.",
-    """
-    source text name of the segment or file
-    bytes int up to where
-    folder text the folder, or the file itself, as the machine that read it names it
-    """,
-)
-_LIVE_HOURS = _table(
-    "live_hours",
-    "id",
-    "What a purge by age left of live rows: their figures by hour, without anybody's words or ids.",
-    """
-    id text `h-` and 32 hex digits of the ids of the rows that went: the same rows count once
-    hour time the hour in which the calls began
-    prompt text the prompt's name
-    version_id text content id of the version; null where it was unknown
-    number int the version's display number
-    env text the environment
-    arm text stable or canary; null where no canary ran
-    model text the model's name that came back, else that was asked for
-    calls int how many calls
-    failures int how many failed, without those that the application gave up
-    priced int how many had their tokens counted
-    tokens_in int tokens of the prompts, of those
-    tokens_out int tokens of the answers, of those
-    tokens_cached int tokens that the provider had cached, of those
-    votes int how many were voted on
-    good int votes for good
-    scored int how many were scored
-    score_sum float sum of their mean scores
-    score_squares float sum of the squares
-    latency json calls by latency: {"n": calls of 1.04^n milliseconds}, so that p50 and p95 are known to 2 %
     """,
 )
 TABLES: Mapping[str, Table] = {
@@ -517,15 +269,15 @@ TABLES: Mapping[str, Table] = {
         _LABELS,
         _PLANS,
         _VERDICTS,
-        _OPTIMIZATIONS,
-        _CANDIDATES,
-        _CANDIDATE_EVENTS,
-        _PROPOSALS,
-        _LIVE,
-        _FEEDBACK,
-        _LIVE_LOSSES,
-        _LIVE_SOURCES,
-        _LIVE_HOURS,
+        OPTIMIZATIONS,
+        CANDIDATES,
+        CANDIDATE_EVENTS,
+        PROPOSALS,
+        LIVE,
+        FEEDBACK,
+        LIVE_LOSSES,
+        LIVE_SOURCES,
+        LIVE_HOURS,
     )
 }
 
@@ -548,7 +300,7 @@ def renamed(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Not stored: read from the registry file whenever a query names it.
-DEPLOYMENTS = _table(
+DEPLOYMENTS = table_of(
     "deployments",
     "prompt env at",
     "What every environment of the registry has served, oldest first; read from the registry file.",

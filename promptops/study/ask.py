@@ -17,8 +17,9 @@ from ..engine.question import Limits, Provenance, Question
 from ..errors import CallError
 from ..run import Attempt, Run
 from ..version import PromptVersion
-from .design import ArmDesign, ask
+from .design import ArmDesign
 from .provenance import provenance
+from .questions import ask
 from .records import keep_runs, keep_version, known_runs
 
 if TYPE_CHECKING:

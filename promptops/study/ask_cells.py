@@ -20,11 +20,13 @@ from ..errors import ScorerError
 from ..run import Attempt, Run
 from ..score import Score
 from ..scorers.case import Case, Scorer
-from ..scoring.score_phase import Judgement, ScorePhase, blocks, recorded_name
+from ..scoring.score_phase import Judgement, ScorePhase
+from ..scoring.score_rows import blocks, recorded_name
 from ..version import PromptVersion
 from .ask import Asker
-from .design import ArmDesign, question_of
+from .design import ArmDesign
 from .queries.known_answers import answered_versions, answers_of
+from .questions import question_of
 from .records import keep_runs, keep_version
 from .score_study import unasked
 

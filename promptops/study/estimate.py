@@ -15,8 +15,9 @@ from ..engine.adaptive_concurrency import CEILING
 from ..engine.budget import estimate_tokens
 from ..engine.prices import cost_of, price_of
 from ..markup import paragraph
-from .design import StudyDesign, question
+from .design import StudyDesign
 from .in_force import in_force
+from .questions import question
 from .records import find_runs
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ from ..run import utc
 from ..store.recorder import outside
 from .ask import Asker
 from .batch_records import StoredBatches, open_batches
-from .design import StudyDesign, as_dataset, design, with_identity
+from .design import StudyDesign, as_dataset, design
 from .early_stopping import EarlyStop
 from .grounds import baseline_of, policy_for
 from .preflight import check_design, checked_scorers
 from .queries.studies import head_of
+from .questions import with_identity
 from .recorded_study import RecordedStudy
 from .records import keep_dataset, keep_study, keep_version
 from .running import RunningStudy

@@ -16,21 +16,17 @@ from typing import TYPE_CHECKING, Any
 from ..dataset import Example
 from ..errors import StudyError
 from ..markup import without_data
+from .example_rows import KINDS, LONG, SHORT, Filter, Judgement, Page, Row, Side, SideBySide
 from .records import attempts_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..run import Attempt
     from .recorded_study import RecordedStudy
     from .study_record import ArmRecord
 
 __all__ = ["KINDS", "Examples", "Filter", "Judgement", "Page", "Row", "Side", "SideBySide"]
 
-# what an example may be looked for by; of one arm alone, nothing is changed, lost or won
-KINDS = ("all", "changed", "lost", "won", "failing", "unscored")
-SHORT = 240  # characters of a text in a row of a page
-LONG = 20_000  # characters of a text side by side
 _OUTCOME = "case when s.passed is null then s.value else s.passed::double end"
 _INDEX = f"""select m.example_id, avg({_OUTCOME}) filter (where m.version_id = $new) as new,
   avg({_OUTCOME}) filter (where m.version_id = $old) as old,
@@ -74,92 +70,6 @@ _OUTPUTS = f"""select m.example_id, m.version_id, arg_max(r.id, r.started_at),
   from study_runs m join runs r on r.id = m.run_id
   where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in
     (select unnest($examples)) group by all"""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """kind: one of KINDS; text: anywhere in an output, an input or an id; tag, failure: "" for any;
-    scorer: "" for the primary.
-    """
-
-    kind: str = "all"
-    text: str = ""
-    tag: str = ""
-    failure: str = ""
-    scorer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One example of a page. new, old: mean outcome over repeats, None where unscored; outputs are
-    cut to SHORT characters.
-    """
-
-    example_id: str
-    new: float | None
-    old: float | None
-    new_failure: str
-    old_failure: str
-    new_output: str = ""
-    old_output: str = ""
-    asked: str = ""
-
-    @property
-    def gain(self) -> float | None:
-        return None if self.new is None or self.old is None else self.new - self.old
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """rows: those of this page; first: place of its first row, 0 first; total: rows that the filter
-    lets through; all: rows there are.
-    """
-
-    rows: tuple[Row, ...]
-    first: int
-    total: int
-    all: int
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """One score of a run, as it was recorded."""
-
-    scorer: str
-    value: float | None
-    passed: bool | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """What one arm answered to an example. request: the messages that were sent, (role, text)
-    pairs; tries: one Attempt a try.
-    """
-
-    label: str
-    run_id: str
-    output: str | None
-    failure: str | None
-    detail: str
-    cost_usd: float | None
-    latency_ms: float | None
-    tokens_in: int | None
-    tokens_out: int | None
-    attempts: int
-    request: tuple[tuple[str, str], ...]
-    scores: tuple[Judgement, ...] = ()
-    tries: tuple[Attempt, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SideBySide:
-    """An example as the study saw it, with the candidate's and the baseline's answer."""
-
-    example_id: str
-    example: Example | None
-    new: Side | None
-    old: Side | None
 
 
 @dataclass(slots=True)

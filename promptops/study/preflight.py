@@ -16,7 +16,8 @@ from ..models.target import TargetModel
 from ..scorers import Scorer, as_scorer
 from ..scorers.rule import Rule
 from .copies import copies_of, reads_of
-from .design import StudyDesign, images_of, question
+from .design import StudyDesign
+from .questions import images_of, question
 
 if TYPE_CHECKING:
     from ..dataset import Dataset

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from ..run import FAILURES, Run
 from ..scorers.case import Case, Scorer
-from ..scoring.score_phase import Block, Judgement, ScorePhase, blocks
+from ..scoring.score_phase import Judgement, ScorePhase
+from ..scoring.score_rows import Block, blocks
 from .live_losses import Losses
 from .records import runs_of, runs_where
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ..scorers.case import Ask
     from ..store import Store
 
-__all__ = ["Judged", "StudyScoring", "Place", "Tally", "judged", "unasked"]
+__all__ = ["Judged", "Place", "StudyScoring", "Tally", "judged", "unasked"]
 
 Place = tuple[int, int, int]  # arm, example, repeat: indices into the design
 Once = dict[

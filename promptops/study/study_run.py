@@ -17,8 +17,9 @@ from ..engine.executor import Executor, HandsIn, InProcess, Order, Pass
 from ..engine.progress import HandedIn, Progress, together
 from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
-from .design import StudyDesign, question
+from .design import StudyDesign
 from .early_stopping import LOOKED, EarlyStop, early
+from .questions import question
 from .records import OUTCOMES, find_runs, keep_runs, reusable
 from .score_study import Place, StudyScoring, judged
 

@@ -10,6 +10,7 @@ import json
 import re
 
 from ..errors import VersionError
+from .read_parts import call_of, chosen_tool, format_of, function_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["to_chat"]
 
 _ANTHROPIC = ("system", "stop_sequences", "thinking", "output_config", "output_format")
-_NO_PARAMETERS = {"type": "object", "properties": {}}
 _CHOICES = {"any": "required", "auto": "auto", "none": "none"}
 _MODES = {"ANY": "required", "AUTO": "auto", "NONE": "none"}
 
@@ -66,37 +66,6 @@ def _is_anthropic(body: dict[str, Any]) -> bool:
     return not kinds.isdisjoint(("tool_use", "tool_result", "thinking", "image", "document"))
 
 
-def _format(schema: Any, name: str = "answer") -> dict[str, Any]:
-    inner = {"name": name, "schema": schema, "strict": True}
-    return {"type": "json_schema", "json_schema": inner}
-
-
-def _call(identity: Any, name: Any, arguments: Any) -> dict[str, Any]:
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return {"id": identity, "type": "function", "function": {"name": name, "arguments": text}}
-
-
-def _function(name: Any, described: Mapping[str, Any], parameters: Any) -> dict[str, Any]:
-    out = {"name": name}
-    if described.get("description"):
-        out["description"] = described["description"]
-    if parameters and parameters != _NO_PARAMETERS:
-        out["parameters"] = parameters
-    if described.get("strict"):
-        out["strict"] = True
-    return {"type": "function", "function": out}
-
-
-def _whole(parts: list[dict[str, Any]]) -> Any:
-    """Parts as a content: one plain text as text."""
-    plain = len(parts) == 1 and parts[0].keys() == {"type", "text"} and parts[0]["type"] == "text"
-    return parts[0]["text"] if plain else parts or None
-
-
-def _chosen(name: Any) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": name}}
-
-
 # -- OpenAI's Responses API
 
 
@@ -109,7 +78,7 @@ def _of_responses(body: dict[str, Any]) -> dict[str, Any]:
     for item in items:
         kind = item.get("type", "message")
         if kind == "function_call":
-            call = _call(item.get("call_id"), item.get("name"), item.get("arguments"))
+            call = call_of(item.get("call_id"), item.get("name"), item.get("arguments"))
             if not messages or messages[-1]["role"] != "assistant":
                 messages.append({"role": "assistant", "content": None})
             messages[-1].setdefault("tool_calls", []).append(call)
@@ -134,13 +103,13 @@ def _of_responses(body: dict[str, Any]) -> dict[str, Any]:
     for name, value in body.items():
         if name == "tools":
             out["tools"] = [
-                _function(tool.get("name"), tool, tool.get("parameters"))
+                function_of(tool.get("name"), tool, tool.get("parameters"))
                 if tool.get("type") == "function"
                 else tool
                 for tool in value
             ]
         elif name == "tool_choice" and isinstance(value, dict) and value.get("type") == "function":
-            out["tool_choice"] = _chosen(value.get("name"))
+            out["tool_choice"] = chosen_tool(value.get("name"))
         else:
             out["max_completion_tokens" if name == "max_output_tokens" else name] = value
     return out
@@ -180,7 +149,7 @@ def _of_anthropic(body: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"messages": messages}
     configured = dict(body.pop("output_config", None) or {})
     if isinstance(configured.get("format"), dict):
-        out["response_format"] = _format(configured.pop("format").get("schema"))
+        out["response_format"] = format_of(configured.pop("format").get("schema"))
     if "effort" in configured:
         out["reasoning_effort"] = configured.pop("effort")
     if configured:
@@ -192,7 +161,7 @@ def _of_anthropic(body: dict[str, Any]) -> dict[str, Any]:
             if value.get("disable_parallel_tool_use"):
                 out["parallel_tool_calls"] = False
             kind = value.get("type")
-            out["tool_choice"] = _chosen(value["name"]) if kind == "tool" else _CHOICES[kind]
+            out["tool_choice"] = chosen_tool(value["name"]) if kind == "tool" else _CHOICES[kind]
         else:
             out["stop" if name == "stop_sequences" else name] = value
     return out
@@ -212,14 +181,14 @@ def _turns(message: dict[str, Any]) -> list[dict[str, Any]]:
         if block.get("type") == "tool_result"
     ]
     calls = [
-        _call(block.get("id"), block.get("name"), block.get("input"))
+        call_of(block.get("id"), block.get("name"), block.get("input"))
         for block in content
         if block.get("type") == "tool_use"
     ]
     rest = [_block(b) for b in content if b.get("type") not in ("tool_result", "tool_use")]
     if not rest and not calls:
         return results
-    said = {"role": message["role"], "content": _whole(rest)}
+    said = {"role": message["role"], "content": whole(rest)}
     return [*results, {**said, "tool_calls": calls} if calls else said]
 
 
@@ -239,7 +208,7 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
 def _anthropic_tool(tool: dict[str, Any]) -> dict[str, Any]:
     if "input_schema" not in tool:
         return tool
-    out = _function(tool.get("name"), tool, tool["input_schema"])
+    out = function_of(tool.get("name"), tool, tool["input_schema"])
     return {**out, "cache_control": tool["cache_control"]} if "cache_control" in tool else out
 
 
@@ -253,7 +222,7 @@ def _of_gemini(body: dict[str, Any]) -> dict[str, Any]:
     if system:
         parts = [{"text": system}] if isinstance(system, str) else system.get("parts") or []
         texts = [{"type": "text", "text": part["text"]} for part in parts]
-        messages.append({"role": "system", "content": _whole(texts)})
+        messages.append({"role": "system", "content": whole(texts)})
     contents = body["contents"]
     for content in contents if isinstance(contents, list) else [contents]:
         messages += _gemini_turn(content)
@@ -271,10 +240,10 @@ def _gemini_setting(name: str, value: Any, config: Mapping[str, Any]) -> dict[st
     if name == "toolConfig":
         chosen = value.get("functionCallingConfig") or {}
         names = chosen.get("allowedFunctionNames")
-        choice = _chosen(names[0]) if names else _MODES.get(str(chosen.get("mode")), "auto")
+        choice = chosen_tool(names[0]) if names else _MODES.get(str(chosen.get("mode")), "auto")
         return {"tool_choice": choice}
     if name == "responseJsonSchema":
-        return {"response_format": _format(value)}
+        return {"response_format": format_of(value)}
     if name == "responseMimeType":
         plain = value == "application/json" and "responseJsonSchema" not in config
         return {"response_format": {"type": "json_object"}} if plain else {}
@@ -289,7 +258,7 @@ def _gemini_tools(tool: dict[str, Any]) -> list[dict[str, Any]]:
     if declared is None:
         return [tool]
     return [
-        _function(
+        function_of(
             one.get("name"),
             one,
             one.get("parametersJsonSchema")
@@ -314,7 +283,7 @@ def _gemini_turn(content: Any) -> list[dict[str, Any]]:
         if "functionResponse" in part
     ]
     calls = [
-        _call(
+        call_of(
             part["functionCall"].get("id"),
             part["functionCall"].get("name"),
             part["functionCall"].get("args") or {},
@@ -328,7 +297,7 @@ def _gemini_turn(content: Any) -> list[dict[str, Any]]:
     if not rest and not calls:
         return results
     role = "assistant" if content.get("role") == "model" else "user"
-    said = {"role": role, "content": _whole(rest)}
+    said = {"role": role, "content": whole(rest)}
     return [*results, {**said, "tool_calls": calls} if calls else said]
 
 

@@ -8,7 +8,6 @@ only what was lost, a all, ? the keys.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
@@ -16,12 +15,13 @@ from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from .detail import detail_html
 from .display import View, fitting
-from .theme import BAD, GOOD, UNSURE, in_text, page
+from .examples_table import diff_html, golden_text, read_golden, table_html
+from .theme import page
 
 if TYPE_CHECKING:
     from ..dataset.correcting import Correction
     from ..lab.study import Study
-    from ..study.examples import Examples, Page, Row
+    from ..study.examples import Examples, Row
 
 __all__ = ["ExamplesView", "table_html"]
 
@@ -31,7 +31,6 @@ HELP = (
     "j/k next and previous · 1-9 choose a row · n/p page · a all · c changed · l lost · w won · ?"
     " these keys"
 )
-_AROUND = 200  # characters of a changed line that are shown on either side of the change
 _KINDS = (
     ("all", "all"),
     ("changed", "changed"),
@@ -196,7 +195,7 @@ class ExamplesView(View):
         self.pin.description = "Unpin" if pinned else "Pin as must-pass"
         if new and detail is not None:
             self.change.value = ""
-            self.golden.value = _golden(detail.example.expected if detail.example else None)
+            self.golden.value = golden_text(detail.example.expected if detail.example else None)
         said = f"<p role='status'><b>{esc(self.said)}</b></p>" if self.said else ""
         keys = f"<p class='dim'>{esc(HELP)}</p>" if self.help else ""
         shown = detail_html(detail, self.study, pinned=pinned) if detail else ""
@@ -263,7 +262,7 @@ class ExamplesView(View):
 
         def save() -> None:
             made = self._correction(name, write=True)
-            self.change.value = _diff_html(made)
+            self.change.value = diff_html(made)
 
         self._do(
             save, f"{name} is saved with its new golden answer; evaluate again to score by it."
@@ -275,13 +274,13 @@ class ExamplesView(View):
         if name is None or not self.writes:
             return
         try:
-            self.change.value = _diff_html(self._correction(name, write=False))
+            self.change.value = diff_html(self._correction(name, write=False))
         except (PromptOpsError, OSError) as error:
             self.change.value = page(f"<p>{esc(error)}</p>")
 
     def _correction(self, name: str, *, write: bool) -> Correction:
         example = self.examples.example(name)
-        expected = _read_golden(self.golden.value, example.expected if example else None)
+        expected = read_golden(self.golden.value, example.expected if example else None)
         return self.study.review.correct(
             name, expected, self.file.value.strip() or None, write=write
         )
@@ -305,112 +304,3 @@ def _choice(name: str, options: Any, width: str = "190px") -> Any:
         layout=widgets.Layout(width=width, max_width="98%"),
         style={"description_width": "48px"},
     )
-
-
-def table_html(found: Page, at: int, examples: Examples) -> str:
-    """A page of rows; the one at place `at` is selected."""
-    if not found.rows:
-        what = (
-            "No example is like that: choose other filters."
-            if found.all
-            else "No run is recorded yet: evaluate first."
-        )
-        return f"<p class='dim'>{what}</p>"
-    old = examples.baseline.label if examples.baseline else None
-    new = examples.candidate.label
-    head = (
-        f"<tr><th class='num'>#</th><th>example</th><th>asked</th><th class='num'>{esc(new)}</th>"
-        + (f"<th class='num'>{esc(old)}</th><th class='num'>change</th></tr>" if old else "</tr>")
-    )
-    rows = "".join(
-        _row(row, place, place == at, old is not None) for place, row in enumerate(found.rows)
-    )
-    span = f"{found.first + 1:,} to {found.first + len(found.rows):,} of {found.total:,}"
-    cut = f" (of {found.all:,} in the study)" if found.total < found.all else ""
-    return (
-        f"<p class='dim'>{span} {'example' if found.total == 1 else 'examples'}{cut}, biggest loss"
-        " first · press ? for keys</p><div class='po-list'><table"
-        f" role='grid'><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _row(row: Row, place: int, selected: bool, paired: bool) -> str:
-    cells = f"<td class='num'>{_said(row.new, row.new_failure)}</td>"
-    if paired:
-        cells += (
-            f"<td class='num'>{_said(row.old, row.old_failure)}</td><td"
-            f" class='num'>{_moved(row.gain)}</td>"
-        )
-    return (
-        f"<tr data-press='row:{place}' aria-selected='{str(selected).lower()}'"
-        " style='cursor:pointer'><td class='num"
-        f" dim'>{place + 1}</td><td><b>{esc(row.example_id)}</b></td><td"
-        f" class='po-cut'>{esc(shorten(row.asked, 110))}</td>{cells}</tr>"
-    )
-
-
-def _said(value: float | None, failure: str) -> str:
-    if value is None:
-        return f"<span style='color:{in_text(UNSURE)}'>{esc(failure or 'unscored')}</span>"
-    said = words.number(value, 2) if 0 < value < 1 else f"{value:.0f}"
-    return esc(said) + (f" <span class='dim'>{esc(failure)}</span>" if failure else "")
-
-
-def _moved(gain: float | None) -> str:
-    if gain is None:
-        return "–"
-    if abs(gain) <= 1e-12:
-        return "<span class='dim'>=</span>"
-    return (
-        f"<span style='color:{in_text(GOOD if gain > 0 else BAD)}'>{'▲' if gain > 0 else '▼'}"
-        f" {esc(words.signed(gain, 2))}</span>"
-    )
-
-
-def _diff_html(made: Correction) -> str:
-    """The lines that go and come, each cut around what differs where it is long."""
-    if not made.diff:
-        return ""
-    old, new = _cut(made.before, made.after), _cut(made.after, made.before)
-    lines = [
-        *(f"- {line}" for line in old.splitlines()),
-        *(f"+ {line}" for line in new.splitlines()),
-    ]
-    why = (
-        f"<p class='dim'>It is beside the dataset's file because {esc(made.why)}.</p>"
-        if made.why
-        else ""
-    )
-    return page(
-        f"<p class='dim'>{esc(made.path.name)}:{made.line}</p><pre>{esc(chr(10).join(lines))}</pre>{why}"
-    )
-
-
-def _cut(text: str, other: str) -> str:
-    if len(text) <= 2 * _AROUND:
-        return text
-    at = next((place for place, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), 0)
-    first, last = max(at - _AROUND, 0), at + _AROUND
-    return ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
-
-
-def _golden(expected: Any) -> str:
-    return (
-        expected
-        if isinstance(expected, str)
-        else ""
-        if expected is None
-        else json.dumps(expected, ensure_ascii=False)
-    )
-
-
-def _read_golden(text: str, before: Any) -> Any:
-    """What was typed, as the kind of value that it was: an object stays an object, text stays
-    text.
-    """
-    if isinstance(before, str):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import power, words
 from ..analysis.arms import Outcomes
-from ..errors import PromptOpsError
 from ..markup import esc
 from . import svg
-from .grid import Column, breaking, grid
-from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, in_text, label_colour
+from .heatmap import heatmap
+from .theme import GOOD, PALETTE, UNSURE, in_text, label_colour
 
 if TYPE_CHECKING:
-    from ..analysis.slices import Slice
     from ..lab.comparison import Comparison
 
 __all__ = ["distributions", "heatmap", "pareto", "power_curve", "priced", "tiles"]
@@ -29,7 +27,6 @@ __all__ = ["distributions", "heatmap", "pareto", "power_curve", "priced", "tiles
 _POWER = 0.8
 _SURE = 1.645 + 3.09  # standard errors of a difference that shows 999 times in 1,000
 _BINS = 20
-_TAGS, _LEAST = 12, 5  # tags in the heatmap, examples of each
 _W, _H = svg.WIDTH, 250
 
 
@@ -301,62 +298,3 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
         )
     )
     return f"<p class='dim'>{esc(title)}.</p>" + svg.wrap("".join(out), _W, height, title)
-
-
-def heatmap(comparison: Comparison) -> str:
-    """Difference by tag (rows) and scorer (columns), the tags with the most examples; colour says
-    how far from alike.
-    """
-    if not comparison.grounds.tags:
-        return ""
-    names = [
-        figures.name
-        for figures in comparison.differences
-        if figures.name in comparison.candidate.scores
-    ][:6]
-    found: dict[str, dict[str, Slice]] = {}
-    for name in names:
-        try:
-            for part in comparison.slices(name).rows:
-                if part.n >= _LEAST:
-                    found.setdefault(part.tag, {})[name] = part
-        except PromptOpsError:
-            continue
-    tags = sorted(found, key=lambda tag: -max(row.n for row in found[tag].values()))[:_TAGS]
-    if not tags:
-        return ""
-    most = max((abs(row.gain) for tag in tags for row in found[tag].values()), default=0.0) or 1.0
-    rows = []
-    for tag in tags:
-        n = max(row.n for row in found[tag].values())
-        rows.append(
-            (
-                f"{esc(tag)} <span class='dim'>n={n:,}</span>",
-                *(_warmth(found[tag].get(name), most) for name in names),
-            )
-        )
-    far = max((row for tag in tags for row in found[tag].values()), key=lambda row: abs(row.gain))
-    title = f"{comparison.candidate.label} differs most on {far.tag}: {words.points(far.gain)}"
-    note = (
-        "Percentage points by tag and scorer, exploratory; * marks a false discovery rate of 10 %."
-    )
-    table = grid(
-        ["tag", *(Column(name, number=True, shown=breaking(name)) for name in names)],
-        rows,
-        caption=title,
-    )
-    return (
-        f"<p class='dim'>{esc(title)}. {note}</p>{table.replace('po-grid', 'po-heat po-grid', 1)}"
-    )
-
-
-def _warmth(row: Slice | None, most: float) -> str:
-    """A difference on its colour, the stronger the farther from alike; the text stays in the page's
-    own ink.
-    """
-    if row is None:
-        return "–"
-    tint = NEUTRAL if abs(row.gain) < 1e-12 else GOOD if row.gain > 0 else BAD
-    strength = round(16 + 90 * abs(row.gain) / most)
-    said = f"{words.signed(100 * row.gain)}{'*' if row.marked else ''}"
-    return f"<span class='po-warm' style='background:{tint}{strength:02x}'>{esc(said)}</span>"

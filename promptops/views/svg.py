@@ -9,11 +9,27 @@ never beside it, so that a long name is shown whole and the text may grow where 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..markup import esc
+from .strokes import (
+    GRID,
+    INK,
+    TRACK,
+    WIDTH,
+    axis_line,
+    axis_numbers,
+    folded,
+    grid_marks,
+    head_line,
+    interval_mark,
+    scale_of,
+    side_mark,
+    tick_text,
+    upright,
+    wrap,
+)
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, in_text
 
 __all__ = [
@@ -31,13 +47,6 @@ __all__ = [
     "strip",
     "wrap",
 ]
-
-INK, GRID = "currentColor", "#9aa4af"
-WIDTH = 640
-_PAD = 30  # beside a scale, for half of its outermost numbers
-_LINE, _TRACK = 20, 20  # height of a line of text, and of the scale below it
-_NAME = 36  # characters of a name on one line
-_BREAK = re.compile(r"[^\s_(),.:/=>-]*[\s_(),.:/=>-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +91,6 @@ class Point:
     front: bool = False
 
 
-def wrap(body: str, width: int, height: float, title: str) -> str:
-    """An SVG of this size that says what it shows."""
-    return (
-        f"<svg role='img' aria-label='{esc(title)}' viewBox='0 0 {width} {height:.0f}'"
-        f" width='{width}' height='{height:.0f}' font-size='12' fill='{INK}'"
-        f" xmlns='http://www.w3.org/2000/svg'><title>{esc(title)}</title>{body}</svg>"
-    )
-
-
-def folded(name: str, width: int = _NAME) -> list[str]:
-    """A name as lines of at most `width` characters, whole, broken after a space or a sign where
-    that can be.
-    """
-    lines = [""]
-    for piece in _BREAK.findall(name):
-        if lines[-1] and len(lines[-1] + piece.rstrip()) > width:
-            lines.append("")
-        lines[-1] += piece
-        while len(lines[-1].rstrip()) > width:
-            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
-    return [line.strip() for line in lines if line.strip()] or [""]
-
-
 def forest(
     rows: Sequence[Row], *, title: str, left: str, right: str, unit: str = "percentage points"
 ) -> str:
@@ -117,18 +103,18 @@ def forest(
         for v in (row.value, row.low, row.high, -row.margin if row.margin is not None else None)
     ]
     known = [v for v in ends if v is not None and math.isfinite(v)]
-    low, high, step = _axis(min([0.0, *known]), max([0.0, *known]))
+    low, high, step = axis_line(min([0.0, *known]), max([0.0, *known]))
     if known and max(map(abs, known)) <= 100:
         low, high = max(low, -100.0), min(high, 100.0)  # there are no more points than these
-    x = _scale(low, high)
-    out = [_side(2, "start", f"◂ {left}"), _side(WIDTH - 2, "end", f"{right} ▸")]
+    x = scale_of(low, high)
+    out = [side_mark(2, "start", f"◂ {left}"), side_mark(WIDTH - 2, "end", f"{right} ▸")]
     y = 22.0
     for row in rows:
-        head, y = _head(row.name, row.said, y, bold=row.primary)
-        out += [head, _marks(low, high, step, x, y), _forest_row(row, x, y)]
-        y += _TRACK + 3
-    out.append(_axis_numbers(low, high, step, x, y + 8, percent=False))
-    out.append(_tick(WIDTH / 2, y + 29, f"{unit}, with 90 % interval", "middle"))
+        head, y = head_line(row.name, row.said, y, bold=row.primary)
+        out += [head, grid_marks(low, high, step, x, y), _forest_row(row, x, y)]
+        y += TRACK + 3
+    out.append(axis_numbers(low, high, step, x, y + 8, percent=False))
+    out.append(tick_text(WIDTH / 2, y + 29, f"{unit}, with 90 % interval", "middle"))
     return wrap(
         "".join(out), WIDTH, y + 36, title + "".join(f"; {row.name} {row.said}" for row in rows)
     )
@@ -137,16 +123,16 @@ def forest(
 def _forest_row(row: Row, x: Callable[[float], float], y: float) -> str:
     sure = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
     colour = (GOOD if row.value > 0 else BAD) if sure else UNSURE if row.primary else NEUTRAL
-    middle = y + _TRACK / 2
-    out = [_upright(x(0), y, y + _TRACK, INK, "stroke-width='1.4'")]
+    middle = y + TRACK / 2
+    out = [upright(x(0), y, y + TRACK, INK, "stroke-width='1.4'")]
     if row.margin is not None:
         out.append(
-            _upright(
-                x(-row.margin), y, y + _TRACK, BAD, "stroke-dasharray='3 2' stroke-width='1.6'"
-            )
+            upright(x(-row.margin), y, y + TRACK, BAD, "stroke-dasharray='3 2' stroke-width='1.6'")
         )
     if row.low is not None and row.high is not None:
-        out.append(_interval(x(row.low), x(row.high), middle, colour, 3.5 if row.primary else 2.5))
+        out.append(
+            interval_mark(x(row.low), x(row.high), middle, colour, 3.5 if row.primary else 2.5)
+        )
     out.append(
         f"<circle cx='{x(row.value):.1f}' cy='{middle:.1f}' r='{5.5 if row.primary else 4.5}'"
         f" fill='{colour}'/>"
@@ -158,12 +144,12 @@ def gauge(value: float, low: float, high: float, *, title: str, margin: float | 
     """One difference with its interval around zero, in percentage points, without words."""
     row = Row("", value, low, high, margin, primary=True)
     ends = [0.0, value, low, high] + ([] if margin is None else [-margin])
-    start, end, step = _axis(min(ends), max(ends))
+    start, end, step = axis_line(min(ends), max(ends))
     start, end = max(start, -100.0), min(end, 100.0)
-    x = _scale(start, end)
-    body = _marks(start, end, step, x, 2) + _forest_row(row, x, 2)
-    numbers = _axis_numbers(start, end, step, x, _TRACK + 14, percent=False)
-    return wrap(body + numbers, WIDTH, _TRACK + 20, title)
+    x = scale_of(start, end)
+    body = grid_marks(start, end, step, x, 2) + _forest_row(row, x, 2)
+    numbers = axis_numbers(start, end, step, x, TRACK + 14, percent=False)
+    return wrap(body + numbers, WIDTH, TRACK + 20, title)
 
 
 def strip(
@@ -171,23 +157,23 @@ def strip(
 ) -> str:
     """One arm per row: its mean with its interval, on a common scale (percent where it is 0 to 1)."""
     percent = (low, high) == (0.0, 1.0)
-    step = 0.2 if percent else _axis(low, high)[2]
-    x = _scale(low, high)
+    step = 0.2 if percent else axis_line(low, high)[2]
+    x = scale_of(low, high)
     out, y = [], 2.0
     for bar in bars:
-        head, y = _head(bar.name, bar.said, y)
-        out += [head, _marks(low, high, step, x, y)]
-        middle = y + _TRACK / 2
+        head, y = head_line(bar.name, bar.said, y)
+        out += [head, grid_marks(low, high, step, x, y)]
+        middle = y + TRACK / 2
         if bar.low is not None and bar.high is not None:
-            out.append(_interval(x(bar.low), x(bar.high), middle, bar.colour, 3.5))
+            out.append(interval_mark(x(bar.low), x(bar.high), middle, bar.colour, 3.5))
         if bar.value is not None:
             out.append(
                 f"<circle cx='{x(bar.value):.1f}' cy='{middle:.1f}' r='5.5' fill='{bar.colour}'/>"
             )
-        y += _TRACK + 3
-    out.append(_axis_numbers(low, high, step, x, y + 8, percent=percent))
+        y += TRACK + 3
+    out.append(axis_numbers(low, high, step, x, y + 8, percent=percent))
     for line in folded(axis, 64):
-        out.append(_tick(WIDTH / 2, y + 29, line, "middle"))
+        out.append(tick_text(WIDTH / 2, y + 29, line, "middle"))
         y += 15
     return wrap(
         "".join(out), WIDTH, y + 21, title + "".join(f"; {bar.name} {bar.said}" for bar in bars)
@@ -218,7 +204,7 @@ def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, ri
         f"<text x='{WIDTH - 2}' y='13' text-anchor='end' fill='{in_text(GOOD)}' font-weight='600'>▲"
         f" {esc(spans[2][2])}</text>"
     )
-    out.append(_tick(WIDTH / 2, 51, spans[1][2], "middle"))
+    out.append(tick_text(WIDTH / 2, 51, spans[1][2], "middle"))
     return wrap("".join(out), WIDTH, height, title)
 
 
@@ -227,9 +213,9 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
     height, left, right, bottom = 300, 62, 26, 50
     names = folded(y_axis, 64)
     top = 14 + 16 * len(names)
-    x_low, x_high, x_step = _axis(0.0, max(point.x for point in points) or 1.0)
+    x_low, x_high, x_step = axis_line(0.0, max(point.x for point in points) or 1.0)
     y_values = [v for point in points for v in (point.y, point.low, point.high) if v is not None]
-    y_low, y_high, y_step = _axis(min(y_values), max(y_values))
+    y_low, y_high, y_step = axis_line(min(y_values), max(y_values))
     x_low, y_low, y_high = max(x_low, 0.0), max(y_low, 0.0), min(y_high, 1.0)
 
     def x(value: float) -> float:
@@ -238,16 +224,18 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
     def y(value: float) -> float:
         return height - bottom - (value - y_low) / (y_high - y_low) * (height - top - bottom)
 
-    out = [_tick(2, 13 + 16 * place, line, "start") for place, line in enumerate(names)]
+    out = [tick_text(2, 13 + 16 * place, line, "start") for place, line in enumerate(names)]
     for k in range(round((y_high - y_low) / y_step) + 1):
         at = y_low + k * y_step
         out.append(
             f"<line x1='{left}' x2='{WIDTH - right}' y1='{y(at):.1f}' y2='{y(at):.1f}'"
             f" stroke='{GRID}' stroke-opacity='.3'/>"
         )
-        out.append(_tick(left - 8, y(at) + 4, f"{100 * at:.3g} %", "end"))
+        out.append(tick_text(left - 8, y(at) + 4, f"{100 * at:.3g} %", "end"))
     out += [
-        _tick(x(x_low + k * x_step), height - bottom + 18, f"{x_low + k * x_step:.3g}", "middle")
+        tick_text(
+            x(x_low + k * x_step), height - bottom + 18, f"{x_low + k * x_step:.3g}", "middle"
+        )
         for k in range(round((x_high - x_low) / x_step) + 1)
     ]
     front = sorted((point for point in points if point.front), key=lambda point: point.x)
@@ -259,7 +247,7 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
     for point in points:
         if point.low is not None and point.high is not None:
             out.append(
-                _upright(
+                upright(
                     x(point.x),
                     y(point.high),
                     y(point.low),
@@ -272,7 +260,7 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
             f" fill='{point.colour}'><title>{esc(point.name)}</title></circle>"
         )
     out += _labels([(x(point.x), y(point.y), point) for point in points], top, height - bottom)
-    out.append(_tick(left + (WIDTH - left - right) / 2, height - 8, x_axis, "middle"))
+    out.append(tick_text(left + (WIDTH - left - right) / 2, height - 8, x_axis, "middle"))
     return wrap(
         "".join(out),
         WIDTH,
@@ -300,92 +288,3 @@ def _labels(placed: list[tuple[float, float, Point]], top: float, bottom: float)
             f"<text x='{x + (-11 if left else 11):.1f}' y='{at:.1f}' text-anchor='{'end' if left else 'start'}' font-weight='{600 if point.front else 400}'>{esc(shown)}</text>"
         )
     return out
-
-
-def _head(name: str, said: str, y: float, *, bold: bool = False) -> tuple[str, float]:
-    """The text above a row: its name on as many lines as it needs, what it says at the right; and
-    where its scale begins.
-    """
-    weight = " font-weight='600'" if bold else ""
-    lines = folded(name)
-    shown = "".join(
-        f"<text x='2' y='{y + _LINE * (place + 1) - 5:.0f}'{weight}>{esc(line)}</text>"
-        for place, line in enumerate(lines)
-    )
-    shown += (
-        f"<text x='{WIDTH - 2}' y='{y + _LINE - 5:.0f}'"
-        f" text-anchor='end'{weight}>{esc(said)}</text>"
-    )
-    return shown, y + _LINE * len(lines)
-
-
-def _scale(low: float, high: float) -> Callable[[float], float]:
-    return lambda value: _PAD + (value - low) / ((high - low) or 1.0) * (WIDTH - 2 * _PAD)
-
-
-def _axis(low: float, high: float) -> tuple[float, float, float]:
-    """(low, high, step) of a tidy axis that holds the range with some air."""
-    span = (high - low) or 1.0
-    low, high = low - 0.06 * span, high + 0.06 * span
-    rough = (high - low) / 6
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
-    return math.floor(low / step) * step, math.ceil(high / step) * step, step
-
-
-def _marks(low: float, high: float, step: float, x: Callable[[float], float], y: float) -> str:
-    """The scale of one row: a line to lie on, and its marks."""
-    lines = [
-        f"<line x1='{x(low):.1f}' x2='{x(high):.1f}' y1='{y + _TRACK / 2}' y2='{y + _TRACK / 2}'"
-        f" stroke='{GRID}' stroke-opacity='.25'/>"
-    ]
-    lines += [
-        _upright(x(low + k * step), y + 3, y + _TRACK - 3, GRID, "stroke-opacity='.45'")
-        for k in range(round((high - low) / step) + 1)
-    ]
-    return "".join(lines)
-
-
-def _axis_numbers(
-    low: float, high: float, step: float, x: Callable[[float], float], y: float, *, percent: bool
-) -> str:
-    out = []
-    for k in range(round((high - low) / step) + 1):
-        value = low + k * step
-        text = (
-            f"{100 * value:.0f} %"
-            if percent
-            else f"{value:+g}".replace("-", "−")
-            if abs(value) > step / 1e6
-            else "0"
-        )
-        out.append(_tick(x(value), y, text, "middle"))
-    return "".join(out)
-
-
-def _upright(x: float, top: float, bottom: float, stroke: str, more: str) -> str:
-    return (
-        f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{top:.1f}' y2='{bottom:.1f}' stroke='{stroke}'"
-        f" {more}/>"
-    )
-
-
-def _interval(low: float, high: float, y: float, stroke: str, width: float) -> str:
-    return (
-        f"<line x1='{low:.1f}' x2='{high:.1f}' y1='{y:.1f}' y2='{y:.1f}' stroke='{stroke}'"
-        f" stroke-width='{width}' stroke-linecap='round'/>"
-    )
-
-
-def _side(x: float, anchor: str, text: str) -> str:
-    return (
-        f"<text x='{x}' y='14' text-anchor='{anchor}' font-size='11.5'"
-        f" opacity='.8'>{esc(text)}</text>"
-    )
-
-
-def _tick(x: float, y: float, text: str, anchor: str) -> str:
-    return (
-        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11'"
-        f" opacity='.8'>{esc(text)}</text>"
-    )

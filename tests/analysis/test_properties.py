@@ -18,6 +18,7 @@ from scipy.stats import binomtest, permutation_test
 
 from promptops.analysis import e_values, intervals, multiplicity, paired_tests, sign_flip
 from promptops.analysis.arms import Arm, Outcomes
+from promptops.analysis.clustered import clustered_mean
 from promptops.analysis.compare import ComparisonContext, compare
 from promptops.analysis.facts import difference
 from promptops.errors import PromptOpsError, StatisticsError, StudyError
@@ -364,7 +365,7 @@ def test_what_no_test_can_take_is_one_sentence() -> None:
         lambda: intervals.wilson(3, 2),
         lambda: intervals.tango(3, 3, 5),
         lambda: intervals.wilson(1, 2, level=95),
-        lambda: intervals.clustered_mean([1.0, 2.0], ["a"]),
+        lambda: clustered_mean([1.0, 2.0], ["a"]),
         lambda: multiplicity.holm([math.nan]),
         lambda: multiplicity.bh([1.5]),
     ],

@@ -26,6 +26,7 @@ from promptops.analysis import (
     repeats,
 )
 from promptops.analysis.arms import Arm, Outcomes
+from promptops.analysis.clustered import clustered_mean
 from promptops.analysis.compare import compare
 from promptops.analysis.decide import decide, decide_many
 from promptops.policy import Guardrail, Policy
@@ -136,7 +137,7 @@ def variance_bca(d: list[float]) -> tuple[float, float]:
 
 
 def clustered_se(case: dict[str, Any], is_: Any) -> None:
-    found = intervals.clustered_mean(case["scores"], case["cluster"])
+    found = clustered_mean(case["scores"], case["cluster"])
     assert (found.mean, found.se) == is_((case["mean"], case["se_cluster_G_over_Gminus1"]))
     assert found.se is not None
     assert found.se * math.sqrt((found.clusters - 1) / found.clusters) == is_(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
+from promptops.analysis.clustered import clustered_mean
 from promptops.analysis.compare import Comparison, ComparisonContext, compare
 from promptops.analysis.decide import decide, decide_first
-from promptops.analysis.intervals import clustered_mean
 from promptops.analysis.recompute import make_evidence, recompute
 from promptops.policy import Guardrail, Policy
 

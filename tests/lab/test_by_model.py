@@ -42,13 +42,14 @@ def study(make_lab: MakeLab) -> Study:
 
 def test_a_gain_on_one_model_only_depends_on_the_model(study: Study) -> None:
     """v2 gains with the large model and changes nothing with the small one."""
-    grid = study.by_model()
+    grid = study.compare().by_model()
     assert [cell.model for cell in grid.cells] == ["large", "small"]
     assert grid.cells[1].gain == 0.0
     assert grid.statement().startswith("The gain of v2 over v1 depends on the model")
     assert grid.n == 60
     assert "depends on the model" in grid._repr_html_()
-    assert study.by_model(candidate="v1", baseline="v2").cells[0].gain == 0.0
+    turned = study.compare(candidate="v1 · small", baseline="v2 · small").by_model()
+    assert turned.cells[1].gain == 0.0
 
 
 def test_the_report_and_the_cell_hold_the_grid(study: Study) -> None:
@@ -61,18 +62,17 @@ def test_the_report_and_the_cell_hold_the_grid(study: Study) -> None:
 
 def test_a_study_of_one_prompt_or_one_model_has_no_grid(study: Study, make_lab: MakeLab) -> None:
     """The sentence says what is missing; no view tries."""
-    with pytest.raises(StudyError, match="v9 is not in the study"):
-        study.by_model(candidate="v9")
+    same = study.compare(candidate="v2 · large", baseline="v2 · small")
     with pytest.raises(StudyError, match="not compared with itself"):
-        study.by_model(candidate="v2", baseline="v2")
+        same.by_model()
     lab = make_lab(models={"large": model("large", 0.95), "small": model("small", 0.5)})
     prompt = lab.prompt("other")
     one = prompt.save("Answer yes or no: {{ticket}}", model="large")
     two = prompt.save("Carefully answer yes or no: {{ticket}}", model="small")
     alone = lab.evaluate([one], ROWS[:5], [equals()], models=["large", "small"]).wait()
     with pytest.raises(StudyError, match="holds one prompt"):
-        alone.by_model()
+        alone.compare().by_model()
     apart = lab.evaluate([one, two], ROWS[:5], [equals()]).wait()
     with pytest.raises(StudyError, match="on 0 of the models"):
-        apart.by_model()
+        apart.compare().by_model()
     assert "Model by model" not in apart._repr_html_()

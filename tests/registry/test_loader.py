@@ -28,8 +28,7 @@ from promptops import (
     RegistryNotFound,
     UnknownPrompt,
 )
-from promptops.registry import loader as loading
-from promptops.registry import read_view, saved_copy, source
+from promptops.registry import loading, read_view, saved_copy, source
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"

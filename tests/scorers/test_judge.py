@@ -32,7 +32,8 @@ from promptops.scorers import (
     try_out,
 )
 from promptops.scorers.judging import Unread, answer_of, read_verdict
-from promptops.scoring.score_phase import ScorePhase, row
+from promptops.scoring.score_phase import ScorePhase
+from promptops.scoring.score_rows import row
 from promptops.version import PromptVersion
 
 RUN = Run("r-j", "k1:j", "", "p1-j", "m", "scripted", "judge", None, None, 0, "{}", "")

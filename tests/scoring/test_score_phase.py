@@ -36,7 +36,8 @@ from promptops.scorers import (
     tool_sequence,
 )
 from promptops.scorers.rule import rule
-from promptops.scoring.score_phase import Judgement, ScorePhase, row
+from promptops.scoring.score_phase import Judgement, ScorePhase
+from promptops.scoring.score_rows import row
 
 
 def case(output: str = "hello", expected: Any = "hello", *, id: str = "e1", **run: Any) -> Case:

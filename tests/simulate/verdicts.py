@@ -17,8 +17,9 @@ import numpy as np
 from exact_rows import early_one, guarded_slice, slices_by_holm
 from size_row import ALPHA, Row, e_of_means, e_table, half_table, p_of, p_table
 
-from promptops.analysis import intervals, multiplicity, paired_tests
+from promptops.analysis import multiplicity, paired_tests
 from promptops.analysis.arms import Arm, Outcomes
+from promptops.analysis.clustered import clustered_mean
 from promptops.analysis.compare import compare
 from promptops.analysis.decide import decide
 from promptops.analysis.interaction import interaction
@@ -88,7 +89,7 @@ def clusters(rng: np.random.Generator, studies: int, name: str, between: float) 
     for _ in range(studies):
         d = rng.normal(0, between, len(sizes))[index] + rng.normal(0, 0.5, len(index)) - MARGIN
         for place, form in enumerate(("cr2", "cr1")):
-            found = intervals.clustered_mean(d, labels, level=0.90, form=form)  # type: ignore[arg-type]
+            found = clustered_mean(d, labels, level=0.90, form=form)  # type: ignore[arg-type]
             counts[place] += found.interval is not None and found.interval[0] > -MARGIN
     title = f"clusters {name}, sd {between}"
     return Row(title, 0.06, studies, counts[0] / studies, counts[1] / studies)

@@ -50,6 +50,8 @@ TESTS = {
     ],
     "promptops.analysis.decide": DECIDE,
     "promptops.analysis.policy_checks": DECIDE,
+    "promptops.analysis.preconditions": DECIDE,
+    "promptops.analysis.next_n": DECIDE,
     "promptops.policy_rules": ["tests/test_policy_rules.py"],
     "promptops.registry.chain": [
         "tests/registry/test_document.py",

@@ -15,6 +15,7 @@ from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals, similar_to
 from promptops.views import figures
+from promptops.views.heatmap import heatmap
 
 
 @pytest.fixture
@@ -74,6 +75,6 @@ def test_each_figure_has_words_and_no_markup_of_the_data(comparison: Any) -> Non
 
 def test_the_heatmap_says_the_difference_of_each_tag(comparison: Any) -> None:
     """Its numbers are those of the slices."""
-    shown = figures.heatmap(comparison)
+    shown = heatmap(comparison)
     for row in comparison.slices().rows:
         assert f"{100 * abs(row.gain):.1f}" in shown

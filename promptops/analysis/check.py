@@ -1,0 +1,80 @@
+"""One demand of a policy as it came out, and the rule that all of them are compared by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..policy import Policy
+from ..policy_rules import Status
+from . import words
+from .compare import Comparison
+from .facts import Difference
+
+__all__ = [
+    "ASK_AGAIN",
+    "JUST",
+    "MISSING_LIMIT",
+    "Check",
+    "Clusters",
+    "Rule",
+    "failed_texts",
+    "incomplete",
+    "main",
+]
+
+MISSING_LIMIT = 0.02  # share of pairs that may lack a score before the data count as incomplete
+Clusters = Mapping[str, str] | None
+JUST = 1e-9  # 2 of 100 is not above 2 %, whatever the last bit says
+ASK_AGAIN = "Run the cell again: only what is missing is asked."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One demand of the policy. status: "pass", "fail" (shown to be broken) or "unproven"."""
+
+    name: str
+    status: Status
+    text: str
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a decision was asked for, beside the policy.
+
+    p_better: the primary's p adjusted (Holm) for several finalists, None for one; peeking: before
+    all planned examples were in, so that only the e-value may promote; share: the part of alpha
+    that this finalist's primary may use (1/m, Holm's step);
+    passed_over: all held, and another finalist was preferred; needs_e: the e-value that a promotion
+    needs after what was tried before, None where the fixed test is in force.
+    """
+
+    p_better: float | None = None
+    peeking: bool = False
+    share: float = 1.0
+    passed_over: bool = False
+    needs_e: float | None = None
+
+    def wanted_e(self, alpha: float) -> float | None:
+        """The e-value that promotes; None where the fixed test does."""
+        early = 1 / (alpha * self.share) if self.peeking else 0.0
+        return max(early, self.needs_e or 0.0) or None
+
+
+def main(comparison: Comparison, policy: Policy) -> Difference:
+    """The measure that decides under the policy."""
+    return comparison[policy.primary] if policy.primary else comparison.primary
+
+
+def incomplete(figures: Difference) -> Check:
+    text = (
+        f"Incomplete: {figures.name} is unknown for {words.percent(figures.missing)} of the pairs,"
+        f" the limit is {words.percent(MISSING_LIMIT, 0)}."
+    )
+    return Check(figures.name, "unproven", text, ASK_AGAIN)
+
+
+def failed_texts(checks: Sequence[Check]) -> tuple[str, ...]:
+    """The sentences of every check that did not pass."""
+    return tuple(check.text for check in checks if check.status != "pass")

@@ -1,0 +1,131 @@
+"""What has to hold before two means are compared: nothing missing, must-pass, not constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..policy import Policy
+from ..policy_rules import (
+    least_examples,
+    must_pass_status,
+)
+from . import paired_tests, words
+from .arms import Arm, Outcomes
+from .check import ASK_AGAIN, JUST, MISSING_LIMIT, Check, Clusters, Rule, main
+from .classes import GoldenLabels
+from .compare import Comparison
+from .constant_answer import (
+    beside_constant,
+    constant_checks,
+    first_constant_checks,
+    scorer_of,
+)
+
+__all__ = ["complete", "constant", "first_constant", "first_must_pass", "must_pass"]
+
+
+def must_pass(comparison: Comparison, policy: Policy) -> list[Check]:
+    """Examples that the candidate may not fail where the baseline passes them in all repeats:
+    before any statistics.
+    """
+    if not policy.must_pass:
+        return []
+    pairs = comparison.pairs(policy.primary)
+    found = dict(
+        zip(pairs.examples, zip(pairs.candidate, pairs.baseline, strict=True), strict=True)
+    )
+    checks = []
+    for example in policy.must_pass:
+        own, before = found.get(example, (None, None))
+        status = must_pass_status(own, before, first=False)
+        if status == "unproven":
+            text = f"The must-pass example {example!r} has no scored pair."
+            checks.append(
+                Check("must_pass", "unproven", text, f"Evaluate both versions on {example!r}.")
+            )
+        elif status == "fail":
+            text = (
+                f"{comparison.candidate.label} fails the must-pass example {example!r}, which"
+                f" {comparison.baseline.label} passes."
+            )
+            checks.append(Check("must_pass", "fail", text, f"Fix {example!r} first."))
+    return checks or [
+        Check("must_pass", "pass", f"All {len(policy.must_pass)} must-pass examples hold.")
+    ]
+
+
+def first_must_pass(label: str, outcomes: Outcomes, policy: Policy) -> Iterator[Check]:
+    """The same for a first deployment, which has to pass them all."""
+    known = dict(zip(outcomes.examples, outcomes.mean, strict=True))
+    for example in policy.must_pass:
+        status = must_pass_status(known.get(example), None, first=True)
+        if status == "unproven":
+            text = f"The must-pass example {example!r} has no score."
+            yield Check("must_pass", "unproven", text, f"Evaluate {label} on {example!r}.")
+        elif status == "fail":
+            yield Check(
+                "must_pass",
+                "fail",
+                f"{label} does not pass the must-pass example {example!r}.",
+                f"Fix {example!r} first.",
+            )
+
+
+def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+    """Above 2 % missing pairs, or where calls failed unequally (Fisher p < .05), nothing is
+    concluded. While peeking, of those asked so far.
+    """
+    figures = main(comparison, policy)
+    planned, shared = (
+        None if rule.peeking else comparison.grounds.planned,
+        figures.n + figures.unscored,
+    )
+    missing = 1 - figures.n / max(planned, shared) if planned else figures.missing
+    lost_b, asked_b, lost_a, asked_a = figures.failed
+    unequal = (
+        paired_tests.fisher_failures(lost_b, asked_b, lost_a, asked_a)
+        if asked_b and asked_a and lost_b + lost_a
+        else 1.0
+    )
+    checks = []
+    if missing > MISSING_LIMIT + JUST:
+        text = (
+            f"Incomplete: {words.percent(missing)} of the pairs have no score, the limit is"
+            f" {words.percent(MISSING_LIMIT, 0)}."
+        )
+        checks.append(Check("complete", "unproven", text, ASK_AGAIN))
+    elif unequal < 0.05:
+        text = (
+            f"Incomplete: calls failed unequally ({lost_b} of {asked_b} against {lost_a} of"
+            f" {asked_a}, Fisher p = {words.number(unequal, 2)})."
+        )
+        checks.append(Check("complete", "unproven", text, ASK_AGAIN))
+    least = least_examples(policy)
+    if figures.n < least:
+        text = f"{words.count(figures.n, 'pair')}, the policy asks for {least}."
+        more = f"Add {words.count(least - figures.n, 'example')}."
+        checks.append(Check("n", "unproven", text, more))
+    return checks
+
+
+def constant(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+    """The candidate beside the best that one constant answer reaches."""
+    candidate, grounds = comparison.candidate, comparison.grounds
+    name = scorer_of(
+        policy.primary or comparison.primary_name,
+        (candidate, comparison.baseline),
+        grounds.labels,
+    )
+    if name is None:
+        return []
+    beside = beside_constant(candidate, name, grounds.labels, grounds.clusters)
+    found = constant_checks(beside, policy, peeking=rule.peeking)
+    return [Check("constant", *check) for check in found]
+
+
+def first_constant(
+    arm: Arm, name: str, policy: Policy, labels: GoldenLabels | None, clusters: Clusters
+) -> list[Check]:
+    """The same for a first deployment."""
+    beside = beside_constant(arm, name, labels, clusters)
+    return [Check("constant", *check) for check in first_constant_checks(beside, policy)]

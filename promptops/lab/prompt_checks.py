@@ -1,0 +1,58 @@
+"""What is checked, and warned of, when a prompt is saved."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from ..errors import VersionError
+from ..version import PromptVersion
+from ..version.from_request import looks_like_format
+from ..version.setting import unknown_settings
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["check_says_something", "warn_format", "warn_unknown"]
+
+
+def check_says_something(name: str, version: PromptVersion) -> None:
+    """Raises VersionError where not one message holds a text, a part, a call or a history."""
+    for message in version.template:
+        content = message.get("content")
+        if (
+            (content.strip() if isinstance(content, str) else content)
+            or message.get("tool_calls")
+            or message["role"] == "history"
+        ):
+            return
+    raise VersionError(
+        f'{name} would be saved without a word; pass its text, as in save("Answer this ticket:'
+        ' {{ticket}}").'
+    )
+
+
+def warn_unknown(version: PromptVersion) -> None:
+    """Warn of a setting that no known provider has: once saved it is there to stay."""
+    for name, near in unknown_settings(version.api, version.settings):
+        meant = f"did you mean {near!r}?" if near else "check its spelling."
+        warnings.warn(
+            f"setting {name!r} is not one that a known provider of {version.api!r} requests has;"
+            f" {meant}",
+            stacklevel=4,
+        )
+
+
+def warn_format(version: PromptVersion) -> None:
+    if version.variables:
+        return
+    for message in version.template:
+        content = message.get("content")
+        field = looks_like_format(content) if isinstance(content, str) else None
+        if field:
+            warnings.warn(
+                f"{field} is sent unchanged: a variable is {{{field}}} here;"
+                " PromptVersion.from_format turns an f-string prompt into a version.",
+                stacklevel=3,
+            )
+            return

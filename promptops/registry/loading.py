@@ -1,0 +1,62 @@
+"""`load`: the version of a prompt that an environment serves, by the process's own loader."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import RegistryNotFound
+from .candidate import CANDIDATES
+from .loader import Loader
+from .served_version import Served, brought_along
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["load"]
+
+
+def load(
+    name: str,
+    env: str | None = None,
+    key: object = None,
+    default: Any = None,
+    registry: str | os.PathLike[str] | None = None,
+) -> Served:
+    """The version of a prompt that an environment serves now: `promptops.load("support-triage",
+    env="prod")`.
+
+    env: None for PROMPTOPS_ENV; key: what makes a canary sticky, such as the user's id; default: a
+    PromptVersion, text or list of messages for where no registry can be read; registry: the file,
+    None for PROMPTOPS_REGISTRY, else the first `promptops.json` found upwards from the working
+    directory, which then stays the process's registry. Raises RegistryNotFound, RegistryCorrupt,
+    UnknownPrompt or NotDeployed, never once it has succeeded.
+    """
+    candidates = CANDIDATES.get()
+    if candidates is not None and name in candidates:
+        return candidates[name]
+    named = registry if registry is not None else os.environ.get("PROMPTOPS_REGISTRY")
+    loader = _LOADERS.get(named)
+    if loader is None:
+        try:
+            loader = _LOADERS[named] = Loader(registry)
+        except RegistryNotFound as error:
+            if default is None:
+                raise
+            loader = _Nowhere(error)
+    return loader.get(name, env, key, default)
+
+
+_LOADERS: dict[
+    Any, Any
+] = {}  # the process's loaders by what named them; a file is read once however often it is asked
+
+
+class _Nowhere:
+    """No registry was found: only a default can be served, and the next `load` looks again."""
+
+    def __init__(self, error: RegistryNotFound) -> None:
+        self._error = error
+
+    def get(self, name: str, env: str | None, key: object, default: Any) -> Served:
+        return brought_along(name, env, default, self._error)

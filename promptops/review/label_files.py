@@ -1,0 +1,164 @@
+"""Labels that people gave elsewhere, read from a file or a frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..canonical import tagged
+from ..errors import StudyError
+from ..run import utc
+
+if TYPE_CHECKING:
+    from ..store import Store
+    from ..study.recorded_study import RecordedStudy
+
+__all__ = ["ANSWERS", "holds_labels", "import_labels", "label_row"]
+
+
+# kind -> what may be answered, and its value: of the candidate in a pair, of the one output under a
+# rubric
+ANSWERS: Mapping[str, Mapping[str, float]] = {
+    "pairwise": {"first": 1.0, "tie": 0.5, "second": 0.0},
+    "rubric": {"pass": 1.0, "partly": 0.5, "fail": 0.0},
+}
+
+
+_FORM = "l1"  # of a label in a file
+
+
+def import_labels(store: Store, path: str | Path, study: RecordedStudy | None = None) -> int:
+    """Take in the labels that reviewers downloaded from reports (JSON lines); returns how many were
+    new. study: the one they must be of.
+
+    Raises StudyError, and takes in nothing, for a line that is not a label, or is of another study
+    or of one that the store does not hold.
+    """
+    rows = list(_read(store, Path(path), study))
+    known = {
+        row[0]
+        for row in store.rows(
+            "select id from labels where id in (select unnest(?))", [[row["id"] for row in rows]]
+        )
+    }
+    fresh = {row["id"]: row for row in rows if row["id"] not in known}
+    store.append("labels", list(fresh.values()))
+    return len(fresh)
+
+
+def holds_labels(path: Path) -> bool:
+    """Whether a file begins as one that a report downloads."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = json.loads(next((line for line in file if line.strip()), ""))
+    except (OSError, ValueError):
+        return False
+    return isinstance(head, dict) and head.get("form") == _FORM
+
+
+def _read(store: Store, path: Path, study: RecordedStudy | None) -> Iterator[dict[str, Any]]:
+    answers: dict[str, Mapping[tuple[str, str], str]] = {}  # study -> its runs
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        where = f"{path.name}, line {number}"
+        try:
+            given = json.loads(line)
+            form, of, example = given["form"], given["study"], str(given["example_id"])
+            first, second, label, rater = (
+                str(given["first"]),
+                str(given["second"]),
+                str(given["label"]),
+                str(given["rater"]),
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise StudyError(
+                f"{where} is not a label ({error}); expected a line of the file that a report"
+                " downloads."
+            ) from None
+        if form != _FORM or (study is not None and of != study.id):
+            raise StudyError(
+                f"{where} is a label of another study ({str(of)[:20]}); lab.store.import_(path)"
+                " takes labels of any."
+            )
+        if str(of) not in answers:
+            answers[str(of)] = _answers(store, str(of), where)
+        runs = answers[str(of)]
+        if (
+            (first, example) not in runs
+            or (second, example) not in runs
+            or label not in ANSWERS["pairwise"]
+        ):
+            raise StudyError(
+                f"{where} labels {example!r} as {label!r}, which is not in"
+                f" {study.name if study else of}; label in a report of this study, or import the"
+                " file as it was."
+            )
+        id_ = (
+            "l-"
+            + tagged(
+                "l1", [of, example, first, second, label, rater, str(given.get("labelled_at"))]
+            )[3:]
+        )
+        kind, note = f"pairwise:{runs[second, example]}", str(given.get("note") or "")
+        yield label_row(
+            id_,
+            runs[first, example],
+            example,
+            rater,
+            kind,
+            label,
+            note,
+            _moment(given.get("labelled_at")),
+        )
+
+
+def _answers(store: Store, study: str, where: str) -> Mapping[tuple[str, str], str]:
+    """(version, example) -> the run that a report of the study shows.
+
+    Raises StudyError for a study that is not here.
+    """
+    rows = store.rows(
+        "select version_id, example_id, any_value(run_id) from study_runs where study_id = ? and"
+        " repeat = 0 group by 1, 2",
+        [study],
+    )
+    if not rows:
+        raise StudyError(
+            f"{where} is a label of the study {study[:20]}, which this store does not hold; import"
+            " that study's export first."
+        )
+    return {(version, example): run for version, example, run in rows}
+
+
+def label_row(
+    id: str, run: str, example: str, rater: str, kind: str, label: str, note: str, at: str
+) -> dict[str, Any]:
+    value = ANSWERS[kind.partition(":")[0]][label]
+    return {
+        "id": id,
+        "run_id": run,
+        "example_id": example,
+        "rater": rater,
+        "kind": kind,
+        "value": value,
+        "label": label,
+        "note": note,
+        "labelled_at": at,
+    }
+
+
+def _moment(given: Any) -> str:
+    """A time as the store keeps it; now, where the file has none that reads."""
+    from datetime import datetime
+
+    try:
+        return (
+            datetime.fromisoformat(str(given))
+            .replace(tzinfo=None)
+            .isoformat(timespec="microseconds")
+        )
+    except ValueError:
+        return utc()

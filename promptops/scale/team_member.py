@@ -1,0 +1,110 @@
+"""One member of a team's store: what it knows of the shared folder, and its turn to use it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from getpass import getuser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..spool.locks import turn
+from ..spool.segment import make_folder
+from ..store.recorder import say
+from ..store.team import Tombstone
+from .membership import Membership
+from .shared_files import SharedFiles
+from .team_layout import Contents, Parcel, batch_of, marks_in
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+__all__ = ["TeamMember"]
+
+WAIT_S = 60.0  # for another process of this store that looks or shares just now
+
+
+class TeamMember:
+    """A store and the shared folder that it belongs to. who: gives the member's name, for the
+    others.
+    """
+
+    def __init__(self, store: Store, files: SharedFiles, who: Callable[[], str] = getuser) -> None:
+        self.files = files
+        self._store, self._folder, self._who = store, store.folder, who
+        self._lock = threading.RLock()
+        self._holder = 0  # the thread that looks or shares: what it asks the store looks no more
+        self._next = 0.0
+        self._stones: dict[str, Tombstone] = {}
+        self._swept: dict[str, frozenset[str]] = {}
+        self._said: set[str] = set()
+
+    def _parcels(self, there: Contents, mine: Membership) -> list[Parcel]:
+        parcels = list(there.segments)
+        for name, sizes in there.batches.items():
+            if name not in mine.batches:
+                try:
+                    mine.batches[name] = marks_in(self.files.read(name))
+                except FileNotFoundError:
+                    continue
+            parcels.append(batch_of(name, sizes, mine.batches[name]))
+        return parcels
+
+    def _stone(self, identity: str) -> Tombstone:
+        if identity not in self._stones:
+            document = json.loads(self.files.read(f"tombstones/{identity}.json"))
+            self._stones[identity] = Tombstone.of(document)
+        return self._stones[identity]
+
+    def _searched(self, stone: str) -> frozenset[str]:
+        if stone not in self._swept:
+            try:
+                listed = json.loads(self.files.read(f"tombstones/{stone}.swept"))
+            except FileNotFoundError:
+                return frozenset()
+            self._swept[stone] = frozenset(listed)
+        return self._swept[stone]
+
+    def _membership(self) -> Membership:
+        """As it is on the disk: another process of this store may have looked meanwhile."""
+        found = Membership.of(self._folder)
+        if found is None or found.address != self.files.address:
+            found = Membership(self.files.address)
+        return found
+
+    @property
+    def _holding(self) -> bool:
+        return self._holder == threading.get_ident()
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether this process is the one of its store that looks or shares now."""
+        if self._holding:
+            yield True  # the lock is the process's: ending an inner turn would end the outer one
+            return
+        make_folder(self._folder)
+        where = self._folder / "team.lock"
+        with self._lock, turn(where, exclusive=True, wait_s=WAIT_S) as mine:
+            self._holder = threading.get_ident()
+            try:
+                yield mine
+            finally:
+                self._holder = 0
+
+    @contextmanager
+    def _desk(self) -> Iterator[Path]:
+        """A folder on the store's own disk, so that a rename brings a file in; gone at the end."""
+        place = Path(tempfile.mkdtemp(prefix=".team-", dir=self._folder))
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            say(text)

@@ -1,0 +1,44 @@
+"""The parts that the forms of a request share, read back into a chat's."""
+
+from __future__ import annotations
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["call_of", "chosen_tool", "format_of", "function_of", "whole"]
+_NO_PARAMETERS = {"type": "object", "properties": {}}
+
+
+def format_of(schema: Any, name: str = "answer") -> dict[str, Any]:
+    inner = {"name": name, "schema": schema, "strict": True}
+    return {"type": "json_schema", "json_schema": inner}
+
+
+def call_of(identity: Any, name: Any, arguments: Any) -> dict[str, Any]:
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return {"id": identity, "type": "function", "function": {"name": name, "arguments": text}}
+
+
+def function_of(name: Any, described: Mapping[str, Any], parameters: Any) -> dict[str, Any]:
+    out = {"name": name}
+    if described.get("description"):
+        out["description"] = described["description"]
+    if parameters and parameters != _NO_PARAMETERS:
+        out["parameters"] = parameters
+    if described.get("strict"):
+        out["strict"] = True
+    return {"type": "function", "function": out}
+
+
+def whole(parts: list[dict[str, Any]]) -> Any:
+    """Parts as a content: one plain text as text."""
+    plain = len(parts) == 1 and parts[0].keys() == {"type", "text"} and parts[0]["type"] == "text"
+    return parts[0]["text"] if plain else parts or None
+
+
+def chosen_tool(name: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}
