@@ -68,6 +68,7 @@ def main(comparison: Comparison, policy: Policy) -> Difference:
 
 
 def incomplete(figures: Difference) -> Check:
+    """The check that fails for a measure which is unknown for too many pairs."""
     text = (
         f"Incomplete: {figures.name} is unknown for {words.percent(figures.missing)} of the pairs,"
         f" the limit is {words.percent(MISSING_LIMIT, 0)}."

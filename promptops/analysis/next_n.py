@@ -38,6 +38,7 @@ def _n_for_margin(figures: Difference, margin: float, room: float, alpha: float)
 
 
 def could_see(figures: Difference) -> str:
+    """The gain that these examples could have shown; "" where it is unknown."""
     return (
         f"This n finds a gain of {words.points(figures.mde)} four times in five."
         if figures.mde is not None
@@ -46,6 +47,7 @@ def could_see(figures: Difference) -> str:
 
 
 def next_n(figures: Difference, alpha: float) -> str:
+    """What would settle an open lead: how many examples, or that none would."""
     least = power.least_disagreements(alpha)
     changed = figures.wins + figures.losses
     if changed < least and figures.n_needed is None:

@@ -84,6 +84,7 @@ class Parts:
 
 
 def cell_of(example: Example, name: str) -> Any:
+    """An example's own field, or the value of one of its columns."""
     return getattr(example, name) if name in RESERVED else example.inputs.get(name)
 
 

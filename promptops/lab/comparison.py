@@ -113,7 +113,7 @@ class Comparison(Facts):
             StudyError: the arms are not of one study, or of one prompt, or their prompts were asked
                 on fewer than two models.
         """
-        from ..study.model_grid import grid_of
+        from ..study.prompts_by_model import grid_of
 
         if self.study is None:
             raise StudyError(

@@ -44,6 +44,7 @@ def warn_unknown(version: PromptVersion) -> None:
 
 
 def warn_format(version: PromptVersion) -> None:
+    """Warn where a template has fields in single braces and no variables."""
     if version.variables:
         return
     for message in version.template:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.prices import cost_of, price_of
-from ..store.live_hours import BUCKET
+from ..store.purged_hours import BUCKET
 
 if TYPE_CHECKING:
     from ..store import Store

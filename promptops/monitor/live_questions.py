@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.prices import cost_of, price_of
-from ..store.live_hours import FAILED, LATENCY, OF_CALLS
+from ..store.purged_hours import FAILED, LATENCY, OF_CALLS
 from .live_past import past_hours, with_past
 
 if TYPE_CHECKING:

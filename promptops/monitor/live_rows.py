@@ -14,7 +14,7 @@ from ..dataset import Dataset
 from ..dataset.example import RESERVED, Example
 from ..errors import DatasetError, PromptOpsError
 from ..store import Store
-from ..store.live_hours import OF_CALLS
+from ..store.purged_hours import OF_CALLS
 
 __all__ = ["NO_CONTENT", "example_of", "labels_of_feedback", "to_dataset"]
 

@@ -18,10 +18,12 @@ __all__ = ["no_constant", "no_duplicates", "walked"]
 
 
 def no_constant(text: str) -> None:
+    """Refuse NaN and Infinity, which Python's parser accepts."""
     raise RegistryCorrupt(f"holds {text}, which is not JSON; restore it from git.")
 
 
 def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object, unless a key occurs twice in it. Raises RegistryCorrupt."""
     out = dict(pairs)
     if len(out) == len(pairs):
         return out

@@ -27,6 +27,7 @@ __all__ = ["RegistryRecord", "policy_in"]
 
 
 def policy_in(read: Document, prompt: Document) -> Policy:
+    """The policy of a prompt: its own, else the registry's."""
     return Policy.from_document(prompt["policy"] if "policy" in prompt else read.get("policy", {}))
 
 

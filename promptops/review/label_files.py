@@ -136,6 +136,7 @@ def _answers(store: Store, study: str, where: str) -> Mapping[tuple[str, str], s
 def label_row(
     id: str, run: str, example: str, rater: str, kind: str, label: str, note: str, at: str
 ) -> dict[str, Any]:
+    """A row of the table `labels`."""
     value = ANSWERS[kind.partition(":")[0]][label]
     return {
         "id": id,

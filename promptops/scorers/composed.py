@@ -17,6 +17,7 @@ __all__ = ["asked", "asked_with", "composed", "gathered", "part_of", "parts_of",
 
 
 def part_of(name: str, scorer: Any) -> Scorer:
+    """One part of a composition as a scorer. Raises ScorerError for anything else."""
     try:
         return as_scorer(scorer)
     except ScorerError as error:
@@ -24,6 +25,7 @@ def part_of(name: str, scorer: Any) -> Scorer:
 
 
 def parts_of(name: str, scorers: Sequence[Any]) -> list[Scorer]:
+    """The parts of a composition as scorers. Raises ScorerError where they are too few."""
     parts = [part_of(name, scorer) for scorer in scorers]
     if not parts or (len(parts) < 2 and name != "weighted"):
         raise ScorerError(f"{name} joins scorers and was given {len(parts)}; give at least two.")
@@ -38,6 +40,7 @@ def composed(
     judges_failures: bool | None = None,
     inner: str = "",
 ) -> Rule:
+    """The rule that joins several scorers, with the columns and the texts that they read."""
     against = {part.against for part in parts if part.against is not None}
     if len(against) > 1:
         raise ScorerError(
@@ -82,6 +85,7 @@ def asked(part: Scorer, case: Case) -> Judged:
 
 
 def asked_with(case: Case, parts: Sequence[Scorer], join: Callable[[list[Score]], Any]) -> Judged:
+    """The scores of every part on one answer, joined."""
     return gathered([asked(part, case) for part in parts], join)
 
 
@@ -124,6 +128,7 @@ def _main(judged: Any) -> Score:
 
 
 def with_unknown(parts: Sequence[Scorer], found: Sequence[Score]) -> Score | None:
+    """The score that names the first part without a value; None where every part has one."""
     for part, score in zip(parts, found, strict=True):
         if score.value is None:
             return Score.none(f"{part.name}: {score.unscored}")

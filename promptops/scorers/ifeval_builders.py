@@ -29,6 +29,7 @@ Check = Callable[[str], bool]
 
 
 def compared(count: Callable[[str], int], least: int, relation: str = "at least") -> Check:
+    """The check that a count is at least, or less than, a number."""
     return (
         (lambda text: count(text) < least)
         if relation == "less than"
@@ -37,6 +38,7 @@ def compared(count: Callable[[str], int], least: int, relation: str = "at least"
 
 
 def exactly_paragraphs(a: Mapping[str, Any]) -> Check:
+    """Paragraphs between `***`, as many as are asked for."""
     wanted = int(a["num_paragraphs"])
 
     def follows(text: str) -> bool:
@@ -47,6 +49,7 @@ def exactly_paragraphs(a: Mapping[str, Any]) -> Check:
 
 
 def nth_paragraph(a: Mapping[str, Any]) -> Check:
+    """Paragraphs as many as are asked for, the n-th beginning with a word."""
     wanted, nth, first = a["num_paragraphs"], a["nth_paragraph"], a["first_word"].lower()
 
     def follows(text: str) -> bool:
@@ -63,6 +66,7 @@ def nth_paragraph(a: Mapping[str, Any]) -> Check:
 
 
 def postscript(a: Mapping[str, Any]) -> Check:
+    """A postscript with the marker that is asked for."""
     marker = a["postscript_marker"].strip()
     pattern = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}.get(
         marker, re.escape(marker.lower())
@@ -72,6 +76,7 @@ def postscript(a: Mapping[str, Any]) -> Check:
 
 
 def exactly_bullets(a: Mapping[str, Any]) -> Check:
+    """Bullet points, as many as are asked for."""
     starred, dashed = (
         re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE).findall,
         re.compile(r"^[^\S\n]*-.*$", re.MULTILINE).findall,
@@ -80,6 +85,7 @@ def exactly_bullets(a: Mapping[str, Any]) -> Check:
 
 
 def least_highlights(a: Mapping[str, Any]) -> Check:
+    """Parts between asterisks, at least as many as are asked for."""
     single, double = re.compile(r"\*[^\n*]*\*").findall, re.compile(r"\*\*[^\n*]*\*\*").findall
 
     def count(text: str) -> int:
@@ -89,6 +95,8 @@ def least_highlights(a: Mapping[str, Any]) -> Check:
 
 
 def valid_json(_: Mapping[str, Any]) -> Check:
+    """The whole answer is JSON, with or without a fence."""
+
     def follows(text: str) -> bool:
         body = text.strip()
         for fence in ("```json", "```Json", "```JSON", "```"):
@@ -105,6 +113,8 @@ def valid_json(_: Mapping[str, Any]) -> Check:
 
 
 def with_title(_: Mapping[str, Any]) -> Check:
+    """A title in double angular brackets."""
+
     def titled(line: str) -> bool:
         start, end = line.find("<<"), line.rfind(">>")
         return 0 <= start < end - 2 and bool(line[start:end].lstrip("<").rstrip(">").strip())
@@ -113,6 +123,8 @@ def with_title(_: Mapping[str, Any]) -> Check:
 
 
 def two_responses(_: Mapping[str, Any]) -> Check:
+    """Two different responses, separated by six asterisks."""
+
     def follows(text: str) -> bool:
         parts = [part.strip() for part in text.split("******")]
         filled = [part for part in parts if part]
@@ -122,6 +134,7 @@ def two_responses(_: Mapping[str, Any]) -> Check:
 
 
 def capital_words(a: Mapping[str, Any]) -> Check:
+    """How many words are in capitals."""
     return compared(
         lambda text: sum(1 for word in tokens(text) if word.isupper()),
         a["capital_frequency"],

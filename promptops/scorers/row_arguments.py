@@ -44,6 +44,7 @@ def filled(argument: Any, example: Example) -> Any:
 
 
 def has_column(argument: Any) -> bool:
+    """Whether an argument names a column in double braces, at any depth."""
     if isinstance(argument, (list, tuple)):
         return any(map(has_column, argument))
     return (
@@ -119,6 +120,7 @@ def read_options(name: str, function: Callable[..., Rule], text: str) -> dict[st
 
 
 def bound_of(op: str | None, number: str | None) -> tuple[str, float] | None:
+    """The comparison with its number; None without one. Raises ScorerError for no number."""
     if op is None or number is None:
         return None
     try:
@@ -128,6 +130,7 @@ def bound_of(op: str | None, number: str | None) -> tuple[str, float] | None:
 
 
 def range_of(name: str, bound: tuple[str, float] | None) -> dict[str, Any]:
+    """The arguments of a scorer with a range that a comparison means. Raises ScorerError."""
     if bound is None or not bound[1].is_integer():
         raise ScorerError(f"{name} needs a whole number to compare with, as in `{name} <= 50`.")
     number = int(bound[1])

@@ -25,8 +25,8 @@ from .connect import MEMORY, WRITERS, Busy, Connection, Damaged, attach
 from .database import Database, Outdated, create, one_at_a_time
 from .export import export_rows, new_rows, pieces_of
 from .export_parquet import export_parquet
-from .live_hours import hours_of
 from .merge_segments import Sources, merge, sources_of
+from .purged_hours import hours_of
 from .purges import Doomed, Named, Purged, doomed_by
 from .read import Deployments, Params, ask_user, show_deployments
 from .recent_runs import RecentRuns

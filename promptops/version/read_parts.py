@@ -14,16 +14,19 @@ _NO_PARAMETERS = {"type": "object", "properties": {}}
 
 
 def format_of(schema: Any, name: str = "answer") -> dict[str, Any]:
+    """A JSON schema as a response format of the chat form."""
     inner = {"name": name, "schema": schema, "strict": True}
     return {"type": "json_schema", "json_schema": inner}
 
 
 def call_of(identity: Any, name: Any, arguments: Any) -> dict[str, Any]:
+    """A tool call as the chat form writes it."""
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     return {"id": identity, "type": "function", "function": {"name": name, "arguments": text}}
 
 
 def function_of(name: Any, described: Mapping[str, Any], parameters: Any) -> dict[str, Any]:
+    """A tool as the chat form declares it."""
     out = {"name": name}
     if described.get("description"):
         out["description"] = described["description"]
@@ -41,4 +44,5 @@ def whole(parts: list[dict[str, Any]]) -> Any:
 
 
 def chosen_tool(name: Any) -> dict[str, Any]:
+    """The choice of one tool by its name."""
     return {"type": "function", "function": {"name": name}}

@@ -106,6 +106,7 @@ def _cut(text: str, other: str) -> str:
 
 
 def golden_text(expected: Any) -> str:
+    """A golden answer as a field shows it: text as it is, anything else as JSON."""
     return (
         expected
         if isinstance(expected, str)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc
-from ..study.model_grid import grid_of, has_grid
+from ..study.prompts_by_model import grid_of, has_grid
 from .grid import Column, grid
 from .theme import page
 

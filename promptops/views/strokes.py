@@ -82,6 +82,7 @@ def head_line(name: str, said: str, y: float, *, bold: bool = False) -> tuple[st
 
 
 def scale_of(low: float, high: float) -> Callable[[float], float]:
+    """Where a value is drawn on the axis."""
     return lambda value: _PAD + (value - low) / ((high - low) or 1.0) * (WIDTH - 2 * _PAD)
 
 
@@ -111,6 +112,7 @@ def grid_marks(low: float, high: float, step: float, x: Callable[[float], float]
 def axis_numbers(
     low: float, high: float, step: float, x: Callable[[float], float], y: float, *, percent: bool
 ) -> str:
+    """The numbers under the axis."""
     out = []
     for k in range(round((high - low) / step) + 1):
         value = low + k * step
@@ -126,6 +128,7 @@ def axis_numbers(
 
 
 def upright(x: float, top: float, bottom: float, stroke: str, more: str) -> str:
+    """A vertical line."""
     return (
         f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{top:.1f}' y2='{bottom:.1f}' stroke='{stroke}'"
         f" {more}/>"
@@ -133,6 +136,7 @@ def upright(x: float, top: float, bottom: float, stroke: str, more: str) -> str:
 
 
 def interval_mark(low: float, high: float, y: float, stroke: str, width: float) -> str:
+    """An interval as a thick line."""
     return (
         f"<line x1='{low:.1f}' x2='{high:.1f}' y1='{y:.1f}' y2='{y:.1f}' stroke='{stroke}'"
         f" stroke-width='{width}' stroke-linecap='round'/>"
@@ -140,6 +144,7 @@ def interval_mark(low: float, high: float, y: float, stroke: str, width: float) 
 
 
 def side_mark(x: float, anchor: str, text: str) -> str:
+    """What an end of the axis means, above the picture."""
     return (
         f"<text x='{x}' y='14' text-anchor='{anchor}' font-size='11.5'"
         f" opacity='.8'>{esc(text)}</text>"
@@ -147,6 +152,7 @@ def side_mark(x: float, anchor: str, text: str) -> str:
 
 
 def tick_text(x: float, y: float, text: str, anchor: str) -> str:
+    """A small text at a place of the picture."""
     return (
         f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='11'"
         f" opacity='.8'>{esc(text)}</text>"
