@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import MissingExtra
+from .extras import lacks
+
 if TYPE_CHECKING:
+    from ..analysis.binary_compare import BinaryComparison
     from ..lab.compare_table import TableComparison
 
 __all__ = ["compare"]
@@ -67,7 +71,22 @@ def compare(
     compared as scores. Without TABLE the two are files, each one run of another tool (Inspect,
     lm-eval, ...), compared by their own scores. Exit code 0 whatever the answer: `promptops
     evaluate` is the gate.
+
+    0/1 outcomes in CSV or JSONL need no more than the extra [cli]; everything else needs [run].
     """
+    if lacks("run"):
+        columns = {"output": options["output"], "id": options["id_"], "tags": options["tags"]}
+        _without_run(
+            table,
+            {**columns, "cluster": options["cluster"]},
+            options,
+            baseline=baseline,
+            candidate=candidate,
+            expected=expected,
+            scorers=scorers,
+            version=version,
+        )
+        return
     from ..lab.compare_table import compare as compare_table
     from ..scorers.grammar import scorer_of
 
@@ -96,7 +115,23 @@ def compare(
         )
 
 
-def _tell(found: TableComparison, everything: bool) -> None:
+def _without_run(
+    table: Path | None, columns: dict[str, str | None], options: dict[str, Any], **asked: Any
+) -> None:
+    """The same sentences by the standard library. Raises MissingExtra where that is not enough."""
+    from ..study.binary_table import compare_binary
+
+    for flag, name in (("report", "-o"), ("markdown", "--markdown")):
+        if options[flag]:
+            raise MissingExtra(f"promptops compare {name}", "run")
+    found = compare_binary(table, columns=columns, **asked)
+    if options["as_json"]:
+        _as_json(found)
+    else:
+        _tell(found, options["everything"])
+
+
+def _tell(found: TableComparison | BinaryComparison, everything: bool) -> None:
     from ..markup import plain
 
     click.echo(plain(found.statement()))
@@ -126,7 +161,7 @@ def _tell(found: TableComparison, everything: bool) -> None:
         click.echo(plain(f"  - {sentence}"))
 
 
-def _as_json(found: TableComparison) -> None:
+def _as_json(found: TableComparison | BinaryComparison) -> None:
     import json
 
     document = {

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from ..errors import MissingExtra
 
-__all__ = ["EXTRAS", "PACKAGES", "extra_of", "require_extra"]
+__all__ = ["EXTRAS", "PACKAGES", "extra_of", "lacks", "require_extra"]
 
 # extra -> packages that stand for it; each extra holds the ones before it, mcp holds run
 PACKAGES: Mapping[str, tuple[str, ...]] = {
@@ -18,11 +18,12 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "lab": ("duckdb", "pandas", "ipywidgets", "jupyterlab", "voila"),
     "mcp": ("duckdb", "pandas", "mcp"),
 }
-# command -> extra; a command that is not listed needs [cli]
+# command -> extra; a command that is not listed needs [cli]. `compare` is one: what its table needs
+# beyond 0/1 outcomes is known when it is read
 EXTRAS: Mapping[str, str] = {
     **dict.fromkeys(("verify",), "ci"),
     **dict.fromkeys(
-        ("demo", "studies", "compare", "import", "audit", "evaluate", "optimize", "doctor"), "run"
+        ("demo", "studies", "import", "audit", "evaluate", "optimize", "doctor"), "run"
     ),
     **dict.fromkeys(("report", "scorers", "prices", "watch", "store", "site", "batches"), "run"),
     **dict.fromkeys(("lab", "dashboard"), "lab"),
@@ -35,8 +36,13 @@ def extra_of(command: str) -> str:
     return EXTRAS.get(command, "cli")
 
 
+def lacks(extra: str) -> bool:
+    """Whether a package of the extra is not installed."""
+    return any(find_spec(package) is None for package in PACKAGES[extra])
+
+
 def require_extra(command: str) -> None:
     """Raise MissingExtra, with the line that installs it, where a command cannot run."""
     extra = extra_of(command)
-    if any(find_spec(package) is None for package in PACKAGES[extra]):
+    if lacks(extra):
         raise MissingExtra(f"promptops {command}", extra)

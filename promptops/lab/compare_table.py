@@ -6,15 +6,12 @@ No lab, no key, nothing is written. `.keep(lab)` takes the table down the whole 
 
 from __future__ import annotations
 
-import asyncio
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..analysis import words
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.classes import GoldenLabels
 from ..analysis.compare import ComparisonContext
@@ -23,15 +20,14 @@ from ..engine.needs import check_needs
 from ..errors import StudyError
 from ..exchange.compare_runs import compared_runs
 from ..policy import Policy
-from ..run import Run
-from ..scorers.case import Case, Scorer
-from ..scoring.score_phase import ScorePhase
+from ..scorers.case import Scorer
 from ..signatures import explained
 from ..study.compared import Compared
 from ..study.copies import copies_of, golden_reads, reads_of
 from ..study.golden_labels import answer_labels, golden_labels
-from ..study.guess_scorer import as_scores, guessed
 from ..study.preflight import check_texts
+from ..study.scored_table import blanks, cell_text, scored_cells, scores_in
+from ..study.scored_table import chosen as chosen_scorers
 from ..study.study_record import ScorerRef
 from ..study.tabular import Table, read_table
 from . import show
@@ -94,7 +90,7 @@ class TableComparison(Comparison):
             }
             for label, cells in self.table.cells.items()
             for example, outputs in cells.items()
-            for output in map(_text, outputs)
+            for output in map(cell_text, outputs)
         ]
         return lab.import_runs(
             rows, self.table.dataset, list(self.scorers_used), prompt=prompt, name=name
@@ -104,7 +100,7 @@ class TableComparison(Comparison):
         """The table's scores as a study without outputs: compared and reported, not rescored."""
         rows = [
             {"example_id": example, "version": label, "output": None, "score": score}
-            for label, cells in (_scores_in(self.table) or {}).items()
+            for label, cells in (scores_in(self.table) or {}).items()
             for example, scores in cells.items()
             for score in scores
         ]
@@ -180,7 +176,7 @@ def compare(
         return _files(a, b, [name for name, value in asked.items() if value is not None])
     notes: list[str] = []
     held = read_table(table, a, b, version=version, expected=expected, columns=columns, notes=notes)
-    scores = None if scorer is not None or expected is not None else _scores_in(held)
+    scores = None if scorer is not None or expected is not None else scores_in(held)
     chosen: list[Scorer] = []
     if scores is not None:
         notes.append(f"{a} and {b} hold scores, which are compared as they are.")
@@ -189,13 +185,13 @@ def compare(
             for label, rows in scores.items()
         }
     else:
-        chosen = _chosen(scorer, held, notes)
+        chosen = chosen_scorers(scorer, held, notes)
         notes += [*check_needs(chosen, held.dataset), *check_texts(chosen, held.dataset)]
         golden = golden_labels(held.dataset)
         arms = {label: _arm(label, held, chosen, golden) for label in (a, b)}
     if expected is None and scores is None:
         notes += [sentence for sentence in held.dataset.notes if sentence.startswith("expected ")]
-    notes += _blanks(held)
+    notes += blanks(held)
     data = held.dataset
     read = golden_reads(ScorerRef.of(chosen[0]).needs if chosen else ())
     same = copies_of(data, [reads_of(None)], read).weighted(weights)
@@ -227,78 +223,13 @@ def _files(baseline: str, candidate: str, asked: Sequence[str]) -> TableComparis
     return out
 
 
-def _scores_in(held: Table) -> dict[str, dict[str, list[float | None]]] | None:
-    """arm -> example -> scores, where both arms hold nothing else and no golden answer looks like
-    them (0 and 1 may be answers, too).
-    """
-    golden = [example.expected for example in held.dataset if example.expected is not None]
-    if golden and as_scores(golden) is not None:
-        return None
-    out: dict[str, dict[str, list[float | None]]] = {}
-    for label, cells in held.cells.items():
-        found = as_scores([cell for row in cells.values() for cell in row])
-        if found is None:
-            return None
-        values = iter(found)
-        out[label] = {example: [next(values) for _ in row] for example, row in cells.items()}
-    return out
-
-
-def _chosen(scorer: Any, held: Table, notes: list[str]) -> list[Scorer]:
-    from ..study.preflight import checked_scorers
-
-    if scorer is not None:
-        return checked_scorers(scorer)
-    golden = {example.id: example.expected for example in held.dataset}
-    answered = [
-        (cell, golden.get(example))
-        for cells in held.cells.values()
-        for example, row in cells.items()
-        for cell in row
-    ]
-    guess, why = guessed(held.dataset, answered)
-    notes.append(f"Scored by {guess.name}: {why}; pass scorer=... for another.")
-    return [guess]
-
-
-def _blanks(held: Table) -> list[str]:
-    found = {
-        label: sum(cell is None for row in cells.values() for cell in row)
-        for label, cells in held.cells.items()
-    }
-    return [
-        f"{words.count(n, 'cell')} of {label} {'is' if n == 1 else 'are'} empty: unscored, not 0."
-        for label, n in found.items()
-        if n
-    ]
-
-
 def _arm(label: str, held: Table, scorers: Sequence[Scorer], golden: GoldenLabels | None) -> Arm:
-    """The cells scored; an empty cell is an answer that never came, and stays unscored."""
-    examples = {example.id: example for example in held.dataset}
-    cells = held.cells[label]
-    where: dict[str, tuple[str, int]] = {}
-    cases = []
-    for example, outputs in cells.items():
-        for repeat, output in enumerate(map(_text, outputs)):
-            if output is not None:
-                run = _run(label, example, output, repeat)
-                where[run.id] = (example, repeat)
-                cases.append(Case(output, examples[example], run))
-    phase = ScorePhase(scorers)
-    rows = list(phase.rows(cases)) + (asyncio.run(_collected(phase, cases)) if phase.remote else [])
-    found: dict[str, dict[str, list[float | None]]] = {}
-    for name in dict.fromkeys(
-        [*(scorer.name for scorer in scorers), *(row["scorer"] for row in rows)]
-    ):
-        found[name] = {example: [None] * len(outputs) for example, outputs in cells.items()}
-    for row in rows:
-        example, repeat = where[row["run_id"]]
-        found[row["scorer"]][example][repeat] = (
-            row["value"] if row["passed"] is None or row["value"] is None else float(row["passed"])
-        )
+    """The cells scored, with the labels that they give."""
+    found = scored_cells(label, held, scorers)
     kinds = {scorer.name: (scorer.kind, scorer.version) for scorer in scorers}
-    texts = [(example, _text(cell)) for example, row in cells.items() for cell in row]
+    texts = [
+        (example, cell_text(cell)) for example, row in held.cells[label].items() for cell in row
+    ]
     return Arm(
         label,
         label,
@@ -315,34 +246,3 @@ def _outcomes(
     """
     kind, scorer_version = kinds.get(name) or kinds.get(name.rpartition("/")[0]) or ("user", "1")
     return Outcomes.of(values, kind=kind, versions=(scorer_version,))
-
-
-async def _collected(phase: ScorePhase, cases: Sequence[Case]) -> list[dict[str, Any]]:
-    return [row async for row in phase.rows_async(cases)]
-
-
-def _text(cell: Any) -> str | None:
-    if cell is None or isinstance(cell, str):
-        return cell
-    return (
-        json.dumps(cell, ensure_ascii=False) if isinstance(cell, (dict, list, bool)) else str(cell)
-    )
-
-
-def _run(label: str, example: str, output: str, repeat: int) -> Run:
-    failure = None if output.strip() else "empty_output"
-    return Run(
-        f"{label}\0{example}\0{repeat}",
-        "",
-        "",
-        label,
-        "",
-        "table",
-        "imported",
-        example,
-        None,
-        repeat,
-        "{}",
-        output,
-        failure=failure,
-    )
