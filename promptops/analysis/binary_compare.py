@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, cast
 from ..policy import Policy
 from . import binary_counts as exact
 from . import policy_checks as held
+from . import preconditions
 from .arms import Arm, Outcomes, Pairs
 from .classes import OTHER, Classes, applies
-from .compare import Comparison, ComparisonContext
+from .compare import Comparison
+from .comparison_context import ComparisonContext
 from .constant_answer import Beside, constant_checks
 from .decide import Decision, Verdict
 from .facts import LEVEL, Difference
@@ -90,7 +92,7 @@ class BinaryComparison(Comparison):
         policy, rule = Policy(), Rule()
         figures = self.primary
         checks = [
-            *held.complete(self, policy, rule),
+            *preconditions.complete(self, policy, rule),
             primary_check(self, policy, rule),
             *(Check("constant", *found) for found in constant_checks(self._beside(), policy)),
             *held.judged(figures.name, figures.kind, figures.calibrated, policy),

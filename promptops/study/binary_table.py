@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..analysis.binary_compare import BinaryComparison, Marks, binary_compare
-from ..analysis.compare import ComparisonContext
+from ..analysis.comparison_context import ComparisonContext
 from ..engine.needs import check_needs
 from ..errors import MissingExtra
 from ..scorers.case import Scorer
