@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
+# role of a column -> its option
+_COLUMNS = {"output": "output", "id": "id_", "tags": "tags", "cluster": "cluster"}
 _DECIDED = {
     "promote": "is shown to be better",
     "reject": "is shown to be worse",
@@ -74,18 +76,9 @@ def compare(
 
     0/1 outcomes in CSV or JSONL need no more than the extra [cli]; everything else needs [run].
     """
+    named = {"baseline": baseline, "candidate": candidate, "expected": expected}
     if lacks("run"):
-        columns = {"output": options["output"], "id": options["id_"], "tags": options["tags"]}
-        _without_run(
-            table,
-            {**columns, "cluster": options["cluster"]},
-            options,
-            baseline=baseline,
-            candidate=candidate,
-            expected=expected,
-            scorers=scorers,
-            version=version,
-        )
+        _without_run(table, options, **named, version=version, scorers=scorers)
         return
     from ..lab.compare_table import compare as compare_table
     from ..scorers.grammar import scorer_of
@@ -115,15 +108,14 @@ def compare(
         )
 
 
-def _without_run(
-    table: Path | None, columns: dict[str, str | None], options: dict[str, Any], **asked: Any
-) -> None:
+def _without_run(table: Path | None, options: dict[str, Any], **asked: Any) -> None:
     """The same sentences by the standard library. Raises MissingExtra where that is not enough."""
     from ..study.binary_table import compare_binary
 
     for flag, name in (("report", "-o"), ("markdown", "--markdown")):
         if options[flag]:
             raise MissingExtra(f"promptops compare {name}", "run")
+    columns = {name: options[key] for name, key in _COLUMNS.items()}
     found = compare_binary(table, columns=columns, **asked)
     if options["as_json"]:
         _as_json(found)

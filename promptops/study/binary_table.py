@@ -51,12 +51,7 @@ def compare_binary(
         MissingExtra: the table needs more than 0/1 outcomes that are all there.
         StudyError, DatasetError: the sentence names the columns there are.
     """
-    if table is None:
-        raise _needs("two files of runs")
-    if table.is_file() and table.suffix.lower() not in _TEXT:
-        raise _needs(f"a {table.suffix or 'nameless'} file")
-    if scorers:
-        raise _needs("answers by a named scorer")
+    _check_text(table, scorers)
     named = {role: column for role, column in columns.items() if column is not None}
     notes: list[str] = []
     held = read_table(
@@ -81,6 +76,16 @@ def compare_binary(
     found = _facts(held, baseline, candidate, scores, scorer, used)
     found.table_notes = tuple(notes)
     return found
+
+
+def _check_text(table: Path | None, scorers: Sequence[str]) -> None:
+    """Raises MissingExtra for what is not a text file scored by a guess."""
+    if table is None:
+        raise _needs("two files of runs")
+    if table.is_file() and table.suffix.lower() not in _TEXT:
+        raise _needs(f"a {table.suffix or 'nameless'} file")
+    if scorers:
+        raise _needs("answers by a named scorer")
 
 
 def _facts(
