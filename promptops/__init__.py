@@ -57,7 +57,7 @@ __all__ = [
     "use",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 _LATER = {"call": "prompt_call", "feedback": "feedback", "observe": ""}  # loaded when first used
 
 
