@@ -79,7 +79,7 @@ def require(
 
 
 def _stated(target: str, consumer: str) -> list[Need]:
-    """What a loader of the application's own code was told.
+    """What a loader of the application's own code was given.
 
     Raises RegistryError where there is none.
     """

@@ -1,5 +1,5 @@
 """`promptops dashboard`: the lab's dashboard as a page, for a team: read-only, behind a token, on
-this machine alone unless told otherwise.
+this machine alone by default.
 
 The page runs no code of its reader: Voilà serves one notebook of our own, from a folder that is
 gone when it ends.

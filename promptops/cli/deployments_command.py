@@ -123,7 +123,7 @@ def promote(
                 )
             else:
                 done = _through_lab(path, dry_run, study, name, version, env, author=named, **step)
-            if done.note:  # in here, so that it is not said as a note too
+            if done.note:  # in here, so that it is not printed as a note too
                 raise Refused(f"{env} of {name} is unchanged: {done.note}", [done.note])
     except Refused as error:
         reasons = [_flagged(reason) for reason in error.reasons]

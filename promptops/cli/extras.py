@@ -9,7 +9,7 @@ from ..errors import MissingExtra
 
 __all__ = ["EXTRAS", "PACKAGES", "extra_of", "lacks", "require_extra"]
 
-# extra -> packages that stand for it; each extra holds the ones before it, mcp holds run
+# extra -> packages that show it is there; each extra holds the ones before it, mcp holds run
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "cli": ("click", "rich"),
     "ci": ("click", "rich", "numpy", "scipy"),

@@ -119,8 +119,8 @@ def diff(old: str, new: str | None, path: str, as_json: bool) -> None:
     """Show what changed from OLD to NEW as Markdown for a pull request: words, settings, verdicts,
     what they cost.
 
-    OLD and NEW are files, or git revisions of the registry (main, HEAD~1); NEW is the file as it
-    stands without one.
+    OLD and NEW are files, or git revisions of the registry (main, HEAD~1); NEW is the file as it is
+    without one.
 
     \b
     promptops registry diff origin/main
@@ -138,8 +138,8 @@ def diff(old: str, new: str | None, path: str, as_json: bool) -> None:
 def _environments(
     path: str, read: Document, broken: set[str], every: bool
 ) -> Iterator[dict[str, Any]]:
-    """One row per environment, with the faults of its evidence; `broken` prompts were told already,
-    and are not read further.
+    """One row per environment, with the faults of its evidence; `broken` prompts were reported
+    already, and are not read further.
     """
     from ..registry.editor import Editor
     from .verify import check as checked

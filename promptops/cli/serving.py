@@ -47,7 +47,7 @@ def jupyterlab(notebook: Path) -> None:
     """Become JupyterLab on one notebook. Does not return.
 
     It starts in the folder of this module, where there is no configuration, and `-P` keeps Python
-    from importing what lies there.
+    from importing what is there.
     """
     command = [sys.executable, "-P", "-m", "jupyterlab", str(notebook.resolve())]
     os.chdir(Path(__file__).resolve().parent)

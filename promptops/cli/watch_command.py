@@ -100,7 +100,7 @@ def list_(as_json: bool, root: Path | None) -> None:
 @_reason
 @_root
 def ack(alarm: str, reason: str, root: Path | None) -> None:
-    """Record that ALARM is known and why it may stand."""
+    """Record that ALARM is known and why it is accepted."""
     from ..monitor.watch import acknowledge
 
     file = acknowledge(_project(root), alarm, reason)

@@ -121,7 +121,7 @@ class Schema:
 
 
 def schema_of(response_format: Any) -> Schema:
-    """The schema in a request's response_format; an empty one for anything that is none."""
+    """The schema in a request's response_format; an empty one for anything else."""
     if not isinstance(response_format, Mapping) or response_format.get("type") not in (
         "json_object",
         "json_schema",
@@ -263,7 +263,7 @@ def samples_of(
 
 
 def said_beside(text: str, key: str, keys: Sequence[str], notes: Mapping[str, str]) -> str:
-    """What stands behind each mention of a key, up to the end of its line or the mention of another
+    """The text behind each mention of a key, up to the end of its line or the mention of another
     key.
     """
     others = "|".join(_spaced(other) for other in keys if other != key)
@@ -323,7 +323,7 @@ def unsaid_words(text: str) -> tuple[str, ...]:
 
 
 def _subjects(text: str) -> Iterator[str]:
-    """What stands before ``must not be named`` in its sentence."""
+    """The words before ``must not be named`` in its sentence."""
     end = 0
     for match in _NEVER.finditer(text):
         before = text[max(end, match.start() - _BEFORE) : match.start()].rstrip()
@@ -332,7 +332,7 @@ def _subjects(text: str) -> Iterator[str]:
 
 
 def dumps(value: Any, form: Format) -> str:
-    """A JSON answer in the style told."""
+    """A JSON answer in the style that the prompt asks for."""
     tight = (",", ":") if form.compact else None
     text = json.dumps(
         value, ensure_ascii=False, sort_keys=form.sorted, separators=tight, indent=form.indent

@@ -1,4 +1,4 @@
-"""From a Brief and a text to an answer in the form that was told.
+"""From a Brief and a text to an answer in the form that was asked for.
 
 The same prompt, text and chance give the same answer in any process. Words that the prompt forbids
 never occur in it.
@@ -109,7 +109,7 @@ def _decide(learner: Learner, found: Sequence[str], rng: Chance) -> _Decided:
 
 
 def _values(brief: Brief, decided: Mapping[str, _Decided], text: str) -> dict[str, Any]:
-    """key -> value, in the order told."""
+    """key -> value, in the order of the prompt."""
     sure = min((each.sure for each in decided.values()), default=0.5)
     found: dict[str, Any] = {}
     for key in brief.format.keys:

@@ -1,4 +1,4 @@
-"""What the embedded model (not an LLM) was told: values read out of the rendered messages and
+"""The instructions of the embedded model (not an LLM): values read out of the rendered messages and
 nothing else.
 """
 
@@ -31,7 +31,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One example with its answer. answer: as it stands; fields: its parsed values ({} for
+    """One example with its answer. answer: as it is written; fields: its parsed values ({} for
     prose).
     """
 

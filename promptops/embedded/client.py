@@ -37,7 +37,7 @@ class _Shaped:
 
 @dataclass(frozen=True, slots=True)
 class Message(_Shaped):
-    """What was said. In a stream, what was said since the last piece."""
+    """The text of the answer. In a stream, what was added since the last piece."""
 
     content: str | None
     role: str | None = "assistant"

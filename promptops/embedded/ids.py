@@ -40,7 +40,7 @@ _SAME = {
 
 
 def is_id_key(key: str) -> bool:
-    """Whether a key's name asks for something that stands in the text as it is."""
+    """Whether a key's name asks for something that is in the text as it is."""
     return _kind(key) is not None or bool(_parts(key) & _ID_WORDS)
 
 
@@ -69,7 +69,7 @@ def _kind(key: str) -> str | None:
 
 
 def _nearest(text: str, found: Sequence[re.Match[str]], key: str) -> re.Match[str] | None:
-    """The one that the words of the key stand closest before, else the first."""
+    """The one that the words of the key precede most closely, else the first."""
     if len(found) < 2:
         return found[0] if found else None
     names = _parts(key) - _ID_WORDS

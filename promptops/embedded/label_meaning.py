@@ -20,8 +20,8 @@ def meanings(text: str, values: Iterable[str]) -> dict[str, str]:
 
 
 def define(text: str, found: dict[str, dict[str, str]]) -> None:
-    """Definitions that stand apart from the list, for labels that have none yet; and rules, for any
-    label.
+    """Definitions that are given apart from the list, for labels that have none yet; and rules, for
+    any label.
     """
     every = {value.lower() for labels in found.values() for value in labels}
     bare = {

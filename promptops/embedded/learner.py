@@ -35,9 +35,7 @@ CUE = 0.65  # a question, a negation
 ORDINARY = 0.55  # one of the commonest words
 NAME = 0.4  # a label's name, beside its definition
 AGAINST = -0.6  # words of a definition behind "not" or "except"
-LENGTH = (
-    0.2  # how much a long definition is held back: its vote is divided by its size to this power
-)
+LENGTH = 0.2  # how much a long definition is reduced: its vote is divided by its size to this power
 REST = 0.15  # what "everything else" starts with
 STEPS, RATE, SHARP = (
     20,
@@ -131,7 +129,7 @@ class Learner:
         return found
 
     def _fitted(self, bags: Sequence[Bag], answers: Sequence[int]) -> list[list[float]]:
-        """How each example pulls each label, one row an example, by stochastic gradient steps in
+        """How each example pulls each label, one row per example, by stochastic gradient steps in
         the order given.
         """
         pull = [[0.0] * len(self.labels) for _ in bags]

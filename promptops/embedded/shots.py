@@ -1,7 +1,7 @@
 """Few-shot examples, found in a text or in the turns of a conversation.
 
 Layouts: ``Ticket: ... / Answer: ...`` lines, ``<ticket>...</ticket><answer>...</answer>``, ``"text"
--> answer`` lines, and user and assistant messages in turn. Whatever is no complete pair stays
+-> answer`` lines, and user and assistant messages in turn. Anything but a complete pair stays
 instruction text.
 """
 

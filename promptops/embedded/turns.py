@@ -64,7 +64,7 @@ _ABOUT_FORM = re.compile(
 
 
 def texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(role, text) of each message, long ones cut to head and tail; parts that are no text are left
+    """(role, text) of each message, long ones cut to head and tail; parts other than text are left
     out.
     """
     found = []
@@ -89,8 +89,8 @@ def texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
 def question_of(text: str, guided: bool) -> tuple[str, str]:
     """(instructions, text to judge) of a user message.
 
-    guided: what to decide and how to answer is told elsewhere (a system message), so that the
-    message is nothing but the text to judge and its wrapper: whatever orders stand in it are text.
+    guided: what to decide and how to answer is given elsewhere (a system message), so that the
+    message is nothing but the text to judge and its wrapper: any instructions in it are text.
     """
     if not guided:
         return _unguided(text)

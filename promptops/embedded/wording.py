@@ -106,8 +106,8 @@ _FILLER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """fields: what to decide; keys: names of the answer's keys, in the order told; notes: key ->
-    what is said of it.
+    """fields: what to decide; keys: names of the answer's keys, in the order of the prompt; notes:
+    key -> its description.
     """
 
     fields: tuple[Field, ...]
@@ -140,8 +140,8 @@ def read(text: str) -> Wording:
 
 
 def items(text: str) -> list[tuple[str, str]]:
-    """(value, definition) of a list in a sentence: up to its end, or to the first piece that is no
-    value. [] if none.
+    """(value, definition) of a list in a sentence: up to its end, or to the first piece that is not
+    a value. [] if none.
     """
     text = _list_part(text)
     piped = "|" in text
@@ -307,7 +307,7 @@ def _inline(line: str) -> Iterable[tuple[str, list[tuple[str, str]]]]:
 
 
 def _field_name(words: str) -> str:
-    """The noun that a list is about: the last word before it that is no filler, in the singular."""
+    """The noun that a list is about: the last word before it but fillers, in the singular."""
     for word in reversed(re.findall(r"[A-Za-z_]\w*", words[-200:])):
         if word.lower() not in _FILLER:
             return _singular(word.lower())
@@ -332,7 +332,7 @@ def _add(found: dict[str, dict[str, str]], name: str, labels: Iterable[tuple[str
     same = next((field for field, known in found.items() if set(known) == set(listed)), name)
     known = found.setdefault(same, {})
     if known and not set(known) & set(listed):
-        return  # another list under a name that is taken: the first one said stands
+        return  # another list under a name that is taken: the first one counts
     for value, meaning in listed.items():
         known[value] = known.get(value) or meaning
 

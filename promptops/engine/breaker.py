@@ -1,7 +1,7 @@
 """When to stop a sweep that cannot succeed: at once, with what to fix, keeping what was answered.
 
 Five setup failures in a row (a key, a quota, a permission, an unknown model, a request that is
-refused) or twenty in a row that are no answer (connection errors, replies that are no completion)
+refused) or twenty in a row without an answer (connection errors, replies that are not completions)
 open the circuit; any answer, a model's own failure included, starts the counts again. What is a
 version's own fault (its settings, its model's name) is counted by version, so that another arm's
 answers between do not hide it. An endpoint that lets three questions wait in vain, and then one

@@ -27,7 +27,7 @@ _TRUSTED = 5  # answers seen before the largest of them replaces that reservatio
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What is held back for one attempt."""
+    """What is reserved for one attempt."""
 
     model: str
     usd: float

@@ -105,7 +105,7 @@ def price_of(model: str, prices: Mapping[str, Any] | None = None) -> Price | Non
 
     prices: name -> Price, {"input", "output", "cached"} or (input, output[, cached]); USD per
     million tokens. A dated name (gpt-4o-2024-08-06) has the price of its family; no other name is
-    guessed. Raises SetupError for an entry that is none of these.
+    guessed. Raises SetupError for any other entry.
     """
     family = _DATE.sub("", model)
     for name in (model, family):
@@ -223,7 +223,7 @@ def check_money(models: Iterable[str], prices: Mapping[str, Any] | None = None) 
 
 def check_prices(prices: Any) -> None:
     """Raises SetupError where `prices` is not a map from models' names to prices, or holds a price
-    that is none; None is no prices.
+    that is not one; None means that there are no prices.
     """
     if prices is not None and not hasattr(prices, "keys"):
         raise SetupError(

@@ -2,7 +2,7 @@
 process could run.
 
 Code in C that keeps the interpreter (a regular expression that backtracks, say) stops every thread,
-the one that watches it too: no limit of time and no stop reaches it. That can only be said
+the one that watches it too: no limit of time and no stop reaches it. That can only be reported
 afterwards.
 """
 

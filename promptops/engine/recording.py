@@ -29,8 +29,8 @@ class Recorder:
     ledger has counted them.
     told: called on the loop with the runs of a recorded group, and the exception that `record` or
         `take` raised, or None.
-    error: what is left to say at the end: `record` failed twice, or `take` failed (it is not called
-        again after that).
+    error: what is left to report at the end: `record` failed twice, or `take` failed (it is not
+        called again after that).
     """
 
     def __init__(

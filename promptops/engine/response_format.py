@@ -3,7 +3,7 @@ tools that were offered.
 
 Only what the request itself states is compared with the answer, and only where nothing worse came
 of it (an answer that was cut short stays that). The answer is kept as it came; what cannot be
-checked here is not said to be wrong.
+checked here is not reported as wrong.
 """
 
 from __future__ import annotations

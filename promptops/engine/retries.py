@@ -47,8 +47,8 @@ class Caller:
     """What the calls to one endpoint share; `ask` is the verb. stop: shared by all endpoints of a
     sweep.
 
-    waiting: questions between two attempts, whose place others may use; on_wait: told when there is
-        one more.
+    waiting: questions between two attempts, whose place others may use; on_wait: called when there
+    is one more.
     """
 
     limits: Limits

@@ -22,8 +22,8 @@ GRACE_S = 0.5  # for a loop or a thread to answer
 
 
 class CutOff(BaseException):
-    """Raised inside a thread that is told to stop; not an Exception, so that `except Exception`
-    does not swallow it.
+    """Raised inside a thread that has to stop; not an Exception, so that `except Exception` does
+    not swallow it.
     """
 
 

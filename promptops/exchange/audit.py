@@ -47,7 +47,7 @@ class Claim:
     judgement: Judgement
 
     def sentence(self) -> str:
-        """What can be said of the claim."""
+        """What the data allow to conclude about the claim."""
         share = f"{self.figures.n:,} shared example{'' if self.figures.n == 1 else 's'}"
         gain = f"{self.figures.gain:+.1%}".replace("%", " pp")
         head = f"{self.better} over {self.worse} ({self.scorer}): {gain} on {share}"
@@ -153,7 +153,7 @@ class Audit:
 
 
 def audit_files(paths: Sequence[Path], *, alpha: float = 0.05, scorer: str | None = None) -> Audit:
-    """The audit of files and folders; a file in a folder that is no export is named, not fatal.
+    """The audit of files and folders; a file in a folder that is not an export is named, not fatal.
 
     Args:
         paths: exports of other tools, or folders of them.

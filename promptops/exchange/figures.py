@@ -12,7 +12,7 @@ __all__ = ["number", "utc_text", "whole"]
 def number(value: Any, *, unit: bool = True) -> float | None:
     """A number, also from text or true and false; None for anything else.
 
-    unit: only from 0 to 1, as a score is; what lies outside is None, since its scale is unknown.
+    unit: only from 0 to 1, as a score is; anything outside is None, since its scale is unknown.
     """
     if isinstance(value, bool):
         return float(value)

@@ -1,5 +1,5 @@
-"""Texts of other template languages as texts of ours: plain variables are converted, logic is
-refused with its line.
+"""Texts of other template languages as our own: plain variables are converted, logic is refused
+with its line.
 
 Jinja and Nunjucks `{{ name }}` are ours; `{% if %}`, filters, attributes, `{{#if}}`, dotprompt's
 helpers and Langfuse's references to other prompts have no counterpart, since what was evaluated

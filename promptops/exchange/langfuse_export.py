@@ -1,7 +1,7 @@
 """Langfuse: prompts, dataset items, and generations (observations) with their scores, as its API
 and its table exports write them.
 
-A generation's `output` is what a model said, never a golden answer.
+A generation's `output` is a model's answer, never a golden answer.
 """
 
 from __future__ import annotations

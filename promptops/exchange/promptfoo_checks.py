@@ -65,7 +65,7 @@ def translated(assertion: Mapping[str, Any], names: Sequence[str], transform: st
 
     Args:
         assertion: type, value, threshold as promptfoo has them.
-        names: the row's variables, which `{{name}}` in a value may stand for.
+        names: the row's variables, which `{{name}}` in a value may refer to.
         transform: the code that makes of the answer what this assertion sees, "" without.
     """
     kind = str(assertion.get("type", ""))

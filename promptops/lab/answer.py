@@ -32,7 +32,7 @@ class Answer:
         return self.run.latency_ms
 
     def json(self) -> Any:
-        """The answer read as JSON. Raises ValueError where it is none."""
+        """The answer read as JSON. Raises ValueError where it is not JSON."""
         return json.loads(self.text)
 
     def facts(self) -> str:

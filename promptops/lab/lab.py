@@ -41,7 +41,7 @@ class Lab(LabStudies, LabDeployments):
     target: it gets the example's values by its parameters' names (a single value goes to a single
     parameter of any name); prices: model -> (input, output) in USD per million tokens; store: the
     address of a team's store, a folder or a bucket ("s3://team/promptops"). Raises SetupError for a
-    model that can never answer, or a price that is none, StoreError for what is not an address.
+    model that can never answer, or a price that is not one, StoreError for what is not an address.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ class LabDeployments:
                 another share it changes it, without one it serves everyone.
             reason: recorded in the history.
             force: bypass the gate; requires a reason and is recorded permanently.
-            override: why a version is promoted although an earlier refusal or rollback stands;
+            override: why a version is promoted although an earlier refusal or rollback applies;
                 counts once.
 
         Raises:

@@ -68,7 +68,7 @@ class ProjectStore(Store):
 
         Args:
             study: the study; it is waited for.
-            path: the file; Inspect has a log for each version, whose label stands in its name.
+            path: the file; Inspect has a log for each version, named by its label.
             form: "promptfoo" results, "inspect" logs, or "otlp" spans as JSON.
 
         Returns:

@@ -32,7 +32,7 @@ class SavedVersion:
     """A content under a prompt's name with its display number; calling it asks its model once, and
     records.
 
-    label: "v2"; version: the content; note, author, created: what was said when it was saved.
+    label: "v2"; version: the content; note, author, created: as they were given when it was saved.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class SavedVersion:
         return noise_of(self, dataset, scorers, name)
 
     def over_time(self, primary: str | None = None) -> DataFrame:
-        """One row a study that asked this version, oldest first: mean with its 95 % interval, and
+        """One row per study that asked this version, oldest first: mean with its 95 % interval, and
         how many examples got better or worse.
         """
         from ..study.over_time import over_time
@@ -318,7 +318,7 @@ def checked_env(env: object, version: object) -> str:
     """The name of an environment.
 
     Raises:
-        StudyError: it is not a text, such as where a version stands in its place.
+        StudyError: it is not a text, such as where a version was passed in its place.
     """
     if isinstance(env, str):
         return env

@@ -21,8 +21,9 @@ _MISSING = object()
 
 
 def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> Any:
-    """The JSON of a body. Raises CallError where it is none: a web page is nobody's endpoint, which
-    trying again does not mend; half a body, one that is too deep or no text, is a server error.
+    """The JSON of a body. Raises CallError where it is not JSON: a web page is not an endpoint,
+    which trying again does not mend; half a body, one that is too deep or no text, is a server
+    error.
     """
     try:
         return json.loads(content)
@@ -62,8 +63,8 @@ def reply_of(
     """What a completion's body says. headers: with lower-case names; limit: the setting that a cut
     answer names.
 
-    Raises CallError where it holds an error, or no completion: a choice without a message is
-    nobody's answer, whatever the status says.
+    Raises CallError where it holds an error, or no completion: a choice without a message is not an
+    answer, whatever the status says.
     """
     choice = _choice(body, headers)
     if choice is None:
@@ -124,7 +125,7 @@ def _reasoning(message: Mapping[str, Any]) -> str:
 
 
 def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """Tokens and cost by the names of a Reply; what is not said, or cannot be, is unknown."""
+    """Tokens and cost by the names of a Reply; what is not reported is unknown."""
     tokens_in = count(usage.get("prompt_tokens", usage.get("input_tokens")))
     tokens_out = count(usage.get("completion_tokens", usage.get("output_tokens")))
     asked = usage.get("prompt_tokens_details", usage.get("input_tokens_details"))

@@ -70,7 +70,7 @@ def _of_credentials(text: str) -> set[str]:
     values = {
         last,
         *(piece for piece in pieces if not piece.isalpha()),
-    }  # a colour's or a user's name is none
+    }  # a colour's or a user's name is not one
     if scheme.lower() == "basic":
         with contextlib.suppress(ValueError):  # no base64, or no text
             values.add(base64.b64decode(last, validate=True).decode().partition(":")[2])

@@ -77,7 +77,7 @@ DIALECTS: Mapping[str, Dialect] = {
 
 
 def read_any(body: Mapping[str, Any]) -> Reply | None:
-    """What a provider's own answer says, whichever form it has; None for what is none of them.
+    """What a provider's own answer says, whichever form it has; None for anything else.
 
     Raises CallError where it is one, and holds no answer.
     """

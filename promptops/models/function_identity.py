@@ -42,7 +42,7 @@ _DEPTH = 12
 class FunctionIdentity:
     """The digest of what a function is.
 
-    digest: 16 hex digits; opaque: where something stands that could not be compared by value
+    digest: 16 hex digits; opaque: the place of something that could not be compared by value
         (`self.lock`), empty where everything could: the digest is then the same in every process.
     """
 

@@ -43,7 +43,7 @@ class RecordedModel:
     a label that `versions` maps to it (a PromptVersion, a saved one, or an id). A recorded latency
     comes back as the reply's header ``recorded-latency-ms``. A table whose samples are counted from
     1 is read as if counted from 0. Raises SetupError where a column is missing, or a sample is not
-    a number or stands twice.
+    a number or occurs twice.
     """
 
     def __init__(

@@ -110,8 +110,8 @@ class ScriptedModel:
         """Closes nothing: no connection stays open."""
 
     def _given(self, call: Call, number: int) -> Any:
-        """The answer; a question without one is kept in `unanswered`, so that anyone who asks many
-        can be told at their end.
+        """The answer; a question without one is kept in `unanswered`, so that a caller who asks
+        many can report them at the end.
         """
         try:
             return self._answer(call, number)

@@ -285,8 +285,8 @@ def _said(error: BaseException) -> str:
 
 
 def _dumped(answer: Any) -> Any:
-    """The JSON value of an answer object of a client, by the names of its interface; None for what
-    is none.
+    """The JSON value of an answer object of a client, by the names of its interface; None for
+    anything else.
     """
     if not hasattr(answer, "model_dump"):
         return None
@@ -333,7 +333,7 @@ def _of_completion(answer: Any) -> Reply:
 
 
 def _usage(answer: Any) -> dict[str, Any]:
-    """Tokens as chat completions or responses name them; what is not said stays unknown."""
+    """Tokens as chat completions or responses name them; what is not reported stays unknown."""
     usage = getattr(answer, "usage", None)
     named = {
         "tokens_in": ("prompt_tokens", "input_tokens"),

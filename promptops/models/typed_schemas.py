@@ -22,7 +22,7 @@ def is_typed(value: Any) -> bool:
 
 
 def response_format_of(value: Any) -> Any:
-    """A response format as chat completions take it; what is none of ours comes back as it is."""
+    """A response format as chat completions take it; anything else comes back as it is."""
     if not inspect.isclass(value) or value in (int, str, float, bool, list, dict):
         return value
     schema = schema_of(value, strict=True)
@@ -98,7 +98,7 @@ def _strict(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     if "default" in schema and schema["default"] is None:
         schema.pop("default")
     reference = schema.get("$ref")
-    if reference and len(schema) > 1:  # a reference cannot stand beside anything else
+    if reference and len(schema) > 1:  # a reference cannot be combined with anything else
         target: Any = root
         for step in reference.removeprefix("#/").split("/"):
             target = target[step]

@@ -1,8 +1,8 @@
 """The file of a monitor, `promptops.monitors/<prompt>.<env>.json` beside the registry: what is
 watched, the anchor, each day's total and its evidence, and the alarms.
 
-It is committed, or lies where a scheduled job finds it; a year of days takes some 15 kB. It is read
-and written here and nowhere else; a write replaces the whole file under a lock.
+It is committed, or is kept where a scheduled job finds it; a year of days takes some 15 kB. It is
+read and written here and nowhere else; a write replaces the whole file under a lock.
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ def _short(row: list[Any]) -> list[Any]:
 
 
 def _text(value: Any, indent: str = "") -> str:
-    """JSON in which what holds nothing but plain values stands on one line: a day is one line of a
+    """JSON in which what holds nothing but plain values is on one line: a day is one line of a
     diff.
     """
     deeper = indent + " "

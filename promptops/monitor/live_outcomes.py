@@ -2,7 +2,7 @@
 that may still grow, or a log with one JSON line per call.
 
 A call is taken once, whatever it was read from. Its quality is its score in the store, by one
-scorer; where no call has one, what people said of it ("good").
+scorer; where no call has one, people's feedback on it ("good").
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def _scores(row: Row, gone: Sequence[Row]) -> Row:
 
 
 def _quantile(counts: Mapping[int, int], share: float) -> float | None:
-    """The middle of the step of the histogram in which the quantile lies."""
+    """The middle of the step of the histogram that holds the quantile."""
     wanted = share * sum(counts.values())
     seen = 0
     for place in sorted(counts):

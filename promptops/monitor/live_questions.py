@@ -193,7 +193,7 @@ def chosen(store: Store, asked: Mapping[str, Any], condition: str) -> DataFrame:
     `rating`, `label` and `score`.
 
     The condition reads; it reaches no file, extension or setting. Raises StoreError for one that is
-    no condition.
+    not a condition.
     """
     shown = {name: _literal(asked[name]) for name in ("prompt", "env", "since")}
     where = (

@@ -59,7 +59,7 @@ def score_live(
     """Judge the share of these rows that their ids' hashes choose; those that have a score of the
     same scorer and version are done. A crash loses at most the last answers: run it again.
 
-    Raises StudyError for a share that is none.
+    Raises StudyError for a share that is not one.
     """
     if not 0 < share <= 1:
         raise StudyError(f"share is {share!r}; expected more than 0 and at most 1.")

@@ -2,8 +2,8 @@
 Langfuse, Logfire, the instrumentation of openai-v2, or a collector's file.
 
 Nothing of the conventions is stable, so one table of aliases reads all of their names. A span
-without a model is no call and gives no row. The row's id is the span's, so that a file read twice
-adds nothing.
+without a model is not a call and gives no row. The row's id is the span's, so that a file read
+twice adds nothing.
 """
 
 from __future__ import annotations

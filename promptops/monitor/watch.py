@@ -142,7 +142,8 @@ def run_day(
 
 
 def acknowledge(project: Project, alarm: str, reason: str) -> MonitorFile:
-    """Record that an alarm is known and why it may stand: it is shown, and no longer an exit code.
+    """Record that an alarm is known and why it is accepted: it is shown, and no longer an exit
+    code.
 
     Raises:
         StudyError: there is no such open alarm, or no reason is given.

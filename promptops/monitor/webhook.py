@@ -1,4 +1,4 @@
-"""An alarm told to another system: one POST of JSON per alarm, with a time-out, and never again
+"""An alarm sent to another system: one POST of JSON per alarm, with a time-out, and never again
 once it was taken.
 
 The body (format 1) is an object with `promptops` ("drift_alarm"), `format`, `id` (the alarm's, for

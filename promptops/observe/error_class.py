@@ -1,5 +1,5 @@
-"""The class of `run.FAILURES` that an exception of a provider's client belongs to, told by its
-status and its names: no client is imported here.
+"""The class of `run.FAILURES` that an exception of a provider's client belongs to, recognised by
+its status and its names: no client is imported here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What somebody said of an answer later: `promptops.feedback(answer.id, good=False)`."""
+"""Feedback on an answer, given later: `promptops.feedback(answer.id, good=False)`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def feedback(
     by: str | None = None,
     sink: str | None = None,
 ) -> bool:
-    """Record what somebody said of a live answer; never waits, never raises for what it is given.
+    """Record feedback on a live answer; never waits, never raises for what it is given.
 
     Args:
         run: the answer's id: the provider's (`answer.id`) or the call's own (`call.id`).
@@ -37,7 +37,7 @@ def feedback(
         PROMPTOPS_RECORD.
 
     Returns:
-        Whether it was taken: False where nothing was named to write to, or nothing was said.
+        Whether it was taken: False where nothing was named to write to, or no feedback was given.
     """
     said: list[tuple[str, float | None, str | None]] = []
     if good is not None:

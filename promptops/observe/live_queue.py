@@ -128,7 +128,7 @@ class LiveQueue:
         return reached.wait(timeout_s)
 
     def health(self) -> dict[str, Any]:
-        """Rows put, stored, dropped and waiting, faults of redaction, and what the sink said last,
+        """Rows put, stored, dropped and waiting, faults of redaction, and the sink's last error,
         JSON-ready.
         """
         stored, lost = self._stored, self._lost

@@ -144,7 +144,7 @@ class StdoutSink:
         self._fd = descriptor
 
     def write(self, lines: list[tuple[str, dict[str, Any]]]) -> tuple[int, int]:
-        """One row a time, whole: another writer's line never stands inside it on a pipe."""
+        """One row a time, whole: another writer's line is never inside it on a pipe."""
         for stored, (table, row) in enumerate(lines):
             text = json.dumps({"promptops": table, **row}, ensure_ascii=False)
             try:
@@ -179,7 +179,7 @@ class StdoutSink:
 
 
 def _folder_key(folder: Path) -> bytes | None:
-    """The folder's key; made by whoever comes first, whole or not at all."""
+    """The folder's key; made by the first process, whole or not at all."""
     path = folder / _KEY_FILE
     for _ in range(2):
         try:

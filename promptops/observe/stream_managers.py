@@ -1,5 +1,5 @@
 """`with client....stream(...) as stream`: the stream's own methods (`get_final_message`,
-`until_done`, `text_stream`) read what lies beneath it, so that is what is looked at; where a client
+`until_done`, `text_stream`) read what is beneath it, so that is what is looked at; where a client
 shows nothing beneath, the stream's snapshot at its end is the answer.
 """
 

@@ -1,4 +1,4 @@
-"""What a stream has said so far, fed chunk by chunk, in the forms of chat completions, the
+"""The content of a stream so far, fed chunk by chunk, in the forms of chat completions, the
 Responses API, Anthropic and Gemini. Feeding never changes a chunk.
 """
 

@@ -1,4 +1,4 @@
-"""Ways to write an instruction anew that ask no model: state the form of the answer, add what the
+"""Ways to rewrite an instruction that ask no model: state the form of the answer, add what the
 labels mean, reorder, shorten.
 
 They read train rows with their golden answers and nothing else, and say the same for the same rows.
@@ -41,7 +41,7 @@ class Labelled:
 
 
 def labelled(pairs: Sequence[tuple[Example, str]]) -> Labelled | None:
-    """The rows by their label; None where the golden answers are no labels: too many, too long, or
+    """The rows by their label; None where the golden answers are not labels: too many, too long, or
     all alike.
     """
     found: dict[str, list[str]] = {}

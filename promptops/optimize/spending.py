@@ -115,7 +115,7 @@ class Spending:
 
     def pay(self, run: Run, asked: int = 0) -> None:
         """What a run took: once for each run, replayed or not. asked: characters of the request,
-        which stand in for the usage of a model that reports none: a limit counts it all the same.
+        which replace the usage of a model that reports none: a limit counts it all the same.
         """
         if run.id in self.runs:
             return

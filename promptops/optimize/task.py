@@ -32,8 +32,8 @@ _REQUEST = "request"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One answer to one example. score: by the primary, None where it is unscored; reason: what the
-    scorer said of it; guards: of the other scorers, by name.
+    """One answer to one example. score: by the primary, None where it is unscored; reason: the
+    scorer's own; guards: of the other scorers, by name.
     """
 
     example: Example
@@ -247,7 +247,7 @@ class Task:
         return True
 
     def note(self, version: PromptVersion, status: str, detail: str = "") -> None:
-        """Say how a candidate stands on val: "raced_out" or "kept"."""
+        """Say how a candidate does on val: "raced_out" or "kept"."""
         scores = [r.score for r in self.on_val(version) if r.score is not None]
         mean = sum(scores) / len(scores) if scores else None
         candidate = self._lineage.candidates.get(version.id)

@@ -28,7 +28,7 @@ def parts_of(version: PromptVersion) -> tuple[str, str] | None:
     """(what to do, the text to judge) of a version that is one user message: the paragraphs before
     its first variable, and those from there on; None of any other version.
 
-    Where both stand in one paragraph, the second part is a line for each variable.
+    Where both are in one paragraph, the second part is a line for each variable.
     """
     messages = version.template
     names = [variable.name for variable in version.variables]
@@ -48,8 +48,8 @@ def with_demonstrations(
 ) -> PromptVersion | None:
     """The version with earlier turns: each example as the version shows it, with its answer.
 
-    The turns stand before the last user message. Of a version that is one user message with
-    paragraphs before the text to judge, those become the system message, so that they are said
+    The turns come before the last user message. Of a version that is one user message with
+    paragraphs before the text to judge, those become the system message, so that they are sent
     once. An example that the version cannot be asked, or whose text would read as a variable, is
     left out.
     """

@@ -70,7 +70,7 @@ class Vetoes:
     def copied(self, version: PromptVersion) -> str:
         """What of the instructions is copied from a train row, as a sentence; "" where nothing is.
 
-        Words that the seed has already are no copy.
+        Words that the seed has already are not a copy.
         """
         own = _grams(_text(version)) - _grams(_text(self.seed))
         for id_, grams in self._train_grams:

@@ -1,5 +1,5 @@
-"""What can be said of a promotion before its evidence is read: a share that is not a share, a
-canary in the way, a missing reason.
+"""What is known of a promotion before its evidence is read: a share that is not a share, a canary
+in the way, a missing reason.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Deployment:
     kind: "promote", "canary" (`canary` says which version and share) or "rollback" (`undoes` is the
         id that it undid);
     at: UTC, ISO 8601; evidence: the digest of its bundle, None where it had none; forced: the gate
-    said no, `unmet` holds what it said; override: why a version was promoted once more; until: `at`
+    refused, `unmet` holds its reasons; override: why a version was promoted once more; until: `at`
     of the next change, None while this serves;
     changed: False where the call that returned this found nothing to do; note: why, where it was
     asked for and would only repeat an earlier step.

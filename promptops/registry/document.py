@@ -167,7 +167,7 @@ class _Done:
         self.text = text
 
 
-_ENTRY = "\n" + 8 * " "  # where an entry of a prompt's versions stands
+_ENTRY = "\n" + 8 * " "  # the path of an entry of a prompt's versions
 
 
 def _reread(value: Document) -> Document:
@@ -298,9 +298,7 @@ def _in_order(prompt: Document) -> Document:
 
 
 def _write(value: Any, line: str, out: list[str]) -> None:
-    """Append the text of `value`; `line` is a line feed and the indentation of the line that it
-    stands on.
-    """
+    """Append the text of `value`; `line` is a line feed and the indentation of its line."""
     if isinstance(value, str):
         out.append(encode_basestring(value))
     elif isinstance(value, dict) and value:

@@ -111,7 +111,7 @@ class RegistryFile:
     def bulk(self) -> Iterator[None]:
         """One write for all changes that this thread makes until the block ends, however it ends.
 
-        The lock is held as long. Raises Conflict where it is not had in time.
+        The lock is kept until then. Raises Conflict where it is not had in time.
         """
         if self._mine() is not None:
             yield

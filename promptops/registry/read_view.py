@@ -1,5 +1,5 @@
-"""The next view: what lies at the path now, beside what was known before; never an exception, never
-a change to a view.
+"""The next view: what is at the path now, beside what was known before; never an exception, never a
+change to a view.
 
 Whatever is wrong with the file, the view that follows serves what was known, else the saved copy,
 else nothing.

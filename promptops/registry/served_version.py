@@ -95,8 +95,8 @@ class Served:
         return served
 
     def held(self, reason: str, since: float) -> Served:
-        """The same as last known good: `since` is the moment (time.monotonic) at which it was last
-        what the file said.
+        """The same as last known good: `since` is the moment (time.monotonic) at which it last
+        agreed with the file.
         """
         if self.source == "last_known_good" and self.reason == reason:
             return self
@@ -140,8 +140,8 @@ class Served:
 
     @property
     def age_s(self) -> float:
-        """Seconds since this was last what the file said: 0.0 from the file itself, which was
-        checked at the get.
+        """Seconds since this last agreed with the file: 0.0 from the file itself, which was checked
+        at the get.
         """
         return 0.0 if self._since is None else max(time.monotonic() - self._since, 0.0)
 

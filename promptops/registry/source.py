@@ -1,4 +1,4 @@
-"""The bytes at a path, whatever lies there: read whole with the signature that they had, or refused
+"""The bytes at a path, whatever is there: read whole with the signature that they had, or refused
 in one sentence.
 """
 

@@ -245,11 +245,11 @@ def _serve(name: str, env: str, version_id: str, found: Tail, known: dict[str, A
 
 
 def read(data: bytes, path: str, before: Content | None, *, forward: bool = False) -> Content:
-    """What a file's bytes say, compared with what it said before. Raises RegistryCorrupt where it
-    is not a registry.
+    """What a file's bytes say, compared with the view before. Raises RegistryCorrupt where it is
+    not a registry.
 
-    forward: put the later ends of `before` in the place of those that went back, for who asked
-        never to.
+    forward: put the later ends of `before` in the place of those that went back, for callers that
+    asked never to go back.
     """
     parsed = document.parse(data, path, Kept)
     closed = parsed["promptops"] <= document.FORM
@@ -296,8 +296,8 @@ def _went_back(name: str, env: str, old: Tail, new: Tail | None, parsed: dict[st
 
 
 def _damage(name: str, env: str, new: Tail) -> str:
-    """What is wrong with the end of a chain, "" where nothing: a damaged one is no progress to hold
-    on to.
+    """What is wrong with the end of a chain, "" where nothing: a damaged one is not kept as
+    progress.
     """
     try:
         chain.tail(name, env, new.environment)

@@ -1,5 +1,5 @@
-"""What people said of the same answers, beside what a judge said: the judge's difference, corrected
-by theirs.
+"""People's labels of the same answers, beside a judge's: the judge's difference, corrected by
+theirs.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def correct(
     """Write the golden answer of an example into the file that the dataset was read from, or only
     show what that would change.
 
-    One value changes and every other byte stands. Where that cannot be (XLSX, Parquet, no column of
+    One value changes and every other byte stays. Where that cannot be (XLSX, Parquet, no column of
     golden answers), the answer goes into NAME.corrections.jsonl beside the file, which
     `Dataset.read` reads with it. path: another file of the project that holds the row. Raises
     DatasetError where the file is not in the project, or the row is not what was evaluated.

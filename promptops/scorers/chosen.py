@@ -1,4 +1,4 @@
-"""What an answer settles on: the letter of a multiple choice, and what stands after a marker.
+"""What an answer settles on: the letter of a multiple choice, and the text after a marker.
 
 0 or 1, higher is better; an answer that settles on nothing fails.
 """
@@ -31,7 +31,7 @@ def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
 
     The first of these that is there: the letter after the last "answer is" or "answer:"; the letter
     that the answer begins with ("B", "(B) Paris", "B. Paris"); the letter in parentheses, or alone
-    on a line, that stands last; the only letter of all that stands as a word. Capitals, but where
+    on a line, that comes last; the only letter of all that is a word by itself. Capitals, but where
     the letter is the whole answer. The golden value may be "B", "b" or "(B)".
     """
     if (
@@ -143,8 +143,8 @@ def answer_after(
 
 
 def text_after(marker: str) -> Callable[[str], str | None]:
-    """Text -> what stands after the last marker in its line, without markup, quotes and closing
-    period; None without one.
+    """Text -> what follows the last marker in its line, without markup, quotes and closing period;
+    None without one.
     """
     find = re.compile(re.escape(marker.strip()).replace(r"\ ", r"\s+"), re.IGNORECASE)
 

@@ -13,7 +13,7 @@ _BLANK = " \t"
 
 
 def unfenced(text: str) -> str | None:
-    """What stands inside a text that is one fenced block from its first sign to its last; None
+    """The inside of a text that is one fenced block from its first character to its last; None
     where it is not.
     """
     body = text.strip()
@@ -26,7 +26,7 @@ def unfenced(text: str) -> str | None:
 
 
 def blocks(text: str) -> list[str]:
-    """The inside of each fenced block whose fences stand on lines of their own, in order; an open
+    """The inside of each fenced block whose fences are on lines of their own, in order; an open
     fence begins none.
     """
     lines = text.split("\n")

@@ -159,7 +159,7 @@ def _leaves(
 
 
 def _within(path: tuple[str | int, ...], known: set[tuple[str | int, ...]]) -> bool:
-    """Whether the path or one above it is a golden leaf: what stands below a wrong leaf is reported
+    """Whether the path or one above it is a golden leaf: what is below a wrong leaf is reported
     once.
     """
     return any(path[:length] in known for length in range(len(path) + 1)) or any(

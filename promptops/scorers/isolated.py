@@ -28,7 +28,7 @@ from . import isolated_child
 __all__ = ["IsolatedFunction"]
 
 _MEMORY_MB = 4096  # by which a call's process may grow, as in the score phase
-_TICK_S = 0.05  # between two chances to be told to stop
+_TICK_S = 0.05  # between two chances to stop
 _IDLE_S = 60.0  # after which a process that nobody asked is replaced
 
 

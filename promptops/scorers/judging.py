@@ -1,10 +1,10 @@
 """How a model is asked to judge, so that what it judges cannot answer for it.
 
-The judged texts stand between marks that end in a nonce. The nonce is a hash of all that is shown,
-so no text can hold its own, and equal questions are equal runs that are paid for once. A verdict is
-the one JSON object of the reply that is not quoted from the judged texts, with exactly the fields
-asked for and the nonce among them; anything else is asked again, and then stays unscored. There is
-no default verdict.
+The judged texts are placed between marks that end in a nonce. The nonce is a hash of all that is
+shown, so no text can hold its own, and equal questions are equal runs that are paid for once. A
+verdict is the one JSON object of the reply that is not quoted from the judged texts, with exactly
+the fields asked for and the nonce among them; anything else is asked again, and then stays
+unscored. There is no default verdict.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def judge_prompt(
 
 
 def build_judge(rule: Rule, prompt: PromptVersion, judge: JudgeModel) -> JudgeRule:
-    """A rule as a judge; whoever made the rule put the prompt's id into its version."""
+    """A rule as a judge; the maker of the rule put the prompt's id into its version."""
     return JudgeRule(
         **{name: getattr(rule, name) for name in Rule.__dataclass_fields__},
         prompt=prompt,
@@ -271,7 +271,7 @@ def answer_of(run: Run | None, output: str) -> str:
 
 
 def _objects(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The JSON objects of a text that stand in no other one, each as written and as read
+    """The JSON objects of a text that are not part of another one, each as written and as read
     strictly.
     """
     decode, effort = json.JSONDecoder().raw_decode, 0

@@ -18,7 +18,7 @@ from .rule import Rule, fail, rule, snippet
 
 __all__ = ["final_number", "number_close"]
 
-_WINDOW = 1_000  # characters around the last digit, in which the last number stands whole
+_WINDOW = 1_000  # characters around the last digit, which hold the last number whole
 _DIGITS = 400  # a longer run of digits is not a number that anybody means
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _NUMBER = re.compile(

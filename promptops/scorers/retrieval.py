@@ -4,7 +4,7 @@ The definitions are those of the field; the package ranx gives the same numbers.
 
 The retrieved contexts are those of the answer, where it is a JSON object with them, else of the
 row: a list in ranked order of ids or passages, each a text, a number, or a map with an "id" or a
-"text". One that stands twice counts at its first place. [0, 1], higher is better.
+"text". One that occurs twice counts at its first place. [0, 1], higher is better.
 """
 
 from __future__ import annotations

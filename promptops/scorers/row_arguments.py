@@ -26,8 +26,7 @@ _FORBIDDEN = frozenset(
 
 
 def filled(argument: Any, example: Example) -> Any:
-    """The argument with every `{{column}}` replaced by the row's value, typed where it
-    stands alone.
+    """The argument with every `{{column}}` replaced by the row's value, typed where it is alone.
 
     Raises KeyError.
     """

@@ -49,8 +49,8 @@ class Rule:
     whatever else decides how it judges and no name shows (the versions of its parts, a judge's
     prompt); version: a number, raised when the same arguments begin to judge otherwise, and
     the hash of spec, where the name does not show it, and of inner;
-    texts: (text, how a column is written) of each fixed text that stands where a column could be
-        meant.
+    texts: (text, how a column is written) of each fixed text that is given where a column could be
+    meant.
     """
 
     name: str

@@ -68,8 +68,8 @@ def _goes_on(mark: str, before: str, following: str) -> bool:
 
 
 def tokens(text: str) -> list[str]:
-    """Words as the Penn Treebank parts them: punctuation and contractions ("DO", "N'T") stand
-    alone, hyphens stay inside.
+    """Words as the Penn Treebank parts them: punctuation and contractions ("DO", "N'T") are words
+    of their own, hyphens stay inside.
     """
     found: list[str] = []
     for word in _PIECES.sub(

@@ -2,9 +2,9 @@
 their own result.
 
 Each call has a time limit, and a limit on how much the process may grow meanwhile (Linux). A call
-beyond either is given up at once: its thread is told to stop, which ends Python code but not a wait
-inside a C function; what does not stop is named by `close()`. Threads are daemons, so a hung one
-never keeps the interpreter from ending.
+beyond either is given up at once: its thread is asked to stop, which ends Python code but not a
+wait inside a C function; what does not stop is named by `close()`. Threads are daemons, so a hung
+one never keeps the interpreter from ending.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Watchdog:
     async def _ended(self, side: SideLoop, call: SideCall) -> str:
         """Wait for a call: until it ended by "itself", is "late", or its loop is "lost".
 
-        While another's code runs on the loop, its time stands.
+        While another's code runs on the loop, its time does not count.
         """
         future, used = asyncio.wrap_future(call.future), 0.0
         try:

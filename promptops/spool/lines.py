@@ -55,7 +55,7 @@ class Scan:
 
     rows: tag -> [(start, stop)] of each record's JSON in the stretch; end: where the next scan
     begins (a record that is not whole yet is left for it); damage: [(start, stop)] of bytes that
-    are no record; schema: of the meta line, if met.
+    are not a record; schema: of the meta line, if met.
     """
 
     rows: dict[str, list[tuple[int, int]]] = field(default_factory=dict)

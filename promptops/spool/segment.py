@@ -175,7 +175,7 @@ class SegmentFile:
             try:
                 os.fsync(fd)
             except OSError:
-                # the disk's fault was said where it was written; nobody is left to hear it here
+                # the disk's fault was reported where it was written; nobody is left to hear it here
                 pass
             finally:
                 if size and not gone:

@@ -116,7 +116,7 @@ def look(folder: Path) -> tuple[list[Batch], dict[Path, str]]:
         try:
             found.append(Batch.of(where / name))
         except FileNotFoundError:
-            if (where / name).is_dir():  # else it was discarded meanwhile, or is no folder
+            if (where / name).is_dir():  # else it was discarded meanwhile, or is not a folder
                 faults[where / name] = f"its {MANIFEST} is missing"
         except Unreadable as fault:
             faults[where / name] = f"its {MANIFEST} does not read ({fault})"

@@ -137,7 +137,7 @@ _NO_PACK = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 def _opened(pack: bytes) -> tuple[str, int, dict[str, Any]]:
-    """Table, number of rows and columns. Raises one of _NO_PACK where it is none."""
+    """Table, number of rows and columns. Raises one of _NO_PACK where it is not a pack."""
     found = json.loads(pack)
     table, count, columns = found["table"], found["rows"], found["columns"]
     sizes = {len(column) for column in columns.values() if isinstance(column, list)} or {1}

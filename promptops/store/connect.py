@@ -32,7 +32,7 @@ CONFIG = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
-# Said of a sound file on a disk that is full or not ours, or of one that a newer DuckDB wrote.
+# Raised for a sound file on a disk that is full or not ours, or of one that a newer DuckDB wrote.
 _NOT_THE_FILES = (
     "Permission denied|Read-only file system|No space left|Cannot open file|File too large|Disk"
     " quota|version number"
@@ -74,7 +74,7 @@ def attach(path: Path | str, *, read_only: bool = False) -> Connection:
 
 def _set_up(con: Connection, path: Path | str, read_only: bool) -> None:
     if not read_only:
-        # merging is no faster with more, takes more memory, and a study is running beside it
+        # merging does not get faster with more, takes more memory, and a study is running beside it
         con.execute("SET threads = 1")
     _spill(con, path)
 

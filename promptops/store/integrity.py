@@ -113,7 +113,7 @@ def check_database(
         return [f"{database.path}: {damage}."]
     except OSError as error:
         return [f"{database.path} cannot be opened: {error}."]
-    except (duckdb.Error, ValueError) as error:  # ValueError: bytes that are no text
+    except (duckdb.Error, ValueError) as error:  # ValueError: bytes that are not text
         return [f"{database.path} cannot be read to the end: {str(error).splitlines()[0]}."]
 
 

@@ -116,9 +116,9 @@ def _counts(value: object) -> bool:
 
 
 def remade(folder: Path) -> Manifest:
-    """A manifest for the Parquet files that stand in a batch's folder, each read to its end.
+    """A manifest for the Parquet files in a batch's folder, each read to its end.
 
-    Which segments they came from is not known any more: one name of its own stands for them, so
+    Which segments they came from is not known any more: one name of its own represents them, so
     that they are merged once. Raises OSError or pyarrow's errors where a file does not read.
     """
     import pyarrow.parquet as pq

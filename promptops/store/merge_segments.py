@@ -77,8 +77,8 @@ class Sources:
 
 
 def sources_of(folder: Path, own: tuple[str, int, bytes] = ("", 0, b"")) -> Sources:
-    """What stands on the disk, and what waits in this process's memory. Segments are listed before
-    the archive, so that one which is archived meanwhile is met twice rather than never.
+    """What is on the disk, and what waits in this process's memory. Segments are listed before the
+    archive, so that one which is archived meanwhile is met twice rather than never.
     """
     name, size, pending = own
     listed = [segment for segment in segments(folder) if segment.name != name]
@@ -104,8 +104,8 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
     """Insert what is not merged yet; returns how many rows were new.
 
     con: attached for writing. Memory stays flat: a step of `_STEP` bytes at a time, and no further
-    step after `most` bytes, for who opens the file again then (what DuckDB takes grows as long as
-    it is open).
+    step after `most` bytes, for callers that open the file again then (what DuckDB takes grows as
+    long as it is open).
     """
     import pyarrow as pa
 

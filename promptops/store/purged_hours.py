@@ -12,7 +12,7 @@ from .purges import Doomed, Named
 
 __all__ = ["BUCKET", "FAILED", "LATENCY", "OF_CALLS", "hours_of"]
 
-# A failure that the application asked for (it closed the stream) is nobody's.
+# A failure that the application asked for (it closed the stream) does not count.
 FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
 # Of either id, each by a join of its own: joined by one OR the other, a million calls and 50,000
 # votes are compared pair by pair, which takes an hour.

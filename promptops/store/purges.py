@@ -2,7 +2,7 @@
 and the archive.
 
 What a living process still holds in its own segment cannot be cut out of it: those rows are hidden
-at once, said, and removed by the next purge.
+at once, reported, and removed by the next purge.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class RecentRuns:
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._segment = ""
-        self._fell_at = 0  # bytes of the segment before which the last one that fell out stands
+        self._fell_at = 0  # bytes of the segment that end with the last one that fell out
 
     def add(self, runs: Sequence[Run], segment: str, size: int) -> None:
         """These were recorded within the first `size` bytes of the segment.

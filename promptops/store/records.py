@@ -4,8 +4,8 @@ written.
 A row is a record of its own, but for the tables in `PACKED`: their rows come by the hundred
 thousand and follow from the runs, so that they can be made again, and up to `TOGETHER` of them are
 one record, a pack, column by column: `{"table": "scores", "rows": 2, "columns": {"scorer":
-"equals", "run_id": ["r-1", "r-2"]}}`. A value that all its rows share stands once, a column that is
-null in all of them not at all.
+"equals", "run_id": ["r-1", "r-2"]}}`. A value that all its rows share is written once, a column
+that is null in all of them not at all.
 """
 
 from __future__ import annotations

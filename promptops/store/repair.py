@@ -1,4 +1,4 @@
-"""The doctor: says what is wrong, and mends it without losing a row that stands anywhere.
+"""The doctor: says what is wrong, and mends it without losing a row that is recorded anywhere.
 
 Where the file disagrees with sound segments and archive, they are right, and it is built again.
 Where they are damaged themselves, rows that only the file still holds are recorded once more first.

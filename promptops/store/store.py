@@ -206,7 +206,7 @@ class Store:
 
     def sql(self, query: str, limit: int = 10_000, timeout_s: float = 30.0) -> DataFrame:
         """The answer to a query of the user's own: one statement that reads; at most `limit` rows,
-        said where that cuts.
+        with a note where that cuts.
 
         It reaches no file, extension or setting. Raises StoreError, which says why there is no
         answer.
@@ -216,8 +216,8 @@ class Store:
     # -- upkeep
 
     def merge(self) -> int:
-        """Merge what is not in the DuckDB file yet; returns how many rows were new. A file that is
-        held by another program is a warning: it is merged another time.
+        """Merge what is not in the DuckDB file yet; returns how many rows were new. A file that
+        another program uses is a warning: it is merged another time.
         """
         if self._newer():
             return 0

@@ -1,4 +1,5 @@
-"""Whether a judge may be believed: its verdicts beside what people said of the same answers.
+"""Whether a judge may be believed: its verdicts beside the labels that people gave the same
+answers.
 
 Calibrated is read from the labels in the store every time it is shown, never from a note that
 somebody once made: new labels, or a judge whose prompt, model or settings changed (another
@@ -59,8 +60,8 @@ class Labelled:
 
 
 def labelled(store: Store, name: str, scorer_version: str, study: str | None = None) -> Labelled:
-    """What people and one version of a judge said of the same answers, in one study or in all of
-    them.
+    """The labels of people and of one version of a judge on the same answers, in one study or in
+    all of them.
     """
     rows = store.rows(_LABELLED, {"study": study, "name": name, "scorer_version": scorer_version})
     return (

@@ -189,7 +189,7 @@ def batch_wait_s(batch: object) -> float | None:
     or a number of seconds.
 
     Raises:
-        StudyError: it is none of these.
+        StudyError: it is something else.
     """
     if batch is False or batch is None:
         return None

@@ -105,7 +105,7 @@ class Examples:
     def page(self, wanted: Filter | None = None, *, first: int = 0, size: int = 20) -> Page:
         """The rows from place `first` on, biggest loss first.
 
-        Raises StudyError for a kind that is none of KINDS.
+        Raises StudyError for a kind that is not one of KINDS.
         """
         asked = wanted or Filter()
         chosen = self._chosen(asked)
@@ -344,8 +344,8 @@ def _first_text(inputs: Mapping[str, Any]) -> str:
 
 
 def _messages(request: str | None) -> tuple[tuple[str, str], ...]:
-    """(role, text) pairs of what was sent; a request that is not a list of messages, or was cut, as it
-    stands.
+    """(role, text) pairs of what was sent; a request that is not a list of messages, or was cut, is
+    shown as it is.
     """
     try:
         messages = json.loads(request or "{}").get("messages") or ()

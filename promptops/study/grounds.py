@@ -141,7 +141,7 @@ def pooled_grounds(
     weights: str | None = None,
 ) -> ComparisonContext:
     """The grounds once answers of earlier studies are pooled: the examples that only those asked
-    are grouped with this study's, so that a row with another space in it is no further evidence.
+    are grouped with this study's, so that a row with another space in it does not add evidence.
 
     Args:
         study: the study at hand.

@@ -1,5 +1,5 @@
-"""Which scorer fits a table of answers: guessed from the golden answers, and said, so that a wrong
-guess is seen at once.
+"""Which scorer fits a table of answers: guessed from the golden answers and named in the verdict,
+so that a wrong guess is seen at once.
 """
 
 from __future__ import annotations

@@ -125,8 +125,8 @@ def _is_address(url: str) -> bool:
 
 
 def _found(path: str, root: Path) -> _Found:
-    """The file. Raises SetupError for what is none, is too large, or does not lie below the
-    root.
+    """The file. Raises SetupError for what is not a regular file, is too large, or is outside of
+    the root.
     """
     told = f"the image {path[:200]!r}"
     if (

@@ -73,7 +73,7 @@ class Columns:
 
 
 def outputs_id(prompt: str, label: str) -> str:
-    """The id that stands for the version of imported outputs whose prompt is not known."""
+    """The id in the place of the version of imported outputs whose prompt is not known."""
     return tagged("x1", [prompt, label])
 
 
@@ -208,7 +208,7 @@ def _places(
 ) -> list[tuple[str, int, str]]:
     """(example id, repeat, label) of each row.
 
-    Raises StudyError for an unknown example, or a sample that stands twice.
+    Raises StudyError for an unknown example, or a sample that occurs twice.
     """
     examples = [str(value) for value in cells["example"]]
     known = {example.id for example in dataset}

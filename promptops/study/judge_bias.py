@@ -79,8 +79,8 @@ def position_bias(first: Sequence[str], second: Sequence[str] | None = None) -> 
 
 
 def correlation(lengths: Sequence[float], gave: Sequence[float], *, beyond: bool) -> Length:
-    """Pearson's r with Fisher's interval, as a length bias; r is None where one of both does not
-    vary.
+    """Pearson's r with Fisher's interval, as a length bias; r is None where either of the two does
+    not vary.
     """
     import numpy as np
 

@@ -1,5 +1,5 @@
-"""Another model behind the same name or address: its answers stand beside those of the one before,
-and nothing else shows it.
+"""Another model behind the same name or address: its answers are mixed with those of the model
+before, and nothing else shows it.
 
 Names that came back are compared, and fingerprints where one followed another: a provider that
 answers with several at the same time has not changed.

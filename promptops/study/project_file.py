@@ -115,7 +115,7 @@ class ProjectFile:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads a document, and knows where in the text each of its keys stands."""
+    """Reads a document, and knows the line of each of its keys."""
 
     path: Path
     text: str

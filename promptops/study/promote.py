@@ -138,8 +138,8 @@ def promote(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a promotion rests on, before the gate is asked. stands: the earlier refusal that stands
-    against it, "" without one;
+    """What a promotion rests on, before the gate is asked. stands: the earlier refusal that still
+    applies, "" without one;
     spent: why its override counts no more; fault: why there is no evidence although a promotion is
         forced.
     """
@@ -177,7 +177,7 @@ def ask(
     force: bool = False,
 ) -> Asked:
     """The evidence of the study, else of the newest that fits, the policy's verdict on it, and the
-    refusal that stands against it.
+    earlier refusal that still applies.
 
     force: whatever is at fault becomes a point that is not met, and nothing is waited for: the
         emergency door opens under fault.
@@ -283,8 +283,8 @@ def _study(
 
 
 def _withdrawn(project: Project, saved: Saved, env: str, word: str) -> set[str]:
-    """With an override: the versions that were rolled back in the environment, which no longer
-    stand before another finalist.
+    """With an override: the versions that were rolled back in the environment, which are no longer
+    preferred to another finalist.
     """
     undone: set[str] = set()
     for link in project.registry.history(saved.prompt, env) if word else ():

@@ -116,7 +116,7 @@ def find_study(project: Project, name: str | int) -> RecordedStudy:
 
 
 def _readable(head: studies.Head) -> StudyRecord | None:
-    """None where its row is odd: it must not stand before another of its name."""
+    """None where its row is odd: it must not hide another study of its name."""
     try:
         return StudyRecord.from_row(*head)
     except StudyError:

@@ -49,7 +49,7 @@ ANSWERED = "(r.failure is null or r.failure in (select unnest(?)))"
 
 def reusable(store: Store) -> str:
     """The condition on `r` under which a run is an answer of the model to an equal question. One
-    that came in with a file is that file's word, unless the store was told to take it.
+    that came in with a file is that file's word, unless the store's setting takes it.
     """
     return ANSWERED if store.reuse_imported else f"{ANSWERED} and r.imported_from is null"
 

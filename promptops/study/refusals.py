@@ -54,8 +54,8 @@ class Request:
 
 
 def standing(project: Project, request: Request) -> str:
-    """The refusal that stands against a request, as a sentence with its next step; "" where there
-    is none.
+    """The earlier refusal that still applies to a request, as a sentence with its next step; ""
+    where there is none.
     """
     recorded = [
         before for before in _recorded(project, request.saved, request.env) if "spent" not in before
@@ -84,7 +84,7 @@ def standing(project: Project, request: Request) -> str:
 def keep_refusal(
     project: Project, request: Request, said: str, *, gate: bool, stands: bool
 ) -> None:
-    """Record a refusal, once while one stands. gate: whether the gate spoke, whose answer holds for
+    """Record a refusal, once while it applies. gate: whether the gate spoke, whose answer holds for
     a canary and for everyone.
     """
     asked, study = (

@@ -68,7 +68,7 @@ class ModelResolver:
             found = self._make(name, api)
             if (
                 found is not self._default
-            ):  # the environment's endpoint is made anew until it has its key
+            ):  # the environment's endpoint is made again until it has its key
                 self._made[name, api] = found
             for secret in found.secrets if isinstance(found, HoldsSecrets) else ():
                 self._told(secret)

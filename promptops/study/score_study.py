@@ -31,7 +31,7 @@ __all__ = ["Judged", "Place", "StudyScoring", "Tally", "judged", "unasked"]
 Place = tuple[int, int, int]  # arm, example, repeat: indices into the design
 Once = dict[
     tuple[str, str], tuple[Case, list[Place]]
-]  # (run's id, example's fingerprint) -> the case, and where it stands
+]  # (run's id, example's fingerprint) -> the case, and its places in the study
 
 _AT_ONCE = 500  # answers whose scores are in memory at once
 
@@ -90,7 +90,7 @@ class StudyScoring:
         self._ask, self._together = ask, together
         self._waiting: dict[
             str, list[Place]
-        ] = {}  # run's id -> where it stands; the runs are read again then
+        ] = {}  # run's id -> its places; the runs are read again then
         self._judging: asyncio.Future[None] | None = None
         self._halted = ""
         self._lock = threading.Lock()
@@ -115,7 +115,7 @@ class StudyScoring:
             self._judged += self._now.judged - before
 
     def take_recorded(self, places: Mapping[str, Sequence[Place]]) -> None:
-        """Score answers that were there before: run's id -> where it stands."""
+        """Score answers that were recorded before: a run's id -> its places in the study."""
         for runs in runs_of(self._store, places):
             for start in range(0, len(runs), _AT_ONCE):
                 part = runs[start : start + _AT_ONCE]
@@ -303,7 +303,7 @@ def _names(scorer: str) -> list[str]:
 
 
 def _once(cases: Iterable[tuple[Place, Case]]) -> Once:
-    """Each case once, with all the places where it stands: equal rows of a dataset share a run."""
+    """Each case once, with all of its places in the study: equal rows of a dataset share a run."""
     found: Once = {}
     for place, case in cases:
         known = found.setdefault((case.run.id, case.example.fingerprint), (case, []))

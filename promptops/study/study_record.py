@@ -84,7 +84,7 @@ class StudyRecord:
     were made elsewhere; created: when it was first started, UTC; role: "probe" for a day of a drift
     monitor, which no list of studies shows and no comparison picks by itself, else ""; named: the
     primary as it was named when the study was made, "" where that was not written down; rules: by
-    which its verdicts follow: 1 for a study that release 0.1 recorded, which keeps what it said.
+    which its verdicts follow: 1 for a study that release 0.1 recorded, which keeps its verdicts.
     """
 
     id: str

@@ -2,7 +2,7 @@
 or long (one row per answer).
 
 An empty cell is an answer that never came: it stays, unscored, and is counted. Columns that had to
-be guessed are said.
+be guessed are named.
 """
 
 from __future__ import annotations

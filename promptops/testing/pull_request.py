@@ -42,7 +42,7 @@ class PullRequest:
 
         Args:
             text: Markdown; cut where it is longer than the host takes.
-            name: several comments of one pull request are told apart by it.
+            name: it distinguishes several comments of one pull request.
 
         Returns:
             "created", "edited" or "unchanged".

@@ -32,7 +32,7 @@ def words(old: str, new: str) -> list[Piece]:
     the same and added are `new`.
 
     Sentences are aligned first. Words are marked within sentences that are at least half alike;
-    where less is alike, the old text stands whole before the new one, since words of unrelated
+    where less is alike, the old text comes whole before the new one, since words of unrelated
     sentences that happen to be equal tell a reader nothing. Past 200,000 changed characters the
     texts are compared as a whole.
     """

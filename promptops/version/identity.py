@@ -3,7 +3,7 @@ list of messages that the request holds.
 
 A framework in between needs to know nothing of it: the list survives `**`, threads, tasks, retries,
 `append`, `copy` and `pickle`. A list that was made again (`[*messages, more]`) has lost it; then it
-is found only where exactly one of the requests that this context rendered last stands in it,
+is found only where exactly one of the requests that this context rendered last is contained in it,
 message by message. Everything else is unknown: it is never guessed.
 """
 
@@ -33,8 +33,8 @@ _RENDERED: ContextVar[tuple[Identified, ...]] = ContextVar("promptops_rendered",
 
 class Identity:
     """name: the prompt's, None for a version that no registry served; env, number, arm and
-    served_from as the loader said; key: the text of the key that the arm was chosen by; values:
-    what the variables were filled with.
+    served_from as the loader gave them; key: the text of the key that the arm was chosen by;
+    values: what the variables were filled with.
     """
 
     __slots__ = ("arm", "env", "key", "name", "number", "served_from", "values", "version_id")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_card", "cost_per_thousand", "effect"]
 
-_CAUTIONS = 2  # sentences beside the effect; all of them stand below
+_CAUTIONS = 2  # sentences beside the effect; all of them are below
 
 
 def answer_card(comparison: Comparison) -> str:

@@ -28,7 +28,7 @@ __all__ = ["body", "details", "html"]
 _LEAST = 5  # examples of a tag that is shown
 _SLICES = 12  # tags shown: the biggest losses and the biggest gains
 _SHOWN = 8  # ids of lost examples that are listed
-_READ = 2  # lost examples whose texts stand in a cell
+_READ = 2  # lost examples whose texts a cell shows
 _TEXT = 700  # characters of a text in a cell
 
 

@@ -193,7 +193,7 @@ class StudiesView(View):
 
         self.study = study
         arms = list(study.record.labels)
-        # two versions stand side by side in the comparison's own table
+        # two versions are side by side in the comparison's own table
         self.view = widgets.HTML(page(arms_html(study)) if len(arms) != 2 else "")
         self.more = widgets.HTML()
         self.candidate = widgets.Dropdown(

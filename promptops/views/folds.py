@@ -16,7 +16,7 @@ from .theme import BAD, GOOD, ON_DARK, ON_LIGHT, declared, in_text
 __all__ = ["PAGE", "chosen", "flip", "listed", "opened"]
 
 _LOST, _WON = 20, 10  # shown before a fold
-_OPEN = 3  # losses that stand open
+_OPEN = 3  # losses that are shown open
 
 # the look of a page of its own, around theme.STYLE
 PAGE = """<style>
@@ -70,7 +70,7 @@ def chosen(flips: Sequence[tuple[str, float]], most: int) -> list[tuple[str, flo
 
 
 def opened(place: int) -> bool:
-    """Whether the loss at this place, biggest first, stands open."""
+    """Whether the loss at this place, biggest first, is shown open."""
     return place < _OPEN
 
 

@@ -87,7 +87,7 @@ class LabelView(View):
         self.begin()
 
     def static(self) -> str:
-        """How far it is and how far people agree; the task itself is for who is there."""
+        """How far it is and how far people agree; the task itself needs the widget."""
         done = self.labelling
         far = (
             f"{done.labelled:,} of {done.total:,} labelled by {done.rater}"
@@ -108,7 +108,7 @@ class LabelView(View):
         return f"<labels of {self.study.name}>"
 
     def begin(self) -> None:
-        """A queue for whoever is named now."""
+        """A queue for the rater who is named now."""
         try:
             self.labelling = self.study.review.label(rater=self.rater.value, kind=self.kind.value)
             self.task, self.said = self.labelling.task, ""

@@ -1,7 +1,7 @@
 """A study in a notebook cell: it shows itself while it runs, with a stop button, and becomes its
 results when it is done.
 
-The cell has ended long before; a thread of ours updates the widget in place, at most four times a
+The cell has ended long before; one of our threads updates the widget in place, at most four times a
 second. When the study is done the same widget holds the results, with the way to its examples, and
 the saved notebook has them as static HTML.
 """
@@ -172,7 +172,7 @@ class LiveStudy(View):
             self.finish()
 
     def static(self) -> str:
-        """What stands in the widget now; of a study that runs, that this is how far it was."""
+        """What the widget shows now; of a study that runs, with a note that it was not done."""
         if self.study.status == "running":
             return fitting((self.view.value, page(f"<p class='dim'>{_SAVED}</p>")))
         return (

@@ -171,7 +171,9 @@ def _front(face: Optimization) -> str:
 
 
 def _diffs(face: Optimization) -> str:
-    """The last candidates as word diffs against their first parent, with what the step was told."""
+    """The last candidates as word diffs against their first parent, with the feedback that the step
+    was given.
+    """
     known = face.search.lineage.candidates
     out = []
     for each in reversed(face.candidates[1:][-_DIFFS:]):

@@ -106,7 +106,7 @@ class PlaygroundView(View):
     # -- what is asked
 
     def edited(self) -> PromptVersion:
-        """The version with the texts as they stand in the boxes.
+        """The version with the texts of the boxes.
 
         Raises:
             VersionError, TemplateError: the texts make no version.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["bar", "follow", "html", "line", "state"]
 
 _TICK_S = 0.2
-_LOG_EVERY_S = 10.0  # where the output is no terminal
+_LOG_EVERY_S = 10.0  # where the output is not a terminal
 
 
 def line(progress: Progress, *, reused: int = 0) -> str:

@@ -47,7 +47,7 @@ def saved_version(version: SavedVersion) -> str:
 
 
 def template_html(messages: list[dict[str, Any]]) -> str:
-    """Messages with their roles; variables stand out."""
+    """Messages with their roles; variables are marked."""
     parts = []
     for message in messages:
         content = message.get("content")

@@ -158,7 +158,7 @@ class PromptsView(View):
         self._render()
 
     def edited(self) -> PromptVersion:
-        """The chosen version with the texts as they stand in the boxes.
+        """The chosen version with the texts of the boxes.
 
         Raises VersionError or TemplateError.
         """

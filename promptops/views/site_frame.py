@@ -54,7 +54,7 @@ def back_link(href: str, text: str) -> str:
 
 
 def link(href: str, text: str) -> str:
-    """A link of ours to a page of ours, as safe markup. text: anybody's."""
+    """A link to one of our own pages, as safe markup. text: anybody's."""
     return f"<a href='{esc(href)}'>{aside(text)}</a>"
 
 

@@ -25,7 +25,7 @@ __all__ = ["arm_rows", "arms_html", "headline", "html", "results", "review_html"
 
 
 def headline(study: Study) -> str:
-    """What came out, in one sentence, with what failed; why nothing can be said yet where that is
+    """What came out, in one sentence, with what failed; why there is no finding yet where that is
     so.
     """
     try:
@@ -52,7 +52,7 @@ def _alone(study: Study) -> str:
 
 
 def _failures(study: Study) -> str:
-    """How many calls failed, by class, with what one of them said; "" where none did."""
+    """How many calls failed, by class, with the message of one of them; "" where none did."""
     rows = study.recorded.project.store.rows(
         "select r.failure, count(*), any_value(r.failure_detail), sum(count(*)) over () from"
         " study_runs m join runs r on r.id = m.run_id where m.study_id = ? and r.failure is not"
@@ -82,7 +82,7 @@ def results(study: Study, *, texts: bool = True) -> str:
     """
     rows = arm_rows(study)
     card, rest = _compared(study, texts=texts) if len(rows) > 1 else ("", "")
-    # two versions stand side by side in the comparison's own table
+    # two versions are side by side in the comparison's own table
     arms = "" if card and len(rows) == 2 else _arms(study, rows)
     return _head(study) + card + rest + arms + of_study(study)
 

@@ -1,4 +1,4 @@
-"""Prompts that stand in source code: found, named, and turned into versions."""
+"""Prompts in source code: found, named, and turned into versions."""
 
 from .found_prompt import FoundPrompt
 from .walk import BASELINE, Baseline, replacement, scan

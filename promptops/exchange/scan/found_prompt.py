@@ -95,7 +95,7 @@ class FoundPrompt:
 
     @property
     def variables(self) -> dict[str, str]:
-        """variable -> the expression that fills it. One name stands for one expression."""
+        """variable -> the expression that fills it. One name means one expression."""
         return {name: code for code, name in _names(self.messages).items()}
 
     @property

@@ -24,8 +24,8 @@ _MISSING = object()
 
 @dataclass(slots=True)
 class Names:
-    """What names stand for at a place. own: assigned once in the function; module: constants of
-    the file; imported: name -> the expression in another file, and that file's names.
+    """What names mean at a place. own: assigned once in the function; module: constants of the
+    file; imported: name -> the expression in another file, and that file's names.
     """
 
     module: Mapping[str, ast.expr]
