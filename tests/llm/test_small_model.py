@@ -197,7 +197,9 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(
         return lab.evaluate([version], rows, [contains()], concurrency=1), model
 
     with monkeypatch.context() as patch:
-        patch.setattr("promptops.lab.lab.in_kernel", lambda: True)  # where a cell ends at once
+        patch.setattr(
+            "promptops.lab.lab_studies.in_kernel", lambda: True
+        )  # where a cell ends at once
         first, model = evaluated()
         assert model.five.wait(120)
         first.progress.stop()
