@@ -331,7 +331,9 @@ def test_a_stop_is_not_a_failure_of_the_target(
         released.wait(60)
         return "yes"
 
-    monkeypatch.setattr("promptops.lab.lab.in_kernel", lambda: True)  # where a cell ends at once
+    monkeypatch.setattr(
+        "promptops.lab.lab_studies.in_kernel", lambda: True
+    )  # where a cell ends at once
     version = lab.prompt("a").save("{{x}}", model="m")
     study = lab.evaluate(
         [version], Dataset.read(ROWS), [equals()], target=waits if kind == "async" else sleeps
