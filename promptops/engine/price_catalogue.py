@@ -7,21 +7,24 @@ A name that it does not have is None, never guessed; nothing is fetched from any
 from __future__ import annotations
 
 import functools
+from decimal import Decimal
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Known", "cost", "dated", "known"]
 
 _STANDARD = frozenset((None, "", "auto", "default", "standard", "standard_only", "on_demand"))
+_SHORT = 20_000  # tokens: a longer request may have another rate
 _MANY = 1_000  # tokens by which a rate is read: below every threshold of length
 
 
 class Known:
     """A model that has list prices, in USD per million tokens; None where a rate is not listed."""
 
-    __slots__ = ("batch", "cached", "input", "name", "output", "provider", "tiers")
+    __slots__ = ("batch", "cached", "input", "name", "output", "provider", "spelled", "tiers")
 
     def __init__(self, name: str, found: Any) -> None:
+        self.spelled = name  # as the list finds it
         self.name, self.provider = str(found.model.id), str(found.provider.name)
         self.input = _rate(name, input_tokens=_MANY)
         self.output = _rate(name, output_tokens=_MANY)
@@ -68,16 +71,50 @@ def cost(
         if tier not in found.tiers:
             return None
         context = {"service_tier": str(tier)}
+    rates = _linear(found.spelled, *(context or {}).items())
+    if rates is not None and cached + written <= tokens_in <= _SHORT >= tokens_out:
+        plain = (tokens_in - cached - written) * rates.input + tokens_out * rates.output
+        return float(plain + cached * rates.cached + written * rates.written)
     usage = {"input_tokens": tokens_in, "output_tokens": tokens_out}
     if cached:
         usage["cache_read_tokens"] = cached
     if written:
         usage["cache_write_tokens"] = written
-    for name in _spellings(model):
-        priced = _calculated(name, context, **usage)
-        if priced is not None:
-            return float(priced.total_price)
-    return None
+    priced = _calculated(found.spelled, context, **usage)
+    return None if priced is None else float(priced.total_price)
+
+
+class _Rates(NamedTuple):
+    """USD per token, exact."""
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal
+    written: Decimal
+
+
+@functools.lru_cache(maxsize=256)
+def _linear(name: str, *context: tuple[str, str]) -> _Rates | None:
+    """The rates by which a bill of at most `_SHORT` tokens is a sum over them, so that it need
+    not be calculated again for each call (which takes as long as the rest of a recorded call). None
+    where a price depends on the hour, or the list has no rate for something.
+    """
+    given, whole = dict(context) or None, {"input_tokens": _SHORT}
+    usages = [
+        whole,
+        {"output_tokens": _SHORT},
+        {**whole, "cache_read_tokens": _SHORT},
+        {**whole, "cache_write_tokens": _SHORT},
+    ]
+    found = [_calculated(name, given, **usage) for usage in usages]
+    if any(each is None for each in found) or isinstance(found[0].model.prices, list):
+        return None
+    rates = _Rates(*(each.total_price / _SHORT for each in found))
+    mixed = {"input_tokens": 3_000, "output_tokens": 700}
+    mixed |= {"cache_read_tokens": 500, "cache_write_tokens": 200}
+    priced = _calculated(name, given, **mixed)
+    total = 2_300 * rates.input + 700 * rates.output + 500 * rates.cached + 200 * rates.written
+    return rates if priced is not None and priced.total_price == total else None
 
 
 def dated() -> str:
