@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -69,7 +70,7 @@ def check(root: Path, kills: int, seed: int) -> None:
         " count(*) > 1"
     )
     assert store.rows(double) == [], f"seed {seed}"
-    assert store.verify() == [], f"seed {seed}"
+    assert [line for line in store.verify() if not torn_end(line)] == [], f"seed {seed}"
     last = dict(reversed([(question, life) for life, question in reversed(asked)]))
     again = Counter(life for life, question in asked if last[question] != life)
     assert len(last) == 2 * EXAMPLES * studies, f"seed {seed}"
@@ -80,6 +81,17 @@ def check(root: Path, kills: int, seed: int) -> None:
         f"\nseed {seed}: {hits} kills, {studies} studies, {len(asked) - len(last)} of {len(asked)}"
         " calls repeated"
     )
+
+
+def torn_end(line: str) -> bool:
+    """Whether a fault is the half record at the end of a segment whose writer was killed inside the
+    write, at a page of the file: it was never acknowledged.
+    """
+    found = re.match(r"(.*\.jsonl) is damaged from byte [\d,]+ to ([\d,]+):", line)
+    if found is None:
+        return False
+    size, end = Path(found[1]).stat().st_size, int(found[2].replace(",", ""))
+    return end == size and size % 4096 == 0
 
 
 def test_twenty_kills_at_any_point(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from promptops.errors import DatasetError
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains, json_valid
-from promptops.study import design as designs
+from promptops.study import questions
 from promptops.views.study_view import results
 
 SCHEMA = {
@@ -146,7 +146,7 @@ def test_without_it_one_bad_row_would_end_the_study(
     def let_through(arm: Any, example: Any, repeat: int, why: str, key: str) -> Any:
         raise DatasetError(why)
 
-    monkeypatch.setattr(designs, "_unrendered", let_through)
+    monkeypatch.setattr(questions, "_unrendered", let_through)
     version = lab.prompt("p").save("Say yes to {{ticket}}", model="m")
     monkeypatch.setattr(warnings, "warn", lambda *_, **__: None)
     with pytest.raises(DatasetError, match="missing ticket"):
