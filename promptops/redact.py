@@ -80,6 +80,12 @@ _PREFIXED = (
     rf"eyJ{_W}{{10,}}\.{_W}{{10,}}\.{_W}{{5,}}",
 )
 _VALUE = r"(?=[A-Za-z0-9._~+/=\-]{0,200}\d)[A-Za-z0-9._~+/=\-]{12,}"
+_NAMED = (  # what comes before a value that is called a secret
+    r"(?:api[-_]?key|secret(?:[-_]?(?:access[-_]?)?key)?|passw(?:or)?d|passphrase"
+    r"|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret|private[-_]?key"
+    r"|account[-_]?key|authorization|credentials?)"
+    r"\\*[\"']?\s*[:=]\s*\\*[\"']?(?:(?:basic|bearer|token) +)?"
+)
 _BLOCK = r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
 _DATA = re.compile(r"[A-Za-z0-9+/]*")
 _DATA_FROM = 400  # characters: no provider's key is as long without "-", "_" or "."
@@ -125,15 +131,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
         ),
         rf"\1{HIDDEN}",
     ),
-    (
-        re.compile(
-            r"(?i)((?:api[-_]?key|secret(?:[-_]?(?:access[-_]?)?key)?|passw(?:or)?d|passphrase"
-            r"|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret|private[-_]?key"
-            r"|account[-_]?key|authorization|credentials?)"
-            rf"\\*[\"']?\s*[:=]\s*\\*[\"']?(?:(?:basic|bearer|token) +)?){_VALUE}"
-        ),
-        rf"\1{HIDDEN}",
-    ),
+    (re.compile(rf"(?i)({_NAMED}){_VALUE}"), rf"\1{HIDDEN}"),
 )
 
 
@@ -266,14 +264,16 @@ class Redactor:
         self._hint = self._compile(b"|".join([_HINT, *(each.encode() for each in patterns)]))
 
 
-# A linear pass that finds every text which a shape above might match; most texts end here.
+# A linear pass that finds every text which a shape above might match; most texts end here. It is
+# made of the shapes themselves, without what looks ahead: ids, names of models and counts of
+# tokens, which every row has, must not begin the long search.
+_AHEAD = re.compile(r"\(\?=[^()]*\)")
 _HINT = (
-    rb"(?i:[a-z0-9](?:[-_.][a-z0-9_\-]{12}|[0-9a-f]{20}|iza[a-z0-9_-]{20}|aa[a-z0-9]{20})"
-    rb"|\bA[KSBGI][IPR][AO][0-9A-Z]{12}|ATATT3|ATCTT3|ATBB|LTAI|dapi|EAA|dG9r|:AA[a-z0-9_-]{32}"
-    rb"|eyJ[a-z0-9_-]{10}|PRIVATE KEY|bearer |basic |://[^/\s]{3,}@|webhook|hooks\.slack|/spaces/"
+    rb"\b(?:" + "|".join(_AHEAD.sub("", each) for each in _PREFIXED).encode() + rb")"
+    rb"|(?i:(?:bearer|basic) +[a-z0-9._~+/=\-]{12}|eyJ[a-z0-9_-]{10}|PRIVATE KEY|://[^/\s]{3,}@"
+    rb"|webhook|hooks\.slack|/spaces/"
     rb"|[?&;](?:[a-z_-]*key|sig|signature|token|access_token|auth|password|secret|x-amz-signature)="
-    rb"|(?:api[-_]?key|secret|passw(?:or)?d|passphrase|token|private[-_]?key|account[-_]?key"
-    rb"|authorization|credentials?)[a-z_]*[\\\"']*\s*[:=])"
+    rb"|" + _NAMED.encode() + rb"[a-z0-9._~+/=\-]{12})"
 )
 _SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 

@@ -382,3 +382,24 @@ def test_an_image_that_holds_the_shape_of_a_key_stays_as_it_is(key: str) -> None
     for text in (key, f"/srv/{'a1/' * 60}{key}", f"{data}, {key}", f"{data} {key}/x"):
         assert key not in clean(text)
     assert key not in clean(f"api_key={key}{data}")
+
+
+def test_a_row_without_a_secret_ends_at_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids, names of models and counts of tokens are in every row: the long search, which takes as
+    long as a recorded call, is for texts that may hold a key.
+    """
+    row = {
+        "id": "r-0123456789abcdef0123456789abcdef",
+        "key": "k1:0123456789abcdef0123456789abcdef",
+        "version_id": "p1-0123456789abcdef0123456789abcdef",
+        "model_returned": "gpt-4o-mini-2024-07-18",
+        "request": json.dumps({"messages": [{"role": "user", "content": "A basic question."}]}),
+        "tokens_in": 13,
+        "tokens_out": 3,
+        "system_fingerprint": "fp_0123456789abcdef",
+        "started_at": "2026-11-29T17:00:00.000000",
+    }
+    searched: list[str] = []
+    monkeypatch.setattr("promptops.redact.redact_shapes", lambda text: searched.append(text))
+    assert clean(json.dumps(row)) == json.dumps(row)
+    assert searched == []
