@@ -80,9 +80,10 @@ class Blocked:
     linger_s = 0.0
 
     def __init__(self) -> None:
-        self.released = threading.Event()
+        self.released, self.entered = threading.Event(), threading.Event()
 
     def write(self, lines: list[tuple[str, dict[str, Any]]]) -> tuple[int, int]:
+        self.entered.set()
         self.released.wait(60)
         return len(lines), 0
 
@@ -356,7 +357,9 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     sink = Blocked()
     queue = queue_of(sink)
     observer = Observer(queue, 1.0)
-    for _ in range(1_200):
+    observer.begin({"messages": [{"content": "x"}]}).answered(None)
+    assert sink.entered.wait(60), "the writer waits in the sink: it takes no more rows"
+    for _ in range(1_199):
         observer.begin({"messages": [{"content": "x" * 20_000}]}).answered(None)
     assert queue.health()["put"] == 1_200
     kept = CHARS // 20_000
