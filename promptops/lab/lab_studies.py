@@ -280,7 +280,7 @@ class LabStudies:
         """Outputs made elsewhere as a study: scored, compared and reported as if called. No model
         is asked.
 
-        table: a DataFrame or list of dicts, one row an output. columns: names of its columns
+        table: a DataFrame or list of dicts, one row per output. columns: names of its columns
         (example="example_id", version="version", output="output", sample=None), and
         versions={label: PromptVersion} where the prompts are known, prompt="name", name="...";
         scores=["accuracy"] (or {name: column}) takes columns of scores from 0 to 1 as scorers;
