@@ -93,7 +93,21 @@ def _use(con: Connection, path: Path | str, read_only: bool) -> None:
 
 
 def _quoted(path: Path | str) -> str:
-    return str(path).replace("'", "''")
+    """The path within a statement.
+
+    Raises OSError where it is no text: DuckDB takes UTF-8 alone, and says so of each statement by
+    an error of its own.
+    """
+    text = str(path)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise OSError(
+                f"the folder's name {os.fsencode(text)!r} is not UTF-8, which DuckDB cannot open;"
+                " rename it"
+            ) from None
+    return text.replace("'", "''")
 
 
 class _Instance:

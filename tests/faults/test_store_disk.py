@@ -86,7 +86,9 @@ def test_a_foreign_tool_that_holds_the_file_is_a_warning(tmp_path: Path, how: st
             assert count(Store(tmp_path)) == 601
         assert store.merge() == 0
         assert len(store.sql("select * from study_events")) == 601
-        assert sorted(took)[-6] < 0.5  # p99 of 500: 50 ms, and a busy machine; not a wait for it
+        # p99 of 50 ms in the best of five rounds: a wait for the holder would be in each of them,
+        # what else the machine does is not
+        assert min(sorted(took[at : at + 100])[-2] for at in range(0, 500, 100)) <= 0.05
     finally:
         holder.communicate("")
     assert store.merge() == 501
@@ -367,6 +369,27 @@ reader.flush()
 assert Store(folder / "store").rows("select count(*) from study_events") == [(2,)]
 assert reader.verify() == []
 """
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names there are UTF-8")
+def test_a_folder_whose_name_is_not_utf8_is_read_from_its_segments(tmp_path: Path) -> None:
+    """DuckDB takes paths in UTF-8 alone: no look raises its own error, every row is seen, and the
+    doctor's one line names the folder. A process that read another store before is the harder case.
+    """
+    for name in (b"plain", b"caf\xe9"):
+        store = Store(tmp_path / os.fsdecode(name) / "store")
+        store.append("study_events", [event(1)])
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            assert count(store) == 1
+            store.merge()
+            assert count(store) == 1
+            faults = store.verify()
+        store.close()
+        assert (faults, said) == ([], []) if name == b"plain" else len(faults) == 1
+    assert "is not UTF-8" in faults[0]
+    assert len([each for each in said if "is not UTF-8" in str(each.message)]) == 1
+    assert count(Store(store.folder)) == 1
 
 
 @pytest.mark.parametrize("state", ["merged", "unmerged"])
