@@ -151,6 +151,7 @@ def group() -> click.Group:
     import click
 
     from .completing import complete_commands, completing
+    from .debug_option import debug_option
 
     class Lazy(click.Group):
         """Commands by name; their modules are imported when they are asked for."""
@@ -189,7 +190,8 @@ def group() -> click.Group:
         help="Prompts as source code: versions, evidence, promotion, one registry file.",
         no_args_is_help=True,
     )
-    return click.version_option(version("promptops-toolkit"), prog_name="promptops-toolkit")(group)  # type: ignore[no-any-return,unused-ignore]
+    versioned = click.version_option(version("promptops-toolkit"), prog_name="promptops-toolkit")
+    return debug_option(versioned(group))  # type: ignore[no-any-return,unused-ignore]
 
 
 if __name__ == "__main__":

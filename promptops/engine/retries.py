@@ -21,6 +21,7 @@ from ..run import FAILURES, Attempt, Run, new_id
 from .adaptive_concurrency import Pace
 from .breaker import Breaker
 from .budget import Budget, Ticket
+from .call_log import attempt_ended, attempt_sent
 from .clock import SYSTEM, Clock
 from .prices import Spent, cost_of_failure
 from .question import Limits, Provenance, Question
@@ -112,6 +113,7 @@ class Caller:
                 else None
             )
             asked.sent_at, asked.sent_wall = self.clock.now(), self.clock.wall()
+            attempt_sent(asked.run_id, len(asked.attempts) + 1, question)
             outcome: Reply | CallError
             try:
                 outcome = await self._complete(asked)
@@ -176,6 +178,7 @@ class Caller:
         status = _status(outcome) if isinstance(outcome, CallError) else 200 if remote else None
         cost = self._cost(question, outcome, status)
         asked.attempts.append(self.filing.attempt(asked, ended, outcome, status, cost))
+        attempt_ended(asked.attempts[-1])
         asked.last_end = ended
         if ticket is not None:
             self._pay(ticket, outcome, cost)

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 OPENAI = "https://api.openai.com/v1"
+_LOG = logging.getLogger("promptops.models")
 
 
 class Clients:
@@ -88,6 +89,7 @@ class Clients:
                 sender = self._make()
                 found = self._made[loop] = (sender, _closing(sender))
             await anext(found[1])
+            _LOG.debug("client opened for %s by %s", label_of(self.base_url), type(sender).__name__)
             # held until then, so that nothing open becomes garbage unclosed when a lab is replaced
             # in a notebook
             weakref.finalize(self, _close_on, weakref.ref(loop), found[1]).atexit = False
@@ -115,6 +117,7 @@ class Clients:
         found = self._made.pop(asyncio.get_running_loop(), None)
         if found is not None:
             await found[1].aclose()
+            _LOG.debug("client closed for %s", label_of(self.base_url))
 
     def _library(self) -> Any:
         """The package that the client comes from. Raises MissingExtra where it is not here."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT", "Item", "LiveQueue", "Sink", "Tally"]
 
+_LOG = logging.getLogger("promptops.observe")
 LIMIT = 10_000  # rows that wait; of ~1 kB each
 CHARS = 8_000_000  # characters of kept content that wait, up to 4 bytes each
 BATCH = 500
@@ -191,11 +192,14 @@ class LiveQueue:
                 stored, refused = self.sink.write(rows)
             except OSError as error:
                 self._fault = f"{type(error).__name__}: {error.strerror or error}"
+                why = type(error).__name__  # its words may name an address with a password
+                _LOG.debug("%s cannot be written (%s); tried again", self.sink, why)
                 if self._closing.wait(RETRY_S):
                     return self._lose(len(rows), self._fault)
                 continue
             except Exception as error:
                 return self._lose(len(rows), f"{type(error).__name__}: {error}")
+            _LOG.debug("%s: %d rows stored, %d refused", self.sink, stored, refused)
             if refused:
                 self._lose(refused, "refused by the sink")
             elif stored:
@@ -226,7 +230,7 @@ class LiveQueue:
         if not (self._lost or refused) or self._warned:
             return
         self._warned = True
-        logging.getLogger("promptops.observe").warning(
+        _LOG.warning(
             "live rows are being dropped (%s): %s; promptops.observe.health() counts them.",
             self.sink,
             self._fault or "more came than could be written",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RegistryCorrupt, RegistryError, UnknownPrompt
 from . import document
+from .debug_log import debug
 from .locate import absolute
 from .source import signature
 from .write_lock import locked, replace
@@ -105,6 +106,7 @@ class RegistryFile:
                 " then try again."
             ) from error
         self._document, self._bytes = self._texts.as_read(changed, before), data
+        debug("%s %s: %d bytes", self.path, "written" if written else "is unchanged", len(data))
         return written
 
     @contextlib.contextmanager

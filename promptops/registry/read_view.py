@@ -11,6 +11,7 @@ import time
 
 from . import source
 from . import view as views
+from .debug_log import debug
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,13 +40,11 @@ def following(before: View, path: str, *, monotonic: bool, copies: bool, cold: b
         )
         content = views.read(data, path, compared, forward=monotonic)
     except Exception as error:
-        return _held(
-            before,
-            seen,
-            stamp,
-            source.fault(error, path),
-            saved_copy(path) if copies and cold and not before.content.prompts else None,
-        )
+        fault = source.fault(error, path)
+        debug("%s cannot be served (%s); what was known goes on", path, type(error).__name__)
+        copy = saved_copy(path) if copies and cold and not before.content.prompts else None
+        return _held(before, seen, stamp, fault, copy)
+    debug("%s read: %d bytes, %d prompts", path, len(data), len(content.prompts))
     if copies and not (monotonic and content.back):  # the copy remembers how far it had come
         from .saved_copy import save
 

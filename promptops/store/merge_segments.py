@@ -7,6 +7,7 @@ key is there already is not inserted again, so that the first row recorded is th
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ from .schema import TABLES
 __all__ = ["Sources", "everything", "merge", "sources_of"]
 
 _STEP = 16 << 20  # bytes of segments per transaction
+_LOG = logging.getLogger("promptops.store")
 Connection = Any
 
 
@@ -144,6 +146,7 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
         most -= step.size
         if most <= 0:
             break
+    _LOG.debug("%d new rows merged from %d segments", new, len(sources.segments))
     return new
 
 
