@@ -34,6 +34,10 @@ def _lines(records: Records, logger: str) -> list[str]:
     return [record.getMessage() for record in records if record.name == name]
 
 
+def _example(line: str) -> str:
+    return line.partition(", example ")[2]
+
+
 @pytest.fixture
 def logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -84,7 +88,7 @@ def test_the_engine_says_of_each_attempt_what_was_sent_and_what_came(
 ) -> None:
     """Two lines per attempt: endpoint, prompt, version, example and size; outcome and status."""
     lines = _lines(logged, "engine")
-    sent = [line for line in lines if " sent to 127.0.0.1" in line]
+    sent = sorted((line for line in lines if " sent to 127.0.0.1" in line), key=_example)
     assert len(sent) == 2
     assert "triage p1-" in sent[0]
     assert "model m, example e1, repeat 0, 1 message of 22 characters" in sent[0]
