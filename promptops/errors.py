@@ -131,7 +131,7 @@ class SetupError(ModelError, ValueError):
 class CallError(ModelError):
     """One attempt failed.
 
-    failure: a class of `promptops.run.FAILURES`; code: the provider's own code or HTTP status, as
+    failure: a class of `FAILURES`; code: the provider's own code or HTTP status, as
         text;
     retry_after_s: what the server asked for, in seconds, or None.
     """

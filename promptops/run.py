@@ -1,7 +1,7 @@
 """One recorded call: what was asked, what came back, what it cost, how it failed.
 
-A run is written once and never changed. Unknown is None, never zero. A model's own failure is an
-outcome; an infrastructure failure is nobody's answer: `FAILURES` is the closed table of both.
+A run is written once and never changed. Unknown is None, never zero. How a call can fail is the
+closed table `failure_classes.FAILURES`.
 """
 
 from __future__ import annotations
@@ -11,50 +11,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Literal
 
 from .canonical import tagged
+from .failure_classes import FAILURES, Kind
 
-__all__ = ["FAILURES", "Attempt", "Kind", "Run", "new_id", "reuse_key", "utc"]
+__all__ = ["Attempt", "Run", "new_id", "reuse_key", "utc"]
 
-Kind = Literal["transient", "setup", "stopped", "outcome", "scoring"]
-
-# class -> what it is. transient: retried, then unscored; setup: never retried, stops the study
-# early, unscored; stopped: we did not ask, unscored; outcome: the model's own doing, fails the
-# scorers that it concerns.
-FAILURES: dict[str, Kind] = {
-    **dict.fromkeys(
-        (
-            "rate_limit",
-            "timeout_connect",
-            "timeout_read",
-            "connection",
-            "server_error",
-            "overloaded",
-        ),
-        "transient",
-    ),
-    **dict.fromkeys(
-        ("quota_exhausted", "auth", "permission", "not_found_model", "bad_request"), "setup"
-    ),
-    **dict.fromkeys(("budget_stop", "cancelled", "circuit_open", "internal"), "stopped"),
-    **dict.fromkeys(
-        (
-            "context_length",
-            "content_filter_input",
-            "content_filter_output",
-            "refusal",
-            "truncated_length",
-            "empty_output",
-            "invalid_json",
-            "schema_mismatch",
-            "tool_error",
-            "render_error",
-        ),
-        "outcome",
-    ),
-    **dict.fromkeys(("scorer_error", "judge_error"), "scoring"),
-}
 _OF_FORM = frozenset(
     ("invalid_json", "schema_mismatch", "tool_error")
 )  # an answer is there, but not as the request wanted it

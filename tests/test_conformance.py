@@ -17,6 +17,7 @@ import pytest
 import promptops
 from promptops import Loader, RegistryCorrupt, RenderError
 from promptops.registry import chain
+from promptops.registry.canary_share import in_canary
 from promptops.registry.entry import to_version
 
 CASES: dict[str, Any] = json.loads(
@@ -81,12 +82,12 @@ def test_canary() -> None:
     """Each key falls on the same side everywhere; both sides occur."""
     for case in CASES["canary"]:
         assert (
-            chain.in_canary(case["prompt"], case["version"], case["percent"], case["key"])
+            in_canary(case["prompt"], case["version"], case["percent"], case["key"])
             is case["canary"]
         ), case
         if "text" in case:  # a key that is not text is hashed as its JSON
             assert (
-                chain.in_canary(case["prompt"], case["version"], case["percent"], case["text"])
+                in_canary(case["prompt"], case["version"], case["percent"], case["text"])
                 is case["canary"]
             ), case
     assert {case["canary"] for case in CASES["canary"]} == {True, False}
@@ -107,7 +108,7 @@ def test_keys_that_no_file_of_cases_can_hold() -> None:
         A = "a"
 
     def arms(key: object) -> list[bool]:
-        return [chain.in_canary("p", f"v{index}", 50, key) for index in range(64)]
+        return [in_canary("p", f"v{index}", 50, key) for index in range(64)]
 
     same: list[tuple[object, str]] = [
         (2**63 + 1, "9223372036854775809"),
@@ -136,7 +137,7 @@ def test_keys_that_no_file_of_cases_can_hold() -> None:
         np.float64("nan"),
         np.float32("inf"),
     ):
-        assert not any(chain.in_canary("p", f"v{index}", 99.99, none) for index in range(64)), none
+        assert not any(in_canary("p", f"v{index}", 99.99, none) for index in range(64)), none
 
 
 def test_digests() -> None:

@@ -15,6 +15,7 @@ import promptops
 from promptops import git
 from promptops.cli.registry_command import registry
 from promptops.study import provenance
+from promptops.study.author import author
 
 pytestmark = pytest.mark.skipif(
     os.name == "nt", reason="the programs of these folders are shell scripts"
@@ -141,9 +142,8 @@ def looks(folder: Path) -> None:
     )  # the same text at another time: git has to read it
     os.utime(folder / "code.py", (1, 1))
     provenance._git_state.cache_clear()
-    provenance.author.cache_clear()
     provenance.provenance(folder)
-    provenance.author(str(folder))
+    author(folder)
     path = str(folder / "promptops.json")
     CliRunner().invoke(registry, ["diff", "HEAD", "--registry", path])
     CliRunner().invoke(registry, ["diff", "no-such-revision", "--registry", path])

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptops.errors import VersionError
-from promptops.run import FAILURES, Attempt, Run, new_id, reuse_key, utc
+from promptops.failure_classes import FAILURES
+from promptops.run import Attempt, Run, new_id, reuse_key, utc
 
 HERE = Path(__file__).resolve()
 GOLDEN = json.loads((HERE.parent / "golden" / "ids.json").read_text(encoding="utf-8"))["reuse_keys"]

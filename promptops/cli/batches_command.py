@@ -44,12 +44,12 @@ def batches(ctx: click.Context, root: Path | None) -> None:
     project.close()
 
 
-@batches.command()
+@batches.command(short_help="Name the provider's batch of a hand-over.")
 @click.argument("batch")
 @click.argument("provider_id")
 @_ROOT
 def adopt(batch: str, provider_id: str, root: Path | None) -> None:
-    """Say which batch of the provider BATCH came to, as its console shows it."""
+    """Record that BATCH was handed in as PROVIDER_ID, the id that the provider's console shows."""
     from ..study.batch_records import StoredBatches, find_batch
 
     project = _project(root)
@@ -59,18 +59,18 @@ def adopt(batch: str, provider_id: str, root: Path | None) -> None:
     project.close()
 
 
-@batches.command()
+@batches.command(short_help="Give a batch up, to ask its questions again.")
 @click.argument("batch")
 @_ROOT
 def forget(batch: str, root: Path | None) -> None:
-    """Let go of BATCH: its questions are asked, and paid for, again."""
+    """Give BATCH up: its questions are asked, and paid for, again."""
     from ..study.batch_records import StoredBatches, find_batch
 
     project = _project(root)
     intent = find_batch(project.store, batch)
     StoredBatches(project.store).closed(intent, "forgotten")
     left = len(intent.keys) - len(intent.collected)
-    click.echo(f"{intent.id} is let go; its {left:,} questions are asked again.")
+    click.echo(f"{intent.id} was given up; its {left:,} questions will be asked again.")
     project.close()
 
 

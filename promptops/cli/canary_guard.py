@@ -6,7 +6,6 @@ out.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -66,10 +65,7 @@ def run_guard(
             f"the folder or log of live calls {str(record)!r} does not exist; pass --record, or set"
             " PROMPTOPS_RECORD to what promptops.observe writes"
         )
-    if author:
-        os.environ["PROMPTOPS_USER"] = author
-    os.environ["PROMPTOPS_REGISTRY"] = path
-    project = Project.open()
+    project = Project.open(registry=path, acting=author)
     outcomes = recorded_outcomes(project, record, name, env, scorer=guards["by"])
     report = guard(project, name, env, outcomes, Limits(guards["latency_ms"], guards["cost_usd"]))
     code, said = report.exit_code, report.lines()

@@ -252,7 +252,7 @@ def _through_lab(
     from ..registry.history import find
     from ..study.promote import ask
 
-    lab = _lab(path)
+    lab = _lab(path, step["author"])
     number = find(prompt_of(RegistryFile(path).read(), name), name, version).number
     saved, found = lab.prompt(name)[number], lab.study(study)
     named = step.pop("author")
@@ -272,19 +272,18 @@ def _through_lab(
         )
         step |= {"found": asked.found, "author": who(named, path)}
         return _promoted(path, True, asked.request.evidence, name, version, env, **step)
-    if named:
-        os.environ["PROMPTOPS_USER"] = named  # where the lab of this process asks who acts
     return lab.promote(saved, env=env, study=found, **step).entry  # type: ignore[no-any-return,unused-ignore]
 
 
-def _lab(path: str) -> Any:
+def _lab(path: str, author: str) -> Any:
     """The lab whose registry this is.
 
     Raises UsageError where the lab that is found writes another file.
     """
     from ..lab import Lab
 
-    lab = Lab() if os.environ.get("PROMPTOPS_REGISTRY") else Lab(Path(path).parent)
+    root = None if os.environ.get("PROMPTOPS_REGISTRY") else Path(path).parent
+    lab = Lab(root, author=author)
     if os.path.realpath(lab.project.registry.path) != os.path.realpath(path):
         raise click.UsageError(
             f"--study needs the lab's own registry, {lab.project.registry.path}; leave"

@@ -22,7 +22,7 @@ def edited(path: str, entry: SavedEntry, name: str, note: str) -> str:
     from ..errors import PromptOpsError
     from ..exchange.prompt_text import read_prompt, write_prompt
     from ..registry.editor import Editor
-    from ..study.provenance import author
+    from ..study.author import author
 
     text = click.edit(write_prompt(entry.version), extension=".md")
     if text is None:

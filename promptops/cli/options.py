@@ -119,7 +119,7 @@ def author(named: str, path: str) -> str:
     """Who acts on the registry at `path`."""
     if named:
         return named
-    from ..study.provenance import author as found
+    from ..study.author import author as found
 
     return found(os.path.dirname(path))
 

@@ -27,7 +27,7 @@ def registry() -> None:
     """Check, merge or compare registry files."""
 
 
-@registry.command(epilog=EXITS)
+@registry.command(epilog=EXITS, short_help="Verify versions, chains and figures.")
 @click.option(
     "--all",
     "every",
@@ -76,7 +76,7 @@ def check(every: bool, path: str, as_json: bool) -> None:
     sys.exit(1 if faults else 0)
 
 
-@registry.command(epilog=EXITS)
+@registry.command(epilog=EXITS, short_help="Merge three files, as git's merge driver.")
 @click.argument("base", type=click.Path(exists=True, dir_okay=False))
 @click.argument("ours", type=click.Path(exists=True, dir_okay=False))
 @click.argument("theirs", type=click.Path(exists=True, dir_okay=False))
@@ -110,7 +110,7 @@ def merge(base: str, ours: str, theirs: str, dry_run: bool, as_json: bool) -> No
     sys.exit(1 if merged.conflicts else 0)
 
 
-@registry.command(epilog=EXITS)
+@registry.command(epilog=EXITS, short_help="Show what changed, as Markdown.")
 @click.argument("old")
 @click.argument("new", required=False)
 @registry_option

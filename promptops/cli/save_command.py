@@ -39,8 +39,8 @@ def save(
     from ..exchange.bounded_file import text_of
     from ..exchange.prompt_text import read_prompt
     from ..registry.editor import Editor
+    from ..study.author import author as found
     from ..study.project import Location
-    from ..study.provenance import author as found
 
     place = Path(registry).absolute() if registry else Location.find().registry
     version = read_prompt(text_of(file), file.name)

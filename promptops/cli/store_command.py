@@ -20,21 +20,21 @@ __all__ = ["store"]
 
 @click.group(epilog=EXITS)
 def store() -> None:
-    """Share the store with a team, by a folder or bucket that all of them reach.
+    """Share the store with a team through a folder or bucket that every member can reach.
 
-    Each keeps a DuckDB file of their own. What one recorded comes to the others before they ask or
-    read; what one purged goes at all of them.
+    Each member keeps a DuckDB file of their own. Rows that one member records reach the others
+    before they ask or read; rows that one member purges are removed everywhere.
     """
 
 
-@store.command(epilog=EXITS)
+@store.command(epilog=EXITS, short_help="Join or found the team's store at an address.")
 @click.argument("address")
-@click.option("--keep-days", type=float, help="Purge runs older than this, at every member.")
+@click.option("--keep-days", type=float, help="Purge runs older than this for every member.")
 def share(address: str, keep_days: float | None) -> None:
     """Join the team's store at ADDRESS: a folder, or a bucket as in s3://team/promptops.
 
-    This project remembers it, so that labs and commands use it from here on. Keys of a bucket come
-    from the environment.
+    The project remembers the address, and its labs and commands use it from now on. Credentials for
+    a bucket come from the environment.
     """
     where = address if "://" in address else str(Path(address).expanduser().resolve())
     team = _team(where)
@@ -44,22 +44,26 @@ def share(address: str, keep_days: float | None) -> None:
     _tell(team)
 
 
-@store.command(epilog=EXITS)
+@store.command(epilog=EXITS, short_help="Exchange new rows with the team.")
 def sync() -> None:
-    """Bring what is new from the team, and hand over what was recorded here."""
+    """Fetch the team's new rows, and hand over what was recorded here."""
     team = _team(None)
     team.sync()
     _tell(team)
 
 
-@store.command(epilog=EXITS)
+@store.command(epilog=EXITS, short_help="Show who wrote what, and how fresh it is.")
 @as_json
 def status(as_json: bool) -> None:
     """Show who wrote what to the team's store, and how fresh each reader is."""
     from ..scale.team_status import team_status
 
     found = team_status(_team(None).files)
-    show([asdict(member) for member in found.members], as_json=as_json, empty="nobody shares yet")
+    show(
+        [asdict(member) for member in found.members],
+        as_json=as_json,
+        empty="this store has no members yet",
+    )
     kept = "without a limit" if found.keep_days is None else f"for {found.keep_days:g} days"
     click.echo(
         f"{found.address}: {found.parcels:,} parcels, {found.bytes:,} bytes, {found.purges:,}"
@@ -68,13 +72,13 @@ def status(as_json: bool) -> None:
     )
 
 
-@store.command(epilog=EXITS)
+@store.command(epilog=EXITS, short_help="Hand over an application's live rows.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("address")
 def ship(folder: Path, address: str) -> None:
-    """Hand over the live rows that an application recorded to FOLDER, without bringing any.
+    """Hand over the live rows that an application recorded in FOLDER; fetch nothing.
 
-    Run it as often as the rows are wanted: what was handed over is not handed over again.
+    It may run as often as needed: rows are handed over once.
     """
     from ..scale.team_store import join_team
     from ..store import Store

@@ -14,9 +14,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import CallError, SetupError, StudyError
+from ..failure_classes import FAILURES
 from ..models.batches import TakesBatches
 from ..redact import HoldsSecrets, environment_secrets
-from ..run import FAILURES, Attempt, Run
+from ..run import Attempt, Run
 from .batch_ledger import BatchLedger, Intent, item_id
 from .batch_rows import BatchRows
 from .budget import Budget

@@ -10,7 +10,7 @@ more attempt, is slower than an attempt may be: asking on would pay for the same
 
 from __future__ import annotations
 
-from ..run import FAILURES
+from ..failure_classes import FAILURES
 
 __all__ = ["Breaker"]
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import CallError
+from ..failure_classes import FAILURES
 from ..models.batches import BatchDoor, BatchItem, BatchRefused
-from ..run import FAILURES
 from .batch_ledger import BatchLedger, Intent, item_id
 from .batch_rows import BatchRows, Group, cut, groups
 from .clock import Clock

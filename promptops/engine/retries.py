@@ -1,6 +1,6 @@
 """One question, asked until it is answered or given up: the only retry layer there is.
 
-Whatever the model does, `ask` returns one run with at most one failure class of `run.FAILURES`, and
+Whatever the model does, `ask` returns one run with at most one failure class of `FAILURES`, and
 every attempt that was sent. Transient failures are tried again after full jitter (1 s doubling to
 60 s) or what Retry-After asks, within the attempts and the total time allowed; a wait that would
 end after the deadline is not begun. A question whose attempts may have been billed four times is
@@ -15,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..errors import CallError, SetupError
+from ..failure_classes import FAILURES
 from ..models.foreign import from_outside, told
 from ..models.protocol import Reply
-from ..run import FAILURES, Attempt, Run, new_id
+from ..run import Attempt, Run, new_id
 from .adaptive_concurrency import Pace
 from .breaker import Breaker
 from .budget import Budget, Ticket

@@ -71,7 +71,7 @@ class ImportedRun:
     """One answer as a file had it. scores: scorer's name -> value in [0, 1], None where unscored.
 
     example: id of an example of the same import; version: a label; failure: a class of
-    `run.FAILURES`; started_at: UTC, ISO 8601, "" where unknown; live: it was a call of an
+    `FAILURES`; started_at: UTC, ISO 8601, "" where unknown; live: it was a call of an
     application, not of an evaluation.
     """
 

@@ -1,7 +1,7 @@
 """A comparison of what somebody already has: one line, a table with two columns of answers (or
 scores), and nothing else.
 
-No lab, no key, nothing is written. `.keep(lab)` takes the table down the whole road.
+No lab, no key, nothing is written. `.keep(lab)` records the table as a study.
 """
 
 from __future__ import annotations

@@ -40,8 +40,9 @@ class Lab(LabStudies, LabDeployments):
     name -> an openai client, a model of promptops.models, or a callable of yours, which is a
     target: it gets the example's values by its parameters' names (a single value goes to a single
     parameter of any name); prices: model -> (input, output) in USD per million tokens; store: the
-    address of a team's store, a folder or a bucket ("s3://team/promptops"). Raises SetupError for a
-    model that can never answer, or a price that is not one, StoreError for what is not an address.
+    address of a team's store, a folder or a bucket ("s3://team/promptops"); author: who acts in it,
+    where that is not $PROMPTOPS_USER or git's user. Raises SetupError for a model that can never
+    answer, or a price that is not one, StoreError for what is not an address.
     """
 
     def __init__(
@@ -51,8 +52,11 @@ class Lab(LabStudies, LabDeployments):
         models: Mapping[str, Any] | None = None,
         prices: Mapping[str, Any] | None = None,
         store: str | None = None,
+        author: str = "",
     ) -> None:
-        self.project = Project.open(root, models=models, prices=prices, store=ProjectStore)
+        self.project = Project.open(
+            root, models=models, prices=prices, store=ProjectStore, acting=author
+        )
         assert isinstance(self.project.store, ProjectStore)
         self._store = self.project.store
         address = store or self.project.location.file.team

@@ -215,11 +215,11 @@ class Study:
         """
         from ..study.preflight import checked_scorers
         from ..study.rescore import rescore
-        from ..study.retry_scorers import asked_again
+        from ..study.retry_scorers import for_retry
 
         recorded = self.wait().recorded
         checked = checked_scorers(scorers)
-        chosen = [asked_again(recorded, scorer) for scorer in checked] if retry_failed else checked
+        chosen = [for_retry(recorded, scorer) for scorer in checked] if retry_failed else checked
         pool = at_workers(recorded.project, workers)
         return Study(rescore(recorded, chosen, dataset, pool))
 

@@ -92,13 +92,13 @@ class StudyReview:
         """Make an example a must-pass one of the prompt's policy: no candidate may fail it where
         the baseline passes. Returns the policy as it is then.
         """
-        from ..review.review import pin
+        from ..review.must_pass import pin
 
         return pin(self.recorded, example_id)
 
     def unpin(self, example_id: str) -> Policy:
         """Take an example out of the must-pass ones; returns the policy as it is then."""
-        from ..review.review import unpin
+        from ..review.must_pass import unpin
 
         return unpin(self.recorded, example_id)
 

@@ -1,4 +1,4 @@
-"""Every way in which a call to an endpoint fails, mapped to exactly one class of `run.FAILURES`.
+"""Every way in which a call to an endpoint fails, mapped to exactly one class of `FAILURES`.
 
 Read from the status, the body and the exception's chain, never from one provider's library alone:
 many endpoints speak the same protocol and fail in their own words. What nobody knows is a server

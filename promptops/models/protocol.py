@@ -46,7 +46,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back from one attempt. failure: an outcome class of `run.FAILURES` (refusal,
+    """What came back from one attempt. failure: an outcome class of `FAILURES` (refusal,
     truncated_length, ...).
     """
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import CallError, SetupError
-from ..run import FAILURES
+from ..failure_classes import FAILURES
 from .protocol import Call, Reply
 
 __all__ = ["RecordedModel", "columns_of", "sample_numbers"]
@@ -39,7 +39,7 @@ class RecordedModel:
     table: a DataFrame or an iterable of dicts with the columns ``example`` (the example's id) and
     ``output``, and, where known, ``version``, ``sample`` (an integer; else the order of
     appearance), ``tokens_in``, ``tokens_out``, ``cost_usd``, ``latency_ms``, ``model``,
-    ``finish_reason``, ``failure`` (a class of `run.FAILURES`). A version is named by its id, or by
+    ``finish_reason``, ``failure`` (a class of `FAILURES`). A version is named by its id, or by
     a label that `versions` maps to it (a PromptVersion, a saved one, or an id). A recorded latency
     comes back as the reply's header ``recorded-latency-ms``. A table whose samples are counted from
     1 is read as if counted from 0. Raises SetupError where a column is missing, or a sample is not
@@ -119,7 +119,7 @@ class RecordedModel:
         for failure in {name for name in columns.get("failure") or () if name}:
             if failure not in FAILURES:
                 raise SetupError(
-                    f"the recorded failure {failure!r} is not a class of run.FAILURES; the"
+                    f"the recorded failure {failure!r} is not a failure class; the"
                     f" classes are"
                     f" {', '.join(FAILURES)}."
                 )

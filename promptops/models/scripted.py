@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..errors import CallError, SetupError
-from ..run import FAILURES
+from ..failure_classes import FAILURES
 from .protocol import Call, Reply
 
 __all__ = ["ScriptedModel"]
@@ -31,7 +31,7 @@ class ScriptedModel:
     A function gets the request, or the whole `Call` where its parameter is named ``call`` or
     annotated `Call`; it may be async. An answer is a text, a Reply, or an exception, which is
     raised. latency_ms: waited before each answer.
-    failures: number of the call, from 0 -> a class of `run.FAILURES` or an exception; such a call
+    failures: number of the call, from 0 -> a class of `FAILURES` or an exception; such a call
     uses up no answer of a list. remote: True where a test wants pace, retries and budget. Raises
     SetupError, which names the question, when the script has no answer; a study that asked such a
     question raises it when it is waited for.
@@ -56,7 +56,7 @@ class ScriptedModel:
         for number, failure in (failures or {}).items():
             if isinstance(failure, str) and failure not in FAILURES:
                 raise SetupError(
-                    f"failure {failure!r} of call {number} is not a class of run.FAILURES; the"
+                    f"failure {failure!r} of call {number} is not a failure class; the"
                     f" classes"
                     f" are {', '.join(FAILURES)}."
                 )

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..dataset.example import Example
 from ..errors import StudyError
+from ..failure_classes import FAILURES
 from ..markup import paragraph
-from ..run import FAILURES, Run
+from ..run import Run
 from ..scorers.case import Case
 from ..scoring.score_phase import ScorePhase
 from ..study.ask import Asker

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..failure_classes import FAILURES
 from ..observe.answers import read_answer, usage_of
 from ..observe.error_class import named_class
-from ..run import FAILURES
 
 __all__ = ["ALIASES", "row_of_span", "rows_of_file"]
 

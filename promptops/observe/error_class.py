@@ -1,4 +1,4 @@
-"""The class of `run.FAILURES` that an exception of a provider's client belongs to, recognised by
+"""The class of `FAILURES` that an exception of a provider's client belongs to, recognised by
 its status and its names: no client is imported here.
 """
 

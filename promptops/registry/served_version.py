@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..version.identity import Identity, carried, identified
-from .chain import key_text
+from .canary_share import key_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import chain, document
+from .canary_share import in_canary
 from .served_version import Served
 
 TYPE_CHECKING = False
@@ -56,7 +57,7 @@ class Split:
         """The arm of a key."""
         return (
             self.canary
-            if chain.in_canary(self.canary.name, self.canary.id, self.percent, key)
+            if in_canary(self.canary.name, self.canary.id, self.percent, key)
             else self.stable
         )
 

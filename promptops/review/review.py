@@ -1,20 +1,18 @@
-"""What a review leaves behind: a must-pass example in the policy, a corrected golden answer in the
-dataset's file.
+"""What a reviewer does with a study: correct a golden answer in the dataset's file, and ask the
+gate before a promotion.
 
-Both are files that a team reads in a pull request; doing either twice changes nothing.
+A correction is a diff that a team reads in a pull request; making it twice changes nothing.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..dataset.correcting import correct as correction
 from ..dataset.roles import Asked
-from ..errors import DatasetError, StudyError
-from ..policy import Policy
+from ..errors import DatasetError
 from ..registry.asked import share_held
 from ..study.promote import ask
 from ..study.refusals import outgrown, spent
@@ -26,40 +24,7 @@ if TYPE_CHECKING:
     from ..study.recorded_study import RecordedStudy
     from ..study.saved import Saved
 
-__all__ = ["correct", "dataset_file", "gate_says", "pin", "unpin"]
-
-
-def pin(study: RecordedStudy, example_id: str) -> Policy:
-    """Make an example one that a candidate may not fail where the baseline passes; returns the
-    prompt's policy.
-    """
-    policy = _policy(study)
-    if example_id in policy.must_pass:
-        return policy
-    return _set(study, replace(policy, must_pass=(*policy.must_pass, example_id)))
-
-
-def unpin(study: RecordedStudy, example_id: str) -> Policy:
-    """Take an example out of the must-pass ones; returns the prompt's policy."""
-    policy = _policy(study)
-    return _set(
-        study,
-        replace(policy, must_pass=tuple(name for name in policy.must_pass if name != example_id)),
-    )
-
-
-def _policy(study: RecordedStudy) -> Policy:
-    if not study.prompt or study.prompt not in study.project.registry.names():
-        raise StudyError(
-            f"{study.name} is of no saved prompt, whose policy could hold must-pass examples; save"
-            " its version first."
-        )
-    return study.project.registry.policy(study.prompt)
-
-
-def _set(study: RecordedStudy, policy: Policy) -> Policy:
-    study.project.registry.set_policy(policy, study.prompt)
-    return policy
+__all__ = ["correct", "dataset_file", "gate_says"]
 
 
 def correct(

@@ -18,10 +18,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import CallError, PromptOpsError, ScorerError
+from ..failure_classes import FAILURES
 from ..models.clients import Clients
 from ..models.completion import read_body
 from ..models.failures import error_of_exception, error_of_status
-from ..run import FAILURES
 from .function import identity_of
 from .reading import bare
 

@@ -22,12 +22,11 @@ from .design import StudyDesign, as_dataset, design
 from .early_stopping import EarlyStop
 from .grounds import baseline_of, policy_for
 from .preflight import check_design, checked_scorers
-from .queries.studies import head_of
 from .questions import with_identity
 from .recorded_study import RecordedStudy
-from .records import keep_dataset, keep_study, keep_version
+from .records import keep_dataset, keep_version
+from .resume import begun_or_resumed
 from .running import RunningStudy
-from .study_record import StudyRecord
 from .study_run import StudyRun
 
 if TYPE_CHECKING:
@@ -149,14 +148,8 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     plan = options.plan.id if options.plan is not None else None
     policy = options.plan.policy if options.plan is not None else None
     policy = policy or project.registry.policy(drawn.prompt or None)
-    record = replace(drawn.record(), plan=plan, named=policy.primary or drawn.record().primary)
-    if not keep_study(project.store, record, project.author, where):
-        head = head_of(project.store, record.id)
-        record = StudyRecord.from_row(*head) if head is not None else record
-        if plan is not None and record.plan != plan:
-            warnings.warn(_after_a_look(record, plan), stacklevel=outside())
-    else:
-        record = replace(record, created=utc().replace("T", " "))
+    made = replace(drawn.record(), plan=plan, named=policy.primary or drawn.record().primary)
+    record = begun_or_resumed(project, made, where)
     study = RecordedStudy(project, record)
     limits = project.limits(**options.limits)
     asker = Asker(project, limits, lambda: work.sweep.progress, where, executor=executor)
@@ -172,16 +165,6 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     running = project.running[study.id] = RunningStudy(record, work)
     running.begin(project.loop)
     return study
-
-
-def _after_a_look(record: StudyRecord, plan: str) -> str:
-    """Of a plan that is made for a study which is there already, with what would repair it."""
-    before = f"the plan {record.plan[:9]}" if record.plan else "no plan"
-    return (
-        f"The study {record.name!r} asked the same before the plan {plan[:9]} and goes on under"
-        f" {before}; for this plan to count, ask again with fresh=True, or plan on rows that were"
-        " not asked yet."
-    )
 
 
 def batch_wait_s(batch: object) -> float | None:
@@ -219,7 +202,7 @@ def _executor(project: Project, drawn: StudyDesign, options: EvaluateOptions) ->
         count = sum(len(intent.keys) - len(intent.collected) for intent in waiting)
         raise StudyError(
             f"{count:,} questions of this study were handed in as batches and would be paid for"
-            " twice; collect them with batch=True (`--batch`), or let go of them first with"
+            " twice; collect them with batch=True (`--batch`), or give them up first with"
             f" `promptops batches forget {waiting[0].id}`."
         )
     return project.executor

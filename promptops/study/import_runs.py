@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ..canonical import tagged
 from ..engine.needs import check_needs
 from ..errors import StudyError
+from ..failure_classes import FAILURES
 from ..models.recorded import columns_of, sample_numbers
-from ..run import FAILURES, utc
+from ..run import utc
 from ..store.recorder import outside
 from ..version import PromptVersion
 from .design import as_version, split_of
@@ -293,7 +294,7 @@ def _run(
     failure = cell("failure") or _failure(text)
     if failure is not None and failure not in FAILURES:
         raise StudyError(
-            f"row {row} has the failure {failure!r}, which is not a class of run.FAILURES; the"
+            f"row {row} has the failure {failure!r}, which is not a failure class; the"
             f" classes"
             f" are {', '.join(FAILURES)}."
         )

@@ -18,9 +18,10 @@ from ..engine.prices import check_prices
 from ..engine.question import Limits, Provenance
 from ..registry.editor import Editor
 from ..store import Store
+from .author import author
 from .deployment_rows import deployment_rows
 from .project_file import FILE, ProjectFile
-from .provenance import author, provenance
+from .provenance import provenance
 from .resolve_model import ModelResolver
 
 if TYPE_CHECKING:
@@ -49,9 +50,14 @@ class Location:
     file: ProjectFile = field(default_factory=ProjectFile)
 
     @classmethod
-    def find(cls, root: str | os.PathLike[str] | None = None) -> Location:
+    def find(
+        cls,
+        root: str | os.PathLike[str] | None = None,
+        *,
+        registry: str | os.PathLike[str] | None = None,
+    ) -> Location:
         """The named folder; without one upwards from here: a registry file, a project mark, else
-        here.
+        here. registry: the file, where it is not the folder's own.
 
         Raises SetupError where its promptops.toml is wrong.
         """
@@ -60,11 +66,10 @@ class Location:
             chosen.mkdir(parents=True, exist_ok=True)
         else:
             chosen, why = _upwards(Path.cwd())
-        named = os.environ.get("PROMPTOPS_REGISTRY")
-        own = chosen / REGISTRY
-        registry = Path(named).expanduser().resolve() if named and root is None else own
+        named = registry or (os.environ.get("PROMPTOPS_REGISTRY") if root is None else None)
+        place = Path(named).expanduser().resolve() if named else chosen / REGISTRY
         file = ProjectFile.read(chosen)
-        return cls(chosen, registry, file.store or chosen / STORE, why, file)
+        return cls(chosen, place, file.store or chosen / STORE, why, file)
 
 
 def _upwards(start: Path) -> tuple[Path, str]:
@@ -112,6 +117,8 @@ class Project:
         models: Mapping[str, Any] | None = None,
         prices: Mapping[str, Any] | None = None,
         store: type[Store] = Store,
+        registry: str | os.PathLike[str] | None = None,
+        acting: str = "",
     ) -> Project:
         """Open the project of a folder; nothing is read or written yet.
 
@@ -120,18 +127,20 @@ class Project:
             models: name -> an openai client, a model of promptops.models, or a callable.
             prices: model -> (input, output) in USD per million tokens.
             store: the class of its store; `lab` passes one that also takes in labels.
+            registry: its file, where it is not the root's promptops.json.
+            acting: who acts, where that is not the person of this machine.
 
         Raises:
             SetupError: a model can never answer, a price is not a price, or promptops.toml is
                 wrong.
         """
         check_prices(prices)
-        location = Location.find(root)
-        registry = Editor(location.registry)
-        opened = store(location.store, deployments=lambda: deployment_rows(registry))
+        location = Location.find(root, registry=registry)
+        editor = Editor(location.registry)
+        opened = store(location.store, deployments=lambda: deployment_rows(editor))
         resolver = ModelResolver(models, opened.keep_secret, declared=location.file.models)
         merged = {**location.file.prices, **(prices or {})} or None
-        return cls(location, registry, opened, resolver, Background(), merged)
+        return cls(location, editor, opened, resolver, Background(), merged, acting=acting)
 
     @property
     def root(self) -> Path:
@@ -143,7 +152,7 @@ class Project:
         """Who acts: who is named as `acting`, $PROMPTOPS_USER, git's user.name, else the login
         name.
         """
-        return self.acting or author(str(self.root))
+        return self.acting or author(self.root)
 
     def provenance(self) -> Provenance:
         """The running cell, the git commit, and whether tracked files differ from it."""

@@ -1,4 +1,4 @@
-"""Who acts, and where a call comes from: the author, the running notebook cell, the git commit."""
+"""Where a call comes from: the running notebook cell and the git commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from .. import git
 from ..engine.retries import Provenance
 
-__all__ = ["author", "in_kernel", "provenance"]
+__all__ = ["in_kernel", "provenance"]
 
 
 def in_kernel() -> bool:
@@ -54,17 +54,3 @@ def provenance(root: Path) -> Provenance:
 def _git_state(root: str, _process: int, _moment: int) -> tuple[str | None, bool | None]:
     commit = git.head(root)
     return (commit, git.changed(root)) if commit is not None else (None, None)
-
-
-@lru_cache(maxsize=8)
-def author(root: str) -> str:
-    """Who acts: git's user name, else the login name."""
-    import getpass
-
-    named = os.environ.get("PROMPTOPS_USER") or git.author(root)
-    if named:
-        return named
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an unknown uid in a container
-        return "unknown"

@@ -16,7 +16,8 @@ from ..canonical import canonical
 from ..dataset import Dataset, Example
 from ..dataset.origin import Origin
 from ..errors import StudyError
-from ..run import FAILURES, Attempt, Run, utc
+from ..failure_classes import FAILURES
+from ..run import Attempt, Run, utc
 from ..version import PromptVersion
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..scorers.case import Scorer
     from .recorded_study import RecordedStudy
 
-__all__ = ["asked_again"]
+__all__ = ["for_retry"]
 
 _NAMES = TABLES["scores"].names
 _ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s where
@@ -27,7 +27,7 @@ _ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s whe
   and exists (select 1 from study_runs m where m.study_id = $study and m.run_id = s.run_id)"""
 
 
-def asked_again(study: RecordedStudy, scorer: Scorer) -> Scorer:
+def for_retry(study: RecordedStudy, scorer: Scorer) -> Scorer:
     """The scorer as the scorer_version whose failed judgements are open; itself where none of its
     judgements of this study failed.
 

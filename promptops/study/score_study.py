@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..run import FAILURES, Run
+from ..failure_classes import FAILURES
+from ..run import Run
 from ..scorers.case import Case, Scorer
 from ..scoring.score_phase import Judgement, ScorePhase
 from ..scoring.score_rows import Block, blocks

@@ -17,7 +17,7 @@ from promptops.engine.prices import (
     price_of,
 )
 from promptops.errors import SetupError
-from promptops.run import FAILURES
+from promptops.failure_classes import FAILURES
 
 
 def test_the_table_is_dated_and_sane() -> None:

@@ -20,9 +20,10 @@ from promptops.engine.question import Limits, Provenance, Question
 from promptops.engine.retries import Caller, NotAsked
 from promptops.engine.run_rows import RowBuilder
 from promptops.errors import CallError, SetupError
+from promptops.failure_classes import FAILURES
 from promptops.models.protocol import Call, Reply
 from promptops.models.scripted import ScriptedModel
-from promptops.run import FAILURES, Attempt, Run
+from promptops.run import Attempt, Run
 from tests.faults.server import JumpClock
 
 REQUEST = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}

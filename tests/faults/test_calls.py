@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from promptops.engine.sweep import Limits, Question, Sweep
+from promptops.failure_classes import FAILURES
 from promptops.models.endpoint import EndpointModel
 from promptops.models.protocol import Call
-from promptops.run import FAILURES, Attempt, Run
+from promptops.run import Attempt, Run
 from tests.faults.server import (
     HANG,
     HANG_UP,

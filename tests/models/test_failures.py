@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from promptops.errors import CallError
+from promptops.failure_classes import FAILURES
 from promptops.models.clients import response_type
 from promptops.models.completion import read_body
 from promptops.models.endpoint import EndpointModel
 from promptops.models.failures import error_of_exception, error_of_status, retry_after_s
 from promptops.models.protocol import Call
-from promptops.run import FAILURES
 from tests.faults.server import HANG, HANG_UP, RESET, FaultServer, Say, completion, error
 
 REQUEST = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}

@@ -129,7 +129,10 @@ def test_recorded_failures_come_back_as_what_they_were() -> None:
             "has sample 0 twice, in rows 0 and 1",
         ),
         ([{"example": "e1", "output": "x", "sample": "first"}], "column sample holds something"),
-        ([{"example": "e1", "output": "x", "failure": "oops"}], "failure 'oops' is not a class"),
+        (
+            [{"example": "e1", "output": "x", "failure": "oops"}],
+            "failure 'oops' is not a failure class",
+        ),
         ([1, 2], "some rows are not dicts"),
         ("text", "got str"),
     ],

@@ -114,7 +114,7 @@ def test_a_script_that_is_none_is_refused(script: Any) -> None:
 
 def test_an_unknown_failure_class_is_refused() -> None:
     """The classes are a closed list."""
-    with pytest.raises(SetupError, match="failure 'oops' of call 3 is not a class"):
+    with pytest.raises(SetupError, match="failure 'oops' of call 3 is not a failure class"):
         ScriptedModel([], failures={3: "oops"})
     with pytest.raises(SetupError, match="the script gave a int"):
         ask(ScriptedModel(lambda request: 5))

@@ -19,7 +19,8 @@ import pytest
 from promptops.dataset.example import Example
 from promptops.engine.needs import check_needs
 from promptops.errors import ScorerError
-from promptops.run import FAILURES, Run
+from promptops.failure_classes import FAILURES
+from promptops.run import Run
 from promptops.score import Score
 from promptops.scorers import (
     Case,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import StudyError
-from ...run import FAILURES
+from ...failure_classes import FAILURES
 from ..study_record import ScorerRef
 
 if TYPE_CHECKING:
