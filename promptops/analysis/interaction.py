@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
 from . import paired_tests, words
-from .arms import Pairs
 from .compare import Comparison
-from .facts import gain_interval, labels_of, units_of
+from .facts import labels_of, units_of
+from .part_gain import PartGain, frame_of
 from .slices import part_of
 
 if TYPE_CHECKING:
@@ -52,20 +52,12 @@ class Interaction:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelGain:
-    """One model: n shared examples, mean scores of both prompts, the gain with its 90 % interval,
-    and how many examples improved and regressed.
-    """
+class ModelGain(PartGain):
+    """The gain on one model."""
 
-    model: str
-    n: int
-    candidate: float
-    baseline: float
-    gain: float
-    low: float | None
-    high: float | None
-    wins: int
-    losses: int
+    @property
+    def model(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +83,7 @@ class ModelGrid:
         first, last = self.cells[0], self.cells[-1]
         shown = "p < 0.0001" if self.found.p < 0.0001 else f"p = {words.number(self.found.p, 2)}"
         ends = (
-            f"{words.points(first.gain)} on {first.model}, {words.points(last.gain)} on"
-            f" {last.model}"
+            f"{words.points(first.gain)} on {first.name}, {words.points(last.gain)} on {last.name}"
         )
         among = f"{words.count(self.n, 'example')} asked on {words.count(len(self.cells), 'model')}"
         if self.depends:
@@ -108,10 +99,7 @@ class ModelGrid:
     @property
     def frame(self) -> DataFrame:
         """One row per model."""
-        import pandas as pd
-
-        rows = [{name: getattr(cell, name) for name in ModelGain.__slots__} for cell in self.cells]
-        return pd.DataFrame(rows, columns=list(ModelGain.__slots__)).set_index("model")
+        return frame_of(self.cells, ModelGain, "model")
 
     def __repr__(self) -> str:
         return f"<ModelGrid: {self.statement()}>"
@@ -141,11 +129,11 @@ def over_models(comparisons: Mapping[str, Comparison], name: str | None = None) 
         place = {example: index for index, example in enumerate(each.examples)}
         part = part_of(each, [place[example] for example in order])
         gains.append(part.d)
-        cells.append(_cell(model, comparisons[model], part))
+        cells.append(ModelGain.of(model, part, comparisons[model].grounds.clusters))
     labels = labels_of(part, found[0].grounds.clusters)
     steps = [each.grid for each in pairs.values()]
     grid = steps[0] if len(set(steps)) == 1 and not part.measure else None
-    ranked = tuple(sorted(cells, key=lambda cell: (-cell.gain, cell.model)))
+    ranked = tuple(sorted(cells, key=lambda cell: (-cell.gain, cell.name)))
     names = (_prompt(found[0].candidate.label), _prompt(found[0].baseline.label))
     tested = interaction(gains, labels=labels, grid=grid)
     return ModelGrid(*names, measure, ranked, tested, len(order))
@@ -229,22 +217,6 @@ def _permuted(units: Floats, moving: Floats, draws: int) -> float:
         shuffled = np.take_along_axis(np.broadcast_to(moving, order.shape), order, 2)
         reached += int((_share(shuffled, n) >= seen).sum())
     return (1 + reached) / (1 + draws)
-
-
-def _cell(model: str, comparison: Comparison, pairs: Pairs) -> ModelGain:
-    labels = labels_of(pairs, comparison.grounds.clusters)
-    low, high, _, _ = gain_interval(pairs, labels, bootstrap=False)
-    return ModelGain(
-        model,
-        pairs.n,
-        float(pairs.candidate.mean()),
-        float(pairs.baseline.mean()),
-        float(pairs.d.mean()),
-        low,
-        high,
-        int((pairs.d > 1e-12).sum()),
-        int((pairs.d < -1e-12).sum()),
-    )
 
 
 def _prompt(label: str) -> str:

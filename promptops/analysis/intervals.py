@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .binary_counts import tango_score, wilson_at
 from .finite import counts, finite, share
 
 __all__ = [
@@ -48,13 +49,7 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
     k, n = counts(successes, n)
     if not n:
         return 0.0, 1.0
-    z = quantile(level)
-    p, z2n = k / n, z * z / n
-    middle = (p + z2n / 2) / (1 + z2n)
-    half = z * math.sqrt(p * (1 - p) / n + z2n / (4 * n)) / (1 + z2n)
-    return (0.0 if k == 0 else max(middle - half, 0.0)), (
-        1.0 if k == n else min(middle + half, 1.0)
-    )
+    return wilson_at(k, n, quantile(level))
 
 
 def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Interval:
@@ -186,22 +181,6 @@ def tango(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
         else brentq(lambda delta: tango_score(b, c, n, delta) + z, at, 1.0, xtol=1e-14, rtol=1e-13)
     )
     return float(low), float(high)
-
-
-def tango_score(b: int, c: int, n: int, delta: float) -> float:
-    """The score statistic of H: the difference is delta; standard normal under it, falling in
-    delta.
-    """
-    away = b - c - n * delta
-    if abs(away) < 1e-15 * n:
-        return 0.0
-    linear = -b - c + (2 * n - b + c) * delta
-    constant = -c * delta * (1 - delta)
-    lost = (math.sqrt(max(linear * linear - 8 * n * constant, 0.0)) - linear) / (
-        4 * n
-    )  # restricted maximum-likelihood share of c
-    variance = n * (2 * lost + delta * (1 - delta))
-    return away / math.sqrt(variance) if variance > 1e-300 else math.copysign(1e9, away)
 
 
 def bonett_price(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:

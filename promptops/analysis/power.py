@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
+from .binary_counts import ALPHA, POWER, least_disagreements, least_gain, least_n
 from .finite import share
 
 if TYPE_CHECKING:
@@ -35,14 +36,6 @@ __all__ = [
     "n_t",
     "power_t",
 ]
-
-ALPHA, POWER = 0.05, 0.8
-# pairs up to which every n near the answer is tried; beyond, power wiggles by less than .1 %
-# between neighbours
-_SCAN_LIMIT = 1500
-_CHANGED_LIMIT = (
-    2000  # expected disagreements beyond which the corrected approximation is within .3 %
-)
 
 
 def mde(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> float:
@@ -68,20 +61,10 @@ def mde_binary(changed: int, n: int, *, alpha: float = ALPHA, power: float = POW
     Returns:
         None where n examples cannot find any gain.
     """
-    share_changed = changed / n
-
-    def reached(gain: float) -> bool:
-        disagree = max(share_changed, gain)
-        wins, losses = (disagree + gain) / 2, (disagree - gain) / 2
-        return exact_power(wins, losses, n, alpha=alpha) >= power
-
-    low, high = 0.0, 1.0
-    if not reached(high):
-        return None
-    for _ in range(24):
-        middle = (low + high) / 2
-        low, high = (low, middle) if reached(middle) else (middle, high)
-    return high
+    return least_gain(
+        lambda wins, losses: exact_power(wins, losses, n, alpha=alpha) >= power,
+        share_changed=changed / n,
+    )
 
 
 def mde_t(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> float:
@@ -120,28 +103,12 @@ def n_binary(wins: float, losses: float, *, alpha: float = ALPHA, power: float =
             f"wins {wins!r} and losses {losses!r} leave nothing to find; expected shares with"
             " losses < wins, together at most 1."
         )
-    gain = wins - losses
-    rough = n_normal(math.sqrt(max(wins + losses - gain**2, 0.0)), gain, alpha=alpha, power=power)
-    corrected = (math.sqrt(rough) + math.sqrt(rough + 4 / gain)) ** 2 / 4
-    if corrected * (wins + losses) > _CHANGED_LIMIT and corrected > _SCAN_LIMIT:
-        return math.ceil(corrected)
-    low, high = least_disagreements(alpha) - 1, max(8, math.ceil(corrected))
-    while exact_power(wins, losses, high, alpha=alpha) < power:
-        low, high = high, math.ceil(1.3 * high) + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (
-            (low, middle)
-            if exact_power(wins, losses, middle, alpha=alpha) >= power
-            else (middle, high)
-        )
-    if high > _SCAN_LIMIT:
-        return high
-    start = max(
-        least_disagreements(alpha), math.floor(0.9 * high) - 5
-    )  # power is saw-toothed in n: an earlier tooth may reach it
-    return next(
-        n for n in range(start, high + 1) if exact_power(wins, losses, n, alpha=alpha) >= power
+    return least_n(
+        lambda n: exact_power(wins, losses, n, alpha=alpha) >= power,
+        wins,
+        losses,
+        zs=_zs(alpha, power),
+        fewest=least_disagreements(alpha),
     )
 
 
@@ -214,13 +181,6 @@ def n_guard(margin: float, *, alpha: float = ALPHA) -> int:
     share(margin, "margin")
     z = float(ndtri(1 - share(alpha, "alpha")))
     return math.floor(z * z * (1 - margin) / margin) + 1
-
-
-def least_disagreements(alpha: float = ALPHA, candidates: int = 1) -> int:
-    """Fewest changed examples, all in favour, that can be significant: ceil(log2(m / alpha)), 5 at
-    .05.
-    """
-    return max(math.ceil(math.log2(candidates / share(alpha, "alpha")) - 1e-12), 1)
 
 
 def power_t(effect: float, n: float, *, alpha: float = ALPHA) -> float:

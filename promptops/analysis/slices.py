@@ -16,7 +16,8 @@ from ..errors import StatisticsError, StudyError
 from . import multiplicity, paired_tests, words
 from .arms import Pairs, part
 from .compare import Comparison, compare
-from .facts import GRID, gain_interval, labels_of, units_of
+from .facts import GRID, labels_of, units_of
+from .part_gain import PartGain, frame_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -27,24 +28,18 @@ FDR = 0.10
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """The examples of one tag. gain: mean, positive where the candidate did better, with its 90 %
-    interval (not corrected); p: two-sided exact sign-flip; q: BH-adjusted over the slices; marked:
-    q at most the rate accepted.
+class Slice(PartGain):
+    """The examples of one tag; its interval is not corrected. p: two-sided exact sign-flip; q:
+    BH-adjusted over the slices; marked: q at most the rate accepted.
     """
 
-    tag: str
-    n: int
-    candidate: float
-    baseline: float
-    gain: float
-    low: float | None
-    high: float | None
-    wins: int
-    losses: int
-    p: float
-    q: float
-    marked: bool
+    p: float = 1.0
+    q: float = 1.0
+    marked: bool = False
+
+    @property
+    def tag(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +58,7 @@ class Slices:
     @property
     def frame(self) -> DataFrame:
         """One row per slice."""
-        import pandas as pd
-
-        rows = [{name: getattr(row, name) for name in Slice.__slots__} for row in self.rows]
-        return pd.DataFrame(rows, columns=list(Slice.__slots__)).set_index("tag")
+        return frame_of(self.rows, Slice, "tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +100,7 @@ def slices(
     ]
     adjusted = multiplicity.bh([row.p for row in found]).tolist()
     rows = [replace(row, q=q, marked=q <= fdr) for row, q in zip(found, adjusted, strict=True)]
-    rows.sort(key=lambda row: (row.gain, row.tag))
+    rows.sort(key=lambda row: (row.gain, row.name))
     overall = comparison[measure].gain
     against = tuple(row for row in rows if overall * row.gain < 0 and abs(row.gain) > 1e-12)
     if overall < 0:
@@ -229,21 +221,8 @@ def _slice(tag: str, pairs: Pairs, comparison: Comparison) -> Slice:
     grouped = labels_of(pairs, comparison.grounds.clusters)
     grid = None if pairs.measure else pairs.grid or GRID
     test = paired_tests.sign_flip(units_of(pairs.d, grouped)[0], grid=grid, ties=comparison.ties)
-    low, high, _, _ = gain_interval(pairs, grouped, bootstrap=False)
-    return Slice(
-        tag=tag,
-        n=pairs.n,
-        candidate=float(pairs.candidate.mean()),
-        baseline=float(pairs.baseline.mean()),
-        gain=float(pairs.d.mean()),
-        low=low,
-        high=high,
-        wins=int((pairs.d > 1e-12).sum()),
-        losses=int((pairs.d < -1e-12).sum()),
-        p=test.p_two_sided,
-        q=1.0,
-        marked=False,
-    )
+    found = Slice.of(tag, pairs, comparison.grounds.clusters)
+    return replace(found, p=test.p_two_sided)
 
 
 def _simpson(row: Slice, comparison: Comparison, measure: str) -> str:
@@ -256,6 +235,6 @@ def _simpson(row: Slice, comparison: Comparison, measure: str) -> str:
     )
     sure = "marked" if row.marked else "not beyond luck"
     return (
-        f"{label} {how[0]} overall but {how[1]} in {row.tag}: {size} on"
+        f"{label} {how[0]} overall but {how[1]} in {row.name}: {size} on"
         f" {words.count(row.n, 'example')} ({row.wins} won, {row.losses} lost; {sure})."
     )

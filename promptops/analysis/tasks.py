@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
 from . import words
 from .arms import Pairs
 from .compare import Comparison
-from .facts import gain_interval, labels_of, units_of
+from .facts import labels_of, units_of
+from .part_gain import PartGain, frame_of
 from .slices import part_of, places_of
 
 if TYPE_CHECKING:
@@ -66,21 +67,14 @@ class Combined:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One task: n examples, mean scores of both arms, the gain with its 90 % interval and its
-    standard error, and how many examples improved and regressed.
-    """
+class Task(PartGain):
+    """One task. se: the standard error of its gain."""
 
-    task: str
-    n: int
-    candidate: float
-    baseline: float
-    gain: float
-    low: float | None
-    high: float | None
-    se: float
-    wins: int
-    losses: int
+    se: float = 0.0
+
+    @property
+    def task(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +92,7 @@ class Tasks:
     @property
     def frame(self) -> DataFrame:
         """One row per task."""
-        import pandas as pd
-
-        rows = [{name: getattr(row, name) for name in Task.__slots__} for row in self.rows]
-        return pd.DataFrame(rows, columns=list(Task.__slots__)).set_index("task")
+        return frame_of(self.rows, Task, "task")
 
     def __repr__(self) -> str:
         return f"<Tasks: {' '.join(self.notes)}>"
@@ -228,20 +219,9 @@ def over_tasks(comparisons: Mapping[str, Comparison]) -> Tasks:
 
 
 def _task(name: str, pairs: Pairs, comparison: Comparison) -> Task:
-    labels = labels_of(pairs, comparison.grounds.clusters)
-    low, high, _, _ = gain_interval(pairs, labels, bootstrap=False)
-    return Task(
-        name,
-        pairs.n,
-        float(pairs.candidate.mean()),
-        float(pairs.baseline.mean()),
-        float(pairs.d.mean()),
-        low,
-        high,
-        math.sqrt(_variance(pairs, labels)),
-        int((pairs.d > 1e-12).sum()),
-        int((pairs.d < -1e-12).sum()),
-    )
+    clusters = comparison.grounds.clusters
+    se = math.sqrt(_variance(pairs, labels_of(pairs, clusters)))
+    return replace(Task.of(name, pairs, clusters), se=se)
 
 
 def _variance(pairs: Pairs, labels: list[str] | None) -> float:
@@ -258,7 +238,7 @@ def _variance(pairs: Pairs, labels: list[str] | None) -> float:
 
 
 def _tasks(rows: Sequence[Task], overall: float, label: str) -> Tasks:
-    ranked = tuple(sorted(rows, key=lambda row: (row.gain, row.task)))
+    ranked = tuple(sorted(rows, key=lambda row: (row.gain, row.name)))
     won = sum(row.gain > 1e-12 for row in ranked)
     lost = [row for row in ranked if row.gain < -1e-12]
     notes = [f"{label} wins on {won} of {words.count(len(ranked), 'task')}, loses on {len(lost)}."]
@@ -277,7 +257,7 @@ def _tasks(rows: Sequence[Task], overall: float, label: str) -> Tasks:
             )
     against = [row for row in ranked if row.gain * overall < 0 and abs(row.gain) > 1e-12]
     if against:
-        named = ", ".join(f"{row.task} ({words.points(row.gain)})" for row in against[:5])
+        named = ", ".join(f"{row.name} ({words.points(row.gain)})" for row in against[:5])
         more = f" and {len(against) - 5} more" if len(against) > 5 else ""
         notes.append(f"Against the whole of {words.points(overall)} go {named}{more}.")
     return Tasks(ranked, won, overall, combined, tuple(notes))

@@ -36,7 +36,7 @@ def heatmap(comparison: Comparison) -> str:
         try:
             for part in comparison.slices(name).rows:
                 if part.n >= _LEAST:
-                    found.setdefault(part.tag, {})[name] = part
+                    found.setdefault(part.name, {})[name] = part
         except PromptOpsError:
             continue
     tags = sorted(found, key=lambda tag: -max(row.n for row in found[tag].values()))[:_TAGS]
@@ -53,7 +53,7 @@ def heatmap(comparison: Comparison) -> str:
             )
         )
     far = max((row for tag in tags for row in found[tag].values()), key=lambda row: abs(row.gain))
-    title = f"{comparison.candidate.label} differs most on {far.tag}: {words.points(far.gain)}"
+    title = f"{comparison.candidate.label} differs most on {far.name}: {words.points(far.gain)}"
     note = (
         "Percentage points by tag and scorer, exploratory; * marks a false discovery rate of 10 %."
     )

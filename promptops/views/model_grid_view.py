@@ -45,7 +45,7 @@ def body(face: ModelGrid) -> str:
     ]
     rows = [
         [
-            esc(cell.model),
+            esc(cell.name),
             esc(words.percent(cell.baseline)),
             esc(words.percent(cell.candidate)),
             f"{esc(words.points(cell.gain).removesuffix(' points'))}"
