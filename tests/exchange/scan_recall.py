@@ -31,6 +31,12 @@ class Counted:
     wrong: tuple[tuple[str, int], ...]
 
 
+def _places(label: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """(file, line) of each place that names the label."""
+    there = [(label["file"], line) for line in label["lines"]]
+    return there + [(file, line) for file, line in label.get("also", ())]
+
+
 def counted(labels: Sequence[Mapping[str, Any]], found: Iterable[tuple[str, int]]) -> Counted:
     """Finds held against labels."""
     left = list(labels)
@@ -40,8 +46,9 @@ def counted(labels: Sequence[Mapping[str, Any]], found: Iterable[tuple[str, int]
             (
                 label
                 for label in left
-                if label["file"] == file
-                and any(abs(line - each) <= NEAR for each in label["lines"])
+                if any(
+                    place == file and abs(line - each) <= NEAR for place, each in _places(label)
+                )
             ),
             None,
         )
