@@ -1,7 +1,9 @@
 """How many prompts `scan` finds in public repositories that were labelled by hand, before anything
 was tuned: `python tests/exchange/scan_recall.py FOLDER` prints recall and precision.
 
-FOLDER holds a checkout of each as `owner+name`, at the commit of the labels; one that is not there
+CI has no network, so `--keep` records what was found, as files and lines, in scan_finds.json, and
+a test counts that record against the labels. What the scanner finds today is measured by the
+command alone. FOLDER holds a checkout of each as `owner+name`, at the commit of the labels; one that is not there
 is left out and named. A label counts once; every further find is a false one.
 """
 
@@ -17,6 +19,7 @@ from typing import Any
 from promptops.exchange.scan import scan
 
 LABELS = Path(__file__).with_name("scan_labels.json")
+FINDS = LABELS.with_name("scan_finds.json")
 NEAR = 2
 
 
@@ -46,9 +49,7 @@ def counted(labels: Sequence[Mapping[str, Any]], found: Iterable[tuple[str, int]
             (
                 label
                 for label in left
-                if any(
-                    place == file and abs(line - each) <= NEAR for place, each in _places(label)
-                )
+                if any(place == file and abs(line - each) <= NEAR for place, each in _places(label))
             ),
             None,
         )
@@ -60,23 +61,36 @@ def counted(labels: Sequence[Mapping[str, Any]], found: Iterable[tuple[str, int]
     return Counted(len(labels) - len(left), missed, tuple(wrong))
 
 
-def main(folder: Path) -> None:
+def summed(all_counted: Iterable[Counted]) -> tuple[float, float]:
+    """(recall, precision) over repositories."""
+    each = list(all_counted)
+    hits = sum(got.hits for got in each)
+    missed, wrong = (sum(len(got.missed) for got in each), sum(len(got.wrong) for got in each))
+    return hits / max(hits + missed, 1), hits / max(hits + wrong, 1)
+
+
+def main(folder: Path, keep: bool = False) -> None:
     """A line for each repository, and one for all."""
-    hits = missed = wrong = 0
+    got, finds = [], {}
     for each in json.loads(LABELS.read_text(encoding="utf-8"))["repositories"]:
         place = folder / each["repo"].replace("/", "+")
         if not place.is_dir():
             print(f"{each['repo']}: not there")
             continue
-        got = counted(each["prompts"], [(found.file, found.line) for found in scan([place])])
-        hits, missed, wrong = hits + got.hits, missed + len(got.missed), wrong + len(got.wrong)
+        finds[each["repo"]] = [(found.file, found.line) for found in scan([place])]
+        here = counted(each["prompts"], finds[each["repo"]])
+        got.append(here)
         print(
-            f"{each['repo']}: found {got.hits} of {len(each['prompts'])}, {len(got.wrong)} others"
+            f"{each['repo']}: found {here.hits} of {len(each['prompts'])}, {len(here.wrong)} others"
         )
-        print("".join(f"  missed {name}\n" for name in got.missed), end="")
-        print("".join(f"  not labelled {file}:{line}\n" for file, line in got.wrong), end="")
-    print(f"recall {hits / max(hits + missed, 1):.0%}, precision {hits / max(hits + wrong, 1):.0%}")
+        print("".join(f"  missed {name}\n" for name in here.missed), end="")
+        print("".join(f"  not labelled {file}:{line}\n" for file, line in here.wrong), end="")
+    recall, precision = summed(got)
+    print(f"recall {recall:.0%}, precision {precision:.0%}")
+    if keep:
+        rows = ",\n".join(f'  "{repo}": {json.dumps(found)}' for repo, found in finds.items())
+        FINDS.write_text("{\n" + rows + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), "--keep" in sys.argv)

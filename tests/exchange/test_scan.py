@@ -18,7 +18,7 @@ from promptops.exchange.scan import Baseline, FoundPrompt, scan
 from promptops.exchange.scan.found_prompt import plain_text
 
 sys.path.insert(0, str(Path(__file__).parent))
-from scan_recall import LABELS, counted
+from scan_recall import FINDS, LABELS, counted, summed
 
 FILES = Path(__file__).parent / "files" / "codebase"
 
@@ -313,8 +313,130 @@ def test_finds_are_held_against_labels() -> None:
     got = counted(labels, [("x.py", 12), ("x.py", 20), ("y.py", 10)])
     assert (got.hits, got.missed, got.wrong) == (1, (), (("x.py", 20), ("y.py", 10)))
     kept = json.loads(LABELS.read_text(encoding="utf-8"))["repositories"]
-    assert {key for each in kept for prompt in each["prompts"] for key in prompt} == {
-        "name",
-        "file",
-        "lines",
+    keys = {key for each in kept for prompt in each["prompts"] for key in prompt}
+    assert keys == {"name", "file", "lines", "also"}
+
+
+def test_nine_of_ten_prompts_of_ten_public_repositories_were_found() -> None:
+    """The recorded finds of the last run of `scan_recall.py --keep`, held against the labels."""
+    kept = json.loads(LABELS.read_text(encoding="utf-8"))["repositories"]
+    finds = json.loads(FINDS.read_text(encoding="utf-8"))
+    assert len(kept) == len(finds) == 10
+    got = [counted(each["prompts"], finds[each["repo"]]) for each in kept]
+    recall, precision = summed(got)
+    assert recall >= 0.9
+    assert precision >= 0.8
+
+
+HANDED = '''
+import requests
+from langchain_core.messages import HumanMessage, SystemMessage
+REPLY = "You are brief. Answer in one sentence."
+
+def path(intent):
+    return ask_model("gpt-x", f"""You are a developer who plans a program for {intent}.
+    Give the list of its files.""", intent)
+
+def judge(answer):
+    judge = Judge(system="You are a strict judge of answers to questions.")
+    return judge(answer)
+
+def search(query):
+    body = {"model": "sonar", "messages": [
+        {"role": "system", "content": "Search the web and give sources."},
+        {"role": "user", "content": query}]}
+    return requests.post("https://x.example", json=body)
+
+def sort(llm, ticket):
+    return llm.with_structured_output(Kind).invoke(
+        [SystemMessage(content=REPLY), HumanMessage(content=ticket)])
+
+def debug(context):
+    system = "You are a debugger. Answer with the fault only."
+    prompt = "My files are the following: " + context
+    return ask_model(system, prompt)
+
+def shout(model, text):
+    return model.generate_content(f"Say loudly: {text}")
+
+def nothing(log, parser, graph, text):
+    log.info("You are about to write a file; do not stop the program until it is done, please.")
+    parser.add_argument("--x", help="Generate a file and do not write an index; see the following")
+    graph.update({"messages": [AIMessage(content="The report failed, do not write an index")]})
+    raise ValueError("You are asked to give the following: a number, do not write a text here.")
+'''
+
+
+def test_prompts_that_only_a_function_of_the_projects_own_takes(tmp_path: Path) -> None:
+    """Written where they are handed over, in the body of a request, as messages of LangChain;
+    several texts of one call are one prompt, and what it reads is none.
+    """
+    found = {p.name: [role for role, _ in p.messages] for p in found_in(tmp_path, a_py=HANDED)}
+    assert found == {
+        "path": ["user"],
+        "judge": ["system"],
+        "search": ["system", "user"],
+        "sort": ["system", "user"],
+        "debug": ["system", "user"],
+        "shout": ["user"],
     }
+
+
+def test_an_imported_constant_that_a_call_sends_is_found_once(tmp_path: Path) -> None:
+    """In a layout with src/ too; a second name for one is none, and a piece of one neither."""
+    inner = tmp_path / "src" / "app"
+    inner.mkdir(parents=True)
+    (inner / "texts.py").write_text(
+        'RULES_PROMPT = "Do not give names. Answer in one sentence."\n'
+        'SYSTEM_PROMPT = f"You are a judge of poems. {RULES_PROMPT}"\n'
+        'OTHER_PROMPT = "You are a judge of plays. Answer in one word."\n'
+    )
+    (inner / "ask.py").write_text(
+        "from app.texts import OTHER_PROMPT, SYSTEM_PROMPT\n"
+        "template = OTHER_PROMPT\n"
+        "def rate(client, poem):\n"
+        "    return client.chat.completions.create(model='m', messages=[\n"
+        "        {'role': 'system', 'content': SYSTEM_PROMPT},\n"
+        "        {'role': 'user', 'content': poem}])\n"
+    )
+    assert [(p.file, p.name) for p in scan([tmp_path])] == [
+        ("src/app/ask.py", "rate"),
+        ("src/app/texts.py", "other"),
+    ]
+
+
+def test_typescript_of_the_projects_own_functions(tmp_path: Path) -> None:
+    """Messages handed to one, a chain of calls, parts of content, `dedent`, class names of CSS."""
+    source = """
+const rules = dedent`
+  Answer in one sentence.
+  Do not guess.
+`;
+function getPrompt(question: string) {
+  return dedent`
+    The question is: ${question}
+
+    ${rules}
+  `;
+}
+async function logs(code: string) {
+  return ownCompletion({ messages: [
+    { role: 'system' as const, content: 'You add logs.' },
+    { role: 'user', content: code } ] });
+}
+const look = (url) => anthropic.messages
+  .stream({ model: 'm', messages: [{ role: 'user', content: [
+    { type: 'image', source: url }, { type: 'text', text: 'What is wrong here?' }] }] })
+  .on('text', print);
+const path = (intent) => ask(model, `You are a developer who plans a program for ${intent},
+  with the list of its files.`);
+const box = cva("a b c translate-x-5 translate-y-0 rounded-full h-4 w-4 shadow-lg ring-0 px-2 d");
+fetch('https://x.example', { body: JSON.stringify({ messages }) });
+"""
+    found = {p.name: p for p in found_in(tmp_path, a_ts=source)}
+    assert sorted(found) == ["get", "logs", "look", "path"]
+    assert plain_text(found["get"].messages[0][1]) == (
+        "The question is: {…}\n\nAnswer in one sentence.\nDo not guess."
+    )
+    assert [role for role, _ in found["logs"].messages] == ["system", "user"]
+    assert found["look"].call == "anthropic.messages.stream"

@@ -16,7 +16,10 @@ from ...version import PromptVersion
 from ...version.renderer import literal
 from ..chat_text import slug
 
-__all__ = ["FoundPrompt", "Hole", "Text", "looks_like_prompt", "plain_text", "says_something"]
+__all__ = [
+    *("FoundPrompt", "Hole", "Text", "handed_over", "instructs", "looks_like_prompt"),
+    *("plain_text", "says_something"),
+]
 
 _RESERVED = frozenset(("api", "fresh", "self", "history"))
 _NAMED = re.compile(
@@ -29,11 +32,19 @@ _CUE = re.compile(
     r"answer (the|with|in|like)|"
     r"reply (to|in|with)|summari[sz]e|translate|classify|extract|rewrite|generate an?|write an?|"
     r"given (the|a)|the following|return (only|json)|do not|don't|step by step|as an? (expert|"
-    r"assistant)|based on the|output (only|format|in)|identify the|describe the)\b"
+    r"assistant)|based on the|output (only|format|in)|identify the|describe the)\b(?!-)"
 )
+_OPENS = re.compile(r"(?i)\s*you are (an?|the)\b")
 _OTHER = re.compile(
     r"(?is)^\s*(select\s.+\sfrom|insert\s+into|create\s+table|update\s.+\sset|<!doctype|<html|<div|"
     r"<svg|<\?xml|https?://|import\s|def\s|function\s|usage:|#!/)"
+)
+
+_SHORT, _LONG = 6, 12  # words
+_TOLD = re.compile(
+    r"(?i)(^|[._])(print|echo|log|debug|info|warn(ing)?|error|fatal|exception|console|describe|"
+    r"expect|assert\w*|field|option|argument|add_argument|help|alert|toast|note|write|raise\w*|"
+    r"\w*error|\w*exception|\w*warning|markdown|tool|it|test)$"
 )
 
 
@@ -74,6 +85,24 @@ def says_something(messages: Sequence[tuple[str, Text]]) -> bool:
     """
     pieces = [piece for _, text in messages for piece in text if isinstance(piece, str)]
     return any(any(mark.isalpha() for mark in piece) for piece in pieces)
+
+
+def instructs(messages: Sequence[tuple[str, Text]]) -> bool:
+    """Whether a list of messages has words of its own for a model: an answer alone is none."""
+    return says_something([entry for entry in messages if entry[0] != "assistant"])
+
+
+def handed_over(callee: str, text: Text, word: str = "") -> bool:
+    """Whether a text that stands where it is handed to a function reads like instructions. Where
+    no keyword names it, it has to be long and to instruct twice; and the function is none that
+    logs, describes or refuses.
+    """
+    shown = plain_text(text)
+    named = bool(word and _NAMED.search(word))
+    if len(shown.split()) < (_SHORT if named else _LONG) or _OTHER.search(shown):
+        return False
+    enough = 1 if named or _OPENS.match(shown) else 2
+    return len(_CUE.findall(shown)) >= enough and not _TOLD.search(callee)
 
 
 @dataclass(frozen=True, slots=True)

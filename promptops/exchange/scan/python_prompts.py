@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any
 
 from ..chat_text import slug
-from .found_prompt import FoundPrompt, Text, looks_like_prompt, says_something
+from .found_prompt import FoundPrompt, Text, instructs, says_something
+from .python_named import named_texts
+from .python_source import Elsewhere, Source
 from .python_texts import Names, literal_of, text_of
 
-__all__ = ["Elsewhere", "prompts_in_python", "tables_of"]
+__all__ = ["prompts_in_python"]
 
-Elsewhere = Callable[[str], "tuple[ast.expr, Names] | None"]
 _CALL = re.compile(
     r"(?:^|\.)(?:chat\.completions\.(?:create|parse|stream)|responses\.(?:create|parse|stream)|"
     r"messages\.(?:create|stream)|ChatCompletion\.a?create|completions\.create|"
     r"generate_content(?:_async|_stream)?|a?completion|chat|ChatPromptTemplate|PromptTemplate|"
     r"from_messages|from_template)$"
 )
+# takes a list of messages as its first argument, by whatever name the model has
+_SENDS = re.compile(r"\.a?(?:invoke|stream|batch|generate|complete|predict_messages)$")
+_KEEPS = re.compile(r"\.(?:append|extend|insert|update)$")  # keeps messages, and sends none
 _SPELLED = (
     *("messages", "input", "prompt", "contents", "system", "instructions", "system_instruction"),
     *("template", "config"),
@@ -37,62 +40,24 @@ _MESSAGES = {
     "HumanMessagePromptTemplate": "user",
 }
 _ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
-_SKIP = "promptops: not-a-prompt"
-
-
-def tables_of(tree: ast.AST) -> dict[str, ast.expr]:
-    """Constants of a body: names that are assigned once, and to what."""
-    found: dict[str, ast.expr] = {}
-    often: set[str] = set()
-    body = getattr(tree, "body", None)
-    for node in body if isinstance(body, list) else []:
-        targets: list[ast.expr] = []
-        if isinstance(node, ast.Assign):
-            targets = node.targets
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            targets = [node.target]
-        for target in targets:
-            if isinstance(target, ast.Name) and getattr(node, "value", None) is not None:
-                often.update({target.id} & set(found))
-                found[target.id] = node.value
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            often.add(node.target.id)
-    return {name: value for name, value in found.items() if name not in often}
-
-
-def _branches(block: ast.AST) -> Iterator[ast.Module]:
-    """The bodies of a statement beside its first one, as bodies."""
-    for name in ("orelse", "finalbody"):
-        body = getattr(block, name, None)
-        if isinstance(body, list):
-            yield ast.Module(body, [])
 
 
 def prompts_in_python(
     text: str, tree: ast.Module, file: str, elsewhere: Elsewhere
 ) -> Iterator[FoundPrompt]:
     """The prompts of a file, in its order. tree: of the text."""
-    yield from _File(text, file, tree, elsewhere).prompts()
+    yield from _File(Source(text, file, tree, elsewhere)).prompts()
 
 
 class _File:
-    def __init__(self, text: str, file: str, tree: ast.Module, elsewhere: Elsewhere) -> None:
-        self.lines = text.splitlines()
-        self.file, self.tree, self.elsewhere = file, tree, elsewhere
-        self.module = tables_of(tree)
-        self.sent: set[str] = set()
-        self.read: set[int] = set()  # expressions that a reported call reads, by id
+    def __init__(self, source: Source) -> None:
+        self.source = source
 
     def prompts(self) -> Iterator[FoundPrompt]:
-        whole = Names(self.module, elsewhere=self.elsewhere)
-        found = [*self._sent(self.tree, "", lambda: whole)]
-        found += self._texts()
-        found += self._local_texts()
+        whole = Names(self.source.module, elsewhere=self.source.elsewhere)
+        found = [*self._sent(self.source.tree, "", lambda: whole)]
+        found += named_texts(self.source)
         yield from sorted(found, key=lambda prompt: prompt.line)
-
-    def _skipped(self, line: int) -> bool:
-        near = self.lines[max(0, line - 2) : line]
-        return any(_SKIP in text for text in near)
 
     # -- calls
 
@@ -101,35 +66,17 @@ class _File:
     ) -> Iterator[FoundPrompt]:
         for node in ast.iter_child_nodes(body):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                yield from self._sent(node, node.name, cache(partial(self._inside, node)))
+                yield from self._sent(node, node.name, cache(partial(self.source.inside, node)))
                 continue
+            found = None
             if isinstance(node, ast.Call):
                 found = self._call(node, function, names)
-                if found is not None:
-                    yield found
-                    continue
+            elif isinstance(node, ast.Dict):
+                found = self._body(node, function, names)
+            if found is not None:
+                yield found
+                continue
             yield from self._sent(node, function, names)
-
-    def _inside(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Names:
-        stored = Counter(
-            inner.id
-            for inner in ast.walk(node)
-            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
-        )
-        own = {
-            name: value
-            for block in ast.walk(node)
-            for part in (block, *_branches(block))
-            for name, value in tables_of(part).items()
-            if stored[name] == 1
-        }
-        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        texts = frozenset(
-            item.arg for item in given if item.annotation and ast.unparse(item.annotation) == "str"
-        )
-        hidden = {item.arg for item in given} | set(stored)
-        module = {name: value for name, value in self.module.items() if name not in hidden}
-        return Names(module, own, texts, self.elsewhere)
 
     def _call(
         self, node: ast.Call, function: str, lazily: Callable[[], Names]
@@ -138,15 +85,47 @@ class _File:
         if not (given or node.args):
             return None
         callee = ast.unparse(node.func)
-        if not _CALL.search(callee) and "messages" not in given:
+        known = _CALL.search(callee) is not None
+        first = node.args[0] if node.args else None
+        if first is not None and known and not set(given) & set(_SPELLED):
+            given["template" if callee.endswith("from_template") else "messages"] = first
+        elif not known and "messages" not in given:
+            listed = _messages_among(node.args)
+            if _SENDS.search(callee) and isinstance(first, ast.Name):
+                found = lazily().find(first.id)
+                listed = first if found is not None and _is_messages(found[0]) else listed
+            if listed is None or _KEEPS.search(callee):
+                return None
+            given["messages"] = listed
+        return self._found(node, given, (callee, known), function, lazily())
+
+    def _body(
+        self, node: ast.Dict, function: str, lazily: Callable[[], Names]
+    ) -> FoundPrompt | None:
+        """The body of a request, or the state of a graph: a dictionary with messages in it."""
+        given = {
+            key.value: value
+            for key, value in zip(node.keys, node.values, strict=True)
+            if isinstance(key, ast.Constant) and isinstance(key.value, str)
+        }
+        if not _is_messages(given.get("messages")):
             return None
-        names = lazily()
-        if callee.endswith(("from_messages", "from_template")) and node.args:
-            given.setdefault("messages" if "messages" in callee else "template", node.args[0])
+        return self._found(node, given, ("", False), function, lazily())
+
+    def _found(
+        self,
+        node: ast.Call | ast.Dict,
+        given: Mapping[str, ast.expr],
+        call: tuple[str, bool],
+        function: str,
+        names: Names,
+    ) -> FoundPrompt | None:
+        """call: the callee, and whether it is known to send what it is given to a model."""
         messages = self._messages(given, names)
-        if not says_something(messages) or self._skipped(node.lineno):
+        enough = says_something(messages) if call[1] else instructs(messages)
+        if not enough or self.source.skipped(node.lineno):
             return None
-        self._note(node, names)
+        self.source.note(node, names)
         settings, unread, model = {}, [], None
         for word, value in given.items():
             if word in _SPELLED or word in _TRANSPORT:
@@ -160,27 +139,15 @@ class _File:
                 model = literal if isinstance(literal, str) else None
             else:
                 settings[word] = literal
-        name = slug(function or self._assigned(node) or self.file.rpartition("/")[2][:-3], "prompt")
-        return FoundPrompt(
-            self.file, node.lineno, name, tuple(messages), model, settings, callee, tuple(unread)
-        )
+        file = self.source.file
+        name = slug(function or self._assigned(node) or file.rpartition("/")[2][:-3], "prompt")
+        said = tuple(messages)
+        return FoundPrompt(file, node.lineno, name, said, model, settings, call[0], tuple(unread))
 
-    def _assigned(self, node: ast.Call) -> str:
-        return next((name for name, value in self.module.items() if value is node), "")
+    def _assigned(self, node: ast.expr) -> str:
+        return next((name for name, value in self.source.module.items() if value is node), "")
 
-    def _note(self, node: ast.Call, names: Names) -> None:
-        """Names that the call reads are not prompts of their own."""
-        left: list[ast.AST] = [node]
-        while left:
-            for inner in ast.walk(left.pop()):
-                if isinstance(inner, ast.Name) and inner.id not in self.sent:
-                    value = names.own.get(inner.id) or self.module.get(inner.id)
-                    if value is not None and id(value) not in self.read:
-                        self.read.add(id(value))
-                        self.sent.update({inner.id} & set(self.module))
-                        left.append(value)
-
-    def _messages(self, given: dict[str, ast.expr], names: Names) -> list[tuple[str, Text]]:
+    def _messages(self, given: Mapping[str, ast.expr], names: Names) -> list[tuple[str, Text]]:
         out: list[tuple[str, Text]] = []
         for word in ("system", "instructions", "system_instruction"):
             if word in given:
@@ -235,7 +202,7 @@ class _File:
             inner: Any = node.args[0] if node.args else None
             inner = next((w.value for w in node.keywords if w.arg == "content"), inner)
             if kind in _MESSAGES and inner is not None:
-                return self._one(_MESSAGES[kind], inner, names)
+                return self._content(_MESSAGES[kind], inner, names)
         return []
 
     def _content(self, role: str, node: ast.expr, names: Names) -> list[tuple[str, Text]]:
@@ -254,59 +221,22 @@ class _File:
             text = text_of(ast.JoinedStr([ast.FormattedValue(node, -1, None)]), names)
         return [(role, text)] if text else []
 
-    # -- texts that no call was seen to send
 
-    def _texts(self) -> Iterator[FoundPrompt]:
-        kinds = (ast.Module, ast.ClassDef)
-        bodies = [node for node in ast.walk(self.tree) if isinstance(node, kinds)]
-        for body in bodies:
-            for name, value in tables_of(body).items():
-                if name in self.sent or self._skipped(value.lineno):
-                    continue
-                text = text_of(value, Names(self.module, elsewhere=self.elsewhere))
-                if text is not None and looks_like_prompt(name, text):
-                    named = slug(re.sub(r"(?i)_?prompt$", "", name), slug(name, "prompt"))
-                    role = "system" if re.search(r"(?i)system|persona", name) else "user"
-                    yield FoundPrompt(self.file, value.lineno, named, ((role, text),))
-
-    def _local_texts(self) -> Iterator[FoundPrompt]:
-        """Texts of functions that no call was seen to send: they are handed to a function of the
-        project's own.
-        """
-        seen: set[int] = set()
-        for function in ast.walk(self.tree):
-            if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                continue
-            names = cache(partial(self._inside, function))
-            for node in ast.walk(function):
-                name, value = _named_text(node, function.name)
-                if value is None or id(value) in seen | self.read:
-                    continue
-                seen.add(id(value))
-                if self._fills(value) or self._skipped(value.lineno):
-                    continue
-                text = text_of(value, names())
-                if text is not None and looks_like_prompt(name, text):
-                    role = "system" if re.search(r"(?i)system|persona", name) else "user"
-                    named = slug(function.name, slug(name, "prompt"))
-                    yield FoundPrompt(self.file, value.lineno, named, ((role, text),))
-
-    def _fills(self, value: ast.expr) -> bool:
-        """Whether it fills a constant of the file in, which is found itself."""
-        called = value.func if isinstance(value, ast.Call) else None
-        base = called.value if isinstance(called, ast.Attribute) else None
-        return isinstance(base, ast.Name) and base.id in self.module
+def _messages_among(arguments: list[ast.expr]) -> ast.expr | None:
+    return next((given for given in arguments if _is_messages(given)), None)
 
 
-def _named_text(node: ast.AST, function: str) -> tuple[str, ast.expr | None]:
-    """A text that is given a name, or returned by a function, which is its name then."""
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-        name, value = node.targets[0].id, node.value
-    elif isinstance(node, ast.Return) and node.value is not None:
-        name, value = function, node.value
-    else:
-        return "", None
-    return (name, value) if isinstance(value, _TEXTS) else ("", None)
+def _is_messages(node: ast.expr | None) -> bool:
+    """Whether an expression is a list with a message in it, or one that is added to."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _is_messages(node.left) or _is_messages(node.right)
+    return isinstance(node, ast.List) and any(map(_is_message, node.elts))
 
 
-_TEXTS = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call)
+def _is_message(node: ast.expr) -> bool:
+    if isinstance(node, ast.Dict):
+        keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+        return {"role", "content"} <= keys
+    if not isinstance(node, ast.Call):
+        return False
+    return ast.unparse(node.func).removesuffix(".from_template").rpartition(".")[2] in _MESSAGES

@@ -5,13 +5,35 @@ of models send, and texts that read like prompts. Nothing is executed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from ...errors import MissingExtra
 from ..chat_text import slug
-from .found_prompt import FoundPrompt, Hole, Text, looks_like_prompt, says_something
+from .found_prompt import (
+    FoundPrompt,
+    Hole,
+    Text,
+    handed_over,
+    instructs,
+    looks_like_prompt,
+    says_something,
+)
+from .script_nodes import (
+    callee_of,
+    fragment_of,
+    function_of,
+    given_of,
+    hole_of,
+    line_of,
+    operator_of,
+    pairs_of,
+    snake_of,
+    source_of,
+    unfiltered,
+    walk,
+)
 
 __all__ = ["prompts_in_script"]
 
@@ -24,8 +46,9 @@ _SKIP = b"promptops: not-a-prompt"
 _SYSTEM = ("system", "instructions", "systemInstruction")
 _ASKED = ("messages", "input", "contents", "prompt")
 _TRANSPORT = frozenset(("stream", "abortSignal", "signal", "timeout", "user", "metadata", "tools"))
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
+# tags that take the common indentation away; their values are taken as they stand
+_DEDENTS = frozenset(("dedent", "outdent", "endent", "stripIndent"))
 _DEPTH = 20
 
 
@@ -63,11 +86,11 @@ class _Script:
         self.names: dict[str, Any] = {}
         self.sent: set[str] = set()
         twice: set[str] = set()
-        for node in _walk(root):
+        for node in walk(root):
             if node.type == "variable_declarator":
                 name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
                 if name is not None and name.type == "identifier" and value is not None:
-                    key = _source(name)
+                    key = source_of(name)
                     twice.update({key} & set(self.names))
                     self.names[key] = value
         for name in twice:
@@ -75,41 +98,72 @@ class _Script:
 
     def prompts(self) -> Iterator[FoundPrompt]:
         covered: list[tuple[int, int]] = []
-        for node in _walk(self.root):
+        for node in walk(self.root):
             if node.type == "call_expression":
                 found = self._call(node)
                 if found is not None:
                     covered.append((node.start_byte, node.end_byte))
                     yield found
+        yield from self._named(covered)
+        for node in walk(self.root):
+            inside = any(a <= node.start_byte < b for a, b in covered)
+            if node.type == "call_expression" and not inside:
+                yield from self._handed(node)
+
+    def _named(self, covered: Sequence[tuple[int, int]]) -> Iterator[FoundPrompt]:
+        """Texts with a name that no call was seen to send; a piece of another one is left out."""
+        found = []
         for name, node in self._texts():
             inside = any(a <= node.start_byte < b for a, b in covered)
             if name in self.sent or inside or self._skipped(node):
                 continue
             text = self._text(node)
             if text is not None and looks_like_prompt(name, text):
-                named = slug(re.sub(r"(?i)_?prompt$", "", _snake(name)), slug(name, "prompt"))
+                found.append((name, node, text))
+        pieces = {
+            source_of(inner)
+            for name, node, _ in found
+            for inner in walk(node)
+            if inner.type == "identifier" and source_of(inner) != name
+        }
+        for name, node, text in found:
+            if name not in pieces:
+                named = slug(re.sub(r"(?i)_?prompt$", "", snake_of(name)), slug(name, "prompt"))
                 role = "system" if re.search(r"(?i)system|persona", name) else "user"
-                yield FoundPrompt(self.file, _line(node), named, ((role, text),))
+                yield FoundPrompt(self.file, line_of(node), named, ((role, text),))
+
+    def _handed(self, node: Any) -> Iterator[FoundPrompt]:
+        """Texts that are written where they are handed to a function of the project's own."""
+        arguments = node.child_by_field_name("arguments")
+        if arguments is None or arguments.type != "arguments":
+            return
+        callee = callee_of(node.child_by_field_name("function"))
+        for item in arguments.named_children:
+            if item.type in ("string", "template_string", "binary_expression"):
+                text = self._text(item)
+                if text is not None and handed_over(callee, text) and not self._skipped(item):
+                    name = slug(snake_of(function_of(node)), slug(callee, "prompt"))
+                    yield FoundPrompt(self.file, line_of(item), name, (("user", text),))
 
     def _skipped(self, node: Any) -> bool:
-        line = _line(node)
+        line = line_of(node)
         return any(_SKIP in text for text in self.lines[max(0, line - 2) : line])
 
     def _texts(self) -> Iterator[tuple[str, Any]]:
         """(name, expression) of each declared or named text, functions that give one included."""
-        for node in _walk(self.root):
+        for node in walk(self.root):
             if node.type == "variable_declarator":
                 name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
                 if name is not None and value is not None:
-                    yield _source(name), _given(value)
+                    yield source_of(name), given_of(value)
             elif node.type == "pair":
                 key, value = node.child_by_field_name("key"), node.child_by_field_name("value")
                 if key is not None and value is not None:
-                    yield _source(key).strip("'\""), _given(value)
-            elif node.type == "function_declaration":
+                    yield source_of(key).strip("'\""), given_of(value)
+            elif node.type in ("function_declaration", "method_definition"):
                 name = node.child_by_field_name("name")
                 if name is not None:
-                    yield _source(name), _given(node)
+                    yield source_of(name), given_of(node)
 
     # -- texts
 
@@ -117,45 +171,62 @@ class _Script:
         if depth > _DEPTH:
             return None
         if node.type == "string":
-            return ("".join(map(_fragment, node.named_children)),)
+            return ("".join(map(fragment_of, node.named_children)),)
         if node.type == "template_string":
             return tuple(self._template(node, depth))
         if node.type in ("parenthesized_expression", "as_expression", "satisfies_expression"):
             return self._text(node.named_children[0], depth + 1)
-        if node.type == "binary_expression" and _operator(node) == "+":
+        if node.type == "binary_expression" and operator_of(node) == "+":
             sides = [node.child_by_field_name(side) for side in ("left", "right")]
             texts = [self._text(side, depth + 1) for side in sides]
             if all(text is None for text in texts):
                 return None
             pairs = zip(sides, texts, strict=True)
-            return tuple(p for side, text in pairs for p in (text or (_hole(side),)))
-        if node.type == "identifier" and _source(node) in self.names:
-            return self._text(self.names[_source(node)], depth + 1)
+            return tuple(p for side, text in pairs for p in (text or (hole_of(side),)))
+        if node.type == "identifier" and source_of(node) in self.names:
+            return self._text(self.names[source_of(node)], depth + 1)
         return self._called(node, depth) if node.type == "call_expression" else None
+
+    def _tagged(self, tag: str, node: Any, depth: int) -> Text | None:
+        """A template with a tag that takes its indentation away; None with another tag."""
+        if tag.rpartition(".")[2] not in _DEDENTS:
+            return None
+        pieces = tuple(self._template(node, depth))
+        holes = [piece for piece in pieces if isinstance(piece, Hole)]
+        parts = dedented("".join("\0" if isinstance(p, Hole) else p for p in pieces)).split("\0")
+        if len(parts) != len(holes) + 1:
+            return None
+        out: list[str | Hole] = [parts[0]]
+        for hole, part in zip(holes, parts[1:], strict=True):
+            out += [hole, part]
+        return tuple(piece for piece in out if piece != "")
 
     def _template(self, node: Any, depth: int) -> Iterator[str | Hole]:
         for part in node.named_children:
             if part.type != "template_substitution":
-                yield _fragment(part)
+                yield fragment_of(part)
                 continue
             inner = part.named_children[0] if part.named_children else part
             known = inner.type in ("identifier", "string", "template_string")
             text = self._text(inner, depth + 1) if known else None
-            yield from text if text is not None else (_hole(inner),)
+            yield from text if text is not None else (hole_of(inner),)
 
     def _called(self, node: Any, depth: int) -> Text | None:
         callee = node.child_by_field_name("function")
+        given = node.child_by_field_name("arguments")
+        if given is not None and given.type == "template_string":
+            return self._tagged(source_of(callee), given, depth)
         if callee is None or callee.type != "member_expression":
             return None
-        name = _source(callee.child_by_field_name("property"))
+        name = source_of(callee.child_by_field_name("property"))
         base = callee.child_by_field_name("object")
-        arguments = node.child_by_field_name("arguments").named_children
+        arguments = given.named_children
         if name == "trim" and not arguments:
             text = self._text(base, depth + 1)
             if text and all(isinstance(piece, str) for piece in text):
                 return ("".join(map(str, text)).strip(),)
         if name == "join":
-            base = _unfiltered(base)
+            base = unfiltered(base)
         if name == "join" and base.type == "array" and len(arguments) == 1:
             mark = self._text(arguments[0], depth + 1)
             if mark is None:
@@ -163,19 +234,25 @@ class _Script:
             out: list[str | Hole] = []
             for index, item in enumerate(base.named_children):
                 text = self._text(item, depth + 1)
-                out += [*(mark if index else ()), *(text or (_hole(item),))]
+                out += [*(mark if index else ()), *(text or (hole_of(item),))]
             return tuple(out)
         return None
 
     # -- calls
 
     def _call(self, node: Any) -> FoundPrompt | None:
-        callee = _source(node.child_by_field_name("function"))
+        callee = callee_of(node.child_by_field_name("function"))
         arguments = node.child_by_field_name("arguments")
-        if arguments is None or not _CALL.search(callee) or not arguments.named_children:
+        if arguments is None or arguments.type != "arguments" or not arguments.named_children:
             return None
         given = arguments.named_children[0]
-        pairs = _pairs(given)
+        pairs = pairs_of(given)
+        if not _CALL.search(callee):
+            # a function of the project's own, or the body of a request: its messages are seen
+            listed = (pairs_of(item) for item in arguments.named_children)
+            pairs = next((found for found in listed if "messages" in found), {})
+            if not instructs(self._listed(pairs["messages"]) if pairs else []):
+                return None
         messages: list[tuple[str, Text]] = []
         for word in (*_SYSTEM, *_ASKED):
             if word in pairs and word in _SYSTEM:
@@ -186,9 +263,9 @@ class _Script:
             messages += self._listed(given)
         if not says_something(messages) or self._skipped(node):
             return None
-        for inner in _walk(node):
-            if inner.type == "identifier" and _source(inner) in self.names:
-                self.sent.add(_source(inner))
+        for inner in walk(node):
+            if inner.type == "identifier" and source_of(inner) in self.names:
+                self.sent.add(source_of(inner))
         model, settings, unread = None, {}, []
         for word, value in pairs.items():
             if word in (*_SYSTEM, *_ASKED) or word in _TRANSPORT:
@@ -199,19 +276,21 @@ class _Script:
             elif word == "model":
                 model = str(literal)
             else:
-                settings[_snake(word) if word in ("maxTokens", "topP") else word] = literal
-        name = slug(_snake(_function(node)), slug(self.file.rpartition("/")[2].split(".")[0], "x"))
-        place, unseen = _line(node), tuple(unread)
+                settings[snake_of(word) if word in ("maxTokens", "topP") else word] = literal
+        name = slug(
+            snake_of(function_of(node)), slug(self.file.rpartition("/")[2].split(".")[0], "x")
+        )
+        place, unseen = line_of(node), tuple(unread)
         return FoundPrompt(self.file, place, name, tuple(messages), model, settings, callee, unseen)
 
     def _literal(self, node: Any) -> Any:
         if node.type == "number":
-            value = float(_source(node).replace("_", ""))
+            value = float(source_of(node).replace("_", ""))
             return int(value) if value.is_integer() else value
         if node.type in ("true", "false"):
             return node.type == "true"
-        if node.type == "identifier" and _source(node) in self.names:
-            return self._literal(self.names[_source(node)])
+        if node.type == "identifier" and source_of(node) in self.names:
+            return self._literal(self.names[source_of(node)])
         text = self._text(node)
         if node.type == "call_expression":  # openai("gpt-4o") of the AI SDK
             inner = node.child_by_field_name("arguments").named_children
@@ -223,8 +302,8 @@ class _Script:
         return [(_ROLES.get(role, role), text)] if text else []
 
     def _listed(self, node: Any) -> list[tuple[str, Text]]:
-        if node.type == "identifier" and _source(node) in self.names:
-            found = self.names[_source(node)]
+        if node.type == "identifier" and source_of(node) in self.names:
+            found = self.names[source_of(node)]
             if found.type == "array":
                 return self._listed(found)
         if node.type in ("as_expression", "satisfies_expression"):
@@ -233,106 +312,36 @@ class _Script:
             return self._one("user", node)
         out: list[tuple[str, Text]] = []
         for item in node.named_children:
-            pairs = _pairs(item)
-            role, content = pairs.get("role"), pairs.get("content")
+            if item.type == "identifier":
+                item = self.names.get(source_of(item), item)
+            pairs = pairs_of(item)
+            role, content = _bare(pairs.get("role")), pairs.get("content")
             if role is not None and content is not None and role.type == "string":
-                name = "".join(map(_fragment, role.named_children))
-                out += [(name, self._text(content) or (_hole(content),))]
+                name = "".join(map(fragment_of, role.named_children))
+                out += self._content(name, content)
             elif item.type == "array" and len(item.named_children) == 2:
                 first, second = item.named_children
                 if first.type == "string":
-                    out += self._one("".join(map(_fragment, first.named_children)), second)
+                    out += self._one("".join(map(fragment_of, first.named_children)), second)
         return out
 
-
-def _walk(root: Any) -> Iterator[Any]:
-    left = [root]
-    while left:
-        node = left.pop()
-        yield node
-        left += reversed(node.named_children)
-
-
-def _unfiltered(node: Any) -> Any:
-    """The array of `[...].filter(Boolean)`, whose empty parts say nothing; else the same."""
-    callee = node.child_by_field_name("function") if node.type == "call_expression" else None
-    if callee is None or not _source(callee).endswith(".filter"):
-        return node
-    return callee.child_by_field_name("object")
+    def _content(self, role: str, node: Any) -> list[tuple[str, Text]]:
+        """A message's content: a text, or its text parts; a value alone is one variable."""
+        if node.type != "array":
+            return [(role, self._text(node) or (hole_of(node),))]
+        parts = (pairs_of(part).get("text") for part in node.named_children)
+        return [(role, self._text(text) or (hole_of(text),)) for text in parts if text is not None]
 
 
-def _source(node: Any) -> str:
-    return "" if node is None or node.text is None else str(node.text.decode("utf-8", "replace"))
+def _bare(node: Any) -> Any:
+    """What stands before `as const`."""
+    typed = node is not None and node.type in ("as_expression", "satisfies_expression")
+    return node.named_children[0] if typed else node
 
 
-def _line(node: Any) -> int:
-    return int(node.start_point[0]) + 1
-
-
-def _operator(node: Any) -> str:
-    return _source(node.child_by_field_name("operator"))
-
-
-def _given(node: Any) -> Any:
-    """What a function gives where it is one expression; the expression itself otherwise."""
-    if node.type in ("arrow_function", "function_declaration", "function_expression"):
-        body = node.child_by_field_name("body")
-        if body is not None and body.type == "statement_block":
-            returned = [part for part in body.named_children if part.type == "return_statement"]
-            if len(returned) == 1 and returned[0].named_children:
-                return returned[0].named_children[0]
-        return body if body is not None else node
-    return node
-
-
-def _pairs(node: Any) -> dict[str, Any]:
-    if node.type != "object":
-        return {}
-    out = {}
-    for part in node.named_children:
-        if part.type == "pair":
-            key = _source(part.child_by_field_name("key")).strip("'\"")
-            out[key] = part.child_by_field_name("value")
-        elif part.type == "shorthand_property_identifier":
-            out[_source(part)] = part
-    return out
-
-
-def _hole(node: Any) -> Hole:
-    code = _source(node)
-    names = re.findall(r"[A-Za-z_$][\w$]*", code)
-    called = ("trim", "toString", "join", "stringify", "JSON", "String", "this")
-    plain = [name for name in names if name not in called]
-    if not plain:
-        return Hole("value", code)
-    return Hole(_snake(plain[-1 if node.type == "member_expression" else 0]), code)
-
-
-def _fragment(node: Any) -> str:
-    """A piece of a string as its text: JavaScript's escapes."""
-    text = _source(node)
-    if node.type != "escape_sequence":
-        return text
-    rest = text[1:]
-    if rest[:1] in ("u", "x"):
-        digits = rest[1:].strip("{}")
-        return chr(int(digits, 16)) if digits else rest
-    if rest in ("\n", "\r\n"):
-        return ""
-    return _ESCAPES.get(rest, rest)
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _function(node: Any) -> str:
-    """The name of the function, method or constant that a call is in; "" for none."""
-    while node is not None:
-        if node.type in ("function_declaration", "method_definition", "variable_declarator"):
-            inner = node.child_by_field_name("value")
-            arrow = inner is not None and inner.type in ("arrow_function", "function_expression")
-            if node.type != "variable_declarator" or arrow:
-                return _source(node.child_by_field_name("name"))
-        node = node.parent
-    return ""
+def dedented(text: str) -> str:
+    """The text without the indentation that its indented lines share, and without blanks around."""
+    lines = text.split("\n")
+    deep = [len(found[1]) for line in lines if (found := re.match(r"([ \t]+)\S", line))]
+    cut = min(deep, default=0)
+    return "\n".join(line[cut:] if line[:1] in (" ", "\t") else line for line in lines).strip()

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ...errors import DatasetError
 from .found_prompt import FoundPrompt
-from .python_prompts import prompts_in_python, tables_of
+from .python_prompts import prompts_in_python
+from .python_source import tables_of
 from .python_texts import Names
 from .script_prompts import prompts_in_script
 
@@ -56,6 +57,7 @@ def scan(paths: Sequence[Path]) -> list[FoundPrompt]:
             raise DatasetError(f"there is nothing at {path}; give a file or folder of source.")
         root = path if path.is_dir() else path.parent
         imports = _Imports(root.resolve())
+        here: list[FoundPrompt] = []
         for file in _files(path):
             shown = file.relative_to(root).as_posix()
             text = file.read_text(encoding="utf-8", errors="replace")
@@ -63,9 +65,11 @@ def scan(paths: Sequence[Path]) -> list[FoundPrompt]:
                 tree = _parsed(text) if _MAY.search(text) else None
                 if tree is not None:
                     elsewhere = imports.of(file.resolve(), tree)
-                    found += prompts_in_python(text, tree, shown, elsewhere)
+                    here += prompts_in_python(text, tree, shown, elsewhere)
             else:
-                found += prompts_in_script(text, shown, file.suffix)
+                here += prompts_in_script(text, shown, file.suffix)
+        sent = {(file.relative_to(root.resolve()).as_posix(), line) for file, line in imports.sent}
+        found += [each for each in here if each.call or (each.file, each.line) not in sent]
     return _named_apart(found)
 
 
@@ -115,6 +119,8 @@ class _Imports:
 
     root: Path
     known: dict[Path, Names] = field(default_factory=dict)
+    sent: set[tuple[Path, int]] = field(default_factory=set)  # read by a call: file, line
+    places: dict[tuple[Path, str, int], Path | None] = field(default_factory=dict)
 
     def of(self, file: Path, tree: ast.Module) -> _Finder:
         """Name in `file` -> the expression that it was imported as."""
@@ -145,7 +151,14 @@ class _Imports:
         return self.known[module]
 
     def _file(self, file: Path, module: str, level: int) -> Path | None:
-        bases = [file.parents[level - 1]] if level else [self.root, self.root.parent, file.parent]
+        key = (file.parent, module, level)
+        if key not in self.places:
+            self.places[key] = self._looked_up(file, module, level)
+        return self.places[key]
+
+    def _looked_up(self, file: Path, module: str, level: int) -> Path | None:
+        between = [folder for folder in file.parents if folder.is_relative_to(self.root)]
+        bases = [file.parents[level - 1]] if level else [*reversed(between), self.root.parent]
         for base in bases:
             target = base.joinpath(*module.split(".")) if module else base
             for path in (target.with_suffix(".py"), target / "__init__.py"):
@@ -158,6 +171,14 @@ class _Imports:
 class _Finder:
     imports: _Imports
     places: dict[str, tuple[Path, str]]
+
+    def note(self, name: str) -> None:
+        """A call sends the constant of another file."""
+        found = self(name)
+        if found is not None:
+            base, dot, _ = name.rpartition(".")
+            module, _ = self.places[f"{base}." if dot else name]
+            self.imports.sent.add((module, found[0].lineno))
 
     def __call__(self, name: str) -> tuple[ast.expr, Names] | None:
         base, dot, inner = name.rpartition(".")
