@@ -3,8 +3,8 @@ was tuned: `python tests/exchange/scan_recall.py FOLDER` prints recall and preci
 
 CI has no network, so `--keep` records what was found, as files and lines, in scan_finds.json, and
 a test counts that record against the labels. What the scanner finds today is measured by the
-command alone. FOLDER holds a checkout of each as `owner+name`, at the commit of the labels; one that is not there
-is left out and named. A label counts once; every further find is a false one.
+command alone. FOLDER holds a checkout of each as `owner+name`, at the commit of the labels; one
+that is not there is left out and named. A label counts once; every further find is a false one.
 """
 
 from __future__ import annotations
