@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from json.encoder import encode_basestring
 
 from .errors import VersionError
 
@@ -99,6 +100,9 @@ def _place(digits: str, point: int) -> str:
 
 
 def _text(text: str, where: str) -> str:
+    if text.isascii():  # no surrogate is in it, and json's writer in C escapes the same characters
+        return encode_basestring(text)
+
     def replace(match: re.Match[str]) -> str:
         char = match[0]
         if char >= "\ud800":
@@ -178,7 +182,10 @@ def _write_object(value: object, out: list[str], where: str, depth: int) -> None
                 f"{where} has the key {key!r}, a {type(key).__name__}; JSON keys are text."
             )
     try:
-        keys.sort(key=lambda key: key.encode("utf-16-be"))
+        if all(map(str.isascii, keys)):
+            keys.sort()
+        else:
+            keys.sort(key=lambda key: key.encode("utf-16-be"))
     except UnicodeEncodeError:
         raise VersionError(
             f"{where} has a key that holds a lone surrogate; clean the text first."

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 
 from .canonical import tagged
@@ -136,4 +137,9 @@ def reuse_key(version_id: str, inputs: object, endpoint: str, repeat: int) -> st
 def utc(seconds: float | None = None) -> str:
     """Unix seconds (default: now) as UTC ISO 8601 text without zone, microseconds."""
     whole, micro = divmod(round((time.time() if seconds is None else seconds) * 1e6), 1_000_000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{micro:06d}"
+    return f"{_second(whole)}.{micro:06d}"
+
+
+@lru_cache(maxsize=64)  # calls end many to a second
+def _second(whole: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))

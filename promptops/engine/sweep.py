@@ -299,7 +299,7 @@ class Sweep:
         pace = lane.caller.pace
         pace.hold()
         self._recorder.enough = max(
-            1, pace.limit // 16
+            1, pace.limit // 8
         )  # so that most places are at work while a few answers are recorded
         self._recorder.add((run, attempts, question.model.remote))
 
