@@ -7,21 +7,18 @@ guessed at reading is in `notes`, and shown wherever the dataset is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from ..canonical import tagged
-from ..errors import DatasetError, MissingExtra
-from . import corrections, showing, values, writing
+from ..errors import DatasetError
+from . import parts, showing, values, writing
 from .build import checked
 from .example import RESERVED, Example
-from .opening import open_source
 from .origin import Origin
-from .parts import Parts, cell_of
-from .read_file import read
+from .read_file import read_whole
 from .roles import Asked, Named, likely
 from .split import key_of, split_of
 
@@ -30,11 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset"]
 
-_NESTED = ("tags", "history", "checks")
-
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Dataset(Parts):
+class Dataset:
     """`Dataset.read(...)` makes one from a file or table, `Dataset.of(...)` from examples.
 
     examples: in the order of the rows; name: for people; notes: what was guessed or found while
@@ -85,18 +80,8 @@ class Dataset(Parts):
             if asked.silent():
                 return x if name is None else replace(x, name=name)
             x, name = [_unsplit(example) for example in x], name or x.name
-        found = read(open_source(x), asked, name)
-        source, examples, origin = found.source, found.examples, None
-        if isinstance(x, (str, PathLike)):
-            path = Path(x).resolve()
-            origin = Origin(path, found.roles, source.form, found.lines())
-            overlay = corrections.overlay_of(path)
-            examples = corrections.applied(
-                examples, corrections.read(overlay), overlay, source.notes
-            )
-        return cls(
-            examples, name or source.name, tuple(source.notes), found.roles.by_column(), origin
-        )
+        found = read_whole(x, asked, name)
+        return cls(found.examples, found.name, found.notes, found.roles, found.origin)
 
     @classmethod
     def of(cls, examples: Iterable[Example], *, name: str = "dataset") -> Dataset:
@@ -152,8 +137,8 @@ class Dataset(Parts):
             return self._with(self.examples[key])
         if not isinstance(key, str):
             return self.examples[key]
-        self._must_have(key)
-        return [cell_of(example, key) for example in self.examples]
+        parts.checked_column(key, self.columns, self.name)
+        return [parts.cell_of(example, key) for example in self.examples]
 
     def get(self, id: str) -> Example:
         """The example of an id. Raises DatasetError where there is none."""
@@ -170,29 +155,14 @@ class Dataset(Parts):
     def columns(self) -> tuple[str, ...]:
         """id, the inputs in order of first use, then the reserved columns that any example has."""
         if "columns" not in self._memo:
-            inputs = dict.fromkeys(name for example in self.examples for name in example.inputs)
-            rest = [
-                name
-                for name in RESERVED[1:]
-                if any(getattr(example, name) not in (None, ()) for example in self.examples)
-            ]
-            self._memo["columns"] = ("id", *inputs, *rest)
+            self._memo["columns"] = parts.columns_of(self.examples)
         found: tuple[str, ...] = self._memo["columns"]
         return found
 
     @property
     def frame(self) -> DataFrame:
         """A pandas DataFrame of all columns, made when asked for."""
-        try:
-            import pandas
-        except ImportError:
-            raise MissingExtra("a dataset's frame") from None
-        return pandas.DataFrame(
-            {
-                name: pandas.Series(self[name], dtype=object if name in _NESTED else None)
-                for name in self.columns
-            }
-        )
+        return showing.as_frame(self)
 
     @property
     def fingerprint(self) -> str:
@@ -220,6 +190,48 @@ class Dataset(Parts):
         } or None
 
     # -- parts of it
+
+    def split(self, name: str) -> Dataset:
+        """The examples of "train", "val" or "test": a quarter, a quarter and half of all, by a hash
+        that never moves one.
+        """
+        return self._with(parts.in_split(self.examples, name))
+
+    @property
+    def train(self) -> Dataset:
+        """The examples of the split "train"."""
+        return self.split("train")
+
+    @property
+    def val(self) -> Dataset:
+        """The examples of the split "val"."""
+        return self.split("val")
+
+    @property
+    def test(self) -> Dataset:
+        """The examples of the split "test"."""
+        return self.split("test")
+
+    def filter(self, keep: Callable[[Example], object]) -> Dataset:
+        """The examples for which `keep(example)` is true."""
+        return self._with(example for example in self.examples if keep(example))
+
+    def where(self, **columns: Any) -> Dataset:
+        """The examples whose columns have the given values: `where(product="billing",
+        tags=["angry", "legal"])`.
+
+        A list, tuple or set means any of its values, and a function is called with the value; a tag
+        matches any of an example's tags. Raises DatasetError for a column that no example has.
+        """
+        for name in columns:
+            parts.checked_column(name, self.columns, self.name)
+        return self._with(parts.matching(self.examples, columns))
+
+    def sample(self, n: int, *, seed: int = 0) -> Dataset:
+        """`n` examples drawn without replacement, in the dataset's order; the same for the same
+        seed whatever the order of the rows.
+        """
+        return self._with(parts.sampled(self.examples, n, seed, self.name))
 
     def head(self, n: int = 5) -> Dataset:
         """The first `n` examples."""
@@ -297,8 +309,8 @@ class Dataset(Parts):
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
-    def _with(self, examples: Iterable[Example]) -> Self:
-        return type(self)(tuple(examples), self.name, self.notes, self.roles, self.origin)
+    def _with(self, examples: Iterable[Example]) -> Dataset:
+        return Dataset(tuple(examples), self.name, self.notes, self.roles, self.origin)
 
     def _put(self, position: int, example: Example) -> Dataset:
         return self._with(
@@ -312,16 +324,6 @@ class Dataset(Parts):
             }
         found: dict[str, int] = self._memo["index"]
         return found
-
-    def _must_have(self, column: str) -> None:
-        if column not in RESERVED and column not in self.columns:
-            near = likely(column, self.columns)
-            hint = (
-                f"did you mean {near!r}?"
-                if near
-                else f"its columns are {', '.join(map(repr, self.columns[:12]))}."
-            )
-            raise DatasetError(f"{self.name!r} has no column {column!r}; {hint}")
 
 
 def _unsplit(example: Example) -> dict[str, Any]:

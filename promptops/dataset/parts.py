@@ -1,4 +1,4 @@
-"""Parts of a dataset: a split, the examples that a condition keeps, a sample.
+"""Parts of a dataset: a split, the examples whose columns have given values, a sample.
 
 Whatever is left out, the examples keep their ids, splits and order.
 """
@@ -6,81 +6,67 @@ Whatever is left out, the examples keep their ids, splits and order.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ..errors import DatasetError
-from .example import RESERVED
+from .example import RESERVED, Example
+from .roles import likely
 from .split import SPLITS
 
-if TYPE_CHECKING:
-    from .example import Example
-
-__all__ = ["Parts", "cell_of"]
+__all__ = ["cell_of", "checked_column", "columns_of", "in_split", "matching", "sampled"]
 
 
-class Parts:
-    """What has examples and can be cut down to some of them."""
+def in_split(examples: Sequence[Example], name: str) -> Iterator[Example]:
+    """The examples of one split. Raises DatasetError for a name that is not one of a split."""
+    if name not in SPLITS:
+        raise DatasetError(f"there is no split {name!r}; the splits are {', '.join(SPLITS)}.")
+    return (example for example in examples if example.split == name)
 
-    __slots__ = ()
-    examples: tuple[Example, ...]
-    name: str
 
-    def split(self, name: str) -> Self:
-        """The examples of "train", "val" or "test": a quarter, a quarter and half of all, by a hash
-        that never moves one.
-        """
-        if name not in SPLITS:
-            raise DatasetError(f"there is no split {name!r}; the splits are {', '.join(SPLITS)}.")
-        return self._with(example for example in self.examples if example.split == name)
+def matching(examples: Sequence[Example], columns: Mapping[str, Any]) -> Iterator[Example]:
+    """The examples whose columns have the wanted values; see `Dataset.where`."""
+    return (
+        example
+        for example in examples
+        if all(_matches(cell_of(example, name), wanted) for name, wanted in columns.items())
+    )
 
-    @property
-    def train(self) -> Self:
-        return self.split("train")
 
-    @property
-    def val(self) -> Self:
-        return self.split("val")
+def sampled(examples: Sequence[Example], n: int, seed: int, of: str) -> Iterator[Example]:
+    """`n` examples drawn without replacement, in their order; the same for the same seed whatever
+    the order of the rows. of: the dataset's name, for the error.
 
-    @property
-    def test(self) -> Self:
-        return self.split("test")
+    Raises DatasetError where there are not so many.
+    """
+    if not 0 <= n <= len(examples):
+        raise DatasetError(f"{n:,} examples were asked for, and {of!r} has {len(examples):,}.")
+    drawn = set(random.Random(seed).sample(sorted(example.id for example in examples), n))
+    return (example for example in examples if example.id in drawn)
 
-    def filter(self, keep: Callable[[Example], object]) -> Self:
-        """The examples for which `keep(example)` is true."""
-        return self._with(example for example in self.examples if keep(example))
 
-    def where(self, **columns: Any) -> Self:
-        """The examples whose columns have the given values: `where(product="billing",
-        tags=["angry", "legal"])`.
+def columns_of(examples: Sequence[Example]) -> tuple[str, ...]:
+    """id, the inputs in order of first use, then the reserved columns that any example has."""
+    inputs = dict.fromkeys(name for example in examples for name in example.inputs)
+    rest = [
+        name
+        for name in RESERVED[1:]
+        if any(getattr(example, name) not in (None, ()) for example in examples)
+    ]
+    return ("id", *inputs, *rest)
 
-        A list, tuple or set means any of its values, and a function is called with the value; a tag
-        matches any of an example's tags. Raises DatasetError for a column that no example has.
-        """
-        for name in columns:
-            self._must_have(name)
-        return self.filter(
-            lambda example: all(
-                _matches(cell_of(example, name), wanted) for name, wanted in columns.items()
-            )
-        )
 
-    def sample(self, n: int, *, seed: int = 0) -> Self:
-        """`n` examples drawn without replacement, in the dataset's order; the same for the same
-        seed whatever the order of the rows.
-        """
-        if not 0 <= n <= len(self.examples):
-            raise DatasetError(
-                f"{n:,} examples were asked for, and {self.name!r} has {len(self.examples):,}."
-            )
-        drawn = set(random.Random(seed).sample(sorted(example.id for example in self.examples), n))
-        return self.filter(lambda example: example.id in drawn)
-
-    def _with(self, examples: Iterable[Example]) -> Self:
-        raise NotImplementedError
-
-    def _must_have(self, column: str) -> None:
-        raise NotImplementedError
+def checked_column(column: str, columns: Sequence[str], of: str) -> str:
+    """The column's name. Raises DatasetError, naming what is near, where there is none of it."""
+    if column in RESERVED or column in columns:
+        return column
+    near = likely(column, columns)
+    hint = (
+        f"did you mean {near!r}?"
+        if near
+        else f"its columns are {', '.join(map(repr, columns[:12]))}."
+    )
+    raise DatasetError(f"{of!r} has no column {column!r}; {hint}")
 
 
 def cell_of(example: Example, name: str) -> Any:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 from ..errors import DatasetError
+from . import corrections
 from .build import build
 from .example import Example
 from .foreign_columns import read_rightly
+from .opening import open_source
+from .origin import Origin
 from .roles import Asked, Roles, assign
 from .rows import Row, Source
 from .shape import flatten
 
-__all__ = ["Reading", "read"]
+__all__ = ["Contents", "Reading", "read", "read_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,33 @@ class Reading:
         """Example id -> the line on which its row begins."""
         places = zip(self.examples, self.rows, strict=True)
         return {example.id: place for example, (place, _) in places}
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a dataset has when it was read: see `Dataset`."""
+
+    examples: tuple[Example, ...]
+    name: str
+    notes: tuple[str, ...]
+    roles: Mapping[str, str]
+    origin: Origin | None
+
+
+def read_whole(x: Any, asked: Asked, name: str | None = None) -> Contents:
+    """A path or table read, with the corrections that are beside a file.
+
+    Raises DatasetError naming file, line and fault, MissingExtra where a format needs one.
+    """
+    found = read(open_source(x), asked, name)
+    source, examples, origin = found.source, found.examples, None
+    if isinstance(x, (str, PathLike)):
+        path = Path(x).resolve()
+        origin = Origin(path, found.roles, source.form, found.lines())
+        overlay = corrections.overlay_of(path)
+        examples = corrections.applied(examples, corrections.read(overlay), overlay, source.notes)
+    roles = found.roles.by_column()
+    return Contents(examples, name or source.name, tuple(source.notes), roles, origin)
 
 
 def read(source: Source, asked: Asked, name: str | None = None) -> Reading:

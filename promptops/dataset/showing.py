@@ -1,4 +1,4 @@
-"""A dataset as two lines of text, and as a small table: what it holds, how it splits, and what was
+"""A dataset as two lines of text, as a small table and as a DataFrame: what it holds, how it splits, and what was
 guessed.
 """
 
@@ -8,15 +8,19 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
+from ..errors import MissingExtra
 from ..markup import esc, plain, shorten
 from .example import RESERVED
 from .split import SPLITS
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from .dataset import Dataset
 
-__all__ = ["as_html", "as_text"]
+__all__ = ["as_frame", "as_html", "as_text"]
 
+_NESTED = ("tags", "history", "checks")
 _ROWS, _COLUMNS, _WIDTH = 5, 7, 140
 _LINE = "color:var(--jp-ui-font-color2,#59636e)"
 _CELL = (
@@ -137,3 +141,17 @@ def _golden(golden: int, n: int) -> str:
 def _splits(dataset: Dataset) -> str:
     counts = Counter(example.split for example in dataset)
     return ", ".join(plain(f"{counts[split]:,} {split}") for split in SPLITS if counts[split])
+
+
+def as_frame(dataset: Dataset) -> DataFrame:
+    """A pandas DataFrame of all columns. Raises MissingExtra where pandas is not there."""
+    try:
+        import pandas
+    except ImportError:
+        raise MissingExtra("a dataset's frame") from None
+    return pandas.DataFrame(
+        {
+            name: pandas.Series(dataset[name], dtype=object if name in _NESTED else None)
+            for name in dataset.columns
+        }
+    )

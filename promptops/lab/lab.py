@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ..signatures import explained
 from ..study.project import Project
 from ..study.provenance import in_kernel
-from . import show
+from . import across_studies, ask_models, bring_over, serve, show
 from .collections import Prompts, Studies
-from .lab_deployments import LabDeployments
-from .lab_studies import LabStudies
 from .project_store import ProjectStore
 from .prompt import Prompt
 from .study import Study
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Lab"]
 
 
-class Lab(LabStudies, LabDeployments):
+class Lab:
     """A project's prompts, runs and studies.
 
     root: the project's folder, found upwards from the working directory where not named; models:
@@ -115,6 +113,23 @@ class Lab(LabStudies, LabDeployments):
             StudyError: there is no such study; the sentence names what is near.
         """
         return self.studies.named(name)
+
+    evaluate = ask_models.evaluate
+    estimate = ask_models.estimate
+    plan = ask_models.plan
+    optimize = ask_models.optimize
+    compare = across_studies.compare
+    leaderboard = across_studies.leaderboard
+    import_runs = bring_over.import_runs
+    import_from = bring_over.import_from
+
+    # -- what is served
+
+    promote = serve.promote
+    rollback = serve.rollback
+    history = serve.history
+    watch = serve.watch
+    live = serve.live
 
     # -- data
 

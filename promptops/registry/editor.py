@@ -12,24 +12,27 @@ replaced whole.
 from __future__ import annotations
 
 import contextlib
+import os
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import NotDeployed, PromptOpsError, Refused, RegistryError
 from ..evidence import Evidence
 from ..policy import Policy
+from ..redact import Redactor
 from ..version import PromptVersion
-from . import chain, document, gate, history, needs
+from . import canary_steps, chain, document, gate, history, needs
 from .asked import checked_force, checked_percent, in_the_way
-from .canary_editor import CanaryEditor
+from .chain_writer import ChainWriter
 from .deployment import Deployment
 from .entry import to_entry
 from .file import prompt_of
 from .gate import Request
 from .history import SavedEntry, Word
-from .registry_record import policy_in
+from .registry_record import RegistryRecord, policy_in
 from .secret_free import checked_content, cleaned
 
 if TYPE_CHECKING:
@@ -63,13 +66,20 @@ class Step(NamedTuple):
         )
 
 
-class Editor(CanaryEditor):
+class Editor(RegistryRecord):
     """The write side of one registry file; the file appears with the first save.
 
     clock: seconds since the epoch, for what is stamped on entries; order never rests on it.
     Whatever reads raises RegistryCorrupt where the file is not a registry; whatever writes leaves
     it as it was then.
     """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(path)
+        self._redactor = Redactor()
+        self.chains = ChainWriter(self._file, clock, self._redactor)
 
     # -- saving
 
@@ -92,8 +102,8 @@ class Editor(CanaryEditor):
                 return known
             prompt = prompt_of(read, name) if name in read["prompts"] else {"versions": []}
             number = int(max([prompt.get("last", 0), *history.numbers(prompt).values()])) + 1
-            entry = to_entry(version, number, note=note, author=author, created=self._now())
-            self._put(read, name, {**prompt, "versions": [*prompt["versions"], entry]})
+            entry = to_entry(version, number, note=note, author=author, created=self.chains.now())
+            self.chains.put(read, name, {**prompt, "versions": [*prompt["versions"], entry]})
             return number
 
     @contextlib.contextmanager
@@ -137,7 +147,7 @@ class Editor(CanaryEditor):
             last = max([prompt.get("last", 0), *history.numbers(prompt).values()])
             higher = max((kept["number"] for kept in rest), default=0)
             mark = {"last": last} if last > higher else {}
-            self._put(read, name, {**prompt, **mark, "versions": rest})
+            self.chains.put(read, name, {**prompt, **mark, "versions": rest})
             return entry
 
     def set_policy(self, policy: Policy | None, name: str | None = None) -> None:
@@ -150,7 +160,7 @@ class Editor(CanaryEditor):
             if name is None:
                 self._file.put(changed)
             else:
-                self._put(read, name, changed)
+                self.chains.put(read, name, changed)
 
     # -- deploying
 
@@ -201,7 +211,7 @@ class Editor(CanaryEditor):
                 unmet,
             )
         cited = evidence.digest if evidence is not None else None
-        link = self._link(
+        link = self.chains.link(
             wanted.id,
             "promote",
             author,
@@ -217,7 +227,7 @@ class Editor(CanaryEditor):
                 "kind": "canary",
                 "canary": {"version": wanted.id, "percent": percent},
             }
-        return self._append(name, env, link, now, evidence, force)
+        return self.chains.append(name, env, link, now, evidence, force)
 
     def gate(
         self,
@@ -284,11 +294,21 @@ class Editor(CanaryEditor):
             if target == now.id and now.canary is None:
                 return replace(now, changed=False)
             history.find(prompt, name, target).version  # noqa: B018 - refuses to go back to content that no loader serves
-            return self._seal(
-                read, name, env, self._link(target, "rollback", author, reason, undoes=undone)
+            return self.chains.seal(
+                read, name, env, self.chains.link(target, "rollback", author, reason, undoes=undone)
             )
 
+    widen = canary_steps.widen
+    finish = canary_steps.finish
+    abort = canary_steps.abort
+
     # -- how
+
+    def _number(self, read: Document, name: str, version: PromptVersion) -> int | None:
+        prompt = read["prompts"].get(name)
+        return (
+            history.numbers(prompt_of(read, name)).get(version.id) if prompt is not None else None
+        )
 
     def _step(self, name: str, version: Any, env: str, percent: float | None) -> Step:
         read = self._file.read()

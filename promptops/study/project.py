@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..engine.executor import Executor, InProcess
 from ..engine.loop import Background
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..models.protocol import Model
     from .running import RunningStudy
 
-__all__ = ["Location", "Project"]
+__all__ = ["Location", "OfProject", "Project"]
 
 REGISTRY = "promptops.json"
 STORE = ".promptops"
@@ -173,3 +173,11 @@ class Project:
         """End the loop's thread and close the store; what was recorded stays."""
         self.loop.close()
         self.store.close()
+
+
+class OfProject(Protocol):
+    """What belongs to a project, as a lab does."""
+
+    @property
+    def project(self) -> Project:
+        """The project."""

@@ -10,6 +10,7 @@ drawn, and hides the second while it is not. Each pair has a name of its own.
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -65,14 +66,14 @@ class Shown:
             self._handle.update(self.still(), raw=True)
 
 
-class View:
+class View(ABC):
     """What shows itself as the last line of a cell. box: its ipywidgets container."""
 
     box: Any
 
+    @abstractmethod
     def static(self) -> str:
         """Safe markup that is in its place in a saved notebook, at most MOST bytes."""
-        raise NotImplementedError
 
     def shown(self) -> Shown:
         """Its two outputs."""

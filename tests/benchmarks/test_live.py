@@ -24,7 +24,7 @@ def test_watching_costs_at_most_a_twentieth(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The median of three pairs, in turn."""
-    monkeypatch.setattr("promptops.lab.lab_studies.in_kernel", lambda: True)
+    monkeypatch.setattr("promptops.lab.ask_models.in_kernel", lambda: True)
 
     def seconds(turn: int, watched: bool) -> float:
         lab = make_lab(

@@ -330,6 +330,20 @@ def answers(path: Path) -> Iterator[dict[str, Any]]:
             yield {**question, "expected": said}
 
 
+def answered(asked: list[Any], tools: Tools, tmp_path: Path) -> tuple[int, int, str]:
+    """Tests passed, failed and their output, where Node is asked the questions of each file."""
+    reader = runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools)
+    (tmp_path / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
+    questions = str(tmp_path / "asked.json")
+    return suite(reader, tools, HERE / "node" / "damaged.test.mjs", PROMPTOPS_DAMAGED=questions)
+
+
+def assert_served_alike(asked: list[Any], tools: Tools, tmp_path: Path) -> None:
+    """Node answers every question of each file as expected."""
+    passed, failed, output = answered(asked, tools, tmp_path)
+    assert (passed, failed) == (1, 0), output[:3000]
+
+
 def test_damaged_registries_are_answered_alike(tools: Tools, tmp_path: Path) -> None:
     """400 registries with a wrong place, half of them with every digest made right: both readers
     serve or refuse the same.
@@ -345,13 +359,7 @@ def test_damaged_registries_are_answered_alike(tools: Tools, tmp_path: Path) -> 
         for question in one["questions"]
     }
     assert kinds == {"served", "RegistryCorrupt", "NotDeployed", "UnknownPrompt", "RenderError"}
-    questions = tmp_path / "damaged.json"
-    questions.write_text(json.dumps(asked), encoding="utf-8")
-    reader = runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools)
-    passed, failed, output = suite(
-        reader, tools, HERE / "node" / "damaged.test.mjs", PROMPTOPS_DAMAGED=str(questions)
-    )
-    assert (passed, failed) == (1, 0), output[:3000]
+    assert_served_alike(asked, tools, tmp_path)
 
 
 def test_the_files_of_0_1_are_served_alike(tools: Tools, tmp_path: Path) -> None:
@@ -371,28 +379,12 @@ def test_the_files_of_0_1_are_served_alike(tools: Tools, tmp_path: Path) -> None
         {"text": path.read_text(encoding="utf-8"), "questions": questions}
         for path, questions in files
     ]
-    (tmp_path / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
-    reader = runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools)
-    passed, failed, output = suite(
-        reader,
-        tools,
-        HERE / "node" / "damaged.test.mjs",
-        PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"),
-    )
-    assert (passed, failed) == (1, 0), output[:3000]
+    assert_served_alike(asked, tools, tmp_path)
     asked[0]["questions"] = [
         {**expected[0], "expected": expected[-1]["expected"]}
     ]  # the proof: a wrong answer is noticed
-    (tmp_path / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
-    assert (
-        suite(
-            reader,
-            tools,
-            HERE / "node" / "damaged.test.mjs",
-            PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"),
-        )[1]
-        == 1
-    )
+    passed, failed, _ = answered(asked, tools, tmp_path)
+    assert (passed, failed) == (0, 1)
 
 
 def test_the_golden_registries_are_served_alike(tools: Tools, tmp_path: Path) -> None:
@@ -412,15 +404,7 @@ def test_the_golden_registries_are_served_alike(tools: Tools, tmp_path: Path) ->
         assert {each["expected"]["arm"] for each in questions} == {None, "canary", "stable"}
         asked.append({"text": release.read_text(encoding="utf-8"), "questions": questions})
     assert len(asked) == 2
-    (tmp_path / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
-    reader = runnable(READER.read_text(encoding="utf-8"), tmp_path / "reader", tools)
-    passed, failed, output = suite(
-        reader,
-        tools,
-        HERE / "node" / "damaged.test.mjs",
-        PROMPTOPS_DAMAGED=str(tmp_path / "asked.json"),
-    )
-    assert (passed, failed) == (1, 0), output[:3000]
+    assert_served_alike(asked, tools, tmp_path)
 
 
 USE = """

@@ -332,7 +332,7 @@ def test_a_stop_is_not_a_failure_of_the_target(
         return "yes"
 
     monkeypatch.setattr(
-        "promptops.lab.lab_studies.in_kernel", lambda: True
+        "promptops.lab.ask_models.in_kernel", lambda: True
     )  # where a cell ends at once
     version = lab.prompt("a").save("{{x}}", model="m")
     study = lab.evaluate(

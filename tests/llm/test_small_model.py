@@ -198,7 +198,7 @@ def test_a_study_that_is_stopped_goes_on_where_it_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(
-            "promptops.lab.lab_studies.in_kernel", lambda: True
+            "promptops.lab.ask_models.in_kernel", lambda: True
         )  # where a cell ends at once
         first, model = evaluated()
         assert model.five.wait(120)

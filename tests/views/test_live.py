@@ -26,7 +26,7 @@ def running(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> An
         time.sleep(0.02)
         return "yes"
 
-    monkeypatch.setattr("promptops.lab.lab_studies.in_kernel", lambda: True)
+    monkeypatch.setattr("promptops.lab.ask_models.in_kernel", lambda: True)
     lab = make_lab(models={"slow": ScriptedModel(answer, label="slow")})
     prompt = lab.prompt("ask")
     versions = [
@@ -103,7 +103,7 @@ def test_losses_can_be_read_while_it_runs(
     """The newest examples on which the last arm is worse than the first stand in the widget before
     the study is done; text stays text.
     """
-    monkeypatch.setattr("promptops.lab.lab_studies.in_kernel", lambda: True)
+    monkeypatch.setattr("promptops.lab.ask_models.in_kernel", lambda: True)
 
     def answer(request: dict[str, Any]) -> str:
         time.sleep(0.005)

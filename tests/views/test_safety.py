@@ -112,7 +112,7 @@ def test_a_running_study_shows_no_key(
 ) -> None:
     """The newest losses, which have not been through a file yet, are redacted too."""
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
-    monkeypatch.setattr("promptops.lab.lab_studies.in_kernel", lambda: True)
+    monkeypatch.setattr("promptops.lab.ask_models.in_kernel", lambda: True)
 
     def answer(request: dict[str, Any]) -> str:
         time.sleep(0.01)

@@ -1,0 +1,57 @@
+"""Verbs of a lab over several studies: compare, leaderboard.
+
+Each is a method of `Lab`, written beside what it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..signatures import explained
+from .comparison import Comparison
+from .leaderboard import Leaderboard
+
+if TYPE_CHECKING:
+    from ..study.project import OfProject
+
+__all__ = ["compare", "leaderboard"]
+
+
+@explained
+def compare(
+    self: OfProject, *, candidate: Any, baseline: Any = None, primary: str | None = None
+) -> Comparison:
+    """Two versions on the examples that both answered, over the latest studies of each.
+
+    Args:
+        candidate: the version that may replace the other.
+        baseline: what it is measured against; None: what its prompt serves in prod.
+        primary: the scorer that decides; None: the policy's, else the first.
+
+    Raises:
+        StudyError: a version was never evaluated, or nothing serves in prod.
+    """
+    from ..study.comparing import compare_across
+
+    found = compare_across(self.project, candidate, baseline, primary)
+    return Comparison.shown(found, self.project)
+
+
+@explained
+def leaderboard(
+    self: OfProject, versions: Sequence[Any], *, primary: str | None = None
+) -> Leaderboard:
+    """Versions with intervals, best first, over the latest studies of each, with Holm-corrected
+    pairwise verdicts.
+
+    Args:
+        versions: saved versions, each evaluated at least once.
+        primary: the scorer to rank by; None: the policy's, else the first.
+
+    Raises:
+        StudyError: a version was never evaluated.
+    """
+    from ..study.comparing import leaderboard_across
+
+    return Leaderboard.shown(leaderboard_across(self.project, versions, primary))
