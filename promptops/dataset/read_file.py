@@ -19,7 +19,7 @@ from .roles import Asked, Roles, assign
 from .rows import Row, Source
 from .shape import flatten
 
-__all__ = ["Contents", "Reading", "read", "read_whole"]
+__all__ = ["ReadDataset", "Reading", "read", "read_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ReadDataset:
     """What a dataset has when it was read: see `Dataset`."""
 
     examples: tuple[Example, ...]
@@ -48,7 +48,7 @@ class Contents:
     origin: Origin | None
 
 
-def read_whole(x: Any, asked: Asked, name: str | None = None) -> Contents:
+def read_whole(x: Any, asked: Asked, name: str | None = None) -> ReadDataset:
     """A path or table read, with the corrections that are beside a file.
 
     Raises DatasetError naming file, line and fault, MissingExtra where a format needs one.
@@ -61,7 +61,7 @@ def read_whole(x: Any, asked: Asked, name: str | None = None) -> Contents:
         overlay = corrections.overlay_of(path)
         examples = corrections.applied(examples, corrections.read(overlay), overlay, source.notes)
     roles = found.roles.by_column()
-    return Contents(examples, name or source.name, tuple(source.notes), roles, origin)
+    return ReadDataset(examples, name or source.name, tuple(source.notes), roles, origin)
 
 
 def read(source: Source, asked: Asked, name: str | None = None) -> Reading:

@@ -246,7 +246,7 @@ def test_a_race_on_one_environment_raises_conflict(
     """
     editor.promote(NAME, 1, "dev", author="ann")
     other = Editor(editor.path, clock=Clock())
-    append = editor._append
+    append = editor.chains.append
 
     def late(*args: object) -> Deployment:
         other.promote(NAME, 2, "dev", author="bob")
@@ -255,7 +255,7 @@ def test_a_race_on_one_environment_raises_conflict(
         )
         return append(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(editor, "_append", late)
+    monkeypatch.setattr(editor.chains, "append", late)
     with pytest.raises(Conflict, match=r"bob made it serve v2 at \d{4}-"):
         editor.promote(NAME, 3, "dev", author="ann")
     assert [d.number for d in other.history(NAME, "dev")] == [1, 2]

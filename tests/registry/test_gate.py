@@ -369,13 +369,13 @@ def test_a_conflict_leaves_no_bundle_behind(
     """Evidence is committed with the deployment that cites it, not by an attempt that came
     second.
     """
-    append = editor._append
+    append = editor.chains.append
 
     def late(*args: Any) -> Any:
         Editor(editor.path).promote(NAME, 3, "prod", author="bob", force=True, reason="first")
         return append(*args)
 
-    monkeypatch.setattr(editor, "_append", late)
+    monkeypatch.setattr(editor.chains, "append", late)
     given = evidence(V[1], V[0])
     with pytest.raises(Conflict, match="bob"):
         editor.promote(NAME, 2, "prod", evidence=given, author="ann")
