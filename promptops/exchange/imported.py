@@ -97,7 +97,9 @@ class Imported:
 
     form: the format by name; name: of the dataset and the study; examples: each id once; notes:
     what a reader should know, one sentence each; left: what was not brought over; found: how many
-    things the file holds (versions, examples, checks, runs), those left included.
+    things the file holds (versions, examples, checks, runs), those left included; assertions: a
+    promptfoo configuration's assertions by their type there, (type, became checks, left), each
+    place of the file once.
     """
 
     form: str
@@ -107,6 +109,7 @@ class Imported:
     runs: tuple[ImportedRun, ...] = ()
     left: tuple[Left, ...] = ()
     notes: tuple[str, ...] = ()
+    assertions: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def brought(self) -> int:

@@ -8,6 +8,7 @@ nearest thing.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,15 @@ _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", re.ASCII)
 _MARK = re.compile(r"\{\{|\{%|\{#")
 _CASED = "(ignore_case=false)"
 _OF_THE_CALL = frozenset(("latency", "cost", "finish-reason"))
-_PARSE = "JSON.parse(output)"  # the one transform after which is-json means the same
+_PARSE = "JSON.parse(output)"  # a transform after which is-json means the same
+_TRIM = re.compile(r"output\.trim\(\);?")
+# what JavaScript's trim() takes away
+_BLANK = (
+    r"[\t\n\v\f\r \x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF}]*"
+)
+_INSIDE = frozenset(
+    ("contains", "icontains", "contains-any", "contains-all", "icontains-any", "icontains-all")
+)
 
 # promptfoo's type -> (why it has no equal here, the nearest thing)
 NEAREST: Mapping[str, tuple[str, str]] = {
@@ -74,10 +83,14 @@ def translated(assertion: Mapping[str, Any], names: Sequence[str], transform: st
     if plain in NEAREST and plain not in _BUILDERS:
         return Translated((), *NEAREST[plain])
     same = plain in _OF_THE_CALL or (plain == "is-json" and transform.strip() == _PARSE)
+    trimmed = _TRIM.fullmatch(transform.strip()) is not None
+    same = same or (trimmed and plain in _INSIDE and not _edges(assertion.get("value")))
+    if trimmed and plain in _TRIMMED:
+        same = True
     if transform and not same:
         why = "it judges what a transform makes of the answer, which is code"
         return Translated((), why, "after(transform, scorer), per_field(...)")
-    build = _BUILDERS.get(plain)
+    build = (_TRIMMED if trimmed and plain in _TRIMMED else _BUILDERS).get(plain)
     if build is None:
         return Translated((), "there is no such scorer here")
     value = assertion.get("value")
@@ -156,6 +169,14 @@ def _edged(text: str) -> bool:
     return text != text.strip()
 
 
+def _edges(value: Any) -> bool:
+    """Whether white space at the edge of a value, or of one in a list of them, counts: a variable
+    may have some.
+    """
+    texts = value if isinstance(value, list) else [value]
+    return any(_edged(str(text)) or _VARIABLE.search(str(text)) is not None for text in texts)
+
+
 def _contains(cased: bool) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
     def build(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
         text = _text(value)
@@ -187,6 +208,13 @@ def _edge(name: str, form: str) -> Callable[[Any, Mapping[str, Any]], tuple[str,
         return (f"matches: {form.format(_quoted(text))}",)
 
     return build
+
+
+def _equals_trimmed(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+    text = _text(value)
+    if _edges(text) or text.lstrip()[:1] in ("{", "["):
+        raise ValueError("it compares JSON, a variable or white space with a text that is trimmed")
+    return (rf"matches: \A{_BLANK}{_quoted(text)}{_BLANK}\z",)
 
 
 def _equals(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
@@ -225,7 +253,8 @@ def _below(name: str) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
         number = float(limit) if isinstance(limit, (int, float, str)) else 0.0
         if number <= 0:
             raise ValueError("its threshold is not above 0")
-        return (f"{name}: {number:g}",)
+        # the threshold itself passes there, and `below` here would refuse it
+        return (f"{name}: {math.nextafter(number, math.inf)!r}",)
 
     return build
 
@@ -269,4 +298,8 @@ _BUILDERS: Mapping[str, Callable[[Any, Mapping[str, Any]], tuple[str, ...]]] = {
     "word-count": _words,
     "levenshtein": _levenshtein,
     "finish-reason": _finish,
+}
+# after a transform that trims the answer
+_TRIMMED: Mapping[str, Callable[[Any, Mapping[str, Any]], tuple[str, ...]]] = {
+    "equals": _equals_trimmed
 }

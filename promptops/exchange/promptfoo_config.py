@@ -72,6 +72,7 @@ class _Config:
     path: Path
     left: list[Left] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    judged: dict[tuple[str | int, ...], tuple[str, bool]] = field(default_factory=dict)
 
     @property
     def value(self) -> dict[str, Any]:
@@ -99,7 +100,15 @@ class _Config:
             (),
             tuple(self.left),
             tuple(self.notes),
+            tuple(self._by_type()),
         )
+
+    def _by_type(self) -> Iterator[tuple[str, int, int]]:
+        counts: dict[str, list[int]] = {}
+        for kind, translated_all in self.judged.values():
+            counts.setdefault(kind, [0, 0])[0 if translated_all else 1] += 1
+        for kind, (done, left) in sorted(counts.items()):
+            yield kind, done, left
 
     # -- versions
 
@@ -244,6 +253,9 @@ class _Config:
                 continue
             transform = str(assertion.get("transform") or wide)
             done = translated(_resolved(assertion, self.path.parent), list(values), transform)
+            kind = str(assertion.get("type"))
+            before = self.judged.get(place, (kind, True))[1]
+            self.judged[place] = (kind, before and bool(done.checks))
             if done.checks:
                 found += done.checks
                 if isinstance(assertion.get("metric"), str):

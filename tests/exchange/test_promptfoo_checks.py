@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from promptops.exchange import read_export
-from promptops.exchange.promptfoo_checks import cell_assertion, translated
+from promptops.exchange.promptfoo_checks import Translated, cell_assertion, translated
 from promptops.scorers import checks, try_out
+
+sys.path.insert(0, str(Path(__file__).parent))
+import promptfoo_table
+from promptfoo_table import COUNTS, holds, wrong
+from promptfoo_table import DETERMINISTIC as SURE
 
 FILES = Path(__file__).parent / "files"
 
@@ -76,6 +83,60 @@ def test_an_assertion_after_a_transform_is_left() -> None:
     assert translated({"type": "is-json"}, [], "JSON.parse(output)").checks
     assert not translated({"type": "is-json"}, [], "output.a").checks
     assert translated({"type": "cost", "threshold": 0.1}, [], "output.a").checks
+
+
+@pytest.mark.parametrize(
+    ("assertion", "passes", "fails"),
+    [
+        ({"type": "equals", "value": "Paris"}, "\u00a0 Paris\n", "paris"),
+        ({"type": "icontains", "value": "rome"}, " in ROME ", "in Paris"),
+        ({"type": "not-contains-any", "value": ["A", "B"]}, " ab ", " B "),
+    ],
+)
+def test_an_answer_that_is_trimmed_first(
+    assertion: dict[str, Any], passes: str, fails: str
+) -> None:
+    """`output.trim()` is the one transform that leaves a check of a text what it is."""
+    done = translated(assertion, [], "output.trim()")
+    for output, wanted in ((passes, True), (fails, False)):
+        assert try_out(checks(), output, checks=list(done.checks)).passed is wanted, output
+    for left in ({"type": "regex", "value": "^a"}, {"type": "contains", "value": " a"}):
+        assert not translated(left, [], "output.trim()").checks
+
+
+def test_a_threshold_itself_passes_as_there() -> None:
+    for kind, limit, run in (("latency", 4000, "latency_ms"), ("cost", 0.002, "cost_usd")):
+        done = translated({"type": kind, "threshold": limit}, [], "")
+        for value, wanted in ((limit, True), (limit * 1.001, False)):
+            judged = try_out(checks(), "x", checks=list(done.checks), run={run: float(value)})
+            assert judged.passed is wanted
+
+
+def test_four_of_five_deterministic_assertions_of_public_configurations_come_over() -> None:
+    """The counts of the last run of `promptfoo_table.py --keep`, over promptfoo's examples; the
+    verdicts there are held against a second reading, which is tried here on the shared cases.
+    """
+    kept = json.loads(COUNTS.read_text(encoding="utf-8"))
+    sure = {kind: n for kind, n in kept["types"].items() if kind.removeprefix("not-") in SURE}
+    done, left = (sum(n[part] for n in sure.values()) for part in (0, 1))
+    assert kept["configs"] >= 100
+    assert done / (done + left) >= 0.8
+    assert kept["wrong"] == 0
+    assert kept["compared"] > 5_000
+    for assertion, passes, fails in PAIRS:
+        found = [holds(assertion["type"], assertion.get("value"), a) for a in (passes, fails)]
+        assert found in ([True, False], [None, None]), assertion
+
+
+def test_verdicts_that_differ_are_named(tmp_path: Path) -> None:
+    """Against a translation that is broken on purpose."""
+    path = tmp_path / "promptfooconfig.yaml"
+    path.write_text("prompts: [x]\ntests: [{ assert: [{ type: contains, value: Rome }] }]\n")
+    assert wrong(path)[1] == []
+    broken = Translated(("contains: Rome",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(promptfoo_table, "translated", lambda *_: broken)
+        assert "there False" in wrong(path)[1][0]
 
 
 @pytest.mark.parametrize(
