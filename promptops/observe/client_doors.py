@@ -26,6 +26,7 @@ _RESOURCES = (
     ("chat", "completions"),
     ("beta", "chat", "completions"),
     ("responses",),
+    ("beta", "responses"),
     ("messages",),
     ("beta", "messages"),
     ("models",),
@@ -33,6 +34,7 @@ _RESOURCES = (
 )
 _COPIES = ("with_options", "copy")
 _RAW = "x-stainless-raw-response"
+_RAW_VIEWS = ("with_raw_response", "with_streaming_response")
 _MARK = "promptops_observed"
 Method = Callable[..., Any]
 
@@ -43,7 +45,8 @@ def observe_client(client: Any, observer: Observer) -> int:
     """
     found = 0
     for path in _RESOURCES:
-        resource = _resource(client, path)
+        owners = _owners(client, path)
+        resource = owners[-1] if owners else None
         if resource is None or (path == ("models",) and not hasattr(resource, "generate_content")):
             continue
         for name in (*_DOORS, "stream"):
@@ -54,6 +57,7 @@ def observe_client(client: Any, observer: Observer) -> int:
             if not getattr(original, _MARK, False):
                 wrap = _managed if name == "stream" else _method
                 setattr(resource, name, _marked(wrap(original, observer), original))
+                _forget_raw_views(owners)
     if found:
         for name in _COPIES:
             original = getattr(client, name, None)
@@ -62,15 +66,27 @@ def observe_client(client: Any, observer: Observer) -> int:
     return found
 
 
-def _resource(client: Any, path: tuple[str, ...]) -> Any:
+def _owners(client: Any, path: tuple[str, ...]) -> list[Any]:
+    """The client, and what it has at each step of the path; empty where the path breaks off."""
+    owners = [client]
     for name in path:
         try:
-            client = getattr(client, name, None)
+            owner = getattr(owners[-1], name, None)
         except Exception:  # a client of another kind may raise what it likes
-            return None
-        if client is None:
-            return None
-    return client
+            return []
+        if owner is None:
+            return []
+        owners.append(owner)
+    return owners
+
+
+def _forget_raw_views(owners: list[Any]) -> None:
+    """A view of raw responses that was made earlier keeps the door as it was then: the next use
+    makes it again, of the door that is observed.
+    """
+    for owner in owners:
+        for name in _RAW_VIEWS:
+            getattr(owner, "__dict__", {}).pop(name, None)
 
 
 def _marked(wrapper: Method, original: Method) -> Method:
@@ -110,7 +126,9 @@ def _method(original: Method, observer: Observer) -> Method:
         except Exception:  # recording is never the application's fault
             return answer
 
-    if not inspect.iscoroutinefunction(original):
+    # SDKs wrap their coroutine functions in plain ones: what is beneath is awaited, so that a
+    # coroutine that the application closes unawaited leaves none behind
+    if not inspect.iscoroutinefunction(inspect.unwrap(original)):
         return ask
 
     async def ask_async(*args: Any, **kwargs: Any) -> Any:
@@ -195,8 +213,25 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> Any:
             return response
 
     def parse(*args: Any, **kwargs: Any) -> Any:
-        found = original(*args, **kwargs)
-        return _parsed(found, call) if isinstance(found, Awaitable) else _looked_at(found, call)
+        try:
+            found = original(*args, **kwargs)
+        except BaseException as error:
+            call.failed(error)
+            raise
+        return parsed_later(found) if isinstance(found, Awaitable) else parsed(found)
+
+    def parsed(found: Any) -> Any:
+        let_go.detach()  # what was parsed ends the call, and may outlive the response
+        return _looked_at(found, call)
+
+    async def parsed_later(waiting: Awaitable[Any]) -> Any:
+        let_go.detach()
+        try:
+            found = await waiting
+        except BaseException as error:
+            call.failed(error)
+            raise
+        return parsed(found)
 
     def closed(*args: Any, **kwargs: Any) -> Any:
         call.answered(None)
@@ -205,12 +240,8 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> Any:
     response.parse = parse
     if close is not None:
         response.close = closed
-    weakref.finalize(response, call.answered, None)
+    let_go = weakref.finalize(response, call.answered, None)
     return response
-
-
-async def _parsed(waiting: Awaitable[Any], call: LiveCall) -> Any:
-    return _looked_at(await waiting, call)
 
 
 def _managed(original: Method, observer: Observer) -> Method:

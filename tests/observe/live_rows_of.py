@@ -72,7 +72,8 @@ def rows_of(folder: Path, table: str = "live") -> list[dict[str, Any]]:
     return found
 
 
-def _events(*events: dict[str, Any]) -> bytes:
+def server_sent(*events: dict[str, Any]) -> bytes:
+    """The events as a body of text/event-stream."""
     named = (
         (f"event: {event['type']}\n" if "type" in event else "") + f"data: {json.dumps(event)}\n\n"
         for event in events
@@ -90,7 +91,7 @@ def chat_chunks() -> bytes:
 
     pieces = [chunk({"role": "assistant", "content": part}) for part in ("bil", "ling")]
     last = [chunk({}, "stop"), {**head, "choices": [], "usage": COMPLETION["usage"]}]
-    return _events(*pieces, *last) + b"data: [DONE]\n\n"
+    return server_sent(*pieces, *last) + b"data: [DONE]\n\n"
 
 
 def response_events() -> bytes:
@@ -108,7 +109,7 @@ def response_events() -> bytes:
         {"type": "response.output_text.done", **place, "text": "billing", "logprobs": []},
         {"type": "response.completed", "response": RESPONSE},
     ]
-    return _events(*({**event, "sequence_number": n} for n, event in enumerate(listed)))
+    return server_sent(*({**event, "sequence_number": n} for n, event in enumerate(listed)))
 
 
 def provider(request: httpx2.Request) -> httpx2.Response:

@@ -70,7 +70,7 @@ def test_gunicorn_preloaded(tmp_path: Path) -> None:
         workers: set[str] = set()
         for _ in range(300):
             try:
-                get(port)
+                workers.add(get(port))
                 break
             except OSError:
                 time.sleep(0.1)
