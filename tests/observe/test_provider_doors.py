@@ -170,21 +170,32 @@ class _Stop(Exception):
 
 
 def _loop_raises(c: Any) -> None:
-    with pytest.raises(_Stop):
+    def reads() -> None:
         for _ in c.chat.completions.create(**STREAM):
             raise _Stop
 
+    with pytest.raises(_Stop):
+        reads()
+
 
 def _with_raises(c: Any) -> None:
-    with pytest.raises(_Stop), c.chat.completions.create(**STREAM) as stream:
-        next(stream)
-        raise _Stop
+    def reads() -> None:
+        with c.chat.completions.create(**STREAM) as stream:
+            next(stream)
+            raise _Stop
+
+    with pytest.raises(_Stop):
+        reads()
 
 
 def _helper_raises(c: Any) -> None:
-    with pytest.raises(_Stop), c.chat.completions.stream(**request()) as stream:
-        next(iter(stream))
-        raise _Stop
+    def reads() -> None:
+        with c.chat.completions.stream(**request()) as stream:
+            next(iter(stream))
+            raise _Stop
+
+    with pytest.raises(_Stop):
+        reads()
 
 
 def _raw_stream_let_go(c: Any) -> None:
@@ -210,7 +221,7 @@ def _threads(c: Any) -> None:
         thread.join()
 
 
-def _no_calls(c: Any) -> None:
+def _other_requests(c: Any) -> None:
     c.embeddings.create(model="e", input="x")
     c.responses.retrieve("resp_1")
     c.chat.completions.stream(**request())  # never entered: nothing was asked
@@ -242,7 +253,7 @@ SYNC: dict[str, tuple[Door, list[tuple[Any, ...]]]] = {
     ),
     "beta": (lambda c: c.beta.responses.create(**request("responses")), [WHOLE]),
     "threads": (_threads, [WHOLE] * 4),
-    "no calls of a model": (_no_calls, []),
+    "other requests": (_other_requests, []),
 }
 
 
@@ -285,6 +296,12 @@ def test_a_stream_that_breaks(folder: Path) -> None:
     assert _rows(folder, 1) == [("connection", None, None, None, 3)]
 
 
+async def _block_raises(c: Any) -> None:
+    async with await c.chat.completions.create(**STREAM) as stream:
+        await stream.__anext__()
+        raise _Stop
+
+
 async def _async_openai(c: Any) -> None:
     async def reads() -> None:
         async for _ in await c.chat.completions.create(**STREAM):
@@ -298,9 +315,7 @@ async def _async_openai(c: Any) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     with pytest.raises(_Stop):
-        async with await c.chat.completions.create(**STREAM) as stream:
-            await stream.__anext__()
-            raise _Stop
+        await _block_raises(c)
     async with c as entered:
         await entered.chat.completions.create(**request())
         await asyncio.gather(*(c.responses.create(**request("responses")) for _ in range(3)))
@@ -378,7 +393,7 @@ async def _gemini(c: Any) -> None:
 
 
 def test_gemini_doors(folder: Path) -> None:
-    """Content, streams and chats, synchronous and asynchronous; counting tokens is no call."""
+    """Content, streams and chats, synchronous and asynchronous; counting tokens is not one."""
     transport = httpx2.MockTransport(others)
     c = genai.Client(
         api_key="g-canary-key-0123456",
