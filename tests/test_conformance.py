@@ -38,7 +38,7 @@ def test_no_kind_of_case_is_left_out() -> None:
         "ids": 10,
         "refused_entries": 29,
         "render": 45,
-        "request": 14,
+        "request": 15,
         "canary": 104,
         "digests": 3,
         "registries": 16,

@@ -53,7 +53,7 @@ def prices(models: tuple[str, ...], as_json: bool) -> None:
                 "output": found.output,
                 "cached": found.cached,
                 "batch input": found.batch,
-                "tiers": " ".join(sorted(found.tiers)),
+                "tiers": " ".join(sorted(found.tiers.keys() - {"batch"})),
             }
         )
     if rows:

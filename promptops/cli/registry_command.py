@@ -39,15 +39,17 @@ def registry() -> None:
 def check(every: bool, path: str, as_json: bool) -> None:
     """Verify every version, chain and promoted figure of the file.
 
-    For CI: exit code 1 where anything is wrong.
+    For CI: exit code 1 where anything is wrong. Says, too, which loader a version needs that names
+    its request form, and which version its provider takes through Responses only.
     """
     from ..registry import document
+    from ..registry.form_notes import form_notes
 
     try:
         with open(path, "rb") as file:
             read = document.parse(file.read(), path)
     except RegistryCorrupt as error:
-        say(str(error), {"faults": [str(error)], "environments": []}, as_json)
+        say(str(error), {"faults": [str(error)], "environments": [], "notes": []}, as_json)
         sys.exit(1)
     found = list(document.check(read))
     faults = [fault for _, fault in found]
@@ -57,12 +59,13 @@ def check(every: bool, path: str, as_json: bool) -> None:
         else list(_environments(path, read, {name for name, _ in found}, every))
     )
     faults += [fault for row in rows for fault in row.pop("faults")]
+    notes = list(form_notes(read))
     if as_json:
-        say("", {"faults": faults, "environments": rows}, True)
+        say("", {"faults": faults, "environments": rows, "notes": notes}, True)
     elif rows:
         table(rows)
-    for fault in faults:
-        click.echo(fault, err=True)
+    for told in (*notes, *faults):
+        click.echo(told, err=True)
     versions = sum(
         len(prompt["versions"])
         for prompt in read["prompts"].values()

@@ -7,39 +7,68 @@ A name that it does not have is None, never guessed; nothing is fetched from any
 from __future__ import annotations
 
 import functools
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import metadata
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 __all__ = ["Known", "cost", "dated", "known"]
 
 _STANDARD = frozenset((None, "", "auto", "default", "standard", "standard_only", "on_demand"))
+_TIERS = ("service_tier", "processing", "speed")  # what the list calls them, by the provider
+_RATES_APART = {
+    "input_audio_tokens": "input_audio_mtok",
+    "output_audio_tokens": "output_audio_mtok",
+    "output_image_tokens": "output_image_mtok",
+    "cache_write_1h_tokens": "cache_write_1h_mtok",
+    "web_searches": "web_searches_kcount",
+    "storage_searches": "storage_searches_kcount",
+}
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 _SHORT = 20_000  # tokens: a longer request may have another rate
 _MANY = 1_000  # tokens by which a rate is read: below every threshold of length
+_MINUTE = 60  # seconds: prices that depend on the day or the hour change on a minute
 
 
 class Known:
-    """A model that has list prices, in USD per million tokens; None where a rate is not listed."""
+    """A model that has list prices, in USD per million tokens; None where a rate is not listed.
 
-    __slots__ = ("batch", "cached", "input", "name", "output", "provider", "spelled", "tiers")
+    dated: whether its prices depend on the day or the hour; tiers: by what the list asks for each.
+    """
+
+    __slots__ = (
+        "batch",
+        "cached",
+        "dated",
+        "input",
+        "name",
+        "output",
+        "provider",
+        "spelled",
+        "tiers",
+    )
 
     def __init__(self, name: str, found: Any) -> None:
         self.spelled = name  # as the list finds it
         self.name, self.provider = str(found.model.id), str(found.provider.name)
+        self.dated = isinstance(found.model.prices, list)
         self.input = _rate(name, input_tokens=_MANY)
         self.output = _rate(name, output_tokens=_MANY)
         self.cached = _rate(name, input_tokens=_MANY, cache_read_tokens=_MANY)
         variants = [dict(each.when) for each in found.model.price_variants or ()]
-        self.tiers = frozenset(w["service_tier"] for w in variants if "service_tier" in w)
-        batched = any(w.get("processing") == "batch" for w in variants)
-        self.batch = _rate(name, {"processing": "batch"}, input_tokens=_MANY) if batched else None
+        self.tiers = {w[key]: {key: w[key]} for w in variants for key in _TIERS if key in w}
+        batch = self.tiers.get("batch")
+        self.batch = None if batch is None else _rate(name, batch, input_tokens=_MANY)
 
 
 @functools.lru_cache(maxsize=256)
 def known(model: str) -> Known | None:
     """The list prices of a model's name; None where there are none, or no list."""
     for name in _spellings(model):
-        found = _calculated(name, None, input_tokens=_MANY)
+        found = _calculated(name, None, {"input_tokens": _MANY})
         if found is not None:
             return Known(name, found)
     return None
@@ -53,25 +82,20 @@ def cost(
     cached: int = 0,
     written: int = 0,
     tier: str | None = None,
+    apart: Mapping[str, int] = _NOTHING,
 ) -> float | None:
-    """USD of a call by list prices; None where the model or its tier has none.
+    """USD of a call by list prices; None where the model, its tier, or what is billed apart has
+    none.
 
     cached, written: of tokens_in, those read from and written into the provider's cache. tier: as
-    it came back; "batch" is a batch.
+    it came back; "batch" is a batch. apart: what has a rate of its own, by the list's names.
     """
     found = known(model)
-    if found is None:
+    context = None if found is None else {} if tier in _STANDARD else found.tiers.get(str(tier))
+    if found is None or context is None:
         return None
-    context: dict[str, str] | None = None
-    if tier == "batch":
-        if found.batch is None:
-            return None
-        context = {"processing": "batch"}
-    elif tier not in _STANDARD:
-        if tier not in found.tiers:
-            return None
-        context = {"service_tier": str(tier)}
-    rates = _linear(found.spelled, *(context or {}).items())
+    minute = int(time.time()) // _MINUTE if found.dated else None
+    rates = None if apart else _linear(found.spelled, minute, *context.items())
     if rates is not None and cached + written <= tokens_in <= _SHORT >= tokens_out:
         plain = (tokens_in - cached - written) * rates.input + tokens_out * rates.output
         return float(plain + cached * rates.cached + written * rates.written)
@@ -80,8 +104,19 @@ def cost(
         usage["cache_read_tokens"] = cached
     if written:
         usage["cache_write_tokens"] = written
-    priced = _calculated(found.spelled, context, **usage)
-    return None if priced is None else float(priced.total_price)
+    priced = _calculated(found.spelled, context, usage | dict(apart))
+    if priced is None or any(_unlisted(found, priced.model_price, kind) for kind in apart):
+        return None
+    return float(priced.total_price)
+
+
+def _unlisted(found: Known, rates: Any, kind: str) -> bool:
+    """Whether the list lacks the rate of what is billed apart, and would count it as nothing or as
+    text. Sound that comes in has the rate of text with some providers; OpenAI is not one of them.
+    """
+    if kind == "input_audio_tokens" and found.provider != "OpenAI":
+        return False
+    return kind in _RATES_APART and getattr(rates, _RATES_APART[kind], None) is None
 
 
 class _Rates(NamedTuple):
@@ -94,25 +129,26 @@ class _Rates(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def _linear(name: str, *context: tuple[str, str]) -> _Rates | None:
+def _linear(name: str, minute: int | None, *context: tuple[str, str]) -> _Rates | None:
     """The rates by which a bill of at most `_SHORT` tokens is a sum over them, so that it need
     not be calculated again for each call (which takes as long as the rest of a recorded call). None
-    where a price depends on the hour, or the list has no rate for something.
+    where the list has no rate for something. minute: since 1970, where prices depend on the hour.
     """
     given, whole = dict(context) or None, {"input_tokens": _SHORT}
+    at = None if minute is None else datetime.fromtimestamp(minute * _MINUTE, UTC)
     usages = [
         whole,
         {"output_tokens": _SHORT},
         {**whole, "cache_read_tokens": _SHORT},
         {**whole, "cache_write_tokens": _SHORT},
     ]
-    found = [_calculated(name, given, **usage) for usage in usages]
-    if any(each is None for each in found) or isinstance(found[0].model.prices, list):
+    found = [_calculated(name, given, usage, at) for usage in usages]
+    if any(each is None for each in found):
         return None
     rates = _Rates(*(each.total_price / _SHORT for each in found))
     mixed = {"input_tokens": 3_000, "output_tokens": 700}
     mixed |= {"cache_read_tokens": 500, "cache_write_tokens": 200}
-    priced = _calculated(name, given, **mixed)
+    priced = _calculated(name, given, mixed, at)
     total = 2_300 * rates.input + 700 * rates.output + 500 * rates.cached + 200 * rates.written
     return rates if priced is not None and priced.total_price == total else None
 
@@ -132,17 +168,24 @@ def _spellings(model: str) -> list[str]:
 
 
 def _rate(name: str, context: dict[str, str] | None = None, **usage: int) -> float | None:
-    found = _calculated(name, context, **usage)
+    found = _calculated(name, context, usage)
     return None if found is None else round(float(found.total_price) * 1e6 / _MANY, 6)
 
 
-def _calculated(name: str, context: dict[str, str] | None, **usage: int) -> Any:
-    """What the list makes of a usage; None where it has no such name, or cannot tell."""
+def _calculated(
+    name: str,
+    context: dict[str, str] | None,
+    usage: Mapping[str, int],
+    at: datetime | None = None,
+) -> Any:
+    """What the list makes of a usage, now or at another time; None where it has no such name, or
+    cannot tell.
+    """
     try:
         from genai_prices import Usage, calc_price
     except ImportError:
         return None
     try:
-        return calc_price(Usage(**usage), name, price_context=context)
+        return calc_price(Usage(**usage), name, price_context=context, genai_request_timestamp=at)
     except (LookupError, ValueError, TypeError):
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import SetupError
@@ -120,7 +120,7 @@ def price_of(model: str, prices: Mapping[str, Any] | None = None) -> Price | Non
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What a reply says of its own cost. model: the name that answered; tokens_cached and
-    tokens_cache_write: of tokens_in; tier: as it came back.
+    tokens_cache_write: of tokens_in; tier: as it came back; apart: what has a rate of its own.
     """
 
     model: str | None
@@ -129,6 +129,7 @@ class Spent:
     tokens_cached: int | None = None
     tokens_cache_write: int | None = None
     tier: str | None = None
+    apart: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, reply: Reply) -> Spent:
@@ -140,6 +141,7 @@ class Spent:
             reply.tokens_cached,
             reply.tokens_cache_write,
             reply.service_tier,
+            reply.billed_apart,
         )
 
 
@@ -168,6 +170,7 @@ def bill(asked: str, spent: Spent, prices: Mapping[str, Any] | None = None) -> f
                 cached=spent.tokens_cached or 0,
                 written=spent.tokens_cache_write or 0,
                 tier=spent.tier,
+                apart=spent.apart,
             )
     whole = cost_of(price_of(asked), tokens_in, tokens_out, spent.tokens_cached)
     return None if whole is None else whole * share

@@ -16,7 +16,7 @@ from ..version import PromptVersion
 from ..version.setting import check_numbers
 from . import show
 from .answer import Answer
-from .prompt_checks import check_says_something, warn_format, warn_unknown
+from .prompt_checks import check_says_something, warn_form, warn_format, warn_unknown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -152,6 +152,7 @@ def _stored(
     """Save a version in the registry and keep it in the store; returns its number."""
     check_numbers(version.settings)
     warn_unknown(version)
+    warn_form(version)
     check_says_something(name, version)
     warn_format(version)
     number = project.registry.save(name, version, note=note, author=project.author)

@@ -9,11 +9,12 @@ from ..errors import VersionError
 from ..version import PromptVersion
 from ..version.from_request import looks_like_format
 from ..version.setting import unknown_settings
+from ..version.tools_in_chat import refused_in_chat
 
 if TYPE_CHECKING:
     pass
 
-__all__ = ["check_says_something", "warn_format", "warn_unknown"]
+__all__ = ["check_says_something", "warn_form", "warn_format", "warn_unknown"]
 
 
 def check_says_something(name: str, version: PromptVersion) -> None:
@@ -39,6 +40,18 @@ def warn_unknown(version: PromptVersion) -> None:
         warnings.warn(
             f"setting {name!r} is not one that a known provider of {version.api!r} requests has;"
             f" {meant}",
+            stacklevel=4,
+        )
+
+
+def warn_form(version: PromptVersion) -> None:
+    """Warn where the provider takes the version's tools through Responses only: a study of it
+    would be refused call by call.
+    """
+    if version.api == "chat" and refused_in_chat(version.model, version.tools, version.settings):
+        warnings.warn(
+            f"OpenAI takes tools with the reasoning of {version.model} through Responses only; save"
+            ' the version with api="responses".',
             stacklevel=4,
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import Answered, clean, count, name, text_of
+from .reply_parts import Answered, apart, clean, count, name, text_of
 
 __all__ = ["AnthropicAssembly", "reply_of_message"]
 
@@ -43,7 +43,7 @@ def reply_of_message(
     answered = Answered(text, calls, finish, counted, reasoning)
     return answered.reply(
         limit,
-        service_tier=name(usage.get("service_tier")) if isinstance(usage, dict) else None,
+        service_tier=_tier(usage) if isinstance(usage, dict) else None,
         model=name(body.get("model")),
         request_id=headers.get("request-id") or headers.get("x-request-id") or name(body.get("id")),
         first_token_ms=first_token_ms,
@@ -58,6 +58,12 @@ def _call(block: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"id": block.get("id"), "type": "function", "function": function}
 
 
+def _tier(usage: Mapping[str, Any]) -> str | None:
+    """The tier that served the message; a fast one is dearer than any."""
+    speed = usage.get("speed")
+    return "fast" if speed == "fast" else name(usage.get("service_tier"))
+
+
 def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
     fresh = count(usage.get("input_tokens"))
     cached = count(usage.get("cache_read_input_tokens"))
@@ -65,12 +71,18 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
     said = usage.get("output_tokens_details")
     said = said if isinstance(said, dict) else {}
     thought = said.get("thinking_tokens", said.get("reasoning_tokens"))
+    lasting, used = usage.get("cache_creation"), usage.get("server_tool_use")
+    lasting, used = (each if isinstance(each, dict) else {} for each in (lasting, used))
     return {
         "tokens_in": None if fresh is None else fresh + (cached or 0) + (written or 0),
         "tokens_out": count(usage.get("output_tokens")),
         "tokens_cached": cached,
         "tokens_cache_write": written,
         "tokens_reasoning": count(thought),
+        "billed_apart": apart(
+            cache_write_1h_tokens=lasting.get("ephemeral_1h_input_tokens"),
+            web_searches=used.get("web_search_requests"),
+        ),
     }
 
 

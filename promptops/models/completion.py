@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import Answered, clean, count, name, text_of, thinking_of, within
+from .reply_parts import Answered, apart, clean, count, name, text_of, thinking_of, within
 
 __all__ = ["read_body", "reply_of"]
 
@@ -142,6 +142,10 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
         "tokens_cached": within(cached, tokens_in),
         "tokens_cache_write": within(written, tokens_in),
         "tokens_reasoning": count(said.get("reasoning_tokens")),
+        "billed_apart": apart(
+            input_audio_tokens=asked.get("audio_tokens"),
+            output_audio_tokens=said.get("audio_tokens"),
+        ),
         "cost_usd": float(cost) if stated and cost is not None else None,
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import Answered, clean, count, name, within
+from .reply_parts import Answered, apart, clean, count, name, within
 
 __all__ = ["GeminiAssembly", "reply_of_content"]
 
@@ -42,9 +42,11 @@ def reply_of_content(
     reasoning = "".join(part["text"] for part in said if part.get("thought"))
     calls = tuple(_call(part["functionCall"]) for part in parts if _is_call(part))
     counted = _counts(body.get("usageMetadata"))
+    counted["billed_apart"] |= apart(web_searches=_searches(candidate, body.get("modelVersion")))
     answered = Answered(text, calls, finish, counted, reasoning)
     return answered.reply(
         limit,
+        service_tier=name(headers.get("x-gemini-service-tier")),
         model=name(body.get("modelVersion")),
         request_id=headers.get("x-request-id") or name(body.get("responseId")),
         first_token_ms=first_token_ms,
@@ -81,10 +83,46 @@ def _call(call: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"id": call.get("id"), "type": "function", "function": function}
 
 
+def _searches(candidate: Mapping[str, Any], model: Any) -> int:
+    """Searches that grounding is billed for: by the prompt until Gemini 2, by the query since."""
+    found = candidate.get("groundingMetadata")
+    queries = found.get("webSearchQueries") if isinstance(found, dict) else None
+    asked = len(queries) if isinstance(queries, list) else 0
+    return min(asked, 1) if str(model).startswith(("gemini-1", "gemini-2")) else asked
+
+
+def _of(details: Any, modality: str) -> int:
+    """The tokens of one modality."""
+    found = (
+        [each for each in details if isinstance(each, dict)] if isinstance(details, list) else ()
+    )
+    return sum(
+        count(each.get("tokenCount")) or 0 for each in found if each.get("modality") == modality
+    )
+
+
+def _apart(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Sounds and images, which have rates of their own."""
+    told, cached = usage.get("candidatesTokensDetails"), usage.get("cacheTokensDetails")
+    heard = _of(usage.get("promptTokensDetails"), "AUDIO")
+    found = apart(
+        input_audio_tokens=heard,
+        output_audio_tokens=_of(told, "AUDIO"),
+        output_image_tokens=_of(told, "IMAGE"),
+    )
+    if heard and isinstance(cached, list):
+        found["cache_audio_read_tokens"] = _of(cached, "AUDIO")
+    return found
+
+
 def _counts(usage: Any) -> dict[str, Any]:
-    """Tokens; those of thoughts are part of the answer's, as they are billed."""
+    """Tokens; those of thoughts are part of the answer's, and what its own tools read is part of
+    the question's, as they are billed.
+    """
     usage = usage if isinstance(usage, dict) else {}
     tokens_in = count(usage.get("promptTokenCount"))
+    if tokens_in is not None:
+        tokens_in += count(usage.get("toolUsePromptTokenCount")) or 0
     answer, thought = (
         count(usage.get("candidatesTokenCount")),
         count(usage.get("thoughtsTokenCount")),
@@ -96,6 +134,7 @@ def _counts(usage: Any) -> dict[str, Any]:
         "tokens_cached": within(usage.get("cachedContentTokenCount"), tokens_in),
         "tokens_cache_write": None,
         "tokens_reasoning": thought,
+        "billed_apart": _apart(usage),
     }
 
 

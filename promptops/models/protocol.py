@@ -47,7 +47,8 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came back from one attempt. failure: an outcome class of `FAILURES` (refusal,
-    truncated_length, ...).
+    truncated_length, ...). billed_apart: what a provider has a rate of its own for, by the names of
+    genai-prices: input_audio_tokens, cache_write_1h_tokens, web_searches, ...
     """
 
     text: str | None
@@ -60,6 +61,7 @@ class Reply:
     tokens_cached: int | None = None
     tokens_cache_write: int | None = None  # of tokens_in, those that were written into a cache
     tokens_reasoning: int | None = None  # of tokens_out
+    billed_apart: Mapping[str, int] = field(default_factory=dict)  # at rates of their own
     reasoning: str | None = None  # what the model thought before it answered, capped
     service_tier: str | None = None
     cost_usd: float | None = None  # where the answerer itself states a cost

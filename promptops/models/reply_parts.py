@@ -15,6 +15,7 @@ from .protocol import Reply
 
 __all__ = [
     "Answered",
+    "apart",
     "FINISHED",
     "REASONING_KEPT",
     "clean",
@@ -70,7 +71,7 @@ class Answered:
     text: str | None
     calls: tuple[Mapping[str, Any], ...]
     finish: str | None
-    counted: Mapping[str, int | None]
+    counted: Mapping[str, Any]
     reasoning: str | None = None
     refusal: str | None = None
 
@@ -206,6 +207,14 @@ def within(part: Any, whole: int | None) -> int | None:
     """A count that is a part of another one; unknown where it is larger than the whole."""
     found = count(part)
     return found if found is not None and whole is not None and found <= whole else None
+
+
+def apart(**counted: Any) -> dict[str, int]:
+    """What is billed at a rate of its own: of the counts given, those that are known and above
+    zero.
+    """
+    found = {kind: count(value) for kind, value in counted.items()}
+    return {kind: value for kind, value in found.items() if value}
 
 
 def name(value: Any) -> str | None:

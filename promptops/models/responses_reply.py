@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import Answered, clean, count, name, text_of, within
+from .reply_parts import Answered, apart, clean, count, name, text_of, within
 
 __all__ = ["ResponsesAssembly", "reply_of_response"]
 
@@ -37,7 +37,7 @@ def reply_of_response(
     refusal = "".join(str(part.get("refusal") or "") for part in parts)
     calls = tuple(call for item in items for call in _calls(item))
     reasoning = "".join(_thoughts(items))
-    counted = _counts(body.get("usage"))
+    counted = {**_counts(body.get("usage")), "billed_apart": _tool_uses(items)}
     finish = clean(str(why or body.get("status") or "completed"))
     answered = Answered(text, calls, finish, counted, reasoning, clean(refusal) or None)
     return answered.reply(
@@ -72,6 +72,16 @@ def _thoughts(items: list[dict[str, Any]]) -> Iterator[str]:
                 for part in parts if isinstance(parts, list) else ():
                     if isinstance(part, dict) and isinstance(part.get("text"), str):
                         yield part["text"]
+
+
+def _tool_uses(items: list[dict[str, Any]]) -> dict[str, int]:
+    """The provider's own tools that it bills by the use. Opening a page is no search."""
+    acts = [item.get("action") for item in items if item.get("type") == "web_search_call"]
+    kinds = [act.get("type") if isinstance(act, dict) else None for act in acts]
+    return apart(
+        web_searches=sum(kind in (None, "search") for kind in kinds),
+        storage_searches=sum(item.get("type") == "file_search_call" for item in items),
+    )
 
 
 def _counts(usage: Any) -> dict[str, Any]:

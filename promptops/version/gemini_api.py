@@ -31,13 +31,13 @@ _ABSENT = (
     "store",
     "user",
     "metadata",
-    "service_tier",
     "logprobs",
     "top_logprobs",
     "modalities",
 )
 _RENAMED = {"max_tokens": "maxOutputTokens", "max_completion_tokens": "maxOutputTokens"}
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+_SERVED = ("flex", "priority", "standard")
 _LEVELS = ("minimal", "low", "medium", "high")
 _FORMATS = {"wav": "audio/wav", "mp3": "audio/mp3"}
 
@@ -84,6 +84,8 @@ def _setting(name: str, value: Any) -> dict[str, Any]:
         if value not in _LEVELS:
             raise no_place(f"reasoning_effort={value!r}", _API, f"it has {', '.join(_LEVELS)}")
         return {"thinkingConfig": {"thinkingLevel": value.upper()}}
+    if name == "service_tier" and value not in _SERVED:
+        raise no_place(f"service_tier={value!r}", _API, f"it has {', '.join(_SERVED)}")
     return {_RENAMED.get(name) or _camel(name): value}
 
 

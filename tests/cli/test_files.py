@@ -156,3 +156,22 @@ def test_export(run: Run, path: Path) -> None:
     assert '"plain": Record<string, never>;' in text
     run("export", "--typescript", "web", "--env", "prod")
     assert '"plain"' not in (path.parent / "web" / "promptops.ts").read_text()
+
+
+def test_check_says_which_loader_a_form_needs(run: Run, path: Path) -> None:
+    """By prompt and form, and which version OpenAI takes through Responses only. These are notes:
+    the file has no fault.
+    """
+    tool = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
+    editor = Editor(path)
+    for text in ("one", "two"):
+        editor.save("plain", PromptVersion(text, api="responses"))
+    editor.save("plain", PromptVersion("three", model="gpt-6", tools=[tool]))
+    code, _, err = run("registry", "check")
+    assert code == 0
+    assert "plain v2, v3 are of the form 'responses': they need a loader of promptops-toolk" in err
+    assert "plain v4: OpenAI takes tools with the reasoning of gpt-6 through Responses only" in err
+    assert 'version.but(api="responses")' in err
+    told = json.loads(run("registry", "check", "--json")[1])
+    assert [note[:9] for note in told["notes"]] == ["plain v4:", "plain v2,"]
+    assert told["faults"] == []

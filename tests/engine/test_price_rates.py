@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime
 
 import pytest
 
@@ -29,10 +30,29 @@ def test_a_bill_by_rates_is_the_list_s_own(name: str) -> None:
         assert mine == pytest.approx(float(listed.total_price), rel=1e-12), usage
 
 
-def test_the_list_is_not_asked_for_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calculating a bill takes as long as recording the call: it is done once per model."""
-    price_catalogue.cost("gpt-4o", 10, 10)
+@pytest.mark.parametrize("name", ["gpt-4o", "o3", "deepseek-chat", "claude-opus-4-6"])
+def test_the_list_is_not_asked_for_each_call(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calculating a bill takes as long as recording the call: it is done once per model, and once
+    a minute where its prices depend on the day or the hour.
+    """
+    monkeypatch.setattr(price_catalogue.time, "time", lambda: 1_790_000_000.0)
+    first = price_catalogue.cost(name, 10, 10)
     calls: list[object] = []
     monkeypatch.setattr(genai_prices, "calc_price", lambda *_, **__: calls.append(1))
-    assert [price_catalogue.cost("gpt-4o", n, n) for n in range(100)][1] == pytest.approx(1.25e-5)
+    assert first is not None
+    assert [price_catalogue.cost(name, n, n) for n in range(100)][10] == pytest.approx(first)
     assert calls == []
+
+
+def test_a_price_follows_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is cheaper at night is billed by the minute of the call, at a change too."""
+    found = set()
+    for clock in ("00:29:59", "00:30:00", "12:00:00", "16:29:59", "16:30:00", "20:00:00"):
+        at = datetime.fromisoformat(f"2026-06-01T{clock}+00:00")
+        monkeypatch.setattr(price_catalogue.time, "time", at.timestamp)
+        usage = genai_prices.Usage(input_tokens=9_000, output_tokens=400, cache_read_tokens=1_000)
+        listed = genai_prices.calc_price(usage, "deepseek-chat", genai_request_timestamp=at)
+        mine = price_catalogue.cost("deepseek-chat", 9_000, 400, cached=1_000)
+        assert mine == pytest.approx(float(listed.total_price), rel=1e-12), clock
+        found.add(mine)
+    assert len(found) == 2

@@ -50,6 +50,7 @@ def test_the_list_knows_the_models_of_today() -> None:
 
 
 MILLION = 1_000_000
+WRITTEN_1H = "cache_write_1h_tokens"
 # (model that was asked for, what came back, USD worked out by hand from the providers' pages)
 BILLS = [
     ("gpt-5-mini", Spent("gpt-5-mini-2025-08-07", MILLION, MILLION), 2.25),
@@ -65,6 +66,32 @@ BILLS = [
     ("claude-sonnet-4-5", Spent("claude-sonnet-4-5", 100_000, 10_000, tier="batch"), 0.225),
     ("gemini-2.5-pro", Spent("gemini-2.5-pro", 100_000, 10_000), 0.225),
     ("gemini-2.5-pro", Spent("gemini-2.5-pro", MILLION, 0), 2.5),
+    # what has a rate of its own: 40,000 fresh at 3, 50,000 read at 0.3, 10,000 kept an hour at 6
+    (
+        "claude-sonnet-4-5",
+        Spent("claude-sonnet-4-5", 100_000, 0, 50_000, 10_000, None, {WRITTEN_1H: 10_000}),
+        0.195,
+    ),
+    # 4,000 of the written ones for an hour (6), 6,000 for five minutes (3.75)
+    (
+        "claude-sonnet-4-5",
+        Spent("claude-sonnet-4-5", 100_000, 0, 50_000, 10_000, None, {WRITTEN_1H: 4_000}),
+        0.1815,
+    ),
+    # three searches at 10 per thousand
+    (
+        "claude-sonnet-4-5",
+        Spent("claude-sonnet-4-5", 100_000, 0, apart={"web_searches": 3}),
+        0.33,
+    ),
+    ("gpt-5-mini", Spent("gpt-5-mini", 100_000, 0, apart={"web_searches": 5}), 0.075),
+    # half of it sound at 1, half of it text at 0.3
+    (
+        "gemini-2.5-flash",
+        Spent("gemini-2.5-flash", 100_000, 0, apart={"input_audio_tokens": 50_000}),
+        0.065,
+    ),
+    ("claude-opus-4-8", Spent("claude-opus-4-8", 100_000, 10_000, tier="fast"), 1.5),
 ]
 
 
@@ -81,6 +108,12 @@ def test_bills_are_right_to_the_cent(asked: str, spent: Spent, usd: float) -> No
         ("gpt-5-mini", Spent("gpt-5-mini", 5, None)),
         ("gpt-5-mini", Spent("gpt-5-mini", 5, 5, tier="a tier of tomorrow")),
         ("my-llama", Spent("my-llama", 5, 5)),
+        ("gpt-4o", Spent("gpt-4o", 5, 5, apart={"input_audio_tokens": 3})),  # no rate is listed
+        ("deepseek-chat", Spent("deepseek-chat", 5, 5, apart={"storage_searches": 1})),
+        (
+            "gemini-2.5-flash",  # which of the cached ones were sound is not told
+            Spent("gemini-2.5-flash", 9, 5, 5, apart={"input_audio_tokens": 7}),
+        ),
     ],
 )
 def test_an_unknown_part_of_a_bill_makes_it_unknown(asked: str, spent: Spent) -> None:

@@ -40,9 +40,12 @@ def test_tools_with_reasoning_are_answered_through_responses(tmp_path: Path) -> 
     """
     with FaultServer(rule) as server:
         lab = Lab(tmp_path, models={"gpt-6": EndpointModel(base_url=server.url)})
-        chat = lab.prompt("p").save("{{q}}", model="gpt-6", tools=[TOOL], reasoning_effort="low")
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
+            chat = lab.prompt("p").save(
+                "{{q}}", model="gpt-6", tools=[TOOL], reasoning_effort="low"
+            )
+            assert 'api="responses"' in str(said.pop().message)
             lab.evaluate([chat], ROWS, [tool_called("look_up")]).wait()
         assert len(server.seen) < 15
         assert any('version.but(api="responses")' in str(each.message) for each in said)

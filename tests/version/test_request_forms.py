@@ -78,6 +78,7 @@ REFUSED = [
     ("anthropic", {"settings": {"service_tier": "flex", "max_tokens": 1}}, "service_tier='flex'"),
     ("anthropic", {"settings": {"max_tokens": 1, "reasoning_effort": "none"}}, "reasoning_effort"),
     ("gemini", {"settings": {"max_tokens": 1, "max_completion_tokens": 1}}, "maxOutputTokens"),
+    ("gemini", {"settings": {"service_tier": "auto"}}, "service_tier='auto'"),
     ("gemini", {"settings": {"parallel_tool_calls": False}}, "setting 'parallel_tool_calls'"),
     ("gemini", {"tools": [{"type": "custom", "custom": {"name": "c"}}]}, "of the type 'custom'"),
     ("responses", {"settings": {"stop": "x"}}, "setting 'stop'"),

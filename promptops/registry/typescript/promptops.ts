@@ -858,10 +858,11 @@ function anthropicChoice(value: unknown): Obj {
 
 const GEMINI_ABSENT = [
   ...["logit_bias", "parallel_tool_calls", "audio", "prediction", "functions", "function_call", "web_search_options", "verbosity"],
-  ...["store", "user", "metadata", "service_tier", "logprobs", "top_logprobs", "modalities"],
+  ...["store", "user", "metadata", "logprobs", "top_logprobs", "modalities"],
 ];
 const GEMINI_RENAMED: { [name: string]: string } = { max_tokens: "maxOutputTokens", max_completion_tokens: "maxOutputTokens" };
 const GEMINI_MODES: { [name: string]: string } = { auto: "AUTO", none: "NONE", required: "ANY" };
+const GEMINI_TIERS = ["flex", "priority", "standard"];
 const GEMINI_LEVELS = ["minimal", "low", "medium", "high"];
 const GEMINI_AUDIO: { [format: string]: string } = { wav: "audio/wav", mp3: "audio/mp3" };
 
@@ -892,6 +893,7 @@ function geminiSetting(name: string, value: unknown): Obj {
     if (!GEMINI_LEVELS.includes(value as string)) throw noPlace(`reasoning_effort=${JSON.stringify(value)}`, "gemini", `it has ${GEMINI_LEVELS.join(", ")}`);
     return { thinkingConfig: { thinkingLevel: (value as string).toUpperCase() } };
   }
+  if (name === "service_tier" && !GEMINI_TIERS.includes(value as string)) throw noPlace(`service_tier=${JSON.stringify(value)}`, "gemini", `it has ${GEMINI_TIERS.join(", ")}`);
   return { [GEMINI_RENAMED[name] ?? name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())]: value };
 }
 
