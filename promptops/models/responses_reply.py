@@ -75,7 +75,7 @@ def _thoughts(items: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _tool_uses(items: list[dict[str, Any]]) -> dict[str, int]:
-    """The provider's own tools that it bills by the use. Opening a page is no search."""
+    """The provider's own tools that it bills by the use. Opening a page is not a search."""
     acts = [item.get("action") for item in items if item.get("type") == "web_search_call"]
     kinds = [act.get("type") if isinstance(act, dict) else None for act in acts]
     return apart(
