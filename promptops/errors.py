@@ -11,10 +11,10 @@ PromptOpsError
 │   ├── UnknownPrompt (KeyError)
 │   ├── NotDeployed (KeyError)                 the environment serves nothing
 │   ├── Conflict                               somebody else changed the environment first
-│   └── Refused                                the gate says no; holds every unmet point
+│   └── Refused                                the gate refused; carries every unmet point
 ├── DatasetError (ValueError)            a file, row or column that cannot be read as examples
 ├── ModelError
-│   ├── SetupError (ValueError)          a missing key, model or extra: said before anything runs
+│   ├── SetupError (ValueError)          a missing key, model or extra: raised before anything runs
 │   └── CallError                        one call failed; carries its failure class
 ├── ScorerError (ValueError)             a scorer that was built wrongly
 ├── StudyError (ValueError)              a study that cannot be run or found

@@ -1,7 +1,7 @@
 """The shape of a document of evidence, checked before anything reads it.
 
-A digest proves that a bundle is the one that a deployment cites. It proves nothing of what stands
-in it: anyone who can write the registry can cite a bundle of any content.
+A digest proves that a bundle is the one that a deployment cites. It proves nothing about its
+content: anyone who can write the registry can cite a bundle of any content.
 """
 
 from __future__ import annotations

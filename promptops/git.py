@@ -48,7 +48,7 @@ def author(folder: str) -> str | None:
 
 
 def changed(folder: str) -> bool | None:
-    """Whether tracked files differ from the commit; None where that cannot be told."""
+    """Whether tracked files differ from the commit; None where that is unknown."""
     found = _answer(
         folder,
         "rev-parse",

@@ -112,7 +112,7 @@ def markdown(text: object) -> str:
     """Inline Markdown that shows `text` on one line and does nothing: no link, image, mention,
     reference, heading or table cell.
 
-    It may stand anywhere in a line, in a table's cell and between marks of our own. Where code
+    It may be put anywhere in a line, in a table's cell and between marks of our own. Where code
     hosts link words that have no mark, an invisible joiner is between.
     """
     return _NUMBERED.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", _unlinked(text))).translate(_NAMED)

@@ -49,7 +49,7 @@ class Stamp:
         """Nothing: the exporter of the application's own choice sends the span."""
 
     def shutdown(self) -> None:
-        """Nothing is held."""
+        """Nothing is open."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing waits."""

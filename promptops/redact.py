@@ -2,7 +2,7 @@
 
 Known secrets are the values that a client was given, the values of environment variables that are
 named like secrets, and the passwords of addresses in any other variable. Beside them, whatever has
-the shape of a key that a provider issues is replaced, wherever it stands. Cleaning never changes
+the shape of a key that a provider issues is replaced everywhere. Cleaning never changes
 the structure of JSON.
 """
 
@@ -163,7 +163,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def redact_shapes(text: str, secrets: Iterable[str] = ()) -> str:
-    """`redact`, and whatever has the shape of a key or stands where a key stands."""
+    """`redact`, and whatever has the shape of a key or follows the name of one."""
     text = redact(text, secrets)
     for pattern, replacement in _SHAPES:
         text = pattern.sub(replacement, text)

@@ -27,8 +27,8 @@ class Recorder:
 
     record(runs, attempts): keeps a group durably; take(runs): the same runs afterwards; then the
     ledger has counted them.
-    told: called on the loop with the runs of a recorded group, and the exception that `record` or
-        `take` raised, or None.
+    on_group: called on the loop with the runs of a recorded group, and the exception that `record`
+        or `take` raised, or None.
     error: what is left to report at the end: `record` failed twice, or `take` failed (it is not
         called again after that).
     """
@@ -38,9 +38,9 @@ class Recorder:
         record: Callable[[Sequence[Run], Sequence[Attempt]], object],
         take: Callable[[Sequence[Run]], object] | None,
         ledger: Ledger,
-        told: Callable[[Sequence[Run], Exception | None], None],
+        on_group: Callable[[Sequence[Run], Exception | None], None],
     ) -> None:
-        self._record, self._take, self._ledger, self._told = record, take, ledger, told
+        self._record, self._take, self._ledger, self._on_group = record, take, ledger, on_group
         self._gathered: list[Finished] = []
         self._some = asyncio.Event()
         self._due: asyncio.TimerHandle | None = None
@@ -104,15 +104,15 @@ class Recorder:
             self._failed += 1
             self._gathered = group + self._gathered
             self.error = error if self._failed > 1 else self.error
-            self._told((), error)
+            self._on_group((), error)
             return
-        self._told(runs, None)
+        self._on_group(runs, None)
         try:
             if self._take is not None:
                 await _run_in(thread, self._take, runs)
         except Exception as error:
             self._take, self.error = None, error
-            self._told((), error)
+            self._on_group((), error)
 
     def _write(self, runs: list[Run], group: list[Finished]) -> None:
         attempts = [attempt for _, tried, _ in group for attempt in tried]

@@ -150,7 +150,7 @@ class Width:
         return "clean_second"
 
     def _judge_growth(self, round_: _Round, now: float) -> str:
-        """End the slow start where two round trips in a row were no faster than the best before."""
+        """End the slow start after two round trips that were not faster than the best before."""
         rate = round_.answered / max(now - round_.began, 1e-9)
         gained = rate > self._best_rate * 1.1
         self._best_rate = max(self._best_rate, rate)

@@ -1,4 +1,4 @@
-"""Spans of OTLP/JSON as live rows, whoever wrote them: our own sink, OpenInference, OpenLLMetry,
+"""Spans of OTLP/JSON as live rows, from any writer: our own sink, OpenInference, OpenLLMetry,
 Langfuse, Logfire, the instrumentation of openai-v2, or a collector's file.
 
 Nothing of the conventions is stable, so one table of aliases reads all of their names. A span

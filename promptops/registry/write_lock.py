@@ -179,7 +179,7 @@ def _sync_folder(folder: str) -> None:
 
 
 def _sweep(folder: str, name: str) -> None:
-    """Remove what writers left that died; the lock is held, so none of it is in use."""
+    """Remove what killed writers left behind; the caller has the lock, so none of it is in use."""
     with contextlib.suppress(OSError):
         for leftover in os.listdir(folder):
             if leftover.startswith(f".{name}{_TEMPORARY}"):

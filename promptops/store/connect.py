@@ -95,8 +95,7 @@ def _use(con: Connection, path: Path | str, read_only: bool) -> None:
 def _quoted(path: Path | str) -> str:
     """The path within a statement.
 
-    Raises OSError where it is no text: DuckDB takes UTF-8 alone, and says so of each statement by
-    an error of its own.
+    Raises OSError where it is not text in UTF-8, which DuckDB would refuse in every statement.
     """
     text = str(path)
     if not text.isascii():

@@ -4,7 +4,7 @@ it.
 What `append` returned for is kept, whatever dies. Any number of processes write and read at once,
 and none waits for
 another: a DuckDB file that somebody else holds is a warning, and the rows come from the segments
-instead. Opening a Store costs nothing; nothing is held open between calls.
+instead. Opening a Store costs nothing; no file stays open between calls.
 """
 
 from __future__ import annotations

@@ -88,9 +88,10 @@ def promote(
     asked = ask(project, saved, env, study, word=word, percent=percent, force=force)
     if serving is not None and asked.spent:
         return _unchanged(serving, asked.spent)
-    if force and asked.stands:
+    if force and asked.refused_before:
         raise Refused(
-            f"{saved.prompt} {saved.label} is not promoted to {env}: {asked.stands}", [asked.stands]
+            f"{saved.prompt} {saved.label} is not promoted to {env}: {asked.refused_before}",
+            [asked.refused_before],
         )
     step: dict[str, Any] = {
         "reason": reason,
@@ -115,7 +116,7 @@ def promote(
             asked.request,
             str(error) if in_the_way else new[0],
             gate=not in_the_way,
-            stands=bool(asked.stands),
+            refused_before=bool(asked.refused_before),
         )
         asked.keep_verdict(serving)
         raise
@@ -138,22 +139,23 @@ def promote(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a promotion rests on, before the gate is asked. stands: the earlier refusal that still
-    applies, "" without one;
-    spent: why its override counts no more; fault: why there is no evidence although a promotion is
+    """What a promotion rests on, before the gate is asked.
+
+    refused_before: the earlier refusal that still applies, "" without one; spent: why its override
+        counts no more; fault: why there is no evidence although a promotion is
         forced.
     """
 
     request: Request
     verdict: Verdict | None = None
-    stands: str = ""
+    refused_before: str = ""
     spent: str = ""
     fault: str = ""
 
     @property
     def found(self) -> tuple[str, ...]:
         """The points that are not met, known before the gate is asked."""
-        return tuple(point for point in (self.fault, self.spent, self.stands) if point)
+        return tuple(point for point in (self.fault, self.spent, self.refused_before) if point)
 
     def keep_verdict(self, serving: Entry | None) -> None:
         """Counted once for each judged pair of versions of a study."""

@@ -77,7 +77,7 @@ def _by_prompt(study: RecordedStudy) -> dict[str, dict[str, ArmRecord]]:
 
 
 def _content(version: PromptVersion) -> str:
-    """What a version says and sets, whoever answers."""
+    """The text and settings of a version, without its model."""
     return version.on("any").id
 
 

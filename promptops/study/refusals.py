@@ -82,7 +82,7 @@ def standing(project: Project, request: Request) -> str:
 
 
 def keep_refusal(
-    project: Project, request: Request, said: str, *, gate: bool, stands: bool
+    project: Project, request: Request, said: str, *, gate: bool, refused_before: bool
 ) -> None:
     """Record a refusal, once while it applies. gate: whether the gate spoke, whose answer holds for
     a canary and for everyone.
@@ -96,7 +96,7 @@ def keep_refusal(
         for before in _recorded(project, request.saved, request.env)
         if before["study"] == study
     ]
-    if stands and any(before.items() >= asked.items() for before in recorded):
+    if refused_before and any(before.items() >= asked.items() for before in recorded):
         return
     _record(project, request.saved, request.env, {**asked, "said": said[:400], "gate": gate}, study)
 

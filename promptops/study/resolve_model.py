@@ -29,17 +29,17 @@ class ModelResolver:
     def __init__(
         self,
         models: Mapping[str, Any] | None = None,
-        told: Callable[[str], None] = lambda secret: None,
+        on_secret: Callable[[str], None] = lambda secret: None,
         declared: Mapping[str, DeclaredModel] | None = None,
     ) -> None:
-        """told: is given every secret that a model holds, before the model is asked anything;
+        """on_secret: is given every secret that a model holds, before the model is asked anything;
         declared: of the project's file, each made when it is first asked for.
 
         Raises SetupError for what cannot answer.
         """
         self._given = _named(models)
         self._declared = {one.name: one for one in (declared or {}).values()}
-        self._told = told
+        self._on_secret = on_secret
         self._made: dict[tuple[str, str], Model] = {}
         self._default: Model | None = None
         self._environment: tuple[str | None, ...] = ()  # what it was made from
@@ -71,7 +71,7 @@ class ModelResolver:
             ):  # the environment's endpoint is made again until it has its key
                 self._made[name, api] = found
             for secret in found.secrets if isinstance(found, HoldsSecrets) else ():
-                self._told(secret)
+                self._on_secret(secret)
         check_form(found, name, api)
         return found
 

@@ -20,14 +20,14 @@ __all__ = ["StudyRow", "deployments", "evidence_of", "studies_table"]
 
 @dataclass(frozen=True, slots=True)
 class StudyRow:
-    """A study as the lists show it. said: its finding in a sentence."""
+    """A study as the lists show it. finding: what it found, in a sentence."""
 
     id: str
     name: str
     prompt: str
     created: str
     status: str
-    said: str
+    finding: str
 
 
 def studies_table(studies: list[StudyRow], above: str = "", *, named: bool = True) -> str:
@@ -39,7 +39,8 @@ def studies_table(studies: list[StudyRow], above: str = "", *, named: bool = Tru
         (
             link(above + study_file(study.id), study.name),
             *([short(study.prompt or "–")] if named else []),
-            aside(study.said) + ("" if study.status == "finished" else f" ({esc(study.status)})"),
+            aside(study.finding)
+            + ("" if study.status == "finished" else f" ({esc(study.status)})"),
             moment(study.created),
         )
         for study in studies

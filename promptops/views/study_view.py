@@ -115,7 +115,7 @@ def _head(study: Study) -> str:
 
 def _arms(study: Study, rows: list[dict[str, Any]]) -> str:
     bars = [
-        svg.Bar(row["label"], row["mean"], row["low"], row["high"], row["colour"], row["said"])
+        svg.Bar(row["label"], row["mean"], row["low"], row["high"], row["colour"], row["text"])
         for row in rows
     ]
     primary = study.record.scorer_names[0] if study.record.scorer_names else ""
@@ -163,7 +163,7 @@ def _compared(study: Study, *, texts: bool) -> tuple[str, str]:
 
 
 def arm_rows(study: Study) -> list[dict[str, Any]]:
-    """One dict per arm: label, number, colour, mean, low, high and said of the primary, scores by
+    """One dict per arm: label, number, colour, mean, low, high and text of the primary, scores by
     scorer, facts.
     """
     from ..analysis.facts import mean_interval
@@ -186,13 +186,13 @@ def arm_rows(study: Study) -> list[dict[str, Any]]:
             )
         first = scores.get(study.record.scorer_names[0]) if study.record.scorer_names else None
         mean, interval, n, total = first or (None, None, 0, 0)
-        said = (
+        text = (
             f"{words.percent(mean)} ({words.interval(*interval)})"
             if mean is not None and interval
             else "not scored"
         )
         if n < total:
-            said += f", {total - n} unscored"
+            text += f", {total - n} unscored"
         low, high = interval or (None, None)
         number = config.number or place + 1
         rows.append(
@@ -203,7 +203,7 @@ def arm_rows(study: Study) -> list[dict[str, Any]]:
                 "mean": mean,
                 "low": low,
                 "high": high,
-                "said": said,
+                "text": text,
                 "scores": scores,
                 "facts": arm.facts,
             }
@@ -263,7 +263,7 @@ def _latency(facts: dict[str, Any]) -> str:
 
 
 def review_html(review: StudyReview) -> str:
-    """How many labels a study has, by rater and kind, and what a reviewer can do."""
+    """The number of labels of a study by rater and kind, and what a reviewer can do."""
     labels = review.labels()
     counted = Counter(zip(labels["rater"], labels["kind"], strict=True))
     rows = "".join(

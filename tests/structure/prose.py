@@ -34,7 +34,7 @@ _COUNTED = (
 HABITS: dict[str, str] = {
     "noun a noun (write: per)": rf"\b(?:{_COUNTED})s? an? (?:{_THINGS})\b(?! of)",
     "is no ... (write: is not a ...)": (
-        r"(?<!there )\b(?:is|are|was|were) (?:no|none)\b"
+        r"(?<!there )\b(?:is|are|was|were) (?-i:no|none)\b"
         r"(?! (?:longer|more|less|fewer|later|earlier|better|worse|larger|smaller|one\b|bias))"
         r"|\bis nobody's\b"
     ),
@@ -107,7 +107,8 @@ def files() -> list[Path]:
     found = [path for path in sorted(package.rglob("*.py")) if path not in _DATA]
     guide = [path for path in sorted((package / "guide").rglob("*.md")) if path.stem != "api"]
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    return [*found, *notebooks, *guide, ROOT / "README.md"]
+    pages = [ROOT / "README.md", ROOT / "notebooks" / "README.md", ROOT / "data" / "README.md"]
+    return [*found, *notebooks, *guide, *pages]
 
 
 def classes(path: Path) -> list[str]:
