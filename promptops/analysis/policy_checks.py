@@ -2,7 +2,7 @@
 unproven, in words, with what to do next.
 
 A guardrail passes where its lower bound is above -margin, fails where it is significantly worse and
-not shown inside the margin, and is unproven otherwise: few data never pass it. While peeking
+not shown inside the margin, and is unproven otherwise: too little data never passes. While peeking
 (before all planned examples are in) only bounds that hold at every look count.
 """
 

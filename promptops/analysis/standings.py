@@ -2,7 +2,7 @@
 with cost.
 
 A rank is not a verdict: who is really better is in `duels`, whose p are two-sided and Holm-adjusted
-over all pairs. The best of many leads partly by luck, and `notes` says by how much.
+over all pairs. The best of many leads partly by chance, and `notes` says by how much.
 """
 
 from __future__ import annotations

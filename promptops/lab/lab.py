@@ -79,7 +79,7 @@ class Lab:
 
     @explained
     def prompt(self, name: str) -> Prompt:
-        """One prompt by its name; a new one comes to be with its first saved version.
+        """One prompt by its name; a new one is created by its first saved version.
 
         Args:
             name: lower-case letters, digits and `._/-`, such as "support-triage".

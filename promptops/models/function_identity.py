@@ -4,7 +4,8 @@ Two functions are the same only where they would answer alike: the code objects 
 of the user's own functions that it calls, default arguments, enclosed and global values, and the
 state of the object behind a bound method count, by value. Comments, line numbers and file names do
 not. What has no value that could be compared (a lock, a socket, a generator) is opaque: the
-function is then a new one in every process, so that nobody's answers are taken for another's.
+function is then a new one in every process, so that answers of one function are never taken for
+those of another.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whose doing an alarm is: a table of what moved, not a model, and "unknown" where it does not say.
+"""The cause of an alarm, from a table of what moved; "unknown" where that shows nothing.
 
 Each cause rests on a fact that was recorded: the model or fingerprint that the provider's own
 replies name, the version that the registry served, the anchor's answers judged again, the inputs

@@ -1,5 +1,5 @@
-"""Whose doing a fall of live quality is: ours, the inputs', the provider's or nobody's that the
-records name.
+"""The cause of a fall in live quality: our deployment, the inputs or the provider; unknown where
+the records name none.
 
 A probe that holds says that the model still answers the same questions as well: then it is what we
 deployed, or what users ask. Without a probe that says so, the cause is unknown.

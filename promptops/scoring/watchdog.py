@@ -28,9 +28,8 @@ __all__ = ["Watchdog"]
 
 HUNG_IN_A_ROW = 3  # calls of one scorer after which it is not called again
 _TICK_S = 0.1  # between two looks
-_COUNTED_S = (
-    1.0  # of the time between two looks, at most: where more passed, it was nobody's to use
-)
+# of the time between two looks, at most: where more passed, the whole process did not run
+_COUNTED_S = 1.0
 
 
 class Watchdog:

@@ -212,8 +212,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def fault_of(error: Exception, path: Path | str) -> Exception:
-    """Whose fault it was: another process's, the file's, or nobody's that setting the file aside
-    would help.
+    """The cause of an error: another process, the file, or something that setting the file aside
+    would not mend.
     """
     import duckdb
 

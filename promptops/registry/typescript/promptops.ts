@@ -59,7 +59,7 @@ export class PromptOpsError extends Error {
 export class RegistryNotFound extends PromptOpsError {
   override name = "RegistryNotFound";
 }
-/** A file that is no registry, or content that is not what its own digests say. */
+/** A file that is not a registry, or content that is not what its own digests say. */
 export class RegistryCorrupt extends PromptOpsError {
   override name = "RegistryCorrupt";
 }
