@@ -10,7 +10,18 @@ from ..dataset import Example
 if TYPE_CHECKING:
     from ..run import Attempt
 
-__all__ = ["KINDS", "LONG", "SHORT", "Filter", "Judgement", "Page", "Row", "Side", "SideBySide"]
+__all__ = [
+    "KINDS",
+    "LONG",
+    "SHORT",
+    "Cell",
+    "Filter",
+    "Judgement",
+    "Page",
+    "Row",
+    "Side",
+    "SideBySide",
+]
 
 
 # what an example may be looked for by; of one arm alone, nothing is changed, lost or won
@@ -33,9 +44,22 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """What one version answered to one example. output: cut to SHORT characters; value: mean
+    outcome over repeats, None where unscored.
+    """
+
+    version: str
+    output: str
+    value: float | None
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One example of a page. new, old: mean outcome over repeats, None where unscored; outputs are
-    cut to SHORT characters.
+    """One example of a page. new, old: mean outcome over repeats, None where unscored; outputs and
+    the golden answer are cut to SHORT characters; cells: one per version, the baseline first and
+    the candidate last.
     """
 
     example_id: str
@@ -46,6 +70,8 @@ class Row:
     new_output: str = ""
     old_output: str = ""
     asked: str = ""
+    expected: str = ""
+    cells: tuple[Cell, ...] = ()
 
     @property
     def gain(self) -> float | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..dataset import Example
 from ..errors import StudyError
 from ..markup import without_data
+from .example_grid import cells_of, golden_answers, in_order
 from .example_rows import KINDS, LONG, SHORT, Filter, Judgement, Page, Row, Side, SideBySide
 from .records import attempts_of
 
@@ -50,12 +51,6 @@ _TAGGED = (
 _TAGS = """select tag from (select unnest(json_extract_string(document, '$.tags[*]')) as tag from
   examples where dataset_fingerprint = ?)
   group by tag order by count(*) desc, tag limit 200"""
-_PAGE = f"""select m.example_id, arg_max(left(r.output, {SHORT}), r.started_at) filter (where
-  m.version_id = $new),
-  arg_max(left(r.output, {SHORT}), r.started_at) filter (where m.version_id = $old) from
-    study_runs m join runs r on r.id = m.run_id
-  where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in
-    (select unnest($examples)) group by m.example_id"""
 # of images that were sent along
 _DATA = "(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{100,}"
 _SIDES = f"""select m.version_id, r.id, left(r.output, {LONG}), r.failure, r.failure_detail,
@@ -111,7 +106,9 @@ class Examples:
         chosen = self._chosen(asked)
         part = chosen.iloc[first : first + size]
         names = [str(name) for name in part["example_id"]]
-        texts, asked_of = self._texts(names), self._asked(names)
+        asked_of, golden = self._asked(names), golden_answers(self._study, names)
+        arms = in_order(self._study, self.candidate, self.baseline)
+        cells = cells_of(self._study, arms, names, asked.scorer)
         columns: list[list[Any]] = [
             part[name].tolist() for name in ("new", "old", "new_failure", "old_failure")
         ]
@@ -122,8 +119,11 @@ class Examples:
                 _known(old),
                 new_failure,
                 old_failure,
-                *texts.get(name, ("", "")),
+                cells[name][-1].output,
+                cells[name][0].output if self.baseline else "",
                 asked_of.get(name, ""),
+                golden.get(name, ""),
+                cells[name],
             )
             for name, new, old, new_failure, old_failure in zip(names, *columns, strict=True)
         )
@@ -269,10 +269,6 @@ class Examples:
                 **dict(list(self._memo.found.items())[:7]),
             }
         return self._memo.found[what, value]
-
-    def _texts(self, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-        rows = self._store.rows(_PAGE, {**self._arms(), "examples": list(ids)}) if ids else []
-        return {name: (new or "", old or "") for name, new, old in rows}
 
     def _asked(self, ids: Sequence[str]) -> dict[str, str]:
         """The first text that each example puts into the prompt, cut."""

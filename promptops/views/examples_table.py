@@ -11,6 +11,7 @@ from .theme import BAD, GOOD, UNSURE, in_text, page
 
 if TYPE_CHECKING:
     from ..dataset.correcting import Correction
+    from ..study.example_rows import Cell
     from ..study.examples import Examples, Page, Row
 
 __all__ = ["diff_html", "golden_text", "read_golden", "table_html"]
@@ -18,7 +19,9 @@ _AROUND = 200  # characters of a changed line that are shown on either side of t
 
 
 def table_html(found: Page, at: int, examples: Examples) -> str:
-    """A page of rows; the one at place `at` is selected."""
+    """A page of examples by versions, the baseline first and the candidate last; the row at place
+    `at` is selected.
+    """
     if not found.rows:
         what = (
             "No example is like that: choose other filters."
@@ -26,31 +29,36 @@ def table_html(found: Page, at: int, examples: Examples) -> str:
             else "No run is recorded yet: evaluate first."
         )
         return f"<p class='dim'>{what}</p>"
-    old = examples.baseline.label if examples.baseline else None
-    new = examples.candidate.label
+    paired = examples.baseline is not None
+    golden = any(row.expected for row in found.rows)
+    arms = [cell.version for cell in found.rows[0].cells]
     head = (
-        f"<tr><th class='num'>#</th><th>example</th><th>asked</th><th class='num'>{esc(new)}</th>"
-        + (f"<th class='num'>{esc(old)}</th><th class='num'>change</th></tr>" if old else "</tr>")
+        "<tr><th class='num'>#</th><th>example</th><th>input</th>"
+        + ("<th>golden answer</th>" if golden else "")
+        + "".join(f"<th colspan='2'>{esc(shorten(arm, 30))}</th>" for arm in arms)
+        + ("<th class='num'>change</th>" if paired else "")
+        + "</tr>"
     )
     rows = "".join(
-        _row(row, place, place == at, old is not None) for place, row in enumerate(found.rows)
+        _row(row, place, selected=place == at, golden=golden, paired=paired)
+        for place, row in enumerate(found.rows)
     )
+    width = 90 // (1 + golden + len(arms))  # of each column of texts
     span = f"{found.first + 1:,} to {found.first + len(found.rows):,} of {found.total:,}"
     cut = f" (of {found.all:,} in the study)" if found.total < found.all else ""
     return (
         f"<p class='dim'>{span} {'example' if found.total == 1 else 'examples'}{cut}, biggest loss"
-        " first · press ? for keys</p><div class='po-list'><table"
-        f" role='grid'><thead>{head}</thead><tbody>{rows}</tbody></table></div>"
+        " first · press ? for keys</p><div class='po-list'>"
+        f"<table role='grid' style='--po-cut:{width}%'><thead>{head}</thead>"
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
-def _row(row: Row, place: int, selected: bool, paired: bool) -> str:
-    cells = f"<td class='num'>{_said(row.new, row.new_failure)}</td>"
+def _row(row: Row, place: int, *, selected: bool, golden: bool, paired: bool) -> str:
+    cells = f"<td class='po-cut'>{esc(shorten(row.expected, 60))}</td>" if golden else ""
+    cells += "".join(_answer(cell) for cell in row.cells)
     if paired:
-        cells += (
-            f"<td class='num'>{_said(row.old, row.old_failure)}</td><td"
-            f" class='num'>{_moved(row.gain)}</td>"
-        )
+        cells += f"<td class='num'>{_moved(row.gain)}</td>"
     return (
         f"<tr data-press='row:{place}' aria-selected='{str(selected).lower()}'"
         " style='cursor:pointer'><td class='num"
@@ -59,11 +67,21 @@ def _row(row: Row, place: int, selected: bool, paired: bool) -> str:
     )
 
 
-def _said(value: float | None, failure: str) -> str:
-    if value is None:
-        return f"<span style='color:{in_text(UNSURE)}'>{esc(failure or 'unscored')}</span>"
-    said = words.number(value, 2) if 0 < value < 1 else f"{value:.0f}"
-    return esc(said) + (f" <span class='dim'>{esc(failure)}</span>" if failure else "")
+def _answer(cell: Cell) -> str:
+    """The outcome, and the answer that it was given for."""
+    text = shorten(cell.output, 90) or cell.failure
+    return f"<td class='num'>{_outcome(cell)}</td><td class='po-cut'>{esc(text)}</td>"
+
+
+def _outcome(cell: Cell) -> str:
+    if cell.value is None:
+        return f"<span style='color:{in_text(UNSURE)}'>{esc(cell.failure or 'unscored')}</span>"
+    value = words.number(cell.value, 2) if 0 < cell.value < 1 else f"{cell.value:.0f}"
+    failure = f" <span class='dim'>{esc(cell.failure)}</span>" if cell.failure else ""
+    colour = BAD if cell.value < 1e-12 else GOOD if cell.value > 1 - 1e-12 else ""
+    return (
+        f"<b style='color:{in_text(colour)}'>{esc(value)}</b>" if colour else esc(value)
+    ) + failure
 
 
 def _moved(gain: float | None) -> str:
