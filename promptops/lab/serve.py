@@ -134,7 +134,7 @@ def live(
         env: the environment; None: all of them.
         days: how far back.
         source: the folder that applications record to (`promptops.observe`), or a file of their
-            stdout lines or of OTLP/JSON spans, whoever wrote them; default:
+            stdout lines or of OTLP/JSON spans from any writer; default:
             PROMPTOPS_RECORD, else the lab's own store. New rows are taken in at each look.
     """
     from .live_view import live

@@ -88,14 +88,14 @@ def says_something(messages: Sequence[tuple[str, Text]]) -> bool:
 
 
 def instructs(messages: Sequence[tuple[str, Text]]) -> bool:
-    """Whether a list of messages has words of its own for a model: an answer alone is none."""
+    """Whether a list of messages has words of its own for a model, more than an answer."""
     return says_something([entry for entry in messages if entry[0] != "assistant"])
 
 
 def handed_over(callee: str, text: Text, word: str = "") -> bool:
-    """Whether a text that stands where it is handed to a function reads like instructions. Where
-    no keyword names it, it has to be long and to instruct twice; and the function is none that
-    logs, describes or refuses.
+    """Whether a text that is an argument of a call reads like instructions. Where no keyword names
+    it, it has to be long and to instruct twice, and the function must not be one that logs,
+    describes or refuses.
     """
     shown = plain_text(text)
     named = bool(word and _NAMED.search(word))

@@ -24,7 +24,7 @@ class Elsewhere(Protocol):
         """The expression that an imported name was given, and the names it is read with."""
 
     def note(self, name: str) -> None:
-        """A call was seen to send an imported name: it is no prompt of its own."""
+        """A call was seen to send an imported name: it is not a prompt of its own."""
 
 
 def tables_of(tree: ast.AST) -> dict[str, ast.expr]:
@@ -60,8 +60,8 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(slots=True)
 class Scope:
-    """What stands in a function, or in none: its statements that may give a text, and its calls,
-    those of functions inside it left out.
+    """A function's body, or a module's: its statements that may give a text, and its calls, without
+    those of functions inside it.
     """
 
     function: Function | None

@@ -32,7 +32,7 @@ def source_of(node: Any) -> str:
 
 
 def callee_of(node: Any) -> str:
-    """The dotted name of what is called, as `client.messages.create`; what stands before another
+    """The dotted name of what is called, as `client.messages.create`; what comes before another
     call in a chain is left out.
     """
     names = []

@@ -47,7 +47,7 @@ _SYSTEM = ("system", "instructions", "systemInstruction")
 _ASKED = ("messages", "input", "contents", "prompt")
 _TRANSPORT = frozenset(("stream", "abortSignal", "signal", "timeout", "user", "metadata", "tools"))
 _ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
-# tags that take the common indentation away; their values are taken as they stand
+# tags that take the common indentation away; their values are taken as they are
 _DEDENTS = frozenset(("dedent", "outdent", "endent", "stripIndent"))
 _DEPTH = 20
 
@@ -334,7 +334,7 @@ class _Script:
 
 
 def _bare(node: Any) -> Any:
-    """What stands before `as const`."""
+    """The expression before `as const`."""
     typed = node is not None and node.type in ("as_expression", "satisfies_expression")
     return node.named_children[0] if typed else node
 
