@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..markup import without_data
-from .example_rows import SHORT, Cell
+from .example_rows import SHORT, GridCell
 
 if TYPE_CHECKING:
     from .recorded_study import RecordedStudy
@@ -38,7 +38,7 @@ def in_order(
 
 def cells_of(
     study: RecordedStudy, arms: Sequence[ArmRecord], ids: Sequence[str], scorer: str
-) -> dict[str, tuple[Cell, ...]]:
+) -> dict[str, tuple[GridCell, ...]]:
     """example -> a cell for each arm, in their order; an arm without a run has an empty one.
 
     Args:
@@ -61,7 +61,7 @@ def cells_of(
     }
     return {
         example: tuple(
-            Cell(arm.label, *found.get((example, arm.version), ("", None, ""))) for arm in arms
+            GridCell(arm.label, *found.get((example, arm.version), ("", None, ""))) for arm in arms
         )
         for example in ids
     }

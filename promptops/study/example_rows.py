@@ -14,7 +14,7 @@ __all__ = [
     "KINDS",
     "LONG",
     "SHORT",
-    "Cell",
+    "GridCell",
     "Filter",
     "Judgement",
     "Page",
@@ -44,7 +44,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class GridCell:
     """What one version answered to one example. output: cut to SHORT characters; value: mean
     outcome over repeats, None where unscored.
     """
@@ -71,7 +71,7 @@ class Row:
     old_output: str = ""
     asked: str = ""
     expected: str = ""
-    cells: tuple[Cell, ...] = ()
+    cells: tuple[GridCell, ...] = ()
 
     @property
     def gain(self) -> float | None:

@@ -11,7 +11,7 @@ from .theme import BAD, GOOD, UNSURE, in_text, page
 
 if TYPE_CHECKING:
     from ..dataset.correcting import Correction
-    from ..study.example_rows import Cell
+    from ..study.example_rows import GridCell
     from ..study.examples import Examples, Page, Row
 
 __all__ = ["diff_html", "golden_text", "read_golden", "table_html"]
@@ -67,13 +67,13 @@ def _row(row: Row, place: int, *, selected: bool, golden: bool, paired: bool) ->
     )
 
 
-def _answer(cell: Cell) -> str:
+def _answer(cell: GridCell) -> str:
     """The outcome, and the answer that it was given for."""
     text = shorten(cell.output, 90) or cell.failure
     return f"<td class='num'>{_outcome(cell)}</td><td class='po-cut'>{esc(text)}</td>"
 
 
-def _outcome(cell: Cell) -> str:
+def _outcome(cell: GridCell) -> str:
     if cell.value is None:
         return f"<span style='color:{in_text(UNSURE)}'>{esc(cell.failure or 'unscored')}</span>"
     value = words.number(cell.value, 2) if 0 < cell.value < 1 else f"{cell.value:.0f}"
