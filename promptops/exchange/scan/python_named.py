@@ -12,7 +12,7 @@ from functools import cache, partial
 
 from ..chat_text import slug
 from .found_prompt import FoundPrompt, Text, handed_over, looks_like_prompt
-from .python_source import Function, Scope, Source, scopes_of, tables_of
+from .python_source import Function, PythonSource, Scope, scopes_of, tables_of
 from .python_texts import Names, text_of
 
 __all__ = ["named_texts"]
@@ -23,7 +23,7 @@ _FILLS = frozenset(("substitute", "safe_substitute"))
 _LEAST = 12  # characters of a text that can read like a prompt
 
 
-def named_texts(source: Source) -> list[FoundPrompt]:
+def named_texts(source: PythonSource) -> list[FoundPrompt]:
     """The texts of a file, after its calls were read."""
     whole = Names(source.module, elsewhere=source.elsewhere)
     found = list[FoundPrompt]()
@@ -37,7 +37,7 @@ def named_texts(source: Source) -> list[FoundPrompt]:
     return [*found, *_constants(source, whole)]
 
 
-def _constants(source: Source, names: Names) -> Iterator[FoundPrompt]:
+def _constants(source: PythonSource, names: Names) -> Iterator[FoundPrompt]:
     """Constants of the module and its classes. One that another prompt is made of is a piece."""
     kinds = (ast.Module, ast.ClassDef)
     found = list[tuple[str, ast.expr, Text]]()
@@ -70,7 +70,7 @@ class _Local:
 
 
 def _of_function(
-    source: Source, scope: Scope, function: Function, names: Callable[[], Names]
+    source: PythonSource, scope: Scope, function: Function, names: Callable[[], Names]
 ) -> Iterator[FoundPrompt]:
     """Texts of a function: those that one call takes together are one prompt."""
     texts = list(_locals(source, scope, function.name, names))
@@ -94,7 +94,7 @@ def _of_function(
 
 
 def _locals(
-    source: Source, scope: Scope, function: str, names: Callable[[], Names]
+    source: PythonSource, scope: Scope, function: str, names: Callable[[], Names]
 ) -> Iterator[_Local]:
     for node in scope.given:
         name, value = _named_text(node, function)
@@ -107,7 +107,9 @@ def _locals(
             yield _Local(name, value, text)
 
 
-def _handed(source: Source, scope: Scope, names: Callable[[], Names]) -> Iterator[FoundPrompt]:
+def _handed(
+    source: PythonSource, scope: Scope, names: Callable[[], Names]
+) -> Iterator[FoundPrompt]:
     """Texts that are written where a function takes them; those of one call are one prompt."""
     for call in scope.calls:
         given = [("", item) for item in call.args]
@@ -139,7 +141,7 @@ def _role(name: str) -> str:
     return "system" if re.search(r"(?i)system|persona", name) else "user"
 
 
-def _fills(source: Source, value: ast.expr) -> bool:
+def _fills(source: PythonSource, value: ast.expr) -> bool:
     """Whether it is, or fills in, a constant of the file or of one that it imports: that constant
     is found itself.
     """

@@ -11,7 +11,7 @@ from typing import Any
 from ..chat_text import slug
 from .found_prompt import FoundPrompt, Text, instructs, says_something
 from .python_named import named_texts
-from .python_source import Elsewhere, Source
+from .python_source import OtherFiles, PythonSource
 from .python_texts import Names, literal_of, text_of
 
 __all__ = ["prompts_in_python"]
@@ -43,14 +43,14 @@ _ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
 
 
 def prompts_in_python(
-    text: str, tree: ast.Module, file: str, elsewhere: Elsewhere
+    text: str, tree: ast.Module, file: str, elsewhere: OtherFiles
 ) -> Iterator[FoundPrompt]:
     """The prompts of a file, in its order. tree: of the text."""
-    yield from _File(Source(text, file, tree, elsewhere)).prompts()
+    yield from _File(PythonSource(text, file, tree, elsewhere)).prompts()
 
 
 class _File:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: PythonSource) -> None:
         self.source = source
 
     def prompts(self) -> Iterator[FoundPrompt]:

@@ -12,12 +12,12 @@ from typing import Protocol, TypeAlias
 
 from .python_texts import Names
 
-__all__ = ["Elsewhere", "Function", "Scope", "Source", "scopes_of", "tables_of"]
+__all__ = ["OtherFiles", "Function", "Scope", "PythonSource", "scopes_of", "tables_of"]
 
 _SKIP = "promptops: not-a-prompt"
 
 
-class Elsewhere(Protocol):
+class OtherFiles(Protocol):
     """The constants that a file imports."""
 
     def __call__(self, name: str) -> tuple[ast.expr, Names] | None:
@@ -88,13 +88,13 @@ def scopes_of(tree: ast.Module) -> list[Scope]:
     return found
 
 
-class Source:
+class PythonSource:
     """text, tree: of the file, which is `file` in a message; elsewhere: what it imports.
 
     sent: names of the module that a prompt reads; read: ids of expressions that one reads.
     """
 
-    def __init__(self, text: str, file: str, tree: ast.Module, elsewhere: Elsewhere) -> None:
+    def __init__(self, text: str, file: str, tree: ast.Module, elsewhere: OtherFiles) -> None:
         self.lines = text.splitlines()
         self.file, self.tree, self.elsewhere = file, tree, elsewhere
         self.module = tables_of(tree)
