@@ -3,7 +3,8 @@ change is tested like code.
 
 Nothing in the file is executed: scorers are names of the catalogue with constants. Exit code 0: the
 policy holds, 1: it does not (also where the data cannot tell), 2: misuse, 3: handed in as batches
-that the same command collects, 130: interrupted, and what was answered is kept.
+that the same command collects, or not recorded where it was to run offline, 130: interrupted, and
+what was answered is kept.
 """
 
 from __future__ import annotations
@@ -48,11 +49,12 @@ _file = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--wait", "wait_", metavar="TIME", help="With --batch: wait so long, as in 2h or 90m."
 )
+@click.option("--offline", is_flag=True, help="Ask nothing: recorded answers only, or exit 3.")
 @click.option("--dry-run", is_flag=True, help="Check the file and say what would be asked.")
 def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any) -> None:
     """Evaluate what STUDY (a TOML file, or a folder of them) declares, and hold it to its policy:
-    exit 0 holds, 1 does not, 2 misuse, 3 handed in as batches, 130 interrupted (after both the
-    same command goes on).
+    exit 0 holds, 1 does not, 2 misuse, 3 answers are still missing (handed in as batches, or not
+    recorded with --offline), 130 interrupted (after both the same command goes on).
 
     Of a folder the worst exit code counts, and a file that cannot run does not stop the others.
 
@@ -76,7 +78,7 @@ def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any)
         raise click.UsageError("--wait is for batches; add --batch")
     batch = (wait or True) if chosen["batch"] else False
     files = study_files(study) if many else [study]
-    folder = StudyFolder(files, chosen["budget_usd"], batch)
+    folder = StudyFolder(files, chosen["budget_usd"], batch, chosen["offline"])
     if many and report is not None:
         raise click.UsageError("-o writes the report of one study; name its file")
     if not many:
@@ -85,7 +87,7 @@ def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any)
         sys.exit(_rehearsed(folder, root, many))
     found = []
     for one in folder.run(root, since=chosen["since"] is not None):
-        if one.fault and one.study is None and not many:
+        if one.fault and one.study is None and not many and not one.lacking:
             raise StudyError(one.fault)
         found.append(one)
         _tell(one, many)
@@ -122,7 +124,9 @@ def _written(found: Sequence[Evaluated], chosen: Mapping[str, Any]) -> None:
     if chosen["junit"] is not None:
         write(chosen["junit"], junit_of(found))
     if chosen["markdown"] is not None:
-        write(chosen["markdown"], f"{markdown_of(found)}\n")
+        from ..views.pull_request_text import pull_request_text
+
+        write(chosen["markdown"], f"{markdown_of(found, pull_request_text)}\n")
     ran = next((each.study for each in found if each.study is not None), None)
     if chosen["trend"] is not None and ran is not None:
         from ..views.trend_page import trend_page
@@ -134,7 +138,8 @@ def _tell(one: Evaluated, many: bool) -> None:
     from ..markup import plain
 
     if one.comparison is None:
-        why = one.fault if one.study is not None else f"could not run: {one.fault}"
+        waits = one.study is not None or one.lacking
+        why = one.fault if waits else f"could not run: {one.fault}"
         click.echo(plain(f"{one.file}: {why}" if many else why))
     elif many:
         click.echo(plain(one.file))

@@ -12,6 +12,7 @@ import click
 
 from .. import git
 from ..errors import RegistryCorrupt, RegistryError
+from .annotations import annotation, index_of, of_changes
 from .options import EXITS, as_json, dry_run, explained, say
 from .options import registry as registry_option
 from .text_table import show as table
@@ -27,7 +28,15 @@ def registry() -> None:
     """Check, merge or compare registry files."""
 
 
+_annotate = click.option(
+    "--annotate",
+    is_flag=True,
+    help="Print remarks at the file's lines, as a workflow of GitHub reads them.",
+)
+
+
 @registry.command(epilog=EXITS, short_help="Verify versions, chains and figures.")
+@_annotate
 @click.option(
     "--all",
     "every",
@@ -36,7 +45,7 @@ def registry() -> None:
 )
 @registry_option
 @as_json
-def check(every: bool, path: str, as_json: bool) -> None:
+def check(every: bool, annotate: bool, path: str, as_json: bool) -> None:
     """Verify every version, chain and promoted figure of the file.
 
     For CI: exit code 1 where anything is wrong. Says, too, which loader a version needs that names
@@ -50,15 +59,18 @@ def check(every: bool, path: str, as_json: bool) -> None:
             read = document.parse(file.read(), path)
     except RegistryCorrupt as error:
         say(str(error), {"faults": [str(error)], "environments": [], "notes": []}, as_json)
+        if annotate:
+            click.echo(annotation("error", path, 1, str(error)))
         sys.exit(1)
     found = list(document.check(read))
-    faults = [fault for _, fault in found]
+    named = list(found)
     rows = (
         []
         if "exported" in read
         else list(_environments(path, read, {name for name, _ in found}, every))
     )
-    faults += [fault for row in rows for fault in row.pop("faults")]
+    named += [(row["prompt"], fault) for row in rows for fault in row.pop("faults")]
+    faults = [fault for _, fault in named]
     notes = list(form_notes(read))
     if as_json:
         say("", {"faults": faults, "environments": rows, "notes": notes}, True)
@@ -66,6 +78,10 @@ def check(every: bool, path: str, as_json: bool) -> None:
         table(rows)
     for told in (*notes, *faults):
         click.echo(told, err=True)
+    if annotate and faults:
+        index = index_of(path, read)
+        for name, fault in named:
+            click.echo(annotation("error", path, index.mentioned(name, fault), fault))
     versions = sum(
         len(prompt["versions"])
         for prompt in read["prompts"].values()
@@ -116,9 +132,10 @@ def merge(base: str, ours: str, theirs: str, dry_run: bool, as_json: bool) -> No
 @registry.command(epilog=EXITS, short_help="Show what changed, as Markdown.")
 @click.argument("old")
 @click.argument("new", required=False)
+@_annotate
 @registry_option
 @as_json
-def diff(old: str, new: str | None, path: str, as_json: bool) -> None:
+def diff(old: str, new: str | None, annotate: bool, path: str, as_json: bool) -> None:
     """Show what changed from OLD to NEW as Markdown for a pull request: words, settings, verdicts,
     what they cost.
 
@@ -131,6 +148,11 @@ def diff(old: str, new: str | None, path: str, as_json: bool) -> None:
     from ..registry.changes import changes, markdown
 
     sides = [_read(old, path), _read(new or path, path)]
+    if annotate:
+        file = new if new is not None and os.path.isfile(new) else path
+        for remark in of_changes(changes(sides[0], sides[1]), file, sides[1]):
+            click.echo(remark)
+        return
     if as_json:
         say("", [_change(change) for change in changes(sides[0], sides[1])], True)
         return

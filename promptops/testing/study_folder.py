@@ -5,7 +5,7 @@ A file that cannot run is reported and does not keep the others from running.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,8 @@ _SPENT = "select coalesce(sum(cost_usd), 0) from runs where started_at >= ?"
 class Evaluated:
     """What one file came to. comparison, study: None where it could not run; of one that waits in
     batches only the comparison is; fault: why; since: what changed since the last study of this
-    prompt, "" where it was not asked for.
+    prompt, "" where it was not asked for; env: the environment that it is compared with; lacking:
+    it was to run offline, and answers are not recorded.
     """
 
     file: str
@@ -36,18 +37,23 @@ class Evaluated:
     study: Study | None = None
     fault: str = ""
     since: str = ""
+    env: str = ""
+    lacking: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0 it holds, 1 it does not, 2 it could not run, 3 it was handed in as batches."""
+        """0 it holds, 1 it does not, 2 it could not run, 3 it waits for answers: handed in as
+        batches, or not recorded where it was to run offline.
+        """
         if self.comparison is None:
-            return 2 if self.study is None else 3
+            return 2 if self.study is None and not self.lacking else 3
         return 0 if self.comparison.verdict.decision == "promote" else 1
 
     def row(self) -> dict[str, Any]:
         """Its line of the table."""
         if self.comparison is None or self.study is None:
             why = "could not run" if self.study is None else "handed in"
+            why = "not recorded" if self.lacking else why
             return {"study": self.file, "decision": why, "gain": None, "n": None}
         figures = self.comparison.primary
         held = {"promote": "holds", "reject": "does not hold", "inconclusive": "not shown"}
@@ -62,12 +68,13 @@ class Evaluated:
 @dataclass(frozen=True, slots=True)
 class StudyFolder:
     """Study files, in order of name. budget_usd: of all of them together; batch: as in
-    `Lab.evaluate`.
+    `Lab.evaluate`; offline: nothing is asked.
     """
 
     files: Sequence[Path]
     budget_usd: float | None = None
     batch: bool | str = False
+    offline: bool = False
 
     def labs(self, root: Path | None) -> list[tuple[Path, Declared | str, Lab | None]]:
         """Each file with its declaration and its project's lab, or with what is wrong with it."""
@@ -93,6 +100,10 @@ class StudyFolder:
                 yield Evaluated(path.name, fault=str(declared))
                 continue
             try:
+                if self.offline and (calls := declared.estimate(lab).calls):
+                    fault = f"{calls:,} answers are not recorded, and offline nothing is asked."
+                    yield Evaluated(path.name, fault=fault, lacking=True)
+                    continue
                 within = _within(declared, left)
                 study = within.evaluate(lab, self.batch)
                 if study.status == "handed_in":
@@ -100,12 +111,23 @@ class StudyFolder:
                 else:
                     comparison = within.compare(lab, study)
                     changed = since_last(lab, study, comparison) if since else ""
-                    yield Evaluated(path.name, comparison, study, since=changed)
+                    env = _environment(declared, lab)
+                    yield Evaluated(path.name, comparison, study, since=changed, env=env)
             except PromptOpsError as error:
                 yield Evaluated(path.name, fault=str(error))
             if self.budget_usd is not None:
                 spent = float(lab.store.rows(_SPENT, [began])[0][0])
                 left = max(self.budget_usd - spent, 0.0)
+
+
+def _environment(declared: Declared, lab: Lab) -> str:
+    """The environment that a study is about: the one that its file names, else prod where the
+    prompt serves there, else "".
+    """
+    for side in (declared.baseline, declared.candidate):
+        if side.startswith("env:"):
+            return side.removeprefix("env:")
+    return "prod" if lab.project.registry.serving(declared.prompt, "prod") is not None else ""
 
 
 def _handed_in(study: Study) -> str:
@@ -143,11 +165,15 @@ def junit_of(found: Sequence[Evaluated]) -> str:
     return junit_document(suites)
 
 
-def markdown_of(found: Sequence[Evaluated]) -> str:
-    """A table of all, then each study as `Comparison.markdown` writes it; of one, just that."""
+def markdown_of(
+    found: Sequence[Evaluated], beside: Callable[[Study, Comparison, str], str] | None = None
+) -> str:
+    """A table of all, then each study as `Comparison.markdown` writes it; of one, just that.
+
+    beside: makes the text below a study's comparison, of both and the environment.
+    """
     if len(found) == 1 and found[0].comparison is not None:
-        since = f"\n\n{found[0].since}" if found[0].since else ""
-        return found[0].comparison.markdown() + since
+        return _told(found[0], beside)
     lines = ["| study | decision | gain | examples |", "| --- | --- | ---: | ---: |"]
     for one in found:
         row = one.row()
@@ -155,10 +181,18 @@ def markdown_of(found: Sequence[Evaluated]) -> str:
         lines.append(f"| {row['study']} | {row['decision']} | {gain} | {row['n'] or ''} |")
     parts = ["\n".join(lines)]
     for one in found:
-        text = one.comparison.markdown() if one.comparison is not None else one.fault
-        since = f"\n\n{one.since}" if one.since else ""
-        parts.append(f"### {one.file}\n\n{text}{since}")
+        parts.append(f"### {one.file}\n\n{_told(one, beside)}")
     return "\n\n".join(parts)
+
+
+def _told(one: Evaluated, beside: Callable[[Study, Comparison, str], str] | None) -> str:
+    """A study's own part."""
+    if one.comparison is None:
+        return one.fault
+    parts = [one.comparison.markdown()]
+    if beside is not None and one.study is not None:
+        parts.append(beside(one.study, one.comparison, one.env))
+    return "\n\n".join([*parts, one.since] if one.since else parts)
 
 
 def since_last(lab: Lab, study: Study, comparison: Comparison) -> str:
