@@ -2,22 +2,22 @@
 
 Two functions are the same only where they would answer alike: the code objects of the function and
 of the user's own functions that it calls, default arguments, enclosed and global values, and the
-state of the object behind a bound method count, by value. Comments, line numbers and file names do
-not. What has no value that could be compared (a lock, a socket, a generator) is opaque: the
-function is then a new one in every process, so that answers of one function are never taken for
-those of another.
+state of the object behind a bound method count, by value, and so do the modules of the user's own,
+environment variables and files that the code names. Comments, line numbers and file names do not.
+What has no value that could be compared (a lock, a socket, a generator, a file by a path that is
+put together, another program) is opaque: the function is then a new one in every process, so that
+answers of one function are never taken for those of another. What a service or a library does
+behind its name is not seen.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import dis
 import functools
 import hashlib
-import inspect
+import io
 import pickle
 import re
-import sysconfig
 import types
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -25,17 +25,15 @@ from pathlib import PurePath
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ..redact import named_like_a_secret
+from .code_reads import MISSING, held_by, looking, only_written, reads_of
+from .surroundings import PROCESS, Surroundings, installed
+
 __all__ = ["FunctionIdentity", "identify"]
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis))
-# A container that a function only writes to (a log, a counter) does not change what it answers.
-_WRITES = {"append", "add", "extend", "update", "put", "put_nowait", "set", "write", "clear"}
-_LOADS = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_NAME"}
-_ATTRIBUTES = {"LOAD_METHOD", "LOAD_ATTR"}
-_INSTALLED = tuple(
-    {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
-_PROCESS = uuid.uuid4().hex
+_CODE = (types.FunctionType, types.MethodType, functools.partial, type)
+_HELD = (list, tuple, dict, set, frozenset, str, bytes, int, float)
 _DEPTH = 12
 
 
@@ -51,13 +49,16 @@ class FunctionIdentity:
     opaque: tuple[str, ...] = ()
 
 
-def identify(function: Callable[..., Any]) -> FunctionIdentity:
-    """What this function is at this moment. Runs nothing of it.
+def identify(function: Callable[..., Any], *, programs: bool = True) -> FunctionIdentity:
+    """What this function is at this moment. Runs nothing of it, but imports the user's own modules
+    that it would import.
 
     Args:
         function: a function, bound method, partial, class, or an object that can be called.
+        programs: whether starting another program hides what it does; not so for a scorer, which
+            starts the program that it is given.
     """
-    reading = _Reading()
+    reading = _Reading(programs)
     text = reading.value(function, "", 0)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return FunctionIdentity(digest, tuple(dict.fromkeys(reading.opaque)))
@@ -72,9 +73,9 @@ class _Marks:
     def of(self, value: Any) -> str:
         """The mark of the object; a new one at each call where no weak reference to it can be."""
         try:
-            return self._marks.setdefault(value, f"{_PROCESS}-{uuid.uuid4().hex}")
+            return self._marks.setdefault(value, f"{PROCESS}-{uuid.uuid4().hex}")
         except TypeError:
-            return f"{_PROCESS}-{uuid.uuid4().hex}"
+            return f"{PROCESS}-{uuid.uuid4().hex}"
 
 
 _MARKS = _Marks()
@@ -83,14 +84,15 @@ _MARKS = _Marks()
 class _Reading:
     """One walk over a function and what it refers to; each object is described once."""
 
-    def __init__(self) -> None:
+    def __init__(self, programs: bool) -> None:
         self.opaque: list[str] = []
+        self._programs = programs
         self._seen: dict[int, int] = {}
         self._alive: list[Any] = []  # an id is unique only while its object lives
 
     def value(self, value: Any, where: str, depth: int) -> str:
         """A text that is equal for equal values, in this process and the next."""
-        if isinstance(value, _PLAIN):
+        if type(value) in _PLAIN:
             return f"{type(value).__name__}:{value!r}"
         if id(value) in self._seen:
             return f"seen:{self._seen[id(value)]}"
@@ -98,9 +100,10 @@ class _Reading:
         self._alive.append(value)
         if depth > _DEPTH:
             return self._unknown(value, where)
-        for kind, describe in _DESCRIBED:
-            if isinstance(value, kind):
-                return describe(self, value, where, depth + 1)
+        if not isinstance(value, _HELD) or installed(type(value)):
+            for kind, describe in _DESCRIBED:
+                if isinstance(value, kind):
+                    return describe(self, value, where, depth + 1)
         return self.instance(value, where, depth + 1)
 
     def values(self, values: Iterator[Any] | Any, where: str, depth: int) -> str:
@@ -111,30 +114,48 @@ class _Reading:
             f"{self.value(key, where, depth)}={self.value(item, f'{where}[{key!r}]', depth)}"
             for key, item in values.items()
         ]
-        return f"{type(values).__qualname__}{{{','.join(pairs)}}}"
+        factory = getattr(values, "default_factory", None)  # a defaultdict's
+        made = self.value(factory, where, depth) if factory is not None else ""
+        return f"{type(values).__qualname__}{{{','.join(pairs)}}}{made}"
 
     def unordered(self, values: Set[Any], where: str, depth: int) -> str:
         return f"set{{{','.join(sorted(self.value(each, where, depth) for each in values))}}}"
 
     def function(self, function: types.FunctionType, where: str, depth: int) -> str:
         """Its code and whatever that refers to; a library's function is known by its name."""
-        if depth > 1 and _installed(function):
-            return f"library:{function.__module__}.{function.__qualname__}"
-        names = _names(function)
+        if installed(function) and (depth > 1 or hasattr(function, "__wrapped__")):
+            return self._of_decorator(function, where, depth)
+        look = looking(function)
+        reads = reads_of(function.__code__, look)
+        own = {name: each for name, each in vars(function).items() if name != "pytestmark"}
         parts = [
             _code(function.__code__),
             self.value(function.__defaults__, f"{where}defaults", depth),
             self.value(function.__kwdefaults__, f"{where}defaults", depth),
+            self.value(own, f"{where}attributes", depth) if own else "",
         ]
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        for name, cell in cells:
-            if name not in names.written and (held := _held(cell)) is not _EMPTY:
-                parts.append(f"{name}={self.value(held, name, depth)}")
-        for name in sorted(names.read - names.written):
-            if name in function.__globals__:
-                parts.append(f"{name}={self.value(function.__globals__[name], name, depth)}")
-        wrapped = getattr(function, "__wrapped__", None)
-        return f"function({';'.join(parts)};{self.value(wrapped, where, depth)})"
+        surroundings = Surroundings(function, look, programs=self._programs)
+        for name in reads.names:
+            for text, value in surroundings.of(reads, name):
+                parts.append(f"{name}={text}{self._held(value, name, depth)}")
+        for name, text, value in surroundings.imported(reads):
+            parts.append(f"{name}={text}{self._held(value, name, depth)}")
+        parts += surroundings.loose(reads)
+        self.opaque += surroundings.hidden
+        return f"function({';'.join(parts)})"
+
+    def _held(self, value: Any, where: str, depth: int) -> str:
+        return "" if value is MISSING else self.value(value, where, depth)
+
+    def _of_decorator(self, function: types.FunctionType, where: str, depth: int) -> str:
+        """A library's function by its name and, where it is one around a function of the user's,
+        by that and by what it was configured with; not by its locks and caches.
+        """
+        cells = [held_by(cell) for cell in function.__closure__ or ()]
+        around = [*cells, *vars(function).values()]
+        told = [each for each in around if each is not MISSING and _configures(each)]
+        name = f"library:{function.__module__}.{function.__qualname__}"
+        return f"{name}{self.values(told, where, depth)}" if told else name
 
     def method(self, method: types.MethodType, where: str, depth: int) -> str:
         owner = self.value(method.__self__, "self", depth)
@@ -146,7 +167,7 @@ class _Reading:
 
     def kind(self, kind: type, where: str, depth: int) -> str:
         """A class of the user's by the code of its methods and its values; others by name."""
-        if _installed(kind):
+        if installed(kind):
             return f"library:{kind.__module__}.{kind.__qualname__}"
         own = {
             name: item
@@ -167,12 +188,12 @@ class _Reading:
             own = getattr(value, "id", None) or getattr(value, "root", None)
             if own is not None or hasattr(value, "project"):  # a version, a lab: known by its id
                 return f"promptops:{kind.__qualname__}:{own}"
-        if _installed(kind):
-            return self._of_library(value, where)
+        if installed(kind):
+            return self._of_library(value, where, depth)
         state = _state(value)
         if state is None:
             return self._unknown(value, where)
-        written = _only_written(kind)
+        written = only_written(kind)
         parts = [
             f"{name}={self.value(item, f'{where}.{name}', depth)}"
             for name, item in sorted(state.items())
@@ -180,19 +201,49 @@ class _Reading:
         ]
         return f"object({self.value(kind, where, depth)},{','.join(parts)})"
 
-    def _of_library(self, value: Any, where: str) -> str:
+    def _of_library(self, value: Any, where: str, depth: int) -> str:
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        if isinstance(wrapped := getattr(value, "__wrapped__", None), _CODE):  # a cache
+            return f"{kind}({self.value(wrapped, where, depth)})"
         address = getattr(value, "base_url", None)
         if isinstance(address, (str, PurePath)) or type(address).__name__ == "URL":
-            return f"client:{kind}:{address}"
+            return f"client:{kind}:{address}:{_settings(value)}"
         try:
-            return f"pickled:{kind}:{hashlib.sha256(pickle.dumps(value, protocol=4)).hexdigest()}"
+            pickled = _OwnCode.dumped(value, lambda own: self.value(own, where, depth))
         except Exception:  # whatever a library's object raises when it is copied
             return self._unknown(value, where)
+        return f"pickled:{kind}:{hashlib.sha256(pickled).hexdigest()}"
+
+    def module(self, module: types.ModuleType, where: str) -> str:
+        """A library's by its name; what is taken from the user's own is not known here."""
+        if installed(module):
+            return f"module:{module.__name__}"
+        return self._unknown(module, f"the module {module.__name__}")
 
     def _unknown(self, value: Any, where: str) -> str:
         self.opaque.append(where.lstrip(".") or type(value).__qualname__)
         return f"opaque:{_MARKS.of(value)}"
+
+
+class _OwnCode(pickle.Pickler):
+    """Pickles an object of a library's, with the user's own functions and classes by what they are
+    instead of by their names.
+    """
+
+    def __init__(self, out: io.BytesIO, describe: Callable[[Any], str]) -> None:
+        super().__init__(out, protocol=4)
+        self._describe = describe
+
+    def persistent_id(self, value: Any) -> str | None:
+        own = isinstance(value, _CODE) and not installed(value)
+        return self._describe(value) if own else None
+
+    @classmethod
+    def dumped(cls, value: Any, describe: Callable[[Any], str]) -> bytes:
+        """The bytes of the object; raises whatever it raises when it is copied."""
+        out = io.BytesIO()
+        cls(out, describe).dump(value)
+        return out.getvalue()
 
 
 _DESCRIBED: tuple[tuple[Any, Callable[[_Reading, Any, str, int], str]], ...] = (
@@ -200,7 +251,7 @@ _DESCRIBED: tuple[tuple[Any, Callable[[_Reading, Any, str, int], str]], ...] = (
     (types.MethodType, _Reading.method),
     (functools.partial, _Reading.partial),
     ((types.BuiltinFunctionType, types.BuiltinMethodType), lambda r, v, w, d: _builtin(r, v, w, d)),
-    (types.ModuleType, lambda _r, v, _w, _d: f"module:{v.__name__}"),
+    (types.ModuleType, lambda r, v, w, _d: r.module(v, w)),
     ((staticmethod, classmethod), lambda r, v, w, d: r.value(v.__func__, w, d)),
     (property, lambda r, v, w, d: r.values((v.fget, v.fset), w, d)),
     (functools.cached_property, lambda r, v, w, d: r.value(v.func, w, d)),
@@ -220,53 +271,6 @@ def _builtin(reading: _Reading, value: Any, where: str, depth: int) -> str:
     return f"builtin:{value.__qualname__}({reading.value(owner, where, depth)})"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Names:
-    read: frozenset[str]
-    written: frozenset[str]  # of those: names of containers that are only written to
-
-
-def _names(function: types.FunctionType) -> _Names:
-    """Global and enclosed names that the code refers to, in nested functions too."""
-    loads: dict[str, list[bool]] = {}
-    for code in _codes(function.__code__):
-        steps = list(dis.get_instructions(code))
-        for step, after in zip(steps, [*steps[1:], None], strict=True):
-            if step.opname in _LOADS:
-                writes = (
-                    after is not None and after.opname in _ATTRIBUTES and after.argval in _WRITES
-                )
-                loads.setdefault(str(step.argval), []).append(writes)
-    return _Names(frozenset(loads), frozenset(name for name, uses in loads.items() if all(uses)))
-
-
-def _only_written(kind: type) -> frozenset[str]:
-    """Attributes of `self` that the methods of a class only write to."""
-    uses: dict[str, list[bool]] = {}
-    for item in [each for base in kind.__mro__ for each in vars(base).values()]:
-        function = getattr(item, "__func__", item)
-        if not isinstance(function, types.FunctionType) or function.__name__ == "__init__":
-            continue
-        for code in _codes(function.__code__):
-            steps = list(dis.get_instructions(code))
-            for step, after in zip(steps, [*steps[1:], None], strict=True):
-                if step.opname == "LOAD_ATTR":
-                    writes = (
-                        after is not None
-                        and after.opname in _ATTRIBUTES
-                        and after.argval in _WRITES
-                    )
-                    uses.setdefault(str(step.argval), []).append(writes)
-    return frozenset(name for name, each in uses.items() if all(each))
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for const in code.co_consts:
-        if isinstance(const, types.CodeType):
-            yield from _codes(const)
-
-
 def _code(code: types.CodeType) -> str:
     consts = [
         _code(const) if isinstance(const, types.CodeType) else _const(const)
@@ -282,6 +286,34 @@ def _const(const: Any) -> str:
     return f"{type(const).__name__}:{const!r}"
 
 
+def _configures(value: Any) -> bool:
+    """Whether what a library's decorator holds is a part of what it does."""
+    if isinstance(value, types.MethodType):  # of its own cache, say
+        return not installed(type(value.__self__))
+    return isinstance(value, (*_CODE, *_PLAIN, types.MappingProxyType, tuple, list)) or not (
+        isinstance(value, types.ModuleType) or installed(type(value))
+    )
+
+
+def _settings(client: Any) -> list[str]:
+    """What a client was configured with, without its keys: plain values, and maps and lists of
+    such.
+    """
+
+    def plain(value: Any) -> bool:
+        if isinstance(value, Mapping):
+            return all(plain(item) for item in value.values())
+        if isinstance(value, (list, tuple)):
+            return all(map(plain, value))
+        return type(value) in _PLAIN
+
+    return sorted(
+        f"{name}={dict(value) if isinstance(value, Mapping) else value!r}"
+        for name, value in vars(client).items()
+        if not named_like_a_secret(name) and plain(value)
+    )
+
+
 def _state(value: Any) -> dict[str, Any] | None:
     """The attributes of an object; None where it keeps its state where Python cannot look."""
     state = dict(getattr(value, "__dict__", None) or {})
@@ -290,8 +322,12 @@ def _state(value: Any) -> dict[str, Any] | None:
             if hasattr(value, name):
                 state[name] = getattr(value, name)
     if state or hasattr(value, "__dict__") or "__slots__" in vars(type(value)):
-        if isinstance(value, (dict, list, tuple, set)):
-            state["()"] = list(value.items()) if isinstance(value, dict) else list(value)
+        if isinstance(value, (dict, list, tuple, set, frozenset)):
+            held = value.items() if isinstance(value, dict) else value
+            state["()"] = frozenset(held) if isinstance(value, (set, frozenset)) else list(held)
+        if isinstance(value, (str, bytes, int, float)):
+            plain: Any = next(kind for kind in _PLAIN if isinstance(value, kind))
+            state["()"] = plain.__repr__(value)
         return state
     return None
 
@@ -300,28 +336,3 @@ def _slots(kind: type) -> tuple[str, ...]:
     slots = vars(kind).get("__slots__", ())
     names = (slots,) if isinstance(slots, str) else tuple(slots)
     return tuple(name for name in names if name not in {"__dict__", "__weakref__"})
-
-
-def _installed(what: Any) -> bool:
-    """Whether it is of the standard library or of an installed package, not the user's own code."""
-    if (getattr(what, "__module__", None) or "").startswith("promptops."):
-        return True
-    module = inspect.getmodule(what) if not isinstance(what, types.FunctionType) else None
-    file = (
-        what.__code__.co_filename
-        if isinstance(what, types.FunctionType)
-        else getattr(module, "__file__", None)
-    )
-    if file is None:  # typed in a cell, or built in
-        return getattr(what, "__module__", None) not in {"__main__", None} and module is not None
-    return file.startswith(("<frozen", *_INSTALLED))
-
-
-_EMPTY = object()
-
-
-def _held(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # a name that is not bound yet
-        return _EMPTY

@@ -18,7 +18,7 @@ from ..errors import CallError, PromptOpsError, SetupError
 from ..registry.candidate import use
 from .dialects import read_any
 from .foreign import Raised, awaited, told, tried
-from .function_identity import identify
+from .function_identity import FunctionIdentity, identify
 from .protocol import Call, Reply
 
 __all__ = ["TargetModel", "target"]
@@ -37,8 +37,9 @@ class TargetModel:
     canonical text), or an answer of the openai client. A sync function runs in a thread that keeps
     context variables. Inside it, `promptops.load` of the prompt under study serves the version that
     is being asked.
-    label: default is module, name and eight hex digits of what the function is (its code, defaults
-        and captured values; see `function_identity`);
+    label: default is module, name and eight hex digits of what the function is (its code,
+        defaults, captured values, and the own modules, environment variables and files that it
+        names; see `function_identity`);
     identity: a name of yours for this configuration, in the place of those hex digits: the same
         name means that recorded answers may be used again.
     """
@@ -54,7 +55,8 @@ class TargetModel:
         self._fn = fn
         self._parameters = _parameters(fn)
         self._named = identity is not None or label is not None
-        self._label = label or _label(fn, identity)
+        self._identity = FunctionIdentity("") if self._named else identify(fn)
+        self._label = label or _label(fn, identity or self._identity.digest[:8])
         bound = getattr(fn, "__call__", None)  # noqa: B004  (the bound method is inspected)
         self._is_async = inspect.iscoroutinefunction(_inner(fn)) or inspect.iscoroutinefunction(
             bound
@@ -71,11 +73,11 @@ class TargetModel:
     @property
     def opaque(self) -> str:
         """Why its answers are asked again in every process; "" where they are not."""
-        opaque = () if self._named else identify(self._fn).opaque
+        opaque = () if self._named else self._identity.opaque
         if not opaque:
             return ""
         return (
-            f"{self._label} captures {', '.join(opaque[:3])}, which cannot be compared by value, "
+            f"{self._label} depends on {', '.join(opaque[:3])}, which cannot be compared by value, "
             "so its answers are asked again in every process; pass "
             'target(function, identity="...") to reuse them.'
         )
@@ -273,10 +275,10 @@ def target(fn: Callable[..., Any], *, identity: str) -> TargetModel:
     return TargetModel(fn, identity=identity)
 
 
-def _label(fn: Any, identity: str | None) -> str:
+def _label(fn: Any, identity: str) -> str:
     inner = _inner(fn)
     module = getattr(inner, "__module__", None) or type(inner).__module__
-    return f"{module}.{_name(fn)}#{identity or identify(fn).digest[:8]}"
+    return f"{module}.{_name(fn)}#{identity}"
 
 
 def _said(error: BaseException) -> str:

@@ -330,5 +330,6 @@ def identity_of(
     """8 hex digits over what it does: its code, defaults and captured values, and how its values
     are read.
     """
-    parts = (identify(function).digest, repr(at_least), repr(sorted((labels or {}).items())))
+    found = identify(function, programs=False)
+    parts = (found.digest, repr(at_least), repr(sorted((labels or {}).items())))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:8]

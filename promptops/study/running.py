@@ -113,8 +113,9 @@ class RunningStudy:
             return ""
         return (
             f"{words.count(self.reused, 'answer')} of {', '.join(sorted(names))} "
-            f"{'is' if self.reused == 1 else 'are'} taken from earlier runs: its code, defaults "
-            "and captured values are unchanged; fresh=True asks again."
+            f"{'is' if self.reused == 1 else 'are'} taken from earlier runs: its code, defaults, "
+            "captured values, and the modules, variables and files that it names are unchanged "
+            "(a service behind it is not seen); fresh=True asks again."
         )
 
     @property

@@ -43,7 +43,7 @@ def test_reuse_is_announced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "earlier runs" not in capsys.readouterr().err
     again = lab.evaluate([version], data, [equals()], target=made("a"), name="two", repeats=2)
     assert "5 answers of" in (err := capsys.readouterr().err)
-    assert "captured values are unchanged" in err
+    assert "are unchanged" in err
     other = lab.evaluate([version], data, [equals()], target=made("b"), name="three")
     assert "earlier runs" not in capsys.readouterr().err
     assert set(again.runs()["output"]) == {"a"}
@@ -55,7 +55,7 @@ def test_what_cannot_be_compared_is_named_and_a_name_of_ones_own_helps(tmp_path:
     lab = Lab(tmp_path)
     version = lab.prompt("w").save("A {{q}}", model="m")
     data = Dataset.read(ROWS)
-    with pytest.warns(UserWarning, match=r"captures self.lock, which cannot be compared"):
+    with pytest.warns(UserWarning, match=r"depends on self.lock, which cannot be compared"):
         lab.evaluate([version], data, [equals()], target=Locked().answer)
     one, two = Locked(), Locked()
     lab.evaluate([version], data, [equals()], target=target(one.answer, identity="r1"))
