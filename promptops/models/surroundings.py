@@ -117,7 +117,7 @@ class Surroundings:
 
     def _file(self, place: str, given: Any) -> str:
         """A file by its content; hidden where the path is only known to the run: then by whatever
-        lies at the paths that the code holds.
+        is found at the paths that the code has.
         """
         if isinstance(given, (str, PurePath)):
             return f"file:{_content(Path(given))}"
