@@ -25,6 +25,7 @@ __all__ = ["Agreement", "Kappa", "cohen", "fleiss", "krippendorff", "krippendorf
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
 RESAMPLES = 1_999
 SEED = 20_260_103
+_CELLS = 4_000_000  # of the matrices of all items, kept at once while they are resampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +209,15 @@ def krippendorff_interval(
     rng = np.random.default_rng(seed)
     if not units:
         return Agreement(None, None, None, 0)
-    found = [
-        _alpha([units[i] for i in rng.integers(0, len(units), len(units))], metric)
-        for _ in range(resamples)
-    ]
+    draws = (rng.integers(0, len(units), len(units)) for _ in range(resamples))
+    values = sorted({value for unit in units for value in unit})
+    if len(units) * len(values) ** 2 > _CELLS:
+        found = [_alpha([units[i] for i in draw], metric) for draw in draws]
+    else:  # how often each item was drawn, times its own matrix: no loop over items
+        each = np.array([_coincidences(unit, values) for unit in units])
+        flat, shape = each.reshape(len(units), -1), each.shape[1:]
+        weights = (np.bincount(draw, minlength=len(units)) for draw in draws)
+        found = [_alpha_of((weight @ flat).reshape(shape), values, metric) for weight in weights]
     return Agreement(_alpha(units, metric), *_percentiles(found), len(units))
 
 
@@ -233,15 +239,28 @@ def _alpha(units: Sequence[Sequence[float]], metric: Metric) -> float | None:
     import numpy as np
 
     values = sorted({value for unit in units for value in unit})
-    if len(values) < 2:
-        return None
-    place = {value: i for i, value in enumerate(values)}
     together = np.zeros((len(values), len(values)))
     for unit in units:
-        here = np.bincount([place[value] for value in unit], minlength=len(values)).astype(float)
-        together += (np.outer(here, here) - np.diag(here)) / (len(unit) - 1)
+        together += _coincidences(unit, values)
+    return _alpha_of(together, values, metric)
+
+
+def _coincidences(unit: Sequence[float], values: Sequence[float]) -> Floats:
+    """The pairs of ratings of one item, by their values."""
+    import numpy as np
+
+    here = np.bincount(np.searchsorted(values, unit), minlength=len(values)).astype(float)
+    pairs: Floats = (np.outer(here, here) - np.diag(here)) / (len(unit) - 1)
+    return pairs
+
+
+def _alpha_of(together: Floats, values: Sequence[float], metric: Metric) -> float | None:
+    import numpy as np
+
     totals = together.sum(0)
-    distance = _distance(metric)(np.array(values), totals)
+    if np.count_nonzero(totals) < 2:
+        return None
+    distance = _distance(metric)(np.asarray(values, float), totals)
     expected = float((distance * np.outer(totals, totals)).sum()) / (totals.sum() - 1)
     return float(1 - (distance * together).sum() / expected) if expected > 0 else None
 
