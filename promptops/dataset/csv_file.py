@@ -71,6 +71,11 @@ def _delimiter(path: File, encoding: str) -> tuple[int, str]:
     if not lines:
         raise DatasetError(f"{path.name} is empty; expected a header line and a row per example.")
     first = lines[0].strip("\r\n")
+    if first.startswith("# "):
+        raise DatasetError(
+            f"{path.name}:1 is a comment ({first[:40]!r}); remove it, so that line 1 names the"
+            " columns (a column's own name may begin with # but not with a blank after it)."
+        )
     if first[:4].lower() == "sep=" and len(first) == 5:
         return 1, first[4]
     tabs = path.suffix.lower() in (".tsv", ".tab") and "\t" in first
@@ -90,12 +95,19 @@ def _refuse_title(path: File, lines: list[str]) -> None:
     """Raises DatasetError where a line of one cell (a title, a comment) precedes the table."""
     for mark in _DELIMITERS:
         agreement, width = _agreement(lines[1:], mark, cut=False)
-        if len(lines) > 3 and agreement == 1.0 and width > 1:
+        enough = len(lines) > 3 or _names_a_role(lines[1:2], mark)
+        if enough and agreement == 1.0 and width > 1:
             raise DatasetError(
                 f"{path.name}:1 is a single cell ({lines[0].strip()[:40]!r}) above rows of"
                 f" {width:,}; remove the title or comment, so that line 1 names the columns (or"
                 " quote the cells that hold the separator)."
             )
+
+
+def _names_a_role(lines: list[str], mark: str) -> bool:
+    """Whether a line is a header: a cell of it is a name that a dataset knows."""
+    cells = {cell.strip().strip('"') for line in lines for cell in line.split(mark)}
+    return bool(cells & {"expected", "input", "question", "id", "split", "answer", "output"})
 
 
 def _agreement(lines: list[str], mark: str, cut: bool) -> tuple[float, int]:

@@ -6,6 +6,7 @@ Whatever is changed or left out is noted. A column that the caller names is take
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,9 +18,22 @@ from .rows import Row
 __all__ = ["read_rightly"]
 
 _ASSERTIONS = re.compile(r"__expected\d*")
+_LOOKED_AT = 50  # rows
+_LONGEST_CELL = 100_000
 _MOST_DIGITS = 10**40  # a longer number is a bomb, and is refused where it is checked
+# names without their case and marks: what a call of a model leaves beside its answer
 _OF_A_GENERATION = frozenset(
-    ("model", "usage", "usagedetails", "modelparameters", "tokens", "latency", "traceid")
+    (
+        *("model", "modelname", "modelid", "usage", "usagedetails", "modelparameters", "traceid"),
+        *("tokens", "tokensin", "tokensout", "inputtokens", "outputtokens", "totaltokens"),
+        *("prompttokens", "completiontokens", "latency", "latencyms", "latencys", "finishreason"),
+        *("costusd", "totalcost"),
+    )
+)
+_OF_A_VERDICT = frozenset(("score", "scores", "pass", "passed"))
+# a column `answer` is golden beside a car's model, and not beside a language model
+_MODEL = re.compile(
+    r"(?i)gpt|claude|gemini|gemma|llama|mi[sx]tral|qwen|deepseek|\bo[134]\b|command-r"
 )
 
 
@@ -28,9 +42,12 @@ def read_rightly(rows: Sequence[Row], asked: Asked, notes: list[str]) -> list[Ro
     columns = list(dict.fromkeys(name for _, row in rows for name in row))
     named = _named(asked)
     dropped = {
-        name for name in (*_assertions(columns, notes), *_said(columns, notes)) if name not in named
+        name
+        for name in (*_assertions(columns, notes), *_said(columns, rows, notes))
+        if name not in named
     }
     long = _long(rows, notes)
+    notes += _offered(columns, rows)
     expectations = [
         name
         for name in ("expectations",)
@@ -75,17 +92,50 @@ def _assertions(columns: Sequence[str], notes: list[str]) -> list[str]:
     return found
 
 
-def _said(columns: Sequence[str], notes: list[str]) -> list[str]:
-    """`output` beside `model` or `usage`: a model's answer."""
-    keys = {re.sub(r"[\W_]+", "", name.casefold()) for name in columns}
-    beside = sorted(keys & _OF_A_GENERATION)
-    if "output" not in columns or not beside or "inputs" in keys:
-        return []
-    notes.append(
-        f"'output' is beside {beside[0]!r}: it is a model's answer, not a golden answer, and"
-        " was left out; say expected='output' if it is one, or use `promptops import FILE`."
-    )
-    return ["output"]
+def _said(columns: Sequence[str], rows: Sequence[Row], notes: list[str]) -> list[str]:
+    """`output` or `answer` beside what a call leaves, or beside a verdict: a model's answer."""
+    plain = {name: re.sub(r"[\W_]+", "", name.casefold()) for name in columns}
+    beside = [name for name in columns if plain[name] in _OF_A_GENERATION]
+    judged = [name for name in columns if plain[name] in _OF_A_VERDICT]
+    sure = [
+        name
+        for name in beside
+        if plain[name] != "model" or any(_MODEL.search(str(row.get(name))) for _, row in rows[:100])
+    ]
+    found = {}
+    if "output" in columns and (beside or judged) and "inputs" not in plain.values():
+        found["output"] = (beside or judged)[0]
+    if "answer" in columns and sure:
+        found["answer"] = sure[0]
+    notes += [
+        f"{name!r} is beside {mark!r}: it is a model's answer, not a golden answer, and was left"
+        f" out; say expected={name!r} if it is one, or use `promptops import FILE`."
+        for name, mark in found.items()
+    ]
+    return list(found)
+
+
+def _offered(columns: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Columns of text that is JSON in every row of the beginning: it stays text, and is offered."""
+    found = []
+    for name in columns:
+        cells = [row[name] for _, row in rows[:_LOOKED_AT] if row.get(name) not in (None, "")]
+        if cells and all(isinstance(cell, str) and _is_json(cell) for cell in cells):
+            found.append(
+                f"the cells of {name!r} are JSON and stay text: json_equals() compares them as"
+                " JSON; for values, write the rows as .jsonl."
+            )
+    return found
+
+
+def _is_json(cell: str) -> bool:
+    if cell.lstrip()[:1] not in ("{", "[") or len(cell) > _LONGEST_CELL:
+        return False
+    try:
+        json.loads(cell)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _long(rows: Sequence[Row], notes: list[str]) -> set[str]:
