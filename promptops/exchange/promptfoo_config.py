@@ -8,6 +8,7 @@ weights are listed with their line, never run and never dropped.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,15 @@ from ..version import PromptVersion
 from .chat_text import model_of, settings_of, slug
 from .imported import Imported, ImportedVersion, Left
 from .promptfoo_checks import translated
-from .promptfoo_files import Prompt, csv_tests, file_value, prompts_in, test_rows
+from .promptfoo_files import (
+    Prompt,
+    csv_tests,
+    file_value,
+    over,
+    prompts_in,
+    provider_of,
+    test_rows,
+)
 from .yaml_lines import Lined
 
 __all__ = ["is_config", "is_test_table", "read_config", "read_test_table"]
@@ -117,12 +126,14 @@ class _Config:
         listed = self.value.get("prompts")
         entries: list[Any] = listed if isinstance(listed, list) else [listed]
         prompts: list[Prompt] = []
+        self._bounded(len(entries))
         for index, entry in enumerate(entries):
             try:
                 prompts += prompts_in(entry, self.path.parent)
             except (TemplateError, DatasetError) as error:
                 nearest = "PromptVersion(messages)"
                 self.leave("a prompt", str(error).rstrip("."), nearest, "prompts", index)
+        self._bounded(len(prompts) * len(providers))
         for prompt in prompts:
             for model, settings in providers:
                 label = f"{prompt.label}, {model}" if model and len(providers) > 1 else prompt.label
@@ -138,7 +149,7 @@ class _Config:
         listed: Any = self.value.get(key) or []
         out: list[tuple[str | None, dict[str, Any]]] = []
         for index, entry in enumerate(listed if isinstance(listed, list) else [listed]):
-            entry, config = _provider(entry)
+            entry, config = provider_of(entry)
             if not isinstance(entry, str) or entry.startswith(("file:", "exec:", "python:")):
                 what = f"provider {str(entry)[:60]!r}"
                 self.leave(what, "it is code of yours", "a target: target=function", key, index)
@@ -157,23 +168,28 @@ class _Config:
 
     def _examples(self) -> Iterator[Example]:
         seen: dict[str, int] = {}
+        asked = 0
         for count, (test, path) in enumerate(self._tests(), 1):
-            if count > _MOST_TESTS:
-                raise DatasetError(
-                    f"{self.path.name} unfolds to more than {_MOST_TESTS:,} tests; split it."
-                )
             for values in self._combinations(test, path):
+                asked += 1
+                self._bounded(asked)
                 text = str(test.get("description") or f"test-{count}")
                 nth = seen[text] = seen.get(text, 0) + 1
                 name = text if nth == 1 else f"{text}-{nth}"
                 checks, tags = self._checks(test, values, path)
                 yield Example(name, values, checks=checks, tags=tags)
 
+    def _bounded(self, count: int) -> None:
+        if count > _MOST_TESTS:
+            raise DatasetError(
+                f"{self.path.name} unfolds to more than {_MOST_TESTS:,} prompts or tests; split it."
+            )
+
     def _tests(self) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...]]]:
         default = self.value.get("defaultTest")
         default = default if isinstance(default, dict) else {}
         for test, path in self._listed(self.value.get("tests"), ("tests",)):
-            yield _over(default, test), path
+            yield over(default, test), path
         for index, scenario in enumerate(self.value.get("scenarios") or []):
             if not isinstance(scenario, dict):
                 self.leave("a scenario", "it is another file", "", "scenarios", index)
@@ -181,13 +197,16 @@ class _Config:
             base: tuple[str | int, ...] = ("scenarios", index)
             settings = scenario.get("config") or [{}]
             tests = list(self._listed(scenario.get("tests"), (*base, "tests")))
-            for setting in settings if isinstance(settings, list) else [settings]:
+            settings = settings if isinstance(settings, list) else [settings]
+            self._bounded(len(settings) * len(tests))
+            for setting in settings:
                 for test, path in tests:
-                    yield _over(default, _over(setting, test)), path
+                    yield over(default, over(setting, test)), path
 
     def _listed(
         self, tests: Any, path: tuple[str | int, ...]
     ) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...]]]:
+        self._bounded(len(tests) if isinstance(tests, list) else 1)
         for index, test in enumerate(tests if isinstance(tests, list) else [tests]):
             place = (*path, index) if isinstance(tests, list) else path
             if test is None:
@@ -220,6 +239,7 @@ class _Config:
                     continue
                 value = found
             columns[name] = value if isinstance(value, list) and apart else [value]
+        self._bounded(math.prod(map(len, columns.values())))
         for combination in itertools.product(*columns.values()):
             yield dict(zip(columns, combination, strict=True))
 
@@ -304,33 +324,8 @@ class _Config:
             self.left.append(found)
 
 
-def _provider(entry: Any) -> tuple[Any, dict[str, Any]]:
-    """(id, configuration) of a provider: a text, {"id", "config"}, or {id: {"config"}}."""
-    config: Any = {}
-    if isinstance(entry, dict) and "id" not in entry and len(entry) == 1:
-        entry, config = next(iter(entry.items()))
-        config = config.get("config", config) if isinstance(config, dict) else {}
-    elif isinstance(entry, dict):
-        entry, config = entry.get("id"), entry.get("config")
-    return entry, config if isinstance(config, dict) else {}
-
-
 def _is_file(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("file://")
-
-
-def _over(default: Mapping[str, Any], test: Mapping[str, Any]) -> dict[str, Any]:
-    """A test with what `defaultTest` or a scenario adds to it; the test's own values win."""
-    out = {**default, **test}
-    for name in ("vars", "options", "metadata"):
-        below: Any = default.get(name)
-        above: Any = test.get(name)
-        if isinstance(below, dict):
-            out[name] = {**below, **(above if isinstance(above, dict) else {})}
-    own = test.get("assert") or []
-    shared = default.get("assert") or []
-    out["assert"] = [*shared, *own] if isinstance(shared, list) and isinstance(own, list) else own
-    return out
 
 
 def _resolved(assertion: Mapping[str, Any], folder: Path) -> dict[str, Any]:

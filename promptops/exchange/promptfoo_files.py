@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from .foreign_template import from_jinja
 from .promptfoo_checks import cell_assertion
 from .yaml_lines import read_yaml
 
-__all__ = ["Prompt", "csv_tests", "file_value", "prompts_in", "test_rows"]
+__all__ = [
+    *("Prompt", "csv_tests", "file_value", "over", "prompts_in", "provider_of", "test_rows"),
+]
 
 _TEXT = (".txt", ".md", ".j2", ".jinja", ".njk", "")
 _DATA = (".json", ".yaml", ".yml")
@@ -193,3 +195,28 @@ def csv_tests(text: str, name: str) -> Iterator[dict[str, Any]]:
             yield test
     except csv.Error as error:
         raise DatasetError(f"{name} is not CSV ({error}).") from None
+
+
+def provider_of(entry: Any) -> tuple[Any, dict[str, Any]]:
+    """(id, configuration) of a provider: a text, {"id", "config"}, or {id: {"config"}}."""
+    config: Any = {}
+    if isinstance(entry, dict) and "id" not in entry and len(entry) == 1:
+        entry, config = next(iter(entry.items()))
+        config = config.get("config", config) if isinstance(config, dict) else {}
+    elif isinstance(entry, dict):
+        entry, config = entry.get("id"), entry.get("config")
+    return entry, config if isinstance(config, dict) else {}
+
+
+def over(default: Mapping[str, Any], test: Mapping[str, Any]) -> dict[str, Any]:
+    """A test with what `defaultTest` or a scenario adds to it; the test's own values win."""
+    out = {**default, **test}
+    for name in ("vars", "options", "metadata"):
+        below: Any = default.get(name)
+        above: Any = test.get(name)
+        if isinstance(below, dict):
+            out[name] = {**below, **(above if isinstance(above, dict) else {})}
+    own = test.get("assert") or []
+    shared = default.get("assert") or []
+    out["assert"] = [*shared, *own] if isinstance(shared, list) and isinstance(own, list) else own
+    return out

@@ -18,6 +18,7 @@ __all__ = ["Lined", "json_lined", "read_yaml"]
 Path: TypeAlias = tuple[str | int, ...]
 _MOST_NODES = 100_000  # values after aliases are followed; more is a bomb
 _MOST_DEPTH = 60
+_MOST_FOR_LINES = 20_000  # values of a JSON text whose lines are looked up
 _TEXT = 1 << 20  # characters; the reader takes a second for that many
 _MARKS = ("\n", ",", "[", "{", "? ", "- ")  # a value begins after one of these, or after a key
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -78,12 +79,17 @@ def read_yaml(text: str, name: str) -> Lined:
 
 def json_lined(value: Any, text: str, name: str) -> Lined:
     """A JSON document with the line of each part; without lines where it is large. value: of it."""
-    return Lined(value) if _too_large(text, name) else read_yaml(text, name)
+    long = _marks(text) > _MOST_FOR_LINES or _too_large(text, name)
+    return Lined(value) if long else read_yaml(text, name)
+
+
+def _marks(text: str) -> int:
+    return sum(map(text.count, _MARKS))
 
 
 def _too_large(text: str, name: str) -> str:
     """Why a text is not parsed as YAML, found out without parsing it; "" where it is."""
-    marks = sum(map(text.count, _MARKS))
+    marks = _marks(text)
     if marks <= _MOST_NODES and len(text) <= _TEXT:
         return ""
     return (

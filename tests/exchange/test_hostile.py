@@ -7,6 +7,7 @@ import resource
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,25 @@ def test_a_large_json_config_is_read_without_lines(tmp_path: Path) -> None:
     path = tmp_path / "promptfooconfig.json"
     path.write_text(json.dumps({"prompts": ["Say {{x}}"], "tests": tests}))
     assert len(read_export(path).examples) == 6_000
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"tests": [{}] * 300_000},
+        {"tests": [{"vars": {name: list(range(10)) for name in "abcdefghij"}}]},
+        {"prompts": ["a"] * 60_000, "tests": []},
+        {"prompts": [f"a{n}" for n in range(400)], "providers": [f"m{n}" for n in range(400)]},
+        {"scenarios": [{"config": [{}] * 300, "tests": [{"vars": {"x": 1}}] * 300}]},
+    ],
+    ids=["tests", "combinations", "prompts", "versions", "scenarios"],
+)
+def test_a_config_that_unfolds_to_millions_is_refused(
+    given: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "promptfooconfig.json"
+    path.write_text(json.dumps({"prompts": ["x"], **given}))
+    refused(path, "more than 50,000")
 
 
 def test_formulas_are_texts(tmp_path: Path) -> None:
