@@ -293,7 +293,10 @@ for kib in map(int, sys.argv[2:]):
 
 @pytest.mark.parametrize(
     "levels",
-    [(16, 22), pytest.param(tuple(range(0, 400, 4)), marks=pytest.mark.soak)],
+    [
+        (16, 22),
+        pytest.param(tuple(range(0, 400, 4)), marks=[pytest.mark.soak, pytest.mark.timeout(1_000)]),
+    ],
     ids=["two", "hundred"],
 )
 def test_any_fill_level_of_a_disk_degrades_as_a_full_one_does(
