@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import StudyError
+from ..errors import StoreError, StudyError
 from ..monitor.ingest import take_folder
 from ..monitor.live_sources import known_sources, live_source
 from ..monitor.record_folder import cut_folder
 from ..store import Store
 from ..store.purges import Purged
+from ..store.recorder import say
 from ..study.recorded_study import unreadable
 from ..study.study_record import StudyRecord
 
@@ -40,11 +41,15 @@ class ProjectStore(Store):
         """
         from ..scale.membership import Membership
 
-        member = Membership.of(self.folder)
-        if address is None and member is not None:
-            address = member.address
         if address is None:
-            return None
+            try:
+                member = Membership.of(self.folder)
+            except StoreError as error:
+                say(f"{error} Until then nothing is shared, and a purge reaches this store alone.")
+                member = None
+            if member is None:
+                return None
+            address = member.address
         from ..scale.team_store import join_team
 
         return join_team(self, address, who)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from .team_layout import is_name
 
 __all__ = ["Membership"]
 
@@ -27,12 +32,27 @@ class Membership:
 
     @classmethod
     def of(cls, folder: Path) -> Membership | None:
-        """What the store in this folder remembers; None where it shares nothing."""
+        """What the store in this folder remembers; None where it shares nothing.
+
+        Raises StoreError where the file does not read.
+        """
         try:
-            found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            found = json.loads((folder / FILE).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return cls(**{name: found[name] for name in cls.__slots__ if name in found})
+        except (OSError, ValueError, RecursionError):
+            found = None
+        known = (
+            {name: found[name] for name in cls.__slots__ if name in found}
+            if (isinstance(found, dict))
+            else {}
+        )
+        if not _reads(known):
+            raise StoreError(
+                f"{folder / FILE} does not say whose store this shares; remove it, and share the"
+                " store again at its address."
+            )
+        return cls(**known)
 
     def keep(self, folder: Path) -> None:
         """Write it down, whole or not at all."""
@@ -41,3 +61,19 @@ class Membership:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(asdict(self), file)
         os.replace(temporary, folder / FILE)
+
+
+def _reads(found: Mapping[str, Any]) -> bool:
+    """Whether each fact has its kind; what an older release did not write is made."""
+    address, member = found.get("address"), found.get("member", "")
+    applied, marks = found.get("applied", []), found.get("batches", {})
+    return (
+        isinstance(address, str)
+        and isinstance(member, str)
+        and member == os.path.basename(member)
+        and type(found.get("looked_ns", 0)) is int
+        and isinstance(applied, list)
+        and all(isinstance(each, str) for each in applied)
+        and isinstance(marks, dict)
+        and all(isinstance(each, dict) and all(map(is_name, each)) for each in marks.values())
+    )

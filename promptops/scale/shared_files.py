@@ -53,7 +53,8 @@ class SharedFiles:
         return {
             path[start:]: int(facts["size"])
             for path, facts in found.items()
-            if not path.endswith(_PART)
+            # a link or a pipe in a folder is not what a member wrote, and may lead anywhere
+            if not path.endswith(_PART) and facts["type"] == "file"
         }
 
     def read(self, name: str) -> bytes:
@@ -97,7 +98,14 @@ class SharedFiles:
         if not self._local:
             return self._path(name)
         where = self._path(name)
-        self._fs.makedirs(where.rpartition("/")[0], exist_ok=True)
+        folder = where.rpartition("/")[0]
+        self._fs.makedirs(folder, exist_ok=True)
+        if os.path.realpath(folder) != os.path.join(
+            os.path.realpath(self._root), *name.split("/")[:-1]
+        ):
+            raise StoreError(
+                f"{folder} in the team's store leads out of it by a link; remove the link."
+            )
         return f"{where}.{os.getpid()}-{os.urandom(3).hex()}{_PART}"
 
     def _arrive(self, where: str, name: str) -> None:

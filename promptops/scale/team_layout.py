@@ -8,13 +8,16 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["FORM", "Contents", "Parcel", "batch_of", "contents_of", "marks_in", "segment_file"]
+__all__ = ["FORM", "Contents", "Parcel", "batch_of", "contents_of", "is_name", "segment_file"]
 
 FORM = "share.json"
+# a segment's or batch's name, and a purge's: a moment in hex digits, and what makes it unique
+_NAME = re.compile(r"[0-9a-f]{16}-[0-9]{1,10}-[0-9a-f]{8}")
+_PURGE = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,12 @@ def contents_of(listing: Mapping[str, int]) -> Contents:
             parcel = _segment(name, parts[1], parts[2], size)
             if parcel is not None:
                 found.segments.append(parcel)
-        elif parts[0] == "batches" and len(parts) == 4:
+        elif parts[0] == "batches" and len(parts) == 4 and is_name(parts[2]):
             found.batches.setdefault("/".join([*parts[:3], "manifest.json"]), {})[name] = size
         elif parts[0] == "tombstones" and len(parts) == 2:
             identity, _, kind = parts[1].rpartition(".")
-            (found.tombstones if kind == "json" else found.swept).append(identity)
+            if _PURGE.fullmatch(identity) and kind in ("json", "swept"):
+                (found.tombstones if kind == "json" else found.swept).append(identity)
         elif parts[0] == "members" and len(parts) == 2:
             found.members.append(parts[1].removesuffix(".json"))
     # the manifest comes last: without it the batch is still being written
@@ -85,21 +89,19 @@ def batch_of(name: str, files: Mapping[str, int], marks: Mapping[str, int]) -> P
     return Parcel(name, name.split("/")[1], marks, sum(files.values()), files=tuple(files))
 
 
-def marks_in(manifest: bytes) -> dict[str, int]:
-    """segment -> bytes of it that the batch of this manifest holds."""
-    marks: dict[str, int] = json.loads(manifest)["segments"]
-    return marks
+def is_name(text: object) -> bool:
+    """Whether it is the name of a segment or a batch, as a store gives it: never a path."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
 def _segment(name: str, member: str, file: str, size: int) -> Parcel | None:
     parts = file.split(".")
-    if len(parts) != 4 or parts[3] != "jsonl" or parts[1] != str(size):
+    if len(parts) != 4 or parts[3] != "jsonl" or not is_name(parts[0]) or not parts[2]:
+        return None
+    if parts[1] != str(size):
         return None  # torn: its writer shares it again, under the same name
     return Parcel(name, member, {parts[0]: int(parts[1])}, size, parts[2], (name,))
 
 
 def _moment(segment: str) -> int:
-    try:
-        return int(segment.partition("-")[0], 16)
-    except ValueError:
-        return 0
+    return int(segment.partition("-")[0], 16)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import StoreError
 from ..spool.locks import turn
 from ..spool.segment import make_folder
 from ..store.recorder import say
 from ..store.team import Tombstone
 from .membership import Membership
 from .shared_files import SharedFiles
-from .team_layout import Contents, Parcel, batch_of, marks_in
+from .team_documents import marks_in, searched_in, tombstone_in
+from .team_layout import Contents, Parcel, batch_of
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -48,25 +49,39 @@ class TeamMember:
         for name, sizes in there.batches.items():
             if name not in mine.batches:
                 try:
-                    mine.batches[name] = marks_in(self.files.read(name))
+                    mine.batches[name] = marks_in(self.files, name)
                 except FileNotFoundError:
+                    continue
+                except StoreError as error:
+                    self._say(str(error))
                     continue
             parcels.append(batch_of(name, sizes, mine.batches[name]))
         return parcels
 
     def _stone(self, identity: str) -> Tombstone:
         if identity not in self._stones:
-            document = json.loads(self.files.read(f"tombstones/{identity}.json"))
-            self._stones[identity] = Tombstone.of(document)
+            self._stones[identity] = tombstone_in(self.files, identity)
         return self._stones[identity]
+
+    def _readable(self, stones: Sequence[str]) -> dict[str, Tombstone]:
+        """Those purges that can be read; of the others it is said, and they stay to be done."""
+        found = {}
+        for identity in stones:
+            try:
+                found[identity] = self._stone(identity)
+            except StoreError as error:
+                self._say(f"{error} Until then, what it purged is kept here.")
+        return found
 
     def _searched(self, stone: str) -> frozenset[str]:
         if stone not in self._swept:
             try:
-                listed = json.loads(self.files.read(f"tombstones/{stone}.swept"))
+                self._swept[stone] = searched_in(self.files, stone)
             except FileNotFoundError:
                 return frozenset()
-            self._swept[stone] = frozenset(listed)
+            except StoreError as error:  # what may not have been searched is searched again
+                self._say(str(error))
+                return frozenset()
         return self._swept[stone]
 
     def _membership(self) -> Membership:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..run import utc
 from .shared_files import SharedFiles
+from .team_documents import kept_days, note_of
 from .team_layout import Contents, batch_of, contents_of
 
 __all__ = ["MemberStatus", "TeamStatus", "team_status"]
@@ -56,25 +54,23 @@ def team_status(files: SharedFiles) -> TeamStatus:
     total = sum(count for count, _, _ in wrote.values())
     members = []
     for member in sorted({*there.members, *wrote}):
-        note = _note(files, f"members/{member}.json") if member in there.members else {}
+        note = note_of(files, f"members/{member}.json") if member in there.members else {}
         count, size, newest = wrote.get(member, (0, 0, 0))
         members.append(
             MemberStatus(
                 member,
-                str(note.get("who", "")),
-                str(note.get("host", "")),
+                note.get("who", ""),
+                note.get("host", ""),
                 count,
                 size,
                 _utc_of(newest),
-                str(note.get("looked_at", "")),
-                max(0, total - int(note.get("holds", 0))),
+                note.get("looked_at", ""),
+                max(0, total - note.get("holds", 0)),
             )
         )
-    form = _note(files, "share.json") if there.form else {}
+    days = kept_days(files) if there.form else None
     size = sum(size for _, size, _ in wrote.values())
-    return TeamStatus(
-        files.address, tuple(members), total, size, len(there.tombstones), form.get("keep_days")
-    )
+    return TeamStatus(files.address, tuple(members), total, size, len(there.tombstones), days)
 
 
 def _written(there: Contents) -> dict[str, tuple[int, int, int]]:
@@ -86,14 +82,6 @@ def _written(there: Contents) -> dict[str, tuple[int, int, int]]:
         count, size, newest = found.get(parcel.member, (0, 0, 0))
         found[parcel.member] = count + 1, size + parcel.size, max(newest, parcel.born_ns)
     return found
-
-
-def _note(files: SharedFiles, name: str) -> Mapping[str, Any]:
-    try:
-        note: Mapping[str, Any] = json.loads(files.read(name))
-    except FileNotFoundError:
-        return {}
-    return note
 
 
 def _utc_of(moment_ns: int) -> str:

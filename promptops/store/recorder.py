@@ -65,6 +65,7 @@ class Spool:
     def _reset(self) -> None:
         self._queueing = threading.Lock()  # guards what waits: held for moments only
         self._writing = threading.Lock()  # held by the thread that writes for all who wait
+        self._syncing = threading.Lock()  # held while a copy of the segment's descriptor is open
         self._segment: SegmentFile | None = None
         self._closing: weakref.finalize[..., Spool] | None = (
             None  # also closes it when the spool or the process ends
@@ -211,7 +212,10 @@ class Spool:
             if self._pending:  # some thread queued meanwhile, for this segment
                 return
             self._name, self._size = "", 0
-        self._let_go()
+        # a copy of the descriptor keeps the segment as a living writer does: whoever shares or
+        # archives next would leave these rows out without a word
+        with self._syncing:
+            self._let_go()
 
     def _let_go(self) -> None:
         if self._closing is not None:
@@ -248,11 +252,14 @@ class Spool:
                         self._dirty.set()
                     segment = self._segment
                     fd = os.dup(segment.fd) if segment is not None and segment.fd >= 0 else -1
+                    if fd >= 0:
+                        self._syncing.acquire()
                 if fd >= 0:
                     try:  # outside the lock: writers go on while the disk works
                         getattr(os, "fdatasync", os.fsync)(fd)
                     finally:
                         os.close(fd)
+                        self._syncing.release()
             except OSError as error:
                 self._fails(error)
 

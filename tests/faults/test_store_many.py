@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from promptops.spool.segment import finished
 from promptops.store import Store
 from promptops.store.recorder import Spool
 
@@ -208,6 +209,39 @@ def test_a_writer_thread_ends_when_there_is_nothing_to_sync(
         assert not thread.is_alive()
         assert spool._syncer is None
     spool.seal()
+
+
+def test_a_segment_that_ended_has_no_writer_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is slow, and the sync in the background still has the segment open: until that is
+    over, whoever shares or archives would leave its rows out.
+    """
+    begun, go_on = threading.Event(), threading.Event()
+    real = os.fdatasync
+
+    def slow(fd: int) -> None:
+        begun.set()
+        go_on.wait(30)
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    spool = Spool(tmp_path)
+    spool.append(b"")
+    name = spool.own[0]
+    assert begun.wait(30)
+    ended: list[str] = []
+
+    def end() -> None:
+        spool.seal()
+        ended.extend(segment.name for segment in finished(tmp_path))
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    thread.join(0.3)  # without the turn it comes to its end here, and finds nothing finished
+    go_on.set()
+    thread.join(30)
+    assert ended == [name]
 
 
 def test_segments_that_end_while_others_record_lose_nothing(
