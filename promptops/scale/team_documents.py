@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["kept_days", "marks_in", "note_of", "searched_in", "tombstone_in"]
 
 _NOTE = {"who": str, "host": str, "looked_at": str, "holds": int}
-_FOREVER = 100_000.0  # days; what is kept longer lies before any date that a store can hold
+_FOREVER = 100_000.0  # days; beyond that, no store has a date
 
 
 def marks_in(files: SharedFiles, name: str) -> dict[str, int]:

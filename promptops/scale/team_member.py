@@ -64,7 +64,7 @@ class TeamMember:
         return self._stones[identity]
 
     def _readable(self, stones: Sequence[str]) -> dict[str, Tombstone]:
-        """Those purges that can be read; of the others it is said, and they stay to be done."""
+        """Those purges that can be read; a warning names the others, which remain to be done."""
         found = {}
         for identity in stones:
             try:

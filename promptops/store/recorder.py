@@ -65,7 +65,7 @@ class Spool:
     def _reset(self) -> None:
         self._queueing = threading.Lock()  # guards what waits: held for moments only
         self._writing = threading.Lock()  # held by the thread that writes for all who wait
-        self._syncing = threading.Lock()  # held while a copy of the segment's descriptor is open
+        self._syncing = threading.Lock()  # taken while a copy of the descriptor is open
         self._segment: SegmentFile | None = None
         self._closing: weakref.finalize[..., Spool] | None = (
             None  # also closes it when the spool or the process ends
@@ -212,8 +212,8 @@ class Spool:
             if self._pending:  # some thread queued meanwhile, for this segment
                 return
             self._name, self._size = "", 0
-        # a copy of the descriptor keeps the segment as a living writer does: whoever shares or
-        # archives next would leave these rows out without a word
+        # a copy of the descriptor keeps the segment as a living writer does: a share or an
+        # archive would leave these rows out without a word
         with self._syncing:
             self._let_go()
 

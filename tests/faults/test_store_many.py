@@ -215,7 +215,7 @@ def test_a_segment_that_ended_has_no_writer_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is slow, and the sync in the background still has the segment open: until that is
-    over, whoever shares or archives would leave its rows out.
+    over, a share or an archive would leave its rows out.
     """
     begun, go_on = threading.Event(), threading.Event()
     real = os.fdatasync

@@ -1,4 +1,4 @@
-"""Whatever stands in the small documents of a team's folder, a store answers with every row that
+"""Whatever is in the small documents of a team's folder, a store answers with every row that
 does not wait for them, and one sentence names the file.
 """
 
