@@ -22,10 +22,10 @@ from .classes import OTHER, Classes, applies
 from .compare import Comparison
 from .comparison_context import ComparisonContext
 from .constant_answer import Beside, constant_checks
-from .decide import Decision, Verdict
 from .facts import LEVEL, Difference
 from .policy_checks import Check, Rule
 from .task_checks import primary_check
+from .verdict import Decision, Verdict
 
 if TYPE_CHECKING:
     from .arms import Floats

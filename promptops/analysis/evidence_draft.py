@@ -10,7 +10,7 @@ from typing import Any
 from ..policy import Policy
 from .arms import MEASURES, Arm, Outcomes
 from .compare import ComparisonContext
-from .decide import Verdict
+from .verdict import Verdict
 
 __all__ = ["drafted", "plain"]
 _DIGITS = 12

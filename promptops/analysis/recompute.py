@@ -10,29 +10,30 @@ part in 10^9 is not the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..errors import PromptOpsError, RegistryCorrupt, StatisticsError
-from ..evidence import FOLDER, Evidence
+from ..errors import StatisticsError
+from ..evidence import Evidence
 from ..policy import Policy
-from .arms import Arm, Outcomes
+from .arms import Arm
 from .caveats import elsewhere
-from .class_lists import read_answers, read_labels, written_classes
-from .compare import Comparison, ComparisonContext, compare
-from .decide import Verdict, decide, decide_first, passed_over
+from .class_lists import written_classes
+from .compare import Comparison, ComparisonContext
+from .decide import decide
+from .evidence_content import as_comparison, content_of, first_arm_of, grounds_of
 from .evidence_draft import drafted, plain
 from .facts import mean_interval, rounded
+from .finalists import passed_over
+from .first_deployment import decide_first
 from .slice_checks import LEAST
-from .tag_lists import read_tags, written_tags
+from .tag_lists import written_tags
 from .task_checks import task_figures
-from .tried import Tried
+from .verdict import Verdict
 
-__all__ = ["Figure", "comparison_of", "first_arm_of", "make_evidence", "recompute"]
+__all__ = ["Figure", "make_evidence", "recompute"]
 
 _SAME = 1e-9
-_ARMS = ("candidate", "baseline")
 
 
 class Figure(NamedTuple):
@@ -103,7 +104,7 @@ def recompute(evidence: Evidence) -> list[Figure]:
     Raises StatisticsError where its lists do not fit together, RegistryCorrupt naming the file
     where its content is otherwise not what we write.
     """
-    with _content_of(evidence):
+    with content_of(evidence):
         return _compared(evidence)
 
 
@@ -134,65 +135,14 @@ def _compared(evidence: Evidence) -> list[Figure]:
     return out
 
 
-def comparison_of(evidence: Evidence) -> Comparison:
-    """The comparison that the evidence holds, as `compare` would make it.
-
-    Raises as `recompute` does.
-    """
-    with _content_of(evidence):
-        return _comparison(evidence)
-
-
-def _comparison(evidence: Evidence) -> Comparison:
-    policy = Policy.from_document(plain(evidence.policy))
-    arms = {arm: _arm(evidence, arm) for arm in _ARMS}
-    return compare(
-        arms["candidate"],
-        arms["baseline"],
-        grounds=_grounds(evidence),
-        primary=evidence.primary,
-        alpha=policy.alpha,
-        ties=policy.ties,
-    )
-
-
-def first_arm_of(evidence: Evidence) -> Arm:
-    """The one arm of a first deployment. Raises as `recompute` does."""
-    with _content_of(evidence):
-        return _arm(evidence, "candidate")
-
-
-@contextmanager
-def _content_of(evidence: Evidence) -> Iterator[None]:
-    """What an odd content makes the reading raise becomes RegistryCorrupt: a digest that fits says
-    nothing of what the bundle holds.
-    """
-    try:
-        yield
-    except PromptOpsError:
-        raise
-    except (
-        TypeError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
-        raise RegistryCorrupt(
-            f"{FOLDER}/{evidence.digest[:32]}.json has a content that cannot be computed again"
-            f" ({type(error).__name__}: {error}); restore it from git, or measure again."
-        ) from error
-
-
 def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
     policy = Policy.from_document(plain(evidence.policy))
     if evidence.baseline is None:
         arm = first_arm_of(evidence)
         return _first_figures(arm, evidence), decide_first(
-            arm, policy, primary=evidence.primary, context=_grounds(evidence)
+            arm, policy, primary=evidence.primary, context=grounds_of(evidence)
         )
-    comparison = _comparison(evidence)
+    comparison = as_comparison(evidence)
     rule = evidence.rule
     verdict = decide(
         comparison,
@@ -236,108 +186,6 @@ def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
             "unscored": len(outcomes.mean) - len(known),
         }
     return out
-
-
-# -- writing
-
-
-# -- reading
-
-
-def _arm(evidence: Evidence, key: str) -> Arm:
-    scores = {
-        name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.scores.items()
-    }
-    measures = {
-        name: _outcomes(evidence, name, by_arm, key) for name, by_arm in evidence.metrics.items()
-    }
-    version = evidence.candidate if key == "candidate" else str(evidence.baseline)
-    answers = read_answers(evidence.classes, key, evidence.examples)
-    return Arm(version, str(evidence.labels.get(key, version)), scores, measures, answers=answers)
-
-
-def _outcomes(
-    evidence: Evidence, name: str, by_arm: Mapping[str, Sequence[float | None]], key: str
-) -> Outcomes:
-    """Means of 0/1 outcomes are restored to exact shares, and their variance from them."""
-    import numpy as np
-
-    n, tally = len(evidence.examples), evidence.tallies.get(name, {}).get(key, {})
-    if key not in by_arm or len(by_arm[key]) != n:
-        raise StatisticsError(
-            f"the evidence holds no {name} of the {key} for each of its {n} examples; restore it"
-            " from git."
-        )
-    mean = np.array(
-        [math.nan if value is None else float(value) for value in by_arm[key]], dtype=float
-    )
-    attempted = _long(tally.get("attempted", evidence.asked.get(key, 1)), n, name)
-    scored = _long(tally["scored"], n, name) if "scored" in tally else attempted
-    scored = np.where(np.isnan(mean), 0.0, scored)
-    binary = bool(tally.get("binary", False))
-    variance = np.full(n, math.nan)
-    if binary:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(scored > 0, np.round(mean * scored) / scored, math.nan)
-            variance = np.where(scored > 1, mean * (1 - mean) * scored / (scored - 1), math.nan)
-    elif "variance" in tally:
-        variance = np.array(
-            [math.nan if value is None else float(value) for value in tally["variance"]],
-            dtype=float,
-        )
-    asked = ~np.isnan(attempted)
-    info = evidence.scorers.get(name, {})
-    return Outcomes(
-        [example for example, here in zip(evidence.examples, asked, strict=True) if here],
-        mean[asked],
-        scored[asked],
-        attempted[asked],
-        variance[asked],
-        binary,
-        str(info.get("kind", "measure")),
-        (str(info.get("version", "1")),),
-        info.get("calibrated"),
-    )
-
-
-def _long(value: Any, n: int, name: str) -> Any:
-    import numpy as np
-
-    if isinstance(value, (int, float)):
-        return np.full(n, float(value))
-    if len(value) != n:
-        raise StatisticsError(
-            f"the evidence tallies {len(value)} of {n} examples for {name}; restore it from git."
-        )
-    return np.array([math.nan if count is None else count for count in value], dtype=float)
-
-
-def _grounds(evidence: Evidence) -> ComparisonContext:
-    dataset = evidence.dataset
-    return ComparisonContext(
-        prompt=evidence.prompt,
-        study=evidence.study,
-        dataset=str(dataset.get("name", "")),
-        fingerprint=str(dataset.get("fingerprint", "")),
-        planned=evidence.rule.get("planned"),
-        clusters=(
-            dict(zip(evidence.examples, evidence.clusters, strict=True))
-            if evidence.clusters is not None
-            else None
-        ),
-        tags=read_tags(evidence.tags, evidence.examples),
-        split=dataset.get("split"),
-        tested=bool(dataset.get("tested", False)),
-        served=dataset.get("served"),
-        plan=evidence.plan,
-        labels=read_labels(evidence.classes, evidence.examples),
-        rules=int(evidence.rule.get("rules", 1)),
-        tried=Tried.from_document(evidence.rule.get("tried")),
-        looked=int(evidence.rule.get("looked", 0)),
-    )
-
-
-# -- holding one against the other
 
 
 def _verdict_numbers(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ..analysis import paper
 from ..analysis.arms import Arm
 from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import compare
-from ..analysis.decide import Verdict
+from ..analysis.verdict import Verdict
 from ..errors import StudyError
 from ..policy import Policy
 from ..study.compared import Compared

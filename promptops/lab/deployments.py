@@ -14,7 +14,7 @@ from . import show
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..analysis.decide import Verdict
+    from ..analysis.verdict import Verdict
     from ..registry.deployment import Deployment as Entry
     from ..study.project import Project
     from ..study.promote import Promoted

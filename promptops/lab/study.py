@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.decide import Verdict
+from ..analysis.verdict import Verdict
 from ..signatures import explained
 from ..study import comparing, over_time
 from ..study.queries import outcomes

@@ -15,6 +15,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .golden import EXPECTED
 from .reading import NotJSON, fold, read_json, same
 from .rule import PASS, Rule, fail, rule, snippet, spelled, verdict
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 
+@declared("assertion", example="equals()", output="Paris", value=1.0, given={"expected": "Paris"})
 @explained
 def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = False) -> Rule:
     """The answer is the golden one: the column's value in this row (default), or one fixed value.
@@ -90,6 +92,7 @@ def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Cas
     return score
 
 
+@declared("assertion", example='contains("refund")', output="We REFUND you.", value=1.0)
 @explained
 def contains(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
@@ -105,6 +108,7 @@ def contains(
     )
 
 
+@declared("assertion", example='starts_with("Dear")', output="Dear Ms Lee,", value=1.0)
 @explained
 def starts_with(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
@@ -123,6 +127,7 @@ def starts_with(
     )
 
 
+@declared("assertion", example='ends_with("regards.")', output="Kind regards.", value=1.0)
 @explained
 def ends_with(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
@@ -192,6 +197,12 @@ def _alternatives(value: Any) -> list[Any]:
     return list(value) if several else [value]
 
 
+@declared(
+    "assertion",
+    example='contains_any("refund", "money back")',
+    output="Your money back.",
+    value=1.0,
+)
 @explained
 def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
     """The answer holds at least one of the texts."""
@@ -208,6 +219,13 @@ def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
     )
 
 
+@declared(
+    "assertion",
+    example='contains_all("name", "date")',
+    output="The date is set.",
+    value=0.5,
+    whole=False,
+)
 @explained
 def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
     """The share of the texts that the answer holds; passed where it holds all."""
@@ -227,6 +245,7 @@ def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
     )
 
 
+@declared("assertion", example='one_of("yes", "no")', output=" Yes ", value=1.0)
 @explained
 def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
     """The whole answer, outer white space aside, is one of the texts; the label is the one that it
@@ -248,6 +267,7 @@ def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
     return rule(spelled("one_of", *flat, case=None if ignore_case else True), "assertion", score)
 
 
+@declared("assertion", example="word_count(at_most=3)", output="one two three four", value=0.0)
 @explained
 def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
     """The number of words (runs of non-space) is in the range, both ends included; raw_value:
@@ -256,6 +276,7 @@ def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
     return _counted("word_count", at_least, at_most, lambda text: len(text.split()), "words")
 
 
+@declared("assertion", example="length(at_most=280)", output="short", value=1.0)
 @explained
 def length(at_least: int = 0, at_most: int | None = None) -> Rule:
     """The number of characters (Unicode code points) is in the range, both ends included;

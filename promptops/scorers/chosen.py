@@ -15,6 +15,7 @@ from ..score import Score
 from ..signatures import explained
 from .assertion import as_text
 from .case import Case
+from .declaration import declared
 from .reading import fold
 from .rule import PASS, Rule, fail, rule, snippet, spelled
 
@@ -24,6 +25,9 @@ _MARKUP = " \t\r\n*_`"
 _END = 2_000  # characters at the end in which a letter is looked for
 
 
+@declared(
+    "assertion", example="choice()", output="The answer is (B).", value=1.0, given={"expected": "B"}
+)
 @explained
 def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
     """The letter that a multiple-choice answer settles on is the golden one; label: the letter that
@@ -107,6 +111,13 @@ def _settler(letters: str) -> Callable[[str], str | None]:
     return settle
 
 
+@declared(
+    "assertion",
+    example='answer_after("So the answer is")',
+    output="So the answer is 42.",
+    value=1.0,
+    given={"expected": "42"},
+)
 @explained
 def answer_after(
     marker: str = "answer is", *, column: str = "expected", ignore_case: bool = True

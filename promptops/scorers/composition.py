@@ -17,6 +17,7 @@ from ..score import Score
 from ..signatures import explained
 from .case import Case, Scorer
 from .composed import asked, asked_with, composed, gathered, part_of, parts_of, with_unknown
+from .declaration import declared
 from .reading import ABSENT, NotJSON, find, parse_path, read_json
 from .regression import as_golden
 from .rule import Judged, Rule, fail, passed, snippet
@@ -25,6 +26,7 @@ from .transform import Transform
 __all__ = ["after", "all_of", "any_of", "asked", "gated_by", "not_", "per_field", "weighted"]
 
 
+@declared("composition", example='not_(contains("sorry"))', output="Sure.", value=1.0, whole=False)
 @explained
 def not_(scorer: Any) -> Rule:
     """The opposite of a scorer: 1 - its value, passed where it did not pass. [0, 1]."""
@@ -38,6 +40,13 @@ def not_(scorer: Any) -> Rule:
     return composed(f"not_({part.name})", [part], score, judges_failures=part.judges_failures)
 
 
+@declared(
+    "composition",
+    example='all_of(contains("a"), length(at_most=3))',
+    output="a",
+    value=1.0,
+    whole=False,
+)
 @explained
 def all_of(*scorers: Any) -> Rule:
     """Every scorer passed; value: the least of theirs.
@@ -61,6 +70,13 @@ def all_of(*scorers: Any) -> Rule:
     return composed(f"all_of({_names(parts)})", parts, lambda case: asked_with(case, parts, join))
 
 
+@declared(
+    "composition",
+    example='any_of(equals("yes"), equals("no"))',
+    output="no",
+    value=1.0,
+    whole=False,
+)
 @explained
 def any_of(*scorers: Any) -> Rule:
     """At least one scorer passed; value: the greatest of theirs.
@@ -88,6 +104,13 @@ def any_of(*scorers: Any) -> Rule:
     return composed(f"any_of({_names(parts)})", parts, lambda case: asked_with(case, parts, join))
 
 
+@declared(
+    "composition",
+    example='weighted((contains("a"), 3), (contains("b"), 1))',
+    output="a",
+    value=0.75,
+    whole=False,
+)
 @explained
 def weighted(*pairs: tuple[Any, float]) -> Rule:
     """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored where one of them
@@ -135,6 +158,13 @@ def weighted(*pairs: tuple[Any, float]) -> Rule:
     return composed(f"weighted({shown})", parts, lambda case: asked_with(case, parts, join))
 
 
+@declared(
+    "composition",
+    example='gated_by(json_valid(), contains("a"))',
+    output='"a"',
+    value=1.0,
+    whole=False,
+)
 @explained
 def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
     """The scorer's score where the gate passed, which is asked first; where it did not, unscored,
@@ -169,6 +199,14 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
     return composed(shown, [first, then_], score)
 
 
+@declared(
+    "composition",
+    example="per_field(a=equals(), b=equals())",
+    output='{"a": 1, "b": 3}',
+    value=0.5,
+    whole=False,
+    given={"expected": {"a": 1, "b": 2}},
+)
 @explained
 def per_field(**scorers: Any) -> Rule:
     """Each scorer on one field of the JSON answer, as a verdict of its own, and the mean of their
@@ -217,6 +255,13 @@ def per_field(**scorers: Any) -> Rule:
     )
 
 
+@declared(
+    "composition",
+    example="after(strip_fences, json_valid())",
+    output='```json\n{"a": 1}\n```',
+    value=1.0,
+    whole=False,
+)
 @explained
 def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Rule:
     """The scorer on what a transform makes of the answer: `after(strip_fences, json_valid())`.

@@ -14,6 +14,7 @@ from ..models.typed_schemas import schema_of
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .reading import ABSENT, NotJSON, find, parse_path, read_json, same
 from .rule import PASS, Rule, fail, rule, snippet, spelled
 from .schemas import compiled, misfits
@@ -23,6 +24,13 @@ __all__ = ["compared", "json_equals", "json_schema"]
 _SAID = 3  # differences that a reason names
 
 
+@declared(
+    "assertion",
+    example='json_schema({"type": "object"})',
+    output="[]",
+    value=0.0,
+    source="JSON Schema, jsonschema-rs",
+)
 @explained
 def json_schema(schema: Mapping[str, Any] | bool | type) -> Rule:
     """The whole answer is JSON that the JSON Schema accepts (drafts 4 to 2020-12, by
@@ -53,6 +61,14 @@ def json_schema(schema: Mapping[str, Any] | bool | type) -> Rule:
     return rule(spelled("json_schema", schema), "assertion", score)
 
 
+@declared(
+    "assertion",
+    example="json_equals()",
+    output='{"a": 1, "b": 3}',
+    value=0.5,
+    whole=False,
+    given={"expected": {"a": 1, "b": 2}},
+)
 @explained
 def json_equals(
     value: Any = None,

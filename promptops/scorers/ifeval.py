@@ -16,6 +16,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .ifeval_kinds import BY_LANGUAGE, Check, described, prepared
 from .rule import PASS, Rule, fail, rule, spelled
 
@@ -30,6 +31,13 @@ _LANGUAGE = frozenset(
 )
 
 
+@declared(
+    "assertion",
+    example='instruction("punctuation:no_comma")',
+    output="No comma here.",
+    value=1.0,
+    source="IFEval, arXiv:2311.07911",
+)
 @explained
 def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
     """The answer follows one instruction, as in `instruction("keywords:existence",
@@ -54,6 +62,15 @@ def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
     )
 
 
+@declared(
+    "assertion",
+    example="instructions()",
+    output="Well, no.",
+    value=0.0,
+    whole=False,
+    source="IFEval, arXiv:2311.07911",
+    given={"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]},
+)
 @explained
 def instructions(
     *, column: str = "instruction_id_list", arguments: str = "kwargs", loose: bool = False

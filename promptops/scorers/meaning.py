@@ -14,6 +14,7 @@ from ..score import Score
 from ..signatures import explained
 from .assertion import as_text
 from .case import Case
+from .declaration import declared
 from .embedding import Dense, Embedder, Vectors, cosine, lexical
 from .function import identity_of
 from .golden import EXPECTED, Golden, golden
@@ -51,6 +52,15 @@ class BatchRule(Rule):
         )
 
 
+@declared(
+    "semantic",
+    example="similar_meaning()",
+    output="the cat",
+    value=1.0,
+    whole=False,
+    source="cosine",
+    given={"expected": "The cat."},
+)
 @explained
 def similar_meaning(
     text: str | None = None,
@@ -131,6 +141,7 @@ def _close(one: tuple[float, ...], two: tuple[float, ...]) -> Score:
     return Score(max(0.0, value), raw_value=value, unit="cosine")
 
 
+@declared("semantic", example='classified(str.upper, "YES")', output="yes", value=1.0)
 @explained
 def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "expected") -> Rule:
     """The classifier gives the answer one of the wanted labels (or this row's label in the column).

@@ -13,6 +13,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .golden import EXPECTED, golden
 from .rule import Rule, fail, rule, snippet
 
@@ -36,6 +37,13 @@ _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _CLAUSE = re.compile(r"\n|[.!?](?=\s)")
 
 
+@declared(
+    "assertion",
+    example="number_close()",
+    output="The answer is $1,234.50.",
+    value=1.0,
+    given={"expected": 1234.5},
+)
 @explained
 def number_close(
     value: float | str | None = None,

@@ -11,6 +11,7 @@ from ..errors import MissingExtra
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .golden import EXPECTED, golden
 from .regression import as_golden
 from .rule import Rule, rule
@@ -21,6 +22,15 @@ _WORDS = 2_000  # of a text: the common subsequence of two such texts takes abou
 _CHARACTERS = 500_000  # of a text: about a second
 
 
+@declared(
+    "regression",
+    example="rouge_l()",
+    output="the cat sat",
+    value=1.0,
+    whole=False,
+    source="ROUGE-L, rouge-score",
+    given={"expected": "the cat sat"},
+)
 @explained
 def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = False) -> Rule:
     """ROUGE-L F1: the longest common subsequence of words over both lengths, 2PR / (P + R) (Lin
@@ -50,6 +60,15 @@ def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = Fal
     return rule(spec, "regression", score, needs=source.needs, texts=source.texts)
 
 
+@declared(
+    "regression",
+    example="chrf()",
+    output="the cat sat",
+    value=1.0,
+    whole=False,
+    source="chrF2, sacrebleu",
+    given={"expected": "the cat sat"},
+)
 @explained
 def chrf(text: str | None = None, *, column: str = EXPECTED, word_order: int = 0) -> Rule:
     """chrF2 / 100: the F2 score of character n-grams up to 6 (Popovic 2015; package sacrebleu);

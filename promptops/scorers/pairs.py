@@ -16,6 +16,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .judging import (
     VERSION,
     JudgeModel,
@@ -36,6 +37,15 @@ _VALUES = {"A": 1.0, "tie": 0.5, "B": 0.0}
 _HIGHEST = 10.0  # of FastChat's scale
 
 
+@declared(
+    "judge",
+    example='pairwise("more helpful", "p1-00000000000000000000000000000000")',
+    output="An answer.",
+    value=None,
+    whole=False,
+    source="both orders; Zheng et al. 2023, arXiv:2306.05685",
+    given={"reference": "Another."},
+)
 @explained
 def pairwise(
     criteria: str,

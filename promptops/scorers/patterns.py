@@ -14,6 +14,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .rule import PASS, Rule, fail, rule, snippet, spelled
 
 __all__ = ["compiled", "matches"]
@@ -22,6 +23,13 @@ TIMEOUT_S = 1.0  # of one search by `regex`
 _MEMORY = 64 << 20  # of one compiled re2 pattern
 
 
+@declared(
+    "assertion",
+    example='matches(r"\\d{3}")',
+    output="Call 911",
+    value=1.0,
+    source="google-re2, regex",
+)
 @explained
 def matches(pattern: str, *, whole: bool = False, ignore_case: bool = False) -> Rule:
     """The regular expression is found in the answer (whole=True: it is the whole answer, outer

@@ -14,6 +14,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .rule import Rule, rule, spelled
 
 __all__ = ["no_pii"]
@@ -73,6 +74,13 @@ _KINDS: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
 }
 
 
+@declared(
+    "assertion",
+    example="no_pii()",
+    output="Write to lee@example.com",
+    value=0.0,
+    source="patterns; Luhn, ISO 7064",
+)
 @explained
 def no_pii(*kinds: str) -> Rule:
     """The answer holds nothing that looks like personal data, by patterns; raw_value: how many

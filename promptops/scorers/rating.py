@@ -17,6 +17,7 @@ from ..score import Score
 from ..signatures import explained
 from ..version.renderer import literal
 from .case import Case
+from .declaration import declared
 from .judging import (
     VERSION,
     JudgeModel,
@@ -50,6 +51,9 @@ class Graded:
     reason: str
 
 
+@declared(
+    "judge", example='rubric("Is it polite?")', output="Please wait.", value=None, whole=False
+)
 @explained
 def rubric(
     criteria: str,
@@ -125,6 +129,15 @@ def rubric(
     return made if name is None else made.named(name)
 
 
+@declared(
+    "judge",
+    example="answer_relevance()",
+    output="Paris.",
+    value=None,
+    whole=False,
+    source="after RAGAS, arXiv:2309.15217",
+    given={"question": "Capital?"},
+)
 @explained
 def answer_relevance(
     *, sees: Sequence[str] | None = None, judge: JudgeModel | str | None = None
@@ -138,6 +151,15 @@ def answer_relevance(
     return rubric(_RELEVANCE, sees=sees, judge=judge, name="answer_relevance")
 
 
+@declared(
+    "judge",
+    example="faithfulness()",
+    output="Paris.",
+    value=None,
+    whole=False,
+    source="after RAGAS, arXiv:2309.15217",
+    given={"context": "Paris is the capital."},
+)
 @explained
 def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = None) -> JudgeRule:
     """Supported claims / claims of the answer, claim by claim by a judge that sees this row's

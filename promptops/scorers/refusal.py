@@ -11,6 +11,7 @@ import re
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .reading import bare
 from .rule import PASS, Rule, fail, rule, snippet
 
@@ -44,6 +45,9 @@ _REFUSAL = re.compile(
 )
 
 
+@declared(
+    "assertion", example="refuses()", output="I'm sorry, but I can't help with that.", value=1.0
+)
 @explained
 def refuses() -> Rule:
     """The answer refuses: it opens with the wording of a refusal, or the provider or its filter
@@ -61,6 +65,7 @@ def refuses() -> Rule:
     return rule("refuses", "assertion", score, judges_failures=True)
 
 
+@declared("assertion", example="does_not_refuse()", output="Here is how.", value=1.0)
 @explained
 def does_not_refuse() -> Rule:
     """The answer does not refuse (see `refuses`); an answer that failed in any way, an empty one

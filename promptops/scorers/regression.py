@@ -14,6 +14,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .golden import EXPECTED, Golden, golden
 from .reading import ABSENT, NotJSON, find, fold, parse_path, read_json
 from .rule import PASS, Rule, fail, rule, snippet, spelled
@@ -35,6 +36,15 @@ _PARTIAL = (
 )
 
 
+@declared(
+    "regression",
+    example="similar_to(at_least=0.9)",
+    output="abcd",
+    value=1.0,
+    whole=False,
+    source="rapidfuzz",
+    given={"expected": "abcd"},
+)
 @explained
 def similar_to(
     text: str | None = None,
@@ -70,6 +80,14 @@ def similar_to(
     return found if at_least is None else found.at_least(at_least)
 
 
+@declared(
+    "regression",
+    example="exact()",
+    output="The Eiffel tower!",
+    value=1.0,
+    source="SQuAD, arXiv:1606.05250",
+    given={"expected": "eiffel tower"},
+)
 @explained
 def exact(text: str | None = None, *, column: str = EXPECTED) -> Rule:
     """The answer equals the golden one after normalisation: case, punctuation, articles and white
@@ -96,6 +114,15 @@ def exact(text: str | None = None, *, column: str = EXPECTED) -> Rule:
     return rule(source.spelled(), "regression", score, needs=source.needs, texts=source.texts)
 
 
+@declared(
+    "regression",
+    example="edit_distance()",
+    output="abcd",
+    value=0.75,
+    whole=False,
+    source="Levenshtein, rapidfuzz",
+    given={"expected": "abcx"},
+)
 @explained
 def edit_distance(
     text: str | None = None, *, column: str = EXPECTED, at_most: int | None = None
@@ -137,6 +164,15 @@ def edit_distance(
     return rule(spec, "regression", score, needs=source.needs, texts=source.texts)
 
 
+@declared(
+    "regression",
+    example='unchanged_from("p1-00000000000000000000000000000000")',
+    output="same",
+    value=1.0,
+    whole=False,
+    source="rapidfuzz",
+    given={"reference": "same"},
+)
 @explained
 def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
     """How similar the answer is to what `version` answered on the same example and repeat, by

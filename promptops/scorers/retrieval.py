@@ -19,6 +19,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .reading import NotJSON, read_json
 from .rule import Rule, rule, spelled
 
@@ -28,6 +29,14 @@ Graded = Mapping[str, float]
 Measure = Callable[[Sequence[str], Graded], float]
 
 
+@declared(
+    "regression",
+    example="hit_at(1)",
+    output="An answer.",
+    value=0.0,
+    source="as ranx",
+    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
+)
 @explained
 def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """Whether one of the first k contexts is relevant. 0 or 1.
@@ -38,6 +47,15 @@ def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") ->
     return _rule("hit_at", k, relevant, contexts, lambda found, wanted: float(_hits(found, wanted)))
 
 
+@declared(
+    "regression",
+    example="mrr()",
+    output="An answer.",
+    value=0.5,
+    whole=False,
+    source="as ranx",
+    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
+)
 @explained
 def mrr(k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """1 / place of the first relevant context, 0 without one; its mean is MRR. [0, 1].
@@ -52,6 +70,15 @@ def mrr(k: int | None = None, *, relevant: str = "relevant", contexts: str = "co
     return _rule("mrr", k, relevant, contexts, first)
 
 
+@declared(
+    "regression",
+    example="ndcg()",
+    output="An answer.",
+    value=0.38685280723454163,
+    whole=False,
+    source="as ranx",
+    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
+)
 @explained
 def ndcg(k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """Discounted gain of the contexts, grade / log2(place + 1), over that of the best order
@@ -68,6 +95,15 @@ def ndcg(k: int | None = None, *, relevant: str = "relevant", contexts: str = "c
     return _rule("ndcg", k, relevant, contexts, gained)
 
 
+@declared(
+    "regression",
+    example="context_precision()",
+    output="An answer.",
+    value=0.5,
+    whole=False,
+    source="as ranx",
+    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
+)
 @explained
 def context_precision(
     k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts"
@@ -85,6 +121,15 @@ def context_precision(
     return _rule("context_precision", k, relevant, contexts, precise)
 
 
+@declared(
+    "regression",
+    example="context_recall()",
+    output="An answer.",
+    value=0.5,
+    whole=False,
+    source="as ranx",
+    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
+)
 @explained
 def context_recall(
     k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts"

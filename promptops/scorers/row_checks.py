@@ -42,6 +42,7 @@ from . import (
 )
 from .case import Case
 from .composition import asked, not_
+from .declaration import declared
 from .row_arguments import bound_of, filled, has_column, range_of, read_argument, read_options
 from .rule import Rule, passed, rule, snippet
 
@@ -127,6 +128,14 @@ class Check:
         return found
 
 
+@declared(
+    "assertion",
+    example="checks()",
+    output="We refund you.",
+    value=0.5,
+    whole=False,
+    given={"checks": ["contains: refund", "word_count <= 2"]},
+)
 @explained
 def checks() -> Rule:
     """The share of this row's checks that hold; passed where all hold; raw_value: how many. [0, 1],

@@ -13,6 +13,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .embedding import Embedder, Vectors, cosine
 from .reading import bare
 from .rule import PASS, Rule, rule, snippet, spelled
@@ -30,6 +31,7 @@ _START, _END = r"(?<![^\W_])", r"(?![^\W_])"
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 
 
+@declared("semantic", example='mentions("refund")', output="It was refunded.", value=1.0)
 @explained
 def mentions(
     term: str,
@@ -94,6 +96,7 @@ async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: floa
     return Score(float(most >= near), most >= near, raw_value=most, unit="cosine", reason=reason)
 
 
+@declared("semantic", example='never_mentions("Globex")', output="Try Globex.", value=0.0)
 @explained
 def never_mentions(
     term: str, *, aliases: Sequence[str] = (), forms: bool = True, fuzzy: float | None = None

@@ -9,12 +9,14 @@ from __future__ import annotations
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .reading import ABSENT, NotJSON, find, parse_path, read_json
 from .rule import PASS, Rule, fail, rule, spelled
 
 __all__ = ["json_has", "json_valid"]
 
 
+@declared("assertion", example="json_valid()", output='{"a": 1}', value=1.0, source="RFC 8259")
 @explained
 def json_valid() -> Rule:
     """The whole answer is one JSON text by RFC 8259; NaN, a key given twice, lone surrogates and
@@ -28,6 +30,7 @@ def _valid(case: Case) -> Score:
     return fail(f"not JSON: {found.why}") if isinstance(found, NotJSON) else PASS
 
 
+@declared("assertion", example='json_has("user.id")', output='{"user": {"id": 7}}', value=1.0)
 @explained
 def json_has(path: str) -> Rule:
     """The answer is JSON and has something at the path (`user_id`, `user.name`, `items[0].id`);

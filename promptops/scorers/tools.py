@@ -16,6 +16,7 @@ from ..run import Run
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .fields import compared
 from .golden import EXPECTED
 from .reading import NotJSON, read_json
@@ -23,7 +24,19 @@ from .rule import PASS, Rule, fail, rule, snippet, spelled, verdict
 
 __all__ = ["tool_arguments", "tool_called", "tool_sequence"]
 
+_CALL = (
+    '[{"function": {"arguments": "{\\"city\\": \\"Oslo\\"}", "name": "weather"}, "id": "1", "type":'
+    ' "function"}]'
+)
 
+
+@declared(
+    "assertion",
+    example='tool_called("weather")',
+    output="",
+    value=1.0,
+    given={"run": {"tool_calls": _CALL}},
+)
 @explained
 def tool_called(name: str, *, times: int | None = None) -> Rule:
     """The answer calls the tool (exactly `times` times, where given); raw_value: how often. 0 or
@@ -55,6 +68,14 @@ def tool_called(name: str, *, times: int | None = None) -> Rule:
     return rule(spelled("tool_called", name, times=times), "assertion", score)
 
 
+@declared(
+    "assertion",
+    example='tool_arguments("weather", {"city": "Oslo", "days": 3})',
+    output="",
+    value=0.5,
+    whole=False,
+    given={"run": {"tool_calls": _CALL}},
+)
 @explained
 def tool_arguments(
     name: str,
@@ -108,6 +129,13 @@ def tool_arguments(
     return rule(shown, "assertion", score, needs=[] if arguments is not None else [column])
 
 
+@declared(
+    "assertion",
+    example='tool_sequence("weather")',
+    output="",
+    value=1.0,
+    given={"run": {"tool_calls": _CALL}},
+)
 @explained
 def tool_sequence(*names: str, column: str = EXPECTED, exact: bool = True) -> Rule:
     """The tools are called in this order; exact=False: others may be between, before and after.

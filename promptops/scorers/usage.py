@@ -14,6 +14,7 @@ from ..run import Run
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .declaration import declared
 from .rule import Rule, fail, rule, spelled
 
 __all__ = ["cost_below", "finish_reason", "latency_below", "tokens_below"]
@@ -27,6 +28,13 @@ _COUNTED: dict[str, Callable[[Run], int | None]] = {
 }
 
 
+@declared(
+    "assertion",
+    example="latency_below(2000)",
+    output="",
+    value=1.0,
+    given={"run": {"latency_ms": 350.0}},
+)
 @explained
 def latency_below(limit_ms: float, *, first_token: bool = False) -> Rule:
     """The whole call, retries and waits included, took less than the limit; first_token: the first
@@ -46,6 +54,9 @@ def latency_below(limit_ms: float, *, first_token: bool = False) -> Rule:
     )
 
 
+@declared(
+    "assertion", example="cost_below(0.01)", output="", value=0.0, given={"run": {"cost_usd": 0.02}}
+)
 @explained
 def cost_below(limit_usd: float) -> Rule:
     """The call cost less than the limit in USD; a run whose price is unknown is unscored."""
@@ -58,6 +69,13 @@ def cost_below(limit_usd: float) -> Rule:
     )
 
 
+@declared(
+    "assertion",
+    example="tokens_below(200)",
+    output="",
+    value=1.0,
+    given={"run": {"tokens_out": 50}},
+)
 @explained
 def tokens_below(limit: int, *, count: str = "out") -> Rule:
     """Fewer tokens than the limit; count: "out" (of the answer), "in" (of the prompt) or "total",
@@ -73,6 +91,13 @@ def tokens_below(limit: int, *, count: str = "out") -> Rule:
     return _below(shown, limit, _COUNTED[count], "tokens", f"tokens_{count}")
 
 
+@declared(
+    "assertion",
+    example='finish_reason("stop")',
+    output="cut",
+    value=0.0,
+    given={"run": {"finish_reason": "length"}},
+)
 @explained
 def finish_reason(*allowed: str) -> Rule:
     """The provider ended the answer for one of the reasons, `stop` by default ("length": cut off;

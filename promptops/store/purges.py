@@ -8,11 +8,12 @@ at once, reported, and removed by the next purge.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import StoreError
 from ..spool.segment import Segment, read_pieces
 from .arrow_rows import Keep, documents_of
 from .hidden import add_hidden, hidden_of
@@ -116,6 +117,28 @@ class Named:
     study: str | None = None
     before: str | None = None
     live_before: str | None = None
+
+    @classmethod
+    def asked(
+        cls,
+        examples: Iterable[str],
+        live: Iterable[str],
+        study: str | None,
+        before: str | None,
+        table: str | None,
+    ) -> Named:
+        """What the arguments of `Store.purge` name. Raises StoreError where that is nothing."""
+        chosen, calls = (
+            sorted({each} if isinstance(each, str) else set(each)) for each in (examples, live)
+        )
+        moments = (None, before) if table == "live" else (before, None)
+        named = cls(tuple(chosen), tuple(calls), study, *moments)
+        if not named or table not in (None, "live"):
+            raise StoreError(
+                "nothing was named to purge; pass example ids, live=, study= or before=, and"
+                ' table="live" for live rows alone.'
+            )
+        return named
 
     def __bool__(self) -> bool:
         return bool(self.examples or self.live or self.study or self.before or self.live_before)

@@ -1,43 +1,34 @@
-"""The store of a project: every run, score and study that was ever recorded, in one folder beside
-it.
+"""The store of a project: every run, score and study that was ever recorded, in one folder.
 
 What `append` returned for is kept, whatever dies. Any number of processes write and read at once,
-and none waits for
-another: a DuckDB file that somebody else holds is a warning, and the rows come from the segments
-instead. Opening a Store costs nothing; no file stays open between calls.
+and none waits for another (see `access`). Opening a Store costs nothing; no file stays open.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ..errors import StoreError
 from ..markup import paragraph
 from ..redact import Redactor
-from ..spool.segment import check_schema, raise_schema, schema_of
-from .connect import MEMORY, WRITERS, Busy, Connection, Damaged, attach
-from .database import Database, Outdated, create, one_at_a_time
-from .export import export_rows, new_rows, pieces_of
+from .access import NEWER, Access, Fresh, unmasked
+from .connect import Connection
+from .export import export_rows
 from .export_parquet import export_parquet
-from .merge_segments import Sources, merge, sources_of
-from .purged_hours import hours_of
 from .purges import Doomed, Named, Purged, doomed_by
-from .read import Deployments, Params, ask_user, show_deployments
-from .recent_runs import RecentRuns
-from .recorder import Spool, say
+from .purging import Purging
+from .read import Deployments, Params, ask_user
+from .recorder import Spool
 from .records import encode, encode_columns
-from .repair import mended_own, repair_store, rescued, verify_store
-from .schema import SCHEMA, TABLES
-from .scratch import scratch_folder
+from .repair import repair_store, verify_store
+from .schema import TABLES
 from .shapes import odd
+from .take_in import take_in
 from .team import Team, Tombstone
-from .upkeep import archive_sealed, purge_rows, statistics
+from .upkeep import archive_sealed
 from .write_cache import Known
 
 if TYPE_CHECKING:
@@ -46,18 +37,6 @@ if TYPE_CHECKING:
     from ..run import Run
 
 __all__ = ["Store"]
-
-FILE = "store.duckdb"
-Fresh = bool | Literal["others"]
-ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way,
-ARCHIVE_SEGMENTS = 200  # or so many of them: each session of each kernel leaves one
-SITTING_BYTES = (
-    32 << 20
-)  # merged before the file is opened again, which keeps DuckDB's memory small
-_NEWER = (
-    "the store {} was written by a newer release: it is read as far as this one knows it, and"
-    " neither checked nor written."
-)
 
 T = TypeVar("T")
 
@@ -79,16 +58,16 @@ class Store:
         self, folder: str | os.PathLike[str], deployments: Deployments | None = None
     ) -> None:
         self.folder = Path(folder)
-        self._deployments = deployments
         self._redactor = Redactor(compile=_linear)
         self._spool = Spool(self.folder)
-        self._main = Database(self.folder / FILE)
-        self._scratch: Database | None = None
-        self._scratch_pid = 0
-        self._known, self._recent = Known(), RecentRuns()
-        self._said: set[str] = set()
+        self.access = Access(self.folder, self._spool, deployments)
+        self._known = Known()
         self.reuse_imported = False  # whether runs that came in with a file answer equal questions
         self._team: Team | None = None
+
+    def _answer(self, query: str, ask: Callable[[Connection], T], fresh: Fresh = True) -> T:
+        self.look(now=False)
+        return self.access.answer(query, ask, fresh)
 
     # -- writing
 
@@ -141,7 +120,7 @@ class Store:
         """Let go of the segment; the store stays usable."""
         self._spool.seal()
         self._forget()
-        self._drop_scratch()
+        self.access.drop_scratch()
 
     # -- reading
 
@@ -152,9 +131,9 @@ class Store:
         What this process wrote itself is not looked for.
         """
         self.look(now=False)
-        sources, covered = self._sources(), self._main.covered
+        sources, covered = self.access.sources(), self.access.main.covered
         alone = {*sources.sizes(), *covered} <= {self._spool.own[0]} and bool(
-            covered or not self._main.path.exists()
+            covered or not self.access.main.path.exists()
         )
         known = self._known.holds(table, key, sources, alone)
         if known is None:
@@ -172,14 +151,14 @@ class Store:
     def remember_runs(self, runs: Sequence[Run]) -> None:
         """These were recorded by this process just now: `recent_runs` has them from here on."""
         name, size, waiting = self._spool.own
-        self._recent.add(runs, name, size + len(waiting))
+        self.access.recent.add(runs, name, size + len(waiting))
 
     def recent_runs(self, keys: Iterable[str]) -> dict[str, Run]:
         """key -> the latest run with it, of those that this process recorded and still remembers;
         texts are as the model gave them (see `clean`). The rest is found by
         `rows(..., fresh="others")`.
         """
-        return {} if self._sources().keep is not None else self._recent.of(keys)
+        return {} if self.access.sources().keep is not None else self.access.recent.of(keys)
 
     def rows(
         self, sql: str, params: Params = None, *, fresh: Fresh = True
@@ -202,7 +181,7 @@ class Store:
         texts.
         """
         found = self._answer(sql, lambda con: con.execute(sql, params).fetchnumpy())
-        return {name: _unmasked(column) for name, column in found.items()}
+        return {name: unmasked(column) for name, column in found.items()}
 
     def sql(self, query: str, limit: int = 10_000, timeout_s: float = 30.0) -> DataFrame:
         """The answer to a query of the user's own: one statement that reads; at most `limit` rows,
@@ -211,7 +190,9 @@ class Store:
         It reaches no file, extension or setting. Raises StoreError, which says why there is no
         answer.
         """
-        return self._answer(query, lambda con: ask_user(con, query, limit, timeout_s), private=True)
+        self.look(now=False)
+        ask = partial(ask_user, query=query, limit=limit, timeout_s=timeout_s)
+        return self.access.answer(query, ask, private=True)
 
     # -- upkeep
 
@@ -219,37 +200,25 @@ class Store:
         """Merge what is not in the DuckDB file yet; returns how many rows were new. A file that
         another program uses is a warning: it is merged another time.
         """
-        if self._newer():
-            return 0
-        before = self._main.covered
-        try:
-            return self._merged(self._sources())
-        except Busy as busy:
-            self._say_busy(busy)
-        except (OSError, Damaged) as error:
-            self._main.covered = before
-            self._say(
-                f"{self._main.path} cannot be written ({error}); its rows stay in the segments."
-            )
-        return 0
+        return self.access.merge()
 
     def archive(self) -> int:
         """Move finished segments that are merged to the permanent Parquet archive; returns how
         many.
         """
         self.merge()
-        return 0 if self._newer() else archive_sealed(self.folder, self._main.covered)
+        return 0 if self.access.newer() else archive_sealed(self.folder, self.access.main.covered)
 
     def verify(self) -> list[str]:
         """One line for each thing that is wrong; an empty list says that every row, id, count and
         checksum was read and holds.
         """
-        least = self._sources().sizes()
+        least = self.access.sources().sizes()
         self.merge()
         return (
-            [_NEWER.format(self.folder)]
-            if self._newer()
-            else verify_store(self.folder, self._main, self._sources, least)
+            [NEWER.format(self.folder)]
+            if self.access.newer()
+            else verify_store(self.folder, self.access.main, self.access.sources, least)
         )
 
     def repair(self) -> list[str]:
@@ -259,8 +228,8 @@ class Store:
         """
         done = (
             []
-            if self._newer()
-            else repair_store(self.folder, self._main, self._sources, self.append)
+            if self.access.newer()
+            else repair_store(self.folder, self.access.main, self.access.sources, self.append)
         )
         return [*done, *(f"still wrong: {line}" for line in self.verify())]
 
@@ -288,19 +257,10 @@ class Store:
         Raises:
             StoreError: nothing was named, or another program holds the DuckDB file.
         """
-        chosen, calls = (
-            sorted({each} if isinstance(each, str) else set(each)) for each in (examples, live)
-        )
-        moments = (None, before) if table == "live" else (before, None)
-        named = Named(tuple(chosen), tuple(calls), study, *moments)
-        if not named or table not in (None, "live"):
-            raise StoreError(
-                "nothing was named to purge; pass example ids, live=, study= or before=, and"
-                ' table="live" for live rows alone.'
-            )
+        named = Named.asked(examples, live, study, before, table)
         self.look(now=True)
         bury = self._team.bury if self._team is not None else lambda stone: None
-        return self._purged(
+        return self._purging().of(
             named,
             lambda con: doomed_by(con, named),
             lambda doomed: bury(Tombstone.now(named, doomed.runs)),
@@ -312,37 +272,8 @@ class Store:
         """
         return Purged()
 
-    def _purged(
-        self,
-        named: Named,
-        find: Callable[[Connection], Doomed],
-        announce: Callable[[Doomed], object] | None = None,
-    ) -> Purged:
-        hours: list[dict[str, Any]] = []
-
-        def found(con: Connection) -> Doomed:
-            doomed = find(con)
-            hours[:] = hours_of(con, doomed, named)
-            return doomed
-
-        def beyond(doomed: Doomed) -> Purged:
-            if hours:
-                self.append("live_hours", hours)
-            return self.purge_copies(named, doomed)
-
-        check_schema(self.folder)
-        self._drop_scratch()
-        try:
-            mended_own(self.folder, self._sources)
-            self._merged(self._sources())
-            rescued(self.folder, self._main, self._sources, self.append)
-            self.seal()
-            self._merged(self._sources())
-            return purge_rows(self.folder, self._main, found, announce, beyond)
-        except Busy as busy:
-            raise StoreError(
-                f"{self._main.path} is in use by {busy}; close it there, then purge again."
-            ) from None
+    def _purging(self) -> Purging:
+        return Purging(self.access, self.append, self.seal, self.purge_copies)
 
     # -- a team's store
 
@@ -373,14 +304,14 @@ class Store:
         """Remove what another member of the team purged, as far as it is here. Raises StoreError as
         `purge` does.
         """
-        return self._purged(stone.named, stone.doomed)
+        return self._purging().of(stone.named, stone.doomed)
 
     def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:
         """Write everything, or one study with all that belongs to it, to one file; returns table ->
         rows. A name that ends in `.parquet` makes one flat table of runs with their studies and
         scores, for other tools to read; any other makes a file that `import_` takes in.
         """
-        with self._reading("") as con:
+        with self.access.reading("") as con:
             if Path(path).suffix == ".parquet":
                 return {"runs": export_parquet(con, Path(path), study)}
             return export_rows(con, Path(path), study, self._redactor.clean)
@@ -395,32 +326,8 @@ class Store:
         Raises StoreError, and takes in nothing, where the file is damaged, newer, no export, or has
         a row that no store writes.
         """
-        source = Path(path)
-        counts: dict[str, int] = {}
-        with self._reading("") as con:
-            for piece in pieces_of(source):  # all of it is sound before anything is taken
-                for table, rows in new_rows(con, piece):
-                    self._checked_rows(source, table, rows)
-            for piece in pieces_of(source):
-                for table, rows in new_rows(con, piece):
-                    if table == "runs":
-                        rows = [
-                            {**row, "imported_from": row["imported_from"] or source.name}
-                            for row in rows
-                        ]
-                    self.append(table, rows)
-                    counts[table] = counts.get(table, 0) + len(rows)
-        return counts
-
-    def _checked_rows(self, source: Path, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        for row in rows:
-            fault = self.oddity(table, row)
-            if fault is not None:
-                named = " ".join(str(row[name])[:40] for name in TABLES[table].key)
-                raise StoreError(
-                    f"{source} is not taken in: the row {named} of {table} is not one that a store"
-                    f" writes: {fault}; export it again where it was made."
-                )
+        with self.access.reading("") as con:
+            return take_in(con, Path(path), self.oddity, self.append)
 
     def oddity(self, table: str, row: Mapping[str, Any]) -> str | None:
         """Why a row of a file is not taken in; None where it has the shape of its table."""
@@ -430,21 +337,7 @@ class Store:
         """Figures: rows of each table, bytes of file, segments and archive, rows that wait in
         memory, damaged records.
         """
-        with self._reading("") as con:
-            rows = {
-                table: int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
-                for table in TABLES
-            }
-            dropped = int(
-                con.execute("SELECT coalesce(sum(dropped), 0) FROM internal.ledger").fetchall()[0][
-                    0
-                ]
-            )
-        return {
-            "rows": rows,
-            "damaged_records": dropped,
-            **statistics(self._main.path, self._sources()),
-        }
+        return self.access.stats()
 
     def __repr__(self) -> str:
         return f"<store {self.folder}>"
@@ -452,198 +345,6 @@ class Store:
     def _repr_html_(self) -> str:
         return paragraph(self)
 
-    # -- opening
-
-    def _sources(self) -> Sources:
-        self._spool.restore()
-        found = sources_of(self.folder, self._spool.own)
-        for path, fault in found.unreadable.items():
-            self._say(f"{path} is left out: {fault}; run the store's repair().")
-        return found
-
-    def _answer(
-        self,
-        query: str,
-        ask: Callable[[Connection], T],
-        fresh: Fresh = True,
-        *,
-        private: bool = False,
-    ) -> T:
-        """What `ask` gives of a connection. A file that turns out damaged while it is read is set
-        aside, rebuilt from segments and archive, and asked once more.
-
-        Raises StoreError where the rebuilt file cannot be read either.
-        """
-        self.look(now=False)
-        try:
-            with self._reading(query, fresh, private=private) as con:
-                return ask(con)
-        except Damaged as damage:
-            self._main.set_aside(str(damage))
-        try:
-            with self._reading(query, private=private) as con:
-                return ask(con)
-        except Damaged as damage:
-            raise StoreError(
-                f"{self._main.path} cannot be read, and neither can what was rebuilt of it"
-                f" ({damage}); `promptops doctor` says which files are damaged."
-            ) from None
-
-    @contextmanager
-    def _reading(
-        self, query: str, fresh: Fresh = True, *, private: bool = False
-    ) -> Iterator[Connection]:
-        """A connection that sees all that was recorded, or is merged, closed at the end. private:
-        see `Database.reading`.
-        """
-        with one_at_a_time(), ExitStack() as stack:
-            con = self._opened(stack, fresh, private)
-            show_deployments(con, query, self._deployments)
-            yield con
-
-    def _opened(self, stack: ExitStack, fresh: Fresh, private: bool) -> Connection:
-        sources = self._sources()
-        if self._newer():
-            return self._of_newer(stack, sources, private)
-        if not sources.sizes() and not self._main.path.exists():
-            return self._in_memory(stack, sources, private)
-        for _ in range(3):
-            try:
-                if self._lacks(sources, fresh):
-                    self._merged(sources)
-                merged = self._main.covered
-                con = stack.enter_context(self._main.reading(private=private))
-                if all(self._main.covered.get(name, 0) >= size for name, size in merged.items()):
-                    return con
-                stack.close()  # it went back: a WAL was lost, what it held is merged again
-            except Outdated:
-                try:
-                    self._renewed()
-                except (Busy, OSError, Damaged):
-                    break
-            except Damaged:
-                self._main.covered = {}
-            except Busy as busy:
-                self._say_busy(busy)
-                break
-            except OSError:
-                break
-            sources = self._sources()
-        return self._elsewhere(stack, sources, private)
-
-    def _renewed(self) -> None:
-        """Bring an older DuckDB file to this release's tables. Raises Busy, Damaged or OSError."""
-        raise_schema(self.folder)
-        with self._main.writing():
-            pass
-
-    def _lacks(self, sources: Sources, fresh: Fresh) -> bool:
-        """Whether the file has to be brought up to date before it is read."""
-        covered = self._main.covered
-        if fresh != "others" or not covered or sources.keep is not None:
-            return sources.beyond(covered) and (bool(fresh) or not covered)
-        alone = {**covered, self._spool.own[0]: sys.maxsize}
-        return not self._recent.suffices(covered) or sources.beyond(alone)
-
-    def _merged(self, sources: Sources) -> int:
-        """Merge into the DuckDB file. Raises Busy or OSError."""
-        raise_schema(self.folder)
-        new, before = 0, None
-        while before is None or (
-            before != self._main.covered and sources.beyond(self._main.covered)
-        ):
-            before = self._main.covered
-            with self._main.writing() as con:
-                new += merge(con, sources, SITTING_BYTES)
-        if (
-            len(sources.segments) > ARCHIVE_SEGMENTS
-            or sum(segment.size for segment in sources.segments) >= ARCHIVE_BYTES
-        ):
-            archive_sealed(self.folder, self._main.covered)
-        return new
-
-    def _elsewhere(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
-        """The rows without the DuckDB file: a private one that is built from segments and archive,
-        and kept up to date.
-        """
-        try:
-            if (
-                self._scratch is None or self._scratch_pid != os.getpid()
-            ):  # a forked child leaves its parent's alone
-                self._scratch_pid = os.getpid()
-                self._scratch = Database(scratch_folder(self.folder, self) / FILE, shared=False)
-            for found in (
-                sources,
-                self._sources(),
-            ):  # twice: a segment may be archived between listing and reading
-                if found.beyond(self._scratch.covered):
-                    with self._scratch.writing() as con:
-                        merge(con, found)
-            return stack.enter_context(self._scratch.reading(private=private))
-        except (OSError, Busy, Damaged):  # a full disk, a folder that cannot be written
-            self._drop_scratch()
-            return self._in_memory(stack, sources, private)
-
-    def _in_memory(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
-        """The rows without any file: before the first is recorded, or where none can be written."""
-        writer = WRITERS[-1]
-        con = None if private else writer.borrow(MEMORY)
-        if con is None:
-            con = attach(MEMORY)
-            stack.callback(con.close)
-            create(con)
-        else:
-            stack.push(lambda kind, *_, con=con: writer.give_back(con, sound=kind is None))
-            writer.copy_blank(con, create)
-        for found in (sources, self._sources()):
-            merge(con, found)
-        return con
-
-    def _of_newer(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
-        try:
-            return stack.enter_context(self._main.reading(private=private))
-        except (OSError, Busy, Damaged):
-            return self._in_memory(stack, sources, private)
-
-    def _newer(self) -> bool:
-        """Whether a newer release wrote the store; reported once."""
-        if schema_of(self.folder) <= SCHEMA:
-            return False
-        self._say(_NEWER.format(self.folder))
-        return True
-
     def _forget(self) -> None:
         self._known.forget()
-        self._recent.forget()
-
-    def _drop_scratch(self) -> None:
-        if self._scratch is not None and self._scratch_pid == os.getpid():
-            shutil.rmtree(self._scratch.path.parent, ignore_errors=True)
-        self._scratch = None
-
-    def _say_busy(self, busy: Busy) -> None:
-        self._say(
-            f"{self._main.path} is in use by {busy}; nothing is lost and nobody waits: rows are"
-            f" read"
-            " from the segments until it lets go."
-        )
-
-    def _say(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            say(text)
-
-
-def _unmasked(column: Any) -> Any:
-    """A masked array without its mask."""
-    import numpy as np
-
-    if not isinstance(column, np.ma.MaskedArray):
-        return column
-    if column.dtype == object:
-        return column.filled(None)
-    return (
-        column.data
-        if not np.ma.getmaskarray(column).any()
-        else np.where(np.ma.getmaskarray(column), np.nan, column.data)
-    )
+        self.access.recent.forget()

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..analysis.compare import Comparison as Facts
-from ..analysis.decide import Verdict, decide, decide_many
+from ..analysis.decide import decide
+from ..analysis.finalists import decide_many
+from ..analysis.verdict import Verdict
 from ..policy import Policy
 
 __all__ = ["Compared"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import part
 from ..analysis.compare import ComparisonContext, compare
-from ..analysis.decide import decide_many
+from ..analysis.finalists import decide_many
 from ..analysis.tried import Tried
 from ..errors import PromptOpsError
 from ..policy import Policy

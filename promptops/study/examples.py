@@ -2,7 +2,7 @@
 reading what is not shown.
 
 Opening reads one row of figures per example; texts stay in the store until their page is asked for.
-Search and tags are bound parameters of our own SQL.
+What is asked of the store is in `queries.example_answers`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..errors import StudyError
 from ..markup import without_data
 from .example_grid import cells_of, golden_answers, in_order
 from .example_rows import KINDS, LONG, SHORT, Filter, Judgement, Page, Row, Side, SideBySide
+from .queries import example_answers as answers
 from .records import attempts_of
 
 if TYPE_CHECKING:
@@ -27,44 +28,6 @@ if TYPE_CHECKING:
     from .study_record import ArmRecord
 
 __all__ = ["KINDS", "Examples", "Filter", "Judgement", "Page", "Row", "Side", "SideBySide"]
-
-_OUTCOME = "case when s.passed is null then s.value else s.passed::double end"
-_INDEX = f"""select m.example_id, avg({_OUTCOME}) filter (where m.version_id = $new) as new,
-  avg({_OUTCOME}) filter (where m.version_id = $old) as old,
-  coalesce(arg_max(coalesce(r.failure, ''), r.started_at) filter (where m.version_id = $new), '')
-    as new_failure,
-  coalesce(arg_max(coalesce(r.failure, ''), r.started_at) filter (where m.version_id = $old), '')
-    as old_failure
-  from study_runs m join runs r on r.id = m.run_id
-  left join scores s on s.run_id = m.run_id and s.example_fingerprint = m.example_fingerprint and
-    s.scorer = $scorer and s.scorer_version = $scorer_version
-  where m.study_id = $study and m.version_id in ($new, $old) group by m.example_id"""
-_FOUND = """select m.example_id from study_runs m join runs r on r.id = m.run_id
-  where m.study_id = $study and m.version_id in ($new, $old) and contains(lower(r.output),
-    lower($text))
-  union select example_id from examples where dataset_fingerprint = $dataset and
-    (contains(lower(document), lower($text)) or contains(lower(example_id), lower($text)))"""
-_TAGGED = (
-    "select example_id from examples where dataset_fingerprint = ? and"
-    " list_contains(json_extract_string(document, '$.tags[*]'), ?)"
-)
-_TAGS = """select tag from (select unnest(json_extract_string(document, '$.tags[*]')) as tag from
-  examples where dataset_fingerprint = ?)
-  group by tag order by count(*) desc, tag limit 200"""
-# of images that were sent along
-_DATA = "(data:[A-Za-z0-9.+/;=-]{0,200}base64,[A-Za-z0-9+/_-]{24})[A-Za-z0-9+/=_-]{100,}"
-_SIDES = f"""select m.version_id, r.id, left(r.output, {LONG}), r.failure, r.failure_detail,
-  r.cost_usd, r.latency_ms, r.tokens_in, r.tokens_out,
-  r.attempts, left(regexp_replace(r.request, '{_DATA}', '\\1… (shortened)', 'g'), {4 * LONG}),
-    m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
-  where m.study_id = $study and m.version_id in ($new, $old) and m.example_id = $example order by
-    m.repeat desc, r.started_at"""
-
-_OUTPUTS = f"""select m.example_id, m.version_id, arg_max(r.id, r.started_at),
-  arg_max(left(coalesce(r.output, r.failure), {LONG}), r.started_at)
-  from study_runs m join runs r on r.id = m.run_id
-  where m.study_id = $study and m.version_id in ($new, $old) and m.repeat = 0 and m.example_id in
-    (select unnest($examples)) group by all"""
 
 
 @dataclass(slots=True)
@@ -136,7 +99,7 @@ class Examples:
     @cached_property
     def tags(self) -> tuple[str, ...]:
         """The tags of the dataset, the most frequent first; at most 200."""
-        return tuple(str(row[0]) for row in self._store.rows(_TAGS, [self._dataset]))
+        return answers.tags_of(self._store, self._dataset)
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -153,7 +116,7 @@ class Examples:
 
         Raises StudyError for an example that is not in the study.
         """
-        rows = self._store.rows(_SIDES, {**self._arms(), "example": example_id})
+        rows = answers.answers_to(self._store, self._arms(), example_id)
         if not rows:
             raise StudyError(
                 f"{self._study.name} has no example {example_id!r}; choose one of its pages."
@@ -171,11 +134,8 @@ class Examples:
 
     def example(self, example_id: str) -> Example | None:
         """The dataset's row, as the study saw it."""
-        rows = self._store.rows(
-            "select document from examples where dataset_fingerprint = ? and example_id = ? limit 1",
-            [self._dataset, example_id],
-        )
-        return Example.from_document(json.loads(rows[0][0])) if rows else None
+        found = answers.documents_of(self._store, self._dataset, [example_id])
+        return Example.from_document(json.loads(found[example_id])) if found else None
 
     def outputs(
         self, ids: Sequence[str]
@@ -185,15 +145,10 @@ class Examples:
         """id -> (the example, the candidate's and the baseline's run id with its output, cut at
         LONG): several in one question.
         """
-        rows = self._store.rows(_OUTPUTS, {**self._arms(), "examples": list(ids)})
-        found = {(example, version): (run, output) for example, version, run, output in rows}
-        documents = self._store.rows(
-            "select example_id, document from examples where dataset_fingerprint = ? and example_id in"
-            " (select unnest(?))",
-            [self._dataset, list(ids)],
-        )
-        known = {name: Example.from_document(json.loads(document)) for name, document in documents}
         arms = self._arms()
+        found = answers.first_outputs(self._store, arms, ids)
+        documents = answers.documents_of(self._store, self._dataset, ids).items()
+        known = {name: Example.from_document(json.loads(document)) for name, document in documents}
         return {
             name: (known.get(name), found.get((name, arms["new"])), found.get((name, arms["old"])))
             for name in ids
@@ -218,9 +173,8 @@ class Examples:
                 raise StudyError(
                     f"{self._study.name} has no scorer {name!r}; it has {', '.join(scorer_versions)}."
                 )
-            frame = self._store.frame(
-                _INDEX,
-                {**self._arms(), "scorer": name, "scorer_version": scorer_versions.get(name, "")},
+            frame = answers.figures_by_example(
+                self._store, self._arms(), name, scorer_versions.get(name, "")
             )
             gain = frame["new"] - frame["old"] if self.baseline else frame["new"]
             frame = frame.assign(gain=gain)
@@ -258,37 +212,30 @@ class Examples:
 
     def _found(self, what: str, value: str) -> frozenset[str]:
         if (what, value) not in self._memo.found:
-            if what == "tag":
-                rows = self._store.rows(_TAGGED, [self._dataset, value])
-            else:
-                rows = self._store.rows(
-                    _FOUND, {**self._arms(), "dataset": self._dataset, "text": value}
-                )
+            found = (
+                answers.tagged(self._store, self._dataset, value)
+                if what == "tag"
+                else answers.containing(self._store, self._arms(), self._dataset, value)
+            )
             self._memo.found = {
-                (what, value): frozenset(row[0] for row in rows),
+                (what, value): found,
                 **dict(list(self._memo.found.items())[:7]),
             }
         return self._memo.found[what, value]
 
     def _asked(self, ids: Sequence[str]) -> dict[str, str]:
         """The first text that each example puts into the prompt, cut."""
-        rows = self._store.rows(
-            "select example_id, document from examples where dataset_fingerprint = ? and example_id in"
-            " (select unnest(?))",
-            [self._dataset, list(ids)],
-        )
+        found = answers.documents_of(self._store, self._dataset, ids)
         return {
-            name: _first_text(json.loads(document).get("inputs") or {}) for name, document in rows
+            name: _first_text(json.loads(document).get("inputs") or {})
+            for name, document in found.items()
         }
 
     def _scores(self, runs: Sequence[str], prints: set[str]) -> dict[str, list[Judgement]]:
         own = {str(scorer.version) for scorer in self._study.record.scorers}
         out: dict[str, list[Judgement]] = {}
-        for run, name, value, passed, reason, unscored in self._store.rows(
-            "select run_id, scorer, value, passed, reason, unscored from scores where run_id in"
-            " (select unnest(?)) and example_fingerprint in (select unnest(?)) and scorer_version"
-            " in (select unnest(?)) order by scorer",
-            [list(runs), list(prints), sorted(own)],
+        for run, name, value, passed, reason, unscored in answers.judgements_of(
+            self._store, runs, prints, own
         ):
             out.setdefault(run, []).append(Judgement(name, value, passed, unscored or reason or ""))
         return out

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.compare import Comparison as Facts
 from ..analysis.copies import collapse
-from ..analysis.decide import Verdict, decide_first
+from ..analysis.first_deployment import decide_first
 from ..analysis.recompute import make_evidence
+from ..analysis.verdict import Verdict
 from ..errors import PromptOpsError, Refused, StudyError
 from ..evidence import Evidence
 from ..registry.asked import checked_force, checked_percent, share_held

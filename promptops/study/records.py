@@ -23,7 +23,7 @@ from ..version import PromptVersion
 if TYPE_CHECKING:
     from ..engine.question import Provenance
     from ..store import Store
-    from ..store.store import Fresh
+    from ..store.access import Fresh
     from .study_record import StudyRecord
 
 __all__ = [

@@ -13,7 +13,7 @@ from ..run import new_id, utc
 from .queries.plans import is_judged, judged_pairs
 
 if TYPE_CHECKING:
-    from ..analysis.decide import Verdict
+    from ..analysis.verdict import Verdict
     from ..store import Store
     from .recorded_study import RecordedStudy
 

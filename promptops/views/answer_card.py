@@ -15,8 +15,8 @@ from . import svg
 from .theme import VERDICTS, in_text
 
 if TYPE_CHECKING:
-    from ..analysis.decide import Verdict
     from ..analysis.facts import Difference
+    from ..analysis.verdict import Verdict
     from ..lab.comparison import Comparison
 
 __all__ = ["answer_card", "cost_per_thousand", "effect"]

@@ -10,8 +10,11 @@ import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import Comparison, ComparisonContext, compare
-from promptops.analysis.decide import Verdict, decide, decide_first, decide_many
+from promptops.analysis.decide import decide
+from promptops.analysis.finalists import decide_many
+from promptops.analysis.first_deployment import decide_first
 from promptops.analysis.policy_checks import Check, Rule
+from promptops.analysis.verdict import Verdict
 from promptops.policy import Guardrail, Policy
 
 

@@ -14,7 +14,8 @@ import pytest
 from promptops.analysis import e_values, intervals, paired_tests, power
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import compare
-from promptops.analysis.decide import decide, decide_many
+from promptops.analysis.decide import decide
+from promptops.analysis.finalists import decide_many
 from promptops.policy import Policy
 
 ALPHA = 0.05

@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import Comparison, ComparisonContext, compare
-from promptops.analysis.decide import decide, decide_first, decide_many
-from promptops.analysis.recompute import comparison_of, make_evidence, recompute
+from promptops.analysis.decide import decide
+from promptops.analysis.evidence_content import comparison_of
+from promptops.analysis.finalists import decide_many
+from promptops.analysis.first_deployment import decide_first
+from promptops.analysis.recompute import make_evidence, recompute
 from promptops.canonical import canonical
 from promptops.errors import RegistryCorrupt, StatisticsError
 from promptops.evidence import Evidence

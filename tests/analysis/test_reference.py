@@ -28,7 +28,8 @@ from promptops.analysis import (
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.clustered import clustered_mean
 from promptops.analysis.compare import compare
-from promptops.analysis.decide import decide, decide_many
+from promptops.analysis.decide import decide
+from promptops.analysis.finalists import decide_many
 from promptops.policy import Guardrail, Policy
 
 REFERENCE = (

@@ -16,7 +16,8 @@ from statsmodels.stats.meta_analysis import combine_effects
 
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import Comparison, ComparisonContext, compare
-from promptops.analysis.decide import decide, decide_many
+from promptops.analysis.decide import decide
+from promptops.analysis.finalists import decide_many
 from promptops.analysis.recompute import make_evidence, recompute
 from promptops.analysis.task_checks import claim, judged_tasks
 from promptops.analysis.tried import Judgement, Tried

@@ -10,7 +10,8 @@ import pytest
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.clustered import clustered_mean
 from promptops.analysis.compare import Comparison, ComparisonContext, compare
-from promptops.analysis.decide import decide, decide_first
+from promptops.analysis.decide import decide
+from promptops.analysis.first_deployment import decide_first
 from promptops.analysis.recompute import make_evidence, recompute
 from promptops.policy import Guardrail, Policy
 

@@ -19,7 +19,8 @@ import promptops
 from promptops import PromptVersion
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import ComparisonContext, compare
-from promptops.analysis.decide import decide, decide_first
+from promptops.analysis.decide import decide
+from promptops.analysis.first_deployment import decide_first
 from promptops.analysis.recompute import make_evidence
 from promptops.canonical import canonical
 from promptops.cli.__main__ import main

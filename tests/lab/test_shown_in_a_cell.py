@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from promptops import PromptVersion
-from promptops.analysis.decide import Check, Verdict
+from promptops.analysis.check import Check
+from promptops.analysis.verdict import Verdict
 from promptops.dataset.correcting import Correction
 from promptops.errors import RegistryError, VersionError
 from promptops.lab.imports import Import

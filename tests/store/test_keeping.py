@@ -125,7 +125,7 @@ def fill(store: Store, study: str = "s1", examples: int = 6) -> None:
 
 
 def content(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    with store._reading("") as con:  # one opening instead of twelve
+    with store.access.reading("") as con:  # one opening instead of twelve
         return {
             table: con.execute(f"select * from {table} order by all").fetchall() for table in TABLES
         }
@@ -233,7 +233,7 @@ def test_sessions_that_ended_are_archived_on_the_way(
     """Each kernel leaves a segment: past so many of them, or so many bytes, anyone who merges moves
     them.
     """
-    monkeypatch.setattr("promptops.store.store.ARCHIVE_SEGMENTS", 5)
+    monkeypatch.setattr("promptops.store.access.ARCHIVE_SEGMENTS", 5)
     for n in range(8):
         other = Store(store.folder)
         other.append("study_events", [{"study_id": f"session-{n}", "event_at": AT, "event": "x"}])

@@ -227,7 +227,7 @@ def test_a_merge_of_many_sittings_is_whole(tmp_path: Path, monkeypatch: pytest.M
     """The file is opened again after some bytes: all rows come in once, also where a torn tail is
     never covered.
     """
-    monkeypatch.setattr("promptops.store.store.SITTING_BYTES", 1)
+    monkeypatch.setattr("promptops.store.access.SITTING_BYTES", 1)
     monkeypatch.setattr("promptops.store.merge_segments._STEP", 1)
     monkeypatch.setattr("promptops.spool.segment.CHUNK", 2_000)
     opened: list[object] = []

@@ -115,7 +115,7 @@ def test_merging_reaches_fifty_thousand_rows_a_second(
     """60,000 runs of 1 kB into a file that holds 40,000 and more, the best of three; and what
     moving all to the archive costs.
     """
-    monkeypatch.setattr("promptops.store.store.ARCHIVE_BYTES", 1 << 40)  # apart, below
+    monkeypatch.setattr("promptops.store.access.ARCHIVE_BYTES", 1 << 40)  # apart, below
     store, rates = Store(tmp_path), []
     store.append("runs", runs(40_000))
     store.merge()

@@ -142,7 +142,7 @@ def test_no_file_stays_open_between_reads(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="nothing_such"):
         store.rows("SELECT nothing_such FROM studies")
     assert opened(path) == "open"
-    with suppress(KeyboardInterrupt), store._reading("") as con:
+    with suppress(KeyboardInterrupt), store.access.reading("") as con:
         con.execute("BEGIN")
         raise KeyboardInterrupt
     assert opened(path) == "open"
@@ -155,7 +155,7 @@ def test_a_read_within_a_read_has_a_database_of_its_own(tmp_path: Path) -> None:
     one, two = Store(tmp_path / "one"), Store(tmp_path / "two")
     one.append("studies", [head("a")])
     two.append("studies", [head("b"), head("c")])
-    with one._reading("") as con:
+    with one.access.reading("") as con:
         assert one.rows("SELECT count(*) FROM studies") == [(1,)]
         assert two.rows("SELECT count(*) FROM studies") == [(2,)]
         assert con.execute("SELECT count(*) FROM studies").fetchall() == [(1,)]
@@ -168,7 +168,7 @@ def test_a_users_query_locks_only_its_own_database(tmp_path: Path) -> None:
     store = Store(tmp_path / "s")
     store.append("studies", [head("a")])
     assert len(store.sql("SELECT id FROM studies")) == 1
-    with store._reading("") as con:
+    with store.access.reading("") as con:
         con.execute("SET threads = 2")
 
 
@@ -181,7 +181,7 @@ def test_a_database_that_cannot_let_go_is_ended(
     store = Store(tmp_path / "s")
     store.append("studies", [head("a")])
     store.rows("SELECT 1 FROM studies")
-    with store._reading("") as con:
+    with store.access.reading("") as con:
         con.execute("SELECT 1")
         con.close()  # so that it cannot detach
     assert connect.READERS[-1]._made is None

@@ -44,11 +44,11 @@ def test_private_names_are_private(measured: tuple[Any, Any]) -> None:
 
 # What the plan wants is 0 of each (10 of `Any`): these are what is left, and they only get smaller.
 CEILINGS = {
-    "Any per 1,000 lines": 26.6,
-    "lines past 100 characters": 128,
-    "files past 350 lines": 5,
-    "functions past 50 lines": 43,
-    "functions past 7 parameters": 18,
+    "Any per 1,000 lines": 26.2,
+    "lines past 100 characters": 125,
+    "files past 350 lines": 0,
+    "functions past 50 lines": 42,
+    "functions past 7 parameters": 17,
     "file names in more than one layer": 16,
 }
 

@@ -1,0 +1,282 @@
+"""Opening what a store recorded: a connection that sees every row, whoever holds the DuckDB file.
+
+Nothing is held open between calls. A file that somebody else holds is a warning, and the rows come
+from segments and archive instead; a damaged one is set aside and rebuilt.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from ..errors import StoreError
+from ..spool.segment import raise_schema, schema_of
+from .connect import MEMORY, WRITERS, Busy, Connection, Damaged, attach
+from .database import Database, Outdated, create, one_at_a_time
+from .merge_segments import Sources, merge, sources_of
+from .read import Deployments, show_deployments
+from .recent_runs import RecentRuns
+from .recorder import Spool, say
+from .schema import SCHEMA, TABLES
+from .scratch import scratch_folder
+from .upkeep import archive_sealed, statistics
+
+__all__ = ["FILE", "NEWER", "Access", "Fresh", "unmasked"]
+
+FILE = "store.duckdb"
+Fresh = bool | Literal["others"]
+ARCHIVE_BYTES = 128 << 20  # so much in merged segments is moved to the archive on the way,
+ARCHIVE_SEGMENTS = 200  # or so many of them: each session of each kernel leaves one
+# merged before the file is opened again, which keeps DuckDB's memory small
+SITTING_BYTES = 32 << 20
+NEWER = (
+    "the store {} was written by a newer release: it is read as far as this one knows it, and"
+    " neither checked nor written."
+)
+
+T = TypeVar("T")
+
+
+class Access:
+    """The connections of one store. main: its DuckDB file; recent: the runs that this process
+    recorded a moment ago. deployments: see `Store`.
+    """
+
+    def __init__(self, folder: Path, spool: Spool, deployments: Deployments | None = None) -> None:
+        self.folder = folder
+        self.main = Database(folder / FILE)
+        self.recent = RecentRuns()
+        self._spool = spool
+        self._deployments = deployments
+        self._scratch: Database | None = None
+        self._scratch_pid = 0
+        self._said: set[str] = set()
+
+    def sources(self) -> Sources:
+        """Where rows are now: this process's segment, those of others, and the archive."""
+        self._spool.restore()
+        found = sources_of(self.folder, self._spool.own)
+        for path, fault in found.unreadable.items():
+            self.say(f"{path} is left out: {fault}; run the store's repair().")
+        return found
+
+    def answer(
+        self,
+        query: str,
+        ask: Callable[[Connection], T],
+        fresh: Fresh = True,
+        *,
+        private: bool = False,
+    ) -> T:
+        """What `ask` gives of a connection. A file that turns out damaged while it is read is set
+        aside, rebuilt from segments and archive, and asked once more.
+
+        Raises StoreError where the rebuilt file cannot be read either.
+        """
+        try:
+            with self.reading(query, fresh, private=private) as con:
+                return ask(con)
+        except Damaged as damage:
+            self.main.set_aside(str(damage))
+        try:
+            with self.reading(query, private=private) as con:
+                return ask(con)
+        except Damaged as damage:
+            raise StoreError(
+                f"{self.main.path} cannot be read, and neither can what was rebuilt of it"
+                f" ({damage}); `promptops doctor` says which files are damaged."
+            ) from None
+
+    @contextmanager
+    def reading(
+        self, query: str, fresh: Fresh = True, *, private: bool = False
+    ) -> Iterator[Connection]:
+        """A connection that sees all that was recorded, or is merged, closed at the end. private:
+        see `Database.reading`.
+        """
+        with one_at_a_time(), ExitStack() as stack:
+            con = self._opened(stack, fresh, private)
+            show_deployments(con, query, self._deployments)
+            yield con
+
+    def newer(self) -> bool:
+        """Whether a newer release wrote the store; reported once."""
+        if schema_of(self.folder) <= SCHEMA:
+            return False
+        self.say(NEWER.format(self.folder))
+        return True
+
+    def merge(self) -> int:
+        """As `Store.merge`: what cannot be merged now is a warning, and waits."""
+        if self.newer():
+            return 0
+        before = self.main.covered
+        try:
+            return self.merged(self.sources())
+        except Busy as busy:
+            self.say_busy(busy)
+        except (OSError, Damaged) as error:
+            self.main.covered = before
+            self.say(
+                f"{self.main.path} cannot be written ({error}); its rows stay in the segments."
+            )
+        return 0
+
+    def merged(self, sources: Sources) -> int:
+        """Merge into the DuckDB file. Raises Busy or OSError."""
+        raise_schema(self.folder)
+        new, before = 0, None
+        while before is None or (before != self.main.covered and sources.beyond(self.main.covered)):
+            before = self.main.covered
+            with self.main.writing() as con:
+                new += merge(con, sources, SITTING_BYTES)
+        if (
+            len(sources.segments) > ARCHIVE_SEGMENTS
+            or sum(segment.size for segment in sources.segments) >= ARCHIVE_BYTES
+        ):
+            archive_sealed(self.folder, self.main.covered)
+        return new
+
+    def stats(self) -> dict[str, Any]:
+        """As `Store.stats`."""
+        with self.reading("") as con:
+            rows = {
+                table: int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+                for table in TABLES
+            }
+            dropped = int(
+                con.execute("SELECT coalesce(sum(dropped), 0) FROM internal.ledger").fetchall()[0][
+                    0
+                ]
+            )
+        return {
+            "rows": rows,
+            "damaged_records": dropped,
+            **statistics(self.main.path, self.sources()),
+        }
+
+    def say_busy(self, busy: Busy) -> None:
+        """Warn that another program uses the file; once."""
+        self.say(
+            f"{self.main.path} is in use by {busy}; nothing is lost and nobody waits: rows are"
+            " read from the segments until it lets go."
+        )
+
+    def say(self, text: str) -> None:
+        """Warn of it; once."""
+        if text not in self._said:
+            self._said.add(text)
+            say(text)
+
+    def drop_scratch(self) -> None:
+        """Remove the private copy that stood in for the file, if there is one."""
+        if self._scratch is not None and self._scratch_pid == os.getpid():
+            shutil.rmtree(self._scratch.path.parent, ignore_errors=True)
+        self._scratch = None
+
+    def _opened(self, stack: ExitStack, fresh: Fresh, private: bool) -> Connection:
+        sources = self.sources()
+        if self.newer():
+            return self._of_newer(stack, sources, private)
+        if not sources.sizes() and not self.main.path.exists():
+            return self._in_memory(stack, sources, private)
+        for _ in range(3):
+            try:
+                if self._lacks(sources, fresh):
+                    self.merged(sources)
+                merged = self.main.covered
+                con = stack.enter_context(self.main.reading(private=private))
+                if all(self.main.covered.get(name, 0) >= size for name, size in merged.items()):
+                    return con
+                stack.close()  # it went back: a WAL was lost, what it held is merged again
+            except Outdated:
+                try:
+                    self._renewed()
+                except (Busy, OSError, Damaged):
+                    break
+            except Damaged:
+                self.main.covered = {}
+            except Busy as busy:
+                self.say_busy(busy)
+                break
+            except OSError:
+                break
+            sources = self.sources()
+        return self._elsewhere(stack, sources, private)
+
+    def _renewed(self) -> None:
+        """Bring an older DuckDB file to this release's tables. Raises Busy, Damaged or OSError."""
+        raise_schema(self.folder)
+        with self.main.writing():
+            pass
+
+    def _lacks(self, sources: Sources, fresh: Fresh) -> bool:
+        """Whether the file has to be brought up to date before it is read."""
+        covered = self.main.covered
+        if fresh != "others" or not covered or sources.keep is not None:
+            return sources.beyond(covered) and (bool(fresh) or not covered)
+        alone = {**covered, self._spool.own[0]: sys.maxsize}
+        return not self.recent.suffices(covered) or sources.beyond(alone)
+
+    def _elsewhere(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
+        """The rows without the DuckDB file: a private one that is built from segments and archive,
+        and kept up to date.
+        """
+        try:
+            if (
+                self._scratch is None or self._scratch_pid != os.getpid()
+            ):  # a forked child leaves its parent's alone
+                self._scratch_pid = os.getpid()
+                self._scratch = Database(scratch_folder(self.folder, self) / FILE, shared=False)
+            for found in (
+                sources,
+                self.sources(),
+            ):  # twice: a segment may be archived between listing and reading
+                if found.beyond(self._scratch.covered):
+                    with self._scratch.writing() as con:
+                        merge(con, found)
+            return stack.enter_context(self._scratch.reading(private=private))
+        except (OSError, Busy, Damaged):  # a full disk, a folder that cannot be written
+            self.drop_scratch()
+            return self._in_memory(stack, sources, private)
+
+    def _in_memory(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
+        """The rows without any file: before the first is recorded, or where none can be written."""
+        writer = WRITERS[-1]
+        con = None if private else writer.borrow(MEMORY)
+        if con is None:
+            con = attach(MEMORY)
+            stack.callback(con.close)
+            create(con)
+        else:
+            stack.push(lambda kind, *_, con=con: writer.give_back(con, sound=kind is None))
+            writer.copy_blank(con, create)
+        for found in (sources, self.sources()):
+            merge(con, found)
+        return con
+
+    def _of_newer(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
+        try:
+            return stack.enter_context(self.main.reading(private=private))
+        except (OSError, Busy, Damaged):
+            return self._in_memory(stack, sources, private)
+
+
+def unmasked(column: Any) -> Any:
+    """A masked array without its mask."""
+    import numpy as np
+
+    if not isinstance(column, np.ma.MaskedArray):
+        return column
+    if column.dtype == object:
+        return column.filled(None)
+    return (
+        column.data
+        if not np.ma.getmaskarray(column).any()
+        else np.where(np.ma.getmaskarray(column), np.nan, column.data)
+    )

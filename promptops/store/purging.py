@@ -1,0 +1,66 @@
+"""Removing rows for good, from file, segments and archive of one store at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import StoreError
+from ..spool.segment import check_schema
+from .access import Access
+from .connect import Busy, Connection
+from .purged_hours import hours_of
+from .purges import Doomed, Named, Purged
+from .repair import mended_own, rescued
+from .upkeep import purge_rows
+
+__all__ = ["Purging"]
+
+
+@dataclass(frozen=True, slots=True)
+class Purging:
+    """append, seal: those of the store; copies: removes such rows from copies that are not its
+    own, see `Store.purge_copies`.
+    """
+
+    access: Access
+    append: Callable[[str, Sequence[Mapping[str, Any]]], None]
+    seal: Callable[[], None]
+    copies: Callable[[Named, Doomed], Purged]
+
+    def of(
+        self,
+        named: Named,
+        find: Callable[[Connection], Doomed],
+        announce: Callable[[Doomed], object] | None = None,
+    ) -> Purged:
+        """Remove what `find` names. announce: is told before anything is removed.
+
+        Raises StoreError where another program holds the file.
+        """
+        hours: list[dict[str, Any]] = []
+
+        def found(con: Connection) -> Doomed:
+            doomed = find(con)
+            hours[:] = hours_of(con, doomed, named)
+            return doomed
+
+        def beyond(doomed: Doomed) -> Purged:
+            if hours:
+                self.append("live_hours", hours)
+            return self.copies(named, doomed)
+
+        check_schema(self.access.folder)
+        self.access.drop_scratch()
+        try:
+            mended_own(self.access.folder, self.access.sources)
+            self.access.merged(self.access.sources())
+            rescued(self.access.folder, self.access.main, self.access.sources, self.append)
+            self.seal()
+            self.access.merged(self.access.sources())
+            return purge_rows(self.access.folder, self.access.main, found, announce, beyond)
+        except Busy as busy:
+            raise StoreError(
+                f"{self.access.main.path} is in use by {busy}; close it there, then purge again."
+            ) from None
