@@ -143,7 +143,7 @@ def _long(value: Any, n: int, name: str) -> Any:
 
 
 def grounds_of(evidence: Evidence) -> ComparisonContext:
-    """Where its examples come from, as `compare` was told."""
+    """Where its examples come from, as `compare` takes it."""
     dataset = evidence.dataset
     return ComparisonContext(
         prompt=evidence.prompt,

@@ -1,6 +1,7 @@
-"""Opening what a store recorded: a connection that sees every row, whoever holds the DuckDB file.
+"""Opening what a store recorded: a connection that sees every row, also while another program uses
+the DuckDB file.
 
-Nothing is held open between calls. A file that somebody else holds is a warning, and the rows come
+No file stays open between calls. A file that another program uses is a warning, and the rows come
 from segments and archive instead; a damaged one is set aside and rebuilt.
 """
 

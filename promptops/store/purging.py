@@ -35,7 +35,7 @@ class Purging:
         find: Callable[[Connection], Doomed],
         announce: Callable[[Doomed], object] | None = None,
     ) -> Purged:
-        """Remove what `find` names. announce: is told before anything is removed.
+        """Remove what `find` names. announce: called before anything is removed.
 
         Raises StoreError where another program holds the file.
         """
