@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +80,30 @@ class LiveView:
 
     @property
     def deployments(self) -> list[dict[str, Any]]:
-        """What began to serve in this window, oldest first: at, version, kind."""
+        """What began to serve in this window, oldest first: at, version, kind, and label: a
+        canary's own version with its share.
+        """
         sql = (
-            'SELECT "at", version, kind FROM deployments WHERE prompt = $prompt'
+            'SELECT "at", env, version, kind FROM deployments WHERE prompt = $prompt'
             ' AND ($env IS NULL OR env = $env) AND "at" >= $since::TIMESTAMP ORDER BY "at"'
         )
         found = self.project.store.rows(sql, self.asked)
-        return [{"at": at, "version": version, "kind": kind} for at, version, kind in found]
+        registry, labels = self.project.registry, {}
+        for env in {env for _, env, _, _ in found}:
+            for entry in registry.history(self.asked["prompt"], env):
+                canary = entry.canary if entry.kind == "canary" else None
+                if canary is not None:
+                    at = datetime.fromisoformat(entry.at).replace(tzinfo=None)
+                    labels[env, at] = f"v{canary.number} at {canary.percent:g} %"
+        return [
+            {
+                "at": at,
+                "version": version,
+                "kind": kind,
+                "label": labels.get((env, at), f"v{version}"),
+            }
+            for at, env, version, kind in found
+        ]
 
     def where(self, condition: str) -> LiveView:
         """Only the rows that meet a SQL condition: `failure is not null or score < 0.5`."""

@@ -14,7 +14,7 @@ from .webhook import alarm_text
 if TYPE_CHECKING:
     from ..study.project import Project
 
-__all__ = ["alarm_rows", "alarm_state", "day_rows", "monitor_rows", "watched_lines"]
+__all__ = ["alarm_counts", "alarm_rows", "alarm_state", "day_rows", "monitor_rows", "watched_lines"]
 
 
 def monitor_rows(project: Project) -> list[dict[str, Any]]:
@@ -50,6 +50,24 @@ def monitor_rows(project: Project) -> list[dict[str, Any]]:
                 )
             )
     return rows
+
+
+def alarm_counts(project: Project) -> tuple[int, int]:
+    """How many monitored scorers have an open alarm: those that nobody acknowledged, and those
+    whose alarm is acknowledged.
+    """
+    states: dict[tuple[str, str], bool] = {}
+    for path in every(project):
+        try:
+            file = MonitorFile.read(path)
+        except PromptOpsError:  # it is shown as such where monitors are listed
+            continue
+        for alarm in file.alarms:
+            if alarm["closed"] is None:
+                place = (path, alarm["scorer"])
+                states[place] = states.get(place, True) and alarm["acknowledged"] is not None
+    known = sum(states.values())
+    return len(states) - known, known
 
 
 def alarm_rows(files: Sequence[MonitorFile]) -> list[dict[str, Any]]:

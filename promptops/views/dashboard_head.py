@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc
-from ..monitor.drift_rows import monitor_rows
+from ..monitor.drift_rows import alarm_counts
 from .theme import BAD, chip, colour, in_text, page
 
 if TYPE_CHECKING:
@@ -45,9 +45,13 @@ def _serving(project: Project) -> str:
 
 
 def _alarms(project: Project) -> str:
-    """Open alarms of the drift monitors; "" without one."""
-    open_ = sum(1 for row in monitor_rows(project) if row["alarms"])
-    if not open_:
-        return ""
-    said = f"▼ {words.count(open_, 'monitor')} {'is' if open_ == 1 else 'are'} alarmed: see Watch"
-    return f"<span style='color:{in_text(BAD)}'>{esc(said)}</span>"
+    """Open alarms of the drift monitors, those that are acknowledged apart; "" without one."""
+    new, known = alarm_counts(project)
+    if new:
+        verb = "is" if new == 1 else "are"
+        finding = f"▼ {words.count(new, 'monitor')} {verb} alarmed: see Watch"
+        return f"<span style='color:{in_text(BAD)}'>{esc(finding)}</span>"
+    if known:
+        finding = f"{words.count(known, 'monitor')} with an acknowledged alarm: see Watch"
+        return f"<span class='dim'>{esc(finding)}</span>"
+    return ""

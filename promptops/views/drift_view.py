@@ -86,10 +86,12 @@ def figure(monitor: Monitor) -> Figure:
             mode="lines+markers",
         )
     drawn.add_hline(y=threshold, line={"color": BAD, "dash": "dash"})
-    for day, label in _deployed(monitor.project, file):
-        drawn.add_vline(x=day, line={"color": NEUTRAL, "dash": "dot"})
+    marks = [(day, label, NEUTRAL) for day, label in _deployed(monitor.project, file)]
+    since = sorted({alarm["since"] for alarm in file.alarms} & set(file.days))
+    for day, label, tint in (*marks, *((day, f"since {day}", BAD) for day in since)):
+        drawn.add_vline(x=day, line={"color": tint, "dash": "dot"})
         at = {"x": day, "y": 1, "yref": "paper", "yanchor": "bottom"}
-        drawn.add_annotation(text=label, showarrow=False, **at)
+        drawn.add_annotation(text=esc(label), showarrow=False, font={"color": tint}, **at)
     drawn.update_yaxes(type="log", title={"text": f"evidence (bar {threshold:,.0f})"})
     return style_figure(drawn, title=_finding(file))
 
@@ -109,8 +111,10 @@ def evidence_picture(project: Project, file: MonitorFile, series: Series, thresh
         return _FRAME.y(math.log10(min(max(evidence, _LEAST), 1e12) / _LEAST) / span)
 
     out = [words(2, 14, f"evidence that {series.scorer} changed", "start")]
-    for power in range(-1, math.floor(math.log10(_LEAST) + span) + 1):
-        out.append(_FRAME.level(y(10.0**power), f"{10.0**power:g}"))
+    powers = range(-1, math.floor(math.log10(_LEAST) + span) + 1)
+    for power in powers:
+        shown = not (power - powers[0]) % (1 + len(powers) // 8)  # at most eight numbers
+        out.append(_FRAME.level(y(10.0**power), _power(power) if shown else ""))
     out.append(_FRAME.level(y(threshold), tint=BAD, dashed=True))
     out.append(words(_FRAME.x(1), y(threshold) - 5, f"bar {threshold:,.0f}", "end"))
     places = {day.day: at for at, day in enumerate(days)}
@@ -128,6 +132,14 @@ def evidence_picture(project: Project, file: MonitorFile, series: Series, thresh
     last = days[-1]
     title = f"{series.scorer}: evidence {last.evidence:,.2f} on {last.day}, bar {threshold:,.0f}"
     return svg.wrap("".join(out), _FRAME.width, _FRAME.height, title)
+
+
+def _power(power: int) -> str:
+    """A power of ten as people read it."""
+    for name, digits in (("billion", 9), ("million", 6)):
+        if power >= digits:
+            return f"{10 ** (power - digits):,} {name}"
+    return f"{10.0**power:,.0f}" if power >= 0 else f"{10.0**power:g}"
 
 
 def _body(project: Project, file: MonitorFile, threshold: float) -> str:
@@ -167,7 +179,14 @@ def _deployed(project: Project, file: MonitorFile) -> list[tuple[str, str]]:
     known = file.declaration
     links: Sequence[Deployment] = project.registry.history(known["prompt"], known["env"])
     first, last = file.days[0], file.days[-1]
-    return [(e.at[:10], f"{e.kind} {e.label}") for e in links if first <= e.at[:10] <= last]
+    return [(each.at[:10], _step(each)) for each in links if first <= each.at[:10] <= last]
+
+
+def _step(entry: Deployment) -> str:
+    """What a deployment did; of a canary its own version and share."""
+    if entry.kind == "canary" and entry.canary is not None:
+        return f"canary v{entry.canary.number} at {entry.canary.percent:g} %"
+    return f"{entry.kind} {entry.label}"
 
 
 def _facts(file: MonitorFile) -> str:

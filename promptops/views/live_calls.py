@@ -40,7 +40,7 @@ def html(live: LiveView) -> str:
     heads = "".join(f"<th{_NUMBER if place else ''}>{h}</th>" for place, h in enumerate(_HEADS))
     body = "".join(f"<tr>{_row(_cells(row))}</tr>" for row in rows)
     served = "".join(
-        f"<li>{esc(str(each['at'])[:16])}: v{esc(str(each['version']))} ({esc(each['kind'])})</li>"
+        f"<li>{esc(str(each['at'])[:16])}: {esc(each['label'])} ({esc(each['kind'])})</li>"
         for each in live.deployments
     )
     deployed = (
@@ -72,7 +72,7 @@ def figure(live: LiveView) -> Figure:
     for each in live.deployments:
         drawn.add_vline(x=each["at"], line={"color": NEUTRAL, "dash": "dot"})
         at = {"x": each["at"], "y": 1, "yref": "paper", "yanchor": "bottom"}
-        drawn.add_annotation(text=f"v{each['version']}", showarrow=False, **at)
+        drawn.add_annotation(text=esc(each["label"]), showarrow=False, **at)
     drawn.update_yaxes(title={"text": "p95 latency, ms"})
     return style_figure(drawn, title=esc(f"{live.asked['prompt']}: live calls by hour"))
 

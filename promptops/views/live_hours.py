@@ -29,7 +29,7 @@ def hours_html(live: LiveView) -> str:
     hours = sorted({row["hour"] for row in rows})
     if len(hours) < 2:
         return ""
-    marks = [(each["at"], f"v{each['version']}") for each in live.deployments]
+    marks = [(each["at"], each["label"]) for each in live.deployments]
     panels: list[tuple[str, str, Sequence[tuple[Value, bool]]]] = [
         ("calls per hour", "", [(lambda row: row["calls"], False)]),
         ("failures", "%", [(_failures, False)]),

@@ -292,3 +292,15 @@ def test_a_purge_reaches_the_folder_that_the_application_records_to(
     assert [row["output"] for row in other.rows()] == ["words of b"]
     assert [row["output"] for row in lab.live(NAME).rows()] == ["words of b"]
     other.project.close()
+
+
+def test_a_canary_is_listed_with_its_own_version_and_share(lab: Lab) -> None:
+    """What was deployed meanwhile: the canary's version, not the one that it is tried beside."""
+    prompt = lab.prompt(NAME)
+    for text, share in (("One {{ticket}}", None), ("Two {{ticket}}", 20)):
+        version = prompt.save(text, model="m")
+        lab.promote(version, env="prod", force=True, reason="first", percent=share)
+    ask("a", answer("billing"))
+    live = lab.live(NAME, env="prod")
+    assert [each["label"] for each in live.deployments] == ["v1", "v2 at 20 %"]
+    assert "v2 at 20 % (canary)" in live._repr_html_()

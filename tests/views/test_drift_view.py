@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,51 @@ def test_rows_repr_and_the_plotly_figure_say_the_same(watched: Any) -> None:
     figure = watched.figure()
     assert list(figure.data[0].y) == [max(e, 0.1) for e in watched.frame["evidence"]]
     assert figure.layout.title.text == "triage.prod: 100 to 25 % since 2026-12-03"
+    assert [note.text for note in figure.layout.annotations] == ["since 2026-12-03"]
+
+
+def test_numbers_of_the_scale_are_read_as_people_write_them(watched: Any) -> None:
+    """No exponent, and at most eight numbers, however strong the evidence."""
+    from dataclasses import replace
+
+    from promptops.views.drift_view import evidence_picture
+
+    file = watched.file
+    last = replace(file.series[0].days[-1], evidence=1e12)
+    strong = replace(file.series[0], days=(*file.series[0].days[:-1], last))
+    picture = evidence_picture(watched.project, file, strong, 365)
+    numbers = re.findall(r"text-anchor='end'[^>]*>([0-9][^<]*)<", picture)
+    assert numbers[-1] == "2026-12-03", "the last day, below the plot"
+    assert numbers[:-1] == [
+        "0.1",
+        "10",
+        "1,000",
+        "100,000",
+        "10 million",
+        "1 billion",
+        "100 billion",
+    ]
+
+
+def test_the_head_of_the_dashboard_tells_known_alarms_from_new_ones(watched: Any) -> None:
+    from promptops.views.dashboard_head import head_html
+
+    assert "1 monitor is alarmed: see Watch" in head_html(watched.project, writes=True)
+    watched.acknowledge(watched.alarms["alarm"][0], reason="known")
+    head = head_html(watched.project, writes=True)
+    assert "alarmed" not in head
+    assert "1 monitor with an acknowledged alarm: see Watch" in head
+
+
+def test_a_canary_is_marked_with_its_own_version(watched: Any) -> None:
+    from dataclasses import replace
+
+    from promptops.registry.deployment import Canary
+    from promptops.views.drift_view import _step
+
+    [first] = watched.project.registry.history("triage", "prod")
+    begun = replace(first, kind="canary", canary=Canary(3, "p1-3", 20))
+    assert (_step(first), _step(begun)) == ("promote v1", "canary v3 at 20 %")
 
 
 def test_deployments_within_the_days_are_marked(watched: Any) -> None:
