@@ -94,13 +94,13 @@ class LiveView:
                 canary = entry.canary if entry.kind == "canary" else None
                 if canary is not None:
                     at = datetime.fromisoformat(entry.at).replace(tzinfo=None)
-                    labels[env, at] = f"v{canary.number} at {canary.percent:g} %"
+                    labels[env, at, "canary"] = f"v{canary.number} at {canary.percent:g} %"
         return [
             {
                 "at": at,
                 "version": version,
                 "kind": kind,
-                "label": labels.get((env, at), f"v{version}"),
+                "label": labels.get((env, at, kind), f"v{version}"),
             }
             for at, env, version, kind in found
         ]
