@@ -18,7 +18,7 @@ from . import binary_counts as exact
 from . import policy_checks as held
 from . import preconditions
 from .arms import Arm, Outcomes, Pairs
-from .classes import OTHER, Classes, applies
+from .classes import OTHER, Classes, applies, readings
 from .compare import Comparison
 from .comparison_context import ComparisonContext
 from .constant_answer import Beside, constant_checks
@@ -56,23 +56,18 @@ class BinaryComparison(Comparison):
         comparison. None where the scorer matches no golden label of few.
         """
         arms, labels = (self.candidate, self.baseline), self.grounds.labels
-        name = self.primary_name
-        kept = [applies(arm.scores[name], arm.answers, labels) for arm in arms]
-        if labels is None or not any(kept):
+        read = readings(arms, self.primary_name, labels)
+        if labels is None or read is None:
             return None
-        shared = [
-            [arm.scores[name].examples[i] for i in found]
-            for arm, found in zip(arms, kept, strict=True)
-        ]
-        examples = max(shared, key=len)
+        examples = max(map(list, read), key=len)
         counts = Counter(labels.golden[example][0] for example in examples)
         order = sorted(counts, key=lambda label: (-counts[label], label))
         balanced = {}
-        for arm, own in zip(arms, shared, strict=True):
+        for arm, answers in zip(arms, read, strict=True):
             asked: Counter[str] = Counter()
             hits: Counter[str] = Counter()
-            for example in own:
-                golden, answer = labels.golden[example], arm.answers[example]
+            for example, answer in answers.items():
+                golden = labels.golden[example]
                 asked[answer if answer in golden else golden[0]] += 1
                 hits[answer] += answer in golden
             recalls = [hits[label] / asked[label] for label in order if asked[label]]

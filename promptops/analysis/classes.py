@@ -37,6 +37,7 @@ __all__ = [
     "is_class_measure",
     "labelled_scorer",
     "read_label",
+    "readings",
     "stratified",
 ]
 
@@ -176,6 +177,42 @@ def applies(
     return kept if agree >= AGREES * len(kept) else []
 
 
+def readings(
+    arms: Sequence[Arm], name: str, labels: GoldenLabels | None
+) -> list[dict[str, str]] | None:
+    """example -> answer, for each arm, as the class figures count them; None where the scorer
+    matches no golden label of few in any arm, or an arm has nothing to read.
+
+    Where the label that an answer gives and its score part too often (a label in a sentence, which
+    an exact scorer does not take), the score decides: wrong is OTHER, right is the golden one.
+    """
+    if labels is None or not all(name in arm.scores for arm in arms):
+        return None
+    kept = [applies(arm.scores[name], arm.answers, labels) for arm in arms]
+    if not any(kept):
+        return None
+    found = [
+        {arm.scores[name].examples[i]: arm.answers[arm.scores[name].examples[i]] for i in places}
+        if places
+        else _as_scored(arm, name, labels)
+        for arm, places in zip(arms, kept, strict=True)
+    ]
+    return found if all(found) else None
+
+
+def _as_scored(arm: Arm, name: str, labels: GoldenLabels) -> dict[str, str]:
+    outcomes, out = arm.scores[name], {}
+    if not outcomes.binary:
+        return {}
+    for place, example in enumerate(outcomes.examples):
+        golden, answer = labels.golden.get(example), arm.answers.get(example)
+        if golden and answer is not None and outcomes.scored[place] > 0:
+            right = outcomes.mean[place] >= 0.5
+            agrees = (answer in golden) == right
+            out[example] = answer if agrees else golden[0] if right else OTHER
+    return out
+
+
 def is_class_measure(name: str) -> bool:
     """Whether a name is balanced_accuracy, or recall(label) of one golden label."""
     return name == BALANCED or (name.startswith("recall(") and name.endswith(")"))
@@ -209,20 +246,15 @@ def classes_of(arms: Sequence[Arm], name: str, labels: GoldenLabels | None) -> C
         name: the scorer.
         labels: the golden labels; None where there are none.
     """
-    if labels is None:
+    read = readings(arms, name, labels)
+    if labels is None or read is None:
         return None
-    kept = [applies(arm.scores[name], arm.answers, labels) for arm in arms if name in arm.scores]
-    if len(kept) < len(arms) or not any(kept):
-        return None
-    shared = [
-        [arm.scores[name].examples[i] for i in found] for arm, found in zip(arms, kept, strict=True)
-    ]
-    examples = max(shared, key=len)
+    examples = max(map(list, read), key=len)
     counts = Counter(labels.golden[example][0] for example in examples)
     order = sorted(counts, key=lambda label: (-counts[label], label))
     confusion = {
-        arm.label: _confusion(arm, found, order, labels)
-        for arm, found in zip(arms, shared, strict=True)
+        arm.label: _confusion(answers, order, labels)
+        for arm, answers in zip(arms, read, strict=True)
     }
     shown = [labels.name(label) for label in order]
     rows = tuple(_figures(label, arm, table) for arm, table in confusion.items() for label in shown)
@@ -241,11 +273,11 @@ def classes_of(arms: Sequence[Arm], name: str, labels: GoldenLabels | None) -> C
 
 
 def _confusion(
-    arm: Arm, examples: Sequence[str], order: Sequence[str], labels: GoldenLabels
+    answers: Mapping[str, str], order: Sequence[str], labels: GoldenLabels
 ) -> dict[str, dict[str, int]]:
     table: dict[str, Counter[str]] = {labels.name(label): Counter() for label in order}
-    for example in examples:
-        golden, answer = labels.golden[example], arm.answers[example]
+    for example, answer in answers.items():
+        golden = labels.golden[example]
         right = answer if answer in golden else golden[0]
         row = table.setdefault(labels.name(right), Counter())
         row[labels.name(answer) if answer != OTHER else OTHER] += 1

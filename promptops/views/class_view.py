@@ -27,7 +27,7 @@ def classes_html(comparison: Comparison) -> str:
     found = comparison.classes
     if found is None:
         return ""
-    arms = [comparison.candidate.label, comparison.baseline.label]
+    arms = [comparison.baseline.label, comparison.candidate.label]
     accuracy = ", ".join(f"{arm} {words.percent(found.balanced[arm])}" for arm in arms)
     tables = "".join(_confusion(found, arm) for arm in arms)
     return (

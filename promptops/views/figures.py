@@ -233,7 +233,7 @@ def distributions(comparison: Comparison) -> str:
             ):
                 out.append(
                     _histograms(
-                        name, unit, (candidate.label, b_of[name]), (baseline.label, a_of[name])
+                        name, unit, (baseline.label, a_of[name]), (candidate.label, b_of[name])
                     )
                 )
     return "".join(out)

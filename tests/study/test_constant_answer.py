@@ -146,6 +146,17 @@ def test_balanced_accuracy_is_the_mean_recall(make_lab: MakeLab) -> None:
         ).all()
 
 
+def test_a_label_that_the_scorer_does_not_take_is_not_a_right_answer(make_lab: MakeLab) -> None:
+    """Where one version wraps its label in a sentence and the scorer is exact, its answers count
+    as the scorer counted them, and its balanced accuracy is a figure.
+    """
+    _, found, v1, v2 = study(make_lab, "wordy", "good")
+    classes = found.compare(candidate=v2, baseline=v1).classes
+    assert classes.balanced["v1"] == 0.0
+    assert classes.balanced["v2"] > 0.8
+    assert classes.confusion["v1"] == {"no": {"(other)": NO}, "yes": {"no": N - NO}}
+
+
 def test_the_stratified_test_holds_its_size(make_lab: MakeLab) -> None:
     """Balanced accuracy under no difference: promoted at most 5 in 100 (exact, one-sided)."""
     from promptops.analysis.paired_tests import sign_flip
