@@ -17,7 +17,7 @@ from typing import Any
 __all__ = [
     "MISSING",
     "CodeReads",
-    "Imported",
+    "ImportedName",
     "Look",
     "Use",
     "codes",
@@ -55,7 +55,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedName:
     """One import: module and level; name: what is taken from it, "" for the module itself; uses:
     of the name that it was given.
     """
@@ -75,7 +75,7 @@ class CodeReads:
 
     uses: list[Use] = field(default_factory=list)
     written: frozenset[str] = frozenset()
-    imported: list[Imported] = field(default_factory=list)
+    imported: list[ImportedName] = field(default_factory=list)
     loose: list[tuple[str, Any]] = field(default_factory=list)
 
     @property
@@ -153,7 +153,7 @@ def _given(step: dis.Instruction, look: Look) -> Any:
 
 def _imports(
     steps: Sequence[dis.Instruction], at: int, code: types.CodeType, look: Look
-) -> Iterator[Imported]:
+) -> Iterator[ImportedName]:
     module = str(steps[at].argval)
     level = steps[at - 2].argval if at > 1 and isinstance(steps[at - 2].argval, int) else 0
     after, named = at + 1, at > 0 and steps[at - 1].argval is not None  # from module import names
@@ -161,13 +161,13 @@ def _imports(
         if named:
             alias = str(steps[after + 1].argval)
             uses = list(_uses_of(alias, code, look))
-            yield Imported(module, level, str(steps[after].argval), uses)
+            yield ImportedName(module, level, str(steps[after].argval), uses)
         after += 2 if named else 1
     if not named and after < len(steps) and steps[after].opname.startswith(_STORES):
         whole = after > at + 1  # import a.b as c: the name is the module's own
         alias, top = str(steps[after].argval), module.partition(".")[0]
         uses = list(_uses_of(alias, code, look))
-        yield Imported(module if whole else top, level, "", uses)
+        yield ImportedName(module if whole else top, level, "", uses)
 
 
 def _loose(steps: Sequence[dis.Instruction], at: int) -> tuple[str, Any] | None:
