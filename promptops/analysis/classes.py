@@ -180,8 +180,7 @@ def applies(
 def readings(
     arms: Sequence[Arm], name: str, labels: GoldenLabels | None
 ) -> list[dict[str, str]] | None:
-    """example -> answer, for each arm, as the class figures count them; None where the scorer
-    matches no golden label of few in any arm, or an arm has nothing to read.
+    """example -> answer, per arm, as class figures count them; None where no arm matches labels.
 
     Where the label that an answer gives and its score part too often (a label in a sentence, which
     an exact scorer does not take), the score decides: wrong is OTHER, right is the golden one.
@@ -258,15 +257,13 @@ def classes_of(arms: Sequence[Arm], name: str, labels: GoldenLabels | None) -> C
     }
     shown = [labels.name(label) for label in order]
     rows = tuple(_figures(label, arm, table) for arm, table in confusion.items() for label in shown)
+    recalls = [(row.arm, row.recall) for row in rows if row.recall is not None]
     constant, scores = constant_scores(examples, labels)
     return Classes(
         tuple(shown),
         confusion,
         rows,
-        {
-            arm: _mean([row.recall for row in rows if row.arm == arm and row.recall is not None])
-            for arm in confusion
-        },
+        {arm: _mean([recall for own, recall in recalls if own == arm]) for arm in confusion},
         labels.name(constant),
         float(scores.mean()),
     )

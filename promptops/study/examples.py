@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ..dataset import Example
 from ..errors import StudyError
 from ..markup import without_data
-from .example_grid import cells_of, golden_answers, in_order
 from .example_rows import KINDS, LONG, SHORT, Filter, Judgement, Page, Row, Side, SideBySide
 from .queries import example_answers as answers
+from .queries.example_grid import golden_answers, grid_of, in_order
 from .records import attempts_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Examples:
         names = [str(name) for name in part["example_id"]]
         asked_of, golden = self._asked(names), golden_answers(self._study, names)
         arms = in_order(self._study, self.candidate, self.baseline)
-        cells = cells_of(self._study, arms, names, asked.scorer)
+        cells = grid_of(self._study, arms, names, asked.scorer)
         columns: list[list[Any]] = [
             part[name].tolist() for name in ("new", "old", "new_failure", "old_failure")
         ]

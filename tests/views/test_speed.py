@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from promptops.lab import Dataset, Example, Lab
 from promptops.run import utc
+from promptops.study import examples as examples_module
 from promptops.study.examples import Filter
 
 EXAMPLES = 150_000
@@ -226,14 +227,21 @@ def test_a_million_runs_are_paged_without_a_freeze(tmp_path: Path) -> None:
     lab.project.loop.close()
 
 
-def test_a_page_reads_no_more_than_it_shows(make_lab: Callable[..., Lab]) -> None:
+def test_a_page_reads_no_more_than_it_shows(
+    make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A page of 12 asks the store for 12 outputs, whatever the size of the study."""
     lab = make_lab()
     fill(lab, 400)
     examples = lab.study("large").review.examples()
     asked: list[int] = []
-    plain = examples._texts
-    examples._texts = lambda ids: asked.append(len(ids)) or plain(ids)  # type: ignore[method-assign,func-returns-value,return-value]
+    plain = examples_module.grid_of
+
+    def counted(study: Any, arms: Any, ids: Sequence[str], scorer: str) -> Any:
+        asked.append(len(ids))
+        return plain(study, arms, ids, scorer)
+
+    monkeypatch.setattr(examples_module, "grid_of", counted)
     assert len(examples.page(size=12).rows) == 12
     assert len(examples.page(Filter("lost"), first=12, size=12).rows) == 8
     assert asked == [12, 8]

@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..markup import without_data
-from .example_rows import SHORT, GridCell
+from ...markup import without_data
+from ..example_rows import SHORT, GridCell
 
 if TYPE_CHECKING:
-    from .recorded_study import RecordedStudy
-    from .study_record import ArmRecord
+    from ..recorded_study import RecordedStudy
+    from ..study_record import ArmRecord
 
-__all__ = ["cells_of", "golden_answers", "in_order"]
+__all__ = ["grid_of", "golden_answers", "in_order"]
 
 _OUTCOME = "case when s.passed is null then s.value else s.passed::double end"
 _CELLS = f"""select m.example_id, m.version_id,
@@ -36,7 +36,7 @@ def in_order(
     return (*((baseline,) if baseline is not None else ()), *middle, candidate)
 
 
-def cells_of(
+def grid_of(
     study: RecordedStudy, arms: Sequence[ArmRecord], ids: Sequence[str], scorer: str
 ) -> dict[str, tuple[GridCell, ...]]:
     """example -> a cell for each arm, in their order; an arm without a run has an empty one.
