@@ -87,7 +87,8 @@ def _constant(comparison: Comparison) -> Iterator[str]:
     """The best constant answer beside the accuracies."""
     found = comparison.classes
     if found is not None:
-        means = ", ".join(f"{arm} {words.percent(value)}" for arm, value in found.balanced.items())
+        arms = (comparison.baseline.label, comparison.candidate.label)
+        means = ", ".join(f"{arm} {words.percent(found.balanced[arm])}" for arm in arms)
         yield (
             f"Always answering {found.constant!r} would be right on"
             f" {words.percent(found.constant_score)}; balanced accuracy: {means}."

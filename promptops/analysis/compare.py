@@ -299,13 +299,14 @@ def _statement(comparison: Comparison, figures: Difference) -> str:
         if net == 0:
             head = (
                 f"{b} and {a} are right on equally many of the"
-                f" {words.count(figures.n, 'example')} ({figures.wins} won, {figures.losses} lost)"
+                f" {words.count(figures.n, 'example')} ({figures.wins:,} won,"
+                f" {figures.losses:,} lost)"
             )
         else:
             head = (
                 f"{b} is right on {abs(net):,} {'more' if net > 0 else 'fewer'} of"
-                f" {words.count(figures.n, 'example')} than {a} ({figures.wins} won,"
-                f" {figures.losses} lost)"
+                f" {words.count(figures.n, 'example')} than {a} ({figures.wins:,} won,"
+                f" {figures.losses:,} lost)"
             )
         return f"{head}: {words.points(figures.gain)}, {span}; {luck}."
     units = f"{words.count(figures.n, 'example')}" + (

@@ -53,7 +53,7 @@ def _losing(comparison: Comparison, policy: Policy, declared: set[str | None]) -
         if p > _LEVEL:
             continue
         won, lost = int((part.d > 1e-12).sum()), int((part.d < -1e-12).sum())
-        text = f"{label} loses {tag}: {won} won, {lost} lost"
+        text = f"{label} loses {tag}: {won:,} won, {lost:,} lost"
         if tag in accepted:
             checks.append(Check("slice", "pass", f"{text}; accepted: {accepted[tag]}."))
             continue

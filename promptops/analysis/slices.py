@@ -236,5 +236,5 @@ def _simpson(row: Slice, comparison: Comparison, measure: str) -> str:
     sure = "marked" if row.marked else "not beyond luck"
     return (
         f"{label} {how[0]} overall but {how[1]} in {row.name}: {size} on"
-        f" {words.count(row.n, 'example')} ({row.wins} won, {row.losses} lost; {sure})."
+        f" {words.count(row.n, 'example')} ({row.wins:,} won, {row.losses:,} lost; {sure})."
     )
