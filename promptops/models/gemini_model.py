@@ -1,12 +1,14 @@
 """Answers from Gemini, through a client of the google-genai package.
 
-The client's own `generate_content` is used, so that whatever it honours still works: Vertex,
-proxies, credentials. No text that leaves here holds a key.
+The own `generate_content` of a client that was handed in is used, so that whatever it honours still
+works: Vertex, proxies, credentials. Plain calls of a client that is made here go over its
+connections without it (`gemini_wire`). No text that leaves here holds a key.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -16,9 +18,11 @@ from ..errors import CallError, MissingExtra, SetupError
 from ..redact import SHORTEST, redact_shapes
 from .batches import BatchDoor
 from .clients import label_of
+from .completion import read_body
 from .dialects import DIALECTS
 from .failures import error_of_exception, error_of_status
 from .gemini_batches import GeminiBatches
+from .gemini_wire import Answer, GeminiWire, rest_body
 from .protocol import Call, Reply
 
 __all__ = ["GeminiModel"]
@@ -53,6 +57,7 @@ class GeminiModel:
         self._key = api_key or (environment if client is None else None)
         self._label = label or label_of(_address(client))
         self._stream = stream
+        self._wire: GeminiWire | None = None
 
     @property
     def apis(self) -> frozenset[str]:
@@ -66,6 +71,11 @@ class GeminiModel:
     @property
     def remote(self) -> bool:
         return True
+
+    @property
+    def direct(self) -> bool:
+        """Whether plain calls go over the connections of a client that was made here."""
+        return self._wire is not None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -95,14 +105,18 @@ class GeminiModel:
         Raises CallError of exactly one class; SetupError as `check` does.
         """
         models = self._made().aio.models
+        body = rest_body(call.request) if self._wire is not None else None
         try:
             async with asyncio.timeout(call.timeout_s):
                 if self._stream or call.on_token is not None:
                     return await self._streamed(models, call)
+                if self._wire is not None and body is not None:
+                    answer = await self._wire.post(call.request["model"], body)
+                    return self._read(answer)
                 answer = await models.generate_content(**call.request)
                 return DIALECTS["gemini"].read(_body(answer), _headers(answer))
-        except CallError:
-            raise
+        except CallError as error:
+            raise self._told(error) from None
         except Exception as error:
             raise self._failed(error) from None  # the chain holds request headers, and so the key
 
@@ -117,7 +131,19 @@ class GeminiModel:
         return GeminiBatches(client, _body, self._failed)
 
     async def aclose(self) -> None:
-        """A client that was handed in stays open; one made here ends with the process."""
+        """Close the connections that were opened here on this event loop; a client that was handed
+        in stays open.
+        """
+        if self._wire is not None:
+            await self._wire.aclose()
+
+    def _read(self, answer: Answer) -> Reply:
+        body = _loaded(answer.content)
+        if answer.status >= 300:
+            raise error_of_status(answer.status, body, answer.headers)
+        if isinstance(body, str):
+            body = read_body(answer.content, answer.headers, answer.status)
+        return DIALECTS["gemini"].read(body, answer.headers)
 
     async def _streamed(self, models: Any, call: Call) -> Reply:
         began, first, headers = time.perf_counter(), None, dict[str, str]()
@@ -138,6 +164,10 @@ class GeminiModel:
             found = error_of_status(status, body or str(error), _headers_of(error))
         else:
             found = error_of_exception(error)
+        return self._told(found)
+
+    def _told(self, found: CallError) -> CallError:
+        """The same failure, its words without secrets."""
         return CallError(
             redact_shapes(str(found), self.secrets),
             failure=found.failure,
@@ -153,6 +183,7 @@ class GeminiModel:
             except ImportError:
                 raise MissingExtra("asking Gemini", "gemini") from None
             self._client = genai.Client(api_key=self._key)
+            self._wire = GeminiWire.under(self._client)
         return self._client
 
     def __repr__(self) -> str:
@@ -170,6 +201,14 @@ def _body(answer: Any) -> Any:
     """A reply by the names of the REST interface."""
     body = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {name: value for name, value in body.items() if name not in _OMITTED}
+
+
+def _loaded(content: bytes) -> Any:
+    """The JSON of a body, else its beginning as text."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return content[:4000].decode("utf-8", "replace")
 
 
 def _headers(answer: Any) -> dict[str, str]:

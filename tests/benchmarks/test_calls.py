@@ -2,7 +2,7 @@
 everything recorded and durable.
 
 The loopback server is compiled from the benchmark folder beside the repository. Each side runs
-three times, in turns; the best of each counts, since noise only adds. Ratios are printed: `pytest
+twice, in turns; the better of each counts, since noise only adds. Ratios are printed: `pytest
 tests/benchmarks -m benchmark -n 0 -s`.
 """
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.benchmark
 
 BENCH = Path(__file__).resolve().parents[2].parent / "shared" / "bench"
 EXAMPLES = 2000
-ROUNDS = 3
+ROUNDS = 2
 RIGHT = {"v1": 1421, "v2": 1617}  # the server's own rule, at 2,000 examples
 TEXT = "Read the question about the item below and answer with its code alone, no other words. " * 3
 VERSIONS = {
