@@ -22,7 +22,7 @@ from .completion import read_body
 from .dialects import DIALECTS
 from .failures import error_of_exception, error_of_status
 from .gemini_batches import GeminiBatches
-from .gemini_wire import Answer, GeminiWire, rest_body
+from .gemini_wire import WireAnswer, GeminiWire, rest_body
 from .protocol import Call, Reply
 
 __all__ = ["GeminiModel"]
@@ -137,7 +137,7 @@ class GeminiModel:
         if self._wire is not None:
             await self._wire.aclose()
 
-    def _read(self, answer: Answer) -> Reply:
+    def _read(self, answer: WireAnswer) -> Reply:
         body = _loaded(answer.content)
         if answer.status >= 300:
             raise error_of_status(answer.status, body, answer.headers)

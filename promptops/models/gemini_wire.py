@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
-__all__ = ["Answer", "GeminiWire", "rest_body"]
+__all__ = ["WireAnswer", "GeminiWire", "rest_body"]
 
 _BESIDE = frozenset(("systemInstruction", "tools", "toolConfig", "serviceTier"))
 _WITHIN = frozenset(
@@ -72,7 +72,7 @@ def _plain(contents: Any) -> bool:
     )
 
 
-class Answer(NamedTuple):
+class WireAnswer(NamedTuple):
     """A response, read. headers: with lower-case names."""
 
     status: int
@@ -104,7 +104,7 @@ class GeminiWire:
             return None
         return cls(f"{base.rstrip('/')}/{release}/models/", headers)
 
-    async def post(self, model: str, body: Mapping[str, Any]) -> Answer:
+    async def post(self, model: str, body: Mapping[str, Any]) -> WireAnswer:
         """The response. Raises what aiohttp raises."""
         import aiohttp
 
@@ -119,7 +119,7 @@ class GeminiWire:
         data = json.dumps(body).encode()
         async with session.post(f"{self._address}{model}:generateContent", data=data) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, headers, await response.read())
+            return WireAnswer(response.status, headers, await response.read())
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
