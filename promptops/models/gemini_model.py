@@ -22,7 +22,7 @@ from .completion import read_body
 from .dialects import DIALECTS
 from .failures import error_of_exception, error_of_status
 from .gemini_batches import GeminiBatches
-from .gemini_wire import WireAnswer, GeminiWire, rest_body
+from .gemini_wire import GeminiWire, WireAnswer, rest_body
 from .protocol import Call, Reply
 
 __all__ = ["GeminiModel"]
