@@ -12,6 +12,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0
 
 
 def walk(root: Any) -> Iterator[Any]:
+    """The node and every named node below it."""
     left = [root]
     while left:
         node = left.pop()
@@ -28,6 +29,7 @@ def unfiltered(node: Any) -> Any:
 
 
 def source_of(node: Any) -> str:
+    """Its text; "" where there is no node."""
     return "" if node is None or node.text is None else str(node.text.decode("utf-8", "replace"))
 
 
@@ -45,10 +47,12 @@ def callee_of(node: Any) -> str:
 
 
 def line_of(node: Any) -> int:
+    """The line that it begins on, from 1."""
     return int(node.start_point[0]) + 1
 
 
 def operator_of(node: Any) -> str:
+    """The operator between two sides; "" where there is none."""
     return source_of(node.child_by_field_name("operator"))
 
 
@@ -65,6 +69,7 @@ def given_of(node: Any) -> Any:
 
 
 def pairs_of(node: Any) -> dict[str, Any]:
+    """The values of an object by their keys; {} for anything else."""
     if node.type != "object":
         return {}
     out = {}
@@ -78,6 +83,7 @@ def pairs_of(node: Any) -> dict[str, Any]:
 
 
 def hole_of(node: Any) -> Hole:
+    """The hole that an expression leaves in a text."""
     code = source_of(node)
     names = re.findall(r"[A-Za-z_$][\w$]*", code)
     called = ("trim", "toString", "join", "stringify", "JSON", "String", "this")
@@ -102,6 +108,7 @@ def fragment_of(node: Any) -> str:
 
 
 def snake_of(name: str) -> str:
+    """The name in snake_case."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
