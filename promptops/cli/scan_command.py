@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from ..exchange.scan import FoundPrompt
+    from ..study.project import Project
 
 __all__ = ["scan"]
 
@@ -18,6 +19,7 @@ __all__ = ["scan"]
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--write", is_flag=True, help="Save version 1 of each; print its replacement.")
+@click.option("--env", help="With --write: the environment that serves each as the code has it.")
 @click.option("--check", is_flag=True, help="Exit 1 for prompts that the baseline lacks.")
 @click.option("--write-baseline", is_flag=True, help="Record what was found as known.")
 @click.option(
@@ -29,6 +31,7 @@ __all__ = ["scan"]
 def scan(
     paths: tuple[Path, ...],
     write: bool,
+    env: str | None,
     check: bool,
     write_baseline: bool,
     baseline: Path | None,
@@ -45,6 +48,8 @@ def scan(
 
     place = baseline or Path(BASELINE)
     found = scan_paths(paths)
+    if env and not write:
+        raise click.UsageError("--env serves what --write saves; give both.")
     if check:
         found = Baseline.read(place).new(found)
     if write_baseline:
@@ -54,7 +59,7 @@ def scan(
     if as_json:
         click.echo(json.dumps([_document(p) for p in found], ensure_ascii=False, indent=2))
     elif write:
-        _write(found)
+        _write(found, env)
     else:
         _tell(found, check)
     if check and found:
@@ -96,7 +101,7 @@ def _tell(found: Sequence[FoundPrompt], check: bool) -> None:
     click.echo(f"{len(found):,} {new}prompt{'' if len(found) == 1 else 's'} found")
 
 
-def _write(found: Sequence[FoundPrompt]) -> None:
+def _write(found: Sequence[FoundPrompt], env: str | None) -> None:
     from ..exchange.scan import replacement
     from ..markup import plain
     from ..study.project import Project
@@ -115,8 +120,29 @@ def _write(found: Sequence[FoundPrompt]) -> None:
             number = project.registry.save(prompt.name, version, note, project.author)
             saved += 1
             click.echo(plain(f"{place}  saved {prompt.name} v{number}; in its place:"))
-            for line in replacement(prompt):
+            for line in replacement(prompt, env or "prod"):
                 click.echo(plain(f"    {line}"))
+            if env:
+                click.echo(plain(f"    {_served(project, prompt.name, number, env)}"))
     finally:
         project.close()
     click.echo(f"{saved:,} of {len(found):,} prompts saved")
+    if saved and not env:
+        click.echo("each serves once it is promoted: add --env prod, or `promptops promote`")
+
+
+def _served(project: Project, name: str, number: int, env: str) -> str:
+    """Serve what the code sends already, unless the environment serves something; one sentence."""
+    from ..errors import PromptOpsError
+
+    now = project.registry.serving(name, env)
+    if now is not None:
+        return f"{env} serves {now.label} of {name} already, and stays as it is."
+    reason = "the code sent it before it was saved; nothing here judged it"
+    try:
+        project.registry.promote(
+            name, number, env, author=project.author, reason=reason, force=True
+        )
+    except PromptOpsError as error:
+        return f"{name} does not serve in {env}: {error}"
+    return f"{env} serves it, as the code did; nothing here judged it."

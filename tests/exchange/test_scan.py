@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -440,3 +442,103 @@ fetch('https://x.example', { body: JSON.stringify({ messages }) });
     )
     assert [role for role, _ in found["logs"].messages] == ["system", "user"]
     assert found["look"].call == "anthropic.messages.stream"
+
+
+MOVED = """from openai import OpenAI
+client = OpenAI()
+SYSTEM = "You are a support agent. Name the one category of the ticket."
+TOOLS = [{"type": "function", "function": {"name": "close"}}]
+EXTRA = {"seed": len(TOOLS)}
+
+def triage(customer: str, ticket: str):
+    return client.chat.completions.create(
+        model="gpt-x", temperature=0, stream=True, tools=TOOLS, **EXTRA,
+        messages=[
+            {"role": "system", "content": SYSTEM},
+            {"role": "user", "content": f"Ticket of {customer}: {ticket!r}"},
+        ],
+    )
+
+def summarise(text, words: int = 30):
+    prompt = "Summarise in at most {} words: {}".format(words, text.strip())
+    return client.chat.completions.create(
+        model="gpt-x", messages=[{"role": "user", "content": prompt}])
+"""
+
+
+def test_a_service_moves_in_one_command_and_one_line_for_each_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`scan --write --env prod` serves what the code sent; each printed line takes a call's place,
+    and the import is one line of the file: at most two lines by hand for a prompt. The request
+    that the provider gets is the same, in every argument.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    path = tmp_path / "src" / "app.py"
+    path.write_text(MOVED)
+    done = CliRunner().invoke(group(), ["scan", "src", "--write", "--env", "prod"])
+    assert "2 of 2 prompts saved" in done.output
+    assert done.output.count("prod serves it") == 2
+    printed = [line.strip() for line in done.output.splitlines() if "promptops.load" in line]
+    moved = MOVED
+    calls = [node for node in ast.walk(ast.parse(MOVED)) if isinstance(node, ast.Call)]
+    sent = [node for node in calls if ast.unparse(node.func).endswith("completions.create")]
+    for node, line in zip(sent, printed, strict=True):
+        moved = moved.replace(str(ast.get_source_segment(MOVED, node)), line)
+    moved = "import promptops\n" + moved
+    typed = [line for line in moved.splitlines() if line not in MOVED.splitlines()]
+    assert len(typed) <= 2 * len(sent)
+
+    monkeypatch.setitem(sys.modules, "openai", SimpleNamespace(OpenAI=_Recorder))
+    before, after = {}, {}
+    exec(MOVED, before)
+    exec(moved, after)
+    for values in (("Lee", "I can't {log} in"), ("Ana {{x}}", "\n%s $x\n")):
+        assert after["triage"](*values) == before["triage"](*values)
+        assert after["summarise"](*values[1:]) == before["summarise"](*values[1:])
+
+
+class _Recorder:
+    """A client that gives back what it was asked."""
+
+    def __init__(self) -> None:
+        self.chat = self.completions = self
+
+    def create(self, **request: Any) -> Any:
+        return request
+
+
+def test_an_environment_that_serves_something_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "app.py"
+    for word, said in (("French", "prod serves it"), ("German", "serves v1 of a already")):
+        path.write_text(f'A_PROMPT = "You are a helpful assistant, answer in {word}."\n')
+        done = CliRunner().invoke(group(), ["scan", "app.py", "--write", "--env", "prod"])
+        assert said in done.output
+    assert CliRunner().invoke(group(), ["scan", "app.py", "--env", "prod"]).exit_code == 2
+
+
+def test_a_message_that_cannot_be_seen_is_never_dropped(tmp_path: Path) -> None:
+    """A value alone is a variable; a history that is built elsewhere makes the prompt one that is
+    found, and not saved.
+    """
+    found = found_in(
+        tmp_path,
+        a_py="""
+def answer(client, q):
+    return client.responses.create(model="m", instructions="Be kind.", input=q)
+def chat(client, history, q: str):
+    return client.chat.completions.create(model="m", messages=[
+        {"role": "system", "content": "Be brief."}, *history, {"role": "user", "content": q}])
+def more(client, history):
+    return client.chat.completions.create(model="m", messages=[
+        {"role": "system", "content": "Be brief."}] + history)
+""",
+    )
+    answer, *others = found
+    assert answer.variables == {"q": "str(q)"}
+    assert answer.version().render({"q": "Hi"})[-1] == {"role": "user", "content": "Hi"}
+    assert ["built elsewhere" in prompt.fault() for prompt in others] == [True, True]

@@ -110,7 +110,7 @@ class FoundPrompt:
     """file: relative to the scanned folder; line: where the prompt's call or text begins, counted
     from 1; name: for the registry; messages: (role, text); model, settings: of the call; call: the
     callee as written, "" for a text that no call was seen to send; unread: arguments of the call
-    whose values are not literals.
+    whose values are not literals; kept: the source of each argument that stays in the call.
     """
 
     file: str
@@ -121,6 +121,7 @@ class FoundPrompt:
     settings: Mapping[str, Any] = field(default_factory=dict)
     call: str = ""
     unread: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @property
     def variables(self) -> dict[str, str]:
@@ -149,7 +150,9 @@ class FoundPrompt:
         return PromptVersion(messages, model=self.model, settings=self.settings)
 
     def fault(self) -> str:
-        """Why it cannot be a version; "" where it can."""
+        """Why it cannot be a version that renders the same; "" where it can."""
+        if "messages" in self.unread:
+            return "a part of its messages is built elsewhere, which no version would send."
         try:
             self.version()
         except (TemplateError, VersionError) as error:

@@ -30,7 +30,10 @@ _SPELLED = (
     *("template", "config"),
 )
 _TRANSPORT = frozenset(
-    (*("stream", "timeout", "user", "metadata", "extra_headers", "api_key", "base_url"), "n")
+    (
+        *("stream", "timeout", "user", "metadata", "extra_headers", "api_key", "base_url", "n"),
+        *("tools", "tool_choice", "response_format"),
+    )
 )
 _MESSAGES = {
     "SystemMessage": "system",
@@ -52,6 +55,7 @@ def prompts_in_python(
 class _File:
     def __init__(self, source: PythonSource) -> None:
         self.source = source
+        self.lost = False  # whether the prompt that is read has a message that cannot be seen
 
     def prompts(self) -> Iterator[FoundPrompt]:
         whole = Names(self.source.module, elsewhere=self.source.elsewhere)
@@ -121,19 +125,24 @@ class _File:
         names: Names,
     ) -> FoundPrompt | None:
         """call: the callee, and whether it is known to send what it is given to a model."""
+        self.lost = False
         messages = self._messages(given, names)
         enough = says_something(messages) if call[1] else instructs(messages)
         if not enough or self.source.skipped(node.lineno):
             return None
         self.source.note(node, names)
-        settings, unread, model = {}, [], None
+        settings, unread, model = {}, ["messages"] if self.lost else [], None
+        kept = [f"**{ast.unparse(word.value)}" for word in _keywords(node) if word.arg is None]
         for word, value in given.items():
+            if word in _TRANSPORT:
+                kept.append(f"{word}={ast.unparse(value)}")
             if word in _SPELLED or word in _TRANSPORT:
                 continue
             try:
                 literal = literal_of(value, names)
             except (ValueError, TypeError, SyntaxError, RecursionError):
                 unread.append(word)
+                kept.append(f"{word}={ast.unparse(value)}")
                 continue
             if word == "model":
                 model = literal if isinstance(literal, str) else None
@@ -141,8 +150,10 @@ class _File:
                 settings[word] = literal
         file = self.source.file
         name = slug(function or self._assigned(node) or file.rpartition("/")[2][:-3], "prompt")
-        said = tuple(messages)
-        return FoundPrompt(file, node.lineno, name, said, model, settings, call[0], tuple(unread))
+        texts, place = tuple(messages), node.lineno
+        return FoundPrompt(
+            file, place, name, texts, model, settings, call[0], tuple(unread), tuple(kept)
+        )
 
     def _assigned(self, node: ast.expr) -> str:
         return next((name for name, value in self.source.module.items() if value is node), "")
@@ -159,7 +170,11 @@ class _File:
                 out += self._one("system", key.value, names)
         for word in ("messages", "input", "contents", "prompt", "template"):
             if word in given:
-                out += self._listed(given[word], names)
+                listed = self._listed(given[word], names)
+                if not listed and word in ("input", "contents", "prompt"):
+                    listed = self._content("user", given[word], names)
+                self.lost = self.lost or not listed
+                out += listed
         return out
 
     def _one(self, role: str, node: ast.expr, names: Names) -> list[tuple[str, Text]]:
@@ -176,9 +191,13 @@ class _File:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             sides = (self._listed(node.left, names, depth + 1), node.right)
             if isinstance(node.left, ast.List) or isinstance(node.right, ast.List):
-                return [*sides[0], *self._listed(sides[1], names, depth + 1)]
+                both = (sides[0], self._listed(sides[1], names, depth + 1))
+                self.lost = self.lost or not all(both)
+                return [*both[0], *both[1]]
         if isinstance(node, (ast.List, ast.Tuple)):
-            return [found for item in node.elts for found in self._item(item, names)]
+            items = [self._item(item, names) for item in node.elts]
+            self.lost = self.lost or not all(items)
+            return [found for item in items for found in item]
         return self._one("user", node, names)
 
     def _item(self, node: ast.expr, names: Names) -> list[tuple[str, Text]]:
@@ -220,6 +239,10 @@ class _File:
         if text is None:
             text = text_of(ast.JoinedStr([ast.FormattedValue(node, -1, None)]), names)
         return [(role, text)] if text else []
+
+
+def _keywords(node: ast.Call | ast.Dict) -> list[ast.keyword]:
+    return node.keywords if isinstance(node, ast.Call) else []
 
 
 def _messages_among(arguments: list[ast.expr]) -> ast.expr | None:

@@ -191,7 +191,9 @@ class _Finder:
 
 
 def replacement(prompt: FoundPrompt, env: str = "prod") -> list[str]:
-    """The lines that take a prompt's place in the code, once it is saved."""
+    """The lines that take a prompt's place in the code, once it is saved: the arguments that a
+    version does not hold stay in the call.
+    """
     script = prompt.file.endswith(_SCRIPTS)
     values = ", ".join(
         f"{name}: {code}" if script else f"{name}={code}" for name, code in prompt.variables.items()
@@ -200,8 +202,8 @@ def replacement(prompt: FoundPrompt, env: str = "prod") -> list[str]:
         given = f"{{ {values} }}" if values else ""
         load = f'const prompt = load("{prompt.name}", {{ env: "{env}" }});'
         return [load, f"{prompt.call or 'send'}(prompt.request({given}))"]
-    load = f'prompt = promptops.load("{prompt.name}", env="{env}")'
-    return [load, f"{prompt.call or 'send'}(**prompt.request({values}))"]
+    given = f'promptops.load("{prompt.name}", env="{env}").request({values})'
+    return [f"{prompt.call or 'send'}({', '.join([f'**{given}', *prompt.kept])})"]
 
 
 @dataclass(frozen=True, slots=True)
