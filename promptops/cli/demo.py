@@ -125,7 +125,7 @@ def _arms(study: Study) -> list[str]:
     from ..views.study_view import arm_rows
 
     return [
-        f"{row['label']}  {study.record.scorer_names[0]}: {row['said']}" for row in arm_rows(study)
+        f"{row['label']}  {study.record.scorer_names[0]}: {row['text']}" for row in arm_rows(study)
     ]
 
 
