@@ -5,14 +5,14 @@ Pure over the monitor's file: what asks and what writes is elsewhere.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.drift import MAX_UNSCORED, Anchor, Detector, changed_since, tie_break
+from ..analysis.drift import MAX_UNSCORED, Anchor, Detector, tie_break
 from ..errors import StudyError
 from .attribution import cause_of_probe, lost_examples
+from .drift_alarm import RECOVERED, alarm_ended, alarm_opened, open_alarm, since, week
 from .drift_file import Day, MonitorFile, Series
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     Floats = NDArray[Any]
 
 __all__ = ["Taken", "anchored", "series_of", "taken"]
-
-_RECOVERED = 7  # days on end that score like the anchor, after which an alarm is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,66 +145,20 @@ def _with_day(file: MonitorFile, series: Series, found: Taken, place: int) -> Se
 
 
 def _alarmed(file: MonitorFile, series: Series, found: Taken) -> MonitorFile:
-    last = series.days[-1]
-    alarm = next(
-        (a for a in file.alarms if a["scorer"] == series.scorer and a["closed"] is None), None
-    )
-    if alarm is not None:
-        return _recovered(file, series, alarm) if _like_the_anchor(series, alarm) else file
-    if last.evidence < found.threshold:
-        return file
-    since = series.days[changed_since([day.step for day in series.days])].day
-    days = [day for day in series.days if day.day >= since]
     size = len(file.examples)
-    before = sum(series.totals) / len(series.totals) / size
-    now = sum(day.total for day in days) / len(days) / size
+    anchor = sum(series.totals) / len(series.totals)
+    alarm = open_alarm(file, series)
+    if alarm is not None:
+        mean = week(series, alarm)
+        if mean is None or abs(anchor - mean) > size * series.luck + 0.5:  # half an example
+            return file
+        why = f"the last {RECOVERED} days score like the anchor again"
+        return alarm_ended(file, series, alarm, why)
+    if series.days[-1].evidence < found.threshold:
+        return file
+    began = since(series)
+    days = [day for day in series.days if day.day >= began]
+    before, now = anchor / size, sum(day.total for day in days) / len(days) / size
     lost = lost_examples(file, series, found.scores[series.scorer].tolist())
-    cause = cause_of_probe(file, series, since, lost, rise=now > before)
-    return file.with_alarm(
-        {
-            "id": _alarm_id(file, series.scorer, found.day),
-            "monitor": file.name,
-            "scorer": series.scorer,
-            "day": found.day,
-            "since": since,
-            "evidence": float(f"{last.evidence:.6g}"),
-            "threshold": found.threshold,
-            "before": round(before, 4),
-            "now": round(now, 4),
-            "cause": cause.document(),
-            "acknowledged": None,
-            "closed": None,
-            "posted": None,
-        }
-    )
-
-
-def _like_the_anchor(series: Series, alarm: Mapping[str, Any]) -> bool:
-    """Whether the last days, all after the alarm, differ from the anchor by no more than its luck
-    and half an example.
-    """
-    days = series.days[-_RECOVERED:]
-    if len(days) < _RECOVERED or days[0].day <= alarm["day"]:
-        return False
-    before = sum(series.totals) / len(series.totals)
-    now = sum(day.total for day in days) / len(days)
-    return abs(before - now) <= len(series.means) * series.luck + 0.5
-
-
-def _recovered(file: MonitorFile, series: Series, alarm: Mapping[str, Any]) -> MonitorFile:
-    """The alarm ended, and the evidence begun again: an e-detector does not forget by itself."""
-    nothing = tuple({name: [0.0] * len(x) for name, x in s.items()} for s in series.states)
-    fresh = tuple(
-        replace(each, states=nothing) if each.scorer == series.scorer else each
-        for each in file.series
-    )
-    closed = {
-        "day": series.days[-1].day,
-        "why": f"the last {_RECOVERED} days score like the anchor again",
-    }
-    return replace(file, series=fresh).with_alarm({**alarm, "closed": closed})
-
-
-def _alarm_id(file: MonitorFile, scorer: str, day: str) -> str:
-    seed = f"{file.name}\n{scorer}\n{file.anchored['at']}\n{day}"
-    return "a-" + hashlib.sha256(seed.encode()).hexdigest()[:8]
+    cause = cause_of_probe(file, series, began, lost, rise=now > before)
+    return alarm_opened(file, series, found.threshold, cause, (before, now))

@@ -7,7 +7,6 @@ calls, on whichever machine has them; a day that was missed is counted by the ne
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,13 +14,22 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.drift import STAKES, changed_since
+from ..analysis.drift import STAKES
 from ..analysis.live_quality import REFERENCE_DAYS, TOLERANCE, LiveDetector, Mix, Reference
 from ..analysis.live_quality import mix_shift as shifted
 from ..errors import PromptOpsError, StudyError
 from ..run import utc
 from ..scorers.case import Scorer
 from ..scorers.grammar import text_of
+from .drift_alarm import (
+    RECOVERED,
+    alarm_ended,
+    alarm_opened,
+    all_ended,
+    open_alarm,
+    since,
+    week,
+)
 from .drift_declared import declared_scorers, scorers_of
 from .drift_file import Day, MonitorFile, Series, live_path_of, path_of, reserved
 from .input_lengths import length_bounds, length_group
@@ -32,10 +40,10 @@ from .watch import Watched, run_day, thresholds
 
 if TYPE_CHECKING:
     from ..study.project import Project
+    from .attribution import Cause
 
 __all__ = ["accept_live", "declare_live", "run_any_day"]
 
-_RECOVERED = 7  # days on end that are as the reference, after which an alarm is over
 _LEAST = 14  # days of a reference
 _MOST_MISSED = 28  # days that one run catches up
 EXAMPLE = "live calls"
@@ -114,9 +122,8 @@ def accept_live(project: Project, prompt: str, env: str, reason: str) -> Monitor
         entry = {"event": "accepted", "at": utc(), "by": project.author, "reason": reason.strip()}
         judges = declared_scorers(old, None)
         new = _referred(project, old.declaration, judges, utc()[:10], (*old.history, entry))
-        over = {"day": utc()[:10], "why": f"a new reference was accepted: {reason.strip()}"}
-        alarms = tuple(each if each["closed"] else {**each, "closed": over} for each in old.alarms)
-        new = replace(new, alarms=alarms)
+        why = f"a new reference was accepted: {reason.strip()}"
+        new = replace(new, alarms=all_ended(old.alarms, utc()[:10], why))
         new.write(path)
     return new
 
@@ -266,36 +273,24 @@ def _with_day(project: Project, file: MonitorFile, found: _DayOfCalls) -> Monito
 
 
 def _alarmed(project: Project, file: MonitorFile, series: Series) -> MonitorFile:
-    mine = (each for each in file.alarms if each["scorer"] == series.scorer)
-    alarm = next((each for each in mine if each["closed"] is None), None)
+    alarm, reference = open_alarm(file, series), series.means[0]
     if alarm is not None:
-        return _ended(file, series, alarm) if _recovered(series, alarm) else file
-    last, bar = series.days[-1], thresholds(project)
-    if last.evidence < bar:
+        mean = week(series, alarm)
+        if mean is None or mean < reference - series.luck - TOLERANCE:
+            return file
+        why = f"the last {RECOVERED} days are as the reference again"
+        return alarm_ended(file, series, alarm, why)
+    threshold = thresholds(project)
+    if series.days[-1].evidence < threshold:
         return file
-    since = series.days[changed_since([day.step for day in series.days])].day
-    days = [day for day in series.days if day.day >= since]
-    seed = f"{file.name}\n{series.scorer}\n{file.anchored['at']}\n{last.day}"
-    return file.with_alarm(
-        {
-            "id": "a-" + hashlib.sha256(seed.encode()).hexdigest()[:8],
-            "monitor": file.name,
-            "scorer": series.scorer,
-            "day": last.day,
-            "since": since,
-            "evidence": float(f"{last.evidence:.6g}"),
-            "threshold": bar,
-            "before": round(series.means[0], 4),
-            "now": round(sum(day.total for day in days) / len(days), 4),
-            "cause": _cause(project, file, series, since).document(),
-            "acknowledged": None,
-            "closed": None,
-            "posted": None,
-        }
-    )
+    began = since(series)
+    days = [day for day in series.days if day.day >= began]
+    now = sum(day.total for day in days) / len(days)
+    cause = _cause(project, file, series, began)
+    return alarm_opened(file, series, threshold, cause, (reference, now))
 
 
-def _cause(project: Project, file: MonitorFile, series: Series, since: str) -> Any:
+def _cause(project: Project, file: MonitorFile, series: Series, since: str) -> Cause:
     prompt, env = file.declaration["prompt"], file.declaration["env"]
     try:
         probe: MonitorFile | None = MonitorFile.read(path_of(project, prompt, env))
@@ -321,25 +316,6 @@ def _mix(project: Project, file: MonitorFile, judge: Scorer, since: str) -> Mix 
             into = after if str(row["started_at"])[:10] >= since else before
             into.setdefault(length_group(int(row["chars_in"] or 0), bounds), []).append(score)
     return shifted(before, after) if before and after and bounds else None
-
-
-def _recovered(series: Series, alarm: Mapping[str, Any]) -> bool:
-    days = series.days[-_RECOVERED:]
-    if len(days) < _RECOVERED or days[0].day <= alarm["day"]:
-        return False
-    mean = sum(day.total for day in days) / len(days)
-    return mean >= series.means[0] - series.luck - TOLERANCE
-
-
-def _ended(file: MonitorFile, series: Series, alarm: Mapping[str, Any]) -> MonitorFile:
-    """The alarm ended, and the evidence begun again: an e-detector does not forget by itself."""
-    fresh = tuple(
-        replace(each, states=({"by_live": [0.0] * len(STAKES)},)) if each is series else each
-        for each in file.series
-    )
-    why = f"the last {_RECOVERED} days are as the reference again"
-    closed = {"day": series.days[-1].day, "why": why}
-    return replace(file, series=fresh).with_alarm({**alarm, "closed": closed})
 
 
 def _before(day: str, back: int) -> str:

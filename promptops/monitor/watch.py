@@ -21,6 +21,7 @@ from ..run import utc
 from ..scorers.case import Scorer
 from ..scorers.grammar import text_of
 from ..study.design import as_dataset
+from .drift_alarm import all_ended
 from .drift_day import Taken, series_of, taken
 from .drift_declared import (
     check_same,
@@ -190,12 +191,8 @@ def accept(
         new = _anchor(project, old.declaration, entry, data, judges, entries)
         with reserved(path):
             now = MonitorFile.read(path)
-            over = {"day": utc()[:10], "why": f"a new anchor was accepted: {reason.strip()}"}
-            alarms = tuple(
-                alarm if alarm["closed"] is not None else {**alarm, "closed": over}
-                for alarm in now.alarms
-            )
-            new = replace(new, alarms=alarms)
+            why = f"a new anchor was accepted: {reason.strip()}"
+            new = replace(new, alarms=all_ended(now.alarms, utc()[:10], why))
             new.write(path)
     return new
 

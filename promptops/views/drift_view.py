@@ -136,9 +136,9 @@ def evidence_picture(project: Project, file: MonitorFile, series: Series, thresh
 
 def _power(power: int) -> str:
     """A power of ten as people read it."""
-    for name, digits in (("billion", 9), ("million", 6)):
-        if power >= digits:
-            return f"{10 ** (power - digits):,} {name}"
+    for name, digits in (("B", 9), ("M", 6), ("k", 3)):
+        if power > 3 and power >= digits:
+            return f"{10 ** (power - digits):,}{name}"
     return f"{10.0**power:,.0f}" if power >= 0 else f"{10.0**power:g}"
 
 
