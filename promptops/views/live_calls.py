@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..lab.live_view import LiveView
 
-__all__ = ["figure", "html"]
+__all__ = ["figure", "html", "parts"]
 
 _HEADS = (
     *("version", "calls", "failures", "p50 ms", "p95 ms", "cost USD", "votes", "good"),
@@ -27,6 +27,11 @@ _NUMBER = " class='num'"
 
 def html(live: LiveView) -> str:
     """The cell's view."""
+    return page(parts(live))
+
+
+def parts(live: LiveView) -> str:
+    """The same as part of a page: the card, and the pictures by hour."""
     rows = live.versions
     where = f" in {live.asked['env']}" if live.asked["env"] else ""
     title = f"<b class='v'>{esc(live.asked['prompt'])}{esc(where)}</b>"
@@ -36,7 +41,7 @@ def html(live: LiveView) -> str:
             "<p>No live calls are recorded here yet: in the application, <code>client ="
             " promptops.observe(client)</code> with PROMPTOPS_RECORD set to a folder.</p>"
         )
-        return page(f"<div class='card'>{title}{since}{empty}</div>")
+        return f"<div class='card'>{title}{since}{empty}</div>"
     heads = "".join(f"<th{_NUMBER if place else ''}>{h}</th>" for place, h in enumerate(_HEADS))
     body = "".join(f"<tr>{_row(_cells(row))}</tr>" for row in rows)
     served = "".join(
@@ -49,7 +54,7 @@ def html(live: LiveView) -> str:
     notes = "".join(f"<li>{esc(note)}</li>" for note in live.notes)
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     card = f"<div class='card'>{title}{since}{table}{deployed}<ul>{notes}</ul></div>"
-    return page(card + hours_html(live))
+    return card + hours_html(live)
 
 
 def figure(live: LiveView) -> Figure:

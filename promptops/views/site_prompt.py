@@ -16,6 +16,7 @@ from .prompt_view import template_html
 from .registry_view import history_table
 from .site_frame import aside, back_link, link, moment, site_page, study_file
 from .site_lists import StudyRow, deployments, evidence_of, studies_table
+from .site_live import live_parts
 from .theme import NEUTRAL, VERDICTS, chip, colour, in_text
 from .time_axis import time_axis
 from .trend_page import trend_html
@@ -41,6 +42,9 @@ def prompt_html(
     monitors = monitor_parts(project, name)
     if monitors:
         parts.append(f"<h2>Monitors</h2>{monitors}")
+    live = live_parts(project, name) if project.location.store.is_dir() else ""
+    if live:
+        parts.append(f"<h2>Live calls</h2>{live}")
     parts += [_history(name, env, links, newest) for env, links in histories.items()]
     parts.append(_evidence(project, histories, cited))
     parts.append(f"<h2>Studies</h2>{studies_table(studies, '../', named=False)}")

@@ -33,6 +33,21 @@ def _answer(request: Mapping[str, Any]) -> str:
 WRONG: set[int] = set()
 
 
+def _call(number: int) -> dict[str, Any]:
+    """A live call of v2; each fourth failed, and its content was kept."""
+    return {
+        "id": f"l-{number:02}",
+        "prompt": NAME,
+        "env": "prod",
+        "version_id": "p1-2",
+        "number": 2,
+        "started_at": f"2026-12-01T{number:02}:00:00",
+        "latency_ms": 100.0,
+        "failure": None if number % 4 else "rate_limit",
+        "output": "a user's secret matter",
+    }
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two prompts; one study with its evidence; a monitor that alarms; hostile notes."""
@@ -53,6 +68,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for day in ("2026-12-02", "2026-12-03"):
         monitor.run(day)
     WRONG.clear()
+    lab.project.store.append("live", [_call(number) for number in range(20)])
     lab.project.close()
     return root
 
@@ -89,6 +105,16 @@ def test_what_serves_why_and_what_is_alarmed(files: Mapping[str, str]) -> None:
     for text in ("History in prod", "serves now", "e-", "bar 365", "What changed from v1"):
         assert text in prompt, text
     assert re.search(r"▲ promote</b> <span class='dim'>v2 in prod", prompt)
+
+
+def test_live_calls_are_figures_without_what_was_answered(files: Mapping[str, str]) -> None:
+    """By version with an interval, over the week before the newest call."""
+    prompt = files["prompts/team~triage.html"]
+    assert "<h2>Live calls</h2>" in prompt
+    assert "25.0% (11.2% to 46.9%)" in prompt
+    assert "until 2026-12-01 19:00 UTC" in prompt
+    assert "Live calls" not in files["prompts/plain.html"]
+    assert not any("secret matter" in page for page in files.values())
 
 
 def test_hostile_text_is_shown_and_not_obeyed(files: Mapping[str, str]) -> None:
