@@ -1,5 +1,5 @@
-"""An alarm sent to another system: one POST of JSON per alarm, with a time-out, and never again
-once it was taken.
+"""An alarm sent to another system: one POST of JSON per alarm, with a time-out for all of it, and
+never again once it was taken.
 
 The body (format 1) is an object with `promptops` ("drift_alarm"), `format`, `id` (the alarm's, for
 receivers that drop repeats), `text` (the alarm and its cause in one line, as chat systems show it),
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -79,17 +80,35 @@ def post_open_alarms(path: str, url: str, timeout_s: float = TIMEOUT_S) -> list[
     """
     check_url(url)
     failed = []
-    for alarm in MonitorFile.read(path).alarms:
-        if alarm["closed"] is not None or alarm["acknowledged"] is not None or alarm["posted"]:
-            continue
-        if fault := _post(url, body_of(MonitorFile.read(path), alarm), timeout_s):
-            failed.append(f"alarm {alarm['id']} was not delivered to the webhook: {fault}.")
-            continue
-        with reserved(path):
-            file = MonitorFile.read(path)
-            now = next(each for each in file.alarms if each["id"] == alarm["id"])
-            file.with_alarm({**now, "posted": utc()}).write(path)
+    with reserved(f"{path}.posting"):  # two runs at once post it once: the second sees that it was
+        for known in MonitorFile.read(path).alarms:
+            file, alarm = _as_it_is(path, known["id"])
+            if alarm["closed"] is not None or alarm["acknowledged"] is not None or alarm["posted"]:
+                continue
+            if fault := _within(url, body_of(file, alarm), timeout_s):
+                failed.append(f"alarm {alarm['id']} was not delivered to the webhook: {fault}.")
+                continue
+            with reserved(path):
+                file, alarm = _as_it_is(path, known["id"])
+                file.with_alarm({**alarm, "posted": utc()}).write(path)
     return failed
+
+
+def _as_it_is(path: str, alarm_id: str) -> tuple[MonitorFile, Mapping[str, Any]]:
+    """The monitor's file now, and the alarm in it."""
+    file = MonitorFile.read(path)
+    return file, next(alarm for alarm in file.alarms if alarm["id"] == alarm_id)
+
+
+def _within(url: str, body: Mapping[str, Any], timeout_s: float) -> str:
+    """What went wrong; "" where it was taken. The limit is of the whole delivery: a socket's own
+    begins again with each byte, and a receiver that answers byte by byte would hold the job.
+    """
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(_post(url, body, timeout_s)), daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    return found[0] if found else f"no answer within {timeout_s:g} s"
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):

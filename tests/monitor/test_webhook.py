@@ -34,6 +34,7 @@ class Receiver:
                 receiver.bodies.append(json.loads(self.rfile.read(size)))
                 if receiver.status == 0:
                     receiver.released.wait(20)
+                if receiver.status == 0:
                     return
                 self.send_response(receiver.status)
                 if receiver.status == 302:
@@ -106,6 +107,52 @@ def test_a_receiver_that_never_answers_costs_its_time_limit_only(
     [fault] = post_open_alarms(path, receiver.url, timeout_s=0.2)
     assert "not delivered" in fault
     assert "SECRET" not in fault
+
+
+def test_a_receiver_that_answers_byte_by_byte_costs_its_time_limit_only(path: str) -> None:
+    """Each byte is in time for a socket's own limit; the delivery as a whole is not."""
+    ended = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        peer, _ = server.accept()
+        with peer:
+            while not ended.wait(0.05):
+                try:
+                    peer.send(b"H")
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+        [fault] = post_open_alarms(path, url, timeout_s=0.3)
+        ended.set()
+        thread.join(20)
+    assert "no answer within 0.3 s" in fault
+    assert MonitorFile.read(path).alarms[0]["posted"] is None
+
+
+def test_two_runs_at_once_post_an_alarm_once(path: str, receiver: Receiver) -> None:
+    """While the first waits for the receiver, the second begins: it finds the alarm posted."""
+    receiver.status = 0
+    answers: list[list[str]] = []
+
+    def run() -> None:
+        answers.append(post_open_alarms(path, receiver.url, timeout_s=60))
+
+    runs = [threading.Thread(target=run) for _ in range(2)]
+    runs[0].start()
+    while not receiver.bodies:  # the first has posted, and waits
+        runs[0].join(0.01)
+    runs[1].start()
+    runs[1].join(0.2)
+    receiver.status = 200
+    receiver.released.set()
+    for each in runs:
+        each.join(60)
+    assert len(receiver.bodies) == 1
+    assert MonitorFile.read(path).alarms[0]["posted"]
 
 
 def test_nobody_listening_is_said(path: str) -> None:
