@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 from ..errors import DatasetError
@@ -22,6 +23,7 @@ __all__ = ["Asked", "Named", "Roles", "assign", "likely"]
 
 Named: TypeAlias = str | Literal[False] | None  # a column; False: none, do not guess; None: guess
 
+_COMPARED = 200  # columns that are looked at for names which resemble a role's: 1 ms each
 _ALIASES = {
     "expected": (
         *(
@@ -252,10 +254,11 @@ def _say_rest(
     """What was left out, what cannot be a variable, and what looks like another column."""
     by_column = roles.by_column()
     blank = {name for name in RESERVED if all(row.get(name) in (None, "", []) for _, row in rows)}
+    taken = set(roles.inputs.values())
     left = [
         name
         for name in columns
-        if name not in roles.inputs.values() and name not in by_column and name not in blank
+        if name not in taken and name not in by_column and name not in blank
     ]
     if left:
         beside = " (beside the nested inputs)" if nested and asked.inputs is None else ""
@@ -274,7 +277,7 @@ def _say_rest(
         and getattr(asked, role, None) is None
     ]
     alike = {alias: role for role in unfilled for alias in _ALIASES.get(role, (role,))}
-    for name, column in roles.inputs.items():
+    for name, column in islice(roles.inputs.items(), _COMPARED):
         near = (
             difflib.get_close_matches(_key(name), alike, 1, 0.8)
             if column not in by_column and name not in nested

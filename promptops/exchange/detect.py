@@ -77,7 +77,11 @@ def read_export(path: Path) -> Imported:
     Raises:
         DatasetError: the file is of no format that is known, is damaged, or is a bomb.
     """
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        there = False
+    if not there:
         raise DatasetError(f"there is no file {path}; check the path.")
     try:
         return _known(path)

@@ -86,10 +86,19 @@ def live_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
     others: list[Path] = []
     for path in paths:
         matching = [Path(path)]
-        if not matching[0].exists() and glob.has_magic(str(path)):
+        if not _is_there(matching[0]) and glob.has_magic(str(path)):
             matching = [Path(each) for each in sorted(glob.glob(str(path), recursive=True))]
             if not matching:
                 raise DatasetError(f"no file matches {str(path)!r}; check the pattern.")
         for each in matching:
-            (live if each.is_file() and is_live_file(each) else others).append(each)
+            there = _is_there(each) and each.is_file()
+            (live if there and is_live_file(each) else others).append(each)
     return live, others
+
+
+def _is_there(path: Path) -> bool:
+    """Whether the file exists; a name that no file can have does not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -93,7 +93,7 @@ class RegistryFile:
         before, self._seen, self._bytes = self._document, None, None
         try:
             data = document.render(changed, self._texts).encode()
-        except (TypeError, AttributeError, LookupError) as error:
+        except (TypeError, AttributeError, LookupError, UnicodeEncodeError) as error:
             raise RegistryCorrupt(
                 f"{self.path} holds an entry of an odd shape ({error}) and is as it was; `promptops"
                 " registry check` says which, restore it from git."

@@ -54,7 +54,14 @@ def merge(base: Document, ours: Document, theirs: Document) -> Merged:
             fault = document.prompt_fault(name, side)
             if fault:
                 raise RegistryCorrupt(f"{fault}; mend that side first.")
-        prompts[name] = _prompt(name, sides[0], sides[1], sides[2], notes, conflicts)
+        try:
+            prompts[name] = _prompt(name, sides[0], sides[1], sides[2], notes, conflicts)
+        except (TypeError, AttributeError, LookupError) as error:
+            raise RegistryCorrupt(
+                f"{name} cannot be merged: a version or deployment of one side does not have its"
+                f" form ({type(error).__name__}); `promptops registry check` names it: mend that"
+                " side first."
+            ) from None
     merged: Document = {
         "promptops": max(side["promptops"] for side in (ours, theirs)),
         "prompts": prompts,
@@ -67,12 +74,19 @@ def merge_files(base: str, ours: str, theirs: str) -> Merged:
     """Merge three files and write the result over `ours`: what git calls a merge driver (`%O %A
     %B`).
 
-    Raises RegistryCorrupt, leaving the file, where a side is not a registry. The caller exits 1
-    where there are conflicts.
+    Raises RegistryCorrupt, leaving the file, where a side is not a registry, or has an entry that
+    is odd. The caller exits 1 where there are conflicts.
     """
     sides = [_read(path) for path in (base, ours, theirs)]
     merged = merge(sides[0], sides[1], sides[2])
-    replace(ours, document.render(merged.document).encode())
+    try:
+        text = document.render(merged.document).encode()
+    except UnicodeEncodeError:
+        raise RegistryCorrupt(
+            f"{ours} and {theirs} cannot be merged: a text holds half of a surrogate pair, which no"
+            " file can; `promptops registry check` names it: mend that side first."
+        ) from None
+    replace(ours, text)
     return merged
 
 

@@ -53,7 +53,7 @@ def holds_labels(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8") as file:
             head = json.loads(next((line for line in file if line.strip()), ""))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(head, dict) and head.get("form") == _FORM
 

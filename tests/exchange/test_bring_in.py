@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from promptops.cli.__main__ import group
-from promptops.errors import DatasetError
+from promptops.errors import DatasetError, StoreError
 from promptops.lab import Lab
 
 FILES = Path(__file__).parent / "files"
@@ -107,3 +107,18 @@ def test_the_command_takes_live_calls(tmp_path: Path, monkeypatch: pytest.Monkey
         "3 live rows read, 3 of them new.",
         "3 live rows read, 0 of them new.",
     ]
+
+
+def test_a_name_that_no_file_can_have_is_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """The system refuses the name itself, by an error of its own."""
+    for name in ("a" * 300 + ".csv", "nul\0.csv"):
+        with pytest.raises(DatasetError, match="there is no file"):
+            Lab(tmp_path).import_from(str(tmp_path / name))
+
+
+def test_a_deep_file_is_not_an_export(tmp_path: Path) -> None:
+    """What reports hand out is looked for first, which must not end in the parser's depth."""
+    deep = tmp_path / "deep.export"
+    deep.write_bytes(b"[" * 200_000)
+    with pytest.raises(StoreError, match=r"deep\.export"):
+        Lab(tmp_path).store.import_(deep)

@@ -44,6 +44,60 @@ def branch(base: Path, name: str) -> tuple[Path, Editor]:
     return path, Editor(path)
 
 
+# -- odd sides
+
+
+ODD = [None, 0, "x", [], {}, [[]], {"a": 1}, {"id": {}}, {"id": [], "number": "1"}, 1e9]
+
+
+@pytest.mark.parametrize("side", [0, 1, 2], ids=["base", "ours", "theirs"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("versions", 0),
+        ("versions", 0, "id"),
+        ("versions", 0, "number"),
+        ("environments", "prod", "deployments", 0),
+        ("environments", "prod", "deployments", -1, "version"),
+    ],
+    ids=lambda place: ".".join(map(str, place)),
+)
+def test_an_odd_side_is_refused_by_name_and_nothing_is_written(
+    tmp_path: Path, side: int, place: tuple[Any, ...]
+) -> None:
+    """Any value in a version's or deployment's place: merged, or RegistryCorrupt, and never an
+    error of Python; half of a surrogate pair too, which JSON can hold and UTF-8 cannot.
+    """
+    base = tmp_path / "base.json"
+    editor = Editor(base)
+    editor.save(NAME, version("one"), author="me")
+    editor.promote(NAME, 1, "prod", author="me", force=True, reason="first")
+    paths = [base]
+    for name in ("ours", "theirs"):
+        path, editor = branch(base, name)
+        number = editor.save(NAME, version(name), author="me")
+        editor.promote(NAME, number, "prod", author="me", force=True, reason="next")
+        paths.append(path)
+    sound = paths[side].read_bytes()
+    refused = 0
+    for value in [*ODD, "\ud800"]:
+        read = json.loads(sound)
+        inner = read["prompts"][NAME]
+        for step in place[:-1]:
+            inner = inner[step]
+        inner[place[-1]] = value
+        paths[side].write_text(json.dumps(read))
+        before = paths[1].read_bytes()
+        try:
+            merge_files(*map(str, paths))
+        except RegistryCorrupt:
+            refused += 1
+            assert paths[1].read_bytes() == before
+        else:
+            paths[1].write_bytes(sound if side == 1 else before)
+    assert refused or place != ("versions", 0)
+
+
 # -- by plain git
 
 
