@@ -12,7 +12,7 @@ from ..errors import RegistryCorrupt, RegistryError, UnknownPrompt
 from . import document
 from .debug_log import debug
 from .locate import absolute
-from .source import signature
+from .source import contents, signature
 from .write_lock import locked, replace
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ class RegistryFile:
 
     def _load(self) -> None:
         try:
-            with open(self.path, "rb") as file:
-                data = file.read()
+            _, data = contents(self.path)
         except OSError as error:
             raise RegistryCorrupt(
                 f"{self.path} cannot be read ({error.strerror}); check its permissions, or restore"

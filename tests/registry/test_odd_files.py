@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,3 +197,22 @@ def test_a_registry_with_an_odd_value_is_written_or_refused_by_an_error_of_ours(
             refused += 1
             assert path.read_bytes() == before
     assert refused > 50
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "sparse", "folder"])
+def test_what_is_not_a_file_is_refused_and_never_read_to_its_end(tmp_path: Path, kind: str) -> None:
+    """A pipe that nobody writes to, a device without an end and a file of 50 GB in the registry's
+    place: a save says so at once.
+    """
+    path = tmp_path / "promptops.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with path.open("wb") as file:
+            file.truncate(50 << 30)
+    with pytest.raises(RegistryCorrupt, match=r"promptops\.json"):
+        Editor(path).save("new", PromptVersion("{{x}}", model="m"))
