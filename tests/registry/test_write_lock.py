@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -504,3 +505,27 @@ def test_corruption_is_not_mistaken_for_absence(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(RegistryCorrupt, match="cannot be read"):
         Editor(path).save(NAME, V[0])
+
+
+def test_one_writer_at_a_time_by_the_locks_of_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G11: `msvcrt` in the place of `fcntl`. The lock's file stays, since an open file cannot be
+    removed there, and serves the next writer.
+    """
+    import fcntl
+
+    def locking(handle: int, _mode: int, _size: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    monkeypatch.setitem(sys.modules, "msvcrt", types.SimpleNamespace(locking=locking, LK_NBLCK=2))
+    path = str(tmp_path / "r.json")
+    with monkeypatch.context() as windows:
+        windows.setattr(write_lock.sys, "platform", "win32")
+        for _ in range(2):
+            with write_lock.locked(path):
+                with pytest.raises(Conflict), write_lock.locked(path, wait_s=0):
+                    pass
+                assert write_lock.replace(path, os.urandom(8))
+        left = sorted(os.listdir(tmp_path))
+    assert left == [".r.json.lock", "r.json"]
