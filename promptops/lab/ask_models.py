@@ -123,13 +123,14 @@ def estimate(
     repeats: int = 1,
     concurrency: int | None = None,
     budget_usd: float | None = None,
+    batch: bool | str = False,
 ) -> Estimate:
     """What `evaluate` with the same arguments would do: calls, reused runs, tokens, cost as a
     range, and time. Asks nothing.
 
     Args:
-        versions, dataset, scorers, plan, models, repeats, concurrency, budget_usd: as in
-            `evaluate`.
+        versions, dataset, scorers, plan, models, repeats, concurrency, budget_usd, batch: as in
+            `evaluate`; by batches the cost is half.
 
     Raises:
         StudyError, SetupError, ScorerError, DatasetError: what would stop `evaluate` too.
@@ -141,7 +142,7 @@ def estimate(
     drawn: StudyDesign = evaluating.draw(
         self.project, versions, dataset, scorers, chosen, models=models, repeats=repeats
     )
-    return estimate(self.project, drawn, concurrency, plan)
+    return estimate(self.project, drawn, concurrency, plan, batch=bool(batch))
 
 
 @explained

@@ -5,17 +5,18 @@ Unknown is reported, never zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..embedded import EmbeddedModel
 from ..engine.adaptive_concurrency import CEILING
 from ..engine.budget import estimate_tokens
-from ..engine.prices import cost_of, price_of
+from ..engine.prices import Spent, bill
 from ..markup import paragraph
-from .design import StudyDesign
+from .design import ArmDesign, StudyDesign
 from .in_force import in_force
 from .questions import question
 from .records import find_runs
@@ -37,7 +38,8 @@ class Estimate:
     """calls: to be made; reused: answered before; tokens_in: by characters / 4; tokens_out,
     cost_usd: (low, high), None where a price is unknown; time_s: at the pace seen before, None
     where nothing was; judges: further calls by judge scorers; in_force: what a promotion out of the
-    study will need: how alpha is shared, and what was tried before.
+    study will need: how alpha is shared, and what was tried before; batch: whether by the
+    providers' batches, which cost half and are back within a day.
     """
 
     calls: int
@@ -49,6 +51,7 @@ class Estimate:
     judges: int
     unpriced: tuple[str, ...]
     in_force: tuple[str, ...] = ()
+    batch: bool = False
 
     def __repr__(self) -> str:
         money = (
@@ -58,10 +61,11 @@ class Estimate:
         )
         judges = f", and {self.judges:,} judge calls on top" if self.judges else ""
         rules = f". {' '.join(self.in_force)}" if self.in_force else ""
+        pace = "by batches, within a day" if self.batch else f"about {words.duration(self.time_s)}"
         return (
             f"<Estimate: {words.count(self.calls, 'call')} to make, {self.reused:,} reused; about"
             f" {self.tokens_in:,} tokens in, {self.tokens_out[0]:,} to {self.tokens_out[1]:,} out;"
-            f" {money}; about {words.duration(self.time_s)}{judges}{rules}>"
+            f" {money}; {pace}{judges}{rules}>"
         )
 
     def _repr_html_(self) -> str:
@@ -69,10 +73,15 @@ class Estimate:
 
 
 def estimate(
-    project: Project, drawn: StudyDesign, concurrency: int | None, plan: Plan | None = None
+    project: Project,
+    drawn: StudyDesign,
+    concurrency: int | None,
+    plan: Plan | None = None,
+    *,
+    batch: bool = False,
 ) -> Estimate:
     """Renders every question, looks up which were answered, and prices the rest. plan: that the
-    study follows.
+    study follows; batch: by the providers' batches.
     """
     keys: dict[str, tuple[int, int]] = {}  # key -> (arm, input tokens)
     unrendered = 0
@@ -92,22 +101,18 @@ def estimate(
         answer = _answer_tokens(project.store, arm.id, arm.version.settings)
         low_out += answer[0] * len(mine)
         high_out += answer[1] * len(mine)
-        time_s += (
-            _latency_s(project.store, arm.model.label, arm.model.remote)
-            * len(mine)
-            / (min(concurrency or CEILING, max(len(mine), 1)) if arm.model.remote else 1)
-        )
+        time_s += _time_s(project.store, arm, len(mine), concurrency)
         if not arm.model.remote:
             if mine and not isinstance(
                 arm.model, EmbeddedModel
             ):  # a target may well call somebody who is paid
                 unpriced.add(arm.model.label)
             continue
-        price = price_of(arm.version.model or "", project.prices)
-        if price is None and mine:
+        tier = "batch" if batch else arm.version.settings.get("service_tier")
+        ends = [_cost(arm.version.model or "", mine, out, tier, project.prices) for out in answer]
+        if None in ends:
             unpriced.add(arm.version.model or "no model")
-        low += cost_of(price, sum(mine), answer[0] * len(mine)) or 0.0
-        high += cost_of(price, sum(mine), answer[1] * len(mine)) or 0.0
+        low, high = low + (ends[0] or 0.0), high + (ends[1] or 0.0)
     judges = sum(scorer.kind == "judge" for scorer in drawn.scorers) * drawn.planned
     cost = None if unpriced else (low, high)
     return Estimate(
@@ -120,7 +125,21 @@ def estimate(
         judges,
         tuple(sorted(unpriced)),
         _rules(project, drawn, plan, keys, known),
+        batch,
     )
+
+
+def _cost(
+    model: str, sent: Sequence[int], out: int, tier: object, prices: Mapping[str, Any] | None
+) -> float | None:
+    """USD of calls of so many tokens, each with an answer of `out`; None where it is unknown."""
+    served, total = str(tier) if tier is not None else None, 0.0
+    for tokens, times in Counter(sent).items():
+        one = bill(model, Spent(None, tokens, out, tier=served), prices)
+        if one is None:
+            return None
+        total += one * times
+    return total
 
 
 def _rules(
@@ -137,6 +156,13 @@ def _rules(
     policy = project.registry.policy(drawn.prompt or None) if plan is None else plan.policy
     finalists = plan.document.get("finalists") or () if plan is not None else ()
     return in_force(project, drawn, policy, finalists, answered)
+
+
+def _time_s(store: Store, arm: ArmDesign, calls: int, concurrency: int | None) -> float:
+    """Seconds of so many calls at the pace seen before."""
+    remote = arm.model.remote
+    width = min(concurrency or CEILING, max(calls, 1)) if remote else 1
+    return _latency_s(store, arm.model.label, remote) * calls / width
 
 
 def _answer_tokens(store: Store, version: str, settings: dict[str, object]) -> tuple[int, int]:
