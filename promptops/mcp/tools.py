@@ -198,7 +198,7 @@ def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> Answer:
     try:
         tool = TOOLS.get(name)
         if tool is None:
-            raise Refused(f"there is no tool {name!r}; next: use one of {', '.join(TOOLS)}.")
+            raise Refused(f"{name!r} is not a tool here; next: use one of {', '.join(TOOLS)}.")
         _check(tool, arguments)
         found = tool.run(agent, **arguments)
     except Refused as error:
@@ -210,8 +210,8 @@ def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> Answer:
     text = clean(json.dumps(found, ensure_ascii=False, indent=1, default=str))
     if len(text) > _LONGEST:
         return Answer(
-            f"refused: the answer has {len(text):,} characters, and {_LONGEST:,} may leave. Next:"
-            " ask for less, such as one version or fewer rows.",
+            f"refused: the answer has {len(text):,} characters, more than the {_LONGEST:,} that are"
+            " sent. Next: ask for less, such as one version or fewer rows.",
             refused=True,
         )
     return Answer(text)
@@ -234,3 +234,5 @@ def _check(tool: Tool, arguments: Mapping[str, Any]) -> None:
             raise Refused(
                 f"{name} is of the wrong type; next: pass {' or '.join(kinds)}, as the schema says."
             )
+        if isinstance(value, list) and len(value) < int(tool.takes[name].get("minItems", 0)):
+            raise Refused(f"{name} is empty; next: pass one item or more.")

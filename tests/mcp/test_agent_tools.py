@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
-from promptops.errors import SetupError
+from promptops.errors import Refused, SetupError
 from promptops.lab import Lab
 from promptops.mcp.agent import Agent
+from promptops.mcp.daily_budget import DailyBudget
 from promptops.mcp.server import server_of
 from promptops.mcp.tools import TOOLS, call
 from promptops.models.scripted import ScriptedModel
@@ -70,6 +72,9 @@ def project(tmp_path: Path) -> Path:
     (folder / ".gitignore").write_text(".env\n.promptops/\n")
     (tmp_path / "outside.jsonl").write_text('{"ticket": "x", "expected": "y"}')
     (folder / "link.jsonl").symlink_to(tmp_path / "outside.jsonl")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "secret.py").write_text(APP.replace("Name the", "OUTSIDE: the"))
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
     git(folder, "init", "-q")
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "first")
@@ -200,16 +205,43 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     ("scan_code", {"path": "../.."}, "outside the project; next:"),
     ("scan_code", {"path": "~/../../etc"}, "outside the project; next:"),
     ("scan_code", {"path": ".git"}, "is hidden"),
+    ("scan_code", {"path": "linked"}, "outside the project; next:"),
+    ("scan_code", {"path": "rows.jsonl/../../.."}, "outside the project; next:"),
+    # a schema is not fetched, and nothing is a scorer but what the catalogue names
+    *(
+        (
+            "evaluate",
+            {**PAIR, "scorers": [{"name": "json_schema", "args": [{"$ref": ref}]}]},
+            "error:",
+        )
+        for ref in ("file:///etc/passwd", "http://127.0.0.1:9/x")
+    ),
+    ("evaluate", {**PAIR, "scorers": []}, "is empty; next:"),
     # SQL that writes, reads files or settings
-    ("query_results", {"sql": "delete from runs"}, "error:"),
-    ("query_results", {"sql": "drop table studies"}, "error:"),
+    *(
+        ("query_results", {"sql": sql}, "does not begin as one that reads; next:")
+        for sql in (
+            *("checkpoint", "vacuum", "pragma database_list", "call pragma_version()", ""),
+            *("attach ':memory:' as m", "prepare p as select 1", "update runs set output = 'x'"),
+            *("/* select */ insert into runs from runs", "-- select\nexport database 'out'"),
+            *("create secret (type s3)", "import database '/tmp'", "selectx 1"),
+        )
+    ),
+    ("query_results", {"sql": "with d as (delete from runs returning *) from d"}, "error:"),
+    ("query_results", {"sql": "select * from query('delete from runs')"}, "error:"),
+    ("query_results", {"sql": "from 'rows.jsonl'"}, "error:"),
+    ("query_results", {"sql": "select * from glob('/*')"}, "error:"),
+    ("query_results", {"sql": "select * from duckdb_secrets()"}, "error:"),
+    ("query_results", {"sql": "select getenv('OPENAI_API_KEY')"}, "error:"),
+    ("query_results", {"sql": "/* ; */ select 1; drop table runs"}, "expected one SQL statement"),
+    ("query_results", {"sql": "drop table studies"}, "does not begin"),
     ("query_results", {"sql": "select 1; delete from runs"}, "error:"),
-    ("query_results", {"sql": "copy runs to 'stolen.csv'"}, "error:"),
-    ("query_results", {"sql": "attach 'other.duckdb'"}, "error:"),
+    ("query_results", {"sql": "copy runs to 'stolen.csv'"}, "does not begin"),
+    ("query_results", {"sql": "attach 'other.duckdb'"}, "does not begin"),
     ("query_results", {"sql": "select * from read_csv('/etc/passwd')"}, "error:"),
     ("query_results", {"sql": "select * from read_text('.env')"}, "error:"),
-    ("query_results", {"sql": "set enable_external_access = true"}, "error:"),
-    ("query_results", {"sql": "install httpfs"}, "error:"),
+    ("query_results", {"sql": "set enable_external_access = true"}, "does not begin"),
+    ("query_results", {"sql": "install httpfs"}, "does not begin"),
     ("query_results", {"sql": "select 1", "limit": 10_000_000}, "next: ask for 1 to 200"),
     # the gate
     ("open_proposal", {**PROPOSAL, "force": True}, "cannot bypass the gate; next:"),
@@ -226,7 +258,7 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     ("propose_version", {"prompt": "x", "messages": "Hi", "note": "n", "author": "Ada"}, "fixed"),
     ("propose_version", {"prompt": "x", "messages": f"Key {SECRET}", "note": "n"}, "error:"),
     ("propose_version", {"prompt": "x", "messages": "Hi", "note": " "}, "note is empty; next:"),
-    ("set_budget", {"calls": 10**9}, "there is no tool"),
+    ("set_budget", {"calls": 10**9}, "is not a tool here; next:"),
     ("list_prompts", {"path": "/etc"}, "takes nothing"),
     ("evaluate", {**ANEW, "scorers": "__import__('os').system('touch pwned')"}, "wrong type"),
     ("evaluate", {**ANEW, "scorers": ["__import__('os').system('touch pwned')"]}, "error:"),
@@ -266,6 +298,36 @@ def test_hostile_calls_change_nothing(agent: Callable[..., Agent]) -> None:
         assert expected in answer.text, (tool, arguments, answer.text)
         assert SECRET not in answer.text
     assert state(one) == before
+
+
+def test_a_link_within_the_project_leads_no_scan_out_of_it(agent: Callable[..., Agent]) -> None:
+    """The whole project is scanned without the folder that is elsewhere."""
+    found = call(agent(), "scan_code", {})
+    assert "Name the category" in found.text
+    assert "OUTSIDE" not in found.text
+
+
+def test_a_budget_is_not_spent_twice_by_calls_at_once(project: Path) -> None:
+    """Of eight reservations at the same moment, from several servers, one fits."""
+    folder = project / ".promptops" / "agents"
+    began = threading.Barrier(8)
+    said: list[bool] = []
+
+    def reserve() -> None:
+        began.wait()
+        try:
+            DailyBudget(folder, 200).reserve(120, "a study", "agent:x for Ada")
+            said.append(True)
+        except Refused:
+            said.append(False)
+
+    threads = [threading.Thread(target=reserve) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == [False] * 7 + [True]
+    assert DailyBudget(folder, 200).left().calls == 80
 
 
 def test_what_a_proposal_needs(agent: Callable[..., Agent]) -> None:
