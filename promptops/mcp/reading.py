@@ -32,7 +32,7 @@ _LONGEST = 600  # characters of one cell
 _ROWS = 200
 _READS = re.compile(  # past comments: what begins a statement that reads
     r"(?>\s|--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)*+"
-    r"(?:select|with|from|values|describe|summarize|\()(?![a-z0-9_])",
+    r"(?:\(|(?:select|with|from|values|describe|summarize)(?![a-z0-9_]))",
     re.IGNORECASE,
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["LineIndex"]
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|\n')
+_TOKEN = re.compile(r'"(?>[^"\\\n]+|\\[^\n])*+"?|[{}\[\]:,]|\n')
 _DEEPEST = 6  # prompts, NAME, environments, ENV, deployments, NUMBER
 Path = tuple[str | int, ...]
 
