@@ -16,11 +16,13 @@ that needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .cases import Case, keep_cases
 from .examples import by_example
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["by_example"]
 
 _SENTENCES = "promptops"  # the user property that carries a verdict to the summary, over xdist too
+_BEGAN = time.time()  # of this process: what a budget counts from
+_REASON = 500  # characters of an assert that are kept with the score
+_CASES = pytest.StashKey[dict[str, Case]]()  # by the id of their test
 _PROMPT = (
     "prompt(name, data=None, split=None, scorers=None, candidate=None, baseline=None, env='prod'): "
     "which prompt `study` evaluates and `ask` asks; the newest saved version against what env "
@@ -66,6 +71,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """The marker, so that --strict-markers knows it."""
     config.addinivalue_line("markers", _PROMPT)
+    config.addinivalue_line("markers", "promptops_examples(dataset): set by `by_example` itself")
+    config.stash[_CASES] = {}
 
 
 @pytest.fixture(scope="session")
@@ -92,15 +99,31 @@ def study(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Study]:
         request.node.user_properties.append((_SENTENCES, str(done.compare().statement())))
 
 
+@pytest.fixture(scope="session")
+def _kept_cases(request: pytest.FixtureRequest, lab: Lab) -> Iterator[None]:
+    """When the tests are through, their cases are recorded as studies."""
+    yield
+    keep_cases(lab, list(request.config.stash[_CASES].values()))
+
+
 @pytest.fixture
-def ask(request: pytest.FixtureRequest, lab: Lab) -> Callable[..., Answer]:
+def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable[..., Answer]:
     """Asks the prompt's candidate: `ask(example)`, or `ask(ticket="...")`. Each answer is recorded,
-    and an equal question is answered from what is recorded.
+    and an equal question is answered from what is recorded. Of a test of `by_example` the outcome
+    is recorded too, as the score of a study that has the test's name.
+
+    Without a named prompt it asks the only one of the registry. Past `--promptops-budget` a test
+    that would need a call is skipped, with the reason.
     """
     from .under_test import PromptUnderTest
 
-    declared = PromptUnderTest.of(request.node, lab)
+    declared = PromptUnderTest.of(request.node, lab, alone=True)
     version, offline = declared.candidate(), request.config.getoption("--promptops-offline")
+    budget: float | None = request.config.getoption("--promptops-budget")
+    case = Case.of(request.node)
+    if case is not None:
+        case.version = version
+        request.config.stash[_CASES][request.node.nodeid] = case
 
     def answer(example: Example | Mapping[str, Any] | None = None, **values: Any) -> Answer:
         inputs: Any = getattr(example, "inputs", example) if example is not None else {}
@@ -109,9 +132,32 @@ def ask(request: pytest.FixtureRequest, lab: Lab) -> Callable[..., Answer]:
         named = {name: value for name, value in given.items() if name in wanted or not wanted}
         if offline and not declared.recorded(version, named):
             pytest.skip(f"{version.label} has no recorded answer to this example: offline")
-        return version(**named)
+        past = budget is not None and declared.spent(_BEGAN) >= budget
+        if past and not declared.recorded(version, named):
+            pytest.skip(f"the budget of {budget:g} USD is spent: --promptops-budget")
+        said = version(**named)
+        if case is not None:
+            case.answer = said
+        return said
 
     return answer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What became of a case; a failing one shows the answer and its difference from the golden
+    answer.
+    """
+    report = yield
+    case = item.config.stash[_CASES].get(item.nodeid)
+    if case is not None and report.when == "call" and not report.skipped:
+        why = call.excinfo.exconly(tryshort=True) if call.excinfo is not None else ""
+        case.failed = (why or "failed")[:_REASON] if report.failed else ""
+        if report.failed and case.answer is not None:
+            report.sections.append(("Answer", case.answered()))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

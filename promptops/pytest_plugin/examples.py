@@ -33,6 +33,7 @@ def by_example(
 
     def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
         marked: Callable[..., Any] = pytest.mark.parametrize("example", cases)(test)
+        marked = pytest.mark.promptops_examples(chosen)(marked)
         if prompt is not None:
             marked = pytest.mark.prompt(prompt)(marked)
         return marked

@@ -29,9 +29,13 @@ class PromptUnderTest:
     options: Mapping[str, Any]
 
     @classmethod
-    def of(cls, node: pytest.Item, lab: Lab) -> PromptUnderTest:
-        """The nearest mark of a test. Raises UsageError where there is none, or a wrong one."""
+    def of(cls, node: pytest.Item, lab: Lab, *, alone: bool = False) -> PromptUnderTest:
+        """The nearest mark of a test. alone: without one, the only prompt of the registry is meant.
+        Raises UsageError where there is none, or a wrong one.
+        """
         mark = node.get_closest_marker("prompt")
+        if mark is None and alone and len(names := lab.project.registry.names()) == 1:
+            return cls(lab, names[0], {})
         if mark is None or not mark.args:
             raise pytest.UsageError(
                 f"{node.nodeid} uses a fixture of promptops without naming a prompt: mark it with "
@@ -106,6 +110,15 @@ class PromptUnderTest:
             repeats=repeats,
             budget_usd=config.getoption("--promptops-budget"),
         )
+
+    def spent(self, since: float) -> float:
+        """USD of all calls since then (Unix seconds), those of other workers included."""
+        from ..run import utc
+
+        rows = self.lab.store.rows(
+            "select coalesce(sum(cost_usd), 0) from runs where started_at >= ?", [utc(since)]
+        )
+        return float(rows[0][0])
 
     def recorded(self, version: SavedVersion, values: Mapping[str, Any]) -> bool:
         """Whether the store has an answer of the version to these values."""

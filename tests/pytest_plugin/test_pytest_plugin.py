@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from promptops.lab import Lab
+from promptops.lab import Lab, Study
 from promptops.models.scripted import ScriptedModel
 
 CONFTEST = """
@@ -92,6 +92,12 @@ def calls(project: Path) -> int:
     return len((project / "calls").read_text()) if (project / "calls").exists() else 0
 
 
+def cases(project: Path) -> Study:
+    """The one study of the cases."""
+    [study] = [each for each in Lab(project).studies if each.name.startswith("test_")]
+    return study
+
+
 def test_a_prompt_is_tested_like_code(project: Path) -> None:
     """Candidate against what prod serves; the sentence in the summary; each example a test; an
     equal question is asked once; offline then needs no call.
@@ -123,6 +129,20 @@ def test_a_failing_example_is_one_failing_test(project: Path) -> None:
     assert f"1 failed, {ROWS - 1} passed" in done.stdout, done.stdout
     assert "test_names_a_category[e7]" in done.stdout
     assert '{"category": "billing"}' in done.stdout
+    assert "v2 answered:" in done.stdout
+    assert "--- expected" in done.stdout
+    study = cases(project)
+    assert study.record.scorer_names == ["test_names_a_category"]
+    rows = study.recorded.project.store.rows(
+        "select m.example_id, s.passed, s.reason from study_runs m join scores s using (run_id)"
+        " where m.study_id = ? order by s.passed, m.example_id",
+        [study.id],
+    )
+    assert len(rows) == ROWS
+    assert rows[0][:2] == ("e7", False)
+    assert "AssertionError" in rows[0][2]
+    assert all(row[1:] == (True, None) for row in rows[1:])
+    study.recorded.project.close()
 
 
 @pytest.mark.parametrize(
@@ -150,6 +170,13 @@ def test_workers_share_what_is_asked(project: Path) -> None:
     lab = Lab(project)
     rows = lab.store.rows("select count(*), count(distinct key) from runs")
     assert rows == [(ROWS, ROWS)]
+    lab.store.close()
+    study = cases(project)
+    assert study.recorded.project.store.rows(
+        "select count(*), count(distinct example_id) from study_runs where study_id = ?", [study.id]
+    ) == [(ROWS, ROWS)]
+    assert "100" in str(study.leaderboard())
+    study.recorded.project.close()
 
 
 def test_importing_the_plugin_costs_no_lab(project: Path) -> None:
