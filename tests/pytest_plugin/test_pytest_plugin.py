@@ -122,7 +122,9 @@ def test_offline_without_recorded_answers_is_a_skip_with_its_reason(project: Pat
 def test_a_failing_example_is_one_failing_test(project: Path) -> None:
     """By its id, with the answer."""
     text = (project / "rows.jsonl").read_text().replace('"ticket 7"', '"Second ticket 7"')
-    (project / "rows.jsonl").write_text(text)
+    lines = text.splitlines()
+    lines[7] = lines[7].replace('"billing"', '"bug"')
+    (project / "rows.jsonl").write_text("\n".join(lines))
     tests = TESTS.replace('== "billing"', '== ("bug" if example.id == "e7" else "billing")')
     (project / "test_prompts.py").write_text(tests)
     done = run(project, "-k", "names_a_category")
@@ -130,9 +132,9 @@ def test_a_failing_example_is_one_failing_test(project: Path) -> None:
     assert "test_names_a_category[e7]" in done.stdout
     assert '{"category": "billing"}' in done.stdout
     assert "v2 answered:" in done.stdout
-    assert "--- expected" in done.stdout
+    assert '- "category": "bug"\n+ "category": "billing"' in done.stdout
     study = cases(project)
-    assert study.record.scorer_names == ["test_names_a_category"]
+    assert study.record.scorer_names == ("test_names_a_category",)
     rows = study.recorded.project.store.rows(
         "select m.example_id, s.passed, s.reason from study_runs m join scores s using (run_id)"
         " where m.study_id = ? order by s.passed, m.example_id",
