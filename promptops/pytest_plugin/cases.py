@@ -25,7 +25,7 @@ __all__ = ["Case", "keep_cases"]
 
 @dataclass(slots=True)
 class Case:
-    """One test of one example. answer: its last one; failed: what its assert said, "" where it
+    """One test of one example. answer: its last one; failed: the words of its assert, "" where it
     passed, None while it is not known.
     """
 
