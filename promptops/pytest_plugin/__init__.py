@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .cases import Case, keep_cases
+from .cases import TestedExample, keep_cases
 from .examples import by_example
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ __all__ = ["by_example"]
 _SENTENCES = "promptops"  # the user property that carries a verdict to the summary, over xdist too
 _BEGAN = time.time()  # of this process: what a budget counts from
 _REASON = 500  # characters of an assert that are kept with the score
-_CASES = pytest.StashKey[dict[str, Case]]()  # by the id of their test
+_CASES = pytest.StashKey[dict[str, TestedExample]]()  # by the id of their test
 _PROMPT = (
     "prompt(name, data=None, split=None, scorers=None, candidate=None, baseline=None, env='prod'): "
     "which prompt `study` evaluates and `ask` asks; the newest saved version against what env "
@@ -120,7 +120,7 @@ def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable
     declared = PromptUnderTest.of(request.node, lab, alone=True)
     version, offline = declared.candidate(), request.config.getoption("--promptops-offline")
     budget: float | None = request.config.getoption("--promptops-budget")
-    case = Case.of(request.node)
+    case = TestedExample.of(request.node)
     if case is not None:
         case.version = version
         request.config.stash[_CASES][request.node.nodeid] = case

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from ..lab.answer import Answer
     from ..lab.prompt import SavedVersion
 
-__all__ = ["Case", "keep_cases"]
+__all__ = ["TestedExample", "keep_cases"]
 
 
 @dataclass(slots=True)
-class Case:
+class TestedExample:
     """One test of one example. answer: its last one; failed: the words of its assert, "" where it
     passed, None while it is not known.
     """
@@ -38,7 +38,7 @@ class Case:
     failed: str | None = None
 
     @classmethod
-    def of(cls, item: pytest.Item) -> Case | None:
+    def of(cls, item: pytest.Item) -> TestedExample | None:
         """The case of a test; None where it has no example of `by_example`."""
         mark = item.get_closest_marker("promptops_examples")
         example = getattr(item, "callspec", None) and item.callspec.params.get("example")  # type: ignore[attr-defined]
@@ -62,9 +62,9 @@ class Case:
         return "\n".join(lines)
 
 
-def keep_cases(lab: Lab, cases: Sequence[Case]) -> None:
+def keep_cases(lab: Lab, cases: Sequence[TestedExample]) -> None:
     """Record the cases that were answered and have an outcome: one study per test function."""
-    found: dict[tuple[str, str, str], list[Case]] = {}
+    found: dict[tuple[str, str, str], list[TestedExample]] = {}
     for case in cases:
         if case.answer is None or case.version is None or case.failed is None:
             continue
@@ -74,7 +74,7 @@ def keep_cases(lab: Lab, cases: Sequence[Case]) -> None:
         _keep(lab, test, endpoint, each)
 
 
-def _keep(lab: Lab, test: str, endpoint: str, cases: Sequence[Case]) -> None:
+def _keep(lab: Lab, test: str, endpoint: str, cases: Sequence[TestedExample]) -> None:
     from ..canonical import tagged
     from ..run import utc
     from ..study.records import keep_dataset, keep_study
@@ -124,7 +124,7 @@ def _keep(lab: Lab, test: str, endpoint: str, cases: Sequence[Case]) -> None:
     project.store.append("study_events", [event])
 
 
-def _score(case: Case, scorer: str, version: str, run_id: str) -> dict[str, Any]:
+def _score(case: TestedExample, scorer: str, version: str, run_id: str) -> dict[str, Any]:
     from ..run import utc
 
     return {
