@@ -41,7 +41,8 @@ class TestedExample:
     def of(cls, item: pytest.Item) -> TestedExample | None:
         """The case of a test; None where it has no example of `by_example`."""
         mark = item.get_closest_marker("promptops_examples")
-        example = getattr(item, "callspec", None) and item.callspec.params.get("example")  # type: ignore[attr-defined]
+        spec: Any = getattr(item, "callspec", None)
+        example = spec.params.get("example") if spec is not None else None
         if mark is None or example is None:
             return None
         return cls(item.nodeid.partition("[")[0], str(item.path), mark.args[0], example)
