@@ -542,3 +542,17 @@ def more(client, history):
     assert answer.variables == {"q": "str(q)"}
     assert answer.version().render({"q": "Hi"})[-1] == {"role": "user", "content": "Hi"}
     assert ["built elsewhere" in prompt.fault() for prompt in others] == [True, True]
+
+
+def test_the_fields_of_a_template_of_langchain_are_variables(tmp_path: Path) -> None:
+    source = """
+def chain():
+    return ChatPromptTemplate.from_messages([
+        ("system", "Answer as {{json}}."), ("human", "Sort {ticket} of {who}")])
+"""
+    [found] = found_in(tmp_path, a_py=source)
+    assert found.variables == {"ticket": "ticket", "who": "who"}
+    assert [m["content"] for m in found.version().render({"ticket": "T", "who": "W"})] == [
+        "Answer as {json}.",
+        "Sort T of W",
+    ]

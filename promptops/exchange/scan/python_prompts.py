@@ -12,7 +12,7 @@ from ..chat_text import slug
 from .found_prompt import FoundPrompt, Text, instructs, says_something
 from .python_named import named_texts
 from .python_source import OtherFiles, PythonSource
-from .python_texts import Names, literal_of, text_of
+from .python_texts import Names, fields_of, literal_of, text_of
 
 __all__ = ["prompts_in_python"]
 
@@ -24,6 +24,8 @@ _CALL = re.compile(
 )
 # takes a list of messages as its first argument, by whatever name the model has
 _SENDS = re.compile(r"\.a?(?:invoke|stream|batch|generate|complete|predict_messages)$")
+# a template of LangChain, whose {names} are filled when it is asked
+_TEMPLATE = re.compile(r"(?:PromptTemplate|from_messages|from_template)$")
 _KEEPS = re.compile(r"\.(?:append|extend|insert|update)$")  # keeps messages, and sends none
 _SPELLED = (
     *("messages", "input", "prompt", "contents", "system", "instructions", "system_instruction"),
@@ -151,6 +153,8 @@ class _File:
         file = self.source.file
         name = slug(function or self._assigned(node) or file.rpartition("/")[2][:-3], "prompt")
         texts, place = tuple(messages), node.lineno
+        if _TEMPLATE.search(call[0]):
+            texts = tuple((role, fields_of(text)) for role, text in texts)
         return FoundPrompt(
             file, place, name, texts, model, settings, call[0], tuple(unread), tuple(kept)
         )

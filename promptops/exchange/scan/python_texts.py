@@ -14,7 +14,7 @@ from typing import Any
 
 from .found_prompt import Hole, Text
 
-__all__ = ["Names", "literal_of", "text_of"]
+__all__ = ["Names", "fields_of", "literal_of", "text_of"]
 
 _PERCENT = re.compile(r"%(?:\((\w+)\))?([-#0 +]*+\d*+(?:\.\d++)?+)([sdrifg%])")
 _DOLLAR = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
@@ -266,6 +266,23 @@ def _substituted(base: ast.expr, node: ast.Call, names: Names, depth: int) -> Te
         else:
             return None
     return (*out, whole[end:])
+
+
+def fields_of(text: Text) -> Text:
+    """The text with each plain `{name}` as a value that is filled in, and `{{` as a brace."""
+    out: list[str | Hole] = []
+    for piece in text:
+        try:
+            parsed = list(string.Formatter().parse(piece)) if isinstance(piece, str) else []
+        except ValueError:
+            return text
+        if isinstance(piece, Hole) or any(spec or form for _, _, spec, form in parsed):
+            out.append(piece)
+            continue
+        for before, name, _, _ in parsed:
+            out += [before] if before else []
+            out += [Hole(name, name)] if name else []
+    return tuple(out)
 
 
 def literal_of(node: ast.expr, names: Names) -> Any:
