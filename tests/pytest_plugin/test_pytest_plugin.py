@@ -147,21 +147,23 @@ def test_a_failing_example_is_one_failing_test(project: Path) -> None:
     study.recorded.project.close()
 
 
-@pytest.mark.parametrize(
-    ("mark", "said"),
-    [
-        ("", "without naming a prompt"),
-        ('@pytest.mark.prompt("triage", date="x")', "does not take 'date'; it takes data, split"),
-        ('@pytest.mark.prompt("triage")', "has no examples: add data="),
-        ('@pytest.mark.prompt("other", data="rows.jsonl")', "other has no saved version"),
-    ],
-)
-def test_a_wrong_mark_names_what_is_accepted(project: Path, mark: str, said: str) -> None:
-    """Before anything is asked."""
-    text = f"import pytest\n{mark}\ndef test_it(study): pass\n"
-    (project / "test_prompts.py").write_text(text)
+WRONG_MARKS = {
+    "": "without naming a prompt",
+    '@pytest.mark.prompt("triage", date="x")': "does not take 'date'; it takes data, split",
+    '@pytest.mark.prompt("triage")': "has no examples: add data=",
+    '@pytest.mark.prompt("other", data="rows.jsonl")': "other has no saved version",
+}
+
+
+def test_a_wrong_mark_names_what_is_accepted(project: Path) -> None:
+    """Before anything is asked, each in its own test's error."""
+    tests = [f"{mark}\ndef test_mark_{n}(study): pass\n" for n, mark in enumerate(WRONG_MARKS)]
+    (project / "test_prompts.py").write_text("import pytest\n" + "\n".join(tests))
     done = run(project)
-    assert said in done.stdout, done.stdout
+    parts = done.stdout.split("ERROR at setup of test_mark_")[1:]
+    assert [part[0] for part in parts] == ["0", "1", "2", "3"], done.stdout
+    for said, part in zip(WRONG_MARKS.values(), parts, strict=True):
+        assert said in part, done.stdout
     assert calls(project) == 0
 
 
