@@ -7,7 +7,6 @@ beyond 2^53 - 1, no lone surrogate.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from json.encoder import encode_basestring
 
@@ -52,6 +51,8 @@ def json_copy(value: object, where: str = "$") -> Any:
 
 def digest(value: object) -> str:
     """64 hex digits: SHA-256 of the canonical text in UTF-8."""
+    import hashlib  # with OpenSSL behind it: a third of what importing the loader would take
+
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
