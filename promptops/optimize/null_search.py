@@ -39,8 +39,16 @@ class Null:
         return self.promoted / self.searches
 
 
-def null(searches: int, right: float = 0.6, test: int = TEST) -> Null:
-    """So many searches, all versions right with the probability `right`."""
+def null(searches: int, right: float = 0.6, test: int = TEST, *, fresh: bool = True) -> Null:
+    """So many searches, all versions right with the probability `right`.
+
+    Args:
+        searches: how many.
+        right: of every version.
+        test: rows of the test split.
+        fresh: False: the winner is judged on the val rows that chose it, which shows what the test
+            split is for.
+    """
     rng = np.random.default_rng(SEED)
     better, points, promoted = 0, 0.0, 0
     for _ in range(searches):
@@ -54,7 +62,8 @@ def null(searches: int, right: float = 0.6, test: int = TEST) -> Null:
         points += gain
         if gain > 0:  # else the seed stays, and nothing is confirmed
             better += 1
-            promoted += _shown(rng.random((2, test)) < right)
+            rows = rng.random((2, test)) < right if fresh else answers[[0, left[0]], :seen]
+            promoted += _shown(rows)
     low = clopper_pearson(promoted, searches, level=0.98)[0]
     return Null(searches, better / searches, 100 * points / searches, promoted, low)
 

@@ -1,14 +1,12 @@
 """Which examples of a dataset are one example for the versions that are compared.
 
 Two examples are copies where every arm asks the same for both and the golden values that the
-primary scorer reads are equal. Texts that are equal after NFKC, case folding and white space are
+primary scorer reads are equal. Texts that differ only in how they are typed (`near_copies`) are
 near-copies: they stay apart, but belong to one cluster.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from ..dataset import Example
 from ..errors import StudyError
 from ..models.target import TargetModel
 from ..version import PromptVersion
+from .near_copies import folded
 from .study_record import ScorerRef
 
 if TYPE_CHECKING:
@@ -163,23 +162,10 @@ def _plain(value: Any) -> Any:
 
 
 def _folded(request: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The same for two requests that differ in case, white space and compatibility forms only."""
+    """The same for two requests that differ only in how they are typed."""
     return tuple(
-        tuple(map(_fold, part)) if isinstance(part, tuple) else _fold(part) for part in request
+        tuple(map(folded, part)) if isinstance(part, tuple) else folded(part) for part in request
     )
-
-
-def _fold(text: str) -> str:
-    plain = text if text.isascii() else _plain_letters(text)
-    return " ".join(re.sub(r"\\[nrt]", " ", plain).casefold().split())
-
-
-def _plain_letters(text: str) -> str:
-    """By NFKC, without the characters that nobody sees (zero-width spaces, soft hyphens, marks of
-    direction), which would make as many near-copies of a row as one likes.
-    """
-    shown = unicodedata.normalize("NFKC", text)
-    return "".join(char for char in shown if unicodedata.category(char) != "Cf")
 
 
 def _root(parents: dict[str, str], id_: str) -> str:

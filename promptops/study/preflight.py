@@ -11,7 +11,7 @@ from ..dataset.example import RESERVED
 from ..engine.needs import check_needs
 from ..engine.prices import check_money
 from ..engine.response_format import unchecked
-from ..errors import StudyError
+from ..errors import SetupError, StudyError
 from ..models.target import TargetModel
 from ..scorers import Scorer, as_scorer
 from ..scorers.rule import Rule
@@ -20,7 +20,7 @@ from .design import StudyDesign
 from .questions import images_of, question
 
 if TYPE_CHECKING:
-    from ..dataset import Dataset
+    from ..dataset import Dataset, Example
 
 __all__ = ["check_design", "check_texts", "checked_scorers"]
 
@@ -91,7 +91,15 @@ def _all_equal(drawn: StudyDesign) -> Iterator[str]:
     """A sentence for each version that asks the same for every example."""
     columns = sorted({name for example in drawn.dataset for name in example.inputs})
     for arm in drawn.arms:
-        if isinstance(arm.model, TargetModel) or len(drawn.dataset) < 2:
+        if len(drawn.dataset) < 2:
+            continue
+        if isinstance(arm.model, TargetModel):
+            given = [_bound(arm.model, example) for example in drawn.dataset]
+            if given[0] is not None and all(each == given[0] for each in given):
+                yield (
+                    f"All {len(drawn.dataset):,} examples give {arm.label} the same values: they"
+                    " count as one. Name its parameters like the columns that differ."
+                )
             continue
         read = [variable.name for variable in arm.version.variables]
         if read or arm.version.takes_history:
@@ -106,6 +114,14 @@ def _all_equal(drawn: StudyDesign) -> Iterator[str]:
             " as one example. Write {{" + (columns[0] if columns else "column") + "}} where the"
             " value of a column belongs."
         )
+
+
+def _bound(model: TargetModel, example: Example) -> object:
+    """What a target is given of an example; None where it cannot be called with it."""
+    try:
+        return model.bind(example.inputs)
+    except SetupError:  # this row fails by itself
+        return None
 
 
 def check_texts(scorers: Sequence[Scorer], dataset: Dataset) -> list[str]:

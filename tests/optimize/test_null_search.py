@@ -17,6 +17,11 @@ def test_null_searches_are_not_promoted(searches: int) -> None:
     assert found.promoted > 0
 
 
+def test_without_a_test_split_it_would_fail() -> None:
+    """A winner judged on the rows that chose it is promoted many times too often."""
+    assert null(2_000, fresh=False).lower > 0.05
+
+
 def test_a_looser_level_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is one that a gate at twice its level breaks."""
     from promptops.optimize import null_search

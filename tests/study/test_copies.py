@@ -111,6 +111,56 @@ def test_near_copies_share_a_cluster() -> None:
     assert "e3" not in found.clusters
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "row 1!",
+        "Row 1 ...",
+        "- row 1",
+        "* row\t1",
+        "\u201crow 1\u201d",
+        "'row' 1",
+        "row 01",
+        "row, 1",
+        "r\u00f6w 1",
+        "r\u043ew 1",
+        "r\u03bfw 1",
+        "\uff52\uff4f\uff57 1",
+        "row\\n1",
+    ],
+)
+def test_another_typing_of_a_row_is_no_other_row(typed: str) -> None:
+    """Punctuation, quotation marks, bullets, zeros, accents and look-alikes."""
+    found = copies_of(
+        examples("row 1", typed, "row 11"),
+        [reads_of(PromptVersion("{{q}}"))],
+        golden_reads(()),
+    )
+    assert found.clusters is not None
+    assert found.clusters["e0"] == found.clusters["e1"]
+    assert "e2" not in found.clusters
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3 - 4", "3 + 4"),
+        ("3 - 4", "3 4"),
+        ("3.05", "3.5"),
+        ("not ( True and False )", "( not True ) and False"),
+        ("f(1, 2)", "f(12)"),
+        ("1.000", "1,000"),
+        ("?", "!"),
+        ("\u0441\u043e\u0440", "cop"),  # a word of Cyrillic letters alone
+        ("Who was first?", "Who came first?"),
+    ],
+)
+def test_what_changes_the_question_makes_another_row(one: str, other: str) -> None:
+    """Signs, brackets and decimal points count, and so does another wording."""
+    found = copies_of(examples(one, other), [reads_of(PromptVersion("{{q}}"))], golden_reads(()))
+    assert found.clusters is None
+
+
 @pytest.mark.parametrize("unseen", ["\u200b", "\ufeff", "\u00ad", "\u200d", "\u202a"])
 def test_characters_that_nobody_sees_make_no_other_row(unseen: str) -> None:
     """Zero-width spaces, soft hyphens and marks of direction: one cluster with the plain text."""
