@@ -37,7 +37,8 @@ _TYPED = str.maketrans(
 )
 # Cyrillic and Greek small letters and the Latin ones that they look like.
 _ALIKE = str.maketrans(
-    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u03b1\u03bf\u03c1\u03bd\u03b9",
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455"
+    "\u04bb\u0501\u051b\u051d\u03b1\u03bf\u03c1\u03bd\u03b9",
     "aeopcyxijshdqwaopvi",
 )
 
