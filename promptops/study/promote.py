@@ -30,6 +30,7 @@ from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
 from .refusals import Request, keep_refusal, measured_at, outgrown, spend, spent, standing
 from .saved import Saved, as_saved
+from .searched import unshown
 from .split_wear import keep_verdict
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Asked:
 
     refused_before: the earlier refusal that still applies, "" without one; spent: why its override
         counts no more; fault: why there is no evidence although a promotion is
-        forced.
+        forced; unshown: why the confirmation of a search does not carry its winner.
     """
 
     request: Request
@@ -152,11 +153,13 @@ class Asked:
     refused_before: str = ""
     spent: str = ""
     fault: str = ""
+    unshown: str = ""
 
     @property
     def found(self) -> tuple[str, ...]:
         """The points that are not met, known before the gate is asked."""
-        return tuple(point for point in (self.fault, self.spent, self.refused_before) if point)
+        points = (self.fault, self.spent, self.refused_before, self.unshown)
+        return tuple(point for point in points if point)
 
     def keep_verdict(self, serving: Entry | None) -> None:
         """Counted once for each judged pair of versions of a study."""
@@ -199,7 +202,11 @@ def ask(
         moment = measured_at(project, request) if evidence is not None else None
         if evidence is not None and moment is not None:
             request = replace(request, evidence=replace(evidence, measured_at=moment.isoformat()))
-        return Asked(request, verdict, standing(project, request), spent(project, saved, env, word))
+        lacking = ""
+        if grounds is not None and serving is None and not word:
+            lacking = unshown(grounds, saved, project.registry.policy(saved.prompt))
+        refused, used = standing(project, request), spent(project, saved, env, word)
+        return Asked(request, verdict, refused, used, unshown=lacking)
     except Exception as error:
         if not force:
             raise

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from promptops.errors import Refused
 from promptops.models.recorded import RecordedModel
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -22,7 +25,8 @@ def test_a_form_is_learned_and_the_gate_sees_the_constant(make_lab: Callable[...
     model = RecordedModel([json.loads(line) for line in lines])
     lab = make_lab(models={"smol": model})
     v1, found = search(lab)
-    found_on_test = found.confirm().compare(candidate=found.best, baseline=v1)
+    study = found.confirm()
+    found_on_test = study.compare(candidate=found.best, baseline=v1)
     figures = found_on_test.primary
     assert (figures.n, figures.baseline, figures.wins, figures.losses) == (103, 0.0, 61, 0)
     assert sum(example.expected == "True" for example in rows().test) == 62
@@ -31,3 +35,6 @@ def test_a_form_is_learned_and_the_gate_sees_the_constant(make_lab: Callable[...
     verdict = found_on_test.verdict
     assert verdict.decision == "inconclusive"
     assert any("60.2 %" in reason for reason in verdict.reasons), verdict.reasons
+    # Nothing serves, so that alone it would only have to be no worse than the constant.
+    with pytest.raises(Refused, match="does not show that it is better than the seed"):
+        lab.promote(found.save(note="found"), env="prod", study=study)
