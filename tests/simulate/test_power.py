@@ -32,7 +32,7 @@ def test_what_was_found_is_found(power: Any) -> None:
     assert len(rows) == 9
     assert [row.name for row in rows if not row.holds] == []
     assert all(row.now <= row.before for row in rows)
-    assert all(0.2 < row.before for row in rows)
+    assert all(row.before > 0.2 for row in rows)
 
 
 def test_a_rule_that_costs_power_is_seen(power: Any, monkeypatch: pytest.MonkeyPatch) -> None:
