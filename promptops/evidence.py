@@ -202,7 +202,7 @@ def _integer(text: str) -> int | float:
     return value if abs(value) <= MAX_INTEGER else float(text)
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: object) -> Any:
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)
     if isinstance(value, dict):

@@ -14,7 +14,7 @@ __all__ = ["evidence_fault"]
 _DECISIONS = ("promote", "reject", "inconclusive")
 
 
-def evidence_fault(document: Mapping[str, Any]) -> str | None:
+def evidence_fault(document: Mapping[str, object]) -> str | None:
     """What is wrong with the first field that is out of shape, as half a sentence; None where all
     are as `Evidence.document` writes them.
 

@@ -45,7 +45,7 @@ class Stamp:
         except Exception:  # tracing is never the application's fault
             return
 
-    def on_end(self, span: Any) -> None:
+    def on_end(self, span: object) -> None:
         """Nothing: the exporter of the application's own choice sends the span."""
 
     def shutdown(self) -> None:
@@ -55,11 +55,11 @@ class Stamp:
         """Nothing waits."""
         return True
 
-    def _on_ending(self, span: Any) -> None:
+    def _on_ending(self, span: object) -> None:
         """Nothing: part of the SDK's own processor interface."""
 
 
-def _of_a_model(span: Any) -> bool:
+def _of_a_model(span: object) -> bool:
     """Whether an instrumentor of model calls made the span: by its name or first attributes."""
     name = str(getattr(span, "name", "")).lower()
     attributes = getattr(span, "attributes", None) or {}

@@ -31,7 +31,7 @@ _FORMER = {
 _FORMER_GUARDRAIL = {"measure": "metric"}
 
 
-def renamed(document: Any) -> Any:
+def renamed(document: object) -> Any:
     """A policy as it was written, by the names of today.
 
     Raises VersionError where a field is there by both names.
@@ -39,7 +39,7 @@ def renamed(document: Any) -> Any:
     return _by_names(document, _FORMER, _FORMER_GUARDRAIL)
 
 
-def by_former_names(document: Any) -> Any:
+def by_former_names(document: object) -> Any:
     """The same by the names of format 1, over which ids and digests of that format were made."""
     return _by_names(document, _reversed(_FORMER), _reversed(_FORMER_GUARDRAIL))
 
@@ -48,7 +48,7 @@ def _reversed(names: Mapping[str, str]) -> dict[str, str]:
     return {new: old for old, new in names.items()}
 
 
-def _by_names(document: Any, names: Mapping[str, str], rails: Mapping[str, str]) -> Any:
+def _by_names(document: object, names: Mapping[str, str], rails: Mapping[str, str]) -> Any:
     if not isinstance(document, Mapping):
         return document
     for old, new in names.items():
@@ -198,7 +198,7 @@ class Policy:
         }
 
     @classmethod
-    def of(cls, value: Policy | Mapping[str, Any]) -> Policy:
+    def of(cls, value: Policy | Mapping[str, object]) -> Policy:
         """A policy as it is, or of a map of its fields: {"primary": "exact(expected)", "goal":
         "not_worse"}. Raises VersionError.
         """
@@ -222,7 +222,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _texts(values: Any, what: str) -> tuple[str, ...]:
+def _texts(values: object, what: str) -> tuple[str, ...]:
     if not isinstance(values, (list, tuple)) or not all(isinstance(value, str) for value in values):
         raise VersionError(f"policy {what} is {values!r}; expected a list of texts.")
     return tuple(values)
@@ -244,7 +244,7 @@ def _reasons(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
-def _guardrails(values: Any) -> tuple[Guardrail, ...]:
+def _guardrails(values: object) -> tuple[Guardrail, ...]:
     if not isinstance(values, (list, tuple)):
         raise VersionError(f"policy guardrails is {values!r}; expected a list of guardrails.")
     return tuple(
@@ -257,7 +257,7 @@ def _guardrails(values: Any) -> tuple[Guardrail, ...]:
     )
 
 
-def _closed(kind: type[Guardrail | Policy], document: Any, what: str) -> dict[str, Any]:
+def _closed(kind: type[Guardrail | Policy], document: object, what: str) -> dict[str, Any]:
     if not isinstance(document, Mapping):
         example = '{"goal": "not_worse"}' if kind is Policy else '{"metric": "cost", "margin": 0.1}'
         raise VersionError(

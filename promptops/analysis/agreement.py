@@ -66,8 +66,8 @@ class Agreement:
 
 
 def cohen(
-    a: Sequence[Any],
-    b: Sequence[Any],
+    a: Sequence[object],
+    b: Sequence[object],
     *,
     weights: Literal["linear", "quadratic"] | None = None,
     seed: int = SEED,

@@ -126,7 +126,7 @@ class Classes:
         return pd.DataFrame.from_dict(table, orient="index", columns=answers)
 
 
-def folded(value: Any) -> str:
+def folded(value: object) -> str:
     """A label or an answer without what no reader minds: case, white space, marks around it."""
     text = value if isinstance(value, str) else str(value)
     text = " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -38,7 +38,7 @@ class ClusteredMean:
 
 
 def clustered_mean(
-    values: Any,
+    values: object,
     labels: Sequence[Hashable],
     *,
     level: float = 0.95,
@@ -62,12 +62,7 @@ def clustered_mean(
     from scipy.special import stdtrit
 
     array = finite(values, "values")
-    if len(labels) != len(array):
-        raise StatisticsError(
-            f"{len(array)} values have {len(labels)} cluster labels; expected one label per value."
-        )
-    if not len(array):
-        raise StatisticsError("a mean over clusters needs at least one value; none was given.")
+    _check_labels(len(array), len(labels))
     place: dict[Hashable, int] = {}
     index = np.array([place.setdefault(label, len(place)) for label in labels], dtype=int)
     mean, groups = float(array.mean()), len(place)
@@ -89,6 +84,16 @@ def clustered_mean(
         return ClusteredMean(mean, se, groups, None, freedom, largest)
     half = float(stdtrit(freedom, 0.5 + share(level) / 2)) * se
     return ClusteredMean(mean, se, groups, (mean - half, mean + half), freedom, largest)
+
+
+def _check_labels(values: int, labels: int) -> None:
+    """Raises StatisticsError where there is not one label for each of some values."""
+    if labels != values:
+        raise StatisticsError(
+            f"{values} values have {labels} cluster labels; expected one label per value."
+        )
+    if not values:
+        raise StatisticsError("a mean over clusters needs at least one value; none was given.")
 
 
 def _freedom(sizes: Any) -> float:

@@ -34,9 +34,9 @@ class Corrected:
 
 
 def ppi(
-    human: Any,
-    judge_labelled: Any,
-    judge_unlabelled: Any,
+    human: object,
+    judge_labelled: object,
+    judge_unlabelled: object,
     *,
     level: float = 0.95,
     tuned: bool = False,
@@ -102,7 +102,7 @@ def rogan_gladen(rate: float, sensitivity: float, specificity: float) -> float:
     return min(max((rate + specificity - 1) / (sensitivity + specificity - 1), 0.0), 1.0)
 
 
-def sensitivity_specificity(human: Any, judge: Any) -> tuple[float | None, float | None]:
+def sensitivity_specificity(human: object, judge: object) -> tuple[float | None, float | None]:
     """Share of true passes that the judge passes, and of true failures that it fails; None where
     there is none of them. 0/1 labels.
     """

@@ -54,7 +54,7 @@ class Anchor:
     luck: Floats
 
     @classmethod
-    def of(cls, scores: Any) -> Anchor:
+    def of(cls, scores: object) -> Anchor:
         """The anchor of (..., repeats, examples) scores from 0 to 1.
 
         Raises:
@@ -117,7 +117,7 @@ class Detector:
             np.zeros(lead),
         )
 
-    def after(self, anchor: Anchor, scores: Any, theta: Any) -> Detector:
+    def after(self, anchor: Anchor, scores: object, theta: object) -> Detector:
         """The evidence with one more day.
 
         Args:
@@ -223,7 +223,7 @@ def _total(values: Floats) -> Floats:
     return found
 
 
-def _scores(scores: Any) -> Floats:
+def _scores(scores: object) -> Floats:
     import numpy as np
 
     values: Floats = np.ascontiguousarray(scores, dtype=float)  # sums depend on the layout

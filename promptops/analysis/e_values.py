@@ -29,7 +29,7 @@ _ROUND_DOWN = 20_000  # examples beyond which d is rounded down to 1/10,000, whi
 _NODES = 128
 
 
-def e_value(d: Any) -> float:
+def e_value(d: object) -> float:
     """Evidence that the mean of d is above 0; 1 where there is none yet. d: differences in [-1, 1],
     one an independent unit.
 
@@ -59,7 +59,7 @@ def e_value_of_counts(b: int, c: int) -> float:
     return min(math.exp(min(log, 690.0)), CAP)
 
 
-def anytime_p(d: Any, looks: Sequence[int] | None = None) -> float:
+def anytime_p(d: object, looks: Sequence[int] | None = None) -> float:
     """1 / the largest E at the looks taken (numbers of examples; default: after every one): a p
     that may be watched.
     """
@@ -69,7 +69,7 @@ def anytime_p(d: Any, looks: Sequence[int] | None = None) -> float:
     return min(1.0, 1 / max(best, 1.0))
 
 
-def wealth(d: Any, stake: float | Sequence[float]) -> Floats:
+def wealth(d: object, stake: float | Sequence[float]) -> Floats:
     """What a gambler holds after each example who began with 1 and stakes the share `stake` on
     "above 0": one share for all, or one an example, which may depend on earlier examples only
     (`stakes`).
@@ -89,7 +89,7 @@ def wealth(d: Any, stake: float | Sequence[float]) -> Floats:
     return out
 
 
-def stakes(d: Any, *, alpha: float = 0.05, most: float = 0.5) -> Floats:
+def stakes(d: object, *, alpha: float = 0.05, most: float = 0.5) -> Floats:
     """A share for each example from those before it: sqrt(2 log(1/alpha) / (t log(1+t) v)), at most
     `most`.
 
@@ -109,7 +109,7 @@ def stakes(d: Any, *, alpha: float = 0.05, most: float = 0.5) -> Floats:
     return out
 
 
-def lower_bound(d: Any, *, alpha: float = 0.05) -> float:
+def lower_bound(d: object, *, alpha: float = 0.05) -> float:
     """Lower end of the one-sided (1 - alpha) confidence sequence of the mean of d: may be read at
     every look. -1 without data.
 
@@ -131,7 +131,7 @@ def lower_bound(d: Any, *, alpha: float = 0.05) -> float:
     return float(brentq(above, low, max(high, low + 1e-9), xtol=1e-10))
 
 
-def _bounded(d: Any) -> Floats:
+def _bounded(d: object) -> Floats:
     import numpy as np
 
     values = finite(d)

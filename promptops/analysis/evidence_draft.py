@@ -171,6 +171,6 @@ def _number(value: float, digits: int) -> float | int | None:
     return int(short) if short.is_integer() and abs(short) < 2**53 else short
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Tuples as lists, all the way down: as it is read back from JSON."""
     return json.loads(json.dumps(value, default=dict))

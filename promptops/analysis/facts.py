@@ -338,7 +338,7 @@ def _known(value: float) -> float | None:
     return None if value != value else value
 
 
-def rounded(value: Any) -> Any:
+def rounded(value: object) -> Any:
     """JSON-ready: 12 significant figures, None for what is not finite, tuples as lists."""
     if isinstance(value, float):
         return None if not math.isfinite(value) else float(f"{value:.12g}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["counts", "finite", "share"]
 
 
-def finite(values: Any, what: str = "d") -> Floats:
+def finite(values: object, what: str = "d") -> Floats:
     """One dimension of float64.
 
     Raises StatisticsError for NaN, infinity, text or another shape; an unknown score is never

@@ -41,7 +41,7 @@ class Seen:
     values: Array
 
     @classmethod
-    def of(cls, calls: Sequence[tuple[Any, bool, float | None]]) -> Seen:
+    def of(cls, calls: Sequence[tuple[object, bool, float | None]]) -> Seen:
         """From (user, canary, value) per call; None: not measured.
 
         Raises:

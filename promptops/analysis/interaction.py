@@ -173,7 +173,7 @@ def interaction(
     return Interaction(statistic, p, f"permutation, {draws:,} draws", len(units))
 
 
-def hotelling(units: Any) -> float:
+def hotelling(units: object) -> float:
     """T squared of "the mean gain is the same on every model": n c' S^-1 c of the contrasts with
     the last model; infinite where contrasts are constant and not 0.
 

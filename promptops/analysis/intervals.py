@@ -86,7 +86,7 @@ def no_failures(n: int, *, alpha: float = 0.05) -> float:
 # -- one mean
 
 
-def t_interval(values: Any, *, level: float = 0.95) -> Interval | None:
+def t_interval(values: object, *, level: float = 0.95) -> Interval | None:
     """Student's t interval of a mean, n - 1 degrees of freedom; None where n < 2 or every value is
     the same.
     """
@@ -101,7 +101,7 @@ def t_interval(values: Any, *, level: float = 0.95) -> Interval | None:
     return float(array.mean()) - half, float(array.mean()) + half
 
 
-def acceleration(d: Any) -> float:
+def acceleration(d: object) -> float:
     """Jackknife acceleration of a mean: sum((d - m)^3) / (6 sum((d - m)^2)^1.5) (Efron and
     Tibshirani 1993, 14.15); 0 where constant.
     """
@@ -111,7 +111,9 @@ def acceleration(d: Any) -> float:
     return float((away**3).sum()) / (6 * square**1.5) if square > 0 else 0.0
 
 
-def bca(d: Any, *, level: float = 0.95, seed: int, resamples: int = RESAMPLES) -> Interval | None:
+def bca(
+    d: object, *, level: float = 0.95, seed: int, resamples: int = RESAMPLES
+) -> Interval | None:
     """Bias-corrected, accelerated bootstrap interval of a mean; examples are resampled, so d holds
     one number an independent unit.
 
@@ -212,7 +214,7 @@ def newcombe(
     return b - a - math.hypot(b - low_b, high_a - a), b - a + math.hypot(high_b - b, a - low_a)
 
 
-def welch(b: Any, a: Any, *, level: float = 0.95) -> Interval | None:
+def welch(b: object, a: object, *, level: float = 0.95) -> Interval | None:
     """Welch's interval of mean(b) - mean(a) for unpaired scores; None where an arm has fewer than
     two values or both are constant.
     """

@@ -56,7 +56,7 @@ class TTest:
 
 
 def sign_flip(
-    d: Any, *, grid: float | None = 0.001, ties: Literal["full", "half"] = "full"
+    d: object, *, grid: float | None = 0.001, ties: Literal["full", "half"] = "full"
 ) -> SignFlip:
     """Exact one-sided sign-flip test of the mean of d, which is symmetric about 0 where A and B
     behave alike (Fisher 1935).
@@ -97,7 +97,7 @@ def sign_flip(
     return SignFlip(greater, less, len(values), changed, method, seed)
 
 
-def paired_t(d: Any, *, margin: float = 0.0) -> TTest:
+def paired_t(d: object, *, margin: float = 0.0) -> TTest:
     """The t test that the mean of d is above -margin (0: above 0).
 
     Raises StatisticsError for NaN.

@@ -79,6 +79,13 @@ def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
         return Check(
             figures.name, "unproven", text, "Find a larger gain, or lower min_effect by review."
         )
+    return _unsettled(comparison, policy, rule)
+
+
+def _unsettled(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
+    """A primary that neither passes nor fails, with what would settle it."""
+    figures = main(comparison, policy)
+    statement, wanted = comparison.statement(figures.name), rule.wanted_e(policy.alpha)
     if rule.needs_e is not None and not rule.peeking:
         in_force = comparison.grounds.tried.statement(policy.alpha, figures.n, figures.n_needed)
         if comparison.grounds.looked:

@@ -157,7 +157,7 @@ def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
     return {**found, **task_figures(comparison, policy)}, verdict
 
 
-def _figures_of(document: Mapping[str, Any]) -> dict[str, Any]:
+def _figures_of(document: Mapping[str, object]) -> dict[str, Any]:
     return {
         key: value
         for key, value in document.items()
@@ -203,7 +203,7 @@ def _verdict_numbers(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**seen, "decision": document.get("decision")}
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """("exact_match.p_better", .0065), ...: every leaf with its path."""
     if isinstance(value, Mapping):
         for key, item in value.items():

@@ -134,15 +134,7 @@ def moved(comparison: Comparison, name: str | None = None, *, fdr: float = FDR) 
             f"{measure} has outcomes that are not 0 or 1; `flips` lists its examples by size of"
             " change."
         )
-    tallies = [
-        {
-            e: (round(m * k), int(k))
-            for e, m, k in zip(o.examples, o.mean, o.scored, strict=True)
-            if k > 0
-        }
-        for o in arms
-        if o
-    ]
+    tallies = [_tally(outcomes) for outcomes in arms if outcomes]
     known: dict[tuple[int, int, int, int], float] = {}
     rows: list[tuple[str, tuple[int, int, int, int]]] = []
     for example in pairs.examples:
@@ -170,6 +162,12 @@ def moved(comparison: Comparison, name: str | None = None, *, fdr: float = FDR) 
             )
         )
     return sorted((row for row in out if row.gain), key=lambda row: (row.gain, row.example))
+
+
+def _tally(outcomes: Outcomes) -> dict[str, tuple[int, int]]:
+    """Example -> how often it was right, and how often it was scored."""
+    rows = zip(outcomes.examples, outcomes.mean, outcomes.scored, strict=True)
+    return {example: (round(mean * n), int(n)) for example, mean, n in rows if n > 0}
 
 
 def places_of(pairs: Pairs, tags: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:

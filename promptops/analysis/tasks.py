@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 from . import words
@@ -134,7 +134,7 @@ def combine(gains: Sequence[float], variances: Sequence[float], level: float = _
     return Combined(mean, (mean - half, mean + half), math.sqrt(tau2), wide, p_spread, se, m)
 
 
-def _reml(y: Any, v: Any) -> float:
+def _reml(y: object, v: object) -> float:
     """tau^2 by restricted maximum likelihood, by Fisher scoring; Paule-Mandel where the steps do
     not settle.
     """
@@ -155,7 +155,7 @@ def _reml(y: Any, v: Any) -> float:
     return _paule_mandel(gains, variances)
 
 
-def _paule_mandel(y: Any, v: Any) -> float:
+def _paule_mandel(y: object, v: object) -> float:
     """tau^2 at which Cochran's Q equals its degrees of freedom; 0 where it is below them at 0."""
     import numpy as np
     from scipy.optimize import brentq

@@ -19,6 +19,7 @@ from .text_table import show as table
 
 if TYPE_CHECKING:
     from ..registry.document import Document
+    from ..registry.editor import Editor
 
 __all__ = ["registry"]
 
@@ -167,8 +168,6 @@ def _environments(
     already, and are not read further.
     """
     from ..registry.editor import Editor
-    from .verify import check as checked
-    from .verify import grounds, summary
 
     editor = Editor(path)
     for name in sorted(read["prompts"]):
@@ -182,46 +181,50 @@ def _environments(
             }
             continue
         for env in sorted(read["prompts"][name].get("environments", {})):
-            try:
-                links = editor.history(name, env)
-            except (
-                KeyError,
-                TypeError,
-                AttributeError,
-            ) as error:  # sealed by hand, without a field that every deployment has
-                fault = (
-                    f"a deployment of {name} in {env} is malformed ({type(error).__name__}:"
-                    f" {error})"
-                )
-                yield {
-                    "prompt": name,
-                    "env": env,
-                    "serves": None,
-                    "figures": "not read",
-                    "faults": [fault],
-                }
-                continue
-            last = grounds(links)
-            faults, figures = checked(editor, links, last)
-            found = [(last, figures)]
-            for link in _earlier(links, last) if every else ():
-                more, past = checked(editor, links, link)
-                faults += more
-                found.append((link, past))
-            faults += [
-                f"{link.label} in {env} of {name}: {figure.name} was promoted as {figure.recorded},"
-                f" is {figure.recomputed}"
-                for link, those in found
-                for figure in those
-                if not figure.same
-            ]
-            yield {
-                "prompt": name,
-                "env": env,
-                "serves": links[-1].label,
-                "figures": summary(last, figures),
-                "faults": faults,
-            }
+            yield _environment(editor, name, env, every)
+
+
+def _environment(editor: Editor, name: str, env: str, every: bool) -> dict[str, Any]:
+    """The row of one environment; every: whether its earlier evidence is checked too."""
+    from .verify import check as checked
+    from .verify import grounds, summary
+
+    try:
+        links = editor.history(name, env)
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:  # sealed by hand, without a field that every deployment has
+        fault = f"a deployment of {name} in {env} is malformed ({type(error).__name__}: {error})"
+        return {
+            "prompt": name,
+            "env": env,
+            "serves": None,
+            "figures": "not read",
+            "faults": [fault],
+        }
+    last = grounds(links)
+    faults, figures = checked(editor, links, last)
+    found = [(last, figures)]
+    for link in _earlier(links, last) if every else ():
+        more, past = checked(editor, links, link)
+        faults += more
+        found.append((link, past))
+    faults += [
+        f"{link.label} in {env} of {name}: {figure.name} was promoted as {figure.recorded},"
+        f" is {figure.recomputed}"
+        for link, those in found
+        for figure in those
+        if not figure.same
+    ]
+    return {
+        "prompt": name,
+        "env": env,
+        "serves": links[-1].label,
+        "figures": summary(last, figures),
+        "faults": faults,
+    }
 
 
 def _earlier(links: Any, last: Any) -> Iterator[Any]:

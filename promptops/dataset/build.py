@@ -100,7 +100,7 @@ def _with_split(example: Example) -> Example:
     return replace(example, split=split_of(key_of(example.id, example.cluster)))
 
 
-def _draft(place: int, row: dict[str, Any], roles: Roles, source: Source) -> _Draft:
+def _draft(place: int, row: dict[str, object], roles: Roles, source: Source) -> _Draft:
     where = source.at
 
     def read(role: str, column: str | None, reader: Callable[[Any], Any]) -> Any:
@@ -134,7 +134,7 @@ def _draft(place: int, row: dict[str, Any], roles: Roles, source: Source) -> _Dr
     return _Draft(place, fields, _digest(asks), _digest(asks + judged))
 
 
-def _canonical(columns: dict[str, Any], where: str | Callable[[], str]) -> str:
+def _canonical(columns: dict[str, object], where: str | Callable[[], str]) -> str:
     """The one text of some columns. Raises DatasetError naming the column that JSON cannot hold."""
     try:
         return canonical(columns)

@@ -30,7 +30,7 @@ _SPLIT_WORDS = {
 _HISTORY = [{"role": "history"}]
 
 
-def as_text(value: Any) -> str | None:
+def as_text(value: object) -> str | None:
     """An id or cluster: text as it is, whole numbers as their digits; None where there is none."""
     if value is None or value == "":
         return None
@@ -44,7 +44,7 @@ def as_text(value: Any) -> str | None:
     return _sound(text)
 
 
-def as_split(value: Any) -> str | None:
+def as_split(value: object) -> str | None:
     """ "train", "val" or "test" (also by their usual other names); None where there is none."""
     if value is None or value == "":
         return None
@@ -54,7 +54,7 @@ def as_split(value: Any) -> str | None:
     return split
 
 
-def as_tags(value: Any) -> tuple[str, ...]:
+def as_tags(value: object) -> tuple[str, ...]:
     """A list of texts, or text cut at commas and semicolons; each tag once."""
     parts = _list_of(value, lambda text: re.split(r"[,;]", text))
     tags = []
@@ -65,7 +65,7 @@ def as_tags(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
-def as_checks(value: Any) -> tuple[str, ...]:
+def as_checks(value: object) -> tuple[str, ...]:
     """A list of texts, or text of one check per line."""
     checks = _list_of(value, str.splitlines)
     for check in checks:
@@ -89,7 +89,7 @@ def as_history(value: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(messages or ())
 
 
-def fault_of(value: Any, depth: int = 0) -> str | None:
+def fault_of(value: object, depth: int = 0) -> str | None:
     """Why JSON cannot hold a value (the first fault in it), or None where it can."""
     if depth > MAX_DEPTH:
         return "is nested too deep to be data; flatten it"
@@ -125,7 +125,7 @@ def fault_of(value: Any, depth: int = 0) -> str | None:
     return f"holds a {type(value).__name__}; give text, a number, a list or a dict"
 
 
-def _first(values: Iterable[Any], depth: int) -> str | None:
+def _first(values: Iterable[object], depth: int) -> str | None:
     return next((fault for value in values if (fault := fault_of(value, depth + 1))), None)
 
 
@@ -137,7 +137,7 @@ def _is_sound(text: str) -> bool:
     return True
 
 
-def _list_of(value: Any, cut: Callable[[str], list[str]]) -> list[Any]:
+def _list_of(value: object, cut: Callable[[str], list[str]]) -> list[Any]:
     if value is None:
         return []
     if isinstance(value, str):
@@ -157,6 +157,6 @@ def _sound(text: str) -> str:
     return text
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else text[:39] + "…"

@@ -107,10 +107,10 @@ def correct(
     path: Path,
     asked: Asked,
     example: Example,
-    expected: Any,
+    expected: object,
     *,
     root: Path,
-    mine: Mapping[str, Any],
+    mine: Mapping[str, object],
 ) -> Correction:
     """What would make `expected` the golden answer of a row. Writes nothing.
 
@@ -160,7 +160,7 @@ def _opened(path: Path, asked: Asked, root: Path) -> _File:
     return _File(real, data, asked, read(source, asked), overlay, beside, entries)
 
 
-def _value(expected: Any, file: _File, id: str) -> Any:
+def _value(expected: object, file: _File, id: str) -> Any:
     """The golden answer as a reader of the file will give it."""
     fault = fault_of(expected)
     if fault is not None:
@@ -181,7 +181,7 @@ def _row(file: _File, example: Example) -> int:
     )
 
 
-def _same(file: _File, row: int, example: Example, mine: Mapping[str, Any]) -> None:
+def _same(file: _File, row: int, example: Example, mine: Mapping[str, object]) -> None:
     """Raises DatasetError unless the row is what was evaluated, or what the caller made of it
     since.
     """
@@ -201,7 +201,7 @@ def _same(file: _File, row: int, example: Example, mine: Mapping[str, Any]) -> N
         )
 
 
-def _in_place(file: _File, row: int, value: Any) -> Correction:
+def _in_place(file: _File, row: int, value: object) -> Correction:
     """The change of one value in the text of the file. Raises Unsafe where it cannot be alone."""
     reading = file.reading
     form, column, line = reading.source.form, reading.roles.expected, file.line(row)
@@ -231,7 +231,7 @@ def _in_place(file: _File, row: int, value: Any) -> Correction:
     return Correction(id, value, file.path, number, before, after, "", file.data, data)
 
 
-def _prove(file: _File, data: bytes, row: int, value: Any) -> None:
+def _prove(file: _File, data: bytes, row: int, value: object) -> None:
     """Raises Unsafe unless the changed bytes read as the same rows, but for the one golden
     answer.
     """

@@ -101,7 +101,7 @@ def with_entry(data: bytes | None, entry: Entry) -> tuple[int, str, str, bytes]:
     return len(kept) + 1, "", new, "\n".join([*kept, new, ""]).encode()
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: object, other: object) -> bool:
     """Whether two golden answers are one value; 1 and true are not."""
     return canonical([one]) == canonical([other])
 

@@ -216,7 +216,7 @@ class Dataset:
         """The examples for which `keep(example)` is true."""
         return self._with(example for example in self.examples if keep(example))
 
-    def where(self, **columns: Any) -> Dataset:
+    def where(self, **columns: object) -> Dataset:
         """The examples whose columns have the given values: `where(product="billing",
         tags=["angry", "legal"])`.
 

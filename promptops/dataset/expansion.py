@@ -22,7 +22,7 @@ def most_of(packed: int) -> int:
     return min(_MOST, max(_LEAST, _RATIO * packed))
 
 
-def within(rows: Iterable[dict[str, Any]], packed: int, name: str) -> Iterator[dict[str, Any]]:
+def within(rows: Iterable[dict[str, object]], packed: int, name: str) -> Iterator[dict[str, Any]]:
     """The rows, as long as they stay within what the file may hold. Raises DatasetError."""
     most, size = most_of(packed), 0
     for row in rows:
@@ -33,7 +33,7 @@ def within(rows: Iterable[dict[str, Any]], packed: int, name: str) -> Iterator[d
 
 
 def within_cells(
-    rows: Iterable[tuple[Any, ...]], packed: int, name: str
+    rows: Iterable[tuple[object, ...]], packed: int, name: str
 ) -> Iterator[tuple[Any, ...]]:
     """As `within`, of rows without names."""
     most, size = most_of(packed), 0
@@ -52,7 +52,7 @@ def refused(name: str, packed: int, most: int) -> DatasetError:
     )
 
 
-def _size(value: Any, depth: int = 0) -> int:
+def _size(value: object, depth: int = 0) -> int:
     if value is None:
         return 1
     if isinstance(value, (str, bytes)):

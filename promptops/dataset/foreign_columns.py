@@ -154,7 +154,7 @@ def _long(rows: Sequence[Row], notes: list[str]) -> set[str]:
     return set(found)
 
 
-def _response(name: str, value: Any) -> Any:
+def _response(name: str, value: object) -> Any:
     """MLflow's `expectations` as the one response that it expects."""
     if name == "expectations" and isinstance(value, Mapping) and "expected_response" in value:
         return value["expected_response"]

@@ -146,7 +146,7 @@ def _object(read: Any, path: File, line: int) -> dict[str, Any]:
     return value
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return {dict: "object", list: "list", str: "text", bool: "boolean", type(None): "null"}.get(
         type(value), "number"
     )

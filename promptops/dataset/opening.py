@@ -28,7 +28,7 @@ _TEXT = {
 _FORMATS = "JSONL, JSON, CSV, TSV, XLSX and Parquet"
 
 
-def open_source(x: Any) -> Source:
+def open_source(x: object) -> Source:
     """The rows of a path, a frame, a Hugging Face dataset, or a list of dicts.
 
     Raises DatasetError.
@@ -63,7 +63,7 @@ def open_text(file: Held) -> Source | None:
     return reader(file) if reader is not None else None
 
 
-def _listed(items: Iterable[Any], plain: Callable[[Any, str, str], Any]) -> Iterator[Row]:
+def _listed(items: Iterable[object], plain: Callable[[Any, str, str], Any]) -> Iterator[Row]:
     for index, value in enumerate(items):
         document = value.document() if hasattr(value, "document") else value
         if not isinstance(document, Mapping):
@@ -155,5 +155,5 @@ def _must_open(path: Path) -> None:
         ) from None
 
 
-def _names(x: Mapping[Any, Any]) -> str:
+def _names(x: Mapping[object, object]) -> str:
     return ", ".join(repr(str(name)) for name in list(x)[:6]) or "(none)"

@@ -51,7 +51,7 @@ def _cell(example: Example, column: str) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _kind(cells: Sequence[Any]) -> str | None:
+def _kind(cells: Sequence[object]) -> str | None:
     """The Arrow type of a column without gaps and of one plain type; None for any other."""
     kinds = {type(cell) for cell in cells}
     names = {str: "string", int: "int64", float: "float64", bool: "bool_"}
@@ -59,7 +59,7 @@ def _kind(cells: Sequence[Any]) -> str | None:
 
 
 def own_rows(
-    metadata: Mapping[bytes, bytes] | None, rows: Iterable[dict[str, Any]], name: str
+    metadata: Mapping[bytes, bytes] | None, rows: Iterable[dict[str, object]], name: str
 ) -> Iterator[dict[str, Any]] | None:
     """The rows of a file that `write_parquet` wrote, as it was given them; None for another file.
 

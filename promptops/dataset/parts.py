@@ -24,7 +24,7 @@ def in_split(examples: Sequence[Example], name: str) -> Iterator[Example]:
     return (example for example in examples if example.split == name)
 
 
-def matching(examples: Sequence[Example], columns: Mapping[str, Any]) -> Iterator[Example]:
+def matching(examples: Sequence[Example], columns: Mapping[str, object]) -> Iterator[Example]:
     """The examples whose columns have the wanted values; see `Dataset.where`."""
     return (
         example
@@ -74,7 +74,7 @@ def cell_of(example: Example, name: str) -> Any:
     return getattr(example, name) if name in RESERVED else example.inputs.get(name)
 
 
-def _matches(value: Any, wanted: Any) -> bool:
+def _matches(value: object, wanted: object) -> bool:
     if callable(wanted):
         return bool(wanted(value))
     wanted_any = wanted if isinstance(wanted, (list, tuple, set, frozenset)) else (wanted,)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from ..errors import DatasetError
 from . import corrections
@@ -48,7 +47,7 @@ class ReadDataset:
     origin: Origin | None
 
 
-def read_whole(x: Any, asked: Asked, name: str | None = None) -> ReadDataset:
+def read_whole(x: object, asked: Asked, name: str | None = None) -> ReadDataset:
     """A path or table read, with the corrections that are beside a file.
 
     Raises DatasetError naming file, line and fault, MissingExtra where a format needs one.

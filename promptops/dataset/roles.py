@@ -194,7 +194,7 @@ def _one(
     return hits[0]
 
 
-def _existing(name: Any, role: str, columns: Sequence[str]) -> str:
+def _existing(name: object, role: str, columns: Sequence[str]) -> str:
     if name in columns:
         return str(name)
     guess = likely(str(name), columns)

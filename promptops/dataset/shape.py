@@ -32,7 +32,7 @@ def flatten(rows: list[Row], source: Source, *, chats: bool) -> tuple[list[Row],
     return rows, ()
 
 
-def _unnested(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _unnested(row: Mapping[str, object], where: str) -> dict[str, Any]:
     inputs = row.get("inputs")
     if not isinstance(inputs, Mapping):
         raise DatasetError(
@@ -45,7 +45,7 @@ def _unnested(row: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {**beside, **inputs}
 
 
-def _is_chat(value: Any) -> bool:
+def _is_chat(value: object) -> bool:
     return (
         isinstance(value, list)
         and bool(value)
@@ -89,7 +89,7 @@ def _chats(rows: list[Row], source: Source) -> list[Row]:
     return flat
 
 
-def _turn(messages: Sequence[Mapping[str, Any]], where: str) -> dict[str, Any]:
+def _turn(messages: Sequence[Mapping[str, object]], where: str) -> dict[str, Any]:
     last = max(
         (index for index, message in enumerate(messages) if message["role"] == "user"), default=None
     )
@@ -116,7 +116,7 @@ def _turn(messages: Sequence[Mapping[str, Any]], where: str) -> dict[str, Any]:
     return {**turn, "expected": notes[-1]} if notes else turn
 
 
-def _text(content: Any) -> str | None:
+def _text(content: object) -> str | None:
     """A message's text, also where it comes as typed parts; None where it is anything more."""
     if (
         isinstance(content, list)

@@ -120,7 +120,7 @@ def _value(example: Any, name: str) -> Any:
     return getattr(example, name) if name in RESERVED else example.inputs.get(name)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None or value == ():
         return "–"
     if isinstance(value, tuple):

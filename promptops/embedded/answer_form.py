@@ -120,7 +120,7 @@ class Schema:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def schema_of(response_format: Any) -> Schema:
+def schema_of(response_format: object) -> Schema:
     """The schema in a request's response_format; an empty one for anything else."""
     if not isinstance(response_format, Mapping) or response_format.get("type") not in (
         "json_object",
@@ -331,7 +331,7 @@ def _subjects(text: str) -> Iterator[str]:
         end = match.end()
 
 
-def dumps(value: Any, form: Format) -> str:
+def dumps(value: object, form: Format) -> str:
     """A JSON answer in the style that the prompt asks for."""
     tight = (",", ":") if form.compact else None
     text = json.dumps(

@@ -94,7 +94,7 @@ def _prepared(told: Told) -> tuple[Brief, dict[str, Learner]]:
     return brief, learners
 
 
-def _label_in(fields: Mapping[str, Any], text: str, name: str) -> Scalar:
+def _label_in(fields: Mapping[str, object], text: str, name: str) -> Scalar:
     """What an example answers for a field: its value, or the whole answer where that has no
     fields.
     """
@@ -176,5 +176,5 @@ def _allowed(text: str, unsaid: Sequence[str]) -> str:
     return text
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

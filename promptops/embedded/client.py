@@ -23,11 +23,11 @@ class _Shaped:
 
     __slots__ = ()
 
-    def model_dump(self, **_: Any) -> dict[str, Any]:
+    def model_dump(self, **_: object) -> dict[str, Any]:
         """The answer as plain dicts and lists."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]
 
-    def model_dump_json(self, *, indent: int | None = None, **_: Any) -> str:
+    def model_dump_json(self, *, indent: int | None = None, **_: object) -> str:
         """The answer as JSON text."""
         return json.dumps(self.model_dump(), ensure_ascii=False, indent=indent)
 
@@ -125,7 +125,9 @@ class Response(_Shaped):
 class Completions:
     """`create` of chat completions."""
 
-    def create(self, *, messages: Any, stream: bool = False, n: int = 1, **settings: Any) -> Any:
+    def create(
+        self, *, messages: object, stream: bool = False, n: int = 1, **settings: object
+    ) -> Any:
         """A ChatCompletion with n choices, or with stream=True an iterator of chunks.
 
         Raises SetupError where the request demands the call of a tool.
@@ -156,7 +158,12 @@ class Responses:
     """`create` of the responses API."""
 
     def create(
-        self, *, input: Any, instructions: str | None = None, text: Any = None, **settings: Any
+        self,
+        *,
+        input: object,
+        instructions: str | None = None,
+        text: object = None,
+        **settings: object,
     ) -> Response:
         """A Response.
 
@@ -193,7 +200,7 @@ class EmbeddedClient:
         return f"EmbeddedClient({NAME}; {LEARNER})"
 
 
-def _chunks(said: list[Spoken], usage: Usage, options: Any) -> Iterator[ChatCompletionChunk]:
+def _chunks(said: list[Spoken], usage: Usage, options: object) -> Iterator[ChatCompletionChunk]:
     name, now = f"chatcmpl-{said[0].id}", int(time.time())
     for index, each in enumerate(said):
         pieces = each.text.split(" ")

@@ -79,7 +79,7 @@ class EmbeddedModel:
             request_id=said.id,
         )
 
-    def check(self, request: Mapping[str, Any]) -> None:
+    def check(self, request: Mapping[str, object]) -> None:
         """Raises SetupError where the request can only be met by a call of a tool, which the
         embedded model never makes.
         """
@@ -97,7 +97,7 @@ class EmbeddedModel:
         return f"EmbeddedModel({NAME}; {LEARNER})"
 
 
-def speak(request: Mapping[str, Any], repeat: int = 0) -> Spoken:
+def speak(request: Mapping[str, object], repeat: int = 0) -> Spoken:
     """The answer to a chat-completions request; repeat numbers equal requests, from 0."""
     told, question = read(request)
     temperature = _number(request.get("temperature"), TEMPERATURE)
@@ -118,7 +118,7 @@ def speak(request: Mapping[str, Any], repeat: int = 0) -> Spoken:
     return Spoken(text, finish, tokens_in(request), _tokens(len(text)), f"embedded-{name[:24]}")
 
 
-def tokens_in(request: Mapping[str, Any]) -> int:
+def tokens_in(request: Mapping[str, object]) -> int:
     """An estimate of the tokens of all texts in the messages: a fourth of their characters."""
     size = 0
     messages = request.get("messages")
@@ -139,13 +139,13 @@ def _tokens(characters: int) -> int:
     return -(-characters // LETTERS_PER_TOKEN)
 
 
-def _number(value: Any, default: float) -> float:
+def _number(value: object, default: float) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     return default
 
 
-def _limited(text: str, request: Mapping[str, Any]) -> tuple[str, str]:
+def _limited(text: str, request: Mapping[str, object]) -> tuple[str, str]:
     """(the text up to the first stop text and within max_tokens, finish_reason)."""
     stop = request.get("stop")
     marks: Sequence[Any] = (

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from . import answer_form, ids, label_meaning, shots, wording
 from .brief import Brief, Field, Format, Label, Shot
@@ -54,7 +53,7 @@ class Told:
     response_format: str  # JSON text, "" for none
 
 
-def read(request: Mapping[str, Any]) -> tuple[Told, str]:
+def read(request: Mapping[str, object]) -> tuple[Told, str]:
     """(what the prompt says, the text to judge). Never raises, whatever the messages hold."""
     said = texts(request)
     last = max(
@@ -105,7 +104,7 @@ def _pairs(said: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _as_text(response_format: Any) -> str:
+def _as_text(response_format: object) -> str:
     if not response_format:
         return ""
     try:

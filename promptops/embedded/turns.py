@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 __all__ = ["ASKED", "REPLIED", "WINDOW", "question_of", "sets_apart", "texts"]
 
@@ -63,7 +62,7 @@ _ABOUT_FORM = re.compile(
 )
 
 
-def texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
+def texts(request: Mapping[str, object]) -> list[tuple[str, str]]:
     """(role, text) of each message, long ones cut to head and tail; parts other than text are left
     out.
     """

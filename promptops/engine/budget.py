@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from .prices import Price, Spent, bill, cost_of, price_of
 
@@ -44,7 +43,7 @@ class Budget:
         self,
         usd: float | None = None,
         tokens: int | None = None,
-        prices: Mapping[str, Any] | None = None,
+        prices: Mapping[str, object] | None = None,
     ) -> None:
         self.usd, self.tokens = usd, tokens
         self.spent_usd, self.spent_tokens = 0.0, 0
@@ -72,7 +71,7 @@ class Budget:
         except Exception:  # a list of others, and nothing that an answer is to be lost for
             return None
 
-    def hold(self, model: str, request: Mapping[str, Any], share: float = 1.0) -> Ticket | None:
+    def hold(self, model: str, request: Mapping[str, object], share: float = 1.0) -> Ticket | None:
         """Hold back what this call may cost; None where it does not fit now. share: of the list
         price, as of a batch.
         """
@@ -85,7 +84,7 @@ class Budget:
         self._open += 1
         return ticket
 
-    async def reserve(self, model: str, request: Mapping[str, Any]) -> Ticket | None:
+    async def reserve(self, model: str, request: Mapping[str, object]) -> Ticket | None:
         """Hold back what this call may cost; None when it does not fit even after all calls in
         flight have settled.
         """
@@ -133,7 +132,7 @@ class Budget:
             or self.spent_tokens + self._held_tokens + ticket.tokens <= self.tokens
         )
 
-    def _ticket(self, model: str, request: Mapping[str, Any]) -> Ticket:
+    def _ticket(self, model: str, request: Mapping[str, object]) -> Ticket:
         tokens_in = estimate_tokens(request)
         cap = _limit(request)
         seen, most = self._largest.get(model, (0, 0))
@@ -146,7 +145,7 @@ class Budget:
         return Ticket(model, usd, tokens_in + tokens_out)
 
 
-def estimate_tokens(request: Mapping[str, Any]) -> int:
+def estimate_tokens(request: Mapping[str, object]) -> int:
     """Input tokens of a request by its characters / 4: an estimate, at least 1."""
     return max(
         1,
@@ -155,7 +154,7 @@ def estimate_tokens(request: Mapping[str, Any]) -> int:
     )
 
 
-def _characters(value: Any) -> int:
+def _characters(value: object) -> int:
     if isinstance(value, str):
         return _IMAGE * CHARACTERS_PER_TOKEN if value.startswith("data:") else len(value)
     if isinstance(value, Mapping):
@@ -165,7 +164,7 @@ def _characters(value: Any) -> int:
     return 0
 
 
-def _limit(request: Mapping[str, Any]) -> int | None:
+def _limit(request: Mapping[str, object]) -> int | None:
     for name in ("max_completion_tokens", "max_tokens"):
         value = request.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:

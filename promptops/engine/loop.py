@@ -66,7 +66,7 @@ class Background:
             return self._loop
 
     def submit(
-        self, work: Coroutine[Any, Any, T], begun: Callable[[Future[T]], None] | None = None
+        self, work: Coroutine[object, object, T], begun: Callable[[Future[T]], None] | None = None
     ) -> Future[T]:
         """Start the coroutine; its result is the future's. Cancelling the future cancels it, also
         where it runs already.
@@ -99,7 +99,7 @@ class Background:
         loop.call_soon_threadsafe(start)
         return done
 
-    def finish(self, work: Coroutine[Any, Any, T]) -> T:
+    def finish(self, work: Coroutine[object, object, T]) -> T:
         """Run the coroutine and wait for its result; an interrupt ends it.
 
         Raises what it raises, and as `submit` does.

@@ -110,7 +110,7 @@ def cost(
     return float(priced.total_price)
 
 
-def _unlisted(found: Known, rates: Any, kind: str) -> bool:
+def _unlisted(found: Known, rates: object, kind: str) -> bool:
     """Whether the list lacks the rate of what is billed apart, and would count it as nothing or as
     text. Sound that comes in has the rate of text with some providers; OpenAI is not one of them.
     """

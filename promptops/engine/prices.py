@@ -99,7 +99,7 @@ _DATE = re.compile(
 )  # gpt-4o-2024-08-06, claude-sonnet-4-20250514, ...-latest
 
 
-def price_of(model: str, prices: Mapping[str, Any] | None = None) -> Price | None:
+def price_of(model: str, prices: Mapping[str, object] | None = None) -> Price | None:
     """The price of a model's name: the caller's `prices` first, then the list prices of the
     standard tier; None where neither knows it.
 
@@ -145,7 +145,7 @@ class Spent:
         )
 
 
-def bill(asked: str, spent: Spent, prices: Mapping[str, Any] | None = None) -> float | None:
+def bill(asked: str, spent: Spent, prices: Mapping[str, object] | None = None) -> float | None:
     """USD of an answered call: by the caller's price of the name that was asked for, else by the
     list price of the model that answered, its tier and its cached tokens. In a batch the caller's
     price counts half.
@@ -212,7 +212,7 @@ def cost_of_failure(failure: str, status: int | None, code: str | None) -> float
     return 0.0 if failure in _UNBILLED else None
 
 
-def check_money(models: Iterable[str], prices: Mapping[str, Any] | None = None) -> None:
+def check_money(models: Iterable[str], prices: Mapping[str, object] | None = None) -> None:
     """Raise SetupError, naming them, where a budget in USD meets models without a known price."""
     unknown = sorted({name for name in models if price_of(name, prices) is None})
     if unknown:

@@ -24,7 +24,7 @@ __all__ = ["held", "unchecked"]
 _JSON = ("json_object", "json_schema")
 
 
-def held(reply: Reply, request: Mapping[str, Any]) -> Reply:
+def held(reply: Reply, request: Mapping[str, object]) -> Reply:
     """The reply, with failure invalid_json, schema_mismatch or tool_error, and the place, where it
     breaks the request's form.
     """
@@ -55,7 +55,7 @@ def held(reply: Reply, request: Mapping[str, Any]) -> Reply:
     )
 
 
-def unchecked(request: Mapping[str, Any]) -> list[str]:
+def unchecked(request: Mapping[str, object]) -> list[str]:
     """A part of a sentence for each schema of the request that answers cannot be compared with
     here, and why.
     """
@@ -72,7 +72,7 @@ def unchecked(request: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _schema(wanted: Mapping[str, Any]) -> Any:
+def _schema(wanted: Mapping[str, object]) -> Any:
     """The schema of a response_format; None where it has none."""
     inner = wanted.get("json_schema")
     found = (
@@ -81,7 +81,9 @@ def _schema(wanted: Mapping[str, Any]) -> Any:
     return found if isinstance(found, (Mapping, bool)) else None
 
 
-def _fault_of_calls(calls: Sequence[Mapping[str, Any]], request: Mapping[str, Any]) -> str | None:
+def _fault_of_calls(
+    calls: Sequence[Mapping[str, object]], request: Mapping[str, object]
+) -> str | None:
     """What is wrong with the first call that could not be carried out; None where all could."""
     offered, closed = _offered(request)
     if not offered and not closed:
@@ -107,7 +109,7 @@ def _fault_of_calls(calls: Sequence[Mapping[str, Any]], request: Mapping[str, An
     return None
 
 
-def _fault_of_arguments(function: Mapping[str, Any], parameters: Any) -> str:
+def _fault_of_arguments(function: Mapping[str, object], parameters: object) -> str:
     given = function.get("arguments")
     value = read_json(given or "{}") if given is None or isinstance(given, str) else given
     if isinstance(value, NotJSON):
@@ -117,7 +119,7 @@ def _fault_of_arguments(function: Mapping[str, Any], parameters: Any) -> str:
     return _misfits(parameters, value, "the arguments")
 
 
-def _offered(request: Mapping[str, Any]) -> tuple[dict[Any, Any], bool]:
+def _offered(request: Mapping[str, object]) -> tuple[dict[Any, Any], bool]:
     """(name -> schema of its parameters or None, whether these are all that may be called)."""
     offered: dict[Any, Any] = {}
     tools, closed = request.get("tools"), False
@@ -141,12 +143,12 @@ def _offered(request: Mapping[str, Any]) -> tuple[dict[Any, Any], bool]:
     return offered, closed
 
 
-def _parameters(described: Mapping[str, Any]) -> Any:
+def _parameters(described: Mapping[str, object]) -> Any:
     found = described.get("parameters")
     return found if isinstance(found, Mapping) else None
 
 
-def _misfits(schema: Any, value: Any, whole: str) -> str:
+def _misfits(schema: object, value: object, whole: str) -> str:
     validator = None if schema is None else _validator(json.dumps(schema, sort_keys=True))
     return "" if validator is None else misfits(validator, value, whole)
 

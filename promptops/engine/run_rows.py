@@ -183,7 +183,7 @@ def detail_of(error: CallError) -> str:
     return f"{error.code}: {told}" if error.code and error.code not in told else told
 
 
-def json_text(value: Any) -> str:
+def json_text(value: object) -> str:
     """Canonical JSON of anything that a provider sent: what canonical JSON cannot hold is written
     as text.
     """
@@ -193,7 +193,7 @@ def json_text(value: Any) -> str:
         return canonical(_plain(value, 0))
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _plain(value: object, depth: int) -> Any:
     if depth > _DEEPEST:
         return f"(nested deeper than {_DEEPEST} levels)"
     if isinstance(value, str):

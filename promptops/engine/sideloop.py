@@ -38,7 +38,7 @@ def interrupt(thread: threading.Thread) -> None:
 class SideCall:
     """One awaitable on a side loop. future: its result, or Raised."""
 
-    def __init__(self, name: str, awaitable: Awaitable[Any]) -> None:
+    def __init__(self, name: str, awaitable: Awaitable[object]) -> None:
         self.name = name
         self.future: Future[Any]
         self._awaitable = awaitable
@@ -69,7 +69,7 @@ class SideLoop:
         """The call whose code the loop is executing at this moment; None where it waits."""
         return self._running
 
-    def submit(self, name: str, awaitable: Awaitable[Any]) -> SideCall:
+    def submit(self, name: str, awaitable: Awaitable[object]) -> SideCall:
         """Start it on the loop."""
         call = SideCall(name, awaitable)
         call.future = asyncio.run_coroutine_threadsafe(_Steps(self, call, call.run()), self._loop)
@@ -122,11 +122,11 @@ class _Steps(Coroutine[Any, Any, Any]):
     """
 
     def __init__(
-        self, side: SideLoop, call: SideCall | None, work: Coroutine[Any, Any, Any]
+        self, side: SideLoop, call: SideCall | None, work: Coroutine[object, object, object]
     ) -> None:
         self._side, self.call, self._work = side, call, work
 
-    def send(self, value: Any) -> Any:
+    def send(self, value: object) -> Any:
         """One step on."""
         before = self._side.step(self.call)
         try:

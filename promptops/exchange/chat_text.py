@@ -29,7 +29,7 @@ def chat_of(text: str) -> list[dict[str, Any]] | None:
     return messages_of(value)
 
 
-def messages_of(value: Any) -> list[dict[str, Any]] | None:
+def messages_of(value: object) -> list[dict[str, Any]] | None:
     """A list of {"role", "content"} as messages; None for anything else."""
     if not isinstance(value, list) or not value:
         return None
@@ -49,7 +49,7 @@ def model_of(provider: str) -> str:
     return provider
 
 
-def settings_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def settings_of(config: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
     """(settings of a request, what is about reaching the provider and was left out)."""
     kept: dict[str, Any] = {}
     dropped: dict[str, Any] = {}

@@ -29,7 +29,7 @@ __all__ = [
 Rows = Sequence[tuple[int, Mapping[str, Any]]]
 
 
-def is_mlflow(row: Mapping[str, Any]) -> bool:
+def is_mlflow(row: Mapping[str, object]) -> bool:
     """Whether a row is one of `mlflow.genai.evaluate(...).result_df`."""
     return {"trace_id", "request", "response"} <= set(row)
 
@@ -70,7 +70,7 @@ def read_mlflow(rows: Rows, path: Path) -> Imported:
     return Imported("MLflow result table", path.stem, (), tuple(examples), tuple(runs), left)
 
 
-def is_braintrust(row: Mapping[str, Any]) -> bool:
+def is_braintrust(row: Mapping[str, object]) -> bool:
     """Whether a row is one of a Braintrust experiment."""
     return {"input", "output", "scores"} <= set(row) and (
         "span_attributes" in row or "is_root" in row or "metrics" in row
@@ -121,7 +121,7 @@ def read_braintrust(rows: Rows, path: Path) -> Imported:
     return Imported("Braintrust experiment", name, (), tuple(examples.values()), tuple(runs), left)
 
 
-def is_langsmith(row: Mapping[str, Any]) -> bool:
+def is_langsmith(row: Mapping[str, object]) -> bool:
     """Whether a row is one of a LangSmith dataset."""
     return isinstance(row.get("inputs"), Mapping) and isinstance(row.get("outputs"), Mapping)
 
@@ -139,7 +139,7 @@ def read_langsmith(rows: Rows, path: Path) -> Imported:
     return Imported("LangSmith dataset", path.stem, (), tuple(examples), notes=(note,))
 
 
-def is_helm(value: Any) -> bool:
+def is_helm(value: object) -> bool:
     """Whether a JSON value is HELM's `scenario_state.json`."""
     return isinstance(value, dict) and {"adapter_spec", "request_states"} <= set(value)
 
@@ -184,7 +184,7 @@ def read_helm(value: Mapping[str, Any], path: Path) -> Imported:
     return Imported("HELM scenario", name, (), tuple(examples.values()), tuple(runs), left)
 
 
-def _value(cell: Any) -> Any:
+def _value(cell: object) -> Any:
     if isinstance(cell, str) and cell[:1] in ('"', "{", "["):
         try:
             return json.loads(cell)
@@ -193,7 +193,7 @@ def _value(cell: Any) -> Any:
     return cell
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return canonical(value)

@@ -29,13 +29,13 @@ def number(value: Any, *, unit: bool = True) -> float | None:
     return found
 
 
-def whole(value: Any) -> int | None:
+def whole(value: object) -> int | None:
     """A count, or None."""
     found = number(value, unit=False)
     return None if found is None else int(found)
 
 
-def utc_text(value: Any) -> str:
+def utc_text(value: object) -> str:
     """A time (ISO 8601, or seconds or milliseconds since 1970) as UTC text; "" where unknown."""
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):

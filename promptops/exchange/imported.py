@@ -149,7 +149,7 @@ class Imported:
         return f"{self.form}: {held}; brought {self.brought} of {self.found}."
 
 
-def own_facts(value: Mapping[str, Any], under: str = "metadata") -> Mapping[str, Any]:
+def own_facts(value: Mapping[str, object], under: str = "metadata") -> Mapping[str, Any]:
     """What this product wrote beside a format's own fields; nothing where another tool wrote it."""
     held = value.get(under)
     found = held.get(OWN) if isinstance(held, Mapping) else None

@@ -24,7 +24,7 @@ _UNKNOWN = "the wording of the prompt is inside a solver's code: the runs' versi
 _STOPS = {"stop": "stop", "max_tokens": "length", "tool_calls": "tool_calls"}
 
 
-def is_log(value: Any) -> bool:
+def is_log(value: object) -> bool:
     """Whether a JSON value is a whole log of Inspect."""
     return isinstance(value, dict) and isinstance(value.get("eval"), dict) and "samples" in value
 
@@ -161,7 +161,7 @@ def _run(
     )
 
 
-def _text(content: Any) -> str:
+def _text(content: object) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):

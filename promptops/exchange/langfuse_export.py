@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-def is_prompt(value: Any) -> bool:
+def is_prompt(value: object) -> bool:
     """Whether a JSON value is a prompt of Langfuse."""
     return (
         isinstance(value, dict)
@@ -40,12 +40,12 @@ def is_prompt(value: Any) -> bool:
     )
 
 
-def is_items(row: Mapping[str, Any]) -> bool:
+def is_items(row: Mapping[str, object]) -> bool:
     """Whether a row is a dataset item."""
     return "expectedOutput" in row and "input" in row
 
 
-def is_observation(row: Mapping[str, Any]) -> bool:
+def is_observation(row: Mapping[str, object]) -> bool:
     """Whether a row is an observation: of the API (v2), or of a table's export."""
     return "traceId" in row and ("promptName" in row or "usageDetails" in row or "type" in row)
 
@@ -102,7 +102,7 @@ def _messages(prompt: Any, notes: list[str]) -> Any:
     return out
 
 
-def read_items(rows: Sequence[Mapping[str, Any]], path: Path) -> Imported:
+def read_items(rows: Sequence[Mapping[str, object]], path: Path) -> Imported:
     """Dataset items: `input` and `expectedOutput`; archived ones are left out."""
     gathered = Gathered(path.name)
     examples = []
@@ -121,7 +121,7 @@ def read_items(rows: Sequence[Mapping[str, Any]], path: Path) -> Imported:
     return Imported("Langfuse dataset", name, (), tuple(examples), (), left)
 
 
-def read_observations(rows: Sequence[Mapping[str, Any]], path: Path) -> Imported:
+def read_observations(rows: Sequence[Mapping[str, object]], path: Path) -> Imported:
     """Generations as live runs of the prompt versions that made them."""
     gathered = Gathered(path.name)
     examples: dict[str, Example] = {}
@@ -155,7 +155,7 @@ def read_observations(rows: Sequence[Mapping[str, Any]], path: Path) -> Imported
     )
 
 
-def _label(row: Mapping[str, Any]) -> str:
+def _label(row: Mapping[str, object]) -> str:
     name, version = row.get("promptName"), row.get("promptVersion")
     if name and version not in (None, ""):
         return f"{name} v{version}"
@@ -163,7 +163,7 @@ def _label(row: Mapping[str, Any]) -> str:
 
 
 def _run(
-    row: Mapping[str, Any], name: str, label: str, repeat: int, gathered: Gathered, index: int
+    row: Mapping[str, object], name: str, label: str, repeat: int, gathered: Gathered, index: int
 ) -> ImportedRun:
     usage = _value(row.get("usageDetails")) or {}
     cost = _value(row.get("costDetails")) or {}
@@ -192,7 +192,7 @@ def _run(
     )
 
 
-def _said(output: Any) -> str | None:
+def _said(output: object) -> str | None:
     if isinstance(output, Mapping) and isinstance(output.get("content"), str):
         return str(output["content"])
     if output is None or isinstance(output, str):
@@ -200,7 +200,7 @@ def _said(output: Any) -> str | None:
     return canonical(output)
 
 
-def _value(cell: Any) -> Any:
+def _value(cell: object) -> Any:
     """A cell's JSON as its value; other texts as they are."""
     if isinstance(cell, str) and cell[:1] in ('"', "{", "["):
         try:

@@ -21,7 +21,7 @@ __all__ = ["is_samples", "read_samples"]
 _STAMP = re.compile(r"_\d{4}-\d\d-\d\dT[\d.:-]+$")
 
 
-def is_samples(row: Mapping[str, Any]) -> bool:
+def is_samples(row: Mapping[str, object]) -> bool:
     """Whether a line is one of lm-eval's."""
     return {"doc_id", "doc", "target", "resps"} <= set(row)
 
@@ -72,7 +72,7 @@ def read_samples(rows: Sequence[tuple[int, Mapping[str, Any]]], path: Path) -> I
     )
 
 
-def _example(name: str, row: Mapping[str, Any]) -> Example:
+def _example(name: str, row: Mapping[str, object]) -> Example:
     """What was asked: the rendered prompt, which two runs of one task share."""
     arguments = row.get("arguments")
     first: Any = arguments
@@ -88,12 +88,12 @@ def _example(name: str, row: Mapping[str, Any]) -> Example:
     return Example(name, inputs or {"doc_id": name}, expected=row["target"])
 
 
-def _answers(row: Mapping[str, Any]) -> list[Any]:
+def _answers(row: Mapping[str, object]) -> list[Any]:
     found = row.get("resps")
     return found if isinstance(found, list) else [found]
 
 
-def _output(row: Mapping[str, Any]) -> str | None:
+def _output(row: Mapping[str, object]) -> str | None:
     found: Any = row.get("resps")
     while isinstance(found, list) and found:
         found = found[0]

@@ -37,28 +37,28 @@ GOLDEN = (
 )
 
 
-def is_sample(row: Mapping[str, Any]) -> bool:
+def is_sample(row: Mapping[str, object]) -> bool:
     """Whether a line is a sample: `input` and `ideal`."""
     return "input" in row and "ideal" in row
 
 
-def is_log(row: Mapping[str, Any]) -> bool:
+def is_log(row: Mapping[str, object]) -> bool:
     """Whether the first line is that of a recorder's log."""
     spec = row.get("spec")
     return isinstance(spec, Mapping) and "eval_name" in spec
 
 
-def is_item(row: Mapping[str, Any]) -> bool:
+def is_item(row: Mapping[str, object]) -> bool:
     """Whether a line is a row of a hosted data source."""
     return isinstance(row.get("item"), Mapping) and set(row) <= {"item", "sample"}
 
 
-def is_output(row: Mapping[str, Any]) -> bool:
+def is_output(row: Mapping[str, object]) -> bool:
     """Whether a line is an output item of a hosted run."""
     return row.get("object") == "eval.run.output_item"
 
 
-def is_registry(value: Any) -> bool:
+def is_registry(value: object) -> bool:
     """Whether a YAML value is a registry entry."""
     return isinstance(value, dict) and any(
         isinstance(entry, dict) and str(entry.get("class", "")).startswith("evals.")
@@ -186,12 +186,12 @@ def read_log(rows: Rows, path: Path) -> Imported:
     return Imported(form, name, (), tuple(examples), tuple(runs), tuple(gathered.left))
 
 
-def _first(sampled: Any) -> str:
+def _first(sampled: object) -> str:
     found = sampled[0] if isinstance(sampled, list) and sampled else sampled
     return found if isinstance(found, str) else canonical(found)
 
 
-def golden_of(item: Mapping[str, Any]) -> tuple[dict[str, Any], Any, str | None]:
+def golden_of(item: Mapping[str, object]) -> tuple[dict[str, Any], Any, str | None]:
     """(inputs, golden answer, its column) of a row whose columns are mixed."""
     column = next((name for name in GOLDEN if name in item), None)
     return {k: v for k, v in item.items() if k != column}, item.get(column or ""), column

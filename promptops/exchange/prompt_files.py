@@ -79,12 +79,12 @@ def read_prompty(front: Lined, body: str, begins: int, path: Path) -> Imported:
     return Imported("Prompty", name, versions, examples, (), tuple(gathered.left))
 
 
-def _map(value: Any) -> dict[str, Any]:
+def _map(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
 def _model(
-    facts: Mapping[str, Any], gathered: Gathered, front: Lined
+    facts: Mapping[str, object], gathered: Gathered, front: Lined
 ) -> tuple[str | None, dict[str, Any]]:
     given = facts.get("model")
     if isinstance(given, str):
@@ -103,7 +103,7 @@ def _model(
     return (str(name) if name else None), settings
 
 
-def _inputs(facts: Mapping[str, Any], gathered: Gathered) -> dict[str, dict[str, Any]]:
+def _inputs(facts: Mapping[str, object], gathered: Gathered) -> dict[str, dict[str, Any]]:
     """Variable -> its declaration, of Prompty 2's list and Prompty 1's map."""
     given = facts.get("inputs")
     pairs: list[tuple[str, Any]] = []
@@ -132,9 +132,9 @@ def _version(
     source: tuple[str, int],
     name: str,
     model: str | None,
-    settings: Mapping[str, Any],
-    form: Mapping[str, Any] | None,
-    inputs: Mapping[str, Any],
+    settings: Mapping[str, object],
+    form: Mapping[str, object] | None,
+    inputs: Mapping[str, object],
 ) -> tuple[ImportedVersion, ...]:
     """One version; none where the body has logic. source: the body, and the line of its begin."""
     body, begins = source
@@ -215,7 +215,7 @@ def read_dotprompt(front: Lined, body: str, begins: int, path: Path) -> Imported
     return Imported("dotprompt", name, versions, (), (), tuple(gathered.left))
 
 
-def is_dspy(value: Any) -> bool:
+def is_dspy(value: object) -> bool:
     """Whether a JSON value is the saved state of a DSPy program."""
     return isinstance(value, dict) and any(
         isinstance(item, dict) and isinstance(item.get("signature"), dict) and "demos" in item
@@ -223,7 +223,7 @@ def is_dspy(value: Any) -> bool:
     )
 
 
-def read_dspy(value: Mapping[str, Any], path: Path) -> Imported:
+def read_dspy(value: Mapping[str, object], path: Path) -> Imported:
     """A version for each predictor: its instructions, its demos as messages, its input fields as
     variables. DSPy's own adapter writes other bytes, which is noted.
     """
@@ -257,7 +257,7 @@ def read_dspy(value: Mapping[str, Any], path: Path) -> Imported:
     return Imported("DSPy program", name, tuple(versions), (), (), tuple(gathered.left), (note,))
 
 
-def _field(field: Mapping[str, Any]) -> tuple[str, str, str]:
+def _field(field: Mapping[str, object]) -> tuple[str, str, str]:
     """(name, prefix, description) of a field of a signature."""
     prefix = str(field.get("prefix") or "").rstrip(":").strip()
     description = str(field.get("description") or "")
@@ -267,7 +267,7 @@ def _field(field: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _sides(
-    fields: list[tuple[str, str, str]], demos: list[dict[str, Any]]
+    fields: list[tuple[str, str, str]], demos: list[dict[str, object]]
 ) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]:
     """The fields asked and the fields answered. The state does not say which is which: the fields
     before "reasoning", else all but the last.
@@ -278,8 +278,8 @@ def _sides(
 
 
 def _dspy_messages(
-    signature: Mapping[str, Any],
-    demos: list[dict[str, Any]],
+    signature: Mapping[str, object],
+    demos: list[dict[str, object]],
     asked: list[tuple[str, str, str]],
     said: list[tuple[str, str, str]],
 ) -> list[dict[str, Any]]:

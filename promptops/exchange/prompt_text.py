@@ -126,9 +126,9 @@ def write_prompt(version: PromptVersion) -> str:
 _PLAIN = {"type": "string", "required": True}
 
 
-def _declared(document: Mapping[str, Any]) -> dict[str, Any]:
+def _declared(document: Mapping[str, object]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key != "required"}
 
 
-def _flow(value: Any) -> str:
+def _flow(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)

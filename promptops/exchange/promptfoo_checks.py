@@ -69,7 +69,7 @@ class Translated:
     nearest: str = ""
 
 
-def translated(assertion: Mapping[str, Any], names: Sequence[str], transform: str) -> Translated:
+def translated(assertion: Mapping[str, object], names: Sequence[str], transform: str) -> Translated:
     """One assertion as checks of a row.
 
     Args:
@@ -129,7 +129,7 @@ def cell_assertion(text: str) -> dict[str, Any]:
     return out
 
 
-def _unusable(value: Any, names: Sequence[str]) -> str:
+def _unusable(value: object, names: Sequence[str]) -> str:
     """Why a value cannot be a check's argument; "" where it can."""
     if isinstance(value, str):
         if value.startswith(("file://", "package:")):
@@ -144,7 +144,7 @@ def _unusable(value: Any, names: Sequence[str]) -> str:
     return ""
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool) or value is None or isinstance(value, (list, dict)):
         raise ValueError("its value is not a text")
     text = str(value)
@@ -169,7 +169,7 @@ def _edged(text: str) -> bool:
     return text != text.strip()
 
 
-def _edges(value: Any) -> bool:
+def _edges(value: object) -> bool:
     """Whether white space at the edge of a value, or of one in a list of them, counts: a variable
     may have some.
     """
@@ -178,7 +178,7 @@ def _edges(value: Any) -> bool:
 
 
 def _contains(cased: bool) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
-    def build(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+    def build(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
         text = _text(value)
         if not _edged(text):
             return (f"contains{_CASED if cased else ''}: {text}",)
@@ -190,7 +190,7 @@ def _contains(cased: bool) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]
 
 
 def _many(name: str, cased: bool) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
-    def build(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+    def build(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
         listed = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         if not isinstance(listed, list) or not listed:
             raise ValueError("its value is not a list of texts")
@@ -201,7 +201,7 @@ def _many(name: str, cased: bool) -> Callable[[Any, Mapping[str, Any]], tuple[st
 
 
 def _edge(name: str, form: str) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
-    def build(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+    def build(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
         text = _text(value)
         if _VARIABLE.search(text):
             raise ValueError(f"{name} of a variable minds white space that ours leaves aside")
@@ -210,14 +210,14 @@ def _edge(name: str, form: str) -> Callable[[Any, Mapping[str, Any]], tuple[str,
     return build
 
 
-def _equals_trimmed(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+def _equals_trimmed(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
     text = _text(value)
     if _edges(text) or text.lstrip()[:1] in ("{", "["):
         raise ValueError("it compares JSON, a variable or white space with a text that is trimmed")
     return (rf"matches: \A{_BLANK}{_quoted(text)}{_BLANK}\z",)
 
 
-def _equals(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+def _equals(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
     if isinstance(value, (dict, list)):
         return (f"json_equals: {json.dumps(value, ensure_ascii=False)}",)
     text = _text(value)
@@ -228,7 +228,7 @@ def _equals(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
     return (rf"matches: \A{_quoted(text)}\z",)
 
 
-def _regex(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+def _regex(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
     text = _text(value)
     if _VARIABLE.search(text):
         raise ValueError("a variable inside a pattern is not filled here")
@@ -239,7 +239,7 @@ def _regex(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"matches: {text}",)
 
 
-def _is_json(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+def _is_json(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
     if value is None or value == "":
         return ("json_valid",)
     if not isinstance(value, Mapping):
@@ -248,7 +248,7 @@ def _is_json(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _below(name: str) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
-    def build(value: Any, assertion: Mapping[str, Any]) -> tuple[str, ...]:
+    def build(value: object, assertion: Mapping[str, object]) -> tuple[str, ...]:
         limit = assertion.get("threshold", value)
         number = float(limit) if isinstance(limit, (int, float, str)) else 0.0
         if number <= 0:
@@ -277,7 +277,7 @@ def _levenshtein(value: Any, assertion: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"edit_distance <= {int(5 if most is None else most)}: {text}",)
 
 
-def _finish(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+def _finish(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
     return (f"finish_reason: {_text(value)}",)
 
 

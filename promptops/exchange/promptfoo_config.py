@@ -46,7 +46,7 @@ _QUIET = frozenset(
 )
 
 
-def is_config(value: Any) -> bool:
+def is_config(value: object) -> bool:
     """Whether a YAML or JSON value is a promptfoo configuration."""
     return (
         isinstance(value, dict)
@@ -204,7 +204,7 @@ class _Config:
                     yield over(default, over(setting, test)), path
 
     def _listed(
-        self, tests: Any, path: tuple[str | int, ...]
+        self, tests: object, path: tuple[str | int, ...]
     ) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...]]]:
         self._bounded(len(tests) if isinstance(tests, list) else 1)
         for index, test in enumerate(tests if isinstance(tests, list) else [tests]):
@@ -222,7 +222,7 @@ class _Config:
                 self.leave(what, str(error).rstrip("."), "Dataset.read(...)", *place)
 
     def _combinations(
-        self, test: Mapping[str, Any], path: tuple[str | int, ...]
+        self, test: Mapping[str, object], path: tuple[str | int, ...]
     ) -> Iterator[dict[str, Any]]:
         """promptfoo asks one test for each combination of the values that are lists."""
         given = test.get("vars")
@@ -244,7 +244,7 @@ class _Config:
             yield dict(zip(columns, combination, strict=True))
 
     def _checks(
-        self, test: Mapping[str, Any], values: Mapping[str, Any], path: tuple[str | int, ...]
+        self, test: Mapping[str, object], values: Mapping[str, object], path: tuple[str | int, ...]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         found: list[str] = []
         tags: dict[str, None] = {}
@@ -308,7 +308,7 @@ class _Config:
             else:
                 yield place, assertion
 
-    def _referenced(self, assertion: Any) -> Any:
+    def _referenced(self, assertion: object) -> Any:
         reference = assertion.get("$ref") if isinstance(assertion, dict) else None
         if not isinstance(reference, str) or not reference.startswith("#/"):
             return assertion
@@ -324,11 +324,11 @@ class _Config:
             self.left.append(found)
 
 
-def _is_file(value: Any) -> bool:
+def _is_file(value: object) -> bool:
     return isinstance(value, str) and value.startswith("file://")
 
 
-def _resolved(assertion: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _resolved(assertion: Mapping[str, object], folder: Path) -> dict[str, Any]:
     value = assertion.get("value")
     if isinstance(value, str) and _is_file(value):
         found = file_value(value, folder)
@@ -336,7 +336,7 @@ def _resolved(assertion: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return dict(assertion)
 
 
-def _shown(assertion: Mapping[str, Any]) -> str:
+def _shown(assertion: Mapping[str, object]) -> str:
     value = assertion.get("value")
     text = "" if value is None else f" {str(value)[:80]!r}"
     return f"assertion {assertion.get('type', assertion)}{text}"

@@ -38,7 +38,7 @@ class Prompt:
     messages: str | list[dict[str, Any]]
 
 
-def prompts_in(entry: Any, folder: Path) -> list[Prompt]:
+def prompts_in(entry: object, folder: Path) -> list[Prompt]:
     """The prompts of one entry of `prompts:`.
 
     Raises TemplateError for logic in a text, DatasetError for code, or a file that is not there.
@@ -133,7 +133,7 @@ def file_value(named: str, folder: Path) -> Any:
     return read_yaml(text, path.name).value if path.suffix.lower() in _DATA else text
 
 
-def test_rows(named: Any, folder: Path) -> Iterator[dict[str, Any]]:
+def test_rows(named: object, folder: Path) -> Iterator[dict[str, Any]]:
     """The tests of a file: CSV with `__expected` columns, JSON, JSON Lines, YAML.
 
     Raises DatasetError for anything else.
@@ -208,7 +208,7 @@ def provider_of(entry: Any) -> tuple[Any, dict[str, Any]]:
     return entry, config if isinstance(config, dict) else {}
 
 
-def over(default: Mapping[str, Any], test: Mapping[str, Any]) -> dict[str, Any]:
+def over(default: Mapping[str, object], test: Mapping[str, object]) -> dict[str, Any]:
     """A test with what `defaultTest` or a scenario adds to it; the test's own values win."""
     out = {**default, **test}
     for name in ("vars", "options", "metadata"):

@@ -26,7 +26,7 @@ __all__ = ["is_results", "is_results_csv", "read_results", "read_results_csv"]
 _CSV = ["Status", "Score", "Named Scores", "Grader Reason", "Comment"]
 
 
-def is_results(value: Any) -> bool:
+def is_results(value: object) -> bool:
     """Whether a JSON value is what `promptfoo eval -o out.json` writes."""
     results = value.get("results") if isinstance(value, dict) else None
     return isinstance(results, dict) and isinstance(results.get("results"), list)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from .figures import number
 from .imported import Left
@@ -25,7 +24,7 @@ class Gathered:
         """Name one thing that is not brought over; the same one twice is named once."""
         self.left[Left(self.file, line, what, reason, nearest)] = None
 
-    def score(self, name: str, value: Any, *, letters: bool = False) -> float | None:
+    def score(self, name: str, value: object, *, letters: bool = False) -> float | None:
         """A score in [0, 1]; None where unscored, or on another scale, which is noted.
 
         letters: C, P, I and N are Inspect's correct, partial, incorrect and no answer.

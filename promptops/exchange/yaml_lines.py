@@ -77,7 +77,7 @@ def read_yaml(text: str, name: str) -> Lined:
     return Lined(value, found.lines)
 
 
-def json_lined(value: Any, text: str, name: str) -> Lined:
+def json_lined(value: object, text: str, name: str) -> Lined:
     """A JSON document with the line of each part; without lines where it is large. value: of it."""
     long = _marks(text) > _MOST_FOR_LINES or _too_large(text, name)
     return Lined(value) if long else read_yaml(text, name)

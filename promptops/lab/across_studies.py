@@ -6,7 +6,7 @@ Each is a method of `Lab`, written beside what it is about.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..signatures import explained
 from .comparison import Comparison
@@ -20,7 +20,7 @@ __all__ = ["compare", "leaderboard"]
 
 @explained
 def compare(
-    self: OfProject, *, candidate: Any, baseline: Any = None, primary: str | None = None
+    self: OfProject, *, candidate: object, baseline: object = None, primary: str | None = None
 ) -> Comparison:
     """Two versions on the examples that both answered, over the latest studies of each.
 
@@ -40,7 +40,7 @@ def compare(
 
 @explained
 def leaderboard(
-    self: OfProject, versions: Sequence[Any], *, primary: str | None = None
+    self: OfProject, versions: Sequence[object], *, primary: str | None = None
 ) -> Leaderboard:
     """Versions with intervals, best first, over the latest studies of each, with Holm-corrected
     pairwise verdicts.

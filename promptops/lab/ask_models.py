@@ -32,9 +32,9 @@ __all__ = ["estimate", "evaluate", "optimize", "plan"]
 @explained
 def evaluate(
     self: OfProject,
-    versions: Any,
-    dataset: Any,
-    scorers: Sequence[Any] = (),
+    versions: object,
+    dataset: object,
+    scorers: Sequence[object] = (),
     *,
     plan: Plan | None = None,
     models: Sequence[str] | None = None,
@@ -49,7 +49,7 @@ def evaluate(
     budget_tokens: int | None = None,
     timeout_s: float = 120.0,
     deadline_s: float | None = 600.0,
-    workers: Any = None,
+    workers: object = None,
 ) -> Study:
     """Ask every version every example, `repeats` times, and score each answer by each scorer.
 
@@ -114,9 +114,9 @@ def evaluate(
 @explained
 def estimate(
     self: OfProject,
-    versions: Any,
-    dataset: Any,
-    scorers: Sequence[Any] = (),
+    versions: object,
+    dataset: object,
+    scorers: Sequence[object] = (),
     *,
     plan: Plan | None = None,
     models: Sequence[str] | None = None,
@@ -149,13 +149,13 @@ def estimate(
 def plan(
     self: OfProject,
     prompt: Prompt | str,
-    dataset: Any,
-    scorers: Sequence[Any],
+    dataset: object,
+    scorers: Sequence[object],
     *,
-    policy: Policy | Mapping[str, Any] | None = None,
+    policy: Policy | Mapping[str, object] | None = None,
     repeats: int = 1,
     split: str | None = "test",
-    finalists: Sequence[Any] = (),
+    finalists: Sequence[object] = (),
 ) -> Plan:
     """Fix before looking: split, primary, goal, guardrails, alpha, repeats and finalists are
     frozen into the store, before the runs.
@@ -189,9 +189,9 @@ def plan(
 
 def optimize(
     self: OfProject,
-    version: Any,
-    dataset: Any,
-    scorers: Sequence[Any],
+    version: object,
+    dataset: object,
+    scorers: Sequence[object],
     *,
     method: str | Optimizer = "few_shot",
     **options: Unpack[OptimizeOptions],

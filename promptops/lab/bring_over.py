@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..study.design import as_dataset
 from .study import Study
@@ -22,7 +22,11 @@ __all__ = ["import_from", "import_runs"]
 
 
 def import_runs(
-    self: OfProject, table: Any, dataset: Any, scorers: Sequence[Any] = (), **columns: Any
+    self: OfProject,
+    table: object,
+    dataset: object,
+    scorers: Sequence[object] = (),
+    **columns: object,
 ) -> Study:
     """Outputs made elsewhere as a study: scored, compared and reported as if called. No model
     is asked.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StudyError
 from ..policy import Policy
@@ -47,7 +47,7 @@ class Prompts:
         return self.project.registry.policy()
 
     @policy.setter
-    def policy(self, policy: Policy | Mapping[str, Any] | None) -> None:
+    def policy(self, policy: Policy | Mapping[str, object] | None) -> None:
         self.project.registry.set_policy(None if policy is None else Policy.of(policy))
 
     def __iter__(self) -> Iterator[Prompt]:

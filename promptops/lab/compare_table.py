@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.classes import GoldenLabels
@@ -134,12 +134,12 @@ class TableComparison(Comparison):
 
 @explained
 def compare(
-    table: Any = None,
+    table: object = None,
     *,
     baseline: str,
     candidate: str,
     expected: str | None = None,
-    scorer: Any = None,
+    scorer: object = None,
     version: str | None = None,
     weights: str | None = None,
     output: str | None = None,

@@ -63,14 +63,14 @@ class Comparison(Facts):
             self.compared.looked(verdict)
         return verdict
 
-    def decide(self, policy: Policy | Mapping[str, Any]) -> Verdict:
+    def decide(self, policy: Policy | Mapping[str, object]) -> Verdict:
         """What another policy (or a map of its fields) would make of them.
 
         Several finalists of a plan are judged together (Holm), and one is promoted at most.
         """
         return self.compared.decide(policy)
 
-    def require(self, goal: str = "not_worse", **policy: Any) -> Comparison:
+    def require(self, goal: str = "not_worse", **policy: object) -> Comparison:
         """For tests: raises AssertionError with the verdict's reasons unless the goal is met;
         returns the comparison.
         """

@@ -47,8 +47,8 @@ class Lab:
         self,
         root: str | os.PathLike[str] | None = None,
         *,
-        models: Mapping[str, Any] | None = None,
-        prices: Mapping[str, Any] | None = None,
+        models: Mapping[str, object] | None = None,
+        prices: Mapping[str, object] | None = None,
         store: str | None = None,
         author: str = "",
     ) -> None:

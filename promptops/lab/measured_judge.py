@@ -31,7 +31,7 @@ where m.study_id = ? and s.scorer_version = ? and (s.scorer = ? or starts_with(s
 
 
 def measure_judge(
-    study: Study, judge: Any = None, labels: DataFrame | None = None, *, plant: int = 0
+    study: Study, judge: object = None, labels: DataFrame | None = None, *, plant: int = 0
 ) -> JudgeReport:
     """Measure a judge on a study that it scored.
 
@@ -90,7 +90,7 @@ def measure_judge(
     )
 
 
-def _named(study: Study, judge: Any) -> tuple[str, str]:
+def _named(study: Study, judge: object) -> tuple[str, str]:
     """(name, version) of the judge's scorer in the study."""
     own = {scorer.name: scorer for scorer in study.record.scorers}
     if judge is None:
@@ -256,7 +256,7 @@ def _differences(
     }
 
 
-def _calls(study: Study, scorer: Any) -> tuple[int | None, float | None]:
+def _calls(study: Study, scorer: object) -> tuple[int | None, float | None]:
     """Recorded runs of this judge's prompt in the whole store, and what they cost."""
     prompt = getattr(scorer, "prompt", None)
     if prompt is None:

@@ -53,8 +53,8 @@ class Monitor:
         self,
         project: Project,
         found: watch.Watched,
-        scorers: Sequence[Any] | None = None,
-        dataset: Any = None,
+        scorers: Sequence[object] | None = None,
+        dataset: object = None,
     ) -> None:
         self.project, self.path, self.note = project, found.path, found.unknown
         self._scorers, self._dataset = scorers, dataset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..study import evaluate
 from ..study.noise_floor import against_itself
@@ -16,7 +16,7 @@ __all__ = ["noise_of"]
 
 
 def noise_of(
-    version: SavedVersion, dataset: Any, scorers: Sequence[Any], name: str | None
+    version: SavedVersion, dataset: object, scorers: Sequence[object], name: str | None
 ) -> Comparison:
     """The second answers of a version compared with its first. What was asked before is reused."""
     options = evaluate.EvaluateOptions(name=name or f"{version.prompt}-{version.label}-noise")

@@ -61,9 +61,9 @@ _CHOSEN = {"goal": "goal", "seed": "rng", "concurrency": "concurrency"} | {
 
 def optimized(
     project: Project,
-    version: Any,
-    dataset: Any,
-    scorers: Sequence[Any],
+    version: object,
+    dataset: object,
+    scorers: Sequence[object],
     method: str | Optimizer,
     options: OptimizeOptions,
 ) -> Optimization:

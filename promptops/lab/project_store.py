@@ -54,7 +54,7 @@ class ProjectStore(Store):
 
         return join_team(self, address, who)
 
-    def export(self, path: str | os.PathLike[str], study: Any = None) -> dict[str, int]:
+    def export(self, path: str | os.PathLike[str], study: object = None) -> dict[str, int]:
         """Write everything, or one study (a Study, its name or id) with its runs, scores and
         labels, to one file; returns table -> rows.
 
@@ -91,7 +91,7 @@ class ProjectStore(Store):
         examples: Iterable[str] = (),
         *,
         live: Iterable[str] = (),
-        study: Any = None,
+        study: object = None,
         before: str | None = None,
         table: Literal["live"] | None = None,
     ) -> Purged:

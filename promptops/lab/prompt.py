@@ -70,7 +70,7 @@ class SavedVersion:
     def variables(self) -> tuple[Variable, ...]:
         return self.version.variables
 
-    def but(self, *, note: str = "", **changes: Any) -> SavedVersion:
+    def but(self, *, note: str = "", **changes: object) -> SavedVersion:
         """Save a version that differs from this one, which is recorded as its parent.
 
         Args:
@@ -85,7 +85,7 @@ class SavedVersion:
         number = _stored(self.project, self.prompt, version, note, [self.id])
         return Prompt(self.project, self.prompt)[number]
 
-    def __call__(self, *, fresh: bool = False, **values: Any) -> Answer:
+    def __call__(self, *, fresh: bool = False, **values: object) -> Answer:
         """Ask the model once. An equal question that was answered before costs nothing: the
         recorded answer comes back.
 
@@ -97,7 +97,7 @@ class SavedVersion:
         )
         return Answer(run, label=self.label, reused=reused)
 
-    def messages(self, **values: Any) -> list[dict[str, Any]]:
+    def messages(self, **values: object) -> list[dict[str, Any]]:
         """The rendered messages."""
         return self.version.render(values)
 
@@ -109,7 +109,7 @@ class SavedVersion:
         """Words and settings that changed from this version to `other`."""
         return self.version.diff(other.version if isinstance(other, SavedVersion) else other)
 
-    def noise(self, dataset: Any, scorers: Sequence[Any], *, name: str | None = None) -> Any:
+    def noise(self, dataset: object, scorers: Sequence[object], *, name: str | None = None) -> Any:
         """The A/A noise floor: this version against itself on `dataset`, asked twice.
 
         Returns the Comparison.
@@ -178,15 +178,15 @@ class Prompt:
 
     def save(
         self,
-        messages: str | Sequence[Mapping[str, Any]] | PromptVersion,
+        messages: str | Sequence[Mapping[str, object]] | PromptVersion,
         *,
         model: str | None = None,
         note: str = "",
-        variables: Mapping[str, Any] | None = None,
-        tools: Sequence[Any] | None = None,
-        response_format: Any = None,
+        variables: Mapping[str, object] | None = None,
+        tools: Sequence[object] | None = None,
+        response_format: object = None,
         api: str | None = None,
-        **settings: Any,
+        **settings: object,
     ) -> SavedVersion:
         """Save a version under the next number; the same content again is the same version and
         changes nothing.
@@ -264,7 +264,7 @@ class Prompt:
         return self.project.registry.policy(self.name)
 
     @policy.setter
-    def policy(self, policy: Policy | Mapping[str, Any] | None) -> None:
+    def policy(self, policy: Policy | Mapping[str, object] | None) -> None:
         self.project.registry.set_policy(None if policy is None else Policy.of(policy), self.name)
 
     def _made(self, entry: Any) -> SavedVersion:

@@ -6,7 +6,7 @@ Each is a method of `Lab`, written beside what it is about.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from ..signatures import explained
 from .deployments import Deployment, History
@@ -24,7 +24,7 @@ __all__ = ["history", "live", "promote", "rollback", "watch"]
 @explained
 def promote(
     self: OfProject,
-    version: Any,
+    version: object,
     *,
     env: str,
     study: Study | None = None,
@@ -69,7 +69,7 @@ def promote(
 
 @explained
 def rollback(
-    self: OfProject, version: Any, *, env: str, to: Any = None, reason: str = ""
+    self: OfProject, version: object, *, env: str, to: object = None, reason: str = ""
 ) -> Deployment | None:
     """Go back at once: the last different version serves again, or a running canary ends. Not
     gated, and recorded.
@@ -108,10 +108,10 @@ def history(self: OfProject, prompt: Prompt | str, *, env: str = "prod") -> Hist
 
 def watch(
     self: OfProject,
-    prompt: Any,
+    prompt: object,
     *,
-    probe: Any,
-    scorers: Sequence[Any],
+    probe: object,
+    scorers: Sequence[object],
     **options: Unpack[WatchOptions],
 ) -> Monitor:
     """Watch what env="prod" serves: freeze its answers to `probe` (ten repeats) as the anchor,
@@ -124,7 +124,12 @@ def watch(
 
 
 def live(
-    self: OfProject, prompt: Any, env: str | None = "prod", *, days: float = 7, source: Any = None
+    self: OfProject,
+    prompt: object,
+    env: str | None = "prod",
+    *,
+    days: float = 7,
+    source: object = None,
 ) -> LiveView:
     """What live calls of a prompt do: versions by calls, failures, cost, latency, feedback and
     quality, with what was deployed meanwhile.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis.verdict import Verdict
 from ..signatures import explained
@@ -110,8 +110,8 @@ class Study:
     def compare(
         self,
         *,
-        candidate: Any = None,
-        baseline: Any = None,
+        candidate: object = None,
+        baseline: object = None,
         primary: str | None = None,
         weights: str | None = None,
     ) -> Comparison:
@@ -135,7 +135,7 @@ class Study:
         shown.study = self.recorded
         return shown
 
-    def since(self, earlier: Study | None = None, version: Any = None) -> Comparison:
+    def since(self, earlier: Study | None = None, version: object = None) -> Comparison:
         """A version (default: the last arm) against itself in an earlier study (default: its latest
         with other answers); `.flips()` lists what it has lost since. Raises StudyError where there
         is none.
@@ -197,11 +197,11 @@ class Study:
 
     def rescore(
         self,
-        scorers: Sequence[Any],
-        dataset: Any = None,
+        scorers: Sequence[object],
+        dataset: object = None,
         *,
         retry_failed: bool = False,
-        workers: Any = None,
+        workers: object = None,
     ) -> Study:
         """Score the recorded answers by other scorers, without a call: a study of the same runs.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..study import examples
 from . import show
@@ -16,7 +16,9 @@ __all__ = ["Examples"]
 class Examples(examples.Examples):
     """`study.examples.Examples` with a face. of: the study whose examples they are."""
 
-    def __init__(self, of: RecordedStudy, candidate: Any = None, baseline: Any = None) -> None:
+    def __init__(
+        self, of: RecordedStudy, candidate: object = None, baseline: object = None
+    ) -> None:
         super().__init__(of, candidate, baseline)
         self.of = of
 

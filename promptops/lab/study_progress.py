@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..signatures import explained
 from ..store.recorder import outside
@@ -61,7 +61,7 @@ class StudyProgress:
         return running.done_of(arm, record.arms[arm].version) if running is not None else 0
 
     @explained
-    def peek(self, *, candidate: Any = None, baseline: Any = None) -> Comparison:
+    def peek(self, *, candidate: object = None, baseline: object = None) -> Comparison:
         """`study.compare` on what is in so far, without waiting: only the e-values may decide, so
         that looking early does not inflate the false-alarm rate.
 

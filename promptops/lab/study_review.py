@@ -5,7 +5,7 @@ corrected golden answers.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..signatures import explained
 from . import show
@@ -30,7 +30,7 @@ class StudyReview:
         self.recorded = recorded
 
     @explained
-    def examples(self, *, candidate: Any = None, baseline: Any = None) -> Examples:
+    def examples(self, *, candidate: object = None, baseline: object = None) -> Examples:
         """Two arms side by side, an example at a time: `.page(Filter("lost"))`, `.detail(id)`.
 
         Nothing is read that is not asked for.
@@ -103,7 +103,12 @@ class StudyReview:
         return unpin(self.recorded, example_id)
 
     def correct(
-        self, example_id: str, expected: Any, path: str | Path | None = None, *, write: bool = True
+        self,
+        example_id: str,
+        expected: object,
+        path: str | Path | None = None,
+        *,
+        write: bool = True,
     ) -> Correction:
         """Write a golden answer into the file that the dataset was read from, changing no other
         byte; where that cannot be, into NAME.corrections.jsonl beside it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..scale.worker_pool import WorkerPool
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["asking_at", "at_workers"]
 
 
-def at_workers(project: Project, workers: Any) -> WorkerPool | None:
+def at_workers(project: Project, workers: object) -> WorkerPool | None:
     """The workers of a scheduler; None where none is named."""
     if workers is None:
         return None
@@ -22,7 +22,7 @@ def at_workers(project: Project, workers: Any) -> WorkerPool | None:
     return WorkerPool(project, workers)
 
 
-def asking_at(project: Project, workers: Any, drawn: StudyDesign | None = None) -> Project:
+def asking_at(project: Project, workers: object, drawn: StudyDesign | None = None) -> Project:
     """The project, whose calls are made by the workers. Raises SetupError, naming the worker, where
     one lacks what the design needs.
     """

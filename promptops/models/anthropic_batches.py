@@ -76,7 +76,7 @@ class AnthropicBatches:
         return BatchLook(found.processing_status == "ended", _size(counts) - counts.processing)
 
     async def results(
-        self, batch: str, requests: Mapping[str, Mapping[str, Any]]
+        self, batch: str, requests: Mapping[str, Mapping[str, object]]
     ) -> dict[str, Outcome]:
         """What came of each request."""
         out: dict[str, Outcome] = {}
@@ -96,7 +96,7 @@ class AnthropicBatches:
             found = await self._client.call(lines)
         return [line.model_dump(mode="json") for line in found]
 
-    def _outcome(self, result: Mapping[str, Any], request: Mapping[str, Any]) -> Outcome:
+    def _outcome(self, result: Mapping[str, object], request: Mapping[str, object]) -> Outcome:
         kind = result.get("type")
         if kind in _STATES:
             return missing(_STATES[str(kind)])

@@ -51,20 +51,20 @@ def reply_of_message(
     )
 
 
-def _call(block: Mapping[str, Any]) -> Mapping[str, Any]:
+def _call(block: Mapping[str, object]) -> Mapping[str, Any]:
     """A tool_use block in the shape of chat completions."""
     arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
     function = {"name": block.get("name"), "arguments": arguments}
     return {"id": block.get("id"), "type": "function", "function": function}
 
 
-def _tier(usage: Mapping[str, Any]) -> str | None:
+def _tier(usage: Mapping[str, object]) -> str | None:
     """The tier that served the message; a fast one is dearer than any."""
     speed = usage.get("speed")
     return "fast" if speed == "fast" else name(usage.get("service_tier"))
 
 
-def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
+def _counts(usage: Mapping[str, object]) -> dict[str, Any]:
     fresh = count(usage.get("input_tokens"))
     cached = count(usage.get("cache_read_input_tokens"))
     written = count(usage.get("cache_creation_input_tokens"))
@@ -94,7 +94,7 @@ class AnthropicAssembly:
         self._blocks: dict[Any, dict[str, Any]] = {}
         self._inputs: dict[Any, list[str]] = {}
 
-    def add(self, chunk: Any) -> str:
+    def add(self, chunk: object) -> str:
         """Take in an event; the piece of the answer's text that it brought.
 
         Raises CallError for an error in the stream.
@@ -139,7 +139,7 @@ class AnthropicAssembly:
             self._inputs.setdefault(index, []).append(delta["partial_json"])
         return delta["text"] if isinstance(delta.get("text"), str) else ""
 
-    def _close(self, chunk: Mapping[str, Any]) -> None:
+    def _close(self, chunk: Mapping[str, object]) -> None:
         delta, usage = chunk.get("delta"), chunk.get("usage")
         if isinstance(delta, dict):
             self._message.update({k: v for k, v in delta.items() if v is not None})

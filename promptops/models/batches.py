@@ -103,7 +103,7 @@ class BatchDoor(Protocol):
         ...
 
     async def results(
-        self, batch: str, requests: Mapping[str, Mapping[str, Any]]
+        self, batch: str, requests: Mapping[str, Mapping[str, object]]
     ) -> dict[str, Outcome]:
         """The outcomes of a batch that has ended, by the items' ids. requests: id -> request, in
         the order in which they were handed in. Raises CallError where they cannot be read.
@@ -145,14 +145,14 @@ class Client:
             self._made = self._make()
         return self._made
 
-    async def do(self, name: str, *arguments: Any, **named: Any) -> Any:
+    async def do(self, name: str, *arguments: object, **named: object) -> Any:
         """What a method gives, as in `do("batches.create", ...)`. Raises CallError."""
         found: Any = self.client
         for part in name.split("."):
             found = getattr(found, part)
         return await self.call(found, *arguments, **named)
 
-    async def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    async def call(self, function: Callable[..., Any], *arguments: object, **named: object) -> Any:
         """What a function of the library gives. Raises CallError."""
         try:
             if hasattr(self.client, "__aenter__"):

@@ -111,12 +111,12 @@ def _choice(body: Any, headers: Mapping[str, str]) -> dict[str, Any] | None:
     return choice
 
 
-def _filtered(body: Mapping[str, Any]) -> bool:
+def _filtered(body: Mapping[str, object]) -> bool:
     said = json.dumps(body.get("prompt_filter_results"), default=str)
     return '"filtered": true' in said
 
 
-def _reasoning(message: Mapping[str, Any]) -> str:
+def _reasoning(message: Mapping[str, object]) -> str:
     """The reasoning of a message, which endpoints put beside the content or among its parts."""
     for key in ("reasoning_content", "reasoning"):
         if isinstance(message.get(key), str) and message[key]:
@@ -150,7 +150,7 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+def _tool_calls(message: Mapping[str, object]) -> tuple[Mapping[str, Any], ...]:
     calls = message.get("tool_calls")
     found = (
         tuple(call for call in calls if isinstance(call, dict)) if isinstance(calls, list) else ()

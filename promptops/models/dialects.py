@@ -21,7 +21,7 @@ __all__ = ["DIALECTS", "Dialect", "read_any"]
 class Assembles(Protocol):
     """Puts a stream together."""
 
-    def add(self, chunk: Any) -> str:
+    def add(self, chunk: object) -> str:
         """Take in an event; the piece of the answer's text that it brought."""
 
     def finished(self) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class Reads(Protocol):
 
     def __call__(
         self,
-        body: Any,
+        body: object,
         headers: Mapping[str, str],
         first_token_ms: float | None = None,
         *,
@@ -55,7 +55,7 @@ class Dialect:
     adds: Mapping[str, Any]
     limits: tuple[str, ...]
 
-    def limit(self, body: Mapping[str, Any]) -> str:
+    def limit(self, body: Mapping[str, object]) -> str:
         """The setting of this request that bounds the tokens of its answer."""
         return next((name for name in self.limits if name in body), self.limits[-1])
 
@@ -76,7 +76,7 @@ DIALECTS: Mapping[str, Dialect] = {
 }
 
 
-def read_any(body: Mapping[str, Any]) -> Reply | None:
+def read_any(body: Mapping[str, object]) -> Reply | None:
     """What a provider's own answer says, whichever form it has; None for anything else.
 
     Raises CallError where it is one, and holds no answer.

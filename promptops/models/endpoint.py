@@ -59,7 +59,7 @@ class EndpointModel:
 
     def __init__(
         self,
-        client: Any = None,
+        client: object = None,
         *,
         label: str | None = None,
         base_url: str | None = None,
@@ -76,7 +76,7 @@ class EndpointModel:
         self._stream = stream
         self._usage_refused: bool | None = None  # whether it refuses stream_options; None: untried
 
-    def _clients_of(self, client: Any, base_url: str | None, api_key: str | None) -> Clients:
+    def _clients_of(self, client: object, base_url: str | None, api_key: str | None) -> Clients:
         return Clients(client, base_url, api_key)
 
     @property
@@ -107,7 +107,7 @@ class EndpointModel:
             " tokens; its calls are sent without it, and their tokens and cost are unknown.",
         )
 
-    def check(self, request: Mapping[str, Any]) -> None:
+    def check(self, request: Mapping[str, object]) -> None:
         """Raises SetupError where no call can succeed: no key, no openai package, no model's name,
         nothing to ask.
         """
@@ -225,7 +225,7 @@ class EndpointModel:
         return f"{type(self).__name__}({self._label!r}{streaming})"
 
 
-async def _within(seconds: float | None, answer: Coroutine[Any, Any, Reply]) -> Reply:
+async def _within(seconds: float | None, answer: Coroutine[object, object, Reply]) -> Reply:
     """The answer, in time. Raises TimeoutError."""
     if seconds is None:
         return await answer

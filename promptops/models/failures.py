@@ -77,7 +77,7 @@ _BY_STATUS = {
 
 
 def error_of_status(
-    status: int, body: Any, headers: Mapping[str, str], now: float | None = None
+    status: int, body: object, headers: Mapping[str, str], now: float | None = None
 ) -> CallError:
     """The failure of a reply with an error status. body: its JSON, or its text; now: Unix seconds,
     for Retry-After dates.
@@ -95,7 +95,7 @@ def error_of_status(
     )
 
 
-def error_of_body(body: Any, headers: Mapping[str, str], status: int = 200) -> CallError:
+def error_of_body(body: object, headers: Mapping[str, str], status: int = 200) -> CallError:
     """The failure of a reply that has no answer in it though its status says success.
 
     An error object in it is read as if its own code were the status; anything else is a server
@@ -130,7 +130,7 @@ def error_of_body(body: Any, headers: Mapping[str, str], status: int = 200) -> C
     )
 
 
-def _has(body: Any, key: str) -> bool:
+def _has(body: object, key: str) -> bool:
     return isinstance(body, Mapping) and key in body
 
 
@@ -270,7 +270,7 @@ def _chain(error: BaseException) -> list[BaseException]:
     ]  # how a timeout ends its task
 
 
-def _told(body: Any) -> tuple[str, str, str]:
+def _told(body: object) -> tuple[str, str, str]:
     """(code, type, message) of an error body in any of the shapes that endpoints send."""
     if isinstance(body, str):
         return "", "", " ".join(body.split())[:_SHOWN]
@@ -293,7 +293,7 @@ def _told(body: Any) -> tuple[str, str, str]:
     return code, _text(error.get("type")) or _text(error.get("status")), message[:_SHOWN]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, (str, int)):

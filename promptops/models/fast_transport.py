@@ -47,7 +47,7 @@ class Wire:
         )
 
     @classmethod
-    def under(cls, http: Any, url: Any, response: Any) -> Wire | None:
+    def under(cls, http: object, url: object, response: object) -> Wire | None:
         """The connections that `http` would use for `url`; None where a proxy is in between, or a
         release of it keeps them elsewhere.
         """

@@ -24,7 +24,7 @@ class Raised:
     error: BaseException
 
 
-def tried(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+def tried(function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
     """What the function gives, or Raised.
 
     An interrupt that may be the user's own Ctrl-C (in the main thread) is raised.
@@ -37,7 +37,7 @@ def tried(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         return Raised(error)
 
 
-async def awaited(awaitable: Awaitable[Any]) -> Any:
+async def awaited(awaitable: Awaitable[object]) -> Any:
     """What the awaitable gives, or Raised; only a cancellation from outside comes out of it.
 
     It runs in a task of its own, so that code which cancels its current task cancels itself alone.
@@ -51,7 +51,7 @@ async def awaited(awaitable: Awaitable[Any]) -> Any:
         return Raised(error)
 
 
-async def _kept(awaitable: Awaitable[Any]) -> Any:
+async def _kept(awaitable: Awaitable[object]) -> Any:
     try:
         return await awaitable
     except asyncio.CancelledError:

@@ -70,7 +70,7 @@ class _Marks:
     def __init__(self) -> None:
         self._marks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
-    def of(self, value: Any) -> str:
+    def of(self, value: object) -> str:
         """The mark of the object; a new one at each call where no weak reference to it can be."""
         try:
             return self._marks.setdefault(value, f"{PROCESS}-{uuid.uuid4().hex}")
@@ -90,7 +90,7 @@ class _Reading:
         self._seen: dict[int, int] = {}
         self._alive: list[Any] = []  # an id is unique only while its object lives
 
-    def value(self, value: Any, where: str, depth: int) -> str:
+    def value(self, value: object, where: str, depth: int) -> str:
         """A text that is equal for equal values, in this process and the next."""
         if type(value) in _PLAIN:
             return f"{type(value).__name__}:{value!r}"
@@ -118,7 +118,7 @@ class _Reading:
         made = self.value(factory, where, depth) if factory is not None else ""
         return f"{type(values).__qualname__}{{{','.join(pairs)}}}{made}"
 
-    def unordered(self, values: Set[Any], where: str, depth: int) -> str:
+    def unordered(self, values: Set[object], where: str, depth: int) -> str:
         return f"set{{{','.join(sorted(self.value(each, where, depth) for each in values))}}}"
 
     def function(self, function: types.FunctionType, where: str, depth: int) -> str:
@@ -144,7 +144,7 @@ class _Reading:
         self.opaque += surroundings.hidden
         return f"function({';'.join(parts)})"
 
-    def _held(self, value: Any, where: str, depth: int) -> str:
+    def _held(self, value: object, where: str, depth: int) -> str:
         return "" if value is MISSING else self.value(value, where, depth)
 
     def _of_decorator(self, function: types.FunctionType, where: str, depth: int) -> str:
@@ -161,7 +161,7 @@ class _Reading:
         owner = self.value(method.__self__, "self", depth)
         return f"method({self.value(method.__func__, where, depth)},{owner})"
 
-    def partial(self, partial: functools.partial[Any], where: str, depth: int) -> str:
+    def partial(self, partial: functools.partial[object], where: str, depth: int) -> str:
         parts = (partial.func, partial.args, partial.keywords)
         return f"partial{self.values(parts, where, depth)}"
 
@@ -181,7 +181,7 @@ class _Reading:
         bases = [base for base in kind.__bases__ if base is not object]
         return f"class({self.mapping(own, where, depth)},{self.values(bases, where, depth)})"
 
-    def instance(self, value: Any, where: str, depth: int) -> str:
+    def instance(self, value: object, where: str, depth: int) -> str:
         """Its class and its state; an object of a library's by what pickles of it."""
         kind = type(value)
         if kind.__module__.startswith("promptops."):
@@ -201,7 +201,7 @@ class _Reading:
         ]
         return f"object({self.value(kind, where, depth)},{','.join(parts)})"
 
-    def _of_library(self, value: Any, where: str, depth: int) -> str:
+    def _of_library(self, value: object, where: str, depth: int) -> str:
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         if isinstance(wrapped := getattr(value, "__wrapped__", None), _CODE):  # a cache
             return f"{kind}({self.value(wrapped, where, depth)})"
@@ -220,7 +220,7 @@ class _Reading:
             return f"module:{module.__name__}"
         return self._unknown(module, f"the module {module.__name__}")
 
-    def _unknown(self, value: Any, where: str) -> str:
+    def _unknown(self, value: object, where: str) -> str:
         self.opaque.append(where.lstrip(".") or type(value).__qualname__)
         return f"opaque:{_MARKS.of(value)}"
 
@@ -234,12 +234,12 @@ class _OwnCode(pickle.Pickler):
         super().__init__(out, protocol=4)
         self._describe = describe
 
-    def persistent_id(self, value: Any) -> str | None:
+    def persistent_id(self, value: object) -> str | None:
         own = isinstance(value, _CODE) and not installed(value)
         return self._describe(value) if own else None
 
     @classmethod
-    def dumped(cls, value: Any, describe: Callable[[Any], str]) -> bytes:
+    def dumped(cls, value: object, describe: Callable[[Any], str]) -> bytes:
         """The bytes of the object; raises whatever it raises when it is copied."""
         out = io.BytesIO()
         cls(out, describe).dump(value)
@@ -280,13 +280,13 @@ def _code(code: types.CodeType) -> str:
     return f"code({code.co_code.hex()},{names},{code.co_flags},{consts})"
 
 
-def _const(const: Any) -> str:
+def _const(const: object) -> str:
     if isinstance(const, frozenset):
         return f"frozenset({sorted(map(repr, const))})"
     return f"{type(const).__name__}:{const!r}"
 
 
-def _configures(value: Any) -> bool:
+def _configures(value: object) -> bool:
     """Whether what a library's decorator holds is a part of what it does."""
     if isinstance(value, types.MethodType):  # of its own cache, say
         return not installed(type(value.__self__))
@@ -295,12 +295,12 @@ def _configures(value: Any) -> bool:
     )
 
 
-def _settings(client: Any) -> list[str]:
+def _settings(client: object) -> list[str]:
     """What a client was configured with, without its keys: plain values, and maps and lists of
     such.
     """
 
-    def plain(value: Any) -> bool:
+    def plain(value: object) -> bool:
         if isinstance(value, Mapping):
             return all(plain(item) for item in value.values())
         if isinstance(value, (list, tuple)):
@@ -314,7 +314,7 @@ def _settings(client: Any) -> list[str]:
     )
 
 
-def _state(value: Any) -> dict[str, Any] | None:
+def _state(value: object) -> dict[str, Any] | None:
     """The attributes of an object; None where it keeps its state where Python cannot look."""
     state = dict(getattr(value, "__dict__", None) or {})
     for kind in type(value).__mro__:

@@ -97,7 +97,7 @@ class GeminiBatches:
         return BatchLook(_state(found) in _ENDED, sum(count or 0 for count in counts))
 
     async def results(
-        self, batch: str, requests: Mapping[str, Mapping[str, Any]]
+        self, batch: str, requests: Mapping[str, Mapping[str, object]]
     ) -> dict[str, Outcome]:
         """What came of each request: by the id that came back with it, else by its place."""
         found = await self._got(batch)

@@ -41,7 +41,7 @@ class GeminiModel:
 
     def __init__(
         self,
-        client: Any = None,
+        client: object = None,
         *,
         label: str | None = None,
         api_key: str | None = None,
@@ -85,7 +85,7 @@ class GeminiModel:
             key for key in (self._key, own) if isinstance(key, str) and len(key) >= SHORTEST
         )
 
-    def check(self, request: Mapping[str, Any]) -> None:
+    def check(self, request: Mapping[str, object]) -> None:
         """Raises SetupError where no call can succeed: no key, no package, no model's name."""
         if self._client is None and self._key is None:
             raise SetupError(
@@ -190,7 +190,7 @@ class GeminiModel:
         return f"GeminiModel({self._label!r}{', streaming' if self._stream else ''})"
 
 
-def _address(client: Any) -> str:
+def _address(client: object) -> str:
     """Where a client's calls go."""
     options = getattr(getattr(client, "_api_client", None), "_http_options", None)
     found = getattr(options, "base_url", None)

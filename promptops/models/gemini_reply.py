@@ -72,18 +72,18 @@ def _blocked(body: Any, headers: Mapping[str, str]) -> Reply:
     )
 
 
-def _is_call(part: Mapping[str, Any]) -> bool:
+def _is_call(part: Mapping[str, object]) -> bool:
     return isinstance(part.get("functionCall"), dict)
 
 
-def _call(call: Mapping[str, Any]) -> Mapping[str, Any]:
+def _call(call: Mapping[str, object]) -> Mapping[str, Any]:
     """A function call in the shape of chat completions."""
     arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
     function = {"name": call.get("name"), "arguments": arguments}
     return {"id": call.get("id"), "type": "function", "function": function}
 
 
-def _searches(candidate: Mapping[str, Any], model: Any) -> int:
+def _searches(candidate: Mapping[str, object], model: object) -> int:
     """Searches that grounding is billed for: by the prompt until Gemini 2, by the query since."""
     found = candidate.get("groundingMetadata")
     queries = found.get("webSearchQueries") if isinstance(found, dict) else None
@@ -91,7 +91,7 @@ def _searches(candidate: Mapping[str, Any], model: Any) -> int:
     return min(asked, 1) if str(model).startswith(("gemini-1", "gemini-2")) else asked
 
 
-def _of(details: Any, modality: str) -> int:
+def _of(details: object, modality: str) -> int:
     """The tokens of one modality."""
     found = (
         [each for each in details if isinstance(each, dict)] if isinstance(details, list) else ()
@@ -101,7 +101,7 @@ def _of(details: Any, modality: str) -> int:
     )
 
 
-def _apart(usage: Mapping[str, Any]) -> dict[str, int]:
+def _apart(usage: Mapping[str, object]) -> dict[str, int]:
     """Sounds and images, which have rates of their own."""
     told, cached = usage.get("candidatesTokensDetails"), usage.get("cacheTokensDetails")
     heard = _of(usage.get("promptTokensDetails"), "AUDIO")
@@ -115,7 +115,7 @@ def _apart(usage: Mapping[str, Any]) -> dict[str, int]:
     return found
 
 
-def _counts(usage: Any) -> dict[str, Any]:
+def _counts(usage: object) -> dict[str, Any]:
     """Tokens; those of thoughts are part of the answer's, and what its own tools read is part of
     the question's, as they are billed.
     """
@@ -146,7 +146,7 @@ class GeminiAssembly:
         self._parts: list[dict[str, Any]] = []
         self._finish: Any = None
 
-    def add(self, chunk: Any) -> str:
+    def add(self, chunk: object) -> str:
         """Take in a reply; the piece of the answer's text that it brought.
 
         Raises CallError for an error in the stream.

@@ -95,7 +95,7 @@ class OpenAIBatches:
         return BatchLook(found.status in _ENDED, back)
 
     async def results(
-        self, batch: str, requests: Mapping[str, Mapping[str, Any]]
+        self, batch: str, requests: Mapping[str, Mapping[str, object]]
     ) -> dict[str, Outcome]:
         """What its files hold, and a failure for each request that none of them names."""
         found = await self._client.do("batches.retrieve", batch)
@@ -112,7 +112,7 @@ class OpenAIBatches:
             return {**out, **dict.fromkeys(lacking, fault)}
         return {**out, **{id: missing(str(found.status)) for id in lacking}}
 
-    def _outcome(self, line: Mapping[str, Any], request: Mapping[str, Any]) -> Outcome:
+    def _outcome(self, line: Mapping[str, object], request: Mapping[str, object]) -> Outcome:
         response, error = line.get("response"), line.get("error")
         try:
             if not isinstance(response, Mapping):

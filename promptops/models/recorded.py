@@ -47,7 +47,11 @@ class RecordedModel:
     """
 
     def __init__(
-        self, table: Any, label: str = "recorded", *, versions: Mapping[str, Any] | None = None
+        self,
+        table: object,
+        label: str = "recorded",
+        *,
+        versions: Mapping[str, object] | None = None,
     ) -> None:
         self._label = label
         self._columns = columns_of(table)
@@ -89,7 +93,7 @@ class RecordedModel:
             call.on_token(reply.text)
         return reply
 
-    def check(self, request: Mapping[str, Any]) -> None:
+    def check(self, request: Mapping[str, object]) -> None:
         """Raises SetupError where the table holds no rows at all."""
         if not len(self):
             raise SetupError(
@@ -180,7 +184,7 @@ class RecordedModel:
         )
 
 
-def columns_of(table: Any) -> dict[str, list[Any]]:
+def columns_of(table: object) -> dict[str, list[Any]]:
     """The known columns as lists of plain values, missing cells None."""
     if hasattr(table, "columns") and hasattr(table, "__getitem__"):
         present = [str(name) for name in table.columns]
@@ -215,7 +219,7 @@ def _plain(column: Any) -> list[Any]:
     return [_known(value) for value in values]
 
 
-def _known(value: Any) -> Any:
+def _known(value: object) -> Any:
     """None for what pandas writes into an empty cell: NaN, NaT and NA do not equal themselves."""
     if value is None or isinstance(value, str):
         return value

@@ -75,7 +75,7 @@ class Answered:
     reasoning: str | None = None
     refusal: str | None = None
 
-    def reply(self, limit: str, **rest: Any) -> Reply:
+    def reply(self, limit: str, **rest: object) -> Reply:
         """The reply, with the class of its end.
 
         limit: the setting that bounds the tokens of the answer, which a cut answer names; rest:
@@ -145,7 +145,7 @@ def clean(text: str) -> str:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def text_of(value: Any) -> str | None:
+def text_of(value: object) -> str | None:
     """A content: a text, or a list of parts of which the texts are taken, those of reasoning left
     out.
     """
@@ -162,7 +162,7 @@ def text_of(value: Any) -> str | None:
     return None
 
 
-def thinking_of(value: Any) -> str:
+def thinking_of(value: object) -> str:
     """The reasoning in a content: the texts of its thinking parts, however they are nested."""
     if not isinstance(value, list):
         return ""
@@ -178,7 +178,7 @@ def thinking_of(value: Any) -> str:
     return "".join(found)
 
 
-def _strings(parts: list[Any]) -> Iterable[str]:
+def _strings(parts: list[object]) -> Iterable[str]:
     for part in parts:
         text = part.get("text") if isinstance(part, dict) else part
         if isinstance(text, str):
@@ -192,7 +192,7 @@ def kept(reasoning: str | None) -> str | None:
     return clean(reasoning)[:REASONING_KEPT] if reasoning else None
 
 
-def count(value: Any) -> int | None:
+def count(value: object) -> int | None:
     """Tokens: a whole number from 0; anything else is unknown."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -203,13 +203,13 @@ def count(value: Any) -> int | None:
     )
 
 
-def within(part: Any, whole: int | None) -> int | None:
+def within(part: object, whole: int | None) -> int | None:
     """A count that is a part of another one; unknown where it is larger than the whole."""
     found = count(part)
     return found if found is not None and whole is not None and found <= whole else None
 
 
-def apart(**counted: Any) -> dict[str, int]:
+def apart(**counted: object) -> dict[str, int]:
     """What is billed at a rate of its own: of the counts given, those that are known and above
     zero.
     """
@@ -217,6 +217,6 @@ def apart(**counted: Any) -> dict[str, int]:
     return {kind: value for kind, value in found.items() if value}
 
 
-def name(value: Any) -> str | None:
+def name(value: object) -> str | None:
     """A short name that a provider gave; None for anything else."""
     return clean(value)[:200] if isinstance(value, str) and value else None

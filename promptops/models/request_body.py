@@ -30,7 +30,7 @@ def body_of(request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     return body, options
 
 
-def batch_body(request: Mapping[str, Any]) -> dict[str, Any]:
+def batch_body(request: Mapping[str, object]) -> dict[str, Any]:
     """The body as a batch takes it. Raises SetupError for headers or a query of its own."""
     body, options = body_of(request)
     for name in ("headers", "params"):

@@ -50,12 +50,12 @@ def reply_of_response(
     )
 
 
-def _parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _parts(item: Mapping[str, object]) -> list[dict[str, Any]]:
     content = item.get("content")
     return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
-def _calls(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _calls(item: Mapping[str, object]) -> Iterator[Mapping[str, Any]]:
     """The tool call that an output item is, in the shape of chat completions."""
     if item.get("type") == "function_call":
         function = {"name": item.get("name"), "arguments": item.get("arguments")}
@@ -65,7 +65,7 @@ def _calls(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield {"id": item.get("call_id"), "type": "custom", "custom": custom}
 
 
-def _thoughts(items: list[dict[str, Any]]) -> Iterator[str]:
+def _thoughts(items: list[dict[str, object]]) -> Iterator[str]:
     for item in items:
         if item.get("type") == "reasoning":
             for parts in (item.get("summary"), item.get("content")):
@@ -74,7 +74,7 @@ def _thoughts(items: list[dict[str, Any]]) -> Iterator[str]:
                         yield part["text"]
 
 
-def _tool_uses(items: list[dict[str, Any]]) -> dict[str, int]:
+def _tool_uses(items: list[dict[str, object]]) -> dict[str, int]:
     """The provider's own tools that it bills by the use. Opening a page is not a search."""
     acts = [item.get("action") for item in items if item.get("type") == "web_search_call"]
     kinds = [act.get("type") if isinstance(act, dict) else None for act in acts]
@@ -84,7 +84,7 @@ def _tool_uses(items: list[dict[str, Any]]) -> dict[str, int]:
     )
 
 
-def _counts(usage: Any) -> dict[str, Any]:
+def _counts(usage: object) -> dict[str, Any]:
     usage = usage if isinstance(usage, dict) else {}
     tokens_in = count(usage.get("input_tokens"))
     asked = usage.get("input_tokens_details")
@@ -105,7 +105,7 @@ class ResponsesAssembly:
     def __init__(self) -> None:
         self._whole: dict[str, Any] | None = None
 
-    def add(self, chunk: Any) -> str:
+    def add(self, chunk: object) -> str:
         """Take in an event; the piece of the answer's text that it brought.
 
         Raises CallError for an error in the stream.
@@ -134,5 +134,5 @@ class ResponsesAssembly:
         return self._whole
 
 
-def _has_error(chunk: Any) -> bool:
+def _has_error(chunk: object) -> bool:
     return isinstance(chunk, dict) and bool(chunk.get("error"))

@@ -103,7 +103,7 @@ class ScriptedModel:
             raise failure
         return _as_reply(answer, call)
 
-    def check(self, request: Mapping[str, Any]) -> None:
+    def check(self, request: Mapping[str, object]) -> None:
         """A script can always be asked; what it does not know it says then."""
 
     async def aclose(self) -> None:
@@ -164,7 +164,7 @@ def _wants_call(function: Callable[..., Any]) -> bool:
     )
 
 
-def _as_reply(answer: Any, call: Call) -> Reply:
+def _as_reply(answer: object, call: Call) -> Reply:
     if isinstance(answer, Exception):
         raise answer
     if isinstance(answer, str):

@@ -19,11 +19,13 @@ _THREADS = 256  # calls in flight of a sync client; threads start as they are ne
 class Sender(Protocol):
     """How requests leave. Raises whatever the client or its transport raises."""
 
-    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    async def post(
+        self, path: str, body: Mapping[str, object], options: Mapping[str, object]
+    ) -> Any:
         """The HTTP response, read."""
 
     def stream(
-        self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]
+        self, path: str, body: Mapping[str, object], options: Mapping[str, object]
     ) -> AsyncGenerator[tuple[Any, Any], None]:
         """(HTTP response, chunk) as chunks come; of a reply that is not a stream its whole body, as
         bytes, once.
@@ -143,7 +145,7 @@ class ThreadSender:
         """(HTTP response, chunk) as chunks come."""
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[Any]()
 
-        def put(item: Any) -> None:
+        def put(item: object) -> None:
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
         def work() -> None:
@@ -196,7 +198,7 @@ def response_type(openai: Any) -> Any:
     )
 
 
-def _json(body: Mapping[str, Any]) -> bytes:
+def _json(body: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except UnicodeEncodeError:  # a lone surrogate, which only its escape can carry

@@ -27,7 +27,7 @@ class Assembly:
         self._finish: Any = None
         self._begun = False
 
-    def add(self, chunk: Any) -> str:
+    def add(self, chunk: object) -> str:
         """Take in a chunk; the piece of the answer's text that it brought.
 
         Raises CallError for an error in the stream.
@@ -82,7 +82,7 @@ class Assembly:
             self._texts["content"].append(piece)
         return piece or ""
 
-    def _add_call(self, call: dict[str, Any]) -> None:
+    def _add_call(self, call: dict[str, object]) -> None:
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
         made = self._meant(call, function)
@@ -97,7 +97,7 @@ class Assembly:
         if isinstance(arguments, str):
             into["arguments"] += arguments
 
-    def _meant(self, call: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
+    def _meant(self, call: dict[str, object], function: dict[str, object]) -> dict[str, Any]:
         """The call that a piece continues, or a new one: some endpoints give parallel calls the
         same index and tell them apart by id alone, or give no index at all.
         """

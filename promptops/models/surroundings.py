@@ -86,7 +86,7 @@ class Surroundings:
         for name, given in reads.loose:
             yield self._file(name, given)
 
-    def _taken(self, value: Any, use: Use) -> Iterator[Found]:
+    def _taken(self, value: object, use: Use) -> Iterator[Found]:
         path, module = list(use.path), None
         while isinstance(value, types.ModuleType) and path:
             module = value
@@ -115,7 +115,7 @@ class Surroundings:
         value = "" if named_like_a_secret(name) else repr(os.environ.get(name))
         return f"variable:{name}={value}"
 
-    def _file(self, place: str, given: Any) -> str:
+    def _file(self, place: str, given: object) -> str:
         """A file by its content; hidden where the path is only known to the run: then by whatever
         is found at the paths that the code has.
         """
@@ -163,16 +163,16 @@ def _attribute(module: types.ModuleType, name: str) -> Any:
         return MISSING
 
 
-def _reads_files(value: Any) -> bool:
+def _reads_files(value: object) -> bool:
     return getattr(value, "__name__", "") in _READERS and installed(value)
 
 
-def _by_name(value: Any) -> bool:
+def _by_name(value: object) -> bool:
     """Whether it finds things by names that only the run tells."""
     return value is sys.modules or any(value is each for each in _BY_NAME)
 
 
-def _starts_programs(value: Any) -> bool:
+def _starts_programs(value: object) -> bool:
     if any(value is each for each in _PROGRAMS):
         return True
     return callable(value) and getattr(value, "__module__", "") in (
@@ -194,7 +194,7 @@ def _content(path: Path) -> str:
         return ""
 
 
-def installed(what: Any) -> bool:
+def installed(what: object) -> bool:
     """Whether it is of the standard library or of an installed package, not the user's own code."""
     if isinstance(what, types.ModuleType):
         return _of_library(getattr(what, "__file__", None), what.__name__)

@@ -82,7 +82,7 @@ class TargetModel:
             'target(function, identity="...") to reuse them.'
         )
 
-    def bind(self, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, values: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments for an example's values.
 
         Raises SetupError, which names the parameters and the values, where a required parameter has
@@ -146,7 +146,7 @@ class TargetModel:
             call.on_token(reply.text)
         return reply
 
-    async def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def _answer(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
         """What the function gave, or Raised."""
         if self._is_async:
             answer = tried(self._fn, *args, **kwargs)
@@ -260,7 +260,7 @@ def _inner(fn: Any) -> Any:
     return inspect.unwrap(fn)
 
 
-def _name(fn: Any) -> str:
+def _name(fn: object) -> str:
     inner = _inner(fn)
     return str(getattr(inner, "__qualname__", type(inner).__qualname__))
 
@@ -275,7 +275,7 @@ def target(fn: Callable[..., Any], *, identity: str) -> TargetModel:
     return TargetModel(fn, identity=identity)
 
 
-def _label(fn: Any, identity: str) -> str:
+def _label(fn: object, identity: str) -> str:
     inner = _inner(fn)
     module = getattr(inner, "__module__", None) or type(inner).__module__
     return f"{module}.{_name(fn)}#{identity}"
@@ -286,7 +286,7 @@ def _said(error: BaseException) -> str:
     return f"{' '.join(told(error).split())[:300].rstrip(':. ')}."
 
 
-def _dumped(answer: Any) -> Any:
+def _dumped(answer: object) -> Any:
     """The JSON value of an answer object of a client, by the names of its interface; None for
     anything else.
     """
@@ -334,7 +334,7 @@ def _of_completion(answer: Any) -> Reply:
     )
 
 
-def _usage(answer: Any) -> dict[str, Any]:
+def _usage(answer: object) -> dict[str, Any]:
     """Tokens as chat completions or responses name them; what is not reported stays unknown."""
     usage = getattr(answer, "usage", None)
     named = {

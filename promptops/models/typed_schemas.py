@@ -16,12 +16,12 @@ from ..errors import VersionError
 __all__ = ["is_typed", "response_format_of", "schema_of", "tools_of"]
 
 
-def is_typed(value: Any) -> bool:
+def is_typed(value: object) -> bool:
     """Whether a value represents a schema: a class, or a function."""
     return inspect.isclass(value) or inspect.isfunction(value) or inspect.ismethod(value)
 
 
-def response_format_of(value: Any) -> Any:
+def response_format_of(value: object) -> Any:
     """A response format as chat completions take it; anything else comes back as it is."""
     if not inspect.isclass(value) or value in (int, str, float, bool, list, dict):
         return value
@@ -32,7 +32,7 @@ def response_format_of(value: Any) -> Any:
     }
 
 
-def tools_of(value: Any) -> Any:
+def tools_of(value: object) -> Any:
     """Tools as chat completions take them, each class or function described; anything else comes
     back as it is.
     """

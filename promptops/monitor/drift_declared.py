@@ -53,7 +53,7 @@ def moved(file: MonitorFile, entry: SavedEntry) -> str:
     )
 
 
-def scorers_of(scorers: Sequence[Any]) -> list[Scorer]:
+def scorers_of(scorers: Sequence[object]) -> list[Scorer]:
     """Scorers as given: texts of the catalogue, scorers, functions. Raises ScorerError."""
     listed = scorers if isinstance(scorers, (list, tuple)) else [scorers]
     if not listed:
@@ -61,7 +61,7 @@ def scorers_of(scorers: Sequence[Any]) -> list[Scorer]:
     return checked_scorers([scorer_of(s) if isinstance(s, str) else s for s in listed])
 
 
-def declared_scorers(file: MonitorFile, scorers: Sequence[Any] | None) -> list[Scorer]:
+def declared_scorers(file: MonitorFile, scorers: Sequence[object] | None) -> list[Scorer]:
     """The scorers of a monitor. Raises StudyError for one that cannot be built here."""
     given = {(s.name, s.version): s for s in (scorers_of(scorers) if scorers else ())}
     found = []
@@ -97,7 +97,7 @@ def dataset_document(project: Project, data: Dataset) -> dict[str, Any]:
     }
 
 
-def declared_dataset(project: Project, file: MonitorFile, given: Any) -> Dataset:
+def declared_dataset(project: Project, file: MonitorFile, given: object) -> Dataset:
     """The monitor's examples: as given, from the store, or from their file.
 
     Raises StudyError where none of these has them as they were.

@@ -160,7 +160,7 @@ class MonitorFile:
         """The days that counted, oldest first."""
         return tuple(day.day for day in self.series[0].days) if self.series else ()
 
-    def with_alarm(self, alarm: Mapping[str, Any]) -> MonitorFile:
+    def with_alarm(self, alarm: Mapping[str, object]) -> MonitorFile:
         """The file with an alarm put in the place of the one of its id, or added."""
         known = [each["id"] for each in self.alarms]
         if alarm["id"] not in known:
@@ -262,7 +262,7 @@ def reserved(path: str, wait_s: float = 60.0) -> Iterator[None]:
         yield
 
 
-def _short(row: list[Any]) -> list[Any]:
+def _short(row: list[object]) -> list[Any]:
     """A day's row with seven digits of what is only shown, without what it lacks at its end."""
     while row and row[-1] is None:
         row.pop()
@@ -272,7 +272,7 @@ def _short(row: list[Any]) -> list[Any]:
     ]
 
 
-def _text(value: Any, indent: str = "") -> str:
+def _text(value: object, indent: str = "") -> str:
     """JSON in which what holds nothing but plain values is on one line: a day is one line of a
     diff.
     """

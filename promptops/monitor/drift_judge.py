@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis.e_values import e_value
 from ..run import Run
@@ -58,7 +58,7 @@ def rejudge(
     asker = Asker(project, project.limits(budget_usd=budget_usd))
     fresh = _FRESH + zlib.crc32(day.encode()) % _FRESH
 
-    async def ask(version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
+    async def ask(version: PromptVersion, values: Mapping[str, object], repeat: int) -> Run:
         return await asker.ask(version, values, repeat + fresh)
 
     async def judged() -> dict[str, dict[str, float]]:

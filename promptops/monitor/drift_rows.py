@@ -155,7 +155,7 @@ def _quiet(file: MonitorFile) -> str:
     return f"quiet: {file.name} on {file.days[-1]}: {', '.join(parts)}"
 
 
-def _row(monitor: str, **known: Any) -> dict[str, Any]:
+def _row(monitor: str, **known: object) -> dict[str, Any]:
     names = ("scorer", "version", "anchor", "last_day", "mean", "evidence", "bar", "days", "alarms")
     return {
         "monitor": monitor,

@@ -66,7 +66,7 @@ def cause_of_live(
     )
 
 
-def _deployment(changed: Deployment, facts: Mapping[str, Any]) -> Cause:
+def _deployment(changed: Deployment, facts: Mapping[str, object]) -> Cause:
     prompt, env = shlex.quote(changed.prompt), shlex.quote(changed.env)
     return Cause(
         "deployment",

@@ -31,7 +31,7 @@ Row = dict[str, Any]
 Bins = Mapping[tuple[Any, ...], Mapping[int, int]]
 
 
-def past_hours(store: Store, asked: Mapping[str, Any]) -> list[Row]:
+def past_hours(store: Store, asked: Mapping[str, object]) -> list[Row]:
     """The rows of `live_hours` within the window; asked: prompt, env, since, until."""
     rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
     return [dict(zip(_COLUMNS, row, strict=True)) for row in store.rows(_PAST, rest)]
@@ -42,7 +42,7 @@ def with_past(
     past: Sequence[Row],
     bins: Bins,
     by: Sequence[str],
-    prices: Mapping[str, Any] | None,
+    prices: Mapping[str, object] | None,
 ) -> list[Row]:
     """The rows with what is past added to each, or as rows of their own.
 
@@ -68,7 +68,7 @@ def with_past(
 
 
 def _added(
-    row: Row, gone: Sequence[Row], bins: Mapping[int, int], prices: Mapping[str, Any] | None
+    row: Row, gone: Sequence[Row], bins: Mapping[int, int], prices: Mapping[str, object] | None
 ) -> Row:
     """One group's row; columns that a summary cannot have stay as they are, or unknown."""
     out = {"first_token_ms": None, "priced": 0, "cost_usd": None, **row}

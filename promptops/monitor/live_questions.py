@@ -94,7 +94,7 @@ FROM live l LEFT JOIN given ON given_id = l.id LEFT JOIN judged ON run_id = l.id
 
 
 def by_version(
-    store: Store, asked: Mapping[str, Any], prices: Mapping[str, Any] | None = None
+    store: Store, asked: Mapping[str, object], prices: Mapping[str, object] | None = None
 ) -> list[dict[str, Any]]:
     """One row per version and arm, the first that was called first.
 
@@ -126,7 +126,7 @@ def by_version(
 
 
 def by_hour(
-    store: Store, asked: Mapping[str, Any], *, quality: bool = False
+    store: Store, asked: Mapping[str, object], *, quality: bool = False
 ) -> list[dict[str, Any]]:
     """One row per hour and version: calls, failures, p50 and p95; with `quality` also how many were
     judged, their mean score and its spread, which takes as long again.
@@ -147,7 +147,9 @@ def by_hour(
     return sorted(found, key=lambda row: (row["hour"], str(row["version_id"])))
 
 
-def _bins(store: Store, asked: Mapping[str, Any], by: str) -> dict[tuple[Any, ...], dict[int, int]]:
+def _bins(
+    store: Store, asked: Mapping[str, object], by: str
+) -> dict[tuple[Any, ...], dict[int, int]]:
     """The calls of each group by latency, as `live_hours` keeps them."""
     rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
     return {tuple(key): counts for *key, counts in store.rows(_BINS.replace("$by", by), rest)}
@@ -188,7 +190,7 @@ def losses(store: Store, since: str) -> int:
     return int(store.rows(sql, [since])[0][0])
 
 
-def chosen(store: Store, asked: Mapping[str, Any], condition: str) -> DataFrame:
+def chosen(store: Store, asked: Mapping[str, object], condition: str) -> DataFrame:
     """The rows that meet the user's own SQL condition, newest first, with `good`, `correction`,
     `rating`, `label` and `score`.
 
@@ -218,5 +220,5 @@ def _missing(pandas: Any, value: Any) -> bool:
     return bool(not isinstance(value, (Sequence, Mapping)) and pandas.isna(value))
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     return "CAST(NULL AS VARCHAR)" if value is None else "'" + str(value).replace("'", "''") + "'"

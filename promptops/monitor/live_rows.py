@@ -51,7 +51,7 @@ def example_of(row: Mapping[str, Any]) -> Example | None:
     )
 
 
-def to_dataset(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[Dataset, int, int]:
+def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Dataset, int, int]:
     """Add the rows to a .jsonl file of examples, which is made where there is none.
 
     Returns the dataset, how many examples are new, and how many rows had no content. A row whose

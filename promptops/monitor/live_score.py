@@ -51,7 +51,7 @@ class LiveScoring:
 
 def score_live(
     project: Project,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     scorers: Sequence[Scorer],
     *,
     share: float = 1.0,
@@ -108,7 +108,7 @@ def _unfit(row: Mapping[str, Any], done: set[str]) -> str:
 
 
 def _scored_before(
-    project: Project, rows: Sequence[Mapping[str, Any]], scorers: Sequence[Scorer]
+    project: Project, rows: Sequence[Mapping[str, object]], scorers: Sequence[Scorer]
 ) -> set[str]:
     """Ids of the rows that every scorer has judged."""
     if not rows:

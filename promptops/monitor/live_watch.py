@@ -65,7 +65,7 @@ class _DayOfCalls:
 def declare_live(
     project: Project,
     prompt: str,
-    scorers: Sequence[Any],
+    scorers: Sequence[object],
     *,
     env: str,
     share: float = 0.05,
@@ -132,8 +132,8 @@ def run_any_day(
     project: Project,
     path: str,
     day: str = "",
-    scorers: Sequence[Any] | None = None,
-    dataset: Any = None,
+    scorers: Sequence[object] | None = None,
+    dataset: object = None,
 ) -> Watched:
     """Run one monitor for a day, whichever kind it is; see `run_day`. Of live quality, all complete
     days up to the one before are counted.
@@ -151,7 +151,7 @@ def run_any_day(
         return Watched(path, MonitorFile.read(path), str(error))
 
 
-def _counted(project: Project, path: str, today: str, scorers: Sequence[Any] | None) -> Watched:
+def _counted(project: Project, path: str, today: str, scorers: Sequence[object] | None) -> Watched:
     file = MonitorFile.read(path)
     judges = declared_scorers(file, scorers)
     last = file.days[-1] if file.days else _before(str(file.anchored["at"])[:10], 1)

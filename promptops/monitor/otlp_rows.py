@@ -99,7 +99,7 @@ def _documents(path: Path) -> Iterator[Mapping[str, Any]]:
             yield document
 
 
-def _spans(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+def _spans(document: Mapping[str, object]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
     """Each span of a document, with the attributes of its resource."""
     for each in _listed(document, "resourceSpans"):
         resource = each.get("resource")
@@ -109,12 +109,12 @@ def _spans(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dic
                 yield span, shared
 
 
-def _listed(value: Any, name: str) -> list[Any]:
+def _listed(value: object, name: str) -> list[Any]:
     listed = value.get(name) if isinstance(value, dict) else None
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
-def _said_later(span: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+def _said_later(span: Mapping[str, object]) -> tuple[str, dict[str, Any]] | None:
     """The row of feedback, or of rows that were lost, that our own sink sent as a span."""
     own = attributes_of(_listed(span, "attributes"))
     table = own.get("promptops.table")
@@ -153,7 +153,7 @@ def row_of_span(span: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str,
     return {name: str(value) if name in texts else value for name, value in row.items()}
 
 
-def _unfolded(own: dict[str, Any]) -> None:
+def _unfolded(own: dict[str, object]) -> None:
     """Bring up what an emitter folds into one text of JSON: Langfuse the tokens, OpenInference the
     model that was asked for.
     """
@@ -169,7 +169,7 @@ def _unfolded(own: dict[str, Any]) -> None:
             own.setdefault("gen_ai.request.model", asked["model"])
 
 
-def _langfuse_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
+def _langfuse_usage(usage: Mapping[str, object]) -> dict[str, Any]:
     """Langfuse's own names: input, output and what the cache gave."""
     cached = next((v for name, v in usage.items() if "cache" in name and "read" in name), None)
     details = {"cached_tokens": cached}
@@ -180,7 +180,7 @@ def _langfuse_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _failed(row: dict[str, Any], status: Any) -> None:
+def _failed(row: dict[str, object], status: object) -> None:
     """The failure's class, from the error's name and the span's status; none of a call that went
     well.
     """
@@ -194,7 +194,7 @@ def _failed(row: dict[str, Any], status: Any) -> None:
         row.setdefault("failure_detail", name or words.partition(":")[0][:200])
 
 
-def _hex(name: Any, size: int) -> str:
+def _hex(name: object, size: int) -> str:
     """An id of so many bytes in hex digits: OTLP/JSON has them, protobuf's own JSON has base64."""
     text = str(name)
     if len(text) == 2 * size:
@@ -206,7 +206,7 @@ def _hex(name: Any, size: int) -> str:
     return data.hex() if len(data) == size else text
 
 
-def _json(text: Any) -> Any:
+def _json(text: object) -> Any:
     try:
         return json.loads(text) if isinstance(text, str) else None
     except ValueError:
@@ -235,12 +235,12 @@ def _number(value: Any) -> int | None:
         return None
 
 
-def _first(value: Any) -> Any:
+def _first(value: object) -> Any:
     listed = _json(value) if isinstance(value, str) and value.startswith("[") else value
     return listed[0] if isinstance(listed, list) and listed else value
 
 
-def _output(text: str, row: dict[str, Any]) -> str:
+def _output(text: str, row: dict[str, object]) -> str:
     """The answer's text, out of whatever document it is in; its fingerprint and id too, where
     only that document has them.
     """

@@ -184,7 +184,7 @@ def _windows(project: Project, serving: Deployment) -> tuple[Figures, Figures]:
     return _figures(project, now), _figures(project, before)
 
 
-def _figures(project: Project, asked: Mapping[str, Any]) -> Figures:
+def _figures(project: Project, asked: Mapping[str, object]) -> Figures:
     from .live_questions import by_version
 
     rows = by_version(project.store, asked, project.prices)

@@ -71,8 +71,8 @@ class Watched:
 def declare(
     project: Project,
     prompt: str,
-    probe_data: Any,
-    scorers: Sequence[Any],
+    probe_data: object,
+    scorers: Sequence[object],
     *,
     env: str,
     budget_usd: float | None = None,
@@ -114,8 +114,8 @@ def run_day(
     project: Project,
     path: str,
     day: str = "",
-    scorers: Sequence[Any] | None = None,
-    dataset: Any = None,
+    scorers: Sequence[object] | None = None,
+    dataset: object = None,
 ) -> Watched:
     """Ask the probe of one monitor for a day, and take the day into its file.
 
@@ -168,8 +168,8 @@ def accept(
     prompt: str,
     env: str,
     reason: str,
-    scorers: Sequence[Any] | None = None,
-    dataset: Any = None,
+    scorers: Sequence[object] | None = None,
+    dataset: object = None,
 ) -> MonitorFile:
     """Take what the model does now, or what the environment serves now, for the new anchor: asks it
     ten times, ends every alarm, and records who accepted it and why.

@@ -114,11 +114,11 @@ def _within(url: str, body: Mapping[str, Any], timeout_s: float) -> str:
 class _Stays(urllib.request.HTTPRedirectHandler):
     """No redirect is followed: it would be a GET without the alarm, or go where nobody named."""
 
-    def redirect_request(self, *_: Any, **__: Any) -> None:
+    def redirect_request(self, *_: object, **__: object) -> None:
         return None
 
 
-def _post(url: str, body: Mapping[str, Any], timeout_s: float) -> str:
+def _post(url: str, body: Mapping[str, object], timeout_s: float) -> str:
     """What went wrong; "" where it was taken."""
     data = json.dumps(body, ensure_ascii=False).encode()
     request = urllib.request.Request(

@@ -38,7 +38,7 @@ class Reading:
     failure: str | None = None
 
 
-def field(value: Any, *names: str) -> Any:
+def field(value: object, *names: str) -> Any:
     """The value at the end of a path of fields or keys; None where it breaks off."""
     for name in names:
         if value is None:
@@ -53,7 +53,7 @@ def field(value: Any, *names: str) -> Any:
     return value
 
 
-def read_answer(answer: Any) -> Reading:
+def read_answer(answer: object) -> Reading:
     """What the answer says. An object of an unknown kind says nothing; text is the output."""
     quick = _quick_chat(answer)
     if quick is not None:
@@ -87,7 +87,7 @@ def outcome(reading: Reading) -> str | None:
     return None
 
 
-def usage_of(usage: Any) -> tuple[int | None, int | None, int | None]:
+def usage_of(usage: object) -> tuple[int | None, int | None, int | None]:
     """Tokens in, out and cached, of any of the usage objects."""
     if usage is None:
         return None, None, None
@@ -116,12 +116,12 @@ def usage_of(usage: Any) -> tuple[int | None, int | None, int | None]:
     return given, whole(field(usage, "output_tokens")), cached
 
 
-def text(value: Any) -> str | None:
+def text(value: object) -> str | None:
     """The value where it is text, else None: an answer of another form is not an error here."""
     return value if isinstance(value, str) else None
 
 
-def whole(value: Any) -> int | None:
+def whole(value: object) -> int | None:
     """The value where it is a whole number, else None; True and False are not numbers."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -141,12 +141,12 @@ def _judged(reading: Reading) -> Reading:
     return reading
 
 
-def _usage(reading: Reading, usage: Any) -> Reading:
+def _usage(reading: Reading, usage: object) -> Reading:
     reading.tokens_in, reading.tokens_out, reading.tokens_cached = usage_of(usage)
     return reading
 
 
-def _quick_chat(answer: Any) -> Reading | None:
+def _quick_chat(answer: object) -> Reading | None:
     """The usual answer of chat completions, as the client of openai builds it: its parts keep their
     fields in dictionaries. None for any other, which is read field by field.
 
@@ -173,7 +173,7 @@ def _quick_chat(answer: Any) -> Reading | None:
         return None
 
 
-def _chat(answer: Any) -> Reading:
+def _chat(answer: object) -> Reading:
     choices = field(answer, "choices")
     choice = choices[0] if isinstance(choices, Sequence) and choices else None
     message = field(choice, "message")
@@ -200,7 +200,7 @@ def _chat(answer: Any) -> Reading:
     return _usage(reading, field(answer, "usage"))
 
 
-def _responses(answer: Any) -> Reading:
+def _responses(answer: object) -> Reading:
     parts: list[str] = []
     calls: list[dict[str, Any]] = []
     refused = False
@@ -230,7 +230,7 @@ def _responses(answer: Any) -> Reading:
     return _usage(reading, field(answer, "usage"))
 
 
-def _anthropic(answer: Any) -> Reading:
+def _anthropic(answer: object) -> Reading:
     parts: list[str] = []
     calls: list[dict[str, Any]] = []
     for block in field(answer, "content") or ():
@@ -250,7 +250,7 @@ def _anthropic(answer: Any) -> Reading:
     )
 
 
-def _gemini(answer: Any) -> Reading:
+def _gemini(answer: object) -> Reading:
     candidates = field(answer, "candidates")
     first = candidates[0] if isinstance(candidates, Sequence) and candidates else None
     parts: list[str] = []

@@ -39,7 +39,7 @@ _MARK = "promptops_observed"
 Method = Callable[..., Any]
 
 
-def observe_client(client: Any, observer: Observer) -> int:
+def observe_client(client: object, observer: Observer) -> int:
     """Observe each door of the client, and of the copies that it makes; returns how many there
     were. Twice is once.
     """
@@ -66,7 +66,7 @@ def observe_client(client: Any, observer: Observer) -> int:
     return found
 
 
-def _owners(client: Any, path: tuple[str, ...]) -> list[Any]:
+def _owners(client: object, path: tuple[str, ...]) -> list[Any]:
     """The client, and what it has at each step of the path; empty where the path breaks off."""
     owners = [client]
     for name in path:
@@ -80,7 +80,7 @@ def _owners(client: Any, path: tuple[str, ...]) -> list[Any]:
     return owners
 
 
-def _forget_raw_views(owners: list[Any]) -> None:
+def _forget_raw_views(owners: list[object]) -> None:
     """A view of raw responses that was made earlier keeps the door as it was then: the next use
     makes it again, of the door that is observed.
     """
@@ -96,7 +96,7 @@ def _marked(wrapper: Method, original: Method) -> Method:
 
 
 def _copying(original: Method, observer: Observer) -> Method:
-    def copy(*args: Any, **kwargs: Any) -> Any:
+    def copy(*args: object, **kwargs: object) -> Any:
         client = original(*args, **kwargs)
         observer.quietly(lambda: observe_client(client, observer), 0)
         return client
@@ -107,7 +107,7 @@ def _copying(original: Method, observer: Observer) -> Method:
 def _method(original: Method, observer: Observer) -> Method:
     """A door that answers, streams, or gives a raw response."""
 
-    def ask(*args: Any, **kwargs: Any) -> Any:
+    def ask(*args: object, **kwargs: object) -> Any:
         call = _begun(observer, kwargs)
         if call is None:
             return original(*args, **kwargs)
@@ -131,13 +131,13 @@ def _method(original: Method, observer: Observer) -> Method:
     if not inspect.iscoroutinefunction(inspect.unwrap(original)):
         return ask
 
-    async def ask_async(*args: Any, **kwargs: Any) -> Any:
+    async def ask_async(*args: object, **kwargs: object) -> Any:
         return await ask(*args, **kwargs)
 
     return ask_async
 
 
-def _begun(observer: Observer, request: Mapping[str, Any]) -> LiveCall | None:
+def _begun(observer: Observer, request: Mapping[str, object]) -> LiveCall | None:
     """A call, unless a door that is observed already asks through this one."""
     if INSIDE.get():
         return None
@@ -148,7 +148,7 @@ def _begun(observer: Observer, request: Mapping[str, Any]) -> LiveCall | None:
 
 
 async def _awaited(
-    waiting: Awaitable[Any], call: LiveCall, request: Mapping[str, Any], observer: Observer
+    waiting: Awaitable[object], call: LiveCall, request: Mapping[str, object], observer: Observer
 ) -> Any:
     token = INSIDE.set(True)
     try:
@@ -161,7 +161,7 @@ async def _awaited(
     return observer.quietly(lambda: _seen(answer, call, request), answer)
 
 
-def _seen(answer: Any, call: LiveCall, request: Mapping[str, Any]) -> Any:
+def _seen(answer: object, call: LiveCall, request: Mapping[str, object]) -> Any:
     """The answer as the application gets it."""
     headers = request.get("extra_headers")
     raw = _raw_mode(headers) if headers else None
@@ -170,7 +170,7 @@ def _seen(answer: Any, call: LiveCall, request: Mapping[str, Any]) -> Any:
     return _looked_at(answer, call)
 
 
-def _raw_mode(headers: Any) -> Any:
+def _raw_mode(headers: object) -> Any:
     """What asks for a raw response; None where nothing does."""
     for name, value in headers.items() if isinstance(headers, Mapping) else ():
         if str(name).lower() == _RAW:
@@ -191,7 +191,7 @@ def _kind(answer: Hashable) -> str:
     return "answer"
 
 
-def _looked_at(answer: Any, call: LiveCall) -> Any:
+def _looked_at(answer: object, call: LiveCall) -> Any:
     kind = _kind(type(answer))  # type: ignore[arg-type]  # a class is hashable
     if kind == "async stream":
         return AsyncStreamProxy(answer, call)
@@ -212,7 +212,7 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> Any:
             call.answered(read_answer(found))
             return response
 
-    def parse(*args: Any, **kwargs: Any) -> Any:
+    def parse(*args: object, **kwargs: object) -> Any:
         try:
             found = original(*args, **kwargs)
         except BaseException as error:
@@ -220,11 +220,11 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> Any:
             raise
         return parsed_later(found) if isinstance(found, Awaitable) else parsed(found)
 
-    def parsed(found: Any) -> Any:
+    def parsed(found: object) -> Any:
         let_go.detach()  # what was parsed ends the call, and may outlive the response
         return _looked_at(found, call)
 
-    async def parsed_later(waiting: Awaitable[Any]) -> Any:
+    async def parsed_later(waiting: Awaitable[object]) -> Any:
         let_go.detach()
         try:
             found = await waiting
@@ -233,7 +233,7 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> Any:
             raise
         return parsed(found)
 
-    def closed(*args: Any, **kwargs: Any) -> Any:
+    def closed(*args: object, **kwargs: object) -> Any:
         call.answered(None)
         return close(*args, **kwargs) if close is not None else None
 
@@ -247,7 +247,7 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> Any:
 def _managed(original: Method, observer: Observer) -> Method:
     """A door whose answer is a context manager of a stream."""
 
-    def stream(*args: Any, **kwargs: Any) -> Any:
+    def stream(*args: object, **kwargs: object) -> Any:
         call = _begun(observer, kwargs)
         if call is None:
             return original(*args, **kwargs)

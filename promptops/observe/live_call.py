@@ -59,7 +59,7 @@ class Observer:
     service: str | None = None
     release: str | None = None
 
-    def begin(self, request: Mapping[str, Any]) -> LiveCall:
+    def begin(self, request: Mapping[str, object]) -> LiveCall:
         """A call with these arguments begins now."""
         return LiveCall(self, request)
 
@@ -102,7 +102,7 @@ class LiveCall:
     )
 
     def __init__(
-        self, observer: Observer, request: Mapping[str, Any], identity: Identity | None = None
+        self, observer: Observer, request: Mapping[str, object], identity: Identity | None = None
     ) -> None:
         self._observer = observer
         self._done = self.streamed = False
@@ -250,7 +250,7 @@ def _capped(text: str | None) -> str | None:
     return f"{text[:CAP]}… [{len(text) - CAP:,} more characters]"
 
 
-def _chars(request: Mapping[str, Any]) -> int | None:
+def _chars(request: Mapping[str, object]) -> int | None:
     """Characters of the messages' texts, as far as they are text."""
     for name in CARRIERS:
         messages = request.get(name)

@@ -45,7 +45,7 @@ class Sink(Protocol):
 
     linger_s: float  # how long to collect rows before a write
 
-    def write(self, lines: list[tuple[str, dict[str, Any]]]) -> tuple[int, int]:
+    def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
         """(rows stored, rows refused for good), of the first ones; raises OSError to be asked again
         with the same rows.
         """

@@ -90,14 +90,14 @@ class RowWriter:
             changed = dict.fromkeys(CONTENT) | {"kept": None}
         row.update({name: value for name, value in changed.items() if name in row})
 
-    def _cleaned(self, value: Any) -> Any:
+    def _cleaned(self, value: object) -> Any:
         if isinstance(value, str):
             return self._clean(
                 value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
             )
         return value
 
-    def _plain(self, value: Any, depth: int = 0) -> Any:
+    def _plain(self, value: object, depth: int = 0) -> Any:
         """JSON of whatever the application gave, cleaned text by text: a secret with a quote in it
         would not be found in the document.
         """

@@ -10,7 +10,6 @@ import os
 import select
 import time
 from pathlib import Path
-from typing import Any
 
 from ..errors import StoreError
 from ..spool.lines import plain_json, record
@@ -51,7 +50,7 @@ class FolderSink:
         self._size = 0
         self._secret: bytes | None = None
 
-    def write(self, lines: list[tuple[str, dict[str, Any]]]) -> tuple[int, int]:
+    def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
         """All rows, or as many as the disk takes whole: what is torn off is cut off again."""
         segment = self._opened()
         data = [record(table, plain_json(row)) for table, row in lines]
@@ -143,7 +142,7 @@ class StdoutSink:
     def __init__(self, descriptor: int = 1) -> None:
         self._fd = descriptor
 
-    def write(self, lines: list[tuple[str, dict[str, Any]]]) -> tuple[int, int]:
+    def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
         """One row a time, whole: another writer's line is never inside it on a pipe."""
         for stored, (table, row) in enumerate(lines):
             text = json.dumps({"promptops": table, **row}, ensure_ascii=False)

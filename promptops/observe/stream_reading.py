@@ -23,7 +23,7 @@ class StreamReading:
         self._tools: dict[int, dict[str, Any]] = {}
         self._whole = False  # an event brought the whole answer
 
-    def feed(self, chunk: Any) -> None:
+    def feed(self, chunk: object) -> None:
         """Take one chunk or event in."""
         if field(chunk, "choices") is not None:
             self._chat(chunk)
@@ -41,25 +41,25 @@ class StreamReading:
             reading.failure = reading.failure or outcome(reading)
         return reading
 
-    def _said(self, piece: Any) -> None:
+    def _said(self, piece: object) -> None:
         if isinstance(piece, str) and piece:
             if self.first_token_ms is None:
                 self.first_token_ms = (time.perf_counter() - self._began) * 1e3
             self._parts.append(piece)
 
-    def _usage(self, usage: Any) -> None:
+    def _usage(self, usage: object) -> None:
         if usage is not None:
             found, seen = usage_of(usage), self.reading
             seen.tokens_in = found[0] if found[0] is not None else seen.tokens_in
             seen.tokens_out = found[1] if found[1] is not None else seen.tokens_out
             seen.tokens_cached = found[2] if found[2] is not None else seen.tokens_cached
 
-    def _named(self, response_id: Any, model: Any) -> None:
+    def _named(self, response_id: object, model: object) -> None:
         seen = self.reading
         seen.response_id = text(response_id) or seen.response_id
         seen.model = text(model) or seen.model
 
-    def _tool(self, place: int, name: Any, arguments: Any) -> None:
+    def _tool(self, place: int, name: object, arguments: object) -> None:
         tool = self._tools.setdefault(place, {"name": None, "arguments": ""})
         tool["name"] = text(name) or tool["name"]
         if isinstance(arguments, str):
@@ -67,7 +67,7 @@ class StreamReading:
         elif arguments:
             tool["arguments"] = arguments
 
-    def _chat(self, chunk: Any) -> None:
+    def _chat(self, chunk: object) -> None:
         self._named(field(chunk, "id"), field(chunk, "model"))
         seen = self.reading
         seen.fingerprint = text(field(chunk, "system_fingerprint")) or seen.fingerprint
@@ -87,7 +87,7 @@ class StreamReading:
                 )
             seen.finish_reason = word(field(choice, "finish_reason")) or seen.finish_reason
 
-    def _gemini(self, chunk: Any) -> None:
+    def _gemini(self, chunk: object) -> None:
         found, seen = read_answer(chunk), self.reading
         self._named(found.response_id, found.model)
         self._said(found.text)
@@ -98,7 +98,7 @@ class StreamReading:
             seen.failure = found.failure
         self._usage(field(chunk, "usage_metadata"))
 
-    def _event(self, kind: str, event: Any) -> None:
+    def _event(self, kind: str, event: object) -> None:
         if kind.startswith("response."):
             response = field(event, "response")
             if kind in ("response.completed", "response.incomplete", "response.failed"):

@@ -151,7 +151,7 @@ class _Bridge:
             out.append(found)
         return out
 
-    def propose(self, candidate: Mapping[str, str], records: Sequence[Mapping[str, Any]]) -> str:
+    def propose(self, candidate: Mapping[str, str], records: Sequence[Mapping[str, object]]) -> str:
         """A new text for the candidate that was let in; "" for none."""
         from .instructions import unfenced
 
@@ -221,7 +221,7 @@ def _adapter(gepa: Any, bridge: _Bridge) -> Any:
         def propose_new_texts(
             self,
             candidate: dict[str, str],
-            reflective_dataset: Mapping[str, Sequence[Mapping[str, Any]]],
+            reflective_dataset: Mapping[str, Sequence[Mapping[str, object]]],
             components_to_update: list[str],
         ) -> dict[str, str]:
             text = bridge.propose(candidate, reflective_dataset.get(_PART, ()))

@@ -37,7 +37,7 @@ class use:  # noqa: N801 - a verb, as contextlib's own
 
     __slots__ = ("_served", "_tokens")
 
-    def __init__(self, versions: Mapping[str, Any]) -> None:
+    def __init__(self, versions: Mapping[str, object]) -> None:
         self._served = {name: _candidate(name, version) for name, version in versions.items()}
         self._tokens: list[Token[Mapping[str, Served] | None]] = []
 
@@ -49,7 +49,7 @@ class use:  # noqa: N801 - a verb, as contextlib's own
         CANDIDATES.reset(self._tokens.pop())
 
 
-def _candidate(name: str, given: Any) -> Served:
+def _candidate(name: str, given: object) -> Served:
     from ..version import PromptVersion
 
     version: PromptVersion | Any = (

@@ -104,7 +104,7 @@ def _of_form_2(document: Document) -> Document:
     """A document of form 1 by the names of form 2. What is malformed stays so, for `check`."""
     from ..policy import renamed  # costs more than a reader may pay
 
-    def holder(value: Any) -> Any:
+    def holder(value: object) -> Any:
         if not isinstance(value, dict) or "policy" not in value:
             return value
         with suppress(VersionError):
@@ -297,7 +297,7 @@ def _in_order(prompt: Document) -> Document:
     return {**out, "versions": prompt["versions"]}
 
 
-def _write(value: Any, line: str, out: list[str]) -> None:
+def _write(value: object, line: str, out: list[str]) -> None:
     """Append the text of `value`; `line` is a line feed and the indentation of its line."""
     if isinstance(value, str):
         out.append(encode_basestring(value))

@@ -17,7 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import NotDeployed, PromptOpsError, Refused, RegistryError
 from ..evidence import Evidence
@@ -116,7 +116,7 @@ class Editor(RegistryRecord):
         with self._file.bulk():
             yield
 
-    def discard(self, name: str, version: Any) -> SavedEntry:
+    def discard(self, name: str, version: object) -> SavedEntry:
         """Take a version that never served out of the registry; its number is not given again.
 
         Args:
@@ -167,7 +167,7 @@ class Editor(RegistryRecord):
     def promote(
         self,
         name: str,
-        version: Any,
+        version: object,
         env: str,
         *,
         evidence: Evidence | None = None,
@@ -232,7 +232,7 @@ class Editor(RegistryRecord):
     def gate(
         self,
         name: str,
-        version: Any,
+        version: object,
         env: str,
         *,
         evidence: Evidence | None = None,
@@ -254,7 +254,7 @@ class Editor(RegistryRecord):
             point for point in [*said, *found, *self._unmet(step, evidence, False)] if point
         )
 
-    def terms(self, name: str, version: Any, env: str) -> str:
+    def terms(self, name: str, version: object, env: str) -> str:
         """64 hex digits of what a refusal rests on beside its evidence and the history of `env`;
         see `gate.terms`.
         """
@@ -266,8 +266,8 @@ class Editor(RegistryRecord):
         name: str,
         env: str,
         *,
-        if_serving: Any = None,
-        to: Any = None,
+        if_serving: object = None,
+        to: object = None,
         author: str,
         reason: str = "",
     ) -> Deployment | None:
@@ -310,7 +310,7 @@ class Editor(RegistryRecord):
             history.numbers(prompt_of(read, name)).get(version.id) if prompt is not None else None
         )
 
-    def _step(self, name: str, version: Any, env: str, percent: float | None) -> Step:
+    def _step(self, name: str, version: object, env: str, percent: float | None) -> Step:
         read = self._file.read()
         prompt = prompt_of(read, name)
         links = history.deployments(prompt, name, env)

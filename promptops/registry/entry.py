@@ -120,7 +120,7 @@ def faults(name: str, versions: list[Any]) -> Iterator[str]:
         ids.add(entry["id"])
 
 
-def _shape(entry: Any) -> str | None:
+def _shape(entry: object) -> str | None:
     if not isinstance(entry, dict):
         return "is not an object"
     unknown = sorted(entry.keys() - FIELDS)
@@ -159,7 +159,7 @@ def _to_lines(message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "content": lines}
 
 
-def _from_lines(message: dict[str, Any]) -> dict[str, Any]:
+def _from_lines(message: dict[str, object]) -> dict[str, Any]:
     content = message.get("content")
     if content is None:
         return message

@@ -70,7 +70,7 @@ def numbers(prompt: Prompt) -> dict[str, int]:
     return found
 
 
-def find(prompt: Prompt, name: str, wanted: Any) -> SavedEntry:
+def find(prompt: Prompt, name: str, wanted: object) -> SavedEntry:
     """The saved version that a number, "v2", the beginning of an id, a PromptVersion or a saved
     version means.
     """
@@ -118,7 +118,7 @@ def served(prompt: Prompt) -> dict[str, frozenset[str]]:
 
 
 def target(
-    prompt: Prompt, name: str, links: Sequence[Deployment], if_serving: str | None, to: Any
+    prompt: Prompt, name: str, links: Sequence[Deployment], if_serving: str | None, to: object
 ) -> tuple[str, str]:
     """(what is undone, what serves then), as ids.
 

@@ -22,7 +22,7 @@ def no_constant(text: str) -> None:
     raise RegistryCorrupt(f"holds {text}, which is not JSON; restore it from git.")
 
 
-def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, Any]:
     """The object, unless a key occurs twice in it. Raises RegistryCorrupt."""
     out = dict(pairs)
     if len(out) == len(pairs):

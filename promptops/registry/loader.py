@@ -78,7 +78,7 @@ class Loader:
     # -- reading
 
     def get(
-        self, name: str, env: str | None = None, key: object = None, default: Any = None
+        self, name: str, env: str | None = None, key: object = None, default: object = None
     ) -> Served:
         """What `env` serves of a prompt. env: None for PROMPTOPS_ENV; key: what makes a canary
         sticky (a user's id).
@@ -151,8 +151,8 @@ class Loader:
     def require(
         self,
         name: str,
-        variables: Any = (),
-        output: Mapping[str, Any] | None = None,
+        variables: object = (),
+        output: Mapping[str, object] | None = None,
         *,
         env: str | None = None,
     ) -> None:
@@ -248,7 +248,7 @@ class Loader:
 
     # -- the first get of a pair after a change
 
-    def _first(self, view: View, name: str, env: str, default: Any) -> Any:
+    def _first(self, view: View, name: str, env: str, default: object) -> Any:
         pair = (name, env)
         before = self._good.get(pair)
         try:
@@ -312,7 +312,7 @@ class Loader:
             reason,
         )
 
-    def _without(self, view: View, name: str, env: str, error: Exception, default: Any) -> Any:
+    def _without(self, view: View, name: str, env: str, error: Exception, default: object) -> Any:
         """A cold start at which the file has nothing good for this pair: the saved copy, the
         default, or the error.
         """

@@ -20,7 +20,7 @@ def load(
     name: str,
     env: str | None = None,
     key: object = None,
-    default: Any = None,
+    default: object = None,
     registry: str | os.PathLike[str] | None = None,
 ) -> Served:
     """The version of a prompt that an environment serves now: `promptops.load("support-triage",
@@ -58,5 +58,5 @@ class _Nowhere:
     def __init__(self, error: RegistryNotFound) -> None:
         self._error = error
 
-    def get(self, name: str, env: str | None, key: object, default: Any) -> Served:
+    def get(self, name: str, env: str | None, key: object, default: object) -> Served:
         return brought_along(name, env, default, self._error)

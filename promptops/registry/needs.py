@@ -42,7 +42,7 @@ class Need:
         self,
         prompt: str,
         variables: Mapping[str, str | None],
-        output: Mapping[str, Any] | None = None,
+        output: Mapping[str, object] | None = None,
         consumer: str = "",
     ) -> None:
         self.prompt, self.consumer = checked_name(prompt), consumer
@@ -182,7 +182,7 @@ def _typed(variables: object) -> dict[str, str | None]:
     return dict(variables)
 
 
-def _schema(output: dict[str, Any]) -> dict[str, Any]:
+def _schema(output: dict[str, object]) -> dict[str, Any]:
     """A schema that `_lacks` can read to its end. Raises RegistryError where it cannot."""
     level: list[Any] = [output]
     for _ in range(_DEPTH):

@@ -71,7 +71,7 @@ class Served:
     def __copy__(self) -> Served:
         return self  # it never changes
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Served:
+    def __deepcopy__(self, memo: dict[int, object]) -> Served:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -156,7 +156,7 @@ class Served:
         body = self.version.to_request(self.version.render(values))
         return carried(body, self._identity(values))
 
-    def _identity(self, values: dict[str, Any]) -> Identity:
+    def _identity(self, values: dict[str, object]) -> Identity:
         served = (self.name, self.env, self.number, self.arm, self.source)
         return Identity(self.version.id, values, served, key_text(self.key))
 

@@ -151,7 +151,7 @@ def label_row(
     }
 
 
-def _moment(given: Any) -> str:
+def _moment(given: object) -> str:
     """A time as the store keeps it; now, where the file has none that reads."""
     from datetime import datetime
 

@@ -240,7 +240,7 @@ def agreement(study: RecordedStudy, kind: str = "pairwise") -> RaterAgreement:
     )
 
 
-def _append(study: RecordedStudy, rows: Sequence[Mapping[str, Any]]) -> None:
+def _append(study: RecordedStudy, rows: Sequence[Mapping[str, object]]) -> None:
     study.project.store.append("labels", rows)
 
 

@@ -30,7 +30,7 @@ __all__ = ["correct", "dataset_file", "gate_says"]
 def correct(
     study: RecordedStudy,
     example_id: str,
-    expected: Any,
+    expected: object,
     path: str | os.PathLike[str] | None = None,
     *,
     write: bool = True,

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..errors import StoreError
 from .team_layout import is_name
@@ -63,7 +62,7 @@ class Membership:
         os.replace(temporary, folder / FILE)
 
 
-def _reads(found: Mapping[str, Any]) -> bool:
+def _reads(found: Mapping[str, object]) -> bool:
     """Whether each fact has its kind; what an older release did not write is made."""
     address, member = found.get("address"), found.get("member", "")
     applied, marks = found.get("applied", []), found.get("batches", {})

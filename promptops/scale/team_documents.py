@@ -85,7 +85,7 @@ def kept_days(files: SharedFiles) -> float | None:
     return float(days)
 
 
-def _says_what(found: Mapping[str, Any]) -> bool:
+def _says_what(found: Mapping[str, object]) -> bool:
     named = found.get("examples"), found.get("runs"), found.get("live", [])
     moments = found.get("before", ""), found.get("live_before")
     study = found.get("study", 0)

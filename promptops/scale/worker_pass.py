@@ -334,7 +334,7 @@ class WorkerPass:
                     stop, self._session, self._reason, workers=list(self._flying)
                 )
 
-    def _recorded(self, runs: Any, error: Exception | None) -> None:
+    def _recorded(self, runs: object, error: Exception | None) -> None:
         if error is not None:
             self.stop(f"recording failed: {error}")
 

@@ -36,7 +36,7 @@ class WorkerPool:
     to one. Raises MissingExtra without dask, SetupError for what is neither.
     """
 
-    def __init__(self, project: Project, address: Any) -> None:
+    def __init__(self, project: Project, address: object) -> None:
         try:
             import distributed  # noqa: F401  # its import takes a second, which a loop must not wait
         except ImportError:

@@ -314,7 +314,7 @@ def _range(low: int, high: int | None) -> str:
     return f"at most {high:,}" if not low else f"{low:,} to {high:,}"
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """A column's value as text: text as it is, true and false as JSON writes them, all else as
     Python prints it.
     """

@@ -16,7 +16,7 @@ from .rule import Judged, Rule, passed, rule
 __all__ = ["asked", "asked_with", "composed", "gathered", "part_of", "parts_of", "with_unknown"]
 
 
-def part_of(name: str, scorer: Any) -> Scorer:
+def part_of(name: str, scorer: object) -> Scorer:
     """One part of a composition as a scorer. Raises ScorerError for anything else."""
     try:
         return as_scorer(scorer)
@@ -24,7 +24,7 @@ def part_of(name: str, scorer: Any) -> Scorer:
         raise ScorerError(f"{name} was given what is not a scorer: {error}") from None
 
 
-def parts_of(name: str, scorers: Sequence[Any]) -> list[Scorer]:
+def parts_of(name: str, scorers: Sequence[object]) -> list[Scorer]:
     """The parts of a composition as scorers. Raises ScorerError where they are too few."""
     parts = [part_of(name, scorer) for scorer in scorers]
     if not parts or (len(parts) < 2 and name != "weighted"):

@@ -305,7 +305,9 @@ def _negated(part: Scorer, found: Score) -> Score:
     )
 
 
-def _field(part: Scorer, case: Case, value: Any, field: str, path: tuple[str | int, ...]) -> Judged:
+def _field(
+    part: Scorer, case: Case, value: object, field: str, path: tuple[str | int, ...]
+) -> Judged:
     """A part's judgement of one field: its value as text, compared with the golden object's
     field.
     """

@@ -50,7 +50,7 @@ class EndpointEmbedder:
         self,
         model: str,
         *,
-        client: Any = None,
+        client: object = None,
         base_url: str | None = None,
         api_key: str | None = None,
     ) -> None:
@@ -152,7 +152,7 @@ class Vectors:
         clean: list[str],
         known: dict[str, tuple[float, ...]],
         missing: list[str],
-        vectors: Any,
+        vectors: object,
     ) -> Dense:
         if missing:
             known.update(zip(missing, _checked(vectors, len(missing)), strict=True))

@@ -131,8 +131,8 @@ def json_equals(
 
 
 def compared(
-    found: Any,
-    golden: Any,
+    found: object,
+    golden: object,
     tolerance: float = 0.0,
     ignore: Sequence[tuple[str | int, ...]] = (),
     *,
@@ -161,7 +161,7 @@ def compared(
 
 
 def _leaves(
-    value: Any, path: tuple[str | int, ...] = ()
+    value: object, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Every value that is not a filled container, with its path; read_json bounds the depth."""
     if isinstance(value, Mapping) and value:

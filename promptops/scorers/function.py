@@ -58,10 +58,10 @@ class FunctionScorer:
         result = self.function(**{name: getattr(case, name) for name in self.arguments})
         return self._later(result) if inspect.isawaitable(result) else self._read(result)
 
-    async def _later(self, result: Awaitable[Any]) -> Score | Sequence[Score]:
+    async def _later(self, result: Awaitable[object]) -> Score | Sequence[Score]:
         return self._read(await result)
 
-    def _read(self, result: Any) -> Score | Sequence[Score]:
+    def _read(self, result: object) -> Score | Sequence[Score]:
         if isinstance(result, Score):
             return self._held(result)
         if isinstance(result, Mapping) and "score" in result and result.keys() & _ABOUT:
@@ -76,7 +76,7 @@ class FunctionScorer:
             return [self._held(item) for item in result]
         return self._one(result)
 
-    def _one(self, result: Any) -> Score:
+    def _one(self, result: object) -> Score:
         if hasattr(result, "item") and not isinstance(result, Score):  # numpy's bool and numbers
             result = result.item()
         if isinstance(result, Score):
@@ -94,7 +94,7 @@ class FunctionScorer:
             f" {type(result).__name__}"
         )
 
-    def _about(self, result: Mapping[str, Any]) -> Score:
+    def _about(self, result: Mapping[str, object]) -> Score:
         """One score with its label and its explanation: {"score", "label", "explanation"}."""
         if unknown := sorted(map(str, result.keys() - _ABOUT - {"score"})):
             raise TypeError(
@@ -130,7 +130,7 @@ class FunctionScorer:
             return score
         return replace(score, passed=score.value >= self.threshold)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         return self.function(*args, **kwargs)
 
     def __str__(self) -> str:
@@ -162,7 +162,7 @@ class BatchFunctionScorer(FunctionScorer):
             else self._all(result, len(cases))
         )
 
-    async def _all_later(self, result: Awaitable[Any], count: int) -> list[Score]:
+    async def _all_later(self, result: Awaitable[object], count: int) -> list[Score]:
         return self._all(await result, count)
 
     async def _first(self, found: Awaitable[list[Score]]) -> Score:

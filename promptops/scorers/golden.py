@@ -36,7 +36,7 @@ class Golden:
         return spelled(self.rule, *places, **dict(named), **options)
 
 
-def golden(rule: str, text: Any, column: str, called: str = "text") -> Golden:
+def golden(rule: str, text: object, column: str, called: str = "text") -> Golden:
     """What a rule compares answers with.
 
     Args:

@@ -152,7 +152,7 @@ def _value(node: ast.expr, text: str, depth: int, form: int) -> Any:
         ) from None
 
 
-def _made(name: str, args: list[Any], given: Mapping[str, Any], form: int) -> Scorer:
+def _made(name: str, args: list[object], given: Mapping[str, object], form: int) -> Scorer:
     from .. import scorers
 
     known = {entry.name for entry in scorers.CATALOGUE}

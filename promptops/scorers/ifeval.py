@@ -124,7 +124,7 @@ def _forms(text: str) -> Sequence[str]:
     return [*forms, *(form.replace("*", "") for form in forms)]
 
 
-def _read(kinds: Any, arguments: Any) -> list[tuple[str, Check]]:
+def _read(kinds: object, arguments: object) -> list[tuple[str, Check]]:
     """(the instruction as a reason names it, its check) of a row's two columns, lists or their JSON
     text.
     """

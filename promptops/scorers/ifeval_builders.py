@@ -75,7 +75,7 @@ def postscript(a: Mapping[str, Any]) -> Check:
     return lambda text: search(text.lower()) is not None
 
 
-def exactly_bullets(a: Mapping[str, Any]) -> Check:
+def exactly_bullets(a: Mapping[str, object]) -> Check:
     """Bullet points, as many as are asked for."""
     starred, dashed = (
         re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE).findall,
@@ -94,7 +94,7 @@ def least_highlights(a: Mapping[str, Any]) -> Check:
     return compared(count, a["num_highlights"])
 
 
-def valid_json(_: Mapping[str, Any]) -> Check:
+def valid_json(_: Mapping[str, object]) -> Check:
     """The whole answer is JSON, with or without a fence."""
 
     def follows(text: str) -> bool:
@@ -112,7 +112,7 @@ def valid_json(_: Mapping[str, Any]) -> Check:
     return follows
 
 
-def with_title(_: Mapping[str, Any]) -> Check:
+def with_title(_: Mapping[str, object]) -> Check:
     """A title in double angular brackets."""
 
     def titled(line: str) -> bool:
@@ -122,7 +122,7 @@ def with_title(_: Mapping[str, Any]) -> Check:
     return lambda text: any(map(titled, text.split("\n")))
 
 
-def two_responses(_: Mapping[str, Any]) -> Check:
+def two_responses(_: Mapping[str, object]) -> Check:
     """Two different responses, separated by six asterisks."""
 
     def follows(text: str) -> bool:

@@ -51,7 +51,7 @@ class Kind:
     build: Callable[[Mapping[str, Any]], Check]
 
 
-def prepared(kind: str, arguments: Mapping[str, Any]) -> Check:
+def prepared(kind: str, arguments: Mapping[str, object]) -> Check:
     """Text -> whether it follows the instruction. Arguments that are None are left out, as in the
     published rows.
 
@@ -74,7 +74,7 @@ def prepared(kind: str, arguments: Mapping[str, Any]) -> Check:
     return known.build(given)
 
 
-def _checked(kind: str, name: str, wanted: str, value: Any) -> Any:
+def _checked(kind: str, name: str, wanted: str, value: object) -> Any:
     if isinstance(value, float) and value.is_integer():  # as columnar files give whole numbers
         value = int(value)
     ok = {
@@ -121,7 +121,7 @@ def _letters(a: Mapping[str, Any]) -> Check:
     return compared(lambda text: text.lower().count(letter), a["let_frequency"], a["let_relation"])
 
 
-def _language(a: Mapping[str, Any]) -> Check:
+def _language(a: Mapping[str, object]) -> Check:
     return lambda text: language_of(text) in (None, a["language"])
 
 
@@ -254,7 +254,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def described(kind: str, arguments: Mapping[str, Any]) -> str:
+def described(kind: str, arguments: Mapping[str, object]) -> str:
     """The instruction as a reason names it."""
     shown = ", ".join(
         f"{name}={snippet(value, 40)}" for name, value in arguments.items() if value is not None

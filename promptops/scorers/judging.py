@@ -237,7 +237,7 @@ def _uncomma(text: str) -> str:
     return _COMMA.sub(lambda found: "" if found[0] == "," else found[0], text)
 
 
-def whole_number(value: Any) -> int | None:
+def whole_number(value: object) -> int | None:
     """A whole number however it is written without loss: 4, 4.0 or "4"; None for anything else."""
     if isinstance(value, str):
         text = value.strip()
@@ -293,5 +293,5 @@ def _objects(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         opened = _OPENED.search(text, max(end, start + 1))
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: object) -> str:
     return json.dumps(value, sort_keys=True)

@@ -160,7 +160,7 @@ def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "ex
             'classified takes the wanted labels as texts, as in classified(tone, "friendly").'
         )
 
-    def read(label: Any, case: Case) -> Score:
+    def read(label: object, case: Case) -> Score:
         if not isinstance(label, str):
             raise TypeError(f"the classifier {name} gave {type(label).__name__} instead of a label")
         allowed = wanted or (as_text(case.example.column(column)),)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
@@ -62,15 +61,7 @@ def number_close(
     signs and scales ("1.5 million"); a percent sign is left aside. 0 or 1, higher is better.
     Without a number the answer fails; a golden value without one is unscored.
     """
-    for name, bound in (("within", within), ("relative", relative)):
-        if (
-            isinstance(bound, bool)
-            or not isinstance(bound, (int, float))
-            or not (math.isfinite(bound) and bound >= 0)
-        ):
-            raise ScorerError(
-                f"number_close was given {name}={bound!r}; give a finite number from 0."
-            )
+    _check_bounds(within=within, relative=relative)
     if after is not None and not (isinstance(after, str) and after.strip()):
         raise ScorerError(
             f"number_close was given after={after!r}; give the text that is before the number."
@@ -109,6 +100,19 @@ def number_close(
     return rule(spec, "assertion", score, needs=source.needs, texts=source.texts)
 
 
+def _check_bounds(**bounds: float) -> None:
+    """Raises ScorerError for a bound that is not a finite number from 0."""
+    for name, bound in bounds.items():
+        if (
+            isinstance(bound, bool)
+            or not isinstance(bound, (int, float))
+            or not (math.isfinite(bound) and bound >= 0)
+        ):
+            raise ScorerError(
+                f"number_close was given {name}={bound!r}; give a finite number from 0."
+            )
+
+
 def final_number(text: str, marker: re.Pattern[str] = _MARKER) -> float | None:
     """The number that a text comes to, or None; finite always."""
     marked = deque(marker.finditer(text), maxlen=1)
@@ -128,7 +132,7 @@ def final_number(text: str, marker: re.Pattern[str] = _MARKER) -> float | None:
     return found[-1] if found else None
 
 
-def _golden(value: Any) -> float | None:
+def _golden(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):

@@ -121,7 +121,7 @@ def pairwise(
     return made if name is None else made.named(name)
 
 
-def _wrong(verdict: Mapping[str, Any]) -> str:
+def _wrong(verdict: Mapping[str, object]) -> str:
     return (
         ""
         if isinstance(verdict.get("reason"), str) and _better(verdict.get("better")) is not None
@@ -130,7 +130,7 @@ def _wrong(verdict: Mapping[str, Any]) -> str:
 
 
 def _settled(
-    first: Sequence[Mapping[str, Any] | Unread], second: Sequence[Mapping[str, Any] | Unread]
+    first: Sequence[Mapping[str, object] | Unread], second: Sequence[Mapping[str, object] | Unread]
 ) -> list[Score]:
     """The score, and the verdicts of each order. first: where this answer stood first, one for each
     sample.
@@ -161,12 +161,12 @@ def _settled(
     return [Score(value, category=label, reason=snippet(reason, 400)[1:-1]), *each]
 
 
-def _side(verdict: Mapping[str, Any], own: str) -> str:
+def _side(verdict: Mapping[str, object], own: str) -> str:
     better = _better(verdict["better"])
     return "tie" if better == "tie" else "A" if better == own else "B"
 
 
-def _better(value: Any) -> str | None:
+def _better(value: object) -> str | None:
     """The answer that is called better, "1", "2" or "tie", however it is written; None for anything
     else.
     """

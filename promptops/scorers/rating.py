@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..errors import ScorerError
@@ -76,36 +77,16 @@ def rubric(
     anchors = _anchors(scale)
     low, high = min(anchors), max(anchors)
     who = JudgeModel.of(judge)
-    rest = "Scale:\n" + "\n".join(
-        f"{rating}: {literal(meaning)}" for rating, meaning in sorted(anchors.items())
-    )
-    for example in examples:
-        if not (isinstance(example, Graded) and low <= example.rating <= high):
-            raise ScorerError(
-                f"an example of the rubric is {example!r}; give Graded(answer, rating, reason)"
-                " within the scale."
-            )
-        rest += (
-            f"\n\nAn answer rated {example.rating}, because"
-            f" {literal(example.reason)}\n{literal(example.answer)}"
-        )
     prompt = judge_prompt(
         "You rate one answer by the criteria below.",
         criteria,
-        rest,
+        _scale_text(anchors, examples),
         f'"reason": "<one or two sentences>", "score": <whole number from {low} to {high}>',
         ("task", "answer"),
         who,
     )
 
-    def check(verdict: Mapping[str, Any]) -> str:
-        rating = whole_number(verdict.get("score"))
-        right = isinstance(verdict.get("reason"), str)
-        return (
-            ""
-            if right and rating is not None and low <= rating <= high
-            else f"not the fields asked for, or no rating from {low} to {high}: {snippet(verdict)}"
-        )
+    check = partial(_misfit, low=low, high=high)
 
     async def score(case: Case) -> list[Score]:
         parts = {"task": shown_inputs(case, sees), "answer": answer_of(case.run, case.output)}
@@ -127,6 +108,35 @@ def rubric(
     )
     made = build_judge(built, prompt, who)
     return made if name is None else made.named(name)
+
+
+def _scale_text(anchors: Mapping[int, str], examples: Sequence[Graded]) -> str:
+    """What each rating means, and graded answers. Raises ScorerError for one out of the scale."""
+    text = "Scale:\n" + "\n".join(
+        f"{rating}: {literal(meaning)}" for rating, meaning in sorted(anchors.items())
+    )
+    for example in examples:
+        if not (isinstance(example, Graded) and min(anchors) <= example.rating <= max(anchors)):
+            raise ScorerError(
+                f"an example of the rubric is {example!r}; give Graded(answer, rating, reason)"
+                " within the scale."
+            )
+        text += (
+            f"\n\nAn answer rated {example.rating}, because"
+            f" {literal(example.reason)}\n{literal(example.answer)}"
+        )
+    return text
+
+
+def _misfit(verdict: Mapping[str, object], *, low: int, high: int) -> str:
+    """What is wrong with a judge's fields; "" where they are those asked for."""
+    rating = whole_number(verdict.get("score"))
+    right = isinstance(verdict.get("reason"), str)
+    return (
+        ""
+        if right and rating is not None and low <= rating <= high
+        else f"not the fields asked for, or no rating from {low} to {high}: {snippet(verdict)}"
+    )
 
 
 @declared(
@@ -224,7 +234,7 @@ def _anchors(scale: Mapping[int, str] | None) -> Mapping[int, str]:
     return dict(anchors)
 
 
-def _rated(verdict: Mapping[str, Any] | Unread, low: int, high: int) -> Score:
+def _rated(verdict: Mapping[str, object] | Unread, low: int, high: int) -> Score:
     if isinstance(verdict, Unread):
         return Score.none(verdict.why)
     rating = whole_number(verdict["score"]) or 0
@@ -236,7 +246,7 @@ def _rated(verdict: Mapping[str, Any] | Unread, low: int, high: int) -> Score:
     )
 
 
-def _claims_wrong(verdict: Mapping[str, Any]) -> str:
+def _claims_wrong(verdict: Mapping[str, object]) -> str:
     claims = verdict.get("claims")
     if not isinstance(claims, list):
         return f"not the fields asked for: {snippet(verdict)}"
@@ -249,7 +259,7 @@ def _claims_wrong(verdict: Mapping[str, Any]) -> str:
     return "" if all(right) else f"a claim without its two fields: {snippet(verdict)}"
 
 
-def _told_true(value: Any) -> bool | None:
+def _told_true(value: object) -> bool | None:
     """A truth value, also as the word for it; None for anything else."""
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.strip().lower())

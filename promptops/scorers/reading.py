@@ -120,7 +120,7 @@ def parse_path(path: str) -> tuple[str | int, ...]:
     return tuple(steps)
 
 
-def find(value: Any, path: tuple[str | int, ...]) -> Any:
+def find(value: object, path: tuple[str | int, ...]) -> Any:
     """What is at a path, or ABSENT."""
     for step in path:
         if isinstance(step, str) and isinstance(value, dict):
@@ -132,7 +132,7 @@ def find(value: Any, path: tuple[str | int, ...]) -> Any:
     return value
 
 
-def same(one: Any, two: Any, tolerance: float = 0.0) -> bool:
+def same(one: object, two: object, tolerance: float = 0.0) -> bool:
     """Equality of JSON values: 1 is 1.0 but never true; numbers may differ by `tolerance`
     (absolute).
     """
@@ -147,7 +147,7 @@ def same(one: Any, two: Any, tolerance: float = 0.0) -> bool:
     return type(one) is type(two) and bool(one == two)
 
 
-def _deep(value: Any) -> bool:
+def _deep(value: object) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [

@@ -271,12 +271,12 @@ def normalised(text: str) -> str:
     return " ".join(word for word in plain.split() if word not in _ARTICLES)
 
 
-def as_golden(value: Any) -> str:
+def as_golden(value: object) -> str:
     """A golden value as text: text as it is, JSON with its keys sorted else."""
     return composed(value).strip() if isinstance(value, str) else sorted_json(value)
 
 
-def sorted_json(value: Any) -> str:
+def sorted_json(value: object) -> str:
     """A JSON value as one text whatever the order of its keys."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 

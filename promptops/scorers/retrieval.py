@@ -191,7 +191,7 @@ def _retrieved(case: Case, contexts: str) -> list[str] | None:
     return None if values is None else list(dict.fromkeys(map(_name, values)))
 
 
-def _graded(value: Any) -> dict[str, float] | None:
+def _graded(value: object) -> dict[str, float] | None:
     """Relevant context -> its grade; None where the column holds something else."""
     if isinstance(value, str):
         value = _parsed(value)
@@ -204,7 +204,7 @@ def _graded(value: Any) -> dict[str, float] | None:
     return None if values is None else {_name(name): 1.0 for name in values}
 
 
-def _listed(value: Any) -> list[Any] | None:
+def _listed(value: object) -> list[Any] | None:
     if isinstance(value, str):
         value = _parsed(value)
     if isinstance(value, str):
@@ -220,7 +220,7 @@ def _parsed(text: str) -> Any:
     return text
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     """How a context is known: its id, else its text, white space aside."""
     if isinstance(value, Mapping):
         value = value.get("id", value.get("text", value))

@@ -25,7 +25,7 @@ _FORBIDDEN = frozenset(
 )  # options that a check says in another way, or cannot
 
 
-def filled(argument: Any, example: Example) -> Any:
+def filled(argument: object, example: Example) -> Any:
     """The argument with every `{{column}}` replaced by the row's value, typed where it is alone.
 
     Raises KeyError.
@@ -42,7 +42,7 @@ def filled(argument: Any, example: Example) -> Any:
     return argument
 
 
-def has_column(argument: Any) -> bool:
+def has_column(argument: object) -> bool:
     """Whether an argument names a column in double braces, at any depth."""
     if isinstance(argument, (list, tuple)):
         return any(map(has_column, argument))

@@ -228,7 +228,7 @@ def parsed(text: str) -> Check:
             f"{name} is compared with >= only; write `not {name} >= ...` for the opposite."
         )
 
-    def build(value: Any) -> Rule:
+    def build(value: object) -> Rule:
         found = _called(takes, function, value, options, bound)
         return not_(found) if match["no"] else found
 

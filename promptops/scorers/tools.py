@@ -198,7 +198,7 @@ def _broken(run: Run) -> Score:
     )
 
 
-def _matched(given: Any, wanted: dict[str, Any], tolerance: float) -> Score:
+def _matched(given: object, wanted: dict[str, object], tolerance: float) -> Score:
     if isinstance(given, NotJSON):
         return fail(f"its arguments are not JSON: {given.why}")
     if not isinstance(given, dict):

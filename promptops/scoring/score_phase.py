@@ -204,7 +204,7 @@ class ScorePhase:
         return list(found) if whole else None
 
     async def _finish(
-        self, scorer: Scorer, case: Case, result: Any, dog: Watchdog, gate: asyncio.Semaphore
+        self, scorer: Scorer, case: Case, result: object, dog: Watchdog, gate: asyncio.Semaphore
     ) -> list[Score]:
         try:
             found = await self._awaited(
@@ -223,7 +223,7 @@ class ScorePhase:
     async def _awaited(
         self,
         scorer: Scorer,
-        result: Any,
+        result: object,
         dog: Watchdog,
         gate: asyncio.Semaphore,
         again: Callable[[], Awaitable[Any]],
@@ -311,7 +311,7 @@ def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:
         return crashed(error, scorer, case)
 
 
-def _scores(scorer: Scorer, found: Any) -> list[Score]:
+def _scores(scorer: Scorer, found: object) -> list[Score]:
     """A scorer's result as scores; raises TypeError where it is something else."""
     if isinstance(found, Score):
         return [found]

@@ -12,7 +12,6 @@ import json
 import re
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
 
 __all__ = ["META", "SCHEMA", "Scan", "meta_line", "plain_json", "record", "scan"]
 
@@ -23,7 +22,7 @@ _HEADER = re.compile(rb"([0-9a-f]{8}) ([0-9a-f]{8}) (?=([a-z_]{1,32}) \{)")
 _HEADER_BYTES = 18
 
 
-def plain_json(value: Any) -> bytes:
+def plain_json(value: object) -> bytes:
     """One JSON document as UTF-8, without a line break.
 
     Raises ValueError for NaN, TypeError for what JSON has not.
@@ -41,7 +40,7 @@ def record(tag: str, document: bytes) -> bytes:
     return b"%08x %08x %s\n" % (zlib.crc32(body), len(body), body)
 
 
-def meta_line(**facts: Any) -> bytes:
+def meta_line(**facts: object) -> bytes:
     """The first line of a segment."""
     return record(META, plain_json({"schema": SCHEMA, **facts}))
 

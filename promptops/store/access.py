@@ -270,7 +270,7 @@ class Access:
             return self._in_memory(stack, sources, private)
 
 
-def unmasked(column: Any) -> Any:
+def unmasked(column: object) -> Any:
     """A masked array without its mask."""
     import numpy as np
 

@@ -146,7 +146,7 @@ def _opened(pack: bytes) -> tuple[str, int, dict[str, Any]]:
     return table, count, columns
 
 
-def _spread(count: int, columns: dict[str, Any]) -> Iterator[bytes]:
+def _spread(count: int, columns: dict[str, object]) -> Iterator[bytes]:
     """The rows of a pack as JSON."""
     for place in range(count):
         row = {
@@ -244,7 +244,7 @@ def named_today(table: str, rows: Any) -> Any:
     return pa.table(columns, schema=schema)
 
 
-def _first_known(columns: Sequence[Any]) -> Any:
+def _first_known(columns: Sequence[object]) -> Any:
     """One column of several: of each row the first value that is not null."""
     if len(columns) == 1:
         return columns[0]
@@ -253,7 +253,7 @@ def _first_known(columns: Sequence[Any]) -> Any:
     return pc.coalesce(*columns)
 
 
-def _read(lines: bytes, schema: Any, longest: int = 0) -> Any:
+def _read(lines: bytes, schema: object, longest: int = 0) -> Any:
     """JSON lines as a pyarrow table. longest: bytes of the longest line, where there are
     several.
     """

@@ -53,7 +53,7 @@ class Doomed:
     examples: frozenset[str] = frozenset()
     studies: frozenset[str] = frozenset()
 
-    def takes(self, table: str, row: Mapping[str, Any]) -> bool:
+    def takes(self, table: str, row: Mapping[str, object]) -> bool:
         """Whether the row goes."""
         return any(row.get(column) in getattr(self, ids) for column, ids in _HELD.get(table, ()))
 
@@ -143,7 +143,7 @@ class Named:
     def __bool__(self) -> bool:
         return bool(self.examples or self.live or self.study or self.before or self.live_before)
 
-    def runs_in(self, table: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    def runs_in(self, table: str, row: Mapping[str, object]) -> tuple[str, ...]:
         """Ids of the run or live call that goes because of this row, seen alone."""
         if table in ("runs", "study_runs") and row.get("example_id") in self.examples:
             return _present(row.get("id" if table == "runs" else "run_id"))
@@ -154,11 +154,11 @@ class Named:
         return ids if table == "live" and not set(ids).isdisjoint(self.live) else ()
 
 
-def _present(*ids: Any) -> tuple[str, ...]:
+def _present(*ids: object) -> tuple[str, ...]:
     return tuple(str(each) for each in ids if each)
 
 
-def _is_before(row: Mapping[str, Any], before: str) -> bool:
+def _is_before(row: Mapping[str, object], before: str) -> bool:
     started = str(row.get("started_at") or "")
     return bool(started) and started.replace(" ", "T") < before.replace(" ", "T")
 

@@ -94,7 +94,7 @@ def encode_columns(table: str, columns: Mapping[str, Any], clean: Clean) -> byte
     )
 
 
-def _packs(table: str, columns: Mapping[str, list[Any]], count: int) -> Iterator[dict[str, Any]]:
+def _packs(table: str, columns: Mapping[str, list[object]], count: int) -> Iterator[dict[str, Any]]:
     for start in range(0, count, TOGETHER):
         shown: dict[str, Any] = {}
         for name, column in columns.items():
@@ -108,7 +108,7 @@ def _packs(table: str, columns: Mapping[str, list[Any]], count: int) -> Iterator
 # -- values
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
@@ -128,7 +128,7 @@ def _float(value: Any) -> float | None:
     return number if math.isfinite(number) else None  # JSON has no NaN, and unknown is null
 
 
-def _bool(value: Any) -> bool:
+def _bool(value: object) -> bool:
     if isinstance(value, bool) or type(value).__name__ in (
         "bool",
         "bool_",
@@ -215,7 +215,7 @@ def _refuse(table: str, unknown: set[Any]) -> None:
     )
 
 
-def _checked(table: str, field: _Field, value: Any) -> Any:
+def _checked(table: str, field: _Field, value: object) -> Any:
     try:
         return field.check(value)
     except (ValueError, TypeError, OverflowError):

@@ -293,7 +293,7 @@ FORMER: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def renamed(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def renamed(table: str, row: Mapping[str, object]) -> dict[str, Any]:
     """A row or columns as written, by the names of today."""
     former = FORMER.get(table, {})
     return {former.get(name, name): value for name, value in row.items()}

@@ -64,7 +64,7 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: object) -> bool:
     if not isinstance(value, datetime):
         return False
     # UTC, as every time here; a row from the future would remain the newest

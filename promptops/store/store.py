@@ -71,7 +71,7 @@ class Store:
 
     # -- writing
 
-    def append(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def append(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Record rows of one table: durable against the death of this process on return, on the
         disk within 50 ms.
 
@@ -82,7 +82,7 @@ class Store:
         """
         self.append_all({table: rows})
 
-    def append_all(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def append_all(self, tables: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
         """Record rows of several tables in one write, as `append` does one: a process that dies
         leaves all of them, or none.
         """
@@ -94,7 +94,7 @@ class Store:
             for table, rows in tables.items():
                 self._known.add(table, rows)
 
-    def append_columns(self, table: str, columns: Mapping[str, Any]) -> None:
+    def append_columns(self, table: str, columns: Mapping[str, object]) -> None:
         """Record many rows of `scores` or `study_runs` at once, column by column: a list holds a
         value per row, anything else is what all rows share. Durable and refused as in `append`.
         """
@@ -124,7 +124,7 @@ class Store:
 
     # -- reading
 
-    def has(self, table: str, *key: Any) -> bool:
+    def has(self, table: str, *key: object) -> bool:
         """Whether a row with this key (see `schema.TABLES`) is recorded; without a key, whether any
         row of the table is.
 
@@ -329,7 +329,7 @@ class Store:
         with self.access.reading("") as con:
             return take_in(con, Path(path), self.oddity, self.append)
 
-    def oddity(self, table: str, row: Mapping[str, Any]) -> str | None:
+    def oddity(self, table: str, row: Mapping[str, object]) -> str | None:
         """Why a row of a file is not taken in; None where it has the shape of its table."""
         return odd(table, row)
 

@@ -28,7 +28,7 @@ class Known:
         self._rows: set[tuple[Any, ...]] = set()
         self._tables: set[str] = set()
 
-    def add(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def add(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """These were recorded."""
         self._tables.add(table)
         if table in _KEYS:
@@ -38,7 +38,7 @@ class Known:
         """Whether every row that this process recorded in the table is known here."""
         return table in _KEYS
 
-    def remember(self, table: str, key: Sequence[Any]) -> None:
+    def remember(self, table: str, key: Sequence[object]) -> None:
         """The database has such a row. Only of what no purge of another process takes away again:
         versions, and that there are runs at all.
         """
@@ -52,7 +52,9 @@ class Known:
         self._rows.clear()
         self._tables.clear()
 
-    def holds(self, table: str, key: Sequence[Any], sources: Sources, alone: bool) -> bool | None:
+    def holds(
+        self, table: str, key: Sequence[object], sources: Sources, alone: bool
+    ) -> bool | None:
         """Whether such a row is recorded, or any row of the table (no key); None where only the
         database can say.
 

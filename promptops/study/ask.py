@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..engine.breaker import Breaker
 from ..engine.executor import Executor, HandsIn, Order, Pass
@@ -77,7 +77,7 @@ class Asker:
     def call(
         self,
         version: PromptVersion,
-        values: Mapping[str, Any],
+        values: Mapping[str, object],
         *,
         prompt: str,
         label: str,
@@ -118,7 +118,7 @@ class Asker:
             tool_calls=run.tool_calls and clean(run.tool_calls),
         )
 
-    async def ask(self, version: PromptVersion, values: Mapping[str, Any], repeat: int) -> Run:
+    async def ask(self, version: PromptVersion, values: Mapping[str, object], repeat: int) -> Run:
         """A judge's question, on the project's loop: recorded, reused, never asked twice at once.
         Raises CallError where it was stopped.
 

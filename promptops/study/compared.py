@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..analysis.compare import Comparison as Facts
 from ..analysis.decide import decide
@@ -33,7 +32,7 @@ class Compared:
 
     def decide(
         self,
-        policy: Policy | Mapping[str, Any] | None = None,
+        policy: Policy | Mapping[str, object] | None = None,
         *,
         withdrawn: Collection[str] = (),
     ) -> Verdict:

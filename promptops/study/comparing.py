@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm, part
 from ..analysis.compare import Comparison as Facts
@@ -44,8 +44,8 @@ __all__ = ["compare_across", "compare_in", "leaderboard", "leaderboard_across", 
 
 def compare_in(
     study: RecordedStudy,
-    candidate: Any,
-    baseline: Any,
+    candidate: object,
+    baseline: object,
     primary: str | None,
     *,
     weights: str | None = None,
@@ -79,7 +79,7 @@ def compare_in(
 
 
 def compare_across(
-    project: Project, candidate: Any, baseline: Any, primary: str | None
+    project: Project, candidate: object, baseline: object, primary: str | None
 ) -> Compared:
     """Two versions on the examples that both were asked: of the newest study that holds both, else
     of the latest study of each.
@@ -114,7 +114,7 @@ def leaderboard(study: RecordedStudy, primary: str | None) -> Leaderboard:
 
 
 def leaderboard_across(
-    project: Project, versions: Sequence[Any], primary: str | None
+    project: Project, versions: Sequence[object], primary: str | None
 ) -> Leaderboard:
     """Versions over their latest studies, best first. Raises StudyError for one never evaluated."""
     labels = {content.id: label for content, _, _, label in map(as_version, versions)}

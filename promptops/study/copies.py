@@ -146,14 +146,14 @@ def _everything(example: Example) -> Any:
     return [example.inputs, example.history] if example.history else example.inputs
 
 
-def _key(value: Any) -> Any:
+def _key(value: object) -> Any:
     """A value that is equal where the JSON is: texts as they are, since most are."""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     return canonical(_plain(value))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -107,7 +107,7 @@ class StudyDesign:
 
 
 def design(
-    versions: Sequence[Any],
+    versions: Sequence[object],
     dataset: Dataset,
     scorers: Sequence[Scorer],
     *,
@@ -125,21 +125,7 @@ def design(
     check_repeats(repeats)
     if not len(dataset):
         raise StudyError(f"the dataset {dataset.name!r} is empty; give it at least one example.")
-    arms: list[ArmDesign] = []
-    for value in versions:
-        version, prompt, number, label = as_version(value)
-        for model in models or (None,):
-            asked = version.on(model) if model is not None else version
-            who = as_target(target) if target is not None else answerers.of(asked.model, asked.api)
-            arms.append(
-                ArmDesign(
-                    f"{label} · {model}" if model is not None and len(models or ()) > 1 else label,
-                    asked,
-                    who,
-                    prompt,
-                    number,
-                )
-            )
+    arms = list(_arms(versions, answerers, models, target))
     seen = {(arm.id, arm.model.label) for arm in arms}
     if len(seen) < len(arms):
         raise StudyError(
@@ -159,7 +145,24 @@ def design(
     )
 
 
-def check_repeats(repeats: Any) -> None:
+def _arms(
+    versions: Sequence[Any],
+    answerers: ModelResolver,
+    models: Sequence[str] | None,
+    target: Callable[..., Any] | None,
+) -> Iterator[ArmDesign]:
+    """Every version on every model, or on its own."""
+    several = len(models or ()) > 1
+    for value in versions:
+        version, prompt, number, label = as_version(value)
+        for model in models or (None,):
+            asked = version.on(model) if model is not None else version
+            who = as_target(target) if target is not None else answerers.of(asked.model, asked.api)
+            shown = f"{label} · {model}" if several else label
+            yield ArmDesign(shown, asked, who, prompt, number)
+
+
+def check_repeats(repeats: object) -> None:
     """Raises StudyError for anything but a whole number from 1."""
     if not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1:
         raise StudyError(
@@ -167,7 +170,7 @@ def check_repeats(repeats: Any) -> None:
         )
 
 
-def as_version(value: Any) -> tuple[PromptVersion, str, int | None, str]:
+def as_version(value: object) -> tuple[PromptVersion, str, int | None, str]:
     """(content, prompt name, number, label) of a saved or served version, or of a scratch
     content.
     """
@@ -183,7 +186,7 @@ def as_version(value: Any) -> tuple[PromptVersion, str, int | None, str]:
     )
 
 
-def as_dataset(value: Any, root: Path | None = None) -> Dataset:
+def as_dataset(value: object, root: Path | None = None) -> Dataset:
     """A Dataset as it is; else whatever `Dataset.read` reads, paths also from the project's
     root.
     """

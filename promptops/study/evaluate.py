@@ -51,7 +51,7 @@ class FollowedPlan(Protocol):
         """By which its studies are judged."""
 
     def follow(
-        self, dataset: Dataset, scorers: Sequence[Any], repeats: int
+        self, dataset: Dataset, scorers: Sequence[object], repeats: int
     ) -> tuple[Dataset, Sequence[Any], int]:
         """The planned rows, scorers and repeats. Raises StudyError for anything else."""
 
@@ -90,9 +90,9 @@ class EvaluateOptions:
 
 def draw(
     project: Project,
-    versions: Any,
-    dataset: Any,
-    scorers: Sequence[Any],
+    versions: object,
+    dataset: object,
+    scorers: Sequence[object],
     options: EvaluateOptions,
     *,
     models: Sequence[str] | None = None,

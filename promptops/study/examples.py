@@ -41,7 +41,9 @@ class Examples:
     `study.compare()` would take; None of a study with one arm.
     """
 
-    def __init__(self, study: RecordedStudy, candidate: Any = None, baseline: Any = None) -> None:
+    def __init__(
+        self, study: RecordedStudy, candidate: object = None, baseline: object = None
+    ) -> None:
         self._study, self._store = study, study.project.store
         arms = list(study.record.arms)
         self.candidate: ArmRecord = (
@@ -281,7 +283,7 @@ def _known(value: float) -> float | None:
     return None if value != value else float(value)
 
 
-def _first_text(inputs: Mapping[str, Any]) -> str:
+def _first_text(inputs: Mapping[str, object]) -> str:
     texts = [without_data(value) for value in inputs.values() if isinstance(value, str)]
     return max(texts, key=len, default=without_data(json.dumps(inputs, ensure_ascii=False)))[:SHORT]
 
@@ -299,5 +301,5 @@ def _messages(request: str | None) -> tuple[tuple[str, str], ...]:
         return (("request", (request or "")[:LONG]),)
 
 
-def _as_text(content: Any) -> str:
+def _as_text(content: object) -> str:
     return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm
 from ..analysis.classes import LONGEST, MOST_LABELS, GoldenLabels, folded, read_label
@@ -81,7 +81,7 @@ def answer_labels(
     }
 
 
-def _labels(expected: Any) -> list[str]:
+def _labels(expected: object) -> list[str]:
     """The golden answers of an example as texts: any of a list; none for objects."""
     values = expected if isinstance(expected, (list, tuple)) else [expected]
     if not all(isinstance(value, (str, int, float, bool)) for value in values):

@@ -19,7 +19,7 @@ _MOST = 0.9  # share of the golden answers that must look alike
 _WORDS = {"true": 1.0, "false": 0.0}
 
 
-def as_scores(cells: Sequence[Any]) -> list[float | None] | None:
+def as_scores(cells: Sequence[object]) -> list[float | None] | None:
     """The cells as scores in [0, 1], also where a text file holds them as text; None where they are
     answers.
     """
@@ -30,7 +30,7 @@ def as_scores(cells: Sequence[Any]) -> list[float | None] | None:
     return found if all(0 <= value <= 1 for value in known) else None
 
 
-def _score(cell: Any) -> float | None:
+def _score(cell: object) -> float | None:
     if isinstance(cell, str):
         text = cell.strip().lower()
         if text in _WORDS:
@@ -42,7 +42,7 @@ def _score(cell: Any) -> float | None:
     return float(cell) if isinstance(cell, (bool, int, float)) else None
 
 
-def guessed(dataset: Dataset, answered: Sequence[tuple[Any, Any]]) -> tuple[Scorer, str]:
+def guessed(dataset: Dataset, answered: Sequence[tuple[object, object]]) -> tuple[Scorer, str]:
     """(a scorer that fits the golden answers, why).
 
     answered: (an answer, the golden answer of its row), of every arm.
@@ -100,12 +100,12 @@ def _admissible(dataset: Dataset, answers: Sequence[str]) -> bool:
     return lists and plain and listed * 2 < len(answers)
 
 
-def _members(wanted: Any) -> list[Any]:
+def _members(wanted: object) -> list[Any]:
     """The admissible answers of a row."""
     return list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
 
 
-def _wrapped(answered: Sequence[tuple[Any, Any]]) -> bool:
+def _wrapped(answered: Sequence[tuple[object, object]]) -> bool:
     """Whether a fifth of the answers are the golden answer with other words around it: exact match
     would call all of those wrong, which is a fact about the scorer and not about the answers.
 
@@ -152,7 +152,7 @@ def _share(texts: Sequence[str], holds: Any) -> bool:
     return bool(sum(map(holds, texts)) >= _MOST * len(texts))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -58,7 +58,7 @@ def files_in(messages: _Messages, root: Path) -> list[str]:
     return [_name(*each) for each in _files(messages, root).values()]
 
 
-def holds_images(messages: Any) -> bool:
+def holds_images(messages: object) -> bool:
     """Whether any of these messages, or of a version's template, has an image."""
     return next(_images(messages), None) is not None
 
@@ -88,7 +88,7 @@ def _images(messages: Any) -> Iterator[str]:
                 yield url
 
 
-def _url(part: Any) -> str | None:
+def _url(part: object) -> str | None:
     image = (
         part.get("image_url")
         if isinstance(part, Mapping) and part.get("type") == "image_url"

@@ -182,7 +182,7 @@ def _need(names: Mapping[str, str], present: Sequence[str]) -> None:
             )
 
 
-def _arms(cells: Mapping[str, list[Any]], where: Columns) -> dict[str, _Arm]:
+def _arms(cells: Mapping[str, list[object]], where: Columns) -> dict[str, _Arm]:
     """label -> arm, in order of appearance.
 
     A label without a known prompt gets an id of its own.
@@ -205,7 +205,7 @@ def _arms(cells: Mapping[str, list[Any]], where: Columns) -> dict[str, _Arm]:
 
 
 def _places(
-    cells: Mapping[str, list[Any]], arms: Mapping[str, _Arm], dataset: Dataset
+    cells: Mapping[str, list[object]], arms: Mapping[str, _Arm], dataset: Dataset
 ) -> list[tuple[str, int, str]]:
     """(example id, repeat, label) of each row.
 
@@ -240,7 +240,7 @@ def _places(
 def _write(
     store: Store,
     study: StudyRecord,
-    cells: Mapping[str, list[Any]],
+    cells: Mapping[str, list[object]],
     places: Sequence[tuple[str, int, str]],
     arms: Mapping[str, _Arm],
     dataset: Dataset,
@@ -276,7 +276,7 @@ def _write(
 
 
 def _run(
-    cells: Mapping[str, list[Any]],
+    cells: Mapping[str, list[object]],
     row: int,
     example: str,
     repeat: int,
@@ -340,7 +340,7 @@ def _whole(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def _content(cells: Mapping[str, list[Any]]) -> str:
+def _content(cells: Mapping[str, list[object]]) -> str:
     """A digest of all that the table says."""
     total = hashlib.sha256()
     for name in sorted(cells):

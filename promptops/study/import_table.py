@@ -63,7 +63,7 @@ def by_model(
     return {**cells, "version": named}, known
 
 
-def repeated_rows(cells: Mapping[str, Sequence[Any]]) -> str:
+def repeated_rows(cells: Mapping[str, Sequence[object]]) -> str:
     """A sentence on rows of an example and a version that came before, without a column of
     samples; "" where there is none.
     """
@@ -83,7 +83,7 @@ def repeated_rows(cells: Mapping[str, Sequence[Any]]) -> str:
     )
 
 
-def checked_amounts(cells: Mapping[str, Sequence[Any]]) -> None:
+def checked_amounts(cells: Mapping[str, Sequence[object]]) -> None:
     """Raises StudyError for a negative cost, latency or number of tokens, naming its row."""
     for name in _AMOUNTS:
         for row, value in enumerate(cells.get(name) or ()):
@@ -140,7 +140,7 @@ def score_scorers(
 
 
 def of_examples(
-    dataset: Dataset, cells: Mapping[str, list[Any]], scores: Mapping[str, list[Any]]
+    dataset: Dataset, cells: Mapping[str, list[object]], scores: Mapping[str, list[object]]
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """The cells of a dataset's examples alone.
 
@@ -164,7 +164,7 @@ def _listed(names: Sequence[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _score(value: Any, row: int, column: str) -> float | None:
+def _score(value: object, row: int, column: str) -> float | None:
     """A cell as a score; None where it is empty."""
     if hasattr(value, "item"):
         value = value.item()

@@ -77,7 +77,7 @@ def _arm(
     source: Source,
     frame: Columns,
     scorer_version: Mapping[str, str],
-    facts: dict[str, Any],
+    facts: dict[str, object],
     known: Mapping[str, ScorerRef],
     odd: set[str],
 ) -> Arm:

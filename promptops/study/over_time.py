@@ -69,7 +69,7 @@ def over_time(
 
 
 def _row(
-    study: RecordedStudy, arm: Arm, name: str, created: Any, earlier: Arm | None
+    study: RecordedStudy, arm: Arm, name: str, created: object, earlier: Arm | None
 ) -> dict[str, Any]:
     outcomes = arm.scores[name]
     known = outcomes.mean[outcomes.scored > 0]
@@ -108,7 +108,7 @@ def _changed(arm: Arm, earlier: Arm | None, name: str) -> dict[str, Any]:
     return {"better": figures.wins, "worse": figures.losses, "p_value": p}
 
 
-def since(study: RecordedStudy, earlier: RecordedStudy | None, version: Any) -> Compared:
+def since(study: RecordedStudy, earlier: RecordedStudy | None, version: object) -> Compared:
     """A version's answers in this study against its answers in an earlier one.
 
     Args:
@@ -136,7 +136,7 @@ def since(study: RecordedStudy, earlier: RecordedStudy | None, version: Any) -> 
     return _compared(study, arms_of(project.store, sources, record.scorers))
 
 
-def peek(study: RecordedStudy, candidate: Any, baseline: Any) -> Compared:
+def peek(study: RecordedStudy, candidate: object, baseline: object) -> Compared:
     """Two arms on what is in so far, while the study runs: only the e-values may decide (E >=
     1/alpha).
 

@@ -5,7 +5,7 @@ made.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dataset.example import RESERVED
 from ..engine.needs import check_needs
@@ -28,14 +28,17 @@ __all__ = ["check_design", "check_texts", "checked_scorers"]
 _MATCHES = ("equals", "exact", "choice", "number_close", "json_equals", "classified")
 
 
-def checked_scorers(scorers: Sequence[Any] | Any) -> list[Scorer]:
+def checked_scorers(scorers: Sequence[object] | object) -> list[Scorer]:
     """Scorers as scorers, functions as scorers of their own. Raises ScorerError."""
     listed = scorers if isinstance(scorers, (list, tuple)) else [scorers]
     return [as_scorer(scorer) for scorer in listed]
 
 
 def check_design(
-    drawn: StudyDesign, *, budget_usd: float | None = None, prices: Mapping[str, Any] | None = None
+    drawn: StudyDesign,
+    *,
+    budget_usd: float | None = None,
+    prices: Mapping[str, object] | None = None,
 ) -> list[str]:
     """Sentences to warn with: some examples that do not render are one, where none does the study
     cannot work.

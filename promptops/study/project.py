@@ -114,8 +114,8 @@ class Project:
         cls,
         root: str | os.PathLike[str] | None = None,
         *,
-        models: Mapping[str, Any] | None = None,
-        prices: Mapping[str, Any] | None = None,
+        models: Mapping[str, object] | None = None,
+        prices: Mapping[str, object] | None = None,
         store: type[Store] = Store,
         registry: str | os.PathLike[str] | None = None,
         acting: str = "",
@@ -162,7 +162,7 @@ class Project:
         """The model that answers for a name in a request form. Raises SetupError where none can."""
         return self.models.of(name, api)
 
-    def limits(self, **chosen: Any) -> Limits:
+    def limits(self, **chosen: object) -> Limits:
         """Limits of a sweep with the project's prices, and its budgets where none is named.
 
         Raises SetupError for a value that is not one.

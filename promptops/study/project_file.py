@@ -106,7 +106,7 @@ class ProjectFile:
             raise SetupError(f"{path} is not TOML: {error}.") from None
         return _Reader(path, text).read(document)
 
-    def default(self, **budgets: Any) -> dict[str, Any]:
+    def default(self, **budgets: object) -> dict[str, Any]:
         """Budgets with the file's own where neither is named."""
         if budgets.get("budget_usd") is None and budgets.get("budget_tokens") is None:
             return {**budgets, "budget_usd": self.budget_usd, "budget_tokens": self.budget_tokens}
@@ -120,7 +120,7 @@ class _Reader:
     path: Path
     text: str
 
-    def read(self, document: Mapping[str, Any]) -> ProjectFile:
+    def read(self, document: Mapping[str, object]) -> ProjectFile:
         self._known((), document, KEYS)
         prices = self._prices(self._table(document, "prices"))
         models = {
@@ -147,13 +147,15 @@ class _Reader:
             shared,
         )
 
-    def _table(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    def _table(self, document: Mapping[str, object], key: str) -> Mapping[str, Any]:
         table = document.get(key, {})
         if not isinstance(table, dict):
             raise self._wrong((key,), f"is {table!r}; expected a table, as in [{key}]")
         return table
 
-    def _known(self, at: tuple[str, ...], table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+    def _known(
+        self, at: tuple[str, ...], table: Mapping[str, object], keys: tuple[str, ...]
+    ) -> None:
         for key in table:
             if key in keys:
                 continue
@@ -161,7 +163,7 @@ class _Reader:
             meant = f"did you mean {near[0]!r}?" if near else f"its keys are {', '.join(keys)}"
             raise self._wrong((*at, key), f"is not a key of {FILE}; {meant}")
 
-    def _store(self, value: Any) -> Path | None:
+    def _store(self, value: object) -> Path | None:
         if value is None:
             return None
         if not isinstance(value, str) or not value.strip():
@@ -195,7 +197,7 @@ class _Reader:
             for name, value in table.items()
         }
 
-    def _model(self, name: str, table: Any) -> DeclaredModel:
+    def _model(self, name: str, table: object) -> DeclaredModel:
         at = ("models", name)
         if not isinstance(table, dict):
             raise self._wrong(at, f"is not a table; expected keys such as {', '.join(_MODEL[1:])}")
@@ -218,7 +220,7 @@ class _Reader:
             self._address(at, address, variable, api)
         return DeclaredModel(table.get("name", name), address, variable, api or "chat")
 
-    def _address(self, at: tuple[str, ...], address: str, variable: Any, api: Any) -> None:
+    def _address(self, at: tuple[str, ...], address: str, variable: object, api: object) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             raise self._wrong(

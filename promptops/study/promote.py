@@ -53,7 +53,7 @@ class Promoted:
 
 def promote(
     project: Project,
-    version: Any,
+    version: object,
     env: str,
     study: RecordedStudy | None,
     *,
@@ -174,7 +174,7 @@ class Asked:
 
 def ask(
     project: Project,
-    version: Any,
+    version: object,
     env: str,
     study: RecordedStudy | None,
     *,
@@ -215,7 +215,7 @@ def ask(
 
 
 def evidence_of(
-    project: Project, version: Any, env: str, study: RecordedStudy | None = None
+    project: Project, version: object, env: str, study: RecordedStudy | None = None
 ) -> Evidence | None:
     """The bundle that `promote` would rest on, without promoting: of the study, else of the newest
     that fits; None without one.
@@ -249,7 +249,7 @@ def _widened(
 
 
 def rollback(
-    project: Project, version: Any, env: str, *, to: Any = None, reason: str = ""
+    project: Project, version: object, env: str, *, to: object = None, reason: str = ""
 ) -> Promoted | None:
     """See Lab.rollback."""
     if isinstance(version, str):

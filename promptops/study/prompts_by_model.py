@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis.interaction import ModelGrid, over_models
 from ..errors import StudyError
@@ -19,7 +19,9 @@ __all__ = ["grid_of", "has_grid"]
 _BETWEEN = " · "  # in the label of an arm that a study asked on several models
 
 
-def grid_of(study: RecordedStudy, candidate: Any, baseline: Any, primary: str | None) -> ModelGrid:
+def grid_of(
+    study: RecordedStudy, candidate: object, baseline: object, primary: str | None
+) -> ModelGrid:
     """The gain of one prompt over another on each model of a study, and its interaction.
 
     Args:
@@ -81,7 +83,7 @@ def _content(version: PromptVersion) -> str:
     return version.on("any").id
 
 
-def _key(study: RecordedStudy, value: Any, arms: dict[str, dict[str, ArmRecord]]) -> str:
+def _key(study: RecordedStudy, value: object, arms: dict[str, dict[str, ArmRecord]]) -> str:
     """The prompt that a version or a label means."""
     if hasattr(value, "id"):
         found = _content(as_version(value)[0])

@@ -92,7 +92,7 @@ def _unrendered(arm: ArmDesign, example: Example, repeat: int, why: str, key: st
 def ask(
     arm: ArmDesign,
     example: Example | None,
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     repeat: int,
     *,
     role: str = "",

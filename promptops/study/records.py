@@ -258,7 +258,7 @@ def _recent(store: Store, keys: Sequence[str]) -> dict[str, Run]:
 
 
 def runs_where(
-    store: Store, condition: str, values: Sequence[Any], *, fresh: Fresh = True
+    store: Store, condition: str, values: Sequence[object], *, fresh: Fresh = True
 ) -> list[Run]:
     """Runs by a condition of our own on `r`. fresh: see `Store.rows`."""
     return [

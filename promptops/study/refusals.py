@@ -169,7 +169,11 @@ def _recorded(project: Project, saved: Saved, env: str) -> list[dict[str, Any]]:
 
 
 def _record(
-    project: Project, saved: Saved, env: str, document: Mapping[str, Any], study: str | None = None
+    project: Project,
+    saved: Saved,
+    env: str,
+    document: Mapping[str, object],
+    study: str | None = None,
 ) -> None:
     row = {
         "id": new_id("d"),

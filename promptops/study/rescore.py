@@ -49,8 +49,8 @@ class Elsewhere(Protocol):
 
 def rescore(
     study: RecordedStudy,
-    scorers: Sequence[Any],
-    dataset: Any = None,
+    scorers: Sequence[object],
+    dataset: object = None,
     elsewhere: Elsewhere | None = None,
 ) -> RecordedStudy:
     """The same answers judged by other scorers, without a call of the model.

@@ -28,7 +28,7 @@ class ModelResolver:
 
     def __init__(
         self,
-        models: Mapping[str, Any] | None = None,
+        models: Mapping[str, object] | None = None,
         on_secret: Callable[[str], None] = lambda secret: None,
         declared: Mapping[str, DeclaredModel] | None = None,
     ) -> None:
@@ -100,7 +100,7 @@ class ModelResolver:
         return self._default
 
 
-def _named(models: Any) -> dict[str, Any]:
+def _named(models: object) -> dict[str, Any]:
     """name -> what was handed in.
 
     Raises SetupError, before anything runs, where that is not a map or one of them can never
@@ -131,11 +131,11 @@ def check_form(model: Model, name: str | None, api: str) -> None:
     )
 
 
-def _is_client(value: Any) -> bool:
+def _is_client(value: object) -> bool:
     return hasattr(value, "chat") and hasattr(value, "base_url")
 
 
-def _library(value: Any) -> str:
+def _library(value: object) -> str:
     """The provider's package that a client is of, by what it can do; "" for anything else."""
     if hasattr(value, "messages") and hasattr(value, "base_url") and hasattr(value, "post"):
         return "anthropic"
@@ -145,7 +145,7 @@ def _library(value: Any) -> str:
     return ""
 
 
-def _cannot_answer(name: Any, value: Any) -> str:
+def _cannot_answer(name: object, value: object) -> str:
     given = (
         f"the text {value!r}" if isinstance(value, str) else f"{type(value).__name__} {value!r:.40}"
     )
@@ -155,7 +155,7 @@ def _cannot_answer(name: Any, value: Any) -> str:
     )
 
 
-def as_model(value: Any, name: str) -> Model:
+def as_model(value: object, name: str) -> Model:
     """A Model as it is; a provider's client as the model that asks it; a plain callable as a
     target.
     """

@@ -76,5 +76,5 @@ def _place(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["run_id"], row["example_fingerprint"]
 
 
-def _failed(row: Mapping[str, Any]) -> bool:
+def _failed(row: Mapping[str, object]) -> bool:
     return str(row["unscored"] or "").startswith("scorer_error")

@@ -37,7 +37,7 @@ def scores_in(held: Table) -> dict[str, dict[str, list[float | None]]] | None:
     return out
 
 
-def chosen(scorer: Any, held: Table, notes: list[str]) -> list[Scorer]:
+def chosen(scorer: object, held: Table, notes: list[str]) -> list[Scorer]:
     """The scorers that were named, else the one that fits, which is noted."""
     if scorer is not None:
         return checked_scorers(scorer)
@@ -101,7 +101,7 @@ async def _collected(phase: ScorePhase, cases: Sequence[Case]) -> list[dict[str,
     return [row async for row in phase.rows_async(cases)]
 
 
-def cell_text(cell: Any) -> str | None:
+def cell_text(cell: object) -> str | None:
     """An answer as a scorer reads it."""
     if cell is None or isinstance(cell, str):
         return cell

@@ -201,19 +201,19 @@ class StudyRecord:
 _ODD = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
-def _several(value: Any, least: int = 0) -> list[Any]:
+def _several(value: object, least: int = 0) -> list[Any]:
     if not isinstance(value, list) or len(value) < least:
         raise ValueError("a list")
     return value
 
 
-def _count(value: Any) -> int:
+def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
         raise ValueError("a count")
     return value
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ValueError("a text")
     return value
@@ -231,7 +231,7 @@ def _arm(document: Mapping[str, Any]) -> ArmRecord:
     )
 
 
-def _scorer(document: Mapping[str, Any]) -> ScorerRef:
+def _scorer(document: Mapping[str, object]) -> ScorerRef:
     return ScorerRef(
         str(document["name"]),
         str(document["version"]),

@@ -42,7 +42,7 @@ class Table:
 
 
 def read_table(
-    table: Any,
+    table: object,
     a: str,
     b: str,
     *,
@@ -99,7 +99,7 @@ def _need(names: Sequence[str], *wanted: str | None) -> None:
 
 
 def _version_column(
-    rows: Sequence[Mapping[str, Any]], names: Sequence[str], a: str, b: str, notes: list[str]
+    rows: Sequence[Mapping[str, object]], names: Sequence[str], a: str, b: str, notes: list[str]
 ) -> str:
     """The column of a long table that holds both labels. Raises StudyError where there is none."""
     holding = [name for name in names if {a, b} <= {str(row.get(name)) for row in rows}]
@@ -116,7 +116,7 @@ def _version_column(
 
 
 def _wide(
-    rows: list[dict[str, Any]],
+    rows: list[dict[str, object]],
     names: Sequence[str],
     a: str,
     b: str,
@@ -135,7 +135,7 @@ def _wide(
 
 
 def _long(
-    rows: list[dict[str, Any]],
+    rows: list[dict[str, object]],
     names: Sequence[str],
     a: str,
     b: str,
@@ -182,7 +182,7 @@ def _guess(names: Sequence[str], likely: Sequence[str], role: str, notes: list[s
 
 
 def _dataset(
-    rows: list[dict[str, Any]], expected: str | None, columns: Mapping[str, str]
+    rows: list[dict[str, object]], expected: str | None, columns: Mapping[str, str]
 ) -> Dataset:
     """The examples; rows with nothing but a golden answer are distinguished by their number."""
     used = {expected, *columns.values()}

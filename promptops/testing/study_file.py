@@ -180,7 +180,7 @@ class Declared:
         return [old, new], data, scorers
 
 
-def check_format(path: Path, document: Mapping[str, Any]) -> None:
+def check_format(path: Path, document: Mapping[str, object]) -> None:
     """Whether this release reads the file's format.
 
     Raises:
@@ -194,7 +194,7 @@ def check_format(path: Path, document: Mapping[str, Any]) -> None:
         )
 
 
-def _only(path: Path, document: Mapping[str, Any], table: str, known: Sequence[str]) -> None:
+def _only(path: Path, document: Mapping[str, object], table: str, known: Sequence[str]) -> None:
     found = document.get(table, {})
     unknown = sorted(set(found) - set(known)) if isinstance(found, dict) else [str(found)]
     if unknown:

@@ -101,7 +101,7 @@ def _set(out: dict[str, Any], name: str, value: Any) -> None:
         out[name] = value
 
 
-def _messages(messages: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
+def _messages(messages: list[dict[str, object]]) -> tuple[Any, list[dict[str, Any]]]:
     """(the system prompt, the turns)."""
     system: list[dict[str, Any]] = []
     out: list[dict[str, Any]] = []
@@ -135,11 +135,11 @@ def _messages(messages: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]
     return whole, out
 
 
-def _is_results(content: Any) -> bool:
+def _is_results(content: object) -> bool:
     return isinstance(content, list) and all(part.get("type") == "tool_result" for part in content)
 
 
-def _system_part(part: dict[str, Any]) -> dict[str, Any]:
+def _system_part(part: dict[str, object]) -> dict[str, Any]:
     if part.get("type") != "text":
         raise no_place(
             f"a part of the type {part.get('type')!r} in a system message", _API, "write text"
@@ -187,7 +187,7 @@ def _source(url: str) -> dict[str, Any]:
     return {"type": "base64", "media_type": data[0], "data": data[1]}
 
 
-def _document(file: dict[str, Any]) -> dict[str, Any]:
+def _document(file: dict[str, object]) -> dict[str, Any]:
     if file.get("file_id"):
         return {"source": {"type": "file", "file_id": file["file_id"]}}
     data = file.get("file_data")
@@ -197,7 +197,7 @@ def _document(file: dict[str, Any]) -> dict[str, Any]:
     return {"source": _source(data), **title}
 
 
-def _tool(tool: dict[str, Any], index: int) -> dict[str, Any]:
+def _tool(tool: dict[str, object], index: int) -> dict[str, Any]:
     function = function_of(tool, index, _API)
     if function is None:
         return tool
@@ -213,7 +213,7 @@ def _tool(tool: dict[str, Any], index: int) -> dict[str, Any]:
     return out
 
 
-def _choice(value: Any) -> dict[str, Any]:
+def _choice(value: object) -> dict[str, Any]:
     if isinstance(value, str) and value in _CHOICES:
         return {"type": _CHOICES[value]}
     function = value.get("function") if isinstance(value, dict) else None

@@ -192,7 +192,7 @@ def diff(old: PromptVersion, new: PromptVersion) -> VersionDiff:
     return VersionDiff(old, new)
 
 
-def _text(message: dict[str, Any]) -> str:
+def _text(message: dict[str, object]) -> str:
     extra = {key: value for key, value in message.items() if key not in ("role", "content")}
     content = message.get("content")
     text = content if isinstance(content, str) else "" if content is None else canonical(content)

@@ -44,7 +44,7 @@ def parts_of(content: Any) -> list[dict[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def texts_of(content: Any, role: str, api: str) -> list[str]:
+def texts_of(content: object, role: str, api: str) -> list[str]:
     """The texts of a content that may hold nothing else."""
     parts = parts_of(content)
     for part in parts:
@@ -63,7 +63,7 @@ def data_of(url: str) -> tuple[str, str] | None:
     return head[5:-7], data
 
 
-def arguments_of(call: dict[str, Any], api: str) -> tuple[Any, str, dict[str, Any]]:
+def arguments_of(call: dict[str, object], api: str) -> tuple[Any, str, dict[str, Any]]:
     """(id, name, arguments as an object) of a chat message's tool call."""
     function = call.get("function")
     if not isinstance(function, dict):
@@ -84,7 +84,7 @@ def arguments_of(call: dict[str, Any], api: str) -> tuple[Any, str, dict[str, An
     return call.get("id"), str(name), value
 
 
-def function_of(tool: dict[str, Any], index: int, api: str) -> dict[str, Any] | None:
+def function_of(tool: dict[str, object], index: int, api: str) -> dict[str, Any] | None:
     """The function that a chat tool describes; None for a tool of the form's own."""
     if tool.get("type") != "function":
         if tool.get("type") == "custom":
@@ -96,7 +96,7 @@ def function_of(tool: dict[str, Any], index: int, api: str) -> dict[str, Any] | 
     return function
 
 
-def schema_of(value: dict[str, Any], api: str) -> Any:
+def schema_of(value: dict[str, object], api: str) -> Any:
     """The JSON Schema of a chat response format; None for plain text, and True for any JSON."""
     kind = value.get("type")
     inner = value.get("json_schema")

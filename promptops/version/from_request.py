@@ -34,7 +34,7 @@ _TRANSPORT = (
 )
 
 
-def from_request(request: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+def from_request(request: Mapping[str, object], variables: Mapping[str, str]) -> dict[str, Any]:
     """Arguments of PromptVersion for a call of any of the four forms, such as
     `client.chat.completions.create(**request)`.
 

@@ -128,7 +128,7 @@ def _contents(messages: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]
     return system, out
 
 
-def _response(message: dict[str, Any], called: dict[Any, str]) -> dict[str, Any]:
+def _response(message: dict[str, object], called: dict[object, str]) -> dict[str, Any]:
     identity = message.get("tool_call_id")
     if identity not in called:
         raise no_place(
@@ -178,7 +178,7 @@ def _media(url: str) -> dict[str, Any]:
     return {"inlineData": {"mimeType": data[0], "data": data[1]}}
 
 
-def _tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _tools(tools: list[dict[str, object]]) -> list[dict[str, Any]]:
     declared, own = [], []
     for index, tool in enumerate(tools):
         function = function_of(tool, index, _API)
@@ -196,7 +196,7 @@ def _tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*([{"functionDeclarations": declared}] if declared else []), *own]
 
 
-def _choice(value: Any) -> dict[str, Any]:
+def _choice(value: object) -> dict[str, Any]:
     if isinstance(value, str) and value in _MODES:
         return {"mode": _MODES[value]}
     function = value.get("function") if isinstance(value, dict) else None

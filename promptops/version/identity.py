@@ -42,7 +42,7 @@ class Identity:
     def __init__(
         self,
         version_id: str,
-        values: Mapping[str, Any],
+        values: Mapping[str, object],
         served: tuple[str | None, str | None, int | None, str | None, str | None] = (None,) * 5,
         key: str | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class Identified(list):  # type: ignore[type-arg]  # of messages, in any form
     identity: Identity
 
 
-def carried(body: dict[str, Any], identity: Identity) -> dict[str, Any]:
+def carried(body: dict[str, object], identity: Identity) -> dict[str, Any]:
     """The request, its messages carrying the identity from now on."""
     for name in CARRIERS:
         messages = body.get(name)
@@ -84,7 +84,7 @@ def identified(messages: list[Any], identity: Identity) -> list[Any]:
     return tagged
 
 
-def identity_of(request: Mapping[str, Any]) -> tuple[Identity | None, str]:
+def identity_of(request: Mapping[str, object]) -> tuple[Identity | None, str]:
     """Whose request it is, and how that is known: "carried", "matched" or "unknown"."""
     for name in CARRIERS:
         messages = request.get(name)
@@ -102,7 +102,7 @@ def last_rendered() -> Identity | None:
     return found[-1] if len({identity.prompt for identity in found}) == 1 else None
 
 
-def _matched(messages: list[Any] | tuple[Any, ...]) -> tuple[Identity | None, str]:
+def _matched(messages: list[object] | tuple[object, ...]) -> tuple[Identity | None, str]:
     """The one render whose messages occur consecutively in these; of two prompts neither."""
     found: Identity | None = None
     for rendered in reversed(_RENDERED.get()):
@@ -113,7 +113,7 @@ def _matched(messages: list[Any] | tuple[Any, ...]) -> tuple[Identity | None, st
     return (found, "matched") if found is not None else (None, "unknown")
 
 
-def _within(part: list[Any], whole: list[Any] | tuple[Any, ...]) -> bool:
+def _within(part: list[object], whole: list[object] | tuple[object, ...]) -> bool:
     size = len(part)
     return bool(size) and any(
         list(whole[start : start + size]) == part for start in range(len(whole) - size + 1)

@@ -33,7 +33,7 @@ ROLES = ("system", "developer", "user", "assistant", "tool")
 _MESSAGE_KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
 
 
-def checked_messages(messages: Any) -> list[Message]:
+def checked_messages(messages: object) -> list[Message]:
     """The messages of a version, copied. Raises VersionError, which names the message at fault."""
     if not isinstance(messages, (list, tuple)) or not messages:
         raise VersionError("a version needs a text or a non-empty list of messages.")
@@ -45,7 +45,7 @@ def checked_messages(messages: Any) -> list[Message]:
     return [_checked_message(message, f"message {index}") for index, message in enumerate(messages)]
 
 
-def checked_history(history: Any) -> list[Message]:
+def checked_history(history: object) -> list[Message]:
     """A conversation to splice in, copied; it is never templated.
 
     Raises RenderError, which names the message at fault.
@@ -137,7 +137,7 @@ def _checked_message(message: Any, where: str) -> Message:
     }
 
 
-def _is_part(part: Any) -> bool:
+def _is_part(part: object) -> bool:
     if not isinstance(part, dict) or not isinstance(part.get("type"), str):
         return False
     return part["type"] != "text" or isinstance(part.get("text"), str)

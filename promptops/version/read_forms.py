@@ -24,7 +24,7 @@ _CHOICES = {"any": "required", "auto": "auto", "none": "none"}
 _MODES = {"ANY": "required", "AUTO": "auto", "NONE": "none"}
 
 
-def to_chat(request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def to_chat(request: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
     """(the form, the request as chat completions write it).
 
     Raises VersionError for what is a request of none of them.
@@ -115,7 +115,7 @@ def _of_responses(body: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _response_content(content: Any) -> Any:
+def _response_content(content: object) -> Any:
     if not isinstance(content, list):
         return content
     parts = []
@@ -167,7 +167,7 @@ def _of_anthropic(body: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _turns(message: dict[str, Any]) -> list[dict[str, Any]]:
+def _turns(message: dict[str, object]) -> list[dict[str, Any]]:
     content = message.get("content")
     if not isinstance(content, list):
         return [message]
@@ -192,7 +192,7 @@ def _turns(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [*results, {**said, "tool_calls": calls} if calls else said]
 
 
-def _block(block: dict[str, Any]) -> dict[str, Any]:
+def _block(block: dict[str, object]) -> dict[str, Any]:
     kind, source = block.get("type"), block.get("source")
     if kind not in ("image", "document") or not isinstance(source, dict):
         return block
@@ -205,7 +205,7 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
     return {"type": "file", "file": file}
 
 
-def _anthropic_tool(tool: dict[str, Any]) -> dict[str, Any]:
+def _anthropic_tool(tool: dict[str, object]) -> dict[str, Any]:
     if "input_schema" not in tool:
         return tool
     out = function_of(tool.get("name"), tool, tool["input_schema"])
@@ -308,7 +308,7 @@ def _result(response: Any) -> str:
     return json.dumps(response, ensure_ascii=False)
 
 
-def _gemini_part(part: dict[str, Any]) -> dict[str, Any]:
+def _gemini_part(part: dict[str, object]) -> dict[str, Any]:
     if "text" in part:
         return {"type": "text", "text": part["text"]}
     data = part.get("inlineData")

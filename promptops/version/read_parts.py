@@ -13,19 +13,21 @@ __all__ = ["call_of", "chosen_tool", "format_of", "function_of", "whole"]
 _NO_PARAMETERS = {"type": "object", "properties": {}}
 
 
-def format_of(schema: Any, name: str = "answer") -> dict[str, Any]:
+def format_of(schema: object, name: str = "answer") -> dict[str, Any]:
     """A JSON schema as a response format of the chat form."""
     inner = {"name": name, "schema": schema, "strict": True}
     return {"type": "json_schema", "json_schema": inner}
 
 
-def call_of(identity: Any, name: Any, arguments: Any) -> dict[str, Any]:
+def call_of(identity: object, name: object, arguments: object) -> dict[str, Any]:
     """A tool call as the chat form writes it."""
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     return {"id": identity, "type": "function", "function": {"name": name, "arguments": text}}
 
 
-def function_of(name: Any, described: Mapping[str, Any], parameters: Any) -> dict[str, Any]:
+def function_of(
+    name: object, described: Mapping[str, object], parameters: object
+) -> dict[str, Any]:
     """A tool as the chat form declares it."""
     out = {"name": name}
     if described.get("description"):
@@ -37,12 +39,12 @@ def function_of(name: Any, described: Mapping[str, Any], parameters: Any) -> dic
     return {"type": "function", "function": out}
 
 
-def whole(parts: list[dict[str, Any]]) -> Any:
+def whole(parts: list[dict[str, object]]) -> Any:
     """Parts as a content: one plain text as text."""
     plain = len(parts) == 1 and parts[0].keys() == {"type", "text"} and parts[0]["type"] == "text"
     return parts[0]["text"] if plain else parts or None
 
 
-def chosen_tool(name: Any) -> dict[str, Any]:
+def chosen_tool(name: object) -> dict[str, Any]:
     """The choice of one tool by its name."""
     return {"type": "function", "function": {"name": name}}

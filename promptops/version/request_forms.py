@@ -26,7 +26,7 @@ def checked_api(api: object) -> str:
     return api
 
 
-def to_form(api: str, body: dict[str, Any]) -> dict[str, Any]:
+def to_form(api: str, body: dict[str, object]) -> dict[str, Any]:
     """The request in the form `api`, of chat-completions arguments.
 
     Raises RenderError, which names it, for what that form has no place for.

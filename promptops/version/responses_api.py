@@ -81,7 +81,7 @@ def _twice(name: str, field: str) -> RenderError:
     )
 
 
-def _flat(value: dict[str, Any]) -> dict[str, Any]:
+def _flat(value: dict[str, object]) -> dict[str, Any]:
     """`{"type": t, t: {...}}` as `{"type": t, ...}`: how the responses API writes what chat
     completions nest.
     """
@@ -90,7 +90,7 @@ def _flat(value: dict[str, Any]) -> dict[str, Any]:
     return {"type": kind, **inner} if isinstance(inner, dict) else value
 
 
-def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+def _tool(tool: dict[str, object]) -> dict[str, Any]:
     flat = _flat(tool)
     if (
         flat.get("type") == "function"
@@ -133,7 +133,7 @@ def _items(message: dict[str, Any]) -> list[dict[str, Any]]:
     return calls if content is None else [{"role": role, "content": content}, *calls]
 
 
-def _call(call: dict[str, Any]) -> dict[str, Any]:
+def _call(call: dict[str, object]) -> dict[str, Any]:
     function = call.get("function")
     if not isinstance(function, dict):
         raise RenderError(

@@ -101,7 +101,7 @@ def checked_map(value: Any, what: str) -> Mapping[str, Any]:
     return value or {}
 
 
-def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
     """The settings, copied.
 
     Raises VersionError for what is an argument of its own, an endpoint or a secret.
@@ -134,7 +134,7 @@ def check_numbers(settings: Mapping[str, Any]) -> None:
             )
 
 
-def unknown_settings(api: str, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+def unknown_settings(api: str, settings: Mapping[str, object]) -> list[tuple[str, str]]:
     """(name, the known one that it is most like or "") of each setting that no known provider of
     the form has: most likely a slip, which the provider refuses or ignores.
     """
@@ -156,7 +156,7 @@ def _bare(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def checked_tools(tools: Any) -> list[dict[str, Any]]:
+def checked_tools(tools: object) -> list[dict[str, Any]]:
     """The tools, copied.
 
     Raises VersionError for a tool that carries an endpoint's key or headers.
@@ -175,7 +175,7 @@ def checked_tools(tools: Any) -> list[dict[str, Any]]:
     return checked
 
 
-def _refuse_secrets(value: Any, what: str, path: str = "", depth: int = 0) -> None:
+def _refuse_secrets(value: object, what: str, path: str = "", depth: int = 0) -> None:
     """Look through settings for the name of an endpoint or a secret.
 
     Deep down, where schemas live, only beside a text.

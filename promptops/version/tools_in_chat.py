@@ -11,7 +11,6 @@ import re
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
 __all__ = ["refused_in_chat"]
 
@@ -20,7 +19,7 @@ _WHERE_ASKED = (5, 4)  # refused where an effort is set
 _BY_DEFAULT = (5, 6)  # refused unless the effort is "none"
 
 
-def refused_in_chat(model: str | None, tools: object, settings: Mapping[str, Any]) -> bool:
+def refused_in_chat(model: str | None, tools: object, settings: Mapping[str, object]) -> bool:
     """Whether OpenAI refuses this as a chat completion: tools, with a model that reasons.
 
     A name with a vendor's prefix ("openai/gpt-6") goes to a router, which may translate.

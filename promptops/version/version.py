@@ -74,13 +74,13 @@ class PromptVersion:
 
     def __init__(
         self,
-        messages: str | Sequence[Mapping[str, Any]],
+        messages: str | Sequence[Mapping[str, object]],
         *,
         model: str | None = None,
-        variables: Mapping[str, Any] | None = None,
-        settings: Mapping[str, Any] | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        variables: Mapping[str, object] | None = None,
+        settings: Mapping[str, object] | None = None,
+        tools: Sequence[Mapping[str, object]] | None = None,
+        response_format: Mapping[str, object] | None = None,
         api: str | None = None,
     ) -> None:
         listed: Any = (
@@ -202,7 +202,7 @@ class PromptVersion:
         """The same text and settings for another model."""
         return self.but(model=model)
 
-    def but(self, **changes: Any) -> PromptVersion:
+    def but(self, **changes: object) -> PromptVersion:
         """The version with some of its parts changed: messages, model, variables, tools,
         response_format, api; anything else is a setting (None takes it out).
         """
@@ -219,7 +219,7 @@ class PromptVersion:
 
     # -- what it sends
 
-    def render(self, values: Mapping[str, Any]) -> list[Message]:
+    def render(self, values: Mapping[str, object]) -> list[Message]:
         """The messages with every variable filled, in sending order; filled text is never scanned
         again.
 
@@ -282,7 +282,7 @@ class PromptVersion:
 
     @classmethod
     def from_request(
-        cls, request: Mapping[str, Any], variables: Mapping[str, str]
+        cls, request: Mapping[str, object], variables: Mapping[str, str]
     ) -> PromptVersion:
         """The version of a call that works today: `request` is its keyword arguments.
 

@@ -17,7 +17,7 @@ class CellWidgets:
     def __init__(self) -> None:
         self._shown: dict[str, tuple[int, list[Any]]] = {}
 
-    def replace(self, box: Any, shell: Any) -> None:
+    def replace(self, box: object, shell: object) -> None:
         """Note that the running cell displays `box`, and close what its earlier runs displayed."""
         found = _running_cell(shell)
         if found is None:

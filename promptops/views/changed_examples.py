@@ -140,7 +140,7 @@ def _expected(example: Example | None) -> str:
     return "" if example is None or example.expected is None else _text(example.expected)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None:
         return ""
     return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:_TEXT]

@@ -106,7 +106,7 @@ def _failed(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _runs(facts: Mapping[str, Any]) -> str:
+def _runs(facts: Mapping[str, object]) -> str:
     return f"{facts['calls']:,}"
 
 

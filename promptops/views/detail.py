@@ -182,7 +182,7 @@ def _marked(pieces: list[tuple[str, str]], hidden: str) -> str:
     return "".join(out)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None:
         return "<i>no answer</i>"
     text = without_data(

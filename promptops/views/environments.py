@@ -255,7 +255,7 @@ class EnvironmentsView(View):
         self.refresh(f"{text} {noted}".strip())
 
 
-def _choice(name: str, options: Any, value: Any, width: str) -> Any:
+def _choice(name: str, options: object, value: object, width: str) -> Any:
     import ipywidgets as widgets
 
     shown = widgets.Dropdown(

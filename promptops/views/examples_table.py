@@ -123,7 +123,7 @@ def _cut(text: str, other: str) -> str:
     return ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
 
 
-def golden_text(expected: Any) -> str:
+def golden_text(expected: object) -> str:
     """A golden answer as a field shows it: text as it is, anything else as JSON."""
     return (
         expected
@@ -134,7 +134,7 @@ def golden_text(expected: Any) -> str:
     )
 
 
-def read_golden(text: str, before: Any) -> Any:
+def read_golden(text: str, before: object) -> Any:
     """What was typed, as the kind of value that it was: an object stays an object, text stays
     text.
     """

@@ -226,7 +226,7 @@ def among_html(among: RaterAgreement) -> str:
     )
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None:
         return "<i>no answer</i>"
     text = without_data(

@@ -191,7 +191,7 @@ class LiveStudy(View):
         if self.study.status == "running" or self.stop in self.box.children:
             threading.Thread(target=self._follow, name="promptops-live", daemon=True).start()
 
-    def _stopped(self, _button: Any) -> None:
+    def _stopped(self, _button: object) -> None:
         self.stop.disabled = True
         self.stop.description = "Stopping"
         self.study.progress.stop("stopped by hand")

@@ -115,7 +115,7 @@ class LiveTab(View):
         self.summary.value = versions_html(self.live)
         self._offer(self.live.where(WRONG).rows(_MOST))
 
-    def _offer(self, rows: list[dict[str, Any]]) -> None:
+    def _offer(self, rows: list[dict[str, object]]) -> None:
         self.rows = rows
         self.call.options = [(_line(row), at) for at, row in enumerate(rows)]
         self.call.value = 0 if rows else None
@@ -245,12 +245,12 @@ def _asked(row: dict[str, Any]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in values.items())
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: dict[str, object]) -> str:
     asked = " ".join(_asked(row).split())
     return f"{str(row['started_at'])[5:16]} · {_why(row)} · {shorten(asked, 60)}"
 
 
-def _why(row: dict[str, Any]) -> str:
+def _why(row: dict[str, object]) -> str:
     """What went wrong, in a word or two."""
     why = row.get("failure") or ("voted bad" if row.get("good") == 0 else "")
     return str(why or ("corrected" if row.get("correction") else "scored low"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..analysis.intervals import wilson
@@ -231,7 +231,7 @@ class LiveSearch(View):
         if self.stop in self.box.children:
             threading.Thread(target=self._follow, name="promptops-search", daemon=True).start()
 
-    def _stopped(self, _button: Any) -> None:
+    def _stopped(self, _button: object) -> None:
         self.stop.disabled, self.stop.description = True, "Stopping"
         self.face.stop()
 

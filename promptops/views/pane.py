@@ -38,6 +38,6 @@ class Pane(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]  # anywidge
         """As if somebody had pressed this key, or clicked what carries it."""
         self._pressed(what)
 
-    def _heard(self, _widget: Any, content: Any, _buffers: Any) -> None:
+    def _heard(self, _widget: object, content: object, _buffers: object) -> None:
         if isinstance(content, dict) and isinstance(content.get("press"), str):
             self._pressed(content["press"][:200])

@@ -270,6 +270,6 @@ def _shown(answer: Answer | str) -> str:
     )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return esc(shorten(text, _TEXT)) or "<i>no answer</i>"

@@ -5,7 +5,7 @@ changed, where it serves.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..canonical import canonical
 from ..markup import esc, shorten, without_data
@@ -46,7 +46,7 @@ def saved_version(version: SavedVersion) -> str:
     return page(head + note + template_html(version.version.template) + foot)
 
 
-def template_html(messages: list[dict[str, Any]]) -> str:
+def template_html(messages: list[dict[str, object]]) -> str:
     """Messages with their roles; variables are marked."""
     parts = []
     for message in messages:

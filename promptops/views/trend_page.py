@@ -84,7 +84,7 @@ def _deployed(project: Project, prompt: str) -> list[tuple[float, str]]:
     return [(_moment(link.at), f"{link.label} in prod") for link in links]
 
 
-def _moment(at: Any) -> float:
+def _moment(at: object) -> float:
     found = at if isinstance(at, datetime) else datetime.fromisoformat(str(at).replace("Z", ""))
     return found.replace(tzinfo=None).timestamp()
 
@@ -123,7 +123,7 @@ def _picture(rows: list[dict[str, Any]], scorer: str, marks: list[tuple[float, s
     return svg.wrap("".join(out), _FRAME.width, _FRAME.height, said)
 
 
-def _known(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _known(rows: list[dict[str, object]]) -> list[dict[str, Any]]:
     return [row for row in rows if row["low"] is not None and row["low"] == row["low"]]
 
 

@@ -249,3 +249,44 @@ def test_a_policy_over_tasks_wants_evidence_with_tasks() -> None:
     scores: tuple[Scores, Scores] = ((1.0,) * N, (0.0,) * N)
     assert any("names no task" in point for point in points(*scores, policy))
     assert not points(*scores, policy, tags={"sums": (0, 1), "dates": (2, 3)})
+
+
+ANOTHER_POLICY = "The evidence was decided under another policy than the registry's."
+
+
+@pytest.mark.parametrize(
+    ("registry", "used", "refused"),
+    [
+        (Policy(primary="exact"), Policy(primary="exact"), False),
+        (Policy(primary="exact"), Policy(), False),  # the study chose what the registry names
+        (Policy(primary="exact"), Policy(primary="exact", alpha=0.2), True),
+        (Policy(primary="exact"), Policy(alpha=0.2), True),
+        (Policy(primary="another"), Policy(primary="exact"), True),
+        (Policy(), Policy(primary="exact"), False),
+        (Policy(), Policy(primary="exact", alpha=0.2), True),
+    ],
+)
+def test_evidence_is_decided_under_the_registry_s_policy(
+    registry: Policy, used: Policy, refused: bool
+) -> None:
+    """The same but for the primary: a policy that leaves it open takes the study's, one that names
+    it wants evidence by that scorer.
+    """
+    given = evidence((1, 1, 1, 1), (0, 0, 0, 0), used)
+    found = [each.point for each in unmet(request(registry), given)]
+    assert (ANOTHER_POLICY in found) is refused
+
+
+def test_a_policy_that_cannot_be_read_is_another_one() -> None:
+    """Evidence whose policy is damaged is refused in words, and raises nothing."""
+    given = replace(evidence((1, 1, 1, 1), (0, 0, 0, 0), Policy()), policy={"alpha": "high"})
+    assert ANOTHER_POLICY in [each.point for each in unmet(request(Policy()), given)]
+
+
+def test_a_first_deployment_without_a_score_reaches_no_minimum() -> None:
+    """The mean of nothing is 0, not 1: both points are named."""
+    found = points((None,) * 4, None, Policy(min_score=0.5))
+    assert found == [
+        "0 scored examples, the policy asks for 1.",
+        "v2 scores 0.000 on exact, a first deployment needs 0.5.",
+    ]

@@ -80,7 +80,7 @@ def prompts_in_script(text: str, file: str, ending: str) -> Iterator[FoundPrompt
 
 
 class _Script:
-    def __init__(self, root: Any, body: bytes, file: str) -> None:
+    def __init__(self, root: object, body: bytes, file: str) -> None:
         self.root, self.file = root, file
         self.lines = body.split(b"\n")
         self.names: dict[str, Any] = {}
@@ -145,7 +145,7 @@ class _Script:
                     name = slug(snake_of(function_of(node)), slug(callee, "prompt"))
                     yield FoundPrompt(self.file, line_of(item), name, (("user", text),))
 
-    def _skipped(self, node: Any) -> bool:
+    def _skipped(self, node: object) -> bool:
         line = line_of(node)
         return any(_SKIP in text for text in self.lines[max(0, line - 2) : line])
 
@@ -187,7 +187,7 @@ class _Script:
             return self._text(self.names[source_of(node)], depth + 1)
         return self._called(node, depth) if node.type == "call_expression" else None
 
-    def _tagged(self, tag: str, node: Any, depth: int) -> Text | None:
+    def _tagged(self, tag: str, node: object, depth: int) -> Text | None:
         """A template with a tag that takes its indentation away; None with another tag."""
         if tag.rpartition(".")[2] not in _DEDENTS:
             return None
@@ -297,7 +297,7 @@ class _Script:
             text = self._text(inner[0]) if len(inner) == 1 else None
         return "".join(map(str, text)) if text and all(isinstance(p, str) for p in text) else None
 
-    def _one(self, role: str, node: Any) -> list[tuple[str, Text]]:
+    def _one(self, role: str, node: object) -> list[tuple[str, Text]]:
         text = self._text(node)
         return [(_ROLES.get(role, role), text)] if text else []
 

@@ -177,7 +177,7 @@ class ArmRows:
             )
         return frame
 
-    def _places(self, values: dict[str, Any]) -> str:
+    def _places(self, values: dict[str, object]) -> str:
         if self._again:
             values["outcomes"] = [name for name, kind in FAILURES.items() if kind == "outcome"]
         return f"places as ({_LATEST if self._again else _LINKED})"
