@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError, StudyError
 from . import multiplicity, paired_tests, words
-from .arms import Pairs, part
+from .arms import Outcomes, Pairs, part
 from .compare import Comparison, compare
 from .facts import GRID, labels_of, units_of
 from .part_gain import PartGain, frame_of
