@@ -68,6 +68,8 @@ def _signature(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"{len(value)} times `{type(value[0]).__name__}`, in order."
     if not (inspect.isclass(value) or inspect.isroutine(value) or isinstance(value, property)):
         return f"A type: `{value}`."
     told = value.fget if isinstance(value, property) else value
