@@ -15,7 +15,7 @@ import unicodedata
 __all__ = ["folded"]
 
 _ESCAPED = re.compile(r"\\[nrt]")
-_SENTENCE = re.compile(r"[.,;:!?]+(?=\s|$)")
+_SENTENCE = re.compile(r"(?<![.,;:!?])[.,;:!?]++(?=\s|$)")
 _BULLET = re.compile(r"^[ \t]*[-*#>]+(?=\s)", re.MULTILINE)
 _QUOTES = str.maketrans("", "", "\"'`")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")

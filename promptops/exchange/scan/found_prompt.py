@@ -34,7 +34,7 @@ _CUE = re.compile(
     r"given (the|a)|the following|return (only|json)|do not|don't|step by step|as an? (expert|"
     r"assistant)|based on the|output (only|format|in)|identify the|describe the)\b(?!-)"
 )
-_OPENS = re.compile(r"(?i)\s*you are (an?|the)\b")
+_OPENS = re.compile(r"(?i)\A\s*+you are (an?|the)\b")
 _OTHER = re.compile(
     r"(?is)^\s*(select\s.+\sfrom|insert\s+into|create\s+table|update\s.+\sset|<!doctype|<html|<div|"
     r"<svg|<\?xml|https?://|import\s|def\s|function\s|usage:|#!/)"
@@ -42,9 +42,9 @@ _OTHER = re.compile(
 
 _SHORT, _LONG = 6, 12  # words
 _TOLD = re.compile(
-    r"(?i)(^|[._])(print|echo|log|debug|info|warn(ing)?|error|fatal|exception|console|describe|"
-    r"expect|assert\w*|field|option|argument|add_argument|help|alert|toast|note|write|raise\w*|"
-    r"\w*error|\w*exception|\w*warning|markdown|tool|it|test)$"
+    r"(?i)(?:(^|[._])(print|echo|log|debug|info|warn|fatal|console|describe|expect|assert\w{0,40}|"
+    r"field|option|argument|add_argument|help|alert|toast|note|write|raise\w{0,40}|markdown|tool|"
+    r"it|test)|error|exception|warning)$"
 )
 
 
