@@ -120,37 +120,39 @@ def _better(name: str, found: Combined, policy: Policy, rule: Rule, evidence: fl
         settled = rule.p_better <= policy.alpha
     else:
         settled = found.p_better <= policy.alpha * rule.share
-    said = _said(found)
+    wording = _said(found)
     if settled and found.mean >= policy.min_effect - 1e-12:
-        return Check(name, "pass", said)
+        return Check(name, "pass", wording)
     if found.p_worse <= policy.alpha:
-        return Check(name, "fail", f"It is worse: {said}", "Look at the tasks that lost first.")
+        return Check(name, "fail", f"It is worse: {wording}", "Look at the tasks that lost first.")
     if settled:
-        text = f"{said} That is below the least effect of {words.points(policy.min_effect)}."
+        text = f"{wording} That is below the least effect of {words.points(policy.min_effect)}."
         mend = "Find a larger gain, or lower min_effect by review."
         return Check(name, "unproven", text, mend)
     if wanted is not None:
         text = (
-            f"Not settled: {said} E over tasks = {words.number(evidence)}, {words.number(wanted)}"
-            " is needed after what was tried before."
+            f"Not settled: {wording} E over tasks = {words.number(evidence)},"
+            f" {words.number(wanted)} is needed after what was tried before."
         )
         return Check(name, "unproven", text, "Evaluate on tasks that no earlier study asked.")
-    return Check(name, "unproven", f"Not settled: {said}", _next(found, policy.alpha))
+    return Check(name, "unproven", f"Not settled: {wording}", _next(found, policy.alpha))
 
 
 def _not_worse(name: str, found: Combined, policy: Policy, rule: Rule) -> Check:
     wanted = rule.wanted_e(policy.alpha)
     alpha = policy.alpha * rule.share if wanted is None else 1 / wanted
     bound = found.bound(alpha)
-    said = (
+    wording = (
         f"{_said(found)} At worst {words.points(bound)} (one-sided {100 * (1 - alpha):.3g} %), the"
         f" margin is {words.points(policy.margin).lstrip('+')}."
     )
     if bound > -policy.margin:
-        return Check(name, "pass", said)
+        return Check(name, "pass", wording)
     if found.p_worse <= alpha:
-        return Check(name, "fail", f"It is worse: {said}", "Look at the tasks that lost first.")
-    return Check(name, "unproven", f"Not settled: {said}", "Add tasks, or widen margin by review.")
+        return Check(name, "fail", f"It is worse: {wording}", "Look at the tasks that lost first.")
+    return Check(
+        name, "unproven", f"Not settled: {wording}", "Add tasks, or widen margin by review."
+    )
 
 
 def _said(found: Combined) -> str:

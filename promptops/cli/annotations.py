@@ -28,8 +28,8 @@ def annotation(level: str, path: str, line: int, text: str) -> str:
     """
     root = os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
     near = os.path.relpath(os.path.realpath(path), os.path.realpath(root)).replace(os.sep, "/")
-    said = _escaped(shorten(text, _WIDTH))
-    return f"::{level} file={_escaped(near, ':,')},line={line},title=promptops::{said}"
+    wording = _escaped(shorten(text, _WIDTH))
+    return f"::{level} file={_escaped(near, ':,')},line={line},title=promptops::{wording}"
 
 
 def index_of(path: str, read: Any) -> LineIndex:

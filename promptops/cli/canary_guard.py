@@ -68,11 +68,11 @@ def run_guard(
     project = Project.open(registry=path, acting=author)
     outcomes = recorded_outcomes(project, record, name, env, scorer=guards["by"])
     report = guard(project, name, env, outcomes, Limits(guards["latency_ms"], guards["cost_usd"]))
-    code, said = report.exit_code, report.lines()
+    code, text = report.exit_code, report.lines()
     if report.decision == "abort" and guards["abort"] and not dry_run:
-        said.append(end_canary(project, report))
+        text.append(end_canary(project, report))
     elif report.decision == "abort":
-        said.append(f"to end it: {report.command}")
+        text.append(f"to end it: {report.command}")
     project.close()
-    say("\n".join(map(plain, said)), {**asdict(report), "exit_code": code}, as_json)
+    say("\n".join(map(plain, text)), {**asdict(report), "exit_code": code}, as_json)
     sys.exit(code)

@@ -154,8 +154,8 @@ def _application(home: Path) -> str:
     return done.stdout.strip() or f"failed: {done.stderr.strip()[-300:]}"
 
 
-def _step(title: str, said: str) -> None:
-    click.echo(f"\n{click.style(title, bold=True)} {click.style('— ' + said, dim=True)}")
+def _step(title: str, wording: str) -> None:
+    click.echo(f"\n{click.style(title, bold=True)} {click.style('— ' + wording, dim=True)}")
 
 
 def _fresh(base: Path) -> Path:

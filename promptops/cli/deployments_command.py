@@ -221,9 +221,9 @@ def canary(
     _tell(done, dry_run, as_json)
 
 
-def _flagged(said: str) -> str:
+def _flagged(text: str) -> str:
     """What the lab says, with its keyword as the flag of this command."""
-    return said.replace('override="reason"', '--override "reason"')
+    return text.replace('override="reason"', '--override "reason"')
 
 
 def _promoted(

@@ -157,8 +157,8 @@ def _tell_comparison(comparison: Comparison) -> None:
         verdict.decision
     ]
     click.echo(plain(f"{verdict.policy.goal.replace('_', ' ')} {held}: {comparison.statement()}"))
-    said: list[Any] = [reason for reason in verdict.reasons if reason != comparison.statement()]
-    for sentence in [*said, *(f"Next: {step}" for step in verdict.next)]:
+    text: list[Any] = [reason for reason in verdict.reasons if reason != comparison.statement()]
+    for sentence in [*text, *(f"Next: {step}" for step in verdict.next)]:
         click.echo(plain(f"  {sentence}"))
     worse = comparison.flips()
     ids = [str(example) for example in worse[worse["gain"] < 0]["example_id"]]

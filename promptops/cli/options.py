@@ -151,10 +151,10 @@ def notes() -> Iterator[None]:
     """What is reported by way of a warning becomes a line on standard error, without the place in
     the code.
     """
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as text:
         warnings.simplefilter("always")
         yield
-    for warning in said:
+    for warning in text:
         click.echo(f"note: {warning.message}", err=True)
 
 

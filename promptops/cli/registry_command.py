@@ -125,8 +125,8 @@ def merge(base: str, ours: str, theirs: str, dry_run: bool, as_json: bool) -> No
             {"notes": list(merged.notes), "conflicts": list(merged.conflicts), "dry_run": dry_run},
             True,
         )
-    for said in (*merged.notes, *merged.conflicts):
-        click.echo(said, err=True)
+    for text in (*merged.notes, *merged.conflicts):
+        click.echo(text, err=True)
     sys.exit(1 if merged.conflicts else 0)
 
 

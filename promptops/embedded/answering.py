@@ -131,13 +131,13 @@ def _prose(
     """A sentence or two that quote the text; without labels, a guess by its longest word."""
     opening = _OPENINGS[rng.pick([0.2, 0.0, 0.0, 0.0])]
     quote = _extract(text, brief.unsaid, QUOTE)
-    said = f' The text says: "{quote}"' if quote else ""
+    wording = f' The text says: "{quote}"' if quote else ""
     if decided:
         values = [
             _plain(each.value) if name == "label" else f"{name} {_plain(each.value)}"
             for name, each in decided.items()
         ]
-        return _allowed(f"{opening} {', '.join(values)}.{said}", brief.unsaid)
+        return _allowed(f"{opening} {', '.join(values)}.{wording}", brief.unsaid)
     if not found:
         return "There is no text here that I could say anything about."
     words = [
@@ -146,7 +146,7 @@ def _prose(
         if not any(_forbids(word, term) for term in brief.unsaid)
     ]
     topic = max(words, key=len, default="something")
-    return _allowed(f"{opening} about {topic.lower()}.{said}", brief.unsaid)
+    return _allowed(f"{opening} about {topic.lower()}.{wording}", brief.unsaid)
 
 
 def _extract(text: str, unsaid: Sequence[str], most: int) -> str:

@@ -134,16 +134,19 @@ class Completions:
         """
         request = {"messages": messages, **settings}
         EmbeddedModel().check(request)
-        said = [speak(request, repeat) for repeat in range(max(1, n or 1))]
+        wording = [speak(request, repeat) for repeat in range(max(1, n or 1))]
         usage = Usage(
-            said[0].tokens_in, out := sum(each.tokens_out for each in said), said[0].tokens_in + out
+            wording[0].tokens_in,
+            out := sum(each.tokens_out for each in wording),
+            wording[0].tokens_in + out,
         )
         if stream:
-            return _chunks(said, usage, settings.get("stream_options"))
+            return _chunks(wording, usage, settings.get("stream_options"))
         choices = [
-            Choice(index, Message(each.text), each.finish_reason) for index, each in enumerate(said)
+            Choice(index, Message(each.text), each.finish_reason)
+            for index, each in enumerate(wording)
         ]
-        return ChatCompletion(f"chatcmpl-{said[0].id}", choices, int(time.time()), usage)
+        return ChatCompletion(f"chatcmpl-{wording[0].id}", choices, int(time.time()), usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +184,12 @@ class Responses:
         if isinstance(wanted, Mapping):
             request["response_format"] = {"type": wanted.get("type"), "json_schema": wanted}
         EmbeddedModel().check(request)
-        said = speak(request)
-        usage = ResponseUsage(said.tokens_in, said.tokens_out, said.tokens_in + said.tokens_out)
-        status = "incomplete" if said.finish_reason == "length" else "completed"
-        return Response(f"resp-{said.id}", said.text, time.time(), usage, status)
+        wording = speak(request)
+        usage = ResponseUsage(
+            wording.tokens_in, wording.tokens_out, wording.tokens_in + wording.tokens_out
+        )
+        status = "incomplete" if wording.finish_reason == "length" else "completed"
+        return Response(f"resp-{wording.id}", wording.text, time.time(), usage, status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +205,9 @@ class EmbeddedClient:
         return f"EmbeddedClient({NAME}; {LEARNER})"
 
 
-def _chunks(said: list[Spoken], usage: Usage, options: object) -> Iterator[ChatCompletionChunk]:
-    name, now = f"chatcmpl-{said[0].id}", int(time.time())
-    for index, each in enumerate(said):
+def _chunks(wording: list[Spoken], usage: Usage, options: object) -> Iterator[ChatCompletionChunk]:
+    name, now = f"chatcmpl-{wording[0].id}", int(time.time())
+    for index, each in enumerate(wording):
         pieces = each.text.split(" ")
         for at, piece in enumerate(pieces):
             delta = Message(piece if at == 0 else f" {piece}", "assistant" if at == 0 else None)

@@ -30,17 +30,17 @@ def define(text: str, found: dict[str, dict[str, str]]) -> None:
         for value, meaning in labels.items()
         if not meaning
     }
-    said: dict[str, list[str]] = {}
+    wording: dict[str, list[str]] = {}
     if bare:
         for match in _defined(_alternatives(bare)).finditer(text[:40_000]):
-            said.setdefault(match[1].lower(), [match[2].strip()])
+            wording.setdefault(match[1].lower(), [match[2].strip()])
     if every:
         for rule in _ruled(_alternatives(every)):
             for match in rule.finditer(text[:40_000]):
-                said.setdefault(match["value"].lower(), []).append(match["case"].strip())
+                wording.setdefault(match["value"].lower(), []).append(match["case"].strip())
     for labels in found.values():
         for value, meaning in labels.items():
-            more = said.get(value.lower(), [])
+            more = wording.get(value.lower(), [])
             labels[value] = "; ".join(dict.fromkeys([meaning, *more] if meaning else more))[:2000]
 
 

@@ -169,18 +169,18 @@ def _same(value: Scalar) -> str:
     return re.sub(r"[\s_-]+", " ", str(value)).strip().lower()
 
 
-def _votes(said: Sequence[_Said], n: int) -> dict[str, list[tuple[int, float]]]:
+def _votes(wording: Sequence[_Said], n: int) -> dict[str, list[tuple[int, float]]]:
     """Feature -> (label, weight) pairs.
 
     A feature that all labels share tells nothing, one of a single label tells most.
     """
-    bags = [_bag(tokens(each.text)) for each in said]
+    bags = [_bag(tokens(each.text)) for each in wording]
     owners: dict[str, set[int]] = {}
-    for each, bag in zip(said, bags, strict=True):
+    for each, bag in zip(wording, bags, strict=True):
         for feature in bag:
             owners.setdefault(feature, set()).add(each.label)
     found: dict[str, list[tuple[int, float]]] = {}
-    for each, bag in zip(said, bags, strict=True):
+    for each, bag in zip(wording, bags, strict=True):
         size = math.sqrt(sum(count * count for count in bag.values())) or 1.0
         for feature, count in bag.items():
             weight = (

@@ -64,19 +64,19 @@ class EmbeddedModel:
         Raises nothing of its own.
         """
         await asyncio.sleep(0)  # a study of thousands of calls leaves its loop room to be stopped
-        said = speak(call.chat, call.repeat)
+        wording = speak(call.chat, call.repeat)
         if call.on_token:
-            call.on_token(said.text)
+            call.on_token(wording.text)
         return Reply(
-            text=said.text,
-            finish_reason=said.finish_reason,
-            failure="truncated_length" if said.finish_reason == "length" else None,
-            tokens_in=said.tokens_in,
-            tokens_out=said.tokens_out,
+            text=wording.text,
+            finish_reason=wording.finish_reason,
+            failure="truncated_length" if wording.finish_reason == "length" else None,
+            tokens_in=wording.tokens_in,
+            tokens_out=wording.tokens_out,
             cost_usd=0.0,
             model=NAME,
             fingerprint=LEARNER,
-            request_id=said.id,
+            request_id=wording.id,
         )
 
     def check(self, request: Mapping[str, object]) -> None:

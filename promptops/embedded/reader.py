@@ -55,25 +55,25 @@ class Told:
 
 def read(request: Mapping[str, object]) -> tuple[Told, str]:
     """(what the prompt says, the text to judge). Never raises, whatever the messages hold."""
-    said = texts(request)
+    message = texts(request)
     last = max(
         (
             index
-            for index, (role, _) in enumerate(said)
+            for index, (role, _) in enumerate(message)
             if role not in ("system", "developer", "assistant", "tool", "function")
         ),
         default=-1,
     )
     system = "\n\n".join(
-        text for role, text in said if role in ("system", "developer") and text.strip()
+        text for role, text in message if role in ("system", "developer") and text.strip()
     )
-    turns = _pairs(said[: max(last, 0)])
+    turns = _pairs(message[: max(last, 0)])
     wanted = _as_text(request.get("response_format"))
     told = Told(system, turns, wanted)
     if last < 0:  # nothing is asked: an answer by the instructions alone
         return told, ""
-    guided = bool(turns) or (bool(system) and _guides(told, said[last][1]))
-    instructions, question = question_of(said[last][1], guided)
+    guided = bool(turns) or (bool(system) and _guides(told, message[last][1]))
+    instructions, question = question_of(message[last][1], guided)
     if instructions:
         told = Told(
             f"{system}\n\n{instructions}"[:WINDOW] if system else instructions, turns, wanted
@@ -91,10 +91,10 @@ def _guides(told: Told, text: str) -> bool:
     return bool(brief.fields) and not sets_apart(text)
 
 
-def _pairs(said: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def _pairs(message: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     found = []
     asked = ""
-    for role, text in said[-_TURNS:]:
+    for role, text in message[-_TURNS:]:
         if role == "assistant":
             if asked.strip() and text.strip():
                 found.append((asked, text))
@@ -124,14 +124,17 @@ def brief_of(told: Told) -> Brief:
     """The Brief of instructions, earlier turns and response_format."""
     examples, rest = shots.from_text(_BLANKS.sub(" " * 32, told.instructions))
     examples += [shots.shot(question_of(asked, True)[1], answer) for asked, answer in told.turns]
-    said = wording.read(rest)
+    message = wording.read(rest)
     schema = answer_form.schema_of(
         json.loads(told.response_format) if told.response_format else None
     )
-    fields = _joined(schema.fields, said.fields, rest) or _yes_or_no(rest)
-    notes = {**dict(said.notes), **schema.notes}
+    fields = _joined(schema.fields, message.fields, rest) or _yes_or_no(rest)
+    notes = {**dict(message.notes), **schema.notes}
     keys = (
-        schema.keys or answer_form.skeleton_keys(rest) or said.keys or answer_form.told_keys(rest)
+        schema.keys
+        or answer_form.skeleton_keys(rest)
+        or message.keys
+        or answer_form.told_keys(rest)
     )
     labels = {str(label.value).lower() for field in fields for label in field.labels}
     keys = tuple(key for key in keys if key.lower() not in labels)
@@ -184,16 +187,16 @@ def _switches(text: str, keys: Sequence[str], notes: Mapping[str, str]) -> tuple
     return tuple(found)
 
 
-def _joined(schema: Sequence[Field], said: Sequence[Field], text: str) -> tuple[Field, ...]:
+def _joined(schema: Sequence[Field], message: Sequence[Field], text: str) -> tuple[Field, ...]:
     """The fields of a schema with the meanings that the words give to their labels; without a
     schema, those of the words.
     """
     if not schema:
-        return tuple(said)
+        return tuple(message)
     named = label_meaning.meanings(
         text, [str(label.value) for field in schema for label in field.labels]
     )
-    listed = {str(label.value): label.definition for field in said for label in field.labels}
+    listed = {str(label.value): label.definition for field in message for label in field.labels}
 
     def meant(label: Label) -> Label:
         return Label(label.value, listed.get(str(label.value)) or named[str(label.value)])

@@ -43,7 +43,7 @@ def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[
     listed = list(examples)
     if "checks" in wanted:
         check_checks(listed)
-    said = []
+    text = []
     for column, name in wanted.items():
         lacking = [example.id for example in listed if _lacks(example, column)]
         if listed and len(lacking) == len(listed):
@@ -52,11 +52,11 @@ def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[
                 f" {_likely(column, listed)}."
             )
         if lacking:
-            said.append(
+            text.append(
                 f"{len(lacking):,} of {len(listed):,} examples (first: {lacking[0]!r}) have no"
                 f" value in the column {column!r}; {name} will leave them unscored."
             )
-    return said
+    return text
 
 
 def _lacks(example: Example, column: str) -> bool:

@@ -43,14 +43,14 @@ def held(reply: Reply, request: Mapping[str, object]) -> Reply:
         return replace(
             reply, failure="invalid_json", failure_detail=f"the answer is not JSON: {value.why}"
         )
-    said = _misfits(_schema(wanted), value, "the answer")
+    wording = _misfits(_schema(wanted), value, "the answer")
     return (
         replace(
             reply,
             failure="schema_mismatch",
-            failure_detail=f"the answer does not hold to its schema: {said}",
+            failure_detail=f"the answer does not hold to its schema: {wording}",
         )
-        if said
+        if wording
         else reply
     )
 
@@ -62,14 +62,14 @@ def unchecked(request: Mapping[str, object]) -> list[str]:
     wanted = request.get("response_format")
     schemas = {"response_format": _schema(wanted)} if isinstance(wanted, Mapping) else {}
     schemas |= {f"tool {name!r}": parameters for name, parameters in _offered(request)[0].items()}
-    said = []
+    wording = []
     for name, schema in schemas.items():
         if schema is not None:
             try:
                 compiled(schema)
             except ScorerError as error:
-                said.append(f"the schema of its {name} ({str(error).rstrip('.')})")
-    return said
+                wording.append(f"the schema of its {name} ({str(error).rstrip('.')})")
+    return wording
 
 
 def _schema(wanted: Mapping[str, object]) -> Any:
@@ -99,13 +99,13 @@ def _fault_of_calls(
                 f"call {number} is of {str(name)[:80]!r}, which was not offered; offered:"
                 f" {', '.join(list(offered)[:12])}"
             )
-        said = (
+        wording = (
             None
             if custom is not None or not isinstance(function, Mapping)
             else _fault_of_arguments(function, offered[name])
         )
-        if said:
-            return f"call {number} ({name}): {said}"
+        if wording:
+            return f"call {number} ({name}): {wording}"
     return None
 
 

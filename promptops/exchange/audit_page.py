@@ -57,7 +57,7 @@ def _row(claim: Claim) -> str:
     figures = claim.figures
     kind = claim.judgement if claim.judgement in ("holds", "reversed") else "open"
     needed = f" ({figures.n_needed:,} examples would settle it)" if figures.n_needed else ""
-    said = claim.judgement + (needed if kind == "open" else "")
+    text = claim.judgement + (needed if kind == "open" else "")
     known = figures.low is not None and figures.high is not None
     span = (
         f"{_points(figures.low or 0.0)} to {_points(figures.high or 0.0)}" if known else "unknown"
@@ -66,7 +66,7 @@ def _row(claim: Claim) -> str:
         f"<td>{esc(claim.better)}</td><td>{esc(claim.worse)}</td><td>{esc(claim.scorer)}</td>"
         f'<td class="n">{figures.n:,}</td><td class="n">{_points(figures.gain)} pp</td>'
         f'<td class="n">{span}</td><td class="n">{claim.p:.2g}</td>'
-        f'<td class="n">{claim.adjusted:.2g}</td><td class="{kind}">{esc(said)}</td>'
+        f'<td class="n">{claim.adjusted:.2g}</td><td class="{kind}">{esc(text)}</td>'
     )
     return f"<tr>{cells}</tr>"
 

@@ -145,7 +145,7 @@ def read_log(rows: Rows, path: Path) -> Imported:
     model = ", ".join(map(str, spec.get("completion_fns") or [])) or "model"
     label = f"{spec.get('eval_name', path.stem)} [{model}]"
     asked: dict[str, Any] = {}
-    said: dict[str, str] = {}
+    text: dict[str, str] = {}
     golden: dict[str, Any] = {}
     scores: dict[str, dict[str, float | None]] = {}
     began: dict[str, str] = {}
@@ -156,16 +156,16 @@ def read_log(rows: Rows, path: Path) -> Imported:
         began.setdefault(name, utc_text(row.get("created_at")))
         if row.get("type") == "sampling":
             asked.setdefault(name, data.get("prompt"))
-            said[name] = _first(data.get("sampled"))
+            text[name] = _first(data.get("sampled"))
         elif row.get("type") == "match":
             scores.setdefault(name, {})["match"] = gathered.score("match", data.get("correct"))
             golden[name] = data.get("options") or data.get("expected")
-            said.setdefault(name, _first(data.get("sampled")))
+            text.setdefault(name, _first(data.get("sampled")))
         elif row.get("type") == "metrics":
             for metric, value in data.items():
                 found = gathered.score(str(metric), value)
                 scores.setdefault(name, {})[str(metric)] = found
-    names = list(dict.fromkeys([*asked, *said, *scores]))
+    names = list(dict.fromkeys([*asked, *text, *scores]))
     examples, runs = [], []
     for name in names:
         prompt = asked.get(name)
@@ -173,7 +173,7 @@ def read_log(rows: Rows, path: Path) -> Imported:
         options = golden.get(name)
         one = options[0] if isinstance(options, list) and len(options) == 1 else options
         examples.append(Example(name, inputs, expected=one, history=history))
-        output = said.get(name)
+        output = text.get(name)
         failure = None if output is not None else "internal"
         score = scores.get(name, {})
         runs.append(
@@ -222,8 +222,8 @@ def read_outputs(rows: Rows, path: Path) -> Imported:
         inputs, golden, _ = golden_of(item if isinstance(item, Mapping) else {})
         examples.setdefault(name, Example(name, inputs or {"input": ""}, expected=golden))
         sample = row.get("sample") or {}
-        said = [m for m in sample.get("output") or [] if isinstance(m, Mapping)]
-        output = said[-1].get("content") if said else None
+        text = [m for m in sample.get("output") or [] if isinstance(m, Mapping)]
+        output = text[-1].get("content") if text else None
         usage = sample.get("usage") or {}
         scores: dict[str, float | None] = {}
         for result in row.get("results") or []:

@@ -235,8 +235,8 @@ def read_dspy(value: Mapping[str, object], path: Path) -> Imported:
         signature = item["signature"]
         demos = [demo for demo in item.get("demos") or [] if isinstance(demo, dict)]
         fields = [_field(field) for field in signature.get("fields") or []]
-        asked, said = _sides(fields, demos)
-        messages = _dspy_messages(signature, demos, asked, said)
+        asked, wording = _sides(fields, demos)
+        messages = _dspy_messages(signature, demos, asked, wording)
         model = _map(item.get("lm")).get("model")
         prompt = slug(path.stem if name == "predict" else f"{path.stem}-{name}", "program")
         try:
@@ -281,18 +281,18 @@ def _dspy_messages(
     signature: Mapping[str, object],
     demos: list[dict[str, object]],
     asked: list[tuple[str, str, str]],
-    said: list[tuple[str, str, str]],
+    wording: list[tuple[str, str, str]],
 ) -> list[dict[str, Any]]:
     described = [
         f"{prefix}: {literal(text)}"
-        for _, prefix, text in [*asked, *said]
+        for _, prefix, text in [*asked, *wording]
         if text and not _FIELD.fullmatch(text)
     ]
     head = literal(str(signature.get("instructions") or ""))
     system = "\n\n".join(part for part in (head, "\n".join(described)) if part)
     messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
     for demo in demos:
-        for role, side in (("user", asked), ("assistant", said)):
+        for role, side in (("user", asked), ("assistant", wording)):
             lines = [f"{prefix}: {demo[name]}" for name, prefix, _ in side if name in demo]
             messages.append({"role": role, "content": literal("\n".join(lines))})
     question = "\n".join(f"{prefix}: {{{{{name}}}}}" for name, prefix, _ in asked)

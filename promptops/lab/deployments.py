@@ -51,11 +51,11 @@ class Deployment:
 
         entry = self.entry
         state = "" if entry.changed else " (nothing changed)"
-        said = f" {self.note}" if self.note else ""
+        text = f" {self.note}" if self.note else ""
         return plain(
             f"<{entry.prompt} v{entry.number} in {entry.env} since"
             f" {entry.at[:19].replace('T', ' ')} UTC by {entry.author},"
-            f" {_step(entry)}{state}.{said}>"
+            f" {_step(entry)}{state}.{text}>"
         )
 
     def _repr_html_(self) -> str:

@@ -103,17 +103,17 @@ class JudgeReport:
                 f"Uncalibrated: people labelled {self.labels.n} of its answers; {ENOUGH} are"
                 " needed. It cannot promote alone."
             )
-        said = (
+        text = (
             f"kappa {self.kappa.value:.2f}"
             if self.kappa.value is not None
             else "no kappa, since one answer was given throughout"
         )
         if not self.calibrated:
             return (
-                f"Uncalibrated: {said} on {self.labels.n} labels is too little agreement with"
+                f"Uncalibrated: {text} on {self.labels.n} labels is too little agreement with"
                 f" people ({MODERATE} is needed). It cannot promote alone."
             )
-        return f"Calibrated: {said} on {self.labels.n} labels."
+        return f"Calibrated: {text} on {self.labels.n} labels."
 
     def table(self) -> DataFrame:
         """One row per figure: figure, value, low, high, n, says."""

@@ -220,15 +220,15 @@ def _corrected(
         return None, None, None
     new, human = rest[-1], dict(zip(both.runs, both.human, strict=True))
     judged: dict[str, dict[str, list[float]]] = {new.version: {}, base.version: {}}
-    said: dict[str, dict[str, list[float]]] = {new.version: {}, base.version: {}}
+    text: dict[str, dict[str, list[float]]] = {new.version: {}, base.version: {}}
     for version, example, _, run, _, value, *_ in main:
         if value is not None and version in judged:
             judged[version].setdefault(example, []).append(value)
             if run in human:
-                said[version].setdefault(example, []).append(human[run])
+                text[version].setdefault(example, []).append(human[run])
     d, people = (
         _differences(judged, new.version, base.version),
-        _differences(said, new.version, base.version),
+        _differences(text, new.version, base.version),
     )
     mean = sum(d.values()) / len(d) if d else None
     known = [example for example in d if example in people]

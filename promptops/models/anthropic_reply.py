@@ -68,9 +68,9 @@ def _counts(usage: Mapping[str, object]) -> dict[str, Any]:
     fresh = count(usage.get("input_tokens"))
     cached = count(usage.get("cache_read_input_tokens"))
     written = count(usage.get("cache_creation_input_tokens"))
-    said = usage.get("output_tokens_details")
-    said = said if isinstance(said, dict) else {}
-    thought = said.get("thinking_tokens", said.get("reasoning_tokens"))
+    wording = usage.get("output_tokens_details")
+    wording = wording if isinstance(wording, dict) else {}
+    thought = wording.get("thinking_tokens", wording.get("reasoning_tokens"))
     lasting, used = usage.get("cache_creation"), usage.get("server_tool_use")
     lasting, used = (each if isinstance(each, dict) else {} for each in (lasting, used))
     return {

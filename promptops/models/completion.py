@@ -112,8 +112,8 @@ def _choice(body: Any, headers: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def _filtered(body: Mapping[str, object]) -> bool:
-    said = json.dumps(body.get("prompt_filter_results"), default=str)
-    return '"filtered": true' in said
+    wording = json.dumps(body.get("prompt_filter_results"), default=str)
+    return '"filtered": true' in wording
 
 
 def _reasoning(message: Mapping[str, object]) -> str:
@@ -130,8 +130,8 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
     tokens_out = count(usage.get("completion_tokens", usage.get("output_tokens")))
     asked = usage.get("prompt_tokens_details", usage.get("input_tokens_details"))
     asked = asked if isinstance(asked, dict) else {}
-    said = usage.get("completion_tokens_details", usage.get("output_tokens_details"))
-    said = said if isinstance(said, dict) else usage
+    wording = usage.get("completion_tokens_details", usage.get("output_tokens_details"))
+    wording = wording if isinstance(wording, dict) else usage
     cached = asked.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))
     written = asked.get("cache_write_tokens", usage.get("cache_creation_input_tokens"))
     cost = usage.get("cost")
@@ -141,10 +141,10 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
         "tokens_out": tokens_out,
         "tokens_cached": within(cached, tokens_in),
         "tokens_cache_write": within(written, tokens_in),
-        "tokens_reasoning": count(said.get("reasoning_tokens")),
+        "tokens_reasoning": count(wording.get("reasoning_tokens")),
         "billed_apart": apart(
             input_audio_tokens=asked.get("audio_tokens"),
-            output_audio_tokens=said.get("audio_tokens"),
+            output_audio_tokens=wording.get("audio_tokens"),
         ),
         "cost_usd": float(cost) if stated and cost is not None else None,
     }

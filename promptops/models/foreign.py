@@ -80,10 +80,10 @@ def from_outside(error: BaseException) -> bool:
 def told(error: BaseException) -> str:
     """The name of the exception and what it says, also where saying it raises."""
     try:
-        said = str(error)
+        text = str(error)
     except Exception as fault:
-        said = f"its message cannot be shown ({type(fault).__name__})"
-    return f"{type(error).__name__}: {said}"
+        text = f"its message cannot be shown ({type(fault).__name__})"
+    return f"{type(error).__name__}: {text}"
 
 
 def as_exception(error: BaseException) -> Exception:

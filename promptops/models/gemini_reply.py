@@ -36,10 +36,10 @@ def reply_of_content(
     finish = clean(finish) if isinstance(finish, str) else None
     if not parts and (finish or "STOP").upper() == "STOP":
         raise error_of_body(body, headers)
-    said = [part for part in parts if isinstance(part.get("text"), str)]
-    answer = [part["text"] for part in said if not part.get("thought")]
+    wording = [part for part in parts if isinstance(part.get("text"), str)]
+    answer = [part["text"] for part in wording if not part.get("thought")]
     text = clean("".join(answer)) if answer else None
-    reasoning = "".join(part["text"] for part in said if part.get("thought"))
+    reasoning = "".join(part["text"] for part in wording if part.get("thought"))
     calls = tuple(_call(part["functionCall"]) for part in parts if _is_call(part))
     counted = _counts(body.get("usageMetadata"))
     counted["billed_apart"] |= apart(web_searches=_searches(candidate, body.get("modelVersion")))

@@ -89,13 +89,15 @@ def _counts(usage: object) -> dict[str, Any]:
     tokens_in = count(usage.get("input_tokens"))
     asked = usage.get("input_tokens_details")
     asked = asked if isinstance(asked, dict) else {}
-    said = usage.get("output_tokens_details")
+    wording = usage.get("output_tokens_details")
     return {
         "tokens_in": tokens_in,
         "tokens_out": count(usage.get("output_tokens")),
         "tokens_cached": within(asked.get("cached_tokens"), tokens_in),
         "tokens_cache_write": within(asked.get("cache_write_tokens"), tokens_in),
-        "tokens_reasoning": count(said.get("reasoning_tokens")) if isinstance(said, dict) else None,
+        "tokens_reasoning": count(wording.get("reasoning_tokens"))
+        if isinstance(wording, dict)
+        else None,
     }
 
 

@@ -49,8 +49,8 @@ def recorded_outcomes(
     scored = _scores(project, list(calls), scorer)
     if not scored and scorer is None:
         answers = {id: str(row.get("response_id")) for id, row in calls.items()}
-        said = {id: good.get(id, good.get(answer)) for id, answer in answers.items()}
-        scored = {id: value for id, value in said.items() if value is not None}
+        text = {id: good.get(id, good.get(answer)) for id, answer in answers.items()}
+        scored = {id: value for id, value in text.items() if value is not None}
     found = [_outcome(row, scored.get(id)) for id, row in calls.items()]
     return sorted(found, key=lambda each: each.at)
 

@@ -158,8 +158,8 @@ def _bins(
 def live_count(project: Project) -> tuple[int, int]:
     """How many live rows and how much feedback there is."""
     sql = "SELECT (SELECT count(*) FROM live), (SELECT count(*) FROM feedback)"
-    [(calls, said)] = project.store.rows(sql)
-    return int(calls), int(said)
+    [(calls, text)] = project.store.rows(sql)
+    return int(calls), int(text)
 
 
 def prompts(store: Store) -> list[tuple[str, str | None]]:

@@ -250,8 +250,8 @@ def _output(text: str, row: dict[str, object]) -> str:
         return text
     if isinstance(document, list) and document:
         parts = document[-1].get("parts") or () if isinstance(document[-1], dict) else ()
-        said = [str(part.get("content", "")) for part in parts if part.get("type") == "text"]
-        return "".join(said) if said else text
+        wording = [str(part.get("content", "")) for part in parts if part.get("type") == "text"]
+        return "".join(wording) if wording else text
     if isinstance(document, dict) and isinstance(document.get("content"), str):
         return str(document["content"])  # Langfuse: the message alone
     if isinstance(document, dict):

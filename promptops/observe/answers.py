@@ -73,7 +73,7 @@ def read_answer(answer: object) -> Reading:
 
 def outcome(reading: Reading) -> str | None:
     """The model's own failure that the end of its answer shows."""
-    finish, said = reading.finish_reason, reading.text
+    finish, wording = reading.finish_reason, reading.text
     if finish is not None and finish != "stop":
         finish = finish.lower()
         if finish in _LENGTH:
@@ -82,7 +82,7 @@ def outcome(reading: Reading) -> str | None:
             return "content_filter_output"
         if finish in _REFUSED:
             return "refusal"
-    if said is not None and (not said or said.isspace()) and not reading.tool_calls:
+    if wording is not None and (not wording or wording.isspace()) and not reading.tool_calls:
         return "empty_output"
     return None
 

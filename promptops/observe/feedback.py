@@ -39,20 +39,20 @@ def feedback(
     Returns:
         Whether it was taken: False where nothing was named to write to, or no feedback was given.
     """
-    said: list[tuple[str, float | None, str | None]] = []
+    text: list[tuple[str, float | None, str | None]] = []
     if good is not None:
-        said.append(("good", 1.0 if good else 0.0, None))
+        text.append(("good", 1.0 if good else 0.0, None))
     if isinstance(score, (int, float)):
-        said.append(("score", float(score), None))
+        text.append(("score", float(score), None))
     if label is not None:
-        said.append(("label", None, str(label)[:CAP]))
-    if not said and (correction is not None or note is not None):
-        said.append(("correction" if correction is not None else "note", None, None))
+        text.append(("label", None, str(label)[:CAP]))
+    if not text and (correction is not None or note is not None):
+        text.append(("correction" if correction is not None else "note", None, None))
     queue = queue_for(sink)
-    if queue is None or not said or not isinstance(run, str):
+    if queue is None or not text or not isinstance(run, str):
         return False
     taken = True
-    for place, (kind, value, category) in enumerate(said):
+    for place, (kind, value, category) in enumerate(text):
         row: dict[str, Any] = {
             "id": new_id("f"),
             "run": run,

@@ -94,8 +94,8 @@ class Instructions:
         pairs = [(each, text) for each in task.train if (text := task.golden_text(each))]
         rows, now = labelled(pairs), instructions_of(task.seed)
         form = form_of(rows, pairs)
-        said = rows is not None and all(label in now for label in rows.labels)
-        head = now if said or form in now else f"{now} {form}".strip()
+        wording = rows is not None and all(label in now for label in rows.labels)
+        head = now if wording or form in now else f"{now} {form}".strip()
         if head != now:
             yield head, "form of the answer stated"
         for words in _WORDS if rows is not None else ():

@@ -135,10 +135,10 @@ def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable
         past = budget is not None and declared.spent(_BEGAN) >= budget
         if past and not declared.recorded(version, named):
             pytest.skip(f"the budget of {budget:g} USD is spent: --promptops-budget")
-        said = version(**named)
+        text = version(**named)
         if case is not None:
-            case.answer = said
-        return said
+            case.answer = text
+        return text
 
     return answer
 

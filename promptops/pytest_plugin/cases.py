@@ -57,8 +57,8 @@ class TestedExample:
         if expected is not None:
             import difflib
 
-            golden, said = (_lines(each) for each in (expected, self.answer.text))
-            found = difflib.unified_diff(golden, said, "expected", "answered", lineterm="", n=1)
+            golden, wording = (_lines(each) for each in (expected, self.answer.text))
+            found = difflib.unified_diff(golden, wording, "expected", "answered", lineterm="", n=1)
             lines += ["", *found]
         return "\n".join(lines)
 

@@ -116,8 +116,8 @@ def _merge(options: argparse.Namespace) -> int:
     from .merge_branches import merge_files
 
     merged = merge_files(options.base, options.ours, options.theirs)
-    for said in (*merged.notes, *merged.conflicts):
-        print(said, file=sys.stderr)
+    for text in (*merged.notes, *merged.conflicts):
+        print(text, file=sys.stderr)
     return 1 if merged.conflicts else 0
 
 

@@ -179,15 +179,15 @@ def _evidence(registry: Path, cited: str) -> str:
         evidence = Evidence.read(registry, cited)
     except RegistryCorrupt as error:
         return f"⚠ {_free(error)}"
-    said = [
+    wording = [
         f"verdict **{md(evidence.decision)}** on {len(evidence.examples)} examples of"
         f" {md(evidence.dataset.get('name', 'a dataset'))}"
     ]
     for name, sides in evidence.scores.items():
-        said.append(f"{md(name)} {_pair(sides, '{:.3f}', higher=True)}")
+        wording.append(f"{md(name)} {_pair(sides, '{:.3f}', higher=True)}")
     if "cost" in evidence.metrics:
-        said.append(f"cost {_pair(evidence.metrics['cost'], '{:.6f}')} USD an example")
-    return "; ".join(said)
+        wording.append(f"cost {_pair(evidence.metrics['cost'], '{:.6f}')} USD an example")
+    return "; ".join(wording)
 
 
 def _pair(sides: Mapping[str, Sequence[float | None]], form: str, *, higher: bool = False) -> str:
@@ -214,11 +214,11 @@ def _pair(sides: Mapping[str, Sequence[float | None]], form: str, *, higher: boo
 def _policies(old: Policy, new: Policy) -> str:
     before, after = old.document(), new.document()
     names = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-    said = [
+    wording = [
         f"{code(name)}: {_free(before.get(name, 'default'))} → {_free(after.get(name, 'default'))}"
         for name in names
     ]
-    return ", ".join(said) or "unchanged"
+    return ", ".join(wording) or "unchanged"
 
 
 def _free(text: object) -> str:

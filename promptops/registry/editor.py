@@ -246,12 +246,12 @@ class Editor(RegistryRecord):
         step = self._step(name, version, env, percent)
         if step.serves:
             return ()
-        said = [
+        text = [
             self._held(step, evidence, Word.of(override, False, "")),
             in_the_way(name, env, step.now, step.wanted, percent),
         ]
         return tuple(
-            point for point in [*said, *found, *self._unmet(step, evidence, False)] if point
+            point for point in [*text, *found, *self._unmet(step, evidence, False)] if point
         )
 
     def terms(self, name: str, version: object, env: str) -> str:

@@ -37,8 +37,8 @@ FIELDS = frozenset(
 )
 
 
-def to_entry(version: PromptVersion, number: int, **said: str) -> Entry:
-    """The entry of a version; `said` is its note, author and time of creation, left out where
+def to_entry(version: PromptVersion, number: int, **details: str) -> Entry:
+    """The entry of a version; `details` is its note, author and time of creation, left out where
     empty.
     """
     content = version.document()
@@ -50,7 +50,7 @@ def to_entry(version: PromptVersion, number: int, **said: str) -> Entry:
     return {
         "number": number,
         "id": version.id,
-        **{key: said[key] for key in ("note", "author", "created") if said.get(key)},
+        **{key: details[key] for key in ("note", "author", "created") if details.get(key)},
         **rest,
         "messages": [_to_lines(message) for message in content["messages"]],
     }

@@ -221,8 +221,12 @@ def _verdict(request: Request, evidence: Evidence) -> Iterator[Unmet]:
 
 
 def _step(text: object, request: Request) -> str:
-    said = str(text or "")
-    return said[:1].lower() + said[1:] if said else f"improve {request.label}, or add examples."
+    wording = str(text or "")
+    return (
+        wording[:1].lower() + wording[1:]
+        if wording
+        else f"improve {request.label}, or add examples."
+    )
 
 
 def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:

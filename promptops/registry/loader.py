@@ -139,11 +139,11 @@ class Loader:
             "prompts": len(content.prompts),
             "refused": refused,
             "went_back": {
-                f"{name} in {env}": said for (name, env), said in sorted(content.back.items())
+                f"{name} in {env}": text for (name, env), text in sorted(content.back.items())
             },
             "missed": {
-                f"{name} in {env}": said
-                for (name, env), (_, said) in sorted(view.found.missed.copy().items())
+                f"{name} in {env}": text
+                for (name, env), (_, text) in sorted(view.found.missed.copy().items())
             },
             "on_change": self._callback_fault or None,
         }

@@ -135,10 +135,12 @@ def _chain(
     if ours is None or ours == base or _begins(theirs, ours):
         return theirs
     if not _begins(ours, theirs):
-        said = [_said(side, prompt) for side, prompt in zip((ours, theirs), prompts, strict=True)]
+        wording = [
+            _said(side, prompt) for side, prompt in zip((ours, theirs), prompts, strict=True)
+        ]
         conflicts.append(
-            f"{env} of {name} was changed on both sides: ours {said[0]}; theirs {said[1]}. Ours"
-            " stays in the file; promote or roll back again to have theirs."
+            f"{env} of {name} was changed on both sides: ours {wording[0]}; theirs {wording[1]}."
+            " Ours stays in the file; promote or roll back again to have theirs."
         )
     return ours
 

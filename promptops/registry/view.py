@@ -267,18 +267,18 @@ def read(data: bytes, path: str, before: Content | None, *, forward: bool = Fals
     for name, environments in before.prompts.items():
         if name in faults:  # what is behind the fault is compared once it is gone
             prompts[name] = environments
-            back |= {pair: said for pair, said in before.back.items() if pair[0] == name}
+            back |= {pair: text for pair, text in before.back.items() if pair[0] == name}
             continue
         for env, old in environments.items():
             new = prompts.get(name, {}).get(env)
-            said = _went_back(name, env, old, new, parsed)
-            if forward and not said and new is not None and new.digest != old.digest:
-                said = faults[f"{name} in {env}"] = _damage(name, env, new)
-            if not said and not forward and new is not None and new.digest == old.digest:
-                said = before.back.get((name, env), "")  # still where it went back to
-            if said:
-                back[name, env] = said
-            if said and forward:
+            text = _went_back(name, env, old, new, parsed)
+            if forward and not text and new is not None and new.digest != old.digest:
+                text = faults[f"{name} in {env}"] = _damage(name, env, new)
+            if not text and not forward and new is not None and new.digest == old.digest:
+                text = before.back.get((name, env), "")  # still where it went back to
+            if text:
+                back[name, env] = text
+            if text and forward:
                 prompts.setdefault(name, {})[env] = old
     return Content(prompts, {name: fault for name, fault in faults.items() if fault}, back)
 

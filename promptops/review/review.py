@@ -115,12 +115,12 @@ def gate_says(
     ):
         word = override.strip()
         held = share_held(project.registry.history(version.prompt, env), percent, word)
-        said = (
+        text = (
             spent(project, version, env, word),
             held,
             outgrown(project, version, env, percent, word),
         )
-        return tuple(point for point in said if point) if serving.canary.percent != percent else ()
+        return tuple(point for point in text if point) if serving.canary.percent != percent else ()
     asked = ask(project, version, env, study, word=override.strip(), percent=percent)
     step: dict[str, Any] = {
         "evidence": asked.request.evidence,

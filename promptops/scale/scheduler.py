@@ -58,14 +58,14 @@ async def examined(
             f" {client.scheduler.address}`."
         )
     found = await client.run(examine, session, list(models), list(texts), on_error="return")
-    for address, said in found.items():
-        if isinstance(said, BaseException):
-            said = [
-                f"it cannot run this release of promptops-toolkit ({type(said).__name__}: {said})"
+    for address, text in found.items():
+        if isinstance(text, BaseException):
+            text = [
+                f"it cannot run this release of promptops-toolkit ({type(text).__name__}: {text})"
             ]
-        if said:
+        if text:
             raise SetupError(
-                f"worker {address} cannot do its part: {'; '.join(said)}; nothing was asked."
+                f"worker {address} cannot do its part: {'; '.join(text)}; nothing was asked."
             )
     return workers
 

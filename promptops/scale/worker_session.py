@@ -137,24 +137,24 @@ def examine(
     session: Session, models: Sequence[AskedModel], scorers: Sequence[ScorerText]
 ) -> list[str]:
     """Run at a worker: one sentence for each thing that it would need and has not."""
-    said = []
+    text = []
     resolver = ModelResolver(None, declared=session.models)
     for asked in models:
         try:
             model = resolver.of(asked.name, asked.api)
             model.check(dict(asked.request))
             if model.label != asked.label:
-                said.append(
+                text.append(
                     f"{asked.name!r} is answered by {model.label} there, and by {asked.label} here"
                 )
         except PromptOpsError as error:
-            said.append(str(error).rstrip("."))
+            text.append(str(error).rstrip("."))
     for each in scorers:
         try:
             each.scorer()
         except PromptOpsError as error:
-            said.append(str(error).rstrip("."))
-    return said
+            text.append(str(error).rstrip("."))
+    return text
 
 
 def score(scorers: Sequence[ScorerText], cases: Sequence[Case]) -> list[dict[str, Any]]:

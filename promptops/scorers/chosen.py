@@ -95,9 +95,9 @@ def _settler(letters: str) -> Callable[[str], str | None]:
             head, tail = text[:_END], text[-_END:]
         else:
             head = tail = text
-        said = [match[1] for match in marked.finditer(tail) if match[1].isupper()]
-        if said:
-            return said[-1].upper()
+        wording = [match[1] for match in marked.finditer(tail) if match[1].isupper()]
+        if wording:
+            return wording[-1].upper()
         if match := begins.match(head):
             return match[1] or match[2] or match[3]
         kept = [match[1] or match[2] for match in held.finditer(tail)]

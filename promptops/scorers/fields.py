@@ -55,8 +55,8 @@ def json_schema(schema: Mapping[str, Any] | bool | type) -> Rule:
         value = read_json(case.output)
         if isinstance(value, NotJSON):
             return fail(f"not JSON: {value.why}")
-        said = misfits(validator, value)
-        return fail(snippet(said, 300)[1:-1]) if said else PASS
+        wording = misfits(validator, value)
+        return fail(snippet(wording, 300)[1:-1]) if wording else PASS
 
     return rule(spelled("json_schema", schema), "assertion", score)
 

@@ -94,7 +94,7 @@ def instructions(
             return Score.none(
                 f"missing instructions: example {case.example.id!r}: {str(error)[:300]}"
             )
-        missed = [said for said, check in wanted if not follows(check, case.output, loose)]
+        missed = [wording for wording, check in wanted if not follows(check, case.output, loose)]
         value = 1 - len(missed) / len(wanted)
         reason = "does not follow " + "; ".join(missed[:3]) if missed else ""
         return Score(

@@ -55,9 +55,9 @@ def nth_paragraph(a: Mapping[str, Any]) -> Check:
     def follows(text: str) -> bool:
         parts = text.split("\n\n")
         filled = sum(1 for part in parts if part.strip())
-        if not 1 <= nth <= filled or not (said := parts[nth - 1].split()):
+        if not 1 <= nth <= filled or not (wording := parts[nth - 1].split()):
             return False
-        word = said[0].lstrip("'").lstrip('"')
+        word = wording[0].lstrip("'").lstrip('"')
         return (
             bool(filled == wanted) and re.split(r"[.,?!'\"]", word, maxsplit=1)[0].lower() == first
         )

@@ -88,13 +88,13 @@ def _checked(kind: str, name: str, wanted: str, value: object) -> Any:
         "language": wanted == "language" and value in languages(),
     }[wanted]
     if not ok:
-        said = {
+        wording = {
             "relation": "one of " + ", ".join(map(repr, _RELATIONS)),
             "language": "a known language code",
             "count": "a whole number from 0",
         }
         raise ScorerError(
-            f"{kind} was given {name}={value!r}; it takes {said.get(wanted, wanted)}."
+            f"{kind} was given {name}={value!r}; it takes {wording.get(wanted, wanted)}."
         )
     return value
 

@@ -213,8 +213,8 @@ def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, A
     Thinking before the answer is left out, and a comma too many is read past: what is meant is
     plain. Never raises.
     """
-    said = strip_thinking(reply) or ""
-    own = _own(said, quoted) or _own(_uncomma(said), [_uncomma(text) for text in quoted])
+    wording = strip_thinking(reply) or ""
+    own = _own(wording, quoted) or _own(_uncomma(wording), [_uncomma(text) for text in quoted])
     if len(own) != 1:
         return Unread(f"{len(own)} JSON objects of its own in {snippet(reply)}")
     if own[0].get("case") != mark:

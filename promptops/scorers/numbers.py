@@ -118,8 +118,8 @@ def final_number(text: str, marker: re.Pattern[str] = _MARKER) -> float | None:
     marked = deque(marker.finditer(text), maxlen=1)
     if marked:
         end = marked[0].end()
-        said = _FRACTION.sub(r"\1/\2", text[end : end + 300].lstrip(" \t\r\n*:"))
-        clause = _CLAUSE.split(said, maxsplit=1)[0]
+        wording = _FRACTION.sub(r"\1/\2", text[end : end + 300].lstrip(" \t\r\n*:"))
+        clause = _CLAUSE.split(wording, maxsplit=1)[0]
         found = _numbers(clause.rpartition("=")[2]) or _numbers(clause)
         if found:
             return found[0]

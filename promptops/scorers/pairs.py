@@ -156,8 +156,8 @@ def _settled(
         for one, two in zip(shown_first, shown_second, strict=True)
         if not isinstance(one, Unread)
     )
-    said = next((verdict["reason"] for verdict in first if not isinstance(verdict, Unread)), "")
-    reason = f"the two orders disagree: {said}" if split else str(said)
+    wording = next((verdict["reason"] for verdict in first if not isinstance(verdict, Unread)), "")
+    reason = f"the two orders disagree: {wording}" if split else str(wording)
     return [Score(value, category=label, reason=snippet(reason, 400)[1:-1]), *each]
 
 

@@ -272,7 +272,7 @@ def _supported(verdict: Mapping[str, Any] | Unread) -> Score:
     claims = verdict["claims"]
     against = [claim["claim"] for claim in claims if not _told_true(claim["supported"])]
     value = 1 - len(against) / len(claims) if claims else 1.0
-    said = (
+    wording = (
         f"{len(against)} of {len(claims)} claims are not supported:"
         f" {'; '.join(snippet(claim, 80) for claim in against[:3])}"
     )
@@ -281,7 +281,7 @@ def _supported(verdict: Mapping[str, Any] | Unread) -> Score:
         not against,
         raw_value=float(len(against)),
         unit="unsupported",
-        reason=said if against else "",
+        reason=wording if against else "",
     )
 
 

@@ -190,11 +190,11 @@ def check_checks(examples: Iterable[Example]) -> None:
                     f"example {example.id!r} has the check {snippet(text, 80)}: {error}"
                 ) from None
             except KeyError as error:
-                said = (
+                wording = (
                     f"names the column {error.args[0]!r}, which that row has not; its columns are"
                     f" {', '.join(example.inputs) or 'none'}."
                 )
-                raise ScorerError(f"example {example.id!r} has a check that {said}") from None
+                raise ScorerError(f"example {example.id!r} has a check that {wording}") from None
 
 
 @functools.lru_cache(maxsize=8192)

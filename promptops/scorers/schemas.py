@@ -32,8 +32,8 @@ def compiled(schema: Mapping[str, object] | bool) -> Any:
         TypeError,
         RecursionError,
     ) as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ScorerError(f"the schema is not valid: {said[0][:200]}; correct it.") from None
+        text = str(error).strip().splitlines() or [type(error).__name__]
+        raise ScorerError(f"the schema is not valid: {text[0][:200]}; correct it.") from None
 
 
 def misfits(validator: Any, value: Any, whole: str = "the answer") -> str:
@@ -42,9 +42,9 @@ def misfits(validator: Any, value: Any, whole: str = "the answer") -> str:
     """
     if validator.is_valid(value):
         return ""
-    said = []
+    text = []
     for error in validator.iter_errors(value):
-        said.append(f"{'.'.join(map(str, error.instance_path)) or whole}: {error.message[:120]}")
-        if len(said) == _SAID:
+        text.append(f"{'.'.join(map(str, error.instance_path)) or whole}: {error.message[:120]}")
+        if len(text) == _SAID:
             break
-    return "; ".join(said)
+    return "; ".join(text)

@@ -83,12 +83,12 @@ def mentions(
 
 
 async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: float) -> Score:
-    said = sentences(text)[:_SENTENCES]
-    given = vectors.of([*terms, *said])
+    wording = sentences(text)[:_SENTENCES]
+    given = vectors.of([*terms, *wording])
     found = await given if inspect.isawaitable(given) else given
     closeness = [
         (cosine(one, two), sentence)
-        for sentence, two in zip(said, found[len(terms) :], strict=True)
+        for sentence, two in zip(wording, found[len(terms) :], strict=True)
         for one in found[: len(terms)]
     ]
     most, sentence = max(closeness, default=(0.0, ""))
@@ -161,12 +161,12 @@ def _misspelt(plain: str, terms: Sequence[Sequence[str]], fuzzy: float) -> tuple
     """(how many runs of as many words as a term come close to it, the first of them)."""
     from rapidfuzz import fuzz, process
 
-    said = _WORD.findall(plain)
+    wording = _WORD.findall(plain)
     found: dict[int, str] = {}
     for words in terms:
         runs = [
-            " ".join(said[start : start + len(words)])
-            for start in range(len(said) - len(words) + 1)
+            " ".join(wording[start : start + len(words)])
+            for start in range(len(wording) - len(words) + 1)
         ]
         close = process.extract(
             " ".join(words), runs, scorer=fuzz.ratio, score_cutoff=100 * fuzzy, limit=None

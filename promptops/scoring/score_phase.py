@@ -295,10 +295,10 @@ def crashed(error: BaseException, scorer: Scorer, case: Case) -> Score:
     asked for) has judged it: the answer fails.
     """
     name, _, text = told(error).partition(": ")
-    said = f"{name}: {shorten(text[:1200].encode('utf-8', 'replace').decode(), 300)}"
+    wording = f"{name}: {shorten(text[:1200].encode('utf-8', 'replace').decode(), 300)}"
     if case.run.failure is not None and scorer.kind == "user" and isinstance(error, _UNREADABLE):
-        return Score(0.0, False, reason=f"the model failed: {case.run.failure} ({said})")
-    return Score.none(f"scorer_error: {said}")
+        return Score(0.0, False, reason=f"the model failed: {case.run.failure} ({wording})")
+    return Score.none(f"scorer_error: {wording}")
 
 
 def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:

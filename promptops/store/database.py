@@ -325,16 +325,16 @@ def check_counts(con: Connection) -> None:
     import duckdb
 
     try:
-        said = dict(con.execute("SELECT table_name, rows FROM internal.counts").fetchall())
-        if not said:
+        text = dict(con.execute("SELECT table_name, rows FROM internal.counts").fetchall())
+        if not text:
             raise Damaged("the database says nothing of its rows")
         counted = con.execute(
-            " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in said)
+            " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in text)
         ).fetchall()
     except duckdb.Error as error:
         raise Damaged(f"the database cannot be read: {str(error).splitlines()[0]}") from None
     for table, rows in counted:
-        if rows != said[table]:
+        if rows != text[table]:
             raise Damaged(
-                f"the table {table} has {rows:,} rows, {said[table]:,} were merged into it"
+                f"the table {table} has {rows:,} rows, {text[table]:,} were merged into it"
             )

@@ -218,15 +218,15 @@ def _versions(con: Connection) -> Iterator[str]:
 
 
 def _examples(con: Connection) -> Iterator[str]:
-    def fault(name: str, said: str | None, document: str | None) -> str | None:
+    def fault(name: str, text: str | None, document: str | None) -> str | None:
         try:
             derived = Example.from_document(json.loads(document or "null")).fingerprint
         except (PromptOpsError, ValueError, TypeError, KeyError, AttributeError) as error:
             return f"the example {name} cannot be read: {error}"
         return (
             None
-            if derived == said
-            else f"the example {name} no longer has its fingerprint {said}: it was changed."
+            if derived == text
+            else f"the example {name} no longer has its fingerprint {text}: it was changed."
         )
 
     return _each(con, "SELECT example_id, example_fingerprint, document FROM examples", fault)

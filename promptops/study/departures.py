@@ -25,13 +25,13 @@ def departures(
 
     record: of the study; arms: candidate and baseline as they were read.
     """
-    said = []
+    text = []
     if primary != document["policy"].get("primary"):
-        said.append(f"the primary is {primary}, the plan fixed {document['policy'].get('primary')}")
+        text.append(f"the primary is {primary}, the plan fixed {document['policy'].get('primary')}")
     if record.repeats != document["repeats"]:
-        said.append(f"{record.repeats} repeats, the plan fixed {document['repeats']}")
+        text.append(f"{record.repeats} repeats, the plan fixed {document['repeats']}")
     if record.dataset.fingerprint != document["dataset"]:
-        said.append(f"other examples than the plan's {document['name']}")
+        text.append(f"other examples than the plan's {document['name']}")
     scorer_versions = dict(zip(document["scorers"], document["editions"], strict=True))
     changed = [
         ref.name
@@ -39,12 +39,12 @@ def departures(
         if scorer_versions.get(ref.name) not in (None, ref.version)
     ]
     if changed:
-        said.append(f"{changed[0]} is another version of the scorer")
+        text.append(f"{changed[0]} is another version of the scorer")
     finalists = document.get("finalists") or []
     if finalists and arms[0].version not in finalists:
-        said.append(f"{arms[0].label} is not among the {len(finalists)} finalists of the plan")
+        text.append(f"{arms[0].label} is not among the {len(finalists)} finalists of the plan")
     frozen = datetime.fromisoformat(created)
     for arm in arms:
         if arm.facts.get("first") and datetime.fromisoformat(str(arm.facts["first"])) < frozen:
-            said.append(f"answers of {arm.label} were recorded before the plan was frozen")
-    return tuple(said)
+            text.append(f"answers of {arm.label} were recorded before the plan was frozen")
+    return tuple(text)

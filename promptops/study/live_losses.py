@@ -45,11 +45,11 @@ class Losses:
         if arm not in (0, self._last) or self._last == 0:
             return
         other = self._waiting.pop(place, None)
-        said = case.output[:_TEXT] or case.run.failure or ""
+        text = case.output[:_TEXT] or case.run.failure or ""
         if other is None or other[0] == arm:
-            self._waiting[place] = (arm, outcome, said)
+            self._waiting[place] = (arm, outcome, text)
             return
-        mine = (outcome, said)
+        mine = (outcome, text)
         candidate, baseline = (mine, other[1:]) if arm == self._last else (other[1:], mine)
         if candidate[0] < baseline[0]:
             self.count += 1

@@ -47,29 +47,29 @@ def check_design(
     begin.
     """
     _no_golden_input(drawn)
-    said: list[str] = [*_all_equal(drawn)]
+    wording: list[str] = [*_all_equal(drawn)]
     images_of(drawn)
     for index, arm in enumerate(drawn.arms):
         if isinstance(arm.model, TargetModel):
             arm.model.check({"values": dict(drawn.dataset[0].inputs)})
-            if (opaque := arm.model.opaque) and opaque not in said:
-                said.append(opaque)
+            if (opaque := arm.model.opaque) and opaque not in wording:
+                wording.append(opaque)
             continue
-        said += drawn.dataset.check(arm.version, some=True)
+        wording += drawn.dataset.check(arm.version, some=True)
         request = next(
             asked.call.chat
             for place in range(len(drawn.dataset))
             if not (asked := question(drawn, (index, place, 0))).unrendered
         )
         arm.model.check(request)
-        said += [
+        wording += [
             f"answers of {arm.label} are not compared with {schema}."
             for schema in unchecked(request)
         ]
     if budget_usd is not None:
         check_money({arm.version.model or "" for arm in drawn.arms if arm.model.remote}, prices)
     return [
-        *said,
+        *wording,
         *check_needs(drawn.scorers, drawn.dataset),
         *check_texts(drawn.scorers, drawn.dataset),
     ]

@@ -103,7 +103,7 @@ def promote(
     }
     step |= {"evidence": asked.request.evidence, "found": asked.found}
     try:
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as text:
             warnings.simplefilter("always")
             entry = project.registry.promote(
                 saved.prompt, saved.number, env, author=project.author, **step
@@ -122,7 +122,7 @@ def promote(
         )
         asked.keep_verdict(serving)
         raise
-    note = " ".join(str(warning.message) for warning in said)
+    note = " ".join(str(warning.message) for warning in text)
     if note:
         warnings.warn(note, stacklevel=outside())  # where the person who asked reads it
     if entry.changed:
@@ -210,8 +210,8 @@ def ask(
     except Exception as error:
         if not force:
             raise
-        said = str(error) or type(error).__name__
-        return Asked(bare, fault=f"The evidence could not be made: {said}")
+        text = str(error) or type(error).__name__
+        return Asked(bare, fault=f"The evidence could not be made: {text}")
 
 
 def evidence_of(

@@ -70,11 +70,11 @@ def standing(project: Project, request: Request) -> str:
             continue
         if newest is not None and newest > before["at"]:
             return ""  # older refusals rest on less still
-        said = str(before.get("said", "")).split(" Next: ")[0].rstrip(".")
+        wording = str(before.get("said", "")).split(" Next: ")[0].rstrip(".")
         used = f"the word {request.word!r} was given then, another " if request.word else ""
         return (
             f"{request.saved.label} was refused in {request.env} at {str(before['at'])[:19]} UTC"
-            f" ({said}), and a refusal holds "
+            f" ({wording}), and a refusal holds "
             f'until something new is measured. Next: evaluate it again, or {used}override="reason"'
             " asks once more."
         )
@@ -82,7 +82,7 @@ def standing(project: Project, request: Request) -> str:
 
 
 def keep_refusal(
-    project: Project, request: Request, said: str, *, gate: bool, refused_before: bool
+    project: Project, request: Request, wording: str, *, gate: bool, refused_before: bool
 ) -> None:
     """Record a refusal, once while it applies. gate: whether the gate spoke, whose answer holds for
     a canary and for everyone.
@@ -98,7 +98,9 @@ def keep_refusal(
     ]
     if refused_before and any(before.items() >= asked.items() for before in recorded):
         return
-    _record(project, request.saved, request.env, {**asked, "said": said[:400], "gate": gate}, study)
+    _record(
+        project, request.saved, request.env, {**asked, "said": wording[:400], "gate": gate}, study
+    )
 
 
 def spend(project: Project, saved: Saved, env: str, word: str) -> None:

@@ -94,9 +94,9 @@ class ModelResolver:
             return GeminiModel()
         from ..models.endpoint import EndpointModel
 
-        said = tuple(os.environ.get(variable) for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"))
-        if self._default is None or said != self._environment:
-            self._default, self._environment = EndpointModel(), said
+        text = tuple(os.environ.get(variable) for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"))
+        if self._default is None or text != self._environment:
+            self._default, self._environment = EndpointModel(), text
         return self._default
 
 

@@ -152,10 +152,10 @@ class RunningStudy:
     def notes(self) -> list[str]:
         """What a reader should know about how the answers came about, one sentence each."""
         models = {arm.model.label: arm.model for arm in self._work.plan.arms}
-        said = [
+        text = [
             note for model in models.values() if isinstance(model, HasNotes) for note in model.notes
         ]
-        return [*said, *other_models(self._work.store, self.record.id)]
+        return [*text, *other_models(self._work.store, self.record.id)]
 
     def tally(self, arm: int, scorer: str) -> Tally | None:
         """What an arm (by its place) has come to so far on a scorer."""

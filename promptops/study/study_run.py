@@ -139,10 +139,10 @@ class StudyRun:
             if self.stopped or self._halted:
                 self._over(self.stopped or self._halted)
                 return
-            said = await asyncio.to_thread(settling.look)
-            if said is not None:
+            text = await asyncio.to_thread(settling.look)
+            if text is not None:
                 self._to_ask = sum(done.done for done in self._earlier) + self.sweep.progress.done
-                self._event("settled", said)
+                self._event("settled", text)
                 return
         self._event("finished")
 

@@ -27,11 +27,11 @@ class Scripts:
         """One sentence on the first of those questions, and their number; "" where every question
         had its answer.
         """
-        said = [one for model, before in self._before.items() for one in model.unanswered[before:]]
-        if not said:
+        text = [one for model, before in self._before.items() for one in model.unanswered[before:]]
+        if not text:
             return ""
-        count = f"{len(said):,} questions" if len(said) > 1 else "one question"
+        count = f"{len(text):,} questions" if len(text) > 1 else "one question"
         return (
-            f"{said[0]} {study} asked {count} that the script has no answer to; the other answers"
+            f"{text[0]} {study} asked {count} that the script has no answer to; the other answers"
             " are kept."
         )

@@ -94,9 +94,10 @@ class PullRequest:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
                 return json.loads(answer.read() or b"null"), answer.headers.get("Link", "")
         except urllib.error.HTTPError as error:
-            said = error.read(300).decode("utf-8", "replace").replace(self.token, "[redacted]")
+            wording = error.read(300).decode("utf-8", "replace").replace(self.token, "[redacted]")
             raise SetupError(
-                f"the comment on {self.repository}#{self.number} was refused ({error.code}): {said}"
+                f"the comment on {self.repository}#{self.number} was refused ({error.code}):"
+                f" {wording}"
             ) from None
         except (OSError, ValueError) as error:
             raise SetupError(

@@ -255,11 +255,11 @@ def _excerpt(pieces: list[Piece], context: int) -> str:
             shown = markdown(text) or "⏎"
             out.append(f"~~{shown}~~" if tag == "removed" else f"**{shown}**")
             continue
-        said = text.split()
+        wording = text.split()
         first, last = index == 0, index == len(pieces) - 1
-        if len(said) > context * (2 - first - last):
-            head = [] if first else said[:context]
-            tail = [] if last else said[len(said) - context :]
-            said = [*head, "…", *tail]
-        out.append(markdown(" ".join(said)))
+        if len(wording) > context * (2 - first - last):
+            head = [] if first else wording[:context]
+            tail = [] if last else wording[len(wording) - context :]
+            wording = [*head, "…", *tail]
+        out.append(markdown(" ".join(wording)))
     return " ".join(filter(None, out))

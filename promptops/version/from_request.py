@@ -127,22 +127,22 @@ def from_format(text: str) -> str:
     Raises VersionError for `{0}`, `{a.b}`, `{a!r}`, `{a:.2f}` and stray braces.
     """
     out: list[str] = []
-    said: list[str] = []  # literal text since the last field
+    wording: list[str] = []  # literal text since the last field
     end = 0
     for match in _FIELD.finditer(text):
-        said.append(text[end : match.start()])
+        wording.append(text[end : match.start()])
         end = match.end()
         if match[0] in ("{{", "}}"):
-            said.append(match[0][0])
+            wording.append(match[0][0])
         elif match[1]:
-            out += [literal("".join(said)), f"{{{{{match[1]}}}}}"]
-            said.clear()
+            out += [literal("".join(wording)), f"{{{{{match[1]}}}}}"]
+            wording.clear()
         else:
             raise VersionError(
                 f"{match[0][:40]!r} is not a plain {{name}}; compute it before, and pass the result"
                 " as a variable."
             )
-    return "".join([*out, literal("".join(said) + text[end:])])
+    return "".join([*out, literal("".join(wording) + text[end:])])
 
 
 def looks_like_format(text: str) -> str | None:

@@ -188,8 +188,8 @@ def _turns(message: dict[str, object]) -> list[dict[str, Any]]:
     rest = [_block(b) for b in content if b.get("type") not in ("tool_result", "tool_use")]
     if not rest and not calls:
         return results
-    said = {"role": message["role"], "content": whole(rest)}
-    return [*results, {**said, "tool_calls": calls} if calls else said]
+    wording = {"role": message["role"], "content": whole(rest)}
+    return [*results, {**wording, "tool_calls": calls} if calls else wording]
 
 
 def _block(block: dict[str, object]) -> dict[str, Any]:
@@ -297,8 +297,8 @@ def _gemini_turn(content: Any) -> list[dict[str, Any]]:
     if not rest and not calls:
         return results
     role = "assistant" if content.get("role") == "model" else "user"
-    said = {"role": role, "content": whole(rest)}
-    return [*results, {**said, "tool_calls": calls} if calls else said]
+    wording = {"role": role, "content": whole(rest)}
+    return [*results, {**wording, "tool_calls": calls} if calls else wording]
 
 
 def _result(response: Any) -> str:

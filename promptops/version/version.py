@@ -309,8 +309,8 @@ class PromptVersion:
         return diff(self, other)
 
     def _mismatch(self, missing: list[str], extra: list[str]) -> str:
-        said = [f"is missing {', '.join(missing)}"] if missing else []
-        said += [f"does not know {', '.join(extra)}"] if extra else []
+        wording = [f"is missing {', '.join(missing)}"] if missing else []
+        wording += [f"does not know {', '.join(extra)}"] if extra else []
         takes = ", ".join(map(repr, self.variables)) or "no variables"
         form = (
             f" The form is the version's own ({self.api}); save another with version.but(api=...)."
@@ -318,7 +318,7 @@ class PromptVersion:
             else ""
         )
         return (
-            f"{self._id[:11]} {' and '.join(said)}; it takes"
+            f"{self._id[:11]} {' and '.join(wording)}; it takes"
             f" {takes}{', history' if self._history else ''}.{form}"
         )
 

@@ -78,8 +78,8 @@ def _drawn(comparison: Comparison) -> str:
     margins = {rail.metric: rail.margin for rail in rails}
     margin = margins.get(figures.name)
     ends = (100 * figures.gain, 100 * figures.low, 100 * figures.high)
-    said = f"{effect(figures)}, 90 % interval {words.interval(figures.low, figures.high)}"
-    return svg.gauge(*ends, margin=None if margin is None else 100 * margin, title=said)
+    text = f"{effect(figures)}, 90 % interval {words.interval(figures.low, figures.high)}"
+    return svg.gauge(*ends, margin=None if margin is None else 100 * margin, title=text)
 
 
 def _facts(comparison: Comparison) -> str:
@@ -102,14 +102,14 @@ def _before_yes(comparison: Comparison, verdict: Verdict) -> str:
     """What is missing for a promotion, or the one thing to know before it."""
     statement = comparison.statement()
     if verdict.decision == "promote":
-        title, said = "Before you say yes", _cautions(comparison)[:_CAUTIONS]
-        said = said or ["Nothing in these data speaks against it."]
+        title, text = "Before you say yes", _cautions(comparison)[:_CAUTIONS]
+        text = text or ["Nothing in these data speaks against it."]
     else:
         title = "Why not" if verdict.decision == "reject" else "What is missing"
-        said = [reason for reason in verdict.reasons if statement not in reason][:4]
-        if not said:  # the effect itself is the reason
-            title, said = "Keep in mind", _cautions(comparison)[:_CAUTIONS]
-    listed = "".join(f"<li>{esc(sentence)}</li>" for sentence in said)
+        text = [reason for reason in verdict.reasons if statement not in reason][:4]
+        if not text:  # the effect itself is the reason
+            title, text = "Keep in mind", _cautions(comparison)[:_CAUTIONS]
+    listed = "".join(f"<li>{esc(sentence)}</li>" for sentence in text)
     return f"<h4>{title}</h4><ul>{listed}</ul>" if listed else ""
 
 

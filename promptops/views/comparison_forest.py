@@ -40,7 +40,7 @@ def forest_rows(comparison: Comparison) -> list[svg.Row]:
         low, high = (None if v is None else v * scale for v in (figures.low, figures.high))
         margin = margins.get(figures.name)
         name = f"{figures.name} (% saved)" if figures.name in MEASURES else figures.name
-        said = f"{words.signed(figures.gain * scale)} ({words.interval(low, high, scale=1)})"
+        text = f"{words.signed(figures.gain * scale)} ({words.interval(low, high, scale=1)})"
         rows.append(
             svg.Row(
                 name,
@@ -48,7 +48,7 @@ def forest_rows(comparison: Comparison) -> list[svg.Row]:
                 low,
                 high,
                 None if margin is None else 100 * margin,
-                said,
+                text,
                 figures.name == comparison.primary_name,
             )
         )
@@ -82,7 +82,7 @@ def forest(comparison: Comparison) -> Figure:
                 marker={"color": tint, "size": 12 if row.primary else 9},
                 name=esc(row.name),
                 showlegend=False,
-                hovertemplate=esc(row.said) + "<extra></extra>",
+                hovertemplate=esc(row.text) + "<extra></extra>",
             )
         )
         if row.margin is not None:

@@ -66,5 +66,5 @@ def _change(figures: Difference) -> str:
     there is something to compare with.
     """
     rise = -figures.gain
-    said = f"{'−' if rise < 0 else '+'}{_level(figures, abs(rise))}"
-    return f"{said} ({words.signed(100 * rise / figures.baseline)} %)" if figures.baseline else said
+    text = f"{'−' if rise < 0 else '+'}{_level(figures, abs(rise))}"
+    return f"{text} ({words.signed(100 * rise / figures.baseline)} %)" if figures.baseline else text

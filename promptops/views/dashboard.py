@@ -68,12 +68,12 @@ class Dashboard(View):
         self.picker.observe(lambda _change: self._of_study(), names="value")
         self.refresh.on_click(lambda _button: self.reload())
         self.tab.observe(lambda _change: self.open(), names="selected_index")
-        self.said = widgets.HTML()
+        self.message = widgets.HTML()
         choose = widgets.HBox(
             [self.picker, self.refresh], layout=widgets.Layout(flex_flow="row wrap")
         )
         self.head = widgets.HTML()
-        self.box = widgets.VBox([self.head, choose, self.said, self.tab])
+        self.box = widgets.VBox([self.head, choose, self.message, self.tab])
         self._silent = False
         self.reload()
 

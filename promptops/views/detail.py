@@ -163,8 +163,8 @@ def _tint(value: float | None, passed: bool | None) -> str:
 def _value(value: float | None, passed: bool | None) -> str:
     if value is None:
         return "unscored"
-    said = "" if passed is None else "passed " if passed else "failed "
-    return esc(said + words.number(value, 3))
+    wording = "" if passed is None else "passed " if passed else "failed "
+    return esc(wording + words.number(value, 3))
 
 
 def _marked(pieces: list[tuple[str, str]], hidden: str) -> str:

@@ -99,7 +99,7 @@ def fitting(parts: Iterable[str]) -> str:
             continue
         kept.append(part)
         left -= size
-    said = (
+    wording = (
         page(
             "<p class='dim'>More than a notebook should hold was left out here; run the cell to see"
             " it.</p>"
@@ -107,7 +107,7 @@ def fitting(parts: Iterable[str]) -> str:
         if cut
         else ""
     )
-    return "".join(kept) + said
+    return "".join(kept) + wording
 
 
 def put(bundle: dict[str, Any], **options: Any) -> Any:

@@ -38,7 +38,7 @@ class EnvironmentsView(View):
     def __init__(self, lab: Lab, prompt: str = "", *, writes: bool = True) -> None:
         import ipywidgets as widgets
 
-        self.lab, self.writes, self.said = lab, writes, ""
+        self.lab, self.writes, self.message = lab, writes, ""
         self._asked = ""
         names = list(lab.project.registry.names())
         self.prompt = _choice("prompt", names or [""], prompt or None, "300px")
@@ -125,11 +125,11 @@ class EnvironmentsView(View):
         self.env.options = tuple(dict.fromkeys([*envs, "prod", "staging", "dev"]))
         self.refresh()
 
-    def refresh(self, said: str = "") -> None:
+    def refresh(self, wording: str = "") -> None:
         """Read the registry again and draw it."""
         self._settle()
-        self.said = said
-        self.status.value = page(f"<p role='status'><b>{esc(said)}</b></p>") if said else ""
+        self.message = wording
+        self.status.value = page(f"<p role='status'><b>{esc(wording)}</b></p>") if wording else ""
         name, env = self.prompt.value, self.env.value.strip()
         if not name:
             self.view.value = page("<p class='dim'>No prompt is saved yet.</p>")
@@ -163,12 +163,12 @@ class EnvironmentsView(View):
                 " already.</p>"
             )
         points = self._points(version, env, self.reason.value.strip())
-        said = (
+        wording = (
             ""
             if self.study.value or not points
             else "<p class='dim'>Choose the study that is its evidence.</p>"
         )
-        return said + gate_html(points, version.label, env, serving.label if serving else None)
+        return wording + gate_html(points, version.label, env, serving.label if serving else None)
 
     def _points(self, version: Any, env: str, override: str) -> tuple[str, ...]:
         """What the gate would say to the click, with the text of the reason box as the override."""
@@ -176,13 +176,13 @@ class EnvironmentsView(View):
         try:
             percent = self.percent.value or None
             recorded = study.wait().recorded if study is not None else None
-            said = gate_says(
+            wording = gate_says(
                 self.lab.project, version, env, recorded, override=override, percent=percent
             )
         except PromptOpsError as error:
-            said = (str(error),)
+            wording = (str(error),)
         return tuple(
-            point.replace('override="reason"', "a reason in the box below") for point in said
+            point.replace('override="reason"', "a reason in the box below") for point in wording
         )
 
     # -- what is done
@@ -216,14 +216,14 @@ class EnvironmentsView(View):
         ):
             self._do(lambda: self.lab.rollback(name, env=env, reason=self.reason.value.strip()))
 
-    def _sure(self, step: str, button: Any, said: str) -> bool:
+    def _sure(self, step: str, button: Any, wording: str) -> bool:
         """The first click asks, the second acts."""
         if not self.writes:
             return False
         if self._asked == step:
             return True
         self._settle()
-        self._asked, button.description, button.button_style = step, said, "warning"
+        self._asked, button.description, button.button_style = step, wording, "warning"
         self.cancel.layout.display = ""
         return False
 
@@ -234,7 +234,7 @@ class EnvironmentsView(View):
         self.cancel.layout.display = "none"
 
     def _do(self, action: Any) -> None:
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as wording:
             warnings.simplefilter("always")
             try:
                 done = action()
@@ -250,7 +250,7 @@ class EnvironmentsView(View):
             except (PromptOpsError, OSError) as error:
                 text = str(error)
         noted = " ".join(
-            str(warning.message) for warning in said if str(warning.message) not in text
+            str(warning.message) for warning in wording if str(warning.message) not in text
         )
         self.refresh(f"{text} {noted}".strip())
 

@@ -55,7 +55,7 @@ class ExamplesView(View):
 
         self.study, self.writes = study, writes
         self.examples = examples or study.review.examples()
-        self.first, self.at, self.help, self.said = 0, 0, False, ""
+        self.first, self.at, self.help, self.message = 0, 0, False, ""
         self.rows: tuple[Row, ...] = ()
         wide: dict[str, Any] = {"layout": widgets.Layout(width="auto")}
         self.kind = widgets.Dropdown(
@@ -169,7 +169,7 @@ class ExamplesView(View):
             return
         self.rows, self.page = found.rows, found
         self.at = min(at, max(len(found.rows) - 1, 0))
-        self.said = ""
+        self.message = ""
         self._draw(new=True)
 
     def _filter(self) -> Any:
@@ -196,10 +196,12 @@ class ExamplesView(View):
         if new and detail is not None:
             self.change.value = ""
             self.golden.value = golden_text(detail.example.expected if detail.example else None)
-        said = f"<p role='status'><b>{esc(self.said)}</b></p>" if self.said else ""
+        wording = f"<p role='status'><b>{esc(self.message)}</b></p>" if self.message else ""
         keys = f"<p class='dim'>{esc(HELP)}</p>" if self.help else ""
         shown = detail_html(detail, self.study, pinned=pinned) if detail else ""
-        self.pane.html = page(table_html(self.page, self.at, self.examples) + keys + said + shown)
+        self.pane.html = page(
+            table_html(self.page, self.at, self.examples) + keys + wording + shown
+        )
 
     def _pinned(self) -> tuple[str, ...]:
         registry = self.study.recorded.project.registry
@@ -228,7 +230,7 @@ class ExamplesView(View):
 
     def _choose(self, at: int) -> None:
         if 0 <= at < len(self.rows):
-            self.at, self.said = at, ""
+            self.at, self.message = at, ""
             self._draw(new=True)
 
     def _move(self, step: int) -> None:
@@ -285,12 +287,12 @@ class ExamplesView(View):
             name, expected, self.file.value.strip() or None, write=write
         )
 
-    def _do(self, action: Any, said: str) -> None:
+    def _do(self, action: Any, wording: str) -> None:
         try:
             action()
-            self.said = said
+            self.message = wording
         except (PromptOpsError, OSError, ValueError) as error:
-            self.said = str(error)
+            self.message = str(error)
         self._draw()
 
 

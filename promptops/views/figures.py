@@ -262,9 +262,9 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
         out.append(
             f"<text x='{left}' y='{base - tall - 10:.1f}' font-weight='600'>{esc(shown)}</text>"
         )
-        said = f"median {words.number(middle)}{unit}"
-        medians.append(f"{said} with {label}")
-        out.append(_tick(_W - right, base - tall - 10, said, "end"))
+        wording = f"median {words.number(middle)}{unit}"
+        medians.append(f"{wording} with {label}")
+        out.append(_tick(_W - right, base - tall - 10, wording, "end"))
         for at, count in enumerate(counts.tolist()):
             high_of = count / most * tall
             out.append(

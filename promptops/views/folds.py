@@ -74,7 +74,7 @@ def opened(place: int) -> bool:
     return place < _OPEN
 
 
-def _part(said: str, flips: Sequence[str], shown: int) -> str:
+def _part(text: str, flips: Sequence[str], shown: int) -> str:
     if not flips:
         return ""
     rest = len(flips) - shown
@@ -83,6 +83,6 @@ def _part(said: str, flips: Sequence[str], shown: int) -> str:
         paper = " <span class='paper dim'>(not on paper: open this fold before you print)</span>"
         more = (
             f"<details class='more'><summary>{rest:,} more that"
-            f" {said}{paper}</summary>{''.join(flips[shown:])}</details>"
+            f" {text}{paper}</summary>{''.join(flips[shown:])}</details>"
         )
-    return f"<h3>{words.count(len(flips), 'example')} {said}</h3>{''.join(flips[:shown])}{more}"
+    return f"<h3>{words.count(len(flips), 'example')} {text}</h3>{''.join(flips[:shown])}{more}"

@@ -75,10 +75,10 @@ def grid(
         "<tr>" + "".join(f"{tag}{cell}</td>" for tag, cell in zip(tags, row, strict=True)) + "</tr>"
         for row in rows
     )
-    said = f" aria-label='{esc(caption)}'" if caption else ""
+    label = f" aria-label='{esc(caption)}'" if caption else ""
     kind = ("po-grid" if len(named) > _FEW else "po-grid po-few") + (" po-wide" if wide else "")
     return (
-        f"<table class='{kind}'{said}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<table class='{kind}'{label}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
 

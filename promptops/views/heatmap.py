@@ -75,5 +75,5 @@ def _warmth(row: Slice | None, most: float) -> str:
         return "–"
     tint = NEUTRAL if abs(row.gain) < 1e-12 else GOOD if row.gain > 0 else BAD
     strength = round(16 + 90 * abs(row.gain) / most)
-    said = f"{words.signed(100 * row.gain)}{'*' if row.marked else ''}"
-    return f"<span class='po-warm' style='background:{tint}{strength:02x}'>{esc(said)}</span>"
+    text = f"{words.signed(100 * row.gain)}{'*' if row.marked else ''}"
+    return f"<span class='po-warm' style='background:{tint}{strength:02x}'>{esc(text)}</span>"

@@ -96,9 +96,9 @@ def _bias(report: JudgeReport) -> list[Figure]:
     out: list[Figure] = []
     if report.position is not None:
         found = report.position
-        said = f"{found.same} of {found.pairs} pairs judged alike in both orders; 0.5 is no bias"
+        text = f"{found.same} of {found.pairs} pairs judged alike in both orders; 0.5 is no bias"
         if not found.swapped:
-            said = "one order only: position and merit cannot be distinguished"
+            text = "one order only: position and merit cannot be distinguished"
         out.append(
             (
                 "position: towards the first",
@@ -106,24 +106,24 @@ def _bias(report: JudgeReport) -> list[Figure]:
                 found.low,
                 found.high,
                 found.first + found.second,
-                said,
+                text,
             )
         )
     if report.length is not None:
         long = report.length
-        said = (
+        text = (
             "correlation of its error with log length; 0 is no bias"
             if long.beyond
             else "with its score; without labels longer may be better"
         )
-        out.append(("length", long.r, long.low, long.high, long.n, said))
+        out.append(("length", long.r, long.low, long.high, long.n, text))
     if report.own is not None:
         own = report.own
-        said = (
+        text = (
             f"error on its own model's answers less that on others; {own.own} and {own.others}"
             " answers"
         )
-        out.append(("self-preference", own.value, own.low, own.high, own.own + own.others, said))
+        out.append(("self-preference", own.value, own.low, own.high, own.own + own.others, text))
     return out
 
 
@@ -156,7 +156,7 @@ def _rest(report: JudgeReport) -> list[Figure]:
         )
         if report.corrected is not None:
             fixed = report.corrected
-            said = (
+            text = (
                 f"prediction-powered inference; bias {words.signed(fixed.bias, 3)} on"
                 f" {fixed.labelled} labelled examples"
             )
@@ -167,7 +167,7 @@ def _rest(report: JudgeReport) -> list[Figure]:
                     fixed.low,
                     fixed.high,
                     fixed.labelled + fixed.unlabelled,
-                    said,
+                    text,
                 )
             )
     out.append(
@@ -235,9 +235,9 @@ def html(report: JudgeReport) -> str:
                 else ""
             ),
             f"{n:,}",
-            esc(said),
+            esc(text),
         )
-        for name, value, low, high, n, said in figures
+        for name, value, low, high, n, text in figures
     ]
     columns: list[Column | str] = [
         "figure",

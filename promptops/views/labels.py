@@ -54,7 +54,7 @@ class LabelView(View):
         self.study, self.writes = study, writes
         self.labelling: Labelling | None = None
         self.task: Task | None = None
-        self.said = ""
+        self.message = ""
         narrow = {"description_width": "60px"}
         self.rater = widgets.Text(
             value=rater or study.recorded.project.author,
@@ -111,9 +111,9 @@ class LabelView(View):
         """A queue for the rater who is named now."""
         try:
             self.labelling = self.study.review.label(rater=self.rater.value, kind=self.kind.value)
-            self.task, self.said = self.labelling.task, ""
+            self.task, self.message = self.labelling.task, ""
         except PromptOpsError as error:
-            self.labelling, self.task, self.said = None, None, str(error)
+            self.labelling, self.task, self.message = None, None, str(error)
         self._draw()
 
     def _pressed(self, key: str) -> None:
@@ -130,16 +130,16 @@ class LabelView(View):
             elif key == "b":
                 self.task = self.labelling.back()
         except (PromptOpsError, OSError) as error:
-            self.said = str(error)
+            self.message = str(error)
         self._draw()
 
     def _draw(self) -> None:
-        said = f"<p role='alert'>{esc(self.said)}</p>" if self.said else ""
+        wording = f"<p role='alert'>{esc(self.message)}</p>" if self.message else ""
         if self.labelling is None:
-            self.pane.html = page(said)
+            self.pane.html = page(wording)
         else:
             self.pane.html = page(
-                said
+                wording
                 + task_html(
                     self.task,
                     self.labelling.kind,
@@ -184,8 +184,8 @@ def task_html(task: Task | None, kind: str, *, done: int, total: int) -> str:
         for name, output in zip(names, task.outputs, strict=True)
     )
     buttons = " ".join(
-        f"<button type='button' data-press='{key}'><b>{key}</b> {esc(said)}</button>"
-        for key, (_, said) in _ANSWERS[kind].items()
+        f"<button type='button' data-press='{key}'><b>{key}</b> {esc(wording)}</button>"
+        for key, (_, wording) in _ANSWERS[kind].items()
     )
     return (
         f"{head}{asked}{golden}<div class='po-two'>{outputs}</div><p>{buttons} <button"

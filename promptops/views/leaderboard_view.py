@@ -110,7 +110,7 @@ def _duels(board: Leaderboard) -> str:
     rows = []
     for duel in board.duels:
         tint = {"better": GOOD, "worse": BAD}.get(duel.verdict, NEUTRAL)
-        said = {
+        text = {
             "better": "shown to be better",
             "worse": "shown to be worse",
             "open": "not settled",
@@ -124,7 +124,7 @@ def _duels(board: Leaderboard) -> str:
                 ),
                 f"{duel.wins:,} : {duel.losses:,}",
                 "&lt; 0.001" if duel.adjusted < _TINY else esc(words.number(duel.adjusted, 2)),
-                f"<span style='color:{in_text(tint)}'>{said}</span>",
+                f"<span style='color:{in_text(tint)}'>{text}</span>",
             )
         )
     numbers = ("difference (90 % interval)", "improved : regressed", "p, Holm-adjusted")

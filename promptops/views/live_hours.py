@@ -90,8 +90,8 @@ def _panel(
         if whole <= _DOTS * 3600 and not dashed:
             out += [dot(*place, tint) for place in seen]
     out.append(_FRAME.ends(f"{first:%d %b %H:%M}", f"{last:%d %b %H:%M} UTC"))
-    said = "; ".join(f"{name} {_now(points, unit)}" for name, _, _, points in drawn)
-    return svg.wrap("".join(out), _FRAME.width, _FRAME.height, f"{title} by hour: {said}")
+    text = "; ".join(f"{name} {_now(points, unit)}" for name, _, _, points in drawn)
+    return svg.wrap("".join(out), _FRAME.width, _FRAME.height, f"{title} by hour: {text}")
 
 
 def _now(points: Sequence[tuple[datetime, float | None]], unit: str) -> str:

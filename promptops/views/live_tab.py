@@ -44,7 +44,7 @@ class LiveTab(View):
         self.lab, self.writes = lab, writes
         self.live: LiveView | None = None
         self.rows: list[dict[str, Any]] = []
-        self.said = ""
+        self.message = ""
         self._seen: tuple[Any, ...] = ()
         wide = {"width": "640px", "max_width": "98%"}
         self.which = widgets.Dropdown(description="prompt", layout=widgets.Layout(**wide))
@@ -149,10 +149,10 @@ class LiveTab(View):
         except PromptOpsError as error:
             self._say(str(error))
             return
-        said = self.note.value
+        wording = self.note.value
         if at + 1 < len(self.rows):
             self.call.value = at + 1
-        self.note.value = said
+        self.note.value = wording
 
     def labelled(self) -> None:
         """Users' feedback on these calls becomes labels of people."""

@@ -58,7 +58,7 @@ def _head(face: Optimization) -> str:
     most = spending.allowance.calls
     limit = f" of {most:,}" if most is not None else ""
     noted = face.headroom.sentences() if face.headroom is not None else ()
-    said = "".join(f"<li>{esc(sentence)}</li>" for sentence in noted)
+    wording = "".join(f"<li>{esc(sentence)}</li>" for sentence in noted)
     over = search.stopping or spending.exhausted
     accent = in_text(GOOD if best.number else NEUTRAL)
     return (
@@ -67,7 +67,7 @@ def _head(face: Optimization) -> str:
         f" <b>{esc(best.label)}</b>{score} <span class='dim'>({CHOSEN})</span></p><p class='dim'>"
         f"{spending.spent_calls:,}{limit} calls ({esc(roles)}) · {spending.tokens:,} tokens ·"
         f" {words.money(spending.usd)}{f' · {esc(over)}' if over else ''}</p>{_budget(face)}</div>"
-        f"<ul>{said}</ul>"
+        f"<ul>{wording}</ul>"
     )
 
 
@@ -101,8 +101,8 @@ def _strip(face: Optimization) -> str:
     for each in chosen:
         mean = each.score or 0.0
         low, high = wilson(round(mean * each.n), each.n)
-        said = f"{words.percent(mean)} of {each.n:,}"
-        bars.append(svg.Bar(each.label, mean, low, high, colour(each.number + 1), said))
+        wording = f"{words.percent(mean)} of {each.n:,}"
+        bars.append(svg.Bar(each.label, mean, low, high, colour(each.number + 1), wording))
     if not bars:
         return "<p class='dim'>No candidate has answered yet.</p>"
     primary = face.search.task.primary
@@ -185,8 +185,8 @@ def _diffs(face: Optimization) -> str:
             for _, found in parent.version.diff(each.version).changed()[:2]
             for tag, text in found[:200]
         ]
-        said = f"<p class='dim'>feedback: {esc(shorten(each.feedback, 400))}</p>"
-        told = said if each.feedback else ""
+        wording = f"<p class='dim'>feedback: {esc(shorten(each.feedback, 400))}</p>"
+        told = wording if each.feedback else ""
         out.append(
             f"<details><summary>{esc(each.label)} from {esc(parent.label)}: {esc(each.how)}"
             f"</summary><p>{''.join(pieces)}</p>{told}</details>"

@@ -193,15 +193,15 @@ class PlaygroundView(View):
         try:
             variants, examples = self.variants(), self.chosen()
             if not variants or not examples or self.dataset is None:
-                said = "Name a model and choose an example."
+                wording = "Name a model and choose an example."
             else:
                 ids = {example.id for example in examples}
                 rows = self.dataset.filter(lambda example: example.id in ids)
-                said = _said(self.lab, [version for _, version in variants], rows)
+                wording = _said(self.lab, [version for _, version in variants], rows)
             self.ask.disabled = not variants or not examples
         except PromptOpsError as error:
-            said, self.ask.disabled = str(error), True
-        self.price.value = page(f"<p class='dim'>{esc(said)}</p>")
+            wording, self.ask.disabled = str(error), True
+        self.price.value = page(f"<p class='dim'>{esc(wording)}</p>")
 
     def _save(self) -> None:
         if not self.writes:
@@ -214,10 +214,10 @@ class PlaygroundView(View):
             self.status.value = page(f"<p role='alert'>{esc(error)}</p>")
             return
         new = len(shown) > before
-        said = f"{saved.label} is saved." if new else f"{saved.label} has this content already."
+        wording = f"{saved.label} is saved." if new else f"{saved.label} has this content already."
         self.version.options = [(each.label, each.number) for each in shown.versions]
         self.version.value = saved.number
-        self.status.value = page(f"<p role='status'><b>{esc(said)}</b></p>")
+        self.status.value = page(f"<p role='status'><b>{esc(wording)}</b></p>")
 
 
 def _newest_dataset(lab: Lab, prompt: str) -> Dataset | None:

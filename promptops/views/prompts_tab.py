@@ -151,9 +151,9 @@ class PromptsView(View):
         shown = self.lab.prompt(self.prompt.value)
         old, new = shown[self.old.value], shown[self.new.value]
         difference = old.diff(new)
-        said = difference.html() if difference else "<p class='dim'>These are the same content.</p>"
+        text = difference.html() if difference else "<p class='dim'>These are the same content.</p>"
         self.changes.value = page(
-            f"<h3>What changed from {esc(old.label)} to {esc(new.label)}</h3>{said}"
+            f"<h3>What changed from {esc(old.label)} to {esc(new.label)}</h3>{text}"
         )
         self._render()
 
@@ -187,7 +187,7 @@ class PromptsView(View):
             before = len(shown)
             saved = shown.save(self.edited(), note=self.note.value.strip())
             new = len(shown) > before
-            said = (
+            text = (
                 f"{saved.label} is saved."
                 if new
                 else f"This is {saved.label}, which is saved already."
@@ -196,8 +196,8 @@ class PromptsView(View):
                 self.note.value = ""
                 self.open()
         except (PromptOpsError, OSError) as error:
-            said = str(error)
-        self.status.value = page(f"<p role='status'><b>{esc(said)}</b></p>")
+            text = str(error)
+        self.status.value = page(f"<p role='status'><b>{esc(text)}</b></p>")
 
 
 def render_html(version: PromptVersion, example: Any, study: Any) -> str:

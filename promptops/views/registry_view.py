@@ -42,7 +42,7 @@ def deployment_html(deployment: Deployment) -> str:
     ]
     facts += [f"evidence {entry.evidence[:12]}"] if entry.evidence else ["no evidence"]
     facts += ["forced"] if entry.forced else []
-    said = "".join(f"<p>{esc(text)}</p>" for text in (deployment.note, entry.reason) if text)
+    wording = "".join(f"<p>{esc(text)}</p>" for text in (deployment.note, entry.reason) if text)
     reasons = (
         "".join(f"<p>{esc(reason)}</p>" for reason in deployment.verdict.reasons)
         if deployment.verdict is not None
@@ -50,7 +50,7 @@ def deployment_html(deployment: Deployment) -> str:
     )
     return page(
         f"<div class='card' style='--po-accent:{in_text(tint)}'><b class='v'>{esc(title + share)}</b><p"
-        f" class='dim'>{esc(' · '.join(facts))}</p>{said}{reasons}</div>"
+        f" class='dim'>{esc(' · '.join(facts))}</p>{wording}{reasons}</div>"
     )
 
 

@@ -204,8 +204,8 @@ def _flip(found: Changed, comparison: Comparison, *, opened: bool = False) -> st
     b, a = comparison.candidate, comparison.baseline
     buttons = "".join(
         f"<button class='label' type='button' value='{value}'"
-        f" aria-pressed='false'>{esc(said)}</button> "
-        for value, said in (
+        f" aria-pressed='false'>{esc(text)}</button> "
+        for value, text in (
             ("second", f"{a.label} is better"),
             ("tie", "equally good"),
             ("first", f"{b.label} is better"),

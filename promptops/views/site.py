@@ -95,11 +95,11 @@ def _cited(project: Project) -> set[str]:
 
 def _row(study: Study) -> StudyRow:
     try:
-        said = headline(study)
+        text = headline(study)
     except PromptOpsError as error:
-        said = str(error)
+        text = str(error)
     return StudyRow(
-        study.id, study.name, study.record.prompt, study.record.created, study.status, said
+        study.id, study.name, study.record.prompt, study.record.created, study.status, text
     )
 
 

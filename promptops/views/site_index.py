@@ -71,8 +71,8 @@ def _alarms(project: Project) -> str:
             f" {esc(words.count(len(open_), 'alarm'))}</b><ul>{listed}</ul></div>"
         )
     elif files:
-        said = f"No alarm is open in {words.count(len(files), 'monitor')}."
-        parts.append(f"<p style='color:{in_text(GOOD)}'>{esc(said)}</p>")
+        text = f"No alarm is open in {words.count(len(files), 'monitor')}."
+        parts.append(f"<p style='color:{in_text(GOOD)}'>{esc(text)}</p>")
     return "".join(parts)
 
 

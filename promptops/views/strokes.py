@@ -64,7 +64,7 @@ def folded(name: str, width: int = _NAME) -> list[str]:
     return [line.strip() for line in lines if line.strip()] or [""]
 
 
-def head_line(name: str, said: str, y: float, *, bold: bool = False) -> tuple[str, float]:
+def head_line(name: str, wording: str, y: float, *, bold: bool = False) -> tuple[str, float]:
     """The text above a row: its name on as many lines as it needs, what it says at the right; and
     where its scale begins.
     """
@@ -76,7 +76,7 @@ def head_line(name: str, said: str, y: float, *, bold: bool = False) -> tuple[st
     )
     shown += (
         f"<text x='{WIDTH - 2}' y='{y + _LINE - 5:.0f}'"
-        f" text-anchor='end'{weight}>{esc(said)}</text>"
+        f" text-anchor='end'{weight}>{esc(wording)}</text>"
     )
     return shown, y + _LINE * len(lines)
 

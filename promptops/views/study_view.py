@@ -29,10 +29,10 @@ def headline(study: Study) -> str:
     so.
     """
     try:
-        said = _alone(study) if len(study.record.arms) < 2 else study.compare().statement()
+        wording = _alone(study) if len(study.record.arms) < 2 else study.compare().statement()
     except PromptOpsError as error:
-        said = str(error)
-    return f"{said} {_failures(study)}".strip()
+        wording = str(error)
+    return f"{wording} {_failures(study)}".strip()
 
 
 def _alone(study: Study) -> str:
@@ -121,10 +121,10 @@ def _arms(study: Study, rows: list[dict[str, Any]]) -> str:
     primary = study.record.scorer_names[0] if study.record.scorer_names else ""
     if not bars or not primary:
         return _table(study, rows)
-    said = _finding(primary, rows)
+    wording = _finding(primary, rows)
     return (
-        f"<h3>{esc(said)}</h3>"
-        + svg.strip(bars, title=said, axis=f"{primary}, mean with 95 % interval")
+        f"<h3>{esc(wording)}</h3>"
+        + svg.strip(bars, title=wording, axis=f"{primary}, mean with 95 % interval")
         + _table(study, rows)
     )
 

@@ -60,7 +60,7 @@ class Row:
     low: float | None
     high: float | None
     margin: float | None = None
-    said: str = ""
+    text: str = ""
     primary: bool = False
 
 
@@ -73,7 +73,7 @@ class Bar:
     low: float | None
     high: float | None
     colour: str
-    said: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +110,13 @@ def forest(
     out = [side_mark(2, "start", f"◂ {left}"), side_mark(WIDTH - 2, "end", f"{right} ▸")]
     y = 22.0
     for row in rows:
-        head, y = head_line(row.name, row.said, y, bold=row.primary)
+        head, y = head_line(row.name, row.text, y, bold=row.primary)
         out += [head, grid_marks(low, high, step, x, y), _forest_row(row, x, y)]
         y += TRACK + 3
     out.append(axis_numbers(low, high, step, x, y + 8, percent=False))
     out.append(tick_text(WIDTH / 2, y + 29, f"{unit}, with 90 % interval", "middle"))
     return wrap(
-        "".join(out), WIDTH, y + 36, title + "".join(f"; {row.name} {row.said}" for row in rows)
+        "".join(out), WIDTH, y + 36, title + "".join(f"; {row.name} {row.text}" for row in rows)
     )
 
 
@@ -161,7 +161,7 @@ def strip(
     x = scale_of(low, high)
     out, y = [], 2.0
     for bar in bars:
-        head, y = head_line(bar.name, bar.said, y)
+        head, y = head_line(bar.name, bar.text, y)
         out += [head, grid_marks(low, high, step, x, y)]
         middle = y + TRACK / 2
         if bar.low is not None and bar.high is not None:
@@ -176,7 +176,7 @@ def strip(
         out.append(tick_text(WIDTH / 2, y + 29, line, "middle"))
         y += 15
     return wrap(
-        "".join(out), WIDTH, y + 21, title + "".join(f"; {bar.name} {bar.said}" for bar in bars)
+        "".join(out), WIDTH, y + 21, title + "".join(f"; {bar.name} {bar.text}" for bar in bars)
     )
 
 
@@ -190,11 +190,11 @@ def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, ri
         (wins, GOOD, f"{wins:,} {right}"),
     )
     out, at = [], 2.0
-    for count, colour, said in spans:
+    for count, colour, text in spans:
         w = count * scale
         out.append(
             f"<rect x='{at:.1f}' y='{top}' width='{max(w - 1, 0):.1f}' height='14' fill='{colour}'"
-            f" rx='2'><title>{said}</title></rect>"
+            f" rx='2'><title>{text}</title></rect>"
         )
         at += w
     out.append(

@@ -56,7 +56,7 @@ def time_axis(entries: Sequence[Deployment], title: str, now: datetime | None = 
 
 def _segment(entry: Deployment, at: float, width: float, start: datetime) -> str:
     tint = colour(entry.number)
-    said = f"{entry.label}, {entry.kind}, {start:%Y-%m-%d %H:%M} UTC"
+    text = f"{entry.label}, {entry.kind}, {start:%Y-%m-%d %H:%M} UTC"
     name = (
         f"<text x='{at + 6:.1f}' y='{_TOP + 15}' fill='{ink(tint)}'"
         f" font-weight='600'>{esc(entry.label)}</text>"
@@ -65,7 +65,7 @@ def _segment(entry: Deployment, at: float, width: float, start: datetime) -> str
     )
     return (
         f"<rect x='{at:.1f}' y='{_TOP}' width='{max(width - 1, 1):.1f}' height='{_BAR}' rx='3'"
-        f" fill='{tint}'><title>{esc(said)}</title></rect>{name}"
+        f" fill='{tint}'><title>{esc(text)}</title></rect>{name}"
     )
 
 

@@ -119,8 +119,8 @@ def _picture(rows: list[dict[str, Any]], scorer: str, marks: list[tuple[float, s
         out.append(dot(left, 12, label_colour(name, place), 5))
         out.append(words(left + 9, 16, name, "start"))
     out.append(_FRAME.ends(str(rows[0]["created_at"])[:10], str(rows[-1]["created_at"])[:10]))
-    said = f"{scorer} over {len(rows)} studies"
-    return svg.wrap("".join(out), _FRAME.width, _FRAME.height, said)
+    text = f"{scorer} over {len(rows)} studies"
+    return svg.wrap("".join(out), _FRAME.width, _FRAME.height, text)
 
 
 def _known(rows: list[dict[str, object]]) -> list[dict[str, Any]]:

@@ -82,15 +82,15 @@ def _of_function(
         if len(taken) > 1 and not together & set(taken) and id(call) not in source.read:
             together.update(taken)
             parts = [known[name] for name in taken]
-            said = tuple((_role(each.name), each.text) for each in parts)
+            wording = tuple((_role(each.name), each.text) for each in parts)
             line = min(each.value.lineno for each in parts)
-            yield FoundPrompt(source.file, line, slug(function.name, "prompt"), said)
+            yield FoundPrompt(source.file, line, slug(function.name, "prompt"), wording)
     for each in texts:
         source.note(each.value, names())
         if each.name not in together:
-            said = ((_role(each.name), each.text),)
+            wording = ((_role(each.name), each.text),)
             named = slug(function.name, slug(each.name, "prompt"))
-            yield FoundPrompt(source.file, each.value.lineno, named, said)
+            yield FoundPrompt(source.file, each.value.lineno, named, wording)
 
 
 def _locals(
@@ -119,15 +119,15 @@ def _handed(
             continue
         callee = ast.unparse(call.func)
         texts = [(word, text_of(item, names())) for word, item in written]
-        said = tuple(
+        wording = tuple(
             (_role(word), text)
             for word, text in texts
             if text is not None and handed_over(callee, text, word)
         )
-        if said:
+        if wording:
             source.note(call, names())
             named = slug(scope.function.name if scope.function else "", slug(callee, "prompt"))
-            yield FoundPrompt(source.file, call.lineno, named, said)
+            yield FoundPrompt(source.file, call.lineno, named, wording)
 
 
 def _written(node: ast.expr) -> bool:

@@ -74,9 +74,9 @@ def types(read: Document, env: str | None = None) -> str:
         shapes: dict[str, list[int]] = {}
         for number, version in versions:
             shapes.setdefault(_shape(version), []).append(number)
-        said = "; ".join(f"v{', v'.join(map(str, numbers))}" for numbers in shapes.values())
+        text = "; ".join(f"v{', v'.join(map(str, numbers))}" for numbers in shapes.values())
         union = " | ".join(shapes)
-        lines += [f"  /** {said} */", f"  {json.dumps(name)}: {union};"]
+        lines += [f"  /** {text} */", f"  {json.dumps(name)}: {union};"]
     if not lines:
         raise RegistryError(
             f"the registry serves nothing{f' in {env!r}' if env else ''}, so there is no prompt to"
@@ -113,8 +113,8 @@ def _shape(version: PromptVersion) -> str:
     """The object type of a version's variables."""
     fields = []
     for variable in version.variables:
-        said = variable.description.replace("*/", "* /").replace("\n", " ")
-        comment = f"/** {said} */ " if said else ""
+        text = variable.description.replace("*/", "* /").replace("\n", " ")
+        comment = f"/** {text} */ " if text else ""
         kind = _TYPES[variable.type]
         fields.append(
             f"{comment}{variable.name}{'' if variable.required else '?'}:"
