@@ -503,7 +503,7 @@ def test_corruption_is_not_mistaken_for_absence(tmp_path: Path) -> None:
     """
     path = tmp_path / "r.json"
     path.mkdir()
-    with pytest.raises(RegistryCorrupt, match="cannot be read"):
+    with pytest.raises(RegistryCorrupt, match="is not a file"):
         Editor(path).save(NAME, V[0])
 
 
