@@ -107,7 +107,7 @@ def _rehearsed(folder: StudyFolder, root: Path | None, many: bool) -> int:
         try:
             if isinstance(declared, str) or lab is None:
                 raise StudyError(str(declared))
-            click.echo(f"{name}{declared.estimate(lab)!r}")
+            click.echo(f"{name}{declared.estimate(lab, batch=bool(folder.batch))!r}")
         except PromptOpsError as error:
             if not many:
                 raise

@@ -35,6 +35,8 @@ _READS = re.compile(  # past comments: what begins a statement that reads
     r"(?:\(|(?:select|with|from|values|describe|summarize)(?![a-z0-9_]))",
     re.IGNORECASE,
 )
+# what DuckDB says of itself names files of this machine
+_OF_THE_MACHINE = re.compile(r"(?i)\b(?:duckdb|pragma)_\w{1,60}\s*+\(")
 
 
 def list_prompts(agent: Agent) -> Any:
@@ -123,6 +125,11 @@ def query_results(agent: Agent, sql: str, limit: int = 50) -> Any:
         raise Refused(
             "the statement does not begin as one that reads; next: write a SELECT over runs,"
             " scores, studies, examples or versions."
+        )
+    if _OF_THE_MACHINE.search(sql):
+        raise Refused(
+            "the statement asks DuckDB about itself, which names paths of this machine; next:"
+            " DESCRIBE a table, or SELECT from it."
         )
     frame = agent.lab.sql(sql, limit=limit)
     rows = json.loads(frame.to_json(orient="records", date_format="iso", default_handler=str))

@@ -47,6 +47,8 @@ class RegistryFile:
             found = os.stat(self.path)
         except FileNotFoundError:
             return document.empty()
+        except OSError as error:  # a loop of links, a folder that may not be entered
+            raise RegistryCorrupt(_unreadable(self.path, error)) from None
         seen = signature(found)
         if seen != self._seen:
             self._load()
@@ -135,13 +137,16 @@ class RegistryFile:
         try:
             _, data = contents(self.path)
         except OSError as error:
-            raise RegistryCorrupt(
-                f"{self.path} cannot be read ({error.strerror}); check its permissions, or restore"
-                " it from git."
-            ) from None
+            raise RegistryCorrupt(_unreadable(self.path, error)) from None
         if data != self._bytes:
             self._document = document.parse(data, self.path)
             self._bytes, self._texts = data, document.Rendered()
+
+
+def _unreadable(path: str, error: OSError) -> str:
+    return (
+        f"{path} cannot be read ({error.strerror}); check its permissions, or restore it from git."
+    )
 
 
 def prompt_of(read: Document, name: str) -> Document:

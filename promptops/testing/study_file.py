@@ -127,10 +127,10 @@ class Declared:
             )
         return home
 
-    def estimate(self, lab: Lab) -> Estimate:
-        """What running it would take."""
+    def estimate(self, lab: Lab, *, batch: bool = False) -> Estimate:
+        """What running it would take, by batches where `batch` says so."""
         versions, data, scorers = self._parts(lab)
-        return lab.estimate(versions, data, scorers, repeats=self.repeats)
+        return lab.estimate(versions, data, scorers, repeats=self.repeats, batch=batch)
 
     def evaluate(self, lab: Lab, batch: bool | str = False) -> Study:
         """Evaluate; by batches where `batch` says so (as in `Lab.evaluate`). What was answered

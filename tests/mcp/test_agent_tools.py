@@ -227,11 +227,19 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
             *("create secret (type s3)", "import database '/tmp'", "selectx 1"),
         )
     ),
+    *(
+        ("query_results", {"sql": sql}, "names paths of this machine; next:")
+        for sql in (
+            "select * from duckdb_databases()",
+            "from duckdb_settings ()",
+            "select count(*) from runs, Pragma_Database_List()",
+        )
+    ),
     ("query_results", {"sql": "with d as (delete from runs returning *) from d"}, "error:"),
     ("query_results", {"sql": "select * from query('delete from runs')"}, "error:"),
     ("query_results", {"sql": "from 'rows.jsonl'"}, "error:"),
     ("query_results", {"sql": "select * from glob('/*')"}, "error:"),
-    ("query_results", {"sql": "select * from duckdb_secrets()"}, "error:"),
+    ("query_results", {"sql": "select * from duckdb_secrets()"}, "names paths of this machine"),
     ("query_results", {"sql": "select getenv('OPENAI_API_KEY')"}, "error:"),
     ("query_results", {"sql": "/* ; */ select 1; drop table runs"}, "expected one SQL statement"),
     ("query_results", {"sql": "drop table studies"}, "does not begin"),

@@ -507,6 +507,15 @@ def test_corruption_is_not_mistaken_for_absence(tmp_path: Path) -> None:
         Editor(path).save(NAME, V[0])
 
 
+def test_a_loop_of_links_in_the_files_place_is_a_sentence(tmp_path: Path) -> None:
+    """A link that leads to itself is named, and left as it is."""
+    path = tmp_path / "r.json"
+    path.symlink_to("r.json")
+    with pytest.raises(RegistryCorrupt, match="cannot be read"):
+        Editor(path).save(NAME, V[0])
+    assert path.is_symlink()
+
+
 def test_one_writer_at_a_time_by_the_locks_of_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
