@@ -141,7 +141,8 @@ def pooled(
     tried: Tried,
 ) -> tuple[Arm, Arm]:
     """Both arms with every answer that the pair ever gave to these examples, as repeats of the
-    primary; examples of earlier studies that this one left out come back in.
+    primary; examples of earlier studies that this one left out come back in. Answers of another
+    target count as judgements, and are not pooled.
 
     Args:
         store: the store that holds the earlier answers.
@@ -160,7 +161,7 @@ def pooled(
     if ref is None or primary not in candidate.scores:
         return candidate, baseline
     versions = [candidate.version, baseline.version]
-    rows = pooled_outcomes(store, (ref.name, ref.version), studies, versions)
+    rows = pooled_outcomes(store, (ref.name, ref.version), studies, versions, record.id)
     ids = {example.fingerprint: example.id for example in reversed(list(dataset))}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
     for version, print_, _, outcome in rows:

@@ -243,3 +243,23 @@ def test_an_override_takes_the_other_finalist_after_a_rollback(make_lab: MakeLab
     assert (taken.number, taken.forced) == (3, False)
     found = Evidence.read(Path(lab.project.registry.path), str(taken.evidence))
     assert all(figure.same for figure in recompute(found))
+
+
+def test_answers_of_another_target_count_as_a_judgement_and_are_not_pooled(
+    make_lab: MakeLab,
+) -> None:
+    """A changed function in the model's place is another system: its answers alone are averaged,
+    and the earlier study still counts.
+    """
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+
+    def answering(right: str) -> Any:
+        return lambda q: "yes" if right == "all" else "no"
+
+    data = [{"q": str(i), "expected": "yes"} for i in range(40)]
+    first = lab.evaluate([v1, v2], data, [equals()], target=answering("all")).wait()
+    again = lab.evaluate([v1, v2], data, [equals()], target=answering("none")).wait()
+    assert first.compare(candidate=v2, baseline=v1).primary.candidate == 1.0
+    comparison = again.compare(candidate=v2, baseline=v1)
+    assert (comparison.primary.candidate, comparison.primary.repeats) == (0.0, 1)
+    assert comparison.grounds.tried.times == 2

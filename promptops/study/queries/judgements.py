@@ -45,9 +45,11 @@ group by s.id, s.design, s.created_at, m.version_id order by s.created_at, s.id,
 _POOLED = """
 select distinct m.version_id, m.example_fingerprint, m.run_id,
   case when s.passed is null then s.value else s.passed::double end
-from study_runs m left join scores s on s.run_id = m.run_id
+from study_runs m join runs r on r.id = m.run_id left join scores s on s.run_id = m.run_id
   and s.example_fingerprint = m.example_fingerprint and s.scorer = ? and s.scorer_version = ?
 where m.study_id in (select unnest(?)) and m.version_id in (select unnest(?))
+  and (coalesce(r.role, '') <> 'target' or r.endpoint in (select o.endpoint from study_runs own
+    join runs o on o.id = own.run_id where own.study_id = ?))
 order by 1, 2, 3
 """
 
@@ -87,11 +89,18 @@ def digest_of(store: Store, runs: Sequence[str]) -> int:
 
 
 def pooled_outcomes(
-    store: Store, scorer: tuple[str, str], studies: Sequence[str], versions: Sequence[str]
+    store: Store,
+    scorer: tuple[str, str],
+    studies: Sequence[str],
+    versions: Sequence[str],
+    at_hand: str,
 ) -> list[tuple[str, str, str, float | None]]:
     """(version, example's fingerprint, run, outcome) of every run in some studies, each run once.
 
+    Answers of a target (a function in the model's place) that the study at hand did not ask are
+    left out: another function, or another state of it, is another system.
+
     scorer: name and version.
     """
-    values: list[Any] = [*scorer, list(studies), list(versions)]
+    values: list[Any] = [*scorer, list(studies), list(versions), at_hand]
     return list(store.rows(_POOLED, values))
