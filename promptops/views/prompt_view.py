@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..canonical import canonical
 from ..markup import esc, shorten, without_data
 from .grid import grid, short
-from .theme import GOOD, chip, colour, page
+from .theme import GOOD, VARIABLE, chip, colour, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.prompt import Prompt, SavedVersion
@@ -64,7 +64,10 @@ def template_html(messages: list[dict[str, object]]) -> str:
 def _marked(text: str) -> str:
     out, at = [], 0
     for match in _MARK.finditer(text):
-        out += [esc(text[at : match.start()]), f"<b style='color:#0072B2'>{esc(match[0])}</b>"]
+        out += [
+            esc(text[at : match.start()]),
+            f"<b style='color:{in_text(VARIABLE)}'>{esc(match[0])}</b>",
+        ]
         at = match.end()
     return "".join(out) + esc(text[at:])
 

@@ -26,6 +26,7 @@ __all__ = [
     "ROOT",
     "STYLE",
     "UNSURE",
+    "VARIABLE",
     "chip",
     "colour",
     "declared",
@@ -40,10 +41,23 @@ __all__ = [
 PALETTE = ("#0072B2", "#CC79A7", "#56B4E9", "#6A51A3", "#7A828E", "#9E3D78", "#3D5A80", "#B3A2D6")
 # readable on white and on a dark ground alike, where nothing says which it is: contrast 4 or more
 GOOD, BAD, UNSURE, NEUTRAL = "#0A875B", "#CC5018", "#946F00", "#757D88"
-# the same four for words, where the page says which theme it has: contrast 4.5 or more
-_NAMES = {GOOD: "good", BAD: "bad", UNSURE: "unsure", NEUTRAL: "neutral"}
-ON_LIGHT = {"good": "#08724c", "bad": "#b3420f", "unsure": "#7d5e00", "neutral": "#5f6873"}
-ON_DARK = {"good": "#2fb782", "bad": "#f0713a", "unsure": "#c99a1d", "neutral": "#98a1ab"}
+VARIABLE = "#1A73B0"  # of a prompt's text
+# the same for words, where the page says which theme it has: contrast 4.5 or more
+_NAMES = {GOOD: "good", BAD: "bad", UNSURE: "unsure", NEUTRAL: "neutral", VARIABLE: "variable"}
+ON_LIGHT = {
+    "good": "#08724c",
+    "bad": "#b3420f",
+    "unsure": "#7d5e00",
+    "neutral": "#5f6873",
+    "variable": "#0067a1",
+}
+ON_DARK = {
+    "good": "#2fb782",
+    "bad": "#f0713a",
+    "unsure": "#c99a1d",
+    "neutral": "#98a1ab",
+    "variable": "#58a6e6",
+}
 FONT = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial,"
     " sans-serif"
@@ -71,13 +85,13 @@ def ink(tint: str) -> str:
 
 
 def in_text(tint: str) -> str:
-    """The CSS colour of words: of the page's theme for the four verdict colours, else as it is."""
+    """The CSS colour of words: of the page's theme for the colours that it has one for."""
     name = _NAMES.get(tint)
     return f"var(--po-{name},{tint})" if name else tint
 
 
 def declared(tints: Mapping[str, str]) -> str:
-    """CSS declarations of the four colours of words, for a page whose theme is known."""
+    """CSS declarations of the colours of words, for a page whose theme is known."""
     return ";".join(f"--po-{name}:{tint}" for name, tint in tints.items())
 
 
