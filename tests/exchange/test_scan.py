@@ -47,7 +47,7 @@ def test_a_service_gives_its_prompts() -> None:
     assert (triage.model, triage.settings) == ("gpt-4o-mini", {"temperature": 0})
     assert triage.variables == {"customer": "customer", "ticket": "ticket"}
     assert summarise.variables == {"words": "str(words)", "text": "text.strip()"}
-    assert found[2].variables == {"ticket": "ticket"}
+    assert found[2].variables == {"ticket": "String(ticket)"}
     assert plain_text(found[4].messages[0][1]) == (
         "Summarise the following text in three sentences:\n\n{…}"
     )
@@ -209,7 +209,11 @@ const rate = async (poem) => generateText({ model: openai("gpt-y"), prompt: "Rat
     assert triage.messages[0] == ("system", ('Be "brief".',))
     assert triage.variables == {"ticket": "ticket.trim()"}
     assert triage.version().render({"ticket": "T"})[1]["content"] == "Ticket:\nT ${x}"
-    assert (rate.name, rate.model, rate.variables) == ("rate", "gpt-y", {"poem": "poem"})
+    assert (rate.name, rate.model, rate.variables) == (
+        "rate",
+        "gpt-y",
+        {"poem": "String(poem)"},
+    )
 
 
 def test_a_baseline_names_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +310,7 @@ def test_an_array_that_is_filtered_and_joined_is_a_text(tmp_path: Path) -> None:
 """
     [found] = found_in(tmp_path, prompt_ts=source)
     assert found.name == "generate"
-    assert found.variables == {"most": "most"}
+    assert found.variables == {"most": "String(most)"}
 
 
 def test_finds_are_held_against_labels() -> None:

@@ -34,6 +34,7 @@ from .script_nodes import (
     unfiltered,
     walk,
 )
+from .script_values import joined_hole_of, text_hole_of
 
 __all__ = ["prompts_in_script"]
 
@@ -182,7 +183,7 @@ class _Script:
             if all(text is None for text in texts):
                 return None
             pairs = zip(sides, texts, strict=True)
-            return tuple(p for side, text in pairs for p in (text or (hole_of(side),)))
+            return tuple(p for side, text in pairs for p in (text or (text_hole_of(side),)))
         if node.type == "identifier" and source_of(node) in self.names:
             return self._text(self.names[source_of(node)], depth + 1)
         return self._called(node, depth) if node.type == "call_expression" else None
@@ -209,7 +210,7 @@ class _Script:
             inner = part.named_children[0] if part.named_children else part
             known = inner.type in ("identifier", "string", "template_string")
             text = self._text(inner, depth + 1) if known else None
-            yield from text if text is not None else (hole_of(inner),)
+            yield from text if text is not None else (text_hole_of(inner),)
 
     def _called(self, node: Any, depth: int) -> Text | None:
         callee = node.child_by_field_name("function")
@@ -234,7 +235,7 @@ class _Script:
             out: list[str | Hole] = []
             for index, item in enumerate(base.named_children):
                 text = self._text(item, depth + 1)
-                out += [*(mark if index else ()), *(text or (hole_of(item),))]
+                out += [*(mark if index else ()), *(text or (joined_hole_of(item),))]
             return tuple(out)
         return None
 
