@@ -16,6 +16,7 @@ import pytest
 from promptops.lab import Dataset, Lab, Study
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
+from promptops.store.access import Access
 from promptops.store.recorder import Spool
 from promptops.store.store import Store
 
@@ -62,7 +63,7 @@ def at(monkeypatch: pytest.MonkeyPatch, moment: int, happens: Callable[[], None]
         monkeypatch.setattr(cls, name, call)
 
     watched(Spool, "append")
-    watched(Store, "_reading")
+    watched(Access, "reading")
     watched(Store, "has")
     return met
 
@@ -143,7 +144,7 @@ def test_a_later_session_outlives_its_folder(
         return root
 
     met = moments(earlier(tmp_path / "undisturbed"))
-    assert met.count("_reading") > 4
+    assert met.count("reading") > 4
     for moment in range(first, len(met) + 1, STEP):
         lab, study, _ = lived(earlier(tmp_path / str(moment)), moment, fault)
         assert study.status == "finished", moment

@@ -439,7 +439,7 @@ def test_a_symlinked_spool_is_not_followed(tmp_path: Path) -> None:
 
 CRASH = """
 import os, sys
-from promptops.store import Store, store as module
+from promptops.store import Store, database as module
 opened = module.Database._checked
 def unclean(self):
     con = opened(self)

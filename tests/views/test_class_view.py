@@ -36,9 +36,9 @@ def test_the_confusion_of_both_arms_is_shown() -> None:
     shown = classes_html(labelled({"v2": v2, "v1": ["spam"] * 30}, golden))  # type: ignore[arg-type]
     assert shown.startswith("<details><summary>Label by label (2 labels")
     first, second = shown.split("golden labels down")[1:]
-    assert cells(first) == ["spam", "<b>19</b>", "0", "1", "ham", "3", "<b>7</b>", "0"]
-    assert cells(second) == ["spam", "<b>20</b>", "0", "0", "ham", "10", "<b>0</b>", "0"]
-    assert "v2 82.5 %, v1 50.0 %" in shown
+    assert cells(second) == ["spam", "<b>19</b>", "0", "1", "ham", "3", "<b>7</b>", "0"]
+    assert cells(first) == ["spam", "<b>20</b>", "0", "0", "ham", "10", "<b>0</b>", "0"]
+    assert "v1 50.0 %, v2 82.5 %" in shown
     assert "95.0 %" in shown  # recall of spam
 
 

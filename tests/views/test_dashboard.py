@@ -217,7 +217,7 @@ def test_promotion_shows_the_gate_first_asks_once_and_is_undone(lab: Lab) -> Non
     assert lab.project.registry.environments("triage")["dev"] == 1
     view.rollback.click()
     assert lab.project.registry.environments("triage")["dev"] == 2
-    assert "went back to v2" in view.said
+    assert "went back to v2" in view.message
 
 
 def test_a_version_is_edited_rendered_and_saved_with_a_note(lab: Lab) -> None:
