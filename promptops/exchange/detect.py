@@ -17,6 +17,7 @@ from . import (
     inspect_log,
     langfuse_export,
     lm_eval_samples,
+    mlflow_prompts,
     openai_evals,
     prompt_files,
     promptfoo_config,
@@ -65,11 +66,11 @@ _DOCUMENTS: tuple[tuple[Callable[[Any], bool], Callable[..., Imported]], ...] = 
 )
 
 
-def read_export(path: Path) -> Imported:
+def read_export(named: Path | str) -> Imported:
     """What a file of another tool holds, found out from its content.
 
     Args:
-        path: the file.
+        named: the file; or the address of a prompt in MLflow's registry, `prompts:/NAME/VERSION`.
 
     Returns:
         All that was brought over, and a list of what was not.
@@ -77,6 +78,9 @@ def read_export(path: Path) -> Imported:
     Raises:
         DatasetError: the file is of no format that is known, is damaged, or is a bomb.
     """
+    if mlflow_prompts.is_address(str(named)):
+        return mlflow_prompts.read_prompt(str(named))
+    path = Path(named)
     try:
         there = path.is_file()
     except (OSError, ValueError):  # a name that no file can have

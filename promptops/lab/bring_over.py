@@ -53,8 +53,9 @@ def import_from(
     of our own. Imported twice, it is there once.
 
     Args:
-        paths: a file, a pattern such as "otel/*.jsonl", or several runs on the same data, which
-            then pair by their examples.
+        paths: a file, a pattern such as "otel/*.jsonl", the address of a prompt in MLflow's
+            registry ("prompts:/triage/2"), or several runs on the same data, which then pair by
+            their examples.
         prompt: the name of the prompt, in place of the one that the file suggests.
 
     Returns:
