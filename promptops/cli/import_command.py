@@ -35,8 +35,9 @@ def import_(
     FILE is known by its content: promptfoo configurations and results, lm-eval samples, Inspect
     logs, OpenAI Evals, Langfuse, MLflow, LangSmith, Braintrust, Prompty, dotprompt, DSPy, HELM;
     or live calls, in OTLP/JSON or the lines that `promptops.observe` writes to stdout.
-    prompts:/NAME/VERSION is a prompt of MLflow's registry. Several files are runs on the same data. Nothing of a file is executed. Exit codes: 0 brought over (the
-    rest is listed); 1 with --strict, where anything is not; 2 not a file that is known.
+    prompts:/NAME/VERSION is a prompt of MLflow's registry. Several files are runs on the same
+    data. Nothing of a file is executed. Exit codes: 0 brought over (the rest is listed); 1 with
+    --strict, where anything is not; 2 not a file that is known.
     """
     from ..exchange import merged, read_export
     from ..lab.imports import live_files
