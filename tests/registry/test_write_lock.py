@@ -73,8 +73,10 @@ def torn_reads(path: Path, write: Callable[[str, bytes], bool], reads: int) -> i
 
     writer = FORK.Process(target=rewrite, daemon=True)
     writer.start()
-    torn = 0
+    torn, begun = 0, time.monotonic()
     try:
+        while path.read_bytes() == bodies[0]:  # on a busy machine it begins late
+            assert time.monotonic() - begun < 60, "the writer never began"
         for _ in range(reads):
             data = path.read_bytes()
             torn += data not in bodies
