@@ -33,9 +33,9 @@ def table_html(found: Page, at: int, examples: Examples) -> str:
     golden = any(row.expected for row in found.rows)
     arms = [cell.version for cell in found.rows[0].cells]
     head = (
-        "<tr><th class='num'>#</th><th>example</th><th>input</th>"
-        + ("<th>golden answer</th>" if golden else "")
-        + "".join(f"<th colspan='2'>{esc(shorten(arm, 30))}</th>" for arm in arms)
+        "<tr><th class='num'>#</th><th>example</th><th class='po-cut'>input</th>"
+        + ("<th class='po-cut'>golden answer</th>" if golden else "")
+        + "".join(f"<th class='po-cut'>{esc(shorten(arm, 30))}</th>" for arm in arms)
         + ("<th class='num'>change</th>" if paired else "")
         + "</tr>"
     )
@@ -70,7 +70,7 @@ def _row(row: Row, place: int, *, selected: bool, golden: bool, paired: bool) ->
 def _answer(cell: GridCell) -> str:
     """The outcome, and the answer that it was given for."""
     text = shorten(cell.output, 90) or cell.failure
-    return f"<td class='num'>{_outcome(cell)}</td><td class='po-cut'>{esc(text)}</td>"
+    return f"<td class='po-cut'>{_outcome(cell)}&ensp;{esc(text)}</td>"
 
 
 def _outcome(cell: GridCell) -> str:

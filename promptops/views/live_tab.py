@@ -90,13 +90,14 @@ class LiveTab(View):
         seen = live_count(self.lab.project)
         if (seen, found) == self._seen:
             return
-        row, golden = self.row, self.golden.value
+        row, golden, note = self.row, self.golden.value, self.note.value
         self.refresh()
         if row is not None:
             ids = [each["id"] for each in self.rows]
             if row["id"] in ids:
                 self.call.value = ids.index(row["id"])
                 self.golden.value = golden
+        self.note.value = note  # what the last click did stays to be read
 
     def _prompts(self) -> list[tuple[str, tuple[str, str | None]]]:
         from ..lab.live_view import live_prompts

@@ -153,7 +153,7 @@ STYLE = """<style>
 .po .po-two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));
   gap:14px}.po .po-two>div{min-width:0}
 .po .po-list{position:relative;max-height:330px;overflow:auto}.po .po-list td{white-space:nowrap}
-.po .po-list .po-cut{width:var(--po-cut,99%);min-width:90px;max-width:0;overflow:hidden;text-overflow:ellipsis}
+.po .po-list .po-cut{width:var(--po-cut,99%);max-width:0;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .po .po-list table{display:table;table-layout:auto!important;width:100%;overflow:visible}
 .po-pane{outline:none;border-radius:6px;padding:2px 6px}
 .po-pane:focus-visible{box-shadow:inset 0 0 0 2px #0072B2}
