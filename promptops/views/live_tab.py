@@ -91,12 +91,13 @@ class LiveTab(View):
         if (seen, found) == self._seen:
             return
         row, golden, note = self.row, self.golden.value, self.note.value
-        self.refresh()
-        if row is not None:
-            ids = [each["id"] for each in self.rows]
-            if row["id"] in ids:
-                self.call.value = ids.index(row["id"])
-                self.golden.value = golden
+        with self.call.hold_sync():  # the page gets the new list with its choice, in one message
+            self.refresh()
+            if row is not None:
+                ids = [each["id"] for each in self.rows]
+                if row["id"] in ids:
+                    self.call.value = ids.index(row["id"])
+                    self.golden.value = golden
         self.note.value = note  # what the last click did stays to be read
 
     def _prompts(self) -> list[tuple[str, tuple[str, str | None]]]:
