@@ -44,7 +44,6 @@ class LiveTab(View):
         self.lab, self.writes = lab, writes
         self.live: LiveView | None = None
         self.rows: list[dict[str, Any]] = []
-        self.message = ""
         self._seen: tuple[Any, ...] = ()
         wide = {"width": "640px", "max_width": "98%"}
         self.which = widgets.Dropdown(description="prompt", layout=widgets.Layout(**wide))
