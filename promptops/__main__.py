@@ -1,4 +1,4 @@
-"""`python -m promptops`: the command line, also where its script is not in PATH."""
+"""`python -m promptops`: the command line, also when its script is not in PATH."""
 
 from __future__ import annotations
 

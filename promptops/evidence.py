@@ -36,7 +36,7 @@ class Evidence:
     examples: ids, n of them, in the order of every list below; clusters: one label per example, or
         None;
     scores: scorer name -> {"candidate": [...], "baseline": [...]}: mean outcome over repeats, in
-    [0, 1], None where unscored ("baseline" is absent on a first deployment); metrics: "cost"
+    [0, 1], None if unscored ("baseline" is absent on a first deployment); metrics: "cost"
     (USD), "latency" (ms), "tokens" likewise;
     counts: arm -> {"attempted", "scored", "failed"} runs, by the primary; scorers: name ->
         {"version", "kind", "calibrated"};
@@ -71,9 +71,9 @@ class Evidence:
     rule: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     plan: Mapping[str, Any] | None = None
-    # golden labels and answers as places in "labels": see analysis/recompute.py; {} where none
+    # golden labels and answers as places in "labels": see analysis/recompute.py; {} if none
     classes: Mapping[str, Any] = field(default_factory=dict)
-    # tag -> places of its examples, of the tags that a verdict may rest on; {} where none
+    # tag -> places of its examples, of the tags that a verdict may rest on; {} if none
     tags: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     notes: tuple[
         str, ...
@@ -138,7 +138,7 @@ class Evidence:
     def read(cls, registry: Path, cited: str) -> Evidence:
         """The bundle that a deployment cites.
 
-        Raises RegistryCorrupt where it is missing or was edited.
+        Raises RegistryCorrupt if it is missing or was edited.
         """
         path = registry.parent / FOLDER / f"{cited[:32]}.json"
         try:
@@ -171,7 +171,7 @@ class Evidence:
     def from_document(cls, document: Mapping[str, Any]) -> Evidence:
         """The evidence of what `document()` gave.
 
-        Raises RegistryCorrupt where the form is unknown or a field has another shape.
+        Raises RegistryCorrupt if the form is unknown or a field has another shape.
         """
         if not isinstance(document, Mapping):
             raise RegistryCorrupt("evidence is a JSON object; restore it from git.")

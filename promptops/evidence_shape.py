@@ -15,7 +15,7 @@ _DECISIONS = ("promote", "reject", "inconclusive")
 
 
 def evidence_fault(document: Mapping[str, object]) -> str | None:
-    """What is wrong with the first field that is out of shape, as half a sentence; None where all
+    """What is wrong with the first field that is out of shape, as half a sentence; None if all
     are as `Evidence.document` writes them.
 
     document: in the names of today.

@@ -48,7 +48,7 @@ def author(folder: str) -> str | None:
 
 
 def changed(folder: str) -> bool | None:
-    """Whether tracked files differ from the commit; None where that is unknown."""
+    """Whether tracked files differ from the commit; None if that is unknown."""
     found = _answer(
         folder,
         "rev-parse",
@@ -82,9 +82,9 @@ def changed(folder: str) -> bool | None:
 
 
 def blob(folder: str, revision: str, name: str) -> bytes | None:
-    """The file `name` of `folder` as it was in a revision; None where there is none.
+    """The file `name` of `folder` as it was in a revision; None if there is none.
 
-    Raises OSError where git cannot be asked.
+    Raises OSError if git cannot be asked.
     """
     if revision.startswith("-"):  # an option, not a revision
         return None
@@ -93,7 +93,7 @@ def blob(folder: str, revision: str, name: str) -> bytes | None:
 
 
 def is_commit(folder: str, revision: str) -> bool:
-    """Whether the name is that of a commit. Raises OSError where git cannot be asked."""
+    """Whether the name is that of a commit. Raises OSError if git cannot be asked."""
     words = ("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     return not revision.startswith("-") and _run(folder, *words, timeout_s=30).returncode == 0
 
@@ -104,7 +104,7 @@ def commit_on_branch(
     """Write files of `folder` as one commit on a new branch from HEAD; returns its id. The
     working tree, the index and every other branch stay as they are, and no hook runs.
 
-    Raises FileExistsError where the branch exists, OSError where git cannot do it.
+    Raises FileExistsError if the branch exists, OSError if git cannot do it.
     """
     told = _answer(folder, "rev-parse", "--verify", "HEAD", "--show-prefix")
     parent, _, prefix = (told or "").partition("\n")
@@ -179,7 +179,7 @@ def _run(
     timeout_s: float = 5,
     given: bytes = b"",
 ) -> subprocess.CompletedProcess[bytes]:
-    """git in the folder. Raises OSError where it cannot be started or does not end in time."""
+    """git in the folder. Raises OSError if it cannot be started or does not end in time."""
     env = {
         key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _OWN
     }

@@ -34,7 +34,7 @@ _FORMER_GUARDRAIL = {"measure": "metric"}
 def renamed(document: object) -> Any:
     """A policy as it was written, by the names of today.
 
-    Raises VersionError where a field is there by both names.
+    Raises VersionError if a field is there by both names.
     """
     return _by_names(document, _FORMER, _FORMER_GUARDRAIL)
 

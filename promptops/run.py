@@ -52,7 +52,7 @@ class Run:
     example_fingerprint: str | None  # of the example's content: pairs only equal content
     repeat: int
     request: str  # canonical JSON of what was sent, secrets redacted
-    output: str | None  # the assistant's text; None where nothing came back
+    output: str | None  # the assistant's text; None if nothing came back
     tool_calls: str | None = None
     finish_reason: str | None = None
     failure: str | None = None  # a class of FAILURES
@@ -80,7 +80,7 @@ class Run:
 
     @property
     def kind(self) -> Kind | None:
-        """What sort of failure it was; None where the model answered."""
+        """What sort of failure it was; None if the model answered."""
         return FAILURES[self.failure] if self.failure else None
 
     @property

@@ -19,7 +19,7 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """value: in [0, 1], higher is better, or None where unscored; passed: only where the scorer has
+    """value: in [0, 1], higher is better, or None if unscored; passed: only if the scorer has
     a threshold.
 
     raw_value and unit: the figure behind the value (ms, USD, characters, a 1-10 rating); reason:
@@ -67,8 +67,8 @@ class Score:
 
     @property
     def outcome(self) -> float | None:
-        """What comparisons use: `passed` as 0 or 1 where there is a threshold, else `value`; None
-        where unscored.
+        """What comparisons use: `passed` as 0 or 1 if there is a threshold, else `value`; None
+        if unscored.
         """
         if self.value is None:
             return None

@@ -222,7 +222,7 @@ def test_a_copy_shares_nothing() -> None:
 @pytest.mark.parametrize("value", [2.0**53, 1e17, -1e20, 9.99e20])
 def test_whole_floats_that_a_file_would_not_bring_back(value: float) -> None:
     """A whole float beyond 2^53 - 1 reads back as an integer that no version may hold: refused
-    where it is stored.
+    if it is stored.
     """
     assert isinstance(json.loads(canonical(value)), int)
     with pytest.raises(VersionError, match=r"setting\.x is .* whole number beyond"):

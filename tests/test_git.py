@@ -287,7 +287,7 @@ def test_sha256_and_names_outside_utf8(tmp_path: Path) -> None:
 
 
 def test_blobs_of_revisions(folder: Path) -> None:
-    """The file as it was; nothing where it was not; an option is not a revision."""
+    """The file as it was; nothing if it was not; an option is not a revision."""
     assert git.blob(str(folder), "HEAD", "code.py") == b"one = 1\n"
     assert git.blob(str(folder), "HEAD", "no.py") is None
     assert git.blob(str(folder), "--batch", "code.py") is None

@@ -98,7 +98,7 @@ def _stop(*_: object) -> None:
 
 
 def superlinear(site: Site, stop_s: float = STOP_S, size: int = SIZE) -> str:
-    """Which repeats take more than linear time; empty where none does."""
+    """Which repeats take more than linear time; empty if none does."""
     before = signal.signal(signal.SIGVTALRM, _stop)
     try:
         for (shown, whole), (_, half), (_, quarter) in zip(

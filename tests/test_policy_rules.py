@@ -47,7 +47,7 @@ def test_at_least_one_example_is_needed() -> None:
 
 
 def test_a_mean_reaches_what_it_equals() -> None:
-    """Equal reaches, also where a sum lost its last bit; a thousandth below does not."""
+    """Equal reaches, also when a sum lost its last bit; a thousandth below does not."""
     policy = Policy(min_score=0.6)
     assert reaches_min_score(0.6, policy)
     assert reaches_min_score(sum([0.1] * 6), policy)

@@ -21,7 +21,7 @@ from promptops.score import Score
 
 @given(st.floats(0, 1))
 def test_values_in_range(value: float) -> None:
-    """Every number from 0 to 1 is a score, and the outcome where there is no threshold."""
+    """Every number from 0 to 1 is a score, and the outcome if there is no threshold."""
     assert Score(value).value == Score(value).outcome == value
     assert Score(value).unscored is None
 

@@ -30,7 +30,7 @@ _CELLS = 4_000_000  # of the matrices of all items, kept at once while they are 
 
 @dataclass(frozen=True, slots=True)
 class Kappa:
-    """value: Cohen's kappa, None where both raters gave one and the same answer throughout;
+    """value: Cohen's kappa, None if both raters gave one and the same answer throughout;
     observed: share of equal answers; expected: by chance; se: of the unweighted kappa, large
     samples (Fleiss, Cohen and Everitt 1969); low, high: 95 % interval by bootstrap over items;
     answers: the categories; table: rows the first rater, columns the second, counts of items.
@@ -161,7 +161,7 @@ def _cohen_se(shares: Floats, n: int) -> float | None:
 
 def fleiss(table: Sequence[Sequence[int]]) -> float | None:
     """Fleiss' kappa (1971). table: a row per item, a column per answer, counts of raters, equally
-    many an item; None where one answer is all.
+    many an item; None if one answer is all.
     """
     import numpy as np
 
@@ -189,7 +189,7 @@ def krippendorff(
     """Krippendorff's alpha (2011) for any number of raters, with missing ratings. ratings: one row
     per rater and one column per item; None: not rated.
 
-    None where alpha is not defined: no item with two ratings, or one value throughout. Raises
+    None if alpha is not defined: no item with two ratings, or one value throughout. Raises
     StatisticsError for NaN.
     """
     return _alpha(_units(ratings), metric)
@@ -296,7 +296,7 @@ def _distance(metric: Metric) -> Callable[[Floats, Floats], Floats]:
 
 
 def _percentiles(found: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """95 % of the resamples that could be computed; None where too few could."""
+    """95 % of the resamples that could be computed; None if too few could."""
     import numpy as np
 
     known = [value for value in found if value is not None]

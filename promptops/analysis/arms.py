@@ -36,8 +36,8 @@ class Outcomes:
     """One measure of one arm, a row per example (all arrays have the same length, in `examples`
     order).
 
-    mean: over the scored repeats, NaN where none was; scored, attempted: counts of repeats;
-    variance: of the repeats within the example (ddof 1), NaN where fewer than two; passed_all:
+    mean: over the scored repeats, NaN if none was; scored, attempted: counts of repeats;
+    variance: of the repeats within the example (ddof 1), NaN if fewer than two; passed_all:
     whether every scored repeat passed.
     binary: every single outcome was 0 or 1. versions: the scorer's versions met (more than one
         cannot be compared).
@@ -138,10 +138,8 @@ class Pairs:
     unscored: tuple[str, ...]
     only_candidate: int
     only_baseline: int
-    grid: float | None  # every d is a whole multiple of it; None where no such step is known
-    within: tuple[
-        float, float
-    ]  # mean variance between repeats: candidate, baseline (NaN where K = 1)
+    grid: float | None  # every d is a whole multiple of it; None if no such step is known
+    within: tuple[float, float]  # mean variance between repeats: candidate, baseline (NaN if K = 1)
     failed: tuple[int, int, int, int]  # unscored and attempted runs: candidate, baseline
     measure: bool = False  # lower is better and there is no 0-1 scale: cost, latency, tokens
     scale: float = 1.0  # the largest difference that an example can show
@@ -158,7 +156,7 @@ class Pairs:
 
 
 def why_unscored(arms: Sequence[Arm]) -> str:
-    """One sentence on the arms among these that hold no score at all, with what to do; "" where
+    """One sentence on the arms among these that hold no score at all, with what to do; "" if
     each has some, or nothing is known of them.
     """
     silent = [arm for arm in arms if not arm.scores and arm.facts.get("calls")]
@@ -185,7 +183,7 @@ def why_unscored(arms: Sequence[Arm]) -> str:
 def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = False) -> Pairs:
     """The examples of both arms side by side, in the baseline's order.
 
-    Raises StatisticsError where the two were scored by different versions of the scorer.
+    Raises StatisticsError if the two were scored by different versions of the scorer.
     """
     import numpy as np
 

@@ -53,7 +53,7 @@ class BinaryComparison(Comparison):
     @cached_property
     def classes(self) -> Classes | None:
         """Balanced accuracy and the best constant answer; the tables by class are for the full
-        comparison. None where the scorer matches no golden label of few.
+        comparison. None if the scorer matches no golden label of few.
         """
         arms, labels = (self.candidate, self.baseline), self.grounds.labels
         read = readings(arms, self.primary_name, labels)

@@ -115,7 +115,7 @@ def mde(changed: int, n: int) -> float | None:
 
 
 def least_gain(reached: Callable[[float, float], bool], *, share_changed: float) -> float | None:
-    """Smallest gain at which a test reaches its power, to 24 halvings; None where none does.
+    """Smallest gain at which a test reaches its power, to 24 halvings; None if none does.
 
     Args:
         reached: whether it does where these shares of the examples are won and lost.

@@ -35,7 +35,7 @@ def caveats(comparison: Comparison) -> Iterator[str]:
 
 
 def elsewhere(*arms: Arm) -> Iterator[str]:
-    """How many runs came in with a file, which says of itself where they are from."""
+    """How many runs came in with a file, which itself says where they are from."""
     for arm in arms:
         came = int(arm.facts.get("imported") or 0)
         if came:

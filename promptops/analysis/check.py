@@ -47,7 +47,7 @@ class Rule:
     all planned examples were in, so that only the e-value may promote; share: the part of alpha
     that this finalist's primary may use (1/m, Holm's step);
     passed_over: all held, and another finalist was preferred; needs_e: the e-value that a promotion
-    needs after what was tried before, None where the fixed test is in force.
+    needs after what was tried before, None if the fixed test is in force.
     """
 
     p_better: float | None = None
@@ -57,7 +57,7 @@ class Rule:
     needs_e: float | None = None
 
     def wanted_e(self, alpha: float) -> float | None:
-        """The e-value that promotes; None where the fixed test does."""
+        """The e-value that promotes; None if the fixed test does."""
         early = 1 / (alpha * self.share) if self.peeking else 0.0
         return max(early, self.needs_e or 0.0) or None
 

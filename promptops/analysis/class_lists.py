@@ -2,7 +2,7 @@
 
 {"labels": texts, "shown": texts as people wrote them, "constant": an index or None, "golden": a
 list of indices for each example, "candidate" and "baseline": the index of the answer's label, None
-where it is not one of the labels}.
+if it is not one of the labels}.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["read_answers", "read_labels", "written_classes"]
 def written_classes(
     arms: Sequence[tuple[str, Arm]], examples: Sequence[str], labels: GoldenLabels | None
 ) -> dict[str, Any]:
-    """The lists; {} where there are no golden labels, or the answers are not known as labels."""
+    """The lists; {} if there are no golden labels, or the answers are not known as labels."""
     if labels is None or not all(arm.answers for _, arm in arms):
         return {}
     golden = [labels.golden.get(example, ()) for example in examples]
@@ -39,7 +39,7 @@ def written_classes(
 
 
 def read_labels(classes: Mapping[str, Any], examples: Sequence[str]) -> GoldenLabels | None:
-    """The golden labels of the lists; None where there are none."""
+    """The golden labels of the lists; None if there are none."""
     if not classes:
         return None
     texts = classes["labels"]
@@ -56,7 +56,7 @@ def read_labels(classes: Mapping[str, Any], examples: Sequence[str]) -> GoldenLa
 
 
 def read_answers(classes: Mapping[str, Any], key: str, examples: Sequence[str]) -> dict[str, str]:
-    """The answers of an arm as labels; {} where there are none."""
+    """The answers of an arm as labels; {} if there are none."""
     if not classes or key not in classes:
         return {}
     texts = classes["labels"]

@@ -54,7 +54,7 @@ Interval = tuple[float, float]
 class GoldenLabels:
     """golden: example id -> the labels that are right for it, in the form that `folded` gives;
     shown: that form -> the label as people wrote it; constant: the commonest label of the rows that
-    versions were tuned on, None where it is read from these.
+    versions were tuned on, None if it is read from these.
     """
 
     golden: Mapping[str, tuple[str, ...]]
@@ -135,7 +135,7 @@ def folded(value: object) -> str:
 
 def read_label(output: str | None, labels: Iterable[str]) -> str:
     """The label that an answer gives: the whole answer, or the only label that occurs in it as
-    words; OTHER where there is none, or more than one.
+    words; OTHER if there is none, or more than one.
     """
     text = folded(output or "")
     known = set(labels)
@@ -157,7 +157,7 @@ def applies(
     one label of few; else none.
 
     Whether it matches is read from what it did: right where the label that the answer gives is a
-    golden one, wrong where it is not, on 95 % of the examples.
+    golden one, wrong if it is not, on 95 % of the examples.
     """
     if labels is None or not outcomes.binary or not answers:
         return []
@@ -180,7 +180,7 @@ def applies(
 def readings(
     arms: Sequence[Arm], name: str, labels: GoldenLabels | None
 ) -> list[dict[str, str]] | None:
-    """example -> answer, per arm, as class figures count them; None where no arm matches labels.
+    """example -> answer, per arm, as class figures count them; None if no arm matches labels.
 
     Where the label that an answer gives and its score part too often (a label in a sentence, which
     an exact scorer does not take), the score decides: wrong is OTHER, right is the golden one.
@@ -218,7 +218,7 @@ def is_class_measure(name: str) -> bool:
 
 
 def labelled_scorer(arms: Sequence[Arm], labels: GoldenLabels | None) -> str | None:
-    """The first scorer that matches a golden label of few in all arms; None where none does."""
+    """The first scorer that matches a golden label of few in all arms; None if none does."""
     for name in arms[0].scores if labels is not None else ():
         found = [
             name in arm.scores and applies(arm.scores[name], arm.answers, labels) for arm in arms
@@ -238,12 +238,12 @@ def constant_scores(examples: Sequence[str], labels: GoldenLabels) -> tuple[str,
 
 
 def classes_of(arms: Sequence[Arm], name: str, labels: GoldenLabels | None) -> Classes | None:
-    """The class figures of some arms under one scorer; None where it does not match labels.
+    """The class figures of some arms under one scorer; None if it does not match labels.
 
     Args:
         arms: with their answers, read as labels.
         name: the scorer.
-        labels: the golden labels; None where there are none.
+        labels: the golden labels; None if there are none.
     """
     read = readings(arms, name, labels)
     if labels is None or read is None:
@@ -314,7 +314,7 @@ def stratified(pairs: Pairs, labels: GoldenLabels, label: str | None = None) -> 
             so that the mean over examples is the mean over labels of their recall.
 
     Returns:
-        None where no example has a golden label, or none has this one.
+        None if no example has a golden label, or none has this one.
     """
     import numpy as np
 

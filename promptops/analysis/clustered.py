@@ -20,8 +20,8 @@ LEAST_CLUSTERS = 4.0  # effective clusters below which a dominating one leaves n
 
 @dataclass(frozen=True, slots=True)
 class ClusteredMean:
-    """mean over examples; se, None where there is one cluster; interval: t with `freedom` degrees,
-    None where it cannot be estimated; largest: share of the examples in the largest cluster.
+    """mean over examples; se, None if there is one cluster; interval: t with `freedom` degrees,
+    None if it cannot be estimated; largest: share of the examples in the largest cluster.
     """
 
     mean: float
@@ -87,7 +87,7 @@ def clustered_mean(
 
 
 def _check_labels(values: int, labels: int) -> None:
-    """Raises StatisticsError where there is not one label for each of some values."""
+    """Raises StatisticsError if there is not one label for each of some values."""
     if labels != values:
         raise StatisticsError(
             f"{values} values have {labels} cluster labels; expected one label per value."

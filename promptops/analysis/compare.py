@@ -110,7 +110,7 @@ class Comparison:
     @cached_property
     def classes(self) -> Classes | None:
         """Confusion tables, precision, recall and F1 of both arms beside the best constant answer;
-        None where the primary matches no golden label of few.
+        None if the primary matches no golden label of few.
         """
         scorer = self.primary_name if self.primary_name in self.candidate.scores else None
         scorer = scorer or labelled_scorer((self.candidate, self.baseline), self.grounds.labels)
@@ -122,7 +122,7 @@ class Comparison:
         return self._pairs[self[name or self.primary_name].name]
 
     def bound(self, name: str, alpha: float = 0.05, *, anytime: bool = False) -> float | None:
-        """One-sided (1 - alpha) lower bound of a measure's gain; None where no bound exists.
+        """One-sided (1 - alpha) lower bound of a measure's gain; None if no bound exists.
 
         anytime: the confidence sequence, which may be read at every look (None for measures off the
             0-1 scale).
@@ -214,7 +214,7 @@ def compare(
 ) -> Comparison:
     """The facts of every measure that both arms have.
 
-    primary: a scorer's name, default the first. Raises StudyError where the arms share no scorer or
+    primary: a scorer's name, default the first. Raises StudyError if the arms share no scorer or
         no example.
     """
     grounds = grounds or ComparisonContext()

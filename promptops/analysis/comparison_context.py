@@ -20,14 +20,14 @@ __all__ = ["ComparisonContext"]
 class ComparisonContext:
     """Where a comparison's examples come from, and under which discipline.
 
-    planned: how many examples both arms were to be asked, None where unknown; clusters: example id
+    planned: how many examples both arms were to be asked, None if unknown; clusters: example id
     -> group; tags: example id -> tags; split: the one split that the examples are of; tested:
     whether a plan fixed it before the runs; served: how many verdicts this split has already
     served; noise: the A/A difference of the primary (mean, interval), None: not measured; copies:
     id of a copy -> id of the example that it repeats, since copies are one example; contradictory:
     how many inputs have golden answers that differ; labels: the golden labels, where they are few;
     rules: of which release the figures and verdicts are; tried: what was judged before on these
-    examples; looked: how many candidates were looked at after every batch, 0 where none was.
+    examples; looked: how many candidates were looked at after every batch, 0 if none was.
     """
 
     prompt: str = ""

@@ -79,7 +79,7 @@ class Beside:
 def beside_constant(
     arm: Arm, name: str, labels: GoldenLabels | None, clusters: Mapping[str, str] | None
 ) -> Beside | None:
-    """An arm beside the best constant answer; None where its scorer matches no label of few."""
+    """An arm beside the best constant answer; None if its scorer matches no label of few."""
     outcomes: Outcomes = arm.scores[name]
     kept = applies(outcomes, arm.answers, labels)
     if labels is None or not kept:
@@ -130,7 +130,7 @@ def constant_checks(
 
 
 def first_constant_checks(beside: Beside | None, policy: Policy) -> list[ConstantCheck]:
-    """The same for a first deployment, which fails where it is significantly below the constant."""
+    """The same for a first deployment, which fails if it is significantly below the constant."""
     if beside is None:
         return []
     if (failed := _one_answer(beside, beside.shown_above(policy.alpha))) is not None:

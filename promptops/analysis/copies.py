@@ -27,7 +27,7 @@ def collapse(arm: Arm, copies: Mapping[str, str]) -> Arm:
         copies: id of a copy -> id of its example; ids that are not in it mean themselves.
 
     Returns:
-        The same arm where it holds no copy, else one with a row per distinct example.
+        The same arm if it holds no copy, else one with a row per distinct example.
     """
     if not copies:
         return arm

@@ -89,7 +89,7 @@ def rogan_gladen(rate: float, sensitivity: float, specificity: float) -> float:
     """The true rate behind a judge's 0/1 rate: (p + specificity - 1) / (sensitivity + specificity -
     1), cut to [0, 1].
 
-    Raises StatisticsError where the judge tells nothing (sensitivity + specificity <= 1).
+    Raises StatisticsError if the judge tells nothing (sensitivity + specificity <= 1).
     """
     for name, value in (("rate", rate), ("sensitivity", sensitivity), ("specificity", specificity)):
         if not 0 <= value <= 1:
@@ -103,7 +103,7 @@ def rogan_gladen(rate: float, sensitivity: float, specificity: float) -> float:
 
 
 def sensitivity_specificity(human: object, judge: object) -> tuple[float | None, float | None]:
-    """Share of true passes that the judge passes, and of true failures that it fails; None where
+    """Share of true passes that the judge passes, and of true failures that it fails; None if
     there is none of them. 0/1 labels.
     """
     y, f = finite(human, "human"), finite(judge, "judge")

@@ -59,7 +59,7 @@ def evidence(world: World, monitors: int, days: int, seed: int) -> Floats:
 
 
 def alarm_days(found: Floats, threshold: float, first: int = 0) -> Floats:
-    """Days from day `first` to the alarm of each monitor, 1 for the day itself; inf where it does
+    """Days from day `first` to the alarm of each monitor, 1 for the day itself; inf if it does
     not alarm. A monitor that had alarmed before day `first` counts from there.
     """
     import numpy as np

@@ -112,7 +112,7 @@ def _spread(values: Any, examples: Sequence[str], place: Mapping[str, int]) -> l
 def _column(
     outcomes: Outcomes, place: Mapping[str, int], asked: list[int | None], measure: bool
 ) -> tuple[tuple[float | None, ...], dict[str, Any]]:
-    """The means in the evidence's order, None where unscored; and their tally.
+    """The means in the evidence's order, None if unscored; and their tally.
 
     Shares of 0/1 outcomes are restored from 6 digits exactly.
     """

@@ -127,7 +127,7 @@ def difference(
 ) -> tuple[Difference, Pairs]:
     """The facts of one measure, and the pairs that they rest on.
 
-    clusters: example id -> group, None where examples are independent. Raises StatisticsError as
+    clusters: example id -> group, None if examples are independent. Raises StatisticsError as
         `pair` does.
     """
     pairs = pair(candidate, baseline, lower_is_better=name in MEASURES)
@@ -204,7 +204,7 @@ def gain_interval(
     """Interval of the mean gain, its lower bound for guardrails (one-sided, (1 + level) / 2), and
     the method's name.
 
-    bootstrap: whether the bound of continuous scores is the lower of t and BCa. None where no
+    bootstrap: whether the bound of continuous scores is the lower of t and BCa. None if no
         estimate exists: fewer than two units.
     """
     d = pairs.d
@@ -274,7 +274,7 @@ def _form(rules: int) -> Literal["cr1", "cr2"]:
 
 
 def labels_of(pairs: Pairs, clusters: Mapping[str, str] | None) -> list[str] | None:
-    """A cluster label for every pair; None where no two pairs share one, so that singletons are as
+    """A cluster label for every pair; None if no two pairs share one, so that singletons are as
     no clusters.
     """
     if not clusters:
@@ -313,14 +313,14 @@ def _gain(d: Floats) -> float:
 
 
 def _e_value(units: Floats, largest: float) -> float | None:
-    """None where scores are off the 0-1 scale."""
+    """None if scores are off the 0-1 scale."""
     if len(units) and float(abs(units).max()) > largest * (1 + 1e-9):
         return None
     return e_values.e_value(units / largest)
 
 
 def _sd(values: Floats) -> float | None:
-    """None where n < 2 or constant."""
+    """None if n < 2 or constant."""
     spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return spread if spread > 1e-12 else None
 

@@ -27,7 +27,7 @@ def decide_first(
     """The verdict on a first deployment, which has no incumbent to beat: scored, complete, and at
     least the policy's minimum.
 
-    context: where its examples come from, with their golden labels where they are few.
+    context: where its examples come from, with their golden labels if they are few.
     """
     policy, context = policy or Policy(), context or ComparisonContext()
     name = _primary_of(arm, policy, primary, context)
@@ -43,7 +43,7 @@ def decide_first(
 
 
 def _primary_of(arm: Arm, policy: Policy, primary: str | None, context: ComparisonContext) -> str:
-    """The scorer that decides. Raises StudyError where the arm has no score by it."""
+    """The scorer that decides. Raises StudyError if the arm has no score by it."""
     name = policy.primary or primary or next(iter(arm.scores), None)
     if name is not None and name not in arm.scores:
         name = held.scorer_of(name, (arm,), context.labels) or name

@@ -33,7 +33,7 @@ class Seen:
     """One measure of some calls, oldest first.
 
     users: whose call each is, any hashable numbers or texts; canary: whether the canary answered;
-    values: from 0 to 1, higher is better, NaN where the call does not have the measure.
+    values: from 0 to 1, higher is better, NaN if the call does not have the measure.
     """
 
     users: Array

@@ -40,7 +40,7 @@ _AT_ONCE = 4_000_000  # numbers of one batch of permutations
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """statistic: Hotelling's T squared of the contrasts between models, None where no gain differs
+    """statistic: Hotelling's T squared of the contrasts between models, None if no gain differs
     between models; p: that the gain does not depend on the model; method: how p was found; units:
     independent examples or clusters.
     """
@@ -150,7 +150,7 @@ def interaction(
 
     Args:
         gains: one list per model, the same examples in the same order.
-        labels: cluster of each example, None where examples are independent.
+        labels: cluster of each example, None if examples are independent.
         grid: the step of the gains of 0/1 scores; None: not known.
         draws: permutations, where there are three models or more.
 
@@ -191,7 +191,7 @@ def _share(gains: Floats, units: int) -> Floats:
     """h = s' Q^+ s / n of many sets of gains (set x unit x model), of the sum s and the sum of
     products Q of their contrasts, with T squared = (n - 1) h / (1 - h).
 
-    It rises with T squared and is never above 1, also where contrasts are constant.
+    It rises with T squared and is never above 1, also when contrasts are constant.
     """
     import numpy as np
 

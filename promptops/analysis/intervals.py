@@ -45,7 +45,7 @@ def quantile(level: float) -> float:
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
-    """Wilson's score interval (1927) of a rate; (0, 1) where n = 0."""
+    """Wilson's score interval (1927) of a rate; (0, 1) if n = 0."""
     k, n = counts(successes, n)
     if not n:
         return 0.0, 1.0
@@ -77,7 +77,7 @@ def bayes(successes: int, n: int, *, level: float = 0.95, prior: float = 1.0) ->
 
 def no_failures(n: int, *, alpha: float = 0.05) -> float:
     """One-sided upper bound of a failure rate after 0 failures in n: 1 - alpha^(1/n), about 3/n
-    (the rule of three); 1 where n = 0.
+    (the rule of three); 1 if n = 0.
     """
     counts(0, n)
     return -math.expm1(math.log(share(alpha, "alpha")) / n) if n else 1.0
@@ -87,7 +87,7 @@ def no_failures(n: int, *, alpha: float = 0.05) -> float:
 
 
 def t_interval(values: object, *, level: float = 0.95) -> Interval | None:
-    """Student's t interval of a mean, n - 1 degrees of freedom; None where n < 2 or every value is
+    """Student's t interval of a mean, n - 1 degrees of freedom; None if n < 2 or every value is
     the same.
     """
     from scipy.special import stdtrit
@@ -103,7 +103,7 @@ def t_interval(values: object, *, level: float = 0.95) -> Interval | None:
 
 def acceleration(d: object) -> float:
     """Jackknife acceleration of a mean: sum((d - m)^3) / (6 sum((d - m)^2)^1.5) (Efron and
-    Tibshirani 1993, 14.15); 0 where constant.
+    Tibshirani 1993, 14.15); 0 if constant.
     """
     array = finite(d)
     away = array - (array.mean() if len(array) else 0.0)
@@ -117,7 +117,7 @@ def bca(
     """Bias-corrected, accelerated bootstrap interval of a mean; examples are resampled, so d holds
     one number an independent unit.
 
-    The order of d does not matter. None where n < 2 or d is constant, which no bootstrap can see
+    The order of d does not matter. None if n < 2 or d is constant, which no bootstrap can see
     past.
     """
     import numpy as np
@@ -215,7 +215,7 @@ def newcombe(
 
 
 def welch(b: object, a: object, *, level: float = 0.95) -> Interval | None:
-    """Welch's interval of mean(b) - mean(a) for unpaired scores; None where an arm has fewer than
+    """Welch's interval of mean(b) - mean(a) for unpaired scores; None if an arm has fewer than
     two values or both are constant.
     """
     from scipy.special import stdtrit

@@ -91,7 +91,7 @@ class LiveDetector:
 @dataclass(frozen=True, slots=True)
 class Grown:
     """One group of the inputs (a topic, a language, a length): its share before and since, and its
-    quality before and since, None where nothing of it was scored.
+    quality before and since, None if nothing of it was scored.
     """
 
     name: str

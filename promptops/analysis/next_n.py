@@ -11,7 +11,7 @@ __all__ = ["could_see", "next_margin", "next_n"]
 
 
 def next_margin(figures: Difference, margin: float, alpha: float) -> str:
-    """How many more examples would show it, at the change seen where that is a loss."""
+    """How many more examples would show it, at the change seen if that is a loss."""
     loss = max(-figures.gain, 0.0) if figures.n else 0.0
     if not margin > loss:
         return (
@@ -38,7 +38,7 @@ def _n_for_margin(figures: Difference, margin: float, room: float, alpha: float)
 
 
 def could_see(figures: Difference) -> str:
-    """The gain that these examples could have shown; "" where it is unknown."""
+    """The gain that these examples could have shown; "" if it is unknown."""
     return (
         f"This n finds a gain of {words.points(figures.mde)} four times in five."
         if figures.mde is not None

@@ -44,7 +44,7 @@ class SignFlip:
 
 @dataclass(frozen=True, slots=True)
 class TTest:
-    """The paired t test as a quick look: mean of d, its standard error, t, and p (None where d is
+    """The paired t test as a quick look: mean of d, its standard error, t, and p (None if d is
     constant or n < 2).
     """
 
@@ -58,7 +58,7 @@ class TTest:
 def sign_flip(
     d: object, *, grid: float | None = 0.001, ties: Literal["full", "half"] = "full"
 ) -> SignFlip:
-    """Exact one-sided sign-flip test of the mean of d, which is symmetric about 0 where A and B
+    """Exact one-sided sign-flip test of the mean of d, which is symmetric about 0 if A and B
     behave alike (Fisher 1935).
 
     d: one difference an independent unit; for 0/1 scores this is exact McNemar. grid: d is rounded

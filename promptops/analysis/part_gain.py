@@ -19,7 +19,7 @@ __all__ = ["PartGain", "frame_of"]
 @dataclass(frozen=True, slots=True)
 class PartGain:
     """name: of the part; n: shared examples; candidate and baseline: mean scores; gain: their
-    difference, positive where the candidate did better, with its 90 % interval (None where it is
+    difference, positive where the candidate did better, with its 90 % interval (None if it is
     not estimable); wins and losses: examples that improved and regressed.
     """
 
@@ -40,7 +40,7 @@ class PartGain:
         Args:
             name: of the part.
             pairs: outcomes of its examples, one or more.
-            clusters: example id -> cluster; None where examples are independent.
+            clusters: example id -> cluster; None if examples are independent.
         """
         low, high, _, _ = gain_interval(pairs, labels_of(pairs, clusters), bootstrap=False)
         return cls(
@@ -61,7 +61,7 @@ def frame_of(parts: Sequence[PartGain], kind: type[PartGain], index: str) -> Dat
 
     Args:
         parts: in the order of the rows.
-        kind: their type, which names the columns where there are none.
+        kind: their type, which names the columns if there are none.
         index: what a part is: "model", "task" or "tag".
     """
     import pandas as pd

@@ -1,7 +1,7 @@
 """The single demands of a policy, each compared with the facts: pass, fail (shown to be broken) or
 unproven, in words, with what to do next.
 
-A guardrail passes where its lower bound is above -margin, fails where it is significantly worse and
+A guardrail passes where its lower bound is above -margin, fails if it is significantly worse and
 not shown inside the margin, and is unproven otherwise: too little data never passes. While peeking
 (before all planned examples are in) only bounds that hold at every look count.
 """
@@ -169,7 +169,7 @@ def _guard_within(comparison: Comparison, rail: Guardrail, alpha: float, peeking
 
 
 def judged(name: str, kind: str, calibrated: bool | None, policy: Policy) -> list[Check]:
-    """An uncalibrated judge decides alone only where the policy says so."""
+    """An uncalibrated judge decides alone only if the policy says so."""
     if judge_may_decide(kind, calibrated, policy):
         return []
     return [Check("judge", "unproven", *uncalibrated_judge(name))]

@@ -59,7 +59,7 @@ def mde_binary(changed: int, n: int, *, alpha: float = ALPHA, power: float = POW
         power: wanted.
 
     Returns:
-        None where n examples cannot find any gain.
+        None if n examples cannot find any gain.
     """
     return least_gain(
         lambda wins, losses: exact_power(wins, losses, n, alpha=alpha) >= power,
@@ -140,7 +140,7 @@ def exact_power(
 @functools.lru_cache(maxsize=16)
 def _criticals(alpha: float, ties: str, size: int) -> Any:
     """For each number of disagreements m below `size` the fewest wins that are significant, m + 1
-    where none is; by halving, all m at once.
+    if none is; by halving, all m at once.
     """
     import numpy as np
     from scipy.special import bdtrc

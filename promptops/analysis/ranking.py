@@ -26,7 +26,7 @@ SEED = 20_260_104
 @dataclass(frozen=True, slots=True)
 class Strengths:
     """log_strength: natural log, the first 0; se: standard errors against the first (its own 0);
-    low, high: 95 % of bootstrap resamples of battles, None where no resample was asked for; rating:
+    low, high: 95 % of bootstrap resamples of battles, None if no resample was asked for; rating:
     on the Elo scale, 400 log10, the first at 1,000.
     """
 
@@ -48,7 +48,7 @@ def bradley_terry(
     """Maximum likelihood by Newton's method. wins[i][j]: how often i beat j, ties as half a win to
     each.
 
-    Raises StatisticsError where strengths are not finite: some group of versions never lost, or
+    Raises StatisticsError if strengths are not finite: some group of versions never lost, or
     never met the others.
     """
     import numpy as np

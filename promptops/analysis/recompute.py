@@ -59,7 +59,7 @@ def make_evidence(
     """What a promotion on `verdict` rests on. subject: the comparison, or the one arm of a first
     deployment (then with its `grounds`).
 
-    policy: default the verdict's own. Raises StatisticsError where the bundle's rounded numbers
+    policy: default the verdict's own. Raises StatisticsError if the bundle's rounded numbers
         would not bear the verdict.
     """
     policy = policy or verdict.policy
@@ -101,7 +101,7 @@ def make_evidence(
 def recompute(evidence: Evidence) -> list[Figure]:
     """Every figure of the evidence, recorded and computed again, the verdict last.
 
-    Raises StatisticsError where its lists do not fit together, RegistryCorrupt naming the file
+    Raises StatisticsError if its lists do not fit together, RegistryCorrupt naming the file
     where its content is otherwise not what we write.
     """
     with content_of(evidence):

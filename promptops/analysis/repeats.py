@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A mean over n examples with its 95 % t interval, cut to [0, 1] (None where n < 2 or all are
+    """A mean over n examples with its 95 % t interval, cut to [0, 1] (None if n < 2 or all are
     equal); skipped: examples with fewer than k repeats.
     """
 
@@ -46,7 +46,7 @@ class Split:
     """Var(mean d) = (omega2 + (within_a + within_b) / K) / n: omega2 between examples (at least 0),
     within_* between repeats.
 
-    d: one difference an example, repeats averaged first; mean, variance: of d (ddof 1; None where n
+    d: one difference an example, repeats averaged first; mean, variance: of d (ddof 1; None if n
         < 2).
     """
 
@@ -60,7 +60,7 @@ class Split:
 
 def pass_at_k(n: int, c: int, k: int) -> float:
     """P(at least one of k answers passes), c of n passing: 1 - C(n-c, k) / C(n, k), unbiased (Chen
-    et al. 2021). NaN where n < k.
+    et al. 2021). NaN if n < k.
     """
     c, n = counts(c, n)
     _chosen(k)
@@ -68,7 +68,7 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 def pass_hat_k(n: int, c: int, k: int) -> float:
-    """P(all k answers pass), c of n passing: C(c, k) / C(n, k) (tau-bench). NaN where n < k."""
+    """P(all k answers pass), c of n passing: C(c, k) / C(n, k) (tau-bench). NaN if n < k."""
     c, n = counts(c, n)
     _chosen(k)
     return math.nan if n < k else _ratio(math.comb(c, k), math.comb(n, k))
@@ -157,7 +157,7 @@ def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Split:
 
 
 def _within(rows: Sequence[Any]) -> float:
-    """Mean variance between the repeats of one example (ddof 1); 0 where there is one repeat, which
+    """Mean variance between the repeats of one example (ddof 1); 0 if there is one repeat, which
     has none.
     """
     return (

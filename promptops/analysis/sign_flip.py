@@ -47,7 +47,7 @@ def tail_by_counts(a: int, n: int) -> tuple[float, float]:
 def lower_tail(sizes: Ints, a: int) -> tuple[float, float] | None:
     """P(X <= a), P(X = a), where a is at most half of sum(sizes). sizes: sorted.
 
-    None where it is too wide for exactness.
+    None if it is too wide for exactness.
     """
     import numpy as np
 

@@ -109,7 +109,7 @@ def leaderboard(
     """All arms on the primary (default: the first scorer of the first arm).
 
     clusters: example id -> group. Raises StudyError without arms, for two arms of one label, or an
-    arm without the primary; StatisticsError where arms were scored by different versions of the
+    arm without the primary; StatisticsError if arms were scored by different versions of the
     scorer.
     """
     if not arms:

@@ -36,7 +36,7 @@ class PrimaryClaim(NamedTuple):
 
 
 def claim(comparison: Comparison, policy: Policy) -> PrimaryClaim:
-    """The gain and p of the primary, over examples or over tasks; p = 1 where tasks say nothing."""
+    """The gain and p of the primary, over examples or over tasks; p = 1 if tasks say nothing."""
     figures = main(comparison, policy)
     if policy.estimand == "examples":
         return PrimaryClaim(figures.gain, figures.p_better)
@@ -94,7 +94,7 @@ def primary_check(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
 
 
 def task_figures(comparison: Comparison, policy: Policy) -> dict[str, Any]:
-    """What a bundle keeps of a verdict over tasks; {} where the verdict is over examples."""
+    """What a bundle keeps of a verdict over tasks; {} if the verdict is over examples."""
     if policy.estimand == "examples":
         return {}
     try:

@@ -1,7 +1,7 @@
 """One comparison over several tasks: a row per task first, then what a further task may expect.
 
 Tasks differ in their true gain, so they are combined by random effects: the spread between tasks by
-REML (by Paule and Mandel's equation where that does not converge), the mean with its interval by
+REML (by Paule and Mandel's equation if that does not converge), the mean with its interval by
 Hartung and Knapp, never narrower than without them, t with m - 1 degrees of freedom; the gain of
 another task like these by the prediction interval, t with m - 2. The verdict stays that of the
 policy over examples, unless the policy says `estimand="tasks"` (`task_checks`).
@@ -156,7 +156,7 @@ def _reml(y: object, v: object) -> float:
 
 
 def _paule_mandel(y: object, v: object) -> float:
-    """tau^2 at which Cochran's Q equals its degrees of freedom; 0 where it is below them at 0."""
+    """tau^2 at which Cochran's Q equals its degrees of freedom; 0 if it is below them at 0."""
     import numpy as np
     from scipy.optimize import brentq
 

@@ -70,7 +70,7 @@ class Tried:
         return self.before + self.beside if self.before else 1
 
     def needed(self, alpha: float) -> float | None:
-        """The e-value that a promotion needs; None where the fixed test is still to be used."""
+        """The e-value that a promotion needs; None if the fixed test is still to be used."""
         if self.before:
             return self.place * (self.place - 1) / alpha
         return self.beside / alpha if self.times > 1 else None
@@ -81,7 +81,7 @@ class Tried:
         Args:
             alpha: of the policy.
             n: distinct examples.
-            fresh: how many rows would settle the gain seen; None where that is not known.
+            fresh: how many rows would settle the gain seen; None if that is not known.
         """
         wanted = self.needed(alpha)
         if wanted is None:
@@ -99,7 +99,7 @@ class Tried:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any] | None) -> Tried:
-        """What `document()` gave; nothing tried where there is none."""
+        """What `document()` gave; nothing tried if there is none."""
         if not document:
             return cls()
         rows: Sequence[Mapping[str, Any]] = document["judgements"]

@@ -1,4 +1,4 @@
-"""`promptops canary guard`: a running canary judged by its live calls, and ended where it is worse.
+"""`promptops canary guard`: a running canary judged by its live calls, and ended if it is worse.
 
 Exit codes: 0 it goes on, or none runs; 1 it is worse (with --abort it is ended); 2 could not find
 out.

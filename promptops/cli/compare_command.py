@@ -109,7 +109,7 @@ def compare(
 
 
 def _without_run(table: Path | None, options: dict[str, Any], **asked: Any) -> None:
-    """The same sentences by the standard library. Raises MissingExtra where that is not enough."""
+    """The same sentences by the standard library. Raises MissingExtra if that is not enough."""
     from ..study.binary_table import compare_binary
 
     for flag, name in (("report", "-o"), ("markdown", "--markdown")):

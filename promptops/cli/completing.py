@@ -2,7 +2,7 @@
 and the evidence beside it.
 
 Completing imports nothing outside the standard library and click, never fails, and completes
-nothing where there is no registry to read.
+nothing if there is no registry to read.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def require(
 
     TARGET is module:attribute of a promptops.Loader on which the application called require(...).
     Without it the statements in promptops.consumers/ beside the registry are checked. Exit code 1
-    where a version would break one.
+    if a version would break one.
 
     \b
     promptops require app.prompts:loader --write promptops.consumers/checkout.json
@@ -81,7 +81,7 @@ def require(
 def _stated(target: str, consumer: str) -> list[Need]:
     """What a loader of the application's own code was given.
 
-    Raises RegistryError where there is none.
+    Raises RegistryError if there is none.
     """
     from ..registry.needs import Need
 

@@ -278,7 +278,7 @@ def _through_lab(
 def _lab(path: str, author: str) -> Any:
     """The lab whose registry this is.
 
-    Raises UsageError where the lab that is found writes another file.
+    Raises UsageError if the lab that is found writes another file.
     """
     from ..lab import Lab
 

@@ -19,7 +19,7 @@ __all__ = ["doctor"]
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def doctor(repair: bool, as_json: bool) -> None:
-    """Verify this project's store by reading every column. Exit code 1 where something is wrong."""
+    """Verify this project's store by reading every column. Exit code 1 if something is wrong."""
     import json
 
     from ..lab import Lab

@@ -2,8 +2,8 @@
 change is tested like code.
 
 Nothing in the file is executed: scorers are names of the catalogue with constants. Exit code 0: the
-policy holds, 1: it does not (also where the data cannot tell), 2: misuse, 3: handed in as batches
-that the same command collects, or not recorded where it was to run offline, 130: interrupted, and
+policy holds, 1: it does not (also when the data cannot tell), 2: misuse, 3: handed in as batches
+that the same command collects, or not recorded if it was to run offline, 130: interrupted, and
 what was answered is kept.
 """
 

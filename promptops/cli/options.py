@@ -126,7 +126,7 @@ def author(named: str, path: str) -> str:
 
 @contextlib.contextmanager
 def rehearsed(path: str, rehearse: bool) -> Iterator[str]:
-    """The registry's path, or where it is rehearsed that of a copy, beside copies of its evidence
+    """The registry's path, or that of a copy in a rehearsal, beside copies of its evidence
     and its consumers' statements.
     """
     if not rehearse:

@@ -49,7 +49,7 @@ _annotate = click.option(
 def check(every: bool, annotate: bool, path: str, as_json: bool) -> None:
     """Verify every version, chain and promoted figure of the file.
 
-    For CI: exit code 1 where anything is wrong. Says, too, which loader a version needs that names
+    For CI: exit code 1 if anything is wrong. Says, too, which loader a version needs that names
     its request form, and which version its provider takes through Responses only.
     """
     from ..registry import document
@@ -104,7 +104,7 @@ def check(every: bool, annotate: bool, path: str, as_json: bool) -> None:
 @as_json
 @explained
 def merge(base: str, ours: str, theirs: str, dry_run: bool, as_json: bool) -> None:
-    """Merge three files into OURS; git's merge driver with %O %A %B. Exit code 1 where a person
+    """Merge three files into OURS; git's merge driver with %O %A %B. Exit code 1 if a person
     must decide.
 
     \b
@@ -237,7 +237,7 @@ def _earlier(links: Any, last: Any) -> Iterator[Any]:
 
 
 def _read(side: str, path: str) -> Document:
-    """The registry of a file or of a git revision. Raises RegistryError where it is neither."""
+    """The registry of a file or of a git revision. Raises RegistryError if it is neither."""
     from ..registry import document
 
     if os.path.isfile(side):

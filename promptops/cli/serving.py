@@ -56,9 +56,9 @@ def jupyterlab(notebook: Path) -> None:
 
 def base_of(url: str) -> tuple[str, str, str]:
     """(scheme, host, path) of the address that a proxy gives to the page; scheme and host are ""
-    where only a path is given, and the path begins and ends with a slash.
+    if only a path is given, and the path begins and ends with a slash.
 
-    Raises ValueError where it is not an address or a path.
+    Raises ValueError if it is not an address or a path.
     """
     found = _BASE.fullmatch(url)
     if not found or not url:

@@ -1,4 +1,4 @@
-"""A folder of generated files that is replaced whole, and only where everything in it is our own.
+"""A folder of generated files that is replaced whole, and only if everything in it is our own.
 
 Guarantee: a reader finds the files of before or those of after, and nothing that somebody else put
 there is ever removed. A list of our own files in the folder tells the two apart.
@@ -25,7 +25,7 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> None:
     """Replace the folder by these files.
 
     Args:
-        folder: made where it is missing; empty, or written by an earlier call.
+        folder: made if it is missing; empty, or written by an earlier call.
         files: path within the folder -> text.
 
     Raises:
@@ -61,7 +61,7 @@ def _fill(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise RegistryError where something in the folder is not ours."""
+    """Raise RegistryError if something in the folder is not ours."""
     if not folder.exists():
         return
     if not folder.is_dir():

@@ -42,7 +42,7 @@ def verify(name: str, env: str, path: str, as_json: bool) -> None:
     """Recompute every promoted figure of what serves NAME in ENV, and say same or different, number
     by number.
 
-    Exit code 1 where a figure differs, or the evidence is missing, edited, or about something else.
+    Exit code 1 if a figure differs, or the evidence is missing, edited, or about something else.
     """
     from ..registry.editor import Editor
 
@@ -129,7 +129,7 @@ def _subject(link: Deployment) -> str:
 
 
 def _without(editor: Editor, link: Deployment) -> Iterator[str]:
-    """What is wrong with a deployment that cites no evidence: nothing where it is ungated, forced,
+    """What is wrong with a deployment that cites no evidence: nothing if it is ungated, forced,
     or a rollback.
     """
     if (
@@ -160,7 +160,7 @@ def _about(evidence: Evidence, links: Sequence[Deployment], link: Deployment) ->
 
 def _incumbent(links: Sequence[Deployment], link: Deployment) -> tuple[str | None, str] | None:
     """(id, label) of what served when the evidence was first used; (None, ...) before a first
-    deployment; None where an export cut it off.
+    deployment; None if an export cut it off.
     """
     first = next(
         (

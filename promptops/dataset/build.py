@@ -159,7 +159,7 @@ def _digest(text: str) -> str:
 def _give_ids(drafts: list[_Draft], source: Source, roles: Roles) -> None:
     """Ids for the rows that have none.
 
-    Raises DatasetError where one is given twice, naming both places.
+    Raises DatasetError if one is given twice, naming both places.
     """
     seen: dict[str, _Draft] = {}
     nameless: dict[str, list[_Draft]] = {}

@@ -31,7 +31,7 @@ _HISTORY = [{"role": "history"}]
 
 
 def as_text(value: object) -> str | None:
-    """An id or cluster: text as it is, whole numbers as their digits; None where there is none."""
+    """An id or cluster: text as it is, whole numbers as their digits; None if there is none."""
     if value is None or value == "":
         return None
     if isinstance(value, float) and value.is_integer():
@@ -45,7 +45,7 @@ def as_text(value: object) -> str | None:
 
 
 def as_split(value: object) -> str | None:
-    """ "train", "val" or "test" (also by their usual other names); None where there is none."""
+    """ "train", "val" or "test" (also by their usual other names); None if there is none."""
     if value is None or value == "":
         return None
     split = _SPLIT_WORDS.get(str(value).strip().casefold())
@@ -90,7 +90,7 @@ def as_history(value: Any) -> tuple[Mapping[str, Any], ...]:
 
 
 def fault_of(value: object, depth: int = 0) -> str | None:
-    """Why JSON cannot hold a value (the first fault in it), or None where it can."""
+    """Why JSON cannot hold a value (the first fault in it), or None if it can."""
     if depth > MAX_DEPTH:
         return "is nested too deep to be data; flatten it"
     if value is None or isinstance(value, bool):

@@ -35,7 +35,7 @@ __all__ = ["Correction", "correct"]
 class Correction:
     """expected: the golden answer as the file will give it; path: the file that changes; line:
     where, from 1; before, after: the lines that differ, equal where there is nothing to change;
-    why: what kept it out of the dataset's own file, "" where it goes there. `write()` makes the
+    why: what kept it out of the dataset's own file, "" if it goes there. `write()` makes the
     change; until then nothing is changed.
     """
 
@@ -51,7 +51,7 @@ class Correction:
 
     @property
     def diff(self) -> str:
-        """The place and the lines that go and come; "" where nothing changes."""
+        """The place and the lines that go and come; "" if nothing changes."""
         if self.before == self.after:
             return ""
         gone = [f"- {line}" for line in self.before.splitlines()]
@@ -61,7 +61,7 @@ class Correction:
     def write(self) -> Correction:
         """Make the change, whole or not at all.
 
-        Raises DatasetError where the file has changed since.
+        Raises DatasetError if the file has changed since.
         """
         if self.before != self.after:
             _replace(self.path, self._old, self._new)
@@ -82,7 +82,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A dataset's file as it is now. data: its bytes where it is text; entries: its corrections."""
+    """A dataset's file as it is now. data: its bytes if it is text; entries: its corrections."""
 
     path: Path
     data: bytes
@@ -116,7 +116,7 @@ def correct(
 
     asked: which column is what; example: the row as it was evaluated; root: the project's folder;
     mine: example id -> the golden answer that the caller has written meanwhile. Raises DatasetError
-    where the file is outside the project, or the row is not what it was.
+    if the file is outside the project, or the row is not what it was.
     """
     file = _opened(path, asked, root)
     value = _value(expected, file, example.id)
@@ -171,7 +171,7 @@ def _value(expected: object, file: _File, id: str) -> Any:
 
 
 def _row(file: _File, example: Example) -> int:
-    """The number of the row of an example. Raises DatasetError where there is none."""
+    """The number of the row of an example. Raises DatasetError if there is none."""
     for number, other in enumerate(file.reading.examples):
         if other.id == example.id:
             return number
@@ -202,7 +202,7 @@ def _same(file: _File, row: int, example: Example, mine: Mapping[str, object]) -
 
 
 def _in_place(file: _File, row: int, value: object) -> Correction:
-    """The change of one value in the text of the file. Raises Unsafe where it cannot be alone."""
+    """The change of one value in the text of the file. Raises Unsafe if it cannot be alone."""
     reading = file.reading
     form, column, line = reading.source.form, reading.roles.expected, file.line(row)
     id = reading.examples[row].id
@@ -253,7 +253,7 @@ def _line_end(text: str, at: int) -> int:
 def _replace(path: Path, old: bytes | None, new: bytes) -> None:
     """Put a complete new file in the old one's place, with its permissions.
 
-    Raises DatasetError where it is not the old one any more, or cannot be written.
+    Raises DatasetError if it is not the old one any more, or cannot be written.
     """
     now = path.read_bytes() if path.is_file() else None
     if now != old:

@@ -31,7 +31,7 @@ def overlay_of(path: Path) -> Path:
 
 
 def read(path: Path, data: bytes | None = None) -> dict[str, Entry]:
-    """Example id -> its correction; none where there is no file. data: the file's bytes, where they
+    """Example id -> its correction; none if there is no file. data: the file's bytes, where they
     were read already. Raises DatasetError naming file, line and fault.
     """
     if data is None:
@@ -89,7 +89,7 @@ def applied(
 
 def with_entry(data: bytes | None, entry: Entry) -> tuple[int, str, str, bytes]:
     """(line, the old line, the new line, all bytes) with this entry in the place of the one of its
-    id, or at the end. data: None where there is no file yet.
+    id, or at the end. data: None if there is no file yet.
     """
     new = json.dumps(entry, ensure_ascii=False, allow_nan=False)
     lines = (data or b"").decode().split("\n")

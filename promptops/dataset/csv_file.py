@@ -42,7 +42,7 @@ def open_csv(path: File) -> Source:
 def header_of(cells: list[str], where: str) -> list[str]:
     """Column names without surrounding white space; "" for unnamed columns.
 
-    Raises DatasetError where a name occurs twice.
+    Raises DatasetError if a name occurs twice.
     """
     names = [cell.strip() for cell in cells]
     seen: set[str] = set()
@@ -92,7 +92,7 @@ def _delimiter(path: File, encoding: str) -> tuple[int, str]:
 
 
 def _refuse_title(path: File, lines: list[str]) -> None:
-    """Raises DatasetError where a line of one cell (a title, a comment) precedes the table."""
+    """Raises DatasetError if a line of one cell (a title, a comment) precedes the table."""
     for mark in _DELIMITERS:
         agreement, width = _agreement(lines[1:], mark, cut=False)
         enough = len(lines) > 3 or _names_a_role(lines[1:2], mark)
@@ -111,7 +111,7 @@ def _names_a_role(lines: list[str], mark: str) -> bool:
 
 
 def _agreement(lines: list[str], mark: str, cut: bool) -> tuple[float, int]:
-    """(share of sampled rows as wide as the header, width); (0, 0) where the header has one
+    """(share of sampled rows as wide as the header, width); (0, 0) if the header has one
     cell.
     """
     try:

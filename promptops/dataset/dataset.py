@@ -130,7 +130,7 @@ class Dataset:
     @overload
     def __getitem__(self, key: str) -> list[Any]: ...
     def __getitem__(self, key: int | slice | str) -> Example | Dataset | list[Any]:
-        """An example by position, a dataset by slice, a column (None where a row has none) by
+        """An example by position, a dataset by slice, a column (None if a row has none) by
         name.
         """
         if isinstance(key, slice):
@@ -141,7 +141,7 @@ class Dataset:
         return [parts.cell_of(example, key) for example in self.examples]
 
     def get(self, id: str) -> Example:
-        """The example of an id. Raises DatasetError where there is none."""
+        """The example of an id. Raises DatasetError if there is none."""
         found = self._index().get(id)
         if found is None:
             near = likely(id, list(self._index())) if len(self) <= 10_000 else None
@@ -184,7 +184,7 @@ class Dataset:
 
     @property
     def clusters(self) -> dict[str, str] | None:
-        """Example id -> its cluster, for those that have one; None where none has."""
+        """Example id -> its cluster, for those that have one; None if none has."""
         return {
             example.id: example.cluster for example in self.examples if example.cluster is not None
         } or None

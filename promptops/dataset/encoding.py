@@ -38,7 +38,7 @@ def sniff(path: File, *, must_be_utf8: bool = False) -> tuple[str, list[str]]:
     """(encoding, what to say about it). Byte order marks and UTF-16 are recognised, then UTF-8,
     then Windows-1252.
 
-    must_be_utf8: no Windows-1252, as for JSON. Raises DatasetError where the bytes are not text, or
+    must_be_utf8: no Windows-1252, as for JSON. Raises DatasetError if the bytes are not text, or
         of two kinds.
     """
     with path.open("rb") as file:

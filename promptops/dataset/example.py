@@ -50,7 +50,7 @@ class Example:
     def column(self, name: str) -> Any:
         """The value of a column by name, reserved or input.
 
-        Raises KeyError where the row has none.
+        Raises KeyError if the row has none.
         """
         if name in self.inputs:
             return self.inputs[name]

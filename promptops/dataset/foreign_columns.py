@@ -20,7 +20,7 @@ __all__ = ["read_rightly"]
 _ASSERTIONS = re.compile(r"__expected\d*")
 _LOOKED_AT = 50  # rows
 _LONGEST_CELL = 100_000
-_MOST_DIGITS = 10**40  # a longer number is a bomb, and is refused where it is checked
+_MOST_DIGITS = 10**40  # a longer number is a bomb, refused where it is checked
 # names without their case and marks: what a call of a model leaves beside its answer
 _OF_A_GENERATION = frozenset(
     (

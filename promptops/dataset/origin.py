@@ -35,7 +35,7 @@ class Origin:
 
     def document(self, root: Path, ids: Sequence[str]) -> dict[str, Any] | None:
         """JSON-ready, with the lines of `ids` in their order; the path from the project's root, so
-        that the folder may move, and of a file outside it no more than the name. None where the
+        that the folder may move, and of a file outside it no more than the name. None if the
         path is not text.
         """
         root = root.resolve()

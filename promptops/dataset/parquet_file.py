@@ -63,7 +63,7 @@ def own_rows(
 ) -> Iterator[dict[str, Any]] | None:
     """The rows of a file that `write_parquet` wrote, as it was given them; None for another file.
 
-    Raises DatasetError where the metadata is damaged.
+    Raises DatasetError if the metadata is damaged.
     """
     facts = (metadata or {}).get(_KEY)
     if facts is None:

@@ -37,7 +37,7 @@ def sampled(examples: Sequence[Example], n: int, seed: int, of: str) -> Iterator
     """`n` examples drawn without replacement, in their order; the same for the same seed whatever
     the order of the rows. of: the dataset's name, for the error.
 
-    Raises DatasetError where there are not so many.
+    Raises DatasetError if there are not so many.
     """
     if not 0 <= n <= len(examples):
         raise DatasetError(f"{n:,} examples were asked for, and {of!r} has {len(examples):,}.")

@@ -21,7 +21,7 @@ def flatten(rows: list[Row], source: Source, *, chats: bool) -> tuple[list[Row],
     """(flat rows, the columns that stood in nested `inputs`). chats: whether a column `messages`
     may be a chat log.
 
-    Raises DatasetError where only some rows have the shape, or a name occurs both inside `inputs`
+    Raises DatasetError if only some rows have the shape, or a name occurs both inside `inputs`
     and beside it.
     """
     if any(isinstance(row.get("inputs"), Mapping) for _, row in rows):
@@ -117,7 +117,7 @@ def _turn(messages: Sequence[Mapping[str, object]], where: str) -> dict[str, Any
 
 
 def _text(content: object) -> str | None:
-    """A message's text, also where it comes as typed parts; None where it is anything more."""
+    """A message's text, also when it comes as typed parts; None if it is anything more."""
     if (
         isinstance(content, list)
         and content

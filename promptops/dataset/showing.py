@@ -144,7 +144,7 @@ def _splits(dataset: Dataset) -> str:
 
 
 def as_frame(dataset: Dataset) -> DataFrame:
-    """A pandas DataFrame of all columns. Raises MissingExtra where pandas is not there."""
+    """A pandas DataFrame of all columns. Raises MissingExtra if pandas is not there."""
     try:
         import pandas
     except ImportError:

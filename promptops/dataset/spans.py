@@ -48,7 +48,7 @@ def place_of(
 ) -> tuple[int, int]:
     """Where the value of a column begins and ends. row: its number from 0, and its line from 1.
 
-    Raises Unsafe where the row has no such value by itself.
+    Raises Unsafe if the row has no such value by itself.
     """
     number, line = row
     if form.kind == "csv":

@@ -29,7 +29,7 @@ def split_of(key: str) -> str:
 
 
 def key_of(id: str, cluster: str | None) -> str:
-    """What decides an example's split: its cluster where it has one, else its id.
+    """What decides an example's split: its cluster if it has one, else its id.
 
     Rows that ask the same share one key, whatever their number: the answer to one would give the
     other away.

@@ -56,7 +56,7 @@ def values_for(version: PromptVersion, example: Example) -> dict[str, Any]:
 
 
 def _read(kind: str, text: str) -> Any:
-    """The value that a text means, None for a blank one; the text itself where it is of
+    """The value that a text means, None for a blank one; the text itself if it is of
     another type.
     """
     if not text:
@@ -125,7 +125,7 @@ def check(
 
 
 def _check_whole(examples: Sequence[Example], asked: PromptVersion, name: str) -> None:
-    """Raise DatasetError where a conversation would be sent without its question: an input is
+    """Raise DatasetError if a conversation would be sent without its question: an input is
     beside a history that is spliced in, no variable reads it, and nothing of the user comes last.
     """
     if not asked.takes_history:

@@ -95,7 +95,7 @@ def _prepared(told: Told) -> tuple[Brief, dict[str, Learner]]:
 
 
 def _label_in(fields: Mapping[str, object], text: str, name: str) -> Scalar:
-    """What an example answers for a field: its value, or the whole answer where that has no
+    """What an example answers for a field: its value, or the whole answer if that has no
     fields.
     """
     value = fields.get(name) if fields else text.strip().rstrip(".")

@@ -15,7 +15,7 @@ Scalar: TypeAlias = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One allowed value, and what the prompt says that it means ("" where it says nothing)."""
+    """One allowed value, and what the prompt says that it means ("" if it says nothing)."""
 
     value: Scalar
     definition: str = ""

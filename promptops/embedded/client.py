@@ -130,7 +130,7 @@ class Completions:
     ) -> Any:
         """A ChatCompletion with n choices, or with stream=True an iterator of chunks.
 
-        Raises SetupError where the request demands the call of a tool.
+        Raises SetupError if the request demands the call of a tool.
         """
         request = {"messages": messages, **settings}
         EmbeddedModel().check(request)
@@ -170,7 +170,7 @@ class Responses:
     ) -> Response:
         """A Response.
 
-        Raises SetupError where the request demands the call of a tool, or asks for a stream.
+        Raises SetupError if the request demands the call of a tool, or asks for a stream.
         """
         if settings.get("stream"):
             raise SetupError(

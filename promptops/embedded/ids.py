@@ -45,7 +45,7 @@ def is_id_key(key: str) -> bool:
 
 
 def find(text: str, key: str, samples: Sequence[str] = ()) -> str | None:
-    """The id that `key` asks for, written as in the samples; None where the text holds none."""
+    """The id that `key` asks for, written as in the samples; None if the text holds none."""
     if samples:
         pattern, prefix = _pattern(tuple(samples))
         match = _nearest(text, list(pattern.finditer(text)), key)

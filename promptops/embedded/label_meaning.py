@@ -11,7 +11,7 @@ __all__ = ["define", "meanings"]
 
 
 def meanings(text: str, values: Iterable[str]) -> dict[str, str]:
-    """value -> what the text says of it apart from any list ("" where nothing), for values that are
+    """value -> what the text says of it apart from any list ("" if nothing), for values that are
     named elsewhere.
     """
     found = {"": dict.fromkeys(values, "")}

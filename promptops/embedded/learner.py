@@ -66,7 +66,7 @@ Bag = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """One piece of a definition. weight: below 0 where it speaks against the label."""
+    """One piece of a definition. weight: below 0 if it speaks against the label."""
 
     label: int
     text: str
@@ -228,7 +228,7 @@ def _features(word: str) -> tuple[tuple[str, float], ...]:
 
 
 def _rarity(bags: Sequence[Bag]) -> dict[str, float]:
-    """Feature -> how rare it is among the examples: 1 where one has it, near 0 where all have.
+    """Feature -> how rare it is among the examples: 1 if one has it, near 0 if all have.
 
     What none has counts as rare.
     """

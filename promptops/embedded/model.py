@@ -80,7 +80,7 @@ class EmbeddedModel:
         )
 
     def check(self, request: Mapping[str, object]) -> None:
-        """Raises SetupError where the request can only be met by a call of a tool, which the
+        """Raises SetupError if the request can only be met by a call of a tool, which the
         embedded model never makes.
         """
         choice = request.get("tool_choice")

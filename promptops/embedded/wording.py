@@ -198,7 +198,7 @@ def _is_name(name: str) -> bool:
 
 
 def _block(lines: list[str], header: int) -> list[tuple[int, str, str]]:
-    """(line, name, definition) of the bullets under a header line; [] where there is no such
+    """(line, name, definition) of the bullets under a header line; [] if there is no such
     list.
     """
     title = lines[header].rstrip("*_ ")

@@ -26,7 +26,7 @@ START, CEILING = 8.0, 200.0
 _LONGEST_WAIT_S = 60.0  # the most that one answer may hold everything back
 _REST_S = 1.0  # the most that the place of a refusal by chance stays empty
 _KEPT = 200
-_GROWTH = ("slow_start", "clean_second")  # reported only where they changed the limit
+_GROWTH = ("slow_start", "clean_second")  # reported only if they changed the limit
 _RESET = re.compile(
     r"(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9}(?:\.\d+)?)s)?(?:(\d{1,9}(?:\.\d+)?)ms)?"
 )
@@ -203,7 +203,7 @@ class Pace:
 
 def reset_seconds(text: str) -> float | None:
     """Seconds of a reset header: "1s", "6m0s", "20ms", "1h2m", or a bare number of seconds; None
-    where it is anything else.
+    if it is anything else.
     """
     text = text.strip()
     try:

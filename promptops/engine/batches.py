@@ -180,7 +180,7 @@ class BatchPass:
         await self._rounds()
 
     def _open_doors(self) -> None:
-        """Raises SetupError where a model takes no batches, or a money budget lacks its price."""
+        """Raises SetupError if a model takes no batches, or a money budget lacks its price."""
         for question in self._left.values():
             model, place = question.model, (question.model.label, question.call.api)
             if place in self._over.doors:
@@ -219,7 +219,7 @@ class BatchPass:
     # -- answers
 
     async def _look(self, intent: Intent) -> None:
-        """What has become of a batch; its answers where it has ended."""
+        """What has become of a batch; its answers if it has ended."""
         door = self._over.doors[intent.endpoint, intent.api]
         mine = [key for key in intent.keys if key in self._left and key not in intent.collected]
         try:

@@ -74,7 +74,7 @@ class Breaker:
         """Count one attempt that ran from `started` to `ended` (monotonic seconds); the reason when
         this one opens it. again: whether the question had been sent before.
 
-        What is not an answer counts after the first only where the attempt began after that first
+        What is not an answer counts after the first only if the attempt began after that first
         one was known: a server that restarts under 200 open calls breaks them all in one moment,
         which is one event, not twenty.
         """

@@ -57,13 +57,13 @@ class Budget:
         return self.usd is not None or self.tokens is not None
 
     def price(self, model: str) -> Price | None:
-        """The price of a model, looked up once; None where it is unknown."""
+        """The price of a model, looked up once; None if it is unknown."""
         if model not in self._known:
             self._known[model] = price_of(model, self._prices)
         return self._known[model]
 
     def bill(self, model: str, spent: Spent) -> float | None:
-        """USD of an answered call; None where it is unknown. A fault of the prices costs no
+        """USD of an answered call; None if it is unknown. A fault of the prices costs no
         answer.
         """
         try:
@@ -72,7 +72,7 @@ class Budget:
             return None
 
     def hold(self, model: str, request: Mapping[str, object], share: float = 1.0) -> Ticket | None:
-        """Hold back what this call may cost; None where it does not fit now. share: of the list
+        """Hold back what this call may cost; None if it does not fit now. share: of the list
         price, as of a batch.
         """
         full = self._ticket(model, request)

@@ -74,7 +74,7 @@ class HandsIn(Protocol):
 
     @property
     def handed_in(self) -> HandedIn | None:
-        """What waits for the next pass; None where nothing does."""
+        """What waits for the next pass; None if nothing does."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Handing questions in as batches, once each, whatever dies on the way.
 
 An intent is written before anything is sent. A hand-over that was cut off is looked for at the
-provider before anything is handed in again: adopted where it is found, handed in again only where
+provider before anything is handed in again: adopted if it is found, handed in again only if
 the provider has none, and left to a person where the provider cannot tell.
 """
 
@@ -114,7 +114,7 @@ class HandOver:
         return known
 
     async def _sought(self, intent: Intent) -> Intent | None:
-        """An intent whose hand-over was cut off, as far as the provider shows it; None where no
+        """An intent whose hand-over was cut off, as far as the provider shows it; None if no
         batch came to be.
         """
         door = self.doors[intent.endpoint, intent.api]

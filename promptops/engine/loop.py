@@ -57,7 +57,7 @@ class Background:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop, started where it does not run in this process yet."""
+        """The loop, started if it does not run in this process yet."""
         if self._pid != os.getpid():
             self._lock = threading.Lock()  # a fork may have copied it locked
         with self._lock:
@@ -69,7 +69,7 @@ class Background:
         self, work: Coroutine[object, object, T], begun: Callable[[Future[T]], None] | None = None
     ) -> Future[T]:
         """Start the coroutine; its result is the future's. Cancelling the future cancels it, also
-        where it runs already.
+        when it runs already.
 
         Args:
             work: the coroutine.

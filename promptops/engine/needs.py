@@ -16,7 +16,7 @@ _GOLDEN = frozenset(("answer", "gold", "golden", "target", "label", "output", "r
 
 
 def check_names(scorers: Sequence[Scorer]) -> None:
-    """Raises ScorerError where two scorers share a name: their scores could not be
+    """Raises ScorerError if two scorers share a name: their scores could not be
     distinguished.
     """
     seen: dict[str, str] = {}
@@ -33,7 +33,7 @@ def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[
     """What the rows lack, before anything is asked: a sentence for each column that some rows leave
     out.
 
-    Raises ScorerError where no row has a column that a scorer needs, with the column that is likely
+    Raises ScorerError if no row has a column that a scorer needs, with the column that is likely
     meant, and for the first row whose own checks cannot be read.
     """
     check_names(scorers)

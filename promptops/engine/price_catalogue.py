@@ -34,7 +34,7 @@ _MINUTE = 60  # seconds: prices that depend on the day or the hour change on a m
 
 
 class Known:
-    """A model that has list prices, in USD per million tokens; None where a rate is not listed.
+    """A model that has list prices, in USD per million tokens; None if a rate is not listed.
 
     dated: whether its prices depend on the day or the hour; tiers: by what the list asks for each.
     """
@@ -66,7 +66,7 @@ class Known:
 
 @functools.lru_cache(maxsize=256)
 def known(model: str) -> Known | None:
-    """The list prices of a model's name; None where there are none, or no list."""
+    """The list prices of a model's name; None if there are none, or no list."""
     for name in _spellings(model):
         found = _calculated(name, None, {"input_tokens": _MANY})
         if found is not None:
@@ -84,7 +84,7 @@ def cost(
     tier: str | None = None,
     apart: Mapping[str, int] = _NOTHING,
 ) -> float | None:
-    """USD of a call by list prices; None where the model, its tier, or what is billed apart has
+    """USD of a call by list prices; None if the model, its tier, or what is billed apart has
     none.
 
     cached, written: of tokens_in, those read from and written into the provider's cache. tier: as
@@ -132,7 +132,7 @@ class _Rates(NamedTuple):
 def _linear(name: str, minute: int | None, *context: tuple[str, str]) -> _Rates | None:
     """The rates by which a bill of at most `_SHORT` tokens is a sum over them, so that it need
     not be calculated again for each call (which takes as long as the rest of a recorded call). None
-    where the list has no rate for something. minute: since 1970, where prices depend on the hour.
+    if the list has no rate for something. minute: since 1970, where prices depend on the hour.
     """
     given, whole = dict(context) or None, {"input_tokens": _SHORT}
     at = None if minute is None else datetime.fromtimestamp(minute * _MINUTE, UTC)
@@ -154,7 +154,7 @@ def _linear(name: str, minute: int | None, *context: tuple[str, str]) -> _Rates 
 
 
 def dated() -> str:
-    """Which list the prices are of, as in "genai-prices 0.2.3"; "" where it is not installed."""
+    """Which list the prices are of, as in "genai-prices 0.2.3"; "" if it is not installed."""
     try:
         return f"genai-prices {metadata.version('genai-prices')}"
     except metadata.PackageNotFoundError:
@@ -178,7 +178,7 @@ def _calculated(
     usage: Mapping[str, int],
     at: datetime | None = None,
 ) -> Any:
-    """What the list makes of a usage, now or at another time; None where it has no such name, or
+    """What the list makes of a usage, now or at another time; None if it has no such name, or
     cannot tell.
     """
     try:

@@ -101,7 +101,7 @@ _DATE = re.compile(
 
 def price_of(model: str, prices: Mapping[str, object] | None = None) -> Price | None:
     """The price of a model's name: the caller's `prices` first, then the list prices of the
-    standard tier; None where neither knows it.
+    standard tier; None if neither knows it.
 
     prices: name -> Price, {"input", "output", "cached"} or (input, output[, cached]); USD per
     million tokens. A dated name (gpt-4o-2024-08-06) has the price of its family; no other name is
@@ -150,7 +150,7 @@ def bill(asked: str, spent: Spent, prices: Mapping[str, object] | None = None) -
     list price of the model that answered, its tier and its cached tokens. In a batch the caller's
     price counts half.
 
-    None where the price, the tier or a token count is unknown; never an error.
+    None if the price, the tier or a token count is unknown; never an error.
     """
     tokens_in, tokens_out = spent.tokens_in, spent.tokens_out
     if tokens_in is None or tokens_out is None:
@@ -182,7 +182,7 @@ def cost_of(
     tokens_out: int | None,
     tokens_cached: int | None = None,
 ) -> float | None:
-    """USD of a call; None where the price or a token count is unknown. tokens_cached: those of
+    """USD of a call; None if the price or a token count is unknown. tokens_cached: those of
     tokens_in read from cache.
     """
     if price is None or tokens_in is None or tokens_out is None:
@@ -196,8 +196,8 @@ def cost_of(
 
 
 def cost_of_failure(failure: str, status: int | None, code: str | None) -> float | None:
-    """USD of an attempt at an endpoint that failed: 0.0 where it was certainly not billed, None
-    where it may have been.
+    """USD of an attempt at an endpoint that failed: 0.0 if it was certainly not billed, None
+    if it may have been.
 
     Refused before anything was generated (a limit, a key, a request, a connection that never stood)
     costs nothing. What was sent and then broke off, timed out or came back unreadable may have been
@@ -225,7 +225,7 @@ def check_money(models: Iterable[str], prices: Mapping[str, object] | None = Non
 
 
 def check_prices(prices: Any) -> None:
-    """Raises SetupError where `prices` is not a map from models' names to prices, or holds a price
+    """Raises SetupError if `prices` is not a map from models' names to prices, or holds a price
     that is not one; None means that there are no prices.
     """
     if prices is not None and not hasattr(prices, "keys"):

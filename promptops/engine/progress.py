@@ -60,11 +60,11 @@ def _percent(waiting: HandedIn) -> str:
 class Progress:
     """A moment of a sweep. done counts recorded calls only.
 
-    total: None where the questions are a stream of unknown length; failed: class -> calls;
+    total: None if the questions are a stream of unknown length; failed: class -> calls;
     cost_usd: of the calls whose cost is known, cost_unknown: how many are not; rate: calls a second
     over the last 10 s; time_left_s: None while unknown; concurrency: calls that may be in flight
     now, per endpoint; stopped: why it ended early, one sentence; handed_in: what waits in
-    batches, None where nothing does.
+    batches, None if nothing does.
     """
 
     total: int | None = None

@@ -32,7 +32,7 @@ class Pulse:
         self._thread.start()
 
     def close(self) -> str:
-        """End it; one sentence on the longest standstill, "" where there was none to speak of."""
+        """End it; one sentence on the longest standstill, "" if there was none to speak of."""
         self._over.set()
         self._thread.join(LATE_S)
         seconds, names = self.longest

@@ -15,7 +15,7 @@ __all__ = ["Limits", "Provenance", "Question"]
 @dataclass(frozen=True, slots=True)
 class Question:
     """A call with what its run is filed under. key: `run.reuse_key` of it; unrendered: why there is
-    nothing to send, "" where there is.
+    nothing to send, "" if there is.
     """
 
     call: Call

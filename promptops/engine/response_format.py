@@ -1,7 +1,7 @@
 """Whether an answer has the form that its request asked for: JSON, JSON of a schema, calls of the
 tools that were offered.
 
-Only what the request itself states is compared with the answer, and only where nothing worse came
+Only what the request itself states is compared with the answer, and only if nothing worse came
 of it (an answer that was cut short stays that). The answer is kept as it came; what cannot be
 checked here is not reported as wrong.
 """
@@ -73,7 +73,7 @@ def unchecked(request: Mapping[str, object]) -> list[str]:
 
 
 def _schema(wanted: Mapping[str, object]) -> Any:
-    """The schema of a response_format; None where it has none."""
+    """The schema of a response_format; None if it has none."""
     inner = wanted.get("json_schema")
     found = (
         inner.get("schema") if isinstance(inner, Mapping) else wanted.get("schema")
@@ -84,7 +84,7 @@ def _schema(wanted: Mapping[str, object]) -> Any:
 def _fault_of_calls(
     calls: Sequence[Mapping[str, object]], request: Mapping[str, object]
 ) -> str | None:
-    """What is wrong with the first call that could not be carried out; None where all could."""
+    """What is wrong with the first call that could not be carried out; None if all could."""
     offered, closed = _offered(request)
     if not offered and not closed:
         return None
@@ -155,7 +155,7 @@ def _misfits(schema: object, value: object, whole: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _validator(schema: str) -> Any:
-    """A validator, made once for all answers; None where the schema cannot be checked here."""
+    """A validator, made once for all answers; None if the schema cannot be checked here."""
     try:
         return compiled(json.loads(schema))
     except ScorerError:

@@ -270,7 +270,7 @@ class Caller:
     def _cost(
         self, question: Question, outcome: Reply | CallError, status: int | None
     ) -> float | None:
-        """USD of one attempt; None where that is unknown."""
+        """USD of one attempt; None if that is unknown."""
         if isinstance(outcome, Reply):
             if outcome.cost_usd is not None or not question.model.remote:
                 return outcome.cost_usd

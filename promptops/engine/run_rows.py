@@ -166,7 +166,7 @@ class RowBuilder:
 
 
 def _known_cost(attempts: Sequence[Attempt]) -> float | None:
-    """USD of an answer and of the attempts before it, as far as theirs is known; None where the
+    """USD of an answer and of the attempts before it, as far as theirs is known; None if the
     answer's own is not.
     """
     answer = attempts[-1].cost_usd

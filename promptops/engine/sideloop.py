@@ -66,7 +66,7 @@ class SideLoop:
 
     @property
     def blocker(self) -> SideCall | None:
-        """The call whose code the loop is executing at this moment; None where it waits."""
+        """The call whose code the loop is executing at this moment; None if it waits."""
         return self._running
 
     def submit(self, name: str, awaitable: Awaitable[object]) -> SideCall:

@@ -233,7 +233,7 @@ class Sweep:
     def _lane(self, question: Question) -> Lane:
         """The question's endpoint.
 
-        Raises SetupError where its model cannot be asked, or a money budget lacks its price.
+        Raises SetupError if its model cannot be asked, or a money budget lacks its price.
         """
         model, limits = question.model, self._limits
         if model.label not in self._lanes:

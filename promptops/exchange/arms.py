@@ -33,7 +33,7 @@ def arms_of(found: Imported, scorers: Sequence[str] = ()) -> dict[str, Arm]:
 
 def with_scores(found: Imported) -> tuple[Imported, str]:
     """The same runs, scored by `equals` where the file has no scores but golden answers; and a
-    sentence that says so, "" where nothing was done.
+    sentence that says so, "" if nothing was done.
     """
     examples = {example.id: example for example in found.examples}
     lacking = not found.scores and any(

@@ -220,7 +220,7 @@ def audit(parts: Sequence[Imported], *, alpha: float = 0.05, scorer: str | None 
 
 
 def _claim(a: Arm, b: Arm) -> Claim | bool:
-    """What a pair claims; True where its means are equal, False where nothing is shared."""
+    """What a pair claims; True if its means are equal, False if nothing is shared."""
     name = next((name for name in a.scores if name in b.scores), None)
     if name is None or not set(a.scores[name].examples) & set(b.scores[name].examples):
         return False

@@ -71,7 +71,7 @@ def json_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def beside(folder: Path, named: str) -> Path | None:
-    """The file that `named` (file://...) means, within the folder; None where it leads outside."""
+    """The file that `named` (file://...) means, within the folder; None if it leads outside."""
     relative = named.removeprefix("file://")
     target = (folder / relative).resolve()
     return target if target.is_relative_to(folder.resolve()) else None

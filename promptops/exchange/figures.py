@@ -36,7 +36,7 @@ def whole(value: object) -> int | None:
 
 
 def utc_text(value: object) -> str:
-    """A time (ISO 8601, or seconds or milliseconds since 1970) as UTC text; "" where unknown."""
+    """A time (ISO 8601, or seconds or milliseconds since 1970) as UTC text; "" if unknown."""
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             seconds = value / 1000 if value > 1e11 else value

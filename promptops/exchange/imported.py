@@ -35,8 +35,8 @@ OWN = "from_promptops"  # the key of metadata under which this product writes wh
 class Left:
     """One thing that was not brought over.
 
-    line: 1-based, None where the format has no lines; what: the thing; reason: why; nearest: what
-    to use here in its place, "" where there is nothing.
+    line: 1-based, None if the format has no lines; what: the thing; reason: why; nearest: what
+    to use here in its place, "" if there is nothing.
     """
 
     file: str
@@ -68,10 +68,10 @@ class ImportedVersion:
 
 @dataclass(frozen=True, slots=True)
 class ImportedRun:
-    """One answer as a file had it. scores: scorer's name -> value in [0, 1], None where unscored.
+    """One answer as a file had it. scores: scorer's name -> value in [0, 1], None if unscored.
 
     example: id of an example of the same import; version: a label; failure: a class of
-    `FAILURES`; started_at: UTC, ISO 8601, "" where unknown; live: it was a call of an
+    `FAILURES`; started_at: UTC, ISO 8601, "" if unknown; live: it was a call of an
     application, not of an evaluation.
     """
 
@@ -124,7 +124,7 @@ class Imported:
 
     @property
     def dataset(self) -> Dataset | None:
-        """The examples as a dataset; None where the file has none."""
+        """The examples as a dataset; None if the file has none."""
         return Dataset.of(self.examples, name=self.name) if self.examples else None
 
     @property
@@ -150,7 +150,7 @@ class Imported:
 
 
 def own_facts(value: Mapping[str, object], under: str = "metadata") -> Mapping[str, Any]:
-    """What this product wrote beside a format's own fields; nothing where another tool wrote it."""
+    """What this product wrote beside a format's own fields; nothing if another tool wrote it."""
     held = value.get(under)
     found = held.get(OWN) if isinstance(held, Mapping) else None
     return found if isinstance(found, Mapping) else {}

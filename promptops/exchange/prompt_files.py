@@ -136,7 +136,7 @@ def _version(
     form: Mapping[str, object] | None,
     inputs: Mapping[str, object],
 ) -> tuple[ImportedVersion, ...]:
-    """One version; none where the body has logic. source: the body, and the line of its begin."""
+    """One version; none if the body has logic. source: the body, and the line of its begin."""
     body, begins = source
     found = logic_in(body)
     if found is not None:

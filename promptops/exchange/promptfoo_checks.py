@@ -130,7 +130,7 @@ def cell_assertion(text: str) -> dict[str, Any]:
 
 
 def _unusable(value: object, names: Sequence[str]) -> str:
-    """Why a value cannot be a check's argument; "" where it can."""
+    """Why a value cannot be a check's argument; "" if it can."""
     if isinstance(value, str):
         if value.startswith(("file://", "package:")):
             return f"its value is the file {value!r}, which is not a text or JSON file here"

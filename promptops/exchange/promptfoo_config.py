@@ -71,7 +71,7 @@ def read_test_table(text: str, path: Path) -> Imported:
 
 
 def read_config(source: Lined, path: Path) -> Imported:
-    """All that a configuration holds. Raises DatasetError where its tests cannot be read."""
+    """All that a configuration holds. Raises DatasetError if its tests cannot be read."""
     return _Config(source, path).imported()
 
 

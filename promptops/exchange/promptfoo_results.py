@@ -135,7 +135,7 @@ def _version(
 def _own_version(
     own: Mapping[str, Any], label: str, name: str, versions: dict[str, ImportedVersion]
 ) -> None:
-    """The version that this product wrote; none where only its answers were known."""
+    """The version that this product wrote; none if only its answers were known."""
     if isinstance(own.get("version"), dict):
         made = PromptVersion.from_content(own["version"])
         versions[label] = ImportedVersion(str(own.get("prompt") or name), label, made)

@@ -35,7 +35,7 @@ class RecordedCell:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A study as its writers see it. arms: label -> the version, None where only its answers are
+    """A study as its writers see it. arms: label -> the version, None if only its answers are
     known.
     """
 
@@ -50,7 +50,7 @@ class Recorded:
 def recorded_cells(study: RecordedStudy) -> Recorded:
     """The whole of a study, by example, arm and repeat.
 
-    Raises StudyError where it has no answer yet.
+    Raises StudyError if it has no answer yet.
     """
     store, record = study.project.store, study.record
     own = [(scorer.name, scorer.version) for scorer in record.scorers]

@@ -25,7 +25,7 @@ class Gathered:
         self.left[Left(self.file, line, what, reason, nearest)] = None
 
     def score(self, name: str, value: object, *, letters: bool = False) -> float | None:
-        """A score in [0, 1]; None where unscored, or on another scale, which is noted.
+        """A score in [0, 1]; None if unscored, or on another scale, which is noted.
 
         letters: C, P, I and N are Inspect's correct, partial, incorrect and no answer.
         """

@@ -78,7 +78,7 @@ def read_yaml(text: str, name: str) -> Lined:
 
 
 def json_lined(value: object, text: str, name: str) -> Lined:
-    """A JSON document with the line of each part; without lines where it is large. value: of it."""
+    """A JSON document with the line of each part; without lines if it is large. value: of it."""
     long = _marks(text) > _MOST_FOR_LINES or _too_large(text, name)
     return Lined(value) if long else read_yaml(text, name)
 
@@ -88,7 +88,7 @@ def _marks(text: str) -> int:
 
 
 def _too_large(text: str, name: str) -> str:
-    """Why a text is not parsed as YAML, found out without parsing it; "" where it is."""
+    """Why a text is not parsed as YAML, found out without parsing it; "" if it is."""
     marks = _marks(text)
     if marks <= _MOST_NODES and len(text) <= _TEXT:
         return ""

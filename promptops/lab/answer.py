@@ -12,7 +12,7 @@ __all__ = ["Answer"]
 
 
 class Answer:
-    """text: the model's answer ("" where it gave none); run: all that was recorded; reused: it was
+    """text: the model's answer ("" if it gave none); run: all that was recorded; reused: it was
     asked before, and cost nothing now.
     """
 
@@ -32,7 +32,7 @@ class Answer:
         return self.run.latency_ms
 
     def json(self) -> Any:
-        """The answer read as JSON. Raises ValueError where it is not JSON."""
+        """The answer read as JSON. Raises ValueError if it is not JSON."""
         return json.loads(self.text)
 
     def facts(self) -> str:

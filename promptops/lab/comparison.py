@@ -165,7 +165,7 @@ class Comparison(Facts):
         example (prediction-powered inference).
 
         Labels are those of `study.review.label(rater=..., kind="rubric")`, raters averaged. Raises
-        StatisticsError where fewer than two examples are labelled in both arms, or none is left
+        StatisticsError if fewer than two examples are labelled in both arms, or none is left
         without a label.
         """
         from ..review.label_correction import corrected

@@ -26,9 +26,9 @@ __all__ = ["Import", "import_from", "live_files"]
 class Import:
     """The versions, dataset, scorers and study that a file of another tool gave.
 
-    versions: saved versions; dataset: None where the file has no examples; scorers: what its runs
-    were scored by, and `checks()` where its rows carry checks; study: None without answers; live:
-    how many live calls were read and how many of them are new, None where the files hold none;
+    versions: saved versions; dataset: None if the file has no examples; scorers: what its runs
+    were scored by, and `checks()` if its rows carry checks; study: None without answers; live:
+    how many live calls were read and how many of them are new, None if the files hold none;
     notes: what a reader should know; left: each thing that was not brought over, with its line.
     """
 

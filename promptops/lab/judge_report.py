@@ -35,7 +35,7 @@ class Variance:
     (Searle 1971).
 
     judge: between samples of one answer; generation: between answers of one version to one example,
-    beyond the judge's; None where there was one sample, or one answer, only. samples, repeats: how
+    beyond the judge's; None if there was one sample, or one answer, only. samples, repeats: how
     many were there at most.
     """
 
@@ -46,7 +46,7 @@ class Variance:
 
     @property
     def share_judge(self) -> float | None:
-        """The judge's part of both; None where one is not known or nothing varies."""
+        """The judge's part of both; None if one is not known or nothing varies."""
         if self.judge is None or self.generation is None or not self.judge + self.generation:
             return None
         return self.judge / (self.judge + self.generation)
@@ -69,7 +69,7 @@ class SelfPreference:
 class JudgeReport:
     """What is known of one judge on one study. name, version: of its scorer; scored, unscored:
     answers; calls, cost_usd: of all judges that asked with this prompt, apart from generation (None
-    where not known); kappa's rows are the judge, its columns people.
+    if not known); kappa's rows are the judge, its columns people.
     """
 
     name: str

@@ -91,7 +91,7 @@ class Lab:
 
     def bulk(self) -> AbstractContextManager[None]:
         """`with lab.bulk():` writes the registry once for everything that is saved in the block,
-        also where it ends by an error: for some thousand versions at once.
+        also when it ends by an error: for some thousand versions at once.
         """
         return self.project.registry.bulk()
 

@@ -113,7 +113,7 @@ class LiveView:
     def frame(self) -> DataFrame:
         """The rows, newest first; at most 100,000.
 
-        Raises StoreError where the condition is not one.
+        Raises StoreError if the condition is not one.
         """
         self._take()
         return live_questions.chosen(self.project.store, self.asked, self.condition)
@@ -156,7 +156,7 @@ class LiveView:
         answers, sessions clusters, and failures and labels tags.
 
         Args:
-            path: from the project's folder; made where it is not there, added to where it is.
+            path: from the project's folder; made if it is not there, added to if it is.
 
         Raises:
             DatasetError: no row has the values that it was called with.

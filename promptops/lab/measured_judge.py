@@ -131,7 +131,7 @@ def _variance(rows: Sequence[Any], name: str) -> Variance:
     for version, example, _, run, scorer, value, *_ in rows:
         if value is not None and (scorer == name or scorer.startswith(f"{name}/sample ")):
             samples.setdefault((version, example), {}).setdefault(run, []).append(value)
-    # the score itself is the mean of its samples: it replaces them only where it is alone
+    # the score itself is the mean of its samples: it replaces them only if it is alone
     answers = [
         [found[1:] if len(found) > 1 else found for found in runs.values()]
         for runs in samples.values()
@@ -186,7 +186,7 @@ def _length(main: Sequence[Any], both: Labelled) -> Length | None:
 def _self_preference(
     main: Sequence[Any], both: Labelled, model: str | None
 ) -> SelfPreference | None:
-    """None where the judge's model, or labels, are not known."""
+    """None if the judge's model, or labels, are not known."""
     if model is None or not both.n:
         return None
     error = {

@@ -24,7 +24,7 @@ class WatchOptions(TypedDict, total=False):
     """Keywords of `Lab.watch` beyond its own.
 
     env: the environment whose version is watched ("prod"); budget_usd: of the anchor, and of each
-    day; two_sided: alarm also where it gets better, at half the stake each.
+    day; two_sided: alarm also when it gets better, at half the stake each.
     """
 
     env: str
@@ -46,7 +46,7 @@ class Monitor:
     """What `lab.watch` returns. It reads its file whenever it is asked, so that it shows what a
     scheduled job has counted meanwhile.
 
-    path: of its file; note: why the last run could not find out, "" where it could.
+    path: of its file; note: why the last run could not find out, "" if it could.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Monitor:
 
     @property
     def file(self) -> MonitorFile:
-        """What the monitor's file holds now. Raises StudyError where it cannot be read."""
+        """What the monitor's file holds now. Raises StudyError if it cannot be read."""
         return MonitorFile.read(self.path)
 
     @property

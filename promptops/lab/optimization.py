@@ -159,7 +159,7 @@ class Optimization:
             note: for people.
 
         Returns:
-            The saved version; the same again where it was saved before.
+            The saved version; the same again if it was saved before.
 
         Raises:
             StudyError: nothing is better than the seed, or the seed has no prompt.

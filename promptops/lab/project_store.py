@@ -35,7 +35,7 @@ class ProjectStore(Store):
     def share_at(self, address: str | None, who: Callable[[], str]) -> TeamStore | None:
         """Share this store at a team's address; None: where it was shared before, if anywhere.
 
-        Returns the team's store; None where this one is not shared.
+        Returns the team's store; None if this one is not shared.
 
         Raises StoreError for what is not an address, MissingExtra where its packages are missing.
         """
@@ -126,7 +126,7 @@ class ProjectStore(Store):
         """Take in a file that `export` wrote, or the labels that a reviewer downloaded from a
         report; returns table -> rows that were new, so nothing the second time.
 
-        Raises StoreError where an export is damaged, newer or none, StudyError where a line is not
+        Raises StoreError if an export is damaged, newer or none, StudyError if a line is not
         a label of a study that is here; either way nothing is taken in.
         """
         from ..review.label_files import holds_labels, import_labels

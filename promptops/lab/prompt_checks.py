@@ -18,7 +18,7 @@ __all__ = ["check_says_something", "warn_form", "warn_format", "warn_unknown"]
 
 
 def check_says_something(name: str, version: PromptVersion) -> None:
-    """Raises VersionError where not one message holds a text, a part, a call or a history."""
+    """Raises VersionError if not one message holds a text, a part, a call or a history."""
     for message in version.template:
         content = message.get("content")
         if (

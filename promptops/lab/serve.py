@@ -76,13 +76,13 @@ def rollback(
 
     Args:
         version: a Prompt or its name: whatever serves now is undone. A saved version: it is
-            undone whenever it serves, and nothing happens where it does not.
+            undone whenever it serves, and nothing happens if it does not.
         env: the environment, such as "prod".
         to: the version to go back to; None: the last different one that served.
         reason: recorded in the history.
 
     Returns:
-        The step, or None where the version does not serve.
+        The step, or None if the version does not serve.
 
     Raises:
         NotDeployed: there is nothing to go back to.
@@ -118,7 +118,7 @@ def watch(
     which `promptops watch run` asks again each day.
 
     Writes promptops.monitors/<prompt>.<env>.json; where the same is watched already, nothing is
-    asked. Raises StudyError where nothing serves or the anchor is incomplete.
+    asked. Raises StudyError if nothing serves or the anchor is incomplete.
     """
     return watched(self.project, prompt, probe, scorers, options)
 

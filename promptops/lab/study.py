@@ -137,7 +137,7 @@ class Study:
 
     def since(self, earlier: Study | None = None, version: object = None) -> Comparison:
         """A version (default: the last arm) against itself in an earlier study (default: its latest
-        with other answers); `.flips()` lists what it has lost since. Raises StudyError where there
+        with other answers); `.flips()` lists what it has lost since. Raises StudyError if there
         is none.
         """
         before = earlier.recorded if earlier is not None else None
@@ -148,7 +148,7 @@ class Study:
         """One row per arm: pass@k (at least one of k answers is right) and pass^k (all k are) with
         95 % intervals over examples.
 
-        What cannot be known is NaN. Raises StudyError where the study has fewer than k repeats, or
+        What cannot be known is NaN. Raises StudyError if the study has fewer than k repeats, or
         an outcome is not 0 or 1.
         """
         return over_time.pass_at(self.wait().recorded, k, scorer)
@@ -167,7 +167,7 @@ class Study:
             version, env, override, percent: as in `lab.promote`.
 
         Returns:
-            One sentence per point that is not met; empty where it would go ahead.
+            One sentence per point that is not met; empty if it would go ahead.
         """
         from ..review.review import gate_says
 

@@ -130,7 +130,7 @@ class StudyReview:
         return correct(self.recorded, example_id, expected, path, write=write)
 
     def dataset_file(self) -> Path | None:
-        """The file that the dataset was read from; None where it was not a file of the project."""
+        """The file that the dataset was read from; None if it was not a file of the project."""
         from ..review.review import dataset_file
 
         return dataset_file(self.recorded)

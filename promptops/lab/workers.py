@@ -14,7 +14,7 @@ __all__ = ["asking_at", "at_workers"]
 
 
 def at_workers(project: Project, workers: object) -> WorkerPool | None:
-    """The workers of a scheduler; None where none is named."""
+    """The workers of a scheduler; None if none is named."""
     if workers is None:
         return None
     from ..scale.worker_pool import WorkerPool

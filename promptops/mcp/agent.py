@@ -110,7 +110,7 @@ class Agent:
     def spending(self, calls: int, what: str) -> Iterator[BudgetLeft]:
         """So many calls, reserved before and settled after, by what the store says was asked.
 
-        Raises Refused where the day has not enough left.
+        Raises Refused if the day has not enough left.
         """
         began = utc()
         reservation, allowed = self.budget.reserve(calls, what, self.author)

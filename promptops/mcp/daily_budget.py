@@ -21,7 +21,7 @@ __all__ = ["DailyBudget", "BudgetLeft"]
 
 @dataclass(frozen=True, slots=True)
 class BudgetLeft:
-    """What is left of today. usd: None where only calls are limited."""
+    """What is left of today. usd: None if only calls are limited."""
 
     calls: int
     usd: float | None
@@ -45,7 +45,7 @@ class DailyBudget:
     def reserve(self, calls: int, what: str, author: str) -> tuple[str, BudgetLeft]:
         """Reserve calls, and all the money that is left: (the reservation, what it may spend).
 
-        Raises Refused where the day has not so many calls left.
+        Raises Refused if the day has not so many calls left.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(str(self._path)):

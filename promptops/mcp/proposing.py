@@ -133,7 +133,7 @@ def _promoted(
 
 
 def _check_committed(agent: Agent) -> None:
-    """Raise Refused where the registry's deployments are not those of the last commit: the branch
+    """Raise Refused if the registry's deployments are not those of the last commit: the branch
     would carry somebody's unreviewed step.
     """
     path = Path(agent.lab.project.registry.path)

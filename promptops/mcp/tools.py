@@ -52,7 +52,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call came to. text: JSON, or where it was refused one sentence."""
+    """What a call came to. text: JSON, or if it was refused one sentence."""
 
     text: str
     refused: bool = False

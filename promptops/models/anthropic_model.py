@@ -38,7 +38,7 @@ class AnthropicModel(EndpointModel):
         return frozenset(("anthropic",))
 
     def batches(self, api: str) -> BatchDoor:
-        """Message batches. Raises SetupError where the client has none, as those of Bedrock."""
+        """Message batches. Raises SetupError if the client has none, as those of Bedrock."""
         door = self._clients.library_client(self._failed)
         if not hasattr(door.client.messages, "batches"):
             raise SetupError(

@@ -27,7 +27,7 @@ def reply_of_message(
 ) -> Reply:
     """What a message's body says. headers: with lower-case names.
 
-    Raises CallError where it holds an error, or no message.
+    Raises CallError if it holds an error, or no message.
     """
     content = body.get("content") if isinstance(body, dict) else None
     if not isinstance(content, list) or body.get("type") == "error":

@@ -86,7 +86,7 @@ class BatchDoor(Protocol):
     async def hand_in(self, items: Sequence[BatchItem], intent: str, model: str) -> str:
         """The provider's id of a new batch; `intent` is sent along where the form has a place.
 
-        Raises BatchRefused where none came to be, CallError where nobody knows.
+        Raises BatchRefused if none came to be, CallError if nobody knows.
         """
         ...
 
@@ -106,7 +106,7 @@ class BatchDoor(Protocol):
         self, batch: str, requests: Mapping[str, Mapping[str, object]]
     ) -> dict[str, Outcome]:
         """The outcomes of a batch that has ended, by the items' ids. requests: id -> request, in
-        the order in which they were handed in. Raises CallError where they cannot be read.
+        the order in which they were handed in. Raises CallError if they cannot be read.
         """
         ...
 
@@ -120,7 +120,7 @@ class TakesBatches(Protocol):
     """A model that may be asked by batches."""
 
     def batches(self, api: str) -> BatchDoor:
-        """The provider's batch interface for a request form. Raises SetupError where the client has
+        """The provider's batch interface for a request form. Raises SetupError if the client has
         none.
         """
         ...
@@ -169,7 +169,7 @@ class Client:
 
 
 def refused(error: CallError) -> Exception:
-    """The failure of a hand-over: BatchRefused where no batch can have come of it."""
+    """The failure of a hand-over: BatchRefused if no batch can have come of it."""
     certain = error.failure in _NOT_MADE or error.code in _NEVER_STOOD
     return BatchRefused(error) if certain else error
 

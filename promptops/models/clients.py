@@ -67,7 +67,7 @@ class Clients:
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        """Raises SetupError where there is no key, MissingExtra where there is no openai
+        """Raises SetupError if there is no key, MissingExtra if there is no openai
         package.
         """
         if self._client is None:
@@ -120,7 +120,7 @@ class Clients:
             _LOG.debug("client closed for %s", label_of(self.base_url))
 
     def _library(self) -> Any:
-        """The package that the client comes from. Raises MissingExtra where it is not here."""
+        """The package that the client comes from. Raises MissingExtra if it is not here."""
         return _openai()
 
     def _make(self) -> Sender:

@@ -37,14 +37,14 @@ _FILE_METHODS = {"read_text", "read_bytes"}
 _ENDS = ("CALL", "KW_NAMES", "BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR")
 _SILENT = {"PUSH_NULL", "PRECALL", "CACHE", "COPY", "SWAP", "NOP", "RESUME", "EXTENDED_ARG"}
 
-Look = Callable[[str], Any]  # the value of a name, MISSING where it has none
+Look = Callable[[str], Any]  # the value of a name, MISSING if it has none
 MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """One place where a name is loaded. path: attributes that are taken from it at once; first: the
-    text or path that the call or the brackets after it begin with, MISSING where it is not known;
+    text or path that the call or the brackets after it begin with, MISSING if it is not known;
     mode: the second text of such a call.
     """
 
@@ -93,7 +93,7 @@ def reads_of(code: types.CodeType, look: Look) -> CodeReads:
 
     Args:
         code: of a function.
-        look: the value of a global or enclosed name, MISSING where there is none.
+        look: the value of a global or enclosed name, MISSING if there is none.
     """
     found = CodeReads()
     writes: dict[str, list[bool]] = {}
@@ -145,7 +145,7 @@ def _ends(step: dis.Instruction) -> bool:
 
 
 def _given(step: dis.Instruction, look: Look) -> Any:
-    """The value that a step loads; MISSING where only the run tells."""
+    """The value that a step loads; MISSING if only the run tells."""
     if step.opname == "LOAD_CONST":
         return step.argval
     return look(str(step.argval)) if step.opname in _NAMED else MISSING
@@ -232,7 +232,7 @@ def looking(function: types.FunctionType) -> Look:
 
 
 def held_by(cell: types.CellType) -> Any:
-    """What an enclosed name holds; MISSING where it is not bound yet."""
+    """What an enclosed name holds; MISSING if it is not bound yet."""
     try:
         return cell.cell_contents
     except ValueError:

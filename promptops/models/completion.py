@@ -21,7 +21,7 @@ _MISSING = object()
 
 
 def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> Any:
-    """The JSON of a body. Raises CallError where it is not JSON: a web page is not an endpoint,
+    """The JSON of a body. Raises CallError if it is not JSON: a web page is not an endpoint,
     which trying again does not mend; half a body, one that is too deep or no text, is a server
     error.
     """
@@ -63,7 +63,7 @@ def reply_of(
     """What a completion's body says. headers: with lower-case names; limit: the setting that a cut
     answer names.
 
-    Raises CallError where it holds an error, or no completion: a choice without a message is not an
+    Raises CallError if it holds an error, or no completion: a choice without a message is not an
     answer, whatever the status says.
     """
     choice = _choice(body, headers)
@@ -93,9 +93,9 @@ def reply_of(
 
 
 def _choice(body: Any, headers: Mapping[str, str]) -> dict[str, Any] | None:
-    """The first choice; None where the prompt was filtered before there was one.
+    """The first choice; None if the prompt was filtered before there was one.
 
-    Raises CallError where there is none for another reason.
+    Raises CallError if there is none for another reason.
     """
     choices = body.get("choices", _MISSING) if isinstance(body, dict) else _MISSING
     choice = choices[0] if isinstance(choices, list) and choices else None

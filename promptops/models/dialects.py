@@ -25,7 +25,7 @@ class Assembles(Protocol):
         """Take in an event; the piece of the answer's text that it brought."""
 
     def finished(self) -> dict[str, Any]:
-        """The whole body. Raises CallError where the stream broke off."""
+        """The whole body. Raises CallError if the stream broke off."""
 
 
 class Reads(Protocol):
@@ -79,7 +79,7 @@ DIALECTS: Mapping[str, Dialect] = {
 def read_any(body: Mapping[str, object]) -> Reply | None:
     """What a provider's own answer says, whichever form it has; None for anything else.
 
-    Raises CallError where it is one, and holds no answer.
+    Raises CallError if it is one, and holds no answer.
     """
     if isinstance(body.get("candidates"), list) or "promptFeedback" in body:
         return reply_of_content(body, {})

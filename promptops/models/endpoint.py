@@ -54,7 +54,7 @@ class EndpointModel:
     needs no key. label: what names it in reuse keys and tables; default is host and path, never a
     secret. stream: read answers as they are written, so that the time to the first token is known.
     Nothing is imported, read or opened before the first call; the environment is read when the
-    model is made. Raises SetupError where client and other arguments contradict each other.
+    model is made. Raises SetupError if client and other arguments contradict each other.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class EndpointModel:
         )
 
     def check(self, request: Mapping[str, object]) -> None:
-        """Raises SetupError where no call can succeed: no key, no openai package, no model's name,
+        """Raises SetupError if no call can succeed: no key, no openai package, no model's name,
         nothing to ask.
         """
         self._clients.check()

@@ -135,7 +135,7 @@ def _has(body: object, key: str) -> bool:
 
 
 def error_of_exception(error: BaseException) -> CallError:
-    """The failure of an attempt that brought no reply. A timeout is one only where the deepest
+    """The failure of an attempt that brought no reply. A timeout is one only if the deepest
     cause is: transports report a server that hung up as a connect timeout.
     """
     chain = _chain(error)

@@ -48,7 +48,7 @@ class Wire:
 
     @classmethod
     def under(cls, http: object, url: object, response: object) -> Wire | None:
-        """The connections that `http` would use for `url`; None where a proxy is in between, or a
+        """The connections that `http` would use for `url`; None if a proxy is in between, or a
         release of it keeps them elsewhere.
         """
         chosen = getattr(http, "_transport_for_url", None)

@@ -78,7 +78,7 @@ def from_outside(error: BaseException) -> bool:
 
 
 def told(error: BaseException) -> str:
-    """The name of the exception and what it says, also where saying it raises."""
+    """The name of the exception and what it says, also when saying it raises."""
     try:
         text = str(error)
     except Exception as fault:

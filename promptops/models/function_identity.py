@@ -1,6 +1,6 @@
 """What a user's function is: its code, its defaults, and every value that it captures.
 
-Two functions are the same only where they would answer alike: the code objects of the function and
+Two functions are the same only if they would answer alike: the code objects of the function and
 of the user's own functions that it calls, default arguments, enclosed and global values, and the
 state of the object behind a bound method count, by value, and so do the modules of the user's own,
 environment variables and files that the code names. Comments, line numbers and file names do not.
@@ -42,7 +42,7 @@ class FunctionIdentity:
     """The digest of what a function is.
 
     digest: 16 hex digits; opaque: the place of something that could not be compared by value
-        (`self.lock`), empty where everything could: the digest is then the same in every process.
+        (`self.lock`), empty if everything could: the digest is then the same in every process.
     """
 
     digest: str
@@ -315,7 +315,7 @@ def _settings(client: object) -> list[str]:
 
 
 def _state(value: object) -> dict[str, Any] | None:
-    """The attributes of an object; None where it keeps its state where Python cannot look."""
+    """The attributes of an object; None if it keeps its state where Python cannot look."""
     state = dict(getattr(value, "__dict__", None) or {})
     for kind in type(value).__mro__:
         for name in _slots(kind):

@@ -86,7 +86,7 @@ class GeminiModel:
         )
 
     def check(self, request: Mapping[str, object]) -> None:
-        """Raises SetupError where no call can succeed: no key, no package, no model's name."""
+        """Raises SetupError if no call can succeed: no key, no package, no model's name."""
         if self._client is None and self._key is None:
             raise SetupError(
                 f"no API key for {self._label}: set GEMINI_API_KEY, or hand in a client with"

@@ -23,7 +23,7 @@ def reply_of_content(
 ) -> Reply:
     """What a reply's body says, by the names of the REST interface. headers: with lower-case names.
 
-    Raises CallError where it holds an error, or no candidate.
+    Raises CallError if it holds an error, or no candidate.
     """
     candidates = body.get("candidates") if isinstance(body, dict) else None
     candidate = candidates[0] if isinstance(candidates, list) and candidates else None
@@ -55,7 +55,7 @@ def reply_of_content(
 
 
 def _blocked(body: Any, headers: Mapping[str, str]) -> Reply:
-    """The reply to a prompt that was filtered. Raises CallError where there is another reason."""
+    """The reply to a prompt that was filtered. Raises CallError if there is another reason."""
     feedback = body.get("promptFeedback") if isinstance(body, dict) else None
     reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
     if not reason:

@@ -38,7 +38,7 @@ _PARTS = (frozenset(("text",)), frozenset(("functionCall",)), frozenset(("functi
 
 
 def rest_body(request: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The body that the client would send for arguments of `generate_content`; None where that is
+    """The body that the client would send for arguments of `generate_content`; None if that is
     not plain.
     """
     contents, config = request.get("contents"), request.get("config") or {}

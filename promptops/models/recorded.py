@@ -42,7 +42,7 @@ class RecordedModel:
     ``finish_reason``, ``failure`` (a class of `FAILURES`). A version is named by its id, or by
     a label that `versions` maps to it (a PromptVersion, a saved one, or an id). A recorded latency
     comes back as the reply's header ``recorded-latency-ms``. A table whose samples are counted from
-    1 is read as if counted from 0. Raises SetupError where a column is missing, or a sample is not
+    1 is read as if counted from 0. Raises SetupError if a column is missing, or a sample is not
     a number or occurs twice.
     """
 
@@ -94,7 +94,7 @@ class RecordedModel:
         return reply
 
     def check(self, request: Mapping[str, object]) -> None:
-        """Raises SetupError where the table holds no rows at all."""
+        """Raises SetupError if the table holds no rows at all."""
         if not len(self):
             raise SetupError(
                 f"the recording {self._label!r} has no rows; pass a table with the columns example"

@@ -94,7 +94,7 @@ class Answered:
         return replace(reply, **fields)
 
     def _end(self, limit: str) -> tuple[str | None, str | None]:
-        """The failure class of the answer and the sentence that explains it; (None, None) where it
+        """The failure class of the answer and the sentence that explains it; (None, None) if it
         is a whole one.
         """
         if self.refusal:
@@ -186,7 +186,7 @@ def _strings(parts: list[object]) -> Iterable[str]:
 
 
 def kept(reasoning: str | None) -> str | None:
-    """Reasoning as a run keeps it: storable, of at most `REASONING_KEPT` characters; None where
+    """Reasoning as a run keeps it: storable, of at most `REASONING_KEPT` characters; None if
     there is none.
     """
     return clean(reasoning)[:REASONING_KEPT] if reasoning else None
@@ -204,7 +204,7 @@ def count(value: object) -> int | None:
 
 
 def within(part: object, whole: int | None) -> int | None:
-    """A count that is a part of another one; unknown where it is larger than the whole."""
+    """A count that is a part of another one; unknown if it is larger than the whole."""
     found = count(part)
     return found if found is not None and whole is not None and found <= whole else None
 

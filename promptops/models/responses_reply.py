@@ -22,7 +22,7 @@ def reply_of_response(
 ) -> Reply:
     """What a response's body says. headers: with lower-case names.
 
-    Raises CallError where it holds an error, or no output at all.
+    Raises CallError if it holds an error, or no output at all.
     """
     output = body.get("output") if isinstance(body, dict) else None
     if not isinstance(output, list) or body.get("status") == "failed" or body.get("error"):

@@ -32,7 +32,7 @@ class ScriptedModel:
     annotated `Call`; it may be async. An answer is a text, a Reply, or an exception, which is
     raised. latency_ms: waited before each answer.
     failures: number of the call, from 0 -> a class of `FAILURES` or an exception; such a call
-    uses up no answer of a list. remote: True where a test wants pace, retries and budget. Raises
+    uses up no answer of a list. remote: True if a test wants pace, retries and budget. Raises
     SetupError, which names the question, when the script has no answer; a study that asked such a
     question raises it when it is waited for.
     """
@@ -180,7 +180,7 @@ def _as_reply(answer: object, call: Call) -> Reply:
 
 
 def _question(request: Mapping[str, Any]) -> str:
-    """The text of the last user message, text parts joined by a line break; "" where there is
+    """The text of the last user message, text parts joined by a line break; "" if there is
     none.
     """
     for message in reversed(request.get("messages") or []):

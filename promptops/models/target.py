@@ -72,7 +72,7 @@ class TargetModel:
 
     @property
     def opaque(self) -> str:
-        """Why its answers are asked again in every process; "" where they are not."""
+        """Why its answers are asked again in every process; "" if they are not."""
         opaque = () if self._named else self._identity.opaque
         if not opaque:
             return ""

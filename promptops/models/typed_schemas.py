@@ -45,7 +45,7 @@ def schema_of(value: Any, *, strict: bool = False) -> dict[str, Any]:
     """The JSON Schema of a class, or of a function's arguments. strict: as OpenAI's strict mode
     wants it: every property required, and no other allowed.
 
-    Raises VersionError where pydantic cannot describe it.
+    Raises VersionError if pydantic cannot describe it.
     """
     import pydantic
 

@@ -24,7 +24,7 @@ Kind = Literal["provider_model", "provider_behaviour", "deployment", "inputs", "
 @dataclass(frozen=True, slots=True)
 class Cause:
     """kind: the row of the table; sentence: for people; facts: what it rests on; command: what
-    undoes it, "" where nothing of our own does.
+    undoes it, "" if nothing of our own does.
     """
 
     kind: Kind
@@ -79,7 +79,7 @@ def cause_of_probe(
 
 def lost_examples(file: MonitorFile, series: Series, scores: Sequence[float]) -> list[str]:
     """Examples whose score fell by at least a half from the anchor's mean, the largest fall first;
-    scores: of one day, in the file's order, NaN where unscored.
+    scores: of one day, in the file's order, NaN if unscored.
     """
     falls = [
         (mean - score, example)

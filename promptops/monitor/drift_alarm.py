@@ -67,7 +67,7 @@ def alarm_opened(
 
 
 def week(series: Series, alarm: Mapping[str, Any]) -> float | None:
-    """The mean total of the last days that could end the alarm; None where they are too few, or
+    """The mean total of the last days that could end the alarm; None if they are too few, or
     not all after it.
     """
     days = series.days[-RECOVERED:]

@@ -27,7 +27,7 @@ __all__ = ["Taken", "anchored", "series_of", "taken"]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a day brought. day: UTC date; scores: by scorer, NaN where unscored; answered_by: model
+    """What a day brought. day: UTC date; scores: by scorer, NaN if unscored; answered_by: model
     and fingerprint; judged: by scorer, what `rejudge` found; threshold: the evidence that alarms.
     """
 
@@ -41,7 +41,7 @@ class Taken:
 def series_of(
     scorer: Scorer, text: str | None, scores: Floats, ids: Sequence[str], two_sided: bool
 ) -> Series:
-    """A scorer's series from the anchor's scores, (repeats, examples), NaN where unscored.
+    """A scorer's series from the anchor's scores, (repeats, examples), NaN if unscored.
 
     Raises:
         StudyError: too many scores are missing, or an example has none; it names them.

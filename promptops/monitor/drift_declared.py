@@ -34,7 +34,7 @@ __all__ = [
 
 
 def serving_entry(project: Project, prompt: str, env: str) -> SavedEntry:
-    """The version that `env` serves. Raises StudyError where nothing serves."""
+    """The version that `env` serves. Raises StudyError if nothing serves."""
     serving = project.registry.serving(prompt, env)
     if serving is None:
         raise StudyError(f"{env} serves no version of {prompt}; promote one, and watch it then.")
@@ -42,7 +42,7 @@ def serving_entry(project: Project, prompt: str, env: str) -> SavedEntry:
 
 
 def moved(file: MonitorFile, entry: SavedEntry) -> str:
-    """Why the anchor is not of what serves, with the next step; "" where it is."""
+    """Why the anchor is not of what serves, with the next step; "" if it is."""
     if entry.id == file.declaration["version"]:
         return ""
     prompt, env = file.declaration["prompt"], file.declaration["env"]
@@ -100,7 +100,7 @@ def dataset_document(project: Project, data: Dataset) -> dict[str, Any]:
 def declared_dataset(project: Project, file: MonitorFile, given: object) -> Dataset:
     """The monitor's examples: as given, from the store, or from their file.
 
-    Raises StudyError where none of these has them as they were.
+    Raises StudyError if none of these has them as they were.
     """
     declared = file.declaration["dataset"]
     wanted = declared["fingerprint"]
@@ -127,7 +127,7 @@ def declared_dataset(project: Project, file: MonitorFile, given: object) -> Data
 
 
 def check_same(file: MonitorFile, data: Dataset, judges: Sequence[Scorer]) -> None:
-    """Raises StudyError where a monitor's file declares something else."""
+    """Raises StudyError if a monitor's file declares something else."""
     known = [(series.scorer, series.version) for series in file.series]
     asked = [(judge.name, judge.version) for judge in judges]
     prompt, env = file.declaration["prompt"], file.declaration["env"]

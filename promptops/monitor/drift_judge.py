@@ -42,7 +42,7 @@ def rejudge(
 
     Returns:
         scorer -> (by how much the mean changed, the evidence that it fell); only scorers that are
-        judges, and only where at least five answers have both scores.
+        judges, and only if at least five answers have both scores.
     """
     judges = [scorer for scorer in scorers if scorer.kind == "judge"]
     examples = {example.id: example for example in list(dataset)[:JUDGED_AGAIN]}

@@ -46,9 +46,9 @@ class Probing:
 class Probe:
     """What came back.
 
-    study: its id; scores: by scorer (repeats, examples), NaN where unscored; answered_by: the model
+    study: its id; scores: by scorer (repeats, examples), NaN if unscored; answered_by: the model
     and fingerprint that most answers name, and how many others there were; stopped: why it is
-    incomplete, "" where it is not.
+    incomplete, "" if it is not.
     """
 
     study: str

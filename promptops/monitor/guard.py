@@ -31,8 +31,8 @@ Decision = Literal["nothing", "keep", "abort", "report"]
 
 @dataclass(frozen=True, slots=True)
 class LiveOutcome:
-    """One live call as the guard sees it. key: of the user, hashed, None where the application gave
-    none; failed: by the model's or the provider's doing; quality: 0 to 1, None where not scored.
+    """One live call as the guard sees it. key: of the user, hashed, None if the application gave
+    none; failed: by the model's or the provider's doing; quality: 0 to 1, None if not scored.
     """
 
     key: str | None

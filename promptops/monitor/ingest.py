@@ -41,7 +41,7 @@ Row = Mapping[str, Any]
 @dataclass(slots=True)
 class Ingested:
     """rows: that were read; refused: those among them that fit no table; new: those that the store
-    did not have, None where that was not counted.
+    did not have, None if that was not counted.
     """
 
     rows: int = 0

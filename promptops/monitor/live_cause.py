@@ -1,4 +1,4 @@
-"""The cause of a fall in live quality: our deployment, the inputs or the provider; unknown where
+"""The cause of a fall in live quality: our deployment, the inputs or the provider; unknown if
 the records name none.
 
 A probe that holds says that the model still answers the same questions as well: then it is what we
@@ -36,9 +36,9 @@ def cause_of_live(
 
     Args:
         since: the first day that the evidence counts to the fall, UTC.
-        probe: the drift monitor of the same prompt and environment, None where there is none.
+        probe: the drift monitor of the same prompt and environment, None if there is none.
         deployments: what the environment served, oldest first.
-        mix: the groups of the inputs before and since; None where nothing groups them.
+        mix: the groups of the inputs before and since; None if nothing groups them.
     """
     fell = _open_alarm(probe, since)
     if fell is not None:

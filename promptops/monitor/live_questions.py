@@ -99,7 +99,7 @@ def by_version(
     """One row per version and arm, the first that was called first.
 
     asked: prompt, env, since, scorer, and until where the window ends. cost_usd is of the calls
-    whose tokens and price are known, `priced` of them; null where none is.
+    whose tokens and price are known, `priced` of them; null if none is.
     """
     names = "version_id arm number calls failures p50_ms p95_ms first_token_ms votes good scored"
     listed = [*names.split(), "score", "spread", "first_at", "last_at"]

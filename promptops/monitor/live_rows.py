@@ -22,7 +22,7 @@ NO_CONTENT = "the application keeps no content: observe(client, content=...) kee
 
 
 def example_of(row: Mapping[str, Any]) -> Example | None:
-    """The example of a live row; None where its values were not kept.
+    """The example of a live row; None if its values were not kept.
 
     Its id is of its inputs' content; cluster: its session; expected: the correction, where one was
     given.
@@ -52,11 +52,11 @@ def example_of(row: Mapping[str, Any]) -> Example | None:
 
 
 def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Dataset, int, int]:
-    """Add the rows to a .jsonl file of examples, which is made where there is none.
+    """Add the rows to a .jsonl file of examples, which is made if there is none.
 
     Returns the dataset, how many examples are new, and how many rows had no content. A row whose
     inputs the file has already adds nothing but the correction that it lacks; what the
-    file has is never changed otherwise. Raises DatasetError where no row has content.
+    file has is never changed otherwise. Raises DatasetError if no row has content.
     """
     if path.suffix != ".jsonl":
         raise DatasetError(f"{path.name} cannot be added to; give a path that ends in .jsonl.")
@@ -88,7 +88,7 @@ def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Datase
 def labels_of_feedback(store: Store, runs: Sequence[str]) -> int:
     """Votes and scores on these live rows as labels of people, each once.
 
-    A vote is "pass" (1 good, 0 bad); a score counts where it is from 0 to 1. Returns how many are
+    A vote is "pass" (1 good, 0 bad); a score counts if it is from 0 to 1. Returns how many are
     new.
     """
     sql = (

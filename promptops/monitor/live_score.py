@@ -124,7 +124,7 @@ def _scored_before(
 
 
 def _case(row: Mapping[str, Any]) -> Case:
-    """The answer as scorers see answers; "" for the example's content where it was not kept."""
+    """The answer as scorers see answers; "" for the example's content if it was not kept."""
     example = example_of(row) or Example("live", {})
     run = Run(
         id=str(row["id"]),

@@ -127,7 +127,7 @@ def _said_later(span: Mapping[str, object]) -> tuple[str, dict[str, Any]] | None
 
 
 def row_of_span(span: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The row of a span; None where it is not a model call. shared: the resource's attributes."""
+    """The row of a span; None if it is not a model call. shared: the resource's attributes."""
     own = {**shared, **attributes_of(_listed(span, "attributes"))}
     _unfolded(own)
     row: dict[str, Any] = {}

@@ -50,7 +50,7 @@ class Figures:
 class Status:
     """One environment of one prompt. canary: what gets which share; alarms: the open ones, in a
     sentence each; now, before: live calls since the deployment, and in as many days before it
-    (1 to 30); back: the command that goes back, "" where there is nothing to go back to.
+    (1 to 30); back: the command that goes back, "" if there is nothing to go back to.
     """
 
     prompt: str

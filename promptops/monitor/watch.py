@@ -46,8 +46,8 @@ ANCHOR_REPEATS = 10
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a monitor says. path: of its file; file: what it holds, None where it cannot be read;
-    unknown: why this day could not be found out, "" where it could.
+    """What a monitor says. path: of its file; file: what it holds, None if it cannot be read;
+    unknown: why this day could not be found out, "" if it could.
     """
 
     path: str
@@ -205,7 +205,7 @@ def thresholds(project: Project) -> float:
     for path in every(project):
         try:
             count += len(MonitorFile.read(path).series)
-        except PromptOpsError:  # it is reported where it is run; it still counts as one
+        except PromptOpsError:  # it is reported when it is run; it still counts as one
             count += 1
     rate = project.location.file.false_alarms_per_year
     return bar(max(count, 1), DAYS_PER_FALSE_ALARM / rate)

@@ -59,7 +59,7 @@ def body_of(file: MonitorFile, alarm: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_url(url: str) -> str:
-    """The address itself. Raises SetupError where it is not one of http or https."""
+    """The address itself. Raises SetupError if it is not one of http or https."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SetupError(
@@ -101,7 +101,7 @@ def _as_it_is(path: str, alarm_id: str) -> tuple[MonitorFile, Mapping[str, Any]]
 
 
 def _within(url: str, body: Mapping[str, Any], timeout_s: float) -> str:
-    """What went wrong; "" where it was taken. The limit is of the whole delivery: a socket's own
+    """What went wrong; "" if it was taken. The limit is of the whole delivery: a socket's own
     begins again with each byte, and a receiver that answers byte by byte would hold the job.
     """
     found: list[str] = []
@@ -119,7 +119,7 @@ class _Stays(urllib.request.HTTPRedirectHandler):
 
 
 def _post(url: str, body: Mapping[str, object], timeout_s: float) -> str:
-    """What went wrong; "" where it was taken."""
+    """What went wrong; "" if it was taken."""
     data = json.dumps(body, ensure_ascii=False).encode()
     request = urllib.request.Request(
         url, data, {"Content-Type": "application/json", "User-Agent": "promptops"}

@@ -22,8 +22,8 @@ _WORDS = ("stop", "tool_calls", "length")  # most answers end so
 
 @dataclass(slots=True)
 class Reading:
-    """tool_calls: a list of {"name", "arguments"}, None where there are none; text: what the model
-    wrote, None where nothing came back.
+    """tool_calls: a list of {"name", "arguments"}, None if there are none; text: what the model
+    wrote, None if nothing came back.
     """
 
     response_id: str | None = None
@@ -39,7 +39,7 @@ class Reading:
 
 
 def field(value: object, *names: str) -> Any:
-    """The value at the end of a path of fields or keys; None where it breaks off."""
+    """The value at the end of a path of fields or keys; None if it breaks off."""
     for name in names:
         if value is None:
             return None
@@ -117,12 +117,12 @@ def usage_of(usage: object) -> tuple[int | None, int | None, int | None]:
 
 
 def text(value: object) -> str | None:
-    """The value where it is text, else None: an answer of another form is not an error here."""
+    """The value if it is text, else None: an answer of another form is not an error here."""
     return value if isinstance(value, str) else None
 
 
 def whole(value: object) -> int | None:
-    """The value where it is a whole number, else None; True and False are not numbers."""
+    """The value if it is a whole number, else None; True and False are not numbers."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

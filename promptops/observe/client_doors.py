@@ -67,7 +67,7 @@ def observe_client(client: object, observer: Observer) -> int:
 
 
 def _owners(client: object, path: tuple[str, ...]) -> list[Any]:
-    """The client, and what it has at each step of the path; empty where the path breaks off."""
+    """The client, and what it has at each step of the path; empty if the path breaks off."""
     owners = [client]
     for name in path:
         try:
@@ -171,7 +171,7 @@ def _seen(answer: object, call: LiveCall, request: Mapping[str, object]) -> Any:
 
 
 def _raw_mode(headers: object) -> Any:
-    """What asks for a raw response; None where nothing does."""
+    """What asks for a raw response; None if nothing does."""
     for name, value in headers.items() if isinstance(headers, Mapping) else ():
         if str(name).lower() == _RAW:
             return value

@@ -70,7 +70,7 @@ def observe(
 
 
 def observer_of(sink: str | None = None) -> Observer | None:
-    """The observer of calls that no client makes; None where no sink is named."""
+    """The observer of calls that no client makes; None if no sink is named."""
     queue = queue_for(sink)
     if queue is None:
         return None

@@ -37,7 +37,7 @@ def feedback(
         PROMPTOPS_RECORD.
 
     Returns:
-        Whether it was taken: False where nothing was named to write to, or no feedback was given.
+        Whether it was taken: False if nothing was named to write to, or no feedback was given.
     """
     text: list[tuple[str, float | None, str | None]] = []
     if good is not None:

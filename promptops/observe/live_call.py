@@ -72,7 +72,7 @@ class Observer:
 
 
 class LiveCall:
-    """began: `time.perf_counter()`; identity: whose request it is, None where that was lost.
+    """began: `time.perf_counter()`; identity: whose request it is, None if that was lost.
 
     The calling thread takes down what may change or be forgotten; the writing thread makes the row
     of it (`row`), since a call waits for the one and not for the other.
@@ -140,7 +140,7 @@ class LiveCall:
         self._observer.quietly(lambda: self._finish(self._read(), error), None)
 
     def answered(self, reading: Reading | None) -> None:
-        """The call ended with what `reading` read; None where nothing could be read."""
+        """The call ended with what `reading` read; None if nothing could be read."""
         try:
             self._finish(reading or Reading(), None)
         except Exception:  # recording is never the application's fault

@@ -51,7 +51,7 @@ class Sink(Protocol):
         """
 
     def secret(self) -> bytes | None:
-        """What users' keys are hashed with; None where there is nothing to hash them with."""
+        """What users' keys are hashed with; None if there is nothing to hash them with."""
 
     def forked(self) -> None:
         """In a child: let go of what is the parent's."""

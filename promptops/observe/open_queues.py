@@ -46,7 +46,7 @@ def open_queue(named: str, redact: Redact | None = None) -> LiveQueue:
 
 def queue_for(sink: str | os.PathLike[str] | None) -> LiveQueue | None:
     """The queue of the named sink, else of PROMPTOPS_RECORD, else the one that was opened last
-    here; None where nothing was named.
+    here; None if nothing was named.
     """
     named = named_sink(sink)
     if named is None:

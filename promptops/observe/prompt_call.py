@@ -37,7 +37,7 @@ class call:  # noqa: N801 - a verb, as contextlib's own
 
     @property
     def id(self) -> str | None:
-        """The row's id, for `promptops.feedback`; None where nothing is recorded."""
+        """The row's id, for `promptops.feedback`; None if nothing is recorded."""
         return None if self._call is None else self._call.id
 
     def __enter__(self) -> call:

@@ -31,7 +31,7 @@ def hash_key() -> bytes | None:
 
 def project_key(folder: Path) -> bytes | None:
     """PROMPTOPS_HASH_KEY, else a key of the folder's own, made once and shared by all that write
-    there; None where the folder cannot hold one.
+    there; None if the folder cannot hold one.
     """
     return hash_key() or _folder_key(folder)
 

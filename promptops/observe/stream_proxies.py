@@ -1,5 +1,5 @@
 """Streams and raw responses that are looked at on the way: each behaves as the provider's own, says
-that it is of its class, and ends its call exactly once, also where the application closes it early,
+that it is of its class, and ends its call exactly once, also when the application closes it early,
 lets go of it, or never reads it.
 """
 

@@ -21,7 +21,7 @@ _TOLERANCE = 0.05  # that a guardrail may lose on val, whose few rows are noisy
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """winner: the seed where nothing is better; why: what kept the leader out, "" where nothing
+    """winner: the seed where nothing is better; why: what kept the leader out, "" if nothing
     did.
     """
 
@@ -81,7 +81,7 @@ def _tokens(task: Task, candidate: Candidate) -> float:
 
 
 def _broken(seed: Sequence[Result], found: Sequence[Result]) -> str:
-    """The guardrail on which a candidate loses too much; "" where there is none."""
+    """The guardrail on which a candidate loses too much; "" if there is none."""
     before, now = _guards(seed), _guards(found)
     for name, mean in before.items():
         if now.get(name, 0.0) < mean - _TOLERANCE:

@@ -34,7 +34,7 @@ class Headroom:
     """n: val rows that the seed answered; score: its mean there; noise: share of the rows that were
     judged otherwise when asked again, of `again` rows; constant and constant_score: the best
     answer that is the same for every row; failures: class -> rows; detectable: the smallest gain
-    that `test` rows show 80 % of the time, None where no gain does.
+    that `test` rows show 80 % of the time, None if no gain does.
     """
 
     n: int
@@ -75,7 +75,7 @@ class Headroom:
 
 
 async def look(task: Task, primary: Scorer, test: int) -> Headroom | None:
-    """Ask the seed some val rows; None where the budget does not allow one."""
+    """Ask the seed some val rows; None if the budget does not allow one."""
     most = _ROWS if task.left is None else min(_ROWS, task.left // _SHARE)
     rows = list(task.val)[:most]
     first = (await task.ask([task.seed], rows))[task.seed.id] if rows else []
@@ -101,7 +101,7 @@ async def look(task: Task, primary: Scorer, test: int) -> Headroom | None:
 
 def detectable(n: int) -> float | None:
     """The smallest gain, in steps of a point, that the exact test finds 80 % of the time on n rows
-    of which 30 % differ; None where it finds none.
+    of which 30 % differ; None if it finds none.
     """
     from ..analysis.power import exact_power
 

@@ -140,7 +140,7 @@ def _take(
 
 
 def unfenced(reply: str) -> str:
-    """The text between the fences of a reply; all of it where there are none."""
+    """The text between the fences of a reply; all of it if there are none."""
     found = _FENCED.search(reply)
     return (found[1] if found else reply).strip()
 

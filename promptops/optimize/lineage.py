@@ -36,8 +36,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A text that a model proposed. text: "" where it gave none; refused: why nothing became of it,
-    "" where a candidate did.
+    """A text that a model proposed. text: "" if it gave none; refused: why nothing became of it,
+    "" if a candidate did.
     """
 
     number: int

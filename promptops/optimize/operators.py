@@ -41,7 +41,7 @@ class Labelled:
 
 
 def labelled(pairs: Sequence[tuple[Example, str]]) -> Labelled | None:
-    """The rows by their label; None where the golden answers are not labels: too many, too long, or
+    """The rows by their label; None if the golden answers are not labels: too many, too long, or
     all alike.
     """
     found: dict[str, list[str]] = {}
@@ -52,7 +52,7 @@ def labelled(pairs: Sequence[tuple[Example, str]]) -> Labelled | None:
 
 
 def form_of(rows: Labelled | None, pairs: Sequence[tuple[Example, str]]) -> str:
-    """One sentence on the form of the golden answers; "" where they show none."""
+    """One sentence on the form of the golden answers; "" if they show none."""
     if rows is not None:
         return f"Answer with one label and nothing else: one of {', '.join(sorted(rows.texts))}."
     keys = [_keys(answer) for _, answer in pairs]

@@ -256,7 +256,7 @@ def begin(project: Project, design: SearchDesign) -> Search:
 def saved(search: Search, note: str) -> int:
     """Number the best candidate under its prompt; returns the number.
 
-    Raises StudyError where the search found nothing better than its seed, or has no prompt.
+    Raises StudyError if the search found nothing better than its seed, or has no prompt.
     """
     best, prompt = search.best, search.design.prompt
     if best.number == 0:
@@ -286,7 +286,7 @@ def saved(search: Search, note: str) -> int:
 
 
 def failure_of(search: Search) -> PromptOpsError | None:
-    """What broke it, None where nothing did."""
+    """What broke it, None if nothing did."""
     if search.work is None or not search.work.done() or search.work.cancelled():
         return None
     error = search.work.exception()

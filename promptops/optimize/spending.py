@@ -79,13 +79,13 @@ class Spending:
 
     @property
     def left(self) -> int | None:
-        """Calls that may still be made; None where calls are not limited."""
+        """Calls that may still be made; None if calls are not limited."""
         most = self.allowance.calls
         return None if most is None else max(0, most - self.spent_calls)
 
     @property
     def tokens_left(self) -> int | None:
-        """Tokens that may still be spent; None where they are not limited."""
+        """Tokens that may still be spent; None if they are not limited."""
         most = self.allowance.tokens
         return None if most is None else max(0, most - self.tokens)
 
@@ -128,7 +128,7 @@ class Spending:
         self.usd += run.cost_usd or 0.0
 
     def look(self) -> str:
-        """Why nothing more may be asked; "" where something may."""
+        """Why nothing more may be asked; "" if something may."""
         if self.exhausted:
             return self.exhausted
         now, most = self.clock(), self.allowance

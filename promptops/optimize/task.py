@@ -32,7 +32,7 @@ _REQUEST = "request"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One answer to one example. score: by the primary, None where it is unscored; reason: the
+    """One answer to one example. score: by the primary, None if it is unscored; reason: the
     scorer's own; guards: of the other scorers, by name.
     """
 
@@ -99,7 +99,7 @@ class Task:
 
     @property
     def left(self) -> int | None:
-        """Calls that may still be made; None where calls are not limited."""
+        """Calls that may still be made; None if calls are not limited."""
         return self._spending.left
 
     @property
@@ -108,7 +108,7 @@ class Task:
         return bool(self.halted or self._asker.stopped or self._spending.look())
 
     def golden_text(self, example: Example) -> str:
-        """A right answer to an example, as a text; "" where it has none."""
+        """A right answer to an example, as a text; "" if it has none."""
         golden = golden_of(self._scorer, example)
         if golden is None or isinstance(golden, str):
             return golden or ""
@@ -259,7 +259,7 @@ class Task:
     async def propose(
         self, text: str, *, model: str, how: str, parents: Sequence[PromptVersion] = ()
     ) -> str:
-        """What a model answers to the text; "" where it gave nothing or the budget is spent.
+        """What a model answers to the text; "" if it gave nothing or the budget is spent.
 
         Each proposal is a call of the budget, and is recorded before it is evaluated.
         """

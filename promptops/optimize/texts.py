@@ -1,7 +1,7 @@
 """Versions made of versions: another instruction, demonstrations, the form of the answer stated.
 
 Settings, model, variables, tools and response format stay the seed's. Each function returns None
-where the seed's messages leave no place for the change.
+if the seed's messages leave no place for the change.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def golden_columns(scorers: Sequence[Scorer]) -> frozenset[str]:
 
 def golden_of(primary: Scorer, example: Example) -> object:
     """What the primary compares an answer with: its column where it reads just one, else the golden
-    answer; None where the row has none.
+    answer; None if the row has none.
     """
     columns = [name for name in primary.needs if name != "checks"]
     try:
@@ -40,7 +40,7 @@ def golden_of(primary: Scorer, example: Example) -> object:
 
 @dataclass(frozen=True)
 class Vetoes:
-    """The rules of one search. context_tokens: what a request may hold, None where that is not
+    """The rules of one search. context_tokens: what a request may hold, None if that is not
     known.
     """
 
@@ -51,7 +51,7 @@ class Vetoes:
     rows: tuple[Example, ...] = field(default=())
 
     def against(self, version: PromptVersion) -> str:
-        """Why the candidate is not evaluated, one sentence; "" where it may be."""
+        """Why the candidate is not evaluated, one sentence; "" if it may be."""
         mine = {variable.name for variable in version.variables}
         wanted = {variable.name for variable in self.seed.variables}
         if shown := sorted(mine & self.golden - wanted):
@@ -68,7 +68,7 @@ class Vetoes:
         return self._too_long(version)
 
     def copied(self, version: PromptVersion) -> str:
-        """What of the instructions is copied from a train row, as a sentence; "" where nothing is.
+        """What of the instructions is copied from a train row, as a sentence; "" if nothing is.
 
         Words that the seed has already are not a copy.
         """

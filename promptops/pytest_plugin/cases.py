@@ -25,7 +25,7 @@ __all__ = ["TestedExample", "keep_cases"]
 
 @dataclass(slots=True)
 class TestedExample:
-    """One test of one example. answer: its last one; failed: the words of its assert, "" where it
+    """One test of one example. answer: its last one; failed: the words of its assert, "" if it
     passed, None while it is not known.
     """
 
@@ -39,7 +39,7 @@ class TestedExample:
 
     @classmethod
     def of(cls, item: pytest.Item) -> TestedExample | None:
-        """The case of a test; None where it has no example of `by_example`."""
+        """The case of a test; None if it has no example of `by_example`."""
         mark = item.get_closest_marker("promptops_examples")
         spec: Any = getattr(item, "callspec", None)
         example = spec.params.get("example") if spec is not None else None

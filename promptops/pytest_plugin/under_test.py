@@ -31,7 +31,7 @@ class PromptUnderTest:
     @classmethod
     def of(cls, node: pytest.Item, lab: Lab, *, alone: bool = False) -> PromptUnderTest:
         """The nearest mark of a test. alone: without one, the only prompt of the registry is meant.
-        Raises UsageError where there is none, or a wrong one.
+        Raises UsageError if there is none, or a wrong one.
         """
         mark = node.get_closest_marker("prompt")
         if mark is None and alone and len(names := lab.project.registry.names()) == 1:
@@ -63,7 +63,7 @@ class PromptUnderTest:
         return versions[-1]
 
     def baseline(self) -> SavedVersion | None:
-        """What it is compared with: the named version, else what the environment serves; None where
+        """What it is compared with: the named version, else what the environment serves; None if
         that is nothing.
         """
         prompt = self.lab.prompt(self.name)

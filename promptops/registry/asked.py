@@ -14,7 +14,7 @@ __all__ = ["checked_force", "checked_percent", "in_the_way", "share_held"]
 
 
 def checked_force(force: bool, reason: str) -> None:
-    """Raises Refused where a forced promotion gives no reason."""
+    """Raises Refused if a forced promotion gives no reason."""
     if force and not reason.strip():
         raise Refused(
             "a forced promotion needs a reason, which stays in the history; pass reason=.",
@@ -23,7 +23,7 @@ def checked_force(force: bool, reason: str) -> None:
 
 
 def checked_percent(percent: float | None) -> None:
-    """Raises Refused where a canary's share is not one."""
+    """Raises Refused if a canary's share is not one."""
     if percent is None:
         return
     if (
@@ -43,7 +43,7 @@ def in_the_way(
     name: str, env: str, now: Deployment | None, wanted: SavedEntry, percent: float | None
 ) -> str:
     """Why no evidence would help now: a canary without an incumbent, or a running canary of another
-    version; "" where nothing is.
+    version; "" if nothing is.
     """
     if now is None:
         return (
@@ -62,7 +62,7 @@ def in_the_way(
 
 
 def share_held(links: Sequence[Deployment], percent: float, override: str) -> str:
-    """Why setting the running canary's share would only repeat an earlier step of it; "" where that
+    """Why setting the running canary's share would only repeat an earlier step of it; "" if that
     is a new share.
 
     A cell that runs again asks for the shares that the canary has grown out of; an override asks on

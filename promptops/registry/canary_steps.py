@@ -25,7 +25,7 @@ def widen(
     override: str = "",
 ) -> Deployment:
     """Change the share of the running canary; anyone who is in it stays in as it grows. Raises
-    NotDeployed where none runs.
+    NotDeployed if none runs.
 
     override: why it has a share again that it had before, kept in the history.
     """
@@ -51,7 +51,7 @@ def widen(
 def finish(self: WritesChains, name: str, env: str, *, author: str, reason: str = "") -> Deployment:
     """Make the running canary serve everyone, on the evidence that it started with.
 
-    Raises NotDeployed where none runs.
+    Raises NotDeployed if none runs.
     """
     now, canary = self.chains.running_canary(name, env)
     link = self.chains.link(
@@ -69,7 +69,7 @@ def finish(self: WritesChains, name: str, env: str, *, author: str, reason: str 
 def abort(self: WritesChains, name: str, env: str, *, author: str, reason: str = "") -> Deployment:
     """End the running canary: everyone gets what the rest had.
 
-    Raises NotDeployed where none runs.
+    Raises NotDeployed if none runs.
     """
     now, canary = self.chains.running_canary(name, env)
     return self.chains.append(

@@ -78,7 +78,7 @@ def position(environment: dict[str, Any]) -> int:
 def tail(prompt: str, env: str, environment: dict[str, Any]) -> Link:
     """The last deployment, checked.
 
-    Raises RegistryCorrupt where its digest is not that of its content and place.
+    Raises RegistryCorrupt if its digest is not that of its content and place.
     """
     links = environment["deployments"]
     earlier = environment.get("earlier") or {}

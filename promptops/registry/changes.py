@@ -33,7 +33,7 @@ class Change:
 
     versions: (new version, the one before it or None, their diff or None); deployments: new ones
     per environment, oldest first; back: environments that went back -> (from label, to label or
-    None); policy: (old, new), None where unchanged;
+    None); policy: (old, new), None if unchanged;
     faults: what cannot be shown, a sentence each.
     """
 

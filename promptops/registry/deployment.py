@@ -31,10 +31,10 @@ class Deployment:
         canary runs: the rest);
     kind: "promote", "canary" (`canary` says which version and share) or "rollback" (`undoes` is the
         id that it undid);
-    at: UTC, ISO 8601; evidence: the digest of its bundle, None where it had none; forced: the gate
+    at: UTC, ISO 8601; evidence: the digest of its bundle, None if it had none; forced: the gate
     refused, `unmet` holds its reasons; override: why a version was promoted once more; until: `at`
     of the next change, None while this serves;
-    changed: False where the call that returned this found nothing to do; note: why, where it was
+    changed: False if the call that returned this found nothing to do; note: why, where it was
     asked for and would only repeat an earlier step.
     """
 
@@ -60,7 +60,7 @@ class Deployment:
 
     @property
     def percent(self) -> float | None:
-        """The canary's share, None where none runs."""
+        """The canary's share, None if none runs."""
         return self.canary.percent if self.canary else None
 
     @property

@@ -52,7 +52,7 @@ def empty() -> Document:
 def checked_name(name: object, what: str = "prompt") -> str:
     """The name itself.
 
-    Raises RegistryError where it is not lower-case ASCII letters, digits and `._/-` of at most 128.
+    Raises RegistryError if it is not lower-case ASCII letters, digits and `._/-` of at most 128.
     """
     if not isinstance(name, str) or not NAME.fullmatch(name) or ".." in name:
         raise RegistryError(
@@ -66,8 +66,8 @@ def parse(data: bytes, where: str, keep: Callable[[str, Any], Any] | None = None
     """The document of a file's bytes; `where` names it in errors.
 
     Checks the frame (form, fields of the top, prompts are objects); prompts, chains and versions
-    are checked where they are used, so that one bad entry does not take the others down. Raises
-    RegistryCorrupt, also where an object holds a key
+    are checked when they are used, so that one bad entry does not take the others down. Raises
+    RegistryCorrupt, also if an object holds a key
     twice: two branches that add the same prompt or environment in two places merge cleanly, and one
     of the two would win in silence. keep(name, prompt): what is in a prompt's place, asked as
     soon as it is read, for a reader that needs little of each; the fields inside a version are then

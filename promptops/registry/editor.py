@@ -70,7 +70,7 @@ class Editor(RegistryRecord):
     """The write side of one registry file; the file appears with the first save.
 
     clock: seconds since the epoch, for what is stamped on entries; order never rests on it.
-    Whatever reads raises RegistryCorrupt where the file is not a registry; whatever writes leaves
+    Whatever reads raises RegistryCorrupt if the file is not a registry; whatever writes leaves
     it as it was then.
     """
 
@@ -109,7 +109,7 @@ class Editor(RegistryRecord):
     @contextlib.contextmanager
     def bulk(self) -> Iterator[None]:
         """One write of the file for everything that this thread saves until the block ends, also
-        where it ends by an error: for some thousand versions at once.
+        when it ends by an error: for some thousand versions at once.
 
         Others who write meanwhile wait, and raise Conflict where it takes too long.
         """
@@ -241,7 +241,7 @@ class Editor(RegistryRecord):
         found: Sequence[str] = (),
     ) -> tuple[str, ...]:
         """Every point for which `promote` with the same arguments would be refused or change
-        nothing; empty where it would go ahead, and for what serves already. Changes nothing.
+        nothing; empty if it would go ahead, and for what serves already. Changes nothing.
         """
         step = self._step(name, version, env, percent)
         if step.serves:
@@ -276,7 +276,7 @@ class Editor(RegistryRecord):
 
         if_serving: act only while this version serves, else return None; to: the version to go
         back to, None for the last different one that served and was not rolled back itself. A
-        running canary is ended first: the rest stays. Raises NotDeployed where there is nothing to
+        running canary is ended first: the rest stays. Raises NotDeployed if there is nothing to
         go back to.
         """
         with self._file.writing() as read:
@@ -317,7 +317,7 @@ class Editor(RegistryRecord):
         return Step(name, env, read, prompt, links, history.find(prompt, name, version), percent)
 
     def _held(self, step: Step, evidence: Evidence | None, word: Word) -> str:
-        """Why the step would only repeat an earlier one; "" where it would not."""
+        """Why the step would only repeat an earlier one; "" if it would not."""
         return (
             ""
             if step.now is None

@@ -59,7 +59,7 @@ def to_entry(version: PromptVersion, number: int, **details: str) -> Entry:
 def to_version(entry: Any, where: str) -> PromptVersion:
     """The version of an entry; `where` names it in errors.
 
-    Raises RegistryCorrupt where it is not what its id says.
+    Raises RegistryCorrupt if it is not what its id says.
     """
     fault = _shape(entry)
     if fault:

@@ -21,7 +21,7 @@ Fetched = tuple[bytes, str | None]  # body, ETag
 
 
 def fetch(source: str, headers: Mapping[str, str], timeout_s: float) -> Fetched | None:
-    """(body, ETag), or None where the host says that what the request's If-None-Match names is
+    """(body, ETag), or None if the host says that what the request's If-None-Match names is
     unchanged.
 
     timeout_s: for all of it together: names, redirects, headers that drip, and the body. Raises

@@ -39,7 +39,7 @@ class RegistryFile:
         self._holder = 0
 
     def read(self) -> Document:
-        """The document; an empty one where there is no file yet. Raises RegistryCorrupt."""
+        """The document; an empty one if there is no file yet. Raises RegistryCorrupt."""
         held = self._mine()
         if held is not None:
             return held
@@ -59,7 +59,7 @@ class RegistryFile:
     def writing(self) -> Iterator[Document]:
         """The document as it is under the write lock.
 
-        Raises Conflict where the lock is not had in time.
+        Raises Conflict if the lock is not had in time.
         """
         held = self._mine()
         if held is not None:
@@ -86,7 +86,7 @@ class RegistryFile:
     def put(self, changed: Document) -> bool:
         """Replace the file by a document, inside `writing`.
 
-        Returns whether its bytes changed. Raises RegistryError, RegistryCorrupt where what was read
+        Returns whether its bytes changed. Raises RegistryError, RegistryCorrupt if what was read
         cannot be written again.
         """
         if self._mine() is not None:
@@ -115,7 +115,7 @@ class RegistryFile:
     def bulk(self) -> Iterator[None]:
         """One write for all changes that this thread makes until the block ends, however it ends.
 
-        The lock is kept until then. Raises Conflict where it is not had in time.
+        The lock is kept until then. Raises Conflict if it is not had in time.
         """
         if self._mine() is not None:
             yield
@@ -152,7 +152,7 @@ def _unreadable(path: str, error: OSError) -> str:
 def prompt_of(read: Document, name: str) -> Document:
     """One prompt of a document.
 
-    Raises UnknownPrompt, naming near ones, or RegistryCorrupt where it is malformed.
+    Raises UnknownPrompt, naming near ones, or RegistryCorrupt if it is malformed.
     """
     prompt = read["prompts"].get(name)
     if prompt is None:

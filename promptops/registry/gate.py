@@ -67,7 +67,7 @@ class Unmet:
 
 
 def unmet(request: Request, evidence: Evidence | None) -> tuple[Unmet, ...]:
-    """Every point at which the promotion falls short; empty where it may go ahead.
+    """Every point at which the promotion falls short; empty if it may go ahead.
 
     An ungated environment asks for nothing.
     """

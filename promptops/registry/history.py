@@ -45,7 +45,7 @@ class SavedEntry:
 
     @property
     def version(self) -> PromptVersion:
-        """The content. Raises RegistryCorrupt where it is not what its id says."""
+        """The content. Raises RegistryCorrupt if it is not what its id says."""
         if self._version is None:
             self._version = to_version(self._entry, f"{self._prompt} v{self.number}")
         return self._version
@@ -55,7 +55,7 @@ class SavedEntry:
 
 
 def numbers(prompt: Prompt) -> dict[str, int]:
-    """Content id -> display number. Raises RegistryCorrupt where an entry has not both."""
+    """Content id -> display number. Raises RegistryCorrupt if an entry has not both."""
     found = {}
     for entry in prompt["versions"]:
         id, number = (
@@ -122,7 +122,7 @@ def target(
 ) -> tuple[str, str]:
     """(what is undone, what serves then), as ids.
 
-    Raises NotDeployed where there is nothing to go back to.
+    Raises NotDeployed if there is nothing to go back to.
     """
     now = links[-1]
     if to is not None:
@@ -149,7 +149,7 @@ def repeats(
     word: Word,
 ) -> str:
     """Why promoting `wanted` would only repeat what was undone or followed by another version
-    since; "" where it is new.
+    since; "" if it is new.
 
     New is what rests on data that were measured after that, and that no earlier deployment of the
     same version here rested on; or a word (an override, or the reason of a forced promotion) that
@@ -205,7 +205,7 @@ class Word(NamedTuple):
 
     @classmethod
     def of(cls, override: str, force: bool, reason: str) -> Word:
-        """The word of a promotion; its text is "" where it gives none."""
+        """The word of a promotion; its text is "" if it gives none."""
         given = override.strip()
         return cls(given or (reason.strip() if force else ""), force and not given)
 

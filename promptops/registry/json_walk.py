@@ -54,7 +54,7 @@ _versions = JSONDecoder(
 def walked(text: str, keep: Callable[[str, Any], Any]) -> Any:
     """The value of a JSON text.
 
-    Raises ValueError, or RegistryCorrupt where a key occurs twice outside a version.
+    Raises ValueError, or RegistryCorrupt if a key occurs twice outside a version.
     """
 
     def part(name: str, at: int) -> tuple[Any, int]:

@@ -7,7 +7,7 @@ price of the application.
     are served.
 - After its first success a (prompt, environment) never raises again: a missing, torn or corrupt
   file leaves the last known good version serving, and `health()` says so. At a cold start a valid
-  file always wins; a saved copy serves only where it is missing or corrupt.
+  file always wins; a saved copy serves only if it is missing or corrupt.
 - A view is frozen once it is published, and news is a new view, published by one assignment:
   whatever other threads and signal handlers do between two steps of a get, it goes on with the
   facts that it began with. A fork shares no lock.
@@ -46,7 +46,7 @@ class Loader:
     environment serves another one; monotonic: never go back along an environment's history,
     whatever the file says; saved_copy: keep a copy for a cold start without the file;
     watch_s: look for changes in a thread every so many seconds too, so that no request pays for
-    reading one. Raises RegistryNotFound where path is None and there is none to be found.
+    reading one. Raises RegistryNotFound if path is None and there is none to be found.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Loader:
         variables: the names that it supplies (a set, or name -> type); output: the JSON Schema that
         it expects of answers. The last version that fits goes on serving; `promptops require
         --write` exports the statement, so that promotion refuses such a version first. Raises
-        Refused where `env` (None: PROMPTOPS_ENV, where set) serves one already.
+        Refused if `env` (None: PROMPTOPS_ENV, where set) serves one already.
         """
         from .needs import Need
 
@@ -288,7 +288,7 @@ class Loader:
             self._tell(before, built)
 
     def _build(self, view: View, name: str, env: str) -> tuple[Served | Split, str]:
-        """What the pair serves, and why part of what the file says does not ("" where all does)."""
+        """What the pair serves, and why part of what the file says does not ("" if all does)."""
         if name not in view.content.faults and not view.content.has(name, env):
             raise view.miss(name, env)
         built, reason = view.content.build(name, env, self._known)

@@ -14,7 +14,7 @@ FILE = "promptops.json"
 
 
 def environment(name: str) -> str:
-    """The environment of PROMPTOPS_ENV. Raises NotDeployed where it is unset."""
+    """The environment of PROMPTOPS_ENV. Raises NotDeployed if it is unset."""
     env = os.environ.get("PROMPTOPS_ENV")
     if not env:
         raise NotDeployed(

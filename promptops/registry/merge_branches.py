@@ -75,7 +75,7 @@ def merge_files(base: str, ours: str, theirs: str) -> Merged:
     %B`).
 
     Raises RegistryCorrupt, leaving the file, where a side is not a registry, or has an entry that
-    is odd. The caller exits 1 where there are conflicts.
+    is odd. The caller exits 1 if there are conflicts.
     """
     sides = [_read(path) for path in (base, ours, theirs)]
     merged = merge(sides[0], sides[1], sides[2])

@@ -32,7 +32,7 @@ _DEPTH = 100  # of an output's schema
 class Need:
     """One application's statement about one prompt.
 
-    variables: name -> type that it passes, None where it did not say; output: a JSON Schema of what
+    variables: name -> type that it passes, None if it did not say; output: a JSON Schema of what
         it reads, or None.
     """
 
@@ -73,7 +73,7 @@ class Need:
         }
 
     def unmet(self, version: PromptVersion) -> list[str]:
-        """Why the version would break this application, one sentence each; empty where it would
+        """Why the version would break this application, one sentence each; empty if it would
         not.
         """
         who = self.consumer or "this application"
@@ -104,7 +104,7 @@ class Need:
 
 
 def fits(need: Need, built: Served | Split, env: str) -> None:
-    """Raises Refused where what an environment serves would break the application, on either
+    """Raises Refused if what an environment serves would break the application, on either
     arm.
     """
     sides = [built] if isinstance(built, Served) else [built.stable, built.canary]
@@ -170,7 +170,7 @@ def _read_one(path: str) -> list[Need]:
 
 
 def _typed(variables: object) -> dict[str, str | None]:
-    """Variables as a map of name -> type. Raises RegistryError where they are something else."""
+    """Variables as a map of name -> type. Raises RegistryError if they are something else."""
     if not isinstance(variables, dict) or not all(
         isinstance(name, str) and (kind is None or isinstance(kind, str))
         for name, kind in variables.items()
@@ -183,7 +183,7 @@ def _typed(variables: object) -> dict[str, str | None]:
 
 
 def _schema(output: dict[str, object]) -> dict[str, Any]:
-    """A schema that `_lacks` can read to its end. Raises RegistryError where it cannot."""
+    """A schema that `_lacks` can read to its end. Raises RegistryError if it cannot."""
     level: list[Any] = [output]
     for _ in range(_DEPTH):
         inner: list[Any] = []
@@ -224,7 +224,7 @@ def _texts(value: object) -> bool:
 
 
 def _promised(version: PromptVersion) -> Mapping[str, Any] | None:
-    """The schema that a version makes the model follow; None where it promises none, which evidence
+    """The schema that a version makes the model follow; None if it promises none, which evidence
     must then judge.
     """
     form = version.response_format or {}

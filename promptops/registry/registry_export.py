@@ -57,7 +57,7 @@ def export_file(source: str, dest: str, env: str, last: int = 3) -> bool:
     """Write the export of the file `source` to `dest`, whole or not at all. Returns whether the
     file changed.
 
-    Raises RegistryCorrupt where the source is not sound, RegistryError where nothing serves there.
+    Raises RegistryCorrupt if the source is not sound, RegistryError if nothing serves there.
     """
     from .sync import sound
 

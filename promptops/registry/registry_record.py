@@ -26,7 +26,7 @@ def policy_in(read: Document, prompt: Document) -> Policy:
 class RegistryRecord:
     """What was saved and what was deployed, as the file has it at each look.
 
-    Whatever reads raises RegistryCorrupt where the file is not a registry.
+    Whatever reads raises RegistryCorrupt if the file is not a registry.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -42,7 +42,7 @@ class RegistryRecord:
         return tuple(sorted(self._file.read()["prompts"]))
 
     def versions(self, name: str) -> tuple[SavedEntry, ...]:
-        """The saved versions of a prompt, oldest first; empty where nothing was saved under that
+        """The saved versions of a prompt, oldest first; empty if nothing was saved under that
         name.
         """
         read = self._file.read()
@@ -68,14 +68,14 @@ class RegistryRecord:
         return {env: numbers[version] for env, version in tails.items() if version in numbers}
 
     def history(self, name: str, env: str) -> list[Deployment]:
-        """Every deployment of an environment, oldest first; empty where there was none.
+        """Every deployment of an environment, oldest first; empty if there was none.
 
-        Raises UnknownPrompt, or RegistryCorrupt where the chain was edited.
+        Raises UnknownPrompt, or RegistryCorrupt if the chain was edited.
         """
         return list(history.deployments(prompt_of(self._file.read(), name), name, env))
 
     def serving(self, name: str, env: str, *, at: datetime | None = None) -> Deployment | None:
-        """The deployment that serves an environment now, or served at a moment; None where there is
+        """The deployment that serves an environment now, or served at a moment; None if there is
         none.
         """
         links = self.history(name, env)

@@ -22,7 +22,7 @@ __all__ = ["folder", "save", "saved"]
 
 
 def folder() -> str | None:
-    """Where copies are kept; None where the process has no place of its own (no HOME)."""
+    """Where copies are kept; None if the process has no place of its own (no HOME)."""
     named = os.environ.get("PROMPTOPS_CACHE")
     if named:
         return named
@@ -47,7 +47,7 @@ def save(path: str, data: bytes) -> None:
 
 
 def saved(path: str, unlike: bytes | None = None) -> View | None:
-    """The view of the saved copy, its `since` set by the time it was written; None where there is
+    """The view of the saved copy, its `since` set by the time it was written; None if there is
     none to trust.
 
     unlike: None too where the copy holds just these bytes.

@@ -23,7 +23,7 @@ class Served:
     number: its display number, None for a default or a candidate; id: its content id; source:
     "file" (checked against the file at this get), "last_known_good" (the file is missing, torn or
     corrupt), "default" (from the code) or "use" (a candidate under `promptops.use`); reason: why it
-    is not the file's, "" where it is; arm: "canary" or "stable" while a canary runs, else None;
+    is not the file's, "" if it is; arm: "canary" or "stable" while a canary runs, else None;
     key: what it was asked for with (a user's id), for the record of the call that follows.
     """
 

@@ -27,7 +27,7 @@ def signature(found: os.stat_result) -> tuple[int, int, int, int]:
 def contents(path: str) -> tuple[object, bytes]:
     """The signature and bytes of one file.
 
-    Raises OSError, or RegistryCorrupt where it is not a file or too large.
+    Raises OSError, or RegistryCorrupt if it is not a file or too large.
     """
     for _ in range(3):
         if not S_ISREG(os.stat(path).st_mode):

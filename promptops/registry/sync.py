@@ -39,8 +39,8 @@ def sync(
 
     headers: sent with the request, for a private host; never stored; timeout_s: for all of the
     fetch together, during which nobody is kept from writing `dest`. The answer's ETag is kept
-    beside the file, so that an unchanged registry is not sent again. Raises RegistryError where it
-    cannot be had, RegistryCorrupt where it is not sound; `dest` is then untouched.
+    beside the file, so that an unchanged registry is not sent again. Raises RegistryError if it
+    cannot be had, RegistryCorrupt if it is not sound; `dest` is then untouched.
     """
     dest = absolute(dest)
     before = _bytes_of(dest)

@@ -88,7 +88,7 @@ class Content(Fixed):
         )
 
     def build(self, name: str, env: str, known: dict[str, Any]) -> tuple[Served | Split, str]:
-        """What the environment serves, verified, and why its canary does not ("" where it does, or
+        """What the environment serves, verified, and why its canary does not ("" if it does, or
         there is none).
 
         known: id -> verified (entry, version) to take where nothing changed; what was verified here
@@ -134,9 +134,9 @@ class Found:
 class View(Fixed):
     """What the loader knows between two looks at the file.
 
-    signature: of the file as read, None where it is missing; content: what serves; fault: what is
-    wrong with the file, None where nothing; since: time.monotonic at which it was last good, None
-    while it is; stamp: of the bytes; recheck: when to look once more, None where there is no need;
+    signature: of the file as read, None if it is missing; content: what serves; fault: what is
+    wrong with the file, None if nothing; since: time.monotonic at which it was last good, None
+    while it is; stamp: of the bytes; recheck: when to look once more, None if there is no need;
     built: that of `found`, one step nearer to `get`.
     """
 
@@ -172,7 +172,7 @@ class View(Fixed):
         self._remember(Found())
 
     def miss(self, name: str, env: str) -> RegistryError:
-        """The error for what is not in the content: the file's fault where it has one, else the
+        """The error for what is not in the content: the file's fault if it has one, else the
         same sentence every time.
 
         Names that do not exist may be any number, and each made by a request: the first few are
@@ -245,7 +245,7 @@ def _serve(name: str, env: str, version_id: str, found: Tail, known: dict[str, A
 
 
 def read(data: bytes, path: str, before: Content | None, *, forward: bool = False) -> Content:
-    """What a file's bytes say, compared with the view before. Raises RegistryCorrupt where it is
+    """What a file's bytes say, compared with the view before. Raises RegistryCorrupt if it is
     not a registry.
 
     forward: put the later ends of `before` in the place of those that went back, for callers that
@@ -284,7 +284,7 @@ def read(data: bytes, path: str, before: Content | None, *, forward: bool = Fals
 
 
 def _went_back(name: str, env: str, old: Tail, new: Tail | None, parsed: dict[str, Any]) -> str:
-    """How an environment went back from one reading to the next, "" where it did not."""
+    """How an environment went back from one reading to the next, "" if it did not."""
     if new is None:
         return f"{env} of {name} is gone from the file; it had {old.position} deployments"
     if new.digest == old.digest or _continues(parsed["prompts"][name].environments[env], new, old):
@@ -296,7 +296,7 @@ def _went_back(name: str, env: str, old: Tail, new: Tail | None, parsed: dict[st
 
 
 def _damage(name: str, env: str, new: Tail) -> str:
-    """What is wrong with the end of a chain, "" where nothing: a damaged one is not kept as
+    """What is wrong with the end of a chain, "" if nothing: a damaged one is not kept as
     progress.
     """
     try:

@@ -27,7 +27,7 @@ _TEMPORARY = ".writing-"
 def locked(path: str, wait_s: float = WAIT_S) -> Iterator[None]:
     """Hold the write lock of `path`.
 
-    Raises Conflict after `wait_s`, RegistryError where the folder cannot be written.
+    Raises Conflict after `wait_s`, RegistryError if the folder cannot be written.
     """
     folder, name = os.path.split(path)
     lock = os.path.join(folder, f".{name}.lock")
@@ -50,7 +50,7 @@ def locked(path: str, wait_s: float = WAIT_S) -> Iterator[None]:
 def replace(path: str, data: bytes) -> bool:
     """Put `data` in the place of the file, whole or not at all, keeping its mode.
 
-    Returns False where it held the same.
+    Returns False if it held the same.
     """
     path = os.path.realpath(path)  # a symbolic link stays one: what it points to is replaced
     folder, name = os.path.split(path)

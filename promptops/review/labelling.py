@@ -49,7 +49,7 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class RaterAgreement:
     """raters: who; items: labelled by two or more; equal: share of pairs of answers that are the
-    same, None where there is none.
+    same, None if there is none.
     """
 
     raters: tuple[str, ...]
@@ -109,7 +109,7 @@ class Labelling:
 
     @property
     def task(self) -> Task | None:
-        """What is to be labelled next; None where all is done."""
+        """What is to be labelled next; None if all is done."""
         if self._at >= len(self._queue):
             return None
         example_id, side = self._queue[self._at]

@@ -41,7 +41,7 @@ def correct(
     One value changes and every other byte stays. Where that cannot be (XLSX, Parquet, no column of
     golden answers), the answer goes into NAME.corrections.jsonl beside the file, which
     `Dataset.read` reads with it. path: another file of the project that holds the row. Raises
-    DatasetError where the file is not in the project, or the row is not what was evaluated.
+    DatasetError if the file is not in the project, or the row is not what was evaluated.
     """
     root, data, corrected = study.project.root, _data(study), study.project.corrected
     example = data.get(example_id)
@@ -102,7 +102,7 @@ def gate_says(
     percent: float | None = None,
 ) -> tuple[str, ...]:
     """Every point at which a promotion would be refused or change nothing now, each with its next
-    step; empty where it would go ahead, and for what serves already. Changes nothing.
+    step; empty if it would go ahead, and for what serves already. Changes nothing.
     """
     serving = project.registry.serving(version.prompt, env)
     if serving is not None and serving.id == version.id:

@@ -93,7 +93,7 @@ class Errand:
 @dataclass(frozen=True, slots=True)
 class BatchResult:
     """What became of a batch. count: of the answers that were sent back; stopped: why some are
-    missing, "" where none are; broken: whether asking on is pointless anywhere.
+    missing, "" if none are; broken: whether asking on is pointless anywhere.
     """
 
     count: int
@@ -131,7 +131,7 @@ class ScorerText:
     function: bool = False
 
     def scorer(self) -> Scorer:
-        """The scorer on this host. Raises ScorerError where it is another one here."""
+        """The scorer on this host. Raises ScorerError if it is another one here."""
         made = self._imported() if self.function else scorer_of(self.text)
         if (made.name, made.version) != (self.name, self.version):
             raise ScorerError(

@@ -31,9 +31,9 @@ class Membership:
 
     @classmethod
     def of(cls, folder: Path) -> Membership | None:
-        """What the store in this folder remembers; None where it shares nothing.
+        """What the store in this folder remembers; None if it shares nothing.
 
-        Raises StoreError where the file does not read.
+        Raises StoreError if the file does not read.
         """
         try:
             found = json.loads((folder / FILE).read_bytes())

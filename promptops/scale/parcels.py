@@ -42,7 +42,7 @@ def digest_of(path: Path) -> str:
 def fetched(files: SharedFiles, parcel: Parcel, folder: Path) -> Fetched:
     """The parcel in a folder that is laid out as a store's.
 
-    Raises FileNotFoundError where it is gone, StoreError where it is not what its name says: torn,
+    Raises FileNotFoundError if it is gone, StoreError if it is not what its name says: torn,
     or damaged on the way.
     """
     if not parcel.is_batch:

@@ -19,7 +19,7 @@ PATIENCE_S = 10  # for the scheduler to answer at all
 
 @asynccontextmanager
 async def connected(address: str) -> AsyncIterator[Any]:
-    """A client on the running loop. Raises SetupError where no scheduler answers."""
+    """A client on the running loop. Raises SetupError if no scheduler answers."""
     from distributed import Client
 
     try:
@@ -48,7 +48,7 @@ async def addresses_of(client: Any) -> list[str]:
 async def examined(
     client: Any, session: Session, models: Iterable[AskedModel], texts: Iterable[ScorerText] = ()
 ) -> list[str]:
-    """The workers, each of which has what it needs. Raises SetupError where one has not."""
+    """The workers, each of which has what it needs. Raises SetupError if one has not."""
     from .worker_session import examine
 
     workers = await addresses_of(client)

@@ -21,7 +21,7 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", 
 class SharedFiles:
     """Names are relative to the address, with `/` between their parts.
 
-    Raises MissingExtra where the packages of the address's kind are not installed, StoreError where
+    Raises MissingExtra if the packages of the address's kind are not installed, StoreError if
     it is not an address.
     """
 
@@ -58,7 +58,7 @@ class SharedFiles:
         }
 
     def read(self, name: str) -> bytes:
-        """Raises FileNotFoundError where it is gone."""
+        """Raises FileNotFoundError if it is gone."""
         with self._explained("read"):
             return bytes(self._fs.cat_file(self._path(name)))
 

@@ -28,7 +28,7 @@ _FOREVER = 100_000.0  # days; beyond that, no store has a date
 def marks_in(files: SharedFiles, name: str) -> dict[str, int]:
     """segment -> bytes of it that the batch of this manifest holds.
 
-    Raises StoreError where it does not read, FileNotFoundError where it is gone.
+    Raises StoreError if it does not read, FileNotFoundError if it is gone.
     """
     found = _value(files, name)
     marks = found.get("segments") if isinstance(found, dict) else None
@@ -40,7 +40,7 @@ def marks_in(files: SharedFiles, name: str) -> dict[str, int]:
 
 
 def tombstone_in(files: SharedFiles, identity: str) -> Tombstone:
-    """One purge. Raises StoreError where it does not read, FileNotFoundError where it is gone."""
+    """One purge. Raises StoreError if it does not read, FileNotFoundError if it is gone."""
     name = f"tombstones/{identity}.json"
     found = _value(files, name)
     if not isinstance(found, dict) or found.get("id") != identity or not _says_what(found):

@@ -15,7 +15,7 @@ __all__ = ["MemberStatus", "TeamStatus", "team_status"]
 @dataclass(frozen=True, slots=True)
 class MemberStatus:
     """One member. parcels, bytes: what they wrote; shared_at: when the newest of it began to be
-    recorded (UTC), "" where they wrote nothing; looked_at: when they looked last, "" where never;
+    recorded (UTC), "" if they wrote nothing; looked_at: when they looked last, "" if never;
     behind: how many parcels came since.
     """
 
@@ -46,7 +46,7 @@ class TeamStatus:
 def team_status(files: SharedFiles) -> TeamStatus:
     """The state of the team's store. Reads names, sizes and the members' notes, no rows.
 
-    Raises StoreError where it cannot be reached.
+    Raises StoreError if it cannot be reached.
     """
     listing = files.listing()
     there = contents_of(listing)

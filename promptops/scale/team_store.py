@@ -80,8 +80,8 @@ class TeamStore(TeamMember):
             self._say(f"{error} What is recorded here stays here until then.")
 
     def sync(self, *, bring: bool = True) -> None:
-        """Look and share now. bring: False where only this store's rows are handed over, as those
-        of an application's host. Raises StoreError where the folder cannot be reached.
+        """Look and share now. bring: False if only this store's rows are handed over, as those
+        of an application's host. Raises StoreError if the folder cannot be reached.
         """
         with self._alone() as free:
             if not free:

@@ -90,7 +90,7 @@ class WorkerPass:
                 loop.call_soon_threadsafe(lambda: loop.create_task(self._halt()))
 
     async def run(self) -> None:
-        """Ask until all is answered, or the stop. Raises SetupError where a worker cannot do its
+        """Ask until all is answered, or the stop. Raises SetupError if a worker cannot do its
         part, and as `Sweep.run` does.
         """
         self._loop = asyncio.get_running_loop()

@@ -61,7 +61,7 @@ class WorkerSession(WorkerPlugin):  # type: ignore[misc]  # dask's, which has no
         self._store.close()
 
     def answer(self, errands: Sequence[Errand], limits: Limits) -> BatchResult:
-        """Ask a batch. Raises SetupError where a model cannot be asked from here."""
+        """Ask a batch. Raises SetupError if a model cannot be asked from here."""
         count = [0]
 
         def record(runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:

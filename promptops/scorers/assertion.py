@@ -228,7 +228,7 @@ def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
 )
 @explained
 def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
-    """The share of the texts that the answer holds; passed where it holds all."""
+    """The share of the texts that the answer holds; passed if it holds all."""
     tidy = fold if ignore_case else _composed
     parts = [(tidy(text), text) for text in _texts("contains_all", texts)]
 

@@ -22,7 +22,7 @@ Ask = Callable[[PromptVersion, Mapping[str, Any], int], Awaitable[Run]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One answer to judge. output: the run's text, "" where the model gave none; reference: the run
+    """One answer to judge. output: the run's text, "" if the model gave none; reference: the run
     of another version on the same example and repeat, for scorers that compare with one; ask: how a
     judge asks its model, None outside a lab.
     """

@@ -47,7 +47,7 @@ class Entry:
     family: "assertion" | "semantic" | "regression" | "judge" | "composition"; signature: as Python
     prints it; doc: its first paragraph on one line; rule: the rest of it; example: an expression
     over the names of `promptops.scorers`; output, given: what it is tried on with `try_out(example,
-    output, **given)`; value: what it then gives, None where a model has to be asked; range: "0 or
+    output, **given)`; value: what it then gives, None if a model has to be asked; range: "0 or
     1" or "[0, 1]"; source: where the rule comes from. Higher is better in every one.
     """
 

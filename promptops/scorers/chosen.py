@@ -35,7 +35,7 @@ def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
 
     The first of these that is there: the letter after the last "answer is" or "answer:"; the letter
     that the answer begins with ("B", "(B) Paris", "B. Paris"); the letter in parentheses, or alone
-    on a line, that comes last; the only letter of all that is a word by itself. Capitals, but where
+    on a line, that comes last; the only letter of all that is a word by itself. Capitals, but when
     the letter is the whole answer. The golden value may be "B", "b" or "(B)".
     """
     if (

@@ -25,7 +25,7 @@ def part_of(name: str, scorer: object) -> Scorer:
 
 
 def parts_of(name: str, scorers: Sequence[object]) -> list[Scorer]:
-    """The parts of a composition as scorers. Raises ScorerError where they are too few."""
+    """The parts of a composition as scorers. Raises ScorerError if they are too few."""
     parts = [part_of(name, scorer) for scorer in scorers]
     if not parts or (len(parts) < 2 and name != "weighted"):
         raise ScorerError(f"{name} joins scorers and was given {len(parts)}; give at least two.")
@@ -128,7 +128,7 @@ def _main(judged: Any) -> Score:
 
 
 def with_unknown(parts: Sequence[Scorer], found: Sequence[Score]) -> Score | None:
-    """The score that names the first part without a value; None where every part has one."""
+    """The score that names the first part without a value; None if every part has one."""
     for part, score in zip(parts, found, strict=True):
         if score.value is None:
             return Score.none(f"{part.name}: {score.unscored}")

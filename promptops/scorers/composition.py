@@ -113,7 +113,7 @@ def any_of(*scorers: Any) -> Rule:
 )
 @explained
 def weighted(*pairs: tuple[Any, float]) -> Rule:
-    """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored where one of them
+    """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored if one of them
     is. [0, 1].
 
     Each pair is (scorer, weight above 0), as in `weighted((equals(), 3), (word_count(at_most=50),
@@ -170,7 +170,7 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
     """The scorer's score where the gate passed, which is asked first; where it did not, unscored,
     or the value `otherwise`.
 
-    Unscored rows leave a comparison incomplete: say otherwise=0.0 where an answer behind a closed
+    Unscored rows leave a comparison incomplete: say otherwise=0.0 if an answer behind a closed
     gate counts as failed.
     """
     first, then_ = part_of("gated_by", gate), part_of("gated_by", scorer)
@@ -215,7 +215,7 @@ def per_field(**scorers: Any) -> Rule:
     `per_field(total=number_close(), name=similar_to())`: the field's golden value is that of the
     golden object's field; a path is given as a mapping, `per_field(**{"user.name": equals()})`. An
     answer that is not JSON, or lacks the field, fails it. [0, 1]; passed where all fields passed;
-    unscored where one of them is.
+    unscored if one of them is.
     """
     if not scorers:
         raise ScorerError(

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., object])
 class Declaration:
     """family: what kind of rule it is; example: an expression over the names of
     `promptops.scorers`; output, given: what it is tried on with `try_out(example, output,
-    **given)`; value: what it then gives, None where a model has to be asked; whole: whether it
+    **given)`; value: what it then gives, None if a model has to be asked; whole: whether it
     gives only 0 or 1; source: where the rule comes from.
     """
 
@@ -53,6 +53,6 @@ def declared(
 
 
 def declaration_of(value: object) -> Declaration | None:
-    """What a function was declared as; None where it is not a scorer of the catalogue."""
+    """What a function was declared as; None if it is not a scorer of the catalogue."""
     found = getattr(value, _ATTRIBUTE, None) if callable(value) else None
     return found if isinstance(found, Declaration) else None

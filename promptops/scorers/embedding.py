@@ -43,7 +43,7 @@ class EndpointEmbedder:
 
     model: the embedding model's name; client: an openai client of your own; else base_url and
     api_key, or the environment variables OPENAI_BASE_URL and OPENAI_API_KEY. Transient failures are
-    tried up to 4 times. Raises CallError, or SetupError where there is no key.
+    tried up to 4 times. Raises CallError, or SetupError if there is no key.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Vectors:
         """A vector for each text, all embedded in one call; () for one that is empty. Awaitable
         where the embedder is.
 
-        Raises TypeError or ValueError where the embedder gives something else than finite vectors
+        Raises TypeError or ValueError if the embedder gives something else than finite vectors
         of one length.
         """
         clean = [text[:_LONGEST].encode("utf-8", "replace").decode() for text in texts]
@@ -175,7 +175,7 @@ def _checked(vectors: Any, count: int) -> list[tuple[float, ...]]:
 
 
 def cosine(one: Vector, two: Vector) -> float:
-    """Cosine of two vectors, or of two sparse ones (name -> weight), in [-1, 1]; 0 where one has no
+    """Cosine of two vectors, or of two sparse ones (name -> weight), in [-1, 1]; 0 if one has no
     length.
     """
     if one == two:

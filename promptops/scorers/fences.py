@@ -14,7 +14,7 @@ _BLANK = " \t"
 
 def unfenced(text: str) -> str | None:
     """The inside of a text that is one fenced block from its first character to its last; None
-    where it is not.
+    if it is not.
     """
     body = text.strip()
     fence = min(_run(body), _run(body[::-1])) if body[:1] == body[-1:] else 0

@@ -151,7 +151,7 @@ class BatchFunctionScorer(FunctionScorer):
     def score_many(self, cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
         """A score for each case, in order.
 
-        Raises TypeError where the function gives another number of verdicts.
+        Raises TypeError if the function gives another number of verdicts.
         """
         result = self.function(
             **{name: [getattr(case, name) for case in cases] for name in self.arguments}
@@ -204,7 +204,7 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     The function takes any of output, example, expected, run, reference, and gives bool, a number in
     [0, 1], a text label, a Score, several Scores, or a mapping of names to verdicts; it may be
     async. labels: value of each label.
-    needs: columns that a row must have (`expected` is needed where it is an argument without
+    needs: columns that a row must have (`expected` is needed if it is an argument without
     default). against: the version id whose runs are `reference`. judges_failures: it is asked about
     answers that failed by the model's doing.
     batch: its arguments are lists over many answers, and it gives a list of as many verdicts.

@@ -42,7 +42,7 @@ def golden(rule: str, text: object, column: str, called: str = "text") -> Golden
     Args:
         rule: the name of the scorer.
         text: one fixed value for all rows, or None.
-        column: the column to read where there is no fixed value.
+        column: the column to read if there is no fixed value.
         called: the scorer's own name of the fixed value, by which it is declared again.
 
     Raises:

@@ -76,7 +76,7 @@ def scorer_from(document: Mapping[str, Any] | str, *, form: int = FORM) -> Score
 def text_of(scorer: Scorer) -> str | None:
     """A text from which `scorer_of` builds an equal scorer, of the same name and version.
 
-    None where there is none, as for a function of the user's or a judge with a model of its own.
+    None if there is none, as for a function of the user's or a judge with a model of its own.
     """
     try:
         tree = ast.parse(getattr(scorer, "spec", "") or scorer.name, mode="eval").body
@@ -99,7 +99,7 @@ def _spelled(node: ast.expr, golden: bool, form: int) -> ast.expr:
     """A scorer's own spelling as a call: bare words are texts, a bar is `at_least`.
 
     golden: leave out the word "expected", which is what a scorer without arguments means; form: 1
-        where the first text of a scorer in `COLUMN_FIRST` is its column.
+        if the first text of a scorer in `COLUMN_FIRST` is its column.
     """
     if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.GtE):
         call = _spelled(node.left, golden, form)

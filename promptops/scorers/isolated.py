@@ -35,9 +35,9 @@ _IDLE_S = 60.0  # after which a process that nobody asked is replaced
 class IsolatedFunction:
     """A function; calling it calls it in a process of its own, and waits there.
 
-    function: it must be possible to pickle it, by cloudpickle where that is installed. Processes
+    function: it must be possible to pickle it, by cloudpickle if that is installed. Processes
     are kept for the next call, one for each thread that calls at once, and end with this object.
-    Raises ScorerError where the function cannot go to another process.
+    Raises ScorerError if the function cannot go to another process.
     """
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
@@ -105,7 +105,7 @@ class _Child:
         return self._process.poll() is None and time.monotonic() - self._used < _IDLE_S
 
     def ask(self, request: bytes) -> Any:
-        """What came back. Raises ScorerError where the process ended instead."""
+        """What came back. Raises ScorerError if the process ended instead."""
         self._send(request)
         while True:
             try:

@@ -26,7 +26,7 @@ _LONGEST_S = 3600
 
 
 def read_frame(pipe: IO[bytes]) -> bytes | None:
-    """The next frame; None where the pipe ended."""
+    """The next frame; None if the pipe ended."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None

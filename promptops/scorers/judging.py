@@ -115,7 +115,7 @@ def judge_prompt(
 ) -> PromptVersion:
     """The version that asks for a verdict. parts: variables of the material, shown in this order;
     fields: of the reply, as JSON shows them. Text that is the caller's never becomes a variable.
-    Raises ScorerError where it cannot be a prompt.
+    Raises ScorerError if it cannot be a prompt.
     """
     if not isinstance(criteria, str) or not criteria.strip():
         raise ScorerError(

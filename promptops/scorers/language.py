@@ -24,7 +24,7 @@ def languages() -> tuple[str, ...]:
 
 
 def language_of(text: str) -> str | None:
-    """The ISO 639-1 code of the language that most of the text is in; "" where it is not sure; None
+    """The ISO 639-1 code of the language that most of the text is in; "" if it is not sure; None
     without any letter.
     """
     head = text[:_READ]

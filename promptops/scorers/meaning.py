@@ -69,7 +69,7 @@ def similar_meaning(
     embedder: Embedder | None = None,
     at_least: float | None = None,
 ) -> Rule:
-    """max(0, cosine) of the embeddings of the answer and the golden one. [0, 1], symmetric; 0 where
+    """max(0, cosine) of the embeddings of the answer and the golden one. [0, 1], symmetric; 0 if
     one is empty.
 
     embedder: texts -> vectors, sync or async, such as EndpointEmbedder("text-embedding-3-small"),

@@ -72,7 +72,7 @@ def rubric(
     columns that are shown beside the answer (all inputs by default; name "expected" to show the
     golden answer); judge: a model's name, or JudgeModel with settings and samples. Measure: the
     mean rating. With several samples each is also a verdict of its own, "sample 1", ..., and the
-    score is the mean of those that could be read, unscored where most could not.
+    score is the mean of those that could be read, unscored if most could not.
     """
     anchors = _anchors(scale)
     low, high = min(anchors), max(anchors)
@@ -129,7 +129,7 @@ def _scale_text(anchors: Mapping[int, str], examples: Sequence[Graded]) -> str:
 
 
 def _misfit(verdict: Mapping[str, object], *, low: int, high: int) -> str:
-    """What is wrong with a judge's fields; "" where they are those asked for."""
+    """What is wrong with a judge's fields; "" if they are those asked for."""
     rating = whole_number(verdict.get("score"))
     right = isinstance(verdict.get("reason"), str)
     return (

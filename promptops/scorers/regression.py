@@ -1,6 +1,6 @@
 """How close an answer is to a golden one, or to what another version answered on the same example.
 
-Values lie in [0, 1], 1 where the texts are equal, and are symmetric in the two texts.
+Values lie in [0, 1], 1 if the texts are equal, and are symmetric in the two texts.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def _rule(name: str, k: int | None, relevant: str, contexts: str, measure: Measu
 
 
 def _retrieved(case: Case, contexts: str) -> list[str] | None:
-    """The contexts in order, each once; None where there is no list of them."""
+    """The contexts in order, each once; None if there is no list of them."""
     values: Any = None
     if case.output.lstrip()[:1] == "{":
         answer = read_json(case.output)
@@ -192,7 +192,7 @@ def _retrieved(case: Case, contexts: str) -> list[str] | None:
 
 
 def _graded(value: object) -> dict[str, float] | None:
-    """Relevant context -> its grade; None where the column holds something else."""
+    """Relevant context -> its grade; None if the column holds something else."""
     if isinstance(value, str):
         value = _parsed(value)
     if isinstance(value, Mapping):

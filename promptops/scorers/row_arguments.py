@@ -26,7 +26,7 @@ _FORBIDDEN = frozenset(
 
 
 def filled(argument: object, example: Example) -> Any:
-    """The argument with every `{{column}}` replaced by the row's value, typed where it is alone.
+    """The argument with every `{{column}}` replaced by the row's value, typed if it is alone.
 
     Raises KeyError.
     """
@@ -56,7 +56,7 @@ def has_column(argument: object) -> bool:
 def read_argument(name: str, takes: str, raw: str | None) -> Any:
     """What is behind the colon, in the form that the scorer takes.
 
-    Raises ScorerError where it does not fit.
+    Raises ScorerError if it does not fit.
     """
     text = (raw or "").strip()
     if takes in ("none", "range"):

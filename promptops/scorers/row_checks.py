@@ -115,7 +115,7 @@ class Check:
     fixed: Rule | None  # built once, where the argument is the same for every row
 
     def ask(self, case: Case) -> Score:
-        """The verdict on a case, passed or not. Raises KeyError where the row lacks a column."""
+        """The verdict on a case, passed or not. Raises KeyError if the row lacks a column."""
         value = filled(self.argument, case.example)
         judged = self.fixed if self.fixed is not None else self.build(value)
         if self.golden and value is not None:

@@ -146,7 +146,7 @@ def spelled(function: str, *shown: object, **options: object) -> str:
 
 
 def argument(value: object) -> str:
-    """One argument as a name shows it: plain where that is unambiguous, JSON else, cut with its
+    """One argument as a name shows it: plain if that is unambiguous, JSON else, cut with its
     hash where long.
     """
     if isinstance(value, str):
@@ -183,7 +183,7 @@ def snippet(text: object, width: int = 60) -> str:
 
 
 def passed(score: Score) -> bool | None:
-    """Whether a score counts as passed: by its own threshold, else a full value; None where it is
+    """Whether a score counts as passed: by its own threshold, else a full value; None if it is
     unscored.
     """
     if score.value is None:
@@ -192,7 +192,7 @@ def passed(score: Score) -> bool | None:
 
 
 def then(judged: Judged, finish: Callable[[Score], Score]) -> Judged:
-    """`finish` applied to every score of a judgement, awaited first where it has to be."""
+    """`finish` applied to every score of a judgement, awaited first if it has to be."""
     if isinstance(judged, Score):
         return finish(judged)
     if inspect.isawaitable(judged):

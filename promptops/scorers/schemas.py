@@ -37,7 +37,7 @@ def compiled(schema: Mapping[str, object] | bool) -> Any:
 
 
 def misfits(validator: Any, value: Any, whole: str = "the answer") -> str:
-    """Where the value does not hold to the schema, the first few places; "" where it does. whole:
+    """Where the value does not hold to the schema, the first few places; "" if it does. whole:
     what the value is called.
     """
     if validator.is_valid(value):

@@ -2,7 +2,7 @@
 after a model's thinking, after a marker.
 
 Each is a value with a name and a version, so that a scorer behind it is named and versioned by it.
-A step never raises on any text; it gives None where what it looks for is not there.
+A step never raises on any text; it gives None if what it looks for is not there.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def _strip_fences(text: str) -> str:
 
 
 def _strip_thinking(text: str) -> str | None:
-    """The text after the thinking that it begins with, also where only the closing tag came; None
-    where the thinking never ended. Tags further on belong to the answer.
+    """The text after the thinking that it begins with, also when only the closing tag came; None
+    if the thinking never ended. Tags further on belong to the answer.
     """
     rest = text
     while opened := _OPENS_THINKING.match(rest):

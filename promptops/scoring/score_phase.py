@@ -184,7 +184,7 @@ class ScorePhase:
     async def _many(
         self, scorer: BatchScorer, asked: list[Case], dog: Watchdog, gate: asyncio.Semaphore
     ) -> list[Score] | None:
-        """The scores of a whole batch; None where it failed, so that each case is asked about alone
+        """The scores of a whole batch; None if it failed, so that each case is asked about alone
         and one cannot harm the rest.
         """
         [result] = await dog.each(scorer.name, scorer.score_many, [asked])
@@ -228,7 +228,7 @@ class ScorePhase:
         gate: asyncio.Semaphore,
         again: Callable[[], Awaitable[Any]],
     ) -> Any:
-        """A result, awaited where it has to be: a user's in a loop of its own, a judge's in this
+        """A result, awaited if it has to be: a user's in a loop of its own, a judge's in this
         one. Raised, or raises what it raised.
         """
         if inspect.isawaitable(result):
@@ -312,7 +312,7 @@ def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:
 
 
 def _scores(scorer: Scorer, found: object) -> list[Score]:
-    """A scorer's result as scores; raises TypeError where it is something else."""
+    """A scorer's result as scores; raises TypeError if it is something else."""
     if isinstance(found, Score):
         return [found]
     if (

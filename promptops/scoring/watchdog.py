@@ -303,7 +303,7 @@ def _result(found: Any) -> Any:
 
 
 def _resident() -> int:
-    """Bytes of memory that the process holds; 0 where the system does not say."""
+    """Bytes of memory that the process holds; 0 if the system does not say."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -96,7 +96,7 @@ def scan(data: bytes, *, last: bool = False) -> Scan:
 
 
 def _next_record(data: bytes, position: int) -> int | None:
-    """Where a sound record begins after damage; None where none is left."""
+    """Where a sound record begins after damage; None if none is left."""
     while True:
         position = data.find(b"\n", position) + 1
         if not position:

@@ -81,7 +81,7 @@ def _free(fd: int) -> bool:
 def turn(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
     """Whether this process has the turn, asked for up to `wait_s` seconds.
 
-    Raises OSError where the file cannot be made.
+    Raises OSError if the file cannot be made.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -43,7 +43,7 @@ def make_folder(folder: Path) -> Path:
     """The store's folder with its own ignore file, and the folder of segments in it, which is
     returned.
 
-    Raises StoreError where a newer release wrote the store; OSError where nothing can be made
+    Raises StoreError if a newer release wrote the store; OSError if nothing can be made
     there.
     """
     where = folder / SEGMENTS
@@ -73,7 +73,7 @@ def schema_of(folder: Path) -> int:
 
 
 def check_schema(folder: Path) -> None:
-    """Raises StoreError where the store is newer than this release."""
+    """Raises StoreError if the store is newer than this release."""
     found = schema_of(folder)
     if found > SCHEMA:
         raise StoreError(
@@ -85,7 +85,7 @@ def check_schema(folder: Path) -> None:
 def raise_schema(folder: Path) -> None:
     """Say that this release writes here, so that an older one reads and leaves the rest alone.
 
-    Raises OSError where the folder cannot be written.
+    Raises OSError if the folder cannot be written.
     """
     form = folder / "SCHEMA"
     if not form.exists() or schema_of(folder) >= SCHEMA:
@@ -175,7 +175,7 @@ class SegmentFile:
             try:
                 os.fsync(fd)
             except OSError:
-                # the disk's fault was reported where it was written; nobody is left to hear it here
+                # the disk's fault was reported at the write; nobody is left to hear it here
                 pass
             finally:
                 if size and not gone:

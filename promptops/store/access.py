@@ -77,7 +77,7 @@ class Access:
         """What `ask` gives of a connection. A file that turns out damaged while it is read is set
         aside, rebuilt from segments and archive, and asked once more.
 
-        Raises StoreError where the rebuilt file cannot be read either.
+        Raises StoreError if the rebuilt file cannot be read either.
         """
         try:
             with self.reading(query, fresh, private=private) as con:

@@ -59,7 +59,7 @@ class Batch(Manifest):
 
     @classmethod
     def of(cls, folder: Path) -> Batch:
-        """Raises Unreadable, or FileNotFoundError where it has no manifest."""
+        """Raises Unreadable, or FileNotFoundError if it has no manifest."""
         found = read_manifest(folder)
         return cls(found.segments, found.rows, found.hashes, found.dropped, folder=folder)
 
@@ -137,7 +137,7 @@ def alone(folder: Path, wait_s: float = 0.0) -> Iterator[bool]:
     """Whether this process is the only one that may add or remove files of segments and archive.
 
     Do not nest it: the end of the inner block would release the lock of the outer one. Raises
-    OSError where the lock file cannot be made.
+    OSError if the lock file cannot be made.
     """
     with one_at_a_time(), turn(folder / "archive.lock", exclusive=True, wait_s=wait_s) as mine:
         yield mine
@@ -152,7 +152,7 @@ def write_batch(
 ) -> Batch:
     """Make one batch of finished segments, and of the batches in `extra`.
 
-    keep, rest: what goes in of segments and of batches. Raises OSError where the disk is full; then
+    keep, rest: what goes in of segments and of batches. Raises OSError if the disk is full; then
         nothing has changed.
     """
     place = own_folder(folder / ARCHIVE) / f"{_WRITING}{segment_name()}"

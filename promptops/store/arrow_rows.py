@@ -137,7 +137,7 @@ _NO_PACK = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 def _opened(pack: bytes) -> tuple[str, int, dict[str, Any]]:
-    """Table, number of rows and columns. Raises one of _NO_PACK where it is not a pack."""
+    """Table, number of rows and columns. Raises one of _NO_PACK if it is not a pack."""
     found = json.loads(pack)
     table, count, columns = found["table"], found["rows"], found["columns"]
     sizes = {len(column) for column in columns.values() if isinstance(column, list)} or {1}
@@ -157,7 +157,7 @@ def _spread(count: int, columns: dict[str, object]) -> Iterator[bytes]:
 
 
 def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
-    """The pyarrow table of a pack; None where a value does not fit its column, or a key is missing.
+    """The pyarrow table of a pack; None if a value does not fit its column, or a key is missing.
 
     Read by pyarrow's own JSON reader: `pa.array` and `pa.scalar` would import pandas, which takes a
     fifth of a second.

@@ -43,7 +43,7 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     def ddl(self, temporary: bool = False) -> Iterator[str]:
-        """The statements that make the table; comments only where it is kept."""
+        """The statements that make the table; comments only if it is kept."""
         fields = ", ".join(
             f'"{c.name}" {_SQL[c.kind]}{" NOT NULL" if c.name in self.key else ""}'
             for c in self.columns

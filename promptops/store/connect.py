@@ -95,7 +95,7 @@ def _use(con: Connection, path: Path | str, read_only: bool) -> None:
 def _quoted(path: Path | str) -> str:
     """The path within a statement.
 
-    Raises OSError where it is not text in UTF-8, which DuckDB would refuse in every statement.
+    Raises OSError if it is not text in UTF-8, which DuckDB would refuse in every statement.
     """
     text = str(path)
     if not text.isascii():
@@ -122,7 +122,7 @@ class _Instance:
         self._has_blank = False
 
     def borrow(self, path: Path | str) -> Connection | None:
-        """A connection of its own with the file attached as `store`, to be given back; None where
+        """A connection of its own with the file attached as `store`, to be given back; None if
         it is lent already.
 
         Raises Busy, Damaged or OSError.
@@ -163,7 +163,7 @@ class _Instance:
         return con is self._lent
 
     def give_back(self, con: Connection, *, sound: bool = True) -> None:
-        """Detach the file. sound: False where its use failed; then the instance ends with it."""
+        """Detach the file. sound: False if its use failed; then the instance ends with it."""
         self._lent = None
         if not sound:
             self._give_up(con)

@@ -101,7 +101,7 @@ class Database:
         """A connection for merging; the tables are there. A damaged file is set aside and a new one
         begun.
 
-        Raises Busy where another process holds the file, OSError where it cannot be written.
+        Raises Busy if another process holds the file, OSError if it cannot be written.
         """
         with one_at_a_time(), self._turn(exclusive=True):
             con, sound = self._sound(), False
@@ -120,7 +120,7 @@ class Database:
         """A read-only connection; `covered` is what it holds. private: its settings may be changed,
         as a user's query needs it.
 
-        Raises Busy, Damaged (Outdated where a writer would renew it), or OSError where there is no
+        Raises Busy, Damaged (Outdated where a writer would renew it), or OSError if there is no
         file.
         """
         with one_at_a_time(), self._turn(exclusive=False):
@@ -212,7 +212,7 @@ class Database:
             return self._checked()
 
     def _plain(self) -> None:
-        """Raises Damaged where the file is a symlink: it is set aside as one that cannot be
+        """Raises Damaged if the file is a symlink: it is set aside as one that cannot be
         trusted.
         """
         if self.path.is_symlink():
@@ -273,7 +273,7 @@ class Database:
     def _turn(self, *, exclusive: bool) -> Iterator[None]:
         """The file's turn among our own processes.
 
-        Raises Busy where one of them keeps it too long.
+        Raises Busy if one of them keeps it too long.
         """
         if not self._shared:
             yield
@@ -321,7 +321,7 @@ def _close(con: Connection) -> None:
 
 
 def check_counts(con: Connection) -> None:
-    """Raises Damaged where a table does not have as many rows as were merged into it."""
+    """Raises Damaged if a table does not have as many rows as were merged into it."""
     import duckdb
 
     try:

@@ -92,7 +92,7 @@ def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[
 def pieces_of(path: Path) -> Iterator[Piece]:
     """The records of an exported file.
 
-    Raises StoreError where it is not an export, is damaged, or is newer than this release.
+    Raises StoreError if it is not an export, is damaged, or is newer than this release.
     """
     if not path.is_file():
         raise StoreError(f"{path} is not a file; give the path of one that export() wrote.")

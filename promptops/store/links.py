@@ -13,7 +13,7 @@ _ASIDE = ".link-"
 
 
 def own_folder(path: Path) -> Path:
-    """The folder, made where it is not. Raises OSError where it is a symlink, or cannot be made."""
+    """The folder, made if it is not. Raises OSError if it is a symlink, or cannot be made."""
     path.mkdir(mode=0o700, exist_ok=True)
     if path.is_symlink():
         raise OSError(errno.ELOOP, LINK, str(path))

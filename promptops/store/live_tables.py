@@ -12,11 +12,11 @@ LIVE = table_of(
     """
     id text `l-` and 32 hex digits; sorts by time
     response_id text the provider's id of the answer
-    prompt text the prompt's name; null where it is unknown
-    version_id text content id of the version; null where it is unknown
+    prompt text the prompt's name; null if it is unknown
+    version_id text content id of the version; null if it is unknown
     number int the version's display number
     env text the environment
-    arm text stable or canary; null where no canary ran
+    arm text stable or canary; null if no canary ran
     served_from text where the loader had it from: file, last_known_good, default or use
     attribution text how the version is known: carried, matched, imported or unknown
     key_hash text keyed hash of the user's key
@@ -32,7 +32,7 @@ LIVE = table_of(
     tokens_out int tokens of the answer
     tokens_cached int tokens of the prompt that the provider had cached
     finish_reason text why the model stopped
-    failure text failure class; null where the model answered
+    failure text failure class; null if the model answered
     failure_detail text status, code and exception; the message where content is kept
     streamed bool whether the answer came in pieces
     chars_in int characters of the messages
@@ -40,7 +40,7 @@ LIVE = table_of(
     values json what the variables were filled with, where content is kept
     output text the answer, where content is kept
     tool_calls json the tool calls that came back, where content is kept
-    kept float share of the calls whose content was kept when this one's was; null where it was not
+    kept float share of the calls whose content was kept when this one's was; null if it was not
     service text the application's name
     release text the application's release
     trace_id text OpenTelemetry's trace, 32 hex digits
@@ -98,10 +98,10 @@ LIVE_HOURS = table_of(
     id text `h-` and 32 hex digits of the ids of the rows that went: the same rows count once
     hour time the hour in which the calls began
     prompt text the prompt's name
-    version_id text content id of the version; null where it was unknown
+    version_id text content id of the version; null if it was unknown
     number int the version's display number
     env text the environment
-    arm text stable or canary; null where no canary ran
+    arm text stable or canary; null if no canary ran
     model text the model's name that came back, else that was asked for
     calls int how many calls
     failures int how many failed, without those that the application gave up

@@ -67,7 +67,7 @@ def checksum_of(value: object) -> str:
 def read_json(path: Path, most: int = _MOST) -> Any:
     """The value of a small JSON file of our own.
 
-    Raises Unreadable, or FileNotFoundError where there is none.
+    Raises Unreadable, or FileNotFoundError if there is none.
     """
     try:
         with path.open("rb") as file:
@@ -87,7 +87,7 @@ def read_json(path: Path, most: int = _MOST) -> Any:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a batch's folder.
 
-    Raises Unreadable, or FileNotFoundError where the folder has none.
+    Raises Unreadable, or FileNotFoundError if the folder has none.
     """
     found = read_json(folder / MANIFEST)
     if not isinstance(found, dict) or not found.keys() >= _FIELDS:

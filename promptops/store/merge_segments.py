@@ -32,7 +32,7 @@ Connection = Any
 @dataclass(frozen=True, slots=True)
 class Sources:
     """All that was recorded. pending: (segment, bytes) that this process could not write yet; keep:
-    None where nothing was purged; unreadable: parts of the archive that are left out -> why.
+    None if nothing was purged; unreadable: parts of the archive that are left out -> why.
     """
 
     segments: tuple[Segment, ...]

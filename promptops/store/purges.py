@@ -127,7 +127,7 @@ class Named:
         before: str | None,
         table: str | None,
     ) -> Named:
-        """What the arguments of `Store.purge` name. Raises StoreError where that is nothing."""
+        """What the arguments of `Store.purge` name. Raises StoreError if that is nothing."""
         chosen, calls = (
             sorted({each} if isinstance(each, str) else set(each)) for each in (examples, live)
         )
@@ -245,7 +245,7 @@ def hide(folder: Path, segment: Segment, doomed: Doomed) -> None:
 
 
 def keep_of(folder: Path) -> Keep | None:
-    """What merging may take of each segment; None where nothing is hidden."""
+    """What merging may take of each segment; None if nothing is hidden."""
     hidden: dict[str, list[tuple[int, Doomed]]] = {}
     for entry in hidden_of(folder):
         doomed = Doomed(*(frozenset(entry[ids]) for ids in ("runs", "examples", "studies")))

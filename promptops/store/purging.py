@@ -37,7 +37,7 @@ class Purging:
     ) -> Purged:
         """Remove what `find` names. announce: called before anything is removed.
 
-        Raises StoreError where another program holds the file.
+        Raises StoreError if another program holds the file.
         """
         hours: list[dict[str, Any]] = []
 

@@ -79,10 +79,10 @@ class Spool:
         self._checked = False
 
     def append(self, lines: bytes) -> None:
-        """Write whole lines. Returns when they are written, or kept in memory where they cannot be
+        """Write whole lines. Returns when they are written, or kept in memory if they cannot be
         (a warning says so).
 
-        Raises StoreError where the store is newer than this release.
+        Raises StoreError if the store is newer than this release.
         """
         if not self._checked:
             check_schema(self._folder)
@@ -107,7 +107,7 @@ class Spool:
             return self._name, self._size, bytes(self._pending)
 
     def flush(self) -> None:
-        """Write and sync now. Raises StoreError where rows still wait in memory."""
+        """Write and sync now. Raises StoreError if rows still wait in memory."""
         with self._writing:
             if self._pending:
                 self._drain()
@@ -121,7 +121,7 @@ class Spool:
 
     def restore(self) -> None:
         """Write the segment's rows again where its file was removed, so that they can be read; in
-        memory where that cannot be.
+        memory if that cannot be.
         """
         with self._writing:
             if self._segment is not None and self._segment.state()[1]:
@@ -175,7 +175,7 @@ class Spool:
             self._size += count
 
     def _opened(self) -> SegmentFile:
-        """The segment, opened where it is not, made again where it was removed."""
+        """The segment, opened if it is not, made again if it was removed."""
         if self._segment is not None:
             size, gone = self._segment.state()
             if size > self._size:  # an interrupt fell between a write and its bookkeeping

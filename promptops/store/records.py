@@ -148,7 +148,7 @@ def _time(value: Any) -> str | None:
 
 class _Field(NamedTuple):
     """What a column holds. sure: the types whose every value `check` returns as it is; cap:
-    characters, 0 where there is none.
+    characters, 0 if there is none.
     """
 
     name: str
@@ -227,7 +227,7 @@ def _checked(table: str, field: _Field, value: object) -> Any:
 
 
 def _column(table: str, field: _Field, values: list[Any], clean: Clean) -> list[Any]:
-    """The values as they are stored: looked at one by one only where their types leave a doubt."""
+    """The values as they are stored: looked at one by one only if their types leave a doubt."""
     sure = field.sure.issuperset(map(type, values))
     if not sure or (field.check is _float and not all(map(math.isfinite, filter(None, values)))):
         values = [None if value is None else _checked(table, field, value) for value in values]

@@ -36,15 +36,15 @@ _RUNS = table_of(
     example_fingerprint text hash of the example's content, which is what pairs runs
     repeat int 0 for the first answer to the same question
     request json what was sent, secrets redacted
-    output text the assistant's text; null where nothing came back
+    output text the assistant's text; null if nothing came back
     tool_calls json the tool calls that came back
     finish_reason text why the model stopped
-    failure text failure class; null where the model answered
+    failure text failure class; null if the model answered
     failure_detail text the raw code and message of the failure
     tokens_in int tokens of the prompt
     tokens_out int tokens of the answer
     tokens_cached int tokens of the prompt that the provider had cached
-    cost_usd float USD of the answer, with what is known of the attempts before it; null where it is unknown or nothing came back
+    cost_usd float USD of the answer, with what is known of the attempts before it; null if it is unknown or nothing came back
     latency_ms float milliseconds of the whole call, retries and waits included
     first_token_ms float milliseconds to the first token of a streaming call
     attempts int how many tries it took
@@ -58,7 +58,7 @@ _RUNS = table_of(
     tokens_reasoning int tokens of the answer that were spent on reasoning
     reasoning text the model's reasoning, kept apart from the answer and capped
     service_tier text the tier that served the call, as the provider named it
-    imported_from text name of the file that the row came in with; null where this project made the call
+    imported_from text name of the file that the row came in with; null if this project made the call
     """,
 )
 _ATTEMPTS = table_of(
@@ -71,13 +71,13 @@ _ATTEMPTS = table_of(
     started_at time when the try began
     latency_ms float milliseconds of this try
     status int HTTP status
-    failure text failure class; null where it succeeded
+    failure text failure class; null if it succeeded
     detail text the raw code and message of the failure
     request_id text the provider's id of the request
     waited_ms float milliseconds waited before this try, for backoff or pace
     tokens_in int tokens of the prompt
     tokens_out int tokens of the answer
-    cost_usd float USD of this try, 0 where it was certainly not billed; null where unknown, as for one that was sent and broke off
+    cost_usd float USD of this try, 0 if it was certainly not billed; null if unknown, as for one that was sent and broke off
     """,
 )
 _SCORES = table_of(
@@ -89,12 +89,12 @@ _SCORES = table_of(
     example_fingerprint text content of the example that it was judged against
     scorer text the scorer's name
     scorer_version text the scorer's version; another one is another score
-    value float in [0, 1], higher is better; null where unscored
-    passed bool whether it met the scorer's threshold; null where there is none
+    value float in [0, 1], higher is better; null if unscored
+    passed bool whether it met the scorer's threshold; null if there is none
     raw_value float the figure behind the value, in its own unit
     unit text unit of raw_value
     reason text one sentence for people
-    unscored text why there is no value; null where there is one
+    unscored text why there is no value; null if there is one
     category text a nominal verdict
     scored_at time when it was judged
     """,
@@ -146,7 +146,7 @@ _BATCHES = table_of(
     "id",
     "One batch of questions, written before it was handed in to its provider.",
     """
-    id text `b-` and hex digits of the digest of its questions; sent along to the provider where it has a place for it
+    id text `b-` and hex digits of the digest of its questions; sent along to the provider if it has a place for it
     study_id text the study that asked first
     endpoint text name of who was asked
     api text the request form
@@ -177,9 +177,9 @@ _VERSIONS = table_of(
     display_name text display number (v1, v2, ...)
     note text what its author wrote about it
     document json messages, variables, model, settings, tools, response format
-    parents json ids of the versions that it was made from, [] where nothing is known
+    parents json ids of the versions that it was made from, [] if nothing is known
     created_at time when it was saved
-    made_by text how it was made: null where a person wrote it, else the method (an optimiser's name) and its study
+    made_by text how it was made: null if a person wrote it, else the method (an optimiser's name) and its study
     """,
 )
 _DATASETS = table_of(
@@ -189,7 +189,7 @@ _DATASETS = table_of(
     """
     dataset_fingerprint text hash of its examples
     name text for people
-    source text where it was read from
+    source text the address or file that it was read from
     n_examples int number of examples
     created_at time when it was first used
     columns json names of its columns, and what they are used for
@@ -249,7 +249,7 @@ _VERDICTS = table_of(
     split text split that was compared; null for all rows
     document json the figures and the decision; of a refusal the promotion and its reasons
     created_at time when it was decided
-    env text the environment to which a promotion was refused; null where nothing was
+    env text the environment to which a promotion was refused; null if nothing was
     """,
 )
 TABLES: Mapping[str, Table] = {
@@ -313,9 +313,9 @@ DEPLOYMENTS = table_of(
     kind text promote, canary or rollback
     author text who
     reason text why
-    evidence text digest of the evidence; null where there was none
+    evidence text digest of the evidence; null if there was none
     forced bool whether the gate had refused
-    percent float the canary's share; null where none ran
+    percent float the canary's share; null if none ran
     duration_s float seconds for which it served; null while it serves
     """,
 )

@@ -32,7 +32,7 @@ CANDIDATES = table_of(
     number int 0 for the seed, then in the order in which they were made
     parents json ids of the versions that it was made from
     how text the step that made it
-    call_run text run of the call that proposed it; null where no model was asked
+    call_run text run of the call that proposed it; null if no model was asked
     feedback text the answer that the step was given
     """,
 )
@@ -48,7 +48,7 @@ CANDIDATE_EVENTS = table_of(
     version_id text the candidate
     status text proposed, vetoed, raced_out, kept or best
     n int val examples that it had answered
-    score float mean of the primary on them; null where there is none
+    score float mean of the primary on them; null if there is none
     detail text why, one sentence
     event_at time when it was first recorded
     """,
@@ -65,8 +65,8 @@ PROPOSALS = table_of(
     how text the step that asked for it
     parents json ids of the versions that it was shown
     run_id text run of the call
-    version_id text the candidate that became of it; null where none did
-    refused text why none did; null where one did
+    version_id text the candidate that became of it; null if none did
+    refused text why none did; null if one did
     proposed_at time when it was first recorded
     """,
 )

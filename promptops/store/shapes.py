@@ -19,7 +19,7 @@ _COUNTS = ("repeat", "attempts", "number", "n_examples", "position", "status")
 
 
 def odd(table: str, row: Mapping[str, Any]) -> str | None:
-    """Why the row cannot be one that a store wrote; None where it can."""
+    """Why the row cannot be one that a store wrote; None if it can."""
     for column in TABLES[table].columns:
         value = row.get(column.name)
         if value is None:

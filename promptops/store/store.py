@@ -112,7 +112,7 @@ class Store:
     def flush(self) -> None:
         """Sync what was recorded to the disk now.
 
-        Raises StoreError where rows still wait in memory.
+        Raises StoreError if rows still wait in memory.
         """
         self._spool.flush()
 
@@ -166,7 +166,7 @@ class Store:
         """The rows of our own SQL over all that is recorded. params: a list for `?`, a dict for
         `$name`.
 
-        fresh: False where what is merged is enough, as for rows that were seen a moment ago: then
+        fresh: False if what is merged is enough, as for rows that were seen a moment ago: then
             nothing is merged first; "others" where only runs that `recent_runs` has may be missing.
         """
         return self._answer(sql, lambda con: con.execute(sql, params).fetchall(), fresh)
@@ -283,7 +283,7 @@ class Store:
 
     def look(self, *, now: bool = True) -> None:
         """Bring what others shared into this store. Does nothing without a team's store; where that
-        cannot be reached, a warning says so. now: also where the last look is recent.
+        cannot be reached, a warning says so. now: also when the last look is recent.
         """
         if self._team is not None:
             self._team.look(now=now)
@@ -321,7 +321,7 @@ class Store:
         second time.
 
         Runs of it say so for good, and are not reused as a model's answers: a file can say
-        anything. Set `reuse_imported` on the store where it is your own.
+        anything. Set `reuse_imported` on the store if it is your own.
 
         Raises StoreError, and takes in nothing, where the file is damaged, newer, no export, or has
         a row that no store writes.
@@ -330,7 +330,7 @@ class Store:
             return take_in(con, Path(path), self.oddity, self.append)
 
     def oddity(self, table: str, row: Mapping[str, object]) -> str | None:
-        """Why a row of a file is not taken in; None where it has the shape of its table."""
+        """Why a row of a file is not taken in; None if it has the shape of its table."""
         return odd(table, row)
 
     def stats(self) -> dict[str, Any]:

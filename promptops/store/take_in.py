@@ -24,7 +24,7 @@ def take_in(
 ) -> dict[str, int]:
     """Append the rows of an export that a store does not have; table -> how many.
 
-    con: sees all that the store has; oddity: why a row of a table is not taken in, None where it
+    con: sees all that the store has; oddity: why a row of a table is not taken in, None if it
     is. Raises StoreError, and appends nothing, as `Store.import_` does.
     """
     counts: dict[str, int] = {}

@@ -22,13 +22,13 @@ class Team(Protocol):
     """The others who share a store."""
 
     def look(self, *, now: bool = False) -> None:
-        """Bring what is new. now: also where that was done a moment ago. Never raises."""
+        """Bring what is new. now: also when that was done a moment ago. Never raises."""
 
     def share(self) -> None:
         """Hand over what was recorded here. Never raises."""
 
     def bury(self, stone: Tombstone) -> None:
-        """Have every member remove this. Raises StoreError where nobody can be reached."""
+        """Have every member remove this. Raises StoreError if nobody can be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Tombstone:
     """One purge, as every member of a team carries it out.
 
     id: sorts by time; at: the moment of the purge (UTC); named: what was asked for; runs: ids of
-    the runs and live rows that went where it was asked.
+    the runs and live rows that went if it was asked.
     """
 
     id: str

@@ -72,10 +72,10 @@ def purge_rows(
 ) -> Purged:
     """Remove rows from file, segments and archive. find: the doomed, of a connection that sees
     everything; announce: hears of them before any row goes, and what it raises leaves all rows
-    where they are; without it, nothing is rewritten where no row is doomed. beyond: what is done
+    if they are; without it, nothing is rewritten where no row is doomed. beyond: what is done
     elsewhere before they go, and what is left there.
 
-    What others record from here on is new, and stays. Raises Busy where another program holds the
+    What others record from here on is new, and stays. Raises Busy if another program holds the
     file.
     """
     with alone(folder, WAIT_S) as mine:

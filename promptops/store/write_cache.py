@@ -55,7 +55,7 @@ class Known:
     def holds(
         self, table: str, key: Sequence[object], sources: Sources, alone: bool
     ) -> bool | None:
-        """Whether such a row is recorded, or any row of the table (no key); None where only the
+        """Whether such a row is recorded, or any row of the table (no key); None if only the
         database can say.
 
         alone: nobody else ever recorded here.

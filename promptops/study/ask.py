@@ -120,7 +120,7 @@ class Asker:
 
     async def ask(self, version: PromptVersion, values: Mapping[str, object], repeat: int) -> Run:
         """A judge's question, on the project's loop: recorded, reused, never asked twice at once.
-        Raises CallError where it was stopped.
+        Raises CallError if it was stopped.
 
         Questions that come at the same time are looked up, asked and recorded together: they share
         one pace and one write.
@@ -142,7 +142,7 @@ class Asker:
         return await asyncio.shield(waiting)
 
     async def _flush(self) -> None:
-        """Answer what is asked at this moment: from the store where it can, the rest in one
+        """Answer what is asked at this moment: from the store if it can, the rest in one
         sweep.
         """
         await self._gather()

@@ -95,7 +95,7 @@ class CellAsker:
         self._stored: frozenset[str] | None = None  # versions that had answers when this began
         self._flying: dict[str, asyncio.Future[None]] = {}  # key -> who waits for its answer
         self._passes: set[Pass] = set()
-        self.stopped = ""  # why calls are missing; "" where none are
+        self.stopped = ""  # why calls are missing; "" if none are
 
     def check(self, examples: Iterable[Example]) -> list[str]:
         """What the rows lack for the scorers, one sentence each. Raises ScorerError as

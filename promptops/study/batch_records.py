@@ -27,7 +27,7 @@ _LOCK = "batches.lock"
 
 @dataclass(frozen=True, slots=True)
 class StoredBatches:
-    """The batch ledger of a store. study: for which they are handed in, "" where for none."""
+    """The batch ledger of a store. study: for which they are handed in, "" if for none."""
 
     store: Store
     study: str = ""
@@ -119,7 +119,7 @@ def open_batches(store: Store) -> list[tuple[Intent, str]]:
 
 
 def _after(intent: Intent, events: Sequence[tuple[str, str]]) -> Intent | None:
-    """An intent with what became of it; None where nothing more is to be expected."""
+    """An intent with what became of it; None if nothing more is to be expected."""
     for event, detail in events:
         if event == "closed" or (event == "collected" and not detail):
             return None

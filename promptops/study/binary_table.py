@@ -45,7 +45,7 @@ def compare_binary(
         expected: the column of golden answers.
         scorers: as they were named, which takes the full comparison.
         version: the column of versions of a long table.
-        columns: role ("output", "id", "tags", "cluster") -> column, None where none was named.
+        columns: role ("output", "id", "tags", "cluster") -> column, None if none was named.
 
     Raises:
         MissingExtra: the table needs more than 0/1 outcomes that are all there.

@@ -31,7 +31,7 @@ Reads = Callable[[Example], Any]
 @dataclass(frozen=True, slots=True)
 class Copies:
     """copies: id of a copy -> id of the first example that it repeats; clusters: example id ->
-    cluster, copies and near-copies united with the declared ones, None where there are none;
+    cluster, copies and near-copies united with the declared ones, None if there are none;
     contradictory: how many inputs have golden answers that differ; rows: of the dataset.
     """
 

@@ -20,7 +20,7 @@ def departures(
     arms: Sequence[Arm],
     primary: str,
 ) -> tuple[str, ...]:
-    """In what an analysis went other ways than its plan, a sentence each; empty where it was
+    """In what an analysis went other ways than its plan, a sentence each; empty if it was
     followed.
 
     record: of the study; arms: candidate and baseline as they were read.

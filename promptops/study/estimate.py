@@ -36,8 +36,8 @@ _LOCAL_S = 0.002  # of a model in this process
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """calls: to be made; reused: answered before; tokens_in: by characters / 4; tokens_out,
-    cost_usd: (low, high), None where a price is unknown; time_s: at the pace seen before, None
-    where nothing was; judges: further calls by judge scorers; in_force: what a promotion out of the
+    cost_usd: (low, high), None if a price is unknown; time_s: at the pace seen before, None
+    if nothing was; judges: further calls by judge scorers; in_force: what a promotion out of the
     study will need: how alpha is shared, and what was tried before; batch: whether by the
     providers' batches, which cost half and are back within a day.
     """
@@ -132,7 +132,7 @@ def estimate(
 def _cost(
     model: str, sent: Sequence[int], out: int, tier: object, prices: Mapping[str, Any] | None
 ) -> float | None:
-    """USD of calls of so many tokens, each with an answer of `out`; None where it is unknown."""
+    """USD of calls of so many tokens, each with an answer of `out`; None if it is unknown."""
     served, total = str(tier) if tier is not None else None, 0.0
     for tokens, times in Counter(sent).items():
         one = bill(model, Spent(None, tokens, out, tier=served), prices)

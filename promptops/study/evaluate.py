@@ -80,7 +80,7 @@ class EvaluateOptions:
 
     @property
     def wait_s(self) -> float | None:
-        """Seconds for which batches are waited for; None where single calls are made.
+        """Seconds for which batches are waited for; None if single calls are made.
 
         Raises:
             StudyError: `batch` is not a time.
@@ -211,7 +211,7 @@ def _executor(project: Project, drawn: StudyDesign, options: EvaluateOptions) ->
 def _settling(
     drawn: StudyDesign, study: RecordedStudy, options: EvaluateOptions
 ) -> EarlyStop | None:
-    """How a study may end early; None where it goes to its end.
+    """How a study may end early; None if it goes to its end.
 
     Raises:
         StudyError: nothing could settle it.

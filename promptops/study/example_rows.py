@@ -46,7 +46,7 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class GridCell:
     """What one version answered to one example. output: cut to SHORT characters; value: mean
-    outcome over repeats, None where unscored.
+    outcome over repeats, None if unscored.
     """
 
     version: str
@@ -57,7 +57,7 @@ class GridCell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example of a page. new, old: mean outcome over repeats, None where unscored; outputs and
+    """One example of a page. new, old: mean outcome over repeats, None if unscored; outputs and
     the golden answer are cut to SHORT characters; cells: one per version, the baseline first and
     the candidate last.
     """

@@ -22,7 +22,7 @@ __all__ = ["answer_labels", "golden_labels", "labelled_arms"]
 
 
 def golden_labels(data: Dataset, store: Store | None = None) -> GoldenLabels | None:
-    """The golden labels of a dataset; None where golden answers are free text, or there are none.
+    """The golden labels of a dataset; None if golden answers are free text, or there are none.
 
     store: where the train and val rows of the dataset's name are looked for, whose commonest label
     is the constant answer to beat; None or no such rows: the commonest of this dataset.

@@ -20,7 +20,7 @@ _WORDS = {"true": 1.0, "false": 0.0}
 
 
 def as_scores(cells: Sequence[object]) -> list[float | None] | None:
-    """The cells as scores in [0, 1], also where a text file holds them as text; None where they are
+    """The cells as scores in [0, 1], also when a text file holds them as text; None if they are
     answers.
     """
     found = [None if cell is None else _score(cell) for cell in cells]
@@ -46,7 +46,7 @@ def guessed(dataset: Dataset, answered: Sequence[tuple[object, object]]) -> tupl
     """(a scorer that fits the golden answers, why).
 
     answered: (an answer, the golden answer of its row), of every arm.
-    Raises StudyError where nothing says what a good answer is.
+    Raises StudyError if nothing says what a good answer is.
     """
     from .. import scorers
 

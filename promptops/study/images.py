@@ -66,7 +66,7 @@ def holds_images(messages: object) -> bool:
 def _files(messages: _Messages, root: Path) -> dict[str, _Found]:
     """path -> the file.
 
-    Raises SetupError where one cannot be sent, or all of them are too large together.
+    Raises SetupError if one cannot be sent, or all of them are too large together.
     """
     paths = [url for url in _images(messages) if not _is_address(url)]
     found = {path: _found(path, root) for path in paths}

@@ -151,7 +151,7 @@ def import_runs(
 def _renamed(table: Any, where: Columns) -> Any:
     """The table with the columns that `columns_of` knows.
 
-    Raises StudyError where a named column is not there.
+    Raises StudyError if a named column is not there.
     """
     names = {where.example: "example", where.version: "version", where.output: "output"}
     if where.sample is not None:

@@ -65,7 +65,7 @@ def by_model(
 
 def repeated_rows(cells: Mapping[str, Sequence[object]]) -> str:
     """A sentence on rows of an example and a version that came before, without a column of
-    samples; "" where there is none.
+    samples; "" if there is none.
     """
     if "sample" in cells:
         return ""
@@ -144,7 +144,7 @@ def of_examples(
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """The cells of a dataset's examples alone.
 
-    Raises StudyError where there are none.
+    Raises StudyError if there are none.
     """
     known = {example.id for example in dataset}
     kept = [row for row, example in enumerate(cells["example"]) if str(example) in known]
@@ -165,7 +165,7 @@ def _listed(names: Sequence[str]) -> list[str]:
 
 
 def _score(value: object, row: int, column: str) -> float | None:
-    """A cell as a score; None where it is empty."""
+    """A cell as a score; None if it is empty."""
     if hasattr(value, "item"):
         value = value.item()
     if value is None or (isinstance(value, float) and math.isnan(value)):

@@ -32,7 +32,7 @@ class Position:
 @dataclass(frozen=True, slots=True)
 class Length:
     """r: correlation of the logarithm of an answer's length with what the judge gave beyond people
-    (its error), with its 95 % interval (Fisher's z); beyond: False where no label is beside, so
+    (its error), with its 95 % interval (Fisher's z); beyond: False if no label is beside, so
     that longer answers may just be better ones.
     """
 
@@ -79,7 +79,7 @@ def position_bias(first: Sequence[str], second: Sequence[str] | None = None) -> 
 
 
 def correlation(lengths: Sequence[float], gave: Sequence[float], *, beyond: bool) -> Length:
-    """Pearson's r with Fisher's interval, as a length bias; r is None where either of the two does
+    """Pearson's r with Fisher's interval, as a length bias; r is None if either of the two does
     not vary.
     """
     import numpy as np

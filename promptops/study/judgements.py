@@ -58,7 +58,7 @@ def tried_before(
         record: of the study at hand.
         pair: ids of the candidate at hand and of the version that it is compared with.
         primary: the scorer that decides.
-        field: the finalists of a plan that names the candidate; empty where all arms of the study
+        field: the finalists of a plan that names the candidate; empty if all arms of the study
             are candidates.
     """
     candidate, baseline = pair

@@ -44,7 +44,7 @@ _ALIKE = str.maketrans(
 
 
 def folded(text: str) -> str:
-    """The same for two texts that differ only in how they are typed; "" where nothing is left."""
+    """The same for two texts that differ only in how they are typed; "" if nothing is left."""
     typed = _ESCAPED.sub(" ", text)
     shown = (typed if typed.isascii() else _plain_letters(typed)).casefold()
     bare = _SENTENCE.sub(" ", _BULLET.sub("", shown).translate(_QUOTES))

@@ -36,7 +36,7 @@ def measured(
         record: of the study at hand; its first scorer is the one that counts.
 
     Returns:
-        None where the version was never asked twice on this dataset.
+        None if the version was never asked twice on this dataset.
     """
     if not record.scorers:
         return None

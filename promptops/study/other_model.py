@@ -38,7 +38,7 @@ def other_models(store: Store, study: str) -> list[str]:
 
 
 def _told_apart(rows: list[tuple[Any, ...]]) -> str:
-    """The models of one arm, oldest first, with their answers; "" where they are one."""
+    """The models of one arm, oldest first, with their answers; "" if they are one."""
     counts: dict[str, int] = {}
     for returned, _, answers, _, _ in rows:
         counts[returned] = counts.get(returned, 0) + answers

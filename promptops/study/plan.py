@@ -29,7 +29,7 @@ class Needs:
     the pairs differ (0/1 scores, exact).
 
     examples: of them, `have` are planned already; calls: for `arms` versions; cost_usd: (low,
-    high), None where a price is unknown (`unpriced` names the models) or no version was given.
+    high), None if a price is unknown (`unpriced` names the models) or no version was given.
     """
 
     effect: float
@@ -96,7 +96,7 @@ class Plan:
     ) -> tuple[Dataset, Sequence[Any], int]:
         """The planned rows, scorers and repeats.
 
-        Raises StudyError where the study asks for something else.
+        Raises StudyError if the study asks for something else.
         """
         if not self._holds(dataset):
             raise StudyError(
@@ -149,7 +149,7 @@ class Plan:
 
         disagree: share of the pairs that differ, from a pilot on other rows (A against A, or on the
         train split), never from the split that will be judged on. Exact, not the normal
-        approximation. Raises StatisticsError where effect exceeds disagree.
+        approximation. Raises StatisticsError if effect exceeds disagree.
         """
         n = self.examples_for(effect, disagree=disagree, power=power)
         arms, repeats = max(len(versions), 2), int(self.document["repeats"])

@@ -76,7 +76,7 @@ def check_design(
 
 
 def _no_golden_input(drawn: StudyDesign) -> None:
-    """Raises StudyError where a version renders the column that the primary is matched against."""
+    """Raises StudyError if a version renders the column that the primary is matched against."""
     first = drawn.scorers[0] if drawn.scorers else None
     if first is None or str(getattr(first, "spec", "")).partition("(")[0] not in _MATCHES:
         return
@@ -120,7 +120,7 @@ def _all_equal(drawn: StudyDesign) -> Iterator[str]:
 
 
 def _bound(model: TargetModel, example: Example) -> object:
-    """What a target is given of an example; None where it cannot be called with it."""
+    """What a target is given of an example; None if it cannot be called with it."""
     try:
         return model.bind(example.inputs)
     except SetupError:  # this row fails by itself

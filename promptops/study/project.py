@@ -59,7 +59,7 @@ class Location:
         """The named folder; without one upwards from here: a registry file, a project mark, else
         here. registry: the file, where it is not the folder's own.
 
-        Raises SetupError where its promptops.toml is wrong.
+        Raises SetupError if its promptops.toml is wrong.
         """
         if root is not None:
             chosen, why = Path(root).expanduser().resolve(), "as named"
@@ -159,7 +159,7 @@ class Project:
         return provenance(self.root)
 
     def model(self, name: str | None, api: str = "chat") -> Model:
-        """The model that answers for a name in a request form. Raises SetupError where none can."""
+        """The model that answers for a name in a request form. Raises SetupError if none can."""
         return self.models.of(name, api)
 
     def limits(self, **chosen: object) -> Limits:

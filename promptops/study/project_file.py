@@ -49,7 +49,7 @@ class DeclaredModel:
     api: str = "chat"
 
     def made(self) -> Model:
-        """The model itself. Raises SetupError where the variable of its key is empty."""
+        """The model itself. Raises SetupError if the variable of its key is empty."""
         key = os.environ.get(self.api_key_env) if self.api_key_env else None
         if self.api_key_env and not key:
             raise SetupError(
@@ -262,7 +262,7 @@ def _line_of(text: str, at: tuple[str, ...]) -> int:
 
 
 def _path_of(line: str) -> tuple[str, ...]:
-    """The path of a header or a key, as TOML reads it; () where it is neither."""
+    """The path of a header or a key, as TOML reads it; () if it is neither."""
     try:
         found: Any = tomllib.loads(line)
     except tomllib.TOMLDecodeError:

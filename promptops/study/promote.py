@@ -281,7 +281,7 @@ def _study(
 ) -> RecordedStudy | None:
     """The study to go by: the one named, else the newest that holds the version and the incumbent.
 
-    None where no environment asks for evidence. Waits until it is done, but for a forced promotion.
+    None if no environment asks for evidence. Waits until it is done, but for a forced promotion.
     """
     if study is None and env not in project.registry.policy(saved.prompt).ungated_environments:
         study = _latest(project, saved, serving)

@@ -84,7 +84,7 @@ class RecordedStudy:
         return arms_of(self.project.store, self.record.sources(), self.record.scorers)
 
     def version_of(self, id: str) -> PromptVersion | None:
-        """The content of an arm by its version's id; None where only its answers are known."""
+        """The content of an arm by its version's id; None if only its answers are known."""
         return load_version(self.project.store, id)
 
 
@@ -116,7 +116,7 @@ def find_study(project: Project, name: str | int) -> RecordedStudy:
 
 
 def _readable(head: studies.Head) -> StudyRecord | None:
-    """None where its row is odd: it must not hide another study of its name."""
+    """None if its row is odd: it must not hide another study of its name."""
     try:
         return StudyRecord.from_row(*head)
     except StudyError:

@@ -99,7 +99,7 @@ def keep_version(
 ) -> None:
     """Write a version under its prompt's name, once.
 
-    parents: ids of the versions that it was made from; made_by: how, None where a person wrote it.
+    parents: ids of the versions that it was made from; made_by: how, None if a person wrote it.
     """
     if not store.has("versions", version.id, prompt):
         document = canonical(version.document())
@@ -121,7 +121,7 @@ def keep_version(
 
 
 def load_version(store: Store, id: str) -> PromptVersion | None:
-    """The content of a version by its id; None where the store has none (outputs made
+    """The content of a version by its id; None if the store has none (outputs made
     elsewhere).
     """
     rows = store.rows("select document from versions where id = ? limit 1", [id])
@@ -174,7 +174,7 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
 def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:
     """The dataset of a fingerprint, as it was. root: the project's folder.
 
-    Raises StudyError where the store has none.
+    Raises StudyError if the store has none.
     """
     head = store.rows(
         "select name, origin from datasets where dataset_fingerprint = ? limit 1", [fingerprint]

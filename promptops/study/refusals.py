@@ -2,7 +2,7 @@
 or an override is given.
 
 A refusal is recorded beside what was measured, in the store, never in the registry: a notebook that
-runs again leaves the registry as it is, also where the version that stood in the way was rolled
+runs again leaves the registry as it is, also when the version that stood in the way was rolled
 back since.
 """
 
@@ -26,7 +26,7 @@ __all__ = ["Request", "keep_refusal", "measured_at", "outgrown", "spend", "spent
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A promotion that is asked for. named: the id of the study that was given, None where the
+    """A promotion that is asked for. named: the id of the study that was given, None if the
     newest is meant; study: the one it rests on; word: the override, else the reason of a forced
     promotion.
     """
@@ -55,7 +55,7 @@ class Request:
 
 def standing(project: Project, request: Request) -> str:
     """The earlier refusal that still applies to a request, as a sentence with its next step; ""
-    where there is none.
+    if there is none.
     """
     recorded = [
         before for before in _recorded(project, request.saved, request.env) if "spent" not in before
@@ -112,7 +112,7 @@ def spend(project: Project, saved: Saved, env: str, word: str) -> None:
 
 
 def spent(project: Project, saved: Saved, env: str, word: str) -> str:
-    """Why an override counts no more, as a sentence; "" where it does, or where there is none."""
+    """Why an override counts no more, as a sentence; "" if it does, or if there is none."""
     if not word or all(before.get("spent") != word for before in _recorded(project, saved, env)):
         return ""
     return (
@@ -146,7 +146,7 @@ def outgrown(project: Project, saved: Saved, env: str, percent: float, word: str
     """Why the running canary is not given this share: a canary with just this share was refused
     before it began, so a cell runs again.
 
-    As a sentence with its next step; "" where no such share was refused, or a word is given that
+    As a sentence with its next step; "" if no such share was refused, or a word is given that
     was not given then.
     """
     for before in _recorded(project, saved, env):

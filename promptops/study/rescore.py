@@ -39,7 +39,7 @@ class Elsewhere(Protocol):
     """Judges cases on other hosts."""
 
     def check_scorers(self, scorers: Sequence[Scorer]) -> None:
-        """Raises where they cannot judge there."""
+        """Raises if they cannot judge there."""
         ...
 
     def score(self, cases: Sequence[Case], scorers: Sequence[Scorer]) -> Iterator[dict[str, Any]]:

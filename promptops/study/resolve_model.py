@@ -2,7 +2,7 @@
 embedded model by its name, else the environment's endpoint.
 
 Never a silent fallback: a missing key is an error before anything runs, and "embedded" answers only
-where it is named.
+if it is named.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ModelResolver:
     def of(self, name: str | None, api: str = "chat") -> Model:
         """The model that answers for `name` in a request form.
 
-        Raises SetupError where nobody can.
+        Raises SetupError if nobody can.
         """
         if name is None:
             raise SetupError(
@@ -120,7 +120,7 @@ def _named(models: object) -> dict[str, Any]:
 
 
 def check_form(model: Model, name: str | None, api: str) -> None:
-    """Raise SetupError where a version's form is not one that its model takes."""
+    """Raise SetupError if a version's form is not one that its model takes."""
     if not isinstance(model, SpeaksForms) or api in model.apis:
         return
     takes = " and ".join(sorted(model.apis))

@@ -36,7 +36,7 @@ _GOODBYE_S = 30.0  # how long an interrupt waits until what is in flight is reco
 class RunningStudy:
     """One pass over a study on the project's loop. Its parts may be read from any thread.
 
-    record: of the study, so that it is known here also where the store is gone meanwhile.
+    record: of the study, so that it is known here also when the store is gone meanwhile.
     """
 
     def __init__(self, record: StudyRecord, work: StudyRun) -> None:
@@ -87,7 +87,7 @@ class RunningStudy:
 
     @property
     def handed_in(self) -> HandedIn | None:
-        """What waits in batches once the pass has ended; None where nothing does, or somebody has
+        """What waits in batches once the pass has ended; None if nothing does, or somebody has
         to see to it first.
         """
         return self._work.handed_in
@@ -104,7 +104,7 @@ class RunningStudy:
 
     @property
     def reused_targets(self) -> str:
-        """A sentence where answers of the user's own function are those of an earlier run; "" where
+        """A sentence where answers of the user's own function are those of an earlier run; "" if
         none are.
         """
         arms = self._work.plan.arms
@@ -120,7 +120,7 @@ class RunningStudy:
 
     @property
     def unscripted(self) -> str:
-        """What a ScriptedModel was asked that nobody scripted, one sentence; "" where nothing
+        """What a ScriptedModel was asked that nobody scripted, one sentence; "" if nothing
         was.
         """
         return self._scripts.fault(self.name)

@@ -49,7 +49,7 @@ class Tally:
     unscored: int = 0
 
     def add(self, outcome: float | None) -> None:
-        """One judgement more. outcome: passed as 0 or 1 where there is a threshold, else the value;
+        """One judgement more. outcome: passed as 0 or 1 if there is a threshold, else the value;
         None: unscored.
         """
         if outcome is None:
@@ -141,7 +141,7 @@ class StudyScoring:
 
     @property
     def short(self) -> str:
-        """Why judgements are missing, once `finish` is through; "" where each answer has one of
+        """Why judgements are missing, once `finish` is through; "" if each answer has one of
         each scorer.
         """
         if self.open:

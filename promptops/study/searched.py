@@ -16,7 +16,7 @@ __all__ = ["unshown"]
 
 
 def unshown(study: RecordedStudy, saved: Saved, policy: Policy) -> str:
-    """Why the confirmation of a search does not carry its winner as a first deployment; "" where it
+    """Why the confirmation of a search does not carry its winner as a first deployment; "" if it
     does, and for any other study.
 
     Args:

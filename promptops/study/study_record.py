@@ -20,7 +20,7 @@ __all__ = ["ArmRecord", "DatasetRef", "ScorerRef", "StudyRecord"]
 class ArmRecord:
     """One arm: a version (its id) as one endpoint answered it.
 
-    label: how the arm is shown ("v2"); model: the name that the version asks for, None where only
+    label: how the arm is shown ("v2"); model: the name that the version asks for, None if only
     its answers are known; prompt and number: under which it is saved, "" and None for a scratch
     version.
     """
@@ -52,7 +52,7 @@ class DatasetRef:
 class ScorerRef:
     """One scorer of a study, by name and version. kind: assertion, semantic, judge, ...
 
-    calibrated: whether people's labels support a judge; None where that has not been looked up;
+    calibrated: whether people's labels support a judge; None if that has not been looked up;
     needs: the columns that it reads, "*" where it sees the whole example.
     """
 
@@ -83,7 +83,7 @@ class StudyRecord:
     follows; rescored: id of the study whose answers it scores again; imported: whether its answers
     were made elsewhere; created: when it was first started, UTC; role: "probe" for a day of a drift
     monitor, which no list of studies shows and no comparison picks by itself, else ""; named: the
-    primary as it was named when the study was made, "" where that was not written down; rules: by
+    primary as it was named when the study was made, "" if that was not written down; rules: by
     which its verdicts follow: 1 for a study that release 0.1 recorded, which keeps its verdicts.
     """
 
@@ -161,7 +161,7 @@ class StudyRecord:
 
     @property
     def primary(self) -> str:
-        """The name of the first scorer; "" where there is none."""
+        """The name of the first scorer; "" if there is none."""
         return self.scorers[0].name if self.scorers else ""
 
     @property
@@ -189,7 +189,7 @@ class StudyRecord:
         )
 
     def find(self, version: str) -> ArmRecord | None:
-        """The arm of a version's id; None where the study does not hold it."""
+        """The arm of a version's id; None if the study does not hold it."""
         return next((arm for arm in self.arms if arm.version == version), None)
 
     def sources(self, arms: Sequence[ArmRecord] | None = None) -> list[tuple[str, str, str]]:
@@ -197,7 +197,7 @@ class StudyRecord:
         return [(self.id, arm.version, arm.label) for arm in (self.arms if arms is None else arms)]
 
 
-# What a value of another shape raises where it is read.
+# What a value of another shape raises when it is read.
 _ODD = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 

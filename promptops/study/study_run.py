@@ -153,7 +153,7 @@ class StudyRun:
 
     @property
     def handed_in(self) -> HandedIn | None:
-        """What waits in batches; None where nothing does."""
+        """What waits in batches; None if nothing does."""
         return self._executor.handed_in if isinstance(self._executor, HandsIn) else None
 
     def _score(self, lacking: Mapping[Place, str]) -> None:
@@ -173,14 +173,14 @@ class StudyRun:
 
     @property
     def stopped(self) -> str | None:
-        """Why calls or judgements are missing; None where every question has its answer or its
+        """Why calls or judgements are missing; None if every question has its answer or its
         failure, and every answer its scores.
         """
         return self.unasked or self.marking.short or None
 
     @property
     def unasked(self) -> str | None:
-        """Why calls are missing; None where none are."""
+        """Why calls are missing; None if none are."""
         progress = self.sweep.progress
         lost = (progress.total or 0) - progress.done
         if progress.stopped or not progress.finished or lost <= 0:

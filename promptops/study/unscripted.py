@@ -24,7 +24,7 @@ class Scripts:
         }
 
     def fault(self, study: str) -> str:
-        """One sentence on the first of those questions, and their number; "" where every question
+        """One sentence on the first of those questions, and their number; "" if every question
         had its answer.
         """
         text = [one for model, before in self._before.items() for one in model.unanswered[before:]]

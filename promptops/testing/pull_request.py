@@ -41,7 +41,7 @@ class PullRequest:
         """Write the comment of this name, or edit the one that is there.
 
         Args:
-            text: Markdown; cut where it is longer than the host takes.
+            text: Markdown; cut if it is longer than the host takes.
             name: it distinguishes several comments of one pull request.
 
         Returns:

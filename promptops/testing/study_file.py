@@ -60,7 +60,7 @@ def document_of(path: Path, command: str) -> dict[str, Any]:
 class Declared:
     """A study file. where: its folder, from which the dataset's path counts; columns: roles of the
     dataset's columns; models: on which each version is asked instead of its own; policy: None for
-    the one in the registry; format: of the file, 1 where it names none (release 0.1, where the first
+    the one in the registry; format: of the file, 1 if it names none (release 0.1, where the first
     text of `similar_to` and its like was a column); optimize: for `promptops optimize` alone.
     """
 
@@ -117,7 +117,7 @@ class Declared:
         return Lab(self.home(start, named=named))
 
     def home(self, start: Path, *, named: bool) -> Path:
-        """The project's folder, as `lab` finds it. Raises StudyError where there is none."""
+        """The project's folder, as `lab` finds it. Raises StudyError if there is none."""
         folders = [start] if named else [start, *start.parents]
         home = next((folder for folder in folders if (folder / "promptops.json").is_file()), None)
         if home is None:
@@ -219,7 +219,7 @@ def junit_xml(comparison: Comparison, name: str) -> str:
 
 
 def junit_suite(comparison: Comparison, name: str) -> Xml.Element:
-    """A test case for each demand of the policy, failed where it does not hold; and one for each
+    """A test case for each demand of the policy, failed if it does not hold; and one for each
     example that got worse, marked as skipped: it fails nothing by itself, and is there to be read.
     """
     verdict = comparison.verdict

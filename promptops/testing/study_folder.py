@@ -26,9 +26,9 @@ _SPENT = "select coalesce(sum(cost_usd), 0) from runs where started_at >= ?"
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What one file came to. comparison, study: None where it could not run; of one that waits in
+    """What one file came to. comparison, study: None if it could not run; of one that waits in
     batches only the comparison is; fault: why; since: what changed since the last study of this
-    prompt, "" where it was not asked for; env: the environment that it is compared with; lacking:
+    prompt, "" if it was not asked for; env: the environment that it is compared with; lacking:
     it was to run offline, and answers are not recorded.
     """
 
@@ -43,7 +43,7 @@ class Evaluated:
     @property
     def exit_code(self) -> int:
         """0 it holds, 1 it does not, 2 it could not run, 3 it waits for answers: handed in as
-        batches, or not recorded where it was to run offline.
+        batches, or not recorded if it was to run offline.
         """
         if self.comparison is None:
             return 2 if self.study is None and not self.lacking else 3
@@ -234,7 +234,7 @@ def _saved(lab: Lab, arm: Any) -> Any:
 
 
 def _within(declared: Declared, left: float | None) -> Declared:
-    """The declaration, with what is left of the common budget where that is less than its own."""
+    """The declaration, with what is left of the common budget if that is less than its own."""
     if left is None:
         return declared
     own = declared.options.get("budget_usd")

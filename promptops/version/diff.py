@@ -113,7 +113,7 @@ def _joined(pieces: list[Piece]) -> list[Piece]:
 
 
 class VersionDiff:
-    """messages: [(role, pieces)]; settings: [(name, old, new)] as canonical JSON, None where
+    """messages: [(role, pieces)]; settings: [(name, old, new)] as canonical JSON, None if
     absent.
     """
 

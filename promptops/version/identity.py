@@ -3,7 +3,7 @@ list of messages that the request holds.
 
 A framework in between needs to know nothing of it: the list survives `**`, threads, tasks, retries,
 `append`, `copy` and `pickle`. A list that was made again (`[*messages, more]`) has lost it; then it
-is found only where exactly one of the requests that this context rendered last is contained in it,
+is found only if exactly one of the requests that this context rendered last is contained in it,
 message by message. Everything else is unknown: it is never guessed.
 """
 
@@ -97,7 +97,7 @@ def identity_of(request: Mapping[str, object]) -> tuple[Identity | None, str]:
 
 
 def last_rendered() -> Identity | None:
-    """The one prompt that this context rendered last; None where it rendered none, or several."""
+    """The one prompt that this context rendered last; None if it rendered none, or several."""
     found = [rendered.identity for rendered in _RENDERED.get()]
     return found[-1] if len({identity.prompt for identity in found}) == 1 else None
 

@@ -27,7 +27,7 @@ TYPES = ("string", "number", "boolean", "object", "list")
 def names(text: str) -> tuple[str, ...]:
     """The variables of a text, in order of first use.
 
-    Raises TemplateError where a mark is not a variable.
+    Raises TemplateError if a mark is not a variable.
     """
     if len(text) > MAX_TEXT:
         raise TemplateError(
@@ -65,7 +65,7 @@ def literal(text: str) -> str:
 def to_text(name: str, kind: str, value: object) -> str:
     """What a typed value renders to: text as it is, everything else as canonical JSON.
 
-    Raises RenderError where the value is not of the variable's type, or holds what JSON cannot
+    Raises RenderError if the value is not of the variable's type, or holds what JSON cannot
     (NaN, a set, a date).
     """
     check = _CHECKS[kind]

@@ -117,7 +117,7 @@ def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
 
 
 def check_numbers(settings: Mapping[str, Any]) -> None:
-    """Raises VersionError where a setting that every chat endpoint reads as a number is something
+    """Raises VersionError if a setting that every chat endpoint reads as a number is something
     else. Unknown ones are the endpoint's.
 
     Asked when a version is saved, not when it is read: a registry that holds one must still load.

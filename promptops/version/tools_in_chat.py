@@ -1,7 +1,7 @@
 """Which models take tools with reasoning through the Responses form alone, as their provider says.
 
 OpenAI refuses function tools in a chat completion of gpt-5.4 and later where `reasoning_effort` is
-set, and from gpt-5.6 on also where it is left out, since these models reason by default.
+set, and from gpt-5.6 on also when it is left out, since these models reason by default.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Variable:
     """One variable. `type`, `default` and `required` are content; `description` and `example` are
     not in the id.
 
-    type: string, number, boolean, object or list; default: a value of that type, or None where the
+    type: string, number, boolean, object or list; default: a value of that type, or None if the
         value is required.
     """
 
@@ -91,12 +91,12 @@ class Variable:
 
     @property
     def default(self) -> Any:
-        """What is filled in where nothing is given, a copy; None where the variable is required."""
+        """What is filled in where nothing is given, a copy; None if the variable is required."""
         return json_copy(self._default)
 
     @property
     def example(self) -> Any:
-        """A value that shows people what is meant, a copy; None where there is none."""
+        """A value that shows people what is meant, a copy; None if there is none."""
         return json_copy(self._example)
 
     def content(self) -> dict[str, object]:

@@ -46,7 +46,7 @@ class PromptVersion:
     endpoints or secrets.
     api: the form that it is sent in, "chat" (completions), "responses", "anthropic" or "gemini".
     Messages, tools and settings are written as for chat completions in each of them. Raises
-    VersionError or TemplateError, which name the message or setting at fault, also where the form
+    VersionError or TemplateError, which name the message or setting at fault, also when the form
     has no place for it.
     """
 
@@ -287,7 +287,7 @@ class PromptVersion:
         """The version of a call that works today: `request` is its keyword arguments.
 
         variables: name -> the text in the messages that it means, each replaced by its mark
-        wherever it occurs. Raises VersionError where a text does not occur.
+        wherever it occurs. Raises VersionError if a text does not occur.
         """
         from .from_request import from_request
 

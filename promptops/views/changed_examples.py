@@ -42,7 +42,7 @@ class Changed:
 def changed_examples(
     comparison: Comparison, most: int, study: RecordedStudy | None = None
 ) -> list[Changed]:
-    """At most `most` changed examples, biggest losses first; [] where the texts are not at hand.
+    """At most `most` changed examples, biggest losses first; [] if the texts are not at hand.
 
     Args:
         study: where the comparison rests on a recorded study that the caller has open.
@@ -56,7 +56,7 @@ def changed_examples(
 
 
 def _study_of(comparison: Comparison) -> RecordedStudy | None:
-    """The study that a comparison names; None where it names none that can be read."""
+    """The study that a comparison names; None if it names none that can be read."""
     if comparison.project is None or not comparison.grounds.study:
         return None
     try:

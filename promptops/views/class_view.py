@@ -23,7 +23,7 @@ _REST = "(other labels)"
 
 
 def classes_html(comparison: Comparison) -> str:
-    """The tables, folded; "" where the primary matches no golden label of few."""
+    """The tables, folded; "" if the primary matches no golden label of few."""
     found = comparison.classes
     if found is None:
         return ""

@@ -21,7 +21,7 @@ __all__ = ["forest", "forest_rows"]
 
 
 def forest_rows(comparison: Comparison) -> list[svg.Row]:
-    """One row per measure, the primary first; a cost, latency or token measure only where a
+    """One row per measure, the primary first; a cost, latency or token measure only if a
     guardrail names it.
     """
     rails = [rail for rail in comparison.policy.guardrails if rail.tag is None]

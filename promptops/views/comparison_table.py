@@ -84,7 +84,7 @@ def _split(figures: Difference) -> str:
 
 
 def _of_the_arms(comparison: Comparison) -> list[tuple[str, ...]]:
-    """Rows that have a figure per arm and no difference; [] where nothing is known of the calls."""
+    """Rows that have a figure per arm and no difference; [] if nothing is known of the calls."""
     arms = [comparison.baseline.facts, comparison.candidate.facts]
     if not all(arm.get("calls") for arm in arms):
         return []

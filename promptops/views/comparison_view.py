@@ -134,7 +134,7 @@ def _flips(comparison: Comparison) -> str:
 
 
 def _by_tag(comparison: Comparison) -> str:
-    """The tags where it changed most, as a forest plot; "" where there are none."""
+    """The tags where it changed most, as a forest plot; "" if there are none."""
     if not comparison.grounds.tags:
         return ""
     found = comparison.slices()

@@ -220,9 +220,7 @@ class StudiesView(View):
         # the verdict first, then all versions
         self.box = widgets.VBox([*([picker, self.more] if len(arms) > 1 else []), self.view])
         if len(arms) > 1:
-            usual = (
-                study.review.examples()
-            )  # the incumbent is the baseline where it is in the study
+            usual = study.review.examples()  # the incumbent is the baseline if it is in the study
             self.candidate.value, self.baseline.value = (
                 usual.candidate.label,
                 usual.baseline.label if usual.baseline else arms[0],

@@ -47,7 +47,7 @@ def html(monitor: Monitor) -> str:
 def monitors_html(project: Project, prompt: str | None = None) -> str:
     """Every monitor of a project below its name; one that cannot be read says why.
 
-    prompt: those of this one alone; "" where it has none.
+    prompt: those of this one alone; "" if it has none.
     """
     nothing = "<p class='dim'>Nothing is watched yet: lab.watch(prompt, probe=..., scorers=...)</p>"
     parts = monitor_parts(project, prompt)

@@ -321,7 +321,7 @@ def serving_html(project: Project, prompt: str) -> str:
 
 def serving_line(project: Project, prompt: str) -> str:
     """What serves in the environment that matters most (prod, else the last one), since when, who
-    decided it and why, in one line; "" where nothing serves.
+    decided it and why, in one line; "" if nothing serves.
     """
     names = project.registry.environments(prompt)
     env = "prod" if "prod" in names else next(reversed(list(names)), "")

@@ -96,7 +96,7 @@ def _moved(gain: float | None) -> str:
 
 
 def diff_html(made: Correction) -> str:
-    """The lines that go and come, each cut around what differs where it is long."""
+    """The lines that go and come, each cut around what differs if it is long."""
     if not made.diff:
         return ""
     old, new = _cut(made.before, made.after), _cut(made.after, made.before)

@@ -1,7 +1,7 @@
 """More figures of a comparison as inline SVG: what n would settle it, quality against cost, how
 outcomes lie, where they differ by tag.
 
-Each is built from aggregates, says in its title what it shows, and is empty where the data do not
+Each is built from aggregates, says in its title what it shows, and is empty if the data do not
 carry it.
 """
 
@@ -152,7 +152,7 @@ def _tick(x: float, y: float, text: str, anchor: str) -> str:
 
 
 def pareto(comparison: Comparison, measure: str) -> str:
-    """Quality of both arms against what they cost, or how long they take; nothing where one of the
+    """Quality of both arms against what they cost, or how long they take; nothing if one of the
     four is unknown.
     """
     figures = comparison.primary

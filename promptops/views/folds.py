@@ -2,7 +2,7 @@
 without a script.
 
 What is folded is in the file all the same, is found by the page's search, and is named on paper
-where it is not printed.
+if it is not printed.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _DOTS = 48  # more hours than these are drawn as lines alone
 
 
 def hours_html(live: LiveView) -> str:
-    """The four pictures; "" where there is nothing to see over time."""
+    """The four pictures; "" if there is nothing to see over time."""
     rows = live.hours
     hours = sorted({row["hour"] for row in rows})
     if len(hours) < 2:

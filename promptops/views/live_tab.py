@@ -35,7 +35,7 @@ _READ = 4_000  # characters of a text
 
 class LiveTab(View):
     """box: its container; rows: the calls that went wrong and have their content, newest first;
-    live: the calls of the prompt and environment that are chosen, None where there are none.
+    live: the calls of the prompt and environment that are chosen, None if there are none.
     """
 
     def __init__(self, lab: Lab, *, writes: bool = True) -> None:

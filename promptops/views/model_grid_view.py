@@ -24,7 +24,7 @@ def html(face: ModelGrid) -> str:
 
 
 def of_study(study: Study) -> str:
-    """The grid of a study's last prompt; "" where the study is of one model or one prompt."""
+    """The grid of a study's last prompt; "" if the study is of one model or one prompt."""
     try:
         if not has_grid(study.recorded):
             return ""

@@ -73,7 +73,7 @@ def _public(project: Project) -> Callable[[str], str]:
 
 
 def _studies(project: Project, most: int) -> list[Study]:
-    """The studies that get a page, newest first; none where there is no store."""
+    """The studies that get a page, newest first; none if there is no store."""
     if not project.location.store.is_dir():
         return []
     cited = _cited(project)
@@ -104,7 +104,7 @@ def _row(study: Study) -> StudyRow:
 
 
 def _newest(project: Project, shown: Sequence[Study]) -> str:
-    """The newest moment among what is shown, "" where nothing is dated."""
+    """The newest moment among what is shown, "" if nothing is dated."""
     found = [study.record.created for study in shown]
     for name in project.registry.names():
         found += [entry.created for entry in project.registry.versions(name)]

@@ -60,7 +60,7 @@ def deployments(project: Project, name: str) -> dict[str, list[Deployment]]:
 
 
 def evidence_of(project: Project, cited: str | None) -> Evidence | str | None:
-    """The bundle that a deployment cites; why it cannot be read; None where it cites none."""
+    """The bundle that a deployment cites; why it cannot be read; None if it cites none."""
     if not cited:
         return None
     try:

@@ -24,7 +24,7 @@ _NEWEST = "SELECT env, max(started_at) FROM live WHERE prompt = ? GROUP BY env O
 
 
 def live_parts(project: Project, name: str) -> str:
-    """One card per environment; "" where no live call is known."""
+    """One card per environment; "" if no live call is known."""
     out = []
     for env, newest in project.store.rows(_NEWEST, [name]):
         since = (newest - timedelta(days=_DAYS)).isoformat()

@@ -25,7 +25,7 @@ __all__ = ["arm_rows", "arms_html", "headline", "html", "results", "review_html"
 
 
 def headline(study: Study) -> str:
-    """What came out, in one sentence, with what failed; why there is no finding yet where that is
+    """What came out, in one sentence, with what failed; why there is no finding yet if that is
     so.
     """
     try:
@@ -52,7 +52,7 @@ def _alone(study: Study) -> str:
 
 
 def _failures(study: Study) -> str:
-    """How many calls failed, by class, with the message of one of them; "" where none did."""
+    """How many calls failed, by class, with the message of one of them; "" if none did."""
     rows = study.recorded.project.store.rows(
         "select r.failure, count(*), any_value(r.failure_detail), sum(count(*)) over () from"
         " study_runs m join runs r on r.id = m.run_id where m.study_id = ? and r.failure is not"

@@ -155,7 +155,7 @@ def gauge(value: float, low: float, high: float, *, title: str, margin: float | 
 def strip(
     bars: Sequence[Bar], *, title: str, axis: str = "score", low: float = 0.0, high: float = 1.0
 ) -> str:
-    """One arm per row: its mean with its interval, on a common scale (percent where it is 0 to 1)."""
+    """One arm per row: its mean with its interval, on a common scale (percent if it is 0 to 1)."""
     percent = (low, high) == (0.0, 1.0)
     step = 0.2 if percent else axis_line(low, high)[2]
     x = scale_of(low, high)

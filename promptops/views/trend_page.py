@@ -61,7 +61,7 @@ def trend_page(project: Project) -> str:
 
 
 def trend_html(project: Project, prompt: str) -> str:
-    """One picture per scorer, and the table; "" where the prompt was never evaluated."""
+    """One picture per scorer, and the table; "" if the prompt was never evaluated."""
     labels = {entry.id: f"v{entry.number}" for entry in project.registry.versions(prompt)}
     frame = over_time(project, labels)
     records = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]

@@ -216,7 +216,7 @@ def test_must_pass_examples_come_first() -> None:
 
 
 def test_a_must_pass_example_passes_in_every_repeat() -> None:
-    """Two of three is a failure where the baseline passes all three, and none where it does not."""
+    """Two of three is a failure where the baseline passes all three, and none if it does not."""
     others = {f"e{i}": ([1, 1, 1], [0, 0, 0]) for i in range(1, 30)}
     for baseline, decision in (([1, 1, 1], "reject"), ([1, 1, 0], "promote")):
         rows = {"e0": ([1, 1, 0], baseline), **others}

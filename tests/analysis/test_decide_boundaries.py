@@ -86,7 +86,7 @@ def test_holm_is_not_bonferroni() -> None:
 
 def test_holm_steps_where_the_claim_is_a_bound() -> None:
     """Under not_worse the one that holds at alpha/2 leaves the other at alpha; neither holds for
-    the other where it does not.
+    the other if it does not.
     """
     policy = Policy(goal="not_worse", margin=0.05)
     sure, just = versus(0, 0, 200, label="v2"), versus(0, 0, 60, label="v3")

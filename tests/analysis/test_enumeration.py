@@ -158,7 +158,7 @@ def test_a_guardrail_lets_a_real_loss_through_at_most_alpha(
 @pytest.mark.parametrize("disagree", [0.1, 0.5, 1.0])
 @pytest.mark.parametrize("n", [1, 10, 40])
 def test_the_e_value_is_fair(n: int, disagree: float) -> None:
-    """E of E is at most 1 where B is no better, also where it is worse, over every outcome."""
+    """E of E is at most 1 if B is no better, also when it is worse, over every outcome."""
     for won in (disagree / 2, disagree / 4):
         mean = sum(
             chance * e_values.e_value_of_counts(b, c)
@@ -245,7 +245,7 @@ def test_two_finalists_together_keep_the_level() -> None:
     ("won", "lost"), [(0.3, 0.0), (0.15, 0.05), (0.6, 0.4), (0.7, 0.3), (1.0, 0.0)]
 )
 def test_the_n_given_is_the_first_that_reaches_the_power(won: float, lost: float) -> None:
-    """Every smaller n falls short of 80 %, also where power is saw-toothed because every example
+    """Every smaller n falls short of 80 %, also when power is saw-toothed because every example
     disagrees.
     """
     n = power.n_binary(won, lost)

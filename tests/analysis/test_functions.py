@@ -89,7 +89,7 @@ ratings = st.lists(
 @given(ratings)
 @few
 def test_krippendorff_is_the_package_s(rows: list[list[int | None]]) -> None:
-    """Any raters with gaps, four metrics; None where nothing can be said."""
+    """Any raters with gaps, four metrics; None if nothing can be said."""
     data = np.array(
         [[math.nan if value is None else value for value in row] for row in rows], dtype=float
     )

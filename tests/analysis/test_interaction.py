@@ -1,5 +1,5 @@
 """Whether a gain depends on the model: exact for two models, by permutation for more, and equal to
-statsmodels where it has the figure.
+statsmodels if it has the figure.
 """
 
 from __future__ import annotations

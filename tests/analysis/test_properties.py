@@ -269,7 +269,7 @@ def facts(b: dict[str, list[float | None]], a: dict[str, list[float | None]], **
 
 
 def test_degenerate_input_is_answered() -> None:
-    """n = 1, all ties, constant, one cluster: figures where there are any, None where there are
+    """n = 1, all ties, constant, one cluster: figures where there are any, None if there are
     none, never a crash or a 0-wide interval.
     """
     one = facts({"a": [1.0]}, {"a": [0.0]})

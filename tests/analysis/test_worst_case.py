@@ -17,7 +17,7 @@ from promptops.policy import Guardrail, Policy
 
 
 def versus(candidate: list[Any], baseline: list[Any], cost: Any = None, **more: Any) -> Comparison:
-    """One row per example, None where it is missing; cost: two lists."""
+    """One row per example, None if it is missing; cost: two lists."""
     arms = []
     for place, (label, values) in enumerate((("v2", candidate), ("v1", baseline))):
         rows = {f"e{i}": v if isinstance(v, list) else [v] for i, v in enumerate(values)}

@@ -172,7 +172,7 @@ def main() -> int:
 
 
 def measure(rivals: list[Rival], runs: int, work: Path) -> int:
-    """Prints the table; 1 where a rival that ran is nearer than six times."""
+    """Prints the table; 1 if a rival that ran is nearer than six times."""
     mine: list[dict[str, Any]] = []
     found: dict[str, tuple[float, dict[str, Any]]] = {}
     said: list[str] = []

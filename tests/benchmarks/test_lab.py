@@ -188,7 +188,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_memory_stays_flat(big: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """100,000 runs of 1 kB take at most 400 MB at the peak, also where they are merged all at once
+    """100,000 runs of 1 kB take at most 400 MB at the peak, also when they are merged all at once
     for the first look, and after the first 10,000 no more than a tenth on top.
     """
     early = max(mb for done, mb in big["seen"] if done <= 10_000)

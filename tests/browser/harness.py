@@ -37,7 +37,7 @@ _CALM = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": Tru
 
 
 def missing() -> str:
-    """Why no browser test can run here; empty where they can."""
+    """Why no browser test can run here; empty if they can."""
     if not Path(CHROMIUM).exists():
         return f"no {CHROMIUM}: install Debian's chromium to run the browser suite"
     try:

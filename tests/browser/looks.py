@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["MADE", "WIDE"]
 
-# what is wider than where it stands, or stands beyond the right edge of its cell; [] where all is
+# what is wider than where it stands, or stands beyond the right edge of its cell; [] if all is
 # well
 WIDE = """() => {
   const wrong = [], shown = (one) => one.getClientRects().length > 0;

@@ -132,7 +132,7 @@ def test_wrong_arguments_are_exit_code_2(words: tuple[str, ...], run: Run) -> No
 
 
 def test_rollback(run: Run, path: Path) -> None:
-    """At once, ungated, logged; to a named version; nothing where what is undone does not serve."""
+    """At once, ungated, logged; to a named version; nothing if what is undone does not serve."""
     assert (
         run("rollback", NAME, "--env", "prod", "--reason", "incident")[1]
         == f"prod of {NAME} serves v1 now, by eve\n"

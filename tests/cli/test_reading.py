@@ -71,7 +71,7 @@ def test_show(run: Run) -> None:
 
 
 def test_diff(run: Run) -> None:
-    """Words between their marks, as Markdown, as JSON; nothing where nothing differs."""
+    """Words between their marks, as Markdown, as JSON; nothing if nothing differs."""
     assert "Version [-1-]{+2+}: " in run("diff", NAME, "1", "2")[1]
     assert "~~1~~ **2**" in run("diff", NAME, "1", "2", "--markdown")[1]
     assert json.loads(run("diff", NAME, "1", "2", "--json")[1])["old"] == V[0].id
@@ -210,7 +210,7 @@ def damaged(seed: int) -> str:
 
 def test_whatever_lies_in_the_file_is_answered_in_sentences(run: Run, path: Path) -> None:
     """Corrupt registries, and sound JSON with one wrong place: no command ends in a traceback, and
-    check says 1 where loaders would refuse.
+    check says 1 if loaders would refuse.
     """
     texts = [json.dumps(document) for document in CASES["registries"].values()]
     texts += [case["text"] for case in CASES["refused_files"]] + [

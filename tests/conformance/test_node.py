@@ -40,7 +40,7 @@ pytestmark = pytest.mark.xdist_group("node")
 
 
 class Tools(NamedTuple):
-    """node: the command; compiler: tsc's own script, None where node takes TypeScript as it is."""
+    """node: the command; compiler: tsc's own script, None if node takes TypeScript as it is."""
 
     node: list[str]
     compiler: Path | None
@@ -68,7 +68,7 @@ def found_node() -> tuple[str, tuple[int, int]] | None:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """A folder with TypeScript from npm, None where npm or its registry cannot be reached."""
+    """A folder with TypeScript from npm, None if npm or its registry cannot be reached."""
     npm = shutil.which("npm")
     if npm is None:
         return None

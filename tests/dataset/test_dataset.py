@@ -38,7 +38,7 @@ def test_the_room_shows_three_names():
 
 
 def test_importing_and_reading_jsonl_loads_no_table_library(tmp_path):
-    """pandas, pyarrow and openpyxl are loaded only where a format needs them."""
+    """pandas, pyarrow and openpyxl are loaded only if a format needs them."""
     path = tmp_path / "d.jsonl"
     path.write_text('{"q": "x"}\n')
     code = (
@@ -115,7 +115,7 @@ def test_an_attribute_wins_over_a_column_of_its_name():
 
 
 def test_tags_and_clusters_by_id(data):
-    """Example id -> tags, example id -> cluster; None where there is none."""
+    """Example id -> tags, example id -> cluster; None if there is none."""
     assert data.tags["t1"] == ("odd",)
     assert data.clusters is None
     assert Dataset.read(
@@ -208,7 +208,7 @@ def test_the_bare_repr_says_what_it_holds(data):
 
 
 def test_hostile_text_shows_as_text():
-    """Markup, mathematics and control characters in names and cells do nothing where the dataset is
+    """Markup, mathematics and control characters in names and cells do nothing if the dataset is
     shown (S9, S22).
     """
     evil = "<img src=x onerror=alert(1)>$\\href{javascript:1}{x}$\x1b[31m\u202e"

@@ -99,7 +99,7 @@ def test_n_choices_are_draws_of_their_own() -> None:
 
 
 def test_a_stream_adds_up_to_the_answer() -> None:
-    """Pieces, then the reason why it ended, then the usage where it was asked for."""
+    """Pieces, then the reason why it ended, then the usage if it was asked for."""
     create = EmbeddedClient().chat.completions.create
     whole = create(**PROMPT.request(ticket="It crashes"))
     chunks = list(

@@ -205,7 +205,7 @@ def test_models_in_process_are_not_retried_and_cost_nothing_unknown() -> None:
 
 
 def test_the_cost_is_known_where_the_price_is() -> None:
-    """Tokens times price, the provider's own figure before it, None where either is unknown."""
+    """Tokens times price, the provider's own figure before it, None if either is unknown."""
     priced = Limits(prices={"m": (10.0, 20.0)})
     assert ask([Reply("x", tokens_in=100, tokens_out=10)], limits=priced)[
         0

@@ -1,6 +1,6 @@
 """A loopback server that plays the batch interfaces of OpenAI, Anthropic and Gemini.
 
-It counts what it answered, which is what a provider would bill, and misbehaves where it is told to.
+It counts what it answered, which is what a provider would bill, and misbehaves if it is told to.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ def questions(asked: PromptVersion, model: Any, done: Collection[str]) -> list[Q
 
 
 def one_life(kind: str, server: BatchServer, kept: Kept, death: Death, start: int) -> None:
-    """One process: it asks what has no answer, and dies where it has to."""
+    """One process: it asks what has no answer, and dies if it has to."""
     from promptops.study.resolve_model import as_model
 
     model = DyingModel(as_model(client(kind, server.url), MODELS[kind]), death)

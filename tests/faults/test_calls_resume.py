@@ -41,7 +41,7 @@ print("done", study.id, flush=True)
 def killed_until_through(
     root: Path, seed: int, kills: int, how: signal.Signals
 ) -> tuple[Counter[str], int, str]:
-    """(calls by prompt, kills that hit, the study's id). Raises where a child fails by itself."""
+    """(calls by prompt, kills that hit, the study's id). Raises if a child fails by itself."""
     rng = random.Random(seed)
     asked: Counter[str] = Counter()
     hits = 0

@@ -31,7 +31,7 @@ def one_kill(root: Path, mother: Mother, study: str, life: str, rng: random.Rand
     if rng.random() < 0.5:
         wait_for_calls(root, rng.randint(1, EXAMPLES), until_s=3.0)
     time.sleep(rng.random() * 0.4)
-    os.kill(pid, signal.SIGKILL)  # a zombie where it has ended: it is waited for below
+    os.kill(pid, signal.SIGKILL)  # a zombie if it has ended: it is waited for below
     code = mother.end()
     assert code in (0, -signal.SIGKILL), f"life {life}: {mother.said()}"
     return code == 0

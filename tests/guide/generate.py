@@ -71,7 +71,7 @@ def _cell(text: str) -> str:
 
 
 def filled(page: str, name: str, table: str) -> str:
-    """The page with the generated part between its marks, which are appended where it has none."""
+    """The page with the generated part between its marks, which are appended if it has none."""
     begin, end = BEGIN.format(name), END.format(name)
     if begin not in page:
         page = f"{page.rstrip()}\n\n## {name.capitalize()}\n\n{begin}\n{end}\n"

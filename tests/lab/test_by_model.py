@@ -21,7 +21,7 @@ ROWS = [{"id": f"t{i}", "ticket": f"number {i}", "expected": "yes"} for i in ran
 
 
 def model(name: str, careful: float) -> ScriptedModel:
-    """Right on half of the tickets, and on a share of them where it is asked carefully."""
+    """Right on half of the tickets, and on a share of them if it is asked carefully."""
 
     def answer(request: dict[str, Any]) -> str:
         text = request["messages"][-1]["content"]

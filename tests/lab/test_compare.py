@@ -93,7 +93,7 @@ def test_a_plan_that_was_not_followed_is_said(lab: Lab) -> None:
 
 def test_a_plan_for_a_study_that_is_there_says_what_would_repair_it(lab: Lab) -> None:
     """The same versions on the same rows before the plan: one sentence with the next step, and the
-    plan counts where they are asked again.
+    plan counts if they are asked again.
     """
     prompt = lab.prompt("triage")
     v1, v2 = (
@@ -336,7 +336,7 @@ def test_slices_say_where_it_lost(lab: Lab) -> None:
 
 
 def test_require_names_the_reasons(lab: Lab) -> None:
-    """The pytest helper: silent where the goal is met, an AssertionError with the verdict's words
+    """The pytest helper: silent if the goal is met, an AssertionError with the verdict's words
     where not.
     """
     v1, v2 = versions(lab, "half", "good")

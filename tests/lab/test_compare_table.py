@@ -415,7 +415,7 @@ def test_arms_of_different_days_and_fingerprints_are_said(make_lab: MakeLab) -> 
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
-    """Frames, statements and pages of two runs are equal, also where a bootstrap is used."""
+    """Frames, statements and pages of two runs are equal, also when a bootstrap is used."""
     rows = [{"id": f"x{i}", "a": (i * 7 % 11) / 11, "b": (i * 5 % 13) / 13} for i in range(200)]
     from promptops.views.table_view import report_html
 

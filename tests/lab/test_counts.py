@@ -1,4 +1,4 @@
-"""A study is finished only where its counts add up: every question answered or failed, every answer
+"""A study is finished only if its counts add up: every question answered or failed, every answer
 judged by every scorer.
 """
 

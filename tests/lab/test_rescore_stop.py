@@ -1,5 +1,5 @@
 """R13 while scoring again: the stop button ends what a judge is asked, what it said is kept, and
-the cell goes on where it was.
+the cell goes on if it was.
 """
 
 from __future__ import annotations

@@ -783,7 +783,7 @@ def test_slips_are_answered_well(
 def test_the_version_that_serves_is_still_compared_with_another(
     road: tuple[Lab, Any, Any, Dataset],
 ) -> None:
-    """By default the last arm is the candidate, also where it serves; outputs under an unsaved
+    """By default the last arm is the candidate, also when it serves; outputs under an unsaved
     prompt's name are compared too.
     """
     lab, v1, v2, data = road

@@ -337,7 +337,7 @@ def test_an_encoded_answer_is_read(coding: str) -> None:
 
 
 def test_a_redirect_is_followed() -> None:
-    """An address that has moved (307, which keeps the method) is asked where it is now."""
+    """An address that has moved (307, which keeps the method) is asked at its new place."""
 
     def moved(seen: Seen) -> Say:
         return (

@@ -285,7 +285,7 @@ HANDED_IN = [
 @pytest.mark.parametrize("client", HANDED_IN, ids=["plain", "async http_client", "threads"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_web_page_is_a_wrong_address_however_it_was_asked(client: Any, stream: bool) -> None:
-    """Status 200 and HTML: not_found_model, also where a stream was asked for, which would read as
+    """Status 200 and HTML: not_found_model, also when a stream was asked for, which would read as
     an empty answer.
     """
     with (

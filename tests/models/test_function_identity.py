@@ -1,4 +1,4 @@
-"""Two functions are one only where they would answer alike; nobody's answers are taken for
+"""Two functions are one only if they would answer alike; nobody's answers are taken for
 another's.
 """
 

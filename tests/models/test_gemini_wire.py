@@ -140,7 +140,7 @@ def test_a_reply_is_read_as_through_the_client() -> None:
 
 
 def test_failures_have_their_class_and_no_key() -> None:
-    """The same as through the client; nothing is sent twice below the one retry layer, also where
+    """The same as through the client; nothing is sent twice below the one retry layer, also when
     the connection broke.
     """
     broken: list[tuple[Say, str]] = [

@@ -294,7 +294,7 @@ def test_what_we_add_is_left_out_where_it_is_refused(words: str) -> None:
 
 
 def test_what_the_version_asks_for_is_never_left_out() -> None:
-    """A version's own stream_options are its own fault; and where they are accepted nothing is
+    """A version's own stream_options are its own fault; and if they are accepted nothing is
     noted.
     """
     with FaultServer(lambda seen: Say(status=400, body=error("no stream_options"))) as server:

@@ -159,7 +159,7 @@ def test_sync_functions_run_at_once() -> None:
 
 
 def test_the_rule_of_names_stands_in_the_error() -> None:
-    """A misspelt parameter beside two values is reported how values are passed, also where one
+    """A misspelt parameter beside two values is reported how values are passed, also when one
     value alone would have reached it.
     """
 

@@ -1,4 +1,4 @@
-"""Law: content is written only where it was asked for, secrets never, users as keyed hashes only;
+"""Law: content is written only if it was asked for, secrets never, users as keyed hashes only;
 and what somebody says later finds the answer that it was said of.
 """
 

@@ -96,7 +96,7 @@ def life(folder: Path, budget: str, dies: Callable[[str], None]) -> tuple[Any, A
 
 def kill(folder: Path, budget: str, number: int, most: int) -> int:
     """How a life ended that dies at the place of its number, after `most` new calls at most:
-    KILLED, or 0 where it got through.
+    KILLED, or 0 if it got through.
     """
     pid = os.fork()
     if pid:

@@ -64,7 +64,7 @@ def _children(kind: Any, value: Any) -> list[Any]:
 
 
 def _units(nodes: Any) -> list[str]:
-    """Samples of what is repeated: several where it is one class or one of several texts."""
+    """Samples of what is repeated: several if it is one class or one of several texts."""
     if len(nodes) == 1:
         kind, value = nodes[0]
         if kind is op.BRANCH:

@@ -101,7 +101,7 @@ def _module(path: Path) -> Any:
 
 def _applied(trees: Mapping[Path, ast.Module]) -> dict[tuple[Path, str], set[str]]:
     """(file, name of a variable) -> the methods that are called on it or taken from it, there and
-    where it is imported.
+    if it is imported.
     """
     used: dict[tuple[Path, str], set[str]] = defaultdict(set)
     imported: dict[str, set[Path]] = defaultdict(set)

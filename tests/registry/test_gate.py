@@ -89,7 +89,7 @@ def test_no_evidence(editor: Editor) -> None:
 
 
 def test_evidence_for_other_content(editor: Editor) -> None:
-    """Evidence for v3 does not promote v2, even where only one character differs."""
+    """Evidence for v3 does not promote v2, even when only one character differs."""
     assert "for other content" in refused(editor, evidence(V[2], V[0]))[0]
 
 
@@ -287,7 +287,7 @@ def test_forcing_needs_a_reason_and_is_marked_for_ever(editor: Editor) -> None:
 
 
 def test_dev_asks_for_nothing_and_only_what_the_policy_names(editor: Editor) -> None:
-    """`ungated` names the environments without a gate; dev by default, none where the policy says
+    """`ungated` names the environments without a gate; dev by default, none if the policy says
     so.
     """
     assert editor.promote(NAME, 2, "dev", author="ann").changed

@@ -130,7 +130,7 @@ def test_min_score_is_reached_by_its_equal_and_only_of_a_first_deployment() -> N
     ],
 )
 def test_a_judge_needs_leave(kind: str, calibrated: bool, allowed: bool, refused: bool) -> None:
-    """One that was not measured against people decides only where the policy says so."""
+    """One that was not measured against people decides only if the policy says so."""
     policy = Policy(allow_uncalibrated_judge=allowed)
     scorers = {"exact": {"kind": kind, "calibrated": calibrated}}
     found = points((1,) * 4, (0,) * 4, policy, scorers=scorers)
@@ -188,7 +188,7 @@ def test_no_evidence_is_one_point_and_ungated_asks_for_none() -> None:
 
 
 def test_stages_before_the_environment_are_walked() -> None:
-    """All of them where the environment is not on the path, those before it where it is."""
+    """All of them where the environment is not on the path, those before it if it is."""
     policy = Policy(stages=("test", "staging", "prod"))
     assert len(unmet(request(policy), None)) == 3
     assert len(unmet(request(policy, env="staging"), None)) == 2

@@ -380,5 +380,5 @@ def test_what_is_no_registry_is_not_merged(base: Path, tmp_path: Path) -> None:
         )
     assert ours.read_bytes() == before
     empty = tmp_path / "empty.json"
-    empty.write_bytes(b"")  # what git hands over where there is no common ancestor
+    empty.write_bytes(b"")  # what git hands over if there is no common ancestor
     assert merge_files(str(empty), str(ours), str(base)).conflicts == ()

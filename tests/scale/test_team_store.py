@@ -333,7 +333,7 @@ def test_no_study_is_paid_for_twice(tmp_path: Path) -> None:
         lab.project.close()
     assert asked == [[(6,)], [(6,)]]
     (tmp_path / "ben" / "promptops.toml").unlink()
-    again = Lab(tmp_path / "ben")  # remembers where it is shared
+    again = Lab(tmp_path / "ben")  # remembers if it is shared
     assert again.store.rows("select count(*) from studies") == [(1,)]
 
 

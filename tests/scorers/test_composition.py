@@ -236,7 +236,7 @@ def test_per_field() -> None:
 def test_per_field_without_the_field(
     output: str, expected: Any, value: float | None, why: str
 ) -> None:
-    """A missing field fails where the answer lacks it, and is unscored where the golden object
+    """A missing field fails where the answer lacks it, and is unscored if the golden object
     does.
     """
     found = judge(PER_FIELD, output, expected=expected)

@@ -216,7 +216,7 @@ def test_retries() -> None:
 
 
 def test_what_the_judge_is_shown() -> None:
-    """All inputs by default, the named columns else; the golden answer only where it is named; the
+    """All inputs by default, the named columns else; the golden answer only if it is named; the
     answer always.
     """
     desk = Desk(echoing(5))

@@ -303,7 +303,7 @@ async def tone_later(text: str) -> str:
 
 @pytest.mark.parametrize("classifier", [tone, tone_later])
 def test_classified(classifier: Any) -> None:
-    """The label is kept; it passes where it is wanted, or the row's own."""
+    """The label is kept; it passes if it is wanted, or the row's own."""
     found = try_out(classified(classifier, "kind", "neutral"), "go!")
     assert isinstance(found, Score)
     assert (found.passed, found.category, found.reason) == (

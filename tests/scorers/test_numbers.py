@@ -57,7 +57,7 @@ FOUND = [
 
 @pytest.mark.parametrize(("text", "number"), FOUND)
 def test_final_number(text: str, number: float | None) -> None:
-    """The number is read as documented; None where there is none that is finite."""
+    """The number is read as documented; None if there is none that is finite."""
     assert final_number(text) == (None if number is None else pytest.approx(number))
 
 

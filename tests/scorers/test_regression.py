@@ -1,4 +1,4 @@
-"""Closeness to a golden answer: in [0, 1], symmetric, 1 where equal; compared with rapidfuzz and
+"""Closeness to a golden answer: in [0, 1], symmetric, 1 if equal; compared with rapidfuzz and
 difflib.
 """
 

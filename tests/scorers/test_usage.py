@@ -1,4 +1,4 @@
-"""Time, money, tokens and how an answer ended: judged by the recorded call, and unscored where it
+"""Time, money, tokens and how an answer ended: judged by the recorded call, and unscored if it
 is not known.
 """
 

@@ -47,7 +47,7 @@ def test_results_in_order_and_exceptions_as_values() -> None:
 
 
 def test_a_hung_call_is_cut_off_and_the_rest_goes_on() -> None:
-    """A Python loop beyond its time ends with TimeoutError, even where it swallows exceptions; its
+    """A Python loop beyond its time ends with TimeoutError, even when it swallows exceptions; its
     thread ends.
     """
 

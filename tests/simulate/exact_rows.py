@@ -1,4 +1,4 @@
-"""Rows of the size table on slices, and early stopping of one candidate, counted out where that is
+"""Rows of the size table on slices, and early stopping of one candidate, counted out if that is
 possible: every outcome with its probability.
 """
 

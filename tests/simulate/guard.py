@@ -49,7 +49,7 @@ def looks(seen: Seen, most_calls: int | None = None) -> Iterator[tuple[int, int]
 
 
 def aborted(rng: np.random.Generator, seen: Seen, measures: int, most_calls: int | None) -> float:
-    """Canary users at the abort; inf where it is not aborted. The other measures are of users who
+    """Canary users at the abort; inf if it is not aborted. The other measures are of users who
     are served alike.
     """
     names = ("quality", "failures", "latency", "cost")[:measures]

@@ -146,7 +146,7 @@ def table(studies: int) -> Iterator[Power]:
 
 
 def main() -> int:
-    """Print the table in Markdown; 1 where a row does not hold."""
+    """Print the table in Markdown; 1 if a row does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2_000, help="simulated per row")
     chosen = parser.parse_args()

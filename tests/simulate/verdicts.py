@@ -290,7 +290,7 @@ def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
 
 
 def main() -> int:
-    """Print the table in Markdown; 1 where a row does not hold."""
+    """Print the table in Markdown; 1 if a row does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=20_000, help="simulated per row")
     chosen = parser.parse_args()

@@ -199,7 +199,7 @@ def test_only_the_bytes_that_are_kept_elsewhere_are_removed(folder: Path) -> Non
 
 
 def test_all_records_are_read_and_from_any_offset_the_rest(folder: Path) -> None:
-    """One piece where it is short; nothing from its end on."""
+    """One piece if it is short; nothing from its end on."""
     data = rows(3)
     found = written(folder, "a", data)
     one = len(data) // 3

@@ -178,7 +178,7 @@ def test_whatever_reads_is_answered(store: Store, query: str) -> None:
 
 
 def test_a_cut_answer_says_so(store: Store) -> None:
-    """At most `limit` rows, in the query's order, with a warning only where there were more."""
+    """At most `limit` rows, in the query's order, with a warning only if there were more."""
     with pytest.warns(UserWarning, match="first 5 rows"):
         assert store.sql("select tokens_in from runs order by tokens_in desc", limit=5)[
             "tokens_in"
@@ -224,7 +224,7 @@ def test_threads_may_ask_at_the_same_time(store: Store) -> None:
 
 
 def test_a_merge_of_many_sittings_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is opened again after some bytes: all rows come in once, also where a torn tail is
+    """The file is opened again after some bytes: all rows come in once, also when a torn tail is
     never covered.
     """
     monkeypatch.setattr("promptops.store.access.SITTING_BYTES", 1)

@@ -4,7 +4,7 @@ Each mutant is one module with one change: a comparison, a constant at a boundar
 `and` for `or`, a `return` of nothing, a `not` left out. The module's own tests run against it, in a
 process that has imported nothing of promptops yet; a mutant that no test fails for survives and is
 printed.
-Exit code 1 where a module's share is below 90 %.
+Exit code 1 if a module's share is below 90 %.
 """
 
 from __future__ import annotations
@@ -292,7 +292,7 @@ class _Trial:
 
 
 def _patched(path: Path, mutant: Mutant) -> bool:
-    """Give the functions of an imported module the mutant's code; False where that cannot be, as
+    """Give the functions of an imported module the mutant's code; False if that cannot be, as
     for what an import computes.
     """
     if not mutant.inside:
@@ -330,7 +330,7 @@ def _pytest(files: Sequence[str], scratch: Path, plugins: Sequence[object] = ())
 
 
 def _forked(work: Callable[[], int], limit: float, log: Path) -> int:
-    """The exit code of a function in a process of its own; -1 where it took too long."""
+    """The exit code of a function in a process of its own; -1 if it took too long."""
     began = time.monotonic()
     child = os.fork()
     if not child:
@@ -371,7 +371,7 @@ def _imported(path: Path, mutant: Mutant, scratch: Path) -> bool:
 def examine(module: str, sample: int | None, seed: int) -> tuple[int, list[Mutant]]:
     """How many mutants of a module were tried, and which of them survived its tests.
 
-    Raises SystemExit where the tests fail without any change.
+    Raises SystemExit if the tests fail without any change.
     """
     path = ROOT / (module.replace(".", "/") + ".py")
     made = mutants(module, path.read_text(encoding="utf-8"))
@@ -403,7 +403,7 @@ def examine(module: str, sample: int | None, seed: int) -> tuple[int, list[Mutan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the share per module and the survivors; 1 where a share is below 90 %."""
+    """Print the share per module and the survivors; 1 if a share is below 90 %."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", help="the end of a module's name, such as decide")
     parser.add_argument("--sample", type=int, help="so many mutants of each module")

@@ -71,7 +71,7 @@ def run(*words: str) -> int:
 def test_the_worst_exit_code_one_table_one_junit_file(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """1 where one does not hold; 2 where one could not run, and the others ran all the same."""
+    """1 if one does not hold; 2 where one could not run, and the others ran all the same."""
     studies, junit, trend = project / "studies", project / "j.xml", project / "trend.html"
     assert run(str(studies), "--since", "last", "--trend", str(trend)) == 1
     out = capsys.readouterr().out

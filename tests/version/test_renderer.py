@@ -279,7 +279,7 @@ def test_missing_and_extra_are_named(
     ],
 )
 def test_a_mistyped_value_is_told_what_to_do(kind: str, value: object, says: str) -> None:
-    """The next step fits the value: nothing where nothing was meant, a type that it has, never one
+    """The next step fits the value: nothing if nothing was meant, a type that it has, never one
     that would refuse it again.
     """
     with pytest.raises(RenderError, match=says):

@@ -89,7 +89,7 @@ def test_a_chip_reads_on_its_own_colour(tint: str) -> None:
 
 
 def test_a_version_has_one_colour_everywhere() -> None:
-    """By number where it has one, by place where it has none; the palette goes round."""
+    """By number if it has one, by place where it has none; the palette goes round."""
     assert [label_colour("v3", 0), label_colour("v3 gpt", 5)] == [colour(3), colour(3)]
     assert label_colour("imported", 1) == colour(2)
     assert colour(len(PALETTE) + 1) == colour(1)

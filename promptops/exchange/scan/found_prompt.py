@@ -135,7 +135,7 @@ class FoundPrompt:
         return hashlib.sha256(canonical([self.file, texts]).encode()).hexdigest()[:16]
 
     def version(self) -> PromptVersion:
-        """The prompt as a version. Raises TemplateError or VersionError where it cannot be one."""
+        """The prompt as a version. Raises TemplateError or VersionError if it cannot be one."""
         names = _names(self.messages)
         messages = [
             {
@@ -150,7 +150,7 @@ class FoundPrompt:
         return PromptVersion(messages, model=self.model, settings=self.settings)
 
     def fault(self) -> str:
-        """Why it cannot be a version that renders the same; "" where it can."""
+        """Why it cannot be a version that renders the same; "" if it can."""
         if "messages" in self.unread:
             return "a part of its messages is built elsewhere, which no version would send."
         try:

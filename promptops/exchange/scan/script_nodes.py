@@ -29,7 +29,7 @@ def unfiltered(node: Any) -> Any:
 
 
 def source_of(node: Any) -> str:
-    """Its text; "" where there is no node."""
+    """Its text; "" if there is no node."""
     return "" if node is None or node.text is None else str(node.text.decode("utf-8", "replace"))
 
 
@@ -52,12 +52,12 @@ def line_of(node: Any) -> int:
 
 
 def operator_of(node: Any) -> str:
-    """The operator between two sides; "" where there is none."""
+    """The operator between two sides; "" if there is none."""
     return source_of(node.child_by_field_name("operator"))
 
 
 def given_of(node: Any) -> Any:
-    """What a function gives where it is one expression; the expression itself otherwise."""
+    """What a function gives if it is one expression; the expression itself otherwise."""
     if node.type in ("arrow_function", "function_declaration", "function_expression"):
         body = node.child_by_field_name("body")
         if body is not None and body.type == "statement_block":

@@ -72,7 +72,7 @@ def _parser(ending: str) -> Any:
 def prompts_in_script(text: str, file: str, ending: str) -> Iterator[FoundPrompt]:
     """The prompts of a file, in its order.
 
-    Raises MissingExtra where tree-sitter is not installed.
+    Raises MissingExtra if tree-sitter is not installed.
     """
     body = text.encode("utf-8", "surrogatepass")
     root = _parser({".mts": ".ts", ".cts": ".ts"}.get(ending, ending)).parse(body).root_node

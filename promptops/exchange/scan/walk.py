@@ -74,7 +74,7 @@ def scan(paths: Sequence[Path]) -> list[FoundPrompt]:
 
 
 def _parsed(text: str) -> ast.Module | None:
-    """The syntax tree of a text; None where it is not Python."""
+    """The syntax tree of a text; None if it is not Python."""
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -214,7 +214,7 @@ class Baseline:
 
     @classmethod
     def read(cls, path: Path) -> Baseline:
-        """The baseline of a file; an empty one where there is none.
+        """The baseline of a file; an empty one if there is none.
 
         Raises DatasetError for a file that is not a baseline.
         """

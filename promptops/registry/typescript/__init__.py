@@ -38,7 +38,7 @@ def write(read: Document, folder: str, env: str | None = None) -> bool:
     """Write the reader with the registry's types into `folder`. Returns whether the file changed.
 
     env: type what this environment serves; None for what any environment serves, else the latest
-    version. Raises RegistryError where there is no prompt to type, RegistryCorrupt where a version
+    version. Raises RegistryError if there is no prompt to type, RegistryCorrupt if a version
     is not sound.
     """
     head, rest = reader().split(_BEGIN)

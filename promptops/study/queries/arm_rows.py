@@ -84,7 +84,7 @@ def _values(sources: Sequence[Source]) -> dict[str, Any]:
 
 class ArmRows:
     """The places of some sources. A place that was asked again after a failure has several runs:
-    the one that counts is looked for only where that happened, since it takes as long as all the
+    the one that counts is looked for only if that happened, since it takes as long as all the
     rest.
     """
 

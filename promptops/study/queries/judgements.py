@@ -58,7 +58,7 @@ def studies_beside(
     store: Store, study: str, baseline: str, *, alone: bool = False
 ) -> list[tuple[str, str, str, int, int]]:
     """(study, design as JSON, version, examples, digest of its runs) of every study up to this one
-    that asked the baseline what this one asks it, oldest first; empty where this is the only one,
+    that asked the baseline what this one asks it, oldest first; empty if this is the only one,
     unless `alone` asks for it.
     """
     if not alone and not store.rows(_OTHERS, [baseline, study]):

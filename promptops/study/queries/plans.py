@@ -12,13 +12,13 @@ __all__ = ["is_judged", "judged_pairs", "plan_document", "seed_of_plan"]
 
 
 def plan_document(store: Store, plan: str) -> tuple[dict[str, Any], str] | None:
-    """(document, when it was frozen) of a plan; None where the store does not know it."""
+    """(document, when it was frozen) of a plan; None if the store does not know it."""
     rows = store.rows("select document, min(created_at) from plans where id = ? group by 1", [plan])
     return (json.loads(rows[0][0]), str(rows[0][1])) if rows else None
 
 
 def seed_of_plan(store: Store, plan: str) -> str | None:
-    """The id of the seed whose search froze this plan; None where no search did."""
+    """The id of the seed whose search froze this plan; None if no search did."""
     rows = store.rows("select seed_version from optimizations where plan_id = ? limit 1", [plan])
     return str(rows[0][0]) if rows else None
 
