@@ -225,7 +225,7 @@ def _units(ratings: Sequence[Sequence[float | None]]) -> list[list[float]]:
     """The ratings of each item that has at least two."""
     if len({len(row) for row in ratings}) > 1:
         raise StatisticsError(
-            "the raters' rows have different lengths; expected one place an item, None where it was"
+            "the raters' rows have different lengths; expected one place per item, None if it was"
             " not rated."
         )
     units = [

@@ -51,7 +51,7 @@ def _primary_of(arm: Arm, policy: Policy, primary: str | None, context: Comparis
         has = f", it has {', '.join(arm.scores)}" if arm.scores else ""
         missing = (
             f"{arm.label} has no scores{f' by {name}' if name else ''}{has}; evaluate it with the"
-            " primary scorer (of the policy, where it names one) first."
+            " primary scorer (the policy's, if it names one) first."
         )
         raise StudyError(why_unscored([arm]) or missing)
     return name

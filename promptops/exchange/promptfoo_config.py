@@ -261,7 +261,7 @@ class _Config:
             what = f"the test's threshold {test['threshold']}"
             self._once(
                 what,
-                "a row passes where all its checks hold",
+                "a row passes if all its checks hold",
                 "weighted(...)",
                 (*path, "threshold"),
             )

@@ -40,7 +40,7 @@ _CASES = pytest.StashKey[dict[str, TestedExample]]()  # by the id of their test
 _PROMPT = (
     "prompt(name, data=None, split=None, scorers=None, candidate=None, baseline=None, env='prod'): "
     "which prompt `study` evaluates and `ask` asks; the newest saved version against what env "
-    "serves, where no versions are named"
+    "serves, if no versions are named"
 )
 
 

@@ -159,7 +159,7 @@ _BATCHES = table_of(
 _BATCH_EVENTS = table_of(
     "batch_events",
     "batch_id event_at batch_event",
-    "What became of a batch: handed_in, collected, or closed where none came to be of it.",
+    "What became of a batch: handed_in, collected, or closed if it never reached the provider.",
     """
     batch_id text the batch
     event_at time when it happened

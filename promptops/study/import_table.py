@@ -78,7 +78,7 @@ def repeated_rows(cells: Mapping[str, Sequence[object]]) -> str:
     return (
         f"{again:,} of {sum(counts.values()):,} rows are of an example and a version that an"
         f" earlier row has (first: example {example!r}, {label!r}); they are read as its repeats."
-        " Where they are copies, drop them; where they are samples, name their column, as in"
+        " If they are copies, drop them; if they are samples, name their column, as in"
         ' sample="run".'
     )
 

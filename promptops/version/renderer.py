@@ -91,7 +91,7 @@ def kind_of(value: object) -> str:
 def _remedy(name: str, kind: str, value: object) -> str:
     """What to pass in place of a value that is not of the variable's type."""
     if value is None:
-        nothing = 'pass "" where there is none' if kind == "string" else f"pass a {kind}"
+        nothing = 'pass "" if there is none' if kind == "string" else f"pass a {kind}"
         return f"{nothing}, or declare it with a default and leave it out"
     if kind != "string":
         return f"pass a {kind}"

@@ -86,7 +86,7 @@ class ExamplesView(View):
         self.pin = widgets.Button(
             description="Pin as must-pass",
             icon="thumb-tack",
-            tooltip="No candidate may fail this example where the baseline passes",
+            tooltip="No candidate may fail this example if the baseline passes it",
             **wide,
         )
         self.golden = widgets.Textarea(

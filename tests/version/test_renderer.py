@@ -271,7 +271,7 @@ def test_missing_and_extra_are_named(
 @pytest.mark.parametrize(
     ("kind", "value", "says"),
     [
-        ("string", None, 'pass "" where there is none, or declare it with a default'),
+        ("string", None, 'pass "" if there is none, or declare it with a default'),
         ("number", None, "pass a number, or declare it with a default"),
         ("string", {1}, r"pass text, as in str\(value\)\.$"),
         ("string", 3, r'declare it with variables=\{"field": "number"\} or pass text'),
