@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .plain_post import PlainPost
+
 __all__ = ["Wire"]
 
 
@@ -45,6 +47,7 @@ class Wire:
         self._options["timeout"] = aiohttp.ClientTimeout(
             sock_connect=times.connect, sock_read=times.read, connect=times.pool
         )
+        self._posts: dict[str, PlainPost | None] = {}  # by address
 
     @classmethod
     def under(cls, http: object, url: object, response: object) -> Wire | None:
@@ -67,14 +70,29 @@ class Wire:
             session
         ):  # kept where the client looks for it, and closes it
             session = self._transport.client = self._transport.get_client()
+        plain = self._posts.get(url)
+        if url not in self._posts or (plain is not None and plain.session is not session):
+            plain = self._posts[url] = PlainPost.over(
+                session, url, headers, self._options["timeout"]
+            )
+        if plain is not None and plain.takes(content):
+            return self._read(*await plain.post(content))
         async with session.request(
             "POST", url, headers=headers, data=content, **self._options
         ) as response:
-            if 300 <= response.status < 400:
-                return None
-            content = await response.read()
-            if "Content-Encoding" in response.headers:
-                return self._response(
-                    response.status, headers=list(response.raw_headers), content=content
-                )
-            return _Response(response.status, _Headers(response.raw_headers), content)
+            body = await response.read()
+            return self._read(response.status, response.headers, response.raw_headers, body)
+
+    def _read(
+        self,
+        status: int,
+        headers: Any,
+        raw: Sequence[tuple[bytes, bytes]],
+        content: bytes,
+    ) -> Any:
+        """The response as its readers know it; None for a redirect, which the client follows."""
+        if 300 <= status < 400:
+            return None
+        if "Content-Encoding" in headers:
+            return self._response(status, headers=list(raw), content=content)
+        return _Response(status, _Headers(raw), content)

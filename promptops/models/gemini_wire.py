@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
+from .plain_post import PlainPost
+
 __all__ = ["WireAnswer", "GeminiWire", "rest_body"]
 
 _BESIDE = frozenset(("systemInstruction", "tools", "toolConfig", "serviceTier"))
@@ -88,7 +90,9 @@ class GeminiWire:
 
     def __init__(self, address: str, headers: Mapping[str, str]) -> None:
         self._address, self._headers = address, dict(headers)
-        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        self._sessions: WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[Any, dict[str, PlainPost | None]]
+        ] = WeakKeyDictionary()
 
     @classmethod
     def under(cls, client: Any) -> GeminiWire | None:
@@ -109,20 +113,30 @@ class GeminiWire:
         import aiohttp
 
         loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None:
-            session = self._sessions[loop] = aiohttp.ClientSession(
+        if loop not in self._sessions:
+            session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 timeout=aiohttp.ClientTimeout(total=None),
-                headers=self._headers,
             )
-        data = json.dumps(body).encode()
-        async with session.post(f"{self._address}{model}:generateContent", data=data) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return WireAnswer(response.status, headers, await response.read())
+            self._sessions[loop] = session, {}
+        session, posts = self._sessions[loop]
+        data, url = json.dumps(body).encode(), f"{self._address}{model}:generateContent"
+        if url not in posts:
+            posts[url] = PlainPost.over(session, url, self._headers, session.timeout, unpack=True)
+        plain = posts[url]
+        if plain is not None and plain.takes(data):
+            answered = await plain.post(data)
+            if not 300 <= answered.status < 400:  # a redirect is the session's to follow
+                return _answer(answered.status, answered.headers, answered.content)
+        async with session.post(url, data=data, headers=self._headers) as response:
+            return _answer(response.status, response.headers, await response.read())
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        session, _ = self._sessions.pop(asyncio.get_running_loop(), (None, None))
         if session is not None:
             await session.close()
+
+
+def _answer(status: int, headers: Mapping[str, str], content: bytes) -> WireAnswer:
+    return WireAnswer(status, {name.lower(): value for name, value in headers.items()}, content)

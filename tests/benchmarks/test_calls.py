@@ -228,7 +228,7 @@ def test_faster_than_the_openai_client_that_records_nothing(
     binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """0 ms latency, concurrency 50: at least 1.4 times the calls a second of
-    `chat.completions.create`, and half of its CPU time at most (3.1 and 3.7 times were measured).
+    `chat.completions.create`, and a third of its CPU time at most.
     """
     floor, mine, lighter = best(binary, 0, 50, openai_create, tmp_path)
     calls = 2 * EXAMPLES
@@ -238,7 +238,7 @@ def test_faster_than_the_openai_client_that_records_nothing(
             f" {calls / floor:,.0f}: {floor / mine:.2f}x, of CPU time {lighter:.2f}x"
         )
     assert floor / mine >= 1.4
-    assert lighter >= 2.0
+    assert lighter >= 3.0
 
 
 def test_close_to_what_latency_and_concurrency_allow(
