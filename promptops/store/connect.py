@@ -1,5 +1,5 @@
 """Connections to a DuckDB file, each with the file attached as `store`: no hold on a file outlives
-the call that opened it.
+the call that opened it, or the sitting of such calls (see `sitting`).
 
 Making a DuckDB takes ten milliseconds and attaching a file one, so this process keeps two: one to
 read files with, one to write them with.

@@ -9,12 +9,10 @@ the segments and the archive.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from ..spool.locks import turn
 from .connect import READERS, WRITERS, Busy, Connection, Damaged, attach, fault_of, is_damage
@@ -22,28 +20,18 @@ from .links import LINK, own_folder
 from .recorder import say
 from .renewal import is_current, renew
 from .schema import SCHEMA, TABLES
+from .sitting import KEEPERS, one_at_a_time
 
 __all__ = ["Database", "Outdated", "check_counts", "create", "one_at_a_time"]
 
 ASIDE = "aside"
 WAIT_S = 5.0  # for another process of our own; its merges go in steps of about a second
 
-# DuckDB's file locks are the process's, so threads take turns here. Renewed in a forked child,
-# where its holder is gone.
-_ONE_AT_A_TIME = [threading.RLock()]
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _ONE_AT_A_TIME.__setitem__(0, threading.RLock()))
-
 
 class Outdated(Damaged):
     """The file lacks tables or columns of this release, or has them by former names; opening it for
     writing renews it.
     """
-
-
-def one_at_a_time() -> Any:
-    """The one lock of the process around opening DuckDB files."""
-    return _ONE_AT_A_TIME[0]
 
 
 def create(con: Connection) -> None:
@@ -103,7 +91,7 @@ class Database:
 
         Raises Busy if another process holds the file, OSError if it cannot be written.
         """
-        with one_at_a_time(), self._turn(exclusive=True):
+        with self._alone():
             con, sound = self._sound(), False
             try:
                 with _translated(self.path):
@@ -123,29 +111,41 @@ class Database:
         Raises Busy, Damaged (Outdated where a writer would renew it), or OSError if there is no
         file.
         """
-        with one_at_a_time(), self._turn(exclusive=False):
+        with one_at_a_time(), ExitStack() as stack:
             self._plain()
-            reader = READERS[-1]
-            lent = None if private else reader.borrow(self.path)
-            con = attach(self.path, read_only=True) if lent is None else lent
-            try:
-                identity = self._identity()
-                if identity != self._seen:
-                    check_counts(con)
-                    with _translated(self.path):
-                        current = is_current(con)
-                    if not current:
-                        raise Outdated("it is in the form of an older release")
-                    with _translated(self.path):
-                        self.covered = _ledger(con)
-                    self._seen = identity
-                with _damage_translated(self.path):
-                    yield con
-            finally:
-                if lent is None:
-                    _close(con)
-                else:
-                    reader.give_back(con)
+            keeper, found = KEEPERS[-1], self._identity()
+            kept = None if private else stack.enter_context(keeper.again(self.path, found))
+            if kept is None:
+                keeper.let_go()
+                con = self._opened(stack, private)
+            else:
+                con = kept
+            identity = self._identity()
+            if identity != self._seen:
+                check_counts(con)
+                with _translated(self.path):
+                    current = is_current(con)
+                if not current:
+                    raise Outdated("it is in the form of an older release")
+                with _translated(self.path):
+                    self.covered = _ledger(con)
+                self._seen = identity
+            with _damage_translated(self.path):
+                yield con
+            if kept is None and keeper.wanted and READERS[-1].has_lent(con):
+                keeper.keep(self.path, identity, con, stack.pop_all().close)
+
+    def _opened(self, stack: ExitStack, private: bool) -> Connection:
+        """A read-only connection, which the stack closes, and after it ends the file's turn."""
+        stack.enter_context(self._turn(exclusive=False))
+        reader = READERS[-1]
+        lent = None if private else reader.borrow(self.path)
+        if lent is None:
+            con = attach(self.path, read_only=True)
+            stack.callback(_close, con)
+            return con
+        stack.callback(reader.give_back, lent)
+        return lent
 
     def replaced(self, build: Callable[[Path], None], *, aside: bool) -> list[Path]:
         """Put the file that `build` makes at the path it is given in this one's place; aside: keep
@@ -154,7 +154,7 @@ class Database:
         Raises Busy, or what `build` raises, and changes nothing then.
         """
         fresh = self.path.with_name(f"{self.path.name}.new")
-        with one_at_a_time(), self._turn(exclusive=True):
+        with self._alone():
             con = self._sound()  # nobody else has it open
             try:
                 fresh.unlink(missing_ok=True)
@@ -172,7 +172,7 @@ class Database:
 
     def set_aside(self, why: str) -> None:
         """Move a file that cannot be read out of the way; the next reading rebuilds it."""
-        with one_at_a_time(), self._turn(exclusive=True):
+        with self._alone():
             self._set_aside(why)
 
     def _set_aside(self, why: str) -> None:
@@ -268,6 +268,14 @@ class Database:
                     path.chmod(0o600)
             except OSError:
                 continue
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The file for this process alone, to write or replace it."""
+        with one_at_a_time():
+            KEEPERS[-1].let_go()
+            with self._turn(exclusive=True):
+                yield
 
     @contextmanager
     def _turn(self, *, exclusive: bool) -> Iterator[None]:

@@ -37,6 +37,7 @@ _LOCKS = (
 
 def show_deployments(con: Connection, query: str, deployments: Deployments | None) -> None:
     """Make the table `deployments`, filled where the query names it."""
+    con.execute("DROP TABLE IF EXISTS temp.deployments")  # of an earlier read of the same sitting
     for statement in DEPLOYMENTS.ddl(temporary=True):
         con.execute(statement)
     if deployments is not None and "deployments" in query.lower():

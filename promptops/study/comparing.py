@@ -14,6 +14,7 @@ from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import compare
 from ..analysis.copies import collapse
 from ..errors import StudyError
+from ..store.sitting import sitting
 from .asking_order import order
 from .compared import Compared
 from .design import as_version
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["compare_across", "compare_in", "leaderboard", "leaderboard_across", "rival_arms"]
 
 
+@sitting()
 def compare_in(
     study: RecordedStudy,
     candidate: object,
@@ -78,6 +80,7 @@ def compare_in(
     return _compared(found[0], found[1], study, primary, weights)
 
 
+@sitting()
 def compare_across(
     project: Project, candidate: object, baseline: object, primary: str | None
 ) -> Compared:
@@ -108,11 +111,13 @@ def compare_across(
     return _compared(found[0], found[1], study, primary)
 
 
+@sitting()
 def leaderboard(study: RecordedStudy, primary: str | None) -> Leaderboard:
     """All arms of a study, best first."""
     return _ranked(study, study.record.sources(), study.record.scorers, primary)
 
 
+@sitting()
 def leaderboard_across(
     project: Project, versions: Sequence[object], primary: str | None
 ) -> Leaderboard:
@@ -226,7 +231,8 @@ def _rivals(
             "finalists together, they are judged together."
         )
     sources = study.record.sources([arm for _, arm in arms if arm is not None])
-    read = _read(study, sources, study.record.scorers)
+    with sitting():
+        read = _read(study, sources, study.record.scorers)
     name = found.primary_name
     kept = read if chosen is None else [part(arm, chosen) for arm in read]
     out = []

@@ -23,6 +23,7 @@ from ..evidence import Evidence
 from ..registry.asked import checked_force, checked_percent, share_held
 from ..run import utc
 from ..store.recorder import outside
+from ..store.sitting import sitting
 from .comparing import compare_in
 from .golden_labels import labelled_arms
 from .grounds import grounds_of, labels_in
@@ -51,6 +52,7 @@ class Promoted:
     verdict: Verdict | None = None
 
 
+@sitting()
 def promote(
     project: Project,
     version: object,
@@ -172,6 +174,7 @@ class Asked:
             )
 
 
+@sitting()
 def ask(
     project: Project,
     version: object,
