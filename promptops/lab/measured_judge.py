@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.agreement import krippendorff_interval
 from ..analysis.correction import Corrected, ppi
 from ..analysis.intervals import welch
-from ..errors import StudyError
+from ..errors import StudyError, VersionError
 from ..scorers.function import as_scorer
+from ..study.ask import in_form
 from ..study.calibration import Labelled, kappa_of, labelled
 from ..study.injections import plant_injections
 from ..study.judge_bias import Length, Position, correlation, position_bias
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from .study import Study
+from ..version import PromptVersion
+from ..version.request_forms import APIS
 from .judge_report import JudgeReport, SelfPreference, Variance
 
 __all__ = ["measure_judge"]
@@ -257,12 +261,22 @@ def _differences(
 
 
 def _calls(study: Study, scorer: object) -> tuple[int | None, float | None]:
-    """Recorded runs of this judge's prompt in the whole store, and what they cost."""
+    """Recorded runs of this judge's prompt in the whole store, and what they cost: in whichever
+    form its model took it.
+    """
     prompt = getattr(scorer, "prompt", None)
     if prompt is None:
         return None, None
     [(calls, cost)] = study.recorded.project.store.rows(
-        "select count(*), sum(cost_usd) from runs where role = 'judge' and version_id = ?",
-        [prompt.id],
+        "select count(*), sum(cost_usd) from runs where role = 'judge'"
+        " and list_contains(?, version_id)",
+        [list(_ids(prompt))],
     )
     return int(calls), cost
+
+
+def _ids(prompt: PromptVersion) -> Iterator[str]:
+    """The ids of a judge's prompt in every form that can say it."""
+    for api in APIS:
+        with contextlib.suppress(VersionError):
+            yield in_form(prompt, api).id

@@ -66,13 +66,15 @@ Reply with exactly one JSON object and nothing else:
 class JudgeModel:
     """Who judges. model: its name (None: the one that the lab judges with); settings: passed to it,
     part of the judge's version (none by default: reasoning models refuse a temperature); samples:
-    verdicts on each answer, each recorded; tries: how often an unreadable reply is asked for.
+    verdicts on each answer, each recorded; tries: how often an unreadable reply is asked for; api:
+    the request form, as of a version (a client of one form alone is asked in that form anyway).
     """
 
     model: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     samples: int = 1
     tries: int = 3
+    api: str = "chat"
 
     def __post_init__(self) -> None:
         for name, count in (("samples", self.samples), ("tries", self.tries)):
@@ -131,6 +133,7 @@ def judge_prompt(
             [{"role": "system", "content": system}, {"role": "user", "content": shown}],
             model=judge.model,
             settings=judge.settings,
+            api=judge.api,
         )
     except VersionError as error:
         raise ScorerError(f"the judge cannot be asked like this: {error}") from None

@@ -21,14 +21,31 @@ from .design import ArmDesign
 from .provenance import provenance
 from .questions import ask
 from .records import keep_runs, keep_version, known_runs
+from .resolve_model import ModelResolver
 
 if TYPE_CHECKING:
     from .project import Project
 
-__all__ = ["Asker"]
+__all__ = ["Asker", "in_form"]
 
 _TOGETHER_S = 0.005  # questions that come within it are asked together
+_VERDICT_TOKENS = 4096  # of a judge whose form wants a bound: every model may write as many
 _QUIET_S = 0.3  # without a further question, after which those of a batch are all there
+
+
+def in_the_form_of(version: PromptVersion, models: ModelResolver) -> PromptVersion:
+    """A judge's version in a form that its model takes: nobody chose one for it."""
+    return in_form(version, models.form_for(version.model, version.api))
+
+
+def in_form(version: PromptVersion, api: str) -> PromptVersion:
+    """A judge's version in another request form."""
+    if api == version.api:
+        return version
+    settings = version.settings
+    if api == "anthropic" and not settings.keys() & {"max_tokens", "max_completion_tokens"}:
+        settings["max_tokens"] = _VERDICT_TOKENS  # which that form never leaves open
+    return PromptVersion.from_content({**version.content(), "api": api, "settings": settings})
 
 
 class Asker:
@@ -125,6 +142,7 @@ class Asker:
         Questions that come at the same time are looked up, asked and recorded together: they share
         one pace and one write.
         """
+        version = in_the_form_of(version, self._project.models)
         arm = ArmDesign("judge", version, self._project.model(version.model, version.api), "")
         asked = ask(
             arm, None, values, repeat, role=self._role

@@ -63,16 +63,35 @@ class ModelResolver:
                 "this version names no model; save it with model=..., or pass models=[...] to"
                 " evaluate."
             )
-        found = self._made.get((name, api))
+        found = self._found(name, api)
+        check_form(found, name, api)
+        return found
+
+    def form_for(self, name: str | None, api: str = "chat") -> str:
+        """The form to ask a model in: `api` where it takes that, else one that it does take.
+
+        Raises SetupError where nobody answers for the name.
+        """
+        if name not in self._given and name not in self._declared:
+            return api
+        model = self._found(str(name), api)
+        taken = model.apis if isinstance(model, SpeaksForms) else ()
+        return api if not taken or api in taken else min(taken)
+
+    def _found(self, name: str, api: str) -> Model:
+        """Who answers for a name: one model whatever the form, where it was handed in or
+        declared.
+        """
+        key = name, "" if name in self._given or name in self._declared else api
+        found = self._made.get(key)
         if found is None:
             found = self._make(name, api)
             if (
                 found is not self._default
             ):  # the environment's endpoint is made again until it has its key
-                self._made[name, api] = found
+                self._made[key] = found
             for secret in found.secrets if isinstance(found, HoldsSecrets) else ():
                 self._on_secret(secret)
-        check_form(found, name, api)
         return found
 
     def _make(self, name: str, api: str) -> Model:

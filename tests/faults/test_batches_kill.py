@@ -237,47 +237,102 @@ def test_a_broken_ledger_is_found_out(server: BatchServer) -> None:
     assert 2 in server.paid.values()
 
 
-CHILD = """
-import sys, promptops.study.evaluate as evaluate
+NURSERY = """
+import os, sys, traceback
+import promptops.study.evaluate as evaluate
 from promptops.engine.hand_over import BatchPace
 evaluate.BatchPace = lambda wait_s=0.0: BatchPace(wait_s, 0.02, 0.1, settled_s=0.5)
 from promptops.lab import Lab
 from promptops.scorers import equals
 from tests.study.test_batches import MODELS, PRICES, client, version
-folder, kind, url = sys.argv[1:]
-rows = [{"id": str(n), "q": f"question {n}", "expected": "yes"} for n in range(40)]
-lab = Lab(folder, models={MODELS[kind]: client(kind, url)}, prices=PRICES)
-study = lab.evaluate([version(kind)], rows, [equals()], batch="60s")
-print(study.status)
+
+def live(folder, kind, url):
+    rows = [{"id": str(n), "q": f"question {n}", "expected": "yes"} for n in range(40)]
+    lab = Lab(folder, models={MODELS[kind]: client(kind, url)}, prices=PRICES)
+    return lab.evaluate([version(kind)], rows, [equals()], batch="60s").status
+
+child = 0
+for line in sys.stdin:
+    if child:  # reaped only now, so that its number cannot be another's while it may be killed
+        os.waitpid(child, 0)
+    child, code = os.fork(), 1
+    if child == 0:
+        try:
+            code = 0 if live(*line.split()) == "finished" else 3
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    print(child, flush=True)
+    end = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    print(-end.si_status if end.si_code == os.CLD_KILLED else end.si_status, flush=True)
 """
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("kind", KINDS)
-def test_killed_at_random_moments_for_real(tmp_path: Path, kind: str) -> None:
-    """Fifty processes (17 of each provider) are killed by SIGKILL at random moments of a study, and
-    a last one finishes it: 0 paid twice, 0 lost.
+class Nursery:
+    """Starts processes that have everything imported and nothing opened, so that fifty of them take
+    a minute: each is a process of its own, and dies of a signal as any other does.
     """
-    chance = random.Random(kind)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    for _ in range(17):
-        folder = tmp_path / f"{_:02d}"
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", NURSERY]
+        self._process = subprocess.Popen(
+            command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def start(self, *words: str) -> int:
+        """Start one; its process id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(" ".join(words) + "\n")
+        self._process.stdin.flush()
+        return self.next_number()
+
+    def next_number(self) -> int:
+        """The id of the process that began, or the exit code of the one that ended."""
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery()
+    yield made
+    made.close()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_at_random_moments_for_real(tmp_path: Path, nursery: Nursery, kind: str) -> None:
+    """Fifty-one processes (17 of each provider) are killed by SIGKILL at random moments of a study,
+    and a last one finishes each: 0 paid twice, 0 lost.
+    """
+    chance, died = random.Random(kind), 0
+    for number in range(17):
+        folder = str(tmp_path / f"{number:02d}")
         with BatchServer() as server:
             server.looks = chance.randint(0, 6)
-            command = [sys.executable, "-c", CHILD, str(folder), kind, server.url]
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            child = subprocess.Popen(command, env=environment, **quiet)  # type: ignore[call-overload]
-            deadline = time.monotonic() + 60
-            while not server.seen and child.poll() is None and time.monotonic() < deadline:
+            child, began = nursery.start(folder, kind, server.url), time.monotonic()
+            while not server.seen and time.monotonic() < began + 60:
                 time.sleep(0.002)  # its first request is where the interesting moments begin
             time.sleep(chance.random() * 0.4)
-            child.send_signal(signal.SIGKILL)
-            child.wait()
+            os.kill(child, signal.SIGKILL)
+            died += nursery.next_number() == -signal.SIGKILL
             server.end("completed", 40)
-            last = subprocess.run(command, env=environment, capture_output=True, text=True)
-            assert last.stdout.strip().endswith("finished"), last.stderr
+            nursery.start(folder, kind, server.url)
+            assert nursery.next_number() == 0, "the last one did not finish"
             assert Counter(server.paid.values()) == {1: 40}
             lab = Lab(folder)
             query = "select count(distinct key) from runs where output = 'yes'"
             assert lab.store.rows(query) == [(40,)]
             lab.project.close()
+    assert died > 8, f"{died} of 17 were killed before they had finished"
