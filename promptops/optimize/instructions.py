@@ -11,16 +11,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from ..dataset import Example
 from ..errors import StudyError
 from ..version import PromptVersion
 from .halving import mean_of, race
-from .operators import definitions, form_of, labelled, reordered, shorter
+from .operators import Beside, definitions, form_of, labelled, reordered, shorter, text_of
 from .task import Result, Task
 from .texts import instructions_of, with_instructions
 
 __all__ = ["Instructions", "unfenced"]
 
-_WORDS = (8, 16, 24)  # of a label's definition
+# how a label may be defined: by how many words, beside which rows
+_DEFINED: Sequence[tuple[int, Beside]] = ((24, "all"), (12, "next"), (24, "next"), (36, "next"))
+_SHARE = 0.9  # of the calls that are left, for the first race
+_ASKED = 4  # the train rows that show what the winner gets wrong take 1 call in 4
 _FENCED = re.compile(r"```[a-z]*\n(.*?)```", re.S)
 _ASK = """You improve the instruction of a prompt. It is used on texts like the ones below.
 
@@ -74,35 +78,60 @@ class Instructions:
         for text, how in (*((text, "given text") for text in self.texts), *self._made(task)):
             _take(task, pool, text, how, task.seed)
         await self._paraphrased(task, pool, task.seed)
-        best = await race(task, pool, rng)
+        order = rng.random()  # of the rows in both races, so that the winner's answers serve again
+        best = await race(task, pool, Random(order), _SHARE)
         if task.over or best is task.seed or mean_of(task.on_val(best)) == 1.0:
             return
         second: list[PromptVersion] = []
         if self.operators:
             text = instructions_of(best)
-            for how, made in (("reordered", reordered(text)), ("shortened", shorter(text))):
+            for how, made in (
+                ("failed train rows added", await self._amended(task, best, text)),
+                ("reordered", reordered(text)),
+                ("shortened", shorter(text)),
+            ):
                 for each in made:
                     _take(task, second, each, how, best)
         await self._paraphrased(task, second, best)
         if second:
-            await race(task, [best, *second], rng)
+            await race(task, [best, *second], Random(order))
 
     def _made(self, task: Task) -> Iterator[tuple[str, str]]:
         """Instructions that the train rows give by themselves."""
         if not self.operators:
             return
-        pairs = [(each, text) for each in task.train if (text := task.golden_text(each))]
+        pairs = _pairs(task)
         rows, now = labelled(pairs), instructions_of(task.seed)
         form = form_of(rows, pairs)
         wording = rows is not None and all(label in now for label in rows.labels)
         head = now if wording or form in now else f"{now} {form}".strip()
         if head != now:
             yield head, "form of the answer stated"
-        for words in _WORDS if rows is not None else ():
-            assert rows is not None
-            told = definitions(rows, words)
-            yield f"{head}\n\n{told}", f"labels defined by {words} words"
-            yield f"{form}\n\n{told}", f"form, and labels defined by {words} words"
+        if rows is None:
+            return
+        for words, beside in _DEFINED:
+            told = definitions(rows, words, beside)
+            yield f"{head}\n\n{told}", f"labels defined by {words} words, beside {beside}"
+        if head != now:  # the seed's own wording may be in the way
+            told = definitions(rows, *_DEFINED[0])
+            yield f"{form}\n\n{told}", "form stated, and labels defined"
+
+    async def _amended(self, task: Task, best: PromptVersion, text: str) -> list[str]:
+        """The winner's definitions, with words of the train rows that it gets wrong."""
+        pairs = _pairs(task)
+        rows = labelled(pairs)
+        used = [each for each in _DEFINED if rows and definitions(rows, *each) in text]
+        if rows is None or not used:
+            return []
+        most = len(pairs) if task.left is None else task.left // _ASKED // task.calls_of_an_answer
+        asked = [example for example, _ in pairs[:most]]
+        found = await task.ask([best], asked)
+        right = {example.id: answer for example, answer in pairs}
+        failed: dict[str, list[str]] = {}
+        for result in found[best.id]:
+            if not result.score:
+                failed.setdefault(right[result.example.id], []).append(text_of(result.example))
+        return [text.replace(definitions(rows, *used[0]), definitions(rows, *used[0], failed))]
 
     async def _paraphrased(
         self, task: Task, pool: list[PromptVersion], parent: PromptVersion
@@ -124,6 +153,10 @@ class Instructions:
             )
             if reply:
                 _take(task, pool, unfenced(reply), "paraphrase", parent, feedback)
+
+
+def _pairs(task: Task) -> list[tuple[Example, str]]:
+    return [(each, text) for each in task.train if (text := task.golden_text(each))]
 
 
 def _take(

@@ -103,6 +103,11 @@ class Task:
         return self._spending.left
 
     @property
+    def calls_of_an_answer(self) -> int:
+        """What an answer takes of the budget in calls: itself, and one for each judge."""
+        return 1 + self._judges
+
+    @property
     def over(self) -> bool:
         """Whether nothing more is asked: the budget is spent, or somebody stopped it."""
         return bool(self.halted or self._asker.stopped or self._spending.look())
@@ -177,7 +182,7 @@ class Task:
         for example in examples:
             keys = [(version.id, example.id, repeat) for version in versions]
             new = [key for key in keys if key not in spent.counted]
-            if new and not spent.may(len(new) * (1 + self._judges)):
+            if new and not spent.may(len(new) * self.calls_of_an_answer):
                 break
             spent.counted.update(new)
             spent.count("task", len(new))

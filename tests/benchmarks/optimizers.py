@@ -44,16 +44,25 @@ RIVALS = {
     "dspy MIPROv2": ("MIPROv2", ("dspy", "optuna")),
     "gepa, its own adapter": ("gepa", ("gepa",)),
 }
-OURS: Mapping[str, Callable[[], Any]] = {
-    "few_shot": lambda: FewShot(),
-    "few_shot, k=48": lambda: FewShot(k=48),
-    "instructions": lambda: Instructions(),
-    "gepa, our adapter": lambda: Gepa(proposer="proposer"),
-}
 HEAD = (
     "Classify the support ticket. Answer with one label and nothing else: one of billing, bug,"
     " how_to, account, shipping, feedback."
 )
+MEANINGS = """Labels:
+- billing: money: charged, payment, refund, invoice, receipt, price, discount, renewal, tax
+- bug: something does not work: error, crash, freeze, broken, wrong, stopped, empty, lost, update
+- how_to: how do I, where do I find, can I, is it possible, is there a way, setting, export
+- account: sign in, login, password, code, two-factor, locked out, profile, email address, delete
+- shipping: parcel, delivery, courier, tracking, arrived, damaged box, address, customs, warehouse
+- feedback: thank, love, great, suggestion, idea, wish, would be nice, please add, disappointed"""
+BY_HAND = (f"{HEAD}\n\n{MEANINGS}", f"{HEAD} Be careful.")
+OURS: Mapping[str, Callable[[], Any]] = {
+    "few_shot": lambda: FewShot(),
+    "few_shot, k=48": lambda: FewShot(k=48),
+    "instructions": lambda: Instructions(),
+    "instructions, with texts by hand": lambda: Instructions(texts=BY_HAND),
+    "gepa, our adapter": lambda: Gepa(proposer="proposer"),
+}
 Chat = list[dict[str, str]]
 
 
@@ -76,7 +85,7 @@ class Setting:
         rows = list(self.data.train)
         some = draw.sample(rows, min(len(rows), 60))
         found = labelled([(row, str(row.expected)) for row in some])
-        told = definitions(found, 6) if found is not None else ""
+        told = definitions(found, 6, "all") if found is not None else ""
         return f"{self.seed_text}\n\nLabels:\n{told}"
 
 

@@ -12,8 +12,9 @@ from promptops.dataset import Dataset
 from promptops.errors import StudyError
 from promptops.models.scripted import ScriptedModel
 from promptops.optimize import FewShot, Gepa, Instructions
+from promptops.optimize.halving import cost_of, first_of
 from promptops.optimize.headroom import detectable
-from promptops.optimize.operators import definitions, labelled
+from promptops.optimize.operators import Labelled, definitions, labelled, shorter
 from promptops.optimize.texts import instructions_of, with_demonstrations, with_instructions
 from promptops.optimize.veto import Vetoes, golden_columns
 from promptops.scorers import equals
@@ -107,14 +108,65 @@ def test_instructions_take_the_place_of_the_old(seed: Any, text: str, first: str
     assert {variable.name for variable in made.variables} == {"item"}
 
 
-def test_definitions_are_words_that_tell_labels_apart() -> None:
+@pytest.mark.parametrize("beside", ["all", "next"])
+def test_definitions_are_words_that_tell_labels_apart(beside: Any) -> None:
     """From train rows alone."""
     rows = labelled([(row, str(row.expected)) for row in DATA.train])
     assert rows is not None
-    told = definitions(rows, 2)
+    told = definitions(rows, 2, beside)
     for label, word in zip(LABELS, ("rose", "leaf", "ocean"), strict=True):
         [line] = [line for line in told.splitlines() if line.startswith(f"- {label}:")]
         assert word in line
+
+
+TEXTS = {
+    "red": ["charged twice lately", "charging again lately", "charged at noon lately"],
+    "green": ["leaf seen lately", "leaf kept lately", "leaf shown lately"],
+    "blue": ["ocean", "deep ocean", "wide ocean"],
+}
+
+
+def test_a_word_counts_against_the_label_that_has_it_next() -> None:
+    """Shared by two labels of three it defines neither; its inflected forms count together."""
+    rows = Labelled(TEXTS)
+    assert definitions(rows, 1).splitlines()[1:] == [
+        "- blue: ocean",
+        "- green: leaf",
+        "- red: charged",
+    ]
+    assert "lately" in definitions(rows, 9, "all")
+    assert "lately" not in definitions(rows, 9, "next")
+
+
+def test_words_of_failed_rows_are_added() -> None:
+    """To the label that they were of, behind those that it had."""
+    told = definitions(Labelled(TEXTS), 1, failed={"red": ["charging again lately"]})
+    assert told.splitlines()[1:] == ["- blue: ocean", "- green: leaf", "- red: charged, again"]
+
+
+def test_shorter_texts_keep_their_lines() -> None:
+    """A list goes as a whole, a sentence by itself; what stays keeps its paragraphs."""
+    text = "Name it. Be kind.\n\nLabels:\n- red: rose\n- green: leaf"
+    assert list(shorter(text)) == [
+        "Name it. Be kind.",
+        "Name it.\n\nLabels:\n- red: rose\n- green: leaf",
+        "Be kind.\n\nLabels:\n- red: rose\n- green: leaf",
+    ]
+    assert list(shorter("Name it.")) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "candidates", "left", "first"),
+    [(91, 16, 390, 8), (91, 6, 351, 32), (91, 2, 400, 91), (91, 16, None, 8), (91, 3, 0, 8)],
+)
+def test_a_race_begins_with_the_rows_that_the_budget_allows(
+    rows: int, candidates: int, left: int | None, first: int
+) -> None:
+    """And the whole of it fits, unless not even the shortest does."""
+    found = first_of(rows, candidates, left)
+    assert min(found, rows) == first
+    if left and found > 8:
+        assert cost_of(rows, candidates, found) <= left
 
 
 def test_detectable_gains_shrink_with_rows() -> None:

@@ -4,7 +4,7 @@ that the search never saw, and the gate agrees.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -41,15 +41,36 @@ def gain(lab: Any, method: Any, seed: int) -> tuple[float, str]:
     return float(found.primary.gain), found.verdict.decision
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 5))]
+SEEDS = pytest.mark.parametrize(
+    "seeds", [(4,), pytest.param(range(5), marks=pytest.mark.soak)], ids=["one", "all"]
 )
-def test_a_pool_of_instructions_is_promoted(make_lab: Callable[..., Any], seed: int) -> None:
-    """20 points or more, in each of 5 seeds."""
-    method = Instructions(texts=[f"{HEAD}\n\n{MEANINGS}", f"{HEAD} Be careful."])
-    found, decision = gain(make_lab(), method, seed)
-    assert decision == "promote"
-    assert found >= 0.2
+
+
+@SEEDS
+def test_a_pool_of_instructions_is_promoted(
+    make_lab: Callable[..., Any], seeds: Sequence[int]
+) -> None:
+    """20 points or more, in each of 5 seeds. The fast one is the seed whose race began on 8 rows
+    once, and sent the best text home.
+    """
+    lab = make_lab()
+    for seed in seeds:
+        method = Instructions(texts=[f"{HEAD}\n\n{MEANINGS}", f"{HEAD} Be careful."])
+        found, decision = gain(lab, method, seed)
+        assert decision == "promote", seed
+        assert found >= 0.2, seed
+
+
+@SEEDS
+def test_what_train_rows_give_by_themselves_is_promoted(
+    make_lab: Callable[..., Any], seeds: Sequence[int]
+) -> None:
+    """Without a text of ours, 84 train rows bring 10 points or more, in each of 5 seeds."""
+    lab = make_lab()
+    for seed in seeds:
+        found, decision = gain(lab, Instructions(), seed)
+        assert decision == "promote", seed
+        assert found >= 0.1, seed
 
 
 @pytest.mark.soak
