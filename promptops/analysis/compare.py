@@ -234,32 +234,25 @@ def compare(
             f" {', '.join(shared)}; name one of these as primary (the prompt's policy may name it),"
             " or evaluate both versions with that scorer."
         )
-    measures = [
-        name for name in MEASURES if name in candidate.measures and name in baseline.measures
+    pairs_of_outcomes = [
+        *((name, candidate.scores[name], baseline.scores[name]) for name in shared),
+        *(
+            (name, candidate.measures[name], baseline.measures[name])
+            for name in MEASURES
+            if name in candidate.measures and name in baseline.measures
+        ),
     ]
     found = [
         difference(
             name,
-            candidate.scores[name],
-            baseline.scores[name],
+            of_candidate,
+            of_baseline,
             clusters=grounds.clusters,
             alpha=alpha,
             ties=ties,
             rules=grounds.rules,
         )
-        for name in shared
-    ]
-    found += [
-        difference(
-            name,
-            candidate.measures[name],
-            baseline.measures[name],
-            clusters=grounds.clusters,
-            alpha=alpha,
-            ties=ties,
-            rules=grounds.rules,
-        )
-        for name in measures
+        for name, of_candidate, of_baseline in pairs_of_outcomes
     ]
     first = {figures.name: figures for figures, _ in found}[base]
     if first.n + first.unscored == 0:

@@ -38,9 +38,7 @@ def widen(
         "canary",
         author,
         reason,
-        evidence=now.evidence,
-        forced=now.forced,
-        unmet=list(now.unmet),
+        **_grounds(now),
         override=override,
     )
     return self.chains.append(
@@ -59,9 +57,7 @@ def finish(self: WritesChains, name: str, env: str, *, author: str, reason: str 
         "promote",
         author,
         reason,
-        evidence=now.evidence,
-        forced=now.forced,
-        unmet=list(now.unmet),
+        **_grounds(now),
     )
     return self.chains.append(name, env, link, now)
 
@@ -75,3 +71,8 @@ def abort(self: WritesChains, name: str, env: str, *, author: str, reason: str =
     return self.chains.append(
         name, env, self.chains.link(now.id, "rollback", author, reason, undoes=canary.id), now
     )
+
+
+def _grounds(now: Deployment) -> dict[str, object]:
+    """On what the canary started, which its later steps rest on as well."""
+    return {"evidence": now.evidence, "forced": now.forced, "unmet": list(now.unmet)}

@@ -13,7 +13,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ScorerError
 from ..score import Score
@@ -27,16 +27,23 @@ __all__ = ["context_precision", "context_recall", "hit_at", "mrr", "ndcg"]
 
 Graded = Mapping[str, float]
 Measure = Callable[[Sequence[str], Graded], float]
+F = TypeVar("F", bound=Callable[..., object])
 
 
-@declared(
-    "regression",
-    example="hit_at(1)",
-    output="An answer.",
-    value=0.0,
-    source="as ranx",
-    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
-)
+def _declared(example: str, value: float, *, whole: bool = False) -> Callable[[F], F]:
+    """Declare a measure by the same row for all: the second of its two contexts is relevant."""
+    return declared(
+        "regression",
+        example=example,
+        output="An answer.",
+        value=value,
+        whole=whole,
+        source="as ranx",
+        given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
+    )
+
+
+@_declared("hit_at(1)", 0.0, whole=True)
 @explained
 def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """Whether one of the first k contexts is relevant. 0 or 1.
@@ -47,15 +54,7 @@ def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") ->
     return _rule("hit_at", k, relevant, contexts, lambda found, wanted: float(_hits(found, wanted)))
 
 
-@declared(
-    "regression",
-    example="mrr()",
-    output="An answer.",
-    value=0.5,
-    whole=False,
-    source="as ranx",
-    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
-)
+@_declared("mrr()", 0.5)
 @explained
 def mrr(k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """1 / place of the first relevant context, 0 without one; its mean is MRR. [0, 1].
@@ -70,15 +69,7 @@ def mrr(k: int | None = None, *, relevant: str = "relevant", contexts: str = "co
     return _rule("mrr", k, relevant, contexts, first)
 
 
-@declared(
-    "regression",
-    example="ndcg()",
-    output="An answer.",
-    value=0.38685280723454163,
-    whole=False,
-    source="as ranx",
-    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
-)
+@_declared("ndcg()", 0.38685280723454163)
 @explained
 def ndcg(k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """Discounted gain of the contexts, grade / log2(place + 1), over that of the best order
@@ -95,15 +86,7 @@ def ndcg(k: int | None = None, *, relevant: str = "relevant", contexts: str = "c
     return _rule("ndcg", k, relevant, contexts, gained)
 
 
-@declared(
-    "regression",
-    example="context_precision()",
-    output="An answer.",
-    value=0.5,
-    whole=False,
-    source="as ranx",
-    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
-)
+@_declared("context_precision()", 0.5)
 @explained
 def context_precision(
     k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts"
@@ -121,15 +104,7 @@ def context_precision(
     return _rule("context_precision", k, relevant, contexts, precise)
 
 
-@declared(
-    "regression",
-    example="context_recall()",
-    output="An answer.",
-    value=0.5,
-    whole=False,
-    source="as ranx",
-    given={"relevant": ["a", "c"], "contexts": ["b", "a"]},
-)
+@_declared("context_recall()", 0.5)
 @explained
 def context_recall(
     k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts"

@@ -204,32 +204,36 @@ def _each(con: Connection, query: str, fault: Callable[..., str | None]) -> Iter
 
 def _versions(con: Connection) -> Iterator[str]:
     def fault(name: str, document: str | None) -> str | None:
-        try:
-            derived = PromptVersion.from_content(json.loads(document or "null")).id
-        except (PromptOpsError, ValueError, TypeError, KeyError, AttributeError) as error:
-            return f"the version {name} cannot be read: {error}"
-        return (
-            None
-            if derived == name
-            else f"the version {name} holds the content of {derived}: it was changed."
-        )
+        derived, unread = _derived(document, lambda read: PromptVersion.from_content(read).id)
+        if unread is not None:
+            return f"the version {name} cannot be read: {unread}"
+        if derived != name:
+            return f"the version {name} holds the content of {derived}: it was changed."
+        return None
 
     return _each(con, "SELECT id, document FROM versions", fault)
 
 
 def _examples(con: Connection) -> Iterator[str]:
     def fault(name: str, text: str | None, document: str | None) -> str | None:
-        try:
-            derived = Example.from_document(json.loads(document or "null")).fingerprint
-        except (PromptOpsError, ValueError, TypeError, KeyError, AttributeError) as error:
-            return f"the example {name} cannot be read: {error}"
-        return (
-            None
-            if derived == text
-            else f"the example {name} no longer has its fingerprint {text}: it was changed."
-        )
+        derived, unread = _derived(document, lambda read: Example.from_document(read).fingerprint)
+        if unread is not None:
+            return f"the example {name} cannot be read: {unread}"
+        if derived != text:
+            return f"the example {name} no longer has its fingerprint {text}: it was changed."
+        return None
 
     return _each(con, "SELECT example_id, example_fingerprint, document FROM examples", fault)
+
+
+def _derived(
+    document: str | None, identity: Callable[[Any], str]
+) -> tuple[str | None, Exception | None]:
+    """The identity that a stored document's content gives; what kept it from being read."""
+    try:
+        return identity(json.loads(document or "null")), None
+    except (PromptOpsError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return None, error
 
 
 def _orphans(con: Connection) -> Iterator[str]:
