@@ -138,7 +138,7 @@ def commit_on_branch(
 def _done(
     folder: str, *words: str, given: bytes = b"", borrowed: Mapping[str, str] | None = None
 ) -> str:
-    """What git answers. Raises OSError with its words where it refuses."""
+    """What git answers. Raises OSError with its words if it refuses."""
     done = _run(folder, *words, borrowed=borrowed, timeout_s=30, given=given)
     if done.returncode != 0:
         raise OSError(f"git {words[0]} failed: {os.fsdecode(done.stderr).strip()[:300]}")

@@ -28,7 +28,7 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
         function: a public function or method with named parameters.
 
     Returns:
-        The function to call in its place. It raises TypeError before anything runs where the
+        The function to call in its place. It raises TypeError before anything runs if the
         arguments do not fit.
     """
     signature = inspect.signature(function)

@@ -42,7 +42,7 @@ def lacks(extra: str) -> bool:
 
 
 def require_extra(command: str) -> None:
-    """Raise MissingExtra, with the line that installs it, where a command cannot run."""
+    """Raise MissingExtra, with the line that installs it, if a command cannot run."""
     extra = extra_of(command)
     if lacks(extra):
         raise MissingExtra(f"promptops {command}", extra)

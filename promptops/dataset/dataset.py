@@ -72,7 +72,7 @@ class Dataset:
 
         A file's corrections, `NAME.corrections.jsonl` beside it (see `Study.correct`), are read
         with it. CSV cells are text and stay text (see `values_for`); JSON, XLSX and tables keep
-        their types. Raises DatasetError naming file, line and fault, MissingExtra where a format
+        their types. Raises DatasetError naming file, line and fault, MissingExtra if a format
         needs the lab extra.
         """
         asked = Asked(inputs, expected, id, tags, cluster, split)

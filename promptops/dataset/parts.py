@@ -57,7 +57,7 @@ def columns_of(examples: Sequence[Example]) -> tuple[str, ...]:
 
 
 def checked_column(column: str, columns: Sequence[str], of: str) -> str:
-    """The column's name. Raises DatasetError, naming what is near, where there is none of it."""
+    """The column's name. Raises DatasetError, naming what is near, if the data lack it."""
     if column in RESERVED or column in columns:
         return column
     near = likely(column, columns)

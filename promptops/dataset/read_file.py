@@ -50,7 +50,7 @@ class ReadDataset:
 def read_whole(x: object, asked: Asked, name: str | None = None) -> ReadDataset:
     """A path or table read, with the corrections that are beside a file.
 
-    Raises DatasetError naming file, line and fault, MissingExtra where a format needs one.
+    Raises DatasetError naming file, line and fault, MissingExtra if a format needs one.
     """
     found = read(open_source(x), asked, name)
     source, examples, origin = found.source, found.examples, None

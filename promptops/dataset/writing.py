@@ -24,7 +24,7 @@ __all__ = ["write"]
 def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Path:
     """Write a .jsonl, .csv or .parquet file.
 
-    Raises DatasetError for another ending, or where CSV cannot hold a text.
+    Raises DatasetError for another ending, or if CSV cannot hold a text.
     """
     ending = path.suffix.lower()
     writers: dict[str, Callable[[IO[str]], None]] = {

@@ -213,7 +213,7 @@ def cost_of_failure(failure: str, status: int | None, code: str | None) -> float
 
 
 def check_money(models: Iterable[str], prices: Mapping[str, object] | None = None) -> None:
-    """Raise SetupError, naming them, where a budget in USD meets models without a known price."""
+    """Raise SetupError, naming them, if a budget in USD meets models without a known price."""
     unknown = sorted({name for name in models if price_of(name, prices) is None})
     if unknown:
         raise SetupError(

@@ -37,7 +37,7 @@ class ProjectStore(Store):
 
         Returns the team's store; None if this one is not shared.
 
-        Raises StoreError for what is not an address, MissingExtra where its packages are missing.
+        Raises StoreError for what is not an address, MissingExtra if its packages are missing.
         """
         from ..scale.membership import Membership
 

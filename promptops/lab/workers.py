@@ -23,7 +23,7 @@ def at_workers(project: Project, workers: object) -> WorkerPool | None:
 
 
 def asking_at(project: Project, workers: object, drawn: StudyDesign | None = None) -> Project:
-    """The project, whose calls are made by the workers. Raises SetupError, naming the worker, where
+    """The project, whose calls are made by the workers. Raises SetupError, naming the worker, if
     one lacks what the design needs.
     """
     pool = at_workers(project, workers)

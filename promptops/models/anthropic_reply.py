@@ -115,7 +115,7 @@ class AnthropicAssembly:
     def finished(self) -> dict[str, Any]:
         """The whole message.
 
-        Raises CallError of class connection where the stream broke off before the answer's end.
+        Raises CallError of class connection if the stream broke off before the answer's end.
         """
         if not self._message.get("stop_reason"):
             raise CallError(

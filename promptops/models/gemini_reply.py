@@ -171,7 +171,7 @@ class GeminiAssembly:
     def finished(self) -> dict[str, Any]:
         """The whole reply.
 
-        Raises CallError of class connection where the stream broke off before the answer's end.
+        Raises CallError of class connection if the stream broke off before the answer's end.
         """
         if self._finish is None and not self._body.get("promptFeedback"):
             raise CallError(

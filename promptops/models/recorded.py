@@ -76,7 +76,7 @@ class RecordedModel:
     async def complete(self, call: Call) -> Reply:
         """The recorded output of the call's example, version and repeat.
 
-        Raises CallError of class internal where the table has none, or of the recorded class where
+        Raises CallError of class internal if the table has none, or of the recorded class if
         the recorded call failed for a reason that was not the model's.
         """
         example, version = call.example_id, self._named(call)

@@ -127,7 +127,7 @@ class ResponsesAssembly:
     def finished(self) -> dict[str, Any]:
         """The whole body.
 
-        Raises CallError of class connection where the stream broke off before the answer's end.
+        Raises CallError of class connection if the stream broke off before the answer's end.
         """
         if self._whole is None:
             raise CallError(

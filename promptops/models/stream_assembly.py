@@ -51,7 +51,7 @@ class Assembly:
     def finished(self) -> dict[str, Any]:
         """The whole body.
 
-        Raises CallError of class connection where the stream broke off before the answer's end.
+        Raises CallError of class connection if the stream broke off before the answer's end.
         """
         if self._begun and self._finish is None:
             raise CallError(

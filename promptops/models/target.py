@@ -85,7 +85,7 @@ class TargetModel:
     def bind(self, values: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments for an example's values.
 
-        Raises SetupError, which names the parameters and the values, where a required parameter has
+        Raises SetupError, which names the parameters and the values, if a required parameter has
         no value or no parameter takes any value.
         """
         if (
@@ -121,8 +121,8 @@ class TargetModel:
     async def complete(self, call: Call) -> Reply:
         """What the function answers for `call.values`.
 
-        Raises CallError: bad_request where the values cannot be bound; internal, naming the
-        exception, where the function raised or returned what no answer is; timeout_read after
+        Raises CallError: bad_request if the values cannot be bound; internal, naming the
+        exception, if the function raised or returned what no answer is; timeout_read after
         `call.timeout_s` seconds (a thread cannot be ended: it finishes unheard).
         """
         try:

@@ -111,7 +111,7 @@ class Editor(RegistryRecord):
         """One write of the file for everything that this thread saves until the block ends, also
         when it ends by an error: for some thousand versions at once.
 
-        Others who write meanwhile wait, and raise Conflict where it takes too long.
+        Others who write meanwhile wait, and raise Conflict if that takes too long.
         """
         with self._file.bulk():
             yield

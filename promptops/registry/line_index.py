@@ -24,7 +24,7 @@ class LineIndex:
         self._prompts: Mapping[str, Any] = document.get("prompts", {})
 
     def prompt(self, name: str) -> int:
-        """The line on which a prompt begins; 1 if there is none of that name."""
+        """The line on which a prompt begins; 1 if no prompt has that name."""
         return self._line("prompts", name)
 
     def version(self, name: str, version_id: str) -> int:

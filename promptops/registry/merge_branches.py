@@ -74,7 +74,7 @@ def merge_files(base: str, ours: str, theirs: str) -> Merged:
     """Merge three files and write the result over `ours`: what git calls a merge driver (`%O %A
     %B`).
 
-    Raises RegistryCorrupt, leaving the file, where a side is not a registry, or has an entry that
+    Raises RegistryCorrupt, leaving the file, if a side is not a registry, or has an entry that
     is odd. The caller exits 1 if there are conflicts.
     """
     sides = [_read(path) for path in (base, ours, theirs)]

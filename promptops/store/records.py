@@ -37,7 +37,7 @@ Clean = Callable[[bytes], bytes]
 def encode(table: str, rows: Sequence[Mapping[str, Any]], clean: Clean) -> bytes:
     """The records of `rows`. clean: takes secrets out of UTF-8 text.
 
-    Raises StoreError, before anything is written, where a table or column is unknown, a key is
+    Raises StoreError, before anything is written, if a table or column is unknown, a key is
     missing or a value has a type that the column cannot hold.
     """
     fields = _fields_of(table)
@@ -69,7 +69,7 @@ def encode_columns(table: str, columns: Mapping[str, Any], clean: Clean) -> byte
     """The packs of rows that are given column by column: a list holds a value per row, anything
     else is what all rows share.
 
-    Raises StoreError as `encode` does, and where the lists are not of one length.
+    Raises StoreError as `encode` does, and if the lists are not of one length.
     """
     fields = _fields_of(table)
     if not columns.keys() <= _NAMES[table]:

@@ -77,7 +77,7 @@ class Store:
 
         Safe from any thread, from an event loop and after a fork. Texts are capped and cleaned of
         secrets. Where the disk is full or the folder gone, rows wait in memory and a warning says
-        so. Raises StoreError, and records nothing, where a row does not fit the table or the store
+        so. Raises StoreError, and records nothing, if a row does not fit the table or the store
         was written by a newer release.
         """
         self.append_all({table: rows})
@@ -323,7 +323,7 @@ class Store:
         Runs of it say so for good, and are not reused as a model's answers: a file can say
         anything. Set `reuse_imported` on the store if it is your own.
 
-        Raises StoreError, and takes in nothing, where the file is damaged, newer, no export, or has
+        Raises StoreError, and takes in nothing, if the file is damaged, newer, no export, or has
         a row that no store writes.
         """
         with self.access.reading("") as con:

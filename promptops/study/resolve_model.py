@@ -122,7 +122,7 @@ class ModelResolver:
 def _named(models: object) -> dict[str, Any]:
     """name -> what was handed in.
 
-    Raises SetupError, before anything runs, where that is not a map or one of them can never
+    Raises SetupError, before anything runs, if that is not a map or one of them can never
     answer.
     """
     if models is not None and not isinstance(models, Mapping):

@@ -48,7 +48,7 @@ _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 def to_anthropic(body: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `client.messages.create`.
 
-    Raises RenderError for what it has no place for, and where max_tokens is missing.
+    Raises RenderError for what it has no place for, and if max_tokens is missing.
     """
     out: dict[str, Any] = {}
     system, messages = _messages(body["messages"])

@@ -44,6 +44,9 @@ HABITS: dict[str, str] = {
     "anew, of ours, for who, whoever, for ever, per cent": (
         r"\b(?:anew|of ours|for who|whoever|for ever|in per cent|per cent)\b"
     ),
+    "None where, raises X where (write: if)": (
+        r"(?:\b(?:None|NaN)|\"\"|\braises?:?(?: (?-i:[A-Z])\w+,?(?: or)?)+) where\b"
+    ),
 }
 # words of a language and texts for models, not sentences of ours
 _DATA = [

@@ -10,8 +10,6 @@ import pytest
 from promptops.store.schema import TABLES
 from tests.structure import prose
 
-# Places that docstrings and comments still have, habit by habit: these numbers only ever go down.
-# Texts that a user reads have none.
 # Names that several tables have, each with one meaning in all of them.
 SHARED = {
     *("author", "cell_hash", "cost_usd", "created_at", "dataset_fingerprint", "design"),
@@ -62,6 +60,8 @@ def test_nothing_that_the_package_says_has_one_of_the_habits(
         ("It is said at reading, and stands beside it.", 2),
         ("A scripted stand-in.", 0),
         ("Plan anew, for ever.", 2),
+        ("None where there is none. Raises KeyError where it fails.", 2),
+        ("None if there is none; the folder where it is.", 0),
     ],
 )
 def test_the_measure_sees_the_habits_and_nothing_else(text: str, count: int) -> None:
