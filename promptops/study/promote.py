@@ -146,8 +146,7 @@ class Asked:
     """What a promotion rests on, before the gate is asked.
 
     refused_before: the earlier refusal that still applies, "" without one; spent: why its override
-        counts no more; fault: why there is no evidence although a promotion is
-        forced; unshown: why the confirmation of a search does not carry its winner.
+        no longer counts; fault: why a forced promotion has no evidence; unshown: why the confirmation of a search does not carry its winner.
     """
 
     request: Request
