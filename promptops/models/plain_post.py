@@ -50,7 +50,7 @@ class PlainPost:
     def over(
         cls, session: Any, url: str, headers: Mapping[str, str], times: Any, unpack: bool = False
     ) -> PlainPost | None:
-        """The posts to `url`; None where the session adds something of its own to a request."""
+        """The posts to `url`; None if the session adds something of its own to a request."""
         import aiohttp
         from yarl import URL
 

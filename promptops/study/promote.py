@@ -146,7 +146,8 @@ class Asked:
     """What a promotion rests on, before the gate is asked.
 
     refused_before: the earlier refusal that still applies, "" without one; spent: why its override
-        no longer counts; fault: why a forced promotion has no evidence; unshown: why the confirmation of a search does not carry its winner.
+        no longer counts; fault: why a forced promotion has no evidence; unshown: why the
+        confirmation of a search does not carry its winner.
     """
 
     request: Request
