@@ -70,7 +70,7 @@ class ModelResolver:
     def form_for(self, name: str | None, api: str = "chat") -> str:
         """The form to ask a model in: `api` where it takes that, else one that it does take.
 
-        Raises SetupError where nobody answers for the name.
+        Raises SetupError if nobody answers for the name.
         """
         if name not in self._given and name not in self._declared:
             return api
