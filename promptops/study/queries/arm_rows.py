@@ -52,12 +52,15 @@ _MEASURED = (
 )
 
 
-_FACTS = """min(r.started_at), max(r.started_at), list(distinct r.system_fingerprint),
-       list(distinct r.model_returned), list(distinct r.model), list(distinct r.endpoint),
+# One list of what came together, since six lists of distinct texts take twice as long as all the
+# rest.
+_FACTS = """min(r.started_at), max(r.started_at),
+       list(distinct (r.system_fingerprint, r.model_returned, r.model, r.endpoint, r.role,
+         r.imported_from)),
        sum(r.cost_usd), count(*) - count(r.cost_usd), quantile_cont(r.latency_ms, [.5, .95]),
-       sum(r.tokens_in),
-       sum(r.tokens_out), count(r.failure), histogram(r.failure), list(distinct r.role),
-       count(r.imported_from), list(distinct r.imported_from)"""
+       sum(r.tokens_in), sum(r.tokens_out), count(r.failure), histogram(r.failure),
+       count(r.imported_from)"""
+_TEXTS = ("fingerprints", "returned", "models", "endpoints", "sources", "files")  # in its order
 
 
 def repeats_of(store: Store, sources: Sequence[Source]) -> int:
@@ -226,10 +229,7 @@ def _facts(row: Sequence[Any]) -> dict[str, Any]:
         calls,
         first,
         last,
-        fingerprints,
-        returned,
-        models,
-        endpoints,
+        together,
         cost,
         unknown,
         latency,
@@ -237,25 +237,15 @@ def _facts(row: Sequence[Any]) -> dict[str, Any]:
         tokens_out,
         failed,
         failures,
-        sources,
         imported,
-        files,
     ) = row
-    texts = {
-        "fingerprints": fingerprints,
-        "returned": returned,
-        "models": models,
-        "endpoints": endpoints,
-        "sources": sources,
-        "files": files,
-    }
     return {
         "calls": calls,
         "first": first,
         "last": last,
         **{
-            name: tuple(sorted(value for value in found or () if value))
-            for name, found in texts.items()
+            name: tuple(sorted({texts[place] for texts in together or () if texts[place]}))
+            for place, name in enumerate(_TEXTS)
         },
         "cost_usd": cost,
         "cost_unknown": unknown,
