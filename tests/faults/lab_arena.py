@@ -19,12 +19,18 @@ WIDTH = 8
 MOTHER = """
 import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
-import duckdb, pandas, pyarrow.json
+import duckdb, getpass, pandas, pyarrow.json, re2
+# what a life would import for itself: some fifty lives of a test would do so each
+import promptops.lab.live_view, promptops.lab.optimization, promptops.scale.membership
+import promptops.study.ask_cells, promptops.views.faces, promptops.views.progress_view
 from promptops.lab import Dataset, Lab
 from promptops.study.study_run import StudyRun
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
+from promptops.redact import Redactor
 from promptops.store.recorder import Spool
+
+Redactor()("warm=up sk-0123456789abcdefghij")  # re keeps the patterns, and children have them
 
 def die_at(number):
     append, done = Spool.append, [0]
