@@ -5,13 +5,17 @@ are all of them.
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from promptops.cli.__main__ import COMMANDS
 from promptops.cli.demo import DEFINITIONS, SYSTEM
@@ -24,6 +28,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = ROOT / "promptops" / "guide"
 STORE = (GUIDE / "store.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PIPELINES = README.partition("## In pipelines\n")[2].partition("\n## ")[0]
+PIPELINE_BLOCKS = dict(re.findall(r"```(\w+)\n(.*?)```", PIPELINES, re.DOTALL))
 
 
 def block(holding: str) -> str:
@@ -35,32 +41,84 @@ def block(holding: str) -> str:
     return found[0].replace('"gpt-4o-mini"', '"embedded"')
 
 
-def test_the_notebook_and_the_application_run_as_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Block by block in an empty project: from saving to rollback, then the application's lines."""
-    shutil.copytree(ROOT / "data", tmp_path / "data")
-    (tmp_path / "pyproject.toml").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loading, "_LOADERS", {})
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The notebook's block in an empty project, from saving to rollback: the folder and names."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "data", folder / "data")
+    (folder / "pyproject.toml").touch()
     names: dict[str, Any] = {
         "INSTRUCTIONS": SYSTEM + DEFINITIONS,
         "client": EmbeddedClient(),
         "text": "I was charged twice, u-10001",
     }
-    with warnings.catch_warnings():
+    with chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the embedded model is no LLM, as it says
         exec(block("lab = Lab()"), names)
-        exec(
-            block('promptops.load("support-triage", env="prod")').replace(
-                "client.chat", "reply = client.chat"
-            ),
-            names,
-        )
-    assert names["lab"].project.root == tmp_path
+        yield folder, names
+
+
+def test_the_notebook_runs_as_shown(notebook: tuple[Path, dict[str, Any]]) -> None:
+    """Block by block; v2 wins, serves, and is rolled back."""
+    folder, names = notebook
+    assert names["lab"].project.root == folder
     assert names["study"].compare(candidate="v2", baseline="v1").verdict.decision == "promote"
-    assert names["prompt"].number == 1  # v2 was rolled back
+
+
+def test_the_application_runs_as_shown(
+    notebook: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lines ask what serves: v1, since v2 was rolled back."""
+    _, names = notebook
+    monkeypatch.setattr(loading, "_LOADERS", {})
+    text = block('promptops.load("support-triage", env="prod")')
+    exec(text.replace("client.chat", "reply = client.chat"), names)
+    assert names["prompt"].number == 1
     assert names["reply"].choices[0].message.content
+
+
+class Collector:
+    """A plugin of the pytest that runs the README's test."""
+
+    def __init__(self) -> None:
+        self.reports: list[pytest.TestReport] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.reports.append(report)
+
+
+def test_the_pytest_block_runs_as_shown(
+    notebook: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest version, v2, against v1, which prod serves; on answers of the notebook's study."""
+    folder, names = notebook
+    before = names["lab"].store.rows("select count(*) from runs")
+    tests = folder / "test_prompts.py"
+    tests.write_text("import pytest\n" + block("@pytest.mark.prompt"), encoding="utf-8")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    found = Collector()
+    words = ["-q", "-p", "promptops.pytest_plugin", "-p", "no:cacheprovider", "--strict-markers"]
+    code = pytest.main([*words, "--import-mode=importlib", str(tests)], plugins=[found])
+    assert code == 0, [report.longreprtext for report in found.reports]
+    [called] = [report for report in found.reports if report.when == "call"]
+    assert (called.passed, called.location[2]) == (True, "test_not_worse")
+    [(_, sentence)] = found.reports[-1].user_properties
+    assert "than v1" in str(sentence)
+    assert names["lab"].store.rows("select count(*) from runs") == before
+
+
+def test_the_action_and_the_server_are_those_of_the_guide() -> None:
+    """What is printed here is printed there, where it runs: tests/testing/test_action.py gives the
+    action what stands here, and tests/guide/test_pipeline_blocks.py starts the server.
+    """
+    [step] = yaml.safe_load(PIPELINE_BLOCKS["yaml"])
+    assert (ROOT / step["uses"].partition("/promptops/")[2].partition("@")[0]).is_dir()
+    guide = (GUIDE / "pipelines.md").read_text(encoding="utf-8")
+    assert step["uses"] in guide
+    told = json.loads(re.findall(r"```json\n(.*?)```", guide, re.DOTALL)[0])
+    told = told["mcpServers"]["promptops"]
+    words = PIPELINE_BLOCKS["sh"].partition("#")[0].split()
+    assert words == [told["command"], *told["args"]]
 
 
 def test_a_table_is_compared_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

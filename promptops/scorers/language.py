@@ -40,7 +40,7 @@ def _identifier() -> Any:
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError:
-        raise MissingExtra("the language of a text") from None
+        raise MissingExtra("the language of a text", "text") from None
     found = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     found.set_languages([label for label in found.labels if len(label) == 2])
     return found

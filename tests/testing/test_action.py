@@ -1,5 +1,5 @@
-"""The composite action, run as it is written: its steps by bash, its expressions resolved, against
-a loopback server that plays the host's interface.
+"""The composite action, run as it is written and with what the README gives it: its steps by bash,
+its expressions resolved, against a loopback server that plays the host's interface.
 
 The program `promptops` on the path hands its words to this process, so that a step costs no start
 of an interpreter with everything in it.
@@ -32,6 +32,8 @@ from tests.testing.test_pull_request import TOKEN, Host
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = yaml.safe_load((ROOT / ".github" / "action" / "action.yml").read_text(encoding="utf-8"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+[PRINTED] = yaml.safe_load(README.partition("```yaml\n")[2].partition("```")[0])
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
 SHIM = """#!{python} -SE
 import json, os, sys, urllib.request
@@ -44,7 +46,7 @@ format = 2
 prompt = "triage"
 candidate = "v2"
 baseline = "env:prod"
-dataset = "rows.jsonl"
+dataset = "../rows.jsonl"
 scorers = ["equals"]
 [policy]
 goal = "better"
@@ -81,7 +83,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows[3]["expected"] = "refund"  # both are wrong on it
     (work / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (work / ".gitignore").write_text(".promptops\npromptops.md\npromptops.xml\npromptops-*.md\n")
-    (work / "study.toml").write_text(STUDY)
+    (work / "studies").mkdir()
+    (work / "studies" / "triage.toml").write_text(STUDY)
     git(work, "init", "-q", "-b", "main")
     git(work, "add", ".")
     git(work, "commit", "-qm", "v1 serves")
@@ -132,7 +135,7 @@ class Runner:
             "github.event.pull_request.head.repo.full_name": "eve/r" if fork else "o/r",
         }
         context |= {f"inputs.{name}": i.get("default") for name, i in ACTION["inputs"].items()}
-        context["inputs.studies"] = "study.toml"
+        context |= {f"inputs.{name}": value for name, value in PRINTED["with"].items()}
         printed, code, installed = "", 0, 0
         for step in ACTION["runs"]["steps"]:
             if "run" not in step or not self._wanted(step, context):
@@ -220,7 +223,9 @@ def test_one_comment_that_the_next_push_edits(runner: Runner) -> None:
     assert '"number": 2' in lines[int(found[1])]
     assert (runner.place / "summary").read_text() in body + "\n"
     git(runner.work, "commit", "-q", "--allow-empty", "-m", "again")
-    (runner.work / "study.toml").write_text(STUDY.replace('"better"', '"not_worse"\nmargin = 0.1'))
+    (runner.work / "studies" / "triage.toml").write_text(
+        STUDY.replace('"better"', '"not_worse"\nmargin = 0.1')
+    )
     code, printed = runner.push()
     assert code == 0, printed
     assert len(runner.host.comments) == 1
@@ -241,7 +246,7 @@ def test_from_a_fork_nothing_is_asked_and_nothing_is_sent(runner: Runner) -> Non
     assert "::notice title=promptops::Answers are not recorded" in printed
     assert "no comment: GITHUB_TOKEN is empty" in printed
     assert runner.host.asked == []
-    assert runner.asked[3][:4] == ["evaluate", "study.toml", "--offline", "--junit"]
+    assert runner.asked[3][:4] == ["evaluate", "studies/", "--offline", "--junit"]
     lab = Lab(runner.work)
     assert lab.store.rows("select count(*) from runs") == [(0,)]
     lab.store.close()
